@@ -1,0 +1,1 @@
+//! Consumes the event log, classifies every event, writes batches.

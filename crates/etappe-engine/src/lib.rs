@@ -1,0 +1,1 @@
+//! ClickHouse's own engine on loopback, over ClickHouse's HTTP interface.

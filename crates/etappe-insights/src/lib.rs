@@ -1,0 +1,1 @@
+//! The KPI API and the dashboard.

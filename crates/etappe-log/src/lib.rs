@@ -1,0 +1,1 @@
+//! The event log: durable, ordered per key, read by offset.

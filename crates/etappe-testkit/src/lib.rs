@@ -1,0 +1,1 @@
+//! Generators, fakes and ephemeral services for tests.

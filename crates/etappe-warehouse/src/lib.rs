@@ -1,0 +1,1 @@
+//! ClickHouse: migrations, batch writer, KPI views and queries.

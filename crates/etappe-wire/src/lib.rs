@@ -1,0 +1,1 @@
+//! Formats: tracker protocols in, log records, ClickHouse rows.

@@ -1,0 +1,3 @@
+//! The command `etappe`.
+
+fn main() {}
