@@ -1,1 +1,27 @@
-//! The domain of customer journeys: events, milestones, models, rules and matchers, without I/O.
+//! The domain of customer journeys: events, milestones, models, rules, and the matchers behind the KPIs.
+//!
+//! What it is *not*: there is no I/O, no clock, no runtime and no logging here. Time, rules and
+//! state come in as arguments, results go out as values; so nothing in this crate can fail for a
+//! reason outside its arguments, and the same input always gives the same answer.
+//!
+//! Where to start: [`event::Event`] is what a tracker told us, [`rules`] turns it into a milestone
+//! and into the stages of every journey model, [`funnel`] answers the questions about many of
+//! them. The seams to the outside world are declared, never implemented, in [`ports`].
+//!
+//! Invariants: text of the client is borrowed, not copied, until a row is made of it; numbers keep
+//! the text they were sent with, so that money stays exact; every identifier has a type of its own.
+
+pub mod event;
+pub mod facts;
+pub mod funnel;
+pub mod id;
+pub mod json;
+pub mod kpi;
+pub mod milestone;
+pub mod money;
+pub mod ports;
+pub mod query;
+pub mod rules;
+pub mod site;
+pub mod time;
+pub mod watermark;

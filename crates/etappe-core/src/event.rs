@@ -1,0 +1,136 @@
+//! What a tracker told us: one event, whatever protocol it came by.
+//!
+//! An event borrows from the log record it was decoded from. Its time is already corrected for
+//! the client's clock, its address already truncated; nothing here checks that again.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::SiteId;
+use crate::json::JsonObject;
+use crate::time::Timestamp;
+
+/// The kind of message, by the names of the Segment HTTP tracking specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// Something an actor did.
+    Track,
+    /// A page was shown.
+    Page,
+    /// An app's screen was shown.
+    Screen,
+    /// Says who an actor is, with their traits.
+    Identify,
+    /// Says which account an actor belongs to.
+    Group,
+    /// Says that two ids are one actor.
+    Alias,
+}
+
+impl EventKind {
+    /// Returns whether messages of this kind are events; the others only say who someone is.
+    #[must_use]
+    pub const fn is_event(self) -> bool {
+        match self {
+            Self::Track | Self::Page | Self::Screen => true,
+            Self::Identify | Self::Group | Self::Alias => false,
+        }
+    }
+
+    /// Returns the name used on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Page => "page",
+            Self::Screen => "screen",
+            Self::Identify => "identify",
+            Self::Group => "group",
+            Self::Alias => "alias",
+        }
+    }
+}
+
+/// What a write key may be used for; it says how far an event can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyScope {
+    /// Published in a web page or an app.
+    Browser,
+    /// Kept secret on a server.
+    Server,
+    /// Part of an image address.
+    Pixel,
+}
+
+impl KeyScope {
+    /// Returns the name used on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Server => "server",
+            Self::Pixel => "pixel",
+        }
+    }
+}
+
+/// One message of a tracker, decoded from its log record.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// The site it was sent to.
+    pub site: SiteId,
+    /// The scope of the key or protocol it was sent by.
+    pub scope: KeyScope,
+    /// Whether amounts of money in it count; false for a pixel of a site that does not allow it.
+    pub counts_money: bool,
+    /// The kind of message.
+    pub kind: EventKind,
+    /// The event's name for `track`; `page` or `screen` for those kinds; the kind otherwise.
+    pub name: Cow<'a, str>,
+    /// Identifies the message for deduplication; never empty.
+    pub message_id: Cow<'a, str>,
+    /// The device's or browser's id.
+    pub anonymous_id: Option<Cow<'a, str>>,
+    /// The known person's id.
+    pub user_id: Option<Cow<'a, str>>,
+    /// The id that an `alias` replaces.
+    pub previous_id: Option<Cow<'a, str>>,
+    /// The account (company).
+    pub group_id: Option<Cow<'a, str>>,
+    /// When it happened, corrected for the client's clock.
+    pub occurred_at: Timestamp,
+    /// When the collector received it.
+    pub received_at: Timestamp,
+    /// What the client said about the event.
+    pub properties: JsonObject<'a>,
+    /// What the client said about the person or the account.
+    pub traits: JsonObject<'a>,
+    /// What the client said about the circumstances: page, campaign, device.
+    pub context: JsonObject<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// Returns the id of the actor before stitching: the user's id, else the anonymous id.
+    #[must_use]
+    pub fn actor_id(&self) -> Option<&str> {
+        self.user_id.as_deref().or(self.anonymous_id.as_deref())
+    }
+
+    /// Returns the value of a property, `context.` path or `traits.` path.
+    ///
+    /// A bare name and `properties.name` are the same.
+    #[must_use]
+    pub fn value(&self, path: &str) -> Option<crate::json::JsonValue<'a>> {
+        if let Some(rest) = path.strip_prefix("context.") {
+            return self.context.get_path(rest);
+        }
+        if let Some(rest) = path.strip_prefix("traits.") {
+            return self.traits.get_path(rest);
+        }
+        self.properties
+            .get_path(path.strip_prefix("properties.").unwrap_or(path))
+    }
+}

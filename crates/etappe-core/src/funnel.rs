@@ -1,0 +1,1 @@
+//! Matchers that find the best attempt of every actor at a funnel.

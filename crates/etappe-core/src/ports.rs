@@ -1,0 +1,277 @@
+//! The seams to the outside world, in the words of the domain.
+//!
+//! They are declared here, because an adapter can only implement what it can name, and adapters
+//! must not know the applications. No type of a runtime, a broker or a database appears in them.
+//! There are six: clock, event publisher, record source, row sink, message index, journey store.
+//! The actor's history is a value ([`crate::rules::ActorHistory`]); who loads it is not decided
+//! here. A new seam wants an ADR.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
+use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
+use crate::query::CandidateQuery;
+use crate::time::Timestamp;
+
+/// Tells the time of day.
+pub trait Clock: Send + Sync + 'static {
+    /// Returns the present instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryClass {
+    /// Back off and try the same again, as long as it takes.
+    Transient,
+    /// The content was refused: trying the same again cannot help.
+    Permanent,
+    /// The process cannot go on and must stop.
+    Fatal,
+}
+
+/// An error that says what to do about it.
+pub trait Classified: Error + Send + Sync + 'static {
+    /// Returns what to do.
+    fn retry_class(&self) -> RetryClass;
+}
+
+/// A record on its way into the log.
+#[derive(Debug, Clone)]
+pub struct OutgoingRecord {
+    /// Records with equal keys keep their order.
+    pub key: u64,
+    /// The record's bytes.
+    pub payload: Bytes,
+}
+
+/// Why records could not be made durable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// Nothing durable can take the record now: the disk is full, the log is at its bound, or the
+    /// write failed. The sender should come back after `retry_after`.
+    #[error("the event log cannot take events now: {reason}")]
+    Unavailable {
+        /// What is wrong, for the operator.
+        reason: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The record alone is larger than the log takes.
+    #[error("a record of {size} bytes exceeds the log's limit of {limit} bytes")]
+    TooLarge {
+        /// The record's size in bytes.
+        size: usize,
+        /// The largest size that is taken.
+        limit: usize,
+    },
+}
+
+/// Makes records durable.
+pub trait EventPublisher: Send + Sync + 'static {
+    /// Publishes `records` and returns one outcome per record, in their order, once each is durable
+    /// or refused.
+    ///
+    /// When the returned future is dropped, records may or may not have been written.
+    fn publish(
+        &self,
+        records: Vec<OutgoingRecord>,
+    ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send;
+}
+
+/// A record read from the log.
+#[derive(Debug, Clone)]
+pub struct LogRecord {
+    /// Its position.
+    pub offset: Offset,
+    /// Its bytes.
+    pub payload: Bytes,
+}
+
+/// How far a consumer has come in a partition: what survives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The first offset that is not known to be done.
+    pub next: Offset,
+    /// The range that was about to be inserted; after a crash exactly this range is done again.
+    /// Its first offset is `next`.
+    pub pending: Option<OffsetRange>,
+}
+
+/// What a record source has to say.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// A partition is this consumer's from here on. `replay` lists ranges that an unclean boot may
+    /// have lost: they are done again exactly as listed, in order, before `progress`.
+    Assigned {
+        /// The partition.
+        partition: PartitionId,
+        /// Where its last consumer stopped.
+        progress: Progress,
+        /// Ranges before `progress.next` to do again with the same boundaries.
+        replay: Vec<OffsetRange>,
+    },
+    /// A partition is taken away: finish or abandon its work, then call
+    /// [`RecordSource::release`]. Nothing of it may be committed afterwards.
+    Revoked {
+        /// The partition.
+        partition: PartitionId,
+    },
+}
+
+/// Reads the log, partition by partition, and remembers how far its consumer has come.
+///
+/// Reads of different partitions may run side by side; the source is shared by reference.
+pub trait RecordSource: Send + Sync + 'static {
+    /// The source's error.
+    type Error: Classified;
+
+    /// Returns the topic's name: the first part of every deduplication token.
+    fn topic(&self) -> &str;
+
+    /// Waits for the next assignment or revocation; pends while there is none. Cancellation-safe.
+    fn changed(&self) -> impl Future<Output = Result<SourceEvent, Self::Error>> + Send;
+
+    /// Reads records of an assigned partition from `from` on, at most `max_bytes` of payload (but
+    /// at least one record), up to and including `until` if given. Waits up to `wait` for the
+    /// first one; an empty answer means that the end was reached. Cancellation-safe.
+    ///
+    /// Offsets may have gaps (a broker's own records); the order is ascending.
+    fn read(
+        &self,
+        partition: PartitionId,
+        request: ReadRequest,
+    ) -> impl Future<Output = Result<Vec<LogRecord>, Self::Error>> + Send;
+
+    /// Durably remembers `progress`; returns once it would survive the process.
+    fn commit(
+        &self,
+        partition: PartitionId,
+        progress: Progress,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Gives a revoked partition up.
+    fn release(&self, partition: PartitionId) -> impl Future<Output = ()> + Send;
+}
+
+/// What to read.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadRequest {
+    /// The first offset wanted.
+    pub from: Offset,
+    /// The last offset wanted, if there is an end.
+    pub until: Option<Offset>,
+    /// How many bytes of payload to return at most.
+    pub max_bytes: usize,
+    /// How long to wait for a first record.
+    pub wait: Duration,
+}
+
+/// Rows of one offset range, encoded, to be inserted as one block.
+#[derive(Debug, Clone)]
+pub struct RowBatch {
+    /// The partition that the range belongs to.
+    pub partition: PartitionId,
+    /// The range.
+    pub range: OffsetRange,
+    /// Identifies the range for deduplication: `topic:partition:first-last`.
+    pub token: String,
+    /// The number of rows, at most that of the range's offsets.
+    pub rows: usize,
+    /// The rows in the sink's format.
+    pub bytes: Bytes,
+    /// Outcomes that rows of this batch refer to and that this process has not stored before.
+    pub outcomes: Vec<std::sync::Arc<crate::rules::Outcome>>,
+}
+
+/// Stores rows.
+pub trait RowSink: Send + Sync + 'static {
+    /// The sink's error.
+    type Error: Classified;
+
+    /// Stores a batch. Storing the same batch again, with the same token, changes nothing; so it
+    /// may be repeated after any error. Its outcomes are stored before its rows.
+    fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// The identity of a message for deduplication: the hash of its site and message id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageHash(pub u64);
+
+impl MessageHash {
+    /// Hashes a message id within its site: `xxh3(site || '\0' || message_id)`.
+    #[must_use]
+    pub fn of(site: &SiteId, message_id: &str) -> Self {
+        let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
+        hasher.update(site.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(message_id.as_bytes());
+        Self(hasher.digest())
+    }
+}
+
+/// Knows which messages are stored already.
+pub trait MessageIndex: Send + Sync + 'static {
+    /// The index's error.
+    type Error: Classified;
+
+    /// Returns those of `hashes` that are stored for `partition` at an offset below `below`.
+    fn seen_before(
+        &self,
+        partition: PartitionId,
+        below: Offset,
+        hashes: &[MessageHash],
+    ) -> impl Future<Output = Result<Vec<MessageHash>, Self::Error>> + Send;
+
+    /// Calls `visit` with the hash of each of the latest `limit` messages stored for `partition`
+    /// and received at `since` or later, in no particular order.
+    fn recent(
+        &self,
+        partition: PartitionId,
+        since: Timestamp,
+        limit: u64,
+        visit: impl FnMut(MessageHash) + Send,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Answers questions about journeys from what is stored.
+pub trait JourneyStore: Send + Sync + 'static {
+    /// The store's error.
+    type Error: Classified;
+
+    /// Calls `visit` once per unit (actor or account) that has at least one hit, with the hash of
+    /// its id and its hits in order of time, then arrival. Counts of a funnel and lists of its actors both come from this.
+    fn candidates(
+        &self,
+        query: &CandidateQuery,
+        visit: impl FnMut(u64, &[crate::query::Hit]) + Send,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Returns the counts and sums behind the KPI cards.
+    fn kpi_figures(
+        &self,
+        scope: &KpiScope,
+    ) -> impl Future<Output = Result<KpiFigures, Self::Error>> + Send;
+
+    /// Returns stock, moves and dwell of every stage of a model.
+    fn stage_figures(
+        &self,
+        scope: &KpiScope,
+    ) -> impl Future<Output = Result<StageFigures, Self::Error>> + Send;
+
+    /// Returns the figures about who brought whom.
+    fn referral_figures(
+        &self,
+        scope: &KpiScope,
+    ) -> impl Future<Output = Result<ReferralFigures, Self::Error>> + Send;
+
+    /// Returns one page of an actor's events, or `None` if nobody has that id.
+    fn actor_page(
+        &self,
+        query: &ActorPageQuery,
+    ) -> impl Future<Output = Result<Option<ActorPage>, Self::Error>> + Send;
+}

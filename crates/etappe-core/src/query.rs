@@ -1,0 +1,142 @@
+//! Questions about journeys, as values: ranges, selectors and what a funnel needs to be fed.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::SiteId;
+use crate::time::Timestamp;
+
+/// A half-open range of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// The first instant in the range.
+    pub from: Timestamp,
+    /// The first instant after the range; never before `from`.
+    pub to: Timestamp,
+}
+
+/// Whether events of bots are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bots {
+    /// Leave them out.
+    #[default]
+    Exclude,
+    /// Take them like all others.
+    Include,
+    /// Look at nothing else.
+    Only,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// People.
+    #[default]
+    Actor,
+    /// Visits of people, ended by 30 minutes without an event.
+    Session,
+    /// Companies.
+    Account,
+}
+
+/// What an event must be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Selector {
+    /// Any event.
+    Any,
+    /// An event of this name.
+    Event(String),
+    /// An event that means this milestone.
+    Milestone(crate::milestone::Milestone),
+    /// An event in this stage of this model.
+    Stage {
+        /// The model's id.
+        model: String,
+        /// The stage's id.
+        stage: String,
+    },
+}
+
+/// A property that must have a value; compared as JSON values (`1` equals `1.0`, not `"1"`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct PropertyCondition {
+    /// The property's name, or a path starting with `properties.`, `context.` or `traits.`.
+    pub path: String,
+    /// The value it must have: a string, number, boolean or null.
+    pub value: serde_json::Value,
+}
+
+/// A selector with conditions on properties, all of which must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// What the event must be.
+    pub selector: Selector,
+    /// What its properties must be.
+    pub properties: Vec<PropertyCondition>,
+}
+
+/// A value that a breakdown groups by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dimension {
+    /// A property, or a path starting with `properties.`, `context.` or `traits.`.
+    Property(String),
+    /// How the actor came.
+    Channel,
+    /// The campaign's name.
+    Campaign,
+    /// The named segment.
+    Persona,
+    /// Where contact happened.
+    Touchpoint,
+    /// The kind of device.
+    Device,
+    /// The country.
+    Country,
+}
+
+/// What the matchers need: for every unit its events that match one of the conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateQuery {
+    /// The site.
+    pub site: SiteId,
+    /// What a unit is.
+    pub unit: Unit,
+    /// Whether bots are looked at.
+    pub bots: Bots,
+    /// Events before this instant are of no use.
+    pub from: Timestamp,
+    /// Events at or after this instant are of no use, if there is such an instant.
+    pub until: Option<Timestamp>,
+    /// At most 64 conditions; bit k of [`Hit::conditions`] stands for condition k.
+    pub conditions: Vec<Condition>,
+    /// Whether events that match no condition are wanted too (strict order needs neighbours).
+    pub include_others: bool,
+    /// The values wanted in [`Hit::dimensions`], in their order.
+    pub dimensions: Vec<Dimension>,
+}
+
+/// One event of a unit, as far as a matcher is concerned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Bit k is set when the event matches condition k.
+    pub conditions: u64,
+    /// The values of the dimensions asked for; empty text where the event has none.
+    pub dimensions: Vec<String>,
+}
+
+/// The end of the time in which completions of entries in `range` may lie.
+#[must_use]
+pub fn completion_end(range: TimeRange, window: Option<Duration>) -> Option<Timestamp> {
+    // The window is inclusive, hence the millisecond.
+    window.map(|window| {
+        range
+            .to
+            .saturating_add(window)
+            .saturating_add(Duration::from_millis(1))
+    })
+}

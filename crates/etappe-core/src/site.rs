@@ -1,0 +1,215 @@
+//! Sites (tenants), their settings, and the keys that open them.
+//!
+//! What is kept of a key is its SHA-256: keys hold 190 random bits, so a slow hash adds nothing.
+//! A [`SiteDirectory`] is an immutable snapshot; whoever changes it publishes a new one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::event::KeyScope;
+use crate::id::SiteId;
+
+/// The SHA-256 of a key or token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// Hashes a key as it was presented.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
+
+impl fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for KeyHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        let pairs = text.as_bytes().chunks_exact(2);
+        if text.len() != 64 {
+            return Err(serde::de::Error::custom(
+                "a key hash has 64 hexadecimal digits",
+            ));
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            *byte = std::str::from_utf8(pair)
+                .ok()
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+                .ok_or_else(|| serde::de::Error::custom("a key hash is hexadecimal"))?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// What a key opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grant {
+    /// Sending events, trusted as far as the scope says.
+    Write(KeyScope),
+    /// Reading KPIs.
+    Read,
+}
+
+/// A key of a site: what is stored of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// The hash of the key.
+    pub hash: KeyHash,
+    /// What it opens.
+    pub grant: Grant,
+}
+
+/// A site's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteSettings {
+    /// IANA name of the zone that calendar periods are cut in. Default `UTC`.
+    pub timezone: String,
+    /// ISO 4217 code assumed for amounts that come without one. Default `EUR`.
+    pub currency: String,
+    /// Origins that browsers may post from; empty means any. Default empty.
+    pub allowed_origins: Vec<String>,
+    /// Whether revenue in a pixel's address counts: anybody can make such an address. Default false.
+    pub pixel_revenue: bool,
+    /// Events per second accepted from this site; none means no limit. Default none.
+    pub events_per_second: Option<u32>,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self {
+            timezone: "UTC".to_owned(),
+            currency: "EUR".to_owned(),
+            allowed_origins: Vec::new(),
+            pixel_revenue: false,
+            events_per_second: None,
+        }
+    }
+}
+
+/// A site with its keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// The site's name.
+    pub id: SiteId,
+    /// Its settings.
+    #[serde(default)]
+    pub settings: SiteSettings,
+    /// Its keys.
+    #[serde(default)]
+    pub keys: Vec<KeyRecord>,
+}
+
+/// All sites and their keys at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct SiteDirectory {
+    sites: BTreeMap<SiteId, Site>,
+    keys: HashMap<KeyHash, (SiteId, Grant)>,
+}
+
+impl SiteDirectory {
+    /// Makes a directory of `sites`; of two sites with one name the later one stays.
+    #[must_use]
+    pub fn new(sites: impl IntoIterator<Item = Site>) -> Self {
+        let sites: BTreeMap<_, _> = sites
+            .into_iter()
+            .map(|site| (site.id.clone(), site))
+            .collect();
+        let keys = sites
+            .values()
+            .flat_map(|site| {
+                site.keys
+                    .iter()
+                    .map(|key| (key.hash, (site.id.clone(), key.grant)))
+            })
+            .collect();
+        Self { sites, keys }
+    }
+
+    /// Returns the site called `id`.
+    #[must_use]
+    pub fn site(&self, id: &str) -> Option<&Site> {
+        self.sites.values().find(|site| site.id.as_str() == id)
+    }
+
+    /// Iterates over the sites by name.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.sites.values()
+    }
+
+    /// Returns the site and scope that `key` may write to.
+    ///
+    /// Looks the hash up, so the time it takes says nothing about stored keys.
+    #[must_use]
+    pub fn writer(&self, key: &str) -> Option<(&Site, KeyScope)> {
+        match self.keys.get(&KeyHash::of(key))? {
+            (site, Grant::Write(scope)) => Some((self.sites.get(site)?, *scope)),
+            (_, Grant::Read) => None,
+        }
+    }
+
+    /// Returns the site that `token` may read.
+    #[must_use]
+    pub fn reader(&self, token: &str) -> Option<&Site> {
+        match self.keys.get(&KeyHash::of(token))? {
+            (site, Grant::Read) => self.sites.get(site),
+            (_, Grant::Write(_)) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_opens_only_what_it_was_made_for() {
+        let key = |text: &str, grant| KeyRecord {
+            hash: KeyHash::of(text),
+            grant,
+        };
+        let directory = SiteDirectory::new([Site {
+            id: SiteId::try_new("shop").unwrap(),
+            settings: SiteSettings::default(),
+            keys: vec![
+                key("w", Grant::Write(KeyScope::Server)),
+                key("r", Grant::Read),
+            ],
+        }]);
+        assert_eq!(
+            directory.writer("w").map(|(_, scope)| scope),
+            Some(KeyScope::Server)
+        );
+        assert!(directory.writer("r").is_none() && directory.reader("w").is_none());
+        assert!(directory.reader("r").is_some() && directory.reader("x").is_none());
+    }
+
+    #[test]
+    fn a_hash_survives_its_text() {
+        let hash = KeyHash::of("secret");
+        let text = serde_json::to_string(&hash).unwrap();
+        assert_eq!(serde_json::from_str::<KeyHash>(&text).unwrap(), hash);
+    }
+}

@@ -1,0 +1,156 @@
+//! Instants in milliseconds since 1970-01-01 UTC, and their RFC 3339 text.
+//!
+//! Milliseconds are what trackers send and what the tables keep; finer fractions are cut off.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The text is no instant that Etappe can read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a time: use RFC 3339, such as 2024-03-01T12:00:00Z")]
+pub struct InvalidTimestamp(pub String);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z, the earliest event time that is accepted.
+    pub const EPOCH: Self = Self(0);
+    /// 2100-01-01T00:00:00Z, the end of the widest range that can be asked for.
+    pub const MAX_QUERY: Self = Self(4_102_444_800_000);
+
+    /// Makes an instant of milliseconds since the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Returns the milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Parses RFC 3339, also with a space for the `T`, without seconds' fraction, without offset
+    /// (then UTC), or a date alone (then its midnight in UTC).
+    ///
+    /// # Errors
+    /// [`InvalidTimestamp`] when the text is none of these.
+    pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
+        let trimmed = text.trim();
+        DateTime::parse_from_rfc3339(trimmed)
+            .map(|at| Self(at.timestamp_millis()))
+            .ok()
+            .or_else(|| parse_lenient(trimmed))
+            .ok_or_else(|| InvalidTimestamp(text.chars().take(64).collect()))
+    }
+
+    /// Returns the instant `duration` later; saturates at the end of the number range.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// Returns the milliseconds from `earlier` to this instant, negative if it is later.
+    #[must_use]
+    pub const fn millis_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Returns the same instant for chrono, or `None` outside chrono's range of years.
+    #[must_use]
+    pub fn to_utc(self) -> Option<DateTime<Utc>> {
+        Utc.timestamp_millis_opt(self.0).single()
+    }
+}
+
+fn parse_lenient(text: &str) -> Option<Timestamp> {
+    let formats = [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+    ];
+    let with_time = formats
+        .iter()
+        .find_map(|f| NaiveDateTime::parse_from_str(text, f).ok());
+    let naive = with_time.or_else(|| {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            .and_then(|day| day.and_hms_opt(0, 0, 0))
+    });
+    naive
+        .map(|at| Timestamp(at.and_utc().timestamp_millis()))
+        .or_else(|| {
+            // `2024-03-01 12:00:00+01:00` and offsets without a colon.
+            DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z")
+                .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
+                .ok()
+                .map(|at| Timestamp(at.timestamp_millis()))
+        })
+}
+
+impl fmt::Display for Timestamp {
+    /// Writes RFC 3339 in UTC with milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_utc() {
+            Some(at) => f.write_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            None => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_spellings_of_an_instant_are_read() {
+        let noon = 1_709_294_400_000;
+        for text in [
+            "2024-03-01T12:00:00Z",
+            "2024-03-01T13:00:00+01:00",
+            "2024-03-01T13:00:00+0100",
+            "2024-03-01 12:00:00",
+            "2024-03-01T12:00:00.000",
+            "2024-03-01T12:00",
+        ] {
+            assert_eq!(
+                Timestamp::parse(text).map(Timestamp::as_millis),
+                Ok(noon),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            Timestamp::parse("2024-03-01").map(Timestamp::as_millis),
+            Ok(1_709_251_200_000)
+        );
+        assert!(Timestamp::parse("yesterday").is_err());
+    }
+
+    #[test]
+    fn text_and_instant_round_trip() {
+        let at = Timestamp::from_millis(1_709_294_400_123);
+        assert_eq!(at.to_string(), "2024-03-01T12:00:00.123Z");
+        assert_eq!(Timestamp::parse(&at.to_string()), Ok(at));
+    }
+}
