@@ -1,0 +1,128 @@
+//! What each component says of itself, for `/healthz` and `/readyz`.
+//!
+//! A component is registered as not ready and reports when that changes. Health is about the
+//! process (a failed component wants a restart), readiness about taking work.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+/// The state of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "reason", rename_all = "snake_case")]
+pub enum State {
+    /// It does its work.
+    Ready,
+    /// It cannot do its work now and will by itself, once the reason is gone.
+    NotReady(String),
+    /// It will not work again in this process.
+    Failed(String),
+}
+
+/// The states of all components of a process; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    components: Arc<Mutex<BTreeMap<&'static str, State>>>,
+}
+
+/// A component's handle to report with.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    health: Health,
+    component: &'static str,
+}
+
+impl Health {
+    /// Registers a component as not ready and returns its handle.
+    #[must_use]
+    pub fn register(&self, component: &'static str) -> Reporter {
+        let reporter = Reporter {
+            health: self.clone(),
+            component,
+        };
+        reporter.report(State::NotReady("starting".to_owned()));
+        reporter
+    }
+
+    /// Returns every component with its state, by name.
+    #[must_use]
+    pub fn components(&self) -> BTreeMap<&'static str, State> {
+        self.lock().clone()
+    }
+
+    /// Returns whether every component is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.lock().values().all(|state| *state == State::Ready)
+    }
+
+    /// Returns whether no component has failed.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self
+            .lock()
+            .values()
+            .any(|state| matches!(state, State::Failed(_)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, State>> {
+        // Each update is a single insertion: a panic elsewhere leaves nothing half done.
+        self.components
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reporter {
+    /// Records the component's state; logs when it changes.
+    pub fn report(&self, state: State) {
+        let before = self.health.lock().insert(self.component, state.clone());
+        if before.as_ref() == Some(&state) {
+            return;
+        }
+        let component = self.component;
+        match state {
+            State::Ready => tracing::info!(component, "component is ready"),
+            State::NotReady(reason) if before.is_none() => {
+                tracing::debug!(component, reason, "component is starting");
+            }
+            State::NotReady(reason) => tracing::warn!(component, reason, "component is not ready"),
+            State::Failed(reason) => tracing::error!(component, reason, "component has failed"),
+        }
+    }
+
+    /// Records that the component does its work.
+    pub fn ready(&self) {
+        self.report(State::Ready);
+    }
+
+    /// Records that the component cannot work for now.
+    pub fn not_ready(&self, reason: impl Into<String>) {
+        self.report(State::NotReady(reason.into()));
+    }
+
+    /// Records that the component will not work again.
+    pub fn failed(&self, reason: impl Into<String>) {
+        self.report(State::Failed(reason.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_component_that_is_not_ready_holds_the_process_back() {
+        let health = Health::default();
+        let (log, engine) = (health.register("log"), health.register("engine"));
+        assert!(!health.is_ready() && health.is_healthy());
+        log.ready();
+        engine.not_ready("connection refused");
+        assert!(!health.is_ready());
+        engine.ready();
+        assert!(health.is_ready());
+        log.failed("disk is gone");
+        assert!(!health.is_ready() && !health.is_healthy());
+    }
+}

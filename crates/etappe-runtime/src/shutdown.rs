@@ -1,0 +1,88 @@
+//! How a process ends: a signal, or a component that cannot go on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+/// Why a process ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// SIGINT or SIGTERM: a clean stop was asked for.
+    Signal(&'static str),
+    /// A component cannot go on.
+    Failure(String),
+}
+
+/// Tells everything in the process to end; clones share one decision.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    token: CancellationToken,
+    reason: Arc<Mutex<Option<Reason>>>,
+}
+
+impl Shutdown {
+    /// Begins the end, unless it has begun; the first reason stays.
+    pub fn begin(&self, reason: Reason) {
+        let mut stored = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if stored.is_none() {
+            *stored = Some(reason);
+        }
+        drop(stored);
+        self.token.cancel();
+    }
+
+    /// Waits until the end has begun. Cancellation-safe.
+    pub async fn begun(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Returns the token that is cancelled when the end begins.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
+    /// Returns why the process ends, once the end has begun.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits for SIGINT or SIGTERM and then begins the end; ends early if it has begun.
+    ///
+    /// # Errors
+    /// The operating system's error if the signals cannot be listened to.
+    pub async fn listen_to_signals(&self) -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let name = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+            () = self.begun() => return Ok(()),
+        };
+        tracing::info!(signal = name, "stopping");
+        self.begin(Reason::Signal(name));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_stays() {
+        let shutdown = Shutdown::default();
+        shutdown.clone().begin(Reason::Failure("engine".to_owned()));
+        shutdown.begin(Reason::Signal("SIGTERM"));
+        shutdown.begun().await;
+        assert_eq!(
+            shutdown.reason(),
+            Some(Reason::Failure("engine".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Logs: text for people, JSON for machines, always on standard error.
+//!
+//! Standard output belongs to answers that programs read.
+
+use std::io::IsTerminal;
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line each; coloured on a terminal.
+    #[default]
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+/// Telemetry settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// How log lines look: `text` or `json`. Default `text`.
+    pub format: LogFormat,
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or directives such as
+    /// `info,etappe_collector=debug`. Default `info`. Too much slows the process down.
+    pub level: String,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl TelemetryConfig {
+    /// Adds every problem with these settings to `problems`.
+    pub fn validate(&self, problems: &mut Vec<String>) {
+        if let Err(error) = EnvFilter::try_new(&self.level) {
+            problems.push(format!(
+                "telemetry.level: `{}` is no log filter: {error}",
+                self.level
+            ));
+        }
+    }
+}
+
+/// Logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter cannot be read.
+    #[error("`{0}` is no log filter")]
+    Filter(String),
+    /// Logging was set up before.
+    #[error("logging was set up twice")]
+    AlreadySet,
+}
+
+/// Sets logging up for the whole process; call it once.
+///
+/// # Errors
+/// [`TelemetryError`] when the filter cannot be read or this was called before.
+pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&config.level)
+        .map_err(|_| TelemetryError::Filter(config.level.clone()))?;
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let result = match config.format {
+        LogFormat::Text => builder
+            .with_ansi(std::io::stderr().is_terminal())
+            .try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    result.map_err(|_| TelemetryError::AlreadySet)
+}
