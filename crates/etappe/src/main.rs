@@ -1,3 +1,75 @@
-//! The command `etappe`.
+//! The command `etappe`: command line and wiring, nothing else.
+//!
+//! Each command has a file of its own in `command/`. Answers go to standard output, everything
+//! else to standard error. Exit codes: 0, 1 failed, 64 bad configuration or usage.
 
-fn main() {}
+mod cli;
+mod command;
+mod config;
+mod control;
+mod data_dir;
+mod site_store;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::config::BadConfiguration;
+
+/// `EX_USAGE` of sysexits.h: bad configuration or usage.
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_answer = !error.use_stderr();
+            // A closed pipe is no reason to fail.
+            error.print().ok();
+            return if is_answer {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(EXIT_USAGE)
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("no runtime")),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Up(..) => anyhow::bail!("x"),
+        Command::Engine(..) => anyhow::bail!("x"),
+        Command::Migrate(..) => anyhow::bail!("x"),
+        Command::Import(arguments) => command::import::run(arguments).await,
+        Command::Explain(..) => anyhow::bail!("x"),
+        Command::Models(..) => anyhow::bail!("x"),
+        Command::Keys(command) => command::keys::run(command).await,
+        Command::Config(..) => anyhow::bail!("x"),
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command that failed"
+)]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if let Some(problems) = error.downcast_ref::<BadConfiguration>() {
+        eprintln!("etappe: the configuration has problems:");
+        problems
+            .0
+            .iter()
+            .for_each(|problem| eprintln!("  {problem}"));
+        return ExitCode::from(EXIT_USAGE);
+    }
+    eprintln!("etappe: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,302 @@
+//! `etappe import`: sends files of events, resumable at any moment, nothing doubled.
+//!
+//! A file is identified by its content. One batch at a time is on its way while the next one is
+//! read, so that an actor's events arrive in the order of the file; how far it came is remembered
+//! after each acknowledgement. What a kill makes be sent twice has the same message ids.
+
+mod ledger;
+mod line;
+mod sender;
+mod source;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use etappe_core::id::SiteId;
+use etappe_core::ports::Clock;
+use etappe_runtime::clock::SystemClock;
+use etappe_runtime::shutdown::Shutdown;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::cli::ImportArguments;
+use crate::control::ControlClient;
+use crate::data_dir::DataDir;
+use ledger::{FileRecord, ImportLedger};
+use sender::{Batch, Sender};
+use source::{Content, Lines};
+
+/// A request stays below the collector's limit of 500 KiB for a body that is not compressed.
+const BATCH_BYTES: usize = 400 * 1024;
+/// How often progress is put on disk at most; a kill in between only sends lines again.
+const REMEMBER_EVERY: Duration = Duration::from_millis(200);
+
+/// Imports every file named; files that were imported before are refused.
+pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
+    let site = SiteId::try_new(&arguments.site)?;
+    let (root, sender) = destination(&arguments, &site).await?;
+    let import = Import {
+        site: &site,
+        ledger: ImportLedger::open(&root, &site)?,
+        sender,
+    };
+    let shutdown = Shutdown::default();
+    let signals = shutdown.clone();
+    let listener = tokio::task::spawn(async move { signals.listen_to_signals().await });
+    let mut refused = Vec::new();
+    for path in &arguments.files {
+        match import.file(path, &shutdown, arguments.json).await? {
+            FileEnd::Finished => {}
+            FileEnd::Refused => refused.push(path.display().to_string()),
+            FileEnd::Interrupted => {
+                bail!("interrupted; run the same command again to go on where it stopped")
+            }
+        }
+    }
+    listener.abort();
+    if !refused.is_empty() {
+        bail!("imported before, and not again: {}", refused.join(", "));
+    }
+    Ok(())
+}
+
+/// Finds where progress is kept and where events go.
+async fn destination(
+    arguments: &ImportArguments,
+    site: &SiteId,
+) -> anyhow::Result<(PathBuf, Sender)> {
+    if let Some(url) = &arguments.url {
+        let key = arguments
+            .write_key
+            .clone()
+            .context("--url needs --write-key")?;
+        return Ok((arguments.state.clone(), Sender::new(url, key)?));
+    }
+    let data = DataDir::existing(&arguments.data)?;
+    let control = ControlClient::of(&data)?;
+    let key = control.ephemeral_key(site).await?;
+    Ok((
+        data.root().to_owned(),
+        Sender::new(&control.public_url(), key)?,
+    ))
+}
+
+enum FileEnd {
+    Finished,
+    Refused,
+    Interrupted,
+}
+
+struct Import<'a> {
+    site: &'a SiteId,
+    ledger: ImportLedger,
+    sender: Sender,
+}
+
+impl Import<'_> {
+    async fn file(&self, path: &Path, shutdown: &Shutdown, json: bool) -> anyhow::Result<FileEnd> {
+        let content = identify(path).await?;
+        let mut record = self.ledger.record(&content.hash)?;
+        if let Some(at) = record.finished_at {
+            let message = format!(
+                "{}: this content was imported into `{}` at {at} (as {}); nothing was sent",
+                path.display(),
+                self.site,
+                record.name
+            );
+            report(json, "refused", path, &record, &message);
+            return Ok(FileEnd::Refused);
+        }
+        record.name = path.display().to_string();
+        let bar = progress_bar(path, content.bytes, record.bytes_done);
+        let started = tokio::time::Instant::now();
+        let before = record.accepted;
+        let finished = self
+            .send_all(path, &content, &mut record, (shutdown, &bar))
+            .await?;
+        bar.finish_and_clear();
+        if finished {
+            record.finished_at = Some(SystemClock.now());
+        }
+        self.ledger.remember(&content.hash, &record)?;
+        if !finished {
+            return Ok(FileEnd::Interrupted);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let sent = record.accepted - before;
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = sent as f64 / seconds.max(0.001);
+        let mut message = format!(
+            "{}: {sent} events accepted in {seconds:.1} s ({rate:.0} events/s)",
+            path.display()
+        );
+        if record.rejected > 0 {
+            let kept = self.ledger.rejected_path(&content.hash);
+            message += &format!(
+                "; {} lines rejected, see {}",
+                record.rejected,
+                kept.display()
+            );
+        }
+        report(json, "finished", path, &record, &message);
+        Ok(FileEnd::Finished)
+    }
+
+    /// Sends what is not settled yet; returns false when it was interrupted.
+    async fn send_all(
+        &self,
+        path: &Path,
+        content: &Content,
+        record: &mut FileRecord,
+        (shutdown, bar): (&Shutdown, &ProgressBar),
+    ) -> anyhow::Result<bool> {
+        let (batches, mut ready) = mpsc::channel(2);
+        let reader = {
+            let (path, hash, skip) = (path.to_owned(), content.hash.clone(), record.lines_done);
+            tokio::task::spawn_blocking(move || read_batches(&path, &hash, skip, &batches))
+        };
+        let mut remembered = tokio::time::Instant::now();
+        while let Some(batch) = ready.recv().await {
+            let outcome = tokio::select! {
+                outcome = self.sender.send(&batch) => outcome?,
+                () = shutdown.begun() => return Ok(false),
+            };
+            self.keep_rejected(&content.hash, &outcome.rejected)?;
+            record.lines_done = batch.last_line;
+            record.bytes_done += batch.bytes;
+            record.accepted += outcome.accepted;
+            record.rejected += outcome.rejected.len() as u64;
+            bar.set_position(record.bytes_done);
+            if remembered.elapsed() >= REMEMBER_EVERY {
+                self.ledger.remember(&content.hash, record)?;
+                remembered = tokio::time::Instant::now();
+            }
+        }
+        reader.await.context("the reader stopped")??;
+        Ok(true)
+    }
+
+    /// Appends rejected lines to the file's list, so that nobody has to search for them.
+    fn keep_rejected(&self, hash: &str, rejected: &[(u64, String)]) -> anyhow::Result<()> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let path = self.ledger.rejected_path(hash);
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)?;
+        for (line, reason) in rejected {
+            writeln!(file, "{}", json!({ "line": line, "reason": reason }))?;
+        }
+        Ok(())
+    }
+}
+
+async fn identify(path: &Path) -> anyhow::Result<Content> {
+    let bar = bar_on_terminal(None);
+    bar.set_style(ProgressStyle::with_template(
+        "{spinner} reading {msg} {bytes}",
+    )?);
+    bar.set_message(path.display().to_string());
+    let (path, shown) = (path.to_owned(), bar.clone());
+    let content =
+        tokio::task::spawn_blocking(move || source::identify(&path, |bytes| shown.inc(bytes)));
+    let content = content.await.context("the reader stopped")?;
+    bar.finish_and_clear();
+    content
+}
+
+/// Reads a file's lines after line `skip` into batches; ends early when nobody takes them.
+fn read_batches(
+    path: &Path,
+    hash: &str,
+    skip: u64,
+    batches: &mpsc::Sender<Batch>,
+) -> anyhow::Result<()> {
+    let mut lines = Lines::of(path)?;
+    let mut batch = Batch::default();
+    while let Some(next) = lines
+        .next_line()
+        .with_context(|| format!("{}", path.display()))?
+    {
+        if next.number <= skip {
+            continue;
+        }
+        let full = batch.messages.len() + next.text.as_ref().map_or(0, String::len) > BATCH_BYTES;
+        if full
+            && !batch.lines.is_empty()
+            && batches.blocking_send(std::mem::take(&mut batch)).is_err()
+        {
+            return Ok(());
+        }
+        append_line(&mut batch, &next, hash);
+    }
+    if batch.last_line > 0 {
+        // A closed channel means an interruption, which the receiver reports.
+        batches.blocking_send(batch).ok();
+    }
+    Ok(())
+}
+
+fn append_line(batch: &mut Batch, next: &source::Line, hash: &str) {
+    batch.last_line = next.number;
+    batch.bytes += next.bytes;
+    let before = batch.messages.len();
+    if before > 0 {
+        batch.messages.push(b',');
+    }
+    let appended = match &next.text {
+        Some(text) => line::append_message(text, hash, next.number, &mut batch.messages)
+            .map_err(|error| error.to_string()),
+        None => Err("the line is no UTF-8 text or longer than any event".to_owned()),
+    };
+    match appended {
+        Ok(()) => batch.lines.push(next.number),
+        Err(reason) => {
+            batch.messages.truncate(before);
+            batch.unreadable.push((next.number, reason));
+        }
+    }
+}
+
+fn progress_bar(path: &Path, bytes: u64, done: u64) -> ProgressBar {
+    let bar = bar_on_terminal(Some(bytes));
+    let template = "{msg} [{bar:30}] {percent}% {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(
+        path.file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+    );
+    bar.set_position(done);
+    bar
+}
+
+fn bar_on_terminal(length: Option<u64>) -> ProgressBar {
+    ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5))
+}
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command's answer"
+)]
+fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message: &str) {
+    if as_json {
+        let (file, lines) = (path.display().to_string(), record.lines_done);
+        let FileRecord {
+            accepted, rejected, ..
+        } = record;
+        println!(
+            "{}",
+            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected })
+        );
+    } else {
+        eprintln!("{message}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Import files: plain, gzip or zstd, told apart by their first bytes, read line by line.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use anyhow::Context;
+use flate2::read::MultiGzDecoder;
+
+/// Longer lines are no events: the collector takes 32 KiB each.
+const MAX_LINE: u64 = 4 * 1024 * 1024;
+
+/// Opens a file for reading its decompressed content.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = BufReader::with_capacity(256 * 1024, file);
+    let magic = file
+        .fill_buf()
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let content: Box<dyn Read + Send> = match magic {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(file)?),
+        _ => return Ok(Box::new(file)),
+    };
+    Ok(Box::new(BufReader::with_capacity(256 * 1024, content)))
+}
+
+/// What a file's decompressed content is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Content {
+    /// Identifies the content, whatever the file is called and however it is compressed.
+    pub(crate) hash: String,
+    /// Its length in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Reads the whole content once to identify it; `read` is told of each piece's length.
+pub(crate) fn identify(path: &Path, read: impl Fn(u64)) -> anyhow::Result<Content> {
+    let mut source = open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = 0;
+    loop {
+        let piece = source
+            .fill_buf()
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        if piece.is_empty() {
+            break;
+        }
+        hasher.update(piece);
+        let length = piece.len();
+        bytes += length as u64;
+        source.consume(length);
+        read(length as u64);
+    }
+    // 128 bits: short enough for a message id, far from any accidental repetition.
+    let hash = hasher.finalize().to_hex().chars().take(32).collect();
+    Ok(Content { hash, bytes })
+}
+
+/// A line of a file.
+pub(crate) struct Line {
+    /// Its number, counted from 1, empty lines included.
+    pub(crate) number: u64,
+    /// Its length in the file, with the line's end.
+    pub(crate) bytes: u64,
+    /// Its text; `None` when it is no UTF-8 or longer than any event.
+    pub(crate) text: Option<String>,
+}
+
+/// The lines of a file, empty ones left out.
+pub(crate) struct Lines {
+    source: Box<dyn BufRead + Send>,
+    number: u64,
+}
+
+impl Lines {
+    pub(crate) fn of(path: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            source: open(path)?,
+            number: 0,
+        })
+    }
+
+    /// Returns the next line that is not empty, or `None` at the end.
+    pub(crate) fn next_line(&mut self) -> std::io::Result<Option<Line>> {
+        loop {
+            let mut buffer = Vec::new();
+            let length = self
+                .source
+                .by_ref()
+                .take(MAX_LINE)
+                .read_until(b'\n', &mut buffer)? as u64;
+            if length == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let is_cut = length == MAX_LINE && buffer.last() != Some(&b'\n');
+            let bytes = if is_cut {
+                length + self.skip_rest()?
+            } else {
+                length
+            };
+            let text = String::from_utf8(buffer).ok().filter(|_| !is_cut);
+            if text.as_deref().is_some_and(|text| text.trim().is_empty()) {
+                continue;
+            }
+            return Ok(Some(Line {
+                number: self.number,
+                bytes,
+                text,
+            }));
+        }
+    }
+
+    /// Reads past the rest of a line that is too long to keep.
+    fn skip_rest(&mut self) -> std::io::Result<u64> {
+        let mut skipped = 0;
+        loop {
+            let piece = self.source.fill_buf()?;
+            let end = memchr::memchr(b'\n', piece);
+            let length = end.map_or(piece.len(), |at| at + 1);
+            let is_last = end.is_some() || piece.is_empty();
+            self.source.consume(length);
+            skipped += length as u64;
+            if is_last {
+                return Ok(skipped);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const TEXT: &[u8] = b"{\"a\":1}\n\n{\"a\":2}\n\xff\n{\"a\":3}";
+
+    fn lines(path: &Path) -> Vec<(u64, Option<String>)> {
+        let mut lines = Lines::of(path).expect("readable");
+        let mut all = Vec::new();
+        while let Some(line) = lines.next_line().expect("readable") {
+            all.push((line.number, line.text.map(|text| text.trim().to_owned())));
+        }
+        all
+    }
+
+    #[test]
+    fn compression_changes_neither_lines_nor_identity() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, TEXT).expect("written");
+        let gzip = folder.path().join("gzip");
+        let mut encoder =
+            flate2::write::GzEncoder::new(File::create(&gzip).expect("made"), Default::default());
+        encoder.write_all(TEXT).expect("written");
+        encoder.finish().expect("written");
+        let zstandard = folder.path().join("zstd");
+        std::fs::write(&zstandard, zstd::encode_all(TEXT, 1).expect("encoded")).expect("written");
+        let expected = vec![
+            (1, Some("{\"a\":1}".to_owned())),
+            (3, Some("{\"a\":2}".to_owned())),
+            (4, None),
+            (5, Some("{\"a\":3}".to_owned())),
+        ];
+        let content = identify(&plain, |_| ()).expect("readable");
+        assert_eq!(content.bytes, TEXT.len() as u64);
+        for path in [&plain, &gzip, &zstandard] {
+            assert_eq!(lines(path), expected);
+            assert_eq!(identify(path, |_| ()).expect("readable"), content);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_passed_over_without_being_kept() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("long");
+        let mut text = vec![b'x'; 5 * 1024 * 1024];
+        text.extend_from_slice(b"\nshort\n");
+        std::fs::write(&path, text).expect("written");
+        assert_eq!(lines(&path), vec![(1, None), (2, Some("short".to_owned()))]);
+    }
+}

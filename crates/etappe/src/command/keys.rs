@@ -1,0 +1,164 @@
+//! `etappe keys`: sites and their keys, through the running `up` or, while none runs, directly.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use etappe_core::id::SiteId;
+use etappe_core::site::SiteSettings;
+use serde_json::Value;
+
+use crate::cli::{KeysCommand, KeysData};
+use crate::control::{ControlClient, KeyRequest, sites_as_json};
+use crate::data_dir::{DataDir, DataLock};
+use crate::site_store::SiteStore;
+
+/// Runs one of the commands.
+pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
+    match command {
+        KeysCommand::Create { site, data, scope } => {
+            let request = KeyRequest {
+                site: SiteId::try_new(&site)?,
+                scope: scope.into(),
+            };
+            let keys = match Access::open(&data).await? {
+                Access::Running(control) => control.create_keys(&request).await?,
+                Access::Direct(store, _lock) => store.create_keys(&request.site, request.scope)?,
+            };
+            print(&data, &serde_json::to_value(keys)?);
+        }
+        KeysCommand::List { data } => {
+            let sites = Access::open(&data).await?.sites().await?;
+            print(&data, &sites);
+        }
+        KeysCommand::Revoke { site, hash, data } => {
+            let site = SiteId::try_new(&site)?;
+            match Access::open(&data).await? {
+                Access::Running(control) => control.revoke_key(&site, &hash).await?,
+                Access::Direct(store, _lock) => store.revoke_key(&site, &hash)?,
+            }
+            print(&data, &serde_json::json!({ "revoked": hash }));
+        }
+        KeysCommand::Set {
+            site,
+            settings,
+            data,
+        } => {
+            let site = SiteId::try_new(&site)?;
+            let changed = set(&Access::open(&data).await?, &site, &settings).await?;
+            print(&data, &serde_json::to_value(changed)?);
+        }
+    }
+    Ok(())
+}
+
+/// The way to a data folder's sites.
+enum Access {
+    /// Through the process that runs on it.
+    Running(ControlClient),
+    /// Directly, with the folder locked meanwhile.
+    Direct(Arc<SiteStore>, DataLock),
+}
+
+impl Access {
+    async fn open(data: &KeysData) -> anyhow::Result<Self> {
+        let folder = DataDir::existing(&data.data)?;
+        if folder.read_run_info()?.is_some() {
+            let control = ControlClient::of(&folder)?;
+            if control.sites().await.is_ok() {
+                return Ok(Self::Running(control));
+            }
+        }
+        // Left behind by a process that was killed, or none runs: the lock tells.
+        let lock = folder.lock().await?;
+        Ok(Self::Direct(
+            Arc::new(SiteStore::open(folder.path("sites.json"))?),
+            lock,
+        ))
+    }
+
+    async fn sites(&self) -> anyhow::Result<Value> {
+        match self {
+            Self::Running(control) => control.sites().await,
+            Self::Direct(store, _) => Ok(sites_as_json(store.subscribe().borrow().sites())),
+        }
+    }
+}
+
+async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result<SiteSettings> {
+    let sites = access.sites().await?;
+    let found = sites
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["site"] == site.as_str());
+    let mut settings =
+        found.with_context(|| format!("there is no site `{site}`"))?["settings"].clone();
+    for pair in pairs {
+        let (name, text) = pair
+            .split_once('=')
+            .with_context(|| format!("`{pair}` has no `=`"))?;
+        if settings.get(name).is_none() {
+            bail!(
+                "`{name}` is no setting; the settings are: {}",
+                names(&settings)
+            );
+        }
+        settings[name] = match name {
+            "allowed_origins" => text
+                .split(',')
+                .filter(|o| !o.is_empty())
+                .map(str::trim)
+                .collect(),
+            _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+        };
+    }
+    let settings: SiteSettings = serde_json::from_value(settings)?;
+    check(&settings)?;
+    match access {
+        Access::Running(control) => control.change_settings(site, &settings).await?,
+        Access::Direct(store, _) => store.change_settings(site, settings.clone())?,
+    }
+    Ok(settings)
+}
+
+fn check(settings: &SiteSettings) -> anyhow::Result<()> {
+    if settings.timezone.parse::<chrono_tz::Tz>().is_err() {
+        bail!(
+            "`{}` is no time zone: use a name such as Europe/Amsterdam",
+            settings.timezone
+        );
+    }
+    if settings.currency.len() != 3 || !settings.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        bail!(
+            "`{}` is no currency: use an ISO 4217 code such as EUR",
+            settings.currency
+        );
+    }
+    Ok(())
+}
+
+fn names(settings: &Value) -> String {
+    let names = settings
+        .as_object()
+        .into_iter()
+        .flat_map(|members| members.keys());
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(data: &KeysData, answer: &Value) {
+    match (data.json, answer) {
+        (true, answer) => println!("{answer}"),
+        (false, Value::Object(members)) => {
+            for (name, value) in members {
+                println!(
+                    "{name:12} {}",
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                );
+            }
+        }
+        (false, answer) => println!("{answer:#}"),
+    }
+}

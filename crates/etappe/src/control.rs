@@ -1,0 +1,315 @@
+//! The control endpoints of a running `etappe up`, and the client that commands use.
+//!
+//! They are on the admin address under `/control`, opened by the admin token or by the control
+//! token in the data folder's `run.json`, which only the folder's owner can read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::extract::{Query, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use etappe_core::event::KeyScope;
+use etappe_core::id::SiteId;
+use etappe_core::site::KeyHash;
+use etappe_core::site::{Grant, SiteSettings};
+use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+use crate::data_dir::{DataDir, RunInfo};
+use crate::site_store::{NewKeys, SiteStore};
+
+/// Finds a stored event by its message id and explains it, as JSON.
+pub(crate) trait Explainer: Send + Sync + 'static {
+    /// Returns the explanation, or `None` if no such message is stored.
+    fn explain(
+        &self,
+        site: SiteId,
+        message_id: String,
+    ) -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>>;
+}
+
+struct ControlState {
+    token: KeyHash,
+    sites: Arc<SiteStore>,
+    explainer: Arc<dyn Explainer>,
+}
+
+/// Makes the router of the control endpoints.
+pub(crate) fn router(token: &str, sites: Arc<SiteStore>, explainer: Arc<dyn Explainer>) -> Router {
+    let state = Arc::new(ControlState {
+        token: KeyHash::of(token),
+        sites,
+        explainer,
+    });
+    Router::new()
+        .route("/control/sites", get(list_sites))
+        .route("/control/sites/settings", post(change_settings))
+        .route("/control/keys", post(create_keys))
+        .route("/control/keys/ephemeral", post(create_ephemeral_key))
+        .route("/control/keys/revoke", post(revoke_key))
+        .route("/control/explain", get(explain))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            authorize,
+        ))
+        .with_state(state)
+}
+
+async fn authorize(
+    State(state): State<Arc<ControlState>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let presented = request
+        .headers()
+        .get(http_authorization())
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let allowed = presented.is_some_and(|token| {
+        // Hashes are compared as text of equal length, in constant time.
+        let hashes = (KeyHash::of(token).to_string(), state.token.to_string());
+        bool::from(hashes.0.as_bytes().ct_eq(hashes.1.as_bytes())) || state.sites.is_admin(token)
+    });
+    if allowed {
+        return next.run(request).await;
+    }
+    let answer = json!({ "error": "present the admin token as `Authorization: Bearer …`" });
+    (axum::http::StatusCode::UNAUTHORIZED, Json(answer)).into_response()
+}
+
+fn http_authorization() -> axum::http::HeaderName {
+    axum::http::header::AUTHORIZATION
+}
+
+/// An answer that the client can print.
+struct Refusal(anyhow::Error);
+
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let answer = json!({ "error": format!("{:#}", self.0) });
+        (axum::http::StatusCode::UNPROCESSABLE_ENTITY, Json(answer)).into_response()
+    }
+}
+
+/// Which keys to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KeyRequest {
+    pub(crate) site: SiteId,
+    #[serde(default = "default_scope")]
+    pub(crate) scope: KeyScope,
+}
+
+const fn default_scope() -> KeyScope {
+    KeyScope::Browser
+}
+
+#[derive(Serialize, Deserialize)]
+struct RevokeRequest {
+    site: SiteId,
+    hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SettingsRequest {
+    site: SiteId,
+    settings: SiteSettings,
+}
+
+#[derive(Deserialize)]
+struct ExplainQuery {
+    site: SiteId,
+    message_id: String,
+}
+
+async fn list_sites(State(state): State<Arc<ControlState>>) -> Json<Value> {
+    let directory = state.sites.subscribe().borrow().clone();
+    Json(sites_as_json(directory.sites()))
+}
+
+/// Returns sites with their settings and the hashes of their keys.
+pub(crate) fn sites_as_json<'a>(sites: impl Iterator<Item = &'a etappe_core::site::Site>) -> Value {
+    let key = |key: &etappe_core::site::KeyRecord| {
+        let opens = match key.grant {
+            Grant::Read => "read".to_owned(),
+            Grant::Write(scope) => format!("write ({})", scope.as_str()),
+        };
+        json!({ "hash": key.hash, "opens": opens })
+    };
+    sites
+        .map(|site| {
+            let keys: Vec<_> = site.keys.iter().map(key).collect();
+            json!({ "site": site.id, "settings": site.settings, "keys": keys })
+        })
+        .collect()
+}
+
+async fn create_keys(
+    State(state): State<Arc<ControlState>>,
+    Json(request): Json<KeyRequest>,
+) -> Result<Json<NewKeys>, Refusal> {
+    Ok(Json(state.sites.create_keys(&request.site, request.scope)?))
+}
+
+async fn create_ephemeral_key(
+    State(state): State<Arc<ControlState>>,
+    Json(request): Json<KeyRequest>,
+) -> Result<Json<Value>, Refusal> {
+    Ok(Json(
+        json!({ "write_key": state.sites.create_ephemeral_key(&request.site)? }),
+    ))
+}
+
+async fn revoke_key(
+    State(state): State<Arc<ControlState>>,
+    Json(request): Json<RevokeRequest>,
+) -> Result<Json<Value>, Refusal> {
+    state.sites.revoke_key(&request.site, &request.hash)?;
+    Ok(Json(json!({ "revoked": request.hash })))
+}
+
+async fn change_settings(
+    State(state): State<Arc<ControlState>>,
+    Json(request): Json<SettingsRequest>,
+) -> Result<Json<Value>, Refusal> {
+    state
+        .sites
+        .change_settings(&request.site, request.settings.clone())?;
+    Ok(Json(
+        json!({ "site": request.site, "settings": request.settings }),
+    ))
+}
+
+async fn explain(
+    State(state): State<Arc<ControlState>>,
+    Query(query): Query<ExplainQuery>,
+) -> Result<Json<Value>, Refusal> {
+    let explanation = state
+        .explainer
+        .explain(query.site, query.message_id)
+        .await?;
+    Ok(Json(explanation.unwrap_or(Value::Null)))
+}
+
+/// Talks to the running `etappe up` of a data folder.
+#[derive(Debug)]
+pub(crate) struct ControlClient {
+    client: reqwest::Client,
+    run: RunInfo,
+}
+
+impl ControlClient {
+    /// Finds the running process.
+    pub(crate) fn of(data: &DataDir) -> anyhow::Result<Self> {
+        let run = data.read_run_info()?.with_context(|| {
+            let folder = data.root().display();
+            format!("nothing runs on {folder}: start it with `etappe up --data {folder}`")
+        })?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        Ok(Self { client, run })
+    }
+
+    /// Returns the base address of the public endpoints.
+    pub(crate) fn public_url(&self) -> String {
+        format!("http://{}", self.run.listen)
+    }
+
+    /// Makes a site or another pair of keys for it.
+    pub(crate) async fn create_keys(&self, request: &KeyRequest) -> anyhow::Result<NewKeys> {
+        let answer = self
+            .post("/control/keys", &serde_json::to_value(request)?)
+            .await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
+    /// Makes a write key that works as long as the running process.
+    pub(crate) async fn ephemeral_key(&self, site: &SiteId) -> anyhow::Result<String> {
+        let answer = self
+            .post("/control/keys/ephemeral", &json!({ "site": site }))
+            .await?;
+        let key = answer.get("write_key").and_then(Value::as_str);
+        Ok(key.context("the answer holds no key")?.to_owned())
+    }
+
+    /// Takes a key away.
+    pub(crate) async fn revoke_key(&self, site: &SiteId, hash: &str) -> anyhow::Result<()> {
+        let request = RevokeRequest {
+            site: site.clone(),
+            hash: hash.to_owned(),
+        };
+        self.post("/control/keys/revoke", &serde_json::to_value(request)?)
+            .await
+            .map(|_| ())
+    }
+
+    /// Replaces a site's settings.
+    pub(crate) async fn change_settings(
+        &self,
+        site: &SiteId,
+        settings: &SiteSettings,
+    ) -> anyhow::Result<()> {
+        let request = SettingsRequest {
+            site: site.clone(),
+            settings: settings.clone(),
+        };
+        self.post("/control/sites/settings", &serde_json::to_value(request)?)
+            .await
+            .map(|_| ())
+    }
+
+    /// Returns all sites as JSON.
+    pub(crate) async fn sites(&self) -> anyhow::Result<Value> {
+        self.answer(self.client.get(self.url("/control/sites")))
+            .await
+    }
+
+    /// Returns the explanation of a stored message, or `null`.
+    pub(crate) async fn explain(&self, site: &SiteId, message_id: &str) -> anyhow::Result<Value> {
+        let query = [("site", site.as_str()), ("message_id", message_id)];
+        let mut url = reqwest::Url::parse(&self.url("/control/explain"))?;
+        url.query_pairs_mut().extend_pairs(query);
+        self.answer(self.client.get(url)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.answer(self.client.post(self.url(path)).json(body))
+            .await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.run.admin)
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let response = request.bearer_auth(&self.run.control_token).send().await;
+        let response = response.with_context(|| {
+            format!(
+                "process {} does not answer on {}; is it running?",
+                self.run.pid, self.run.admin
+            )
+        })?;
+        let status = response.status();
+        let answer: Value = response.json().await.context("the answer is no JSON")?;
+        if status == StatusCode::OK {
+            return Ok(answer);
+        }
+        let reason = answer
+            .get("error")
+            .and_then(Value::as_str)
+            .unwrap_or("no reason given");
+        bail!("{reason}")
+    }
+}
