@@ -1,8 +1,24 @@
 //! The known meanings of properties: money, orders, referrals, scores, touchpoints, campaigns.
+//!
+//! Trackers call the same thing by different names. Each fact below says which names are read and
+//! in which order; a value that cannot be what it should be (an amount that is no number, a score
+//! out of range) counts as not sent, never as zero. Text is borrowed from the record where it can be.
+
+mod known;
+mod page;
+mod pick;
+mod sentiment;
+mod user_agent;
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
+use crate::event::{Event, EventKind};
+use crate::json::JsonValue;
 use crate::money::Amount;
+
+use known::{KnownContext, KnownProperties};
 
 /// What an event's properties and context say, by their known names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,3 +68,193 @@ pub struct EventFacts<'a> {
     /// What kind of bot sent it; empty for people.
     pub bot: Cow<'a, str>,
 }
+
+/// Which properties hold the money and the order of an event whose tracker has names of its own.
+///
+/// A name may be a path as in [`Event::value`]. Where a name is given, the known names are not
+/// looked at: the event's `value` may then be something else altogether.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FactNames<'n> {
+    /// The property that holds the amount of money.
+    pub revenue: Option<&'n str>,
+    /// The property that holds the currency's code.
+    pub currency: Option<&'n str>,
+    /// The property that holds the order's id.
+    pub order_id: Option<&'n str>,
+}
+
+impl<'a> EventFacts<'a> {
+    /// Reads the facts of `event`; `names` comes from the vocabulary rule that decided, if any.
+    ///
+    /// Pure: the same event and names always give the same facts.
+    #[must_use]
+    pub fn extract(event: &'a Event<'_>, names: FactNames<'_>) -> Self {
+        let known = KnownProperties::scan(&event.properties);
+        let context = KnownContext::scan(&event.context);
+        let mut facts = Self {
+            account: account(event, &context),
+            revenue: revenue(event, names, &known),
+            currency: currency(event, names, &known),
+            order_id: order_id(event, names, &known),
+            referral_code: known.referral_code.text(),
+            inviter_id: known.inviter_id.text(),
+            touchpoint: known.touchpoint.text(),
+            touchpoint_kind: touchpoint_kind(&known),
+            persona: persona(event, &known, &context),
+            locale: first_text([context.locale, known.locale.raw()]),
+            country: country(&context),
+            ..Self::default()
+        };
+        scores(&known, &mut facts);
+        page::fill(event.kind == EventKind::Page, &known, &context, &mut facts);
+        user_agent::fill(&known, &context, &mut facts);
+        facts
+    }
+}
+
+/// Returns the text of a string, number or boolean; empty for anything else.
+fn text_of(raw: &RawValue) -> Cow<'_, str> {
+    JsonValue::of(raw).into_text().unwrap_or_default()
+}
+
+/// Returns the first text that is not empty.
+fn first_text<'a, const N: usize>(candidates: [Option<&'a RawValue>; N]) -> Cow<'a, str> {
+    candidates
+        .into_iter()
+        .flatten()
+        .map(text_of)
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+fn account<'a>(event: &'a Event<'_>, context: &KnownContext<'a>) -> Cow<'a, str> {
+    match event.group_id.as_deref() {
+        Some(id) if !id.is_empty() => Cow::Borrowed(id),
+        _ => first_text([context.group_id]),
+    }
+}
+
+/// Returns the amount under the first of `revenue`, `value`, `total` that is an amount.
+///
+/// `revenue` leads, because it is the one name that means nothing but money (`value` is also a
+/// score or a meter's reading); `total` comes last, because it alone includes shipping and tax.
+fn revenue(event: &Event<'_>, names: FactNames<'_>, known: &KnownProperties<'_>) -> Option<Amount> {
+    if !event.counts_money {
+        return None;
+    }
+    match names.revenue {
+        Some(path) => event.value(path).and_then(amount_of),
+        None => known
+            .money
+            .into_iter()
+            .flatten()
+            .find_map(|raw| amount_of(JsonValue::of(raw))),
+    }
+}
+
+fn amount_of(value: JsonValue<'_>) -> Option<Amount> {
+    match value {
+        JsonValue::Number(text) => Amount::parse(text),
+        JsonValue::String(text) => Amount::parse(&text),
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_) => None,
+    }
+}
+
+fn currency<'a>(
+    event: &'a Event<'_>,
+    names: FactNames<'_>,
+    known: &KnownProperties<'a>,
+) -> Cow<'a, str> {
+    let sent = match names.currency {
+        Some(path) => named_text(event, path),
+        None => known.currency.text(),
+    };
+    let code = page::trimmed(sent);
+    if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return Cow::Borrowed("");
+    }
+    if code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return code;
+    }
+    Cow::Owned(code.to_ascii_uppercase())
+}
+
+fn order_id<'a>(
+    event: &'a Event<'_>,
+    names: FactNames<'_>,
+    known: &KnownProperties<'a>,
+) -> Cow<'a, str> {
+    match names.order_id {
+        Some(path) => named_text(event, path),
+        None => known.order_id.text(),
+    }
+}
+
+fn named_text<'a>(event: &'a Event<'_>, path: &str) -> Cow<'a, str> {
+    event
+        .value(path)
+        .and_then(JsonValue::into_text)
+        .unwrap_or_default()
+}
+
+fn persona<'a>(
+    event: &'a Event<'_>,
+    known: &KnownProperties<'a>,
+    context: &KnownContext<'a>,
+) -> Cow<'a, str> {
+    let in_context = context
+        .traits
+        .and_then(|raw| pick::pick(raw.get(), ["persona"]))
+        .and_then(|[persona]| persona);
+    first_text([
+        known.persona.raw(),
+        in_context,
+        event.traits.get_raw("persona"),
+    ])
+}
+
+fn touchpoint_kind<'a>(known: &KnownProperties<'a>) -> Cow<'a, str> {
+    let sent = known.touchpoint_kind.text();
+    ["physical", "digital", "hybrid"]
+        .into_iter()
+        .find(|kind| sent.trim().eq_ignore_ascii_case(kind))
+        .map_or(Cow::Borrowed(""), Cow::Borrowed)
+}
+
+/// Reads the scores. An `nps` that is no whole number 0–10 is a rating on some other scale.
+fn scores(known: &KnownProperties<'_>, facts: &mut EventFacts<'_>) {
+    let number = |raw: Option<&RawValue>| raw.and_then(|raw| JsonValue::of(raw).as_f64());
+    facts.rating = number(known.rating.raw());
+    if let Some(score) = number(known.nps.raw()) {
+        match (0..=10_u8).find(|whole| f64::from(*whole) == score) {
+            Some(whole) => facts.nps = Some(whole),
+            None => facts.rating = facts.rating.or(Some(score)),
+        }
+    }
+    facts.sentiment = known
+        .sentiment
+        .raw()
+        .and_then(|raw| sentiment::parse(&JsonValue::of(raw)));
+}
+
+/// Returns the country that the sender named; a language tag says nothing about where someone is.
+fn country<'a>(context: &KnownContext<'a>) -> Cow<'a, str> {
+    let Some(names) = context
+        .location
+        .and_then(|raw| pick::pick(raw.get(), ["country", "countryCode", "country_code"]))
+    else {
+        return Cow::Borrowed("");
+    };
+    let is_code = |text: &Cow<'_, str>| {
+        text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    let code = names.into_iter().flatten().map(text_of).find(is_code);
+    match code {
+        Some(code) if code.bytes().all(|byte| byte.is_ascii_uppercase()) => code,
+        Some(code) => Cow::Owned(code.to_ascii_uppercase()),
+        None => Cow::Borrowed(""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! One pass over an event's properties and context that keeps the values with known names.
+//!
+//! Looking every name up by itself would cost a scan per name; here each member is matched once.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::text_of;
+use crate::json::JsonObject;
+
+/// A fact that goes by several names: the value under the best of the names that were sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Slot<'a> {
+    /// The value with its name's rank; lower is better.
+    best: Option<(u8, &'a RawValue)>,
+}
+
+impl<'a> Slot<'a> {
+    /// Takes a value unless a better name has one; of equal names the last one counts, as in
+    /// [`JsonObject::get`]. A null or an empty string is no value.
+    fn offer(&mut self, rank: u8, raw: &'a RawValue) {
+        let is_better = self.best.is_none_or(|(held, _)| rank <= held);
+        if is_better && !matches!(raw.get(), "null" | "\"\"") {
+            self.best = Some((rank, raw));
+        }
+    }
+
+    /// Returns the value.
+    pub(super) fn raw(self) -> Option<&'a RawValue> {
+        self.best.map(|(_, raw)| raw)
+    }
+
+    /// Returns the value as text, empty if there is none.
+    pub(super) fn text(self) -> Cow<'a, str> {
+        self.raw().map(text_of).unwrap_or_default()
+    }
+}
+
+/// The properties that mean something to Etappe.
+#[derive(Debug, Default)]
+pub(super) struct KnownProperties<'a> {
+    /// `revenue`, `value` and `total`, in the order in which they are tried.
+    pub(super) money: [Option<&'a RawValue>; 3],
+    pub(super) currency: Slot<'a>,
+    pub(super) order_id: Slot<'a>,
+    pub(super) referral_code: Slot<'a>,
+    pub(super) inviter_id: Slot<'a>,
+    pub(super) rating: Slot<'a>,
+    pub(super) nps: Slot<'a>,
+    pub(super) sentiment: Slot<'a>,
+    pub(super) touchpoint: Slot<'a>,
+    pub(super) touchpoint_kind: Slot<'a>,
+    pub(super) persona: Slot<'a>,
+    /// `utm_source`, `utm_medium` and `utm_campaign`.
+    pub(super) utm: [Slot<'a>; 3],
+    /// Mobile trackers send the campaign here, as an object.
+    pub(super) campaign: Slot<'a>,
+    pub(super) path: Slot<'a>,
+    pub(super) url: Slot<'a>,
+    pub(super) referrer: Slot<'a>,
+    pub(super) locale: Slot<'a>,
+    pub(super) device: Slot<'a>,
+}
+
+impl<'a> KnownProperties<'a> {
+    pub(super) fn scan(properties: &'a JsonObject<'_>) -> Self {
+        let mut known = Self::default();
+        for (name, raw) in properties.iter() {
+            known.take(name, raw);
+        }
+        known
+    }
+
+    fn take(&mut self, name: &str, raw: &'a RawValue) {
+        match name {
+            "revenue" => self.money[0] = Some(raw),
+            "value" => self.money[1] = Some(raw),
+            "total" => self.money[2] = Some(raw),
+            "currency" => self.currency.offer(0, raw),
+            "currency_code" | "currencyCode" => self.currency.offer(1, raw),
+            "order_id" => self.order_id.offer(0, raw),
+            "transaction_id" => self.order_id.offer(1, raw),
+            "orderId" => self.order_id.offer(2, raw),
+            "ec_id" => self.order_id.offer(3, raw),
+            "referral_code" => self.referral_code.offer(0, raw),
+            "referralCode" => self.referral_code.offer(1, raw),
+            "inviter_id" => self.inviter_id.offer(0, raw),
+            "referrer_id" => self.inviter_id.offer(1, raw),
+            "inviterId" => self.inviter_id.offer(2, raw),
+            "referrerId" => self.inviter_id.offer(3, raw),
+            "rating" => self.rating.offer(0, raw),
+            "nps" => self.nps.offer(0, raw),
+            "sentiment" => self.sentiment.offer(0, raw),
+            "touchpoint" => self.touchpoint.offer(0, raw),
+            "touchpoint_kind" => self.touchpoint_kind.offer(0, raw),
+            "persona" => self.persona.offer(0, raw),
+            "utm_source" => self.utm[0].offer(0, raw),
+            "utm_medium" => self.utm[1].offer(0, raw),
+            "utm_campaign" => self.utm[2].offer(0, raw),
+            "campaign" => self.campaign.offer(0, raw),
+            "path" => self.path.offer(0, raw),
+            "$pathname" => self.path.offer(1, raw),
+            "url" => self.url.offer(0, raw),
+            "$current_url" => self.url.offer(1, raw),
+            "page_location" => self.url.offer(2, raw),
+            "referrer" => self.referrer.offer(0, raw),
+            "$referrer" => self.referrer.offer(1, raw),
+            "page_referrer" => self.referrer.offer(2, raw),
+            "locale" => self.locale.offer(0, raw),
+            "$device_type" => self.device.offer(0, raw),
+            _ => {}
+        }
+    }
+}
+
+/// The parts of the context that mean something to Etappe, not taken apart yet.
+#[derive(Debug, Default)]
+pub(super) struct KnownContext<'a> {
+    pub(super) campaign: Option<&'a RawValue>,
+    pub(super) page: Option<&'a RawValue>,
+    pub(super) user_agent: Option<&'a RawValue>,
+    pub(super) locale: Option<&'a RawValue>,
+    pub(super) location: Option<&'a RawValue>,
+    pub(super) device: Option<&'a RawValue>,
+    pub(super) traits: Option<&'a RawValue>,
+    pub(super) group_id: Option<&'a RawValue>,
+    pub(super) referrer: Option<&'a RawValue>,
+}
+
+impl<'a> KnownContext<'a> {
+    pub(super) fn scan(context: &'a JsonObject<'_>) -> Self {
+        let mut known = Self::default();
+        for (name, raw) in context.iter() {
+            let member = match name {
+                "campaign" => &mut known.campaign,
+                "page" => &mut known.page,
+                "userAgent" => &mut known.user_agent,
+                "locale" => &mut known.locale,
+                "location" => &mut known.location,
+                "device" => &mut known.device,
+                "traits" => &mut known.traits,
+                "groupId" => &mut known.group_id,
+                "referrer" => &mut known.referrer,
+                _ => continue,
+            };
+            *member = Some(raw);
+        }
+        known
+    }
+}

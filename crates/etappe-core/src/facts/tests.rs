@@ -1,0 +1,263 @@
+//! What is read from events as trackers send them.
+
+use super::*;
+use crate::event::KeyScope;
+use crate::id::SiteId;
+use crate::json::JsonObject;
+use crate::time::Timestamp;
+
+fn event<'a>(kind: EventKind, properties: &'a str, context: &'a str) -> Event<'a> {
+    Event {
+        site: SiteId::try_new("demo").expect("a good name"),
+        scope: KeyScope::Server,
+        counts_money: true,
+        kind,
+        name: "x".into(),
+        message_id: "m".into(),
+        anonymous_id: None,
+        user_id: None,
+        previous_id: None,
+        group_id: None,
+        occurred_at: Timestamp::EPOCH,
+        received_at: Timestamp::EPOCH,
+        properties: JsonObject::parse(properties).expect("an object"),
+        traits: JsonObject::default(),
+        context: JsonObject::parse(context).expect("an object"),
+    }
+}
+
+fn check(properties: &str, context: &str, verify: impl Fn(&EventFacts<'_>)) {
+    let event = event(EventKind::Track, properties, context);
+    verify(&EventFacts::extract(&event, FactNames::default()));
+}
+
+fn revenue_of(properties: &str) -> Option<String> {
+    let event = event(EventKind::Track, properties, "{}");
+    let facts = EventFacts::extract(&event, FactNames::default());
+    facts.revenue.map(|amount| amount.to_string())
+}
+
+#[test]
+fn money_is_read_exactly_from_the_first_name_that_holds_an_amount() {
+    let cases = [
+        (r#"{"revenue":19.99}"#, Some("19.99")),
+        (r#"{"revenue":"19.9900"}"#, Some("19.99")),
+        (r#"{"total":25,"revenue":20,"value":22}"#, Some("20")),
+        (r#"{"total":25,"value":22}"#, Some("22")),
+        (r#"{"revenue":null,"value":"n/a","total":25}"#, Some("25")),
+        (r#"{"revenue":0.1,"revenue":0.2}"#, Some("0.2")),
+        (r#"{"revenue":-5}"#, Some("-5")),
+        (r#"{"revenue":0}"#, Some("0")),
+        (r#"{"revenue":1e30}"#, None),
+        (r#"{"revenue":true}"#, None),
+        (r#"{"revenue":{"amount":5}}"#, None),
+        (r#"{"price":5}"#, None),
+    ];
+    for (properties, expected) in cases {
+        assert_eq!(revenue_of(properties).as_deref(), expected, "{properties}");
+    }
+}
+
+#[test]
+fn money_that_does_not_count_is_not_there() {
+    let mut event = event(EventKind::Track, r#"{"revenue":5}"#, "{}");
+    event.counts_money = false;
+    assert_eq!(
+        EventFacts::extract(&event, FactNames::default()).revenue,
+        None
+    );
+}
+
+#[test]
+fn a_vocabularys_names_replace_the_known_ones() {
+    let properties = r#"{"dollar_value":"11.77","value":3,"invoice":{"no":536365},"unit":"usd","currency":"EUR"}"#;
+    let event = event(EventKind::Track, properties, "{}");
+    let names = FactNames {
+        revenue: Some("dollar_value"),
+        currency: Some("unit"),
+        order_id: Some("invoice.no"),
+    };
+    let facts = EventFacts::extract(&event, names);
+    assert_eq!(facts.revenue, Amount::parse("11.77"));
+    assert_eq!((&*facts.currency, &*facts.order_id), ("USD", "536365"));
+    let absent = FactNames {
+        revenue: Some("amount"),
+        ..FactNames::default()
+    };
+    assert_eq!(EventFacts::extract(&event, absent).revenue, None);
+}
+
+#[test]
+fn a_currency_has_three_letters() {
+    let cases = [
+        (r#"{"currency":"EUR"}"#, "EUR"),
+        (r#"{"currency":" eur "}"#, "EUR"),
+        (r#"{"currency":"€"}"#, ""),
+        (r#"{"currency":"E1R"}"#, ""),
+        (r#"{"currency":978}"#, ""),
+        ("{}", ""),
+    ];
+    for (properties, expected) in cases {
+        check(properties, "{}", |facts| {
+            assert_eq!(facts.currency, expected, "{properties}");
+        });
+    }
+}
+
+#[test]
+fn an_order_goes_by_the_best_of_its_names() {
+    let cases = [
+        (r#"{"transaction_id":"T","order_id":"O"}"#, "O"),
+        (r#"{"transaction_id":"T","order_id":""}"#, "T"),
+        (r#"{"orderId":7}"#, "7"),
+        (r#"{"ec_id":"E"}"#, "E"),
+    ];
+    for (properties, expected) in cases {
+        check(properties, "{}", |facts| {
+            assert_eq!(facts.order_id, expected, "{properties}");
+        });
+    }
+}
+
+#[test]
+fn scores_out_of_their_range_are_not_scores() {
+    let cases = [
+        (r#"{"nps":9}"#, Some(9), None),
+        (r#"{"nps":"10"}"#, Some(10), None),
+        (r#"{"nps":0}"#, Some(0), None),
+        (r#"{"nps":7.5}"#, None, Some(7.5)),
+        (r#"{"nps":11,"rating":"4"}"#, None, Some(4.0)),
+        (r#"{"nps":-1}"#, None, Some(-1.0)),
+        (r#"{"nps":"very"}"#, None, None),
+        (r#"{"rating":"4.5"}"#, None, Some(4.5)),
+    ];
+    for (properties, nps, rating) in cases {
+        check(properties, "{}", |facts| {
+            assert_eq!((facts.nps, facts.rating), (nps, rating), "{properties}");
+        });
+    }
+}
+
+#[test]
+fn touchpoints_are_kept_and_their_kind_is_one_of_three() {
+    let sent = r#"{"touchpoint":"store","touchpoint_kind":"Physical"}"#;
+    check(sent, "{}", |facts| {
+        assert_eq!(
+            (&*facts.touchpoint, &*facts.touchpoint_kind),
+            ("store", "physical")
+        );
+    });
+    check(r#"{"touchpoint_kind":"astral"}"#, "{}", |facts| {
+        assert_eq!(facts.touchpoint_kind, "");
+    });
+}
+
+#[test]
+fn campaigns_of_different_places_are_never_mixed() {
+    let url =
+        r#""page":{"url":"https:\/\/a.example\/x\/?utm_source=url&utm_campaign=spring+sale"}"#;
+    let in_context = format!(r#"{{"campaign":{{"medium":"email"}},{url}}}"#);
+    check(r#"{"utm_source":"props"}"#, &in_context, |facts| {
+        assert_eq!(
+            (
+                &*facts.campaign_source,
+                &*facts.campaign_medium,
+                &*facts.campaign_name
+            ),
+            ("", "email", "")
+        );
+    });
+    let only_url = format!("{{{url}}}");
+    check("{}", &only_url, |facts| {
+        assert_eq!(
+            (
+                &*facts.campaign_source,
+                &*facts.campaign_name,
+                &*facts.page_path
+            ),
+            ("url", "spring sale", "/x")
+        );
+    });
+    check(
+        r#"{"campaign":{"source":"push","name":"n"}}"#,
+        "{}",
+        |facts| {
+            assert_eq!(
+                (&*facts.campaign_source, &*facts.campaign_name),
+                ("push", "n")
+            );
+        },
+    );
+    check(r#"{"campaign":"autumn"}"#, "{}", |facts| {
+        assert_eq!(facts.campaign_name, "autumn");
+    });
+}
+
+#[test]
+fn a_page_message_speaks_of_its_page_and_other_events_of_other_things() {
+    let properties = r#"{"url":"https://cdn.example/img","path":"/own/","referrer":"r1"}"#;
+    let context = r#"{"page":{"url":"https://shop.example/p","path":"/p","referrer":"r2"}}"#;
+    check(properties, context, |facts| {
+        assert_eq!(
+            (&*facts.page_url, &*facts.page_path, &*facts.referrer),
+            ("https://shop.example/p", "/p", "r2")
+        );
+    });
+    let page = event(EventKind::Page, properties, context);
+    let facts = EventFacts::extract(&page, FactNames::default());
+    assert_eq!(
+        (&*facts.page_url, &*facts.page_path, &*facts.referrer),
+        ("https://cdn.example/img", "/own", "r1")
+    );
+}
+
+#[test]
+fn people_devices_and_places_come_from_the_context() {
+    let context = r#"{"userAgent":"curl/8.5.0","locale":"nl-NL","groupId":42,
+        "location":{"country":"nl"},"device":{"type":"ios","model":"iPad7,3"},
+        "traits":{"persona":"saver","email":"x"}}"#;
+    check("{}", context, |facts| {
+        assert_eq!(
+            (
+                &*facts.bot,
+                &*facts.locale,
+                &*facts.account,
+                &*facts.country,
+                &*facts.device
+            ),
+            ("http-library", "nl-NL", "42", "NL", "tablet")
+        );
+        assert_eq!(facts.persona, "saver");
+    });
+    check(
+        "{}",
+        r#"{"location":{"country":"Netherlands"},"locale":"en-US"}"#,
+        |facts| {
+            assert_eq!((&*facts.country, &*facts.bot), ("", ""));
+        },
+    );
+}
+
+#[test]
+fn referrals_name_who_brought_whom() {
+    let sent = r#"{"referral_code":"ANNA10","referrer_id":"u7","inviter_id":"u9"}"#;
+    check(sent, "{}", |facts| {
+        assert_eq!(
+            (&*facts.referral_code, &*facts.inviter_id),
+            ("ANNA10", "u9")
+        );
+    });
+}
+
+#[test]
+fn parts_of_the_wrong_type_are_passed_over() {
+    let context =
+        r#"{"page":"x","campaign":[1],"device":7,"location":null,"traits":"t","userAgent":{}}"#;
+    check(
+        r#"{"campaign":null,"rating":[],"sentiment":{}}"#,
+        context,
+        |facts| {
+            assert_eq!(*facts, EventFacts::default());
+        },
+    );
+}
