@@ -9,3 +9,4 @@
 //! the same; a format that leaves the process carries a version.
 
 pub mod record;
+pub mod row;

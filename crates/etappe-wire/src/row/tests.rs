@@ -1,0 +1,164 @@
+//! Reads rows back with a reader of its own and compares them with what they were made of.
+
+use etappe_core::id::SiteId;
+use etappe_core::json::JsonObject;
+use etappe_core::milestone::Milestone;
+use etappe_core::money::Amount;
+use etappe_core::rules::OutcomeId;
+use etappe_core::time::Timestamp;
+
+use super::*;
+
+/// Takes a row apart, column by column.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> &'a [u8] {
+        let (head, rest) = self.0.split_at(count);
+        self.0 = rest;
+        head
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.take(1)[0]
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_le_bytes(self.take(8).try_into().unwrap())
+    }
+
+    fn text(&mut self) -> &'a str {
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            let byte = self.byte();
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        std::str::from_utf8(self.take(length)).unwrap()
+    }
+}
+
+fn event<'a>(properties: &'a str) -> Event<'a> {
+    Event {
+        site: SiteId::try_new("demo").unwrap(),
+        scope: KeyScope::Pixel,
+        counts_money: true,
+        kind: EventKind::Track,
+        name: "Order\u{0}Completed".into(),
+        message_id: "m1".into(),
+        anonymous_id: Some("a1".into()),
+        user_id: None,
+        previous_id: None,
+        group_id: None,
+        occurred_at: Timestamp::from_millis(1_709_294_400_123),
+        received_at: Timestamp::from_millis(1_709_294_400_999),
+        properties: JsonObject::parse(properties).unwrap(),
+        traits: JsonObject::default(),
+        context: JsonObject::default(),
+    }
+}
+
+#[test]
+fn a_row_holds_its_columns_in_their_order() {
+    let properties = format!(r#"{{"note":"{}"}}"#, "é".repeat(20_000));
+    let event = event(&properties);
+    let facts = EventFacts {
+        revenue: Amount::parse("-12.5"),
+        currency: "EUR".into(),
+        order_id: "o1".into(),
+        nps: Some(10),
+        bot: "crawler".into(),
+        ..EventFacts::default()
+    };
+    let outcome = Outcome {
+        id: OutcomeId(7),
+        milestone: Some(Milestone::Purchase),
+        vocabulary: None,
+        stages: Box::default(),
+    };
+    let row = RowInput {
+        event: &event,
+        facts: &facts,
+        outcome: &outcome,
+        actor: "a1",
+        message_hash: MessageHash(3),
+        partition: PartitionId(1),
+        offset: Offset(42),
+        duplicate: true,
+    };
+    let mut bytes = b"before".to_vec();
+    encode(&row, &mut bytes);
+    let mut reader = Reader(bytes.strip_prefix(b"before").unwrap());
+    assert_eq!(reader.text(), "demo");
+    assert_eq!((reader.byte(), reader.byte()), (1, 3));
+    assert_eq!(reader.text(), "Order\u{0}Completed");
+    assert_eq!((reader.text(), reader.number()), ("purchase", 7));
+    assert_eq!(
+        (reader.text(), reader.number()),
+        ("a1", ActorHash::of("a1").0)
+    );
+    assert_eq!(
+        (reader.text(), reader.text(), reader.text()),
+        ("a1", "", "")
+    );
+    assert_eq!((reader.text(), reader.number()), ("", 0));
+    assert_eq!((reader.text(), reader.number()), ("m1", 3));
+    assert_eq!(
+        (reader.number(), reader.number()),
+        (1_709_294_400_123, 1_709_294_400_999)
+    );
+    assert_eq!(
+        (reader.byte(), reader.number().cast_signed()),
+        (0, -125_000)
+    );
+    assert_eq!(
+        (reader.text(), reader.text(), reader.number()),
+        ("EUR", "o1", hash64("o1"))
+    );
+    assert_eq!((reader.text(), reader.text(), reader.number()), ("", "", 0));
+    assert_eq!((reader.byte(), reader.byte()), (0, 10));
+    assert_eq!((reader.byte(), reader.byte()), (1, 1));
+    for _ in 0..12 {
+        assert_eq!(reader.text(), "");
+    }
+    assert_eq!((reader.text(), reader.text()), ("crawler", ""));
+    assert_eq!(
+        (reader.text(), reader.text(), reader.text()),
+        (&*properties, "{}", "{}")
+    );
+    assert_eq!(reader.take(4), 1_u32.to_le_bytes());
+    assert_eq!((reader.number(), reader.byte()), (42, 1));
+    assert!(reader.0.is_empty());
+}
+
+#[test]
+fn nobody_has_no_hash() {
+    let event = event("{}");
+    let outcome = Outcome {
+        id: OutcomeId(7),
+        milestone: None,
+        vocabulary: None,
+        stages: Box::default(),
+    };
+    let row = RowInput {
+        event: &event,
+        facts: &EventFacts::default(),
+        outcome: &outcome,
+        actor: "",
+        message_hash: MessageHash(3),
+        partition: PartitionId(0),
+        offset: Offset(0),
+        duplicate: false,
+    };
+    let mut bytes = Vec::new();
+    encode(&row, &mut bytes);
+    let mut reader = Reader(&bytes);
+    reader.text();
+    reader.take(2);
+    reader.text();
+    assert_eq!((reader.text(), reader.number()), ("", 7));
+    assert_eq!((reader.text(), reader.number()), ("", 0));
+}
