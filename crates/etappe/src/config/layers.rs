@@ -70,8 +70,9 @@ pub(crate) fn settings_of_file(file: &Path, text: &str) -> Result<Vec<Setting>, 
             .map_or(1, |before| before.matches('\n').count() + 1);
         Origin(format!("{}:{line}", file.display()))
     };
-    let (document, errors) = DeTable::parse_recoverable(text);
+    let (document, mut errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
+        errors.sort_by_key(|error| error.span().map(|span| span.start));
         let problem = |error: &toml::de::Error| Problem {
             origin: Some(place(error.span().map_or(0, |span| span.start))),
             message: error.message().to_owned(),
@@ -80,25 +81,31 @@ pub(crate) fn settings_of_file(file: &Path, text: &str) -> Result<Vec<Setting>, 
     }
     let mut settings = Vec::new();
     collect(document.get_ref(), &mut Vec::new(), &place, &mut settings);
-    Ok(settings)
+    settings.sort_by_key(|(at, _)| *at);
+    Ok(settings.into_iter().map(|(_, setting)| setting).collect())
 }
 
 fn collect(
     table: &DeTable<'_>,
     path: &mut Vec<String>,
     place: &impl Fn(usize) -> Origin,
-    settings: &mut Vec<Setting>,
+    settings: &mut Vec<(usize, Setting)>,
 ) {
     for (key, value) in table {
         path.push(key.get_ref().to_string());
         if let DeValue::Table(inner) = value.get_ref() {
             collect(inner, path, place, settings);
         } else {
-            settings.push(Setting {
-                path: path.clone(),
-                value: plain(value),
-                origin: place(key.span().start),
-            });
+            let at = key.span().start;
+            let origin = place(at);
+            settings.push((
+                at,
+                Setting {
+                    path: path.clone(),
+                    value: plain(value),
+                    origin,
+                },
+            ));
         }
         path.pop();
     }

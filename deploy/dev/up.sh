@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Builds Etappe, starts it in the background on the folder $DATA and shows how to use it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+: "${DATA:=etappe-data}" "${LISTEN:=127.0.0.1:7070}" "${ADMIN:=127.0.0.1:7071}"
+log="$DATA.log"
+
+echo "building (the first time takes some minutes)"
+cargo build --release --quiet --bin etappe
+echo "looking for ClickHouse's engine (fetched once, about 180 MB)"
+target/release/etappe engine --fetch >/dev/null
+
+if [ -f "$DATA/run.json" ] && kill -0 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$DATA/run.json")" 2>/dev/null; then
+  echo "Etappe runs on $DATA already; \`make down\` stops it"
+  exit 0
+fi
+
+mkdir -p "$DATA"
+ready=$(mktemp)
+trap 'rm -f "$ready"' EXIT
+setsid nohup target/release/etappe up --data "$DATA" --listen "$LISTEN" --admin "$ADMIN" --json \
+  >"$ready" 2>>"$log" </dev/null &
+pid=$!
+until [ -s "$ready" ]; do
+  if ! kill -0 "$pid" 2>/dev/null; then
+    echo "Etappe did not start; the end of $log:" >&2
+    tail -n 5 "$log" >&2
+    exit 1
+  fi
+  sleep 0.2
+done
+
+value() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/;t;d" "$2"; }
+# Keys are shown at the first start only; the demo's are kept, readable by their owner.
+keys="$DATA/demo-keys.json"
+if grep -q '"write_key"' "$ready"; then
+  (umask 077 && cp "$ready" "$keys")
+fi
+listen=$(value listen "$ready") admin=$(value admin "$ready")
+key="YOUR-WRITE-KEY" token="YOUR-READ-TOKEN"
+if [ -f "$keys" ]; then key=$(value write_key "$keys") token=$(value read_token "$keys"); fi
+
+cat <<EOT
+
+Etappe is running.
+  events and KPIs   http://$listen
+  metrics, health   http://$admin/metrics  http://$admin/readyz
+  site demo         write key $key
+                    read token $token
+  log               $log            stop it with: make down
+
+Paste this into a web page:
+
+<script>
+  const id = localStorage.etappe ??= crypto.randomUUID();
+  const track = (event, properties = {}) => fetch("http://$listen/v1/track", {
+    method: "POST", keepalive: true, body: JSON.stringify({
+      writeKey: "$key", messageId: crypto.randomUUID(), anonymousId: id,
+      event, properties, timestamp: new Date(),
+      context: { userAgent: navigator.userAgent, page: { url: location.href, path: location.pathname } } }) });
+  track("Page Viewed");
+</script>
+<img src="http://$listen/v1/pixel.gif?writeKey=$key&event=Newsletter%20Opened&anonymousId=somebody" alt="">
+
+And ask:
+
+curl -s http://$listen/v1/sites/demo/funnel -H "Authorization: Bearer $token" \\
+  -d '{"model":"aaarrr","from":"2020-01-01","to":"2100-01-01"}'
+EOT
