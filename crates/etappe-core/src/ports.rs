@@ -2,7 +2,8 @@
 //!
 //! They are declared here, because an adapter can only implement what it can name, and adapters
 //! must not know the applications. No type of a runtime, a broker or a database appears in them.
-//! There are six: clock, event publisher, record source, row sink, message index, journey store.
+//! There are seven: clock, event publisher, record source, row sink, dead letters, message index,
+//! journey store.
 //! The actor's history is a value ([`crate::rules::ActorHistory`]); who loads it is not decided
 //! here. A new seam wants an ADR.
 
@@ -196,6 +197,32 @@ pub trait RowSink: Send + Sync + 'static {
     /// Stores a batch. Storing the same batch again, with the same token, changes nothing; so it
     /// may be repeated after any error. Its outcomes are stored before its rows.
     fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// A record that cannot be stored, with what is needed to look at it and to send it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The partition that the record stands in.
+    pub partition: PartitionId,
+    /// Its position there.
+    pub offset: Offset,
+    /// Its bytes.
+    pub payload: Bytes,
+    /// Why it could not be stored.
+    pub reason: String,
+}
+
+/// Keeps records that cannot be stored.
+pub trait DeadLetters: Send + Sync + 'static {
+    /// The keeper's error.
+    type Error: Classified;
+
+    /// Keeps `letters`; returns once they would survive the process. Burying the record of a
+    /// partition and offset again changes nothing.
+    fn bury(
+        &self,
+        letters: &[DeadLetter],
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// The identity of a message for deduplication: the hash of its site and message id.
