@@ -8,5 +8,7 @@
 //! Invariants: no input makes a function here panic; what is decoded and encoded again is
 //! the same; a format that leaves the process carries a version.
 
+pub mod native;
+pub mod pixel;
 pub mod record;
 pub mod row;

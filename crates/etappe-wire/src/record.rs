@@ -11,7 +11,11 @@ use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::{InvalidSiteId, SiteId};
 use etappe_core::json::JsonObject;
 use etappe_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+pub(crate) mod json_text;
+
+use json_text::{push_string, push_time};
 
 /// The version of the format that is written.
 pub const VERSION: u32 = 1;
@@ -23,14 +27,14 @@ struct VersionOnly {
 }
 
 /// A record as it stands in the log; borrows from its bytes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RecordV1<'a> {
     v: u32,
     #[serde(borrow)]
     site: Cow<'a, str>,
     scope: KeyScope,
-    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    #[serde(default = "yes")]
     money: bool,
     #[serde(rename = "type")]
     kind: EventKind,
@@ -38,34 +42,26 @@ struct RecordV1<'a> {
     event: Cow<'a, str>,
     #[serde(borrow)]
     message_id: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     anonymous_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     user_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     previous_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     group_id: Option<Cow<'a, str>>,
     timestamp: Timestamp,
     received_at: Timestamp,
-    #[serde(borrow, default, skip_serializing_if = "JsonObject::is_empty")]
+    #[serde(borrow, default)]
     properties: JsonObject<'a>,
-    #[serde(borrow, default, skip_serializing_if = "JsonObject::is_empty")]
+    #[serde(borrow, default)]
     traits: JsonObject<'a>,
-    #[serde(borrow, default, skip_serializing_if = "JsonObject::is_empty")]
+    #[serde(borrow, default)]
     context: JsonObject<'a>,
 }
 
 const fn yes() -> bool {
     true
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-const fn is_true(value: &bool) -> bool {
-    *value
 }
 
 /// Why bytes are no record that this version can read.
@@ -82,27 +78,103 @@ pub enum RecordError {
     Site(#[source] InvalidSiteId),
 }
 
+/// The parts of a record, all borrowed; objects as their JSON text, empty when there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordParts<'a> {
+    pub(crate) site: &'a SiteId,
+    pub(crate) scope: KeyScope,
+    pub(crate) counts_money: bool,
+    pub(crate) kind: EventKind,
+    pub(crate) name: &'a str,
+    pub(crate) message_id: &'a str,
+    pub(crate) anonymous_id: Option<&'a str>,
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) previous_id: Option<&'a str>,
+    pub(crate) group_id: Option<&'a str>,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) received_at: Timestamp,
+    pub(crate) properties: &'a str,
+    pub(crate) traits: &'a str,
+    pub(crate) context: &'a str,
+}
+
+impl RecordParts<'_> {
+    /// Appends the record to `out`. The texts of objects are spliced in as they are.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"v":1,"site":"#);
+        push_string(out, self.site.as_str());
+        out.extend_from_slice(br#","scope":""#);
+        out.extend_from_slice(self.scope.as_str().as_bytes());
+        out.push(b'"');
+        if !self.counts_money {
+            out.extend_from_slice(br#","money":false"#);
+        }
+        out.extend_from_slice(br#","type":""#);
+        out.extend_from_slice(self.kind.as_str().as_bytes());
+        out.extend_from_slice(br#"","event":"#);
+        push_string(out, self.name);
+        out.extend_from_slice(br#","messageId":"#);
+        push_string(out, self.message_id);
+        let ids = [
+            (r#","anonymousId":"#, self.anonymous_id),
+            (r#","userId":"#, self.user_id),
+            (r#","previousId":"#, self.previous_id),
+            (r#","groupId":"#, self.group_id),
+        ];
+        for (name, id) in ids {
+            if let Some(id) = id {
+                out.extend_from_slice(name.as_bytes());
+                push_string(out, id);
+            }
+        }
+        out.extend_from_slice(br#","timestamp":"#);
+        push_time(out, self.occurred_at);
+        out.extend_from_slice(br#","receivedAt":"#);
+        push_time(out, self.received_at);
+        let objects = [
+            (r#","properties":"#, self.properties),
+            (r#","traits":"#, self.traits),
+            (r#","context":"#, self.context),
+        ];
+        for (name, object) in objects {
+            if !object.is_empty() {
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(object.as_bytes());
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// Returns the text of an object, or nothing if it has no members.
+fn text_unless_empty<'a>(object: &JsonObject<'a>) -> &'a str {
+    if object.is_empty() {
+        ""
+    } else {
+        object.as_text()
+    }
+}
+
 /// Appends the record of `event` to `out`.
 pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
-    let record = RecordV1 {
-        v: VERSION,
-        site: Cow::Borrowed(event.site.as_str()),
+    RecordParts {
+        site: &event.site,
         scope: event.scope,
-        money: event.counts_money,
+        counts_money: event.counts_money,
         kind: event.kind,
-        event: Cow::Borrowed(&event.name),
-        message_id: Cow::Borrowed(&event.message_id),
-        anonymous_id: event.anonymous_id.as_deref().map(Cow::Borrowed),
-        user_id: event.user_id.as_deref().map(Cow::Borrowed),
-        previous_id: event.previous_id.as_deref().map(Cow::Borrowed),
-        group_id: event.group_id.as_deref().map(Cow::Borrowed),
-        timestamp: event.occurred_at,
+        name: &event.name,
+        message_id: &event.message_id,
+        anonymous_id: event.anonymous_id.as_deref(),
+        user_id: event.user_id.as_deref(),
+        previous_id: event.previous_id.as_deref(),
+        group_id: event.group_id.as_deref(),
+        occurred_at: event.occurred_at,
         received_at: event.received_at,
-        properties: event.properties.clone(),
-        traits: event.traits.clone(),
-        context: event.context.clone(),
-    };
-    serde_json::to_writer(out, &record).expect("a vector takes all bytes and all names are text");
+        properties: text_unless_empty(&event.properties),
+        traits: text_unless_empty(&event.traits),
+        context: text_unless_empty(&event.context),
+    }
+    .write(out);
 }
 
 /// Decodes a record; the event borrows from `bytes`.
@@ -143,10 +215,15 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, RecordError> {
 #[must_use]
 pub fn partition_key(event: &Event<'_>) -> u64 {
     let actor = event.anonymous_id.as_deref().or(event.user_id.as_deref());
+    key_of(&event.site, actor.unwrap_or(&event.message_id))
+}
+
+/// Returns the partition key of `id` within its site.
+pub(crate) fn key_of(site: &SiteId, id: &str) -> u64 {
     let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
-    hasher.update(event.site.as_str().as_bytes());
+    hasher.update(site.as_str().as_bytes());
     hasher.update(&[0]);
-    hasher.update(actor.unwrap_or(&event.message_id).as_bytes());
+    hasher.update(id.as_bytes());
     hasher.digest()
 }
 
@@ -201,5 +278,21 @@ mod tests {
             Err(RecordError::UnknownVersion(2))
         ));
         assert!(matches!(decode(b"{"), Err(RecordError::Malformed(_))));
+    }
+
+    #[test]
+    fn parts_without_a_value_are_left_out_and_the_members_keep_their_order() {
+        let mut event = sample();
+        event.counts_money = false;
+        event.anonymous_id = Some("a1".into());
+        event.context = JsonObject::parse(r#"{ "ip": "192.0.2.0" }"#).unwrap();
+        event.traits = JsonObject::parse("{ }").unwrap();
+        let mut bytes = Vec::new();
+        encode(&event, &mut bytes);
+        assert_eq!(
+            String::from_utf8(bytes.clone()).unwrap(),
+            r#"{"v":1,"site":"demo","scope":"server","money":false,"type":"track","event":"Order \"Completed\"\n","messageId":"m\u00001","anonymousId":"a1","userId":"u1","timestamp":"2024-03-01T12:00:00.123Z","receivedAt":"2024-03-01T12:00:00.999Z","properties":{"revenue":0.10,"a":{"b":[1]}},"context":{ "ip": "192.0.2.0" }}"#
+        );
+        assert!(!decode(&bytes).unwrap().counts_money);
     }
 }

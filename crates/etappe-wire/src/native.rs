@@ -1,0 +1,218 @@
+//! The native protocol: the messages of Segment's HTTP tracking specification.
+//!
+//! A [`Body`] is taken apart into its messages first, without looking into them, so that each can be
+//! accepted or rejected on its own. [`Body::message`] then reads one [`Message`], which borrows from
+//! the body, and [`Message::encode`] writes its log record.
+//!
+//! Anything may come in: no input makes this panic, recurse, or allocate more than a small multiple
+//! of its size. Of a message only the members named in the specification go on; a write key in it
+//! does not.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use etappe_core::event::{EventKind, KeyScope};
+use etappe_core::id::SiteId;
+use etappe_core::time::Timestamp;
+use uuid::Uuid;
+
+use crate::record::{RecordParts, key_of};
+
+mod address;
+mod body;
+mod context;
+mod field;
+mod instant;
+mod message;
+mod message_id;
+mod scan;
+mod surrogate;
+
+pub use address::truncate_address;
+pub use body::{Body, BodyError};
+pub(crate) use instant::check_range;
+pub(crate) use message_id::fresh_id;
+
+/// How large and how deep a message may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most bytes of JSON text that a message may have.
+    pub event_bytes: usize,
+    /// How many levels objects and arrays may nest in a message, itself included; at most 64.
+    pub depth: u32,
+}
+
+impl Default for Limits {
+    /// Returns the limits of the contract: 32 KiB, and 64 levels.
+    fn default() -> Self {
+        Self {
+            event_bytes: 32 * 1024,
+            depth: scan::MAX_DEPTH,
+        }
+    }
+}
+
+/// The circumstances in which messages were received.
+#[derive(Debug, Clone)]
+pub struct Reception<'a> {
+    /// The site that the key belongs to.
+    pub site: &'a SiteId,
+    /// The scope of the key, or of the endpoint if that is trusted less.
+    pub scope: KeyScope,
+    /// Whether amounts of money in the messages count.
+    pub counts_money: bool,
+    /// When the request came in.
+    pub received_at: Timestamp,
+    /// The client's address. Kept, truncated, if the client is a browser and states none itself.
+    pub address: Option<IpAddr>,
+    /// The client's `User-Agent`. Kept if the client is a browser and states none itself.
+    pub user_agent: Option<&'a str>,
+    /// Where ids of messages that have none start: a UUIDv7, new for every request.
+    pub first_id: Uuid,
+}
+
+impl Reception<'_> {
+    /// Returns whether the request came straight from the device of the person it tells about.
+    const fn is_from_device(&self) -> bool {
+        match self.scope {
+            KeyScope::Browser | KeyScope::Pixel => true,
+            KeyScope::Server => false,
+        }
+    }
+}
+
+/// Why a message was rejected. The names are part of the contract with clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The message is larger than allowed.
+    TooLarge,
+    /// The message is no valid JSON object.
+    Malformed,
+    /// Objects and arrays in the message nest deeper than allowed.
+    TooDeep,
+    /// The message holds bytes that are not UTF-8.
+    InvalidUtf8,
+    /// `type` is missing or none of the six.
+    InvalidType,
+    /// A member has another type than it must have, such as `properties` that are no object.
+    InvalidField,
+    /// An id is neither a string nor a number.
+    InvalidId,
+    /// A `track` message has no `event`.
+    MissingEvent,
+    /// Nobody is named: neither `anonymousId` nor `userId`; or no `previousId` in an `alias`, no
+    /// `groupId` in a `group`.
+    MissingId,
+    /// `timestamp` is no time, or lies before 1970 or more than a day ahead.
+    InvalidTimestamp,
+}
+
+impl Reason {
+    /// All reasons, for registering counters.
+    pub const ALL: [Self; 10] = [
+        Self::TooLarge,
+        Self::Malformed,
+        Self::TooDeep,
+        Self::InvalidUtf8,
+        Self::InvalidType,
+        Self::InvalidField,
+        Self::InvalidId,
+        Self::MissingEvent,
+        Self::MissingId,
+        Self::InvalidTimestamp,
+    ];
+
+    /// Returns the name used in answers and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+            Self::TooDeep => "too_deep",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::InvalidType => "invalid_type",
+            Self::InvalidField => "invalid_field",
+            Self::InvalidId => "invalid_id",
+            Self::MissingEvent => "missing_event",
+            Self::MissingId => "missing_id",
+            Self::InvalidTimestamp => "invalid_timestamp",
+        }
+    }
+}
+
+/// A message that was rejected, with what could be read of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection<'a> {
+    /// Why.
+    pub reason: Reason,
+    /// The message's id, if it has a readable one.
+    pub message_id: Option<Cow<'a, str>>,
+    /// The kind of message, if it is known.
+    pub kind: Option<EventKind>,
+    /// The event's name, if it has a readable one.
+    pub event: Option<Cow<'a, str>>,
+    /// The size of its JSON text in bytes.
+    pub bytes: usize,
+}
+
+/// A message that can be accepted.
+#[derive(Debug, Clone)]
+pub struct Message<'a> {
+    /// The kind of message.
+    pub kind: EventKind,
+    /// The event's name for `track`, the kind otherwise.
+    pub name: Cow<'a, str>,
+    /// The message's own id, or a new one; never empty.
+    pub message_id: Cow<'a, str>,
+    /// The device's or browser's id.
+    pub anonymous_id: Option<Cow<'a, str>>,
+    /// The known person's id.
+    pub user_id: Option<Cow<'a, str>>,
+    /// The id that an `alias` replaces.
+    pub previous_id: Option<Cow<'a, str>>,
+    /// The account.
+    pub group_id: Option<Cow<'a, str>>,
+    /// When it happened, corrected for the client's clock.
+    pub occurred_at: Timestamp,
+    /// The JSON text of the properties; empty if there are none.
+    pub properties: Cow<'a, str>,
+    /// The JSON text of the traits; empty if there are none.
+    pub traits: Cow<'a, str>,
+    /// The JSON text of the context, its address truncated; empty if there is none.
+    pub context: Cow<'a, str>,
+}
+
+impl Message<'_> {
+    /// Appends the message's log record to `out`.
+    pub fn encode(&self, reception: &Reception<'_>, out: &mut Vec<u8>) {
+        RecordParts {
+            site: reception.site,
+            scope: reception.scope,
+            counts_money: reception.counts_money,
+            kind: self.kind,
+            name: &self.name,
+            message_id: &self.message_id,
+            anonymous_id: self.anonymous_id.as_deref(),
+            user_id: self.user_id.as_deref(),
+            previous_id: self.previous_id.as_deref(),
+            group_id: self.group_id.as_deref(),
+            occurred_at: self.occurred_at,
+            received_at: reception.received_at,
+            properties: &self.properties,
+            traits: &self.traits,
+            context: &self.context,
+        }
+        .write(out);
+    }
+
+    /// Returns the key that the message's record is partitioned by, as
+    /// [`partition_key`](crate::record::partition_key) does for an event.
+    #[must_use]
+    pub fn partition_key(&self, site: &SiteId) -> u64 {
+        let actor = self.anonymous_id.as_deref().or(self.user_id.as_deref());
+        key_of(site, actor.unwrap_or(&self.message_id))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! The pixel: an event in the address of an image, for mail and for pages without scripts.
+//!
+//! `writeKey`, `event`, `anonymousId`, `userId`, `messageId` and `timestamp` mean what they mean in a
+//! message; `context.…` goes into the context, by its dots; everything else is a property. Values
+//! are always strings. A pixel may name nobody: it then counts in totals only.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use etappe_core::event::EventKind;
+use etappe_core::time::Timestamp;
+use percent_encoding::percent_decode;
+
+use crate::native::{
+    Limits, Message, Reason, Reception, Rejection, check_range, fresh_id, truncate_address,
+};
+use crate::record::json_text::push_string;
+
+/// A transparent image of one pixel, 43 bytes long.
+pub const GIF: &[u8; 43] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\
+    \x21\xf9\x04\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+
+/// How many levels a name such as `context.page.url` may open; deeper dots stay in the name.
+const MAX_LEVELS: usize = 4;
+
+/// The query of a pixel's address, taken apart. Of equal names the last counts.
+#[derive(Debug, Default)]
+pub struct PixelQuery {
+    write_key: Option<String>,
+    event: Option<String>,
+    anonymous_id: Option<String>,
+    user_id: Option<String>,
+    message_id: Option<String>,
+    timestamp: Option<String>,
+    properties: BTreeMap<String, Node>,
+    context: BTreeMap<String, Node>,
+    bytes: usize,
+}
+
+/// A value, or an object opened by a dot in a name.
+#[derive(Debug)]
+enum Node {
+    Text(String),
+    Object(BTreeMap<String, Self>),
+}
+
+impl PixelQuery {
+    /// Takes a query apart. Never fails: what is no UTF-8 once decoded is replaced.
+    #[must_use]
+    pub fn parse(query: &str) -> Self {
+        let mut parsed = Self {
+            bytes: query.len(),
+            ..Self::default()
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parsed.note(decode(name), decode(value));
+        }
+        parsed
+    }
+
+    fn note(&mut self, name: String, value: String) {
+        let slot = match name.as_str() {
+            "writeKey" => &mut self.write_key,
+            "event" => &mut self.event,
+            "anonymousId" => &mut self.anonymous_id,
+            "userId" => &mut self.user_id,
+            "messageId" => &mut self.message_id,
+            "timestamp" => &mut self.timestamp,
+            other => {
+                match other.strip_prefix("context.") {
+                    Some(path) if !path.is_empty() => {
+                        insert(&mut self.context, path, value, MAX_LEVELS);
+                    }
+                    _ => {
+                        self.properties.insert(name, Node::Text(value));
+                    }
+                }
+                return;
+            }
+        };
+        *slot = Some(value).filter(|value| !value.is_empty());
+    }
+
+    /// Returns the write key that the address holds.
+    #[must_use]
+    pub fn write_key(&self) -> Option<&str> {
+        self.write_key.as_deref()
+    }
+
+    /// Makes the message of the query.
+    ///
+    /// # Errors
+    /// [`Rejection`] when the event has no name, its time is impossible, or it is too large.
+    pub fn message(
+        &self,
+        reception: &Reception<'_>,
+        limits: &Limits,
+    ) -> Result<Message<'_>, Rejection<'_>> {
+        self.build(reception, limits).map_err(|reason| Rejection {
+            reason,
+            message_id: self.message_id.as_deref().map(Cow::Borrowed),
+            kind: Some(EventKind::Track),
+            event: self.event.as_deref().map(Cow::Borrowed),
+            bytes: self.bytes,
+        })
+    }
+
+    fn build(&self, reception: &Reception<'_>, limits: &Limits) -> Result<Message<'_>, Reason> {
+        if self.bytes > limits.event_bytes {
+            return Err(Reason::TooLarge);
+        }
+        let name = self.event.as_deref().ok_or(Reason::MissingEvent)?;
+        let occurred_at = match self.timestamp.as_deref() {
+            Some(text) => {
+                let at = Timestamp::parse(text).map_err(|_| Reason::InvalidTimestamp)?;
+                check_range(at, reception.received_at)?
+            }
+            None => reception.received_at,
+        };
+        let message_id = match self.message_id.as_deref() {
+            Some(id) => Cow::Borrowed(id),
+            None => Cow::Owned(fresh_id(reception.first_id, 0)),
+        };
+        Ok(Message {
+            kind: EventKind::Track,
+            name: Cow::Borrowed(name),
+            message_id,
+            anonymous_id: self.anonymous_id.as_deref().map(Cow::Borrowed),
+            user_id: self.user_id.as_deref().map(Cow::Borrowed),
+            previous_id: None,
+            group_id: None,
+            occurred_at,
+            properties: Cow::Owned(object_text(&self.properties, &[])),
+            traits: Cow::Borrowed(""),
+            context: Cow::Owned(self.context_text(reception)),
+        })
+    }
+
+    fn context_text(&self, reception: &Reception<'_>) -> String {
+        let stated = match self.context.get("ip") {
+            Some(Node::Text(text)) => text.trim().parse().ok(),
+            Some(Node::Object(_)) | None => None,
+        };
+        let address = stated.or(reception.address).map(truncate_address);
+        let address = address.map(|address| address.to_string());
+        let stated = match self.context.get("userAgent") {
+            Some(Node::Text(text)) if !text.is_empty() => Some(text.as_str()),
+            Some(_) | None => None,
+        };
+        let filled = [
+            ("ip", address.as_deref()),
+            ("userAgent", stated.or(reception.user_agent)),
+        ];
+        object_text(&self.context, &filled)
+    }
+}
+
+/// Decodes one name or value of a query: a plus is a space.
+fn decode(text: &str) -> String {
+    let spaced: Cow<'_, [u8]> = if text.contains('+') {
+        Cow::Owned(text.replace('+', " ").into_bytes())
+    } else {
+        Cow::Borrowed(text.as_bytes())
+    };
+    percent_decode(&spaced).decode_utf8_lossy().into_owned()
+}
+
+fn insert(object: &mut BTreeMap<String, Node>, path: &str, value: String, levels: usize) {
+    let Some((head, rest)) = path.split_once('.').filter(|_| levels > 1) else {
+        object.insert(path.to_owned(), Node::Text(value));
+        return;
+    };
+    let inner = object
+        .entry(head.to_owned())
+        .or_insert_with(|| Node::Object(BTreeMap::new()));
+    if let Node::Text(_) = inner {
+        *inner = Node::Object(BTreeMap::new());
+    }
+    if let Node::Object(members) = inner {
+        insert(members, rest, value, levels - 1);
+    }
+}
+
+/// Returns the JSON text of `members` with the `set` ones in the place of their namesakes, or
+/// nothing if there are none.
+fn object_text(members: &BTreeMap<String, Node>, set: &[(&str, Option<&str>)]) -> String {
+    let mut out = Vec::new();
+    for (name, node) in members {
+        if set.iter().all(|(other, _)| other != name) {
+            push_member(&mut out, name, node);
+        }
+    }
+    for (name, value) in set {
+        if let Some(value) = value {
+            push_name(&mut out, name);
+            push_string(&mut out, value);
+        }
+    }
+    if !out.is_empty() {
+        out.push(b'}');
+    }
+    String::from_utf8(out).expect("made of strings only")
+}
+
+fn push_name(out: &mut Vec<u8>, name: &str) {
+    out.push(if matches!(out.last(), None | Some(b':')) {
+        b'{'
+    } else {
+        b','
+    });
+    push_string(out, name);
+    out.push(b':');
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, node: &Node) {
+    push_name(out, name);
+    match node {
+        Node::Text(text) => push_string(out, text),
+        Node::Object(members) => {
+            for (name, node) in members {
+                push_member(out, name, node);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etappe_core::event::KeyScope;
+    use etappe_core::id::SiteId;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::record::decode;
+
+    fn check(query: &str) -> Result<String, Reason> {
+        let site = SiteId::try_new("demo").unwrap();
+        let reception = Reception {
+            site: &site,
+            scope: KeyScope::Pixel,
+            counts_money: false,
+            received_at: Timestamp::from_millis(1_709_294_400_000),
+            address: Some("198.51.100.7".parse().unwrap()),
+            user_agent: Some("Mail/1"),
+            first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
+        };
+        let query = PixelQuery::parse(query);
+        let mut record = Vec::new();
+        query
+            .message(&reception, &Limits::default())
+            .map_err(|rejection| rejection.reason)?
+            .encode(&reception, &mut record);
+        decode(&record).expect("a record");
+        let record = String::from_utf8(record).unwrap();
+        let (_, tail) = record.split_once(r#""event":"#).unwrap();
+        Ok(tail.to_owned())
+    }
+
+    #[test]
+    fn the_image_is_43_bytes_of_gif() {
+        assert_eq!(GIF.len(), 43);
+        assert!(GIF.starts_with(b"GIF89a") && GIF.ends_with(b"\x3b"));
+    }
+
+    #[test]
+    fn a_query_becomes_a_record_without_its_key() {
+        assert_eq!(
+            check("writeKey=secret&event=Email%20Opened&anonymousId=a9&messageId=m1&timestamp=2024-02-29T00:00:00Z&revenue=5.50&campaign+name=Spring+%26%22more%22&context.page.url=https%3A%2F%2Fx.example&context.page.path=%2F&context.locale=nl&a=1&a=2&&x").as_deref(),
+            Ok(r#""Email Opened","messageId":"m1","anonymousId":"a9","timestamp":"2024-02-29T00:00:00.000Z","receivedAt":"2024-03-01T12:00:00.000Z","properties":{"a":"2","campaign name":"Spring &\"more\"","revenue":"5.50","x":""},"context":{"locale":"nl","page":{"path":"/","url":"https://x.example"},"ip":"198.51.100.0","userAgent":"Mail/1"}}"#)
+        );
+    }
+
+    #[test]
+    fn a_pixel_may_name_nobody_but_not_no_event() {
+        assert_eq!(
+            check("event=x&context.ip=2001:db8:1:2::3&context.userAgent=own").as_deref(),
+            Ok(
+                r#""x","messageId":"018d0000-0000-7000-8000-000000000001","timestamp":"2024-03-01T12:00:00.000Z","receivedAt":"2024-03-01T12:00:00.000Z","context":{"ip":"2001:db8:1::","userAgent":"own"}}"#
+            )
+        );
+        assert_eq!(check("userId=u"), Err(Reason::MissingEvent));
+        assert_eq!(check("event="), Err(Reason::MissingEvent));
+        assert_eq!(
+            check("event=x&timestamp=9999-01-01"),
+            Err(Reason::InvalidTimestamp)
+        );
+        assert_eq!(
+            check(&format!("event=x&p={}", "y".repeat(40_000))),
+            Err(Reason::TooLarge)
+        );
+    }
+
+    #[test]
+    fn names_that_contradict_each_other_leave_the_later() {
+        let record =
+            check("event=x&context.page=1&context.page.url=2&context.a.b.c.d.e.f=3").unwrap();
+        assert!(record.contains(r#""page":{"url":"2"}"#), "{record}");
+        assert!(
+            record.contains(r#""a":{"b":{"c":{"d.e.f":"3"}}}"#),
+            "{record}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_a_record_or_a_rejection(query in "(event|context\\.|[a-c.=&%+]|%[0-9a-fA-F]{2}|\\PC){0,40}") {
+            let outcome = check(&format!("event=x&{query}"));
+            let expected = matches!(&outcome, Ok(_) | Err(Reason::MissingEvent));
+            prop_assert!(expected, "{outcome:?}");
+        }
+    }
+}
