@@ -1,0 +1,93 @@
+//! A message index over what a [`MemorySink`] has stored of a [`MemoryLog`].
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{MessageHash, MessageIndex};
+use etappe_core::time::Timestamp;
+
+use crate::faults::{Faults, Operation, PlannedError};
+use crate::memory_log::MemoryLog;
+use crate::memory_sink::MemorySink;
+
+/// Knows the messages whose offsets are stored.
+#[derive(Debug, Clone)]
+pub struct MemoryIndex {
+    log: MemoryLog,
+    sink: MemorySink,
+    faults: Faults,
+}
+
+struct Stored {
+    offset: Offset,
+    hash: MessageHash,
+    received_at: Timestamp,
+}
+
+impl MemoryIndex {
+    /// Makes an index that fails as planned.
+    #[must_use]
+    pub fn new(log: &MemoryLog, sink: &MemorySink, faults: Faults) -> Self {
+        Self {
+            log: log.clone(),
+            sink: sink.clone(),
+            faults,
+        }
+    }
+
+    fn stored(&self, partition: PartitionId) -> Vec<Stored> {
+        let records = self.log.records(partition);
+        let stored = records
+            .iter()
+            .filter(|record| self.sink.is_stored(partition, record.offset));
+        stored
+            .filter_map(|record| {
+                let event = etappe_wire::record::decode(&record.payload).ok()?;
+                Some(Stored {
+                    offset: record.offset,
+                    hash: MessageHash::of(&event.site, &event.message_id),
+                    received_at: event.received_at,
+                })
+            })
+            .collect()
+    }
+}
+
+impl MessageIndex for MemoryIndex {
+    type Error = PlannedError;
+
+    async fn seen_before(
+        &self,
+        partition: PartitionId,
+        below: Offset,
+        hashes: &[MessageHash],
+    ) -> Result<Vec<MessageHash>, PlannedError> {
+        self.faults.before(Operation::SeenBefore).await?;
+        let seen: std::collections::HashSet<MessageHash> = self
+            .stored(partition)
+            .into_iter()
+            .filter(|stored| stored.offset < below)
+            .map(|stored| stored.hash)
+            .collect();
+        self.faults.after(Operation::SeenBefore).await?;
+        let is_seen = |hash: &&MessageHash| seen.contains(hash);
+        Ok(hashes.iter().filter(is_seen).copied().collect())
+    }
+
+    async fn recent(
+        &self,
+        partition: PartitionId,
+        since: Timestamp,
+        limit: u64,
+        mut visit: impl FnMut(MessageHash) + Send,
+    ) -> Result<(), PlannedError> {
+        self.faults.before(Operation::Recent).await?;
+        let latest = self.stored(partition).into_iter().rev();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        for stored in latest
+            .filter(|stored| stored.received_at >= since)
+            .take(limit)
+        {
+            visit(stored.hash);
+        }
+        self.faults.after(Operation::Recent).await
+    }
+}

@@ -1,0 +1,55 @@
+//! Dead letters in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{DeadLetter, DeadLetters};
+
+use crate::faults::{Faults, Operation, PlannedError};
+
+type Letters = BTreeMap<(PartitionId, Offset), DeadLetter>;
+
+/// A keeper of dead letters in memory; copies share its content.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryLetters {
+    letters: Arc<Mutex<Letters>>,
+    faults: Faults,
+}
+
+impl MemoryLetters {
+    /// Makes an empty keeper that fails as planned.
+    #[must_use]
+    pub fn with_faults(faults: Faults) -> Self {
+        Self {
+            letters: Arc::default(),
+            faults,
+        }
+    }
+
+    /// Returns what was buried, by partition and offset.
+    ///
+    /// # Panics
+    /// When a holder of the lock panicked before.
+    #[must_use]
+    pub fn all(&self) -> Vec<DeadLetter> {
+        let letters = self.letters.lock().expect("no holder of this lock panics");
+        letters.values().cloned().collect()
+    }
+}
+
+impl DeadLetters for MemoryLetters {
+    type Error = PlannedError;
+
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), PlannedError> {
+        self.faults.before(Operation::Bury).await?;
+        {
+            let mut kept = self.letters.lock().expect("no holder of this lock panics");
+            for letter in letters {
+                kept.entry((letter.partition, letter.offset))
+                    .or_insert_with(|| letter.clone());
+            }
+        }
+        self.faults.after(Operation::Bury).await
+    }
+}

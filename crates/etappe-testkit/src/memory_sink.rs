@@ -1,0 +1,179 @@
+//! A row sink in memory that knows tokens, refuses poison and checks the rules of a batch.
+//!
+//! Given the log, it insists that a range was remembered there before its rows arrive, and that no
+//! offset is ever stored under two tokens; either would count an event twice after a crash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::ports::{RetryClass, RowBatch, RowSink};
+use etappe_core::rules::OutcomeId;
+
+use crate::faults::{Faults, Operation, PlannedError};
+use crate::memory_log::MemoryLog;
+
+#[derive(Debug, Default)]
+struct State {
+    batches: BTreeMap<String, RowBatch>,
+    ranges: BTreeMap<(PartitionId, Offset), OffsetRange>,
+    outcomes: BTreeSet<OutcomeId>,
+    poison: BTreeSet<(PartitionId, Offset)>,
+    attempts: Vec<(PartitionId, OffsetRange)>,
+    repeats: usize,
+}
+
+/// A sink in memory; copies share its content.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySink {
+    state: Arc<Mutex<State>>,
+    log: Option<MemoryLog>,
+    faults: Faults,
+}
+
+impl MemorySink {
+    /// Makes an empty sink that fails as planned and checks every batch against `log`.
+    #[must_use]
+    pub fn checking(log: &MemoryLog, faults: Faults) -> Self {
+        Self {
+            state: Arc::default(),
+            log: Some(log.clone()),
+            faults,
+        }
+    }
+
+    /// Makes every batch that holds this offset be refused for its content.
+    pub fn refuse(&self, partition: PartitionId, offset: Offset) {
+        self.lock().poison.insert((partition, offset));
+    }
+
+    /// Takes all offsets out of the ones that are refused.
+    pub fn refuse_nothing(&self) {
+        self.lock().poison.clear();
+    }
+
+    /// Forgets the stored batches from the one that holds `offset` on, as an unclean boot of an
+    /// engine without fsync may.
+    pub fn lose_from(&self, partition: PartitionId, offset: Offset) {
+        let mut state = self.lock();
+        let lost: Vec<OffsetRange> = state
+            .ranges
+            .iter()
+            .filter(|((owner, _), range)| *owner == partition && range.last >= offset)
+            .map(|(_, range)| *range)
+            .collect();
+        for range in lost {
+            state.ranges.remove(&(partition, range.first));
+            state
+                .batches
+                .retain(|_, batch| batch.partition != partition || batch.range != range);
+        }
+    }
+
+    /// Returns the stored batches by token.
+    #[must_use]
+    pub fn batches(&self) -> Vec<RowBatch> {
+        self.lock().batches.values().cloned().collect()
+    }
+
+    /// Returns the number of stored rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.lock().batches.values().map(|batch| batch.rows).sum()
+    }
+
+    /// Returns every insert that arrived, refused and repeated ones too.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<(PartitionId, OffsetRange)> {
+        self.lock().attempts.clone()
+    }
+
+    /// Returns how many inserts repeated a token that was stored already.
+    #[must_use]
+    pub fn repeats(&self) -> usize {
+        self.lock().repeats
+    }
+
+    /// Returns whether a stored batch covers this offset.
+    #[must_use]
+    pub fn is_stored(&self, partition: PartitionId, offset: Offset) -> bool {
+        let range = OffsetRange {
+            first: offset,
+            last: offset,
+        };
+        self.lock().overlapping(partition, range).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that expects a panic must still be able to look at what was left behind.
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn check(&self, batch: &RowBatch) {
+        let range = batch.range;
+        assert!(batch.rows > 0, "an empty batch is never sent");
+        assert!(u64::try_from(batch.rows).expect("a small number") <= range.count());
+        let Some(log) = &self.log else {
+            return;
+        };
+        let progress = log.progress(batch.partition);
+        assert!(
+            progress.pending == Some(range) || range.last < progress.next,
+            "{range:?} is inserted, but {progress:?} is remembered"
+        );
+    }
+}
+
+impl State {
+    /// Returns a stored range that shares an offset with `range`.
+    fn overlapping(&self, partition: PartitionId, range: OffsetRange) -> Option<OffsetRange> {
+        self.ranges
+            .range((partition, Offset(0))..=(partition, range.last))
+            .next_back()
+            .map(|(_, stored)| *stored)
+            .filter(|stored| stored.last >= range.first)
+    }
+
+    fn is_poisoned(&self, batch: &RowBatch) -> bool {
+        let first = (batch.partition, batch.range.first);
+        let last = (batch.partition, batch.range.last);
+        self.poison.range(first..=last).next().is_some()
+    }
+
+    fn store(&mut self, batch: &RowBatch) {
+        self.outcomes
+            .extend(batch.outcomes.iter().map(|outcome| outcome.id));
+        if self.batches.contains_key(&batch.token) {
+            self.repeats += 1;
+            return;
+        }
+        let overlapped = self.overlapping(batch.partition, batch.range);
+        assert_eq!(overlapped, None, "{} stores an offset again", batch.token);
+        self.ranges
+            .insert((batch.partition, batch.range.first), batch.range);
+        self.batches.insert(batch.token.clone(), batch.clone());
+    }
+}
+
+impl RowSink for MemorySink {
+    type Error = PlannedError;
+
+    async fn insert(&self, batch: &RowBatch) -> Result<(), PlannedError> {
+        self.faults.before(Operation::Insert).await?;
+        self.check(batch);
+        {
+            let mut state = self.lock();
+            state.attempts.push((batch.partition, batch.range));
+            if state.is_poisoned(batch) {
+                return Err(PlannedError {
+                    operation: Operation::Insert,
+                    class: RetryClass::Permanent,
+                });
+            }
+            state.store(batch);
+        }
+        self.faults.after(Operation::Insert).await
+    }
+}
