@@ -66,6 +66,17 @@ pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
     out.push(u8::from(row.duplicate));
 }
 
+/// Marks a row as a duplicate. `row` is what one call of [`encode`] appended, and nothing else.
+///
+/// Whether a message is a duplicate is known only after a question to the database, long after its
+/// row could be encoded.
+///
+/// # Panics
+/// When `row` is empty: no row is.
+pub fn mark_duplicate(row: &mut [u8]) {
+    *row.last_mut().expect("a row has columns") = 1;
+}
+
 /// Returns about how many bytes the row takes, so that the buffer grows once for it.
 fn reservation(row: &RowInput<'_>) -> usize {
     row.event.properties.as_text().len()

@@ -162,3 +162,33 @@ fn nobody_has_no_hash() {
     assert_eq!((reader.text(), reader.number()), ("", 7));
     assert_eq!((reader.text(), reader.number()), ("", 0));
 }
+
+#[test]
+fn a_row_that_is_marked_later_is_the_row_of_a_duplicate() {
+    let event = event("{}");
+    let outcome = Outcome {
+        id: OutcomeId(7),
+        milestone: None,
+        vocabulary: None,
+        stages: Box::default(),
+    };
+    let encoded = |duplicate| {
+        let row = RowInput {
+            event: &event,
+            facts: &EventFacts::default(),
+            outcome: &outcome,
+            actor: "a1",
+            message_hash: MessageHash(3),
+            partition: PartitionId(0),
+            offset: Offset(0),
+            duplicate,
+        };
+        let mut bytes = Vec::new();
+        encode(&row, &mut bytes);
+        bytes
+    };
+    let mut marked = encoded(false);
+    mark_duplicate(&mut marked);
+    assert_eq!(marked, encoded(true));
+    assert_ne!(marked, encoded(false));
+}
