@@ -69,18 +69,21 @@ pub struct EventFacts<'a> {
     pub bot: Cow<'a, str>,
 }
 
-/// Which properties hold the money and the order of an event whose tracker has names of its own.
+/// Where the money and the order of an event are whose tracker has names of its own.
 ///
-/// A name may be a path as in [`Event::value`]. Where a name is given, the known names are not
-/// looked at: the event's `value` may then be something else altogether.
+/// A name may be a path as in [`Event::value`]. It comes before the known names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FactNames<'n> {
     /// The property that holds the amount of money.
     pub revenue: Option<&'n str>,
     /// The property that holds the currency's code.
     pub currency: Option<&'n str>,
+    /// The currency of amounts where no property tells it.
+    pub currency_constant: Option<&'n str>,
     /// The property that holds the order's id.
     pub order_id: Option<&'n str>,
+    /// Whether the event has no order id, whatever its properties are called.
+    pub order_id_absent: bool,
 }
 
 impl<'a> EventFacts<'a> {
@@ -142,14 +145,14 @@ fn revenue(event: &Event<'_>, names: FactNames<'_>, known: &KnownProperties<'_>)
     if !event.counts_money {
         return None;
     }
-    match names.revenue {
-        Some(path) => event.value(path).and_then(amount_of),
-        None => known
+    let named = names.revenue.and_then(|path| event.value(path));
+    named.and_then(amount_of).or_else(|| {
+        known
             .money
             .into_iter()
             .flatten()
-            .find_map(|raw| amount_of(JsonValue::of(raw))),
-    }
+            .find_map(|raw| amount_of(JsonValue::of(raw)))
+    })
 }
 
 fn amount_of(value: JsonValue<'_>) -> Option<Amount> {
@@ -165,18 +168,15 @@ fn currency<'a>(
     names: FactNames<'_>,
     known: &KnownProperties<'a>,
 ) -> Cow<'a, str> {
-    let sent = match names.currency {
-        Some(path) => named_text(event, path),
-        None => known.currency.text(),
-    };
-    let code = page::trimmed(sent);
-    if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Cow::Borrowed("");
+    let named = names.currency.and_then(|path| named_text(event, path));
+    let sent = page::trimmed(named.unwrap_or_else(|| known.currency.text()));
+    let is_code = sent.len() == 3 && sent.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match names.currency_constant {
+        _ if is_code && sent.bytes().all(|byte| byte.is_ascii_uppercase()) => sent,
+        _ if is_code => Cow::Owned(sent.to_ascii_uppercase()),
+        Some(constant) => Cow::Owned(constant.to_owned()),
+        None => Cow::Borrowed(""),
     }
-    if code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return code;
-    }
-    Cow::Owned(code.to_ascii_uppercase())
 }
 
 fn order_id<'a>(
@@ -184,17 +184,19 @@ fn order_id<'a>(
     names: FactNames<'_>,
     known: &KnownProperties<'a>,
 ) -> Cow<'a, str> {
-    match names.order_id {
-        Some(path) => named_text(event, path),
-        None => known.order_id.text(),
+    if names.order_id_absent {
+        return Cow::Borrowed("");
     }
+    let named = names.order_id.and_then(|path| named_text(event, path));
+    named.unwrap_or_else(|| known.order_id.text())
 }
 
-fn named_text<'a>(event: &'a Event<'_>, path: &str) -> Cow<'a, str> {
+/// Returns the text at a path, if there is any.
+fn named_text<'a>(event: &'a Event<'_>, path: &str) -> Option<Cow<'a, str>> {
     event
         .value(path)
         .and_then(JsonValue::into_text)
-        .unwrap_or_default()
+        .filter(|text| !text.is_empty())
 }
 
 fn persona<'a>(

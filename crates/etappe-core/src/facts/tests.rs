@@ -69,22 +69,45 @@ fn money_that_does_not_count_is_not_there() {
 }
 
 #[test]
-fn a_vocabularys_names_replace_the_known_ones() {
+fn a_vocabularys_names_come_before_the_known_ones() {
     let properties = r#"{"dollar_value":"11.77","value":3,"invoice":{"no":536365},"unit":"usd","currency":"EUR"}"#;
     let event = event(EventKind::Track, properties, "{}");
     let names = FactNames {
         revenue: Some("dollar_value"),
         currency: Some("unit"),
         order_id: Some("invoice.no"),
+        ..FactNames::default()
     };
     let facts = EventFacts::extract(&event, names);
     assert_eq!(facts.revenue, Amount::parse("11.77"));
     assert_eq!((&*facts.currency, &*facts.order_id), ("USD", "536365"));
     let absent = FactNames {
         revenue: Some("amount"),
+        currency: Some("nothing"),
         ..FactNames::default()
     };
-    assert_eq!(EventFacts::extract(&event, absent).revenue, None);
+    let facts = EventFacts::extract(&event, absent);
+    assert_eq!(
+        (facts.revenue, &*facts.currency),
+        (Amount::parse("3"), "EUR")
+    );
+}
+
+#[test]
+fn a_vocabulary_may_state_the_currency_and_that_there_is_no_order_id() {
+    let names = FactNames {
+        currency_constant: Some("GBP"),
+        order_id_absent: true,
+        ..FactNames::default()
+    };
+    for (properties, expected) in [
+        (r#"{"order_id":"x"}"#, "GBP"),
+        (r#"{"currency":"eur"}"#, "EUR"),
+    ] {
+        let event = event(EventKind::Track, properties, "{}");
+        let facts = EventFacts::extract(&event, names);
+        assert_eq!((&*facts.currency, &*facts.order_id), (expected, ""));
+    }
 }
 
 #[test]
