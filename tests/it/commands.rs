@@ -1,0 +1,102 @@
+//! The commands, as an operator types them.
+
+use serde_json::{Value, json};
+
+use crate::{run, started};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_explained_before_and_after_it_was_sent() -> anyhow::Result<()> {
+    let event = r#"{"type":"track","event":"Order Completed","userId":"u","properties":{"revenue":5}}"#;
+    let (code, explained, errors) = run(&["explain", event, "--json"]).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    let explained: Value = serde_json::from_str(&explained)?;
+    assert_eq!(explained["milestone"], "purchase", "{explained}");
+    let text = explained.to_string();
+    assert!(text.contains("\"revenue\"") && text.contains("aaarrr"), "{explained}");
+
+    let (mut process, site) = started("explained").await?;
+    let sent = json!({ "type": "track", "event": "Order Completed", "userId": "u", "messageId": "m-1" });
+    assert_eq!(site.send(&[sent]).await?.0, 200);
+    site.settle(1).await?;
+    let stored = process.run("explain", &["m-1", "--site", "explained"]).await?;
+    assert!(stored.to_string().contains("purchase"), "{stored}");
+    let missing = process.run("explain", &["m-2", "--site", "explained"]).await;
+    assert!(missing.is_err(), "no such message");
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_shipped_models_are_listed_and_free_of_mistakes() -> anyhow::Result<()> {
+    let (code, listed, errors) = run(&["models", "list", "--json"]).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    let listed: Value = serde_json::from_str(&listed)?;
+    let mut ids: Vec<_> =
+        listed["models"].as_array().expect("models").iter().map(|m| m["id"].to_string()).collect();
+    ids.sort();
+    let shipped = ["aaarrr", "aarrr", "advocacy-loop", "awareness-advocacy", "b2b", "klantreis", "store"];
+    assert_eq!(ids, shipped.map(|id| format!("\"{id}\"")));
+    let (code, _, errors) = run(&["models", "check"]).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_mistake_in_a_model_file_is_shown_with_its_line() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("mine.toml");
+    std::fs::write(
+        &file,
+        "id = \"mine\"\n\n[[rule]]\nid = \"a\"\nevent = \"\"\nmilestone = \"buy\"\n\n[[rule]]\nid = \"a\"\nevnt = \"x\"\nmilestone = \"purchase\"\n",
+    )?;
+    let (code, out, errors) = run(&["models", "check", file.to_str().expect("text")]).await?;
+    assert_eq!(code, Some(1), "{out}{errors}");
+    let said = format!("{out}{errors}");
+    for line in ["mine.toml:5", "mine.toml:6", "mine.toml:9", "mine.toml:10"] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_listed_revoked_and_settings_changed_while_it_runs() -> anyhow::Result<()> {
+    let (mut process, site) = started("keys").await?;
+    let event = || json!({ "type": "track", "event": "x", "userId": "u" });
+    assert_eq!(site.send(&[event()]).await?.0, 200);
+    let listed = process.run("keys", &["list"]).await?;
+    let entry = listed.as_array().expect("sites").iter().find(|entry| entry["site"] == "keys");
+    let keys = entry.expect("the site")["keys"].as_array().expect("keys").clone();
+    assert_eq!(keys.len(), 2);
+    assert!(!listed.to_string().contains(&site.write_key), "only hashes are listed");
+    let write = keys.iter().find(|key| key["opens"] != "read").expect("a write key");
+    let hash = write["hash"].as_str().expect("text");
+    process.run("keys", &["revoke", "--site", "keys", "--hash", &hash[..16]]).await?;
+    assert_eq!(site.send(&[event()]).await?.0, 401, "a revoked key is refused at once");
+    let set = ["set", "--site", "keys", "timezone=Europe/Amsterdam", "events_per_second=5"];
+    let settings = process.run("keys", &set).await?;
+    assert_eq!(settings["timezone"], "Europe/Amsterdam");
+    assert!(process.run("keys", &["set", "--site", "keys", "timezone=Mars"]).await.is_err());
+    let (write_key, _) = process.create_keys("keys").await?;
+    let mut limited = site.clone();
+    limited.write_key = write_key;
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        statuses.push(limited.send(&[event()]).await?.0);
+    }
+    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn configuration_is_printed_and_can_be_read_again() -> anyhow::Result<()> {
+    let (code, printed, errors) = run(&["config", "print"]).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("printed.toml");
+    std::fs::write(&file, &printed)?;
+    let path = file.to_str().expect("text");
+    let (code, again, errors) = run(&["config", "print", "--config", path]).await?;
+    assert_eq!((code, again), (Some(0), printed), "{errors}");
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! An import can be interrupted at any moment and resumed: nothing doubled, nothing missing.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use etappe_testkit::process::{EtappeProcess, binary_path};
+use etappe_tests::data_set;
+use etappe_tests::site::TestSite;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+use crate::started;
+
+const FILE: &str = "online_retail/lines.ndjson.gz";
+const EVENTS: u64 = 406_829;
+
+fn start(process: &EtappeProcess, site: &TestSite, file: &str) -> std::io::Result<Child> {
+    Command::new(binary_path())
+        .args(["import", "--site", &site.name, "--json", "--data"])
+        .arg(process.data())
+        .arg(data_set::path(file))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// Signals an import once some, but not all, of its events are visible.
+async fn interrupt(
+    process: &EtappeProcess,
+    site: &TestSite,
+    signal: Signal,
+    visible: u64,
+) -> anyhow::Result<Option<i32>> {
+    let mut import = start(process, site, FILE)?;
+    let id = import.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    while site.visible_events().await? < visible {
+        assert!(import.try_wait()?.is_none(), "the import ended before it was interrupted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    kill_process(id.expect("it runs"), signal)?;
+    Ok(import.wait().await?.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_import_goes_on_where_it_stopped() -> anyhow::Result<()> {
+    let (mut process, site) = started("retail").await?;
+    let killed = interrupt(&process, &site, Signal::KILL, 1).await?;
+    assert_eq!(killed, None, "killed by a signal");
+    let stopped = interrupt(&process, &site, Signal::INT, 40_000).await?;
+    assert_eq!(stopped, Some(1), "interrupted");
+    let output = start(&process, &site, FILE)?.wait_with_output().await?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(site.settle(EVENTS).await?, EVENTS);
+    let counts = data_set::count(&data_set::read(FILE)?);
+    let actors = site.funnel(&[json!({ "any": true })]).await?;
+    assert_eq!(actors, [counts.actors as u64]);
+
+    let again = start(&process, &site, FILE)?.wait_with_output().await?;
+    assert_eq!(again.status.code(), Some(1), "a finished file is refused");
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(said.contains("refused"), "{said}");
+    let other = TestSite::create(&process, "other").await?;
+    let elsewhere = start(&process, &other, "sepsis/events.ndjson.gz")?.wait_with_output().await?;
+    assert!(elsewhere.status.success(), "another site is another matter");
+    assert_eq!(site.visible_events().await?, EVENTS);
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_survives_the_death_of_the_installation() -> anyhow::Result<()> {
+    let (mut process, site) = started("retail").await?;
+    let import = start(&process, &site, "cdnow/events.ndjson.gz")?;
+    while site.visible_events().await? < 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    process.kill().await?;
+    process.restart().await?;
+    // Its key ended with the installation, so it ends with an error, and is started again.
+    import.wait_with_output().await?;
+    let output = start(&process, &site, "cdnow/events.ndjson.gz")?.wait_with_output().await?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() || said.contains("refused"), "{said}");
+    assert_eq!(site.settle(69_659).await?, 69_659);
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_lines_are_listed_and_cost_nothing_else() -> anyhow::Result<()> {
+    let (mut process, site) = started("lines").await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("mixed.ndjson");
+    let good = r#"{"event":"a","distinct_id":"u","timestamp":"2024-01-01T00:00:00Z"}"#;
+    let no_person = r#"{"event":"a","timestamp":"2024-01-01T00:00:00Z"}"#;
+    let text = [good, "not json", good, no_person, "", good].join("\n");
+    std::fs::write(&file, text)?;
+    let (data, file) = (process.data(), file);
+    let arguments = ["--site", "lines", "--data", data.to_str().expect("text")];
+    let answer = process.run("import", &[&arguments[..], &[file.to_str().expect("text")]].concat());
+    let answer = answer.await?;
+    assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(3), &json!(2)), "{answer}");
+    assert_eq!(site.settle(3).await?, 3, "equal lines stay apart");
+    let kept = std::fs::read_dir(data.join("imports/lines"))?
+        .filter_map(Result::ok)
+        .find(|entry| entry.file_name().to_string_lossy().ends_with(".rejected.ndjson"));
+    let listed = std::fs::read_to_string(kept.expect("a list of rejected lines").path())?;
+    assert!(listed.contains("\"line\":2") && listed.contains("\"line\":4"), "{listed}");
+    process.stop().await?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! The system tests, one binary.
+
+mod bad_input;
+mod commands;
+mod data_sets;
+mod imports;
+mod kills;
+mod start;
+
+use etappe_testkit::process::EtappeProcess;
+use etappe_tests::site::TestSite;
+
+/// Starts a program with one site of its own.
+async fn started(site: &str) -> anyhow::Result<(EtappeProcess, TestSite)> {
+    let process = EtappeProcess::start().await?;
+    let site = TestSite::create(&process, site).await?;
+    Ok((process, site))
+}
+
+/// Runs `etappe` with `arguments` and returns its exit code and what it wrote to both outputs.
+async fn run(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
+    let output = tokio::process::Command::new(etappe_testkit::process::binary_path())
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+}

@@ -1,0 +1,148 @@
+//! Clients that keep a ledger of what they were promised, through kills and restarts.
+//!
+//! Each client sends batches, one at a time, and repeats a batch under the same message ids until it
+//! is answered with 200. When all batches are answered, everything in the ledger must be counted
+//! exactly once: no event, order, cent or actor more or less.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::site::TestSite;
+
+/// How long a client waits before it repeats a batch.
+const REPEAT_AFTER: Duration = Duration::from_millis(50);
+
+/// What was promised: the sum of all batches answered with 200.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Events.
+    pub events: u64,
+    /// Orders among them.
+    pub orders: u64,
+    /// The orders' revenue in cents.
+    pub cents: u64,
+    /// People.
+    pub actors: u64,
+    /// Requests that were sent, repetitions included.
+    pub requests: u64,
+}
+
+/// What the clients do.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// How many clients send side by side.
+    pub clients: u64,
+    /// How many batches each sends.
+    pub batches: u64,
+    /// How many events a batch has.
+    pub batch: u64,
+}
+
+/// Clients at work.
+#[derive(Debug)]
+pub struct Clients {
+    tasks: JoinSet<Ledger>,
+    acknowledged: Arc<AtomicU64>,
+}
+
+impl Clients {
+    /// Starts the clients of a plan.
+    #[must_use]
+    pub fn start(site: &TestSite, plan: Plan) -> Self {
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let mut tasks = JoinSet::new();
+        for client in 0..plan.clients {
+            tasks.spawn(run(site.clone(), plan, client, Arc::clone(&acknowledged)));
+        }
+        Self { tasks, acknowledged }
+    }
+
+    /// Returns how many events were acknowledged so far.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Waits until at least `events` events are acknowledged or all clients are done.
+    pub async fn reach(&self, events: u64) {
+        while self.acknowledged() < events {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits for all clients and adds their ledgers up.
+    ///
+    /// # Panics
+    /// When a client met an answer that it cannot repeat a batch after.
+    pub async fn finish(self) -> Ledger {
+        self.tasks.join_all().await.into_iter().fold(Ledger::default(), |sum, one| Ledger {
+            events: sum.events + one.events,
+            orders: sum.orders + one.orders,
+            cents: sum.cents + one.cents,
+            actors: sum.actors + one.actors,
+            requests: sum.requests + one.requests,
+        })
+    }
+}
+
+async fn run(site: TestSite, plan: Plan, client: u64, acknowledged: Arc<AtomicU64>) -> Ledger {
+    let mut random = StdRng::seed_from_u64(plan.seed ^ (client << 32));
+    // Ten people per client, who belong to nobody else.
+    let mut ledger = Ledger { actors: 10, ..Ledger::default() };
+    for number in 0..plan.batches {
+        let mut batch = Vec::new();
+        for place in 0..plan.batch {
+            let order = random.random_bool(0.2);
+            let cents: u64 = random.random_range(1..100_000);
+            let actor = (number * plan.batch + place) % 10;
+            batch.push(message((client, number, place), actor, order.then_some(cents)));
+            ledger.events += 1;
+            ledger.orders += u64::from(order);
+            ledger.cents += if order { cents } else { 0 };
+        }
+        loop {
+            ledger.requests += 1;
+            match site.send(&batch).await {
+                Ok((200, body)) => {
+                    assert_eq!(body["accepted"], plan.batch, "all of a batch is accepted");
+                    break;
+                }
+                Ok((status, body)) => assert!(status >= 500, "a batch got {status}: {body}"),
+                // Killed: whether the batch is stored is not known, so it is sent again.
+                Err(_) => {}
+            }
+            tokio::time::sleep(REPEAT_AFTER).await;
+        }
+        acknowledged.fetch_add(plan.batch, Ordering::Relaxed);
+        // A client whose answer was lost on the way sends again what is stored already.
+        if random.random_bool(0.05) {
+            ledger.requests += 1;
+            site.send(&batch).await.ok();
+        }
+    }
+    ledger
+}
+
+fn message((client, batch, place): (u64, u64, u64), actor: u64, cents: Option<u64>) -> Value {
+    let id = format!("m-{client}-{batch}-{place}");
+    let (event, properties) = match cents {
+        Some(cents) => {
+            let revenue = format!("{}.{:02}", cents / 100, cents % 100);
+            let order = json!({ "order_id": format!("o-{id}"), "revenue": revenue, "currency": "EUR" });
+            ("Order Completed", order)
+        }
+        None => ("Product Viewed", json!({ "product_id": place })),
+    };
+    json!({
+        "type": "track", "messageId": id, "userId": format!("u-{client}-{actor}"),
+        "event": event, "properties": properties, "timestamp": "2024-03-01T00:00:00Z",
+    })
+}

@@ -1,0 +1,173 @@
+//! A site of a running `etappe up`, with its keys.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use etappe_testkit::process::EtappeProcess;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// How often a figure is looked at while waiting for it.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a figure may take to appear on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A site to send to and to ask.
+#[derive(Debug, Clone)]
+pub struct TestSite {
+    base: String,
+    /// The site's name.
+    pub name: String,
+    /// Opens sending.
+    pub write_key: String,
+    /// Opens reading.
+    pub read_token: String,
+    client: Client,
+}
+
+/// A status, and the body as JSON or null.
+pub type Answer = (u16, Value);
+
+impl TestSite {
+    /// Makes a site called `name` on a running program, through `etappe keys create`.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn create(process: &EtappeProcess, name: &str) -> anyhow::Result<Self> {
+        let (write_key, read_token) = process.create_keys(name).await?;
+        let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
+        let base = format!("http://{}", process.listen);
+        Ok(Self { base, name: name.to_owned(), write_key, read_token, client })
+    }
+
+    /// Returns the site `name` of another program, with its keys (write, read).
+    #[must_use]
+    pub fn moved_to(&self, listen: &str, name: &str, keys: (String, String)) -> Self {
+        let (write_key, read_token) = keys;
+        let base = format!("http://{listen}");
+        Self { base, name: name.to_owned(), write_key, read_token, client: self.client.clone() }
+    }
+
+    /// Posts a body as it is, with the site's write key.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> anyhow::Result<Answer> {
+        let request = self.client.post(format!("{}{path}", self.base));
+        answer(request.basic_auth(&self.write_key, Some("")).body(body)).await
+    }
+
+    /// Sends messages in one batch.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn send(&self, messages: &[Value]) -> anyhow::Result<Answer> {
+        self.post("/v1/batch", json!({ "batch": messages }).to_string()).await
+    }
+
+    /// Gets a figure; the path follows `/v1/sites/{site}`.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        let url = format!("{}/v1/sites/{}{path}", self.base, self.name);
+        answer(self.client.get(url).bearer_auth(&self.read_token)).await
+    }
+
+    /// Asks a question; the path follows `/v1/sites/{site}`.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn ask(&self, path: &str, question: &Value) -> anyhow::Result<Answer> {
+        let url = format!("{}/v1/sites/{}{path}", self.base, self.name);
+        let request = self.client.post(url).bearer_auth(&self.read_token);
+        answer(request.body(question.to_string())).await
+    }
+
+    /// Returns the counts of a funnel over all time.
+    ///
+    /// # Errors
+    /// When it is not answered with 200.
+    pub async fn funnel(&self, steps: &[Value]) -> anyhow::Result<Vec<u64>> {
+        let question = json!({ "steps": steps, "from": "1970-01-01", "to": "2100-01-01" });
+        let (status, body) = self.ask("/funnel", &question).await?;
+        ensure!(status == 200, "funnel: {status} {body}");
+        let steps = body["steps"].as_array().context("the funnel has steps")?;
+        Ok(steps.iter().map(|step| step["count"].as_u64().unwrap_or_default()).collect())
+    }
+
+    /// Returns the KPI cards over all time, in the order of the answer.
+    ///
+    /// # Errors
+    /// When they are not answered with 200.
+    pub async fn kpis(&self) -> anyhow::Result<Vec<Value>> {
+        let (status, body) = self.get("/kpis?from=1970-01-01&to=2100-01-01&model=aaarrr").await?;
+        ensure!(status == 200, "kpis: {status} {body}");
+        Ok(body["kpis"].as_array().context("there are cards")?.clone())
+    }
+
+    /// Returns the value of one KPI card over all time.
+    ///
+    /// # Errors
+    /// When there is no such card.
+    pub async fn kpi(&self, id: &str) -> anyhow::Result<Value> {
+        let cards = self.kpis().await?;
+        let card = cards.into_iter().find(|card| card["id"] == id);
+        Ok(card.with_context(|| format!("there is no card `{id}`"))?["value"].clone())
+    }
+
+    /// Returns the number of all events that are visible.
+    ///
+    /// # Errors
+    /// When stages are not answered with 200.
+    pub async fn visible_events(&self) -> anyhow::Result<u64> {
+        let cards = self.kpis().await?;
+        let card = cards.iter().find(|card| card["id"] == "unmapped_share");
+        let counts = &card.context("there is a card `unmapped_share`")?["counts"];
+        counts["events"].as_u64().with_context(|| format!("events are counted in {counts}"))
+    }
+
+    /// Waits until at least `events` events are visible; returns how many are.
+    ///
+    /// # Errors
+    /// When they do not appear in time.
+    pub async fn settle(&self, events: u64) -> anyhow::Result<u64> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let visible = self.visible_events().await;
+            match visible {
+                Ok(visible) if visible >= events => return Ok(visible),
+                other if Instant::now() > deadline => {
+                    return other.with_context(|| format!("{events} events do not appear"));
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+
+    /// Returns every event of an actor, following all pages.
+    ///
+    /// # Errors
+    /// When a page is not answered with 200.
+    pub async fn actor_events(&self, id: &str) -> anyhow::Result<Vec<Value>> {
+        let mut events = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let (status, mut page) = self.get(&format!("/actors/{id}{cursor}")).await?;
+            ensure!(status == 200, "actor: {status} {page}");
+            events.append(page["events"].as_array_mut().context("a page has events")?);
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("?cursor={next}"),
+                None => return Ok(events),
+            }
+        }
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let text = response.text().await?;
+    Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+}
