@@ -1,1 +1,22 @@
 //! The event log: durable, ordered per key, read by offset.
+//!
+//! This crate is the home of the event log seam: it implements [`EventPublisher`] and
+//! [`RecordSource`] of `etappe_core::ports`. It moves bytes; what stands in a record is the
+//! business of `etappe_wire::record`, and nothing here looks into one.
+//!
+//! Where to start: [`local::LocalLog`] is the log on this machine's disk. Its segments alone, as
+//! files with frames, are in `local/segment.rs` and `local/partition.rs` and know nothing of
+//! consumers; `local/progress.rs` is how far a consumer has come, without any file.
+//!
+//! Invariants: a record is acknowledged only after it is synced to the disk, and readable only
+//! then; records with equal keys keep their order; an offset is never given to two acknowledged
+//! records; what a consumer has not passed is never deleted.
+//!
+//! [`EventPublisher`]: etappe_core::ports::EventPublisher
+//! [`RecordSource`]: etappe_core::ports::RecordSource
+
+pub mod error;
+pub mod local;
+pub mod metrics;
+
+pub use error::LogError;

@@ -1,0 +1,169 @@
+//! Why the event log cannot do what was asked, and what to do about it.
+//!
+//! Errors of publishing are the port's own [`PublishError`](etappe_core::ports::PublishError);
+//! these here come from opening a log, reading it and remembering progress.
+
+use std::io;
+use std::path::PathBuf;
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{Classified, RetryClass};
+
+/// An error of the event log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The configuration cannot be used; every problem is listed.
+    #[error("configuration of the event log: {}", problems.join("; "))]
+    InvalidConfig {
+        /// What is wrong, one sentence each.
+        problems: Vec<String>,
+    },
+    /// Another process, or another handle in this one, has the log open.
+    #[error("the event log in `{}` is in use by another process", directory.display())]
+    InUse {
+        /// The log's folder.
+        directory: PathBuf,
+    },
+    /// The log has another number of partitions than the configuration asks for.
+    #[error(
+        "the event log in `{}` has {stored} partitions, the configuration asks for {configured}; \
+         the number changes only on a log that is consumed to its end, by starting a new folder",
+        directory.display()
+    )]
+    PartitionCount {
+        /// The log's folder.
+        directory: PathBuf,
+        /// How many partitions the log was made with.
+        stored: u32,
+        /// How many the configuration asks for.
+        configured: u32,
+    },
+    /// A file or folder of the log cannot be made, opened or written while the log is opened.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Unusable {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A file was written by a newer version of this program.
+    #[error("`{}` has format version {version}, this program reads up to {supported}", path.display())]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version found in it.
+        version: u32,
+        /// The newest version that this program reads.
+        supported: u32,
+    },
+    /// A segment is damaged before its end, so acknowledged records are unreadable.
+    #[error(
+        "segment `{}` is damaged at byte {position}: {reason}; restore the file from a copy, or \
+         rename it to end in `.log.damaged` to go on without its records",
+        path.display()
+    )]
+    Damaged {
+        /// The segment's file.
+        path: PathBuf,
+        /// Where the first unreadable frame begins.
+        position: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// The file that remembers the consumer's progress is gone or unreadable.
+    #[error(
+        "`{}` is missing or damaged: {reason}; without it nobody knows which records are stored \
+         already, so restore it from a copy of the folder",
+        path.display()
+    )]
+    ProgressLost {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Records were asked for that retention has deleted.
+    #[error("offset {from} of partition {partition} is deleted, the log begins at {start}")]
+    Expired {
+        /// The partition.
+        partition: PartitionId,
+        /// The offset asked for.
+        from: Offset,
+        /// The first offset that is kept.
+        start: Offset,
+    },
+    /// The log has no such partition.
+    #[error("the event log has no partition {partition}")]
+    UnknownPartition {
+        /// The partition asked for.
+        partition: PartitionId,
+    },
+    /// Progress was committed that cannot be: it goes back, or past the end of the log.
+    #[error("progress {next} of partition {partition} cannot be committed: {reason}")]
+    InvalidProgress {
+        /// The partition.
+        partition: PartitionId,
+        /// The first offset not known to be done.
+        next: Offset,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A segment could not be read for a reason outside its content.
+    #[error("cannot read segment `{}`: {source}", path.display())]
+    Read {
+        /// The segment's file.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// Progress could not be made durable; nothing of it counts.
+    #[error("cannot remember progress in `{}`: {source}", path.display())]
+    Commit {
+        /// The journal's file.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The log was closed.
+    #[error("the event log is closed")]
+    Closed,
+}
+
+impl Classified for LogError {
+    fn retry_class(&self) -> RetryClass {
+        match self {
+            Self::Read { .. } | Self::Commit { .. } => RetryClass::Transient,
+            Self::InvalidConfig { .. }
+            | Self::InUse { .. }
+            | Self::PartitionCount { .. }
+            | Self::Unusable { .. }
+            | Self::NewerFormat { .. }
+            | Self::Damaged { .. }
+            | Self::ProgressLost { .. }
+            | Self::Expired { .. }
+            | Self::UnknownPartition { .. }
+            | Self::InvalidProgress { .. }
+            | Self::Closed => RetryClass::Fatal,
+        }
+    }
+}
+
+impl LogError {
+    /// Wraps an operating system's answer that came while the log was being opened.
+    pub(crate) fn unusable(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Unusable {
+            action,
+            path,
+            source,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What is done to files while the log runs; a seam, so that tests can make the disk fail.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::folder;
+
+/// The operations on files whose failure the log survives.
+pub(crate) trait Disk: fmt::Debug + Send + Sync + 'static {
+    /// Makes a new, empty file that survives a crash of the machine.
+    fn create(&self, path: &Path) -> io::Result<File>;
+
+    /// Writes all of `bytes` at `position`.
+    fn write(&self, file: &File, bytes: &[u8], position: u64) -> io::Result<()>;
+
+    /// Makes what was written to `file` survive a crash of the machine. After a failure nothing is
+    /// known about what was written, and asking again proves nothing.
+    fn sync(&self, file: &File) -> io::Result<()>;
+
+    /// Cuts `file` off at `length`.
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+
+    /// Puts the file `from` in the place of `to`, so that it survives a crash of the machine.
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Returns how many bytes are free on the file system that holds `path`.
+    fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+}
+
+/// The operating system's disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)?;
+        folder::sync_parent(path)?;
+        Ok(file)
+    }
+
+    fn write(&self, file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
+        file.write_all_at(bytes, position)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)?;
+        folder::sync_parent(to)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}

@@ -1,0 +1,184 @@
+//! The log's folder: its lock, its description, and the mark of how it was left.
+//!
+//! Files here are replaced as a whole: written beside, synced, renamed. The folder is synced
+//! after every change of its entries, because a new file that is not entered survives no crash.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use etappe_core::time::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LogError;
+
+/// The version of the folder's layout.
+const FORMAT: u32 = 1;
+/// The file that says what the log is.
+pub(crate) const DESCRIPTION: &str = "log.json";
+const MARK: &str = "boot.json";
+
+/// What a log is, as fixed when it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    format: u32,
+    /// How many partitions it has.
+    pub(crate) partitions: u32,
+    /// When it was made. It tells this log from one that was in the same folder before, so that
+    /// their offsets cannot be mistaken for each other.
+    pub(crate) created_at: Timestamp,
+}
+
+impl Description {
+    /// Returns the log's name, which no other log has had.
+    pub(crate) fn topic(&self) -> String {
+        format!("local-{:x}", self.created_at.as_millis())
+    }
+}
+
+/// How the log was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    boot_id: String,
+    clean: bool,
+}
+
+/// The folder of an open log; it is locked as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    boot_id: String,
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens the folder at `path`, which is made if it is not there, and locks it.
+    pub(crate) fn open(path: &Path, boot_id: &str) -> Result<Self, LogError> {
+        ensure_writable(path)?;
+        let lock_path = path.join("lock");
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(LogError::unusable("open", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                boot_id: boot_id.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(LogError::InUse {
+                directory: path.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(LogError::unusable("lock", lock_path)(source)),
+        }
+    }
+
+    /// Returns the description of the log, or `None` if the folder holds none yet.
+    pub(crate) fn description(&self) -> Result<Option<Description>, LogError> {
+        let path = self.path.join(DESCRIPTION);
+        let found: Option<Description> = read_json(&path)?;
+        match found {
+            Some(description) if description.format != FORMAT => Err(LogError::NewerFormat {
+                path,
+                version: description.format,
+                supported: FORMAT,
+            }),
+            other => Ok(other),
+        }
+    }
+
+    /// Describes a log that is being made.
+    pub(crate) fn describe(
+        &self,
+        partitions: u32,
+        created_at: Timestamp,
+    ) -> Result<Description, LogError> {
+        let description = Description {
+            format: FORMAT,
+            partitions,
+            created_at,
+        };
+        self.write_json(DESCRIPTION, &description)?;
+        Ok(description)
+    }
+
+    /// Returns whether the machine has gone down since the log was last in use, without the log
+    /// having been closed before.
+    pub(crate) fn had_unclean_boot(&self) -> Result<bool, LogError> {
+        let mark: Option<Mark> = read_json(&self.path.join(MARK))?;
+        Ok(mark.is_none_or(|mark| !mark.clean && mark.boot_id != self.boot_id))
+    }
+
+    /// Marks the log as in use.
+    pub(crate) fn mark_in_use(&self) -> Result<(), LogError> {
+        self.write_mark(false)
+    }
+
+    /// Marks the log as closed, with everything on its file system on the disk.
+    pub(crate) fn mark_closed(&self) -> Result<(), LogError> {
+        let file = File::open(&self.path).map_err(LogError::unusable("open", &self.path))?;
+        rustix::fs::syncfs(&file)
+            .map_err(|error| LogError::unusable("sync", &self.path)(error.into()))?;
+        self.write_mark(true)
+    }
+
+    fn write_mark(&self, clean: bool) -> Result<(), LogError> {
+        let mark = Mark {
+            boot_id: self.boot_id.clone(),
+            clean,
+        };
+        self.write_json(MARK, &mark)
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), LogError> {
+        let path = self.path.join(name);
+        let new = self.path.join(format!("{name}.new"));
+        let write = || {
+            let mut text = serde_json::to_vec(value)?;
+            text.push(b'\n');
+            let mut file = File::create(&new)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            std::fs::rename(&new, &path)?;
+            sync_parent(&path)
+        };
+        write().map_err(LogError::unusable("write", &path))
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LogError> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LogError::unusable("read", path)(error)),
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| LogError::unusable("understand", path)(error.into()))
+}
+
+/// Makes the folder `path` if it is not there, and tries whether files can be made in it.
+pub(crate) fn ensure_writable(path: &Path) -> Result<(), LogError> {
+    let is_new = !path.is_dir();
+    std::fs::create_dir_all(path).map_err(LogError::unusable("make", path))?;
+    if is_new {
+        sync_parent(path).map_err(LogError::unusable("sync the parent of", path))?;
+    }
+    let probe = path.join("probe.new");
+    File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(LogError::unusable("write in", path))
+}
+
+/// Makes the entry of `path` in its folder survive a crash of the machine.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    File::open(parent)?.sync_all()
+}

@@ -1,0 +1,352 @@
+//! The journal of a partition's consumer: `cursor.log`, where its progress survives.
+//!
+//! The file is filled with zeros to its full length when it is made, and entries are written over
+//! them one after the other; so a commit syncs one block of data and no change of the file itself.
+//! When the file is full, a new one that begins with the state so far takes its place. An entry
+//! says everything about the progress; a torn last one counts as not written.
+//!
+//! After a failed write or sync nothing more is written to the file: the next commit makes a new
+//! one.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::ports::{Clock, Progress};
+use etappe_core::time::Timestamp;
+
+use super::disk::Disk;
+use super::progress::{ConsumerState, Passed, Step};
+use crate::error::LogError;
+
+/// The length of an entry.
+pub(crate) const ENTRY_BYTES: usize = 64;
+/// A new file has room for at least so many bytes of entries.
+const LEAST_CAPACITY: usize = 256 << 10;
+/// The name of the journal in the partition's folder.
+pub(crate) const FILE_NAME: &str = "cursor.log";
+const MAGIC: [u8; 4] = [0xF5, b'E', b'C', 0xFF];
+const VERSION: u8 = 1;
+
+const HAS_PENDING: u8 = 1;
+const HAS_PASSED: u8 = 2;
+const WAS_PENDING: u8 = 4;
+const REPLAY_DUE: u8 = 8;
+
+/// The journal of a partition's consumer.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    disk: Arc<dyn Disk>,
+    partition: PartitionId,
+    path: PathBuf,
+    state: ConsumerState,
+    /// The file that entries can be added to; none after a failure.
+    file: Option<File>,
+    /// How many bytes of it hold entries, and how many it has.
+    written: usize,
+    capacity: usize,
+    /// The number of the next entry.
+    sequence: u64,
+    is_closed: bool,
+    /// The number of the latest commit that was tried.
+    latest_commit: u64,
+}
+
+impl Journal {
+    /// Makes the journal of a new partition in `directory`.
+    pub(crate) fn create(
+        disk: Arc<dyn Disk>,
+        partition: PartitionId,
+        directory: &Path,
+    ) -> Result<Self, LogError> {
+        let mut journal = Self {
+            disk,
+            partition,
+            path: directory.join(FILE_NAME),
+            state: ConsumerState::default(),
+            file: None,
+            written: 0,
+            capacity: 0,
+            sequence: 1,
+            is_closed: false,
+            latest_commit: 0,
+        };
+        journal.rewrite(&[])?;
+        Ok(journal)
+    }
+
+    /// Opens the journal in `directory`, or returns `None` if there is none.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        partition: PartitionId,
+        directory: &Path,
+    ) -> Result<Option<Self>, LogError> {
+        let path = directory.join(FILE_NAME);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LogError::unusable("read", path)(error)),
+        };
+        let loaded = load(&path, &bytes)?;
+        let mut journal = Self {
+            disk,
+            partition,
+            path,
+            state: loaded.state,
+            file: None,
+            written: 0,
+            capacity: 0,
+            sequence: loaded.sequence,
+            is_closed: false,
+            latest_commit: 0,
+        };
+        // What the last process wrote may not be on the disk yet, and a torn entry must not be
+        // followed by others.
+        journal.rewrite(&[])?;
+        Ok(Some(journal))
+    }
+
+    /// Returns the consumer's state.
+    pub(crate) const fn state(&self) -> &ConsumerState {
+        &self.state
+    }
+
+    /// Durably records that the ranges passed of late are to be done again.
+    pub(crate) fn require_replay(&mut self) -> Result<(), LogError> {
+        self.store(&[self.state.replay_due_step()])
+    }
+
+    /// Durably records `progress`.
+    pub(crate) fn commit(
+        &mut self,
+        progress: Progress,
+        end: Offset,
+        retention: Duration,
+        clock: &dyn Clock,
+    ) -> Result<(), LogError> {
+        if self.is_closed {
+            return Err(LogError::Closed);
+        }
+        let now = clock.now();
+        let steps = self.state.steps_to(progress, end, now).map_err(|reason| {
+            LogError::InvalidProgress {
+                partition: self.partition,
+                next: progress.next,
+                reason,
+            }
+        })?;
+        if self.state.is_replay_due() {
+            // The entries of what was replayed get a new time, so all are written anew. If that
+            // fails the replay stays due.
+            let before = self.state.clone();
+            self.state.finish_replay(retention, now);
+            self.file = None;
+            return self.store(&steps).inspect_err(|_| self.state = before);
+        }
+        self.store(&steps)
+    }
+
+    /// Returns whether the commit `number` is later than all before, and notes that it was tried.
+    pub(crate) const fn is_latest(&mut self, number: u64) -> bool {
+        let is_latest = number > self.latest_commit;
+        if is_latest {
+            self.latest_commit = number;
+        }
+        is_latest
+    }
+
+    /// Takes no more progress.
+    pub(crate) const fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Forgets what was passed more than `retention` ago and returns the lowest offset that is
+    /// still needed.
+    pub(crate) fn forget(&mut self, retention: Duration, now: Timestamp) -> Offset {
+        self.state.forget(retention, now);
+        self.state.needed_from()
+    }
+
+    /// Makes `steps` durable, then takes them.
+    fn store(&mut self, steps: &[Step]) -> Result<(), LogError> {
+        let length = steps.len() * ENTRY_BYTES;
+        match self.file.take() {
+            Some(file) if self.written + length <= self.capacity => {
+                let mut bytes = Vec::with_capacity(length);
+                for (sequence, step) in (self.sequence..).zip(steps) {
+                    bytes.extend_from_slice(&encode(step, sequence));
+                }
+                self.disk
+                    .write(&file, &bytes, self.written as u64)
+                    .and_then(|()| self.disk.sync(&file))
+                    .map_err(|source| self.error(source))?;
+                self.written += length;
+                self.sequence += steps.len() as u64;
+                self.file = Some(file);
+            }
+            Some(_) | None => self.rewrite(steps)?,
+        }
+        for step in steps {
+            self.state.apply(step);
+        }
+        Ok(())
+    }
+
+    /// Puts a new file with the state and `steps` in the place of the old one.
+    fn rewrite(&mut self, steps: &[Step]) -> Result<(), LogError> {
+        let mut bytes = Vec::new();
+        for step in self.state.snapshot().chain(steps.iter().copied()) {
+            bytes.extend_from_slice(&encode(&step, self.sequence));
+            self.sequence += 1;
+        }
+        let written = bytes.len();
+        let capacity = (2 * written).max(LEAST_CAPACITY).next_multiple_of(4096);
+        bytes.resize(capacity, 0);
+        let new = self.path.with_extension("new");
+        let write = || {
+            match std::fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            let file = self.disk.create(&new)?;
+            self.disk.write(&file, &bytes, 0)?;
+            self.disk.sync(&file)?;
+            self.disk.replace(&new, &self.path)?;
+            Ok(file)
+        };
+        let file = write().map_err(|source| self.error(source))?;
+        self.file = Some(file);
+        self.written = written;
+        self.capacity = capacity;
+        Ok(())
+    }
+
+    fn error(&self, source: io::Error) -> LogError {
+        LogError::Commit {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Loaded {
+    state: ConsumerState,
+    sequence: u64,
+}
+
+fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, LogError> {
+    let mut state = ConsumerState::default();
+    let mut sequence = 0;
+    let mut bad = None;
+    for (index, entry) in bytes.chunks_exact(ENTRY_BYTES).enumerate() {
+        match decode(path, entry)? {
+            Some((number, step)) if number > sequence => {
+                state.apply(&step);
+                sequence = number;
+                if let Some(position) = bad.take() {
+                    tracing::error!(
+                        file = %path.display(),
+                        position,
+                        "an entry of the progress is damaged; later ones make up for it, but \
+                         the range it held will not be replayed"
+                    );
+                }
+            }
+            Some(_) => break,
+            None if bad.is_none() && entry.iter().any(|&byte| byte != 0) => {
+                bad = Some(index * ENTRY_BYTES);
+            }
+            None => {}
+        }
+    }
+    if sequence == 0 {
+        return Err(LogError::ProgressLost {
+            path: path.to_owned(),
+            reason: "it holds no readable entry",
+        });
+    }
+    if let Some(position) = bad {
+        tracing::warn!(
+            file = %path.display(),
+            position,
+            "the last entry of the progress was torn by a crash and never confirmed"
+        );
+    }
+    Ok(Loaded {
+        state,
+        sequence: sequence + 1,
+    })
+}
+
+fn encode(step: &Step, sequence: u64) -> [u8; ENTRY_BYTES] {
+    let mut entry = [0; ENTRY_BYTES];
+    let mut flags = 0;
+    entry[..4].copy_from_slice(&MAGIC);
+    entry[4] = VERSION;
+    entry[8..16].copy_from_slice(&sequence.to_le_bytes());
+    entry[16..24].copy_from_slice(&step.at.as_millis().to_le_bytes());
+    entry[24..32].copy_from_slice(&step.progress.next.0.to_le_bytes());
+    if let Some(pending) = step.progress.pending {
+        flags |= HAS_PENDING;
+        entry[32..40].copy_from_slice(&pending.last.0.to_le_bytes());
+    }
+    if let Some(passed) = step.passed {
+        flags |= HAS_PASSED;
+        if passed.was_pending {
+            flags |= WAS_PENDING;
+        }
+        entry[40..48].copy_from_slice(&passed.range.first.0.to_le_bytes());
+        entry[48..56].copy_from_slice(&passed.range.last.0.to_le_bytes());
+    }
+    if step.replay_due {
+        flags |= REPLAY_DUE;
+    }
+    entry[5] = flags;
+    let checksum = crc32fast::hash(&entry[..60]);
+    entry[60..].copy_from_slice(&checksum.to_le_bytes());
+    entry
+}
+
+/// Returns the entry's number and step, or `None` if it is not one.
+fn decode(path: &Path, entry: &[u8]) -> Result<Option<(u64, Step)>, LogError> {
+    let number = |at: usize| {
+        let bytes = entry[at..at + 8].try_into().expect("eight bytes are taken");
+        u64::from_le_bytes(bytes)
+    };
+    if !entry.starts_with(&MAGIC) || crc32fast::hash(&entry[..60]).to_le_bytes() != entry[60..] {
+        return Ok(None);
+    }
+    if entry[4] != VERSION {
+        return Err(LogError::NewerFormat {
+            path: path.to_owned(),
+            version: entry[4].into(),
+            supported: VERSION.into(),
+        });
+    }
+    let flags = entry[5];
+    let next = Offset(number(24));
+    let pending = (flags & HAS_PENDING != 0).then(|| OffsetRange {
+        first: next,
+        last: Offset(number(32)),
+    });
+    let passed = (flags & HAS_PASSED != 0).then(|| Passed {
+        range: OffsetRange {
+            first: Offset(number(40)),
+            last: Offset(number(48)),
+        },
+        was_pending: flags & WAS_PENDING != 0,
+    });
+    let step = Step {
+        at: Timestamp::from_millis(i64::from_le_bytes(
+            entry[16..24].try_into().expect("eight bytes are taken"),
+        )),
+        progress: Progress { next, pending },
+        passed,
+        replay_due: flags & REPLAY_DUE != 0,
+    };
+    Ok(Some((number(8), step)))
+}

@@ -1,0 +1,408 @@
+//! The segments of one partition as one sequence of records: found at start, read by offset.
+//!
+//! One writer appends and deletes, any number of readers read. Readers see what is synced and
+//! nothing else: the end that the writer posts moves after the sync. Reading is done with ordinary
+//! reads and so from the operating system's page cache.
+//!
+//! Nothing here knows of consumers; this is the part that other logs on disk can be made of.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::LogRecord;
+use etappe_core::time::Timestamp;
+use tokio::sync::watch;
+
+use super::folder;
+use super::frame::{Records, TARGET_BODY_BYTES};
+use super::segment::{Condition, Segment};
+use crate::error::LogError;
+
+/// How many readers' places are remembered, so that reading on needs no search.
+const REMEMBERED_PLACES: usize = 4;
+
+/// The segments of a partition.
+#[derive(Debug)]
+pub(crate) struct PartitionLog {
+    /// The partition.
+    pub(crate) id: PartitionId,
+    directory: PathBuf,
+    segments: RwLock<Vec<Arc<Segment>>>,
+    /// The offset after the last synced record.
+    end: watch::Sender<Offset>,
+    places: Mutex<Vec<Place>>,
+}
+
+/// What opening a partition found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The partition.
+    pub(crate) log: Arc<PartitionLog>,
+    /// The file to append to, if the last segment can be.
+    pub(crate) active: Option<(Arc<Segment>, File)>,
+    /// How many bytes of a torn tail were cut off.
+    pub(crate) cut_bytes: u64,
+}
+
+/// Which records to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// The first offset wanted.
+    pub(crate) from: Offset,
+    /// The last offset wanted, if there is an end.
+    pub(crate) until: Option<Offset>,
+    /// How many bytes of payload to return at most, beyond the first record.
+    pub(crate) max_bytes: usize,
+}
+
+/// Where a reader is.
+#[derive(Debug)]
+struct Place {
+    segment: Arc<Segment>,
+    file: File,
+    /// Where the next frame begins, and with which offset.
+    position: u64,
+    base: Offset,
+    /// The frame before it, as far as it was not handed out yet.
+    records: Option<Records>,
+}
+
+impl Place {
+    fn next_offset(&self) -> Offset {
+        match &self.records {
+            Some(records) if !records.is_done() => records.next_offset(),
+            Some(_) | None => self.base,
+        }
+    }
+
+    /// Reads the next frame.
+    fn load(&mut self) -> Result<(), LogError> {
+        let (header, records) = self
+            .segment
+            .frame_at(&self.file, self.position, self.base)?;
+        self.segment.learn(self.base, self.position);
+        self.position += header.frame_bytes();
+        self.base = header.end();
+        self.records = Some(records);
+        Ok(())
+    }
+}
+
+impl PartitionLog {
+    /// Opens the partition in `directory`, which is made if it is not there, and cuts off what a
+    /// crash tore.
+    pub(crate) fn open(directory: &Path, id: PartitionId) -> Result<Opened, LogError> {
+        folder::ensure_writable(directory)?;
+        let segments: Vec<_> = Segment::list(directory)?
+            .into_iter()
+            .map(Arc::new)
+            .collect();
+        let mut cut_bytes = 0;
+        let mut active = None;
+        let mut end = Offset(0);
+        if let Some(last) = segments.last() {
+            match last.condition {
+                // More offsets than this cannot have been in a file of this length: a record
+                // takes four bytes, and packing makes them at most 255 times smaller.
+                Condition::Lost => end = Offset(last.base.0 + 64 * last.length() + 1),
+                Condition::Whole => {
+                    let recovered = recover_last(last)?;
+                    (end, cut_bytes) = (recovered.end, recovered.cut_bytes);
+                    active = Some((Arc::clone(last), recovered.file));
+                }
+            }
+        }
+        let log = Arc::new(Self {
+            id,
+            directory: directory.to_owned(),
+            segments: RwLock::new(segments),
+            end: watch::Sender::new(end),
+            places: Mutex::new(Vec::new()),
+        });
+        Ok(Opened {
+            log,
+            active,
+            cut_bytes,
+        })
+    }
+
+    /// Returns the folder of the partition.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Returns the first offset that is kept.
+    pub(crate) fn start(&self) -> Offset {
+        self.read_segments()
+            .first()
+            .map_or_else(|| self.end(), |segment| segment.base)
+    }
+
+    /// Returns the offset after the last synced record.
+    pub(crate) fn end(&self) -> Offset {
+        *self.end.borrow()
+    }
+
+    /// Returns a receiver of the end, to wait for it to move.
+    pub(crate) fn watch_end(&self) -> watch::Receiver<Offset> {
+        self.end.subscribe()
+    }
+
+    /// Returns how many segments there are, and their bytes.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        let segments = self.read_segments();
+        let bytes = segments.iter().map(|segment| segment.length()).sum();
+        (segments.len(), bytes)
+    }
+
+    /// Records that everything before `end` is synced and may be read.
+    pub(crate) fn post_end(&self, end: Offset) {
+        self.end.send_replace(end);
+    }
+
+    /// Adds the newest segment. One without records that began at the same offset is replaced.
+    pub(crate) fn add(&self, segment: Arc<Segment>) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if segments
+            .last()
+            .is_some_and(|last| last.base == segment.base)
+        {
+            segments.pop();
+        }
+        segments.push(segment);
+    }
+
+    /// Takes the segments out that end at or before `offset`; the newest one always stays. The
+    /// caller deletes their files.
+    pub(crate) fn remove_before(&self, offset: Offset) -> Vec<Arc<Segment>> {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let removed = segments
+            .windows(2)
+            .take_while(|pair| pair[1].base <= offset)
+            .count();
+        let removed: Vec<_> = segments.drain(..removed).collect();
+        if let Some(start) = segments.first().map(|segment| segment.base)
+            && !removed.is_empty()
+        {
+            // A remembered place would keep a deleted file's blocks in use.
+            self.lock_places()
+                .retain(|place| place.segment.base >= start);
+        }
+        removed
+    }
+
+    /// Returns when the record at `offset` was written, or `None` if it is not there.
+    pub(crate) fn written_at(&self, offset: Offset) -> Result<Option<Timestamp>, LogError> {
+        if offset >= self.end() {
+            return Ok(None);
+        }
+        let Some(place) = self.locate(offset)? else {
+            return Ok(None);
+        };
+        let header = place
+            .segment
+            .header_at(&place.file, place.position, place.base)?;
+        Ok(Some(header.written_at))
+    }
+
+    /// Reads the synced records of `span`; nothing if there are none. Blocks.
+    pub(crate) fn read(&self, span: Span) -> Result<Vec<LogRecord>, LogError> {
+        let end = self.end();
+        let last = span.until.map_or(end, |until| end.min(until.next()));
+        let mut records = Vec::new();
+        if span.from >= last {
+            return Ok(records);
+        }
+        let mut place = self.take_place(span.from);
+        if place.is_none() {
+            place = self.locate(span.from)?;
+        }
+        let mut left = span.max_bytes;
+        while let Some(current) = &mut place {
+            if !hand_out(current, span.from, last, &mut left, &mut records)? {
+                break;
+            }
+            if current.base < self.end_of(&current.segment) {
+                current.load()?;
+            } else {
+                place = self.open_at_or_after(current.base)?;
+            }
+        }
+        if let Some(place) = place {
+            self.remember(place);
+        }
+        Ok(records)
+    }
+
+    fn read_segments(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Segment>>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_places(&self) -> std::sync::MutexGuard<'_, Vec<Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the offset at which `segment` ends.
+    fn end_of(&self, segment: &Segment) -> Offset {
+        let segments = self.read_segments();
+        let next = segments.partition_point(|other| other.base <= segment.base);
+        segments
+            .get(next)
+            .map_or_else(|| self.end(), |next| next.base)
+    }
+
+    /// Returns the place of the frame that holds `offset`, or of the first one after it where it
+    /// lies in a gap; `None` if there is none.
+    fn locate(&self, offset: Offset) -> Result<Option<Place>, LogError> {
+        let segment = {
+            let segments = self.read_segments();
+            let after = segments.partition_point(|segment| segment.base <= offset);
+            match after.checked_sub(1) {
+                Some(index) => Arc::clone(&segments[index]),
+                None => {
+                    return Err(LogError::Expired {
+                        partition: self.id,
+                        from: offset,
+                        start: segments
+                            .first()
+                            .map_or_else(|| self.end(), |segment| segment.base),
+                    });
+                }
+            }
+        };
+        if segment.condition == Condition::Lost {
+            return self.open_at_or_after(segment.base.next());
+        }
+        let (mut base, mut position) = segment.nearest(offset);
+        let file = segment.open()?;
+        let end = self.end_of(&segment);
+        while base < end {
+            let header = segment.header_at(&file, position, base)?;
+            if offset < header.end() {
+                break;
+            }
+            segment.learn(base, position);
+            position += header.frame_bytes();
+            base = header.end();
+        }
+        Ok(Some(Place {
+            segment,
+            file,
+            position,
+            base,
+            records: None,
+        }))
+    }
+
+    /// Opens the first readable segment that begins at or after `offset`.
+    fn open_at_or_after(&self, offset: Offset) -> Result<Option<Place>, LogError> {
+        let segment = self
+            .read_segments()
+            .iter()
+            .find(|segment| segment.base >= offset && segment.condition == Condition::Whole)
+            .cloned();
+        segment
+            .map(|segment| {
+                Ok(Place {
+                    file: segment.open()?,
+                    position: 0,
+                    base: segment.base,
+                    records: None,
+                    segment,
+                })
+            })
+            .transpose()
+    }
+
+    fn take_place(&self, from: Offset) -> Option<Place> {
+        let mut places = self.lock_places();
+        let found = places
+            .iter()
+            .position(|place| place.next_offset() == from)?;
+        Some(places.remove(found))
+    }
+
+    fn remember(&self, mut place: Place) {
+        match &place.records {
+            Some(records) if records.is_done() => place.records = None,
+            Some(records) if records.held_bytes() > TARGET_BODY_BYTES => return,
+            Some(_) | None => {}
+        }
+        let mut places = self.lock_places();
+        if places.len() >= REMEMBERED_PLACES {
+            places.remove(0);
+        }
+        places.push(place);
+    }
+}
+
+/// Moves records from `from` up to before `last` into `out`, as far as `left` bytes go. Returns
+/// whether more are wanted from the next frame.
+fn hand_out(
+    place: &mut Place,
+    from: Offset,
+    last: Offset,
+    left: &mut usize,
+    out: &mut Vec<LogRecord>,
+) -> Result<bool, LogError> {
+    let Some(records) = &mut place.records else {
+        return Ok(place.base < last);
+    };
+    let damaged = |reason| place.segment.damaged(place.position, reason);
+    records.skip_to(from).map_err(damaged)?;
+    while records.next_offset() < last && !records.is_done() {
+        let limit = if out.is_empty() { usize::MAX } else { *left };
+        let Some(record) = records.take(limit).map_err(damaged)? else {
+            return Ok(false);
+        };
+        *left = left.saturating_sub(record.payload.len());
+        out.push(record);
+        if *left == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(records.is_done() && place.base < last)
+}
+
+struct RecoveredLast {
+    file: File,
+    end: Offset,
+    cut_bytes: u64,
+}
+
+/// Finds the end of the last segment, cuts off what follows, and syncs what is left: a crash of the
+/// process alone may have left good frames that are not on the disk yet.
+fn recover_last(segment: &Segment) -> Result<RecoveredLast, LogError> {
+    let path = &segment.path;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(LogError::unusable("open", path))?;
+    let before = segment.length();
+    let end = segment.recover(&file)?;
+    let cut_bytes = before.saturating_sub(segment.length());
+    if cut_bytes > 0 {
+        tracing::warn!(
+            segment = %path.display(),
+            bytes = cut_bytes,
+            "cut off a torn tail that was never acknowledged"
+        );
+        file.set_len(segment.length())
+            .map_err(LogError::unusable("shorten", path))?;
+    }
+    file.sync_all().map_err(LogError::unusable("sync", path))?;
+    Ok(RecoveredLast {
+        file,
+        end,
+        cut_bytes,
+    })
+}

@@ -1,0 +1,125 @@
+//! The publishing side of the local log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::ports::{EventPublisher, OutgoingRecord, PublishError};
+use tokio::sync::oneshot;
+
+use super::Inner;
+use super::queue::{Refusal, Submission};
+
+/// When to come back while more is published than the disk takes.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(1);
+
+/// Publishes records to the local log; clones publish to the same one.
+#[derive(Debug, Clone)]
+pub struct LocalPublisher {
+    inner: Arc<Inner>,
+}
+
+/// The records of a call that go to one partition, and where they stood in it.
+#[derive(Debug, Default)]
+struct Share {
+    payloads: Vec<Bytes>,
+    indexes: Vec<usize>,
+}
+
+impl LocalPublisher {
+    pub(crate) const fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Returns why events are being refused, if they are: for the report on readiness.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let mut partitions = self.inner.partitions.iter();
+        partitions.find_map(|shared| shared.problem())
+    }
+
+    /// Splits `records` by partition; one that is too large gets its outcome at once.
+    fn split(
+        &self,
+        records: Vec<OutgoingRecord>,
+        outcomes: &mut Vec<Result<(), PublishError>>,
+    ) -> Vec<Share> {
+        let limit = self.inner.config.max_record_bytes;
+        let count = self.inner.partitions.len() as u64;
+        let mut shares: Vec<Share> = (0..count).map(|_| Share::default()).collect();
+        for (index, record) in records.into_iter().enumerate() {
+            let size = record.payload.len();
+            let partition =
+                usize::try_from(record.key % count).expect("there are at most 64 partitions");
+            if size > limit {
+                let metrics = &self.inner.partitions[partition].metrics;
+                metrics.refused_records.inc();
+                outcomes.push(Err(PublishError::TooLarge { size, limit }));
+                continue;
+            }
+            outcomes.push(Ok(()));
+            shares[partition].payloads.push(record.payload);
+            shares[partition].indexes.push(index);
+        }
+        shares
+    }
+
+    /// Queues the records for a partition and returns who will tell their outcome.
+    fn submit(
+        &self,
+        partition: usize,
+        payloads: Vec<Bytes>,
+    ) -> Result<oneshot::Receiver<Result<(), PublishError>>, PublishError> {
+        let shared = &self.inner.partitions[partition];
+        let count = payloads.len() as u64;
+        let (done, outcome) = oneshot::channel();
+        match shared.queue.push(Submission { payloads, done }) {
+            Ok(cost) => {
+                let gauge = &shared.metrics.queue_bytes;
+                gauge.add(crate::metrics::as_gauge(cost as u64));
+                Ok(outcome)
+            }
+            Err(refusal) => {
+                shared.metrics.refused_records.inc_by(count);
+                Err(unavailable(match refusal {
+                    Refusal::Full => "more is coming in than the disk takes",
+                    Refusal::Closed => "the log is closed",
+                }))
+            }
+        }
+    }
+}
+
+impl EventPublisher for LocalPublisher {
+    async fn publish(&self, records: Vec<OutgoingRecord>) -> Vec<Result<(), PublishError>> {
+        let mut outcomes = Vec::with_capacity(records.len());
+        let shares = self.split(records, &mut outcomes);
+        let mut waiting = Vec::with_capacity(shares.len());
+        for (partition, share) in shares.into_iter().enumerate() {
+            if !share.payloads.is_empty() {
+                waiting.push((share.indexes, self.submit(partition, share.payloads)));
+            }
+        }
+        for (indexes, submitted) in waiting {
+            let outcome = match submitted {
+                Ok(outcome) => outcome
+                    .await
+                    .unwrap_or_else(|_| Err(unavailable("the writer of the log has stopped"))),
+                Err(refused) => Err(refused),
+            };
+            if outcome.is_err() {
+                for index in indexes {
+                    outcomes[index].clone_from(&outcome);
+                }
+            }
+        }
+        outcomes
+    }
+}
+
+fn unavailable(reason: &str) -> PublishError {
+    PublishError::Unavailable {
+        reason: reason.to_owned(),
+        retry_after: RETRY_AFTER_FULL,
+    }
+}

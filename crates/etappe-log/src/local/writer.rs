@@ -1,0 +1,236 @@
+//! The writer of a partition: takes what is queued, appends it as one group, answers all.
+//!
+//! It runs on a thread of its own, because it does nothing but wait for the disk. Between groups it
+//! deletes segments that nobody needs any more and takes the figures that are slow to take.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etappe_core::id::Offset;
+use etappe_core::ports::{Clock, Progress, PublishError};
+use tokio::time::Instant;
+
+use super::append::{AppendError, Appender};
+use super::journal::Journal;
+use super::partition::PartitionLog;
+use super::queue::{Queue, Submission, Work};
+use crate::error::LogError;
+use crate::metrics::{PartitionMetrics, as_gauge};
+
+/// A group is closed when it has so many bytes: it bounds the write buffer and the time to sync.
+const GROUP_BYTES: usize = 8 << 20;
+/// When to come back after a failure of the disk.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What the parts of a partition share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Its segments.
+    pub(crate) log: Arc<PartitionLog>,
+    /// Its queue.
+    pub(crate) queue: Queue,
+    /// Its consumer's journal.
+    pub(crate) journal: Mutex<Journal>,
+    /// The number of the next commit.
+    pub(crate) commits_begun: AtomicU64,
+    /// The consumer's `next`, readable without waiting for the journal.
+    pub(crate) committed: AtomicU64,
+    /// Why the last group could not be written, if it could not.
+    pub(crate) problem: Mutex<Option<String>>,
+    /// Its metrics.
+    pub(crate) metrics: PartitionMetrics,
+}
+
+impl Shared {
+    /// Returns the first offset that is not known to be done.
+    pub(crate) fn committed(&self) -> Offset {
+        Offset(self.committed.load(Ordering::Acquire))
+    }
+
+    /// Returns the journal, after waiting for a commit that is under way.
+    pub(crate) fn lock_journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Durably records `progress`. Blocks.
+    ///
+    /// Commits are numbered when they are asked for. One that comes late, because whoever asked
+    /// for it went away, must not undo a later one.
+    pub(crate) fn commit(
+        &self,
+        number: u64,
+        progress: Progress,
+        retention: Duration,
+        clock: &dyn Clock,
+    ) -> Result<(), LogError> {
+        let mut journal = self.lock_journal();
+        if !journal.is_latest(number) {
+            return Ok(());
+        }
+        let started = Instant::now();
+        journal.commit(progress, self.log.end(), retention, clock)?;
+        self.committed.store(progress.next.0, Ordering::Release);
+        drop(journal);
+        let took = started.elapsed();
+        self.metrics.commit_seconds.observe(took.as_secs_f64());
+        self.record_lag();
+        Ok(())
+    }
+
+    /// Brings the metric of the lag up to date.
+    pub(crate) fn record_lag(&self) {
+        let lag = self.log.end().0.saturating_sub(self.committed().0);
+        self.metrics.record_lag(lag);
+    }
+
+    /// Returns why the last group could not be written, if it could not.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.lock_problem().clone()
+    }
+
+    fn lock_problem(&self) -> MutexGuard<'_, Option<String>> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer of a partition.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    appender: Appender,
+    clock: Arc<dyn Clock>,
+    upkeep: Upkeep,
+    upkeep_at: Instant,
+}
+
+/// When segments are deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upkeep {
+    /// How long consumed records are kept.
+    pub(crate) retention: Duration,
+    /// How often that is looked at.
+    pub(crate) interval: Duration,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.queue.abort();
+    }
+}
+
+impl Writer {
+    /// Makes a writer.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        appender: Appender,
+        clock: Arc<dyn Clock>,
+        upkeep: Upkeep,
+    ) -> Self {
+        Self {
+            shared,
+            appender,
+            clock,
+            upkeep,
+            upkeep_at: Instant::now(),
+        }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        self.shared.metrics.writable.set(1);
+        self.maintain();
+        loop {
+            match self.shared.queue.take(GROUP_BYTES, self.upkeep.interval) {
+                Work::Group { submissions, cost } => {
+                    let outcome = self.write_group(&submissions);
+                    self.shared.queue.finish(cost);
+                    let gauge = &self.shared.metrics.queue_bytes;
+                    gauge.sub(as_gauge(cost as u64));
+                    for submission in submissions {
+                        // A publisher that went away does not want to know.
+                        drop(submission.done.send(outcome.clone()));
+                    }
+                }
+                Work::Nothing => {}
+                Work::End => return,
+            }
+            if self.upkeep_at.elapsed() >= self.upkeep.interval {
+                self.maintain();
+            }
+        }
+    }
+
+    fn write_group(&mut self, submissions: &[Submission]) -> Result<(), PublishError> {
+        let started = Instant::now();
+        let records = submissions.iter().flat_map(|group| &group.payloads);
+        match self.appender.append(records, self.clock.now()) {
+            Ok(appended) => {
+                let metrics = &self.shared.metrics;
+                metrics.record_append(appended, started.elapsed());
+                self.shared.record_lag();
+                self.note_success();
+                Ok(())
+            }
+            Err(error) => {
+                let refused: usize = submissions.iter().map(|group| group.payloads.len()).sum();
+                self.shared.metrics.refused_records.inc_by(refused as u64);
+                self.note_failure(&error);
+                Err(PublishError::Unavailable {
+                    reason: error.to_string(),
+                    retry_after: RETRY_AFTER,
+                })
+            }
+        }
+    }
+
+    fn note_success(&self) {
+        if self.shared.lock_problem().take().is_some() {
+            self.shared.metrics.writable.set(1);
+            tracing::info!(partition = %self.shared.log.id, "the event log takes events again");
+        }
+    }
+
+    /// Logs the first failure of a row and remembers the latest.
+    fn note_failure(&self, error: &AppendError) {
+        let before = self.shared.lock_problem().replace(error.to_string());
+        if before.is_none() {
+            self.shared.metrics.writable.set(0);
+            tracing::error!(
+                partition = %self.shared.log.id,
+                %error,
+                "the event log refuses events until it can write again"
+            );
+        }
+    }
+
+    /// Deletes what is no longer needed and takes the slow figures.
+    fn maintain(&mut self) {
+        self.upkeep_at = Instant::now();
+        // While a commit is being synced this can wait for the next time.
+        let needed_from = self
+            .shared
+            .journal
+            .try_lock()
+            .ok()
+            .map(|mut journal| journal.forget(self.upkeep.retention, self.clock.now()));
+        if let Some(needed_from) = needed_from {
+            let deleted = self.appender.delete_before(needed_from);
+            if deleted > 0 {
+                tracing::debug!(
+                    partition = %self.shared.log.id,
+                    segments = deleted,
+                    before = %needed_from,
+                    "deleted consumed segments"
+                );
+            }
+        }
+        let (segments, bytes) = self.shared.log.size();
+        self.shared.metrics.record_size(segments, bytes);
+        // A damaged segment is its reader's to report.
+        if let Ok(written_at) = self.shared.log.written_at(self.shared.committed()) {
+            let now = self.clock.now();
+            let age = written_at.map_or(0, |at| now.millis_since(at).max(0) / 1000);
+            self.shared.metrics.oldest_unconsumed_seconds.set(age);
+        }
+    }
+}

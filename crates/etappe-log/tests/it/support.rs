@@ -1,0 +1,137 @@
+//! What the tests of this crate share: a clock to set, and short ways to publish and read.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::ports::{
+    Clock, EventPublisher, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource,
+    SourceEvent,
+};
+use etappe_core::time::Timestamp;
+use etappe_log::LogError;
+use etappe_log::local::{LocalLog, LocalLogConfig, LocalPublisher, LocalReader, LocalSource};
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_700_000_000_000)))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) fn config(directory: &Path) -> LocalLogConfig {
+    LocalLogConfig {
+        directory: directory.to_owned(),
+        min_free_bytes: 0,
+        ..LocalLogConfig::default()
+    }
+}
+
+pub(crate) fn open(directory: &Path, boot: &str) -> Result<LocalLog, LogError> {
+    open_with(config(directory), boot)
+}
+
+pub(crate) fn open_with(config: LocalLogConfig, boot: &str) -> Result<LocalLog, LogError> {
+    LocalLog::open(
+        config,
+        ManualClock::new(),
+        boot,
+        &prometheus::Registry::new(),
+    )
+}
+
+pub(crate) fn record(key: u64, text: impl Into<String>) -> OutgoingRecord {
+    OutgoingRecord {
+        key,
+        payload: Bytes::from(text.into()),
+    }
+}
+
+/// Publishes one record per text, all with `key`.
+pub(crate) async fn publish(
+    publisher: &LocalPublisher,
+    key: u64,
+    texts: &[&str],
+) -> Vec<Result<(), PublishError>> {
+    let records = texts.iter().map(|text| record(key, *text)).collect();
+    publisher.publish(records).await
+}
+
+pub(crate) fn request(from: u64) -> ReadRequest {
+    ReadRequest {
+        from: Offset(from),
+        until: None,
+        max_bytes: 1 << 20,
+        wait: Duration::ZERO,
+    }
+}
+
+/// Reads everything from `from` on, as offsets and texts.
+pub(crate) async fn read_all(
+    reader: &LocalReader,
+    partition: u32,
+    from: u64,
+) -> Vec<(u64, String)> {
+    let mut found = Vec::new();
+    let mut next = from;
+    loop {
+        let records = reader
+            .read(PartitionId(partition), request(next))
+            .await
+            .unwrap();
+        let Some(last) = records.last() else {
+            return found;
+        };
+        next = last.offset.0 + 1;
+        found.extend(records.iter().map(|record| {
+            let text = String::from_utf8(record.payload.to_vec()).unwrap();
+            (record.offset.0, text)
+        }));
+    }
+}
+
+pub(crate) fn range(first: u64, last: u64) -> OffsetRange {
+    OffsetRange {
+        first: Offset(first),
+        last: Offset(last),
+    }
+}
+
+pub(crate) fn progress(next: u64, pending: Option<OffsetRange>) -> Progress {
+    Progress {
+        next: Offset(next),
+        pending,
+    }
+}
+
+/// Takes the next assignment, which must be that of `expected`.
+pub(crate) async fn assigned(source: &LocalSource, expected: u32) -> (Progress, Vec<OffsetRange>) {
+    match source.changed().await.unwrap() {
+        SourceEvent::Assigned {
+            partition,
+            progress,
+            replay,
+        } => {
+            assert_eq!(partition, PartitionId(expected));
+            (progress, replay)
+        }
+        SourceEvent::Revoked { .. } => panic!("the local log revokes nothing"),
+    }
+}
