@@ -1,0 +1,92 @@
+//! Runs an engine alone, for tests and for developers: `--data DIR --library PATH --listen ADDR`.
+//!
+//! stdin is the control pipe: the engine stops when it ends. stdout gets the ready line; stderr says
+//! where the secrets are. Without `--library` the cache in the home folder is used, or filled.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use etappe_engine::config::EngineConfig;
+use etappe_engine::credentials::EngineSecrets;
+use etappe_engine::library::{LibraryRequest, cache_dir, find_library};
+use etappe_engine::process::run_engine;
+use prometheus::Registry;
+
+const USAGE: &str = "usage: etappe-engine-dev --data DIR [--library PATH] [--listen ADDR] \
+    [--memory MIB] [--queries N] [--queue N] [--drain-ms MS] [--lock-ms MS]";
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let config = match configuration(std::env::args().skip(1)) {
+        Ok(config) => config,
+        Err(problem) => {
+            tracing::error!("{problem}; {USAGE}");
+            return ExitCode::from(64);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing::info!(secrets = %EngineSecrets::path(&config.data_dir).display(), "starting");
+    let registry = Registry::new();
+    let engine = run_engine(config, tokio::io::stdin(), tokio::io::stdout(), &registry);
+    let code = match runtime.block_on(engine) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, source = ?std::error::Error::source(&error), "engine failed");
+            ExitCode::FAILURE
+        }
+    };
+    // A read of stdin may still be waiting on a thread of the runtime.
+    runtime.shutdown_background();
+    code
+}
+
+fn configuration(mut arguments: impl Iterator<Item = String>) -> Result<EngineConfig, String> {
+    let mut data = None;
+    let mut library = None;
+    let mut config = EngineConfig::new("", "");
+    while let Some(name) = arguments.next() {
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("`{name}` needs a value"))?;
+        let bad = || format!("`{value}` does not fit `{name}`");
+        let number = || value.parse::<u64>().map_err(|_| bad());
+        let count = || value.parse::<usize>().map_err(|_| bad());
+        match name.as_str() {
+            "--data" => data = Some(PathBuf::from(&value)),
+            "--library" => library = Some(PathBuf::from(&value)),
+            "--listen" => config.listen = value.parse().map_err(|_| bad())?,
+            "--memory" => {
+                config.server_memory_bytes = number()? * 1024 * 1024;
+                config.query_memory_bytes = config.server_memory_bytes;
+            }
+            "--queries" => config.concurrent_queries = count()?,
+            "--queue" => config.queued_queries = count()?,
+            "--drain-ms" => config.drain_timeout = std::time::Duration::from_millis(number()?),
+            "--lock-ms" => config.lock_timeout = std::time::Duration::from_millis(number()?),
+            _ => return Err(format!("unknown option `{name}`")),
+        }
+    }
+    config.data_dir = data.ok_or("`--data` is missing")?;
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = cache_dir(
+        variable("XDG_CACHE_HOME").as_deref(),
+        variable("HOME").as_deref(),
+    );
+    let cache = cache.unwrap_or_else(|| config.data_dir.join("cache"));
+    let request = LibraryRequest::new(library, cache);
+    config.library = find_library(&request).map_err(|error| error.to_string())?;
+    Ok(config)
+}

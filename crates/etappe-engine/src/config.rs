@@ -1,0 +1,136 @@
+//! How the engine is run.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::EngineError;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Everything that [`run_engine`](crate::process::run_engine) needs to know.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The folder that holds the engine's data, its lock and its secrets. Made if missing.
+    pub data_dir: PathBuf,
+    /// The libchdb to load, see [`library`](crate::library).
+    pub library: PathBuf,
+    /// Where to listen; a loopback address. Port 0 takes a free one. Default `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// What the engine may allocate in bytes; default 3 GiB. Beyond it queries fail with code 241.
+    /// The process itself stays some hundred MiB above it.
+    pub server_memory_bytes: u64,
+    /// What one query may allocate in bytes; default 2 GiB.
+    pub query_memory_bytes: u64,
+    /// Threads of one query, and half the number of merges side by side; default 2.
+    pub query_threads: u16,
+    /// Queries that run at a time; default 16. More wait.
+    pub concurrent_queries: usize,
+    /// Queries that may wait for their turn; default 64. More are refused with code 202.
+    pub queued_queries: usize,
+    /// How long a query may wait for its turn; default 10 s, then it is refused with code 202.
+    pub queue_timeout: Duration,
+    /// How large a request's body may be once decompressed; default 512 MiB.
+    pub body_limit_bytes: u64,
+    /// How long a client may neither send nor take anything while its query runs; default 60 s.
+    pub idle_timeout: Duration,
+    /// How long a reader's query may run unless it asks for less; default 60 s.
+    pub reader_query_timeout: Duration,
+    /// How long running queries may go on after the order to stop; default 15 s.
+    pub drain_timeout: Duration,
+    /// How long to wait for a former process to let go of the data folder; default 15 s.
+    pub lock_timeout: Duration,
+}
+
+impl EngineConfig {
+    /// Returns the defaults for a data folder and a library.
+    pub fn new(data_dir: impl Into<PathBuf>, library: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            library: library.into(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            server_memory_bytes: 3 * 1024 * MIB,
+            query_memory_bytes: 2 * 1024 * MIB,
+            query_threads: 2,
+            concurrent_queries: 16,
+            queued_queries: 64,
+            queue_timeout: Duration::from_secs(10),
+            body_limit_bytes: 512 * MIB,
+            idle_timeout: Duration::from_secs(60),
+            reader_query_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(15),
+            lock_timeout: Duration::from_secs(15),
+        }
+    }
+
+    /// Checks that the engine can be run like this.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotLoopback`], or [`EngineError::BadConfiguration`] with every problem.
+    pub fn validate(&self) -> Result<(), EngineError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(EngineError::NotLoopback {
+                address: self.listen,
+            });
+        }
+        let mut problems = Vec::new();
+        if self.server_memory_bytes < 512 * MIB {
+            problems.push("the engine needs at least 512 MiB of memory".to_owned());
+        }
+        if self.query_memory_bytes == 0 || self.query_memory_bytes > self.server_memory_bytes {
+            problems.push("a query's memory must lie between 1 byte and the engine's".to_owned());
+        }
+        if self.query_threads == 0 {
+            problems.push("a query needs at least one thread".to_owned());
+        }
+        if self.concurrent_queries == 0 {
+            problems.push("at least one query must be allowed to run".to_owned());
+        }
+        if self.body_limit_bytes < MIB {
+            problems.push("the limit on a body must be at least 1 MiB".to_owned());
+        }
+        if self.data_dir.to_str().is_none() {
+            problems.push(format!(
+                "the data folder's name `{}` is not UTF-8",
+                self.data_dir.display()
+            ));
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::BadConfiguration(problems.join("; ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_stay_below_four_gibibytes() {
+        let config = EngineConfig::new("/tmp/data", "/tmp/libchdb.so");
+        assert!(config.validate().is_ok());
+        assert!(config.server_memory_bytes < 4 * 1024 * MIB);
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_listened_on() {
+        let mut config = EngineConfig::new("/tmp/data", "/tmp/libchdb.so");
+        config.listen = "0.0.0.0:8123".parse().unwrap();
+        assert!(matches!(
+            config.validate(),
+            Err(EngineError::NotLoopback { .. })
+        ));
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let mut config = EngineConfig::new("/tmp/data", "/tmp/libchdb.so");
+        config.concurrent_queries = 0;
+        config.query_threads = 0;
+        let text = config.validate().unwrap_err().to_string();
+        assert!(text.contains("at least one query") && text.contains("at least one thread"));
+    }
+}

@@ -1,0 +1,179 @@
+//! The opened engine: one data folder, held for as long as this process serves it.
+//!
+//! Each request gets a session of its own, so that no setting, database or temporary table of one
+//! reaches another; opening one takes a tenth of a millisecond. One more session is kept open all
+//! the time, because the engine shuts down with the last.
+
+use std::ffi::CString;
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::EngineConfig;
+use crate::error::EngineError;
+use crate::exception::Exception;
+use crate::ffi::{Connection, Library};
+use crate::server_config::write_server_config;
+
+/// The release of chdb this crate is written for and tested with.
+pub const CHDB_VERSION: &str = "26.7.3";
+
+const LOCK_FILE: &str = "engine.lock";
+const SHUT_DOWN_TRIES: usize = 20;
+const SHUT_DOWN_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// The opened engine.
+pub(crate) struct Engine {
+    library: Arc<Library>,
+    arguments: Vec<CString>,
+    version: String,
+    /// Keeps the engine open; never used for anything else.
+    keeper: Mutex<Connection>,
+    lock: DataLock,
+}
+
+impl Engine {
+    /// Loads the library and opens the data folder. Blocks; reads the metadata of every table.
+    pub(crate) fn open(config: &EngineConfig, lock: DataLock) -> Result<Self, EngineError> {
+        let library = Arc::new(Library::load(&config.library)?);
+        let chdb = library.version();
+        if chdb != CHDB_VERSION {
+            tracing::warn!(
+                library = %library.path().display(),
+                version = %chdb,
+                expected = CHDB_VERSION,
+                "this version of the engine library has not been tried"
+            );
+        }
+        let open_failed = |reason: String| EngineError::OpenFailed {
+            path: config.data_dir.clone(),
+            reason,
+        };
+        let server_config = write_server_config(config)?;
+        let arguments = [
+            "etappe-engine".to_owned(),
+            format!("--path={}", config.data_dir.join("clickhouse").display()),
+            format!("--config-file={}", server_config.display()),
+        ];
+        let arguments: Vec<CString> = arguments
+            .into_iter()
+            .map(CString::new)
+            .collect::<Result<_, _>>()
+            .map_err(|error| open_failed(error.to_string()))?;
+        let mut keeper = Connection::open(&library, &arguments)
+            .ok_or_else(|| open_failed("it refused the folder".to_owned()))?;
+        let version = keeper
+            .run(b"SELECT version()", "TSVRaw", &[])
+            .map_err(|report| open_failed(Exception::from_engine(&report).to_string()))?;
+        let version = String::from_utf8_lossy(version.as_ref()).trim().to_owned();
+        Ok(Self {
+            library,
+            arguments,
+            version,
+            keeper: Mutex::new(keeper),
+            lock,
+        })
+    }
+
+    /// Returns the version of ClickHouse inside, such as `26.7.2.1`.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Opens a session with the profile's settings.
+    pub(crate) fn session(&self) -> Result<Connection, Exception> {
+        Connection::open(&self.library, &self.arguments).ok_or_else(|| {
+            Exception::new(
+                crate::exception::code::CANNOT_SCHEDULE_TASK,
+                "the engine could not open a session",
+            )
+        })
+    }
+
+    /// Closes the engine; every session must be closed before.
+    pub(crate) fn close(self) {
+        let Self {
+            library,
+            keeper,
+            lock,
+            ..
+        } = self;
+        drop(keeper);
+        if !library.shut_down() {
+            tracing::warn!("the engine did not stop its threads");
+        }
+        drop(lock);
+    }
+}
+
+/// The lock on a data folder: a file lock, so that the end of the process, however it ends, gives
+/// it back.
+pub(crate) struct DataLock {
+    _file: File,
+}
+
+impl DataLock {
+    /// Takes the lock; waits up to `timeout` for a former process to end.
+    pub(crate) async fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
+        let path = data_dir.join(LOCK_FILE);
+        let failed = |source| EngineError::io(format!("lock `{}`", path.display()), source);
+        fs::create_dir_all(data_dir).map_err(failed)?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        let deadline = Instant::now() + timeout;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOCK_POLL).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = String::new();
+                    file.read_to_string(&mut holder).map_err(failed)?;
+                    return Err(EngineError::DataInUse {
+                        path: data_dir.to_owned(),
+                        holder: holder.trim().to_owned(),
+                    });
+                }
+            }
+        }
+        file.set_len(0).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        writeln!(file, "process {}", std::process::id()).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_is_locked_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataLock::acquire(dir.path(), Duration::ZERO).await.unwrap();
+        let second = DataLock::acquire(dir.path(), Duration::ZERO).await;
+        let Err(error) = second else {
+            panic!("two locks on one folder")
+        };
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
+        drop(first);
+        assert!(DataLock::acquire(dir.path(), Duration::ZERO).await.is_ok());
+    }
+}

@@ -1,0 +1,168 @@
+//! What can go wrong with the engine as a whole. A single query's failure is an
+//! [`Exception`](crate::exception::Exception) and goes to the client that sent it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use etappe_core::ports::{Classified, RetryClass};
+
+/// Why the engine could not be found, opened, started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The library named by the operator does not exist.
+    #[error(
+        "no engine library at `{path}`: check `--engine-library`, or leave it out to have it fetched"
+    )]
+    LibraryMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is no published library for this machine.
+    #[error(
+        "no engine library is published for {platform}: build or obtain libchdb {version} and name it with `--engine-library`"
+    )]
+    PlatformUnsupported {
+        /// Operating system and processor.
+        platform: String,
+        /// The wanted version.
+        version: &'static str,
+    },
+    /// The library could not be fetched.
+    #[error("could not fetch the engine library `{package}`: {reason}")]
+    FetchFailed {
+        /// The package and its version.
+        package: String,
+        /// What happened, and what to do about it.
+        reason: String,
+    },
+    /// What was fetched is not what was published.
+    #[error(
+        "the fetched engine library is not the published one: its SHA-512 is {actual}, expected {expected}; nothing was installed"
+    )]
+    HashMismatch {
+        /// The pinned hash.
+        expected: String,
+        /// The hash of what came.
+        actual: String,
+    },
+    /// The file in the cache is damaged.
+    #[error(
+        "the engine library `{path}` has {actual} bytes, expected {expected}: delete it to have it fetched again"
+    )]
+    LibraryTruncated {
+        /// The file.
+        path: PathBuf,
+        /// The size it was installed with.
+        expected: u64,
+        /// The size it has.
+        actual: u64,
+    },
+    /// The library could not be loaded.
+    #[error("the engine library `{path}` cannot be used: {reason}")]
+    LibraryUnusable {
+        /// The file.
+        path: PathBuf,
+        /// The loader's words.
+        reason: String,
+    },
+    /// The configuration makes no sense.
+    #[error("bad engine configuration: {0}")]
+    BadConfiguration(String),
+    /// Another process has the data folder open.
+    #[error(
+        "the engine's data folder `{path}` is in use by another process ({holder}); one data folder serves one engine"
+    )]
+    DataInUse {
+        /// The data folder.
+        path: PathBuf,
+        /// Who holds it, as far as known.
+        holder: String,
+    },
+    /// The engine did not open its data folder.
+    #[error(
+        "the engine could not open its data folder `{path}`: {reason}; its own words are on stderr"
+    )]
+    OpenFailed {
+        /// The data folder.
+        path: PathBuf,
+        /// What is known about the reason.
+        reason: String,
+    },
+    /// The address is not a loopback address.
+    #[error("the engine listens on loopback only, not on {address}")]
+    NotLoopback {
+        /// The refused address.
+        address: SocketAddr,
+    },
+    /// A file or socket operation failed.
+    #[error("could not {action}")]
+    Io {
+        /// What was tried, with the file or address.
+        action: String,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The engine's process did not become ready.
+    #[error("the engine did not start: {reason}{}", last_words(stderr))]
+    StartFailed {
+        /// What happened instead.
+        reason: String,
+        /// The last lines it wrote to stderr.
+        stderr: Vec<String>,
+    },
+    /// The engine's process did not stop in time and was killed.
+    #[error("the engine did not stop within {waited:?} and was killed")]
+    StopTimedOut {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The engine's process stopped with an error.
+    #[error("the engine stopped with {status}{}", last_words(stderr))]
+    Stopped {
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines it wrote to stderr.
+        stderr: Vec<String>,
+    },
+}
+
+impl EngineError {
+    pub(crate) fn io(action: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            action: action.into(),
+            source,
+        }
+    }
+}
+
+impl Classified for EngineError {
+    fn retry_class(&self) -> RetryClass {
+        match self {
+            Self::FetchFailed { .. }
+            | Self::DataInUse { .. }
+            | Self::Io { .. }
+            | Self::StartFailed { .. }
+            | Self::StopTimedOut { .. }
+            | Self::Stopped { .. } => RetryClass::Transient,
+            Self::LibraryMissing { .. }
+            | Self::PlatformUnsupported { .. }
+            | Self::HashMismatch { .. }
+            | Self::LibraryTruncated { .. }
+            | Self::LibraryUnusable { .. }
+            | Self::BadConfiguration(_)
+            | Self::OpenFailed { .. }
+            | Self::NotLoopback { .. } => RetryClass::Fatal,
+        }
+    }
+}
+
+fn last_words(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("; its last words:\n  {}", lines.join("\n  "))
+}

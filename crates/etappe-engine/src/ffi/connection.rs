@@ -1,0 +1,310 @@
+//! One session with the engine, and what its statements hand out.
+//!
+//! A session runs one statement at a time, which the borrows here express: a stream holds the
+//! session mutably until it is dropped. Dropping an unfinished stream cancels its statement.
+#![expect(unsafe_code, reason = "calls into a C library")]
+
+use std::ffi::{CString, c_char, c_void};
+use std::ptr;
+use std::sync::{Arc, PoisonError};
+
+use super::{Library, RawConnection, RawInsert, RawResult, RunWithParams, text};
+
+/// A session: settings, current database and temporary tables of its own.
+pub(crate) struct Connection {
+    library: Arc<Library>,
+    /// What `chdb_connect` returned: the address of the connection.
+    handle: *mut RawConnection,
+}
+
+// SAFETY: the library lets any thread use a session, one call at a time; `&mut self` on every
+// method that runs something sees to the latter.
+unsafe impl Send for Connection {}
+
+impl Connection {
+    /// Opens a session. The first one of the process opens the data folder. `None` when the engine
+    /// refuses; it writes its reason to stderr.
+    pub(crate) fn open(library: &Arc<Library>, arguments: &[CString]) -> Option<Self> {
+        let mut pointers: Vec<*mut c_char> = arguments
+            .iter()
+            .map(|argument| argument.as_ptr().cast_mut())
+            .collect();
+        let count = i32::try_from(pointers.len()).ok()?;
+        pointers.push(ptr::null_mut());
+        let _one_at_a_time = library
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: as for `main`: `count` strings and a null pointer; they are copied, not changed.
+        let handle = unsafe { (library.functions.connect)(count, pointers.as_mut_ptr()) };
+        (!handle.is_null()).then(|| Self {
+            library: Arc::clone(library),
+            handle,
+        })
+    }
+
+    /// Runs a statement and collects its whole output.
+    pub(crate) fn run(
+        &mut self,
+        statement: &[u8],
+        format: &str,
+        parameters: &[(String, String)],
+    ) -> Result<QueryOutput, String> {
+        let run = self.library.functions.query_with_params;
+        let result = self.call(run, statement, format, parameters);
+        QueryOutput::checked(&self.library, result)
+    }
+
+    /// Starts a query whose output is fetched block by block.
+    pub(crate) fn stream(
+        &mut self,
+        statement: &[u8],
+        format: &str,
+        parameters: &[(String, String)],
+    ) -> Result<RowStream<'_>, String> {
+        let run = self.library.functions.stream_query_with_params;
+        let result = self.call(run, statement, format, parameters);
+        let result = QueryOutput::checked(&self.library, result)?;
+        Ok(RowStream {
+            connection: self,
+            result,
+            is_finished: false,
+        })
+    }
+
+    /// Starts an insert; `statement` is the `INSERT` without its `FORMAT` and data.
+    pub(crate) fn insert(
+        &mut self,
+        statement: &[u8],
+        format: &str,
+        parameters: &[(String, String)],
+    ) -> Result<InsertStream<'_>, String> {
+        let run = self.library.functions.insert_with_params;
+        let raw = self.call(run, statement, format, parameters);
+        let stream = InsertStream {
+            connection: self,
+            raw,
+            is_finished: false,
+        };
+        match stream.error() {
+            Some(message) => Err(message),
+            None => Ok(stream),
+        }
+    }
+
+    /// Returns the connection as the functions take it.
+    fn raw(&self) -> RawConnection {
+        // SAFETY: `handle` came from `chdb_connect` and is closed only when `self` is dropped.
+        unsafe { *self.handle }
+    }
+
+    fn call(
+        &mut self,
+        function: RunWithParams,
+        statement: &[u8],
+        format: &str,
+        parameters: &[(String, String)],
+    ) -> *mut c_void {
+        let names: Vec<*const c_char> = parameters
+            .iter()
+            .map(|(name, _)| name.as_ptr().cast())
+            .collect();
+        let name_lengths: Vec<usize> = parameters.iter().map(|(name, _)| name.len()).collect();
+        let values: Vec<*const c_char> = parameters
+            .iter()
+            .map(|(_, value)| value.as_ptr().cast())
+            .collect();
+        let value_lengths: Vec<usize> = parameters.iter().map(|(_, value)| value.len()).collect();
+        // SAFETY: every pointer comes with its length and outlives the call, which copies what it
+        // keeps; `&mut self` keeps other calls on this session away.
+        unsafe {
+            function(
+                self.raw(),
+                statement.as_ptr().cast(),
+                statement.len(),
+                format.as_ptr().cast(),
+                format.len(),
+                names.as_ptr(),
+                name_lengths.as_ptr(),
+                values.as_ptr(),
+                value_lengths.as_ptr(),
+                parameters.len(),
+            )
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let _one_at_a_time = self
+            .library
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: opened by `open`, closed here and nowhere else; streams borrow the session, so
+        // none is left.
+        unsafe { (self.library.functions.close_conn)(self.handle) };
+    }
+}
+
+/// Output of a statement, or one block of it. Its bytes stay where the library put them.
+pub(crate) struct QueryOutput {
+    library: Arc<Library>,
+    raw: RawResult,
+}
+
+// SAFETY: a result is plain data that belongs to whoever holds the pointer; the library's
+// functions on it only read.
+unsafe impl Send for QueryOutput {}
+// SAFETY: as above: shared references only read.
+unsafe impl Sync for QueryOutput {}
+
+/// What a statement read and wrote, as far as the engine counted it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) read_rows: u64,
+    pub(crate) read_bytes: u64,
+    pub(crate) written_rows: u64,
+    pub(crate) written_bytes: u64,
+}
+
+impl QueryOutput {
+    /// Takes ownership of a result; the error's text if it is one.
+    fn checked(library: &Arc<Library>, raw: RawResult) -> Result<Self, String> {
+        if raw.is_null() {
+            return Err("the engine returned nothing".to_owned());
+        }
+        let output = Self {
+            library: Arc::clone(library),
+            raw,
+        };
+        // SAFETY: a live result.
+        match text(unsafe { (output.library.functions.result_error)(output.raw) }) {
+            Some(message) => Err(message),
+            None => Ok(output),
+        }
+    }
+
+    /// Returns what the statement read and wrote.
+    pub(crate) fn progress(&self) -> Progress {
+        let functions = &self.library.functions;
+        // SAFETY: a live result.
+        unsafe {
+            Progress {
+                read_rows: (functions.result_storage_rows_read)(self.raw),
+                read_bytes: (functions.result_storage_bytes_read)(self.raw),
+                written_rows: (functions.result_rows_written)(self.raw),
+                written_bytes: (functions.result_bytes_written)(self.raw),
+            }
+        }
+    }
+}
+
+impl AsRef<[u8]> for QueryOutput {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: a live result; its buffer has that length and does not change.
+        unsafe {
+            let buffer = (self.library.functions.result_buffer)(self.raw);
+            let length = (self.library.functions.result_length)(self.raw);
+            if buffer.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(buffer, length)
+            }
+        }
+    }
+}
+
+impl Drop for QueryOutput {
+    fn drop(&mut self) {
+        // SAFETY: this is the result's only owner.
+        unsafe { (self.library.functions.destroy_result)(self.raw) };
+    }
+}
+
+/// A query whose output comes block by block. Each block is a document of its own: in a format
+/// with a header, every block has one.
+pub(crate) struct RowStream<'connection> {
+    connection: &'connection mut Connection,
+    result: QueryOutput,
+    is_finished: bool,
+}
+
+impl RowStream<'_> {
+    /// Returns the next block, `None` after the last.
+    pub(crate) fn next_block(&mut self) -> Result<Option<QueryOutput>, String> {
+        if self.is_finished {
+            return Ok(None);
+        }
+        let library = Arc::clone(&self.connection.library);
+        // SAFETY: the stream belongs to this session and has not ended.
+        let raw =
+            unsafe { (library.functions.stream_fetch)(self.connection.raw(), self.result.raw) };
+        let block = QueryOutput::checked(&library, raw).inspect_err(|_| self.is_finished = true)?;
+        if block.as_ref().is_empty() {
+            self.is_finished = true;
+            return Ok(None);
+        }
+        Ok(Some(block))
+    }
+}
+
+impl Drop for RowStream<'_> {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        let cancel = self.connection.library.functions.stream_cancel;
+        // SAFETY: the stream belongs to this session and has not ended.
+        unsafe { cancel(self.connection.raw(), self.result.raw) };
+    }
+}
+
+/// An insert that takes its data in pieces.
+pub(crate) struct InsertStream<'connection> {
+    connection: &'connection mut Connection,
+    raw: RawInsert,
+    is_finished: bool,
+}
+
+impl InsertStream<'_> {
+    /// Hands over a piece of the data; blocks while the engine is behind.
+    pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), String> {
+        let append = self.connection.library.functions.insert_append;
+        // SAFETY: a live stream; the data is copied.
+        let state = unsafe { append(self.raw, data.as_ptr().cast(), data.len()) };
+        if state == 0 {
+            Ok(())
+        } else {
+            Err(self.error().unwrap_or_default())
+        }
+    }
+
+    /// Ends the data, waits until it is inserted and returns what was written.
+    pub(crate) fn finish(mut self) -> Result<Progress, String> {
+        self.is_finished = true;
+        let library = Arc::clone(&self.connection.library);
+        // SAFETY: a live stream that has not been finished.
+        let result = unsafe { (library.functions.insert_done)(self.raw) };
+        QueryOutput::checked(&library, result).map(|output| output.progress())
+    }
+
+    fn error(&self) -> Option<String> {
+        // SAFETY: a live stream.
+        text(unsafe { (self.connection.library.functions.insert_error)(self.raw) })
+    }
+}
+
+impl Drop for InsertStream<'_> {
+    fn drop(&mut self) {
+        let functions = &self.connection.library.functions;
+        // SAFETY: this is the stream's only owner; cancelling before the end of the data inserts
+        // nothing that has not been sent as a whole block.
+        unsafe {
+            if !self.is_finished {
+                (functions.insert_cancel)(self.raw);
+            }
+            (functions.insert_destroy)(self.raw);
+        }
+    }
+}

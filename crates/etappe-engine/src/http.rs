@@ -1,0 +1,11 @@
+//! ClickHouse's HTTP interface, as far as its users need it: requests in, responses out, and the
+//! encodings of their bodies.
+
+pub(crate) mod block;
+pub(crate) mod decode;
+pub(crate) mod encode;
+pub(crate) mod handler;
+pub(crate) mod multipart;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod upload;

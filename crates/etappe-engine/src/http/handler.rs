@@ -1,0 +1,255 @@
+//! Answers requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::decode::UploadEncoding;
+use super::multipart;
+use super::request::{QueryRequest, authenticate, url_parameters};
+use super::response::{Head, QueryBody, QueryResponse, RunningBody, plain};
+use super::upload::{self, PumpLimits};
+use crate::credentials::EngineSecrets;
+use crate::engine::Engine;
+use crate::exception::{Exception, code};
+use crate::metrics::EngineMetrics;
+use crate::query::cancel::{CancelOnDrop, Canceller, Ticket};
+use crate::query::output::{Event, Output, OutputOptions};
+use crate::query::{Query, QueryLimits};
+
+/// A form holds a statement and parameters, no data.
+const MAX_FORM: usize = 16 * 1024 * 1024;
+/// The engine recurses deeply; this is what it is used to.
+const QUERY_STACK: usize = 8 * 1024 * 1024;
+
+/// What all requests share.
+pub(crate) struct Interface {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) secrets: EngineSecrets,
+    pub(crate) canceller: Arc<Canceller>,
+    pub(crate) turns: Turns,
+    pub(crate) limits: QueryLimits,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) metrics: EngineMetrics,
+}
+
+/// Lets so many queries run, and so many wait.
+pub(crate) struct Turns {
+    pub(crate) running: Arc<Semaphore>,
+    pub(crate) waiting: Semaphore,
+    pub(crate) timeout: Duration,
+}
+
+impl Turns {
+    /// Waits for a turn.
+    async fn take(&self) -> Result<OwnedSemaphorePermit, Exception> {
+        let busy = || {
+            let text = "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)";
+            Exception::new(code::TOO_MANY_SIMULTANEOUS_QUERIES, text)
+        };
+        let running = Arc::clone(&self.running);
+        if let Ok(turn) = Arc::clone(&running).try_acquire_owned() {
+            return Ok(turn);
+        }
+        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
+        match tokio::time::timeout(self.timeout, running.acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+}
+
+impl Interface {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> QueryResponse {
+        let (parts, body) = request.into_parts();
+        match (&parts.method, parts.uri.path()) {
+            (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => text("Ok.\n"),
+            (&Method::GET, "/metrics") => self.metrics(&parts),
+            (&Method::HEAD, "/") => plain(StatusCode::OK, QueryBody::Full(None)),
+            (&Method::GET | &Method::POST, "/") => self.query(&parts, body).await,
+            (_, "/") => plain(StatusCode::METHOD_NOT_ALLOWED, QueryBody::Full(None)),
+            (_, path) => {
+                let text =
+                    format!("There is no handle {path}\n\nUse / or /ping for health checks.\n");
+                plain(StatusCode::NOT_FOUND, QueryBody::Full(Some(text.into())))
+            }
+        }
+    }
+
+    fn metrics(&self, parts: &Parts) -> QueryResponse {
+        let pairs = url_parameters(parts.uri.query().unwrap_or_default());
+        match authenticate(&parts.headers, &pairs, &self.secrets) {
+            Ok(_) => text(self.metrics.render()),
+            Err(exception) => self.refuse(&self.head(None), &exception),
+        }
+    }
+
+    async fn query(&self, parts: &Parts, body: Incoming) -> QueryResponse {
+        let request = match QueryRequest::read(parts, &self.secrets) {
+            Ok(request) => request,
+            Err(exception) => {
+                // Nothing of the body is read before it is known who asks.
+                return self.refuse(&self.head(None), &exception);
+            }
+        };
+        let head = self.head(request.query_id.clone());
+        let waited_from = Instant::now();
+        let turn = match self.turns.take().await {
+            Ok(turn) => turn,
+            Err(exception) => return self.refuse(&head, &exception),
+        };
+        self.metrics
+            .queue_duration
+            .observe(waited_from.elapsed().as_secs_f64());
+        match self.run(parts, request, body, &head, turn).await {
+            Ok(response) => response,
+            Err(exception) => self.refuse(&head, &exception),
+        }
+    }
+
+    /// Runs a query on a thread of its own, feeds it the body, and waits until its result begins.
+    async fn run(
+        &self,
+        parts: &Parts,
+        mut request: QueryRequest,
+        body: Incoming,
+        head: &Head,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<QueryResponse, Exception> {
+        let body = read_form(&mut request, &parts.headers, body).await?;
+        let encoding = request.encoding;
+        let (output, mut events) = Output::new(OutputOptions {
+            encoding,
+            exception_tag: head.exception_tag.clone(),
+            version: head.version.clone(),
+            idle_timeout: self.idle_timeout,
+        });
+        let (pieces, reader) = upload::channel();
+        let ticket = Ticket::issue();
+        let canceller = Arc::clone(&self.canceller);
+        let query = Query {
+            engine: Arc::clone(&self.engine),
+            request,
+            upload: reader,
+            output,
+            ticket: Arc::clone(&ticket),
+            limits: self.limits,
+            metrics: self.metrics.clone(),
+        };
+        self.start(query, turn)?;
+        let guard = CancelOnDrop { ticket, canceller };
+        let received = self.metrics.received_bytes.clone();
+        let limits = PumpLimits {
+            idle_timeout: self.idle_timeout,
+            discarded_bytes: self.limits.body_bytes,
+        };
+        let pump = async {
+            match body {
+                Some(body) => upload::pump(body, pieces, limits, received).await,
+                None => drop(pieces.send(upload::Piece::End).await),
+            }
+        };
+        let (first, ()) = tokio::join!(events.recv(), pump);
+        match first {
+            Some(Event::Head { format, progress }) => {
+                let sent = self.metrics.sent_bytes.clone();
+                let running = RunningBody {
+                    events,
+                    guard,
+                    sent,
+                    is_broken: false,
+                };
+                let body = QueryBody::Running(Box::new(running));
+                Ok(head.success(&format, progress, encoding, body))
+            }
+            Some(Event::Failed(exception)) => {
+                guard.ticket.finish();
+                // Counted by the query's thread.
+                Ok(head.failure(&exception))
+            }
+            Some(Event::Data(_) | Event::End | Event::Broken) | None => Err(Exception::new(
+                code::UNKNOWN_EXCEPTION,
+                "the query ended without a result",
+            )),
+        }
+    }
+
+    /// Starts the query's thread, which keeps the turn until it has ended.
+    fn start(&self, query: Query, turn: OwnedSemaphorePermit) -> Result<(), Exception> {
+        let in_flight = self.metrics.in_flight.clone();
+        let duration = self.metrics.duration.clone();
+        let run = move || {
+            in_flight.inc();
+            let timer = duration.start_timer();
+            query.run();
+            timer.observe_duration();
+            in_flight.dec();
+            drop(turn);
+        };
+        std::thread::Builder::new()
+            .name("engine-query".to_owned())
+            .stack_size(QUERY_STACK)
+            .spawn(run)
+            .map(drop)
+            .map_err(|error| {
+                let text = format!("no thread for the query: {error}. (CANNOT_SCHEDULE_TASK)");
+                Exception::new(code::CANNOT_SCHEDULE_TASK, text)
+            })
+    }
+
+    fn refuse(&self, head: &Head, exception: &Exception) -> QueryResponse {
+        self.metrics.record_error(exception);
+        head.failure(exception)
+    }
+
+    fn head(&self, query_id: Option<String>) -> Head {
+        Head {
+            query_id: query_id.unwrap_or_else(|| random_letters(32)),
+            exception_tag: random_letters(16),
+            version: self.engine.version().to_owned(),
+        }
+    }
+}
+
+/// Reads the body into the request if it is a form; else gives it back, to be read as it comes.
+async fn read_form(
+    request: &mut QueryRequest,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Option<Incoming>, Exception> {
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let Some(boundary) = multipart::boundary(content_type) else {
+        return Ok(Some(body));
+    };
+    let form = Limited::new(body, MAX_FORM)
+        .collect()
+        .await
+        .map_err(|error| {
+            let text = format!("the form cannot be read: {error}. (QUERY_IS_TOO_LARGE)");
+            Exception::new(code::QUERY_IS_TOO_LARGE, text)
+        })?;
+    request.add_form(&form.to_bytes(), &boundary)?;
+    // The encodings were for the form, which has none of its own.
+    request.upload = UploadEncoding::default();
+    Ok(None)
+}
+
+fn text(text: impl Into<Bytes>) -> QueryResponse {
+    plain(StatusCode::OK, QueryBody::Full(Some(text.into())))
+}
+
+fn random_letters(count: usize) -> String {
+    (0..count)
+        .map(|_| char::from(b'a' + rand::random::<u8>() % 26))
+        .collect()
+}

@@ -1,0 +1,279 @@
+//! Reads a request: who asks, for what, with which settings.
+
+use http::{HeaderMap, Method, request::Parts};
+use percent_encoding::percent_decode;
+
+use super::decode::{ContentEncoding, UploadEncoding};
+use super::encode::Encoding;
+use super::multipart;
+use crate::credentials::{EngineSecrets, Role};
+use crate::exception::{Exception, code};
+
+/// Settings that a reader may choose, by their whole names.
+const READER_SETTINGS: &[&str] = &[
+    "add_http_cors_header",
+    "any_join_distinct_right_table_keys",
+    "cast_keep_nullable",
+    "date_time_input_format",
+    "date_time_output_format",
+    "enable_analyzer",
+    "enable_http_compression",
+    "extremes",
+    "http_headers_progress_interval_ms",
+    "http_write_exception_in_output_format",
+    "http_zlib_compression_level",
+    "join_use_nulls",
+    "log_queries",
+    "max_block_size",
+    "max_bytes_to_read",
+    "max_columns_to_read",
+    "max_execution_time",
+    "max_result_bytes",
+    "max_result_rows",
+    "max_rows_to_read",
+    "prefer_column_name_to_alias",
+    "read_overflow_mode",
+    "result_overflow_mode",
+    "send_progress_in_http_headers",
+    "session_timezone",
+    "timeout_overflow_mode",
+    "use_client_time_zone",
+];
+/// And by the beginnings of their names.
+const READER_SETTING_PREFIXES: &[&str] = &["output_format_", "format_csv_", "format_tsv_"];
+
+/// Parameters of the interface that mean nothing here: sessions are not kept, quotas not counted.
+const IGNORED: &[&str] = &[
+    "buffer_size",
+    "client_protocol_version",
+    "close_session",
+    "quota_key",
+    "session_check",
+    "session_timeout",
+    "stacktrace",
+];
+
+/// A request for a query.
+#[derive(Debug)]
+pub(crate) struct QueryRequest {
+    pub(crate) role: Role,
+    /// `GET` must not change anything.
+    pub(crate) is_read_only: bool,
+    /// The query, or its beginning; the body may go on.
+    pub(crate) query: Vec<u8>,
+    pub(crate) settings: Vec<(String, String)>,
+    /// Values of `{name:Type}` placeholders.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) database: Option<String>,
+    pub(crate) default_format: Option<String>,
+    pub(crate) query_id: Option<String>,
+    pub(crate) log_comment: String,
+    pub(crate) upload: UploadEncoding,
+    pub(crate) encoding: Encoding,
+    /// Send nothing before the query has ended.
+    pub(crate) waits_for_end: bool,
+    compresses_over_http: bool,
+}
+
+impl QueryRequest {
+    /// Reads everything but the body.
+    pub(crate) fn read(parts: &Parts, secrets: &EngineSecrets) -> Result<Self, Exception> {
+        let pairs = url_parameters(parts.uri.query().unwrap_or_default());
+        let role = authenticate(&parts.headers, &pairs, secrets)?;
+        let header = |name: &str| header_text(&parts.headers, name);
+        let mut request = Self {
+            role,
+            is_read_only: parts.method != Method::POST,
+            query: Vec::new(),
+            settings: Vec::new(),
+            parameters: Vec::new(),
+            database: header("x-clickhouse-database").filter(|name| !name.is_empty()),
+            default_format: header("x-clickhouse-format"),
+            query_id: None,
+            log_comment: String::new(),
+            upload: UploadEncoding::default(),
+            encoding: Encoding::Identity,
+            waits_for_end: false,
+            compresses_over_http: true,
+        };
+        if let Some(encoding) = header("content-encoding") {
+            request.upload.content = ContentEncoding::parse(&encoding)?;
+        }
+        for (name, value) in pairs {
+            request.apply(&name, value)?;
+        }
+        if request.encoding == Encoding::Identity && request.compresses_over_http {
+            request.encoding = Encoding::accepted(&header("accept-encoding").unwrap_or_default());
+        }
+        Ok(request)
+    }
+
+    /// Adds the fields of a multipart form.
+    pub(crate) fn add_form(&mut self, body: &[u8], boundary: &str) -> Result<(), Exception> {
+        for (name, value) in multipart::fields(body, boundary)? {
+            self.apply(&name, value)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one parameter of the URL or field of the form.
+    fn apply(&mut self, name: &str, value: Vec<u8>) -> Result<(), Exception> {
+        if name == "query" {
+            self.query.extend_from_slice(&value);
+            return Ok(());
+        }
+        let value = String::from_utf8(value)
+            .map_err(|_| bad_argument(format!("the value of `{name}` is not UTF-8")))?;
+        if let Some(parameter) = name.strip_prefix("param_") {
+            self.parameters.push((parameter.to_owned(), value));
+            return Ok(());
+        }
+        match name {
+            "user" | "password" => {}
+            "database" => self.database = Some(value).filter(|name| !name.is_empty()),
+            "default_format" => self.default_format = Some(value),
+            "query_id" => self.query_id = Some(value).filter(|id| is_query_id(id)),
+            "log_comment" => self.log_comment = value,
+            "decompress" => self.upload.has_blocks = is_on(&value),
+            "compress" if is_on(&value) => self.encoding = Encoding::Blocks,
+            "compress" => {}
+            "wait_end_of_query" | "http_wait_end_of_query" => self.waits_for_end = is_on(&value),
+            "enable_http_compression" => self.compresses_over_http = is_on(&value),
+            "session_id" | "role" => {
+                return Err(Exception::new(
+                    code::NOT_IMPLEMENTED,
+                    format!(
+                        "`{name}` is not supported: every request stands alone. (NOT_IMPLEMENTED)"
+                    ),
+                ));
+            }
+            _ if IGNORED.contains(&name) => {}
+            _ => self.add_setting(name, value)?,
+        }
+        Ok(())
+    }
+
+    fn add_setting(&mut self, name: &str, value: String) -> Result<(), Exception> {
+        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name
+                .chars()
+                .all(|other| other.is_ascii_alphanumeric() || other == '_');
+        if !is_name {
+            return Err(Exception::new(
+                code::UNKNOWN_SETTING,
+                format!("Unknown setting '{name}'. (UNKNOWN_SETTING)"),
+            ));
+        }
+        if self.role == Role::Reader {
+            // A reader that asks for less than it has gets what it has.
+            if name == "readonly" {
+                return Ok(());
+            }
+            let may_choose = READER_SETTINGS.contains(&name)
+                || READER_SETTING_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix));
+            if !may_choose {
+                return Err(Exception::new(
+                    code::READONLY,
+                    format!("Cannot modify '{name}' setting in readonly mode. (READONLY)"),
+                ));
+            }
+        }
+        self.settings.push((name.to_owned(), value));
+        Ok(())
+    }
+}
+
+/// Finds out who asks: HTTP Basic, `X-ClickHouse-User` and `-Key`, or `user` and `password`.
+pub(crate) fn authenticate(
+    headers: &HeaderMap,
+    pairs: &[(String, Vec<u8>)],
+    secrets: &EngineSecrets,
+) -> Result<Role, Exception> {
+    let pair = |name: &str| {
+        let found = pairs.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    };
+    let login = if let Some(basic) = header_text(headers, "authorization") {
+        basic_login(&basic)
+    } else if let Some(user) = header_text(headers, "x-clickhouse-user") {
+        Some((
+            user,
+            header_text(headers, "x-clickhouse-key").unwrap_or_default(),
+        ))
+    } else {
+        pair("user").map(|user| (user, pair("password").unwrap_or_default()))
+    };
+    let Some((user, password)) = login else {
+        return Err(Exception::new(
+            code::REQUIRED_PASSWORD,
+            "user name and password are required. (REQUIRED_PASSWORD)",
+        ));
+    };
+    secrets.role_of(&user, &password).ok_or_else(|| {
+        Exception::new(
+            code::AUTHENTICATION_FAILED,
+            format!(
+                "{user}: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)"
+            ),
+        )
+    })
+}
+
+fn basic_login(header: &str) -> Option<(String, String)> {
+    use base64::Engine as _;
+    let (scheme, encoded) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("basic").then_some(())?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(encoded.trim())
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// Splits a URL's query into names and decoded values.
+pub(crate) fn url_parameters(query: &str) -> Vec<(String, Vec<u8>)> {
+    let decode = |text: &str| {
+        let spaced: Vec<u8> = text
+            .bytes()
+            .map(|byte| if byte == b'+' { b' ' } else { byte })
+            .collect();
+        percent_decode(&spaced).collect::<Vec<u8>>()
+    };
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (
+                String::from_utf8_lossy(&decode(name)).into_owned(),
+                decode(value),
+            )
+        })
+        .collect()
+}
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn is_on(value: &str) -> bool {
+    !matches!(value, "" | "0" | "false")
+}
+
+/// A client's id is sent back in a header, so it must fit one.
+fn is_query_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 256 && id.chars().all(|character| character.is_ascii_graphic())
+}
+
+fn bad_argument(text: String) -> Exception {
+    Exception::new(code::BAD_ARGUMENTS, format!("{text}. (BAD_ARGUMENTS)"))
+}
+
+#[cfg(test)]
+#[path = "request/tests.rs"]
+mod tests;

@@ -1,0 +1,212 @@
+//! Responses: their heads, and bodies that come from a query's thread.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use hyper::body::{Body, Frame};
+use prometheus::IntCounter;
+use tokio::sync::mpsc;
+
+use crate::exception::{Exception, code};
+use crate::ffi::Progress;
+use crate::http::encode::Encoding;
+use crate::query::cancel::CancelOnDrop;
+use crate::query::output::Event;
+
+/// A response of the interface.
+pub(crate) type QueryResponse = Response<QueryBody>;
+
+/// Why a response's body broke off.
+#[derive(Debug, thiserror::Error)]
+#[error("the query failed after its result had begun")]
+pub(crate) struct BodyBroken;
+
+/// A response's body.
+pub(crate) enum QueryBody {
+    /// All of it, `None` once it has been taken.
+    Full(Option<Bytes>),
+    /// From a query that still runs; dropping it cancels the query.
+    Running(Box<RunningBody>),
+}
+
+/// The result of a query that still runs.
+pub(crate) struct RunningBody {
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) guard: CancelOnDrop,
+    pub(crate) sent: IntCounter,
+    /// The result broke off: the next poll fails, after what was sent has been flushed.
+    pub(crate) is_broken: bool,
+}
+
+impl Body for QueryBody {
+    type Data = Bytes;
+    type Error = BodyBroken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        match self.get_mut() {
+            Self::Full(content) => Poll::Ready(content.take().map(|data| Ok(Frame::data(data)))),
+            Self::Running(running) => running.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Full(None))
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        match self {
+            Self::Full(content) => {
+                let length = content.as_ref().map_or(0, Bytes::len);
+                hyper::body::SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            }
+            Self::Running(_) => hyper::body::SizeHint::default(),
+        }
+    }
+}
+
+impl RunningBody {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        if self.is_broken {
+            return Poll::Ready(Some(Err(BodyBroken)));
+        }
+        match std::task::ready!(self.events.poll_recv(context)) {
+            Some(Event::Data(data)) => {
+                self.sent
+                    .inc_by(u64::try_from(data.len()).unwrap_or(u64::MAX));
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Some(Event::End) => {
+                self.guard.ticket.finish();
+                Poll::Ready(None)
+            }
+            // Without the end of its body the response is recognisably incomplete; pending once
+            // lets what was sent before, the exception's text, go out first.
+            Some(Event::Broken | Event::Head { .. } | Event::Failed(_)) | None => {
+                self.is_broken = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// What the heads of a query's responses have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) query_id: String,
+    pub(crate) exception_tag: String,
+    pub(crate) version: String,
+}
+
+impl Head {
+    /// Returns the response to a query that works.
+    pub(crate) fn success(
+        &self,
+        format: &str,
+        progress: Progress,
+        encoding: Encoding,
+        body: QueryBody,
+    ) -> QueryResponse {
+        let mut response = self.response(StatusCode::OK, body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(format)));
+        if let Some(encoding) = encoding.header() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        insert(&mut response, "x-clickhouse-format", format);
+        insert(
+            &mut response,
+            "x-clickhouse-exception-tag",
+            &self.exception_tag,
+        );
+        insert(&mut response, "x-clickhouse-timezone", "UTC");
+        insert(&mut response, "x-clickhouse-summary", &summary(progress));
+        response
+    }
+
+    /// Returns the response to a query that failed before its result began.
+    pub(crate) fn failure(&self, exception: &Exception) -> QueryResponse {
+        let text = format!("{exception} (version {})\n", self.version);
+        let body = QueryBody::Full(Some(text.into()));
+        let mut response = self.response(exception.status(), body);
+        insert(
+            &mut response,
+            "x-clickhouse-exception-code",
+            &exception.code.to_string(),
+        );
+        if exception.code == code::REQUIRED_PASSWORD {
+            insert(
+                &mut response,
+                "www-authenticate",
+                "Basic realm=\"ClickHouse server HTTP API\"",
+            );
+        }
+        response
+    }
+
+    fn response(&self, status: StatusCode, body: QueryBody) -> QueryResponse {
+        let mut response = plain(status, body);
+        insert(&mut response, "x-clickhouse-query-id", &self.query_id);
+        response
+    }
+}
+
+/// Returns a response with what every response has.
+pub(crate) fn plain(status: StatusCode, body: QueryBody) -> QueryResponse {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    insert(&mut response, "content-type", "text/plain; charset=UTF-8");
+    insert(
+        &mut response,
+        "x-clickhouse-server-display-name",
+        "etappe-engine",
+    );
+    response
+}
+
+/// Inserts a header; leaves it out if its text does not fit a header.
+fn insert(response: &mut QueryResponse, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// What ClickHouse says about a query's work; numbers are strings there.
+fn summary(progress: Progress) -> String {
+    serde_json::json!({
+        "read_rows": progress.read_rows.to_string(),
+        "read_bytes": progress.read_bytes.to_string(),
+        "written_rows": progress.written_rows.to_string(),
+        "written_bytes": progress.written_bytes.to_string(),
+    })
+    .to_string()
+}
+
+fn content_type(format: &str) -> &'static str {
+    let format = format.to_ascii_lowercase();
+    let is = |prefix: &str| format.starts_with(prefix);
+    if is("jsoneachrow") || is("jsonl") || is("ndjson") {
+        "application/x-ndjson; charset=UTF-8"
+    } else if is("json") {
+        "application/json; charset=UTF-8"
+    } else if is("csv") {
+        "text/csv; charset=UTF-8"
+    } else if is("tsv") || is("tabseparated") {
+        "text/tab-separated-values; charset=UTF-8"
+    } else if is("xml") {
+        "application/xml; charset=UTF-8"
+    } else if is("rowbinary") || is("native") || is("parquet") || is("arrow") {
+        "application/octet-stream"
+    } else {
+        "text/plain; charset=UTF-8"
+    }
+}

@@ -1,0 +1,146 @@
+//! Brings a request's body from the network to the thread that runs the query.
+//!
+//! The pieces go through a short channel, so that a slow engine slows the client down. The end of
+//! the body is a message of its own: a channel that just closes means that the client is gone, and
+//! then nothing may be inserted.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use prometheus::IntCounter;
+use tokio::sync::mpsc;
+
+/// Pieces on their way; each is as long as a read from the socket, some hundred KiB at most.
+const PIECES: usize = 8;
+
+/// A message from the network to the query's thread.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Data(Bytes),
+    End,
+    /// The body will not end: the connection broke or the client fell silent.
+    Broken(String),
+}
+
+/// Why a body cannot be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    #[error("the request's body broke off: {0}. (NETWORK_ERROR)")]
+    Broken(String),
+}
+
+/// Returns both ends of the way for a body.
+pub(crate) fn channel() -> (mpsc::Sender<Piece>, UploadReader) {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let reader = UploadReader {
+        receiver,
+        current: Bytes::new(),
+        is_finished: false,
+    };
+    (sender, reader)
+}
+
+/// What bounds a body on its way.
+pub(crate) struct PumpLimits {
+    /// How long nothing may come.
+    pub(crate) idle_timeout: Duration,
+    /// How much is read that the query no longer wants.
+    pub(crate) discarded_bytes: u64,
+}
+
+/// Sends the body piece by piece. When the query's thread no longer wants it, the rest is read and
+/// thrown away, so that the client gets to see the answer instead of a broken connection.
+pub(crate) async fn pump(
+    mut body: Incoming,
+    sender: mpsc::Sender<Piece>,
+    limits: PumpLimits,
+    received: IntCounter,
+) {
+    let mut discarded = 0_u64;
+    while discarded <= limits.discarded_bytes {
+        let message = match tokio::time::timeout(limits.idle_timeout, body.frame()).await {
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => Piece::Data(data),
+                // Trailers carry nothing for us.
+                Err(_) => continue,
+            },
+            Ok(Some(Err(error))) => Piece::Broken(error.to_string()),
+            Ok(None) => Piece::End,
+            Err(_) => Piece::Broken(format!(
+                "nothing came for {} s",
+                limits.idle_timeout.as_secs()
+            )),
+        };
+        let is_last = !matches!(message, Piece::Data(_));
+        let length = match &message {
+            Piece::Data(data) => u64::try_from(data.len()).unwrap_or(u64::MAX),
+            Piece::End | Piece::Broken(_) => 0,
+        };
+        received.inc_by(length);
+        if sender.send(message).await.is_err() {
+            discarded = discarded.saturating_add(length);
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+/// The query thread's end: reads the body as it comes. Blocks, so it must not be used on a thread
+/// of the runtime.
+pub(crate) struct UploadReader {
+    receiver: mpsc::Receiver<Piece>,
+    current: Bytes,
+    is_finished: bool,
+}
+
+impl Read for UploadReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.is_finished {
+            match self.receiver.blocking_recv() {
+                Some(Piece::Data(data)) => self.current = data,
+                Some(Piece::End) => self.is_finished = true,
+                Some(Piece::Broken(reason)) => {
+                    return Err(io::Error::other(UploadError::Broken(reason)));
+                }
+                None => {
+                    let reason = "the client is gone".to_owned();
+                    return Err(io::Error::other(UploadError::Broken(reason)));
+                }
+            }
+        }
+        let length = self.current.len().min(buffer.len());
+        self.current.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_whole_only_with_its_end() {
+        let (sender, mut reader) = channel();
+        sender
+            .blocking_send(Piece::Data(Bytes::from_static(b"ab")))
+            .unwrap();
+        sender
+            .blocking_send(Piece::Data(Bytes::from_static(b"c")))
+            .unwrap();
+        sender.blocking_send(Piece::End).unwrap();
+        let mut content = String::new();
+        reader.read_to_string(&mut content).unwrap();
+        assert_eq!(content, "abc");
+
+        let (sender, mut reader) = channel();
+        sender
+            .blocking_send(Piece::Data(Bytes::from_static(b"ab")))
+            .unwrap();
+        drop(sender);
+        assert!(reader.read_to_string(&mut content).is_err());
+    }
+}

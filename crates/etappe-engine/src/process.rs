@@ -1,0 +1,226 @@
+//! The engine's process, from the inside ([`run_engine`]) and from the outside
+//! ([`EngineProcess`]).
+//!
+//! The process ends when its control pipe closes, and only then: it ignores SIGINT, SIGTERM and
+//! SIGHUP, because it is in its parent's process group and a signal to the whole group must not
+//! take the engine away from writers that still drain. A parent that dies, however, closes the
+//! pipe with it.
+
+mod supervise;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::EngineConfig;
+use crate::credentials::EngineSecrets;
+use crate::engine::{DataLock, Engine};
+use crate::error::EngineError;
+use crate::http::handler::{Interface, Turns};
+use crate::metrics::EngineMetrics;
+use crate::query::QueryLimits;
+use crate::query::cancel::Canceller;
+use crate::server::serve;
+
+pub use supervise::{EngineProcess, EngineProcessOptions};
+
+/// The engine recurses deeply when it loads tables.
+const OPEN_STACK: usize = 16 * 1024 * 1024;
+/// How long killed queries get to end.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The line that tells the parent that the engine is ready.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadyLine {
+    /// Where the engine listens.
+    pub listen: SocketAddr,
+}
+
+/// Runs the engine: opens the data folder, writes one [`ReadyLine`] as JSON to `ready`, and serves
+/// until `control` reaches its end. Then stops accepting, lets running queries end within
+/// [`EngineConfig::drain_timeout`], kills the rest, and closes the data folder.
+///
+/// Takes SIGINT, SIGTERM and SIGHUP from the process. Only one engine can run in a process, once.
+///
+/// # Errors
+///
+/// When the configuration is bad, the library or the data folder cannot be opened, the address
+/// cannot be bound, or the metrics' names are taken.
+pub async fn run_engine<C, R>(
+    config: EngineConfig,
+    control: C,
+    mut ready: R,
+    registry: &Registry,
+) -> Result<(), EngineError>
+where
+    C: AsyncRead + Unpin,
+    R: AsyncWrite + Unpin,
+{
+    config.validate()?;
+    let _signals = take_signals()?;
+    let metrics = EngineMetrics::register(registry)
+        .map_err(|error| EngineError::BadConfiguration(format!("metrics: {error}")))?;
+    let lock = DataLock::acquire(&config.data_dir, config.lock_timeout).await?;
+    let secrets = EngineSecrets::load_or_create(&config.data_dir)?;
+    let bind_failed = |source| EngineError::io(format!("listen on {}", config.listen), source);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(bind_failed)?;
+    let listen = listener.local_addr().map_err(bind_failed)?;
+    let opened = config.clone();
+    let engine = Arc::new(on_thread(move || Engine::open(&opened, lock)).await??);
+    let capacity = config.concurrent_queries + config.queued_queries;
+    let canceller = Canceller::start(Arc::clone(&engine), capacity)
+        .map_err(|source| EngineError::io("start a thread", source))?;
+    let running = Arc::new(Semaphore::new(config.concurrent_queries));
+    let interface = Arc::new(build_interface(
+        &config,
+        Parts {
+            engine: Arc::clone(&engine),
+            secrets,
+            canceller: Arc::new(canceller),
+        },
+        Arc::clone(&running),
+        metrics,
+    ));
+    announce(&mut ready, listen).await?;
+    tracing::info!(%listen, version = engine.version(), "engine ready");
+    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+    let server = serve(
+        listener,
+        Arc::clone(&interface),
+        stop.clone(),
+        abort.clone(),
+    );
+    let stopping = async {
+        wait_for_end(control).await;
+        tracing::info!("engine stopping");
+        stop.cancel();
+        tokio::time::sleep(config.drain_timeout).await;
+        tracing::warn!("queries are still running and will be killed");
+        abort.cancel();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = server => {}
+        () = stopping => {}
+    }
+    close(engine, interface, &running, config.concurrent_queries).await
+}
+
+/// Catches the signals; they are never looked at.
+fn take_signals() -> Result<[Signal; 3], EngineError> {
+    let take = |kind| signal(kind).map_err(|source| EngineError::io("catch signals", source));
+    Ok([
+        take(SignalKind::interrupt())?,
+        take(SignalKind::terminate())?,
+        take(SignalKind::hangup())?,
+    ])
+}
+
+/// Runs something of the engine's that blocks and recurses deeply on a thread of its own.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("engine-open".to_owned())
+        .stack_size(OPEN_STACK)
+        .spawn(move || drop(sender.send(work())))
+        .map_err(|source| EngineError::io("start a thread", source))?;
+    Ok(receiver.await.expect("the thread sends before it ends"))
+}
+
+struct Parts {
+    engine: Arc<Engine>,
+    secrets: EngineSecrets,
+    canceller: Arc<Canceller>,
+}
+
+fn build_interface(
+    config: &EngineConfig,
+    parts: Parts,
+    running: Arc<Semaphore>,
+    metrics: EngineMetrics,
+) -> Interface {
+    Interface {
+        engine: parts.engine,
+        secrets: parts.secrets,
+        canceller: parts.canceller,
+        turns: Turns {
+            running,
+            waiting: Semaphore::new(config.queued_queries),
+            timeout: config.queue_timeout,
+        },
+        limits: QueryLimits {
+            body_bytes: config.body_limit_bytes,
+            reader_timeout: config.reader_query_timeout,
+        },
+        idle_timeout: config.idle_timeout,
+        metrics,
+    }
+}
+
+async fn announce<R: AsyncWrite + Unpin>(
+    ready: &mut R,
+    listen: SocketAddr,
+) -> Result<(), EngineError> {
+    let failed = |source| EngineError::io("say that the engine is ready", source);
+    let mut line =
+        serde_json::to_vec(&ReadyLine { listen }).map_err(|error| failed(error.into()))?;
+    line.push(b'\n');
+    ready.write_all(&line).await.map_err(failed)?;
+    ready.flush().await.map_err(failed)
+}
+
+/// Reads the control pipe to its end; whatever comes through it means nothing.
+async fn wait_for_end<C: AsyncRead + Unpin>(mut control: C) {
+    let mut buffer = [0; 64];
+    while let Ok(1..) = control.read(&mut buffer).await {}
+}
+
+/// Closes the engine after the last query. Queries whose connections were aborted are being killed;
+/// if one does not end, the data folder is left to the end of the process, which the engine
+/// survives as it does a crash.
+async fn close(
+    engine: Arc<Engine>,
+    interface: Arc<Interface>,
+    running: &Semaphore,
+    concurrent_queries: usize,
+) -> Result<(), EngineError> {
+    let all = u32::try_from(concurrent_queries).unwrap_or(u32::MAX);
+    if tokio::time::timeout(KILL_TIMEOUT, running.acquire_many(all))
+        .await
+        .is_err()
+    {
+        tracing::error!("queries did not end after they were killed");
+        return Ok(());
+    }
+    let Some(interface) = Arc::into_inner(interface) else {
+        tracing::error!("a connection outlived the server");
+        return Ok(());
+    };
+    let Interface {
+        canceller,
+        engine: of_interface,
+        ..
+    } = interface;
+    drop(of_interface);
+    if let Some(canceller) = Arc::into_inner(canceller) {
+        on_thread(move || canceller.stop()).await?;
+    }
+    match Arc::into_inner(engine) {
+        Some(engine) => on_thread(move || engine.close()).await?,
+        None => tracing::error!("the engine is still in use"),
+    }
+    tracing::info!("engine closed");
+    Ok(())
+}

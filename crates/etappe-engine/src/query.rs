@@ -1,0 +1,274 @@
+//! Runs one query, on a thread of its own, from the request's body to the response's.
+//!
+//! Everything that blocks happens here: waiting for the client's data, the engine's work,
+//! compression, waiting for the client to take the result.
+
+pub(crate) mod cancel;
+mod format;
+pub(crate) mod output;
+mod session;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::engine::Engine;
+use crate::exception::{Exception, code};
+use crate::ffi::{Connection, Progress};
+use crate::http::decode::{decoder, exception_of};
+use crate::http::request::QueryRequest;
+use crate::http::upload::UploadReader;
+use crate::metrics::EngineMetrics;
+use crate::query::cancel::Ticket;
+use crate::query::format::{HeaderStripper, Streaming, streaming};
+use crate::query::output::Output;
+use crate::query::session::prepare;
+use crate::statement::{InsertData, Statement, StatementKind, guard};
+
+/// The format of a result when nobody asks for another.
+pub(crate) const DEFAULT_FORMAT: &str = "TabSeparated";
+/// A statement, without an insert's data, may be this long.
+const MAX_STATEMENT: usize = 1024 * 1024;
+/// How much of an insert's data is handed over at a time.
+const APPEND: usize = 256 * 1024;
+
+/// A query that is about to run.
+pub(crate) struct Query {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) request: QueryRequest,
+    pub(crate) upload: UploadReader,
+    pub(crate) output: Output,
+    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) limits: QueryLimits,
+    pub(crate) metrics: EngineMetrics,
+}
+
+/// Bounds that come from the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueryLimits {
+    pub(crate) body_bytes: u64,
+    /// How long a reader's query may run.
+    pub(crate) reader_timeout: Duration,
+}
+
+impl Query {
+    /// Runs the query and sends its result, or its failure, to the client.
+    pub(crate) fn run(self) {
+        let Self {
+            engine,
+            request,
+            upload,
+            mut output,
+            ticket,
+            limits,
+            metrics,
+        } = self;
+        let mut body = decoder(upload, request.upload, limits.body_bytes);
+        let mut kind = "other";
+        let outcome = Head::read(&request.query, &mut body).and_then(|head| {
+            let statement = Statement::read(&head.text, head.is_whole)?;
+            kind = statement.label();
+            guard::check(&statement, request.role)?;
+            let context = Context {
+                engine: &engine,
+                request: &request,
+                ticket: &ticket,
+                limits,
+            };
+            context.run(&statement, &mut body, &mut output)
+        });
+        ticket.finish();
+        metrics.record_query(kind, outcome.is_ok());
+        match outcome {
+            Ok(progress) => output.finish(progress),
+            Err(exception) => {
+                metrics.record_error(&exception);
+                tracing::debug!(code = exception.code, error = %exception.text, "query failed");
+                output.fail(&exception);
+            }
+        }
+    }
+}
+
+/// The beginning of the text: the statement, and as much of an insert's data as came with it.
+struct Head {
+    text: Vec<u8>,
+    is_whole: bool,
+}
+
+impl Head {
+    /// The text is the URL's query, a line feed, and the body.
+    fn read(query: &[u8], body: &mut dyn Read) -> Result<Self, Exception> {
+        let mut rest = Vec::new();
+        let limit = u64::try_from(MAX_STATEMENT).expect("a mebibyte fits in 64 bits");
+        let mut body = body;
+        let read = (&mut body).take(limit).read_to_end(&mut rest);
+        let length = read.map_err(|error| exception_of(&error))?;
+        let mut text = query.to_vec();
+        if !query.is_empty() && length > 0 {
+            text.push(b'\n');
+        }
+        text.append(&mut rest);
+        Ok(Self {
+            text,
+            is_whole: length < MAX_STATEMENT,
+        })
+    }
+}
+
+/// What a running query refers to.
+struct Context<'query> {
+    engine: &'query Engine,
+    request: &'query QueryRequest,
+    ticket: &'query Ticket,
+    limits: QueryLimits,
+}
+
+impl Context<'_> {
+    fn run(
+        &self,
+        statement: &Statement<'_>,
+        body: &mut dyn Read,
+        output: &mut Output,
+    ) -> Result<Progress, Exception> {
+        let format = statement
+            .format
+            .clone()
+            .or_else(|| self.request.default_format.clone())
+            .unwrap_or_else(|| DEFAULT_FORMAT.to_owned());
+        output.set_format(&format);
+        self.ticket.check()?;
+        let mut connection = self.engine.session()?;
+        prepare(
+            &mut connection,
+            self.request,
+            &statement.kind,
+            self.ticket,
+            self.limits,
+        )?;
+        self.ticket.check()?;
+        match &statement.kind {
+            StatementKind::InsertData(insert) => {
+                let head = statement.text.get(insert.data_start..).unwrap_or_default();
+                self.insert(&mut connection, insert, head, body)
+            }
+            StatementKind::Select if !self.request.waits_for_end => match streaming(&format) {
+                Some(kind) => {
+                    match self.stream(&mut connection, statement, &format, kind, output)? {
+                        Some(progress) => Ok(progress),
+                        None => self.collect(&mut connection, statement, &format, output),
+                    }
+                }
+                None => self.collect(&mut connection, statement, &format, output),
+            },
+            StatementKind::Select
+            | StatementKind::Inspect
+            | StatementKind::Insert
+            | StatementKind::Other => self.collect(&mut connection, statement, &format, output),
+        }
+    }
+
+    /// Runs a statement whose output comes as a whole.
+    fn collect(
+        &self,
+        connection: &mut Connection,
+        statement: &Statement<'_>,
+        format: &str,
+        output: &mut Output,
+    ) -> Result<Progress, Exception> {
+        let result = connection
+            .run(statement.text, format, &self.request.parameters)
+            .map_err(|report| self.exception(&report))?;
+        let progress = result.progress();
+        output.write(Bytes::from_owner(result), progress)?;
+        Ok(progress)
+    }
+
+    /// Runs a query whose output is sent block by block. `None` if the engine does not stream it:
+    /// then nothing of it has run.
+    fn stream(
+        &self,
+        connection: &mut Connection,
+        statement: &Statement<'_>,
+        format: &str,
+        kind: Streaming,
+        output: &mut Output,
+    ) -> Result<Option<Progress>, Exception> {
+        let started = connection.stream(statement.text, format, &self.request.parameters);
+        let mut stream = match started {
+            Ok(stream) => stream,
+            // For statements such as `WITH … INSERT`.
+            Err(report) if report.contains("Streaming query is not supported for query") => {
+                return Ok(None);
+            }
+            Err(report) => return Err(self.exception(&report)),
+        };
+        let mut stripper = HeaderStripper::new(kind);
+        let mut total = Progress::default();
+        while let Some(block) = stream
+            .next_block()
+            .map_err(|report| self.exception(&report))?
+        {
+            let progress = block.progress();
+            total.read_rows += progress.read_rows;
+            total.read_bytes += progress.read_bytes;
+            let mut data = Bytes::from_owner(block);
+            stripper.strip(&mut data)?;
+            output.write(data, total)?;
+            self.ticket.check()?;
+        }
+        Ok(Some(total))
+    }
+
+    /// Inserts the data that follows the statement. Unless it comes to its end, nothing is
+    /// inserted: the engine forms one block of all of it (see [`session`]), and a block is only
+    /// written when it is complete.
+    fn insert(
+        &self,
+        connection: &mut Connection,
+        insert: &InsertData,
+        head: &[u8],
+        body: &mut dyn Read,
+    ) -> Result<Progress, Exception> {
+        let mut stream = connection
+            .insert(&insert.statement, &insert.format, &self.request.parameters)
+            .map_err(|report| self.exception(&report))?;
+        let mut buffer = vec![0; APPEND];
+        let mut outcome = if head.is_empty() {
+            Ok(())
+        } else {
+            stream.append(head)
+        };
+        while outcome.is_ok() {
+            let length = match body.read(&mut buffer) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(exception_of(&error)),
+            };
+            if length == 0 {
+                break;
+            }
+            self.ticket.check()?;
+            outcome = stream.append(buffer.get(..length).unwrap_or_default());
+        }
+        match outcome {
+            Err(report) if !report.is_empty() => Err(self.exception(&report)),
+            // Without a report the engine ended early by itself; it says why at the end.
+            Err(_) | Ok(()) => {
+                self.ticket.check()?;
+                stream.finish().map_err(|report| self.exception(&report))
+            }
+        }
+    }
+
+    fn exception(&self, report: &str) -> Exception {
+        let exception = Exception::from_engine(report);
+        if exception.code == code::QUERY_WAS_CANCELLED {
+            return exception;
+        }
+        // A cancelled query may fail with whatever it happened to be doing.
+        self.ticket.check().err().unwrap_or(exception)
+    }
+}

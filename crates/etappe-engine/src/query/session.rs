@@ -1,0 +1,146 @@
+//! Makes a fresh session what the request asks for.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::credentials::Role;
+use crate::exception::Exception;
+use crate::ffi::Connection;
+use crate::http::request::QueryRequest;
+use crate::query::QueryLimits;
+use crate::query::cancel::Ticket;
+use crate::statement::StatementKind;
+
+/// What makes the data of an insert one block: all bounds above what a body can hold. A batch that
+/// is one block is written as a whole or not at all, and its token stands for all of it.
+const ONE_BLOCK: &[(&str, &str)] = &[
+    ("max_insert_block_size", "1000000000"),
+    ("max_insert_block_size_bytes", "0"),
+    ("min_insert_block_size_rows", "1000000000"),
+    ("min_insert_block_size_bytes", "1000000000000"),
+    (
+        "min_insert_block_size_rows_for_materialized_views",
+        "1000000000",
+    ),
+    (
+        "min_insert_block_size_bytes_for_materialized_views",
+        "1000000000000",
+    ),
+];
+
+/// Applies database, settings and restrictions, in that order: after the restriction nothing can
+/// be changed any more.
+pub(crate) fn prepare(
+    connection: &mut Connection,
+    request: &QueryRequest,
+    kind: &StatementKind,
+    ticket: &Ticket,
+    limits: QueryLimits,
+) -> Result<(), Exception> {
+    let mut settings = Vec::new();
+    if let StatementKind::InsertData(_) = kind {
+        settings.extend(
+            ONE_BLOCK
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+    }
+    settings.extend(
+        request
+            .settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone())),
+    );
+    if request.role == Role::Reader {
+        let wanted = request
+            .settings
+            .iter()
+            .rfind(|(name, _)| name == "max_execution_time");
+        let timeout = reader_timeout(wanted.map(|(_, value)| value), limits.reader_timeout);
+        settings.push(("max_execution_time", timeout));
+    }
+    settings.push(("log_comment", ticket.log_comment(&request.log_comment)));
+    // A client may restrict itself; that has to come last.
+    settings.sort_by_key(|(name, _)| *name == "readonly");
+    execute(connection, &set_statement(&settings))?;
+    if let Some(database) = &request.database {
+        execute(connection, &format!("USE {}", quoted(database, '`')))?;
+    }
+    let restricts_itself = request.settings.iter().any(|(name, _)| name == "readonly");
+    match request.role {
+        Role::Reader => execute(connection, "SET readonly = 1"),
+        Role::Writer if request.is_read_only && !restricts_itself => {
+            execute(connection, "SET readonly = 2")
+        }
+        Role::Writer => Ok(()),
+    }
+}
+
+/// Returns the time that a reader's query may take: what it asks for, up to the limit.
+fn reader_timeout(wanted: Option<&String>, limit: Duration) -> String {
+    let limit = limit.as_secs_f64();
+    let wanted = wanted.and_then(|wanted| wanted.parse::<f64>().ok());
+    wanted
+        .filter(|wanted| *wanted > 0.0 && *wanted < limit)
+        .unwrap_or(limit)
+        .to_string()
+}
+
+fn execute(connection: &mut Connection, statement: &str) -> Result<(), Exception> {
+    match connection.run(statement.as_bytes(), "Null", &[]) {
+        Ok(_) => Ok(()),
+        Err(report) => Err(Exception::from_engine(&report)),
+    }
+}
+
+fn set_statement(settings: &[(&str, String)]) -> String {
+    let mut statement = String::from("SET ");
+    for (index, (name, value)) in settings.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        write!(statement, "{separator}{name} = {}", quoted(value, '\''))
+            .expect("a String takes everything");
+    }
+    statement
+}
+
+/// Quotes a value or name, so that nothing in it can end the quotes.
+fn quoted(text: &str, quote: char) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push(quote);
+    for character in text.chars() {
+        match character {
+            '\\' => quoted.push_str("\\\\"),
+            '\0' => quoted.push_str("\\0"),
+            _ if character == quote => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push(quote);
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_may_only_shorten_its_time() {
+        let limit = Duration::from_secs(60);
+        let timeout = |wanted: &str| reader_timeout(Some(&wanted.to_owned()), limit);
+        assert_eq!(timeout("2.5"), "2.5");
+        assert_eq!(timeout("0"), "60");
+        assert_eq!(timeout("-1"), "60");
+        assert_eq!(timeout("1e9"), "60");
+        assert_eq!(reader_timeout(None, limit), "60");
+    }
+
+    #[test]
+    fn values_cannot_leave_their_quotes() {
+        let statement = set_statement(&[("a", "1".to_owned()), ("b", r"x', c = '\".to_owned())]);
+        assert_eq!(statement, r"SET a = '1', b = 'x\', c = \'\\'");
+        assert_eq!(quoted("a`; DROP", '`'), r"`a\`; DROP`");
+    }
+}

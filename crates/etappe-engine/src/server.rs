@@ -1,0 +1,100 @@
+//! Accepts connections on the loopback address and serves the interface on them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::http::handler::Interface;
+
+/// Connections at a time; each is a task and two small buffers.
+const MAX_CONNECTIONS: usize = 512;
+/// How long a connection may be idle, or take for a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait when the system has no more sockets.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop`, then lets running requests go on until `abort`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    interface: Arc<Interface>,
+    stop: CancellationToken,
+    abort: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, place)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let interface = Arc::clone(&interface);
+        let (stop, abort) = (stop.clone(), abort.clone());
+        connections.spawn(async move {
+            serve_connection(stream, interface, stop, abort).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Without it small answers wait for the client's acknowledgement; failing is harmless.
+            drop(stream.set_nodelay(true));
+            Some((stream, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "could not accept a connection");
+            None
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    interface: Arc<Interface>,
+    stop: CancellationToken,
+    abort: CancellationToken,
+) {
+    let service = service_fn(move |request| {
+        let interface = Arc::clone(&interface);
+        async move { Ok::<_, Infallible>(interface.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = abort.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}

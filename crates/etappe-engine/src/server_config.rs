@@ -1,0 +1,155 @@
+//! The configuration files that the engine itself reads, written anew at each start.
+//!
+//! The users file is where most of the safety comes from: the engine's only user is granted what
+//! a warehouse needs and nothing that reaches files, the network or other programs. What grants
+//! do not cover is refused in [`crate::statement::guard`].
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::config::EngineConfig;
+use crate::error::EngineError;
+
+const CONFIG_FILE: &str = "engine-config.xml";
+const USERS_FILE: &str = "engine-users.xml";
+
+/// What the engine's user may do. Not in it: sources (`FILE`, `URL`, `S3`, `REMOTE`…), `BACKUP`,
+/// access management, introspection, `SYSTEM SHUTDOWN`.
+const GRANTS: &str = "SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, \
+    CREATE DICTIONARY, CREATE FUNCTION, CREATE TEMPORARY TABLE, CREATE ARBITRARY TEMPORARY TABLE, \
+    DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, SHOW, CHECK, KILL QUERY, dictGet, \
+    SYSTEM FLUSH LOGS, SYSTEM MERGES, SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE, \
+    SYSTEM VIEWS, SYSTEM CLEANUP";
+
+/// Writes both files into the data folder and returns where the configuration is.
+pub(crate) fn write_server_config(config: &EngineConfig) -> Result<PathBuf, EngineError> {
+    let users = config.data_dir.join(USERS_FILE);
+    write(&config.data_dir, &users, &users_xml(config))?;
+    let path = config.data_dir.join(CONFIG_FILE);
+    write(&config.data_dir, &path, &config_xml(config, &users))?;
+    Ok(path)
+}
+
+fn write(dir: &Path, path: &Path, text: &str) -> Result<(), EngineError> {
+    let failed = |source| EngineError::io(format!("write `{}`", path.display()), source);
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    fs::metadata(path).map_err(failed).map(drop)
+}
+
+/// Server settings: memory, caches and background threads that fit a small machine.
+fn config_xml(config: &EngineConfig, users: &Path) -> String {
+    let users = escape(&users.to_string_lossy());
+    let memory = config.server_memory_bytes;
+    let mark_cache = (memory / 12).min(512 * 1024 * 1024);
+    let merges = config.query_threads.clamp(2, 8);
+    format!(
+        "<clickhouse>
+  <users_config>{users}</users_config>
+  <max_server_memory_usage>{memory}</max_server_memory_usage>
+  <mark_cache_size>{mark_cache}</mark_cache_size>
+  <primary_index_cache_size>{mark_cache}</primary_index_cache_size>
+  <index_mark_cache_size>{small}</index_mark_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <index_uncompressed_cache_size>0</index_uncompressed_cache_size>
+  <query_condition_cache_size>{small}</query_condition_cache_size>
+  <mmap_cache_size>256</mmap_cache_size>
+  <compiled_expression_cache_size>{small}</compiled_expression_cache_size>
+  <background_pool_size>{merges}</background_pool_size>
+  <background_merges_mutations_concurrency_ratio>2</background_merges_mutations_concurrency_ratio>
+  <background_move_pool_size>1</background_move_pool_size>
+  <background_fetches_pool_size>1</background_fetches_pool_size>
+  <background_common_pool_size>2</background_common_pool_size>
+  <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
+  <background_schedule_pool_size>4</background_schedule_pool_size>
+  <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
+  <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
+  <tables_loader_foreground_pool_size>2</tables_loader_foreground_pool_size>
+  <tables_loader_background_pool_size>2</tables_loader_background_pool_size>
+  <max_thread_pool_size>2000</max_thread_pool_size>
+  <max_thread_pool_free_size>64</max_thread_pool_free_size>
+  <merge_tree>
+    <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+    <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+    <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+  </merge_tree>
+</clickhouse>
+",
+        small = 32 * 1024 * 1024,
+    )
+}
+
+/// The only user, what it may do, and the settings every session starts with.
+fn users_xml(config: &EngineConfig) -> String {
+    format!(
+        "<clickhouse>
+  <profiles>
+    <default>
+      <max_threads>{threads}</max_threads>
+      <max_insert_threads>1</max_insert_threads>
+      <max_memory_usage>{memory}</max_memory_usage>
+      <async_insert>0</async_insert>
+      <implicit_select>0</implicit_select>
+      <allow_introspection_functions>0</allow_introspection_functions>
+      <output_format_parallel_formatting>0</output_format_parallel_formatting>
+    </default>
+  </profiles>
+  <users>
+    <default>
+      <password></password>
+      <networks><ip>::/0</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants>
+        <query>GRANT {GRANTS} ON *.*</query>
+        <query>GRANT TABLE ENGINE ON *</query>
+        <query>GRANT SET DEFINER ON *</query>
+      </grants>
+    </default>
+  </users>
+  <quotas><default></default></quotas>
+</clickhouse>
+",
+        threads = config.query_threads,
+        memory = config.query_memory_bytes,
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_name_each_other_and_can_be_written_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = EngineConfig::new(dir.path().join("a&b"), "/x/libchdb.so");
+        fs::create_dir(&config.data_dir).unwrap();
+        write_server_config(&config).unwrap();
+        let path = write_server_config(&config).unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains("a&amp;b/engine-users.xml</users_config>"));
+    }
+
+    #[test]
+    fn no_source_outside_the_engine_is_granted() {
+        let config = EngineConfig::new("/tmp/data", "/x/libchdb.so");
+        let text = users_xml(&config);
+        for source in [
+            "FILE", "URL", "S3", "REMOTE", "SOURCES", "SHUTDOWN", "BACKUP", "ALL",
+        ] {
+            let word = |text: &str| text.split([' ', ',']).any(|word| word == source);
+            assert!(
+                !text.lines().filter(|line| line.contains("GRANT")).any(word),
+                "{source}"
+            );
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Reads as much of a statement as the interface must know: what kind it is, which format it asks
+//! for, and where an insert's data begins.
+//!
+//! The engine parses statements itself; this only finds out how to hand them over.
+
+pub(crate) mod guard;
+mod insert;
+mod lexer;
+
+use crate::exception::{Exception, code};
+
+pub(crate) use insert::InsertData;
+use lexer::{Kind, Lexer, Token};
+
+/// What a statement does, as far as it matters for handing it over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StatementKind {
+    /// Starts like a query: may be streamed.
+    Select,
+    /// Another statement that only reads: `SHOW`, `DESCRIBE`, `EXPLAIN`, `EXISTS`.
+    Inspect,
+    /// An insert whose data follows it.
+    InsertData(InsertData),
+    /// An insert of a query's result or of `VALUES` in the statement.
+    Insert,
+    /// Anything else.
+    Other,
+}
+
+/// A statement, read.
+#[derive(Debug)]
+pub(crate) struct Statement<'text> {
+    pub(crate) text: &'text [u8],
+    pub(crate) kind: StatementKind,
+    /// The format named at the end of a query.
+    pub(crate) format: Option<String>,
+    /// The tokens, up to an insert's data.
+    tokens: Vec<Token<'text>>,
+}
+
+impl<'text> Statement<'text> {
+    /// Reads a statement; `is_whole` tells whether `text` is all there is, or only the beginning
+    /// of a longer body.
+    pub(crate) fn read(text: &'text [u8], is_whole: bool) -> Result<Self, Exception> {
+        let first = Lexer::new(text).next();
+        let kind = match first {
+            Some(token) if token.is_word("INSERT") => {
+                if let Some((data, tokens)) = insert::read_insert(text, is_whole)? {
+                    let kind = StatementKind::InsertData(data);
+                    return Ok(Self {
+                        text,
+                        kind,
+                        format: None,
+                        tokens,
+                    });
+                }
+                StatementKind::Insert
+            }
+            Some(token) => kind_of(&token),
+            None => {
+                return Err(Exception::new(
+                    code::SYNTAX_ERROR,
+                    "Empty query. (SYNTAX_ERROR)",
+                ));
+            }
+        };
+        if !is_whole {
+            return Err(Exception::new(
+                code::QUERY_IS_TOO_LARGE,
+                "the statement is too large. (QUERY_IS_TOO_LARGE)",
+            ));
+        }
+        let tokens: Vec<Token<'text>> = Lexer::new(text).collect();
+        check_tokens(&tokens)?;
+        let format = trailing_format(&tokens);
+        Ok(Self {
+            text,
+            kind,
+            format,
+            tokens,
+        })
+    }
+
+    /// Returns what metrics call this kind of statement.
+    pub(crate) fn label(&self) -> &'static str {
+        match self.kind {
+            StatementKind::Select | StatementKind::Inspect => "select",
+            StatementKind::Insert | StatementKind::InsertData(_) => "insert",
+            StatementKind::Other => "other",
+        }
+    }
+}
+
+fn kind_of(first: &Token<'_>) -> StatementKind {
+    let is_one_of = |words: &[&str]| words.iter().any(|word| first.is_word(word));
+    if is_one_of(&["SELECT", "WITH", "FROM"]) || first.is_sign(b'(') {
+        StatementKind::Select
+    } else if is_one_of(&["SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"]) {
+        StatementKind::Inspect
+    } else {
+        StatementKind::Other
+    }
+}
+
+/// Refuses what does not end and more than one statement: the engine would run them all.
+fn check_tokens(tokens: &[Token<'_>]) -> Result<(), Exception> {
+    if tokens.iter().any(|token| token.kind == Kind::Broken) {
+        return Err(Exception::new(
+            code::SYNTAX_ERROR,
+            "Syntax error: a quote or comment is not closed. (SYNTAX_ERROR)",
+        ));
+    }
+    let end = tokens
+        .iter()
+        .position(|token| token.is_sign(b';'))
+        .unwrap_or(tokens.len());
+    let rest = tokens.get(end..).unwrap_or_default();
+    if rest.iter().any(|token| !token.is_sign(b';')) {
+        return Err(Exception::new(
+            code::SYNTAX_ERROR,
+            "Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)",
+        ));
+    }
+    Ok(())
+}
+
+/// Finds `FORMAT name` at the end, which `SETTINGS …` may still follow.
+fn trailing_format(tokens: &[Token<'_>]) -> Option<String> {
+    let mut format = None;
+    for (index, token) in tokens.iter().enumerate() {
+        if !token.is_word("FORMAT") {
+            continue;
+        }
+        let Some(name) = tokens.get(index + 1).filter(|name| name.kind == Kind::Word) else {
+            continue;
+        };
+        let ends = match tokens.get(index + 2) {
+            None => true,
+            Some(next) => next.is_sign(b';') || next.is_word("SETTINGS"),
+        };
+        if ends {
+            format = Some(String::from_utf8_lossy(name.bytes).into_owned());
+        }
+    }
+    format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Statement<'_> {
+        Statement::read(text.as_bytes(), true).unwrap()
+    }
+
+    #[test]
+    fn kinds_are_told_by_the_first_word() {
+        assert_eq!(read("/* x */ select 1").kind, StatementKind::Select);
+        assert_eq!(
+            read("(select 1) union all (select 2)").kind,
+            StatementKind::Select
+        );
+        assert_eq!(read("Describe table t").kind, StatementKind::Inspect);
+        assert_eq!(
+            read("CREATE TABLE t (a UInt8) ENGINE = Memory").kind,
+            StatementKind::Other
+        );
+        assert_eq!(read("INSERT INTO t SELECT 1").kind, StatementKind::Insert);
+        assert_eq!(
+            read("INSERT INTO t VALUES (1);").kind,
+            StatementKind::Insert
+        );
+    }
+
+    #[test]
+    fn the_format_at_the_end_is_found() {
+        let format = |text| read(text).format;
+        assert_eq!(format("SELECT 1 FORMAT JSON"), Some("JSON".to_owned()));
+        assert_eq!(format("SELECT 1 format CSV;"), Some("CSV".to_owned()));
+        assert_eq!(
+            format("SELECT 1 FORMAT TSV SETTINGS a = 1"),
+            Some("TSV".to_owned())
+        );
+        assert_eq!(format("SELECT format FROM t"), None);
+        assert_eq!(format("SELECT 'FORMAT JSON'"), None);
+        assert_eq!(format("SELECT 1 AS format LIMIT 1"), None);
+    }
+
+    #[test]
+    fn several_statements_are_refused() {
+        assert!(Statement::read(b"select 1; drop table t", true).is_err());
+        assert!(Statement::read(b"select ';'; ;", true).is_ok());
+        assert!(Statement::read(b"  -- nothing", true).is_err());
+        assert!(Statement::read(b"select 'a", true).is_err());
+    }
+
+    #[test]
+    fn only_an_insert_with_data_may_be_longer_than_a_statement() {
+        assert!(Statement::read(b"SELECT 1 ", false).is_err());
+        assert!(Statement::read(b"INSERT INTO t FORMAT CSV\n1", false).is_ok());
+    }
+}
