@@ -1,1 +1,43 @@
 //! Matchers that find the best attempt of every actor at a funnel.
+//!
+//! A [`FunnelSpec`] says what a funnel is; [`FunnelMatcher`] is fed the hits of one unit after the
+//! other and returns the unit's best [`Attempt`]; [`FunnelCounts`] adds attempts up. Everything is
+//! pure: the same hits in the same order give the same attempt.
+//!
+//! Terms: a *gate* is a step that everyone passes in order; the steps of a plain funnel are all
+//! gates, a model's stages need not be. Hits of equal time form a *group*: within it a funnel is
+//! free to choose the order, so the searches move from group to group, and distinct events of a
+//! group are given to consecutive steps by bipartite matching ([`group`]).
+//!
+//! Which search runs: [`ordered`] (linear), [`gapped`] and [`searched`] when gaps between steps are
+//! limited, [`strict`], [`unordered`], and [`stages`] for models. [`exclusion`] voids attempts.
+
+mod attempt;
+mod counts;
+mod exclusion;
+mod gapped;
+mod group;
+mod matcher;
+mod ordered;
+mod plan;
+mod samples;
+mod searched;
+mod spec;
+mod stages;
+mod strict;
+mod unordered;
+
+#[cfg(test)]
+mod brute_force;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod properties;
+
+pub use attempt::{Attempt, Reach};
+pub use counts::{FunnelCounts, StepCounts};
+pub use matcher::{FunnelMatcher, SearchTooLarge};
+pub use samples::{DurationSamples, DurationSummary};
+pub use spec::{
+    AttemptChoice, Exclusion, FunnelSpec, MAX_STEPS, Order, Passing, SpecProblem, Step, Ties,
+};

@@ -1,0 +1,40 @@
+//! A unit's attempt at a funnel.
+
+use crate::time::Timestamp;
+
+/// How a step was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// When it was reached.
+    pub at: Timestamp,
+    /// The index, among the unit's hits, of the event that did it.
+    pub hit: usize,
+    /// Whether it was passed without an event of its own.
+    pub skipped: bool,
+}
+
+/// The attempt that counts for a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it began.
+    pub entry: Timestamp,
+    /// The last instant at which a step could be reached; `None` without a window.
+    pub window_end: Option<Timestamp>,
+    /// How many gates were reached; gates are reached in order.
+    pub depth: usize,
+    /// One entry per step of the funnel, gate or not.
+    pub steps: Vec<Option<Reach>>,
+    /// Whether the attempt was void, and counts only as an entrant.
+    pub void: bool,
+}
+
+impl Attempt {
+    /// Returns whether the attempt may still get deeper: its window has not ended at `as_of`.
+    ///
+    /// Everything received before `as_of` has been seen, so a window that ends at `as_of` itself
+    /// is still open. An attempt that is void, or has no window, is not open.
+    #[must_use]
+    pub fn is_open(&self, as_of: Timestamp) -> bool {
+        !self.void && self.window_end.is_some_and(|end| end >= as_of)
+    }
+}

@@ -1,0 +1,106 @@
+//! Adds attempts up: how many units reached each step, passed it without an event, may still come.
+
+use crate::time::Timestamp;
+
+use super::attempt::Attempt;
+use super::samples::DurationSamples;
+use super::spec::FunnelSpec;
+
+/// What a funnel's units did, step by step.
+#[derive(Debug, Clone)]
+pub struct FunnelCounts {
+    entered: u64,
+    void: u64,
+    steps: Vec<StepCounts>,
+}
+
+/// What units did at one step.
+#[derive(Debug, Clone)]
+pub struct StepCounts {
+    /// Whether everyone passes this step.
+    pub gate: bool,
+    /// Units that reached it.
+    pub count: u64,
+    /// Of `count`, those that passed it without an event of its own.
+    pub skipped: u64,
+    /// Units at the gate before whose window has not ended at the watermark.
+    pub open: u64,
+    /// Time from the gate before, of the units that reached both.
+    pub times: DurationSamples,
+}
+
+impl FunnelCounts {
+    /// Makes counts of zero for the steps of `spec`.
+    #[must_use]
+    pub fn new(spec: &FunnelSpec) -> Self {
+        let steps = spec.steps.iter().map(|step| StepCounts {
+            gate: step.gate,
+            count: 0,
+            skipped: 0,
+            open: 0,
+            times: DurationSamples::default(),
+        });
+        Self {
+            entered: 0,
+            void: 0,
+            steps: steps.collect(),
+        }
+    }
+
+    /// Adds a unit's attempt, as it stands at the watermark `as_of`.
+    pub fn record(&mut self, attempt: &Attempt, as_of: Timestamp) {
+        self.entered += 1;
+        self.void += u64::from(attempt.void);
+        let is_open = attempt.is_open(as_of);
+        let mut gate_before = None;
+        let mut is_next = false;
+        for (index, (counts, reach)) in self.steps.iter_mut().zip(&attempt.steps).enumerate() {
+            match reach {
+                Some(reach) => {
+                    counts.count += 1;
+                    counts.skipped += u64::from(reach.skipped);
+                    if let Some(before) = gate_before {
+                        counts.times.record(reach.at.millis_since(before));
+                    }
+                }
+                None if index == 0 || is_next || gate_before.is_none() => {}
+                None => counts.open += u64::from(is_open),
+            }
+            if counts.gate {
+                is_next |= reach.is_none();
+                gate_before = reach.map(|reach| reach.at).or(gate_before);
+            }
+        }
+    }
+
+    /// Returns the number of units that made an attempt, void ones that count as entrants included.
+    #[must_use]
+    pub const fn entered(&self) -> u64 {
+        self.entered
+    }
+
+    /// Returns the number of units that count as entrants only, because their attempts were void.
+    #[must_use]
+    pub const fn void(&self) -> u64 {
+        self.void
+    }
+
+    /// Returns the counts per step.
+    #[must_use]
+    pub fn steps(&self) -> &[StepCounts] {
+        &self.steps
+    }
+
+    /// Returns the bytes held for durations.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.steps.iter().map(|step| step.times.bytes()).sum()
+    }
+
+    /// Gives up the durations themselves for histograms of them, to save memory.
+    pub fn summarise(&mut self) {
+        self.steps
+            .iter_mut()
+            .for_each(|step| step.times.summarise());
+    }
+}

@@ -1,0 +1,191 @@
+//! Finds the attempt that counts, one unit after the other.
+
+use crate::query::{Hit, TimeRange};
+use crate::time::Timestamp;
+
+use super::attempt::{Attempt, Reach};
+use super::exclusion::{Rank, Standing};
+use super::gapped::GapSearch;
+use super::group::{Journey, Run};
+use super::plan::{Plan, Search};
+use super::searched::AssignmentSearch;
+use super::spec::{FunnelSpec, SpecProblem};
+use super::stages::StageSearch;
+use super::unordered::UnorderedSearch;
+
+/// A unit has too many ways through the funnel to look at all of them.
+///
+/// Only funnels with both gaps and exclusions can need that many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many ways through the funnel: gaps together with exclusions want fewer events")]
+pub struct SearchTooLarge;
+
+/// Finds the attempt that counts for each unit it is shown.
+///
+/// Memory is used again from unit to unit, and is proportional to the hits of the largest one.
+#[derive(Debug)]
+pub struct FunnelMatcher {
+    plan: Plan,
+    journey: Journey,
+    searches: Searches,
+    reaches: Vec<Reach>,
+    attempt: Attempt,
+}
+
+/// The memory of the searches that need some of their own.
+#[derive(Debug, Default)]
+struct Searches {
+    gapped: GapSearch,
+    searched: AssignmentSearch,
+    unordered: UnorderedSearch,
+    stages: StageSearch,
+}
+
+/// An attempt's rank, and the runs of events that fill its gates.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) rank: Rank,
+    pub(super) runs: Vec<Run>,
+}
+
+impl FunnelMatcher {
+    /// Makes a matcher.
+    ///
+    /// # Errors
+    /// Everything that is wrong with `spec`.
+    pub fn try_new(spec: &FunnelSpec) -> Result<Self, Vec<SpecProblem>> {
+        Ok(Self {
+            plan: Plan::try_new(spec)?,
+            journey: Journey::default(),
+            searches: Searches::default(),
+            reaches: Vec::new(),
+            attempt: Attempt {
+                entry: Timestamp::EPOCH,
+                window_end: None,
+                depth: 0,
+                steps: Vec::new(),
+                void: false,
+            },
+        })
+    }
+
+    /// Returns the attempt that counts among those that began in `entries`, or `None` without one.
+    ///
+    /// `hits` are all of one unit, in order of time, then arrival. A plain ordered funnel takes
+    /// time in proportion to hits × steps.
+    ///
+    /// # Errors
+    /// [`SearchTooLarge`] when gaps and exclusions together leave too many ways to look at.
+    pub fn best(
+        &mut self,
+        hits: &[Hit],
+        entries: TimeRange,
+    ) -> Result<Option<&Attempt>, SearchTooLarge> {
+        let range = (entries.from.as_millis(), entries.to.as_millis());
+        self.reaches.clear();
+        let rank = match self.plan.search {
+            Search::Stages => self
+                .searches
+                .stages
+                .best(&self.plan, hits, range, &mut self.reaches),
+            Search::Unordered => {
+                self.journey.load(&self.plan, hits, range.0);
+                self.searches
+                    .unordered
+                    .best(&self.plan, &self.journey, range, &mut self.reaches)
+            }
+            Search::Ordered | Search::Gapped | Search::Searched | Search::Strict => {
+                self.journey.load(&self.plan, hits, range.0);
+                let found = self.find_runs(range)?;
+                found.map(|found| {
+                    self.reach_runs(&found.runs);
+                    found.rank
+                })
+            }
+        };
+        Ok(match rank {
+            Some(rank) if rank.standing != Standing::VoidDropped => {
+                self.write_attempt(rank, hits);
+                Some(&self.attempt)
+            }
+            Some(_) | None => None,
+        })
+    }
+
+    fn find_runs(&mut self, range: (i64, i64)) -> Result<Option<Found>, SearchTooLarge> {
+        let Self {
+            plan,
+            journey,
+            searches,
+            ..
+        } = self;
+        Ok(match plan.search {
+            Search::Gapped => searches.gapped.best(plan, journey, range),
+            Search::Searched => searches.searched.best(plan, journey, range)?,
+            Search::Strict => journey.best_strict(plan, range),
+            Search::Ordered | Search::Unordered | Search::Stages => {
+                journey.best_ordered(plan, range)
+            }
+        })
+    }
+
+    fn reach_runs(&mut self, runs: &[Run]) {
+        for run in runs {
+            let reaches = &mut self.reaches;
+            self.journey.assign(&self.plan, *run, |_, event| {
+                reaches.push(Reach {
+                    at: Timestamp::from_millis(event.at),
+                    hit: event.hit,
+                    skipped: false,
+                });
+            });
+        }
+    }
+
+    fn write_attempt(&mut self, rank: Rank, hits: &[Hit]) {
+        let Self {
+            plan,
+            reaches,
+            attempt,
+            ..
+        } = self;
+        let rank = rank.judged();
+        attempt.entry = Timestamp::from_millis(rank.entry);
+        attempt.window_end = (plan.window < super::plan::UNLIMITED)
+            .then(|| Timestamp::from_millis(plan.window_end(rank.entry)));
+        attempt.depth = rank.depth;
+        attempt.void = rank.standing != Standing::Clear;
+        attempt.steps.clear();
+        attempt.steps.resize(plan.step_count, None);
+        for (gate, reach) in plan.gates.iter().zip(&*reaches).take(rank.depth) {
+            attempt.steps[gate.step] = Some(*reach);
+        }
+        if !attempt.void {
+            write_sides(plan, attempt, reaches, hits);
+        }
+    }
+}
+
+/// Notes where the steps that are no gates were reached: at their first event within the window,
+/// not before the last gate above them.
+fn write_sides(plan: &Plan, attempt: &mut Attempt, reaches: &[Reach], hits: &[Hit]) {
+    for side in &plan.sides {
+        let from = match side.gates_before.checked_sub(1) {
+            None => attempt.entry,
+            Some(gate) if gate < attempt.depth => reaches[gate].at,
+            Some(_) => continue,
+        };
+        let start = hits.partition_point(|hit| hit.at < from);
+        let reach = hits
+            .iter()
+            .enumerate()
+            .skip(start)
+            .take_while(|(_, hit)| attempt.window_end.is_none_or(|end| hit.at <= end))
+            .find(|(_, hit)| hit.conditions >> side.condition & 1 == 1);
+        attempt.steps[side.step] = reach.map(|(index, hit)| Reach {
+            at: hit.at,
+            hit: index,
+            skipped: false,
+        });
+    }
+}

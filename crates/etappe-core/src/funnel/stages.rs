@@ -1,0 +1,139 @@
+//! Funnels of journey models: a gate is passed at the first event of its stage or a later one.
+//!
+//! Going backwards over the groups, the first event at or after each of them that passes a gate is
+//! known; so every entry is judged in as many steps as the model has gates.
+
+use crate::query::Hit;
+use crate::time::Timestamp;
+
+use super::attempt::Reach;
+use super::exclusion::{Rank, Standing};
+use super::group::{Event, Journey};
+use super::plan::Plan;
+
+/// Where a gate is passed by an attempt.
+#[derive(Debug, Clone, Copy)]
+struct Pass {
+    at: i64,
+    hit: usize,
+    skipped: bool,
+}
+
+/// The memory of the search.
+#[derive(Debug, Default)]
+pub(super) struct StageSearch {
+    journey: Journey,
+    passes: Vec<Option<Pass>>,
+    times: Vec<i64>,
+}
+
+impl StageSearch {
+    /// Returns the rank of the attempt that counts, entered within `range` (from, to), and writes
+    /// where it passed each gate to `reaches`.
+    pub(super) fn best(
+        &mut self,
+        plan: &Plan,
+        hits: &[Hit],
+        range: (i64, i64),
+        reaches: &mut Vec<Reach>,
+    ) -> Option<Rank> {
+        self.load(plan, hits, range.0);
+        self.passes.clear();
+        self.passes.resize(plan.gates.len(), None);
+        let mut best: Option<Rank> = None;
+        for index in (0..self.journey.groups.len()).rev() {
+            let group = self.journey.groups[index];
+            self.pass(plan, index);
+            let is_entry = group.at < range.1;
+            if !is_entry || (plan.first_entry_only && index > 0) {
+                continue;
+            }
+            let rank = self.judge(plan, group.at);
+            if best.is_none_or(|best| rank.is_better_than(&best)) {
+                best = Some(rank);
+                reaches.clear();
+                let passed = self.passes.iter().flatten().take(self.times.len());
+                reaches.extend(passed.map(|pass| Reach {
+                    at: Timestamp::from_millis(pass.at),
+                    hit: pass.hit,
+                    skipped: pass.skipped,
+                }));
+            }
+        }
+        best
+    }
+
+    /// Takes up the hits at or after `from`; masks are of the funnel's steps, gates or not.
+    fn load(&mut self, plan: &Plan, hits: &[Hit], from: i64) {
+        self.journey.load_stages(plan, hits, from);
+    }
+
+    /// Notes the gates that group number `index` passes.
+    fn pass(&mut self, plan: &Plan, index: usize) {
+        let group = self.journey.groups[index];
+        let events = &self.journey.events[group.start..group.end];
+        for (gate, pass) in plan.gates.iter().zip(&mut self.passes) {
+            if group.union >> gate.step == 0 {
+                continue;
+            }
+            let own = events.iter().find(|event| event.mask >> gate.step & 1 == 1);
+            let any = || events.iter().find(|event| event.mask >> gate.step != 0);
+            if let Some(event) = own.or_else(any) {
+                *pass = Some(Pass {
+                    at: event.at,
+                    hit: event.hit,
+                    skipped: own.is_none(),
+                });
+            }
+        }
+    }
+
+    /// Judges the attempt that begins at `entry`, the group passed last.
+    fn judge(&mut self, plan: &Plan, entry: i64) -> Rank {
+        self.times.clear();
+        let mut skipped = 0;
+        for pass in self.passes.iter().flatten() {
+            if pass.at > plan.window_end(entry) {
+                break;
+            }
+            self.times.push(pass.at);
+            skipped += usize::from(pass.skipped);
+        }
+        let standing = self.journey.standing(plan, entry, &self.times);
+        let rank = Rank {
+            standing,
+            depth: self.times.len(),
+            skipped,
+            completion: self.times.last().copied().unwrap_or(entry),
+            entry,
+        };
+        if standing != Standing::Clear {
+            self.times.truncate(1);
+        }
+        rank.judged()
+    }
+}
+
+impl Journey {
+    /// Takes up the hits at or after `from` with masks of steps instead of gates.
+    fn load_stages(&mut self, plan: &Plan, hits: &[Hit], from: i64) {
+        self.clear(plan);
+        let start = hits.partition_point(|hit| hit.at.as_millis() < from);
+        for (index, hit) in hits.iter().enumerate().skip(start) {
+            let at = hit.at.as_millis();
+            self.note_excluded(plan, hit.conditions, at);
+            let gates = plan.gates.iter().map(|gate| (gate.step, gate.condition));
+            let sides = plan.sides.iter().map(|side| (side.step, side.condition));
+            let mask = gates.chain(sides).fold(0, |mask, (step, condition)| {
+                mask | (hit.conditions >> condition & 1) << step
+            });
+            if mask != 0 {
+                self.push(Event {
+                    at,
+                    mask,
+                    hit: index,
+                });
+            }
+        }
+    }
+}
