@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
-use crate::query::CandidateQuery;
+use crate::query::{CandidateQuery, Condition, Selector, UnitQuery};
 use crate::time::Timestamp;
 
 /// Tells the time of day.
@@ -277,6 +277,33 @@ pub trait JourneyStore: Send + Sync + 'static {
         query: &CandidateQuery,
         visit: impl FnMut(u64, &[crate::query::Hit]) + Send,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Returns the number of units that have an event in the range.
+    ///
+    /// As it stands this walks through all their events; a store that can count does so instead.
+    fn count_units(
+        &self,
+        query: &UnitQuery,
+    ) -> impl Future<Output = Result<u64, Self::Error>> + Send {
+        let candidates = CandidateQuery {
+            site: query.site.clone(),
+            unit: query.unit,
+            bots: query.bots,
+            from: query.range.from,
+            until: Some(query.range.to),
+            conditions: vec![Condition {
+                selector: Selector::Any,
+                properties: Vec::new(),
+            }],
+            include_others: false,
+            dimensions: Vec::new(),
+        };
+        async move {
+            let mut units = 0;
+            self.candidates(&candidates, |_, _| units += 1).await?;
+            Ok(units)
+        }
+    }
 
     /// Returns the counts and sums behind the KPI cards.
     fn kpi_figures(

@@ -118,6 +118,19 @@ pub struct CandidateQuery {
     pub dimensions: Vec<Dimension>,
 }
 
+/// How many units there are to enter a funnel at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitQuery {
+    /// The site.
+    pub site: SiteId,
+    /// What a unit is.
+    pub unit: Unit,
+    /// Whether bots are looked at.
+    pub bots: Bots,
+    /// The range of time in which a unit must have an event.
+    pub range: TimeRange,
+}
+
 /// One event of a unit, as far as a matcher is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
