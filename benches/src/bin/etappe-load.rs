@@ -1,0 +1,105 @@
+//! `etappe-load`: sends events at times fixed beforehand and measures from those times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use etappe_benches::load::{self, LoadPlan, Target};
+use etappe_benches::process::Pid;
+use etappe_benches::request_pool::{RequestPool, Shape};
+use etappe_benches::schedule::Arrival;
+use etappe_core::ports::Clock;
+use etappe_runtime::clock::SystemClock;
+
+/// Sends events to an Etappe (or to a limit harness) and reports rates and latencies.
+///
+/// With --rate the loop is open: requests are due at fixed times, whatever the server does, and
+/// latencies count from those times. Without it the loop is closed: as fast as the answers come.
+#[derive(Debug, Parser)]
+#[command(name = "etappe-load", version)]
+struct Arguments {
+    /// Host and port of the public address.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
+    address: String,
+    /// The write key.
+    #[arg(long, value_name = "KEY", default_value = "")]
+    write_key: String,
+    /// Who answers.
+    #[arg(long, value_enum, default_value = "etappe")]
+    target: Target,
+    /// Events in a request, sent as a gzip batch; 0 sends one event a request, not compressed.
+    #[arg(long, value_name = "EVENTS", default_value_t = 100)]
+    batch: u32,
+    /// Events a second; left out: as fast as possible.
+    #[arg(long, value_name = "EVENTS")]
+    rate: Option<f64>,
+    /// Connections, each kept alive.
+    #[arg(long, default_value_t = 16)]
+    connections: u32,
+    /// For how long.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    duration: f64,
+    /// Report the CPU time and memory of this process and its children too.
+    #[arg(long, value_name = "PID")]
+    watch: Option<Pid>,
+    /// Threads that send.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    fn plan(&self) -> anyhow::Result<LoadPlan> {
+        let shape = if self.batch == 0 {
+            Shape::Single
+        } else {
+            Shape::Batch(self.batch)
+        };
+        let arrival = match self.rate {
+            Some(rate) if rate > 0.0 => Arrival::Open {
+                per_second: rate / f64::from(self.batch.max(1)),
+            },
+            Some(rate) => anyhow::bail!("a rate of {rate} sends nothing"),
+            None => Arrival::Closed,
+        };
+        Ok(LoadPlan {
+            address: self.address.clone(),
+            write_key: self.write_key.clone(),
+            target: self.target,
+            shape,
+            arrival,
+            connections: self.connections,
+            duration: Duration::try_from_secs_f64(self.duration)?,
+            watch: self.watch,
+        })
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the report is what this program is for"
+)]
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let plan = arguments.plan()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(arguments.threads.max(1))
+        .enable_all()
+        .build()?;
+    let now = SystemClock.now();
+    let pool = Arc::new(RequestPool::new(
+        plan.shape,
+        now,
+        etappe_benches::nonce(now),
+    )?);
+    // On a thread of the runtime, so that requests do not have to change threads.
+    let report = runtime.block_on(async move { load::run(&plan, pool).await })?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}

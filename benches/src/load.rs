@@ -1,0 +1,166 @@
+//! Sends requests over keep-alive connections and measures them.
+//!
+//! All connections take their requests from one [`Schedule`]. In an open loop a latency counts from
+//! the moment the request was due, also when no connection was free then. When the time is over,
+//! what is due but unsent gets a short grace; what is left then is counted as unsent, and with it
+//! the time it has waited.
+
+pub mod connection;
+pub mod report;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::process::{self, Pid, Watch};
+use crate::request_pool::{PreparedRequest, RequestPool, Shape};
+use crate::schedule::{Arrival, Due, Schedule};
+use connection::{Connection, Failure};
+use report::{LoadReport, Tally};
+
+/// How long requests that are due may still be sent after the end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// Etappe: the answer says how many events were accepted.
+    Etappe,
+    /// A limit harness: a 200 accepts every event that was sent.
+    Bare,
+}
+
+/// What to send, where and how fast.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// Host and port.
+    pub address: String,
+    /// The write key.
+    pub write_key: String,
+    /// Who answers.
+    pub target: Target,
+    /// What a request carries.
+    pub shape: Shape,
+    /// When requests are due.
+    pub arrival: Arrival,
+    /// How many connections.
+    pub connections: u32,
+    /// For how long requests are due.
+    pub duration: Duration,
+    /// A process whose use of CPU and memory is reported, with that of its children.
+    pub watch: Option<Pid>,
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+///
+/// When the address cannot be reached at all, or a watched process is not there.
+pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<LoadReport> {
+    let mut connections = Vec::new();
+    for _ in 0..plan.connections.max(1) {
+        let connection = Connection::open(&plan.address, &plan.write_key).await;
+        connections.push(connection.with_context(|| format!("cannot reach {}", plan.address))?);
+    }
+    let mut watched = vec![("load".to_owned(), std::process::id())];
+    if let Some(pid) = plan.watch {
+        watched.extend(process::with_children(pid, "server")?);
+    }
+    let watch = Watch::start(watched)?;
+    let started = Instant::now();
+    let schedule = Arc::new(Schedule::new(plan.arrival, started, plan.duration));
+    let mut workers = JoinSet::new();
+    for connection in connections {
+        let worker = Worker {
+            connection,
+            target: plan.target,
+            schedule: Arc::clone(&schedule),
+            pool: Arc::clone(&pool),
+            give_up_at: started + plan.duration + GRACE,
+            tally: Tally::default(),
+        };
+        workers.spawn(worker.run());
+    }
+    let mut tally = Tally::default();
+    while let Some(worker) = workers.join_next().await {
+        tally.merge(worker.context("a connection's task failed")?);
+    }
+    let elapsed = started.elapsed();
+    Ok(LoadReport::new(
+        plan,
+        &schedule,
+        tally,
+        elapsed,
+        watch.finish()?,
+    ))
+}
+
+struct Worker {
+    connection: Connection,
+    target: Target,
+    schedule: Arc<Schedule>,
+    pool: Arc<RequestPool>,
+    give_up_at: Instant,
+    tally: Tally,
+}
+
+impl Worker {
+    async fn run(mut self) -> Tally {
+        while let Some(due) = self.schedule.take(Instant::now()) {
+            if let Some(at) = due.at {
+                tokio::time::sleep_until(at).await;
+            }
+            let now = Instant::now();
+            let due_at = due.at.unwrap_or(now);
+            if now >= self.give_up_at {
+                self.tally.record_unsent(now - due_at);
+                continue;
+            }
+            self.send(due, due_at, now).await;
+        }
+        self.tally
+    }
+
+    async fn send(&mut self, due: Due, due_at: Instant, sent_at: Instant) {
+        let request = self.pool.request(due.number);
+        self.tally.body_bytes_sent += request.body.len() as u64;
+        self.tally.events_sent += u64::from(request.events);
+        let sent = self.connection.send(&request).await;
+        let now = Instant::now();
+        self.tally.record_latency(now - due_at, now - sent_at);
+        match sent.and_then(|body| accepted(self.target, &request, &body)) {
+            Ok(accepted) => self
+                .tally
+                .record_accepted(accepted, u64::from(request.events)),
+            Err(failure) => {
+                self.tally.record_failure(&failure);
+                if matches!(failure, Failure::Connection | Failure::Timeout) {
+                    self.connection.reopen_soon().await;
+                }
+            }
+        }
+    }
+}
+
+/// Returns how many of a request's events an answer of 200 accepts.
+fn accepted(target: Target, request: &PreparedRequest, body: &[u8]) -> Result<u64, Failure> {
+    match target {
+        Target::Bare => Ok(u64::from(request.events)),
+        Target::Etappe => accepted_in(body).ok_or(Failure::Answer),
+    }
+}
+
+/// Reads the number after `"accepted":`, without parsing the answer.
+fn accepted_in(body: &[u8]) -> Option<u64> {
+    const NAME: &[u8] = br#""accepted":"#;
+    let at = body.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+    let digits = body[at..].iter().skip_while(|byte| **byte == b' ');
+    let digits: Vec<u8> = digits.copied().take_while(u8::is_ascii_digit).collect();
+    String::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

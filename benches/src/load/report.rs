@@ -1,0 +1,231 @@
+//! What came of a load.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::LoadPlan;
+use super::connection::Failure;
+use crate::latency::{LatencyHistogram, LatencySummary};
+use crate::process::ProcessUsage;
+use crate::request_pool::Shape;
+use crate::schedule::{Arrival, Schedule};
+
+/// Counts of one connection, or of all.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Bytes of request bodies.
+    pub body_bytes_sent: u64,
+    /// Events in requests that were sent.
+    pub events_sent: u64,
+    events_accepted: u64,
+    events_rejected: u64,
+    requests_unsent: u64,
+    errors: BTreeMap<String, u64>,
+    latency: LatencyHistogram,
+    service: LatencyHistogram,
+}
+
+impl Tally {
+    /// Adds another connection's counts.
+    pub fn merge(&mut self, other: Self) {
+        self.body_bytes_sent += other.body_bytes_sent;
+        self.events_sent += other.events_sent;
+        self.events_accepted += other.events_accepted;
+        self.events_rejected += other.events_rejected;
+        self.requests_unsent += other.requests_unsent;
+        for (error, count) in other.errors {
+            *self.errors.entry(error).or_default() += count;
+        }
+        self.latency.merge(&other.latency);
+        self.service.merge(&other.service);
+    }
+
+    /// Records how long a request took, since it was due and since it was sent.
+    pub fn record_latency(&mut self, since_due: Duration, since_sent: Duration) {
+        self.latency.record(since_due);
+        self.service.record(since_sent);
+    }
+
+    /// Records an answer of 200 that accepts `accepted` of `sent` events.
+    pub fn record_accepted(&mut self, accepted: u64, sent: u64) {
+        self.events_accepted += accepted;
+        self.events_rejected += sent.saturating_sub(accepted);
+    }
+
+    /// Records a request whose events were not accepted.
+    pub fn record_failure(&mut self, failure: &Failure) {
+        let name = match failure {
+            Failure::Status(status) => status.as_u16().to_string(),
+            Failure::Answer => "answer".to_owned(),
+            Failure::Connection => "connection".to_owned(),
+            Failure::Timeout => "timeout".to_owned(),
+        };
+        *self.errors.entry(name).or_default() += 1;
+    }
+
+    /// Records a request that was due and could not be sent, and how long it had waited by then.
+    pub fn record_unsent(&mut self, waited: Duration) {
+        self.requests_unsent += 1;
+        self.latency.record(waited);
+    }
+}
+
+/// What came of a load, as `etappe-load --json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// `open`: latencies count from when a request was due. `closed`: from when it was sent, and a
+    /// slow server is asked less, so these latencies say little.
+    pub loop_kind: String,
+    /// Events in a request.
+    pub events_per_request: u32,
+    /// Connections.
+    pub connections: u32,
+    /// From the first request to the last answer.
+    pub elapsed_seconds: f64,
+    /// Events that were due.
+    pub offered_events: u64,
+    /// Events that were due, a second.
+    pub offered_per_second: f64,
+    /// Events that the server says it accepted.
+    pub accepted_events: u64,
+    /// The same, a second.
+    pub accepted_per_second: f64,
+    /// Events that were refused one by one.
+    pub rejected_events: u64,
+    /// Requests that were due and never sent.
+    pub unsent_requests: u64,
+    /// Requests that failed, by status or kind of failure.
+    pub errors: BTreeMap<String, u64>,
+    /// Bytes of the bodies of all requests.
+    pub body_bytes_sent: u64,
+    /// Latency since a request was due (closed loop: since it was sent).
+    pub latency: LatencySummary,
+    /// Latency since a request was sent, without its wait for a free connection.
+    pub service: LatencySummary,
+    /// What the load generator and the watched processes used.
+    pub processes: Vec<ProcessUsage>,
+}
+
+impl LoadReport {
+    pub(super) fn new(
+        plan: &LoadPlan,
+        schedule: &Schedule,
+        tally: Tally,
+        elapsed: Duration,
+        processes: Vec<ProcessUsage>,
+    ) -> Self {
+        let events_per_request = match plan.shape {
+            Shape::Batch(events) => events,
+            Shape::Single => 1,
+        };
+        let closed = plan.arrival == Arrival::Closed;
+        let offered_events = if closed {
+            tally.events_sent
+        } else {
+            schedule.total() * u64::from(events_per_request)
+        };
+        let seconds = elapsed.as_secs_f64();
+        // What arrives at a fixed rate takes the time planned; only its answers may come later.
+        let offered_seconds = if closed {
+            seconds
+        } else {
+            plan.duration.as_secs_f64()
+        };
+        Self {
+            loop_kind: if closed { "closed" } else { "open" }.to_owned(),
+            events_per_request,
+            connections: plan.connections,
+            elapsed_seconds: seconds,
+            offered_events,
+            offered_per_second: per_second(offered_events, offered_seconds),
+            accepted_events: tally.events_accepted,
+            accepted_per_second: per_second(tally.events_accepted, seconds),
+            rejected_events: tally.events_rejected,
+            unsent_requests: tally.requests_unsent,
+            errors: tally.errors,
+            body_bytes_sent: tally.body_bytes_sent,
+            latency: tally.latency.summary(),
+            service: tally.service.summary(),
+            processes,
+        }
+    }
+
+    /// Returns the CPU seconds of a role, or of all processes that have it.
+    #[must_use]
+    pub fn cpu_seconds(&self, role: &str) -> f64 {
+        self.processes
+            .iter()
+            .filter(|p| p.role == role)
+            .map(|p| p.cpu_seconds)
+            .sum()
+    }
+
+    /// Returns whether every event that was due was accepted.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.accepted_events == self.offered_events
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kib = self.body_bytes_sent / 1024;
+        writeln!(
+            f,
+            "{} loop, {} connections, {} events a request, {:.1} s, {kib} KiB of bodies",
+            self.loop_kind, self.connections, self.events_per_request, self.elapsed_seconds
+        )?;
+        writeln!(
+            f,
+            "offered  {:>10} events  {:>10.0} events/s\naccepted {:>10} events  {:>10.0} events/s",
+            self.offered_events,
+            self.offered_per_second,
+            self.accepted_events,
+            self.accepted_per_second
+        )?;
+        writeln!(
+            f,
+            "rejected {} events, unsent {} requests, failed requests {:?}",
+            self.rejected_events, self.unsent_requests, self.errors
+        )?;
+        for (name, latency) in [("since due", &self.latency), ("since sent", &self.service)] {
+            writeln!(
+                f,
+                "{name:<11} p50 {:.2}  p90 {:.2}  p99 {:.2}  p99.9 {:.2}  max {:.2} ms",
+                latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.p99_9_ms, latency.max_ms
+            )?;
+        }
+        if self.loop_kind == "closed" {
+            writeln!(
+                f,
+                "(closed loop: a slow server is asked less, so latencies say little)"
+            )?;
+        }
+        for process in &self.processes {
+            writeln!(
+                f,
+                "{:<11} {:>8.2} CPU s  {:>6} MiB peak  (process {})",
+                process.role,
+                process.cpu_seconds,
+                process.peak_rss_bytes / (1024 * 1024),
+                process.pid
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of events stay far below 2^53"
+)]
+pub(crate) fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        (count as f64 / seconds * 10.0).round() / 10.0
+    } else {
+        0.0
+    }
+}

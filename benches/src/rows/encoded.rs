@@ -1,0 +1,168 @@
+//! Blocks of rows as the classifier would encode them, made before the clock runs.
+
+use bytes::Bytes;
+use etappe_core::event::{Event, EventKind, KeyScope};
+use etappe_core::facts::{EventFacts, FactNames};
+use etappe_core::id::{Offset, PartitionId, SiteId, hash64};
+use etappe_core::json::JsonObject;
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::MessageHash;
+use etappe_core::rules::{Outcome, OutcomeId};
+use etappe_core::time::Timestamp;
+use etappe_wire::row::{RowInput, encode};
+
+use crate::gzip_template::digits;
+use crate::sample::{ACTOR_SLOT, MESSAGE_SLOT, Sample};
+
+/// The site that the rows belong to.
+const SITE: &str = "limit";
+
+const BLOCKS: u64 = 4;
+
+/// Blocks of rows; they are sent in turn.
+#[derive(Debug)]
+pub struct EncodedRows {
+    blocks: Vec<Bytes>,
+    rows_per_block: u64,
+    nonce: u32,
+}
+
+impl EncodedRows {
+    /// Encodes a few blocks of `rows_per_block` rows each.
+    ///
+    /// # Errors
+    ///
+    /// When a sample is not what the product can read.
+    pub fn new(rows_per_block: u64, now: Timestamp, nonce: u32) -> anyhow::Result<Self> {
+        let rows_per_block = rows_per_block.max(1);
+        let mut blocks = Vec::new();
+        for block in 0..BLOCKS {
+            let mut bytes = Vec::new();
+            for row in 0..rows_per_block {
+                encode_row(block * rows_per_block + row, now, nonce, &mut bytes)?;
+            }
+            blocks.push(bytes.into());
+        }
+        Ok(Self {
+            blocks,
+            rows_per_block,
+            nonce,
+        })
+    }
+
+    /// Returns the block to send as insert number `number`.
+    #[must_use]
+    pub fn block(&self, number: u64) -> Bytes {
+        let index = usize::try_from(number % self.blocks.len() as u64);
+        self.blocks[index.expect("an index into a vector fits")].clone()
+    }
+
+    /// Returns how many rows a block holds.
+    #[must_use]
+    pub fn rows_per_block(&self) -> u64 {
+        self.rows_per_block
+    }
+
+    /// Returns how many bytes a row takes on average.
+    #[must_use]
+    pub fn bytes_per_row(&self) -> u64 {
+        let bytes: usize = self.blocks.iter().map(Bytes::len).sum();
+        bytes as u64 / (self.rows_per_block * self.blocks.len() as u64)
+    }
+
+    /// Returns what makes this run's tokens differ from those of other runs.
+    #[must_use]
+    pub fn nonce(&self) -> u32 {
+        self.nonce
+    }
+}
+
+fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> anyhow::Result<()> {
+    let sample = Sample::new(number, now);
+    let fill = |text: &str| fill(text, (u64::from(nonce) << 32) | number, number / 25_600);
+    let (properties, context) = (fill(&sample.properties), fill(&sample.context));
+    let is_page = sample.kind == "page";
+    let event = Event {
+        site: SiteId::try_new(SITE)?,
+        scope: KeyScope::Browser,
+        counts_money: true,
+        kind: if is_page {
+            EventKind::Page
+        } else {
+            EventKind::Track
+        },
+        name: if is_page { "page" } else { sample.name }.into(),
+        message_id: fill(&sample.message_id).into(),
+        anonymous_id: Some(fill(&sample.anonymous_id).into()),
+        user_id: sample.user_id.as_deref().map(|id| fill(id).into()),
+        previous_id: None,
+        group_id: None,
+        occurred_at: sample.occurred_at,
+        received_at: now,
+        properties: JsonObject::parse(&properties)?,
+        traits: JsonObject::default(),
+        context: JsonObject::parse(&context)?,
+    };
+    let facts = EventFacts::extract(&event, FactNames::default());
+    let outcome = Outcome {
+        id: OutcomeId(hash64(sample.name)),
+        milestone: Some(Milestone::ContentView),
+        vocabulary: None,
+        stages: Box::default(),
+    };
+    let row = RowInput {
+        event: &event,
+        facts: &facts,
+        outcome: &outcome,
+        actor: event.actor_id().unwrap_or_default(),
+        message_hash: MessageHash(hash64(&event.message_id)),
+        partition: PartitionId(0),
+        offset: Offset(number),
+        duplicate: false,
+    };
+    encode(&row, out);
+    Ok(())
+}
+
+fn fill(text: &str, message: u64, actor: u64) -> String {
+    let mut filled = text.to_owned();
+    for (slot, value) in [(&MESSAGE_SLOT[..], message), (&ACTOR_SLOT[..], actor)] {
+        let slot = std::str::from_utf8(slot).expect("the slots are ASCII");
+        let digits = String::from_utf8(digits(value, slot.len())).expect("digits are ASCII");
+        filled = filled.replace(slot, &digits);
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
+
+    #[test]
+    fn rows_are_as_wide_as_a_sample_and_its_columns() {
+        let rows = EncodedRows::new(200, NOW, 1).unwrap();
+        assert!(
+            (800..1_600).contains(&rows.bytes_per_row()),
+            "{}",
+            rows.bytes_per_row()
+        );
+        assert_eq!(rows.rows_per_block(), 200);
+    }
+
+    #[test]
+    fn blocks_differ_and_are_sent_in_turn() {
+        let rows = EncodedRows::new(10, NOW, 1).unwrap();
+        assert_ne!(rows.block(0), rows.block(1));
+        assert_eq!(rows.block(0), rows.block(BLOCKS));
+    }
+
+    #[test]
+    fn no_slot_is_left_open() {
+        let rows = EncodedRows::new(50, NOW, 1).unwrap();
+        let block = rows.block(0);
+        assert!(!block.windows(8).any(|window| window == ACTOR_SLOT));
+        assert!(!block.windows(16).any(|window| window == MESSAGE_SLOT));
+    }
+}
