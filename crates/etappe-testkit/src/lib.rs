@@ -19,3 +19,4 @@ pub mod memory_letters;
 pub mod memory_log;
 pub mod memory_sink;
 pub mod process;
+pub mod rows;

@@ -149,8 +149,8 @@ impl MemoryLog {
         MemoryConsumer {
             log: self.clone(),
             changes: sender,
-            pending_changes: tokio::sync::Mutex::new(receiver),
-            owned: watch::Sender::new(BTreeSet::new()),
+            pending_changes: Arc::new(tokio::sync::Mutex::new(receiver)),
+            owned: Arc::new(watch::Sender::new(BTreeSet::new())),
         }
     }
 
@@ -215,13 +215,13 @@ impl EventPublisher for MemoryLog {
     }
 }
 
-/// One consumer of a [`MemoryLog`].
-#[derive(Debug)]
+/// One consumer of a [`MemoryLog`]; copies are the same one.
+#[derive(Debug, Clone)]
 pub struct MemoryConsumer {
     log: MemoryLog,
     changes: mpsc::Sender<SourceEvent>,
-    pending_changes: tokio::sync::Mutex<mpsc::Receiver<SourceEvent>>,
-    owned: watch::Sender<BTreeSet<PartitionId>>,
+    pending_changes: Arc<tokio::sync::Mutex<mpsc::Receiver<SourceEvent>>>,
+    owned: Arc<watch::Sender<BTreeSet<PartitionId>>>,
 }
 
 impl MemoryConsumer {

@@ -12,6 +12,7 @@ use etappe_core::rules::OutcomeId;
 
 use crate::faults::{Faults, Operation, PlannedError};
 use crate::memory_log::MemoryLog;
+use crate::rows::{StoredRow, read_rows};
 
 #[derive(Debug, Default)]
 struct State {
@@ -19,8 +20,10 @@ struct State {
     ranges: BTreeMap<(PartitionId, Offset), OffsetRange>,
     outcomes: BTreeSet<OutcomeId>,
     poison: BTreeSet<(PartitionId, Offset)>,
+    away: BTreeSet<PartitionId>,
     attempts: Vec<(PartitionId, OffsetRange)>,
     repeats: usize,
+    changes: usize,
 }
 
 /// A sink in memory; copies share its content.
@@ -45,6 +48,16 @@ impl MemorySink {
     /// Makes every batch that holds this offset be refused for its content.
     pub fn refuse(&self, partition: PartitionId, offset: Offset) {
         self.lock().poison.insert((partition, offset));
+    }
+
+    /// Makes batches of this partition fail for a reason that passes, until [`Self::let_in`].
+    pub fn keep_out(&self, partition: PartitionId) {
+        self.lock().away.insert(partition);
+    }
+
+    /// Takes batches of this partition again.
+    pub fn let_in(&self, partition: PartitionId) {
+        self.lock().away.remove(&partition);
     }
 
     /// Takes all offsets out of the ones that are refused.
@@ -92,6 +105,32 @@ impl MemorySink {
     #[must_use]
     pub fn repeats(&self) -> usize {
         self.lock().repeats
+    }
+
+    /// Returns how many of these had other bytes than the first insert under their token.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.lock().changes
+    }
+
+    /// Returns the stored rows.
+    #[must_use]
+    pub fn stored_rows(&self) -> Vec<StoredRow> {
+        let batches = self.batches();
+        batches
+            .iter()
+            .flat_map(|batch| {
+                let rows = read_rows(&batch.bytes);
+                assert_eq!(rows.len(), batch.rows, "{} holds other rows", batch.token);
+                rows
+            })
+            .collect()
+    }
+
+    /// Returns the ids of the outcomes that were stored.
+    #[must_use]
+    pub fn outcomes(&self) -> BTreeSet<OutcomeId> {
+        self.lock().outcomes.clone()
     }
 
     /// Returns whether a stored batch covers this offset.
@@ -145,8 +184,9 @@ impl State {
     fn store(&mut self, batch: &RowBatch) {
         self.outcomes
             .extend(batch.outcomes.iter().map(|outcome| outcome.id));
-        if self.batches.contains_key(&batch.token) {
+        if let Some(first) = self.batches.get(&batch.token) {
             self.repeats += 1;
+            self.changes += usize::from(first.bytes != batch.bytes);
             return;
         }
         let overlapped = self.overlapping(batch.partition, batch.range);
@@ -166,11 +206,15 @@ impl RowSink for MemorySink {
         {
             let mut state = self.lock();
             state.attempts.push((batch.partition, batch.range));
+            let failed = |class| PlannedError {
+                operation: Operation::Insert,
+                class,
+            };
+            if state.away.contains(&batch.partition) {
+                return Err(failed(RetryClass::Transient));
+            }
             if state.is_poisoned(batch) {
-                return Err(PlannedError {
-                    operation: Operation::Insert,
-                    class: RetryClass::Permanent,
-                });
+                return Err(failed(RetryClass::Permanent));
             }
             state.store(batch);
         }

@@ -1,0 +1,343 @@
+//! A batch: the encoded rows of one offset range, and what is known about them.
+//!
+//! A [`Batch`] is being filled; a [`SealedBatch`] is not changed any more, so that every try to
+//! insert it sends the same bytes. Rows stand in the order of their offsets, so the rows of a part
+//! of the range are one slice of the bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::ports::{DeadLetter, MessageHash, RowBatch};
+use etappe_core::rules::{Outcome, OutcomeId};
+use etappe_core::time::Timestamp;
+use hashbrown::{HashMap, HashSet};
+
+use crate::identity_hasher::BuildIdentityHasher;
+
+/// The messages of a batch.
+pub(crate) type Messages = HashSet<MessageHash, BuildIdentityHasher>;
+
+/// How much a batch may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// The most rows.
+    pub rows: usize,
+    /// The size in bytes of encoded rows at which no row is added any more.
+    pub bytes: usize,
+}
+
+impl BatchLimits {
+    /// No limits: the batch repeats a range whose bounds are given.
+    pub const NONE: Self = Self {
+        rows: usize::MAX,
+        bytes: usize::MAX,
+    };
+}
+
+/// A row of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) offset: Offset,
+    pub(crate) message: MessageHash,
+    /// Where the row ends in the batch's bytes.
+    pub(crate) end: usize,
+}
+
+/// A row whose message the filter has seen: only the database knows whether it is a duplicate.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    row: usize,
+    outcome: Option<OutcomeId>,
+}
+
+/// An outcome that rows of the batch refer to.
+#[derive(Debug, Clone)]
+pub(crate) struct UsedOutcome {
+    pub(crate) outcome: Arc<Outcome>,
+    /// How many events have it, duplicates left out.
+    pub(crate) events: u64,
+}
+
+pub(crate) type UsedOutcomes = HashMap<u64, UsedOutcome, BuildIdentityHasher>;
+
+/// A batch that is being filled, record by record, in the order of their offsets.
+#[derive(Debug)]
+pub struct Batch {
+    partition: PartitionId,
+    first: Offset,
+    next: Offset,
+    limits: BatchLimits,
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+    messages: Messages,
+    suspects: Vec<Suspect>,
+    duplicates: u64,
+    letters: Vec<DeadLetter>,
+    outcomes: UsedOutcomes,
+    oldest: Option<Timestamp>,
+}
+
+/// What is known about a row when it is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// No earlier message has its id.
+    New,
+    /// An earlier message has its id.
+    Duplicate,
+    /// The filter says that an earlier message may have its id.
+    Suspect,
+}
+
+/// A row about to be added.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) offset: Offset,
+    pub(crate) message: MessageHash,
+    pub(crate) standing: Standing,
+    pub(crate) received_at: Timestamp,
+    pub(crate) outcome: &'a Arc<Outcome>,
+    /// Whether the message is an event; others only say who someone is.
+    pub(crate) is_event: bool,
+}
+
+impl Batch {
+    /// Begins a batch whose range starts at `first`; `expected` bytes are reserved.
+    #[must_use]
+    pub fn new(
+        partition: PartitionId,
+        first: Offset,
+        limits: BatchLimits,
+        expected: usize,
+    ) -> Self {
+        Self {
+            partition,
+            first,
+            next: first,
+            limits,
+            bytes: Vec::with_capacity(expected),
+            rows: Vec::new(),
+            messages: Messages::default(),
+            suspects: Vec::new(),
+            duplicates: 0,
+            letters: Vec::new(),
+            outcomes: UsedOutcomes::default(),
+            oldest: None,
+        }
+    }
+
+    /// Returns the partition.
+    #[must_use]
+    pub const fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// Returns the first offset of the range.
+    #[must_use]
+    pub const fn first(&self) -> Offset {
+        self.first
+    }
+
+    /// Returns the offset after the last record taken.
+    #[must_use]
+    pub const fn next(&self) -> Offset {
+        self.next
+    }
+
+    /// Returns whether no record was taken yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.next == self.first
+    }
+
+    /// Returns whether no further record fits.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.rows.len() >= self.limits.rows || self.bytes.len() >= self.limits.bytes
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the size of the encoded rows in bytes.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns when the first record was received.
+    pub(crate) const fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
+    }
+
+    /// Returns whether a record of this batch has this message's id.
+    pub(crate) fn holds(&self, message: MessageHash) -> bool {
+        self.messages.contains(&message)
+    }
+
+    /// Adds the row that `encode` appends.
+    pub(crate) fn push(&mut self, entry: &Entry<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
+        encode(&mut self.bytes);
+        let outcome = entry.is_event.then_some(entry.outcome.id);
+        match entry.standing {
+            Standing::New => {}
+            Standing::Duplicate => self.duplicates += 1,
+            Standing::Suspect => self.suspects.push(Suspect {
+                row: self.rows.len(),
+                outcome,
+            }),
+        }
+        let counts = outcome.is_some() && entry.standing != Standing::Duplicate;
+        self.outcomes
+            .entry(entry.outcome.id.0)
+            .or_insert_with(|| UsedOutcome {
+                outcome: Arc::clone(entry.outcome),
+                events: 0,
+            })
+            .events += u64::from(counts);
+        self.rows.push(Row {
+            offset: entry.offset,
+            message: entry.message,
+            end: self.bytes.len(),
+        });
+        self.messages.insert(entry.message);
+        self.oldest.get_or_insert(entry.received_at);
+        self.next = entry.offset.next();
+    }
+
+    /// Takes a record that has no row: nobody can read it.
+    pub(crate) fn push_letter(&mut self, letter: DeadLetter) {
+        self.next = letter.offset.next();
+        self.letters.push(letter);
+    }
+
+    /// Takes the offsets up to and including `last`, although no record is left there.
+    pub(crate) fn extend_to(&mut self, last: Offset) {
+        self.next = self.next.max(last.next());
+    }
+
+    /// Returns the messages that the filter has seen; empty when nothing needs to be looked up.
+    #[must_use]
+    pub fn suspects(&self) -> Vec<MessageHash> {
+        let rows = self.suspects.iter().filter_map(|it| self.rows.get(it.row));
+        rows.map(|row| row.message).collect()
+    }
+
+    /// Marks those suspects as duplicates whose messages are in `seen`.
+    pub fn resolve(&mut self, seen: &[MessageHash]) {
+        let seen: HashSet<MessageHash, BuildIdentityHasher> = seen.iter().copied().collect();
+        for suspect in std::mem::take(&mut self.suspects) {
+            let Some(row) = self.rows.get(suspect.row) else {
+                continue;
+            };
+            if !seen.contains(&row.message) {
+                continue;
+            }
+            let start = previous_end(&self.rows, suspect.row);
+            if let Some(bytes) = self.bytes.get_mut(start..row.end) {
+                etappe_wire::row::mark_duplicate(bytes);
+            }
+            self.duplicates += 1;
+            let used = suspect.outcome.and_then(|id| self.outcomes.get_mut(&id.0));
+            if let Some(used) = used {
+                used.events -= 1;
+            }
+        }
+    }
+
+    /// Ends the batch; `None` if no record was taken.
+    #[must_use]
+    pub fn seal(self) -> Option<SealedBatch> {
+        let last = Offset(
+            self.next
+                .0
+                .checked_sub(1)
+                .filter(|last| *last >= self.first.0)?,
+        );
+        Some(SealedBatch {
+            partition: self.partition,
+            range: OffsetRange {
+                first: self.first,
+                last,
+            },
+            bytes: Bytes::from(self.bytes),
+            rows: self.rows,
+            messages: Arc::new(self.messages),
+            duplicates: self.duplicates,
+            letters: self.letters,
+            outcomes: self.outcomes,
+            oldest: self.oldest,
+        })
+    }
+}
+
+fn previous_end(rows: &[Row], row: usize) -> usize {
+    row.checked_sub(1)
+        .and_then(|previous| rows.get(previous))
+        .map_or(0, |previous| previous.end)
+}
+
+/// A batch ready to be inserted.
+#[derive(Debug)]
+pub struct SealedBatch {
+    pub(crate) partition: PartitionId,
+    pub(crate) range: OffsetRange,
+    bytes: Bytes,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) messages: Arc<Messages>,
+    pub(crate) duplicates: u64,
+    pub(crate) letters: Vec<DeadLetter>,
+    pub(crate) outcomes: UsedOutcomes,
+    pub(crate) oldest: Option<Timestamp>,
+}
+
+impl SealedBatch {
+    /// Returns the range.
+    #[must_use]
+    pub const fn range(&self) -> OffsetRange {
+        self.range
+    }
+
+    /// Returns the encoded rows.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the number of rows that are marked as duplicates.
+    #[must_use]
+    pub const fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Returns the rows of a part of the range as they are inserted; the bytes are shared.
+    #[must_use]
+    pub fn part(&self, topic: &str, range: OffsetRange, outcomes: Vec<Arc<Outcome>>) -> RowBatch {
+        let from = self.rows.partition_point(|row| row.offset < range.first);
+        let until = self.rows.partition_point(|row| row.offset <= range.last);
+        let start = previous_end(&self.rows, from);
+        let end = previous_end(&self.rows, until);
+        RowBatch {
+            partition: self.partition,
+            range,
+            token: token(topic, self.partition, range),
+            rows: until - from,
+            bytes: self.bytes.slice(start..end),
+            outcomes,
+        }
+    }
+}
+
+/// Returns the deduplication token of a range.
+fn token(topic: &str, partition: PartitionId, range: OffsetRange) -> String {
+    format!("{topic}:{partition}:{}-{}", range.first, range.last)
+}

@@ -1,0 +1,250 @@
+//! Follows the assignments: one worker per partition, stopped before it is given up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use etappe_core::id::{OffsetRange, PartitionId};
+use etappe_core::ports::{
+    Classified, Clock, DeadLetters, MessageIndex, Progress, RecordSource, RowSink, SourceEvent,
+};
+use etappe_core::rules::{Classifier as RuleClassifier, RuleSet};
+use etappe_core::watermark::Watermark;
+use prometheus::Registry;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ClassifierConfig;
+use crate::delivery::{Delivery, KnownOutcomes};
+use crate::error::{ClassifierError, SeamError};
+use crate::intake::{FilterShare, Intake, IntakeParts};
+use crate::metrics::ClassifierMetrics;
+use crate::pipeline::Pipeline;
+use crate::retry::Backoff;
+use crate::worker::{Start, Worker};
+
+/// What a [`Classifier`] is made of.
+#[derive(Debug)]
+pub struct ClassifierParts<S, K, D, M, C> {
+    /// Where records come from.
+    pub source: S,
+    /// Where rows go to.
+    pub sink: K,
+    /// Where records go to that cannot be stored.
+    pub letters: D,
+    /// Knows which messages are stored.
+    pub index: M,
+    /// Tells the time.
+    pub clock: C,
+    /// What events mean.
+    pub rules: Arc<RuleSet>,
+    /// The configuration, validated.
+    pub config: ClassifierConfig,
+    /// How many partitions the log has; the bounds on memory are shared by so many.
+    pub partitions: u32,
+    /// Where to tell how far the figures reach.
+    pub watermark: Watermark,
+}
+
+/// Consumes the event log, classifies every event, writes batches.
+#[derive(Debug)]
+pub struct Classifier<S, K, D, M, C> {
+    source: Arc<S>,
+    sink: Arc<K>,
+    letters: Arc<D>,
+    index: Arc<M>,
+    clock: Arc<C>,
+    rules: Arc<RuleSet>,
+    config: ClassifierConfig,
+    partitions: u32,
+    watermark: Watermark,
+    metrics: ClassifierMetrics,
+    known: Arc<KnownOutcomes>,
+}
+
+/// How a worker ended.
+type Ended = (PartitionId, Result<(), ClassifierError>);
+
+/// The workers at work.
+#[derive(Default)]
+struct Workers {
+    tasks: JoinSet<Ended>,
+    stops: HashMap<PartitionId, CancellationToken>,
+}
+
+impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
+    Classifier<S, K, D, M, C>
+{
+    /// Makes a classifier; its metrics are registered in `registry`.
+    ///
+    /// # Errors
+    /// The registry's error when the metrics are there already.
+    pub fn new(
+        parts: ClassifierParts<S, K, D, M, C>,
+        registry: &Registry,
+    ) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            source: Arc::new(parts.source),
+            sink: Arc::new(parts.sink),
+            letters: Arc::new(parts.letters),
+            index: Arc::new(parts.index),
+            clock: Arc::new(parts.clock),
+            rules: parts.rules,
+            config: parts.config,
+            partitions: parts.partitions,
+            watermark: parts.watermark,
+            metrics: ClassifierMetrics::register(registry)?,
+            known: Arc::default(),
+        })
+    }
+
+    /// Works on every partition that is assigned, until `shutdown`.
+    ///
+    /// On shutdown no more is read; an insert under way has the configured time to finish and is
+    /// abandoned then. It is done again at the next start, and counts once.
+    ///
+    /// # Errors
+    /// [`ClassifierError`] when something fails that trying again cannot help. Everything else is
+    /// tried again for as long as it takes.
+    pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ClassifierError> {
+        let mut workers = Workers::default();
+        let outcome = self.follow(&mut workers, &shutdown).await;
+        for stop in workers.stops.values() {
+            stop.cancel();
+        }
+        let mut result = outcome;
+        while let Some(ended) = workers.tasks.join_next().await {
+            let (_, ended) = unwrap_task(ended);
+            result = result.and(ended);
+        }
+        result
+    }
+
+    async fn follow(
+        &self,
+        workers: &mut Workers,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ClassifierError> {
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                Some(ended) = workers.tasks.join_next() => {
+                    let (partition, ended) = unwrap_task(ended);
+                    ended?;
+                    self.give_up(workers, partition).await;
+                }
+                change = self.next_change() => self.take(workers, change?).await?,
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        workers: &mut Workers,
+        change: SourceEvent,
+    ) -> Result<(), ClassifierError> {
+        match change {
+            SourceEvent::Assigned {
+                partition,
+                progress,
+                replay,
+            } => self.begin(workers, partition, progress, replay),
+            SourceEvent::Revoked { partition } => {
+                match workers.stops.get(&partition) {
+                    // The worker's end, and not before, gives the partition up.
+                    Some(stop) => stop.cancel(),
+                    None => self.source.release(partition).await,
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        workers: &mut Workers,
+        partition: PartitionId,
+        progress: Progress,
+        replay: Vec<OffsetRange>,
+    ) -> Result<(), ClassifierError> {
+        let stop = CancellationToken::new();
+        if workers.stops.insert(partition, stop.clone()).is_some() {
+            return Err(ClassifierError::AssignedTwice {
+                topic: self.source.topic().to_owned(),
+                partition,
+            });
+        }
+        tracing::info!(partition = partition.0, ?progress, "partition assigned");
+        let worker = self.worker(partition, stop);
+        let start = Start { progress, replay };
+        workers
+            .tasks
+            .spawn(async move { (partition, worker.run(start).await) });
+        Ok(())
+    }
+
+    async fn give_up(&self, workers: &mut Workers, partition: PartitionId) {
+        workers.stops.remove(&partition);
+        tracing::info!(partition = partition.0, "partition given up");
+        self.source.release(partition).await;
+    }
+
+    fn worker(&self, partition: PartitionId, stop: CancellationToken) -> Worker<S, K, D, M, C> {
+        let seed = u64::from(partition.0);
+        let backoff = Backoff::new(self.config.retry_first, self.config.retry_longest, seed);
+        let partitions = self.partitions.max(1);
+        let share = usize::try_from(partitions).unwrap_or(usize::MAX);
+        let intake = Intake::new(IntakeParts {
+            partition,
+            source: Arc::clone(&self.source),
+            index: Arc::clone(&self.index),
+            clock: Arc::clone(&self.clock),
+            config: self.config.clone(),
+            metrics: self.metrics.clone(),
+            watermark: self.watermark.clone(),
+            backoff,
+            filter_share: FilterShare {
+                bytes: self.config.filter_bytes / share,
+                messages: self.config.filter_messages.div_ceil(u64::from(partitions)),
+            },
+            pipeline: Pipeline::new(RuleClassifier::new(Arc::clone(&self.rules))),
+        });
+        let delivery = Delivery {
+            partition,
+            source: Arc::clone(&self.source),
+            sink: Arc::clone(&self.sink),
+            letters: Arc::clone(&self.letters),
+            clock: Arc::clone(&self.clock),
+            metrics: self.metrics.clone(),
+            backoff,
+            known: Arc::clone(&self.known),
+        };
+        Worker::new(intake, delivery, stop)
+    }
+
+    /// Waits for the next change; cancellation-safe, as the source's wait is.
+    async fn next_change(&self) -> Result<SourceEvent, ClassifierError> {
+        let backoff = Backoff::new(self.config.retry_first, self.config.retry_longest, u64::MAX);
+        backoff
+            .until_done(
+                || self.source.changed(),
+                |error: &S::Error, delay| {
+                    self.metrics.record_failure("changed", error.retry_class());
+                    tracing::warn!(%error, ?delay, "assignments cannot be followed, trying again");
+                },
+            )
+            .await
+            .map_err(|source: SeamError| ClassifierError::Assignment {
+                topic: self.source.topic().to_owned(),
+                source,
+            })
+    }
+}
+
+/// Returns a worker's result; a panic in it goes on here.
+fn unwrap_task(ended: Result<Ended, tokio::task::JoinError>) -> Ended {
+    match ended {
+        Ok(ended) => ended,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

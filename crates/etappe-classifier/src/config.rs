@@ -1,0 +1,162 @@
+//! How the classifier is configured, with defaults that suit one machine.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The most rows that a batch may have: ClickHouse takes no more as one block.
+pub const MAX_BATCH_ROWS: usize = 500_000;
+
+/// Configuration of the classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassifierConfig {
+    /// How long records are gathered, in seconds, before they are inserted. Default: 0.3. Lower
+    /// makes figures fresher and inserts smaller and more numerous; higher the other way round.
+    #[serde(with = "seconds")]
+    pub flush_interval: Duration,
+    /// The most rows in a batch, at most 500,000, which is also the default.
+    pub max_batch_rows: usize,
+    /// The size in bytes of encoded rows at which a batch is full. Default: 32 MiB. Two batches of
+    /// each partition are in memory while there is much to catch up with.
+    pub max_batch_bytes: usize,
+    /// How many bytes of records are read and worked on at a time. Default: 2 MiB. Too low costs
+    /// time in hand-overs; too high delays everything else on the machine's cores.
+    pub read_bytes: usize,
+    /// The waiting time after a first failure, in seconds; it doubles with each. Default: 0.2.
+    #[serde(with = "seconds")]
+    pub retry_first: Duration,
+    /// The longest waiting time between tries, in seconds. Default: 10. Too high delays recovery
+    /// after an outage of the database.
+    #[serde(with = "seconds")]
+    pub retry_longest: Duration,
+    /// How long an insert may still take after a stop or a revocation, in seconds. Default: 10.
+    /// What is not done by then is done again by the next owner of the partition.
+    #[serde(with = "seconds")]
+    pub drain: Duration,
+    /// How many bytes the duplicate filters of all partitions take at most. Default: 96 MiB. Too
+    /// low makes the filters hit without cause, which costs look-ups in the database.
+    pub filter_bytes: usize,
+    /// How many of the latest messages, all partitions together, are searched for duplicates.
+    /// Default: 50,000,000.
+    pub filter_messages: u64,
+    /// How far back, in seconds, messages are looked at after a restart. Default: 86,400. A copy
+    /// that comes later than this and after a restart counts as a new event.
+    #[serde(with = "seconds")]
+    pub filter_window: Duration,
+}
+
+impl Default for ClassifierConfig {
+    fn default() -> Self {
+        Self {
+            flush_interval: Duration::from_millis(300),
+            max_batch_rows: MAX_BATCH_ROWS,
+            max_batch_bytes: 32 << 20,
+            read_bytes: 2 << 20,
+            retry_first: Duration::from_millis(200),
+            retry_longest: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+            filter_bytes: 96 << 20,
+            filter_messages: 50_000_000,
+            filter_window: Duration::from_secs(86_400),
+        }
+    }
+}
+
+impl ClassifierConfig {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    /// Every problem found, one sentence each.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut problems = Vec::new();
+        let mut check = |good: bool, problem: &str| {
+            if !good {
+                problems.push(problem.to_owned());
+            }
+        };
+        check(
+            (Duration::from_millis(10)..=Duration::from_secs(60)).contains(&self.flush_interval),
+            "flush_interval must be from 0.01 to 60 seconds",
+        );
+        check(
+            (1..=MAX_BATCH_ROWS).contains(&self.max_batch_rows),
+            "max_batch_rows must be from 1 to 500000",
+        );
+        check(
+            ((1 << 20)..=(1 << 30)).contains(&self.max_batch_bytes),
+            "max_batch_bytes must be from 1 MiB to 1 GiB",
+        );
+        check(
+            ((64 << 10)..=(64 << 20)).contains(&self.read_bytes),
+            "read_bytes must be from 64 KiB to 64 MiB",
+        );
+        check(
+            !self.retry_first.is_zero() && self.retry_first <= self.retry_longest,
+            "retry_first must be above 0 and at most retry_longest",
+        );
+        check(
+            ((1 << 20)..=(16 << 30)).contains(&self.filter_bytes),
+            "filter_bytes must be from 1 MiB to 16 GiB",
+        );
+        check(
+            (1_000..=10_000_000_000).contains(&self.filter_messages),
+            "filter_messages must be from 1000 to 10 billion",
+        );
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+/// Durations as a number of seconds, with a fraction.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|error| D::Error::custom(format!("{seconds} seconds: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_all_problems_are_told_at_once() {
+        assert_eq!(ClassifierConfig::default().validate(), Ok(()));
+        let broken = ClassifierConfig {
+            flush_interval: Duration::ZERO,
+            max_batch_rows: 0,
+            retry_first: Duration::from_secs(60),
+            ..ClassifierConfig::default()
+        };
+        assert_eq!(broken.validate().map_err(|problems| problems.len()), Err(3));
+    }
+
+    #[test]
+    fn durations_are_seconds() {
+        let config: ClassifierConfig =
+            serde_json::from_str(r#"{"flush_interval":0.5}"#).expect("a valid configuration");
+        assert_eq!(config.flush_interval, Duration::from_millis(500));
+        let unknown = serde_json::from_str::<ClassifierConfig>(r#"{"flush":1}"#);
+        assert!(unknown.is_err());
+        let negative = serde_json::from_str::<ClassifierConfig>(r#"{"drain":-1}"#);
+        assert!(negative.is_err());
+    }
+}

@@ -1,0 +1,364 @@
+//! From a sealed batch to stored rows: remember the range, insert, remember that it is done.
+//!
+//! Invariants: no insert before its range is remembered; every try of a range sends the same bytes
+//! under the same token; progress moves past a range only when each of its records is a row or a
+//! dead letter.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::ports::{
+    Classified, Clock, DeadLetter, DeadLetters, LogRecord, Progress, ReadRequest, RecordSource,
+    RetryClass, RowSink,
+};
+use etappe_core::rules::Outcome;
+use hashbrown::HashSet;
+use tokio::time::Instant;
+
+use crate::batch::SealedBatch;
+use crate::error::{ClassifierError, SeamError};
+use crate::metrics::{BatchResult, ClassifierMetrics, LetterReason};
+use crate::retry::Backoff;
+
+/// Outcomes remembered as stored; there are few, unless rules are replaced often.
+const MAX_KNOWN_OUTCOMES: usize = 100_000;
+/// The bytes that reading one record may take: at least one record is always read.
+const ONE_RECORD: usize = 1;
+/// How long a record that was read before may take to be read again.
+const READ_AGAIN_WAIT: Duration = Duration::from_secs(1);
+
+/// Stores the batches of one partition.
+#[derive(Debug)]
+pub(crate) struct Delivery<S, K, D, C> {
+    pub(crate) partition: PartitionId,
+    pub(crate) source: Arc<S>,
+    pub(crate) sink: Arc<K>,
+    pub(crate) letters: Arc<D>,
+    pub(crate) clock: Arc<C>,
+    pub(crate) metrics: ClassifierMetrics,
+    pub(crate) backoff: Backoff,
+    pub(crate) known: Arc<KnownOutcomes>,
+}
+
+/// Whether progress is remembered on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Progress moves with the work.
+    Live,
+    /// The ranges lie before the progress, which stays as it is.
+    Replay,
+}
+
+/// How the work on a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// Every record is stored or a dead letter.
+    Whole,
+    /// The range could not be remembered: nothing was inserted, the records must be read again.
+    Dropped,
+    /// What lies before `next` is stored, save for dead letters; the rest must be read again,
+    /// because its rows were judged as if a dead letter before them had been stored.
+    Parted {
+        /// The first offset that is not done.
+        next: Offset,
+    },
+}
+
+/// How an insert ended.
+enum Inserted {
+    Stored,
+    Refused(SeamError),
+}
+
+impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C> {
+    /// Stores a batch, as long as it takes. When dropped on the way, its range is still remembered.
+    pub(crate) async fn deliver(
+        &self,
+        batch: &SealedBatch,
+        mode: Mode,
+    ) -> Result<Delivered, ClassifierError> {
+        if !batch.letters.is_empty() {
+            self.bury(&batch.letters, LetterReason::Unreadable).await?;
+        }
+        if mode == Mode::Live && !self.announce(batch.range).await? {
+            self.metrics.record_batch(BatchResult::Dropped);
+            return Ok(Delivered::Dropped);
+        }
+        match self.insert(batch, batch.range).await? {
+            Inserted::Stored => {
+                self.pass(batch.range, mode).await?;
+                self.metrics.record_batch(BatchResult::Stored);
+                self.metrics.record_stored(batch);
+                self.record_visible(batch);
+                Ok(Delivered::Whole)
+            }
+            Inserted::Refused(error) => {
+                self.metrics.record_batch(BatchResult::Refused);
+                self.bisect(batch, error, mode).await
+            }
+        }
+    }
+
+    /// Narrows a refused batch down to the records that are to blame.
+    async fn bisect(
+        &self,
+        batch: &SealedBatch,
+        error: SeamError,
+        mode: Mode,
+    ) -> Result<Delivered, ClassifierError> {
+        tracing::warn!(
+            partition = self.partition.0,
+            first = batch.range.first.0,
+            last = batch.range.last.0,
+            %error,
+            "batch refused, looking for the record to blame"
+        );
+        let mut refused = Some((batch.range, error));
+        let mut rest = Vec::new();
+        loop {
+            if let Some((range, error)) = refused.take() {
+                if let Some((low, high)) = range.halves() {
+                    rest.extend([high, low]);
+                } else {
+                    self.bury_refused(range.first, &error).await?;
+                    self.pass(range, mode).await?;
+                    if mode == Mode::Live {
+                        return Ok(Delivered::Parted {
+                            next: range.last.next(),
+                        });
+                    }
+                }
+            }
+            let Some(part) = rest.pop() else {
+                return Ok(Delivered::Whole);
+            };
+            if mode == Mode::Live && !self.announce(part).await? {
+                return Ok(Delivered::Parted { next: part.first });
+            }
+            match self.insert(batch, part).await? {
+                Inserted::Stored => self.pass(part, mode).await?,
+                Inserted::Refused(error) => refused = Some((part, error)),
+            }
+        }
+    }
+
+    /// Remembers that `range` is about to be inserted; false if that failed for now.
+    async fn announce(&self, range: OffsetRange) -> Result<bool, ClassifierError> {
+        let progress = Progress {
+            next: range.first,
+            pending: Some(range),
+        };
+        match self.source.commit(self.partition, progress).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.retry_class() == RetryClass::Transient => {
+                self.metrics
+                    .record_failure("announce", RetryClass::Transient);
+                tracing::warn!(
+                    partition = self.partition.0,
+                    first = range.first.0,
+                    last = range.last.0,
+                    %error,
+                    "range not remembered, reading it again"
+                );
+                Ok(false)
+            }
+            Err(error) => Err(self.commit_failed(range.first, SeamError::new(error))),
+        }
+    }
+
+    /// Remembers that `range` is done.
+    async fn pass(&self, range: OffsetRange, mode: Mode) -> Result<(), ClassifierError> {
+        if mode == Mode::Replay {
+            return Ok(());
+        }
+        let progress = Progress {
+            next: range.last.next(),
+            pending: None,
+        };
+        self.commit(progress).await
+    }
+
+    /// Remembers `progress`, as long as it takes.
+    pub(crate) async fn commit(&self, progress: Progress) -> Result<(), ClassifierError> {
+        self.backoff
+            .until_done(
+                || self.source.commit(self.partition, progress),
+                |error, delay| self.note("commit", error, delay),
+            )
+            .await
+            .map_err(|source| self.commit_failed(progress.next, source))
+    }
+
+    fn commit_failed(&self, next: Offset, source: SeamError) -> ClassifierError {
+        ClassifierError::Commit {
+            partition: self.partition,
+            next,
+            source,
+        }
+    }
+
+    /// Inserts a part of the batch, as long as it takes, or until it is refused for its content.
+    async fn insert(
+        &self,
+        batch: &SealedBatch,
+        range: OffsetRange,
+    ) -> Result<Inserted, ClassifierError> {
+        let unknown = self.known.lacking(batch);
+        let part = batch.part(self.source.topic(), range, unknown);
+        if part.rows == 0 {
+            return Ok(Inserted::Stored);
+        }
+        let started = Instant::now();
+        let stored = self
+            .backoff
+            .until_done(
+                || self.sink.insert(&part),
+                |error, delay| {
+                    self.note("insert", error, delay);
+                    self.show_lag(batch);
+                },
+            )
+            .await;
+        match stored {
+            Ok(()) => {
+                self.known.add(&part.outcomes);
+                self.metrics
+                    .record_insert(part.rows, part.bytes.len(), started.elapsed());
+                Ok(Inserted::Stored)
+            }
+            Err(error) if error.retry_class() == RetryClass::Permanent => {
+                self.metrics.record_failure("insert", RetryClass::Permanent);
+                Ok(Inserted::Refused(error))
+            }
+            Err(source) => Err(ClassifierError::Insert {
+                partition: self.partition,
+                range,
+                source,
+            }),
+        }
+    }
+
+    /// Buries the record whose row was refused.
+    async fn bury_refused(&self, offset: Offset, error: &SeamError) -> Result<(), ClassifierError> {
+        let payload = self
+            .read_again(offset)
+            .await?
+            .map(|record| record.payload)
+            .unwrap_or_default();
+        let letter = DeadLetter {
+            partition: self.partition,
+            offset,
+            payload,
+            reason: error.to_string(),
+        };
+        self.bury(&[letter], LetterReason::Refused).await
+    }
+
+    async fn read_again(&self, offset: Offset) -> Result<Option<LogRecord>, ClassifierError> {
+        let request = ReadRequest {
+            from: offset,
+            until: Some(offset),
+            max_bytes: ONE_RECORD,
+            wait: READ_AGAIN_WAIT,
+        };
+        let records = self
+            .backoff
+            .until_done(
+                || self.source.read(self.partition, request),
+                |error, delay| self.note("read", error, delay),
+            )
+            .await;
+        match records {
+            Ok(mut records) => Ok(records.pop()),
+            Err(source) => Err(ClassifierError::Read {
+                partition: self.partition,
+                offset,
+                source,
+            }),
+        }
+    }
+
+    async fn bury(
+        &self,
+        letters: &[DeadLetter],
+        reason: LetterReason,
+    ) -> Result<(), ClassifierError> {
+        self.backoff
+            .until_done(
+                || self.letters.bury(letters),
+                |error, delay| self.note("bury", error, delay),
+            )
+            .await
+            .map_err(|source| ClassifierError::Bury {
+                partition: self.partition,
+                source,
+            })?;
+        self.metrics.record_letters(reason, letters.len());
+        for letter in letters {
+            tracing::error!(
+                partition = letter.partition.0,
+                offset = letter.offset.0,
+                reason = letter.reason,
+                "record became a dead letter"
+            );
+        }
+        Ok(())
+    }
+
+    fn note<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {
+        self.metrics.record_failure(operation, error.retry_class());
+        tracing::warn!(
+            partition = self.partition.0,
+            operation,
+            %error,
+            ?delay,
+            "failed, trying again"
+        );
+    }
+
+    fn record_visible(&self, batch: &SealedBatch) {
+        if let Some(age) = self.age(batch) {
+            self.metrics.record_visible(age);
+        }
+    }
+
+    /// Shows how old the oldest record of a batch is that is not visible.
+    pub(crate) fn show_lag(&self, batch: &SealedBatch) {
+        if let Some(age) = self.age(batch) {
+            self.metrics.set_lag(self.partition, age);
+        }
+    }
+
+    fn age(&self, batch: &SealedBatch) -> Option<Duration> {
+        let millis = self.clock.now().millis_since(batch.oldest?);
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+}
+
+/// The outcomes that this process has stored; shared by its partitions.
+#[derive(Debug, Default)]
+pub(crate) struct KnownOutcomes(Mutex<HashSet<u64>>);
+
+impl KnownOutcomes {
+    fn lacking(&self, batch: &SealedBatch) -> Vec<Arc<Outcome>> {
+        let known = self.lock();
+        let used = batch.outcomes.values();
+        used.filter(|used| !known.contains(&used.outcome.id.0))
+            .map(|used| Arc::clone(&used.outcome))
+            .collect()
+    }
+
+    fn add(&self, outcomes: &[Arc<Outcome>]) {
+        let mut known = self.lock();
+        if known.len() + outcomes.len() > MAX_KNOWN_OUTCOMES {
+            // Storing an outcome again changes nothing.
+            known.clear();
+        }
+        known.extend(outcomes.iter().map(|outcome| outcome.id.0));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,97 @@
+//! The filter against a plain list of the latest messages.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
+
+use super::*;
+
+fn hash(number: u64) -> MessageHash {
+    MessageHash(etappe_core::id::hash64(&number.to_string()))
+}
+
+/// Returns the numbers of the latest `limit` messages, the way a database lists them: unordered.
+fn latest(history: &[u64], limit: u64) -> Vec<u64> {
+    let limit = usize::try_from(limit).expect("a small number");
+    let mut list: Vec<u64> = history.iter().rev().take(limit).copied().collect();
+    list.sort_unstable();
+    list
+}
+
+fn rebuild(history: &[u64], bytes: usize, messages: u64) -> DuplicateFilter {
+    let mut rebuild = FilterRebuild::new(bytes, messages);
+    while let Some(limit) = rebuild.next_list() {
+        for number in latest(history, limit) {
+            rebuild.visit(hash(number));
+        }
+    }
+    rebuild.finish()
+}
+
+fn operations() -> impl Strategy<Value = Vec<(u64, bool)>> {
+    // A message out of a small set, and whether the process restarts before it.
+    prop::collection::vec((0..400_u64, prop::bool::weighted(0.02)), 0..600)
+}
+
+proptest! {
+    #[test]
+    fn a_message_within_the_window_is_never_missed(
+        operations in operations(),
+        messages in 1..120_u64,
+        bytes in 64..4_096_usize,
+    ) {
+        let mut filter = DuplicateFilter::new(bytes, messages);
+        let mut history = Vec::new();
+        let mut window = VecDeque::new();
+        for (number, restarts) in operations {
+            if restarts {
+                filter = rebuild(&history, bytes, messages);
+            }
+            filter.insert(hash(number));
+            history.push(number);
+            window.push_front(number);
+            window.truncate(usize::try_from(messages).expect("a small number"));
+            prop_assert!(window.iter().all(|number| filter.contains(hash(*number))));
+            prop_assert!(filter.generations.len() <= GENERATIONS + 1);
+        }
+    }
+
+    #[test]
+    fn every_bit_of_a_hash_finds_a_place(number in any::<u64>(), blocks in 1..10_000_usize) {
+        prop_assert!(place(MessageHash(number), blocks) < blocks);
+        prop_assert!(bits(MessageHash(number)).iter().all(|bit| bit.count_ones() == 1));
+    }
+}
+
+#[test]
+fn the_filter_keeps_to_its_bytes_and_seldom_suspects_the_innocent() {
+    // The default share of one of two partitions, a hundred times smaller.
+    let (bytes, messages) = (503_316, 250_000);
+    let mut filter = DuplicateFilter::new(bytes, messages);
+    for number in 0..messages * 2 {
+        filter.insert(hash(number));
+    }
+    let suspected = (0..100_000)
+        .filter(|number| filter.contains(hash(10_000_000 + number)))
+        .count();
+    assert!(filter.bytes() <= bytes, "{} bytes", filter.bytes());
+    assert!(suspected < 4_000, "{suspected} of 100000 suspected");
+}
+
+#[test]
+fn a_list_that_breaks_off_is_begun_again() {
+    let mut rebuild = FilterRebuild::new(4_096, 100);
+    assert_eq!(rebuild.next_list(), Some(25));
+    rebuild.visit(hash(1));
+    rebuild.begin_again();
+    for number in 0..25 {
+        rebuild.visit(hash(number));
+    }
+    assert_eq!(rebuild.next_list(), Some(50));
+    for number in 0..30 {
+        rebuild.visit(hash(number));
+    }
+    assert_eq!(rebuild.next_list(), None);
+    let filter = rebuild.finish();
+    assert!((0..30).all(|number| filter.contains(hash(number))));
+}

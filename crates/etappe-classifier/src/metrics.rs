@@ -1,0 +1,223 @@
+//! What the classifier counts, for graphs and alerts; never for the audit.
+
+use std::time::Duration;
+
+use etappe_core::id::PartitionId;
+use etappe_core::ports::RetryClass;
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
+
+use crate::batch::SealedBatch;
+
+/// The classifier's metrics.
+#[derive(Debug, Clone)]
+pub struct ClassifierMetrics {
+    batches: IntCounterVec,
+    rows: IntCounter,
+    encoded_bytes: IntCounter,
+    duplicates: IntCounter,
+    dead_letters: IntCounterVec,
+    unmapped: IntCounterVec,
+    suspects: IntCounter,
+    retries: IntCounterVec,
+    insert_seconds: Histogram,
+    visible_seconds: Histogram,
+    lag_seconds: GaugeVec,
+    filter_bytes: IntGaugeVec,
+    in_flight_bytes: IntGaugeVec,
+}
+
+/// How the work on a batch ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BatchResult {
+    /// All its rows are stored.
+    Stored,
+    /// A part of it was refused for its content.
+    Refused,
+    /// Its range could not be remembered; it is read again.
+    Dropped,
+}
+
+/// Why a record became a dead letter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LetterReason {
+    /// It is no record that this version can read.
+    Unreadable,
+    /// The database refused its row.
+    Refused,
+}
+
+impl ClassifierMetrics {
+    /// Makes the metrics and registers them.
+    ///
+    /// # Errors
+    /// The registry's error when a name is taken.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let make = Register(registry);
+        Ok(Self {
+            batches: make.counters("batches_total", "Batches by how they ended", &["result"])?,
+            rows: make.counter("rows_total", "Rows stored, duplicates too")?,
+            encoded_bytes: make.counter("encoded_bytes_total", "Bytes of rows stored")?,
+            duplicates: make.counter("duplicates_total", "Rows stored and marked as duplicates")?,
+            dead_letters: make.counters("dead_letters_total", "Dead letters", &["reason"])?,
+            unmapped: make.counters(
+                "unmapped_events_total",
+                "Stored events that no rule of a model maps to a stage",
+                &["model"],
+            )?,
+            suspects: make.counter("suspects_total", "Messages looked up in the database")?,
+            retries: make.counters(
+                "retries_total",
+                "Failures by operation and what is done about them",
+                &["operation", "class"],
+            )?,
+            insert_seconds: make.histogram(
+                "insert_seconds",
+                "Duration of inserts, all tries of one together",
+                &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
+            )?,
+            visible_seconds: make.histogram(
+                "visible_seconds",
+                "Time from a batch's first receipt until its rows are visible",
+                &[0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 60.0, 600.0],
+            )?,
+            lag_seconds: make.lag()?,
+            filter_bytes: make.gauges("filter_bytes", "Bytes reserved by the duplicate filter")?,
+            in_flight_bytes: make
+                .gauges("in_flight_bytes", "Bytes of rows waiting to be stored")?,
+        })
+    }
+
+    pub(crate) fn record_batch(&self, result: BatchResult) {
+        let label = match result {
+            BatchResult::Stored => "stored",
+            BatchResult::Refused => "refused",
+            BatchResult::Dropped => "dropped",
+        };
+        self.batches.with_label_values(&[label]).inc();
+    }
+
+    /// Counts the rows of a whole batch that was stored.
+    pub(crate) fn record_stored(&self, batch: &SealedBatch) {
+        self.duplicates.inc_by(batch.duplicates);
+        for used in batch.outcomes.values().filter(|used| used.events > 0) {
+            for stage in &used.outcome.stages {
+                if stage.main.is_none() {
+                    let unmapped = self.unmapped.with_label_values(&[&*stage.model]);
+                    unmapped.inc_by(used.events);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn record_insert(&self, rows: usize, bytes: usize, duration: Duration) {
+        self.rows.inc_by(count(rows));
+        self.encoded_bytes.inc_by(count(bytes));
+        self.insert_seconds.observe(duration.as_secs_f64());
+    }
+
+    pub(crate) fn record_letters(&self, reason: LetterReason, letters: usize) {
+        let label = match reason {
+            LetterReason::Unreadable => "unreadable",
+            LetterReason::Refused => "refused",
+        };
+        let letters = count(letters);
+        self.dead_letters
+            .with_label_values(&[label])
+            .inc_by(letters);
+    }
+
+    pub(crate) fn record_suspects(&self, suspects: usize) {
+        self.suspects.inc_by(count(suspects));
+    }
+
+    pub(crate) fn record_failure(&self, operation: &'static str, class: RetryClass) {
+        let class = match class {
+            RetryClass::Transient => "transient",
+            RetryClass::Permanent => "permanent",
+            RetryClass::Fatal => "fatal",
+        };
+        self.retries.with_label_values(&[operation, class]).inc();
+    }
+
+    pub(crate) fn record_visible(&self, delay: Duration) {
+        self.visible_seconds.observe(delay.as_secs_f64());
+    }
+
+    pub(crate) fn set_lag(&self, partition: PartitionId, lag: Duration) {
+        let label = partition.to_string();
+        self.lag_seconds
+            .with_label_values(&[label.as_str()])
+            .set(lag.as_secs_f64());
+    }
+
+    pub(crate) fn set_filter_bytes(&self, partition: PartitionId, bytes: usize) {
+        set(&self.filter_bytes, partition, bytes);
+    }
+
+    pub(crate) fn set_in_flight(&self, partition: PartitionId, bytes: usize) {
+        set(&self.in_flight_bytes, partition, bytes);
+    }
+}
+
+/// Makes metrics and registers them.
+struct Register<'r>(&'r Registry);
+
+impl Register<'_> {
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        let counter = IntCounter::with_opts(options(name, help))?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
+        let counters = IntCounterVec::new(options(name, help), labels)?;
+        self.0.register(Box::new(counters.clone()))?;
+        Ok(counters)
+    }
+
+    fn gauges(&self, name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
+        let gauges = IntGaugeVec::new(options(name, help), &["partition"])?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn lag(&self) -> Result<GaugeVec, prometheus::Error> {
+        let help = "Age of the oldest record that is read and not visible yet";
+        let gauges = GaugeVec::new(options("lag_seconds", help), &["partition"])?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        buckets: &[f64],
+    ) -> Result<Histogram, prometheus::Error> {
+        let options = HistogramOpts::from(options(name, help)).buckets(buckets.to_vec());
+        let histogram = Histogram::with_opts(options)?;
+        self.0.register(Box::new(histogram.clone()))?;
+        Ok(histogram)
+    }
+}
+
+fn options(name: &str, help: &str) -> Opts {
+    Opts::new(format!("etappe_classifier_{name}"), help)
+}
+
+fn set(gauges: &IntGaugeVec, partition: PartitionId, bytes: usize) {
+    let label = partition.to_string();
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    gauges.with_label_values(&[label.as_str()]).set(bytes);
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,132 @@
+//! Decode, classify, encode: what is done with every record, without waiting for anything.
+//!
+//! Synchronous and without I/O, so that it can run on a thread of its own and be measured alone.
+
+use etappe_core::event::Event;
+use etappe_core::facts::{EventFacts, FactNames};
+use etappe_core::id::PartitionId;
+use etappe_core::ports::{DeadLetter, LogRecord, MessageHash};
+use etappe_core::rules::{ActorHistory, Classifier as RuleClassifier};
+use etappe_wire::row::RowInput;
+
+use crate::batch::{Batch, Entry, Messages, Standing};
+use crate::duplicate_filter::DuplicateFilter;
+
+/// What is known of the messages before a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier<'a> {
+    filter: &'a DuplicateFilter,
+    in_flight: Option<&'a Messages>,
+}
+
+impl<'a> Earlier<'a> {
+    /// Knows what the filter knows.
+    #[must_use]
+    pub const fn new(filter: &'a DuplicateFilter) -> Self {
+        Self {
+            filter,
+            in_flight: None,
+        }
+    }
+
+    /// Knows also the messages of the batch that is being inserted. They are neither in the filter
+    /// nor, for certain, in the database.
+    pub(crate) const fn with_in_flight(self, in_flight: Option<&'a Messages>) -> Self {
+        Self { in_flight, ..self }
+    }
+
+    fn standing(&self, batch: &Batch, message: MessageHash) -> Standing {
+        let is_in_flight = self.in_flight.is_some_and(|it| it.contains(&message));
+        if is_in_flight || batch.holds(message) {
+            Standing::Duplicate
+        } else if self.filter.contains(message) {
+            Standing::Suspect
+        } else {
+            Standing::New
+        }
+    }
+}
+
+/// Turns records into rows. Not shared: each partition has its own.
+#[derive(Debug)]
+pub struct Pipeline {
+    rules: RuleClassifier,
+    /// Histories are not kept yet: every actor is somebody never seen before.
+    history: ActorHistory,
+}
+
+impl Pipeline {
+    /// Makes a pipeline that classifies by `rules`.
+    #[must_use]
+    pub fn new(rules: RuleClassifier) -> Self {
+        Self {
+            rules,
+            history: ActorHistory::default(),
+        }
+    }
+
+    /// Adds records to `batch` until it is full and returns how many were taken.
+    ///
+    /// Records must be in the order of their offsets and follow what the batch has taken already. A
+    /// record that cannot be read is taken as a dead letter.
+    pub fn add(&mut self, records: &[LogRecord], earlier: Earlier<'_>, batch: &mut Batch) -> usize {
+        for (taken, record) in records.iter().enumerate() {
+            if batch.is_full() {
+                return taken;
+            }
+            match etappe_wire::record::decode(&record.payload) {
+                Ok(event) => self.add_event(&event, record, earlier, batch),
+                Err(error) => batch.push_letter(DeadLetter {
+                    partition: batch.partition(),
+                    offset: record.offset,
+                    payload: record.payload.clone(),
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        records.len()
+    }
+
+    fn add_event(
+        &mut self,
+        event: &Event<'_>,
+        record: &LogRecord,
+        earlier: Earlier<'_>,
+        batch: &mut Batch,
+    ) {
+        let message = MessageHash::of(&event.site, &event.message_id);
+        let standing = earlier.standing(batch, message);
+        let partition: PartitionId = batch.partition();
+        let decided = self.rules.classify(event, &self.history);
+        let names = decided
+            .mapping
+            .map_or_else(FactNames::default, |mapping| FactNames::of(mapping));
+        let facts = EventFacts::extract(event, names);
+        let entry = Entry {
+            offset: record.offset,
+            message,
+            standing,
+            received_at: event.received_at,
+            outcome: decided.outcome,
+            is_event: event.kind.is_event(),
+        };
+        let row = RowInput {
+            event,
+            facts: &facts,
+            outcome: decided.outcome,
+            actor: resolve_actor(event),
+            message_hash: message,
+            partition,
+            offset: record.offset,
+            duplicate: standing == Standing::Duplicate,
+        };
+        batch.push(&entry, |bytes| etappe_wire::row::encode(&row, bytes));
+    }
+}
+
+/// Returns the id that an event's actor goes by, empty for nobody.
+///
+/// This is where known links between ids will be followed.
+fn resolve_actor<'a>(event: &'a Event<'_>) -> &'a str {
+    event.actor_id().unwrap_or_default()
+}

@@ -1,0 +1,299 @@
+//! The worker of one partition: one batch is prepared while the one before it is inserted.
+//!
+//! Strictly in order otherwise: a batch is inserted only after the one before it is done, so that
+//! progress is always one contiguous prefix, and what to do after a crash is one range.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::id::{Offset, OffsetRange};
+use etappe_core::ports::{Clock, DeadLetters, MessageIndex, Progress, RecordSource, RowSink};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::batch::{BatchLimits, SealedBatch};
+use crate::delivery::{Delivered, Delivery, Mode};
+use crate::error::ClassifierError;
+use crate::intake::{Intake, Prepared};
+
+/// After a refused batch, batches have at first this many rows, so that reading the rest of it
+/// again costs little when more of it is refused.
+const ROWS_AFTER_REFUSAL: usize = 1_024;
+/// By how much that grows with each batch that is stored.
+const ROWS_GROWTH: usize = 4;
+
+/// Works on one partition until it is told to stop.
+#[derive(Debug)]
+pub(crate) struct Worker<S, K, D, M, C> {
+    intake: Intake<S, M, C>,
+    delivery: Delivery<S, K, D, C>,
+    stop: CancellationToken,
+    row_limit: usize,
+    drops: u32,
+}
+
+/// Where a partition's work begins.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) progress: Progress,
+    /// Ranges before the progress that must be done again.
+    pub(crate) replay: Vec<OffsetRange>,
+}
+
+/// Why a worker ends.
+enum Halt {
+    Stopped,
+    Failed(ClassifierError),
+}
+
+impl From<ClassifierError> for Halt {
+    fn from(error: ClassifierError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Worker<S, K, D, M, C> {
+    pub(crate) fn new(
+        intake: Intake<S, M, C>,
+        delivery: Delivery<S, K, D, C>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            row_limit: intake.config.max_batch_rows,
+            intake,
+            delivery,
+            stop,
+            drops: 0,
+        }
+    }
+
+    /// Works until stopped. What was not finished by then is still remembered as pending.
+    pub(crate) async fn run(mut self, start: Start) -> Result<(), ClassifierError> {
+        let Err(halt) = self.work(start).await;
+        match halt {
+            Halt::Stopped => Ok(()),
+            Halt::Failed(error) => Err(error),
+        }
+    }
+
+    async fn work(&mut self, start: Start) -> Result<Infallible, Halt> {
+        let progress = start.progress;
+        self.until_stopped(self.intake.rebuild_filter()).await?;
+        self.replay(&start.replay, progress).await?;
+        let mut next = progress.next;
+        if let Some(pending) = progress.pending {
+            next = self.redo(pending, Mode::Live).await?;
+        }
+        let mut in_flight: Option<SealedBatch> = None;
+        loop {
+            let prepared = match in_flight.take() {
+                None => {
+                    let stop = self.stop.clone();
+                    let limits = self.limits();
+                    until_stopped(&stop, self.intake.prepare(next, limits, None)).await?
+                }
+                Some(batch) => match self.deliver_and_prepare(batch).await? {
+                    Ok(prepared) => prepared,
+                    Err(read_from) => {
+                        next = read_from;
+                        continue;
+                    }
+                },
+            };
+            match prepared {
+                Prepared::Batch(batch) => {
+                    self.show_position(&batch);
+                    next = batch.range.last.next();
+                    in_flight = Some(batch);
+                }
+                Prepared::CaughtUp(looked_at) => {
+                    self.intake.post(looked_at);
+                    self.intake
+                        .metrics
+                        .set_lag(self.intake.partition, Duration::ZERO);
+                    self.intake.metrics.set_in_flight(self.intake.partition, 0);
+                }
+            }
+        }
+    }
+
+    /// Does again what an unclean boot may have lost, and remembers that it was done.
+    async fn replay(&mut self, ranges: &[OffsetRange], progress: Progress) -> Result<(), Halt> {
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(
+            partition = self.intake.partition.0,
+            ranges = ranges.len(),
+            "storing ranges again after an unclean end"
+        );
+        for range in ranges {
+            self.redo(*range, Mode::Replay).await?;
+        }
+        self.until_stopped(self.delivery.commit(progress)).await
+    }
+
+    /// Does a range again with the same boundaries, and so under the same token.
+    async fn redo(&mut self, range: OffsetRange, mode: Mode) -> Result<Offset, Halt> {
+        loop {
+            let stop = self.stop.clone();
+            let batch = until_stopped(&stop, self.intake.prepare_again(range)).await?;
+            let span = self.batch_span(&batch);
+            let delivered = self
+                .drain(self.delivery.deliver(&batch, mode))
+                .instrument(span)
+                .await?
+                .ok_or(Halt::Stopped)?;
+            if let Some(next) = self.settle(&batch, delivered).await? {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Stores `batch` while the next one is prepared. Returns the offset to read from again when the
+    /// prepared one cannot be used.
+    async fn deliver_and_prepare(
+        &mut self,
+        batch: SealedBatch,
+    ) -> Result<Result<Prepared, Offset>, Halt> {
+        let limits = self.limits();
+        let stop = self.stop.clone();
+        let span = self.batch_span(&batch);
+        let after = batch.range.last.next();
+        let messages = Arc::clone(&batch.messages);
+        let (delivered, prepared) = {
+            let Self {
+                intake, delivery, ..
+            } = &mut *self;
+            let drain = intake.config.drain;
+            let deliver = drain_after(&stop, drain, delivery.deliver(&batch, Mode::Live));
+            let prepare = async {
+                // A stop ends the preparation only: the insert gets its time to finish.
+                let prepare = intake.prepare(after, limits, Some(messages));
+                match until_stopped(&stop, prepare).await {
+                    Err(Halt::Stopped) => Ok(None),
+                    Ok(prepared) => Ok(Some(prepared)),
+                    Err(failed) => Err(failed),
+                }
+            };
+            tokio::try_join!(deliver.instrument(span), prepare)?
+        };
+        let delivered = delivered.ok_or(Halt::Stopped)?;
+        let next = self.settle(&batch, delivered).await?;
+        let prepared = prepared.ok_or(Halt::Stopped)?;
+        Ok(match (delivered, next) {
+            (Delivered::Whole, _) => Ok(prepared),
+            (Delivered::Dropped | Delivered::Parted { .. }, next) => {
+                Err(next.unwrap_or(batch.range.first))
+            }
+        })
+    }
+
+    /// Draws the conclusions from how a batch ended; returns what to read next, or `None` if the
+    /// same again.
+    async fn settle(
+        &mut self,
+        batch: &SealedBatch,
+        delivered: Delivered,
+    ) -> Result<Option<Offset>, Halt> {
+        let next = match delivered {
+            Delivered::Whole => {
+                self.drops = 0;
+                let most = self.intake.config.max_batch_rows;
+                self.row_limit = self.row_limit.saturating_mul(ROWS_GROWTH).min(most);
+                batch.range.last.next()
+            }
+            Delivered::Parted { next } => {
+                self.row_limit = ROWS_AFTER_REFUSAL.min(self.intake.config.max_batch_rows);
+                next
+            }
+            Delivered::Dropped => {
+                self.drops = self.drops.saturating_add(1);
+                let delay = self.delivery.backoff.delay(self.drops);
+                let wait = async {
+                    tokio::time::sleep(delay).await;
+                    Ok(())
+                };
+                self.until_stopped(wait).await?;
+                return Ok(None);
+            }
+        };
+        let stored = batch.rows.iter().filter(|row| row.offset < next);
+        let messages = stored.map(|row| row.message).collect();
+        self.intake.remember(messages).await;
+        Ok(Some(next))
+    }
+
+    fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            rows: self.row_limit,
+            bytes: self.intake.config.max_batch_bytes,
+        }
+    }
+
+    fn show_position(&self, batch: &SealedBatch) {
+        if let Some(oldest) = batch.oldest {
+            self.intake.post(oldest);
+        }
+        self.delivery.show_lag(batch);
+        self.intake
+            .metrics
+            .set_in_flight(self.intake.partition, batch.bytes().len());
+    }
+
+    fn batch_span(&self, batch: &SealedBatch) -> tracing::Span {
+        tracing::debug_span!(
+            "batch",
+            partition = self.intake.partition.0,
+            first = batch.range.first.0,
+            last = batch.range.last.0,
+            rows = batch.rows.len(),
+            bytes = batch.bytes().len(),
+        )
+    }
+
+    async fn until_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, ClassifierError>>,
+    ) -> Result<T, Halt> {
+        until_stopped(&self.stop, work).await
+    }
+
+    async fn drain<T>(
+        &self,
+        work: impl Future<Output = Result<T, ClassifierError>>,
+    ) -> Result<Option<T>, Halt> {
+        drain_after(&self.stop, self.intake.config.drain, work).await
+    }
+}
+
+/// Does `work` unless stopped, which drops it at once.
+async fn until_stopped<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, ClassifierError>>,
+) -> Result<T, Halt> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Halt::Stopped),
+        done = work => done.map_err(Halt::Failed),
+    }
+}
+
+/// Does `work`; once stopped, it has `deadline` to finish, and is dropped then: `None`.
+async fn drain_after<T>(
+    stop: &CancellationToken,
+    deadline: Duration,
+    work: impl Future<Output = Result<T, ClassifierError>>,
+) -> Result<Option<T>, Halt> {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done.map(Some).map_err(Halt::Failed),
+        () = stop.cancelled() => {}
+    }
+    match tokio::time::timeout(deadline, work).await {
+        Ok(done) => done.map(Some).map_err(Halt::Failed),
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,148 @@
+//! Partitions that come and go, and the end of the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::id::{Offset, OffsetRange};
+use etappe_core::ports::{Progress, RetryClass};
+use etappe_testkit::faults::Operation;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{End, FIRST, SECOND, World, record};
+
+fn range(first: u64, last: u64) -> OffsetRange {
+    OffsetRange {
+        first: Offset(first),
+        last: Offset(last),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_partition_is_finished_and_given_up_and_can_come_back() {
+    let world = World::new(2);
+    let control = world.log.consumer();
+    let classifier = world.classifier(control.clone());
+    let stop = CancellationToken::new();
+    let moves = async {
+        world.send(["a", "b"]);
+        control.revoke(FIRST);
+        control.wait_released(FIRST).await;
+        world.send(["c", "a"]);
+        world.log.append(SECOND, record("x"));
+        world.partition_caught_up(SECOND).await;
+        control.assign(FIRST, Vec::new());
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
+    ended.expect("nothing failed");
+    world.check_exactly_once("revoked and assigned again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_partition_whose_insert_hangs_is_abandoned_and_done_again_by_the_next_owner() {
+    let world = World::new(1);
+    world.send(["a", "b", "a"]);
+    world.sink.keep_out(FIRST);
+    let control = world.log.consumer();
+    let classifier = world.classifier(control.clone());
+    let stop = CancellationToken::new();
+    let moves = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let started = tokio::time::Instant::now();
+        control.revoke(FIRST);
+        control.wait_released(FIRST).await;
+        assert!(started.elapsed() <= world.config.drain + Duration::from_secs(1));
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
+    ended.expect("an abandoned insert is no error");
+    let pending = Some(range(0, 2));
+    assert_eq!(
+        world.log.progress(FIRST),
+        Progress {
+            next: Offset(0),
+            pending
+        }
+    );
+    world.sink.let_in(FIRST);
+    world.send(["c"]);
+    assert!(matches!(world.live().await, End::CaughtUp));
+    world.check_exactly_once("next owner");
+    assert_eq!(
+        world.log.ranges(FIRST)[0],
+        range(0, 2),
+        "the same range again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_finishes_the_insert_under_way_and_reads_no_more() {
+    let world = World::new(1);
+    world.send(["a"]);
+    world
+        .faults
+        .fail(Operation::Insert, RetryClass::Transient, 3);
+    let classifier = Arc::new(world.classifier(world.log.consumer()));
+    let stop = CancellationToken::new();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.send(["b"]);
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), stopping);
+    ended.expect("a stop is no error");
+    let progress = world.log.progress(FIRST);
+    assert_eq!((progress.next, progress.pending), (Offset(1), None));
+    world.live_until_done().await;
+    world.check_exactly_once("after a stop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_lost_in_an_unclean_boot_are_done_again_before_anything_else() {
+    let mut world = World::new(1);
+    world.config.max_batch_rows = 4;
+    world.send((0..20).map(|number| format!("m{}", number % 15)));
+    world.live_until_done().await;
+    world.check_exactly_once("before the boot");
+    let ranges = world.log.ranges(FIRST);
+    let before = world.sink.stored_rows();
+    world.sink.lose_from(FIRST, Offset(9));
+    assert!(world.sink.rows() < 20);
+    world.send(["m3", "new"]);
+    let consumer = world.log.idle_consumer();
+    consumer.assign(FIRST, ranges.clone());
+    assert!(matches!(world.live_with(consumer).await, End::CaughtUp));
+    world.check_exactly_once("after the boot");
+    let again: Vec<OffsetRange> = world
+        .sink
+        .attempts()
+        .iter()
+        .map(|(_, range)| *range)
+        .skip(ranges.len())
+        .take(ranges.len())
+        .collect();
+    assert_eq!(again, ranges, "the same ranges, in order");
+    let after = world.sink.stored_rows();
+    assert!(before.iter().all(|row| after.contains(row)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_tells_the_log_that_it_is_over() {
+    let world = World::new(1);
+    world.send(["a", "b"]);
+    world.live_until_done().await;
+    let commits = world.log.commits(FIRST).len();
+    let consumer = world.log.idle_consumer();
+    consumer.assign(FIRST, world.log.ranges(FIRST));
+    let classifier = world.classifier(consumer);
+    let stop = CancellationToken::new();
+    let wait = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
+    ended.expect("nothing failed");
+    assert_eq!(world.log.commits(FIRST).len(), commits + 1);
+    world.check_exactly_once("replayed");
+}

@@ -1,0 +1,110 @@
+//! Crashes: at every step there is, and at random ones, again and again.
+
+use etappe_classifier::ClassifierConfig;
+use etappe_core::id::Offset;
+use etappe_core::ports::RetryClass;
+use etappe_testkit::faults::Operation;
+
+use crate::world::{FIRST, World};
+
+/// A numbers generator that needs no more than a seed (SplitMix64).
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// Copies within a batch, across batches and of poison; garbage; gaps.
+fn world() -> World {
+    let mut world = World::new(1);
+    world.config = ClassifierConfig {
+        max_batch_rows: 5,
+        ..world.config
+    };
+    world.send(["a", "b", "a", "c", "d", "e", "b"]);
+    world.log.append(FIRST, "garbage");
+    world.log.skip(FIRST, 2);
+    world.send(["f", "g", "f", "c", "h", "h", "g", "i", "a"]);
+    world.sink.refuse(FIRST, Offset(5));
+    world.sink.refuse(FIRST, Offset(11));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_step_loses_and_doubles_nothing() {
+    let clean = world();
+    clean.live_until_done().await;
+    clean.check_exactly_once("no crash");
+    let steps = clean.faults.steps();
+    assert!(steps > 40, "only {steps} steps");
+    for step in 1..=steps {
+        let world = world();
+        world.faults.crash_at(step);
+        world.live_until_done().await;
+        world.check_exactly_once(&format!("crash at step {step}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn crashes_and_failures_in_any_order_lose_and_double_nothing() {
+    for seed in 0..150 {
+        let mut draw = Draw(seed);
+        let world = random_world(&mut draw);
+        for _ in 0..draw.below(6) {
+            let ahead = 1 + draw.below(40);
+            world.faults.crash_at(world.faults.steps() + ahead);
+            plan_failures(&world, &mut draw);
+            world.send([format!("m{}", draw.below(30))]);
+            drop(world.live().await);
+            world.faults.heal();
+        }
+        world.live_until_done().await;
+        world.check_exactly_once(&format!("seed {seed}"));
+    }
+}
+
+fn random_world(draw: &mut Draw) -> World {
+    let mut world = World::new(1);
+    world.config.max_batch_rows = 1 + usize::try_from(draw.below(12)).expect("a small number");
+    world.config.filter_bytes = 1 << draw.below(12);
+    for _ in 0..draw.below(60) {
+        match draw.below(12) {
+            0 => drop(world.log.append(FIRST, "garbage")),
+            1 => world.log.skip(FIRST, draw.below(4)),
+            2 => world.sink.refuse(FIRST, world.log.end(FIRST)),
+            _ => {}
+        }
+        world.send([format!("m{}", draw.below(30))]);
+    }
+    world
+}
+
+fn plan_failures(world: &World, draw: &mut Draw) {
+    for operation in [
+        Operation::Commit,
+        Operation::Insert,
+        Operation::SeenBefore,
+        Operation::Recent,
+        Operation::Bury,
+        Operation::Read,
+    ] {
+        let times = usize::try_from(draw.below(3)).expect("a small number");
+        if draw.below(2) == 0 {
+            world.faults.fail(operation, RetryClass::Transient, times);
+        } else {
+            world
+                .faults
+                .fail_after(operation, RetryClass::Transient, times);
+        }
+    }
+}

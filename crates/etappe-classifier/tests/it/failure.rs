@@ -1,0 +1,167 @@
+//! Failures that pass, content that is refused, and errors that nobody can go on after.
+
+use std::time::Duration;
+
+use etappe_classifier::{ClassifierConfig, ClassifierError};
+use etappe_core::id::Offset;
+use etappe_core::ports::RetryClass;
+use etappe_testkit::faults::Operation;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{End, FIRST, SECOND, World, record};
+
+const ALL: [Operation; 6] = [
+    Operation::Read,
+    Operation::Commit,
+    Operation::Insert,
+    Operation::SeenBefore,
+    Operation::Recent,
+    Operation::Bury,
+];
+
+fn world_with_everything() -> World {
+    let mut world = World::new(1);
+    world.config = ClassifierConfig {
+        max_batch_rows: 4,
+        ..world.config
+    };
+    world.send(["a", "b", "c", "d", "e"]);
+    world.log.append(FIRST, "garbage");
+    world.send(["f", "a", "g", "h", "b", "i"]);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_failures_that_pass_loses_and_doubles_nothing() {
+    let world = world_with_everything();
+    for operation in ALL {
+        world.faults.fail(operation, RetryClass::Transient, 20);
+        world.faults.fail_after(operation, RetryClass::Transient, 3);
+    }
+    assert!(matches!(world.live().await, End::CaughtUp));
+    world.check_exactly_once("storm");
+    assert!(world.sink.repeats() > 0, "lost answers make inserts repeat");
+    assert_eq!(
+        world.sink.changes(),
+        0,
+        "a repeated insert has the same bytes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_for_an_hour_needs_nobody_to_come_back() {
+    let world = World::new(2);
+    world.send(["a", "b"]);
+    world.log.append(SECOND, record("c"));
+    world.sink.keep_out(FIRST);
+    let classifier = world.classifier(world.log.consumer());
+    let stop = CancellationToken::new();
+    let outage = async {
+        world.partition_caught_up(SECOND).await;
+        assert_eq!(world.sink.rows(), 1, "the other partition goes on");
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        let tries = world.sink.attempts().len();
+        assert!(tries < 1_000, "{tries} tries in an hour");
+        world.sink.let_in(FIRST);
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
+    ended.expect("an outage is no reason to stop");
+    world.check_exactly_once("outage");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_that_cannot_be_remembered_is_never_inserted() {
+    let world = World::new(1);
+    world.send(["a"]);
+    world
+        .faults
+        .fail(Operation::Commit, RetryClass::Transient, usize::MAX);
+    let classifier = world.classifier(world.log.consumer());
+    let stop = CancellationToken::new();
+    let wait = async {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(world.sink.attempts(), []);
+        world.send(["b"]);
+        world.faults.heal();
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
+    ended.expect("it is tried again");
+    world.check_exactly_once("range not remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_content_is_narrowed_down_to_the_records_to_blame() {
+    let world = World::new(1);
+    world.send((0..40).map(|number| format!("m{}", number % 37)));
+    for poison in [0, 5, 6, 39] {
+        world.sink.refuse(FIRST, Offset(poison));
+    }
+    world.live_until_done().await;
+    world.check_exactly_once("poison");
+    let letters = world.letters.all();
+    let offsets: Vec<u64> = letters.iter().map(|letter| letter.offset.0).collect();
+    assert_eq!(offsets, [0, 5, 6, 39]);
+    assert_eq!(letters[1].payload, world.log.records(FIRST)[5].payload);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_copy_of_a_dead_letter_is_the_event() {
+    let mut world = World::new(1);
+    world.config = ClassifierConfig {
+        max_batch_rows: 3,
+        ..world.config
+    };
+    world.send(["a", "b", "c", "b", "b", "d"]);
+    world.sink.refuse(FIRST, Offset(1));
+    world.live_until_done().await;
+    world.check_exactly_once("copy of a dead letter");
+    let rows = world.sink.stored_rows();
+    let events = rows
+        .iter()
+        .filter(|row| row.texts["message_id"] == "b" && !row.is_duplicate);
+    assert_eq!(
+        events.map(|row| row.offset).collect::<Vec<_>>(),
+        [Offset(3)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_nothing_but_poison_ends() {
+    let world = World::new(1);
+    world.send((0..30).map(|number| format!("m{number}")));
+    for offset in 0..30 {
+        world.sink.refuse(FIRST, Offset(offset));
+    }
+    world.live_until_done().await;
+    world.check_exactly_once("all poison");
+    assert_eq!(world.letters.all().len(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_nothing_helps_against_stops_the_classifier() {
+    for operation in ALL {
+        let world = world_with_everything();
+        world.faults.fail(operation, RetryClass::Fatal, 1);
+        let End::Failed(error) = world.live().await else {
+            panic!("{operation:?} was overlooked");
+        };
+        let fits = match operation {
+            Operation::Read => matches!(error, ClassifierError::Read { .. }),
+            Operation::Commit => matches!(error, ClassifierError::Commit { .. }),
+            Operation::Insert => matches!(error, ClassifierError::Insert { .. }),
+            Operation::SeenBefore | Operation::Recent => {
+                matches!(error, ClassifierError::LookUp { .. })
+            }
+            Operation::Bury => matches!(error, ClassifierError::Bury { .. }),
+            Operation::Publish => false,
+        };
+        assert!(fits, "{operation:?}: {error}");
+        world.faults.heal();
+        world.live_until_done().await;
+        world.check_exactly_once("after a fatal error");
+    }
+}

@@ -1,0 +1,171 @@
+//! What happens when nothing goes wrong.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use etappe_classifier::ClassifierConfig;
+use etappe_core::ports::Clock;
+use etappe_core::time::Timestamp;
+use etappe_testkit::generator::{JourneyPlan, Journeys};
+use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{End, FIRST, SECOND, World, record, site};
+
+#[tokio::test(start_paused = true)]
+async fn every_event_becomes_one_row_of_its_partition() {
+    let world = World::new(2);
+    let journeys = Journeys::generate(&JourneyPlan::default());
+    for record in journeys.to_records(&site()) {
+        let event = etappe_wire::record::decode(&record).expect("a record");
+        world.log.append_event(&event);
+    }
+    assert!(matches!(world.live().await, End::CaughtUp));
+    world.check_exactly_once("journeys");
+    assert_eq!(world.sink.rows(), journeys.totals.events);
+    let orders = world
+        .sink
+        .stored_rows()
+        .iter()
+        .filter(|row| row.texts["milestone"] == "purchase")
+        .count();
+    assert_eq!(orders, journeys.totals.orders);
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_keep_to_their_limits_and_their_outcomes_are_stored_once() {
+    let mut world = World::new(1);
+    world.config = ClassifierConfig {
+        max_batch_rows: 10,
+        ..world.config
+    };
+    world.send((0..95).map(|number| format!("m{number}")));
+    world.live_until_done().await;
+    world.check_exactly_once("small batches");
+    let batches = world.sink.batches();
+    assert_eq!(batches.len(), 10);
+    assert!(batches.iter().all(|batch| batch.rows <= 10));
+    let outcomes: usize = batches.iter().map(|batch| batch.outcomes.len()).sum();
+    assert_eq!((outcomes, world.sink.outcomes().len()), (1, 1));
+    let tokens: BTreeSet<String> = batches.into_iter().map(|batch| batch.token).collect();
+    assert!(tokens.contains("etappe.events.v1:0:0-9"), "{tokens:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_trickle_in_are_flushed_together_after_the_interval() {
+    let world = World::new(1);
+    let classifier = world.classifier(world.log.consumer());
+    let stop = CancellationToken::new();
+    let trickle = async {
+        for number in 0..10 {
+            world.send([format!("m{number}")]);
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), trickle);
+    ended.expect("nothing failed");
+    assert_eq!(world.sink.batches().len(), 1);
+    world.check_exactly_once("trickle");
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_without_records_are_passed() {
+    let world = World::new(1);
+    world.log.skip(FIRST, 3);
+    world.send(["a", "b"]);
+    world.log.skip(FIRST, 2);
+    world.send(["c"]);
+    world.live_until_done().await;
+    world.check_exactly_once("gaps");
+    let covered: u64 = world
+        .sink
+        .batches()
+        .iter()
+        .map(|batch| batch.range.count())
+        .sum();
+    assert_eq!(covered, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_nobody_can_read_become_dead_letters_and_hold_nobody_up() {
+    let world = World::new(1);
+    world.send(["a"]);
+    world.log.append(FIRST, "garbage");
+    world.log.append(FIRST, r#"{"v":99}"#);
+    world.send(["b"]);
+    world.live_until_done().await;
+    world.check_exactly_once("garbage");
+    let letters = world.letters.all();
+    assert_eq!(letters.len(), 2);
+    assert_eq!(&letters[0].payload[..], b"garbage");
+    assert!(
+        letters[1].reason.contains("version 99"),
+        "{}",
+        letters[1].reason
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_of_nothing_but_garbage_moves_on_too() {
+    let world = World::new(1);
+    world.log.append(FIRST, "garbage");
+    world.live_until_done().await;
+    world.check_exactly_once("only garbage");
+    assert_eq!(world.sink.batches().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_reach_to_the_last_look_at_an_empty_log_or_to_the_first_unstored_record() {
+    let world = World::new(2);
+    let received = Timestamp::parse("2024-03-01T12:00:00Z").expect("a time");
+    world
+        .clock
+        .set(received.saturating_add(Duration::from_secs(60)));
+    let later = received.saturating_add(Duration::from_secs(3_600));
+    let classifier = world.classifier(world.log.consumer());
+    let stop = CancellationToken::new();
+    let steps = async {
+        world.send(["a"]);
+        world.caught_up().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(world.watermark.as_of(later), world.clock.now());
+        world.sink.keep_out(FIRST);
+        world.send(["b"]);
+        world.log.append(SECOND, record("c"));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(world.watermark.as_of(later), received);
+        world.sink.let_in(FIRST);
+        world.caught_up().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(world.watermark.as_of(later), world.clock.now());
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
+    ended.expect("nothing failed for good");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_counted() {
+    let world = World::new(1);
+    world.send(["a", "b", "a"]);
+    world.log.append(FIRST, "garbage");
+    let registry = Registry::new();
+    let classifier = world.classifier_in(world.log.consumer(), &registry);
+    let stop = CancellationToken::new();
+    let wait = async {
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
+    ended.expect("nothing failed");
+    for (name, expected) in [
+        ("etappe_classifier_rows_total", 3.0),
+        ("etappe_classifier_duplicates_total", 1.0),
+        ("etappe_classifier_dead_letters_total", 1.0),
+        ("etappe_classifier_batches_total", 1.0),
+    ] {
+        assert_eq!(World::metric(&registry, name), expected, "{name}");
+    }
+}

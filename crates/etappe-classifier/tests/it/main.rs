@@ -1,0 +1,8 @@
+//! The classifier between fakes of its seams: what is stored, after whatever happens.
+
+mod assignment;
+mod crash;
+mod duplicate;
+mod failure;
+mod flow;
+mod world;

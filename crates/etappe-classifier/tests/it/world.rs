@@ -1,0 +1,255 @@
+//! A log, a database and a keeper of dead letters that survive the classifier's crashes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use etappe_classifier::{Classifier, ClassifierConfig, ClassifierError, ClassifierParts};
+use etappe_core::id::{Offset, PartitionId, SiteId};
+use etappe_core::ports::Progress;
+use etappe_core::rules::RuleSet;
+use etappe_core::watermark::Watermark;
+use etappe_testkit::clock::ManualClock;
+use etappe_testkit::faults::Faults;
+use etappe_testkit::generator::encode_record;
+use etappe_testkit::memory_index::MemoryIndex;
+use etappe_testkit::memory_letters::MemoryLetters;
+use etappe_testkit::memory_log::{MemoryConsumer, MemoryLog};
+use etappe_testkit::memory_sink::MemorySink;
+use prometheus::Registry;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const FIRST: PartitionId = PartitionId(0);
+pub(crate) const SECOND: PartitionId = PartitionId(1);
+
+/// How long a test waits for the end of the work, in paused time.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+pub(crate) type FakeClassifier =
+    Classifier<MemoryConsumer, MemorySink, MemoryLetters, MemoryIndex, ManualClock>;
+
+/// Everything around the classifier.
+pub(crate) struct World {
+    pub(crate) log: MemoryLog,
+    pub(crate) sink: MemorySink,
+    pub(crate) letters: MemoryLetters,
+    pub(crate) index: MemoryIndex,
+    pub(crate) faults: Faults,
+    pub(crate) clock: ManualClock,
+    pub(crate) watermark: Watermark,
+    pub(crate) config: ClassifierConfig,
+    partitions: u32,
+}
+
+/// How a life of the classifier ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It had nothing left to do, and was stopped.
+    CaughtUp,
+    /// It died at the planned step.
+    Crashed,
+    /// It gave up by itself.
+    Failed(ClassifierError),
+}
+
+pub(crate) fn site() -> SiteId {
+    SiteId::try_new("demo").expect("a good name")
+}
+
+fn rules() -> Arc<RuleSet> {
+    static RULES: OnceLock<Arc<RuleSet>> = OnceLock::new();
+    Arc::clone(RULES.get_or_init(|| Arc::new(RuleSet::shipped())))
+}
+
+/// Returns the record of a message.
+pub(crate) fn record(message_id: &str) -> Vec<u8> {
+    let message = json!({
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": message_id,
+        "anonymousId": "a",
+        "timestamp": "2024-03-01T12:00:00.000Z",
+        "properties": {"order_id": message_id, "revenue": 5},
+    });
+    encode_record(&site(), &message)
+}
+
+impl World {
+    pub(crate) fn new(partitions: u32) -> Self {
+        let faults = Faults::default();
+        let log = MemoryLog::with_faults("etappe.events.v1", partitions, faults.clone());
+        let sink = MemorySink::checking(&log, faults.clone());
+        Self {
+            letters: MemoryLetters::with_faults(faults.clone()),
+            index: MemoryIndex::new(&log, &sink, faults.clone()),
+            clock: ManualClock::default(),
+            watermark: Watermark::new(usize::try_from(partitions).expect("a small number")),
+            config: ClassifierConfig {
+                filter_bytes: 1 << 20,
+                filter_messages: 1_000_000,
+                ..ClassifierConfig::default()
+            },
+            log,
+            sink,
+            faults,
+            partitions,
+        }
+    }
+
+    /// Appends messages with these ids to the first partition.
+    pub(crate) fn send(&self, message_ids: impl IntoIterator<Item = impl AsRef<str>>) {
+        for message_id in message_ids {
+            self.log.append(FIRST, record(message_id.as_ref()));
+        }
+    }
+
+    /// Makes a classifier that reads through `consumer`.
+    pub(crate) fn classifier(&self, consumer: MemoryConsumer) -> FakeClassifier {
+        // Each life is a process of its own, with metrics of its own.
+        self.classifier_in(consumer, &Registry::new())
+    }
+
+    pub(crate) fn classifier_in(
+        &self,
+        consumer: MemoryConsumer,
+        registry: &Registry,
+    ) -> FakeClassifier {
+        let parts = ClassifierParts {
+            source: consumer,
+            sink: self.sink.clone(),
+            letters: self.letters.clone(),
+            index: self.index.clone(),
+            clock: self.clock.clone(),
+            rules: rules(),
+            config: self.config.clone(),
+            partitions: self.partitions,
+            watermark: self.watermark.clone(),
+        };
+        Classifier::new(parts, registry).expect("the only one in its registry")
+    }
+
+    /// Lives one life of the classifier: until everything is done, or it dies.
+    pub(crate) async fn live(&self) -> End {
+        self.live_with(self.log.consumer()).await
+    }
+
+    pub(crate) async fn live_with(&self, consumer: MemoryConsumer) -> End {
+        let classifier = self.classifier(consumer);
+        let stop = CancellationToken::new();
+        let run = classifier.run(stop.clone());
+        tokio::pin!(run);
+        tokio::select! {
+            biased;
+            () = self.faults.crashed() => return End::Crashed,
+            ended = &mut run => return End::Failed(ended.expect_err("nobody stopped it")),
+            () = self.caught_up() => stop.cancel(),
+        }
+        tokio::select! {
+            biased;
+            () = self.faults.crashed() => End::Crashed,
+            ended = run => match ended {
+                Ok(()) => End::CaughtUp,
+                Err(error) => End::Failed(error),
+            },
+        }
+    }
+
+    /// Lives as many lives as it takes, with no further failures after the first one.
+    pub(crate) async fn live_until_done(&self) {
+        loop {
+            match self.live().await {
+                End::CaughtUp => return,
+                End::Crashed => self.faults.heal(),
+                End::Failed(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+            }
+        }
+    }
+
+    pub(crate) fn partition_ids(&self) -> impl Iterator<Item = PartitionId> + use<> {
+        (0..self.partitions).map(PartitionId)
+    }
+
+    /// Waits until every record of the log is done with.
+    pub(crate) async fn caught_up(&self) {
+        let wait = async {
+            while !self
+                .partition_ids()
+                .all(|partition| self.is_done(partition))
+            {
+                tokio::time::sleep(Duration::from_millis(7)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "stuck at {:?}", self.log.progress(FIRST));
+    }
+
+    /// Waits until every record of one partition is done with.
+    pub(crate) async fn partition_caught_up(&self, partition: PartitionId) {
+        while !self.is_done(partition) {
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    }
+
+    fn is_done(&self, partition: PartitionId) -> bool {
+        let done = Progress {
+            next: self.log.end(partition),
+            pending: None,
+        };
+        self.log.progress(partition) == done
+    }
+
+    /// Checks that every record became one row or one dead letter, and of the rows with one message
+    /// id exactly one, the first, is no duplicate.
+    pub(crate) fn check_exactly_once(&self, context: &str) {
+        let rows = self.sink.stored_rows();
+        for partition in self.partition_ids() {
+            let buried: BTreeSet<Offset> = self
+                .letters
+                .all()
+                .iter()
+                .filter(|letter| letter.partition == partition)
+                .map(|letter| letter.offset)
+                .collect();
+            let mut outcomes: BTreeMap<Offset, usize> =
+                buried.iter().map(|offset| (*offset, 1)).collect();
+            let mut first_copies = BTreeMap::new();
+            let own = rows.iter().filter(|row| row.partition == partition);
+            for row in own {
+                *outcomes.entry(row.offset).or_default() += 1;
+                first_copies
+                    .entry(row.texts["message_id"].clone())
+                    .or_insert_with(Vec::new)
+                    .push((row.offset, row.is_duplicate));
+            }
+            let expected: BTreeMap<Offset, usize> = self
+                .log
+                .records(partition)
+                .iter()
+                .map(|record| (record.offset, 1))
+                .collect();
+            assert_eq!(outcomes, expected, "{context}: partition {partition}");
+            for (message, mut copies) in first_copies {
+                copies.sort_unstable();
+                let marks: Vec<bool> = copies.iter().map(|(_, mark)| *mark).collect();
+                let right: Vec<bool> = (0..marks.len()).map(|place| place > 0).collect();
+                assert_eq!(marks, right, "{context}: {message} at {copies:?}");
+            }
+            assert!(
+                self.is_done(partition),
+                "{context}: {:?}",
+                self.log.progress(partition)
+            );
+        }
+    }
+
+    /// Returns the value of a metric of one life, summed over its labels.
+    pub(crate) fn metric(registry: &Registry, name: &str) -> f64 {
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metrics = family.expect("a metric of this name").get_metric().iter();
+        metrics
+            .map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
+            .sum()
+    }
+}

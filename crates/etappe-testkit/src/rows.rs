@@ -1,0 +1,112 @@
+//! Reads encoded rows back, for tests that want to know what was stored.
+
+use std::collections::BTreeMap;
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_wire::row::COLUMNS;
+
+/// An encoded row, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Where its record stands.
+    pub partition: PartitionId,
+    /// Its record's position.
+    pub offset: Offset,
+    /// Whether it is marked as a duplicate.
+    pub is_duplicate: bool,
+    /// The columns that hold text, by name.
+    pub texts: BTreeMap<&'static str, String>,
+}
+
+/// How a column is encoded.
+enum Kind {
+    Text,
+    Fixed(usize),
+    Nullable(usize),
+}
+
+fn kind_of(column: &str) -> Kind {
+    match column {
+        "kind" | "scope" | "duplicate" => Kind::Fixed(1),
+        "partition" => Kind::Fixed(4),
+        "outcome_id" | "occurred_at" | "received_at" | "offset" => Kind::Fixed(8),
+        "revenue" | "rating" | "sentiment" => Kind::Nullable(8),
+        "nps" => Kind::Nullable(1),
+        hash if hash.ends_with("_hash") => Kind::Fixed(8),
+        _ => Kind::Text,
+    }
+}
+
+/// Reads all rows in `bytes`.
+///
+/// # Panics
+/// When the bytes are not whole rows: what the classifier stored is broken.
+#[must_use]
+pub fn read_rows(bytes: &[u8]) -> Vec<StoredRow> {
+    let mut rest = bytes;
+    let mut rows = Vec::new();
+    while !rest.is_empty() {
+        rows.push(read_row(&mut rest));
+    }
+    rows
+}
+
+fn read_row(rest: &mut &[u8]) -> StoredRow {
+    let mut row = StoredRow {
+        partition: PartitionId(0),
+        offset: Offset(0),
+        is_duplicate: false,
+        texts: BTreeMap::new(),
+    };
+    for column in COLUMNS.split(", ") {
+        match kind_of(column) {
+            Kind::Text => {
+                let length = length(rest);
+                let text = String::from_utf8(take(rest, length).to_vec()).expect("UTF-8");
+                row.texts.insert(column, text);
+            }
+            Kind::Nullable(size) => {
+                if take(rest, 1) == [0] {
+                    take(rest, size);
+                }
+            }
+            Kind::Fixed(size) => {
+                let number = number(take(rest, size));
+                match column {
+                    "partition" => {
+                        row.partition = PartitionId(u32::try_from(number).expect("four bytes"));
+                    }
+                    "offset" => row.offset = Offset(number),
+                    "duplicate" => row.is_duplicate = number == 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    row
+}
+
+fn take<'a>(rest: &mut &'a [u8], size: usize) -> &'a [u8] {
+    let (taken, left) = rest.split_at_checked(size).expect("a row is whole");
+    *rest = left;
+    taken
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn length(rest: &mut &[u8]) -> usize {
+    let mut length = 0_usize;
+    for shift in (0..).step_by(7) {
+        let byte = number(take(rest, 1));
+        length |= usize::try_from(byte & 0x7f).expect("seven bits") << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    length
+}
