@@ -1,0 +1,231 @@
+//! The address of the page an event happened on, and patterns for it.
+//!
+//! Trackers put the address in different places; the first that is there counts. Paths are
+//! compared in lower case and without a trailing slash.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::json::JsonValue;
+
+use super::lookup;
+use super::pattern::{BadPattern, Glob};
+
+/// A pattern for a page's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AddressPattern {
+    /// `/blog/*`: the whole path; `*` stands for any text, slashes too.
+    Path(Glob),
+    /// `?q`: the query has this key, with a value.
+    QueryKey(Box<str>),
+}
+
+/// An address pattern starts with neither `/`, `*` nor `?`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadAddress {
+    #[error("{0}")]
+    Pattern(#[from] BadPattern),
+    #[error("a URL pattern starts with `/` (a path) or `?` (a key of the query)")]
+    Start,
+}
+
+impl AddressPattern {
+    pub(super) fn parse(text: &str) -> Result<Self, BadAddress> {
+        match text.strip_prefix('?') {
+            Some("") => Err(BadPattern::Empty.into()),
+            Some(key) => Ok(Self::QueryKey(key.to_lowercase().into())),
+            None if text.is_empty() => Err(BadPattern::Empty.into()),
+            None if text.starts_with(['/', '*']) => {
+                let trimmed = match text.strip_suffix('/') {
+                    Some("") | None => text,
+                    Some(rest) => rest,
+                };
+                Ok(Self::Path(Glob::parse(trimmed, |piece| {
+                    piece.to_lowercase()
+                })?))
+            }
+            None => Err(BadAddress::Start),
+        }
+    }
+}
+
+impl fmt::Display for AddressPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(glob) => glob.fmt(f),
+            Self::QueryKey(key) => write!(f, "?{key}"),
+        }
+    }
+}
+
+/// The address of the event at hand, read when a rule first asks for it.
+#[derive(Debug, Default)]
+pub(super) struct PageAddress {
+    is_read: bool,
+    has_path: bool,
+    path: String,
+    query: String,
+}
+
+/// Where trackers put the path alone: Segment and most others, PostHog, Mixpanel.
+const PATHS: [&str; 3] = ["path", "$pathname", "current_url_path"];
+/// Where they put the whole address: Segment, Matomo and Plausible; GA4; PostHog and Mixpanel.
+const URLS: [&str; 3] = ["url", "page_location", "$current_url"];
+
+impl PageAddress {
+    /// Forgets the address, because the next event is another one.
+    pub(super) const fn forget(&mut self) {
+        self.is_read = false;
+    }
+
+    /// Returns the address of `event`, reading it unless that was done since [`Self::forget`].
+    pub(super) fn of(&mut self, event: &Event<'_>) -> &Self {
+        if !self.is_read {
+            self.read(event);
+            self.is_read = true;
+        }
+        self
+    }
+
+    /// Returns whether one of the patterns matches.
+    pub(super) fn matches_any(&self, patterns: &[AddressPattern]) -> bool {
+        patterns.iter().any(|pattern| match pattern {
+            AddressPattern::Path(glob) => self.has_path && glob.matches(&self.path),
+            AddressPattern::QueryKey(key) => self.has_query_key(key),
+        })
+    }
+
+    fn has_query_key(&self, wanted: &str) -> bool {
+        !self.query.is_empty()
+            && self.query.split('&').any(|pair| {
+                pair.split_once('=')
+                    .is_some_and(|(key, value)| key == wanted && !value.is_empty())
+            })
+    }
+
+    fn read(&mut self, event: &Event<'_>) {
+        self.path.clear();
+        self.query.clear();
+        self.has_path = false;
+        let properties = &event.properties;
+        let url = URLS.iter().find_map(|name| text(properties.get(name)));
+        let url = url.or_else(|| text(lookup::find(&event.context, "page.url")));
+        let path = PATHS.iter().find_map(|name| text(properties.get(name)));
+        let path = path.or_else(|| match &url {
+            Some(_) => None,
+            None => text(lookup::find(&event.context, "page.path")),
+        });
+        if let Some(url) = &url {
+            let (url_path, query) = split_url(url);
+            self.set_path(url_path);
+            self.set_query(query);
+        }
+        if let Some(path) = &path {
+            let (path, query) = split_path(path);
+            self.set_path(path);
+            if url.is_none() {
+                self.set_query(query);
+            }
+        }
+        if self.query.is_empty() {
+            // The reserved property `search` holds the query with its question mark; under that
+            // name other trackers send what somebody searched for.
+            let search = text(properties.get("search"))
+                .filter(|search| search.starts_with('?'))
+                .or_else(|| text(lookup::find(&event.context, "page.search")));
+            if let Some(search) = search {
+                self.set_query(search.strip_prefix('?').unwrap_or(&search));
+            }
+        }
+    }
+
+    fn set_path(&mut self, path: &str) {
+        self.has_path = true;
+        self.path.clear();
+        if !path.starts_with('/') {
+            self.path.push('/');
+        }
+        self.path.push_str(path);
+        lower(&mut self.path);
+        while self.path.len() > 1 && self.path.ends_with('/') {
+            self.path.pop();
+        }
+    }
+
+    fn set_query(&mut self, query: &str) {
+        self.query.clear();
+        self.query.push_str(query);
+        lower(&mut self.query);
+    }
+}
+
+fn lower(text: &mut String) {
+    if text.is_ascii() {
+        text.make_ascii_lowercase();
+    } else {
+        *text = text.to_lowercase();
+    }
+}
+
+fn text<'a>(value: Option<JsonValue<'a>>) -> Option<std::borrow::Cow<'a, str>> {
+    match value {
+        Some(JsonValue::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Splits an address into path and query; scheme, host and fragment are dropped.
+fn split_url(url: &str) -> (&str, &str) {
+    if url.starts_with('/') {
+        return split_path(url);
+    }
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path_start = after_scheme.find(['/', '?', '#']);
+    let path = path_start.and_then(|at| after_scheme.get(at..));
+    split_path(path.unwrap_or(""))
+}
+
+fn split_path(path: &str) -> (&str, &str) {
+    let path = path.split_once('#').map_or(path, |(path, _)| path);
+    path.split_once('?').unwrap_or((path, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_split_into_path_and_query() {
+        let cases = [
+            ("https://shop.example/a/b?q=1&x#top", ("/a/b", "q=1&x")),
+            ("https://shop.example", ("", "")),
+            ("https://shop.example?q=1", ("", "q=1")),
+            (
+                "/a?next=https://other.example/b",
+                ("/a", "next=https://other.example/b"),
+            ),
+            ("shop.example/a", ("/a", "")),
+            ("app://home/a#x?y", ("/a", "")),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(split_url(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_a_path_or_a_key() {
+        assert!(matches!(
+            AddressPattern::parse("/blog/*"),
+            Ok(AddressPattern::Path(_))
+        ));
+        assert_eq!(
+            AddressPattern::parse("?Q"),
+            Ok(AddressPattern::QueryKey("q".into()))
+        );
+        assert_eq!(AddressPattern::parse("blog"), Err(BadAddress::Start));
+        assert_eq!(
+            AddressPattern::parse("?"),
+            Err(BadAddress::Pattern(BadPattern::Empty))
+        );
+    }
+}

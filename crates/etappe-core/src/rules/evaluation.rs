@@ -1,0 +1,60 @@
+//! Evaluates conditions on one event, each at most once.
+
+use crate::event::Event;
+
+use super::predicate::{Predicate, Scratch};
+
+/// The conditions that are remembered per event; the few beyond are evaluated again.
+const REMEMBERED: usize = 256;
+const WORDS: usize = REMEMBERED / 64;
+
+/// An event, and what is known of the conditions on it.
+#[derive(Debug)]
+pub(super) struct Evaluation<'r, 'a> {
+    event: &'r Event<'a>,
+    predicates: &'r [Predicate],
+    scratch: &'r mut Scratch,
+    evaluated: [u64; WORDS],
+    held: [u64; WORDS],
+}
+
+impl<'r, 'a> Evaluation<'r, 'a> {
+    pub(super) const fn new(
+        event: &'r Event<'a>,
+        predicates: &'r [Predicate],
+        scratch: &'r mut Scratch,
+    ) -> Self {
+        scratch.address.forget();
+        Self {
+            event,
+            predicates,
+            scratch,
+            evaluated: [0; WORDS],
+            held: [0; WORDS],
+        }
+    }
+
+    pub(super) const fn event(&self) -> &'r Event<'a> {
+        self.event
+    }
+
+    /// Returns whether the event meets the condition at this place of the rule set.
+    pub(super) fn holds(&mut self, predicate: u32) -> bool {
+        let at = predicate as usize;
+        let (word, bit) = (at / 64, 1_u64 << (at % 64));
+        if let Some(evaluated) = self.evaluated.get(word)
+            && evaluated & bit != 0
+        {
+            return self.held[word] & bit != 0;
+        }
+        let holds = self
+            .predicates
+            .get(at)
+            .is_some_and(|predicate| predicate.holds(self.event, self.scratch));
+        if word < WORDS {
+            self.evaluated[word] |= bit;
+            self.held[word] |= if holds { bit } else { 0 };
+        }
+        holds
+    }
+}

@@ -1,0 +1,99 @@
+//! What the API tells about models and vocabularies.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::source::RuleOrigin;
+
+/// A name in the languages of the interface.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Labels {
+    /// English.
+    #[serde(serialize_with = "as_text")]
+    pub en: Arc<str>,
+    /// Dutch.
+    #[serde(serialize_with = "as_text")]
+    pub nl: Arc<str>,
+}
+
+/// A stage of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct StageInfo {
+    /// The stage's id, such as `revenue`.
+    #[serde(serialize_with = "as_text")]
+    pub id: Arc<str>,
+    /// What people call it.
+    pub labels: Labels,
+    /// What people do in it.
+    #[serde(serialize_with = "as_text")]
+    pub description: Arc<str>,
+    /// Whether everybody who gets further has passed this stage.
+    pub gate: bool,
+    /// Its place in the model, counted from 1.
+    pub ordinal: u8,
+}
+
+/// A journey model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelInfo {
+    /// The model's id, such as `aaarrr`.
+    #[serde(serialize_with = "as_text")]
+    pub id: Arc<str>,
+    /// What people call it.
+    pub labels: Labels,
+    /// What it is for.
+    #[serde(serialize_with = "as_text")]
+    pub description: Arc<str>,
+    /// A hash of its content in hexadecimal digits.
+    #[serde(serialize_with = "as_text")]
+    pub version: Arc<str>,
+    /// Who wrote it.
+    pub origin: RuleOrigin,
+    /// The file it was read from.
+    #[serde(serialize_with = "as_text")]
+    pub file: Arc<str>,
+    /// Its stages, first to last.
+    pub stages: Box<[StageInfo]>,
+    /// The number of its rules.
+    pub rules: usize,
+}
+
+impl ModelInfo {
+    /// Returns the stage with this id.
+    #[must_use]
+    pub fn stage(&self, id: &str) -> Option<&StageInfo> {
+        self.stages.iter().find(|stage| *stage.id == *id)
+    }
+}
+
+/// A vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VocabularyInfo {
+    /// The vocabulary's id, such as `segment`.
+    #[serde(serialize_with = "as_text")]
+    pub id: Arc<str>,
+    /// What people call it.
+    #[serde(serialize_with = "as_text")]
+    pub title: Arc<str>,
+    /// Where its names come from.
+    #[serde(serialize_with = "as_text")]
+    pub source: Arc<str>,
+    /// A hash of its content in hexadecimal digits.
+    #[serde(serialize_with = "as_text")]
+    pub version: Arc<str>,
+    /// Its place among the vocabularies: lower ones are tried first.
+    pub priority: i64,
+    /// Who wrote it.
+    pub origin: RuleOrigin,
+    /// The file it was read from.
+    #[serde(serialize_with = "as_text")]
+    pub file: Arc<str>,
+    /// The number of its rules.
+    pub rules: usize,
+}
+
+/// Serializes a shared text as a text.
+pub(super) fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}

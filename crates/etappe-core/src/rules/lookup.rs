@@ -1,0 +1,226 @@
+//! Finds a value in an event's JSON without copying or building anything.
+//!
+//! [`crate::json::JsonObject::get_path`] gives the same answers, but builds a list of members for
+//! every nested object; rules look at nested values of most events, so they scan the text instead.
+//! The text comes from a parsed object and is therefore known to be valid JSON.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::event::Event;
+use crate::json::{JsonObject, JsonValue};
+
+/// Where in an event a rule looks: `name`, `properties.name`, `context.page.url`, `traits.plan`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ValuePath {
+    written: Arc<str>,
+    part: Part,
+    name: Box<str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Properties,
+    Context,
+    Traits,
+}
+
+impl ValuePath {
+    /// Reads a path as [`Event::value`] does.
+    pub(super) fn new(text: &str) -> Self {
+        let (part, name) = if let Some(rest) = text.strip_prefix("context.") {
+            (Part::Context, rest)
+        } else if let Some(rest) = text.strip_prefix("traits.") {
+            (Part::Traits, rest)
+        } else {
+            let name = text.strip_prefix("properties.").unwrap_or(text);
+            (Part::Properties, name)
+        };
+        Self {
+            written: text.into(),
+            part,
+            name: name.into(),
+        }
+    }
+
+    /// Returns the value at this path.
+    pub(super) fn find<'a>(&self, event: &Event<'a>) -> Option<JsonValue<'a>> {
+        let object = match self.part {
+            Part::Properties => &event.properties,
+            Part::Context => &event.context,
+            Part::Traits => &event.traits,
+        };
+        find(object, &self.name)
+    }
+}
+
+impl fmt::Display for ValuePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// Returns the value at a dotted path of an object; a member whose own name holds the dots wins.
+pub(super) fn find<'a>(object: &JsonObject<'a>, path: &str) -> Option<JsonValue<'a>> {
+    if let Some(value) = object.get(path) {
+        return Some(value);
+    }
+    let (head, rest) = path.split_once('.')?;
+    let text = find_nested(object.get_raw(head)?.get(), rest)?;
+    let raw: &'a RawValue = serde_json::from_str(text).ok()?;
+    Some(JsonValue::of(raw))
+}
+
+fn find_nested<'t>(object: &'t str, path: &str) -> Option<&'t str> {
+    if let Some(value) = member(object, path) {
+        return Some(value);
+    }
+    let (head, rest) = path.split_once('.')?;
+    find_nested(member(object, head)?, rest)
+}
+
+/// Returns the text of the last member called `name`; `None` if `object` is no object.
+fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
+    let bytes = object.as_bytes();
+    let mut at = skip_space(bytes, 0);
+    if bytes.get(at) != Some(&b'{') {
+        return None;
+    }
+    at = skip_space(bytes, at + 1);
+    let mut found = None;
+    while bytes.get(at) == Some(&b'"') {
+        let key_end = skip_string(bytes, at);
+        let key = object.get(at..key_end)?;
+        // Past the colon.
+        let start = skip_space(bytes, skip_space(bytes, key_end) + 1);
+        let end = skip_value(bytes, start);
+        if is_key(key, name) {
+            found = object.get(start..end);
+        }
+        at = skip_space(bytes, end);
+        if bytes.get(at) != Some(&b',') {
+            break;
+        }
+        at = skip_space(bytes, at + 1);
+    }
+    found
+}
+
+/// Returns whether the quoted `key` spells `name`.
+fn is_key(key: &str, name: &str) -> bool {
+    if key.contains('\\') {
+        return serde_json::from_str::<String>(key).is_ok_and(|key| key == name);
+    }
+    key.len() == name.len() + 2 && key.get(1..key.len() - 1) == Some(name)
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// Returns the position after the string that starts at `at`.
+fn skip_string(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    at.min(bytes.len())
+}
+
+/// Returns the position after the value that starts at `at`.
+fn skip_value(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = skip_string(bytes, at);
+                if depth == 0 {
+                    return at;
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth <= 1 => {
+                // The end of the value itself, or of the object around a bare number.
+                return if depth == 1 { at + 1 } else { at };
+            }
+            b'}' | b']' => depth -= 1,
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nested_values_are_found_as_the_parser_finds_them() {
+        let text = r#" { "a" : { "b" : [1,{"c":"}"}] , "n":-1.50 , "s" : "x\"y", "a.b":{"c":true} } ,
+            "page":{"url":"https://x/?q=1","esc\u0061pe":1,"url2":null},"a.n":7,"dup":{"x":1,"x":2} }"#;
+        let object = JsonObject::parse(text).unwrap();
+        for path in [
+            "a.b",
+            "a.n",
+            "a.s",
+            "a.a.b",
+            "a.a.b.c",
+            "a.b.c",
+            "page.url",
+            "page.escape",
+            "page.url2",
+            "page.none",
+            "none",
+            "none.x",
+            "dup.x",
+            "a.n.x",
+            "",
+        ] {
+            assert_eq!(find(&object, path), object.get_path(path), "{path}");
+        }
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i32>().prop_map(serde_json::Value::from),
+            "[ab\"\\\\{}\\[\\],:é]{0,4}".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                prop::collection::btree_map("[ab.\"]{1,3}", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn scanning_and_parsing_agree(value in json(), path in "[ab.]{1,5}", pretty: bool) {
+            let object = serde_json::json!({"a": value});
+            let text = if pretty {
+                serde_json::to_string_pretty(&object).unwrap()
+            } else {
+                object.to_string()
+            };
+            let object = JsonObject::parse(&text).unwrap();
+            prop_assert_eq!(find(&object, &path), object.get_path(&path));
+        }
+    }
+}

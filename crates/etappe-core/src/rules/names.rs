@@ -1,0 +1,103 @@
+//! Finds the rules that an event's name leaves in question, in the order they are to be tried.
+//!
+//! This is the slow half of matching, and its answer depends on nothing but name and kind; so
+//! callers keep it. Order: the vocabularies' own; within one the rules with conditions before
+//! those without; then how well the name matches; then the file.
+
+use hashbrown::HashMap;
+
+use crate::event::EventKind;
+
+use super::pattern::{NameForm, NameMatch, fold};
+use super::ruleset::Rule;
+
+/// A rule whose name pattern matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// The rule's place in the rule set.
+    pub(super) rule: u32,
+    pub(super) how: NameMatch,
+}
+
+/// The rules by their name patterns.
+#[derive(Debug, Default)]
+pub(super) struct NameIndex {
+    exact: HashMap<String, Vec<u32>>,
+    folded: HashMap<String, Vec<u32>>,
+    /// Rules with a glob or without a name.
+    patterns: Vec<u32>,
+}
+
+impl NameIndex {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let mut index = Self::default();
+        for (at, rule) in (0_u32..).zip(rules) {
+            for name in &rule.names {
+                match &name.form {
+                    NameForm::Name { exact, folded } => {
+                        push(&mut index.exact, exact, at);
+                        if let Some(folded) = folded {
+                            push(&mut index.folded, folded, at);
+                        }
+                    }
+                    NameForm::Glob { .. } | NameForm::Any => {
+                        if index.patterns.last() != Some(&at) {
+                            index.patterns.push(at);
+                        }
+                    }
+                }
+            }
+        }
+        index
+    }
+
+    /// Returns the rules that an event of this name and kind may match, in order.
+    pub(super) fn candidates(&self, rules: &[Rule], name: &str, kind: EventKind) -> Vec<Candidate> {
+        let mut folded = String::with_capacity(name.len());
+        fold(name, &mut folded);
+        let named = [self.exact.get(name), self.folded.get(folded.as_str())];
+        let mut possible: Vec<u32> = named
+            .into_iter()
+            .flatten()
+            .chain([&self.patterns])
+            .flatten()
+            .copied()
+            .collect();
+        possible.sort_unstable();
+        possible.dedup();
+        let mut found: Vec<_> = possible
+            .into_iter()
+            .filter_map(|at| {
+                let rule = rules.get(at as usize)?;
+                let how = match_name(rule, name, &folded, kind)?;
+                let order = (rule.vocabulary, rule.predicates.is_empty(), how, at);
+                Some((order, Candidate { rule: at, how }))
+            })
+            .collect();
+        found.sort_unstable_by_key(|(order, _)| *order);
+        found.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+
+    /// Iterates over every name that some rule spells out.
+    pub(super) fn known_names(&self) -> impl Iterator<Item = &str> {
+        self.exact.keys().map(AsRef::as_ref)
+    }
+}
+
+fn push(map: &mut HashMap<String, Vec<u32>>, name: &str, at: u32) {
+    map.entry_ref(name).or_default().push(at);
+}
+
+/// Returns the strongest way in which the name matches one of the rule's patterns.
+fn match_name(rule: &Rule, name: &str, folded: &str, kind: EventKind) -> Option<NameMatch> {
+    if !rule.kinds.contains(kind) {
+        return None;
+    }
+    let how = rule
+        .names
+        .iter()
+        .filter_map(|pattern| pattern.matches(name, folded))
+        .min()?;
+    let is_excepted = rule.except.iter().any(|glob| glob.matches(folded));
+    (!is_excepted).then_some(how)
+}

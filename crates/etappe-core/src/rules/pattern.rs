@@ -1,0 +1,310 @@
+//! Patterns for event names: names, and globs in which `*` stands for any text.
+//!
+//! Two spellings of one name are the same after [`fold`]: lower case, with spaces, hyphens, dots
+//! and underscores alike. Patterns are folded once, names once per distinct name.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Writes `text` in lower case with spaces, hyphens and dots as underscores.
+pub(super) fn fold(text: &str, folded: &mut String) {
+    folded.clear();
+    for letter in text.chars() {
+        match letter {
+            ' ' | '-' | '.' => folded.push('_'),
+            _ if letter.is_ascii() => folded.push(letter.to_ascii_lowercase()),
+            _ => folded.extend(letter.to_lowercase()),
+        }
+    }
+}
+
+/// Returns the folded text.
+pub(super) fn folded(text: &str) -> String {
+    let mut into = String::with_capacity(text.len());
+    fold(text, &mut into);
+    into
+}
+
+/// A pattern's text is no pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadPattern {
+    /// Nothing could match it, or everything.
+    #[error("a pattern cannot be empty")]
+    Empty,
+    /// A backslash makes the next character literal; here there is none.
+    #[error("the pattern ends in a backslash that quotes nothing")]
+    DanglingBackslash,
+    /// Only `*` and `\` are special, so nothing else needs a backslash.
+    #[error("a backslash may only stand before `*` or another backslash")]
+    UnknownEscape,
+}
+
+/// Text with `*` for any run of characters, the empty one too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Glob {
+    written: Arc<str>,
+    /// The text between the stars; one piece is a literal.
+    pieces: Box<[Box<str>]>,
+}
+
+impl Glob {
+    /// Reads a pattern; each literal piece goes through `spelling`.
+    pub(super) fn parse(text: &str, spelling: fn(&str) -> String) -> Result<Self, BadPattern> {
+        if text.is_empty() {
+            return Err(BadPattern::Empty);
+        }
+        let mut pieces = Vec::new();
+        let mut piece = String::new();
+        let mut letters = text.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '*' => pieces.push(std::mem::take(&mut piece)),
+                '\\' => match letters.next() {
+                    Some(quoted @ ('*' | '\\')) => piece.push(quoted),
+                    Some(_) => return Err(BadPattern::UnknownEscape),
+                    None => return Err(BadPattern::DanglingBackslash),
+                },
+                _ => piece.push(letter),
+            }
+        }
+        pieces.push(piece);
+        let last = pieces.len() - 1;
+        let pieces = pieces
+            .iter()
+            .enumerate()
+            // Two stars in a row are one.
+            .filter(|(at, piece)| *at == 0 || *at == last || !piece.is_empty())
+            .map(|(_, piece)| spelling(piece).into_boxed_str())
+            .collect();
+        Ok(Self {
+            written: text.into(),
+            pieces,
+        })
+    }
+
+    /// Returns the text if there is no star in the pattern.
+    pub(super) fn as_literal(&self) -> Option<&str> {
+        match &*self.pieces {
+            [literal] => Some(literal),
+            _ => None,
+        }
+    }
+
+    /// Returns whether every text matches.
+    pub(super) fn matches_everything(&self) -> bool {
+        self.pieces.len() > 1 && self.pieces.iter().all(|piece| piece.is_empty())
+    }
+
+    /// Returns whether the whole of `text` matches; it must be spelled as the pattern's pieces are.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let (Some((first, rest)), last) = (self.pieces.split_first(), self.pieces.last()) else {
+            return false;
+        };
+        let Some(last) = last.filter(|_| !rest.is_empty()) else {
+            return text == &**first;
+        };
+        let Some(text) = text.strip_prefix(&**first) else {
+            return false;
+        };
+        let Some(mut text) = text.strip_suffix(&**last) else {
+            return false;
+        };
+        let middles = rest.get(..rest.len() - 1).unwrap_or_default();
+        for piece in middles {
+            match text.split_once(&**piece) {
+                Some((_, after)) => text = after,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// How an event's name came to match a pattern; the first is the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameMatch {
+    /// Letter by letter.
+    Exact,
+    /// After lower-casing, with spaces, hyphens, dots and underscores alike.
+    Normalised,
+    /// By a pattern with `*`.
+    Glob,
+    /// The rule does not look at the name.
+    AnyName,
+}
+
+/// Whether a pattern also matches other spellings of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// Case and separators do not matter.
+    Any,
+    /// Only the spelling that was written down matches.
+    Exact,
+}
+
+/// What a vocabulary's rule says about an event's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamePattern {
+    /// As written in the file.
+    pub(super) written: Arc<str>,
+    pub(super) form: NameForm,
+}
+
+/// The three kinds of name pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NameForm {
+    /// One name; `folded` is absent when only this very spelling matches.
+    Name {
+        exact: Box<str>,
+        folded: Option<Box<str>>,
+    },
+    /// A glob over the folded name, or over the name itself for [`Spelling::Exact`].
+    Glob { glob: Glob, spelling: Spelling },
+    /// Every name.
+    Any,
+}
+
+impl NamePattern {
+    /// Reads a pattern as it stands in a file.
+    pub(super) fn parse(text: &str, spelling: Spelling) -> Result<Self, BadPattern> {
+        let plain = Glob::parse(text, str::to_owned)?;
+        let form = if plain.matches_everything() {
+            NameForm::Any
+        } else if let Some(exact) = plain.as_literal() {
+            NameForm::Name {
+                exact: exact.into(),
+                folded: (spelling == Spelling::Any).then(|| folded(exact).into_boxed_str()),
+            }
+        } else {
+            let glob = match spelling {
+                Spelling::Exact => plain,
+                Spelling::Any => Glob::parse(text, folded)?,
+            };
+            NameForm::Glob { glob, spelling }
+        };
+        Ok(Self {
+            written: text.into(),
+            form,
+        })
+    }
+
+    /// Returns the pattern of a rule that does not look at the name.
+    pub(super) fn any() -> Self {
+        Self {
+            written: "*".into(),
+            form: NameForm::Any,
+        }
+    }
+
+    /// Returns how `name` matches, given its folded form.
+    pub(super) fn matches(&self, name: &str, folded_name: &str) -> Option<NameMatch> {
+        match &self.form {
+            NameForm::Name { exact, folded } => {
+                if **exact == *name {
+                    Some(NameMatch::Exact)
+                } else {
+                    let same = folded.as_deref() == Some(folded_name);
+                    same.then_some(NameMatch::Normalised)
+                }
+            }
+            NameForm::Glob { glob, spelling } => {
+                let text = match spelling {
+                    Spelling::Any => folded_name,
+                    Spelling::Exact => name,
+                };
+                glob.matches(text).then_some(NameMatch::Glob)
+            }
+            NameForm::Any => Some(NameMatch::AnyName),
+        }
+    }
+
+    /// Returns whether everything that `other` matches is matched here just as strongly; sound but
+    /// not complete.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        match (&self.form, &other.form) {
+            (NameForm::Any, NameForm::Any) => true,
+            (
+                NameForm::Name { exact, folded },
+                NameForm::Name {
+                    exact: other_exact,
+                    folded: other_folded,
+                },
+            ) => match (folded, other_folded) {
+                // Another spelling matches the other rule exactly, and so before this one.
+                (_, Some(_)) => exact == other_exact && folded.is_some(),
+                (_, None) => exact == other_exact,
+            },
+            (
+                NameForm::Glob { glob, spelling },
+                NameForm::Glob {
+                    glob: other_glob,
+                    spelling: other_spelling,
+                },
+            ) => spelling == other_spelling && glob.pieces == other_glob.pieces,
+            (NameForm::Any | NameForm::Name { .. } | NameForm::Glob { .. }, _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_texts() {
+        let cases = [
+            ("purchase*", "purchase", true),
+            ("purchase*", "purchased", true),
+            ("purchase*", "repurchase", false),
+            ("*search*", "products_searched", true),
+            ("*invite*sent", "invite_was_sent", true),
+            ("*invite*sent", "invitesent", true),
+            ("*invite*sent", "sent_invite", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "abbc", true),
+            ("a*b*bc", "abc", false),
+            ("a**c", "abc", true),
+            ("*", "", true),
+            (r"2\*3", "2*3", true),
+            (r"2\*3", "2x3", false),
+        ];
+        for (pattern, text, expected) in cases {
+            let glob = Glob::parse(pattern, str::to_owned).unwrap();
+            assert_eq!(glob.matches(text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_meant_is_refused() {
+        let parse = |text| Glob::parse(text, str::to_owned).unwrap_err();
+        assert_eq!(parse(""), BadPattern::Empty);
+        assert_eq!(parse(r"a\"), BadPattern::DanglingBackslash);
+        assert_eq!(parse(r"\d+"), BadPattern::UnknownEscape);
+    }
+
+    #[test]
+    fn names_match_exactly_then_normalised() {
+        let pattern = NamePattern::parse("Order Completed", Spelling::Any).unwrap();
+        let check = |name: &str| pattern.matches(name, &folded(name));
+        assert_eq!(check("Order Completed"), Some(NameMatch::Exact));
+        assert_eq!(check("order-completed"), Some(NameMatch::Normalised));
+        assert_eq!(check("ORDER_COMPLETED"), Some(NameMatch::Normalised));
+        assert_eq!(check("order.completed"), Some(NameMatch::Normalised));
+        assert_eq!(check("ordercompleted"), None);
+        let exact = NamePattern::parse("Subscribe", Spelling::Exact).unwrap();
+        assert_eq!(exact.matches("subscribe", "subscribe"), None);
+    }
+
+    #[test]
+    fn letters_outside_ascii_lose_their_case_too() {
+        assert_eq!(folded("ÉÉN Stap-verder.Ω"), "één_stap_verder_ω");
+    }
+}

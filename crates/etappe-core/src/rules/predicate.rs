@@ -1,0 +1,246 @@
+//! Conditions on the event itself: what `where` and `when` say in rule files.
+//!
+//! Equal conditions of different rules are one [`Predicate`], so that it is evaluated once per
+//! event; its text is both its identity and what `etappe explain` shows.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::json::JsonValue;
+
+use super::address::{AddressPattern, PageAddress};
+use super::lookup::ValuePath;
+use super::pattern::{Glob, fold};
+
+/// A condition on an event.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Predicate {
+    /// A value at a path passes a test.
+    Value { path: ValuePath, test: Test },
+    /// The page's address matches one of the patterns.
+    Address(Box<[AddressPattern]>),
+}
+
+/// What is asked of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Test {
+    /// There, and neither null nor an empty text.
+    Exists,
+    /// Not there, null, or an empty text.
+    Absent,
+    OneOf(Box<[Scalar]>),
+    NoneOf(Box<[Scalar]>),
+    /// A text that one of the globs matches, case and separators aside.
+    Like(Box<[Glob]>),
+    /// Not there, or matched by none of the globs.
+    Unlike(Box<[Glob]>),
+    /// A number, or a text that holds one, within the range.
+    Number(NumberRange),
+}
+
+/// A value to compare with.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Scalar {
+    Text(Box<str>),
+    Number(f64),
+    Bool(bool),
+}
+
+/// A range of numbers; an absent end is open.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct NumberRange {
+    pub(super) above: Option<f64>,
+    pub(super) at_least: Option<f64>,
+    pub(super) below: Option<f64>,
+    pub(super) at_most: Option<f64>,
+}
+
+/// Room for texts in a normalised spelling, reused from event to event.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) folded: String,
+    pub(super) address: PageAddress,
+}
+
+impl Predicate {
+    /// Returns whether `event` meets the condition. `scratch.address` must be the event's own or
+    /// unread.
+    pub(super) fn holds(&self, event: &Event<'_>, scratch: &mut Scratch) -> bool {
+        match self {
+            Self::Value { path, test } => test.passes(path.find(event).as_ref(), scratch),
+            Self::Address(patterns) => scratch.address.of(event).matches_any(patterns),
+        }
+    }
+}
+
+impl Test {
+    fn passes(&self, value: Option<&JsonValue<'_>>, scratch: &mut Scratch) -> bool {
+        match self {
+            Self::Exists => is_there(value),
+            Self::Absent => !is_there(value),
+            Self::OneOf(scalars) => is_one_of(value, scalars),
+            Self::NoneOf(scalars) => !is_one_of(value, scalars),
+            Self::Like(globs) => is_like(value, globs, scratch),
+            Self::Unlike(globs) => !is_like(value, globs, scratch),
+            Self::Number(range) => value
+                .and_then(JsonValue::as_f64)
+                .is_some_and(|number| range.contains(number)),
+        }
+    }
+}
+
+fn is_there(value: Option<&JsonValue<'_>>) -> bool {
+    match value {
+        None | Some(JsonValue::Null) => false,
+        Some(JsonValue::String(text)) => !text.is_empty(),
+        Some(
+            JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::Object(_) | JsonValue::Array(_),
+        ) => true,
+    }
+}
+
+fn is_one_of(value: Option<&JsonValue<'_>>, scalars: &[Scalar]) -> bool {
+    value.is_some_and(|value| scalars.iter().any(|scalar| scalar.equals(value)))
+}
+
+fn is_like(value: Option<&JsonValue<'_>>, globs: &[Glob], scratch: &mut Scratch) -> bool {
+    let text: &str = match value {
+        Some(JsonValue::String(text)) => text,
+        Some(JsonValue::Number(text)) => text,
+        Some(JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_))
+        | None => return false,
+    };
+    fold(text, &mut scratch.folded);
+    globs.iter().any(|glob| glob.matches(&scratch.folded))
+}
+
+impl Scalar {
+    /// Returns whether a sent value is this one; protocols that know only texts send `"1"` and
+    /// `"true"` for 1 and true.
+    fn equals(&self, value: &JsonValue<'_>) -> bool {
+        match self {
+            Self::Number(number) => value.as_f64() == Some(*number),
+            Self::Text(text) => match value {
+                JsonValue::String(sent) => **sent == **text,
+                JsonValue::Number(sent) => **sent == **text,
+                JsonValue::Bool(sent) => **text == *bool_text(*sent),
+                JsonValue::Null | JsonValue::Object(_) | JsonValue::Array(_) => false,
+            },
+            Self::Bool(flag) => match value {
+                JsonValue::Bool(sent) => sent == flag,
+                JsonValue::String(sent) => **sent == *bool_text(*flag),
+                JsonValue::Null
+                | JsonValue::Number(_)
+                | JsonValue::Object(_)
+                | JsonValue::Array(_) => false,
+            },
+        }
+    }
+}
+
+const fn bool_text(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
+impl NumberRange {
+    /// Returns the range that holds one number only.
+    pub(super) const fn only(number: f64) -> Self {
+        Self {
+            above: None,
+            at_least: Some(number),
+            below: None,
+            at_most: Some(number),
+        }
+    }
+
+    /// Returns whether the number lies within the range.
+    pub(super) fn contains(&self, number: f64) -> bool {
+        self.above.is_none_or(|bound| number > bound)
+            && self.at_least.is_none_or(|bound| number >= bound)
+            && self.below.is_none_or(|bound| number < bound)
+            && self.at_most.is_none_or(|bound| number <= bound)
+    }
+
+    /// Returns whether no number can lie within the range.
+    pub(super) fn is_empty(&self) -> bool {
+        let lows = [(self.above, true), (self.at_least, false)];
+        let highs = [(self.below, true), (self.at_most, false)];
+        lows.iter().any(|(low, low_is_open)| {
+            highs.iter().any(|(high, high_is_open)| match (low, high) {
+                (Some(low), Some(high)) => {
+                    low > high || (low >= high && (*low_is_open || *high_is_open))
+                }
+                _ => false,
+            })
+        })
+    }
+}
+
+impl fmt::Display for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value { path, test } => write!(f, "`{path}` {test}"),
+            Self::Address(patterns) => write!(f, "page address is {}", Listed(patterns)),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists => f.write_str("exists"),
+            Self::Absent => f.write_str("is absent"),
+            Self::OneOf(scalars) => write!(f, "is {}", Listed(scalars)),
+            Self::NoneOf(scalars) => write!(f, "is not {}", Listed(scalars)),
+            Self::Like(globs) => write!(f, "is like {}", Listed(globs)),
+            Self::Unlike(globs) => write!(f, "is not like {}", Listed(globs)),
+            Self::Number(range) => write!(f, "is {range}"),
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Bool(flag) => write!(f, "{flag}"),
+        }
+    }
+}
+
+impl fmt::Display for NumberRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounds = [
+            ("above", self.above),
+            ("at least", self.at_least),
+            ("below", self.below),
+            ("at most", self.at_most),
+        ];
+        let mut separator = "";
+        for (words, bound) in bounds {
+            if let Some(bound) = bound {
+                write!(f, "{separator}{words} {bound}")?;
+                separator = " and ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes "a, b or c".
+struct Listed<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, item) in self.0.iter().enumerate() {
+            let separator = match at {
+                0 => "",
+                _ if at + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{separator}{item}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! The rules as a whole: what the shipped files say, precedence, diagnostics.
+//!
+//! The expectations are written by hand from the trackers' documents and the models' meaning; they
+//! never read the rule files that they check.
+
+mod diagnostics;
+mod explaining;
+mod facts;
+mod history;
+mod invariants;
+mod models;
+mod precedence;
+mod trackers;
+
+use std::sync::LazyLock;
+
+use crate::event::{Event, EventKind, KeyScope};
+use crate::id::SiteId;
+use crate::json::JsonObject;
+use crate::milestone::Milestone;
+use crate::time::Timestamp;
+
+use super::{ActorHistory, RuleSet, RuleSource};
+
+static SHIPPED: LazyLock<RuleSet> = LazyLock::new(RuleSet::shipped);
+
+/// Makes an event; `json` holds `properties` and `context`.
+fn event<'a>(kind: EventKind, name: &'a str, properties: &'a str, context: &'a str) -> Event<'a> {
+    Event {
+        site: SiteId::try_new("demo").unwrap(),
+        scope: KeyScope::Server,
+        counts_money: true,
+        kind,
+        name: name.into(),
+        message_id: "m".into(),
+        anonymous_id: Some("a".into()),
+        user_id: None,
+        previous_id: None,
+        group_id: None,
+        occurred_at: Timestamp::from_millis(1_700_000_000_000),
+        received_at: Timestamp::from_millis(1_700_000_000_000),
+        properties: JsonObject::parse(properties).unwrap(),
+        traits: JsonObject::default(),
+        context: JsonObject::parse(context).unwrap(),
+    }
+}
+
+fn track<'a>(name: &'a str, properties: &'a str) -> Event<'a> {
+    event(EventKind::Track, name, properties, "{}")
+}
+
+fn page<'a>(properties: &'a str, context: &'a str) -> Event<'a> {
+    event(EventKind::Page, "page", properties, context)
+}
+
+/// Returns the milestone's name; `none` when a rule says that it is no step, `unknown` when no
+/// rule does.
+fn meaning(rules: &RuleSet, event: &Event<'_>) -> &'static str {
+    let outcome = rules.classify(event, &ActorHistory::default());
+    match (outcome.milestone, &outcome.vocabulary) {
+        (Some(milestone), _) => milestone.as_str(),
+        (None, Some(_)) => "none",
+        (None, None) => "unknown",
+    }
+}
+
+/// Compiles the shipped rules with one vocabulary of a user's.
+fn with_vocabulary(text: &str) -> RuleSet {
+    RuleSet::with_user_files([RuleSource::vocabulary("own.toml", text)])
+        .unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+/// Compiles a vocabulary alone.
+fn only_vocabulary(text: &str) -> RuleSet {
+    RuleSet::compile([RuleSource::vocabulary("own.toml", text)])
+        .unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+/// Compiles a model alone, with a vocabulary in which every milestone is an event of that name.
+fn only_model(text: &str) -> RuleSet {
+    RuleSet::compile([identity_vocabulary(), RuleSource::model("own.toml", text)])
+        .unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+fn identity_vocabulary() -> RuleSource {
+    let rules: String = Milestone::ALL
+        .iter()
+        .filter(|milestone| !milestone.needs_history())
+        .map(|name| format!("[[rule]]\nevent = \"{name}\"\nmilestone = \"{name}\"\n"))
+        .collect();
+    RuleSource::vocabulary("identity.toml", format!("id = \"identity\"\n{rules}"))
+}

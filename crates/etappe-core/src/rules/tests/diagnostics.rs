@@ -1,0 +1,304 @@
+//! Mistakes in rule files, with their places.
+
+use crate::rules::{RuleSet, RuleSource, Severity};
+
+/// Compiles one file and compares what is wrong with it, as `line:column message`.
+fn check(source: RuleSource, expected: &[&str]) {
+    let (diagnostics, label) = match RuleSet::compile([source]) {
+        Ok(rules) => (rules.warnings().to_vec(), "warning"),
+        Err(diagnostics) => (diagnostics, "error"),
+    };
+    let found: Vec<String> = diagnostics
+        .iter()
+        .map(|d| {
+            let severity = if d.severity == Severity::Warning {
+                "warning: "
+            } else {
+                ""
+            };
+            format!("{}:{} {severity}{}", d.line, d.column, d.message)
+        })
+        .collect();
+    assert_eq!(found, expected, "{label} {diagnostics:#?}");
+}
+
+fn vocabulary(text: &str, expected: &[&str]) {
+    check(RuleSource::vocabulary("own.toml", text), expected);
+}
+
+fn model(text: &str, expected: &[&str]) {
+    check(RuleSource::model("own.toml", text), expected);
+}
+
+#[test]
+fn all_mistakes_of_a_vocabulary_are_reported_at_once() {
+    vocabulary(
+        r#"id = "Own shop"
+titel = "x"
+priority = "high"
+[[rule]]
+evnt = "a"
+event = ""
+milestone = "purchse"
+[[rule]]
+id = "b"
+event = ["b", 7, "c\\"]
+kind = "tracks"
+match = "fuzzy"
+milestone = "repeat_purchase"
+[[rule]]
+id = "b"
+event = "d"
+url = ["blog", "/x"]
+where = { a = { abov = 1 }, b = { above = 2, below = 1 }, c = [], d = 2024-01-01 }
+facts = { revenue = 7, currency = "euro", orderid = "x" }
+milestone = 7
+[[rule]]
+milestone = "visit"
+[[rule]]
+event = "e"
+"#,
+        &[
+            "1:6 `Own shop` is not an id",
+            "2:1 `titel` is not a key of a vocabulary",
+            "3:12 `priority` must be a whole number, not text",
+            "5:1 `evnt` is not a key of a rule",
+            "6:9 `event` ``: a pattern cannot be empty",
+            "7:13 `purchse` is not a milestone",
+            "10:15 `event` must be a list of texts in quotes, not a number",
+            "10:18 `event` `c\\`: the pattern ends in a backslash that quotes nothing",
+            "11:8 `tracks` is not a kind of event",
+            "12:9 `match` is \"exact\" or \"any\", not \"fuzzy\"",
+            "13:13 `repeat_purchase` follows from an actor's history and cannot be set here",
+            "15:6 there is a rule `b` already, on line 9",
+            "17:8 `blog`: a URL pattern starts with `/` (a path) or `?` (a key of the query)",
+            "18:17 `abov` is not a key of the condition on `a`",
+            "18:33 no number can be in this range",
+            "18:63 the choice of `c` is empty",
+            "18:71 `d` must be text, a number, true, false or a list of them, not a date",
+            "19:21 `revenue` must be text in quotes, not a number",
+            "19:35 `euro` is not a currency",
+            "19:43 `orderid` is not a key of `facts`",
+            "20:13 `milestone` must be text in quotes, not a number",
+            "21:1 the rule says nothing about the event, so it would match every one",
+            "23:1 the rule has no `milestone`",
+        ],
+    );
+}
+
+#[test]
+fn a_misspelled_word_comes_with_the_right_one() {
+    let text = "id = \"own\"\n[[rule]]\nevnt = \"a\"\nevent = \"a\"\nmilestone = \"purchse\"\n";
+    let diagnostics = RuleSet::compile([RuleSource::vocabulary("own.toml", text)]).unwrap_err();
+    let help: Vec<_> = diagnostics
+        .iter()
+        .filter_map(|d| d.help.as_deref())
+        .collect();
+    assert_eq!(help, ["did you mean `event`?", "did you mean `purchase`?"]);
+}
+
+#[test]
+fn text_that_is_no_toml_is_reported_where_it_breaks() {
+    let found = RuleSet::compile([RuleSource::vocabulary(
+        "own.toml",
+        "id = \"own\"\n[[rule]]\nevent = \nmilestone = \"visit\"\n",
+    )])
+    .unwrap_err();
+    assert_eq!(found[0].line, 3);
+    assert!(found[0].message.starts_with("not valid TOML"), "{found:#?}");
+}
+
+#[test]
+fn a_rule_that_is_never_reached_is_an_error() {
+    vocabulary(
+        r#"id = "own"
+[[rule]]
+event = "order*"
+milestone = "purchase"
+[[rule]]
+id = "again"
+event = "Order*"
+milestone = "visit"
+[[rule]]
+id = "partly"
+event = ["cart", "order*"]
+milestone = "add_to_cart"
+[[rule]]
+id = "more-conditions"
+event = "cart"
+where = { a = 1 }
+milestone = "visit"
+[[rule]]
+id = "even-more"
+event = "cart"
+where = { a = 1, b = 2 }
+milestone = "lead"
+[[rule]]
+id = "other-spelling"
+event = "CART"
+milestone = "lead"
+"#,
+        &[
+            "5:1 rule `again` is never reached",
+            "9:1 warning: rule `partly` is never reached by `order*`",
+            "18:1 rule `even-more` is never reached",
+        ],
+    );
+}
+
+#[test]
+fn names_listed_twice_are_a_warning() {
+    vocabulary(
+        "id = \"own\"\n[[rule]]\nevent = [\"a\", \"b\", \"a\"]\nmilestone = \"visit\"\n",
+        &["2:1 warning: rule `a` lists `a` twice"],
+    );
+}
+
+#[test]
+fn a_file_needs_an_id_and_rules() {
+    vocabulary(
+        "",
+        &[
+            "1:1 the vocabulary has no `id`",
+            "1:1 the vocabulary has no rules",
+        ],
+    );
+    model(
+        "",
+        &["1:1 the model has no `id`", "1:1 the model has no stages"],
+    );
+    vocabulary(
+        "id = \"own\"\nrule = { event = \"a\" }\n",
+        &["2:8 `rule` must be a list of tables"],
+    );
+}
+
+#[test]
+fn all_mistakes_of_a_model_are_reported_at_once() {
+    model(
+        r#"id = "own"
+labels = { en = "Own", de = "Eigen" }
+[[stage]]
+id = "first"
+label = 7
+gate = "no"
+[[stage]]
+id = "second"
+[[stage]]
+id = "first"
+[[stage]]
+label = "nameless"
+[[rule]]
+stage = "frist"
+milestones = ["visit", "vist"]
+[[rule]]
+stage = "first"
+milestones = []
+[[rule]]
+id = "first"
+stage = "first"
+milestones = ["lead", "lead"]
+when = "always"
+history = { order = 1, orders = "many", count = { purchas = 1 }, days_since_last = 3 }
+[[rule]]
+id = "third"
+"#,
+        &[
+            "2:24 `de` is not a key of `labels`",
+            "5:9 `label` must be a table, not a number",
+            "6:8 `gate` must be true or false, not text",
+            "7:1 warning: no rule leads to stage `second`",
+            "9:1 warning: no rule leads to stage `first`",
+            "10:6 there is a stage `first` already, on line 4",
+            "11:1 the stage has no `id`",
+            "14:9 `frist` is not a stage of this model",
+            "15:24 `vist` is not a milestone",
+            "18:14 `milestones` is empty",
+            "20:6 there is a rule `first` already, on line 16",
+            "22:23 warning: `lead` is listed twice",
+            "23:8 `when` must be a table, not text",
+            "24:13 `order` is not a key of `history`",
+            "24:33 `orders` must be a number or a table such as { at_least = 1 }, not text",
+            "24:51 `purchas` is not a milestone",
+            "24:84 `days_since_last` must be a table, not a number",
+            "25:1 the rule has no `milestones`",
+            "25:1 the rule has no `stage`",
+        ],
+    );
+}
+
+#[test]
+fn a_model_has_at_most_sixty_four_stages() {
+    let stages: String = (0..66)
+        .map(|n| format!("[[stage]]\nid = \"s{n}\"\n"))
+        .collect();
+    let rules: String = (0..64)
+        .map(|n| format!("[[rule]]\nstage = \"s{n}\"\nmilestones = [\"visit\"]\n"))
+        .collect();
+    model(
+        &format!("id = \"own\"\n{stages}{rules}"),
+        &["130:1 a model has at most 64 stages, this one has 66"],
+    );
+}
+
+#[test]
+fn a_models_rule_that_is_never_reached_is_an_error() {
+    model(
+        r#"id = "own"
+[[stage]]
+id = "a"
+[[rule]]
+stage = "a"
+milestones = ["visit", "lead"]
+[[rule]]
+id = "again"
+stage = "a"
+milestones = ["lead"]
+when = { x = 1 }
+"#,
+        &["7:1 rule `again` is never reached"],
+    );
+}
+
+#[test]
+fn two_files_cannot_have_one_id() {
+    let text = "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\n";
+    let sources = ["b.toml", "a.toml"].map(|file| RuleSource::vocabulary(file, text));
+    let diagnostics = RuleSet::compile(sources).unwrap_err();
+    assert_eq!(
+        diagnostics[0].to_string(),
+        "b.toml:1:1: error: `own` is the id of a.toml already (give this file another `id`)"
+    );
+}
+
+#[test]
+fn mistakes_of_all_files_come_sorted_by_file_and_line() {
+    let broken = "id = \"x\"\n[[rule]]\nevent = \"a\"\n[[rule]]\nevent = \"b\"\n";
+    let sources = [
+        RuleSource::vocabulary("z.toml", broken),
+        RuleSource::model("m.toml", "id = \"y\"\n"),
+        RuleSource::vocabulary("a.toml", broken.replace("\"x\"", "\"w\"")),
+    ];
+    let places: Vec<_> = RuleSet::compile(sources)
+        .unwrap_err()
+        .iter()
+        .map(|d| format!("{}:{}", d.file, d.line))
+        .collect();
+    assert_eq!(
+        places,
+        ["a.toml:2", "a.toml:4", "m.toml:1", "z.toml:2", "z.toml:4"]
+    );
+}
+
+#[test]
+fn too_many_conditional_rules_for_a_milestone_are_refused() {
+    let rules: String = (0..257)
+        .map(|n| {
+            format!("[[rule]]\nid = \"r{n}\"\nstage = \"a\"\nmilestones = [\"visit\"]\nwhen = {{ n = {n} }}\n")
+        })
+        .collect();
+    model(
+        &format!("id = \"own\"\n[[stage]]\nid = \"a\"\n{rules}"),
+        &["1284:1 more than 256 rules with conditions ask for `visit`"],
+    );
+}

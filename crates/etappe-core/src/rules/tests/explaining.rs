@@ -1,0 +1,96 @@
+//! Why an event is classified as it is.
+
+use super::{ActorHistory, SHIPPED, page, track, with_vocabulary};
+use crate::rules::NameMatch;
+
+#[test]
+fn the_deciding_rule_is_named_with_its_place() {
+    let rules = with_vocabulary(
+        "id = \"own\"\n\n[[rule]]\nevent = \"Order *\"\nwhere = { test = true }\nmilestone = \"none\"\n",
+    );
+    let explanation = rules.explain(&track("order-completed", "{}"), &ActorHistory::default());
+    let decided = explanation.decided_by.unwrap();
+    assert_eq!(
+        (&*decided.vocabulary, &*decided.rule),
+        ("segment", "order-completed")
+    );
+    assert_eq!(decided.how, NameMatch::Normalised);
+    assert_eq!(&*decided.pattern, "Order Completed");
+    assert_eq!(&*decided.file, "config/vocabularies/segment.toml");
+    let text = include_str!("../../../../../config/vocabularies/segment.toml");
+    let line = text
+        .lines()
+        .position(|line| line == "id = \"order-completed\"")
+        .unwrap();
+    assert_eq!(
+        decided.line as usize, line,
+        "the line before the id is [[rule]]"
+    );
+    let first = &explanation.tried[0];
+    assert_eq!(
+        (&*first.vocabulary, &*first.rule, first.line),
+        ("own", "order", 3)
+    );
+    assert_eq!(first.failed, "`test` is true");
+    assert_eq!(explanation.tried[1].rule.as_ref(), "order-completed-v1");
+    let revenue = &explanation.stages[0];
+    assert_eq!(&*revenue.model, "aaarrr");
+    let main = revenue.main.as_ref().unwrap();
+    assert_eq!(
+        (&*main.stage, &*main.rule, main.ordinal),
+        ("revenue", "pays", 5)
+    );
+    assert_eq!(&*main.file, "config/models/aaarrr.toml");
+}
+
+#[test]
+fn a_condition_that_holds_is_told() {
+    let view = page(r#"{"url":"https://x.example/pricing"}"#, "{}");
+    let explanation = SHIPPED.explain(&view, &ActorHistory::default());
+    let decided = explanation.decided_by.unwrap();
+    assert_eq!((&*decided.vocabulary, &*decided.rule), ("pages", "content"));
+    assert!(
+        decided.conditions[0].contains("/pricing"),
+        "{:?}",
+        decided.conditions
+    );
+    let other_trackers = explanation
+        .tried
+        .iter()
+        .any(|tried| *tried.vocabulary == *"matomo");
+    assert!(!other_trackers);
+}
+
+#[test]
+fn an_unknown_name_comes_with_a_suggestion() {
+    let explanation = SHIPPED.explain(&track("Oder Completed", "{}"), &ActorHistory::default());
+    assert_eq!(explanation.milestone, None);
+    assert!(explanation.decided_by.is_none());
+    assert_eq!(explanation.did_you_mean.as_deref(), Some("Order Completed"));
+    assert_eq!(explanation.vocabularies.len(), SHIPPED.vocabularies().len());
+    assert!(explanation.stages.iter().all(|stage| stage.main.is_none()));
+}
+
+#[test]
+fn a_name_taken_from_a_value_is_told() {
+    let structured = track("se", r#"{"se_ac":"open","se_ca":"Nieuwsbrief"}"#);
+    let decided = SHIPPED
+        .explain(&structured, &ActorHistory::default())
+        .decided_by
+        .unwrap();
+    assert_eq!(&*decided.vocabulary, "generic-nl");
+    assert_eq!(decided.name, "Nieuwsbrief");
+    assert_eq!(decided.name_from.as_deref(), Some("se_ca"));
+}
+
+#[test]
+fn an_explanation_is_json() {
+    let explanation = SHIPPED.explain(&track("purchase", "{}"), &ActorHistory::default());
+    let json = serde_json::to_value(&explanation).unwrap();
+    assert_eq!(json["milestone"], "purchase");
+    assert_eq!(json["decided_by"]["how"], "exact");
+    assert_eq!(json["decided_by"]["vocabulary"], "ga4");
+    assert_eq!(json["stages"][0]["main"]["labels"]["nl"], "Omzet");
+    let models = serde_json::to_value(SHIPPED.models()).unwrap();
+    assert_eq!(models[0]["stages"][3]["gate"], false);
+}

@@ -1,0 +1,270 @@
+//! Which rule wins when several match.
+
+use super::{
+    ActorHistory, EventKind, SHIPPED, event, meaning, only_vocabulary, page, track, with_vocabulary,
+};
+
+#[test]
+fn conditions_go_before_none_then_exact_then_normalised_then_globs() {
+    let rules = only_vocabulary(
+        r#"
+id = "own"
+[[rule]]
+id = "glob"
+event = "order*"
+milestone = "visit"
+[[rule]]
+id = "normalised"
+event = "ORDER DONE"
+milestone = "engage"
+[[rule]]
+id = "exact"
+event = "order.done"
+milestone = "purchase"
+[[rule]]
+id = "condition"
+event = "order*"
+where = { test = true }
+milestone = "none"
+"#,
+    );
+    let check = |name: &str, properties: &str| meaning(&rules, &track(name, properties));
+    assert_eq!(check("order.done", "{}"), "purchase");
+    assert_eq!(check("ORDER DONE", "{}"), "engage");
+    // Both other rules match this spelling normalised: the earlier one wins.
+    assert_eq!(check("order-done", "{}"), "engage");
+    assert_eq!(check("order_made", "{}"), "visit");
+    assert_eq!(check("order.done", r#"{"test":true}"#), "none");
+    assert_eq!(check("reorder", "{}"), "unknown");
+}
+
+#[test]
+fn a_users_vocabulary_goes_before_the_shipped_ones() {
+    let rules = with_vocabulary(
+        r#"
+id = "own"
+[[rule]]
+event = "Subscribe"
+milestone = "subscribe"
+[[rule]]
+id = "no-tests"
+event = "*"
+where = { test = true }
+milestone = "none"
+[[rule]]
+event = ["purchase", "Product *"]
+milestone = "none"
+"#,
+    );
+    assert_eq!(meaning(&SHIPPED, &track("Subscribe", "{}")), "purchase");
+    assert_eq!(meaning(&rules, &track("Subscribe", "{}")), "subscribe");
+    assert_eq!(
+        meaning(&rules, &track("Order Completed", r#"{"test":true}"#)),
+        "none"
+    );
+    assert_eq!(meaning(&rules, &track("Order Completed", "{}")), "purchase");
+    // `none` is an answer: no later vocabulary is asked.
+    assert_eq!(meaning(&rules, &track("purchase", "{}")), "none");
+    assert_eq!(meaning(&rules, &track("product viewed", "{}")), "none");
+    assert_eq!(meaning(&rules, &page(r#"{"test":true}"#, "{}")), "none");
+}
+
+#[test]
+fn a_users_file_replaces_the_shipped_one_with_its_id() {
+    let rules = with_vocabulary(
+        "id = \"generic-nl\"\npriority = 910\n[[rule]]\nevent = \"gekocht\"\nmilestone = \"purchase\"\n",
+    );
+    assert_eq!(meaning(&SHIPPED, &track("inloggen", "{}")), "login");
+    assert_eq!(meaning(&rules, &track("inloggen", "{}")), "unknown");
+    assert_eq!(meaning(&rules, &track("gekocht", "{}")), "purchase");
+    assert_eq!(rules.vocabularies().len(), SHIPPED.vocabularies().len());
+}
+
+#[test]
+fn priority_orders_vocabularies_and_ids_break_ties() {
+    let order: Vec<_> = SHIPPED.vocabularies().iter().map(|v| &*v.id).collect();
+    assert_eq!(
+        order,
+        [
+            "matomo",
+            "plausible",
+            "segment",
+            "snowplow",
+            "ga4",
+            "shopify",
+            "posthog",
+            "mixpanel",
+            "amplitude",
+            "meta",
+            "forms",
+            "pages",
+            "generic-en",
+            "generic-nl",
+        ]
+    );
+}
+
+#[test]
+fn kinds_limit_a_rule() {
+    let rules = only_vocabulary(
+        r#"
+id = "own"
+[[rule]]
+id = "tracked"
+event = "*"
+kind = "track"
+milestone = "feature_use"
+[[rule]]
+id = "shown"
+event = "*"
+kind = ["page", "screen"]
+milestone = "visit"
+"#,
+    );
+    let of = |kind, name| meaning(&rules, &event(kind, name, "{}", "{}"));
+    assert_eq!(of(EventKind::Track, "page"), "feature_use");
+    assert_eq!(of(EventKind::Page, "page"), "visit");
+    assert_eq!(of(EventKind::Screen, "screen"), "visit");
+    assert_eq!(of(EventKind::Identify, "identify"), "unknown");
+}
+
+/// A condition, properties that meet it, and properties that do not.
+#[rustfmt::skip]
+const CONDITIONS: &[(&str, &str, &str)] = &[
+    (r#"{ a = "x" }"#, r#"{"a":"x"}"#, r#"{"a":"X"}"#),
+    (r#"{ a = 1 }"#, r#"{"a":1.0}"#, r#"{"a":"one"}"#),
+    (r#"{ a = "1" }"#, r#"{"a":1}"#, r#"{"a":1.0}"#),
+    (r#"{ a = true }"#, r#"{"a":"true"}"#, r#"{"a":1}"#),
+    (r#"{ a = ["x", 2] }"#, r#"{"a":"2"}"#, r#"{"a":3}"#),
+    (r#"{ a = { is = "x" } }"#, r#"{"a":"x"}"#, "{}"),
+    (r#"{ a = { one_of = ["x", "y"] } }"#, r#"{"a":"y"}"#, r#"{"a":"z"}"#),
+    (r#"{ a = { not = "x" } }"#, "{}", r#"{"a":"x"}"#),
+    (r#"{ a = { none_of = ["x", "y"] } }"#, r#"{"a":"z"}"#, r#"{"a":"y"}"#),
+    (r#"{ a = { exists = true } }"#, r#"{"a":0}"#, r#"{"a":null}"#),
+    (r#"{ a = { exists = true } }"#, r#"{"a":[]}"#, r#"{"a":""}"#),
+    (r#"{ a = { exists = false } }"#, r#"{"a":null}"#, r#"{"a":false}"#),
+    (r#"{ a = { absent = true } }"#, "{}", r#"{"a":"x"}"#),
+    (r#"{ a = { glob = "*big shoe*" } }"#, r#"{"a":"A BIG-shoe!"}"#, r#"{"a":"bigshoe"}"#),
+    (r#"{ a = { glob = ["1*", "x"] } }"#, r#"{"a":12}"#, r#"{"a":21}"#),
+    (r#"{ a = { not_glob = "x*" } }"#, r#"{"a":true}"#, r#"{"a":"xy"}"#),
+    (r#"{ a = { above = 1, at_most = 2.5 } }"#, r#"{"a":"2.5"}"#, r#"{"a":1}"#),
+    (r#"{ a = { at_least = 1, below = 2 } }"#, r#"{"a":1}"#, r#"{"a":2}"#),
+    (r#"{ a.b = 1 }"#, r#"{"a":{"b":1}}"#, r#"{"a":{"c":1}}"#),
+    (r#"{ "a.b" = 1 }"#, r#"{"a.b":1}"#, r#"{"a":1}"#),
+    (r#"{ properties.a = 1 }"#, r#"{"a":1}"#, r#"{"properties":{"a":2}}"#),
+    (r#"{ a = 1, b = { exists = true } }"#, r#"{"a":1,"b":1}"#, r#"{"a":1}"#),
+];
+
+#[test]
+fn operators_compare_as_they_say() {
+    for (condition, matching, other) in CONDITIONS {
+        let text = format!(
+            "id = \"own\"\n[[rule]]\nevent = \"x\"\nwhere = {condition}\nmilestone = \"visit\"\n"
+        );
+        let rules = only_vocabulary(&text);
+        assert_eq!(
+            meaning(&rules, &track("x", matching)),
+            "visit",
+            "{condition} {matching}"
+        );
+        assert_eq!(
+            meaning(&rules, &track("x", other)),
+            "unknown",
+            "{condition} {other}"
+        );
+    }
+}
+
+#[test]
+fn traits_and_context_are_looked_at_by_their_prefix() {
+    let rules = only_vocabulary(
+        r#"
+id = "own"
+where = { context.app.name = "shop", traits.plan = "pro" }
+[[rule]]
+event = "*"
+milestone = "feature_use"
+"#,
+    );
+    let mut known = event(EventKind::Track, "x", "{}", r#"{"app":{"name":"shop"}}"#);
+    assert_eq!(meaning(&rules, &known), "unknown");
+    known.traits = crate::json::JsonObject::parse(r#"{"plan":"pro"}"#).unwrap();
+    assert_eq!(meaning(&rules, &known), "feature_use");
+}
+
+#[test]
+fn event_from_looks_among_the_names_that_anybody_may_use() {
+    let rules = with_vocabulary(
+        r#"
+id = "own"
+[[rule]]
+event = "custom"
+event_from = ["label", "action.name"]
+milestone = "engage"
+[[rule]]
+event = "Gold card"
+milestone = "loyalty_join"
+[[rule]]
+event = "again"
+event_from = "label"
+milestone = "visit"
+"#,
+    );
+    let check = |properties: &str| meaning(&rules, &track("custom", properties));
+    assert_eq!(check(r#"{"label":"Nieuwsbrief"}"#), "subscribe");
+    assert_eq!(
+        check(r#"{"label":"?","action":{"name":"gold-card"}}"#),
+        "loyalty_join"
+    );
+    // Names of one tracker only are not looked at, nor is a rule that would look further.
+    assert_eq!(check(r#"{"label":"Subscribe"}"#), "engage");
+    assert_eq!(check(r#"{"label":"again"}"#), "engage");
+    assert_eq!(check(r#"{"label":7}"#), "engage");
+    assert_eq!(check("{}"), "engage");
+}
+
+#[test]
+fn exact_spelling_can_be_asked_for() {
+    let rules = only_vocabulary(
+        r#"
+id = "own"
+match = "exact"
+[[rule]]
+event = ["Done", "A*"]
+milestone = "purchase"
+[[rule]]
+event = "Started"
+match = "any"
+milestone = "visit"
+"#,
+    );
+    let check = |name: &str| meaning(&rules, &track(name, "{}"));
+    assert_eq!(check("Done"), "purchase");
+    assert_eq!(check("done"), "unknown");
+    assert_eq!(check("Abc"), "purchase");
+    assert_eq!(check("abc"), "unknown");
+    assert_eq!(check("started"), "visit");
+}
+
+/// Every name that means different things in two shipped vocabularies, and which one wins.
+#[test]
+fn names_that_several_vocabularies_know_have_one_meaning() {
+    for (name, expected, vocabulary) in [
+        ("session_start", "visit", "ga4"),
+        ("ad_impression", "none", "ga4"),
+        ("ad_click", "none", "ga4"),
+        ("Search", "search", "ga4"),
+        ("Purchase", "purchase", "ga4"),
+        ("product_viewed", "content_view", "segment"),
+        ("signed_up", "signup", "segment"),
+        ("Page viewed", "visit", "pages"),
+        ("$identify", "none", "posthog"),
+        ("order_cancelled", "order_cancel", "segment"),
+        ("file_download", "engage", "plausible"),
+    ] {
+        let outcome = SHIPPED.classify(&track(name, "{}"), &ActorHistory::default());
+        let decision = outcome.vocabulary.as_ref().unwrap();
+        assert_eq!(&*decision.vocabulary, vocabulary, "{name}");
+        assert_eq!(meaning(&SHIPPED, &track(name, "{}")), expected, "{name}");
+    }
+}
