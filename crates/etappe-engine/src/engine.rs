@@ -95,7 +95,8 @@ impl Engine {
         })
     }
 
-    /// Closes the engine; every session must be closed before.
+    /// Closes the data folder and stops the engine's threads; every session must be closed before.
+    /// Blocks.
     pub(crate) fn close(self) {
         let Self {
             library,
@@ -104,7 +105,15 @@ impl Engine {
             ..
         } = self;
         drop(keeper);
-        if !library.shut_down() {
+        // A thread that is just ending makes the first try fail now and then. Threads that are
+        // left all the same end with the process.
+        let stopped = (0..SHUT_DOWN_TRIES).any(|_| {
+            library.shut_down() || {
+                std::thread::park_timeout(SHUT_DOWN_PAUSE);
+                false
+            }
+        });
+        if !stopped {
             tracing::warn!("the engine did not stop its threads");
         }
         drop(lock);

@@ -164,7 +164,7 @@ impl Interface {
                     events,
                     guard,
                     sent,
-                    is_broken: false,
+                    breaks_at: None,
                 };
                 let body = QueryBody::Running(Box::new(running));
                 Ok(head.success(&format, progress, encoding, body))

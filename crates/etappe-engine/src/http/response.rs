@@ -1,7 +1,9 @@
 //! Responses: their heads, and bodies that come from a query's thread.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
@@ -9,12 +11,16 @@ use http::{Response, StatusCode};
 use hyper::body::{Body, Frame};
 use prometheus::IntCounter;
 use tokio::sync::mpsc;
+use tokio::time::Sleep;
 
 use crate::exception::{Exception, code};
 use crate::ffi::Progress;
 use crate::http::encode::Encoding;
 use crate::query::cancel::CancelOnDrop;
 use crate::query::output::Event;
+
+/// How long a client gets to take the text of an exception that comes behind a part of a result.
+const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 /// A response of the interface.
 pub(crate) type QueryResponse = Response<QueryBody>;
@@ -37,8 +43,8 @@ pub(crate) struct RunningBody {
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) guard: CancelOnDrop,
     pub(crate) sent: IntCounter,
-    /// The result broke off: the next poll fails, after what was sent has been flushed.
-    pub(crate) is_broken: bool,
+    /// Set when the result broke off: the body fails when the time is over.
+    pub(crate) breaks_at: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body for QueryBody {
@@ -75,7 +81,8 @@ impl RunningBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
-        if self.is_broken {
+        if let Some(breaks_at) = &mut self.breaks_at {
+            std::task::ready!(breaks_at.as_mut().poll(context));
             return Poll::Ready(Some(Err(BodyBroken)));
         }
         match std::task::ready!(self.events.poll_recv(context)) {
@@ -88,12 +95,11 @@ impl RunningBody {
                 self.guard.ticket.finish();
                 Poll::Ready(None)
             }
-            // Without the end of its body the response is recognisably incomplete; pending once
-            // lets what was sent before, the exception's text, go out first.
+            // Without the end of its body the response is recognisably incomplete. Failing at once
+            // would throw away what has not been flushed yet: the exception's text.
             Some(Event::Broken | Event::Head { .. } | Event::Failed(_)) | None => {
-                self.is_broken = true;
-                context.waker().wake_by_ref();
-                Poll::Pending
+                self.breaks_at = Some(Box::pin(tokio::time::sleep(FLUSH_TIME)));
+                self.poll(context)
             }
         }
     }

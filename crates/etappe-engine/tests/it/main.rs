@@ -1,0 +1,11 @@
+//! The engine, run as its users run it: the real library, in a process of its own, over HTTP.
+//!
+//! The library is found at `$ETAPPE_ENGINE_LIBRARY` or in the cache; without it the tests fail.
+
+mod access;
+mod harness;
+mod insert;
+mod interface;
+
+mod official_client;
+mod process;

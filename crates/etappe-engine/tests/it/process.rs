@@ -1,0 +1,197 @@
+//! Starting, stopping, crashing.
+
+use std::process::Command;
+use std::time::Duration;
+
+use etappe_engine::error::EngineError;
+use etappe_engine::process::{EngineProcess, EngineProcessOptions};
+
+use tokio::task::JoinSet;
+
+use crate::harness::{TestEngine, command, options};
+
+fn signal(engine: &TestEngine, name: &str) {
+    let id = engine.process.id().expect("a running process").to_string();
+    let sent = Command::new("kill").args([name, &id]).status();
+    assert!(sent.expect("the program `kill`").success());
+}
+
+#[tokio::test]
+async fn signals_are_ignored_and_the_end_of_the_pipe_stops() {
+    let engine = TestEngine::start().await;
+    engine
+        .client
+        .query("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+        .await;
+    for name in ["-INT", "-TERM", "-HUP"] {
+        signal(&engine, name);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    engine.client.query("INSERT INTO t VALUES (1)").await;
+    let TestEngine { process, .. } = engine;
+    process.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_running_query_ends_before_the_engine_does() {
+    let engine = TestEngine::start().await;
+    let client = engine.client.clone();
+    let mut query = JoinSet::new();
+    query.spawn(async move { client.query("SELECT sleep(2)").await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let TestEngine {
+        process,
+        client,
+        data: _data,
+        ..
+    } = engine;
+    process.stop().await.unwrap();
+    assert_eq!(query.join_next().await.unwrap().unwrap(), "0");
+    assert!(client.post(&[]).body("SELECT 1").send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_query_that_does_not_end_is_killed_at_the_deadline() {
+    let engine = TestEngine::start_with(&["--drain-ms", "300"]).await;
+    let client = engine.client.clone();
+    let statement = "SELECT max(sipHash64(number)) FROM numbers(900000000000)";
+    let mut query = JoinSet::new();
+    query.spawn(async move { client.post(&[]).body(statement).send().await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let TestEngine {
+        process,
+        data: _data,
+        ..
+    } = engine;
+    tokio::time::timeout(Duration::from_secs(10), process.stop())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(query.join_next().await.unwrap().unwrap().is_err());
+}
+
+#[tokio::test]
+async fn data_survives_a_crash() {
+    let mut engine = TestEngine::start().await;
+    engine
+        .client
+        .query("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+        .await;
+    engine
+        .client
+        .query("INSERT INTO t SELECT number FROM numbers(1000)")
+        .await;
+    engine.crash_and_restart().await;
+    assert_eq!(engine.client.query("SELECT count() FROM t").await, "1000");
+    let status = {
+        engine.process.kill().await.unwrap();
+        engine.process.wait().await.unwrap()
+    };
+    assert!(!status.success());
+}
+
+#[tokio::test]
+async fn a_second_engine_on_the_same_data_says_what_is_wrong() {
+    let engine = TestEngine::start().await;
+    let second =
+        EngineProcess::spawn(command(engine.data(), &["--lock-ms", "100"]), options()).await;
+    let text = second.unwrap_err().to_string();
+    let holder = format!("process {}", engine.process.id().unwrap());
+    assert!(
+        text.contains("in use by another process") && text.contains(&holder),
+        "{text}"
+    );
+    assert_eq!(engine.client.query("SELECT 1").await, "1");
+}
+
+#[tokio::test]
+async fn the_next_engine_waits_for_the_last_one_to_let_go() {
+    let engine = TestEngine::start().await;
+    let client = engine.client.clone();
+    let mut slow = JoinSet::new();
+    slow.spawn(async move { client.query("SELECT sleep(1)").await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let TestEngine { process, data, .. } = engine;
+    let (stopped, next) = tokio::join!(
+        process.stop(),
+        EngineProcess::spawn(command(data.path(), &["--lock-ms", "20000"]), options())
+    );
+    stopped.unwrap();
+    next.unwrap().stop().await.unwrap();
+    assert_eq!(slow.join_next().await.unwrap().unwrap(), "0");
+}
+
+#[tokio::test]
+async fn a_library_that_is_none_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let wrong = data.path().join("libchdb.so");
+    let start = |library: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etappe-engine-dev"));
+        command
+            .arg("--data")
+            .arg(data.path().join("data"))
+            .arg("--library")
+            .arg(library);
+        EngineProcess::spawn(command, options())
+    };
+    let text = start(&wrong).await.unwrap_err().to_string();
+    assert!(
+        text.contains("no engine library at") && text.contains("--engine-library"),
+        "{text}"
+    );
+    std::fs::write(&wrong, "no library").unwrap();
+    let text = start(&wrong).await.unwrap_err().to_string();
+    assert!(text.contains("cannot be used"), "{text}");
+    // A shared library, but another one: every program here runs with the C library.
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let libc = maps.lines().find_map(|line| {
+        line.split_whitespace()
+            .last()
+            .filter(|path| path.contains("libc.so"))
+    });
+    let text = start(std::path::Path::new(libc.unwrap()))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("not a libchdb"), "{text}");
+}
+
+#[tokio::test]
+async fn addresses_beyond_loopback_are_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let command = command(data.path(), &["--listen", "0.0.0.0:0"]);
+    let text = EngineProcess::spawn(command, options())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("loopback"), "{text}");
+}
+
+#[tokio::test]
+async fn a_process_that_is_no_engine_is_noticed() {
+    let mut command = Command::new("echo");
+    command.arg("hello");
+    let error = EngineProcess::spawn(command, options()).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`hello` instead of a ready line"),
+        "{error}"
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo last words >&2; exit 3"]);
+    let error = EngineProcess::spawn(command, options()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("exit status: 3") && text.contains("last words"),
+        "{text}"
+    );
+    let mut command = Command::new("sleep");
+    command.arg("60");
+    let options = EngineProcessOptions {
+        ready_timeout: Duration::from_millis(100),
+        ..options()
+    };
+    let error = EngineProcess::spawn(command, options).await.unwrap_err();
+    assert!(matches!(error, EngineError::StartFailed { .. }), "{error}");
+}
