@@ -26,6 +26,9 @@ pub(crate) trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Puts the file `from` in the place of `to`, so that it survives a crash of the machine.
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Makes everything on the file system that holds `path` survive a crash of the machine.
+    fn sync_file_system(&self, path: &Path) -> io::Result<()>;
+
     /// Returns how many bytes are free on the file system that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 }
@@ -60,6 +63,10 @@ impl Disk for RealDisk {
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)?;
         folder::sync_parent(to)
+    }
+
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(path)?)?)
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {

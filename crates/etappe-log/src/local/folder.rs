@@ -12,6 +12,7 @@ use etappe_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::disk::Disk;
 use crate::error::LogError;
 
 /// The version of the folder's layout.
@@ -118,11 +119,10 @@ impl Folder {
         self.write_mark(false)
     }
 
-    /// Marks the log as closed, with everything on its file system on the disk.
-    pub(crate) fn mark_closed(&self) -> Result<(), LogError> {
-        let file = File::open(&self.path).map_err(LogError::unusable("open", &self.path))?;
-        rustix::fs::syncfs(&file)
-            .map_err(|error| LogError::unusable("sync", &self.path)(error.into()))?;
+    /// Marks the log as closed, once everything on its file system is on the disk.
+    pub(crate) fn mark_closed(&self, disk: &dyn Disk) -> Result<(), LogError> {
+        disk.sync_file_system(&self.path)
+            .map_err(LogError::unusable("sync", &self.path))?;
         self.write_mark(true)
     }
 

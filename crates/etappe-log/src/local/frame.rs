@@ -293,3 +293,6 @@ impl Records {
         Ok(Some(record))
     }
 }
+
+#[cfg(test)]
+mod tests;

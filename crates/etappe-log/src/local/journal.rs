@@ -350,3 +350,6 @@ fn decode(path: &Path, entry: &[u8]) -> Result<Option<(u64, Step)>, LogError> {
     };
     Ok(Some((number(8), step)))
 }
+
+#[cfg(test)]
+mod tests;

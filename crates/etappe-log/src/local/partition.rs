@@ -108,9 +108,9 @@ impl PartitionLog {
                 // takes four bytes, and packing makes them at most 255 times smaller.
                 Condition::Lost => end = Offset(last.base.0 + 64 * last.length() + 1),
                 Condition::Whole => {
-                    let recovered = recover_last(last)?;
-                    (end, cut_bytes) = (recovered.end, recovered.cut_bytes);
-                    active = Some((Arc::clone(last), recovered.file));
+                    let repaired = last.repair()?;
+                    (end, cut_bytes) = (repaired.end, repaired.cut_bytes);
+                    active = Some((Arc::clone(last), repaired.file));
                 }
             }
         }
@@ -370,39 +370,4 @@ fn hand_out(
         }
     }
     Ok(records.is_done() && place.base < last)
-}
-
-struct RecoveredLast {
-    file: File,
-    end: Offset,
-    cut_bytes: u64,
-}
-
-/// Finds the end of the last segment, cuts off what follows, and syncs what is left: a crash of the
-/// process alone may have left good frames that are not on the disk yet.
-fn recover_last(segment: &Segment) -> Result<RecoveredLast, LogError> {
-    let path = &segment.path;
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(LogError::unusable("open", path))?;
-    let before = segment.length();
-    let end = segment.recover(&file)?;
-    let cut_bytes = before.saturating_sub(segment.length());
-    if cut_bytes > 0 {
-        tracing::warn!(
-            segment = %path.display(),
-            bytes = cut_bytes,
-            "cut off a torn tail that was never acknowledged"
-        );
-        file.set_len(segment.length())
-            .map_err(LogError::unusable("shorten", path))?;
-    }
-    file.sync_all().map_err(LogError::unusable("sync", path))?;
-    Ok(RecoveredLast {
-        file,
-        end,
-        cut_bytes,
-    })
 }

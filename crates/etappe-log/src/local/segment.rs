@@ -2,7 +2,7 @@
 //!
 //! A segment is written at its end only. Up to where it is good is known from outside: the next
 //! segment begins at the offset where this one ends, and what a failed write left behind that is
-//! never read. Only the last segment can have been torn by a crash; [`Segment::recover`] finds out.
+//! never read. Only the last segment can have been torn by a crash; [`Segment::repair`] finds out.
 
 use std::fs::File;
 use std::io;
@@ -47,8 +47,19 @@ pub(crate) struct Segment {
     index: Mutex<Vec<(Offset, u64)>>,
 }
 
+/// The last segment after a crash, ready to be written to.
+#[derive(Debug)]
+pub(crate) struct Repaired {
+    /// Its file.
+    pub(crate) file: File,
+    /// The offset after its last record.
+    pub(crate) end: Offset,
+    /// How many bytes were cut off.
+    pub(crate) cut_bytes: u64,
+}
+
 /// What was found at a position of a segment.
-pub(crate) enum Found {
+enum Found {
     /// A frame as it was written, with its stored body.
     Intact(Header, Bytes),
     /// No readable frame, and why.
@@ -181,12 +192,41 @@ impl Segment {
         }
     }
 
+    /// Finds the end of the segment, cuts off what follows, and syncs what is left: a crash of the
+    /// process alone may have left good frames that are not on the disk yet.
+    pub(crate) fn repair(&self) -> Result<Repaired, LogError> {
+        let path = &self.path;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(LogError::unusable("open", path))?;
+        let before = self.length();
+        let end = self.recover(&file)?;
+        let cut_bytes = before.saturating_sub(self.length());
+        if cut_bytes > 0 {
+            tracing::warn!(
+                segment = %path.display(),
+                bytes = cut_bytes,
+                "cut off a torn tail that was never acknowledged"
+            );
+            file.set_len(self.length())
+                .map_err(LogError::unusable("shorten", path))?;
+        }
+        file.sync_all().map_err(LogError::unusable("sync", path))?;
+        Ok(Repaired {
+            file,
+            end,
+            cut_bytes,
+        })
+    }
+
     /// Reads all frames and returns the offset after the last good one; the segment's length
     /// becomes that frame's end. What follows it was torn by a crash and may be cut off.
     ///
     /// Fails when what follows cannot be the work of a crash: when a later frame was written after
     /// the unreadable place had been synced.
-    pub(crate) fn recover(&self, file: &File) -> Result<Offset, LogError> {
+    fn recover(&self, file: &File) -> Result<Offset, LogError> {
         let mut position = 0;
         let mut end = self.base;
         loop {

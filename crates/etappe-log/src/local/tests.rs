@@ -1,0 +1,272 @@
+//! The parts of the local log together, on a disk that can be made to fail.
+
+mod damage;
+mod fault;
+mod model;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
+use std::sync::{Condvar, Mutex};
+
+use bytes::Bytes;
+use etappe_core::id::Offset;
+use etappe_core::ports::{EventPublisher, LogRecord, OutgoingRecord, PublishError, ReadRequest};
+use etappe_core::time::Timestamp;
+
+use super::*;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A file cannot be made.
+    Create,
+    /// Only so many bytes are written.
+    ShortWrite(usize),
+    /// As before, and what was written cannot be cut off again.
+    ShortWriteStays(usize),
+    /// What was written cannot be synced.
+    Sync,
+    /// As before, and what was written cannot be cut off again.
+    SyncStays,
+}
+
+/// The operating system's disk, until it is told to fail.
+#[derive(Debug, Default)]
+pub(crate) struct FaultyDisk {
+    next: Mutex<Option<Fault>>,
+    is_stuck: Mutex<bool>,
+    free: Mutex<Option<u64>>,
+    is_held: Mutex<bool>,
+    released: Condvar,
+}
+
+impl FaultyDisk {
+    /// Fails once, at the next occasion.
+    pub(crate) fn fail_next(&self, fault: Fault) {
+        *self.next.lock().unwrap() = Some(fault);
+    }
+
+    /// Returns whether a fault is still to come, and takes it back.
+    pub(crate) fn take_fault(&self) -> bool {
+        self.next.lock().unwrap().take().is_some()
+    }
+
+    pub(crate) fn set_free_bytes(&self, free: u64) {
+        *self.free.lock().unwrap() = Some(free);
+    }
+
+    /// Makes syncs wait until they are released.
+    pub(crate) fn hold_syncs(&self) {
+        *self.is_held.lock().unwrap() = true;
+    }
+
+    pub(crate) fn release_syncs(&self) {
+        *self.is_held.lock().unwrap() = false;
+        self.released.notify_all();
+    }
+
+    fn take_if(&self, is_wanted: impl FnOnce(Fault) -> bool) -> Option<Fault> {
+        self.next.lock().unwrap().take_if(|fault| is_wanted(*fault))
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        match self.take_if(|fault| fault == Fault::Create) {
+            Some(_) => Err(io::ErrorKind::StorageFull.into()),
+            None => File::options()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(path),
+        }
+    }
+
+    fn write(&self, file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
+        use Fault::{ShortWrite, ShortWriteStays};
+        match self.take_if(|fault| matches!(fault, ShortWrite(_) | ShortWriteStays(_))) {
+            Some(fault @ (ShortWrite(length) | ShortWriteStays(length))) => {
+                *self.is_stuck.lock().unwrap() = matches!(fault, ShortWriteStays(_));
+                RealDisk.write(file, &bytes[..length.min(bytes.len())], position)?;
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            Some(_) | None => RealDisk.write(file, bytes, position),
+        }
+    }
+
+    fn sync(&self, _file: &File) -> io::Result<()> {
+        let held = self.is_held.lock().unwrap();
+        drop(self.released.wait_while(held, |is_held| *is_held).unwrap());
+        match self.take_if(|fault| matches!(fault, Fault::Sync | Fault::SyncStays)) {
+            Some(fault) => {
+                *self.is_stuck.lock().unwrap() = fault == Fault::SyncStays;
+                Err(io::Error::from_raw_os_error(5))
+            }
+            // Nothing here goes down with the machine, and thousands of syncs take long.
+            None => Ok(()),
+        }
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        if std::mem::take(&mut *self.is_stuck.lock().unwrap()) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        RealDisk.truncate(file, length)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn sync_file_system(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        match *self.free.lock().unwrap() {
+            Some(free) => Ok(free),
+            None => RealDisk.free_bytes(path),
+        }
+    }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_700_000_000_000))
+    }
+}
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A folder with what a log in it is opened with.
+pub(crate) struct Bench {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) config: LocalLogConfig,
+    pub(crate) disk: Arc<FaultyDisk>,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+impl Bench {
+    /// Makes a bench for a log of one partition with small segments and frequent upkeep.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = LocalLogConfig {
+            directory: folder.path().to_owned(),
+            partitions: 1,
+            codec: Codec::None,
+            segment_bytes: 1 << 16,
+            min_free_bytes: 0,
+            ..LocalLogConfig::default()
+        };
+        Self {
+            folder,
+            config,
+            disk: Arc::default(),
+            clock: Arc::default(),
+        }
+    }
+
+    pub(crate) fn open(&self, boot: &str) -> Result<LocalLog, LogError> {
+        let opening = Opening {
+            disk: Arc::<FaultyDisk>::clone(&self.disk),
+            config: Arc::new(self.config.clone()),
+            clock: Arc::<TestClock>::clone(&self.clock),
+            metrics: LogMetrics::new(&Registry::new()),
+            upkeep_interval: Duration::from_millis(1),
+            total_bytes: Arc::default(),
+        };
+        opening.run(boot)
+    }
+
+    /// Returns the partition's segment files in order.
+    pub(crate) fn segments(&self, partition: u32) -> Vec<std::path::PathBuf> {
+        let directory = self.folder.path().join(format!("partition-{partition}"));
+        let mut files: Vec<_> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                name.starts_with("000") && path.extension().is_some_and(|end| end == "log")
+            })
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+/// Publishes records of these lengths and returns their one outcome; all texts differ.
+pub(crate) async fn publish(
+    log: &LocalLog,
+    key: u64,
+    records: &[Bytes],
+) -> Result<(), PublishError> {
+    let outgoing = records.iter().map(|payload| OutgoingRecord {
+        key,
+        payload: payload.clone(),
+    });
+    let outcomes = log.publisher().publish(outgoing.collect()).await;
+    assert_eq!(outcomes.len(), records.len());
+    let first = outcomes.first().cloned().unwrap_or(Ok(()));
+    assert!(outcomes.iter().all(|outcome| *outcome == first));
+    first
+}
+
+/// Makes a record of `length` bytes or a little more that no other `number` makes.
+pub(crate) fn record(number: u64, length: usize) -> Bytes {
+    let mut text = format!("{number}:");
+    while text.len() < length {
+        text.push_str("lorem ipsum ");
+    }
+    Bytes::from(text)
+}
+
+/// Reads everything from `from` on.
+pub(crate) async fn read_from(
+    log: &LocalLog,
+    partition: u32,
+    from: u64,
+) -> Result<Vec<LogRecord>, LogError> {
+    let mut found: Vec<LogRecord> = Vec::new();
+    loop {
+        let next = found.last().map_or(Offset(from), |last| last.offset.next());
+        let request = ReadRequest {
+            from: next,
+            until: None,
+            max_bytes: 20_000,
+            wait: Duration::ZERO,
+        };
+        let records = log.reader().read(PartitionId(partition), request).await?;
+        if records.is_empty() {
+            return Ok(found);
+        }
+        found.extend(records);
+    }
+}
+
+/// Asserts that `found` are `expected` from offset `first` on.
+#[track_caller]
+pub(crate) fn assert_records(found: &[LogRecord], first: u64, expected: &[Bytes]) {
+    assert_eq!(found.len(), expected.len(), "number of records");
+    for ((at, record), expected) in (first..).zip(found).zip(expected) {
+        assert_eq!(record.offset, Offset(at));
+        assert_eq!(record.payload, expected, "at {at}");
+    }
+}

@@ -1,0 +1,235 @@
+//! A failing or full disk: events are refused, nothing acknowledged is lost, and the log recovers
+//! by itself.
+
+use etappe_core::id::OffsetRange;
+use etappe_core::ports::{Progress, RecordSource};
+
+use super::*;
+
+fn is_unavailable(outcome: &Result<(), PublishError>) -> bool {
+    matches!(outcome, Err(PublishError::Unavailable { .. }))
+}
+
+#[tokio::test]
+async fn a_refused_group_leaves_no_trace_and_the_next_one_is_taken() {
+    for fault in [
+        Fault::Create,
+        Fault::ShortWrite(0),
+        Fault::ShortWrite(70),
+        Fault::ShortWriteStays(70),
+        Fault::Sync,
+        Fault::SyncStays,
+    ] {
+        for first_of_all in [true, false] {
+            let bench = Bench::new();
+            let log = bench.open("boot").unwrap();
+            let mut expected = Vec::new();
+            if !first_of_all && fault != Fault::Create {
+                expected.push(record(1, 100));
+                publish(&log, 0, &expected).await.unwrap();
+            }
+            bench.disk.fail_next(fault);
+            let refused = publish(&log, 0, &[record(2, 100)]).await;
+            assert!(is_unavailable(&refused), "{fault:?}: {refused:?}");
+            assert!(log.publisher().problem().is_some());
+            let before = read_from(&log, 0, 0).await.unwrap();
+            assert_records(&before, 0, &expected);
+
+            let next = [record(3, 100), record(4, 5)];
+            publish(&log, 0, &next).await.unwrap();
+            assert_eq!(log.publisher().problem(), None);
+            expected.extend(next);
+            assert_records(&read_from(&log, 0, 0).await.unwrap(), 0, &expected);
+            drop(log);
+            let log = bench.open("boot").unwrap();
+            assert_records(&read_from(&log, 0, 0).await.unwrap(), 0, &expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_segment_is_never_written_again_after_a_failed_sync() {
+    let bench = Bench::new();
+    let log = bench.open("boot").unwrap();
+    publish(&log, 0, &[record(1, 100)]).await.unwrap();
+    let old = bench.segments(0).remove(0);
+    let before = std::fs::read(&old).unwrap();
+    bench.disk.fail_next(Fault::Sync);
+    publish(&log, 0, &[record(2, 100)]).await.unwrap_err();
+    publish(&log, 0, &[record(3, 100)]).await.unwrap();
+    assert_eq!(std::fs::read(&old).unwrap(), before);
+    assert_eq!(bench.segments(0).len(), 2);
+}
+
+#[tokio::test]
+async fn a_record_is_readable_only_once_it_is_synced() {
+    let bench = Bench::new();
+    let disk = Arc::clone(&bench.disk);
+    let log = bench.open("boot").unwrap();
+    disk.hold_syncs();
+    let mut waiting = tokio::task::JoinSet::new();
+    let publisher = log.publisher();
+    waiting.spawn(async move {
+        let payload = record(1, 10);
+        publisher
+            .publish(vec![OutgoingRecord { key: 0, payload }])
+            .await
+    });
+    // The record is in the file, as the writer waits for the sync.
+    while bench.segments(0).is_empty() || bench.segments(0)[0].metadata().unwrap().len() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(read_from(&log, 0, 0).await.unwrap().len(), 0);
+    assert!(waiting.try_join_next().is_none());
+    disk.release_syncs();
+    assert_eq!(waiting.join_all().await, [vec![Ok(())]]);
+    assert_eq!(read_from(&log, 0, 0).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_empties_again() {
+    let mut bench = Bench::new();
+    bench.config.queue_bytes = 1 << 16;
+    let disk = Arc::clone(&bench.disk);
+    let log = bench.open("boot").unwrap();
+    disk.hold_syncs();
+    let publisher = log.publisher();
+    let mut waiting = tokio::task::JoinSet::new();
+    let mut refused = 0;
+    for number in 0..100 {
+        let publisher = publisher.clone();
+        let payload = record(number, 1_000);
+        waiting.spawn(async move {
+            let records = vec![OutgoingRecord { key: 0, payload }];
+            publisher.publish(records).await.remove(0)
+        });
+        tokio::task::yield_now().await;
+    }
+    while let Some(Ok(outcome)) = waiting.try_join_next() {
+        assert!(is_unavailable(&outcome));
+        refused += 1;
+    }
+    assert!((30..50).contains(&refused), "{refused} of 100 were refused");
+    disk.release_syncs();
+    let outcomes = waiting.join_all().await;
+    assert!(outcomes.iter().all(Result::is_ok));
+    publish(&log, 0, &[record(4711, 1_000)]).await.unwrap();
+    assert_eq!(read_from(&log, 0, 0).await.unwrap().len(), 101 - refused);
+}
+
+#[tokio::test]
+async fn a_nearly_full_disk_refuses_before_the_engine_has_no_room() {
+    let mut bench = Bench::new();
+    bench.config.min_free_bytes = 1000;
+    bench.disk.set_free_bytes(999);
+    let log = bench.open("boot").unwrap();
+    let refused = publish(&log, 0, &[record(1, 10)]).await;
+    let Err(PublishError::Unavailable { reason, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(reason.contains("999 bytes free"), "{reason}");
+    bench.disk.set_free_bytes(1000);
+    publish(&log, 0, &[record(1, 10)]).await.unwrap();
+}
+
+async fn commit(log: &LocalLog, next: u64, pending: Option<OffsetRange>) {
+    let progress = Progress {
+        next: Offset(next),
+        pending,
+    };
+    let source = log.source();
+    source.commit(PartitionId(0), progress).await.unwrap();
+}
+
+/// Waits for the upkeep to bring the start of the log to `start`.
+async fn start_reaches(log: &LocalLog, start: u64) {
+    for _ in 0..5_000 {
+        if log.reader().positions()[0].start == Offset(start) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("the log begins at {:?}", log.reader().positions()[0]);
+}
+
+#[tokio::test]
+async fn a_log_at_its_bound_refuses_until_consumed_segments_are_old_enough() {
+    let mut bench = Bench::new();
+    bench.config.max_bytes = Some(3 << 16);
+    let log = bench.open("boot").unwrap();
+    let mut count = 0;
+    loop {
+        match publish(&log, 0, &[record(count, 10_000)]).await {
+            Ok(()) => count += 1,
+            Err(error) => break assert!(error.to_string().contains("bound of 196608 bytes")),
+        }
+    }
+    let segments = bench.segments(0);
+    let second: u64 = segments[1]
+        .file_stem()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    commit(&log, second + 1, None).await;
+    bench.clock.advance(Duration::from_secs(3600));
+    publish(&log, 0, &[record(count, 10_000)])
+        .await
+        .unwrap_err();
+    assert_eq!(log.reader().positions()[0].start, Offset(0));
+
+    bench.clock.advance(Duration::from_secs(1));
+    start_reaches(&log, second).await;
+    publish(&log, 0, &[record(count, 10_000)]).await.unwrap();
+    assert_eq!(bench.segments(0)[0], segments[1]);
+    assert_eq!(
+        read_from(&log, 0, second).await.unwrap().len() as u64,
+        count + 1 - second
+    );
+    let expired = read_from(&log, 0, second - 1).await.unwrap_err();
+    assert!(matches!(expired, LogError::Expired { start, .. } if start == Offset(second)));
+}
+
+#[tokio::test]
+async fn what_a_replay_needs_is_kept_until_the_replay_is_done() {
+    let bench = Bench::new();
+    let log = bench.open("first boot").unwrap();
+    let mut end = 0;
+    while bench.segments(0).len() < 4 {
+        publish(&log, 0, &[record(end, 10_000)]).await.unwrap();
+        end += 1;
+    }
+    for number in 0..end {
+        let offset = Offset(number);
+        let range = OffsetRange {
+            first: offset,
+            last: offset,
+        };
+        commit(&log, number, Some(range)).await;
+    }
+    drop(log);
+
+    // The machine was off for a day.
+    bench.clock.advance(Duration::from_secs(86_400));
+    let log = bench.open("second boot").unwrap();
+    for _ in 0..20 {
+        publish(&log, 0, &[record(end, 10)]).await.unwrap();
+        end += 1;
+    }
+    let source = log.source();
+    let etappe_core::ports::SourceEvent::Assigned { replay, .. } = source.changed().await.unwrap()
+    else {
+        panic!("the only partition is assigned");
+    };
+    assert_eq!(replay.first().map(|range| range.first), Some(Offset(0)));
+    assert_eq!(log.reader().positions()[0].start, Offset(0));
+    let found = read_from(&log, 0, 0).await.unwrap();
+    assert_eq!(found.len() as u64, end);
+
+    commit(&log, end, None).await;
+    bench.clock.advance(Duration::from_secs(3601));
+    let last = bench.segments(0).pop().unwrap();
+    let last: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    start_reaches(&log, last).await;
+}
