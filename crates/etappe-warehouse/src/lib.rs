@@ -1,1 +1,40 @@
-//! ClickHouse: migrations, batch writer, KPI views and queries.
+//! ClickHouse: migrations, batch writer, message index, KPI views and queries.
+//!
+//! This is the only crate that names the ClickHouse client. It implements three ports of the
+//! domain for one server: [`RowSink`](etappe_core::ports::RowSink) inserts batches,
+//! [`MessageIndex`](etappe_core::ports::MessageIndex) knows which messages are stored, and
+//! [`JourneyStore`](etappe_core::ports::JourneyStore) answers questions about journeys.
+//!
+//! What it is *not*: it decides nothing about events. Rows come encoded, rules are the
+//! classifier's, rates and advice are made of its figures elsewhere.
+//!
+//! Invariants: a batch inserted again under its token changes nothing in any table; what a user
+//! says reaches the server as a query parameter, never as part of a statement; every call ends
+//! within a timeout; every KPI is read from a view that any SQL client can read too.
+//!
+//! Where to start: [`Warehouse`], then `migrations/` and `views/`.
+
+mod actor;
+mod candidate;
+mod config;
+mod error;
+mod kpi;
+mod message_index;
+mod metrics;
+mod migration;
+mod native;
+mod query;
+mod referral;
+mod stage;
+mod store;
+mod stored_message;
+mod unit;
+mod view;
+mod warehouse;
+mod writer;
+
+pub use config::{InvalidWarehouseConfig, WarehouseConfig};
+pub use error::WarehouseError;
+pub use migration::MigrationReport;
+pub use stored_message::StoredMessage;
+pub use warehouse::Warehouse;

@@ -1,0 +1,166 @@
+//! Collects the hits of one unit after the other from rows in order.
+
+use etappe_core::query::{CandidateQuery, Hit, Unit};
+
+use crate::error::WarehouseError;
+
+/// A visit ends after more than this many milliseconds without an event.
+const SESSION_GAP: i64 = 30 * 60 * 1000;
+
+/// The hits of the unit that is being read.
+#[derive(Debug)]
+pub(super) struct Grouping {
+    unit: Option<u64>,
+    hits: Vec<Hit>,
+    /// Whether a hit of the unit meets a condition.
+    has_match: bool,
+    /// Whether units are wanted that meet no condition: there is none to meet.
+    wants_all: bool,
+    bytes: usize,
+    last_at: i64,
+    splits_sessions: bool,
+    keeps_others: bool,
+    limit: usize,
+}
+
+impl Grouping {
+    /// Makes an empty grouping for a question; a unit may take `limit` bytes.
+    pub(super) const fn new(query: &CandidateQuery, limit: usize) -> Self {
+        Self {
+            unit: None,
+            hits: Vec::new(),
+            has_match: false,
+            wants_all: query.conditions.is_empty(),
+            bytes: 0,
+            last_at: 0,
+            splits_sessions: matches!(query.unit, Unit::Session),
+            keeps_others: query.include_others || query.conditions.is_empty(),
+            limit,
+        }
+    }
+
+    /// Takes the next row; visits the unit before it when this one belongs to another.
+    pub(super) fn push(
+        &mut self,
+        unit: u64,
+        hit: Hit,
+        visit: &mut (impl FnMut(u64, &[Hit]) + Send),
+    ) -> Result<(), WarehouseError> {
+        let at = hit.at.as_millis();
+        let gap = self.splits_sessions && at.saturating_sub(self.last_at) > SESSION_GAP;
+        if self.unit != Some(unit) || gap {
+            self.finish(visit);
+            self.unit = Some(unit);
+        }
+        self.last_at = at;
+        if hit.conditions == 0 && !self.keeps_others {
+            return Ok(());
+        }
+        self.bytes += size_of::<Hit>();
+        for value in &hit.dimensions {
+            self.bytes += size_of::<String>() + value.capacity();
+        }
+        if self.bytes > self.limit {
+            return Err(WarehouseError::UnitTooLarge {
+                unit,
+                limit: self.limit,
+            });
+        }
+        self.has_match |= hit.conditions != 0;
+        self.hits.push(hit);
+        Ok(())
+    }
+
+    /// Visits the unit that was being read, if it has a hit.
+    pub(super) fn finish(&mut self, visit: &mut (impl FnMut(u64, &[Hit]) + Send)) {
+        let wanted = self.has_match || self.wants_all;
+        if let Some(unit) = self.unit.filter(|_| wanted && !self.hits.is_empty()) {
+            visit(unit, &self.hits);
+        }
+        self.hits.clear();
+        self.has_match = false;
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etappe_core::id::SiteId;
+    use etappe_core::query::{Bots, Condition, Selector};
+    use etappe_core::time::Timestamp;
+
+    use super::*;
+
+    fn query(unit: Unit, conditions: usize) -> CandidateQuery {
+        let any = Condition {
+            selector: Selector::Any,
+            properties: Vec::new(),
+        };
+        CandidateQuery {
+            site: SiteId::try_new("demo").unwrap(),
+            unit,
+            bots: Bots::Exclude,
+            from: Timestamp::EPOCH,
+            until: None,
+            conditions: vec![any; conditions],
+            include_others: false,
+            dimensions: Vec::new(),
+        }
+    }
+
+    fn visited(query: &CandidateQuery, rows: &[(u64, i64, u64)]) -> Vec<(u64, usize)> {
+        let mut grouping = Grouping::new(query, 10_000);
+        let mut units = Vec::new();
+        let mut visit = |unit, hits: &[Hit]| units.push((unit, hits.len()));
+        for (unit, at, conditions) in rows {
+            let hit = Hit {
+                at: Timestamp::from_millis(*at),
+                conditions: *conditions,
+                dimensions: Vec::new(),
+            };
+            grouping.push(*unit, hit, &mut visit).unwrap();
+        }
+        grouping.finish(&mut visit);
+        units
+    }
+
+    #[test]
+    fn units_without_a_match_are_not_visited() {
+        let rows = [(1, 0, 1), (1, 5, 0), (2, 0, 0), (3, 0, 2)];
+        assert_eq!(visited(&query(Unit::Actor, 2), &rows), [(1, 1), (3, 1)]);
+        let mut with_others = query(Unit::Actor, 2);
+        with_others.include_others = true;
+        assert_eq!(visited(&with_others, &rows), [(1, 2), (3, 1)]);
+        assert_eq!(
+            visited(&query(Unit::Actor, 0), &rows),
+            [(1, 2), (2, 1), (3, 1)]
+        );
+    }
+
+    #[test]
+    fn a_visit_ends_after_more_than_half_an_hour_of_silence() {
+        let rows = [
+            (1, 0, 1),
+            (1, SESSION_GAP, 0),
+            (1, 2 * SESSION_GAP, 1),
+            (1, 3 * SESSION_GAP + 1, 1),
+        ];
+        assert_eq!(visited(&query(Unit::Session, 1), &rows), [(1, 2), (1, 1)]);
+    }
+
+    #[test]
+    fn a_unit_beyond_the_limit_is_refused() {
+        let mut grouping = Grouping::new(&query(Unit::Actor, 1), 2 * size_of::<Hit>());
+        let hit = Hit {
+            at: Timestamp::EPOCH,
+            conditions: 1,
+            dimensions: Vec::new(),
+        };
+        let mut push = |unit| grouping.push(unit, hit.clone(), &mut |_, _: &[Hit]| ());
+        assert!(push(1).is_ok() && push(1).is_ok() && push(2).is_ok() && push(2).is_ok());
+        assert!(matches!(
+            push(2),
+            Err(WarehouseError::UnitTooLarge { unit: 2, .. })
+        ));
+    }
+}

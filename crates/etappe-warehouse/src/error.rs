@@ -1,0 +1,221 @@
+//! What can go wrong with the server, and what to do about it.
+//!
+//! ClickHouse answers with a number and a text. The number decides, except for 252, which means
+//! both "too many parts" (wait for merges) and "too many partitions" (the batch is at fault).
+
+use std::time::Duration;
+
+use etappe_core::ports::{Classified, RetryClass};
+
+use crate::config::InvalidWarehouseConfig;
+
+/// An error of the warehouse.
+#[derive(Debug, thiserror::Error)]
+pub enum WarehouseError {
+    /// The configuration cannot work.
+    #[error("invalid warehouse configuration: {0}")]
+    Config(#[source] InvalidWarehouseConfig),
+    /// The server refused or could not be reached.
+    #[error("cannot {action}: {source}")]
+    Server {
+        /// What was tried.
+        action: &'static str,
+        /// The client's error.
+        #[source]
+        source: clickhouse::error::Error,
+    },
+    /// The server did not answer in time; what was asked may still happen.
+    #[error("cannot {action}: no answer within {after:?}")]
+    TimedOut {
+        /// What was tried.
+        action: &'static str,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The database was migrated by a newer program.
+    #[error("the database has schema version {found}, this program knows up to {known}")]
+    NewerSchema {
+        /// The database's version.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+    },
+    /// A migration that was applied differs from the one this program holds.
+    #[error("migration {version} (`{name}`) was applied with other content than this program has")]
+    AlteredMigration {
+        /// The migration's version.
+        version: u32,
+        /// Its name.
+        name: String,
+    },
+    /// A unit has more hits than fit into the memory allowed for one.
+    #[error("unit {unit:016x} has more hits than fit into {limit} bytes")]
+    UnitTooLarge {
+        /// The unit's hash.
+        unit: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// There are more referred actors or invitations than fit into memory.
+    #[error("more than {limit} referrals or invitations")]
+    TooManyReferrals {
+        /// The limit.
+        limit: usize,
+    },
+    /// A question has more conditions than a hit has bits.
+    #[error("a question has {0} conditions, at most 64 are possible")]
+    TooManyConditions(usize),
+    /// The server's answer is not what was asked for.
+    #[error("unexpected answer from the server: {0}")]
+    UnexpectedAnswer(String),
+    /// Metrics of that name exist already.
+    #[error("cannot register metrics: {0}")]
+    Metrics(#[source] prometheus::Error),
+}
+
+/// Codes that say that rows are at fault, so that sending them again cannot help.
+const CONTENT_CODES: &[u32] = &[
+    6,   // cannot parse text
+    26,  // cannot parse quoted string
+    27,  // cannot parse input
+    32,  // attempt to read after the end
+    33,  // cannot read all data
+    38,  // cannot parse date
+    41,  // cannot parse datetime
+    53,  // type mismatch
+    69,  // argument out of bound
+    70,  // cannot convert type
+    72,  // cannot parse number
+    117, // incorrect data
+    128, // too large array
+    131, // too large string
+    321, // value out of range of its type
+    349, // null in an ordinary column
+    395, // throwIf
+    407, // decimal overflow
+    469, // violated constraint
+    691, // unknown element of an enumeration
+];
+
+/// Codes that say that program and schema do not fit; only another program or a migration helps,
+/// both of which come with a restart. Never a reason to blame single rows.
+const SCHEMA_CODES: &[u32] = &[
+    8,   // there is no such column
+    10,  // not found column in block
+    16,  // no such column in table
+    20,  // number of columns does not match
+    46,  // unknown function
+    47,  // unknown identifier
+    60,  // unknown table
+    62,  // syntax error
+    81,  // unknown database
+    115, // unknown setting
+];
+
+const TOO_MANY_PARTS_OR_PARTITIONS: u32 = 252;
+
+impl WarehouseError {
+    /// Returns ClickHouse's error number, if the server gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::Server {
+                source: clickhouse::error::Error::BadResponse(text),
+                ..
+            } => code_of(text),
+            _ => None,
+        }
+    }
+}
+
+impl Classified for WarehouseError {
+    /// Everything unknown is transient: waiting loses nothing, giving up would. So are wrong
+    /// credentials, because they can be put right on the server while this process waits.
+    fn retry_class(&self) -> RetryClass {
+        match self {
+            Self::Server {
+                source: clickhouse::error::Error::BadResponse(text),
+                ..
+            } => class_of(text),
+            Self::Server { .. } | Self::TimedOut { .. } | Self::UnexpectedAnswer(_) => {
+                RetryClass::Transient
+            }
+            Self::UnitTooLarge { .. }
+            | Self::TooManyReferrals { .. }
+            | Self::TooManyConditions(_) => RetryClass::Permanent,
+            Self::Config(_)
+            | Self::NewerSchema { .. }
+            | Self::AlteredMigration { .. }
+            | Self::Metrics(_) => RetryClass::Fatal,
+        }
+    }
+}
+
+fn class_of(answer: &str) -> RetryClass {
+    match code_of(answer) {
+        Some(TOO_MANY_PARTS_OR_PARTITIONS) if answer.contains("oo many partitions") => {
+            RetryClass::Permanent
+        }
+        Some(code) if CONTENT_CODES.contains(&code) => RetryClass::Permanent,
+        Some(code) if SCHEMA_CODES.contains(&code) => RetryClass::Fatal,
+        _ => RetryClass::Transient,
+    }
+}
+
+/// Returns the number in `Code: 252. DB::Exception: …`.
+fn code_of(answer: &str) -> Option<u32> {
+    let (_, rest) = answer.split_once("Code: ")?;
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest.get(..digits)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_classified_by_code_and_text() {
+        let cases = [
+            (
+                "Code: 252. DB::Exception: Too many parts (300)",
+                RetryClass::Transient,
+            ),
+            (
+                "Code: 252. DB::Exception: Too many partitions for single INSERT block",
+                RetryClass::Permanent,
+            ),
+            (
+                "Code: 241. DB::Exception: Memory limit",
+                RetryClass::Transient,
+            ),
+            (
+                "Code: 202. DB::Exception: Too many simultaneous queries",
+                RetryClass::Transient,
+            ),
+            (
+                "Code: 33. DB::Exception: Cannot read all data",
+                RetryClass::Permanent,
+            ),
+            ("Code: 60. DB::Exception: Unknown table", RetryClass::Fatal),
+            (
+                "Code: 516. DB::Exception: Authentication failed",
+                RetryClass::Transient,
+            ),
+            ("Code: 99999. DB::Exception: new one", RetryClass::Transient),
+            ("502 Bad Gateway", RetryClass::Transient),
+            ("", RetryClass::Transient),
+        ];
+        for (answer, expected) in cases {
+            assert_eq!(class_of(answer), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_code_is_found_anywhere_in_the_answer() {
+        assert_eq!(code_of("Code: 6"), Some(6));
+        assert_eq!(code_of("x Code: 252. y"), Some(252));
+        assert_eq!(code_of("no code"), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! The figures behind the KPI cards, from the `kpi_*` views.
+
+use clickhouse::Row;
+use etappe_core::kpi::{KpiFigures, KpiScope, MoneyFigures};
+use etappe_core::money::Amount;
+use serde::Deserialize;
+
+use crate::error::WarehouseError;
+use crate::query::Question;
+use crate::warehouse::Warehouse;
+
+const ACTIVITY: &str = "
+SELECT visitors, events, unmapped_events
+FROM kpi_activity(site = {site:String}, model = {model:String}, bots = {bots:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+const SIGNUPS: &str = "
+SELECT signups, activation_eligible, activated
+FROM kpi_signups(site = {site:String}, bots = {bots:String}, as_of = {as_of:DateTime64(3, 'UTC')},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+const ORDERS: &str = "
+SELECT orders, customer_orders, customers, repeat_customers, new_customers
+FROM kpi_orders(site = {site:String}, bots = {bots:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+const MONEY: &str = "
+SELECT currency, orders, customers, toString(revenue) AS revenue, toString(gross) AS gross,
+    toString(lifetime_revenue) AS lifetime_revenue
+FROM kpi_money(site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+const RETENTION: &str = "
+SELECT retention_cohort, retention_returned
+FROM kpi_retention(site = {site:String}, bots = {bots:String}, timezone = {timezone:String},
+    to = {to:DateTime64(3, 'UTC')}, as_of = {as_of:DateTime64(3, 'UTC')})";
+
+const NPS: &str = "
+SELECT score, answers
+FROM kpi_nps(site = {site:String}, bots = {bots:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+/// Amounts lie within this many ten-thousandths of a unit; a sum beyond them is shown as the limit.
+const AMOUNT_LIMIT: i64 = 999_999_999_999_999_999;
+
+#[derive(Row, Deserialize)]
+pub(crate) struct ActivityRow {
+    pub(crate) visitors: u64,
+    events: u64,
+    unmapped_events: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct SignupRow {
+    signups: u64,
+    activation_eligible: u64,
+    activated: u64,
+}
+
+#[derive(Row, Deserialize)]
+pub(crate) struct OrderRow {
+    orders: u64,
+    customer_orders: u64,
+    pub(crate) customers: u64,
+    repeat_customers: u64,
+    new_customers: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct MoneyRow {
+    currency: String,
+    orders: u64,
+    customers: u64,
+    revenue: String,
+    gross: String,
+    lifetime_revenue: String,
+}
+
+#[derive(Row, Deserialize)]
+struct RetentionRow {
+    retention_cohort: u64,
+    retention_returned: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct NpsRow {
+    score: u8,
+    answers: u64,
+}
+
+impl Warehouse {
+    /// Reads all figures; the questions are asked side by side.
+    pub(crate) async fn read_kpi_figures(
+        &self,
+        scope: &KpiScope,
+    ) -> Result<KpiFigures, WarehouseError> {
+        let (activity, signups, orders, money, retention, nps, referred_actors) = tokio::try_join!(
+            self.read_activity(scope),
+            self.ask_scope("kpi_signups", SIGNUPS, scope)
+                .row::<SignupRow>(),
+            self.read_orders(scope),
+            self.read_money(scope),
+            self.ask_scope("kpi_retention", RETENTION, scope)
+                .row::<RetentionRow>(),
+            self.read_nps(scope),
+            self.read_referred_actors(scope),
+        )?;
+        Ok(KpiFigures {
+            visitors: activity.visitors,
+            signups: signups.signups,
+            activation_eligible: signups.activation_eligible,
+            activated: signups.activated,
+            customers: orders.customers,
+            repeat_customers: orders.repeat_customers,
+            customer_orders: orders.customer_orders,
+            orders: orders.orders,
+            money,
+            new_customers: orders.new_customers,
+            referred_actors,
+            retention_cohort: retention.retention_cohort,
+            retention_returned: retention.retention_returned,
+            nps_scores: nps,
+            events: activity.events,
+            unmapped_events: activity.unmapped_events,
+        })
+    }
+
+    /// Starts a question with all of a scope's parameters; those that it does not name do no harm.
+    pub(crate) fn ask_scope(&self, name: &'static str, sql: &str, scope: &KpiScope) -> Question {
+        self.ask(name, sql)
+            .text("site", scope.site.as_str())
+            .text("model", &scope.model)
+            .text("timezone", &scope.timezone)
+            .text("currency", &scope.currency)
+            .instant("as_of", scope.as_of)
+            .range(scope.range)
+            .bots(scope.bots)
+    }
+
+    pub(crate) async fn read_activity(
+        &self,
+        scope: &KpiScope,
+    ) -> Result<ActivityRow, WarehouseError> {
+        self.ask_scope("kpi_activity", ACTIVITY, scope).row().await
+    }
+
+    pub(crate) async fn read_orders(&self, scope: &KpiScope) -> Result<OrderRow, WarehouseError> {
+        self.ask_scope("kpi_orders", ORDERS, scope).row().await
+    }
+
+    async fn read_money(&self, scope: &KpiScope) -> Result<Vec<MoneyFigures>, WarehouseError> {
+        let rows = self
+            .ask_scope("kpi_money", MONEY, scope)
+            .rows::<MoneyRow>()
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| MoneyFigures {
+                revenue: held_amount(&row.revenue),
+                gross: held_amount(&row.gross),
+                lifetime_revenue: held_amount(&row.lifetime_revenue),
+                currency: row.currency,
+                orders: row.orders,
+                customers: row.customers,
+            })
+            .collect())
+    }
+
+    async fn read_nps(&self, scope: &KpiScope) -> Result<[u64; 11], WarehouseError> {
+        let mut scores = [0; 11];
+        for row in self
+            .ask_scope("kpi_nps", NPS, scope)
+            .rows::<NpsRow>()
+            .await?
+        {
+            if let Some(count) = scores.get_mut(usize::from(row.score)) {
+                *count = row.answers;
+            }
+        }
+        Ok(scores)
+    }
+}
+
+impl ActivityRow {
+    /// Returns the events in the range, and those of them in no stage.
+    pub(crate) const fn events(&self) -> (u64, u64) {
+        (self.events, self.unmapped_events)
+    }
+}
+
+/// Reads a sum; one that is too large for an amount is held at the limit.
+fn held_amount(text: &str) -> Amount {
+    Amount::parse(text).unwrap_or_else(|| {
+        let limit = if text.starts_with('-') {
+            -AMOUNT_LIMIT
+        } else {
+            AMOUNT_LIMIT
+        };
+        Amount::from_scaled(limit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_beyond_an_amount_are_held_at_the_limit() {
+        assert_eq!(held_amount("12.5"), Amount::from_scaled(125_000));
+        assert_eq!(
+            held_amount("100000000000000"),
+            Amount::from_scaled(AMOUNT_LIMIT)
+        );
+        assert_eq!(
+            held_amount("-100000000000000"),
+            Amount::from_scaled(-AMOUNT_LIMIT)
+        );
+    }
+}

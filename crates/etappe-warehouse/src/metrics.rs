@@ -1,0 +1,78 @@
+//! The warehouse's metrics; the only place that makes any.
+
+use etappe_core::ports::RetryClass;
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+
+/// What is counted.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    /// Histogram, label `result`; alert when `error` rises for minutes.
+    pub(crate) insert_duration: HistogramVec,
+    /// Counter of rows in batches that were stored, a repeated batch included.
+    pub(crate) inserted_rows: IntCounter,
+    /// Counter of encoded bytes in batches that were stored.
+    pub(crate) inserted_bytes: IntCounter,
+    /// Histogram, label `question`; alert when the 95th percentile exceeds a second.
+    pub(crate) query_duration: HistogramVec,
+    /// Counter, labels `action` and `class`; alert on `permanent` and `fatal`.
+    pub(crate) errors: IntCounterVec,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            insert_duration: HistogramVec::new(
+                HistogramOpts::new(
+                    "etappe_warehouse_insert_duration_seconds",
+                    "Time to store a batch, by result (ok, error).",
+                )
+                .buckets(buckets()),
+                &["result"],
+            )?,
+            inserted_rows: IntCounter::new(
+                "etappe_warehouse_inserted_rows_total",
+                "Rows of stored batches.",
+            )?,
+            inserted_bytes: IntCounter::new(
+                "etappe_warehouse_inserted_bytes_total",
+                "Encoded bytes of stored batches.",
+            )?,
+            query_duration: HistogramVec::new(
+                HistogramOpts::new(
+                    "etappe_warehouse_query_duration_seconds",
+                    "Time to answer a question, by question.",
+                )
+                .buckets(buckets()),
+                &["question"],
+            )?,
+            errors: IntCounterVec::new(
+                Opts::new(
+                    "etappe_warehouse_errors_total",
+                    "Failed calls, by action (insert, query) and class (transient, permanent, fatal).",
+                ),
+                &["action", "class"],
+            )?,
+        };
+        registry.register(Box::new(metrics.insert_duration.clone()))?;
+        registry.register(Box::new(metrics.inserted_rows.clone()))?;
+        registry.register(Box::new(metrics.inserted_bytes.clone()))?;
+        registry.register(Box::new(metrics.query_duration.clone()))?;
+        registry.register(Box::new(metrics.errors.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn record_error(&self, action: &str, class: RetryClass) {
+        let class = match class {
+            RetryClass::Transient => "transient",
+            RetryClass::Permanent => "permanent",
+            RetryClass::Fatal => "fatal",
+        };
+        self.errors.with_label_values(&[action, class]).inc();
+    }
+}
+
+fn buckets() -> Vec<f64> {
+    vec![
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+    ]
+}

@@ -1,0 +1,322 @@
+//! Brings the database to the schema that this program knows.
+//!
+//! Migrations run in order and are recorded with a checksum of their text. Every statement can be
+//! repeated without harm (`IF NOT EXISTS`), because the server has no transaction around them: a
+//! process that dies half-way, or a second one that migrates at the same time, leaves nothing that
+//! the next run does not complete. The parameterized views are made anew when their text changed.
+
+use std::time::Duration;
+
+use clickhouse::Row;
+use etappe_core::ports::{Classified, RetryClass};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::error::WarehouseError;
+use crate::view::VIEWS;
+use crate::warehouse::Warehouse;
+
+/// A step of the schema.
+struct Migration {
+    version: u32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "tables",
+    sql: include_str!("../migrations/0001_tables.sql"),
+}];
+
+/// How often a statement is tried that collides with another process doing the same.
+const ATTEMPTS: u32 = 5;
+/// How long to wait before trying again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+const LEDGERS: &str = "
+CREATE TABLE IF NOT EXISTS schema_migrations
+(
+    version UInt32,
+    name String,
+    checksum String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY version
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+CREATE TABLE IF NOT EXISTS schema_views
+(
+    name String,
+    checksum String,
+    created_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = MergeTree
+ORDER BY (name, created_at);
+";
+
+/// What a migration did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MigrationReport {
+    /// The schema's version now.
+    pub version: u32,
+    /// The names of the migrations that were applied.
+    pub applied: Vec<String>,
+    /// The names of the views that were made anew.
+    pub views: Vec<String>,
+}
+
+#[derive(Row, Deserialize)]
+struct AppliedMigration {
+    version: u32,
+    name: String,
+    checksum: String,
+}
+
+#[derive(Row, Deserialize)]
+struct CreatedView {
+    name: String,
+    checksum: String,
+}
+
+impl Warehouse {
+    /// Makes the database and brings it to this program's schema. Does nothing when it is there
+    /// already; may run in several processes at once.
+    ///
+    /// # Errors
+    /// [`WarehouseError::NewerSchema`] and [`WarehouseError::AlteredMigration`] when the database
+    /// is not one this program can use, before anything was changed; else the server's error.
+    pub async fn migrate(&self) -> Result<MigrationReport, WarehouseError> {
+        self.create_database().await?;
+        self.run_statements(LEDGERS).await?;
+        let applied = self
+            .ask(
+                "read applied migrations",
+                "SELECT version, name, checksum FROM schema_migrations",
+            )
+            .rows::<AppliedMigration>()
+            .await?;
+        let pending = pending_migrations(&applied)?;
+        let mut report = MigrationReport {
+            version: MIGRATIONS.last().map_or(0, |migration| migration.version),
+            ..MigrationReport::default()
+        };
+        for migration in pending {
+            self.run_statements(migration.sql).await?;
+            self.record_migration(migration).await?;
+            tracing::info!(
+                version = migration.version,
+                name = migration.name,
+                "migration applied"
+            );
+            report.applied.push(migration.name.to_owned());
+        }
+        report.views = self.create_views().await?;
+        Ok(report)
+    }
+
+    async fn create_database(&self) -> Result<(), WarehouseError> {
+        let client = self.client().clone().with_database("system");
+        let statement = format!("CREATE DATABASE IF NOT EXISTS {}", self.config().database);
+        let create = client.query_raw(&statement).execute();
+        self.within(
+            self.config().migration_timeout,
+            "create the database",
+            create,
+        )
+        .await
+    }
+
+    async fn run_statements(&self, sql: &str) -> Result<(), WarehouseError> {
+        for statement in statements(sql) {
+            self.run_statement(&statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_statement(&self, statement: &str) -> Result<(), WarehouseError> {
+        let limit = self.config().migration_timeout;
+        let mut attempt = 1;
+        loop {
+            let run = self.client().query_raw(statement).execute();
+            match self.within(limit, "change the schema", run).await {
+                Err(error) if attempt < ATTEMPTS && is_collision(&error) => {
+                    tracing::debug!(%error, attempt, "schema statement collided");
+                    attempt += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn record_migration(&self, migration: &Migration) -> Result<(), WarehouseError> {
+        let insert = self
+            .client()
+            .query_raw(
+                "INSERT INTO schema_migrations (version, name, checksum) \
+                 SELECT {version:UInt32}, {name:String}, {checksum:String}",
+            )
+            .param("version", migration.version)
+            .param("name", migration.name)
+            .param("checksum", checksum(migration.sql))
+            .with_setting("async_insert", "0")
+            .execute();
+        self.within(
+            self.config().migration_timeout,
+            "record a migration",
+            insert,
+        )
+        .await
+    }
+
+    async fn create_views(&self) -> Result<Vec<String>, WarehouseError> {
+        let current = self
+            .ask(
+                "read created views",
+                "SELECT name, argMax(checksum, created_at) AS checksum FROM schema_views GROUP BY name",
+            )
+            .rows::<CreatedView>()
+            .await?;
+        let mut created = Vec::new();
+        for (name, sql) in VIEWS {
+            let wanted = checksum(sql);
+            if current
+                .iter()
+                .any(|view| view.name == *name && view.checksum == wanted)
+            {
+                continue;
+            }
+            self.run_statements(sql).await?;
+            self.record_view(name, &wanted).await?;
+            created.push((*name).to_owned());
+        }
+        Ok(created)
+    }
+
+    async fn record_view(&self, name: &str, checksum: &str) -> Result<(), WarehouseError> {
+        let insert = self
+            .client()
+            .query_raw(
+                "INSERT INTO schema_views (name, checksum) SELECT {name:String}, {checksum:String}",
+            )
+            .param("name", name)
+            .param("checksum", checksum)
+            .with_setting("async_insert", "0")
+            .execute();
+        self.within(self.config().migration_timeout, "record a view", insert)
+            .await
+    }
+}
+
+/// Returns what is still to be applied, or why the database cannot be used.
+fn pending_migrations(
+    applied: &[AppliedMigration],
+) -> Result<impl Iterator<Item = &'static Migration>, WarehouseError> {
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    for row in applied {
+        let Some(migration) = MIGRATIONS.iter().find(|known| known.version == row.version) else {
+            return Err(WarehouseError::NewerSchema {
+                found: row.version,
+                known,
+            });
+        };
+        if checksum(migration.sql) != row.checksum {
+            return Err(WarehouseError::AlteredMigration {
+                version: row.version,
+                name: row.name.clone(),
+            });
+        }
+    }
+    let done: Vec<u32> = applied.iter().map(|row| row.version).collect();
+    Ok(MIGRATIONS
+        .iter()
+        .filter(move |migration| !done.contains(&migration.version)))
+}
+
+/// Returns whether another process may have done the same at the same time.
+fn is_collision(error: &WarehouseError) -> bool {
+    /// Table exists, database exists, unknown table: seen while another process makes or swaps it.
+    const COLLISIONS: &[u32] = &[57, 82, 60];
+    error.code().is_some_and(|code| COLLISIONS.contains(&code))
+        || error.retry_class() == RetryClass::Transient
+}
+
+/// Cuts a file into its statements; comments are lines that start with `--`.
+fn statements(sql: &str) -> Vec<String> {
+    let code: Vec<&str> = sql
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"))
+        .collect();
+    code.join("\n")
+        .split(';')
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect()
+}
+
+fn checksum(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(version: u32, checksum: String) -> AppliedMigration {
+        AppliedMigration {
+            version,
+            name: "tables".to_owned(),
+            checksum,
+        }
+    }
+
+    #[test]
+    fn every_statement_of_a_migration_can_be_repeated() {
+        for migration in MIGRATIONS {
+            for statement in statements(migration.sql) {
+                assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+            }
+        }
+        for (name, sql) in VIEWS {
+            let all = statements(sql);
+            assert_eq!(all.len(), 1, "{name}");
+            assert!(
+                all[0].starts_with(&format!("CREATE OR REPLACE VIEW {name} AS")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn versions_ascend_without_gaps() {
+        for (index, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(usize::try_from(migration.version), Ok(index + 1));
+        }
+    }
+
+    #[test]
+    fn a_newer_or_altered_schema_is_refused() {
+        let good = checksum(MIGRATIONS[0].sql);
+        let pending = |rows: &[AppliedMigration]| {
+            pending_migrations(rows).map(|pending| pending.map(|m| m.version).collect::<Vec<_>>())
+        };
+        assert_eq!(pending(&[]).unwrap(), [1]);
+        let twice = [applied(1, good.clone()), applied(1, good.clone())];
+        assert!(pending(&twice).unwrap().is_empty());
+        assert!(matches!(
+            pending(&[applied(1, good), applied(99, String::new())]),
+            Err(WarehouseError::NewerSchema {
+                found: 99,
+                known: 1
+            })
+        ));
+        assert!(matches!(
+            pending(&[applied(1, "0".to_owned())]),
+            Err(WarehouseError::AlteredMigration { version: 1, .. })
+        ));
+    }
+}

@@ -1,0 +1,211 @@
+//! Asking the server: parameters, settings, timeouts and metrics of every question.
+
+use std::time::Duration;
+
+use clickhouse::query::{BytesCursor, Query};
+use clickhouse::{RowOwned, RowRead};
+use etappe_core::ports::Classified;
+use etappe_core::query::{Bots, TimeRange};
+use etappe_core::time::Timestamp;
+use tokio::time::Instant;
+
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+/// How many rows an answer kept in memory may have; more is an error, not a shorter answer.
+const MAX_ANSWER_ROWS: usize = 1_000_000;
+
+/// A question on its way to the server.
+pub(crate) struct Question {
+    warehouse: Warehouse,
+    name: &'static str,
+    query: Query,
+}
+
+impl Warehouse {
+    /// Starts a question; `name` is its label in the metrics.
+    pub(crate) fn ask(&self, name: &'static str, sql: &str) -> Question {
+        let seconds = self.config().query_timeout.as_secs().max(1);
+        let query = self
+            .client()
+            .query_raw(sql)
+            .with_setting("max_execution_time", seconds.to_string())
+            .with_setting("cancel_http_readonly_queries_on_client_close", "1");
+        Question {
+            warehouse: self.clone(),
+            name,
+            query,
+        }
+    }
+}
+
+impl Question {
+    /// Sets a query parameter.
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.query = self.query.param(name, value);
+        self
+    }
+
+    /// Sets a numeric query parameter.
+    pub(crate) fn number(mut self, name: &str, value: u64) -> Self {
+        self.query = self.query.param(name, value);
+        self
+    }
+
+    /// Sets a query parameter that is a list of numbers.
+    pub(crate) fn numbers(mut self, name: &str, values: &[u64]) -> Self {
+        self.query = self.query.param(name, values);
+        self
+    }
+
+    /// Sets a query parameter that is an instant.
+    pub(crate) fn instant(mut self, name: &str, value: Timestamp) -> Self {
+        self.query = self.query.param(name, date_time_text(value));
+        self
+    }
+
+    /// Sets the parameters `from` and `to`.
+    pub(crate) fn range(self, range: TimeRange) -> Self {
+        self.instant("from", range.from).instant("to", range.to)
+    }
+
+    /// Sets the parameter `bots`.
+    pub(crate) fn bots(self, bots: Bots) -> Self {
+        self.text("bots", bots_text(bots))
+    }
+
+    /// Changes a setting of the server for this question.
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
+        self.query = self.query.with_setting(name, value);
+        self
+    }
+
+    /// Returns all rows of the answer.
+    pub(crate) async fn rows<T: RowOwned + RowRead>(self) -> Result<Vec<T>, WarehouseError> {
+        let started = Instant::now();
+        let limit = self.warehouse.config().query_timeout;
+        let answer = async {
+            let mut cursor = self.query.fetch::<T>()?;
+            let mut rows = Vec::new();
+            while let Some(row) = cursor.next().await? {
+                if rows.len() == MAX_ANSWER_ROWS {
+                    return Ok(Err(WarehouseError::UnexpectedAnswer(format!(
+                        "`{}` has more than {MAX_ANSWER_ROWS} rows",
+                        self.name
+                    ))));
+                }
+                rows.push(row);
+            }
+            Ok(Ok(rows))
+        };
+        let rows = self.warehouse.within(limit, self.name, answer).await?;
+        record_duration(&self.warehouse, self.name, started);
+        rows
+    }
+
+    /// Returns the only row of the answer.
+    pub(crate) async fn row<T: RowOwned + RowRead>(self) -> Result<T, WarehouseError> {
+        let name = self.name;
+        let mut rows = self.rows::<T>().await?;
+        rows.pop()
+            .filter(|_| rows.is_empty())
+            .ok_or_else(|| WarehouseError::UnexpectedAnswer(format!("`{name}` is not one row")))
+    }
+
+    /// Starts to stream the answer in ClickHouse's own column format.
+    pub(crate) fn stream(self) -> Result<Stream, WarehouseError> {
+        let limit = self.warehouse.config().query_timeout;
+        let cursor = self
+            .query
+            .fetch_bytes("Native")
+            .map_err(|source| WarehouseError::Server {
+                action: self.name,
+                source,
+            })?;
+        Ok(Stream {
+            deadline: Instant::now() + limit,
+            started: Instant::now(),
+            limit,
+            name: self.name,
+            warehouse: self.warehouse,
+            cursor,
+        })
+    }
+}
+
+/// An answer that arrives piece by piece.
+pub(crate) struct Stream {
+    warehouse: Warehouse,
+    name: &'static str,
+    cursor: BytesCursor,
+    started: Instant,
+    deadline: Instant,
+    limit: Duration,
+}
+
+impl Stream {
+    /// Returns the next piece, or `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<bytes::Bytes>, WarehouseError> {
+        let error = match tokio::time::timeout_at(self.deadline, self.cursor.next()).await {
+            Ok(Ok(Some(piece))) => return Ok(Some(piece)),
+            Ok(Ok(None)) => {
+                record_duration(&self.warehouse, self.name, self.started);
+                return Ok(None);
+            }
+            Ok(Err(source)) => WarehouseError::Server {
+                action: self.name,
+                source,
+            },
+            Err(_) => WarehouseError::TimedOut {
+                action: self.name,
+                after: self.limit,
+            },
+        };
+        self.warehouse
+            .metrics()
+            .record_error("query", error.retry_class());
+        Err(error)
+    }
+}
+
+fn record_duration(warehouse: &Warehouse, name: &str, started: Instant) {
+    warehouse
+        .metrics()
+        .query_duration
+        .with_label_values(&[name])
+        .observe(started.elapsed().as_secs_f64());
+}
+
+/// Returns the name that the views know a choice of bots by.
+pub(crate) const fn bots_text(bots: Bots) -> &'static str {
+    match bots {
+        Bots::Exclude => "exclude",
+        Bots::Include => "include",
+        Bots::Only => "only",
+    }
+}
+
+/// Returns an instant as ClickHouse reads it, held within the years its type can tell apart.
+pub(crate) fn date_time_text(at: Timestamp) -> String {
+    const EARLIEST: i64 = -2_208_988_800_000; // 1900-01-01
+    const LATEST: i64 = 10_413_791_999_999; // 2299-12-31T23:59:59.999
+    let held = Timestamp::from_millis(at.as_millis().clamp(EARLIEST, LATEST));
+    held.to_utc()
+        .expect("years 1900 to 2299 are within chrono's range")
+        .format("%Y-%m-%d %H:%M:%S%.3f")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_held_within_the_server_s_years() {
+        let text = |millis| date_time_text(Timestamp::from_millis(millis));
+        assert_eq!(text(0), "1970-01-01 00:00:00.000");
+        assert_eq!(text(1_709_294_400_123), "2024-03-01 12:00:00.123");
+        assert_eq!(text(i64::MIN), "1900-01-01 00:00:00.000");
+        assert_eq!(text(i64::MAX), "2299-12-31 23:59:59.999");
+    }
+}

@@ -1,0 +1,47 @@
+//! The port through which journeys are asked about.
+
+use etappe_core::kpi::{
+    ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
+};
+use etappe_core::ports::JourneyStore;
+use etappe_core::query::{CandidateQuery, Hit, UnitQuery};
+
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+impl JourneyStore for Warehouse {
+    type Error = WarehouseError;
+
+    /// For the unit session `visit` is called once per visit, with the hash of its actor. It runs
+    /// on the calling task between two pieces of the answer.
+    async fn candidates(
+        &self,
+        query: &CandidateQuery,
+        visit: impl FnMut(u64, &[Hit]) + Send,
+    ) -> Result<(), WarehouseError> {
+        self.stream_candidates(query, visit).await
+    }
+
+    async fn count_units(&self, query: &UnitQuery) -> Result<u64, WarehouseError> {
+        self.read_unit_count(query).await
+    }
+
+    async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, WarehouseError> {
+        self.read_kpi_figures(scope).await
+    }
+
+    async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, WarehouseError> {
+        self.read_stage_figures(scope).await
+    }
+
+    async fn referral_figures(&self, scope: &KpiScope) -> Result<ReferralFigures, WarehouseError> {
+        self.read_referral_figures(scope).await
+    }
+
+    async fn actor_page(
+        &self,
+        query: &ActorPageQuery,
+    ) -> Result<Option<ActorPage>, WarehouseError> {
+        self.read_actor_page(query).await
+    }
+}

@@ -1,0 +1,127 @@
+//! Finds one stored event again by its message id, to explain it.
+
+use clickhouse::Row;
+use etappe_core::id::SiteId;
+use etappe_core::kpi::ActorEvent;
+use etappe_core::ports::MessageHash;
+use etappe_core::time::Timestamp;
+use serde::Deserialize;
+
+use crate::actor::EventRow;
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+/// A message stored twice (beyond the duplicates' window) is shown as it first arrived.
+const FIND: &str = "
+SELECT
+    message_id,
+    toString(event) AS event,
+    toUnixTimestamp64Milli(occurred_at) AS at,
+    toString(milestone) AS milestone,
+    outcome_id,
+    partition,
+    offset,
+    toUnixTimestamp64Milli(received_at) AS received,
+    toString(kind) AS kind,
+    toString(scope) AS scope,
+    anonymous_id,
+    user_id,
+    account,
+    properties,
+    context,
+    traits
+FROM events
+WHERE site = {site:String} AND message_hash = {message_hash:UInt64} AND message_id = {message_id:String}
+ORDER BY partition, offset
+LIMIT 1";
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredMessage {
+    /// Its name, its time, and what was decided about it.
+    pub decided: ActorEvent,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The kind of message, by its name on the wire.
+    pub kind: String,
+    /// The scope of its key, by its name on the wire.
+    pub scope: String,
+    /// The device's or browser's id; empty if there is none.
+    pub anonymous_id: String,
+    /// The known person's id; empty if there is none.
+    pub user_id: String,
+    /// The account; empty if there is none.
+    pub account: String,
+    /// The text of its properties.
+    pub properties: String,
+    /// The text of its context.
+    pub context: String,
+    /// The text of its traits.
+    pub traits: String,
+}
+
+#[derive(Row, Deserialize)]
+struct MessageRow {
+    message_id: String,
+    event: String,
+    at: i64,
+    milestone: String,
+    outcome_id: u64,
+    partition: u32,
+    offset: u64,
+    received: i64,
+    kind: String,
+    scope: String,
+    anonymous_id: String,
+    user_id: String,
+    account: String,
+    properties: String,
+    context: String,
+    traits: String,
+}
+
+impl Warehouse {
+    /// Returns the event with a message id, or `None` if none is stored. Looks at the hashes of
+    /// all of the site's events: for people who ask, not for programs that ask often.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn find_message(
+        &self,
+        site: &SiteId,
+        message_id: &str,
+    ) -> Result<Option<StoredMessage>, WarehouseError> {
+        let rows = self
+            .ask("find_message", FIND)
+            .text("site", site.as_str())
+            .number("message_hash", MessageHash::of(site, message_id).0)
+            .text("message_id", message_id)
+            .rows::<MessageRow>()
+            .await?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let event = EventRow {
+            message_id: row.message_id,
+            event: row.event,
+            at: row.at,
+            milestone: row.milestone,
+            outcome_id: row.outcome_id,
+            partition: row.partition,
+            offset: row.offset,
+        };
+        let decided = self.explain_events(vec![event]).await?.pop();
+        Ok(decided.map(|decided| StoredMessage {
+            decided,
+            received_at: Timestamp::from_millis(row.received),
+            kind: row.kind,
+            scope: row.scope,
+            anonymous_id: row.anonymous_id,
+            user_id: row.user_id,
+            account: row.account,
+            properties: row.properties,
+            context: row.context,
+            traits: row.traits,
+        }))
+    }
+}

@@ -1,0 +1,37 @@
+//! The KPI definitions: parameterized views, each made of the ones before it.
+
+/// Names and statements, in the order in which they are made.
+pub(crate) const VIEWS: &[(&str, &str)] = &[
+    ("kpi_activity", include_str!("../views/01_kpi_activity.sql")),
+    ("signups", include_str!("../views/02_signups.sql")),
+    ("kpi_signups", include_str!("../views/03_kpi_signups.sql")),
+    ("orders", include_str!("../views/04_orders.sql")),
+    ("customers", include_str!("../views/05_customers.sql")),
+    ("kpi_orders", include_str!("../views/06_kpi_orders.sql")),
+    ("payments", include_str!("../views/07_payments.sql")),
+    ("kpi_money", include_str!("../views/08_kpi_money.sql")),
+    (
+        "kpi_retention",
+        include_str!("../views/09_kpi_retention.sql"),
+    ),
+    ("kpi_nps", include_str!("../views/10_kpi_nps.sql")),
+    ("model_stages", include_str!("../views/11_model_stages.sql")),
+    ("stage_runs", include_str!("../views/12_stage_runs.sql")),
+    ("stage_stays", include_str!("../views/13_stage_stays.sql")),
+    ("kpi_stages", include_str!("../views/14_kpi_stages.sql")),
+    (
+        "kpi_transitions",
+        include_str!("../views/15_kpi_transitions.sql"),
+    ),
+    (
+        "referral_links",
+        include_str!("../views/16_referral_links.sql"),
+    ),
+    (
+        "actor_milestones",
+        include_str!("../views/17_actor_milestones.sql"),
+    ),
+    ("referrals", include_str!("../views/18_referrals.sql")),
+    ("invitations", include_str!("../views/19_invitations.sql")),
+    ("actor_stages", include_str!("../views/20_actor_stages.sql")),
+];

@@ -1,0 +1,119 @@
+//! The handle to a server: what every reader and writer here starts from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clickhouse::{Client, Compression};
+use etappe_core::ports::Classified;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use prometheus::Registry;
+
+use crate::config::WarehouseConfig;
+use crate::error::WarehouseError;
+use crate::metrics::Metrics;
+
+/// How long to wait for a TCP connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Servers close idle connections after 3 s by default; a shorter time here avoids losing that race.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A ClickHouse server; cheap to clone, clones share connections and metrics.
+#[derive(Debug, Clone)]
+pub struct Warehouse {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    config: WarehouseConfig,
+    metrics: Metrics,
+}
+
+impl Warehouse {
+    /// Makes a handle and registers its metrics; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Config`] for the first problem of `config`, [`WarehouseError::Metrics`]
+    /// when `registry` has the warehouse's metrics already.
+    pub fn connect(config: WarehouseConfig, registry: &Registry) -> Result<Self, WarehouseError> {
+        if let Some(problem) = config.problems().into_iter().next() {
+            return Err(WarehouseError::Config(problem));
+        }
+        let metrics = Metrics::register(registry).map_err(WarehouseError::Metrics)?;
+        let client = build_client(&config);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                client,
+                config,
+                metrics,
+            }),
+        })
+    }
+
+    /// Asks the server for a sign of life.
+    ///
+    /// # Errors
+    /// When the server does not answer or refuses the credentials.
+    pub async fn ping(&self) -> Result<(), WarehouseError> {
+        let ping = self.client().query_raw("SELECT 1").fetch_one::<u8>();
+        self.within(self.config().query_timeout, "ping the server", ping)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    pub(crate) fn config(&self) -> &WarehouseConfig {
+        &self.inner.config
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Waits for an answer of the client, at most `limit`, and counts its failure.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        action: &'static str,
+        answer: impl Future<Output = Result<T, clickhouse::error::Error>>,
+    ) -> Result<T, WarehouseError> {
+        let result = match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(source)) => WarehouseError::Server { action, source },
+            Err(_) => WarehouseError::TimedOut {
+                action,
+                after: limit,
+            },
+        };
+        self.metrics().record_error("query", result.retry_class());
+        Err(result)
+    }
+}
+
+fn build_client(config: &WarehouseConfig) -> Client {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(Duration::from_secs(60)));
+    let http = HttpClient::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build(connector);
+    let compression = if config.is_local() {
+        Compression::None
+    } else {
+        Compression::Lz4
+    };
+    Client::with_http_client(http)
+        .with_url(&config.url)
+        .with_database(&config.database)
+        .with_user(&config.user)
+        .with_password(&config.password)
+        .with_compression(compression)
+        .with_product_info("etappe", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,188 @@
+//! Inserts batches: outcomes first, then the rows, as one block under the batch's token.
+//!
+//! A repeated token changes nothing in any table that the insert reaches, because each of them
+//! keeps a deduplication window of its own and the views pass the token on. One block matters: of
+//! several, a failed insert may have stored some.
+
+use std::sync::Arc;
+
+use clickhouse::Row;
+use etappe_core::ports::{Classified, RowBatch, RowSink};
+use etappe_core::rules::{Outcome, StageDecision, StageHit};
+use etappe_wire::row;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+/// Bytes handed to the connection at a time.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Settings of every insert of rows. The sizes are beyond any batch, so that the server neither
+/// cuts it up nor waits for more.
+const INSERT_SETTINGS: &[(&str, &str)] = &[
+    ("async_insert", "0"),
+    ("insert_deduplicate", "1"),
+    ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+    ("max_insert_block_size", "1000000000"),
+    ("min_insert_block_size_rows", "1000000000"),
+    ("min_insert_block_size_bytes", "1000000000000"),
+    ("input_format_parallel_parsing", "0"),
+];
+
+impl RowSink for Warehouse {
+    type Error = WarehouseError;
+
+    async fn insert(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
+        let started = Instant::now();
+        let result = self.insert_batch(batch).await;
+        let label = if result.is_ok() { "ok" } else { "error" };
+        let metrics = self.metrics();
+        metrics
+            .insert_duration
+            .with_label_values(&[label])
+            .observe(started.elapsed().as_secs_f64());
+        match &result {
+            Ok(()) => {
+                metrics.inserted_rows.inc_by(to_u64(batch.rows));
+                metrics.inserted_bytes.inc_by(to_u64(batch.bytes.len()));
+            }
+            Err(error) => metrics.record_error("insert", error.retry_class()),
+        }
+        result
+    }
+}
+
+impl Warehouse {
+    async fn insert_batch(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
+        let limit = self.config().insert_timeout;
+        let action = "insert a batch";
+        let insert = async {
+            self.store_outcomes(&batch.outcomes).await?;
+            if batch.rows == 0 {
+                return Ok(());
+            }
+            self.send_rows(batch).await
+        };
+        match tokio::time::timeout(limit, insert).await {
+            Ok(result) => result.map_err(|source| WarehouseError::Server { action, source }),
+            Err(_) => Err(WarehouseError::TimedOut {
+                action,
+                after: limit,
+            }),
+        }
+    }
+
+    async fn send_rows(&self, batch: &RowBatch) -> Result<(), clickhouse::error::Error> {
+        let statement = format!(
+            "INSERT INTO {} ({}) FORMAT RowBinary",
+            row::TABLE,
+            row::COLUMNS
+        );
+        let mut insert = self
+            .client()
+            .insert_formatted_with(statement)
+            .with_setting("insert_deduplication_token", &batch.token);
+        for (name, value) in INSERT_SETTINGS {
+            insert = insert.with_setting(*name, *value);
+        }
+        let mut rest = batch.bytes.clone();
+        while !rest.is_empty() {
+            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+            insert.send(piece).await?;
+        }
+        insert.end().await
+    }
+
+    /// Stores outcomes; storing one again is harmless, readers do not count its rows.
+    async fn store_outcomes(
+        &self,
+        outcomes: &[Arc<Outcome>],
+    ) -> Result<(), clickhouse::error::Error> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let client = self.client().clone().with_setting("async_insert", "0");
+        let mut stages = client
+            .insert::<OutcomeStageRow<'_>>("outcome_stages")
+            .await?;
+        for outcome in outcomes {
+            for row in stage_rows(outcome) {
+                stages.write(&row).await?;
+            }
+        }
+        stages.end().await?;
+        let mut rows = client.insert::<OutcomeRow<'_>>("outcomes").await?;
+        for outcome in outcomes {
+            rows.write(&OutcomeRow::of(outcome)).await?;
+        }
+        rows.end().await
+    }
+}
+
+#[derive(Row, Serialize)]
+struct OutcomeRow<'a> {
+    id: u64,
+    milestone: &'a str,
+    vocabulary: &'a str,
+    vocabulary_version: &'a str,
+    vocabulary_rule: &'a str,
+}
+
+impl<'a> OutcomeRow<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        let decision = outcome.vocabulary.as_ref();
+        Self {
+            id: outcome.id.0,
+            milestone: outcome.milestone.map_or("", |milestone| milestone.as_str()),
+            vocabulary: decision.map_or("", |decision| &decision.vocabulary),
+            vocabulary_version: decision.map_or("", |decision| &decision.version),
+            vocabulary_rule: decision.map_or("", |decision| &decision.rule),
+        }
+    }
+}
+
+#[derive(Row, Serialize)]
+struct OutcomeStageRow<'a> {
+    id: u64,
+    model: &'a str,
+    version: &'a str,
+    stage: &'a str,
+    ordinal: u8,
+    rule: &'a str,
+    is_main: bool,
+}
+
+impl<'a> OutcomeStageRow<'a> {
+    /// Makes the row of a secondary hit; without one, of the fact that the model has no stage.
+    fn of(outcome: &Outcome, decision: &'a StageDecision, hit: Option<&'a StageHit>) -> Self {
+        Self {
+            id: outcome.id.0,
+            model: &decision.model,
+            version: &decision.version,
+            stage: hit.map_or("", |hit| &hit.stage),
+            ordinal: hit.map_or(0, |hit| hit.ordinal),
+            rule: hit.map_or("", |hit| &hit.rule),
+            is_main: false,
+        }
+    }
+}
+
+fn stage_rows(outcome: &Outcome) -> impl Iterator<Item = OutcomeStageRow<'_>> {
+    outcome.stages.iter().flat_map(move |decision| {
+        let main = OutcomeStageRow {
+            is_main: true,
+            ..OutcomeStageRow::of(outcome, decision, decision.main.as_ref())
+        };
+        let secondary = decision
+            .secondary
+            .iter()
+            .map(move |hit| OutcomeStageRow::of(outcome, decision, Some(hit)));
+        std::iter::once(main).chain(secondary)
+    })
+}
+
+fn to_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,6 @@
+-- One row a person who ordered, ever.
+CREATE OR REPLACE VIEW customers AS
+SELECT actor_hash, min(ordered_at) AS first_ordered_at, count() AS orders
+FROM orders(site = {site:String}, bots = {bots:String})
+WHERE actor_hash != 0
+GROUP BY actor_hash

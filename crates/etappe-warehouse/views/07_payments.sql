@@ -1,0 +1,22 @@
+-- One row an amount of money: an order's, or a refund's as a negative amount at its own time.
+CREATE OR REPLACE VIEW payments AS
+SELECT
+    ordered_at AS paid_at,
+    actor_hash,
+    assumeNotNull(revenue) AS amount,
+    if(currency = '', {currency:String}, toString(currency)) AS currency,
+    false AS is_refund
+FROM orders(site = {site:String}, bots = {bots:String})
+WHERE revenue IS NOT NULL
+UNION ALL
+SELECT
+    occurred_at AS paid_at,
+    actor_hash,
+    -abs(assumeNotNull(revenue)) AS amount,
+    if(currency = '', {currency:String}, toString(currency)) AS currency,
+    true AS is_refund
+FROM money
+WHERE site = {site:String}
+  AND milestone = 'refund'
+  AND revenue IS NOT NULL
+  AND ({bots:String} = 'include' OR is_bot = ({bots:String} = 'only'))

@@ -1,0 +1,17 @@
+-- One row a person who ever signed up, bought, activated or took an invitation: when first.
+-- Null stands for never; `converted_at` is the first of all but the activation.
+CREATE OR REPLACE VIEW actor_milestones AS
+SELECT
+    actor_hash,
+    minOrNullIf(occurred_at, milestone IN ('signup', 'referred_signup')) AS signed_up_at,
+    minOrNullIf(occurred_at, milestone = 'activation') AS activated_at,
+    minOrNullIf(occurred_at, milestone != 'activation') AS converted_at
+FROM stage_events
+WHERE site = {site:String}
+  AND milestone IN (
+      'signup', 'referred_signup', 'purchase', 'repeat_purchase', 'referred_purchase',
+      'invite_accepted', 'activation'
+  )
+  AND actor_hash != 0
+  AND ({bots:String} = 'include' OR is_bot = ({bots:String} = 'only'))
+GROUP BY actor_hash
