@@ -1,0 +1,196 @@
+//! The load generator and the limits as processes of their own, so that each one's use of the CPU
+//! can be told. All of them end with the value that stands for them.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, ensure};
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::bench::Bench;
+use super::embedded::EmbeddedEngine;
+use crate::load::report::LoadReport;
+use crate::process::Pid;
+use crate::rows::{RowReport, RowTarget};
+
+/// Connections for batches, and for single events, which wait longer for the disk than they work.
+const BATCH_CONNECTIONS: u32 = 16;
+const SINGLE_CONNECTIONS: u32 = 256;
+
+/// Where a load goes.
+#[derive(Debug, Clone)]
+pub(crate) struct LoadTarget {
+    address: String,
+    write_key: String,
+    kind: &'static str,
+    watch: Pid,
+}
+
+/// What load: events in a batch (0: one event a request), events a second (`None`: as fast as
+/// possible), and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) batch: u32,
+    pub(crate) rate: Option<f64>,
+    pub(crate) seconds: f64,
+}
+
+impl LoadTarget {
+    pub(crate) fn etappe(bench: &Bench) -> anyhow::Result<Self> {
+        Ok(Self {
+            address: bench.etappe.listen.clone(),
+            write_key: bench.etappe.write_key.clone(),
+            kind: "etappe",
+            watch: bench.pid()?,
+        })
+    }
+}
+
+impl Load {
+    /// As fast as possible.
+    pub(crate) fn closed(batch: u32, seconds: f64) -> Self {
+        Self {
+            batch,
+            rate: None,
+            seconds,
+        }
+    }
+
+    /// At a fixed rate of events a second.
+    pub(crate) fn open(batch: u32, rate: f64, seconds: f64) -> Self {
+        Self {
+            batch,
+            rate: Some(rate),
+            seconds,
+        }
+    }
+
+    /// Runs the load to its end.
+    pub(crate) async fn run(self, target: &LoadTarget) -> anyhow::Result<LoadReport> {
+        let connections = if self.batch == 0 {
+            SINGLE_CONNECTIONS
+        } else {
+            BATCH_CONNECTIONS
+        };
+        let mut command = Command::new(program("etappe-load")?);
+        command
+            .args([
+                "--address",
+                &target.address,
+                "--write-key",
+                &target.write_key,
+            ])
+            .args(["--target", target.kind, "--json"])
+            .args(["--batch", &self.batch.to_string()])
+            .args(["--connections", &connections.to_string()])
+            .args(["--duration", &self.seconds.to_string()])
+            .args(["--watch", &target.watch.to_string()]);
+        if let Some(rate) = self.rate {
+            command.args(["--rate", &rate.to_string()]);
+        }
+        let report: LoadReport = answer(command, "etappe-load").await?;
+        ensure!(report.accepted_events > 0, "nothing was accepted: {report}");
+        Ok(report)
+    }
+}
+
+/// The bare relay, running.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    child: Child,
+    /// Kept open, so that the relay's output has a reader.
+    _output: Lines<BufReader<ChildStdout>>,
+    address: String,
+}
+
+impl Relay {
+    /// Starts a relay; `body` is `raw` or `inflated`.
+    pub(crate) async fn start(dir: &Path, body: &str) -> anyhow::Result<Self> {
+        let mut child = Command::new(program("etappe-limit")?)
+            .args(["relay", "--body", body, "--dir"])
+            .arg(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = child.stdout.take().expect("stdout is a pipe");
+        let mut output = BufReader::new(output).lines();
+        let address = output
+            .next_line()
+            .await?
+            .context("the relay did not start")?;
+        Ok(Self {
+            child,
+            _output: output,
+            address,
+        })
+    }
+
+    pub(crate) fn target(&self) -> anyhow::Result<LoadTarget> {
+        Ok(LoadTarget {
+            address: self.address.clone(),
+            write_key: String::new(),
+            kind: "bare",
+            watch: self.child.id().context("the relay has ended")?,
+        })
+    }
+}
+
+/// Inserts rows as fast as possible.
+pub(crate) async fn insert_rows(
+    engine: &EmbeddedEngine,
+    target: RowTarget,
+    seconds: f64,
+) -> anyhow::Result<RowReport> {
+    let name = match target {
+        RowTarget::Bare => "bare",
+        RowTarget::Inbox => "inbox",
+    };
+    let mut command = Command::new(program("etappe-limit")?);
+    command
+        .args([
+            "rows",
+            "--url",
+            &engine.url,
+            "--user",
+            &engine.user,
+            "--target",
+            name,
+        ])
+        .args([
+            "--duration",
+            &seconds.to_string(),
+            "--watch",
+            &engine.pid.to_string(),
+        ])
+        .env("ETAPPE_LIMIT_PASSWORD", &engine.password);
+    answer(command, "etappe-limit").await
+}
+
+async fn answer<T: DeserializeOwned>(mut command: Command, name: &str) -> anyhow::Result<T> {
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "{name} ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no report"))
+}
+
+/// Returns a program that stands beside this one.
+fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    ensure!(
+        path.exists(),
+        "{} is not there: build etappe-benches first",
+        path.display()
+    );
+    Ok(path)
+}

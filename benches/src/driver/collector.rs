@@ -1,0 +1,261 @@
+//! The collector beside the bare relay, and what stands behind the log beside bare inserts.
+//!
+//! The engine is stopped (SIGSTOP) while the collector is measured: the classifier fills its buffers
+//! and waits, so that the CPU belongs to the collector, as it does where it is a process of its own.
+//! Then everything behind the log catches up, and that is measured between two markers with more to
+//! do before and after them.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use tokio::time::Instant;
+
+use super::bench::Bench;
+use super::child::{Load, LoadTarget, Relay, insert_rows};
+use super::probe::Marker;
+use super::report::{Figure, progress};
+use super::round::median;
+use crate::load::report::{LoadReport, per_second};
+use crate::process::Watch;
+use crate::rows::{self, RowTarget};
+
+const BATCH: u32 = 100;
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The share of the highest rate at which latency is told.
+const STEADY_SHARE: f64 = 0.7;
+
+/// Rates of all rounds, in events a second.
+#[derive(Debug, Default)]
+struct Rates {
+    wall: Vec<f64>,
+    per_core: Vec<f64>,
+}
+
+impl Rates {
+    fn add(&mut self, report: &LoadReport) {
+        self.wall.push(report.accepted_per_second);
+        self.per_core.push(per_second(
+            report.accepted_events,
+            report.cpu_seconds("server"),
+        ));
+    }
+}
+
+/// Measures gzip batches of 100 events, and catching up after them.
+pub(crate) async fn batches(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let raw = Relay::start(&bench.folder("relay-raw")?, "raw").await?;
+    let inflated = Relay::start(&bench.folder("relay-inflated")?, "inflated").await?;
+    let (mut ours, mut raw_limit, mut inflated_limit) =
+        (Rates::default(), Rates::default(), Rates::default());
+    let mut behind = Behind::default();
+    let load = Load::closed(BATCH, bench.pace.collector);
+    for round in 1..=bench.pace.rounds {
+        progress(&format!(
+            "round {round}: relays, collector, catching up, inserts"
+        ));
+        raw_limit.add(&load.run(&raw.target()?).await?);
+        inflated_limit.add(&load.run(&inflated.target()?).await?);
+        ours.add(&behind.round(bench, load).await?);
+    }
+    let mut figures = vec![
+        Figure::of_rounds(
+            "collector, batches of 100: accepted",
+            &ours.wall,
+            "events/s",
+        )
+        .note("as fast as possible, 16 connections; everything behind the log stands still"),
+        Figure::of_rounds(
+            "collector, batches of 100: per core",
+            &ours.per_core,
+            "events/s",
+        )
+        .at_least(1e5, 2e5)
+        .note("per CPU second of Etappe's process"),
+        Figure::of_rounds(
+            "limit: relay that inflates",
+            &inflated_limit.wall,
+            "events/s",
+        ),
+        Figure::ratio(
+            "collector to relay that inflates",
+            &ours.wall,
+            &inflated_limit.wall,
+        )
+        .at_least(0.6, 0.8),
+        Figure::ratio(
+            "collector to relay that inflates, per core",
+            &ours.per_core,
+            &inflated_limit.per_core,
+        ),
+        Figure::of_rounds(
+            "limit: relay of the body as it came",
+            &raw_limit.wall,
+            "events/s",
+        )
+        .note("never looks inside, so no log of events can be made of it"),
+        Figure::ratio(
+            "collector to relay of the body as it came",
+            &ours.wall,
+            &raw_limit.wall,
+        ),
+    ];
+    figures.extend(behind.figures());
+    Ok(figures)
+}
+
+/// What stands behind the log: the rounds' rates.
+#[derive(Debug, Default)]
+struct Behind {
+    wall: Vec<f64>,
+    per_core: Vec<f64>,
+    engine_per_core: Vec<f64>,
+    bare: Vec<f64>,
+    inbox: Vec<f64>,
+}
+
+impl Behind {
+    /// Loads the collector alone, then lets everything behind it catch up and inserts bare rows.
+    async fn round(&mut self, bench: &Bench, load: Load) -> anyhow::Result<LoadReport> {
+        let target = LoadTarget::etappe(bench)?;
+        let filler = Load::closed(BATCH, bench.pace.filler);
+        let paused = bench.engine.pause()?;
+        filler.run(&target).await?;
+        let first = Marker::send(bench).await?;
+        let loaded = load.run(&target).await?;
+        let second = Marker::send(bench).await?;
+        filler.run(&target).await?;
+        let last = Marker::send(bench).await?;
+        drop(paused);
+
+        let begun = first.counted(bench, PATIENCE).await?;
+        let watch = Watch::start(vec![
+            ("etappe".to_owned(), bench.pid()?),
+            ("engine".to_owned(), bench.engine.pid),
+        ])?;
+        let ended = second.counted(bench, PATIENCE).await?;
+        let used = watch.finish()?;
+        last.counted(bench, PATIENCE).await?;
+        let events = loaded.accepted_events;
+        self.wall
+            .push(per_second(events, (ended - begun).as_secs_f64()));
+        self.per_core.push(per_second(events, used[0].cpu_seconds));
+        self.engine_per_core
+            .push(per_second(events, used[1].cpu_seconds));
+
+        for (target, rates) in [
+            (RowTarget::Bare, &mut self.bare),
+            (RowTarget::Inbox, &mut self.inbox),
+        ] {
+            let report = insert_rows(&bench.engine, target, bench.pace.rows).await?;
+            rates.push(report.rows_per_second);
+        }
+        rows::clear(&bench.engine.database).await?;
+        Ok(loaded)
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        vec![
+            Figure::of_rounds(
+                "log → classify → insert: catching up",
+                &self.wall,
+                "events/s",
+            ),
+            Figure::of_rounds(
+                "log → classify → insert: per core, without the engine",
+                &self.per_core,
+                "events/s",
+            )
+            .at_least(1e5, 2e5)
+            .note("per CPU second of Etappe's process while it catches up"),
+            Figure::of_rounds(
+                "engine meanwhile, per core",
+                &self.engine_per_core,
+                "events/s",
+            ),
+            Figure::of_rounds(
+                "limit: bare rows into the same tables",
+                &self.inbox,
+                "rows/s",
+            )
+            .note("encoded beforehand; inbox and the views behind it"),
+            Figure::ratio(
+                "catching up to bare rows, same tables",
+                &self.wall,
+                &self.inbox,
+            ),
+            Figure::of_rounds(
+                "limit: bare rows into one plain table",
+                &self.bare,
+                "rows/s",
+            ),
+            Figure::ratio(
+                "catching up to bare rows, plain table",
+                &self.wall,
+                &self.bare,
+            ),
+        ]
+    }
+}
+
+/// Measures one event a request, and its latency at 70 % of the most that was reached.
+pub(crate) async fn singles(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let relay = Relay::start(&bench.folder("relay-single")?, "raw").await?;
+    let target = LoadTarget::etappe(bench)?;
+    let load = Load::closed(0, bench.pace.collector);
+    let (mut ours, mut limit) = (Rates::default(), Rates::default());
+    for round in 1..=bench.pace.rounds {
+        progress(&format!("round {round}: relay, collector"));
+        limit.add(&load.run(&relay.target()?).await?);
+        let paused = bench.engine.pause()?;
+        ours.add(&load.run(&target).await?);
+        drop(paused);
+        catch_up(bench).await?;
+    }
+    let most = median(&ours.wall).unwrap_or(0.0);
+    let rate = (most * STEADY_SHARE).round();
+    ensure!(rate >= 1.0, "no single event was accepted");
+    let paused = bench.engine.pause()?;
+    let steady = Load::open(0, rate, bench.pace.steady).run(&target).await?;
+    drop(paused);
+    catch_up(bench).await?;
+    let latency = steady.latency;
+    Ok(vec![
+        Figure::of_rounds("collector, single events: accepted", &ours.wall, "events/s")
+            .note("as fast as possible, 256 connections; everything behind the log stands still"),
+        Figure::of_rounds(
+            "collector, single events: per core",
+            &ours.per_core,
+            "events/s",
+        ),
+        Figure::of_rounds("limit: relay, single events", &limit.wall, "events/s"),
+        Figure::ratio("collector to relay, single events", &ours.wall, &limit.wall)
+            .at_least(0.6, 0.8),
+        Figure::ratio(
+            "collector to relay, single events, per core",
+            &ours.per_core,
+            &limit.per_core,
+        ),
+        Figure::new(
+            "collector, single events: p99 at 70 % load",
+            latency.p99_ms,
+            "ms",
+        )
+        .at_most(100.0, 100.0)
+        .note(format!(
+            "open loop at {rate} events/s; p50 {:.1}, p90 {:.1}, p99.9 {:.1}, max {:.1} ms; \
+                 {} of {} accepted; failed {:?}",
+            latency.p50_ms,
+            latency.p90_ms,
+            latency.p99_9_ms,
+            latency.max_ms,
+            steady.accepted_events,
+            steady.offered_events,
+            steady.errors
+        )),
+    ])
+}
+
+/// Waits until everything that was acknowledged is counted.
+async fn catch_up(bench: &Bench) -> anyhow::Result<Instant> {
+    Marker::send(bench).await?.counted(bench, PATIENCE).await
+}

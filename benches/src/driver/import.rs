@@ -1,0 +1,71 @@
+//! Importing the data sets by command.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use tokio::time::Instant;
+
+use super::bench::Bench;
+use super::report::Figure;
+use crate::load::report::per_second;
+
+/// A brief run leaves out files that are larger, in bytes.
+const QUICK_LIMIT: u64 = 1_000_000;
+
+/// Imports every file into a site of its own.
+pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let mut files = bench.options.data_files();
+    if bench.options.quick {
+        files.retain(|file| {
+            file.metadata()
+                .is_ok_and(|metadata| metadata.len() <= QUICK_LIMIT)
+        });
+    }
+    ensure!(
+        !files.is_empty(),
+        "no data sets in {}",
+        bench.options.data_sets.display()
+    );
+    let site = format!("import-{:08x}", bench.nonce);
+    bench.etappe.create_keys(&site).await?;
+    let (mut events, mut seconds, mut largest) = (0, 0.0, (0, 0.0));
+    let mut rejected = 0;
+    for file in &files {
+        let (accepted, refused, took) = import(bench, &site, file).await?;
+        events += accepted;
+        rejected += refused;
+        seconds += took;
+        if accepted > largest.0 {
+            largest = (accepted, took);
+        }
+    }
+    Ok(vec![
+        Figure::new(
+            "import of all data sets",
+            per_second(events, seconds),
+            "events/s",
+        )
+        .at_least(5e4, 5e4)
+        .note(format!(
+            "{} files, {events} events, {rejected} rejected, {seconds:.1} s, start of the \
+                 command included",
+            files.len()
+        )),
+        Figure::new(
+            "import of the largest data set",
+            per_second(largest.0, largest.1),
+            "events/s",
+        )
+        .note(format!("{} events in {:.1} s", largest.0, largest.1)),
+    ])
+}
+
+async fn import(bench: &Bench, site: &str, file: &Path) -> anyhow::Result<(u64, u64, f64)> {
+    let path = file.to_str().context("a data set's path is not UTF-8")?;
+    let started = Instant::now();
+    let told = bench.etappe.run("import", &["--site", site, path]).await?;
+    let took = started.elapsed().as_secs_f64();
+    let number = |name: &str| told[name].as_u64();
+    let accepted = number("accepted").with_context(|| format!("import told {told}"))?;
+    Ok((accepted, number("rejected").unwrap_or(0), took))
+}

@@ -1,0 +1,38 @@
+//! How long after its acknowledgement an event is counted in a KPI, at fixed rates.
+
+use super::bench::Bench;
+use super::child::{Load, LoadTarget};
+use super::probe::probe_during;
+use super::report::Figure;
+
+const BATCH: u32 = 100;
+/// The rate that the target is set for.
+const TARGET_RATE: u32 = 10_000;
+
+/// Measures at each rate.
+pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let target = LoadTarget::etappe(bench)?;
+    let mut figures = Vec::new();
+    for rate in bench.pace.lag_rates {
+        let load = Box::pin(Load::open(BATCH, f64::from(*rate), bench.pace.lag).run(&target));
+        let (report, lags) = probe_during(bench, load).await?;
+        let lag = lags.summary();
+        let what = format!("acknowledged to visible at {rate} events/s, p95");
+        let figure = Figure::new(what, lag.p95_ms / 1e3, "s").note(format!(
+            "{} probes, p50 {:.2} s, longest {:.2} s, the question's own time included; \
+             {} of {} accepted",
+            lag.count,
+            lag.p50_ms / 1e3,
+            lag.max_ms / 1e3,
+            report.accepted_events,
+            report.offered_events
+        ));
+        let is_target = *rate == TARGET_RATE;
+        figures.push(if is_target {
+            figure.at_most(1.5, 1.0)
+        } else {
+            figure
+        });
+    }
+    Ok(figures)
+}

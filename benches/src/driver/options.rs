@@ -1,0 +1,172 @@
+//! What is measured, and for how long.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+
+/// Starts Etappe on a folder of its own, measures it beside its limits, and prints a table.
+///
+/// Programs are taken from the folder that this one is in; build them in release mode first.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "etappe-bench", version)]
+pub struct Options {
+    /// Measure briefly: at most 2 minutes instead of 8, and noisier.
+    #[arg(long)]
+    pub quick: bool,
+    /// How long the sustained load of the whole path lasts; also raises the limit on the run.
+    #[arg(long, value_name = "SECONDS")]
+    pub sustain: Option<u64>,
+    /// Where data is kept meanwhile and figures are written; on the disk to measure.
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    pub out: PathBuf,
+    /// The data sets to import.
+    #[arg(long, value_name = "DIR", default_value = "../shared/data")]
+    pub data_sets: PathBuf,
+    /// Where criterion put its results.
+    #[arg(long, value_name = "DIR", default_value = "target/criterion")]
+    pub criterion: PathBuf,
+}
+
+/// How long everything takes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pace {
+    /// Rounds of each comparison.
+    pub(crate) rounds: u32,
+    /// Seconds of a side of the collector's comparisons.
+    pub(crate) collector: f64,
+    /// Seconds of the load before and after it that keeps everything behind the collector busy.
+    pub(crate) filler: f64,
+    /// Seconds of inserting rows.
+    pub(crate) rows: f64,
+    /// Seconds at 70 % of the most single events.
+    pub(crate) steady: f64,
+    /// Rates tried on the whole path, in events a second, ascending.
+    pub(crate) ladder: &'static [u32],
+    /// Seconds of a step of the ladder.
+    pub(crate) step: f64,
+    /// Seconds of the sustained load.
+    pub(crate) sustain: f64,
+    /// Rates at which visibility is measured.
+    pub(crate) lag_rates: &'static [u32],
+    /// Seconds of each.
+    pub(crate) lag: f64,
+    /// How often each question is asked.
+    pub(crate) questions: u32,
+}
+
+impl Options {
+    /// Returns how long the whole run may take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        let (limit, sustained) = if self.quick { (120, 8) } else { (480, 60) };
+        let longer = self
+            .sustain
+            .map_or(0, |seconds| seconds.saturating_sub(sustained));
+        Duration::from_secs(limit + longer)
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        let mut pace = if self.quick { QUICK } else { FULL };
+        if let Some(seconds) = self.sustain {
+            pace.sustain = Duration::from_secs(seconds).as_secs_f64();
+        }
+        pace
+    }
+
+    pub(crate) fn out_dir(&self) -> PathBuf {
+        self.out.clone()
+    }
+
+    pub(crate) fn criterion_dir(&self) -> PathBuf {
+        self.criterion.clone()
+    }
+
+    /// Returns the data sets' files, smallest first; none if there is no such folder.
+    pub(crate) fn data_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for folder in list(&self.data_sets)
+            .into_iter()
+            .filter(|path| path.is_dir())
+        {
+            files.extend(list(&folder).into_iter().filter(|path| is_events(path)));
+        }
+        files.sort_by_key(|path| path.metadata().map_or(0, |metadata| metadata.len()));
+        files
+    }
+}
+
+fn list(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
+}
+
+fn is_events(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.ends_with(".ndjson.gz"))
+}
+
+const FULL: Pace = Pace {
+    rounds: 3,
+    collector: 4.0,
+    filler: 1.5,
+    rows: 3.0,
+    steady: 10.0,
+    ladder: &[10_000, 20_000, 30_000, 40_000, 60_000, 80_000],
+    step: 10.0,
+    sustain: 60.0,
+    lag_rates: &[1_000, 5_000, 10_000],
+    lag: 20.0,
+    questions: 20,
+};
+
+const QUICK: Pace = Pace {
+    rounds: 1,
+    collector: 2.0,
+    filler: 0.7,
+    rows: 1.5,
+    steady: 4.0,
+    ladder: &[15_000, 30_000],
+    step: 4.0,
+    sustain: 8.0,
+    lag_rates: &[1_000, 10_000],
+    lag: 6.0,
+    questions: 5,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Options {
+        Options::parse_from(std::iter::once(&"etappe-bench").chain(arguments))
+    }
+
+    #[test]
+    fn the_fixed_parts_of_a_run_fit_into_its_limit() {
+        for arguments in [&[][..], &["--quick"], &["--sustain", "180"]] {
+            let options = parsed(arguments);
+            let pace = options.pace();
+            let rounds = f64::from(pace.rounds);
+            let steps = |rates: &[u32]| f64::from(u32::try_from(rates.len()).unwrap());
+            // Batches: two relays and Etappe with filler; singles: relay and Etappe.
+            let planned = rounds * (3.0 * pace.collector + 2.0 * pace.filler + 2.0 * pace.rows)
+                + rounds * 2.0 * pace.collector
+                + pace.steady
+                + steps(pace.ladder) * pace.step
+                + pace.sustain
+                + steps(pace.lag_rates) * pace.lag;
+            // The rest is for catching up, importing and asking.
+            let limit = options.limit().as_secs_f64();
+            assert!(planned < limit * 0.7, "{planned} s of {limit} s");
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_of_data_sets_has_no_files() {
+        assert!(parsed(&["--data-sets", "/nowhere"]).data_files().is_empty());
+    }
+}

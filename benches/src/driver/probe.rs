@@ -1,0 +1,142 @@
+//! Markers: events that nothing else looks like, sent to see when they are counted.
+//!
+//! A marker of several actors has some in every partition, so once all of them are counted,
+//! everything that was acknowledged before it is counted too.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use etappe_core::ports::Clock;
+use etappe_core::time::Timestamp;
+use etappe_runtime::clock::SystemClock;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::bench::Bench;
+use crate::latency::LatencyHistogram;
+
+/// Enough that every partition has one, but for one time in thousands.
+const ACTORS: u64 = 16;
+/// Between two questions while everything behind the log works at its limit.
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(100);
+/// Between two questions of a probe.
+const PROBE_PAUSE: Duration = Duration::from_millis(20);
+/// Between two probes.
+const BETWEEN_PROBES: Duration = Duration::from_millis(200);
+/// A probe that takes longer counts as having taken this long.
+const PROBE_PATIENCE: Duration = Duration::from_secs(30);
+const DAY_MILLIS: i64 = 86_400_000;
+
+/// A marker that was acknowledged.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    question: Value,
+    actors: u64,
+    acknowledged: Instant,
+}
+
+impl Marker {
+    /// Sends a marker to all partitions.
+    pub(crate) async fn send(bench: &Bench) -> anyhow::Result<Self> {
+        Self::of_actors(bench, ACTORS).await
+    }
+
+    async fn of_actors(bench: &Bench, actors: u64) -> anyhow::Result<Self> {
+        let name = format!("marker-{:08x}-{}", bench.nonce, bench.next_marker());
+        let now = SystemClock.now();
+        let message = |actor: u64| {
+            json!({
+                "type": "track", "event": name, "messageId": format!("{name}-{actor}"),
+                "anonymousId": format!("{name}-{actor}"), "timestamp": now.to_string(),
+            })
+        };
+        let batch: Vec<Value> = (0..actors).map(message).collect();
+        let answer = bench
+            .etappe
+            .send_batch(&batch, &bench.etappe.write_key)
+            .await?;
+        let acknowledged = Instant::now();
+        ensure!(
+            answer.status == 200,
+            "a marker got {}: {}",
+            answer.status,
+            answer.text
+        );
+        let question = json!({
+            "steps": [{"event": name}],
+            "from": Timestamp::from_millis(now.as_millis() - DAY_MILLIS).to_string(),
+            "to": Timestamp::from_millis(now.as_millis() + DAY_MILLIS).to_string(),
+        });
+        Ok(Self {
+            question,
+            actors,
+            acknowledged,
+        })
+    }
+
+    /// Waits until the marker is counted, and returns when it was.
+    pub(crate) async fn counted(
+        &self,
+        bench: &Bench,
+        patience: Duration,
+    ) -> anyhow::Result<Instant> {
+        let waited = tokio::time::timeout(patience, self.wait(bench, CATCH_UP_PAUSE)).await;
+        waited.with_context(|| format!("not counted within {patience:?}"))?
+    }
+
+    async fn wait(&self, bench: &Bench, pause: Duration) -> anyhow::Result<Instant> {
+        loop {
+            let answer = bench
+                .etappe
+                .query(Method::POST, "/funnel", Some(&self.question))
+                .await?;
+            ensure!(
+                answer.status == 200,
+                "a funnel got {}: {}",
+                answer.status,
+                answer.text
+            );
+            let count = answer.body["steps"][0]["count"].as_u64();
+            if count.context("a funnel without a count")? >= self.actors {
+                return Ok(Instant::now());
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// Runs a load and meanwhile measures how long events take from their acknowledgement to being
+/// counted; two probes are on their way at a time.
+pub(crate) async fn probe_during<T>(
+    bench: &Bench,
+    load: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<(T, LatencyHistogram)> {
+    let over = AtomicBool::new(false);
+    let load = async {
+        let loaded = load.await;
+        over.store(true, Ordering::Relaxed);
+        loaded
+    };
+    let (loaded, first, second) =
+        tokio::join!(load, probe_until(bench, &over), probe_until(bench, &over));
+    let mut lags = first?;
+    lags.merge(&second?);
+    Ok((loaded?, lags))
+}
+
+async fn probe_until(bench: &Bench, over: &AtomicBool) -> anyhow::Result<LatencyHistogram> {
+    let mut lags = LatencyHistogram::default();
+    while !over.load(Ordering::Relaxed) {
+        let marker = Marker::of_actors(bench, 1).await?;
+        let counted = tokio::time::timeout(PROBE_PATIENCE, marker.wait(bench, PROBE_PAUSE)).await;
+        match counted {
+            Ok(at) => lags.record(at? - marker.acknowledged),
+            Err(_) => lags.record(PROBE_PATIENCE),
+        }
+        tokio::time::sleep(BETWEEN_PROBES).await;
+    }
+    Ok(lags)
+}

@@ -1,0 +1,131 @@
+//! How long questions take at the size reached, and an ad-hoc funnel beside plain `windowFunnel`.
+
+use anyhow::ensure;
+use bytes::Bytes;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::bench::Bench;
+use super::report::Figure;
+use crate::latency::LatencyHistogram;
+
+const STEPS: [&str; 3] = ["Product Viewed", "Checkout Started", "Order Completed"];
+const WINDOW_MILLIS: u64 = 30 * 86_400_000;
+
+struct Question {
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+    body: Option<Value>,
+}
+
+/// Asks every question some times.
+pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let (events, actors) = bench.engine.size(&bench.etappe.site).await?;
+    let size = format!("{events} events, {actors} actors; the target is for 100 M and 1 M");
+    let mut figures = Vec::new();
+    for question in questions() {
+        let mut latencies = LatencyHistogram::default();
+        for _ in 0..bench.pace.questions {
+            let started = Instant::now();
+            ask(bench, &question).await?;
+            latencies.record(started.elapsed());
+        }
+        let summary = latencies.summary();
+        figures.push(
+            Figure::new(format!("{}, p95", question.name), summary.p95_ms, "ms")
+                .at_most(300.0, 100.0)
+                .note(format!("p50 {:.0} ms; {size}", summary.p50_ms)),
+        );
+    }
+    figures.extend(ad_hoc(bench, events).await?);
+    Ok(figures)
+}
+
+fn questions() -> Vec<Question> {
+    let get = |name, path| Question {
+        name,
+        method: Method::GET,
+        path,
+        body: None,
+    };
+    vec![
+        get(
+            "cards (kpis)",
+            "/kpis?from=2020-01-01&to=2100-01-01&model=aaarrr",
+        ),
+        get("stocks (stages)", "/stages?model=aaarrr"),
+        get("referrals", "/referrals?from=2020-01-01&to=2100-01-01"),
+        Question {
+            name: "funnel of a model",
+            method: Method::POST,
+            path: "/funnel",
+            body: Some(json!({"model": "aaarrr", "from": "2020-01-01", "to": "2100-01-01"})),
+        },
+    ]
+}
+
+/// Measures the ad-hoc funnel and `windowFunnel` over the same events, taking turns.
+async fn ad_hoc(bench: &Bench, events: u64) -> anyhow::Result<Vec<Figure>> {
+    let steps: Vec<Value> = STEPS.iter().map(|event| json!({"event": event})).collect();
+    let question = Question {
+        name: "funnel of steps",
+        method: Method::POST,
+        path: "/funnel",
+        body: Some(json!({
+            "steps": steps, "window": "30d", "from": "2020-01-01", "to": "2100-01-01"
+        })),
+    };
+    let plain = window_funnel(&bench.etappe.site);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..bench.pace.questions {
+        let started = Instant::now();
+        ask(bench, &question).await?;
+        ours.push(started.elapsed().as_secs_f64() * 1e3);
+        let started = Instant::now();
+        bench.engine.database.run(&plain, &[], Bytes::new()).await?;
+        theirs.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(vec![
+        Figure::of_rounds("funnel of steps (ad hoc), median", &ours, "ms")
+            .at_most(300.0, 300.0)
+            .note(format!(
+                "{events} events; the target is for 10 M, and 1 s for 100 M"
+            )),
+        Figure::of_rounds("limit: windowFunnel over events, median", &theirs, "ms"),
+        Figure::ratio("windowFunnel to ours: times as fast", &theirs, &ours)
+            .at_least(2.0, 5.0)
+            .note(format!("{} pairs", ours.len())),
+    ])
+}
+
+fn window_funnel(site: &str) -> String {
+    let conditions: Vec<String> = STEPS
+        .iter()
+        .map(|event| format!("event = '{event}'"))
+        .collect();
+    format!(
+        "SELECT level, count() FROM (SELECT actor_hash, windowFunnel({WINDOW_MILLIS})\
+         (toUInt64(toUnixTimestamp64Milli(occurred_at)), {}) AS level \
+         FROM events WHERE site = '{site}' GROUP BY actor_hash) GROUP BY level FORMAT TSV",
+        conditions.join(", ")
+    )
+}
+
+async fn ask(bench: &Bench, question: &Question) -> anyhow::Result<()> {
+    let asked = bench.etappe.query(
+        question.method.clone(),
+        question.path,
+        question.body.as_ref(),
+    );
+    let answer = asked.await?;
+    ensure!(
+        answer.status == 200,
+        "{} got {}: {}",
+        question.name,
+        answer.status,
+        answer.text
+    );
+    Ok(())
+}

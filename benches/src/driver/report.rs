@@ -1,0 +1,290 @@
+//! The table and the JSON file of a run, each figure beside its target.
+
+mod criterion;
+mod table;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::environment::Environment;
+use super::round::{median, median_ratio};
+
+/// What a figure should reach. Floor first; the second is where it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Target {
+    /// The higher, the better.
+    AtLeast { floor: f64, goal: f64 },
+    /// The lower, the better.
+    AtMost { floor: f64, goal: f64 },
+}
+
+/// Where a figure stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    Goal,
+    Floor,
+    Below,
+    /// No target is set for it.
+    Untargeted,
+}
+
+/// One measured figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) what: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) target: Option<Target>,
+    /// The rounds that the value is the median of.
+    pub(crate) rounds: Vec<f64>,
+    pub(crate) note: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    figure: &'a Figure,
+    standing: Standing,
+}
+
+/// All figures of a run.
+#[derive(Debug)]
+pub(crate) struct Report {
+    environment: Environment,
+    figures: Vec<Figure>,
+    missed: Vec<(String, String)>,
+}
+
+impl Target {
+    pub(crate) fn standing(self, value: f64) -> Standing {
+        let reaches = |bar: f64| match self {
+            Self::AtLeast { .. } => value >= bar,
+            Self::AtMost { .. } => value <= bar,
+        };
+        let (Self::AtLeast { floor, goal } | Self::AtMost { floor, goal }) = self;
+        if reaches(goal) {
+            Standing::Goal
+        } else if reaches(floor) {
+            Standing::Floor
+        } else {
+            Standing::Below
+        }
+    }
+}
+
+impl Figure {
+    pub(crate) fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self {
+            what: what.into(),
+            value,
+            unit,
+            target: None,
+            rounds: Vec::new(),
+            note: String::new(),
+        }
+    }
+
+    /// Makes a figure of several rounds: their median.
+    pub(crate) fn of_rounds(what: impl Into<String>, rounds: &[f64], unit: &'static str) -> Self {
+        let value = median(rounds).unwrap_or(0.0);
+        Self {
+            rounds: rounds.to_vec(),
+            ..Self::new(what, value, unit)
+        }
+    }
+
+    /// Makes the figure of a comparison: the median of the rounds' ratios.
+    pub(crate) fn ratio(what: impl Into<String>, ours: &[f64], limit: &[f64]) -> Self {
+        let ratios: Vec<f64> = ours
+            .iter()
+            .zip(limit)
+            .map(|(ours, limit)| ours / limit)
+            .collect();
+        let value = median_ratio(ours, limit).unwrap_or(0.0);
+        Self {
+            rounds: ratios,
+            ..Self::new(what, value, "×")
+        }
+    }
+
+    pub(crate) fn at_least(mut self, floor: f64, goal: f64) -> Self {
+        self.target = Some(Target::AtLeast { floor, goal });
+        self
+    }
+
+    pub(crate) fn at_most(mut self, floor: f64, goal: f64) -> Self {
+        self.target = Some(Target::AtMost { floor, goal });
+        self
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.target
+            .map_or(Standing::Untargeted, |target| target.standing(self.value))
+    }
+}
+
+impl Report {
+    pub(crate) fn new(environment: Environment) -> Self {
+        Self {
+            environment,
+            figures: Vec::new(),
+            missed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, figures: Vec<Figure>) {
+        for figure in &figures {
+            progress(&table::line(figure));
+        }
+        self.figures.extend(figures);
+    }
+
+    /// Records that a scenario has no figures, and why.
+    pub(crate) fn miss(&mut self, scenario: &str, reason: &str) {
+        progress(&format!("{scenario}: {reason}"));
+        self.missed.push((scenario.to_owned(), reason.to_owned()));
+    }
+
+    /// Adds what criterion measured before this run.
+    pub(crate) fn add_criterion(&mut self, dir: &Path) {
+        self.figures.extend(criterion::figures(dir));
+    }
+
+    /// Writes everything as JSON and returns where.
+    pub(crate) fn write(&self, dir: &Path) -> anyhow::Result<PathBuf> {
+        let name: String = format!(
+            "{}-{}",
+            self.environment.started_at, self.environment.commit
+        )
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+        let path = dir.join(format!("{name}.json"));
+        let failed = || format!("cannot write {}", path.display());
+        std::fs::create_dir_all(dir).with_context(failed)?;
+        std::fs::write(&path, self.to_json()?).with_context(failed)?;
+        Ok(path)
+    }
+
+    fn to_json(&self) -> serde_json::Result<String> {
+        let rows: Vec<Row<'_>> = self
+            .figures
+            .iter()
+            .map(|figure| Row {
+                figure,
+                standing: figure.standing(),
+            })
+            .collect();
+        let missed: Vec<_> = self
+            .missed
+            .iter()
+            .map(|(scenario, reason)| serde_json::json!({"scenario": scenario, "reason": reason}))
+            .collect();
+        serde_json::to_string_pretty(&serde_json::json!({
+            "environment": self.environment,
+            "figures": rows,
+            "not_measured": missed,
+        }))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let environment = &self.environment;
+        writeln!(
+            f,
+            "commit {}, {} cores, {}, Linux {}, load before {}, {}{}\n",
+            environment.commit,
+            environment.cores,
+            environment.processor,
+            environment.kernel,
+            environment.load_before,
+            environment.started_at,
+            if environment.quick { ", brief run" } else { "" },
+        )?;
+        f.write_str(&table::render(&self.figures))?;
+        for (scenario, reason) in &self.missed {
+            writeln!(f, "not measured: {scenario}: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells on stderr what is going on.
+#[expect(clippy::print_stderr, reason = "progress of a command")]
+pub(crate) fn progress(line: &str) {
+    eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_stands_where_its_target_says() {
+        let high = Target::AtLeast {
+            floor: 0.6,
+            goal: 0.8,
+        };
+        let low = Target::AtMost {
+            floor: 1.5,
+            goal: 1.0,
+        };
+        for (target, value, expected) in [
+            (high, 0.59, Standing::Below),
+            (high, 0.6, Standing::Floor),
+            (high, 0.8, Standing::Goal),
+            (low, 1.51, Standing::Below),
+            (low, 1.5, Standing::Floor),
+            (low, 0.2, Standing::Goal),
+        ] {
+            assert_eq!(target.standing(value), expected, "{target:?} {value}");
+        }
+        assert_eq!(Figure::new("x", 1.0, "s").standing(), Standing::Untargeted);
+    }
+
+    #[test]
+    fn the_json_holds_every_figure_with_its_rounds_and_what_is_missing() {
+        let mut report = Report::new(Environment {
+            started_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            commit: "abc+".to_owned(),
+            cores: 2,
+            processor: "p".to_owned(),
+            kernel: "k".to_owned(),
+            load_before: "0.1".to_owned(),
+            quick: false,
+        });
+        report.add(vec![
+            Figure::ratio("r", &[8.0, 9.0], &[10.0, 10.0]).at_least(0.6, 0.8),
+        ]);
+        report.miss("import", "out of time");
+        let dir = tempfile::tempdir().unwrap();
+        let path = report.write(dir.path()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(json["figures"][0]["standing"], "goal");
+        assert_eq!(json["figures"][0]["rounds"], serde_json::json!([0.8, 0.9]));
+        assert_eq!(json["not_measured"][0]["scenario"], "import");
+        let text = report.to_string();
+        assert!(
+            text.contains("not measured: import") && text.contains("2 cores"),
+            "{text}"
+        );
+    }
+}
