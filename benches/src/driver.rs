@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use bench::Bench;
 pub use options::Options;
-use report::Report;
+use report::{Figure, Report};
 
 /// What stopping everything may take after the deadline.
 const STOP_RESERVE: Duration = Duration::from_secs(15);
@@ -36,27 +36,36 @@ const STOP_RESERVE: Duration = Duration::from_secs(15);
 ///
 /// When Etappe does not start or stop. A scenario that fails is told in the table instead.
 pub async fn run(options: Options) -> anyhow::Result<String> {
-    let deadline = Instant::now() + options.limit() - STOP_RESERVE;
-    let mut report = Report::new(environment::describe(&options));
+    let mut run = Run {
+        begun: Instant::now(),
+        time: options.limit() - STOP_RESERVE,
+        report: Report::new(environment::describe(&options)),
+    };
     let mut bench = Bench::start(options).await?;
-    let stage = |name| Stage { name, deadline };
-    stage("collector, batches")
-        .run(collector::batches(&bench), &mut report)
+    // Each scenario has to end before the next one's share of the time; what it leaves is theirs.
+    run.stage(
+        &bench,
+        "collector, batches",
+        0.35,
+        collector::batches(&bench),
+    )
+    .await;
+    run.stage(
+        &bench,
+        "collector, single events",
+        0.48,
+        collector::singles(&bench),
+    )
+    .await;
+    run.stage(&bench, "whole path", 0.78, whole_path::run(&bench))
         .await;
-    stage("collector, single events")
-        .run(collector::singles(&bench), &mut report)
+    run.stage(&bench, "acknowledged to visible", 0.92, lag::run(&bench))
         .await;
-    stage("whole path")
-        .run(whole_path::run(&bench), &mut report)
+    run.stage(&bench, "import", 0.97, import::run(&bench)).await;
+    run.stage(&bench, "questions", 1.0, question::run(&bench))
         .await;
-    stage("acknowledged to visible")
-        .run(lag::run(&bench), &mut report)
-        .await;
-    stage("import").run(import::run(&bench), &mut report).await;
-    stage("questions")
-        .run(question::run(&bench), &mut report)
-        .await;
-    stage("memory").run(bench.peak_memory(), &mut report).await;
+    run.stage(&bench, "memory", 1.0, bench.peak_memory()).await;
+    let mut report = run.report;
     report.add_criterion(&bench.options.criterion_dir());
     let stopped = bench.stop().await;
     let written = report.write(&bench.options.out_dir())?;
@@ -64,23 +73,28 @@ pub async fn run(options: Options) -> anyhow::Result<String> {
     stopped.map(|()| text)
 }
 
-struct Stage {
-    name: &'static str,
-    deadline: Instant,
+struct Run {
+    begun: Instant,
+    time: Duration,
+    report: Report,
 }
 
-impl Stage {
-    /// Runs a scenario up to the deadline; what it found until then is lost if it takes longer.
-    async fn run(
-        &self,
-        scenario: impl Future<Output = anyhow::Result<Vec<report::Figure>>>,
-        report: &mut Report,
+impl Run {
+    /// Runs a scenario; it has until `share` of the whole time is over.
+    async fn stage(
+        &mut self,
+        bench: &Bench,
+        name: &str,
+        share: f64,
+        scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,
     ) {
-        report::progress(&format!("== {}", self.name));
-        match tokio::time::timeout_at(self.deadline, scenario).await {
-            Ok(Ok(figures)) => report.add(figures),
-            Ok(Err(error)) => report.miss(self.name, &format!("{error:#}")),
-            Err(_) => report.miss(self.name, "out of time"),
+        report::progress(&format!("== {name}"));
+        let deadline = self.begun + self.time.mul_f64(share);
+        bench.set_deadline(deadline);
+        match tokio::time::timeout_at(deadline, scenario).await {
+            Ok(Ok(figures)) => self.report.add(figures),
+            Ok(Err(error)) => self.report.miss(name, &format!("{error:#}")),
+            Err(_) => self.report.miss(name, "out of time"),
         }
     }
 }

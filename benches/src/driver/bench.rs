@@ -1,5 +1,6 @@
 //! What the scenarios share: the running Etappe, its engine, the programs beside this one.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,6 +9,7 @@ use etappe_core::ports::Clock;
 use etappe_runtime::clock::SystemClock;
 use etappe_testkit::process::EtappeProcess;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::embedded::EmbeddedEngine;
 use super::options::{Options, Pace};
@@ -26,6 +28,8 @@ pub(crate) struct Bench {
     /// Sites, markers and the like get names that no other run has.
     pub(crate) nonce: u32,
     markers: AtomicU64,
+    /// When the scenario that runs has to end.
+    deadline: Cell<Instant>,
     folder: TempDir,
 }
 
@@ -47,6 +51,7 @@ impl Bench {
             engine,
             nonce: crate::nonce(SystemClock.now()),
             markers: AtomicU64::new(0),
+            deadline: Cell::new(Instant::now()),
             folder,
         })
     }
@@ -66,6 +71,19 @@ impl Bench {
     /// Returns a number that was not returned before.
     pub(crate) fn next_marker(&self) -> u64 {
         self.markers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sets when the scenario that runs has to end.
+    pub(crate) fn set_deadline(&self, deadline: Instant) {
+        self.deadline.set(deadline);
+    }
+
+    /// Returns how many seconds the scenario that runs has left.
+    pub(crate) fn seconds_left(&self) -> f64 {
+        self.deadline
+            .get()
+            .saturating_duration_since(Instant::now())
+            .as_secs_f64()
     }
 
     /// Makes a folder beside Etappe's data, on the same disk.

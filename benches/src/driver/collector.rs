@@ -14,7 +14,7 @@ use super::bench::Bench;
 use super::child::{Load, LoadTarget, Relay, insert_rows};
 use super::probe::Marker;
 use super::report::{Figure, progress};
-use super::round::median;
+use super::round::{Rounds, median};
 use crate::load::report::{LoadReport, per_second};
 use crate::process::Watch;
 use crate::rows::{self, RowTarget};
@@ -203,7 +203,8 @@ pub(crate) async fn singles(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let target = LoadTarget::etappe(bench)?;
     let load = Load::closed(0, bench.pace.collector);
     let (mut ours, mut limit) = (Rates::default(), Rates::default());
-    for round in 1..=bench.pace.rounds {
+    let mut rounds = Rounds::new(bench.pace.rounds);
+    while let Some(round) = rounds.next(bench.seconds_left(), bench.pace.steady * 1.5) {
         progress(&format!("round {round}: relay, collector"));
         limit.add(&load.run(&relay.target()?).await?);
         let paused = bench.engine.pause()?;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::bench::Bench;
 use super::report::Figure;
+use super::round::Rounds;
 use crate::load::report::per_second;
 
 /// A brief run leaves out files that are larger, in bytes.
@@ -30,7 +31,11 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     bench.etappe.create_keys(&site).await?;
     let (mut events, mut seconds, mut largest) = (0, 0.0, (0, 0.0));
     let mut rejected = 0;
-    for file in &files {
+    let mut imported = 0;
+    let mut rounds = Rounds::new(u32::try_from(files.len())?);
+    while let (Some(_), Some(file)) = (rounds.next(bench.seconds_left(), 1.0), files.get(imported))
+    {
+        imported += 1;
         let (accepted, refused, took) = import(bench, &site, file).await?;
         events += accepted;
         rejected += refused;

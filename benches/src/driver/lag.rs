@@ -3,7 +3,7 @@
 use super::bench::Bench;
 use super::child::{Load, LoadTarget};
 use super::probe::probe_during;
-use super::report::Figure;
+use super::report::{Figure, progress};
 
 const BATCH: u32 = 100;
 /// The rate that the target is set for.
@@ -14,10 +14,14 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let target = LoadTarget::etappe(bench)?;
     let mut figures = Vec::new();
     for rate in bench.pace.lag_rates {
+        let what = format!("acknowledged to visible at {rate} events/s, p95");
+        if bench.seconds_left() < bench.pace.lag * 1.25 {
+            progress(&format!("{what}: no time"));
+            continue;
+        }
         let load = Box::pin(Load::open(BATCH, f64::from(*rate), bench.pace.lag).run(&target));
         let (report, lags) = probe_during(bench, load).await?;
         let lag = lags.summary();
-        let what = format!("acknowledged to visible at {rate} events/s, p95");
         let figure = Figure::new(what, lag.p95_ms / 1e3, "s").note(format!(
             "{} probes, p50 {:.2} s, longest {:.2} s, the question's own time included; \
              {} of {} accepted",

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::bench::Bench;
 use super::report::Figure;
+use super::round::Rounds;
 use crate::latency::LatencyHistogram;
 
 const STEPS: [&str; 3] = ["Product Viewed", "Checkout Started", "Order Completed"];
@@ -27,7 +28,8 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for question in questions() {
         let mut latencies = LatencyHistogram::default();
-        for _ in 0..bench.pace.questions {
+        let mut rounds = Rounds::new(bench.pace.questions);
+        while rounds.next(bench.seconds_left(), 0.0).is_some() {
             let started = Instant::now();
             ask(bench, &question).await?;
             latencies.record(started.elapsed());
@@ -79,7 +81,8 @@ async fn ad_hoc(bench: &Bench, events: u64) -> anyhow::Result<Vec<Figure>> {
     };
     let plain = window_funnel(&bench.etappe.site);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..bench.pace.questions {
+    let mut rounds = Rounds::new(bench.pace.questions);
+    while rounds.next(bench.seconds_left(), 0.0).is_some() {
         let started = Instant::now();
         ask(bench, &question).await?;
         ours.push(started.elapsed().as_secs_f64() * 1e3);

@@ -1,5 +1,36 @@
 //! Medians of rounds, and ratios of the two sides of a comparison.
 
+use tokio::time::Instant;
+
+/// Counts rounds, and says when there is no time for another one.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    begun: Instant,
+    most: u32,
+    done: u32,
+}
+
+impl Rounds {
+    pub(crate) fn new(most: u32) -> Self {
+        Self {
+            begun: Instant::now(),
+            most,
+            done: 0,
+        }
+    }
+
+    /// Returns the number of the next round, if there is to be one: the first always, a later one
+    /// if rounds take no longer than before and `reserve` seconds are to be left.
+    pub(crate) fn next(&mut self, seconds_left: f64, reserve: f64) -> Option<u32> {
+        let each = self.begun.elapsed().as_secs_f64() / f64::from(self.done.max(1));
+        let fits = self.done == 0 || each + reserve < seconds_left;
+        (self.done < self.most && fits).then(|| {
+            self.done += 1;
+            self.done
+        })
+    }
+}
+
 /// Returns the median; the mean of the middle two for an even count; `None` of nothing.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted: Vec<f64> = values
@@ -41,6 +72,18 @@ mod tests {
         ] {
             assert_eq!(median(values), expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rounds_end_with_their_number_or_with_the_time() {
+        let mut rounds = Rounds::new(3);
+        assert_eq!(rounds.next(0.0, 9.0), Some(1));
+        tokio::time::advance(std::time::Duration::from_secs(10)).await;
+        assert_eq!(rounds.next(20.0, 9.0), Some(2));
+        tokio::time::advance(std::time::Duration::from_secs(10)).await;
+        assert_eq!(rounds.next(18.0, 9.0), None);
+        assert_eq!(rounds.next(20.0, 9.0), Some(3));
+        assert_eq!(rounds.next(1e9, 0.0), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::load::report::{LoadReport, per_second};
 const BATCH: u32 = 100;
 /// How long after the end of a sustained load the last event may be counted.
 const SUSTAINED_WITHIN: Duration = Duration::from_secs(3);
+/// What starting the load and catching up after it may take.
+const RESERVE_SECONDS: f64 = 8.0;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A load and what became of it.
@@ -28,13 +30,14 @@ struct Step {
 }
 
 impl Step {
-    async fn finish(bench: &Bench, started: Instant, report: LoadReport) -> anyhow::Result<Self> {
+    async fn finish(bench: &Bench, report: LoadReport) -> anyhow::Result<Self> {
         let ended = Instant::now();
-        let counted = Marker::send(bench).await?.counted(bench, PATIENCE).await?;
-        let effective = per_second(report.accepted_events, (counted - started).as_secs_f64());
+        let behind = Marker::send(bench).await?.counted(bench, PATIENCE).await? - ended;
+        let seconds = report.elapsed_seconds + behind.as_secs_f64();
+        let effective = per_second(report.accepted_events, seconds);
         Ok(Self {
             report,
-            behind: counted - ended,
+            behind,
             effective,
         })
     }
@@ -50,10 +53,13 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut highest = None;
     let mut tried = Vec::new();
     for rate in bench.pace.ladder {
-        let started = Instant::now();
+        if bench.seconds_left() < bench.pace.step + bench.pace.sustain + RESERVE_SECONDS {
+            tried.push("no time for more".to_owned());
+            break;
+        }
         let load = Load::open(BATCH, f64::from(*rate), bench.pace.step);
         let report = load.run(&target).await?;
-        let step = Step::finish(bench, started, report).await?;
+        let step = Step::finish(bench, report).await?;
         let told = format!(
             "{rate} events/s: {} of {} accepted, counted {:.1} s after the end",
             step.report.accepted_events,
@@ -78,10 +84,14 @@ async fn hold(
     rate: f64,
     tried: &[String],
 ) -> anyhow::Result<Vec<Figure>> {
-    let started = Instant::now();
-    let load = Box::pin(Load::open(BATCH, rate, bench.pace.sustain).run(target));
+    let seconds = bench
+        .pace
+        .sustain
+        .min(bench.seconds_left() - RESERVE_SECONDS)
+        .max(1.0);
+    let load = Box::pin(Load::open(BATCH, rate, seconds).run(target));
     let (report, lags) = probe_during(bench, load).await?;
-    let step = Step::finish(bench, started, report).await?;
+    let step = Step::finish(bench, report).await?;
     let (report, lag) = (&step.report, lags.summary());
     let cpu: Vec<String> = ["server", "engine", "load"]
         .iter()
@@ -91,9 +101,8 @@ async fn hold(
         Figure::new("whole path: sustained", step.effective, "events/s")
             .at_least(3e4, 6e4)
             .note(format!(
-                "open loop at {rate} events/s for {:.0} s; {} of {} accepted, failed {:?}; counted \
+                "open loop at {rate} events/s for {seconds:.0} s; {} of {} accepted, failed {:?}; counted \
                  {:.1} s after the end; CPU seconds: {}",
-                bench.pace.sustain,
                 report.accepted_events,
                 report.offered_events,
                 report.errors,
