@@ -1,1 +1,34 @@
-//! HTTP intake of tracking events.
+//! HTTP intake of tracking events: the native protocol and the pixel.
+//!
+//! What it is *not*: it does not know what an event means, where the log is, or who reads it. It
+//! checks the key, the size and the shape, shortens addresses, and answers 200 only once every
+//! accepted event is durable in the log that it was given.
+//!
+//! Where to start: [`Collector`] holds what requests share, [`Collector::router`] has the paths,
+//! `intake` follows one request from its head to its answer. [`serve::run`] is a server with bounds
+//! on everything a client can do; any router can be put behind it.
+//!
+//! Invariants: nothing a client sends makes it panic, block a worker or grow without bound; one bad
+//! event never fails its neighbours; a failure is never answered with 200, but by the pixel, which
+//! always is an image; an internet address leaves only truncated, a write key not at all.
+
+mod access;
+mod address;
+mod budget;
+mod collector;
+pub mod config;
+mod cors;
+pub mod error;
+mod inflate;
+mod intake;
+pub mod metrics;
+mod pixel;
+mod publication;
+mod rate_limit;
+mod rejection_log;
+mod request_body;
+mod response;
+pub mod serve;
+
+pub use collector::Collector;
+pub use rejection_log::{RejectedEvent, RejectionLog};

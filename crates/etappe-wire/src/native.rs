@@ -25,6 +25,7 @@ mod field;
 mod instant;
 mod message;
 mod message_id;
+mod redactor;
 mod scan;
 mod surrogate;
 
@@ -32,6 +33,7 @@ pub use address::truncate_address;
 pub use body::{Body, BodyError};
 pub(crate) use instant::check_range;
 pub(crate) use message_id::fresh_id;
+pub use redactor::Redactor;
 
 /// How large and how deep a message may be.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +71,8 @@ pub struct Reception<'a> {
     pub user_agent: Option<&'a str>,
     /// Where ids of messages that have none start: a UUIDv7, new for every request.
     pub first_id: Uuid,
+    /// Overwrites the request's write key, should it stand in a message.
+    pub redactor: Option<&'a Redactor>,
 }
 
 impl Reception<'_> {
@@ -185,6 +189,7 @@ pub struct Message<'a> {
 impl Message<'_> {
     /// Appends the message's log record to `out`.
     pub fn encode(&self, reception: &Reception<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
         RecordParts {
             site: reception.site,
             scope: reception.scope,
@@ -203,6 +208,9 @@ impl Message<'_> {
             context: &self.context,
         }
         .write(out);
+        if let (Some(redactor), Some(record)) = (reception.redactor, out.get_mut(start..)) {
+            redactor.redact(record);
+        }
     }
 
     /// Returns the key that the message's record is partitioned by, as

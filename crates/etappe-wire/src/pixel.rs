@@ -246,6 +246,7 @@ mod tests {
             address: Some("198.51.100.7".parse().unwrap()),
             user_agent: Some("Mail/1"),
             first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
+            redactor: None,
         };
         let query = PixelQuery::parse(query);
         let mut record = Vec::new();

@@ -113,6 +113,12 @@ impl Body {
         self.bytes.capacity() + self.messages.capacity() * size_of::<Span>()
     }
 
+    /// Returns the size of the body's text.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Returns the size of the message at `index` as it was sent; zero if there is none.
     #[must_use]
     pub fn message_bytes(&self, index: usize) -> usize {

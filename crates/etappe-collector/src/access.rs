@@ -1,0 +1,203 @@
+//! Decides whose events a request carries and whether it may.
+
+use base64::Engine;
+use base64::engine::GeneralPurposeConfig;
+use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurpose};
+use etappe_core::event::KeyScope;
+use etappe_core::id::SiteId;
+use etappe_core::site::{SiteDirectory, SiteSettings};
+use http::{HeaderMap, header};
+
+use crate::error::IntakeError;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a key allows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Access {
+    /// The site that the events belong to.
+    pub(crate) site: SiteId,
+    /// How far they can be trusted.
+    pub(crate) scope: KeyScope,
+    /// Whether money in them counts.
+    pub(crate) counts_money: bool,
+    /// The site's limit of events per second.
+    pub(crate) events_per_second: Option<u32>,
+    /// The key itself, to keep it out of the log.
+    pub(crate) key: String,
+}
+
+impl Access {
+    /// Returns what `key` allows for messages that come from `origin`.
+    pub(crate) fn to_messages(
+        directory: &SiteDirectory,
+        key: &str,
+        origin: Option<&str>,
+    ) -> Result<Self, IntakeError> {
+        let (site, scope) = directory.writer(key).ok_or(IntakeError::UnknownKey)?;
+        match scope {
+            KeyScope::Pixel => return Err(IntakeError::WrongScope),
+            KeyScope::Browser if !allows(&site.settings, origin) => {
+                return Err(IntakeError::OriginNotAllowed);
+            }
+            KeyScope::Browser | KeyScope::Server => {}
+        }
+        Ok(Self::new(site, scope, key))
+    }
+
+    /// Returns what `key` allows for the pixel. The pixel is trusted no further than any pixel,
+    /// whatever the key.
+    pub(crate) fn to_pixel(directory: &SiteDirectory, key: &str) -> Result<Self, IntakeError> {
+        let (site, _) = directory.writer(key).ok_or(IntakeError::UnknownKey)?;
+        Ok(Self::new(site, KeyScope::Pixel, key))
+    }
+
+    fn new(site: &etappe_core::site::Site, scope: KeyScope, key: &str) -> Self {
+        Self {
+            site: site.id.clone(),
+            scope,
+            counts_money: match scope {
+                KeyScope::Pixel => site.settings.pixel_revenue,
+                KeyScope::Browser | KeyScope::Server => true,
+            },
+            events_per_second: site.settings.events_per_second,
+            key: key.to_owned(),
+        }
+    }
+}
+
+/// Returns whether a browser may post from `origin`: any may until the site lists its own.
+fn allows(settings: &SiteSettings, origin: Option<&str>) -> bool {
+    let listed = &settings.allowed_origins;
+    listed.is_empty()
+        || origin.is_some_and(|origin| {
+            listed
+                .iter()
+                .any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+        })
+}
+
+/// Returns the user name of HTTP Basic. Nothing if there is none; an unreadable one is an unknown
+/// key.
+pub(crate) fn basic_key(headers: &HeaderMap) -> Result<Option<String>, IntakeError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| IntakeError::UnknownKey)?;
+    let Some((scheme, credentials)) = text.trim().split_once(' ') else {
+        return Ok(None);
+    };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Ok(None);
+    }
+    let decoded = BASE64
+        .decode(credentials.trim())
+        .map_err(|_| IntakeError::UnknownKey)?;
+    let decoded = String::from_utf8(decoded).map_err(|_| IntakeError::UnknownKey)?;
+    let (user, _) = decoded.split_once(':').unwrap_or((&decoded, ""));
+    Ok(Some(user.to_owned()).filter(|user| !user.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use etappe_core::site::{Grant, KeyHash, KeyRecord, Site};
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn directory(settings: SiteSettings) -> SiteDirectory {
+        let key = |text: &str, grant| KeyRecord {
+            hash: KeyHash::of(text),
+            grant,
+        };
+        SiteDirectory::new([Site {
+            id: SiteId::try_new("shop").unwrap(),
+            settings,
+            keys: vec![
+                key("browser", Grant::Write(KeyScope::Browser)),
+                key("server", Grant::Write(KeyScope::Server)),
+                key("pixel", Grant::Write(KeyScope::Pixel)),
+                key("read", Grant::Read),
+            ],
+        }])
+    }
+
+    fn code(outcome: Result<Access, IntakeError>) -> Result<(KeyScope, bool), String> {
+        outcome
+            .map(|access| (access.scope, access.counts_money))
+            .map_err(|error| format!("{error:?}"))
+    }
+
+    #[test]
+    fn a_key_opens_the_endpoints_of_its_scope() {
+        let sites = directory(SiteSettings::default());
+        let messages = |key| code(Access::to_messages(&sites, key, None));
+        let pixel = |key| code(Access::to_pixel(&sites, key));
+        assert_eq!(messages("server"), Ok((KeyScope::Server, true)));
+        assert_eq!(messages("browser"), Ok((KeyScope::Browser, true)));
+        assert_eq!(messages("pixel"), Err("WrongScope".to_owned()));
+        for key in ["browser", "server", "pixel"] {
+            assert_eq!(pixel(key), Ok((KeyScope::Pixel, false)), "{key}");
+        }
+        for key in ["read", "nothing", ""] {
+            assert_eq!(messages(key), Err("UnknownKey".to_owned()), "{key}");
+            assert_eq!(pixel(key), Err("UnknownKey".to_owned()), "{key}");
+        }
+        let settings = SiteSettings {
+            pixel_revenue: true,
+            ..SiteSettings::default()
+        };
+        let sites = directory(settings);
+        assert_eq!(
+            code(Access::to_pixel(&sites, "pixel")),
+            Ok((KeyScope::Pixel, true))
+        );
+    }
+
+    #[test]
+    fn once_a_site_lists_origins_browsers_need_one_of_them() {
+        let origins = vec![
+            "https://shop.example/".to_owned(),
+            "https://www.shop.example".to_owned(),
+        ];
+        let sites = directory(SiteSettings {
+            allowed_origins: origins,
+            ..SiteSettings::default()
+        });
+        for (key, origin, allowed) in [
+            ("browser", Some("https://shop.example"), true),
+            ("browser", Some("https://SHOP.example"), true),
+            ("browser", Some("https://shop.example.evil.example"), false),
+            ("browser", Some("http://shop.example"), false),
+            ("browser", Some("null"), false),
+            ("browser", None, false),
+            ("server", None, true),
+            ("server", Some("https://elsewhere.example"), true),
+        ] {
+            let outcome = Access::to_messages(&sites, key, origin);
+            assert_eq!(outcome.is_ok(), allowed, "{key} from {origin:?}");
+        }
+        assert!(Access::to_pixel(&sites, "browser").is_ok());
+    }
+
+    #[test]
+    fn the_user_name_of_basic_is_the_key() {
+        let check = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+            basic_key(&headers).map_err(|error| format!("{error:?}"))
+        };
+        assert_eq!(check("Basic a2V5Og=="), Ok(Some("key".to_owned())));
+        assert_eq!(check("basic  a2V5OnB3"), Ok(Some("key".to_owned())));
+        assert_eq!(check("Basic a2V5"), Ok(Some("key".to_owned())));
+        assert_eq!(check("Basic Og=="), Ok(None));
+        assert_eq!(check("Bearer token"), Ok(None));
+        assert_eq!(check("Basic"), Ok(None));
+        assert_eq!(check("Basic ?"), Err("UnknownKey".to_owned()));
+        assert_eq!(check("Basic //79"), Err("UnknownKey".to_owned()));
+        assert_eq!(basic_key(&HeaderMap::new()).ok(), Some(None));
+    }
+}

@@ -1,0 +1,210 @@
+//! Bounds the memory of all requests in progress, and shares it out.
+//!
+//! A request takes a lease and grows it before it takes memory. Nobody waits: what does not fit is
+//! refused at once, so that the client waits, not the server. One holder (a site, or a network
+//! before the site is known) gets half at most; so a flood from one leaves room for the others.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use etappe_core::id::SiteId;
+use prometheus::IntGauge;
+
+/// On whose account memory is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    /// A site, once its key was checked.
+    Site(SiteId),
+    /// A network, before that.
+    Network(Option<IpAddr>),
+}
+
+/// The memory for requests in progress.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    share: usize,
+    gauge: IntGauge,
+    accounts: Mutex<Accounts>,
+}
+
+#[derive(Debug, Default)]
+struct Accounts {
+    total: usize,
+    holders: HashMap<Holder, usize>,
+}
+
+impl Accounts {
+    fn of(&self, holder: &Holder) -> usize {
+        self.holders.get(holder).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, holder: &Holder, bytes: usize) {
+        self.total += bytes;
+        match self.holders.get_mut(holder) {
+            Some(held) => *held += bytes,
+            None => {
+                self.holders.insert(holder.clone(), bytes);
+            }
+        }
+    }
+
+    fn subtract(&mut self, holder: &Holder, bytes: usize) {
+        self.total -= bytes;
+        if let Some(held) = self.holders.get_mut(holder) {
+            *held -= bytes;
+            if *held == 0 {
+                self.holders.remove(holder);
+            }
+        }
+    }
+}
+
+/// The budget is used up.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Exhausted;
+
+impl Budget {
+    pub(crate) fn new(limit: usize, gauge: IntGauge) -> Self {
+        Self {
+            limit,
+            share: limit / 2,
+            gauge,
+            accounts: Mutex::default(),
+        }
+    }
+
+    /// Returns a lease of nothing yet.
+    pub(crate) fn lease(self: &Arc<Self>, holder: Holder) -> Lease {
+        Lease {
+            budget: Arc::clone(self),
+            holder,
+            bytes: 0,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, accounts: &Accounts) {
+        self.gauge
+            .set(i64::try_from(accounts.total).unwrap_or(i64::MAX));
+    }
+
+    fn fits(&self, accounts: &Accounts, holder: &Holder, more: usize) -> bool {
+        accounts.total.saturating_add(more) <= self.limit
+            && accounts.of(holder).saturating_add(more) <= self.share
+    }
+}
+
+/// Memory taken by one request; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    budget: Arc<Budget>,
+    holder: Holder,
+    bytes: usize,
+}
+
+impl Lease {
+    /// Makes the lease cover `bytes` in all, more or fewer than before.
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let mut accounts = self.budget.lock();
+        if bytes > self.bytes {
+            let more = bytes - self.bytes;
+            if !self.budget.fits(&accounts, &self.holder, more) {
+                return Err(Exhausted);
+            }
+            accounts.add(&self.holder, more);
+        } else {
+            accounts.subtract(&self.holder, self.bytes - bytes);
+        }
+        self.budget.show(&accounts);
+        drop(accounts);
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Puts the lease on the account of `holder`.
+    pub(crate) fn move_to(&mut self, holder: Holder) -> Result<(), Exhausted> {
+        if self.holder == holder {
+            return Ok(());
+        }
+        let mut accounts = self.budget.lock();
+        accounts.subtract(&self.holder, self.bytes);
+        let fits = self.budget.fits(&accounts, &holder, self.bytes);
+        let holder = if fits { holder } else { self.holder.clone() };
+        accounts.add(&holder, self.bytes);
+        drop(accounts);
+        self.holder = holder;
+        if fits { Ok(()) } else { Err(Exhausted) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut accounts = self.budget.lock();
+        accounts.subtract(&self.holder, self.bytes);
+        self.budget.show(&accounts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(name: &str) -> Holder {
+        Holder::Site(SiteId::try_new(name).unwrap())
+    }
+
+    fn budget() -> Arc<Budget> {
+        Arc::new(Budget::new(
+            100,
+            IntGauge::new("test_bytes", "test").unwrap(),
+        ))
+    }
+
+    fn is_empty(budget: &Budget) -> bool {
+        let accounts = budget.lock();
+        accounts.total == 0 && accounts.holders.is_empty()
+    }
+
+    #[test]
+    fn one_site_gets_half_and_leaves_the_rest_to_others() {
+        let budget = budget();
+        let mut first = budget.lease(site("a"));
+        let mut second = budget.lease(site("a"));
+        let mut other = budget.lease(site("b"));
+        assert_eq!(first.resize(40), Ok(()));
+        assert_eq!(second.resize(20), Err(Exhausted));
+        assert_eq!(second.resize(10), Ok(()));
+        assert_eq!(other.resize(50), Ok(()));
+        assert_eq!(budget.lease(site("c")).resize(1), Err(Exhausted));
+        assert_eq!(budget.gauge.get(), 100);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let budget = budget();
+        let mut lease = budget.lease(site("a"));
+        assert_eq!(lease.resize(50), Ok(()));
+        assert_eq!(lease.resize(10), Ok(()));
+        drop(lease);
+        assert!(is_empty(&budget));
+        assert_eq!(budget.lease(site("a")).resize(50), Ok(()));
+    }
+
+    #[test]
+    fn a_lease_moves_only_to_an_account_with_room() {
+        let budget = budget();
+        let mut lease = budget.lease(Holder::Network(None));
+        let mut held = budget.lease(site("a"));
+        assert_eq!((lease.resize(30), held.resize(30)), (Ok(()), Ok(())));
+        assert_eq!(lease.move_to(site("a")), Err(Exhausted));
+        assert_eq!(lease.move_to(site("b")), Ok(()));
+        assert_eq!(budget.lock().of(&site("b")), 30);
+        drop((lease, held));
+        assert!(is_empty(&budget));
+    }
+}

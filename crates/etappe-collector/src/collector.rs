@@ -1,0 +1,201 @@
+//! What all requests share, and the paths they come in by.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Json, http::StatusCode};
+use etappe_core::event::EventKind;
+use etappe_core::id::SiteId;
+use etappe_core::ports::{Clock, EventPublisher};
+use etappe_core::site::SiteDirectory;
+use etappe_core::time::Timestamp;
+use etappe_wire::native::Limits;
+use http::request::Parts;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::address::client_address;
+use crate::budget::Budget;
+use crate::config::CollectorConfig;
+use crate::metrics::CollectorMetrics;
+use crate::rate_limit::RateLimits;
+use crate::rejection_log::RejectionLog;
+
+/// The most of a `User-Agent` that is kept, in bytes.
+const KEPT_USER_AGENT: usize = 512;
+
+/// Takes events in over HTTP and hands them to an event log.
+#[derive(Debug)]
+pub struct Collector<P, C> {
+    pub(crate) publisher: P,
+    pub(crate) clock: C,
+    pub(crate) directory: watch::Receiver<Arc<SiteDirectory>>,
+    pub(crate) config: CollectorConfig,
+    pub(crate) metrics: CollectorMetrics,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) rates: RateLimits,
+    rejections: RejectionLog,
+}
+
+/// What a path takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// One message of a kind.
+    Message(EventKind),
+    /// A batch.
+    Batch,
+    /// A batch sent while a page goes away: its key stands in the query.
+    Beacon,
+}
+
+impl Endpoint {
+    /// Returns the name used in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Batch | Self::Beacon => "batch",
+        }
+    }
+}
+
+/// The paths of the native protocol; each is also taken with a slash at its end.
+const ENDPOINTS: [(&str, Endpoint); 16] = [
+    ("/v1/track", Endpoint::Message(EventKind::Track)),
+    ("/v1/t", Endpoint::Message(EventKind::Track)),
+    ("/v1/identify", Endpoint::Message(EventKind::Identify)),
+    ("/v1/i", Endpoint::Message(EventKind::Identify)),
+    ("/v1/page", Endpoint::Message(EventKind::Page)),
+    ("/v1/p", Endpoint::Message(EventKind::Page)),
+    ("/v1/screen", Endpoint::Message(EventKind::Screen)),
+    ("/v1/s", Endpoint::Message(EventKind::Screen)),
+    ("/v1/group", Endpoint::Message(EventKind::Group)),
+    ("/v1/g", Endpoint::Message(EventKind::Group)),
+    ("/v1/alias", Endpoint::Message(EventKind::Alias)),
+    ("/v1/a", Endpoint::Message(EventKind::Alias)),
+    ("/v1/batch", Endpoint::Batch),
+    ("/v1/b", Endpoint::Batch),
+    ("/v1/import", Endpoint::Batch),
+    ("/beacon/v1/batch", Endpoint::Beacon),
+];
+
+impl<P: EventPublisher, C: Clock> Collector<P, C> {
+    /// Makes a collector. Changes of `directory` hold from the next request on.
+    pub fn new(
+        publisher: P,
+        clock: C,
+        directory: watch::Receiver<Arc<SiteDirectory>>,
+        config: CollectorConfig,
+        metrics: CollectorMetrics,
+    ) -> Self {
+        Self {
+            budget: Arc::new(Budget::new(
+                config.in_flight_bytes,
+                metrics.in_flight_bytes.clone(),
+            )),
+            rejections: RejectionLog::new(config.rejection_log_bytes),
+            rates: RateLimits::default(),
+            publisher,
+            clock,
+            directory,
+            config,
+            metrics,
+        }
+    }
+
+    /// Makes the router of the public paths: `/v1/…` of the native protocol and the pixel. It can
+    /// be merged with others; it has no fallback.
+    pub fn router(self: Arc<Self>) -> Router {
+        let mut router = Router::new();
+        for (path, endpoint) in ENDPOINTS {
+            let handler = any(
+                move |State(collector): State<Arc<Self>>, request: Request| async move {
+                    collector.intake(endpoint, request).await
+                },
+            );
+            router = router
+                .route(path, handler.clone())
+                .route(&format!("{path}/"), handler);
+        }
+        let pixel = any(
+            |State(collector): State<Arc<Self>>, request: Request| async move {
+                collector.pixel(request).await
+            },
+        );
+        router
+            .route("/v1/pixel.gif", pixel.clone())
+            .route("/v1/pixel.gif/", pixel)
+            .with_state(self)
+    }
+
+    /// Makes the router of `GET /v1/sites/{site}/rejections`: the last rejections of a site, newest
+    /// first. It checks no key: whoever mounts it guards it.
+    pub fn rejections_router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/v1/sites/{site}/rejections", get(Self::list_rejections))
+            .with_state(self)
+    }
+
+    async fn list_rejections(
+        State(collector): State<Arc<Self>>,
+        Path(site): Path<String>,
+    ) -> Response {
+        match SiteId::try_new(&site) {
+            Ok(site) if collector.directory.borrow().site(site.as_str()).is_some() => {
+                let rejections = collector.rejections.list(&site);
+                Json(serde_json::json!({ "site": site, "rejections": rejections })).into_response()
+            }
+            _ => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+
+    /// Returns the last rejections of every site.
+    pub const fn rejections(&self) -> &RejectionLog {
+        &self.rejections
+    }
+
+    /// Returns the sites and keys that hold now.
+    pub(crate) fn sites(&self) -> Arc<SiteDirectory> {
+        Arc::clone(&self.directory.borrow())
+    }
+
+    /// Returns the limits of a single message.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            event_bytes: self.config.event_bytes,
+            ..Limits::default()
+        }
+    }
+
+    /// Returns the address that a request came from.
+    pub(crate) fn client_address(&self, parts: &Parts) -> Option<std::net::IpAddr> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0);
+        client_address(&parts.headers, peer, self.config.trusted_proxies)
+    }
+}
+
+/// Returns the `User-Agent` of a request, if it is text.
+pub(crate) fn user_agent(parts: &Parts) -> Option<String> {
+    let value = parts.headers.get(http::header::USER_AGENT)?;
+    let text = value.to_str().ok().filter(|text| !text.is_empty())?;
+    // Header values that are text are ASCII.
+    text.get(..text.len().min(KEPT_USER_AGENT))
+        .map(str::to_owned)
+}
+
+/// Returns a new UUIDv7 for messages received at `at`.
+pub(crate) fn first_id(at: Timestamp) -> Uuid {
+    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+    let nanos = u32::try_from(millis % 1_000 * 1_000_000).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        millis / 1_000,
+        nanos,
+    ))
+}

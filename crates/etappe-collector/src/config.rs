@@ -1,0 +1,219 @@
+//! The collector's settings.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::intake::ANSWER_BYTES;
+use crate::publication::CHUNK_BYTES;
+
+mod duration_text;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// How much the collector takes, and how long it waits.
+///
+/// Sizes are in bytes; times are texts such as `"30s"`, `"500ms"` or `"5m"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CollectorConfig {
+    /// The largest gzip body. Default 500 KiB. Too low: batches of trackers are refused with 413.
+    pub compressed_body_bytes: usize,
+    /// The largest body that is not, or no longer, compressed. Default 4 MiB. Too high: few
+    /// requests at a time fill `in_flight_bytes`.
+    pub body_bytes: usize,
+    /// The largest single event; a larger one is rejected alone. Default 32 KiB. The log must take
+    /// records a little larger than this.
+    pub event_bytes: usize,
+    /// The most messages in a batch. Default 130,000, more than fit into 4 MiB if they are valid;
+    /// it bounds what a body of tiny, worthless messages costs.
+    pub batch_events: usize,
+    /// The most memory that all requests in progress may take together; half of it for one site, or
+    /// one network before the site is known. Default 256 MiB. Too low: 503 under load.
+    pub in_flight_bytes: usize,
+    /// How long a client may take to send a body. Default 30 s. Too high: slow clients hold
+    /// connections; too low: slow phones get 408.
+    #[serde(with = "duration_text")]
+    pub body_timeout: Duration,
+    /// How long to wait until events are durable before answering 503. Default 30 s; at least as
+    /// long as the log itself tries, or clients send again what was written.
+    #[serde(with = "duration_text")]
+    pub publish_timeout: Duration,
+    /// How many proxies of your own stand in front: the client's address is taken from
+    /// `X-Forwarded-For`, so many places from its end. Default 0: the header is not looked at. Too
+    /// high: clients can state any address.
+    pub trusted_proxies: usize,
+    /// The memory for the rejections that are kept for sites to see. Default 32 MiB. Too low: a
+    /// site sees fewer than its last 1,000.
+    pub rejection_log_bytes: usize,
+    /// The most connections at a time; further ones are closed with 503. Default 4,096. Keep it
+    /// below the limit on open files.
+    pub max_connections: usize,
+    /// The largest head (request line and headers) of a request. Default 16 KiB; a larger one gets
+    /// 431. Too low: pixels with long addresses are lost.
+    pub header_bytes: usize,
+    /// How long a client may take to send a head, also the first of a connection and the next of
+    /// one kept open. Default 30 s.
+    #[serde(with = "duration_text")]
+    pub header_timeout: Duration,
+    /// How long a client may refuse to take what is sent to it. Default 30 s.
+    #[serde(with = "duration_text")]
+    pub write_timeout: Duration,
+    /// How long requests in progress may go on after the order to stop. Default 15 s.
+    #[serde(with = "duration_text")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for CollectorConfig {
+    fn default() -> Self {
+        Self {
+            compressed_body_bytes: 500 * KIB,
+            body_bytes: 4 * MIB,
+            event_bytes: 32 * KIB,
+            batch_events: 130_000,
+            in_flight_bytes: 256 * MIB,
+            body_timeout: Duration::from_secs(30),
+            publish_timeout: Duration::from_secs(30),
+            trusted_proxies: 0,
+            rejection_log_bytes: 32 * MIB,
+            max_connections: 4096,
+            header_bytes: 16 * KIB,
+            header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+impl CollectorConfig {
+    /// Returns every problem of the settings, as sentences that name the setting; none if they can
+    /// be used.
+    #[must_use]
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut need = |holds: bool, problem: String| {
+            if !holds {
+                problems.push(problem);
+            }
+        };
+        let sizes = [
+            (
+                "compressed_body_bytes",
+                self.compressed_body_bytes,
+                KIB,
+                64 * MIB,
+            ),
+            ("body_bytes", self.body_bytes, KIB, 256 * MIB),
+            ("event_bytes", self.event_bytes, KIB, MIB),
+            ("batch_events", self.batch_events, 1, 10_000_000),
+            ("max_connections", self.max_connections, 1, 1_000_000),
+            ("header_bytes", self.header_bytes, 8 * KIB, MIB),
+            ("trusted_proxies", self.trusted_proxies, 0, 16),
+        ];
+        for (name, value, least, most) in sizes {
+            need(
+                (least..=most).contains(&value),
+                format!("`{name}` is {value}, expected {least} to {most}"),
+            );
+        }
+        let times = [
+            ("body_timeout", self.body_timeout),
+            ("publish_timeout", self.publish_timeout),
+            ("header_timeout", self.header_timeout),
+            ("write_timeout", self.write_timeout),
+            ("drain_timeout", self.drain_timeout),
+        ];
+        for (name, value) in times {
+            need(
+                (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&value),
+                format!("`{name}` is {value:?}, expected 1ms to 60m"),
+            );
+        }
+        need(
+            self.event_bytes <= self.body_bytes,
+            "`event_bytes` is larger than `body_bytes`: such an event could never be sent"
+                .to_owned(),
+        );
+        let largest = self.largest_request();
+        need(
+            self.in_flight_bytes / 2 >= largest,
+            format!(
+                "`in_flight_bytes` is {}, expected at least {}: half of it must hold one request of `body_bytes`",
+                self.in_flight_bytes,
+                largest * 2
+            ),
+        );
+        problems
+    }
+
+    /// Returns the memory that the largest request may take.
+    const fn largest_request(&self) -> usize {
+        // The body as sent and as text; for each message its place and its part of the answer; a
+        // chunk of records.
+        let messages = (32 + ANSWER_BYTES) * self.batch_events;
+        self.compressed_body_bytes + 2 * self.body_bytes + messages + 4 * CHUNK_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract_and_have_no_problem() {
+        let config = CollectorConfig::default();
+        assert_eq!(config.validate(), Vec::<String>::new());
+        let limits = (
+            config.compressed_body_bytes,
+            config.body_bytes,
+            config.event_bytes,
+        );
+        assert_eq!(limits, (512_000, 4_194_304, 32_768));
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let config = CollectorConfig {
+            event_bytes: 8 * MIB,
+            in_flight_bytes: 1,
+            header_bytes: 10,
+            drain_timeout: Duration::ZERO,
+            ..CollectorConfig::default()
+        };
+        let problems = config.validate().join("\n");
+        assert_eq!(config.validate().len(), 5, "{problems}");
+        for name in [
+            "`event_bytes`",
+            "`in_flight_bytes`",
+            "`header_bytes`",
+            "`drain_timeout`",
+        ] {
+            assert!(problems.contains(name), "{problems}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_from_text_and_written_back() {
+        let config: CollectorConfig =
+            serde_json::from_str(r#"{"body_timeout":"500ms","drain_timeout":"2m"}"#).unwrap();
+        assert_eq!(config.body_timeout, Duration::from_millis(500));
+        assert_eq!(config.drain_timeout, Duration::from_secs(120));
+        let text = serde_json::to_string(&config).unwrap();
+        assert!(text.contains(r#""body_timeout":"500ms""#), "{text}");
+        assert_eq!(
+            serde_json::from_str::<CollectorConfig>(&text).unwrap(),
+            config
+        );
+        for bad in [
+            r#"{"body_timeout":"5"}"#,
+            r#"{"body_timeout":5}"#,
+            r#"{"unknown":1}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<CollectorConfig>(bad).is_err(),
+                "{bad}"
+            );
+        }
+    }
+}

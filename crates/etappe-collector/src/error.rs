@@ -1,0 +1,153 @@
+//! What can go wrong with a request as a whole, and with the server.
+
+use std::time::Duration;
+
+use etappe_wire::native::BodyError;
+
+use crate::publication::RejectedMessage;
+
+/// Why a request was refused as a whole. The sentence is what the client is told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IntakeError {
+    /// Nothing to read.
+    #[error("the body is empty: send one message as a JSON object, or {{\"batch\":[…]}}")]
+    EmptyBody,
+    /// The body ended early or the connection broke.
+    #[error("the body broke off before its end: send it again")]
+    BrokenBody,
+    /// No JSON object.
+    #[error("the body is not a JSON object: reading stopped at byte {at}; send UTF-8 JSON")]
+    MalformedBody {
+        /// Where reading stopped.
+        at: usize,
+    },
+    /// Starts like gzip but is none.
+    #[error("the body starts like gzip but cannot be decompressed: send it again, whole")]
+    MalformedGzip,
+    /// An object without a list.
+    #[error("the body has no array `batch`: send {{\"batch\":[…]}}, or one message to /v1/track")]
+    MissingBatch,
+    /// An empty list.
+    #[error("`batch` is empty: send at least one message")]
+    EmptyBatch,
+    /// Messages, but none to accept.
+    #[error("no message was accepted: see `rejected` for the reason of each")]
+    NothingValid {
+        /// The reasons.
+        rejected: Vec<RejectedMessage>,
+    },
+    /// No key anywhere.
+    #[error("no write key: send it as the user name of HTTP Basic or as `writeKey` in the body")]
+    MissingKey,
+    /// A key that opens nothing.
+    #[error("the write key is not known: check it against the one of your site")]
+    UnknownKey,
+    /// A pixel key used for messages.
+    #[error("this key is for the pixel only: use a browser or server key to send messages")]
+    WrongScope,
+    /// A browser key used from elsewhere.
+    #[error(
+        "this browser key may not be used from this origin: add the origin to the site's allowed_origins"
+    )]
+    OriginNotAllowed,
+    /// Another method.
+    #[error("this path takes {allowed} only")]
+    MethodNotAllowed {
+        /// What it takes.
+        allowed: &'static str,
+    },
+    /// Too slow.
+    #[error("the body did not arrive within {}: send smaller batches", Seconds::of(.limit))]
+    BodyTimeout {
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// Too many bytes.
+    #[error("the body exceeds {limit} bytes: send smaller batches")]
+    BodyTooLarge {
+        /// How many are taken.
+        limit: usize,
+    },
+    /// Too many bytes of gzip.
+    #[error("the body exceeds {limit} bytes of gzip: send smaller batches")]
+    CompressedBodyTooLarge {
+        /// How many are taken.
+        limit: usize,
+    },
+    /// Too many messages.
+    #[error("the batch holds more than {limit} messages: send smaller batches")]
+    TooManyEvents {
+        /// How many are taken.
+        limit: usize,
+    },
+    /// Not gzip.
+    #[error("this Content-Encoding is not supported: send the body as it is, or gzip")]
+    UnknownEncoding,
+    /// Over the site's rate.
+    #[error("the site sends more events than it may: try again in {}", Seconds::of(.retry_after))]
+    RateLimited {
+        /// When the site may send again.
+        retry_after: Duration,
+    },
+    /// Too much in progress.
+    #[error("too many requests are in progress: try again")]
+    Overloaded,
+    /// The log does not take events.
+    #[error("events cannot be stored now: try again in {}", Seconds::of(.retry_after))]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The log did not answer in time.
+    #[error("events could not be stored in time: try again")]
+    PublishTimeout,
+    /// The process is stopping.
+    #[error("the service is stopping: try again")]
+    Stopping,
+}
+
+impl From<BodyError> for IntakeError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Empty => Self::EmptyBody,
+            BodyError::Malformed { at } => Self::MalformedBody { at },
+            BodyError::MissingBatch => Self::MissingBatch,
+            BodyError::TooManyMessages { limit } => Self::TooManyEvents { limit },
+        }
+    }
+}
+
+/// Whole seconds, rounded up, at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(u64);
+
+impl Seconds {
+    pub(crate) fn of(duration: &Duration) -> Self {
+        let started = u64::from(duration.subsec_nanos() > 0);
+        Self(duration.as_secs().saturating_add(started).max(1))
+    }
+
+    pub(crate) const fn whole(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} s", self.0)
+    }
+}
+
+/// Why the server ended other than cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Requests were still in progress when the time for draining was over; they were cut off.
+    /// What they carried was not acknowledged.
+    #[error("{connections} connections were still busy after {limit:?}")]
+    DrainTimeout {
+        /// How many connections were cut off.
+        connections: usize,
+        /// How long was waited.
+        limit: Duration,
+    },
+}

@@ -1,0 +1,90 @@
+//! Decompresses gzip, up to a bound.
+
+use std::io::Read;
+
+use flate2::bufread::MultiGzDecoder;
+
+/// Why a body was not decompressed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    /// It is larger than allowed once decompressed.
+    TooLarge,
+    /// It is no gzip, or not all of it.
+    Malformed,
+}
+
+/// Returns whether `body` starts as every gzip stream does.
+pub(crate) fn is_gzip(body: &[u8]) -> bool {
+    body.starts_with(&[0x1f, 0x8b])
+}
+
+/// Decompresses all members of a gzip stream, `limit` bytes at most. Stops at the bound: a bomb
+/// costs no more than a body of that size.
+pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+    let mut text = Vec::with_capacity(stated_size(body).min(limit).saturating_add(64));
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    match MultiGzDecoder::new(body).take(bound).read_to_end(&mut text) {
+        Ok(_) if text.len() > limit => Err(InflateError::TooLarge),
+        Ok(_) => Ok(text),
+        Err(_) => Err(InflateError::Malformed),
+    }
+}
+
+/// Returns the size that the last member claims to have: a hint, not to be trusted.
+fn stated_size(body: &[u8]) -> usize {
+    let size = body
+        .last_chunk::<4>()
+        .map_or(0, |tail| u32::from_le_bytes(*tail));
+    // Deflate compresses to no less than a thousandth or so.
+    usize::try_from(size)
+        .unwrap_or(0)
+        .min(body.len().saturating_mul(1032))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_stream_of_several_members_is_one_text() {
+        let body = [gzip(b"{\"a\""), gzip(b":1}")].concat();
+        assert!(is_gzip(&body) && !is_gzip(b"{}") && !is_gzip(&[0x1f]));
+        assert_eq!(inflate(&body, 100).as_deref(), Ok(&b"{\"a\":1}"[..]));
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_at_the_bound() {
+        let bomb = gzip(&vec![b' '; 50_000_000]);
+        assert!(bomb.len() < 100_000);
+        assert_eq!(inflate(&bomb, 4_194_304), Err(InflateError::TooLarge));
+        let exact = gzip(&vec![b' '; 1000]);
+        assert_eq!(inflate(&exact, 1000).map(|text| text.len()), Ok(1000));
+        assert_eq!(inflate(&exact, 999), Err(InflateError::TooLarge));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_corrupt_is_malformed() {
+        let body = gzip(b"some text that is long enough");
+        for length in 2..body.len() {
+            assert_eq!(
+                inflate(&body[..length], 100),
+                Err(InflateError::Malformed),
+                "{length}"
+            );
+        }
+        let mut corrupt = body;
+        corrupt[12] ^= 0x55;
+        assert_eq!(inflate(&corrupt, 100), Err(InflateError::Malformed));
+    }
+}

@@ -1,0 +1,284 @@
+//! Follows one request of the native protocol from its head to its answer.
+
+use axum::extract::Request;
+use axum::response::Response;
+use etappe_core::id::SiteId;
+use etappe_core::ports::{Clock, EventPublisher};
+use etappe_core::time::Timestamp;
+use etappe_wire::native::{Body, BodyError, Redactor};
+use http::request::Parts;
+use http::{Method, header};
+use tokio::time::Instant;
+
+use crate::access::{Access, basic_key};
+use crate::budget::{Holder, Lease};
+use crate::collector::{Collector, Endpoint, first_id, user_agent};
+use crate::cors::CorsRequest;
+use crate::error::IntakeError;
+use crate::inflate::{InflateError, inflate, is_gzip};
+use crate::publication::{CHUNK_BYTES, Circumstances, INLINE_BYTES, Published, off_the_workers};
+use crate::rejection_log::RejectedEvent;
+use crate::request_body::RequestBody;
+use crate::response::{accepted, refused, status_and_code};
+
+const METHODS: &str = "POST, OPTIONS";
+
+/// What the answer may take for each message, should it be rejected.
+pub(crate) const ANSWER_BYTES: usize = 64;
+
+/// A request of the native protocol, as far as it is known.
+struct Sending<'a> {
+    endpoint: Endpoint,
+    parts: &'a Parts,
+    cors: &'a CorsRequest,
+    /// The site, once a key was checked: for its owner to see what was refused.
+    site: Option<SiteId>,
+    /// The size of the body.
+    bytes: usize,
+}
+
+impl<P: EventPublisher, C: Clock> Collector<P, C> {
+    /// Answers a request to `endpoint`.
+    pub(crate) async fn intake(&self, endpoint: Endpoint, request: Request) -> Response {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let cors = CorsRequest::of(&parts.headers);
+        if parts.method == Method::OPTIONS {
+            return cors.preflight(METHODS);
+        }
+        let mut body = RequestBody::new(body, self.config.body_timeout);
+        let mut sending = Sending {
+            endpoint,
+            parts: &parts,
+            cors: &cors,
+            site: None,
+            bytes: 0,
+        };
+        let outcome = self.receive(&mut sending, &mut body).await;
+        let (response, result) = match outcome {
+            Ok(published) => (accepted(&published), "ok"),
+            Err(error) => {
+                self.note_refusal(&sending, &error);
+                body.discard(parts.headers.contains_key(header::EXPECT))
+                    .await;
+                (refused(&error), status_and_code(&error).1)
+            }
+        };
+        self.count_request(endpoint.as_str(), result, started);
+        cors.allow(response)
+    }
+
+    pub(crate) fn count_request(&self, endpoint: &str, result: &str, started: Instant) {
+        self.metrics
+            .requests
+            .with_label_values(&[endpoint, result])
+            .inc();
+        let duration = self.metrics.request_duration.with_label_values(&[endpoint]);
+        duration.observe(started.elapsed().as_secs_f64());
+    }
+
+    async fn receive(
+        &self,
+        sending: &mut Sending<'_>,
+        body: &mut RequestBody,
+    ) -> Result<Published, IntakeError> {
+        let parts = sending.parts;
+        if parts.method != Method::POST {
+            return Err(IntakeError::MethodNotAllowed { allowed: METHODS });
+        }
+        check_encoding(parts)?;
+        let address = self.client_address(parts);
+        let mut access = None;
+        if let Some(key) = stated_key(sending.endpoint, parts)? {
+            access = Some(self.admit(&key, sending)?);
+        }
+        let holder = match &access {
+            Some(access) => Holder::Site(access.site.clone()),
+            None => Holder::Network(address.map(etappe_wire::native::truncate_address)),
+        };
+        let mut lease = self.budget.lease(holder);
+        let length = stated_length(parts);
+        let bytes = body.read(&self.config, length, &mut lease).await?;
+        self.metrics
+            .received_bytes
+            .inc_by(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        sending.bytes = bytes.len();
+        let received_at = self.clock.now();
+        let body = self.take_apart(sending.endpoint, bytes, &mut lease).await?;
+        let access = match access {
+            Some(access) => access,
+            None => {
+                let key = body.write_key().ok_or(IntakeError::MissingKey)?;
+                let access = self.admit(key, sending)?;
+                let holder = Holder::Site(access.site.clone());
+                lease.move_to(holder).map_err(|_| IntakeError::Overloaded)?;
+                access
+            }
+        };
+        if body.is_empty() {
+            return Err(IntakeError::EmptyBatch);
+        }
+        self.take_from_rate(&access, body.len());
+        let circumstances = self.circumstances(access, parts, received_at);
+        let published = self
+            .publish_body(body, circumstances, sending.endpoint.as_str())
+            .await?;
+        if published.accepted == 0 {
+            return Err(IntakeError::NothingValid {
+                rejected: published.rejected,
+            });
+        }
+        Ok(published)
+    }
+
+    /// Checks a key, its origin and its site's rate.
+    fn admit(&self, key: &str, sending: &mut Sending<'_>) -> Result<Access, IntakeError> {
+        let access = Access::to_messages(&self.sites(), key, sending.cors.origin())?;
+        sending.site = Some(access.site.clone());
+        self.check_rate(&access)?;
+        Ok(access)
+    }
+
+    pub(crate) fn check_rate(&self, access: &Access) -> Result<(), IntakeError> {
+        let wait = access
+            .events_per_second
+            .and_then(|rate| self.rates.wait(&access.site, rate, Instant::now()));
+        wait.map_or(Ok(()), |retry_after| {
+            Err(IntakeError::RateLimited { retry_after })
+        })
+    }
+
+    /// Counts events against the rate of their site.
+    pub(crate) fn take_from_rate(&self, access: &Access, events: usize) {
+        if let Some(rate) = access.events_per_second {
+            self.rates.take(&access.site, rate, events, Instant::now());
+        }
+    }
+
+    pub(crate) fn circumstances(
+        &self,
+        access: Access,
+        parts: &Parts,
+        received_at: Timestamp,
+    ) -> Circumstances {
+        Circumstances {
+            redactor: Redactor::of(&access.key),
+            access,
+            received_at,
+            address: self.client_address(parts),
+            user_agent: user_agent(parts),
+            first_id: first_id(received_at),
+            limits: self.limits(),
+        }
+    }
+
+    /// Decompresses a body if need be and finds its messages. What is large is done off the workers.
+    async fn take_apart(
+        &self,
+        endpoint: Endpoint,
+        bytes: Vec<u8>,
+        lease: &mut Lease,
+    ) -> Result<Body, IntakeError> {
+        let limit = self.config.body_bytes;
+        let batch_limit = self.config.batch_events;
+        let sent = bytes.len();
+        let text = if is_gzip(&bytes) {
+            match inflate(&bytes, INLINE_BYTES.min(limit)) {
+                Ok(text) => text,
+                Err(InflateError::Malformed) => return Err(IntakeError::MalformedGzip),
+                Err(InflateError::TooLarge) => {
+                    lease
+                        .resize(sent + limit)
+                        .map_err(|_| IntakeError::Overloaded)?;
+                    off_the_workers(limit, move || inflate(&bytes, limit))
+                        .await?
+                        .map_err(|error| match error {
+                            InflateError::TooLarge => IntakeError::BodyTooLarge { limit },
+                            InflateError::Malformed => IntakeError::MalformedGzip,
+                        })?
+                }
+            }
+        } else {
+            bytes
+        };
+        self.metrics
+            .decoded_bytes
+            .inc_by(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        let size = text.len();
+        let body = off_the_workers(size, move || parse(endpoint, text, batch_limit)).await??;
+        let records = body.text_bytes().min(CHUNK_BYTES) * 2;
+        let answer = body.len() * ANSWER_BYTES;
+        lease
+            .resize(body.memory() + records + answer)
+            .map_err(|_| IntakeError::Overloaded)?;
+        Ok(body)
+    }
+
+    /// Keeps a request that was refused as a whole for the owner of its site to see.
+    fn note_refusal(&self, sending: &Sending<'_>, error: &IntakeError) {
+        let is_noted_elsewhere = matches!(error, IntakeError::NothingValid { .. });
+        let Some(site) = sending.site.as_ref().filter(|_| !is_noted_elsewhere) else {
+            return;
+        };
+        let refusal = RejectedEvent {
+            received_at: self.clock.now(),
+            reason: status_and_code(error).1,
+            kind: match sending.endpoint {
+                Endpoint::Message(kind) => Some(kind.as_str()),
+                Endpoint::Batch | Endpoint::Beacon => None,
+            },
+            event: None,
+            message_id: None,
+            bytes: sending.bytes,
+        };
+        self.rejections().record(site, [refusal]);
+    }
+}
+
+fn parse(endpoint: Endpoint, text: Vec<u8>, batch_limit: usize) -> Result<Body, BodyError> {
+    match endpoint {
+        Endpoint::Message(kind) => Body::of_message(text, kind),
+        Endpoint::Batch | Endpoint::Beacon => Body::of_batch(text, batch_limit),
+    }
+}
+
+/// Returns the key that stands outside the body, if one does.
+fn stated_key(endpoint: Endpoint, parts: &Parts) -> Result<Option<String>, IntakeError> {
+    if let Some(key) = basic_key(&parts.headers)? {
+        return Ok(Some(key));
+    }
+    match endpoint {
+        Endpoint::Beacon => {
+            let query =
+                etappe_wire::pixel::PixelQuery::parse(parts.uri.query().unwrap_or_default());
+            Ok(query.write_key().map(str::to_owned))
+        }
+        Endpoint::Message(_) | Endpoint::Batch => Ok(None),
+    }
+}
+
+fn stated_length(parts: &Parts) -> Option<usize> {
+    parts
+        .headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// Refuses an encoding other than gzip. Whether a body is gzip is then seen from its first bytes.
+fn check_encoding(parts: &Parts) -> Result<(), IntakeError> {
+    let mut codings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_known = |coding: &http::HeaderValue| {
+        let name = coding.to_str().unwrap_or("?").trim();
+        ["", "identity", "gzip", "x-gzip"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    };
+    if codings.all(is_known) {
+        Ok(())
+    } else {
+        Err(IntakeError::UnknownEncoding)
+    }
+}

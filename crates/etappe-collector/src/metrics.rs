@@ -1,0 +1,130 @@
+//! What the collector counts.
+
+use etappe_wire::native::Reason;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+/// Upper bounds of the buckets for durations, in seconds.
+const DURATION_BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// The collector's metrics; clones share their values.
+#[derive(Debug, Clone)]
+pub struct CollectorMetrics {
+    /// `etappe_collector_requests_total`, counter, by `endpoint` (message, batch, pixel) and
+    /// `result` (`ok` or the error's code). Alert on a rising share of `unavailable`, `overloaded`
+    /// and `publish_timeout`: events wait at the clients.
+    pub(crate) requests: IntCounterVec,
+    /// `etappe_collector_request_duration_seconds`, histogram, by `endpoint`: from the head of a
+    /// request to its answer. Alert when the 99th percentile exceeds a second.
+    pub(crate) request_duration: HistogramVec,
+    /// `etappe_collector_events_accepted_total`, counter, by `endpoint`: durable in the log. Alert
+    /// when it stops while requests come in.
+    pub(crate) accepted: IntCounterVec,
+    /// `etappe_collector_events_rejected_total`, counter, by `reason`. A jump tells that somebody's
+    /// tracker broke; the site's rejections say which.
+    pub(crate) rejected: IntCounterVec,
+    /// `etappe_collector_received_bytes_total`, counter: bodies as they came.
+    pub(crate) received_bytes: IntCounter,
+    /// `etappe_collector_decoded_bytes_total`, counter: bodies after decompression.
+    pub(crate) decoded_bytes: IntCounter,
+    /// `etappe_collector_published_bytes_total`, counter: records handed to the log.
+    pub(crate) published_bytes: IntCounter,
+    /// `etappe_collector_publish_duration_seconds`, histogram: until the log had made records
+    /// durable. Alert when the 99th percentile exceeds 100 ms: the disk is slow.
+    pub(crate) publish_duration: Histogram,
+    /// `etappe_collector_in_flight_bytes`, gauge: memory of requests in progress. Alert near
+    /// `in_flight_bytes`.
+    pub(crate) in_flight_bytes: IntGauge,
+    /// `etappe_collector_connections`, gauge: open connections. Alert near `max_connections`.
+    pub(crate) connections: IntGauge,
+    /// `etappe_collector_connections_total`, counter, by `result` (served, refused, failed).
+    /// `refused`: there were too many; `failed`: broken or too slow.
+    pub(crate) connections_ended: IntCounterVec,
+}
+
+impl CollectorMetrics {
+    /// Makes the metrics and registers them.
+    ///
+    /// # Errors
+    /// The registry's error if it holds metrics of these names already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let vec = |name: &str, help: &str, labels: &[&str]| {
+            IntCounterVec::new(Opts::new(name, help), labels)
+        };
+        let buckets = |name: &str, help: &str| {
+            HistogramOpts::new(name, help).buckets(DURATION_BUCKETS.to_vec())
+        };
+        let metrics = Self {
+            requests: vec(
+                "etappe_collector_requests_total",
+                "Requests answered, by endpoint and result.",
+                &["endpoint", "result"],
+            )?,
+            request_duration: HistogramVec::new(
+                buckets(
+                    "etappe_collector_request_duration_seconds",
+                    "From head to answer.",
+                ),
+                &["endpoint"],
+            )?,
+            accepted: vec(
+                "etappe_collector_events_accepted_total",
+                "Messages durable in the log.",
+                &["endpoint"],
+            )?,
+            rejected: vec(
+                "etappe_collector_events_rejected_total",
+                "Messages rejected, by reason.",
+                &["reason"],
+            )?,
+            received_bytes: IntCounter::new(
+                "etappe_collector_received_bytes_total",
+                "Bytes of bodies as they came.",
+            )?,
+            decoded_bytes: IntCounter::new(
+                "etappe_collector_decoded_bytes_total",
+                "Bytes of bodies after decompression.",
+            )?,
+            published_bytes: IntCounter::new(
+                "etappe_collector_published_bytes_total",
+                "Bytes of records handed to the log.",
+            )?,
+            publish_duration: Histogram::with_opts(buckets(
+                "etappe_collector_publish_duration_seconds",
+                "Until the log had made records durable.",
+            ))?,
+            in_flight_bytes: IntGauge::new(
+                "etappe_collector_in_flight_bytes",
+                "Memory of requests in progress.",
+            )?,
+            connections: IntGauge::new("etappe_collector_connections", "Open connections.")?,
+            connections_ended: vec(
+                "etappe_collector_connections_total",
+                "Connections by how they ended.",
+                &["result"],
+            )?,
+        };
+        metrics.register_all(registry)?;
+        Ok(metrics)
+    }
+
+    fn register_all(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        for reason in Reason::ALL {
+            self.rejected.with_label_values(&[reason.as_str()]);
+        }
+        registry.register(Box::new(self.requests.clone()))?;
+        registry.register(Box::new(self.request_duration.clone()))?;
+        registry.register(Box::new(self.accepted.clone()))?;
+        registry.register(Box::new(self.rejected.clone()))?;
+        registry.register(Box::new(self.received_bytes.clone()))?;
+        registry.register(Box::new(self.decoded_bytes.clone()))?;
+        registry.register(Box::new(self.published_bytes.clone()))?;
+        registry.register(Box::new(self.publish_duration.clone()))?;
+        registry.register(Box::new(self.in_flight_bytes.clone()))?;
+        registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.connections_ended.clone()))
+    }
+}

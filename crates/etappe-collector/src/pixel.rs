@@ -1,0 +1,94 @@
+//! Answers the pixel: always with the image, whatever becomes of its event.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use etappe_core::ports::{Clock, EventPublisher};
+use etappe_wire::pixel::{GIF, PixelQuery};
+use http::request::Parts;
+use http::{HeaderValue, Method, header};
+use tokio::time::Instant;
+
+use crate::access::Access;
+use crate::collector::Collector;
+use crate::cors::CorsRequest;
+use crate::error::IntakeError;
+use crate::publication::{Chunk, Outcome, too_large};
+use crate::response::{refused, status_and_code};
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// The name of the endpoint in metrics.
+const ENDPOINT: &str = "pixel";
+
+impl<P: EventPublisher, C: Clock> Collector<P, C> {
+    /// Answers a request for the pixel.
+    pub(crate) async fn pixel(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let (parts, _) = request.into_parts();
+        let cors = CorsRequest::of(&parts.headers);
+        match parts.method {
+            Method::OPTIONS => return cors.preflight(METHODS),
+            // Mail scanners look whether an image is there; nobody has seen it then.
+            Method::HEAD => return cors.allow(image()),
+            Method::GET => {}
+            _ => {
+                let error = IntakeError::MethodNotAllowed { allowed: METHODS };
+                self.count_request(ENDPOINT, status_and_code(&error).1, started);
+                return cors.allow(refused(&error));
+            }
+        }
+        let result = match self.take_pixel(&parts).await {
+            Ok(()) => "ok",
+            Err(error) => status_and_code(&error).1,
+        };
+        self.count_request(ENDPOINT, result, started);
+        cors.allow(image())
+    }
+
+    async fn take_pixel(&self, parts: &Parts) -> Result<(), IntakeError> {
+        let query = PixelQuery::parse(parts.uri.query().unwrap_or_default());
+        let key = query.write_key().ok_or(IntakeError::MissingKey)?;
+        let access = Access::to_pixel(&self.sites(), key)?;
+        self.check_rate(&access)?;
+        self.take_from_rate(&access, 1);
+        let circumstances = self.circumstances(access, parts, self.clock.now());
+        let reception = circumstances.reception();
+        let mut chunk = Chunk::default();
+        match query.message(&reception, &circumstances.limits) {
+            Ok(message) => chunk.add(0, &message, &reception),
+            Err(rejection) => chunk.reject(0, &rejection, circumstances.received_at),
+        }
+        let outcomes = self.publish(chunk.take_records()).await?;
+        if outcomes.contains(&Outcome::TooLarge) {
+            let message = query.message(&reception, &circumstances.limits);
+            let rejection = too_large(message, parts.uri.query().map_or(0, str::len));
+            chunk.reject(0, &rejection, circumstances.received_at);
+        }
+        let rejected = self.note_rejections(&circumstances.access.site, chunk);
+        if !rejected.is_empty() {
+            return Err(IntakeError::NothingValid { rejected });
+        }
+        self.metrics.accepted.with_label_values(&[ENDPOINT]).inc();
+        Ok(())
+    }
+}
+
+fn image() -> Response {
+    let mut response = Response::new(Body::from(Bytes::from_static(GIF)));
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_TYPE, "image/gif"),
+        (
+            header::CACHE_CONTROL,
+            "no-store, no-cache, must-revalidate, private, max-age=0",
+        ),
+        (header::PRAGMA, "no-cache"),
+        (header::EXPIRES, "0"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

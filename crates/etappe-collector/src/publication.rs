@@ -1,0 +1,309 @@
+//! Makes records of a body's messages, chunk by chunk, and waits until each chunk is durable.
+//!
+//! A body of tiny messages becomes many times its size in records. So records are made a chunk at a
+//! time, and the next chunk only once the log has taken the one before: a request's memory is
+//! bounded whatever it holds, and a large one does not keep small ones waiting in the log.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use etappe_core::event::EventKind;
+use etappe_core::id::SiteId;
+use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
+use etappe_core::time::Timestamp;
+use etappe_wire::native::{Body, Limits, Message, Reason, Reception, Redactor, Rejection};
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use crate::access::Access;
+use crate::collector::Collector;
+use crate::error::IntakeError;
+use crate::rejection_log::{KEPT_PER_SITE, RejectedEvent, kept_text};
+
+/// The size of a chunk of records, give or take one record.
+pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Work on more bytes than this is done off the workers that serve connections.
+pub(crate) const INLINE_BYTES: usize = 128 * 1024;
+
+/// How many characters of a client's message id are repeated to it.
+const REPEATED_ID: usize = 256;
+
+/// What became of a request's messages.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// How many are durable.
+    pub(crate) accepted: usize,
+    /// The others.
+    pub(crate) rejected: Vec<RejectedMessage>,
+}
+
+/// A message that was not accepted, as its sender is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RejectedMessage {
+    pub(crate) index: usize,
+    #[serde(rename = "messageId")]
+    message_id: Option<Box<str>>,
+    reason: &'static str,
+}
+
+/// The circumstances of a request, owned; see [`Reception`].
+#[derive(Debug, Clone)]
+pub(crate) struct Circumstances {
+    pub(crate) access: Access,
+    pub(crate) received_at: Timestamp,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) first_id: Uuid,
+    pub(crate) redactor: Option<Redactor>,
+    pub(crate) limits: Limits,
+}
+
+impl Circumstances {
+    pub(crate) fn reception(&self) -> Reception<'_> {
+        Reception {
+            site: &self.access.site,
+            scope: self.access.scope,
+            counts_money: self.access.counts_money,
+            received_at: self.received_at,
+            address: self.address,
+            user_agent: self.user_agent.as_deref(),
+            first_id: self.first_id,
+            redactor: self.redactor.as_ref(),
+        }
+    }
+}
+
+/// Records of some of a body's messages, and what was rejected among them.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    buffer: Vec<u8>,
+    /// Where each record ends, its key, and the index of its message.
+    records: Vec<(usize, u64, usize)>,
+    rejected: Vec<RejectedMessage>,
+    noted: Vec<RejectedEvent>,
+}
+
+impl Chunk {
+    /// Makes records of messages from `next` on until the chunk is full, and moves `next` on.
+    fn of(body: &Body, next: &mut usize, circumstances: &Circumstances) -> Self {
+        let reception = circumstances.reception();
+        let mut chunk = Self::default();
+        chunk
+            .buffer
+            .reserve(body.text_bytes().min(CHUNK_BYTES) * 9 / 8 + 512);
+        while *next < body.len() && chunk.buffer.len() < CHUNK_BYTES {
+            match body.message(*next, &reception, &circumstances.limits) {
+                Ok(message) => chunk.add(*next, &message, &reception),
+                Err(rejection) => chunk.reject(*next, &rejection, circumstances.received_at),
+            }
+            *next += 1;
+        }
+        chunk
+    }
+
+    pub(crate) fn add(&mut self, index: usize, message: &Message<'_>, reception: &Reception<'_>) {
+        message.encode(reception, &mut self.buffer);
+        self.records.push((
+            self.buffer.len(),
+            message.partition_key(reception.site),
+            index,
+        ));
+    }
+
+    pub(crate) fn reject(
+        &mut self,
+        index: usize,
+        rejection: &Rejection<'_>,
+        received_at: Timestamp,
+    ) {
+        self.rejected.push(RejectedMessage {
+            index,
+            message_id: rejection.message_id.as_deref().map(repeated_id),
+            reason: rejection.reason.as_str(),
+        });
+        if self.noted.len() < KEPT_PER_SITE {
+            self.noted.push(note(rejection, received_at));
+        }
+    }
+
+    /// Returns the records; they share one allocation.
+    pub(crate) fn take_records(&mut self) -> Vec<OutgoingRecord> {
+        let buffer = Bytes::from(std::mem::take(&mut self.buffer));
+        let mut start = 0;
+        let record = |(end, key, _): &(usize, u64, usize)| {
+            let payload = buffer.slice(start..*end);
+            start = *end;
+            OutgoingRecord { key: *key, payload }
+        };
+        self.records.iter().map(record).collect()
+    }
+}
+
+fn note(rejection: &Rejection<'_>, received_at: Timestamp) -> RejectedEvent {
+    RejectedEvent {
+        received_at,
+        reason: rejection.reason.as_str(),
+        kind: rejection.kind.map(EventKind::as_str),
+        event: rejection.event.as_deref().map(kept_text),
+        message_id: rejection.message_id.as_deref().map(kept_text),
+        bytes: rejection.bytes,
+    }
+}
+
+fn repeated_id(id: &str) -> Box<str> {
+    id.chars().take(REPEATED_ID).collect::<String>().into()
+}
+
+/// Runs work on `bytes` bytes where it keeps nobody waiting.
+pub(crate) async fn off_the_workers<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, IntakeError> {
+    if bytes <= INLINE_BYTES {
+        return Ok(work());
+    }
+    // Fails only when the runtime is being shut down, or on a bug in the work.
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "work on a body was not done");
+        IntakeError::Stopping
+    })
+}
+
+impl<P: EventPublisher, C: Clock> Collector<P, C> {
+    /// Publishes all messages of `body` and returns what became of each.
+    pub(crate) async fn publish_body(
+        &self,
+        mut body: Body,
+        circumstances: Circumstances,
+        endpoint: &'static str,
+    ) -> Result<Published, IntakeError> {
+        let mut published = Published::default();
+        let mut circumstances = circumstances;
+        let mut next = 0;
+        while next < body.len() {
+            let bytes = body.text_bytes();
+            let work = move || {
+                let chunk = Chunk::of(&body, &mut next, &circumstances);
+                (body, circumstances, next, chunk)
+            };
+            let mut chunk;
+            (body, circumstances, next, chunk) = off_the_workers(bytes, work).await?;
+            let outcomes = self.publish(chunk.take_records()).await?;
+            let reception = circumstances.reception();
+            let records = std::mem::take(&mut chunk.records);
+            for ((_, _, index), outcome) in records.into_iter().zip(outcomes) {
+                if outcome == Outcome::Durable {
+                    published.accepted += 1;
+                    continue;
+                }
+                let message = body.message(index, &reception, &circumstances.limits);
+                let rejection = too_large(message, body.message_bytes(index));
+                chunk.reject(index, &rejection, circumstances.received_at);
+            }
+            published
+                .rejected
+                .append(&mut self.note_rejections(&circumstances.access.site, chunk));
+        }
+        published
+            .rejected
+            .sort_unstable_by_key(|rejected| rejected.index);
+        let accepted = u64::try_from(published.accepted).unwrap_or(u64::MAX);
+        self.metrics
+            .accepted
+            .with_label_values(&[endpoint])
+            .inc_by(accepted);
+        Ok(published)
+    }
+
+    /// Counts and keeps what was rejected of a chunk, and returns it.
+    pub(crate) fn note_rejections(&self, site: &SiteId, chunk: Chunk) -> Vec<RejectedMessage> {
+        for message in &chunk.rejected {
+            self.metrics
+                .rejected
+                .with_label_values(&[message.reason])
+                .inc();
+        }
+        self.rejections().record(site, chunk.noted);
+        chunk.rejected
+    }
+
+    /// Publishes records and returns, for each, whether it is durable or too large for the log.
+    ///
+    /// An error means that one or more are not durable though they should be: the client has to
+    /// send all again.
+    pub(crate) async fn publish(
+        &self,
+        records: Vec<OutgoingRecord>,
+    ) -> Result<Vec<Outcome>, IntakeError> {
+        let count = records.len();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
+        let started = Instant::now();
+        let publishing = timeout(self.config.publish_timeout, self.publisher.publish(records));
+        let outcomes = publishing.await.map_err(|_| {
+            tracing::warn!(records = count, "the event log did not answer in time");
+            IntakeError::PublishTimeout
+        })?;
+        self.metrics
+            .publish_duration
+            .observe(started.elapsed().as_secs_f64());
+        self.metrics
+            .published_bytes
+            .inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+        if outcomes.len() != count {
+            tracing::error!(
+                records = count,
+                outcomes = outcomes.len(),
+                "outcomes are missing"
+            );
+            return Err(IntakeError::Unavailable {
+                retry_after: std::time::Duration::from_secs(1),
+            });
+        }
+        outcomes.into_iter().map(outcome).collect()
+    }
+}
+
+/// What became of a record that the log took a decision on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is durable.
+    Durable,
+    /// It is larger than the log takes.
+    TooLarge,
+}
+
+fn outcome(result: Result<(), PublishError>) -> Result<Outcome, IntakeError> {
+    match result {
+        Ok(()) => Ok(Outcome::Durable),
+        Err(PublishError::TooLarge { .. }) => Ok(Outcome::TooLarge),
+        Err(PublishError::Unavailable {
+            reason,
+            retry_after,
+        }) => {
+            tracing::warn!(%reason, "the event log cannot take events now");
+            Err(IntakeError::Unavailable { retry_after })
+        }
+    }
+}
+
+/// Returns the rejection of a message whose record the log found too large.
+pub(crate) fn too_large<'a>(
+    message: Result<Message<'a>, Rejection<'a>>,
+    bytes: usize,
+) -> Rejection<'a> {
+    match message {
+        Ok(message) => Rejection {
+            reason: Reason::TooLarge,
+            message_id: Some(message.message_id),
+            kind: Some(message.kind),
+            event: Some(message.name),
+            bytes,
+        },
+        Err(rejection) => rejection,
+    }
+}

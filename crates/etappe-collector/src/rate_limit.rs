@@ -1,0 +1,113 @@
+//! Holds sites to their events per second.
+//!
+//! A bucket per site fills at the site's rate up to one second's worth. A request is let in while
+//! the bucket holds an event, and may leave it in debt: so a batch larger than the bucket is taken
+//! too, and the site then waits until the debt is paid. On average the rate holds.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etappe_core::id::SiteId;
+use tokio::time::Instant;
+
+/// The longest wait that a client is told.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// What adding up fractions may be off by.
+const ROUNDING: f64 = 1e-6;
+
+/// The buckets of all sites that have a rate.
+#[derive(Debug, Default)]
+pub(crate) struct RateLimits {
+    buckets: Mutex<HashMap<SiteId, Bucket>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// Negative when in debt.
+    events: f64,
+    filled_at: Instant,
+}
+
+impl RateLimits {
+    /// Returns how long `site` has to wait before it may send again, if it has to.
+    pub(crate) fn wait(&self, site: &SiteId, rate: u32, now: Instant) -> Option<Duration> {
+        let mut buckets = self.lock();
+        let bucket = filled(&mut buckets, site, rate, now);
+        let missing = 1.0 - bucket.events;
+        (missing > ROUNDING).then(|| {
+            Duration::try_from_secs_f64(missing / f64::from(rate))
+                .unwrap_or(LONGEST_WAIT)
+                .min(LONGEST_WAIT)
+        })
+    }
+
+    /// Takes `events` out of the bucket of `site`.
+    pub(crate) fn take(&self, site: &SiteId, rate: u32, events: usize, now: Instant) {
+        let events = u32::try_from(events).map_or(f64::from(u32::MAX), f64::from);
+        filled(&mut self.lock(), site, rate, now).events -= events;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SiteId, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn filled<'a>(
+    buckets: &'a mut HashMap<SiteId, Bucket>,
+    site: &SiteId,
+    rate: u32,
+    now: Instant,
+) -> &'a mut Bucket {
+    let full = f64::from(rate);
+    let bucket = buckets.entry(site.clone()).or_insert(Bucket {
+        events: full,
+        filled_at: now,
+    });
+    let elapsed = now
+        .saturating_duration_since(bucket.filled_at)
+        .as_secs_f64();
+    bucket.events = (bucket.events + elapsed * full).min(full);
+    bucket.filled_at = now;
+    bucket
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_that_sent_too_much_waits_until_its_debt_is_paid() {
+        let limits = RateLimits::default();
+        let site = SiteId::try_new("shop").unwrap();
+        let start = Instant::now();
+        assert_eq!(limits.wait(&site, 10, start), None);
+        limits.take(&site, 10, 4, start);
+        assert_eq!(limits.wait(&site, 10, start), None);
+        limits.take(&site, 10, 26, start);
+        assert_eq!(
+            limits.wait(&site, 10, start),
+            Some(Duration::from_millis(2_100))
+        );
+        let later = start + Duration::from_secs(2);
+        assert!(limits.wait(&site, 10, later).is_some());
+        assert_eq!(
+            limits.wait(&site, 10, later + Duration::from_millis(100)),
+            None
+        );
+        assert_eq!(
+            limits.wait(&site, 10, start + Duration::from_secs(9_999)),
+            None
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_of_zero_lets_nothing_in() {
+        let limits = RateLimits::default();
+        let site = SiteId::try_new("shop").unwrap();
+        let now = Instant::now();
+        limits.take(&site, 0, 5, now);
+        assert_eq!(limits.wait(&site, 0, now), Some(Duration::from_secs(3600)));
+    }
+}

@@ -1,0 +1,133 @@
+//! Reads a request's body: no more than allowed, no longer than allowed, on a lease of memory.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::budget::Lease;
+use crate::config::CollectorConfig;
+use crate::error::IntakeError;
+use crate::inflate::is_gzip;
+
+/// How much of a refused body is read and dropped, so that a client that sends first and reads
+/// later gets its answer instead of a broken connection.
+const DISCARDED_BYTES: usize = 32 * 1024 * 1024;
+
+/// The least memory taken for a body.
+const FIRST_BUFFER: usize = 4 * 1024;
+
+/// A body on its way.
+pub(crate) struct RequestBody {
+    body: Body,
+    /// Whether any of it was asked for; before that a client may still be waiting for leave to
+    /// send it.
+    begun: bool,
+    /// Whether there is nothing more to come.
+    ended: bool,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl RequestBody {
+    /// Takes the body; the time for sending it runs from now on.
+    pub(crate) fn new(body: Body, timeout: Duration) -> Self {
+        Self {
+            body,
+            begun: false,
+            ended: false,
+            deadline: Instant::now() + timeout,
+            timeout,
+        }
+    }
+
+    /// Reads all of it. The bound for gzip holds for a body that starts as gzip does, the other
+    /// one for all others, whatever the headers say.
+    pub(crate) async fn read(
+        &mut self,
+        config: &CollectorConfig,
+        stated_length: Option<usize>,
+        lease: &mut Lease,
+    ) -> Result<Vec<u8>, IntakeError> {
+        let limit = config.body_bytes.max(config.compressed_body_bytes);
+        if stated_length.is_some_and(|length| length > limit) {
+            return Err(IntakeError::BodyTooLarge { limit });
+        }
+        let mut bytes = Vec::new();
+        while let Some(data) = self.next().await? {
+            let size = bytes.len() + data.len();
+            let starts_gzip = match bytes.len() {
+                0 | 1 => {
+                    let head: Vec<u8> = bytes.iter().chain(data.iter()).take(2).copied().collect();
+                    is_gzip(&head)
+                }
+                _ => is_gzip(&bytes),
+            };
+            let limit = if starts_gzip {
+                config.compressed_body_bytes
+            } else {
+                config.body_bytes
+            };
+            // The stated length saves reading what is too long anyway.
+            if size.max(stated_length.unwrap_or(0)) > limit {
+                return Err(if starts_gzip {
+                    IntakeError::CompressedBodyTooLarge { limit }
+                } else {
+                    IntakeError::BodyTooLarge { limit }
+                });
+            }
+            if size > bytes.capacity() {
+                let capacity = size.max(bytes.capacity() * 2).max(FIRST_BUFFER).min(limit);
+                lease
+                    .resize(capacity)
+                    .map_err(|_| IntakeError::Overloaded)?;
+                bytes.reserve_exact(capacity - bytes.len());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads the rest and drops it, within the same time and up to a bound. A client that waits for
+    /// leave to send its body is not given it.
+    pub(crate) async fn discard(mut self, waits_for_leave: bool) {
+        if waits_for_leave && !self.begun {
+            return;
+        }
+        let mut left = DISCARDED_BYTES;
+        while let Ok(Some(data)) = self.next().await {
+            let Some(rest) = left.checked_sub(data.len()) else {
+                return;
+            };
+            left = rest;
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, IntakeError> {
+        self.begun = true;
+        while !self.ended {
+            let frame = timeout_at(self.deadline, self.body.frame()).await;
+            let frame = frame.map_err(|_| {
+                self.ended = true;
+                IntakeError::BodyTimeout {
+                    limit: self.timeout,
+                }
+            })?;
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Some(Err(_)) => {
+                    self.ended = true;
+                    return Err(IntakeError::BrokenBody);
+                }
+                None => self.ended = true,
+            }
+        }
+        Ok(None)
+    }
+}

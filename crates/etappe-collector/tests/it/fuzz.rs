@@ -1,0 +1,96 @@
+//! Whatever is sent: never a panic, never a 5xx, and every member is accounted for.
+
+use proptest::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::client::reasons;
+use crate::harness::{Service, gzip};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn member() -> impl Strategy<Value = String> {
+    let value = prop::sample::select(vec![
+        "\"track\"",
+        "\"page\"",
+        "\"u\"",
+        "1",
+        "-1e999",
+        "null",
+        "{}",
+        "[]",
+        "\"\"",
+        "true",
+        "{\"ip\":\"1.2.3.4\",\"userAgent\":null}",
+        "\"2024-03-01T00:00:00Z\"",
+        "\"0000-01-01\"",
+        "\"\\ud800\"",
+        "\"\\u0000\"",
+        "[[[[]]]]",
+        "nope",
+    ]);
+    let name = prop::sample::select(vec![
+        "type",
+        "event",
+        "messageId",
+        "userId",
+        "anonymousId",
+        "timestamp",
+        "sentAt",
+        "properties",
+        "traits",
+        "context",
+        "name",
+        "writeKey",
+    ]);
+    let pair = (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    let object =
+        prop::collection::vec(pair, 0..8).prop_map(|pairs| format!("{{{}}}", pairs.join(",")));
+    prop_oneof![
+        4 => object,
+        1 => Just(r#"{"type":"track","event":"e","userId":"u"}"#.to_owned()),
+        1 => prop::sample::select(vec!["1", "null", "\"x\"", "[]", "{}", "tru"]).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn accepted_and_rejected_are_all_members(
+        members in prop::collection::vec(member(), 1..12),
+        zipped in any::<bool>(),
+    ) {
+        let runtime = runtime();
+        runtime.block_on(async {
+            let service = Service::start().await;
+            let text = format!("{{\"batch\":[{}]}}", members.join(","));
+            let body = if zipped { gzip(text.as_bytes()) } else { text.clone().into_bytes() };
+            let answer = service.post("/v1/batch", body).await;
+            let json = answer.json();
+            let accepted = json["accepted"].as_u64().expect("a number");
+            let rejected = reasons(&json);
+            assert_eq!(answer.status, if accepted > 0 { 200 } else { 400 }, "{text}");
+            assert_eq!(usize::try_from(accepted).unwrap() + rejected.len(), members.len(), "{text}");
+            assert_eq!(service.log.texts().len(), usize::try_from(accepted).unwrap());
+            assert!(rejected.is_sorted_by_key(|(index, _)| *index));
+        });
+    }
+
+    #[test]
+    fn any_bytes_get_an_answer_that_is_not_the_servers_fault(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        head in prop::sample::select(vec![&b""[..], b"\x1f\x8b\x08", b"{\"batch\":[", b"\xef\xbb\xbf{"]),
+        path in prop::sample::select(vec!["/v1/batch", "/v1/track", "/v1/i"]),
+    ) {
+        let runtime = runtime();
+        runtime.block_on(async {
+            let service = Service::start().await;
+            let answer = service.post(path, [head, &bytes].concat()).await;
+            assert!(answer.status == 200 || (400..500).contains(&answer.status), "{}", answer.status);
+            let stored = service.log.texts().len();
+            assert_eq!(stored > 0, answer.status == 200);
+        });
+    }
+}

@@ -1,0 +1,17 @@
+//! The collector from outside: real sockets, real HTTP, a log in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a step of a test that fails fails the test"
+)]
+
+mod bad_input;
+mod client;
+mod cross_origin;
+mod fuzz;
+mod harness;
+mod limits;
+mod outcomes;
+mod pixel;
+mod sending;
+mod serving;
