@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use crate::event::{Event, EventKind};
 use crate::json::JsonValue;
 use crate::money::Amount;
+use crate::rules::FactMapping;
 
 use known::{KnownContext, KnownProperties};
 
@@ -84,6 +85,20 @@ pub struct FactNames<'n> {
     pub order_id: Option<&'n str>,
     /// Whether the event has no order id, whatever its properties are called.
     pub order_id_absent: bool,
+}
+
+impl<'n> FactNames<'n> {
+    /// Returns the names that a vocabulary's rule states.
+    #[must_use]
+    pub fn of(mapping: &'n FactMapping) -> Self {
+        Self {
+            revenue: mapping.revenue.as_deref(),
+            currency: mapping.currency.as_deref(),
+            currency_constant: mapping.currency_constant.as_deref(),
+            order_id: mapping.order_id.as_deref(),
+            order_id_absent: mapping.order_id_absent,
+        }
+    }
 }
 
 impl<'a> EventFacts<'a> {

@@ -284,3 +284,22 @@ fn parts_of_the_wrong_type_are_passed_over() {
         },
     );
 }
+
+#[test]
+fn names_are_those_of_the_vocabularys_rule() {
+    let mapping = FactMapping {
+        revenue: Some("a".into()),
+        currency: Some("b".into()),
+        currency_constant: Some("USD".into()),
+        order_id: Some("c".into()),
+        order_id_absent: true,
+    };
+    let expected = FactNames {
+        revenue: Some("a"),
+        currency: Some("b"),
+        currency_constant: Some("USD"),
+        order_id: Some("c"),
+        order_id_absent: true,
+    };
+    assert_eq!(FactNames::of(&mapping), expected);
+}
