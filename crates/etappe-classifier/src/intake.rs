@@ -3,6 +3,7 @@
 //! The work itself runs on a blocking thread, a slice of records at a time, so that it never holds
 //! up the tasks that wait for sockets and timers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,31 @@ pub(crate) struct Intake<S, M, C> {
 pub(crate) struct FilterShare {
     pub(crate) bytes: usize,
     pub(crate) messages: u64,
+}
+
+/// The batch before, while it is being inserted.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    messages: Arc<Messages>,
+    done: AtomicBool,
+}
+
+impl InFlight {
+    pub(crate) fn new(batch: &SealedBatch) -> Self {
+        Self {
+            messages: Arc::clone(&batch.messages),
+            done: AtomicBool::new(false),
+        }
+    }
+
+    /// Records that the insert ended, however it did.
+    pub(crate) fn finish(&self) {
+        self.done.store(true, Ordering::Release);
+    }
+
+    fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
 }
 
 /// What there was to prepare.
@@ -156,14 +182,14 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         self.metrics.set_filter_bytes(self.partition, bytes);
     }
 
-    /// Gathers the next batch from `next` on: until it is full, or the flush interval is over.
-    ///
-    /// `in_flight` holds the messages of the batch that is being inserted meanwhile.
+    /// Gathers the next batch from `next` on: until it is full, or the flush interval is over and
+    /// the batch before it is done. While that one takes its time, this one might as well grow:
+    /// fewer and larger inserts are what a busy database needs.
     pub(crate) async fn prepare(
         &mut self,
         next: Offset,
         limits: BatchLimits,
-        in_flight: Option<Arc<Messages>>,
+        before: Option<&InFlight>,
     ) -> Result<Prepared, ClassifierError> {
         let mut batch = Batch::new(self.partition, next, limits, self.expected_bytes);
         let mut deadline: Option<Instant> = None;
@@ -182,14 +208,16 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             let read_bytes: usize = records.iter().map(|record| record.payload.len()).sum();
             let flush_at =
                 *deadline.get_or_insert_with(|| Instant::now() + self.config.flush_interval);
-            batch = self.work(batch, records, in_flight.clone()).await;
-            if in_flight.is_none() {
+            let messages = before.map(|before| Arc::clone(&before.messages));
+            batch = self.work(batch, records, messages).await;
+            if before.is_none() {
                 self.post_oldest(&batch);
             }
-            if Instant::now() >= flush_at {
+            let is_due = Instant::now() >= flush_at;
+            if is_due && before.is_none_or(InFlight::is_done) {
                 break;
             }
-            if read_bytes < SMALL_READ_BYTES {
+            if read_bytes < SMALL_READ_BYTES && !is_due {
                 tokio::time::sleep_until(flush_at.min(Instant::now() + GATHER)).await;
             }
         }

@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange};
@@ -16,7 +15,7 @@ use tracing::Instrument;
 use crate::batch::{BatchLimits, SealedBatch};
 use crate::delivery::{Delivered, Delivery, Mode};
 use crate::error::ClassifierError;
-use crate::intake::{Intake, Prepared};
+use crate::intake::{InFlight, Intake, Prepared};
 
 /// After a refused batch, batches have at first this many rows, so that reading the rest of it
 /// again costs little when more of it is refused.
@@ -162,16 +161,21 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         let stop = self.stop.clone();
         let span = self.batch_span(&batch);
         let after = batch.range.last.next();
-        let messages = Arc::clone(&batch.messages);
+        let in_flight = InFlight::new(&batch);
         let (delivered, prepared) = {
             let Self {
                 intake, delivery, ..
             } = &mut *self;
             let drain = intake.config.drain;
-            let deliver = drain_after(&stop, drain, delivery.deliver(&batch, Mode::Live));
+            let deliver = async {
+                let deliver = delivery.deliver(&batch, Mode::Live);
+                let delivered = drain_after(&stop, drain, deliver).await;
+                in_flight.finish();
+                delivered
+            };
             let prepare = async {
                 // A stop ends the preparation only: the insert gets its time to finish.
-                let prepare = intake.prepare(after, limits, Some(messages));
+                let prepare = intake.prepare(after, limits, Some(&in_flight));
                 match until_stopped(&stop, prepare).await {
                     Err(Halt::Stopped) => Ok(None),
                     Ok(prepared) => Ok(Some(prepared)),

@@ -6,6 +6,7 @@ use etappe_classifier::{ClassifierConfig, ClassifierError};
 use etappe_core::id::Offset;
 use etappe_core::ports::RetryClass;
 use etappe_testkit::faults::Operation;
+use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{End, FIRST, SECOND, World, record};
@@ -106,6 +107,48 @@ async fn refused_content_is_narrowed_down_to_the_records_to_blame() {
     let offsets: Vec<u64> = letters.iter().map(|letter| letter.offset.0).collect();
     assert_eq!(offsets, [0, 5, 6, 39]);
     assert_eq!(letters[1].payload, world.log.records(FIRST)[5].payload);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_again_after_a_dead_letter_is_not_looked_up_again() {
+    let world = World::new(1);
+    world.send((0..100).map(|number| format!("m{number}")));
+    world.sink.refuse(FIRST, Offset(3));
+    let registry = Registry::new();
+    let classifier = world.classifier_in(world.log.consumer(), &registry);
+    let stop = CancellationToken::new();
+    let wait = async {
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
+    ended.expect("a refusal is no reason to stop");
+    let looked_up = World::metric(&registry, "etappe_classifier_suspects_total");
+    assert_eq!(looked_up, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_grows_while_the_one_before_it_waits_for_the_database() {
+    let world = World::new(1);
+    world.send(["a"]);
+    world.sink.keep_out(FIRST);
+    let classifier = world.classifier(world.log.consumer());
+    let stop = CancellationToken::new();
+    let outage = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for number in 0..200 {
+            world.send([format!("m{number}")]);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        world.sink.let_in(FIRST);
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
+    ended.expect("an outage is no reason to stop");
+    world.check_exactly_once("outage");
+    let batches = world.sink.batches().len();
+    assert!(batches <= 3, "{batches} batches");
 }
 
 #[tokio::test(start_paused = true)]

@@ -203,6 +203,7 @@ impl World {
     /// id exactly one, the first, is no duplicate.
     pub(crate) fn check_exactly_once(&self, context: &str) {
         let rows = self.sink.stored_rows();
+        assert_eq!(self.sink.changes(), 0, "{context}: one token, other bytes");
         for partition in self.partition_ids() {
             let buried: BTreeSet<Offset> = self
                 .letters
