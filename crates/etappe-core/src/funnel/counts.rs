@@ -97,10 +97,12 @@ impl FunnelCounts {
         self.steps.iter().map(|step| step.times.bytes()).sum()
     }
 
-    /// Gives up the durations themselves for histograms of them, to save memory.
-    pub fn summarise(&mut self) {
-        self.steps
-            .iter_mut()
-            .for_each(|step| step.times.summarise());
+    /// Gives up the durations of every step that holds more than `bytes` of them for a histogram.
+    pub fn summarise_over(&mut self, bytes: usize) {
+        for step in &mut self.steps {
+            if step.times.bytes() > bytes {
+                step.times.summarise();
+            }
+        }
     }
 }

@@ -1,0 +1,77 @@
+//! Who may read what: a token reads its own site.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use etappe_core::id::SiteId;
+use etappe_core::site::{SiteDirectory, SiteSettings};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::error::InsightsError;
+use crate::state::InsightsState;
+
+/// The site asked about, by somebody who may read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    pub(crate) site: SiteId,
+    pub(crate) settings: SiteSettings,
+    /// The parts of the path, percent-decoded.
+    pub(crate) path: HashMap<String, String>,
+}
+
+impl<S, C> FromRequestParts<InsightsState<S, C>> for Access
+where
+    S: Send + Sync + 'static,
+    C: Send + Sync + 'static,
+{
+    type Rejection = InsightsError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &InsightsState<S, C>,
+    ) -> Result<Self, Self::Rejection> {
+        let directory = Arc::clone(&state.parts().sites.borrow());
+        let token = bearer_token(parts)
+            .ok_or(InsightsError::MissingToken)?
+            .to_owned();
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
+        let Path(path) = path.map_err(|_| InsightsError::MalformedPath)?;
+        admit(&directory, &token, path)
+    }
+}
+
+/// Checks that `token` reads the site named in `path`.
+///
+/// Whether a site exists that the token does not read makes no difference to the answer.
+fn admit(
+    directory: &SiteDirectory,
+    token: &str,
+    path: HashMap<String, String>,
+) -> Result<Access, InsightsError> {
+    let site = directory.reader(token).ok_or(InsightsError::UnknownToken)?;
+    if path
+        .get("site")
+        .is_none_or(|asked| asked != site.id.as_str())
+    {
+        return Err(InsightsError::WrongSite);
+    }
+    Ok(Access {
+        site: site.id.clone(),
+        settings: site.settings.clone(),
+        path,
+    })
+}
+
+/// Returns the token in `Authorization: Bearer …`; the scheme's case does not matter.
+fn bearer_token(parts: &Parts) -> Option<&str> {
+    let (scheme, token) = parts
+        .headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

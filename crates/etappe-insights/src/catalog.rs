@@ -1,0 +1,94 @@
+//! The journey models as the API shows them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A text in the languages of the interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Labels {
+    /// English.
+    #[schema(example = "Revenue")]
+    pub en: String,
+    /// Dutch.
+    #[schema(example = "Omzet")]
+    pub nl: String,
+}
+
+/// A stage of a journey model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ModelStage {
+    /// The stage's id.
+    #[schema(example = "revenue")]
+    pub id: String,
+    /// What it is called.
+    pub labels: Labels,
+    /// Whether everyone passes it on the way to later stages.
+    pub gate: bool,
+    /// Its place in the model, counted from 1.
+    #[schema(example = 5)]
+    pub ordinal: u32,
+}
+
+/// A journey model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Model {
+    /// The model's id.
+    #[schema(example = "aaarrr")]
+    pub id: String,
+    /// What it is called.
+    pub labels: Labels,
+    /// A hash of its content: events name the version that decided about them.
+    #[schema(example = "3f9c0a61")]
+    pub version: String,
+    /// Its stages, first one first.
+    pub stages: Vec<ModelStage>,
+}
+
+/// All journey models, in the order in which they are shown.
+#[derive(Debug, Clone, Default)]
+pub struct ModelCatalog {
+    models: Vec<Model>,
+}
+
+/// The model of a question that names none.
+const DEFAULT_MODEL: &str = "aaarrr";
+
+impl ModelCatalog {
+    /// Makes a catalog.
+    #[must_use]
+    pub const fn new(models: Vec<Model>) -> Self {
+        Self { models }
+    }
+
+    /// Returns the models in order.
+    #[must_use]
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// Returns the model called `id`.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.id == id)
+    }
+
+    /// Returns the model of a question that names none: `aaarrr`, or the first one without it.
+    #[must_use]
+    pub fn default_model(&self) -> Option<&Model> {
+        self.find(DEFAULT_MODEL).or_else(|| self.models.first())
+    }
+
+    /// Returns a sentence that lists the models there are.
+    pub(crate) fn known(&self) -> String {
+        let ids: Vec<&str> = self.models.iter().map(|model| model.id.as_str()).collect();
+        format!("there is {}", ids.join(", "))
+    }
+}
+
+impl Model {
+    /// Returns the stage called `id`.
+    #[must_use]
+    pub fn stage(&self, id: &str) -> Option<&ModelStage> {
+        self.stages.iter().find(|stage| stage.id == id)
+    }
+}

@@ -1,0 +1,122 @@
+//! The API's settings.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// How much may be asked at a time, and how much an answer may cost.
+///
+/// Sizes are in bytes; times are texts such as `"30s"`, `"500ms"` or `"5m"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InsightsConfig {
+    /// Questions that run at a time. Default 8. Too high: they slow each other and the writing
+    /// down; too low: dashboards wait.
+    pub concurrent_queries: usize,
+    /// How long a question may wait for its turn before it gets 503. Default 5 s.
+    #[serde(with = "crate::duration")]
+    pub queue_timeout: Duration,
+    /// How long a question may run before it gets 504. Default 60 s.
+    #[serde(with = "crate::duration")]
+    pub query_timeout: Duration,
+    /// The largest body of a question. Default 64 KiB; a larger one gets 413.
+    pub body_bytes: usize,
+    /// The most values that a breakdown may have. Default 10,000; more get 422.
+    pub breakdown_values: usize,
+    /// The memory for the durations between a funnel's steps, per question. Default 32 MiB. Beyond
+    /// it percentiles come from histograms; a question that needs four times as much gets 422.
+    pub duration_bytes: usize,
+    /// Events on a page of an actor's story, unless the question says otherwise. Default 100.
+    pub page_events: usize,
+}
+
+impl Default for InsightsConfig {
+    fn default() -> Self {
+        Self {
+            concurrent_queries: 8,
+            queue_timeout: Duration::from_secs(5),
+            query_timeout: Duration::from_mins(1),
+            body_bytes: 64 * KIB,
+            breakdown_values: 10_000,
+            duration_bytes: 32 * MIB,
+            page_events: 100,
+        }
+    }
+}
+
+impl InsightsConfig {
+    /// Returns every problem of the settings, as sentences that name the setting; none if they can
+    /// be used.
+    #[must_use]
+    pub fn validate(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let numbers = [
+            ("concurrent_queries", self.concurrent_queries, 1, 1_000),
+            ("body_bytes", self.body_bytes, KIB, 16 * MIB),
+            ("breakdown_values", self.breakdown_values, 1, 1_000_000),
+            ("duration_bytes", self.duration_bytes, MIB, 16 * 1024 * MIB),
+            (
+                "page_events",
+                self.page_events,
+                1,
+                crate::actor::MOST_EVENTS,
+            ),
+        ];
+        for (name, value, least, most) in numbers {
+            if !(least..=most).contains(&value) {
+                problems.push(format!("`{name}` is {value}, expected {least} to {most}"));
+            }
+        }
+        let times = [
+            ("queue_timeout", self.queue_timeout),
+            ("query_timeout", self.query_timeout),
+        ];
+        for (name, value) in times {
+            if value.is_zero() {
+                problems.push(format!("`{name}` is zero"));
+            }
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_can_be_used() {
+        assert!(InsightsConfig::default().validate().is_empty());
+    }
+
+    #[test]
+    fn every_problem_is_reported() {
+        let config = InsightsConfig {
+            concurrent_queries: 0,
+            query_timeout: Duration::ZERO,
+            page_events: 1_000_000,
+            ..InsightsConfig::default()
+        };
+        assert_eq!(
+            config.validate(),
+            [
+                "`concurrent_queries` is 0, expected 1 to 1000",
+                "`page_events` is 1000000, expected 1 to 1000",
+                "`query_timeout` is zero",
+            ]
+        );
+    }
+
+    #[test]
+    fn settings_survive_their_text() {
+        let config = InsightsConfig::default();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(
+            serde_json::from_str::<InsightsConfig>(&text).unwrap(),
+            config
+        );
+    }
+}

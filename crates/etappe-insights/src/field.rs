@@ -1,0 +1,207 @@
+//! Takes a question apart field by field, noting every problem instead of stopping at the first.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::duration;
+use crate::error::{FieldProblem, InsightsError};
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(Vec<FieldProblem>);
+
+impl Problems {
+    /// Notes a problem.
+    pub(crate) fn push(&mut self, field: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(FieldProblem {
+            field: field.into(),
+            detail: detail.into(),
+        });
+    }
+
+    /// Returns whether something is wrong with the field at `path` itself.
+    pub(crate) fn mentions(&self, path: &str) -> bool {
+        self.0.iter().any(|problem| problem.field == path)
+    }
+
+    /// Returns whether something is wrong with the field at `path` or inside it.
+    pub(crate) fn mentions_within(&self, path: &str) -> bool {
+        self.0.iter().any(|problem| {
+            let rest = problem.field.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
+    /// Returns all problems as an error, if there are any.
+    pub(crate) fn into_result(self) -> Result<(), InsightsError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(InsightsError::InvalidQuestion(self.0))
+    }
+}
+
+/// The fields of an object that have not been taken yet. A field that is `null` counts as absent.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    path: String,
+    members: Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl Fields {
+    /// Takes up the fields of `value`, which is at `path` of the question; empty for the whole.
+    pub(crate) fn of(value: Value, path: &str, problems: &mut Problems) -> Option<Self> {
+        let Value::Object(members) = value else {
+            let name = if path.is_empty() { "body" } else { path };
+            problems.push(name, "must be an object");
+            return None;
+        };
+        Some(Self {
+            path: path.to_owned(),
+            members,
+            known: Vec::new(),
+        })
+    }
+
+    /// Returns the path of the field `name`.
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
+    }
+
+    /// Takes a field out.
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.members.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// Takes text out.
+    pub(crate) fn take_text(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems,
+    ) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) if !text.is_empty() => Some(text),
+            Value::String(_) => {
+                problems.push(self.path_of(name), "must not be empty");
+                None
+            }
+            _ => {
+                problems.push(self.path_of(name), "must be a string");
+                None
+            }
+        }
+    }
+
+    /// Takes a truth value out.
+    pub(crate) fn take_bool(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems,
+    ) -> Option<bool> {
+        match self.take(name)? {
+            Value::Bool(value) => Some(value),
+            _ => {
+                problems.push(self.path_of(name), "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// Takes a whole number from 1 on out.
+    pub(crate) fn take_number(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems,
+    ) -> Option<usize> {
+        let number = self
+            .take(name)?
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok());
+        let number = number.filter(|number| *number > 0);
+        if number.is_none() {
+            problems.push(self.path_of(name), "must be a whole number from 1 on");
+        }
+        number
+    }
+
+    /// Takes one of a few words out.
+    pub(crate) fn take_choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        choices: &[(&str, T)],
+        problems: &mut Problems,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        let chosen = value
+            .as_str()
+            .and_then(|text| choices.iter().find(|(word, _)| *word == text));
+        if chosen.is_none() {
+            problems.push(
+                self.path_of(name),
+                one_of(choices.iter().map(|(word, _)| *word)),
+            );
+        }
+        chosen.map(|(_, choice)| *choice)
+    }
+
+    /// Takes a duration out: seconds, or text such as `30d`.
+    pub(crate) fn take_duration(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Duration> {
+        let duration = match self.take(name)? {
+            Value::String(text) => duration::parse(&text),
+            Value::Number(number) => number.as_f64().and_then(duration::of_seconds),
+            _ => None,
+        };
+        if duration.is_none() {
+            let hint = "must be a duration: seconds, or text such as 30d, 12h, 90m or 2w";
+            problems.push(self.path_of(name), hint);
+        }
+        duration
+    }
+
+    /// Takes a list out.
+    pub(crate) fn take_list(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Vec<Value>> {
+        match self.take(name)? {
+            Value::Array(list) => Some(list),
+            _ => {
+                problems.push(self.path_of(name), "must be a list");
+                None
+            }
+        }
+    }
+
+    /// Notes every field that nobody took.
+    pub(crate) fn finish(self, problems: &mut Problems) {
+        for name in self
+            .members
+            .keys()
+            .filter(|name| !self.known.contains(&name.as_str()))
+        {
+            let expected = one_of(self.known.iter().copied());
+            problems.push(
+                self.path_of(name),
+                format!("is not a field here: {expected}"),
+            );
+        }
+    }
+}
+
+/// Returns a phrase that lists what is expected.
+pub(crate) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.collect();
+    format!("expected one of {}", words.join(", "))
+}

@@ -1,0 +1,331 @@
+//! The answer to a funnel question.
+
+use etappe_core::funnel::{DurationSummary, FunnelCounts, StepCounts};
+use etappe_core::query::Unit;
+use etappe_core::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::csv::CsvTable;
+use crate::funnel::question::FunnelQuestion;
+use crate::funnel::steps::StepName;
+use crate::funnel::tally::TallyResult;
+use crate::response::Table;
+
+/// Up to so many periods are listed whether somebody entered in them or not.
+const LISTED_PERIODS: usize = 1_100;
+
+/// How far units got.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FunnelAnswer {
+    /// What is counted.
+    #[schema(example = "actor")]
+    unit: &'static str,
+    /// The zone that dates and periods are in.
+    #[schema(example = "Europe/Amsterdam")]
+    timezone: &'static str,
+    /// The watermark: everything received before it is in the figures.
+    #[schema(value_type = String, format = DateTime)]
+    as_of: Timestamp,
+    /// The first instant at which an attempt could begin.
+    #[schema(value_type = String, format = DateTime)]
+    from: Timestamp,
+    /// The first instant at which it could not.
+    #[schema(value_type = String, format = DateTime)]
+    to: Timestamp,
+    /// The journey model, if it was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "aaarrr")]
+    model: Option<String>,
+    /// The window in seconds; null when it is unlimited.
+    #[schema(example = 2_592_000.0)]
+    window_s: Option<f64>,
+    /// Units that made an attempt.
+    entered: u64,
+    /// Units with an event in the range that made none, or none that counts.
+    never_entered: u64,
+    /// Of `entered`, those whose attempts were all void; they count as entrants only.
+    void: u64,
+    /// The steps, first one first.
+    steps: Vec<StepAnswer>,
+    /// The steps per value, most entrants first; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    breakdown: Option<Vec<BreakdownAnswer>>,
+    /// The steps per period of entry, in order; only when asked for. Where there are more than
+    /// 1,100 periods, those in which nobody entered are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    trend: Option<Vec<TrendAnswer>>,
+}
+
+/// One step.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StepAnswer {
+    /// What the step is called.
+    #[schema(example = "purchase")]
+    label: String,
+    /// The stage's id, in a model's funnel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<String>,
+    /// Whether everyone passes this step on the way to later ones. Others show their own reach.
+    gate: bool,
+    /// Units that reached the step.
+    count: u64,
+    /// Of `count`, those that passed it without an event of its own.
+    skipped: u64,
+    /// Units at the step before whose window has not ended: they may still come.
+    open: u64,
+    /// Share of the units at the step (gate) before that reached this one; null without any.
+    step_rate: Option<f64>,
+    /// The same without those that may still come.
+    step_rate_closed: Option<f64>,
+    /// Share of the units at the first step that reached this one; null without any.
+    overall_rate: Option<f64>,
+    /// The same without those that may still come.
+    overall_rate_closed: Option<f64>,
+    /// Units at the step before that did not reach this one; null where nobody has to pass.
+    drop_off: Option<u64>,
+    /// How long units took from the step before.
+    time_from_previous: TimeAnswer,
+}
+
+/// Durations in seconds; null when there are none.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct TimeAnswer {
+    /// Mean.
+    mean_s: Option<f64>,
+    /// Median, interpolated.
+    p50_s: Option<f64>,
+    /// 75th percentile, interpolated.
+    p75_s: Option<f64>,
+    /// 90th percentile, interpolated.
+    p90_s: Option<f64>,
+    /// 95th percentile, interpolated.
+    p95_s: Option<f64>,
+    /// False when there were so many durations that percentiles come from a histogram; they are
+    /// within 1/64 then.
+    exact: bool,
+}
+
+/// The steps of the units with one combination of values.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BreakdownAnswer {
+    /// The values in the order asked for; null where the event has none or the unit did not reach
+    /// the step.
+    value: Vec<Option<String>>,
+    /// The steps.
+    steps: Vec<StepAnswer>,
+}
+
+/// The steps of the attempts that began in one period.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TrendAnswer {
+    /// The first day of the period.
+    #[schema(example = "2024-03-04")]
+    period: String,
+    /// The steps.
+    steps: Vec<StepAnswer>,
+}
+
+impl FunnelAnswer {
+    pub(crate) fn new(
+        question: &FunnelQuestion,
+        result: TallyResult,
+        units: u64,
+        as_of: Timestamp,
+    ) -> Self {
+        let names = &question.steps;
+        let breakdown = question.breakdown.as_ref().map(|_| {
+            let groups = result
+                .groups
+                .into_iter()
+                .map(|(values, counts)| BreakdownAnswer {
+                    value: values
+                        .into_iter()
+                        .map(|value| Some(value).filter(|v| !v.is_empty()))
+                        .collect(),
+                    steps: steps_of(&counts, names),
+                });
+            groups.collect()
+        });
+        let lists_all = result.periods.len() <= LISTED_PERIODS;
+        let trend = question.trend.map(|_| {
+            let nobody = FunnelCounts::new(&question.spec);
+            let periods = result
+                .periods
+                .into_iter()
+                .filter(|(_, counts)| lists_all || counts.is_some());
+            let periods = periods.map(|(start, counts)| TrendAnswer {
+                period: start.to_string(),
+                steps: steps_of(counts.as_ref().unwrap_or(&nobody), names),
+            });
+            periods.collect()
+        });
+        Self {
+            unit: unit_word(question.unit),
+            timezone: question.span.zone.name(),
+            as_of,
+            from: question.span.range.from,
+            to: question.span.range.to,
+            model: question.model.clone(),
+            window_s: question.spec.window.map(|window| window.as_secs_f64()),
+            entered: result.total.entered(),
+            never_entered: units.saturating_sub(result.total.entered()),
+            void: result.total.void(),
+            steps: steps_of(&result.total, names),
+            breakdown,
+            trend,
+        }
+    }
+}
+
+const fn unit_word(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Actor => "actor",
+        Unit::Session => "session",
+        Unit::Account => "account",
+    }
+}
+
+/// Makes rates of counts.
+fn steps_of(counts: &FunnelCounts, names: &[StepName]) -> Vec<StepAnswer> {
+    let mut first: Option<u64> = None;
+    let mut before: Option<u64> = None;
+    // Units that stopped at an earlier gate but may still come.
+    let mut open_before = 0;
+    let mut steps = Vec::with_capacity(names.len());
+    for (step, name) in counts.steps().iter().zip(names) {
+        let open = open_before + step.open;
+        steps.push(StepAnswer {
+            label: name.label.clone(),
+            stage: name.stage.clone(),
+            gate: step.gate,
+            count: step.count,
+            skipped: step.skipped,
+            open: step.open,
+            step_rate: rate(step.count, before),
+            step_rate_closed: rate(step.count, before.map(|n| n.saturating_sub(step.open))),
+            overall_rate: rate(step.count, first.or(step.gate.then_some(step.count))),
+            overall_rate_closed: rate(
+                step.count,
+                first
+                    .map(|n| n.saturating_sub(open))
+                    .or(step.gate.then_some(step.count)),
+            ),
+            drop_off: step
+                .gate
+                .then(|| before.map_or(0, |n| n.saturating_sub(step.count))),
+            time_from_previous: time_of(step),
+        });
+        if step.gate {
+            first = first.or(Some(step.count));
+            before = Some(step.count);
+            open_before = open;
+        }
+    }
+    steps
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub(crate) fn rate(count: u64, divisor: Option<u64>) -> Option<f64> {
+    let divisor = divisor.filter(|divisor| *divisor > 0)?;
+    Some(count as f64 / divisor as f64)
+}
+
+fn time_of(step: &StepCounts) -> TimeAnswer {
+    let Some(summary) = step.times.summary() else {
+        return TimeAnswer {
+            exact: true,
+            ..TimeAnswer::default()
+        };
+    };
+    let DurationSummary {
+        mean_s,
+        p50_s,
+        p75_s,
+        p90_s,
+        p95_s,
+        is_exact,
+    } = summary;
+    TimeAnswer {
+        mean_s: Some(mean_s),
+        p50_s: Some(p50_s),
+        p75_s: Some(p75_s),
+        p90_s: Some(p90_s),
+        p95_s: Some(p95_s),
+        exact: is_exact,
+    }
+}
+
+const COLUMNS: [&str; 18] = [
+    "part",
+    "period",
+    "value",
+    "step",
+    "label",
+    "count",
+    "skipped",
+    "open",
+    "step_rate",
+    "step_rate_closed",
+    "overall_rate",
+    "overall_rate_closed",
+    "drop_off",
+    "mean_s",
+    "p50_s",
+    "p75_s",
+    "p90_s",
+    "p95_s",
+];
+
+impl Table for FunnelAnswer {
+    /// One row per step: of all units, then per value of the breakdown, then per period.
+    fn to_csv(&self) -> String {
+        let mut table = CsvTable::new(COLUMNS);
+        write_steps(&mut table, ("total", "", ""), &self.steps);
+        for group in self.breakdown.iter().flatten() {
+            let values: Vec<&str> = group
+                .value
+                .iter()
+                .map(|value| value.as_deref().unwrap_or_default())
+                .collect();
+            write_steps(
+                &mut table,
+                ("breakdown", "", &values.join(" / ")),
+                &group.steps,
+            );
+        }
+        for period in self.trend.iter().flatten() {
+            write_steps(&mut table, ("trend", &period.period, ""), &period.steps);
+        }
+        table.into_text()
+    }
+}
+
+fn write_steps(table: &mut CsvTable, head: (&str, &str, &str), steps: &[StepAnswer]) {
+    for (number, step) in steps.iter().enumerate() {
+        for text in [head.0, head.1, head.2] {
+            table.push_text(text);
+        }
+        table.push_number(Some(number + 1));
+        table.push_text(&step.label);
+        for count in [step.count, step.skipped, step.open] {
+            table.push_number(Some(count));
+        }
+        for rate in [
+            step.step_rate,
+            step.step_rate_closed,
+            step.overall_rate,
+            step.overall_rate_closed,
+        ] {
+            table.push_number(rate);
+        }
+        table.push_number(step.drop_off);
+        let time = &step.time_from_previous;
+        for seconds in [time.mean_s, time.p50_s, time.p75_s, time.p90_s, time.p95_s] {
+            table.push_number(seconds);
+        }
+        table.end_row();
+    }
+}

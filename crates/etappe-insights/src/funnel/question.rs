@@ -1,0 +1,283 @@
+//! A funnel question, read from its JSON and checked whole.
+
+use std::time::Duration;
+
+use etappe_core::funnel::{AttemptChoice, FunnelSpec, Order, Passing, SpecProblem, Ties};
+use etappe_core::id::SiteId;
+use etappe_core::query::{Bots, CandidateQuery, Condition, Dimension, Unit, completion_end};
+use etappe_core::time::Timestamp;
+use serde_json::Value;
+
+use crate::access::Access;
+use crate::calendar::Period;
+use crate::catalog::{Model, ModelCatalog};
+use crate::error::InsightsError;
+use crate::field::{Fields, Problems};
+use crate::funnel::steps::{StepName, model_steps, take_exclusions, take_model, take_steps};
+use crate::parameter::BOTS;
+use crate::span::{Span, SpanText};
+
+/// The most values that a breakdown may combine.
+const MOST_DIMENSIONS: usize = 4;
+
+/// A funnel question that makes sense.
+#[derive(Debug)]
+pub(crate) struct FunnelQuestion {
+    pub(crate) site: SiteId,
+    pub(crate) unit: Unit,
+    pub(crate) bots: Bots,
+    pub(crate) span: Span,
+    pub(crate) model: Option<String>,
+    pub(crate) steps: Vec<StepName>,
+    pub(crate) spec: FunnelSpec,
+    /// The conditions of the steps, then those of the exclusions.
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) breakdown: Option<Breakdown>,
+    pub(crate) trend: Option<Period>,
+}
+
+/// What to break down by.
+#[derive(Debug)]
+pub(crate) struct Breakdown {
+    pub(crate) dimensions: Vec<Dimension>,
+    /// The step whose event has the values, counted from 0.
+    pub(crate) step: usize,
+}
+
+impl FunnelQuestion {
+    /// Reads a question.
+    pub(crate) fn parse(
+        body: Value,
+        access: &Access,
+        catalog: &ModelCatalog,
+        now: Timestamp,
+    ) -> Result<Self, InsightsError> {
+        let mut problems = Problems::default();
+        let question = parse_fields(body, access, (catalog, now), &mut problems);
+        problems.into_result()?;
+        // Without a problem everything was read.
+        question.ok_or_else(|| InsightsError::InvalidQuestion(Vec::new()))
+    }
+
+    /// Returns what the matcher needs from the store.
+    pub(crate) fn candidates(&self) -> CandidateQuery {
+        CandidateQuery {
+            site: self.site.clone(),
+            unit: self.unit,
+            bots: self.bots,
+            from: self.span.range.from,
+            until: completion_end(self.span.range, self.spec.window),
+            conditions: self.conditions.clone(),
+            include_others: self.spec.order == Order::Strict,
+            dimensions: self
+                .breakdown
+                .as_ref()
+                .map_or_else(Vec::new, |breakdown| breakdown.dimensions.clone()),
+        }
+    }
+}
+
+/// Makes a question about all gates of a model with a window.
+pub(crate) fn model_question(model: &Model, window: Duration) -> (FunnelSpec, Vec<Condition>) {
+    let steps = model_steps(model);
+    let spec = FunnelSpec {
+        window: Some(window),
+        passing: Passing::LaterHit,
+        ..FunnelSpec::ordered(steps.steps)
+    };
+    (spec, steps.conditions)
+}
+
+fn parse_fields(
+    body: Value,
+    access: &Access,
+    (catalog, now): (&ModelCatalog, Timestamp),
+    problems: &mut Problems,
+) -> Option<FunnelQuestion> {
+    let mut fields = Fields::of(body, "", problems)?;
+    let span = SpanText {
+        from: fields.take_text("from", problems),
+        to: fields.take_text("to", problems),
+        timezone: fields.take_text("timezone", problems),
+    };
+    let span = span.resolve(&access.settings.timezone, now, problems);
+    let model = take_model(&mut fields, catalog, problems);
+    let steps = take_steps(&mut fields, model, catalog, problems);
+    let (exclusions, conditions) =
+        take_exclusions(&mut fields, steps.conditions.len(), catalog, problems);
+    let skips = [("allow", Passing::LaterHit), ("forbid", Passing::OwnHit)];
+    let skips = fields.take_choice("skips", &skips, problems);
+    if skips.is_some() && model.is_none() {
+        problems.push("skips", "only goes with `model`");
+    }
+    let default_passing = if model.is_some() {
+        Passing::LaterHit
+    } else {
+        Passing::OwnHit
+    };
+    let spec = FunnelSpec {
+        window: fields.take_duration("window", problems),
+        order: take_order(&mut fields, problems),
+        passing: skips.unwrap_or(default_passing),
+        attempt: take_attempt(&mut fields, problems),
+        ties: take_ties(&mut fields, problems),
+        exclusions,
+        steps: steps.steps,
+    };
+    push_spec_problems(&spec, problems);
+    let breakdown = take_breakdown(&mut fields, spec.steps.len(), problems);
+    let trend = [
+        ("day", Period::Day),
+        ("week", Period::Week),
+        ("month", Period::Month),
+    ];
+    let trend = fields.take_choice("trend", &trend, problems);
+    let unit = take_unit(&mut fields, problems);
+    let bots = fields
+        .take_choice("bots", &BOTS, problems)
+        .unwrap_or_default();
+    fields.finish(problems);
+    Some(FunnelQuestion {
+        site: access.site.clone(),
+        unit,
+        bots,
+        span: span?,
+        model: model.map(|model| model.id.clone()),
+        steps: steps.names,
+        spec,
+        conditions: [steps.conditions, conditions].concat(),
+        breakdown,
+        trend,
+    })
+}
+
+fn take_order(fields: &mut Fields, problems: &mut Problems) -> Order {
+    let orders = [
+        ("ordered", Order::Ordered),
+        ("strict", Order::Strict),
+        ("unordered", Order::Unordered),
+    ];
+    fields
+        .take_choice("order", &orders, problems)
+        .unwrap_or_default()
+}
+
+fn take_attempt(fields: &mut Fields, problems: &mut Problems) -> AttemptChoice {
+    let attempts = [
+        ("best", AttemptChoice::Best),
+        ("first_entry", AttemptChoice::FirstEntry),
+    ];
+    fields
+        .take_choice("attempt", &attempts, problems)
+        .unwrap_or_default()
+}
+
+fn take_ties(fields: &mut Fields, problems: &mut Problems) -> Ties {
+    let ties = [
+        ("default", Ties::StepOrder),
+        ("strictly_later", Ties::StrictlyLater),
+    ];
+    fields
+        .take_choice("ties", &ties, problems)
+        .unwrap_or_default()
+}
+
+fn take_unit(fields: &mut Fields, problems: &mut Problems) -> Unit {
+    let units = [
+        ("actor", Unit::Actor),
+        ("session", Unit::Session),
+        ("account", Unit::Account),
+    ];
+    let unit = fields
+        .take_choice("unit", &units, problems)
+        .unwrap_or_default();
+    if unit == Unit::Session {
+        problems.push(
+            "unit",
+            "funnels cannot count sessions yet: use actor or account",
+        );
+    }
+    unit
+}
+
+fn take_breakdown(
+    fields: &mut Fields,
+    step_count: usize,
+    problems: &mut Problems,
+) -> Option<Breakdown> {
+    let value = fields.take("breakdown")?;
+    let mut fields = Fields::of(value, "breakdown", problems)?;
+    let list = fields.take_list("by", problems);
+    if list.is_none() && !problems.mentions("breakdown.by") {
+        problems.push("breakdown.by", "is missing: what to break down by");
+    }
+    let list = list.unwrap_or_default();
+    if list.len() > MOST_DIMENSIONS {
+        problems.push(
+            "breakdown.by",
+            format!("has more than {MOST_DIMENSIONS} entries"),
+        );
+    }
+    let mut dimensions = Vec::new();
+    for (index, value) in list.iter().enumerate() {
+        match value.as_str() {
+            Some(name) if !name.is_empty() => dimensions.push(dimension(name)),
+            Some(_) | None => problems.push(
+                format!("breakdown.by[{index}]"),
+                "must be the name of a property, or channel, campaign, persona, touchpoint, device or country",
+            ),
+        }
+    }
+    if dimensions.is_empty() && !problems.mentions("breakdown.by") {
+        problems.push("breakdown.by", "must not be empty");
+    }
+    let step = fields.take_number("step", problems).unwrap_or(1);
+    if step > step_count && step_count > 0 {
+        problems.push(
+            "breakdown.step",
+            format!("the funnel has {step_count} steps"),
+        );
+    }
+    fields.finish(problems);
+    Some(Breakdown {
+        dimensions,
+        step: step - 1,
+    })
+}
+
+fn dimension(name: &str) -> Dimension {
+    match name {
+        "channel" => Dimension::Channel,
+        "campaign" => Dimension::Campaign,
+        "persona" => Dimension::Persona,
+        "touchpoint" => Dimension::Touchpoint,
+        "device" => Dimension::Device,
+        "country" => Dimension::Country,
+        _ => Dimension::Property(name.to_owned()),
+    }
+}
+
+/// Notes what is wrong with the funnel as a whole, under the names of the question's fields.
+fn push_spec_problems(spec: &FunnelSpec, problems: &mut Problems) {
+    if spec.steps.is_empty() {
+        return;
+    }
+    for problem in spec.problems() {
+        let field = match problem {
+            SpecProblem::TooManySteps(_) | SpecProblem::TooManyConditions => "steps".to_owned(),
+            // That there are no steps has been said already.
+            SpecProblem::NoGate => continue,
+            SpecProblem::OrderWithLaterHit => "order".to_owned(),
+            SpecProblem::TiesWithLaterHit => "ties".to_owned(),
+            SpecProblem::GapWithoutOrder(step)
+            | SpecProblem::GapWithoutStepBefore(step)
+            | SpecProblem::EmptyGap(step) => format!("steps[{step}]"),
+            SpecProblem::ExclusionBackwards(index) | SpecProblem::ExclusionOutside(index) => {
+                format!("exclude[{index}]")
+            }
+        };
+        if !problems.mentions_within(&field) {
+            problems.push(field, problem.to_string());
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Adds up a funnel over all units: in total, per value of the breakdown, per period of entry.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use etappe_core::funnel::{Attempt, FunnelCounts, FunnelMatcher};
+use etappe_core::query::{Hit, TimeRange};
+use etappe_core::time::Timestamp;
+
+use crate::calendar::{Period, day_start, local_date};
+use crate::error::{FieldProblem, InsightsError};
+use crate::funnel::question::FunnelQuestion;
+use crate::span::Span;
+
+/// How much memory the durations of one step may keep once memory is short.
+const SHORT_STEP_BYTES: usize = 16 * 1024;
+/// How much more than the limit the counts may take before the question is given up.
+const HARD_LIMIT_FACTOR: usize = 4;
+/// The most bytes of values of a breakdown.
+const VALUE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How much a question may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TallyLimits {
+    pub(crate) breakdown_values: usize,
+    pub(crate) duration_bytes: usize,
+}
+
+/// A period in which attempts begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EntryPeriod {
+    pub(crate) start: NaiveDate,
+    range: TimeRange,
+}
+
+/// The counts of a funnel.
+#[derive(Debug)]
+pub(crate) struct TallyResult {
+    pub(crate) total: FunnelCounts,
+    /// Per combination of values, empty text for none.
+    pub(crate) groups: Vec<(Vec<String>, FunnelCounts)>,
+    /// All periods of the question; those in which nobody entered have no counts.
+    pub(crate) periods: Vec<(NaiveDate, Option<FunnelCounts>)>,
+}
+
+/// Counts in the making.
+#[derive(Debug)]
+pub(crate) struct Tally<'a> {
+    question: &'a FunnelQuestion,
+    as_of: Timestamp,
+    limits: TallyLimits,
+    matcher: FunnelMatcher,
+    total: FunnelCounts,
+    groups: HashMap<Vec<String>, FunnelCounts>,
+    value_bytes: usize,
+    periods: Vec<EntryPeriod>,
+    trend: BTreeMap<usize, FunnelCounts>,
+    duration_bytes: usize,
+    /// From here on memory is short: durations are summarised.
+    next_check: usize,
+    units: u64,
+    rows: u64,
+    failure: Option<InsightsError>,
+}
+
+impl<'a> Tally<'a> {
+    /// Begins to count.
+    pub(crate) fn try_new(
+        question: &'a FunnelQuestion,
+        as_of: Timestamp,
+        limits: TallyLimits,
+    ) -> Result<Self, InsightsError> {
+        let matcher = FunnelMatcher::try_new(&question.spec).map_err(|problems| {
+            let problems = problems.iter().map(|problem| FieldProblem {
+                field: "steps".to_owned(),
+                detail: problem.to_string(),
+            });
+            InsightsError::InvalidQuestion(problems.collect())
+        })?;
+        Ok(Self {
+            question,
+            as_of,
+            limits,
+            matcher,
+            total: FunnelCounts::new(&question.spec),
+            groups: HashMap::new(),
+            value_bytes: 0,
+            periods: question
+                .trend
+                .map_or_else(Vec::new, |period| entry_periods(period, &question.span)),
+            trend: BTreeMap::new(),
+            duration_bytes: 0,
+            next_check: limits.duration_bytes,
+            units: 0,
+            rows: 0,
+            failure: None,
+        })
+    }
+
+    /// Counts one unit. After a failure nothing more is counted.
+    pub(crate) fn visit(&mut self, hits: &[Hit]) {
+        self.units += 1;
+        self.rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
+        if self.failure.is_some() {
+            return;
+        }
+        if let Err(error) = self.count(hits) {
+            self.failure = Some(error);
+        }
+    }
+
+    /// Returns the number of units visited.
+    pub(crate) const fn units(&self) -> u64 {
+        self.units
+    }
+
+    /// Returns the number of events visited.
+    pub(crate) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Ends counting.
+    pub(crate) fn finish(self) -> Result<TallyResult, InsightsError> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        let mut groups: Vec<_> = self.groups.into_iter().collect();
+        groups.sort_by(|(one, one_counts), (other, other_counts)| {
+            let largest_first = other_counts.entered().cmp(&one_counts.entered());
+            largest_first.then_with(|| one.cmp(other))
+        });
+        let mut trend = self.trend;
+        let periods = self.periods.iter().enumerate();
+        Ok(TallyResult {
+            total: self.total,
+            groups,
+            periods: periods
+                .map(|(index, period)| (period.start, trend.remove(&index)))
+                .collect(),
+        })
+    }
+
+    fn count(&mut self, hits: &[Hit]) -> Result<(), InsightsError> {
+        let range = self.question.span.range;
+        let best = self
+            .matcher
+            .best(hits, range)
+            .map_err(InsightsError::SearchTooLarge)?;
+        let Some(attempt) = best else {
+            return Ok(());
+        };
+        let mut added = record(&mut self.total, attempt, self.as_of);
+        if let Some(breakdown) = &self.question.breakdown {
+            let values = values_at(attempt, breakdown.step, hits, breakdown.dimensions.len());
+            let counts = match self.groups.get_mut(&values) {
+                Some(counts) => counts,
+                None => {
+                    self.value_bytes += values.iter().map(String::len).sum::<usize>();
+                    let limit = self.limits.breakdown_values;
+                    if self.groups.len() >= limit || self.value_bytes > VALUE_BYTES {
+                        return Err(InsightsError::BreakdownTooWide { limit });
+                    }
+                    let counts = FunnelCounts::new(&self.question.spec);
+                    self.groups.entry(values).or_insert(counts)
+                }
+            };
+            added += record(counts, attempt, self.as_of);
+        }
+        added += self.count_trend(hits)?;
+        self.duration_bytes += added;
+        if self.duration_bytes > self.next_check {
+            self.save_memory()?;
+        }
+        Ok(())
+    }
+
+    /// Counts a unit in every period in which it entered; returns the memory that took.
+    fn count_trend(&mut self, hits: &[Hit]) -> Result<usize, InsightsError> {
+        let mut added = 0;
+        let mut at = self.question.span.range.from;
+        while let Some(hit) = hits.get(hits.partition_point(|hit| hit.at < at)) {
+            let after = self
+                .periods
+                .partition_point(|period| period.range.from <= hit.at);
+            let Some(index) = after.checked_sub(1) else {
+                break;
+            };
+            let range = self.periods[index].range;
+            if hit.at >= range.to {
+                break;
+            }
+            let best = self
+                .matcher
+                .best(hits, range)
+                .map_err(InsightsError::SearchTooLarge)?;
+            if let Some(attempt) = best {
+                let counts = self.trend.entry(index);
+                let counts = counts.or_insert_with(|| FunnelCounts::new(&self.question.spec));
+                added += record(counts, attempt, self.as_of);
+            }
+            at = range.to;
+        }
+        Ok(added)
+    }
+
+    /// Gives up long lists of durations for histograms.
+    fn save_memory(&mut self) -> Result<(), InsightsError> {
+        let all = std::iter::once(&mut self.total)
+            .chain(self.groups.values_mut())
+            .chain(self.trend.values_mut());
+        let mut bytes = 0;
+        for counts in all {
+            counts.summarise_over(SHORT_STEP_BYTES);
+            bytes += counts.bytes();
+        }
+        self.duration_bytes = bytes;
+        self.next_check = self
+            .limits
+            .duration_bytes
+            .max(bytes + self.limits.duration_bytes / 8);
+        if bytes > HARD_LIMIT_FACTOR * self.limits.duration_bytes {
+            return Err(InsightsError::AnswerTooLarge);
+        }
+        Ok(())
+    }
+}
+
+/// Adds an attempt and returns the memory that took.
+fn record(counts: &mut FunnelCounts, attempt: &Attempt, as_of: Timestamp) -> usize {
+    let before = counts.bytes();
+    counts.record(attempt, as_of);
+    counts.bytes().saturating_sub(before)
+}
+
+/// Returns the values of the event at `step`, empty where the step was not reached.
+fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) -> Vec<String> {
+    let reach = attempt.steps.get(step).copied().flatten();
+    let values = reach
+        .and_then(|reach| hits.get(reach.hit))
+        .map(|hit| hit.dimensions.clone());
+    let mut values = values.unwrap_or_default();
+    values.resize(dimensions, String::new());
+    values
+}
+
+/// Cuts a range into periods; the first and the last one may be shorter.
+pub(crate) fn entry_periods(period: Period, span: &Span) -> Vec<EntryPeriod> {
+    let mut periods = Vec::new();
+    let mut start = period.start(local_date(span.zone, span.range.from));
+    loop {
+        let next = period.next(start);
+        let range = TimeRange {
+            from: day_start(span.zone, start).max(span.range.from),
+            to: day_start(span.zone, next).min(span.range.to),
+        };
+        if range.from >= span.range.to {
+            return periods;
+        }
+        periods.push(EntryPeriod { start, range });
+        start = next;
+    }
+}

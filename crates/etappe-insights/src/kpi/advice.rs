@@ -1,0 +1,207 @@
+//! A sentence of advice where a figure is weak.
+//!
+//! Two things make a figure weak: it fell from the range before by more than chance explains, or it
+//! is below what most businesses get by on. Nothing is said about few people: with fewer than 30 a
+//! figure says little.
+
+use crate::kpi::figure::Figure;
+use crate::kpi::interval::wilson;
+use crate::kpi::measure::Measure;
+
+/// The fewest people or answers that anything is said about.
+const FEWEST: u64 = 30;
+
+/// Returns advice about a KPI, or `None` where there is nothing to say.
+///
+/// `previous` is the same KPI in the range before, if both ranges have elapsed.
+pub(crate) fn advise(present: &Measure, previous: Option<&Measure>) -> Option<String> {
+    previous
+        .and_then(|previous| fall(present, previous))
+        .or_else(|| weakness(present).map(str::to_owned))
+}
+
+/// Says that a KPI fell, if chance does not explain it.
+fn fall(present: &Measure, previous: &Measure) -> Option<String> {
+    if present.id == "unmapped_share" {
+        return None;
+    }
+    if let (Some((part, whole)), Some((part_before, whole_before))) =
+        (present.share, previous.share)
+    {
+        let enough = whole >= FEWEST && whole_before >= FEWEST;
+        let (now, before) = (wilson(part, whole)?, wilson(part_before, whole_before)?);
+        let (now_rate, before_rate) = (present.value?.as_f64(), previous.value?.as_f64());
+        return (enough && now[1] < before[0]).then(|| {
+            format!(
+                "This fell from {} to {}, which is more than chance explains: see what changed.",
+                percent(before_rate),
+                percent(now_rate)
+            )
+        });
+    }
+    let (Some(Figure::Count(now)), Some(Figure::Count(before))) = (present.value, previous.value)
+    else {
+        return None;
+    };
+    // A fifth, and more than three standard deviations of a count.
+    let lost = before.saturating_sub(now);
+    let is_fall = before >= FEWEST && lost * 5 >= before && lost * lost > 9 * (before + now);
+    is_fall
+        .then(|| format!("Down from {before} in the time before: see which channel brought fewer."))
+}
+
+/// Says that a KPI is low.
+fn weakness(present: &Measure) -> Option<&'static str> {
+    let bounds = present.share.filter(|(_, whole)| *whole >= FEWEST);
+    let bounds = bounds.and_then(|(part, whole)| wilson(part, whole));
+    let is_surely_below = |limit: f64| bounds.is_some_and(|bounds| bounds[1] < limit);
+    let is_surely_above = |limit: f64| bounds.is_some_and(|bounds| bounds[0] > limit);
+    let is_below = |limit: f64, among: &str| {
+        let enough = present
+            .counts
+            .get(among)
+            .is_some_and(|count| count.as_f64() >= 30.0);
+        enough && present.value.is_some_and(|value| value.as_f64() < limit)
+    };
+    match present.id {
+        "activation_rate" if is_surely_below(0.25) => Some(
+            "Fewer than one in four who sign up get to a first success within 14 days: make the first step after signing up smaller.",
+        ),
+        "repeat_rate" if is_surely_below(0.2) => Some(
+            "Fewer than one in five customers buy again: give them a reason to come back soon after the first order.",
+        ),
+        "purchases_per_customer" if is_below(1.2, "customers") => Some(
+            "Most customers buy once: a second offer shortly after the first order is the easiest sale.",
+        ),
+        "retention_rate" if is_surely_below(0.1) => Some(
+            "Fewer than one in ten come back the week after: remind them of what they came for.",
+        ),
+        "referrals_per_customer" if is_below(0.05, "customers") => Some(
+            "Hardly any customer brings another one: ask right after something went well, and give them a link to share.",
+        ),
+        "nps" if is_below(0.0, "answers") => Some(
+            "More people warn others than recommend you: read what the lowest scores say first.",
+        ),
+        "unmapped_share" if is_surely_above(0.2) => Some(
+            "More than a fifth of the events are in no stage, so the figures miss them: map their names in a vocabulary.",
+        ),
+        _ => None,
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use etappe_core::kpi::{KpiFigures, ReferralFigures};
+
+    use super::*;
+    use crate::kpi::measure::measures;
+
+    fn measure(id: &str, figures: &KpiFigures) -> Measure {
+        let all = measures(figures, &ReferralFigures::default(), "EUR");
+        all.into_iter().find(|measure| measure.id == id).unwrap()
+    }
+
+    #[test]
+    fn a_rate_is_weak_only_when_chance_cannot_explain_it() {
+        let rate = |activated| KpiFigures {
+            activation_eligible: 100,
+            activated,
+            ..KpiFigures::default()
+        };
+        assert!(
+            advise(&measure("activation_rate", &rate(5)), None)
+                .unwrap()
+                .contains("one in four")
+        );
+        assert_eq!(advise(&measure("activation_rate", &rate(20)), None), None);
+        let few = KpiFigures {
+            activation_eligible: 29,
+            ..KpiFigures::default()
+        };
+        assert_eq!(advise(&measure("activation_rate", &few), None), None);
+    }
+
+    #[test]
+    fn a_fall_is_told_with_both_figures() {
+        let rate = |activated| {
+            measure(
+                "activation_rate",
+                &KpiFigures {
+                    activation_eligible: 200,
+                    activated,
+                    ..KpiFigures::default()
+                },
+            )
+        };
+        let advice = advise(&rate(80), Some(&rate(140))).unwrap();
+        assert!(
+            advice.starts_with("This fell from 70 % to 40 %"),
+            "{advice}"
+        );
+        assert_eq!(advise(&rate(130), Some(&rate(140))), None);
+        assert_eq!(advise(&rate(140), Some(&rate(80))), None);
+    }
+
+    #[test]
+    fn a_falling_count_is_told_when_it_is_large() {
+        let visitors = |visitors| {
+            measure(
+                "visitors",
+                &KpiFigures {
+                    visitors,
+                    ..KpiFigures::default()
+                },
+            )
+        };
+        assert!(
+            advise(&visitors(500), Some(&visitors(1_000)))
+                .unwrap()
+                .contains("1000")
+        );
+        assert_eq!(advise(&visitors(900), Some(&visitors(1_000))), None);
+        assert_eq!(advise(&visitors(25), Some(&visitors(32))), None);
+    }
+
+    #[test]
+    fn unmapped_events_are_bad_when_there_are_many() {
+        let share = |unmapped_events| KpiFigures {
+            events: 1_000,
+            unmapped_events,
+            ..KpiFigures::default()
+        };
+        assert!(advise(&measure("unmapped_share", &share(400)), None).is_some());
+        assert_eq!(advise(&measure("unmapped_share", &share(100)), None), None);
+    }
+
+    #[test]
+    fn warning_voices_are_told() {
+        let mut figures = KpiFigures::default();
+        figures.nps_scores[2] = 20;
+        figures.nps_scores[10] = 15;
+        assert!(advise(&measure("nps", &figures), None).is_some());
+        figures.nps_scores[10] = 25;
+        assert_eq!(advise(&measure("nps", &figures), None), None);
+    }
+
+    #[test]
+    fn customers_who_buy_once_are_told() {
+        let figures = KpiFigures {
+            customers: 100,
+            customer_orders: 105,
+            repeat_customers: 5,
+            referred_actors: 1,
+            ..KpiFigures::default()
+        };
+        for id in [
+            "purchases_per_customer",
+            "repeat_rate",
+            "referrals_per_customer",
+        ] {
+            assert!(advise(&measure(id, &figures), None).is_some(), "{id}");
+        }
+    }
+}

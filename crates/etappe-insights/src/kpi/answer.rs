@@ -1,0 +1,146 @@
+//! The answer with the KPIs.
+
+use std::collections::BTreeMap;
+
+use etappe_core::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::csv::CsvTable;
+use crate::kpi::Figures;
+use crate::kpi::advice::advise;
+use crate::kpi::figure::Figure;
+use crate::kpi::interval::wilson;
+use crate::kpi::leak::Leak;
+use crate::kpi::measure::{Measure, measures};
+use crate::response::Table;
+use crate::scope::ScopeQuestion;
+
+/// The KPIs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KpisAnswer {
+    /// What is counted, where it is not orders, events or answers.
+    #[schema(example = "actor")]
+    unit: &'static str,
+    /// The zone that dates and weeks are in.
+    timezone: &'static str,
+    /// The watermark.
+    #[schema(value_type = String, format = DateTime)]
+    as_of: Timestamp,
+    /// The first instant of the range.
+    #[schema(value_type = String, format = DateTime)]
+    from: Timestamp,
+    /// The first instant after it.
+    #[schema(value_type = String, format = DateTime)]
+    to: Timestamp,
+    /// The model that stages are of.
+    #[schema(example = "aaarrr")]
+    model: String,
+    /// The figures; one about money is there once per currency.
+    kpis: Vec<KpiAnswer>,
+    /// The step that loses most compared with the best of the last six full months; null if no step
+    /// with 30 actors does worse.
+    biggest_leak: Option<Leak>,
+}
+
+/// One figure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KpiAnswer {
+    /// Which one.
+    #[schema(example = "activation_rate")]
+    id: &'static str,
+    /// The figure; null when there is nothing to divide by. Money is exact to four places.
+    #[schema(value_type = Option<f64>, example = 0.4)]
+    value: Option<Figure>,
+    /// The same in the range before, equally long; null where that would begin before 1970, or
+    /// there was nothing to divide by.
+    #[schema(value_type = Option<f64>, example = 0.35)]
+    previous: Option<Figure>,
+    /// Of a share: where the true one lies with 95 % confidence (Wilson); null otherwise.
+    #[schema(value_type = Option<Vec<f64>>, example = json!([0.31, 0.5]))]
+    interval: Option<[f64; 2]>,
+    /// `actors`, `orders`, `share`, `money`, `orders_per_customer`, `actors_per_customer`,
+    /// `actors_per_actor`, `seconds` or `score`.
+    #[schema(example = "share")]
+    unit: &'static str,
+    /// Of money: ISO 4217; null otherwise.
+    #[schema(example = "EUR")]
+    currency: Option<String>,
+    /// The counts behind the figure.
+    #[schema(value_type = BTreeMap<String, f64>, example = json!({"activated": 40, "eligible_signups": 100}))]
+    counts: BTreeMap<&'static str, Figure>,
+    /// A sentence where the figure is weak; null otherwise.
+    advice: Option<String>,
+}
+
+impl KpisAnswer {
+    pub(crate) fn new(
+        question: &ScopeQuestion<'_>,
+        present: &Figures,
+        previous: Option<&Figures>,
+        biggest_leak: Option<Leak>,
+    ) -> Self {
+        let currency = &question.currency;
+        let previous = previous.map(|(kpis, referrals)| measures(kpis, referrals, currency));
+        let has_elapsed = question.span.range.to <= question.as_of;
+        let kpis = measures(&present.0, &present.1, currency)
+            .into_iter()
+            .map(|measure| {
+                let before = previous.iter().flatten();
+                let before = before.clone().find(|before| is_same(before, &measure));
+                KpiAnswer::new(measure, before, has_elapsed)
+            });
+        Self {
+            unit: "actor",
+            timezone: question.span.zone.name(),
+            as_of: question.as_of,
+            from: question.span.range.from,
+            to: question.span.range.to,
+            model: question.model.id.clone(),
+            kpis: kpis.collect(),
+            biggest_leak,
+        }
+    }
+}
+
+fn is_same(one: &Measure, other: &Measure) -> bool {
+    one.id == other.id && one.currency == other.currency
+}
+
+impl KpiAnswer {
+    fn new(measure: Measure, previous: Option<&Measure>, has_elapsed: bool) -> Self {
+        let advice = advise(&measure, previous.filter(|_| has_elapsed));
+        Self {
+            id: measure.id,
+            value: measure.value,
+            previous: previous.and_then(|previous| previous.value),
+            interval: measure.share.and_then(|(part, whole)| wilson(part, whole)),
+            unit: measure.unit,
+            currency: measure.currency,
+            counts: measure.counts,
+            advice,
+        }
+    }
+}
+
+impl Table for KpisAnswer {
+    /// One row per figure.
+    fn to_csv(&self) -> String {
+        let columns = [
+            "id", "value", "previous", "low", "high", "unit", "currency", "advice",
+        ];
+        let mut table = CsvTable::new(columns);
+        for kpi in &self.kpis {
+            table.push_text(kpi.id);
+            table.push_number(kpi.value);
+            table.push_number(kpi.previous);
+            table.push_number(kpi.interval.map(|[low, _]| low));
+            table.push_number(kpi.interval.map(|[_, high]| high));
+            table.push_text(kpi.unit);
+            table.push_text(kpi.currency.as_deref().unwrap_or_default());
+            table.push_text(kpi.advice.as_deref().unwrap_or_default());
+            table.end_row();
+        }
+        table.into_text()
+    }
+}

@@ -1,0 +1,95 @@
+//! A figure: a count, an amount of money, or any other number.
+
+use etappe_core::money::Amount;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A figure; money stays exact, to the ten-thousandth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Figure {
+    Count(u64),
+    Number(f64),
+    Money(Amount),
+}
+
+impl Figure {
+    /// Returns the figure for comparing.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a comparison needs no more than 53 bits"
+    )]
+    pub(crate) const fn as_f64(self) -> f64 {
+        match self {
+            Self::Count(count) => count as f64,
+            Self::Number(number) => number,
+            Self::Money(amount) => amount.as_scaled() as f64 / 10_000.0,
+        }
+    }
+
+    /// Returns `amount / count`, rounded half away from zero to the ten-thousandth.
+    pub(crate) fn share(amount: Amount, count: u64) -> Option<Self> {
+        let count = i128::from(count);
+        if count == 0 {
+            return None;
+        }
+        let scaled = i128::from(amount.as_scaled());
+        let half = if scaled < 0 { -count / 2 } else { count / 2 };
+        let rounded = i64::try_from((scaled + half) / count).ok()?;
+        Some(Self::Money(Amount::from_scaled(rounded)))
+    }
+}
+
+impl std::fmt::Display for Figure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Money(amount) => amount.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Figure {
+    /// Writes a JSON number; one of money has the amount's own digits.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Money(amount) => RawValue::from_string(amount.to_string())
+                .map_err(serde::ser::Error::custom)?
+                .serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_written_with_its_own_digits() {
+        let amount = Amount::parse("12345678901234.0001").unwrap();
+        assert_eq!(
+            serde_json::to_string(&Figure::Money(amount)).unwrap(),
+            "12345678901234.0001"
+        );
+        let negative = Figure::Money(Amount::from_scaled(-55_000));
+        assert_eq!(serde_json::to_string(&negative).unwrap(), "-5.5");
+    }
+
+    #[test]
+    fn money_is_divided_to_the_ten_thousandth() {
+        let cases = [
+            ("10", 3, "3.3333"),
+            ("20", 3, "6.6667"),
+            ("-20", 3, "-6.6667"),
+            ("0.0001", 2, "0.0001"),
+            ("5", 1, "5"),
+        ];
+        for (amount, count, expected) in cases {
+            let share = Figure::share(Amount::parse(amount).unwrap(), count).unwrap();
+            assert_eq!(share.to_string(), expected);
+        }
+        assert_eq!(Figure::share(Amount::from_scaled(1), 0), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! Makes the KPIs of counts and sums. What has no divisor is null, never zero.
+
+use std::collections::BTreeMap;
+
+use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures};
+
+use crate::funnel::rate;
+use crate::kpi::figure::Figure;
+use crate::referral::{k_factor, k_observed};
+
+/// One KPI of one range.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measure {
+    pub(crate) id: &'static str,
+    pub(crate) unit: &'static str,
+    /// Of amounts of money.
+    pub(crate) currency: Option<String>,
+    pub(crate) value: Option<Figure>,
+    /// The counts behind it, by name.
+    pub(crate) counts: BTreeMap<&'static str, Figure>,
+    /// Of a share: how many of how many.
+    pub(crate) share: Option<(u64, u64)>,
+}
+
+impl Measure {
+    fn new(id: &'static str, unit: &'static str, value: Option<Figure>) -> Self {
+        Self {
+            id,
+            unit,
+            currency: None,
+            value,
+            counts: BTreeMap::new(),
+            share: None,
+        }
+    }
+
+    fn count(id: &'static str, unit: &'static str, count: u64) -> Self {
+        Self::new(id, unit, Some(Figure::Count(count))).with(id, count)
+    }
+
+    fn share(id: &'static str, part: (&'static str, u64), whole: (&'static str, u64)) -> Self {
+        let value = rate(part.1, Some(whole.1)).map(Figure::Number);
+        Self {
+            share: Some((part.1, whole.1)),
+            ..Self::new(id, "share", value)
+                .with(part.0, part.1)
+                .with(whole.0, whole.1)
+        }
+    }
+
+    fn ratio(
+        id: &'static str,
+        unit: &'static str,
+        part: (&'static str, u64),
+        whole: (&'static str, u64),
+    ) -> Self {
+        let value = rate(part.1, Some(whole.1)).map(Figure::Number);
+        Self::new(id, unit, value)
+            .with(part.0, part.1)
+            .with(whole.0, whole.1)
+    }
+
+    fn with(mut self, name: &'static str, count: u64) -> Self {
+        self.counts.insert(name, Figure::Count(count));
+        self
+    }
+
+    fn with_figure(mut self, name: &'static str, figure: Figure) -> Self {
+        self.counts.insert(name, figure);
+        self
+    }
+
+    fn in_currency(mut self, currency: &str) -> Self {
+        self.currency = Some(currency.to_owned());
+        self
+    }
+}
+
+/// Returns every KPI; those about money once per currency, `currency` if there is no money.
+pub(crate) fn measures(
+    kpis: &KpiFigures,
+    referrals: &ReferralFigures,
+    currency: &str,
+) -> Vec<Measure> {
+    let mut measures = vec![
+        Measure::count("visitors", "actors", kpis.visitors),
+        Measure::count("signups", "actors", kpis.signups),
+        Measure::share(
+            "activation_rate",
+            ("activated", kpis.activated),
+            ("eligible_signups", kpis.activation_eligible),
+        )
+        .with("signups", kpis.signups),
+        Measure::count("customers", "actors", kpis.customers),
+        Measure::count("orders", "orders", kpis.orders),
+    ];
+    measures.extend(money_measures(kpis, currency, |money, new_customers| {
+        per_currency(money, new_customers)
+    }));
+    measures.extend(referral_measures(kpis, referrals));
+    measures.push(Measure::share(
+        "retention_rate",
+        ("returned", kpis.retention_returned),
+        ("cohort", kpis.retention_cohort),
+    ));
+    measures.push(nps(&kpis.nps_scores));
+    measures.push(Measure::share(
+        "unmapped_share",
+        ("unmapped_events", kpis.unmapped_events),
+        ("events", kpis.events),
+    ));
+    measures
+}
+
+/// Returns the KPIs between orders and referrals, in the order in which they are shown.
+fn money_measures(
+    kpis: &KpiFigures,
+    currency: &str,
+    per_currency: impl Fn(&MoneyFigures, u64) -> [Measure; 4],
+) -> Vec<Measure> {
+    let none = [MoneyFigures {
+        currency: currency.to_owned(),
+        orders: 0,
+        customers: 0,
+        revenue: Default::default(),
+        gross: Default::default(),
+        lifetime_revenue: Default::default(),
+    }];
+    let money = if kpis.money.is_empty() {
+        &none
+    } else {
+        kpis.money.as_slice()
+    };
+    let mut columns: [Vec<Measure>; 4] = Default::default();
+    for figures in money {
+        for (column, measure) in columns
+            .iter_mut()
+            .zip(per_currency(figures, kpis.new_customers))
+        {
+            column.push(measure);
+        }
+    }
+    let [revenue, order_value, per_customer, lifetime] = columns;
+    let between = [
+        Measure::ratio(
+            "purchases_per_customer",
+            "orders_per_customer",
+            ("orders", kpis.customer_orders),
+            ("customers", kpis.customers),
+        ),
+        Measure::share(
+            "repeat_rate",
+            ("repeat_customers", kpis.repeat_customers),
+            ("customers", kpis.customers),
+        ),
+    ];
+    [
+        revenue,
+        between.to_vec(),
+        order_value,
+        per_customer,
+        lifetime,
+    ]
+    .concat()
+}
+
+fn per_currency(money: &MoneyFigures, new_customers: u64) -> [Measure; 4] {
+    let measure = |id, value| Measure::new(id, "money", value).in_currency(&money.currency);
+    [
+        measure("revenue", Some(Figure::Money(money.revenue)))
+            .with("orders", money.orders)
+            .with("customers", money.customers),
+        measure(
+            "average_order_value",
+            Figure::share(money.gross, money.orders),
+        )
+        .with_figure("order_amounts", Figure::Money(money.gross))
+        .with("orders", money.orders),
+        measure(
+            "revenue_per_customer",
+            Figure::share(money.revenue, money.customers),
+        )
+        .with_figure("revenue", Figure::Money(money.revenue))
+        .with("customers", money.customers),
+        measure(
+            "lifetime_value",
+            Figure::share(money.lifetime_revenue, new_customers),
+        )
+        .with_figure("revenue_to_date", Figure::Money(money.lifetime_revenue))
+        .with("new_customers", new_customers),
+    ]
+}
+
+fn referral_measures(kpis: &KpiFigures, referrals: &ReferralFigures) -> [Measure; 4] {
+    let cycle = referrals.viral_cycle_p50_s.map(Figure::Number);
+    [
+        Measure::ratio(
+            "referrals_per_customer",
+            "actors_per_customer",
+            ("referred", kpis.referred_actors),
+            ("customers", kpis.customers),
+        ),
+        Measure::new(
+            "k_factor",
+            "actors_per_actor",
+            k_factor(referrals).map(Figure::Number),
+        )
+        .with("invitations", referrals.invitations)
+        .with("active_actors", referrals.active_actors)
+        .with("converted", referrals.converted),
+        Measure::new(
+            "k_observed",
+            "actors_per_actor",
+            k_observed(referrals).map(Figure::Number),
+        )
+        .with("referred_activated", referrals.referred_activated)
+        .with("active_actors", referrals.active_actors),
+        Measure::new("viral_cycle_time_s", "seconds", cycle)
+            .with("referred_activated", referrals.referred_activated),
+    ]
+}
+
+/// Share of promoters (9 and 10) less share of detractors (0 to 6), times 100.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn nps(scores: &[u64; 11]) -> Measure {
+    let sum = |scores: &[u64]| scores.iter().sum::<u64>();
+    let (detractors, passives, promoters) =
+        (sum(&scores[..7]), sum(&scores[7..9]), sum(&scores[9..]));
+    let answers = detractors + passives + promoters;
+    let value = (answers > 0)
+        .then(|| Figure::Number(100.0 * (promoters as f64 - detractors as f64) / answers as f64));
+    Measure::new("nps", "score", value)
+        .with("promoters", promoters)
+        .with("passives", passives)
+        .with("detractors", detractors)
+        .with("answers", answers)
+}

@@ -1,0 +1,225 @@
+//! Turns errors into problem details (RFC 9457), and answers into JSON or CSV.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{FieldProblem, InsightsError};
+
+/// Why a question was not answered (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// Identifies the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:etappe:problem:invalid-question")]
+    kind: String,
+    /// The kind of problem in words.
+    #[schema(example = "The question makes no sense")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    status: u16,
+    /// What went wrong this time.
+    #[schema(example = "the question has 1 problem")]
+    detail: String,
+    /// Every field that is wrong, all at once; absent when no field is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldProblem>,
+}
+
+/// The status, the end of the type's URN, and the title of an error.
+const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str) {
+    use InsightsError as E;
+    match error {
+        E::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "No token"),
+        E::UnknownToken => (StatusCode::UNAUTHORIZED, "unknown-token", "Unknown token"),
+        E::WrongSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
+        E::NoSuchRoute => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+        E::MethodNotAllowed(_) => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Method not allowed",
+        ),
+        E::UnknownActor(_) => (StatusCode::NOT_FOUND, "unknown-actor", "Unknown actor"),
+        E::MalformedPath => (StatusCode::BAD_REQUEST, "malformed-path", "Malformed path"),
+        E::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON"),
+        E::BrokenBody => (StatusCode::BAD_REQUEST, "broken-body", "Broken body"),
+        E::BodyTooLarge { .. } => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "Body too large",
+        ),
+        E::InvalidQuestion(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-question",
+            "The question makes no sense",
+        ),
+        E::BreakdownTooWide { .. } | E::AnswerTooLarge | E::SearchTooLarge(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "question-too-large",
+            "The question is too large",
+        ),
+        E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+        E::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
+        E::StoreUnavailable(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store-unavailable",
+            "The store is away",
+        ),
+        E::StoreFailed(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "store-failed",
+            "The store failed",
+        ),
+    }
+}
+
+impl IntoResponse for InsightsError {
+    fn into_response(self) -> Response {
+        log_failure(&self);
+        let (status, kind, title) = kind(&self);
+        let detail = self.to_string();
+        let errors = match self {
+            Self::InvalidQuestion(errors) => errors,
+            _ => Vec::new(),
+        };
+        let problem = Problem {
+            kind: format!("urn:etappe:problem:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail,
+            errors,
+        };
+        let mut response = json(status, &problem, "application/problem+json");
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"etappe\""),
+            );
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// Logs what somebody must look at; what a client did wrong is for the client to know.
+fn log_failure(error: &InsightsError) {
+    match error {
+        InsightsError::StoreFailed(source) => {
+            tracing::error!(
+                error = source.as_ref(),
+                "the store could not answer a question"
+            );
+        }
+        InsightsError::StoreUnavailable(source) => {
+            tracing::warn!(
+                error = source.as_ref(),
+                "the store is away, a question was refused"
+            );
+        }
+        InsightsError::Timeout { seconds } => {
+            tracing::warn!(seconds, "a question took too long");
+        }
+        _ => {}
+    }
+}
+
+/// An answer that is also a table.
+pub(crate) trait Table {
+    /// Returns the answer as CSV.
+    fn to_csv(&self) -> String;
+}
+
+/// Answers in JSON.
+pub(crate) fn answer<T: Serialize>(answer: &T) -> Response {
+    json(StatusCode::OK, answer, "application/json")
+}
+
+/// Answers in CSV if `headers` prefer it, in JSON otherwise.
+pub(crate) fn answer_table<T: Serialize + Table>(headers: &HeaderMap, table: &T) -> Response {
+    if prefers_csv(headers) {
+        let content_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+        let body = table.to_csv();
+        return ([(CONTENT_TYPE, content_type), no_store()], body).into_response();
+    }
+    answer(table)
+}
+
+fn json<T: Serialize>(status: StatusCode, body: &T, content_type: &'static str) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => {
+            let content_type = HeaderValue::from_static(content_type);
+            (status, [(CONTENT_TYPE, content_type), no_store()], bytes).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written as json");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Answers are about people and change by the second, so nobody in between keeps them.
+const fn no_store() -> (http::HeaderName, HeaderValue) {
+    (CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+/// Returns whether CSV is named before JSON or with a higher weight.
+fn prefers_csv(headers: &HeaderMap) -> bool {
+    let mut best = (0.0, false);
+    let values = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    for range in values.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let is_csv = match parts
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "text/csv" => true,
+            "application/json" | "application/*" | "*/*" => false,
+            _ => continue,
+        };
+        let weight = parts
+            .find_map(|part| part.strip_prefix("q="))
+            .and_then(|weight| weight.parse::<f64>().ok())
+            .unwrap_or(1.0);
+        if weight > best.0 {
+            best = (weight, is_csv);
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_sent_to_those_who_prefer_it() {
+        let cases = [
+            ("text/csv", true),
+            ("TEXT/CSV; header=present", true),
+            ("text/csv, application/json", true),
+            ("application/json, text/csv", false),
+            ("text/csv;q=0.5, application/json", false),
+            ("text/csv;q=0.9, */*;q=0.1", true),
+            ("*/*", false),
+            ("text/html", false),
+            ("", false),
+        ];
+        for (accept, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(prefers_csv(&headers), expected, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The range of time that a question is about: `from`, `to` and `timezone`.
+
+use chrono::{DateTime, NaiveDate};
+use chrono_tz::Tz;
+use etappe_core::query::TimeRange;
+use etappe_core::time::Timestamp;
+
+use crate::calendar::{date_starting_at, day_start, days_before, local_date};
+use crate::field::Problems;
+
+/// How many days a question looks back that says nothing about it, today included.
+const DEFAULT_DAYS: u64 = 30;
+/// The first and the last date that may be asked about.
+const DATES: (NaiveDate, NaiveDate) = (
+    NaiveDate::from_ymd_opt(1970, 1, 1).expect("a date"),
+    NaiveDate::from_ymd_opt(2100, 1, 1).expect("a date"),
+);
+
+/// A range of time in a time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) range: TimeRange,
+    pub(crate) zone: Tz,
+}
+
+/// What a question says about its range.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SpanText {
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) timezone: Option<String>,
+}
+
+impl SpanText {
+    /// Reads the range; what it does not say is taken from the site's zone and the present `now`.
+    ///
+    /// Without `to` it ends with the present day; without `from` it begins 30 days before its end.
+    pub(crate) fn resolve(
+        &self,
+        site_zone: &str,
+        now: Timestamp,
+        problems: &mut Problems,
+    ) -> Option<Span> {
+        let zone = match self.timezone.as_deref() {
+            None => site_zone.parse().unwrap_or(Tz::UTC),
+            Some(name) => {
+                let zone = name.parse::<Tz>();
+                if zone.is_err() {
+                    let detail = format!(
+                        "`{name}` is no time zone: use an IANA name such as Europe/Amsterdam"
+                    );
+                    problems.push("timezone", detail);
+                }
+                zone.ok()?
+            }
+        };
+        let mut edge = |name: &str, text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => parse_instant(text, zone)
+                .map(Some)
+                .map_err(|detail| problems.push(name, detail)),
+        };
+        let (from, to) = (edge("from", &self.from), edge("to", &self.to));
+        let (from, to) = (from.ok()?, to.ok()?);
+        let to = to.unwrap_or_else(|| {
+            let tomorrow = local_date(zone, now).succ_opt().unwrap_or(DATES.1);
+            clamp(day_start(zone, tomorrow))
+        });
+        let from = from.unwrap_or_else(|| before(zone, to, DEFAULT_DAYS));
+        if from > to {
+            problems.push("from", format!("{from} is after `to`, {to}"));
+            return None;
+        }
+        Some(Span {
+            range: TimeRange { from, to },
+            zone,
+        })
+    }
+}
+
+impl Span {
+    /// Returns the range of the same length that ends where this one begins, or `None` where it
+    /// would begin before 1970. Whole days stay whole days, also when the clocks change.
+    pub(crate) fn previous(&self) -> Option<TimeRange> {
+        let TimeRange { from, to } = self.range;
+        let whole_days = date_starting_at(self.zone, from)
+            .zip(date_starting_at(self.zone, to))
+            .and_then(|(first, end)| {
+                let days = u64::try_from((end - first).num_days()).ok()?;
+                Some(day_start(self.zone, days_before(first, days)?))
+            });
+        let start = whole_days.unwrap_or_else(|| {
+            Timestamp::from_millis(from.as_millis().saturating_sub(to.millis_since(from)))
+        });
+        (start >= Timestamp::EPOCH && start < from).then_some(TimeRange {
+            from: start,
+            to: from,
+        })
+    }
+}
+
+/// Reads an instant: RFC 3339, or a date, which is its first instant in `zone`.
+fn parse_instant(text: &str, zone: Tz) -> Result<Timestamp, String> {
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        if date < DATES.0 || date > DATES.1 {
+            return Err(outside(text));
+        }
+        // In some zones the first and last day begin before or after the instants that bound them.
+        return Ok(clamp(day_start(zone, date)));
+    }
+    // In an address a plus sign that was not escaped arrives as a space.
+    let spaced = text.replace(' ', "+");
+    let at = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_rfc3339(&spaced))
+        .map_err(|_| {
+            format!("`{text}` is no time: use a date, or RFC 3339 such as 2024-03-01T12:00:00Z")
+        })?;
+    let at = Timestamp::from_millis(at.timestamp_millis());
+    if at == clamp(at) {
+        Ok(at)
+    } else {
+        Err(outside(text))
+    }
+}
+
+fn outside(text: &str) -> String {
+    format!("`{text}` is outside 1970-01-01 to 2100-01-01")
+}
+
+fn clamp(at: Timestamp) -> Timestamp {
+    at.clamp(Timestamp::EPOCH, Timestamp::MAX_QUERY)
+}
+
+/// Returns the instant `days` before `at`: by the calendar if `at` begins a day.
+fn before(zone: Tz, at: Timestamp, days: u64) -> Timestamp {
+    let by_calendar = date_starting_at(zone, at)
+        .and_then(|date| days_before(date, days))
+        .map(|date| day_start(zone, date));
+    let by_clock = || {
+        let millis = i64::try_from(days * 86_400_000).unwrap_or(i64::MAX);
+        Timestamp::from_millis(at.as_millis().saturating_sub(millis))
+    };
+    clamp(by_calendar.unwrap_or_else(by_clock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::InsightsError;
+
+    fn resolve(from: Option<&str>, to: Option<&str>, zone: &str) -> Result<String, String> {
+        let text = SpanText {
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+            timezone: Some(zone.to_owned()),
+        };
+        let mut problems = Problems::default();
+        let now = Timestamp::parse("2024-03-15T12:00:00Z").unwrap();
+        let span = text.resolve("UTC", now, &mut problems);
+        match problems.into_result() {
+            Ok(()) => {
+                let range = span.unwrap().range;
+                Ok(format!("{} {}", range.from, range.to))
+            }
+            Err(InsightsError::InvalidQuestion(problems)) => {
+                let texts = problems
+                    .iter()
+                    .map(|p| format!("{}: {}", p.field, p.detail));
+                Err(texts.collect::<Vec<_>>().join("; "))
+            }
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    #[test]
+    fn dates_are_midnight_in_the_time_zone() {
+        assert_eq!(
+            resolve(Some("2024-03-01"), Some("2024-04-01"), "Europe/Amsterdam").unwrap(),
+            "2024-02-29T23:00:00.000Z 2024-03-31T22:00:00.000Z"
+        );
+    }
+
+    #[test]
+    fn instants_are_taken_as_they_are() {
+        let expected = "2024-03-01T11:00:00.000Z 2024-03-02T00:00:00.500Z";
+        for from in ["2024-03-01T12:00:00+01:00", "2024-03-01T12:00:00 01:00"] {
+            let to = Some("2024-03-02T00:00:00.5Z");
+            assert_eq!(resolve(Some(from), to, "Asia/Tokyo").unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_widest_range_is_valid_everywhere() {
+        for zone in [
+            "UTC",
+            "Europe/Amsterdam",
+            "America/New_York",
+            "Pacific/Kiritimati",
+        ] {
+            let range = resolve(Some("1970-01-01"), Some("2100-01-01"), zone).unwrap();
+            assert!(range.starts_with("1970-01-01T"), "{range}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_ends_today_and_takes_thirty_days() {
+        assert_eq!(
+            resolve(None, None, "Europe/Amsterdam").unwrap(),
+            "2024-02-14T23:00:00.000Z 2024-03-15T23:00:00.000Z"
+        );
+        assert_eq!(
+            resolve(None, Some("2024-04-10"), "Europe/Amsterdam").unwrap(),
+            "2024-03-10T23:00:00.000Z 2024-04-09T22:00:00.000Z"
+        );
+        assert_eq!(
+            resolve(None, Some("1970-01-05"), "UTC").unwrap(),
+            "1970-01-01T00:00:00.000Z 1970-01-05T00:00:00.000Z"
+        );
+    }
+
+    #[test]
+    fn ranges_that_make_no_sense_are_refused() {
+        let cases = [
+            (
+                Some("yesterday"),
+                None,
+                "UTC",
+                "from: `yesterday` is no time",
+            ),
+            (
+                Some("2024-03-01T12:00:00"),
+                None,
+                "UTC",
+                "from: `2024-03-01T12:00:00` is no time",
+            ),
+            (
+                Some("1969-12-31"),
+                None,
+                "UTC",
+                "from: `1969-12-31` is outside",
+            ),
+            (
+                None,
+                Some("2100-01-01T00:00:01Z"),
+                "UTC",
+                "to: `2100-01-01T00:00:01Z` is outside",
+            ),
+            (
+                Some("2024-03-02"),
+                Some("2024-03-01"),
+                "UTC",
+                "from: 2024-03-02T00:00:00.000Z is after",
+            ),
+            (
+                None,
+                None,
+                "Europe/Utrecht",
+                "timezone: `Europe/Utrecht` is no time zone",
+            ),
+        ];
+        for (from, to, zone, expected) in cases {
+            let problem = resolve(from, to, zone).unwrap_err();
+            assert!(problem.starts_with(expected), "{problem}");
+        }
+        let both = resolve(Some("x"), Some("y"), "UTC").unwrap_err();
+        assert!(both.contains("from:") && both.contains("to:"), "{both}");
+    }
+
+    #[test]
+    fn the_range_before_is_as_long() {
+        let span = |from: &str, to: &str| Span {
+            range: TimeRange {
+                from: Timestamp::parse(from).unwrap(),
+                to: Timestamp::parse(to).unwrap(),
+            },
+            zone: Tz::Europe__Amsterdam,
+        };
+        // Seven days, although one of them has 23 hours.
+        let week = span("2024-03-31T22:00:00Z", "2024-04-07T22:00:00Z");
+        assert_eq!(
+            week.previous().unwrap().from.to_string(),
+            "2024-03-24T23:00:00.000Z"
+        );
+        let hour = span("2024-03-01T10:30:00Z", "2024-03-01T11:30:00Z");
+        assert_eq!(
+            hour.previous().unwrap().from.to_string(),
+            "2024-03-01T09:30:00.000Z"
+        );
+        assert_eq!(
+            span("1970-01-01T00:00:00Z", "2024-03-01T11:30:00Z").previous(),
+            None
+        );
+        assert_eq!(
+            span("2024-03-01T10:30:00Z", "2024-03-01T10:30:00Z").previous(),
+            None
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! What the routes share.
+
+use std::sync::Arc;
+
+use etappe_core::site::SiteDirectory;
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::Watermark;
+use tokio::sync::{Semaphore, watch};
+
+use crate::catalog::ModelCatalog;
+use crate::config::InsightsConfig;
+use crate::metrics::InsightsMetrics;
+
+/// Everything that the API needs from outside.
+#[derive(Debug)]
+pub struct InsightsParts<S, C> {
+    /// Answers questions about journeys.
+    pub store: Arc<S>,
+    /// Tells the time.
+    pub clock: Arc<C>,
+    /// The sites and their tokens, as they change.
+    pub sites: watch::Receiver<Arc<SiteDirectory>>,
+    /// How far the figures reach.
+    pub watermark: Watermark,
+    /// The journey models.
+    pub catalog: Arc<ModelCatalog>,
+    /// How much may be asked.
+    pub config: InsightsConfig,
+    /// What is counted.
+    pub metrics: InsightsMetrics,
+}
+
+/// What the routes share; clones share it.
+#[derive(Debug)]
+pub struct InsightsState<S, C> {
+    shared: Arc<Shared<S, C>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared<S, C> {
+    pub(crate) parts: InsightsParts<S, C>,
+    /// One permit for each question that may run.
+    pub(crate) turns: Semaphore,
+}
+
+impl<S, C> InsightsState<S, C> {
+    /// Makes the state.
+    #[must_use]
+    pub fn new(parts: InsightsParts<S, C>) -> Self {
+        let turns = Semaphore::new(parts.config.concurrent_queries);
+        Self {
+            shared: Arc::new(Shared { parts, turns }),
+        }
+    }
+
+    pub(crate) fn parts(&self) -> &InsightsParts<S, C> {
+        &self.shared.parts
+    }
+
+    pub(crate) fn turns(&self) -> &Semaphore {
+        &self.shared.turns
+    }
+}
+
+impl<S, C: etappe_core::ports::Clock> InsightsState<S, C> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.parts().clock.now()
+    }
+
+    /// Returns the watermark: nothing received after it needs to be in the figures.
+    pub(crate) fn as_of(&self) -> Timestamp {
+        self.parts().watermark.as_of(self.now())
+    }
+}
+
+impl<S, C> Clone for InsightsState<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
