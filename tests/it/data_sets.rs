@@ -87,13 +87,13 @@ title = "Invoices of our shop"
 id = "invoice"
 event = "invoice"
 milestone = "purchase"
-facts = { revenue = "Amount", order_id = "InvoiceNo", currency_constant = "GBP" }
+facts = { revenue = "Amount", order_id = "InvoiceNo", currency = "GBP" }
 
 [[rule]]
 id = "cancellation"
 event = "cancellation"
 milestone = "refund"
-facts = { revenue = "Amount", order_id = "InvoiceNo", currency_constant = "GBP" }
+facts = { revenue = "Amount", order_id = "InvoiceNo", currency = "GBP" }
 "#;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,7 +152,7 @@ impl SmallDisk {
     async fn start(process: &EtappeProcess, folder: &Path) -> anyhow::Result<Self> {
         let (listen, admin) = (free_address()?, free_address()?);
         // In a namespace of its own, a disk can be mounted without being root outside.
-        let script = "mount -t tmpfs -o size=160m tmpfs \"$1\" && exec \"$2\" up --data \"$1/data\" \
+        let script = "mount -t tmpfs -o size=400m tmpfs \"$1\" && exec \"$2\" up --data \"$1/data\" \
                       --listen \"$3\" --admin \"$4\" --json";
         let mut child = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
@@ -191,7 +191,7 @@ async fn a_full_disk_refuses_events_and_loses_none() -> anyhow::Result<()> {
                 "properties": properties })
     };
     let filler = small.disk.join("filler");
-    std::fs::write(&filler, vec![1_u8; 120 * 1024 * 1024])?;
+    std::fs::write(&filler, vec![1_u8; 250 * 1024 * 1024])?;
     let (mut accepted, mut refused) = (0, None);
     for number in 0..4_000 {
         let batch: Vec<_> = (number * 10..number * 10 + 10).map(message).collect();

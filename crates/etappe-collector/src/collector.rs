@@ -180,8 +180,17 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 }
 
-/// Returns the `User-Agent` of a request, if it is text.
+/// Returns the `User-Agent` of a request that a page or an image in it made, if it is text.
+///
+/// A program that sends events for others (a server, a script, `curl`) has no visitor's user agent:
+/// its own must not be taken for one, or all its events would count as those of a bot.
 pub(crate) fn user_agent(parts: &Parts) -> Option<String> {
+    let has = |name: &str| parts.headers.contains_key(name);
+    let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_image = accept.is_some_and(|types| types.contains("image/"));
+    if !(has("origin") || has("sec-fetch-site") || wants_image) {
+        return None;
+    }
     let value = parts.headers.get(http::header::USER_AGENT)?;
     let text = value.to_str().ok().filter(|text| !text.is_empty())?;
     // Header values that are text are ASCII.

@@ -75,8 +75,11 @@ pub(crate) struct EngineArguments {
     #[command(flatten)]
     pub(crate) config: ConfigSource,
     /// The folder of ClickHouse's files.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "fetch")]
+    pub(crate) data: Option<PathBuf>,
+    /// Only make sure that the library is there, and print its path.
+    #[arg(long)]
+    pub(crate) fetch: bool,
     /// The loopback address to listen on; port 0 takes any free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,

@@ -1,10 +1,27 @@
 //! The configuration of a process: every component's settings, put together from all layers.
+//!
+//! Each crate owns its settings; this composes them. [`Config::load`] reports every problem of
+//! every layer at once. Nothing is bound, opened or made before it has succeeded.
 
 mod layers;
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
+use etappe_classifier::ClassifierConfig;
+use etappe_collector::config::CollectorConfig;
+use etappe_core::rules::{RuleFileKind, RuleSet, RuleSource};
+use etappe_engine::config::EngineConfig;
+use etappe_insights::config::InsightsConfig;
+use etappe_log::local::LocalLogConfig;
+use etappe_runtime::telemetry::TelemetryConfig;
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use crate::cli::ConfigSource;
 pub(crate) use layers::Problem;
+use layers::{Origin, Setting};
 
 /// The configuration cannot be used; lists every problem.
 #[derive(Debug)]
@@ -17,3 +34,185 @@ impl fmt::Display for BadConfiguration {
 }
 
 impl std::error::Error for BadConfiguration {}
+
+/// All settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The public address. Default `127.0.0.1:7070`.
+    pub(crate) listen: SocketAddr,
+    /// The admin address. Default `127.0.0.1:7071`.
+    pub(crate) admin: SocketAddr,
+    pub(crate) telemetry: TelemetryConfig,
+    pub(crate) rules: RuleFiles,
+    pub(crate) collector: CollectorConfig,
+    pub(crate) log: LocalLogConfig,
+    pub(crate) classifier: ClassifierConfig,
+    pub(crate) engine: EngineSettings,
+    pub(crate) insights: InsightsConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 7071)),
+            telemetry: TelemetryConfig::default(),
+            rules: RuleFiles::default(),
+            collector: CollectorConfig::default(),
+            log: LocalLogConfig::default(),
+            classifier: ClassifierConfig::default(),
+            engine: EngineSettings::default(),
+            insights: InsightsConfig::default(),
+        }
+    }
+}
+
+/// Where a user's own rules are; each a folder of `.toml` files or one file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RuleFiles {
+    /// Vocabularies, tried before the shipped ones. Default none.
+    pub(crate) vocabularies: Option<PathBuf>,
+    /// Models, beside the shipped ones or in the place of one with the same id. Default none.
+    pub(crate) models: Option<PathBuf>,
+}
+
+/// The embedded engine's share of the machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EngineSettings {
+    /// What the engine may allocate in bytes. Default 3 GiB. Beyond it queries fail and inserts wait.
+    pub(crate) server_memory_bytes: u64,
+    /// What one query may allocate in bytes. Default 2 GiB.
+    pub(crate) query_memory_bytes: u64,
+    /// Threads of one query. Default 2; more than the machine has cores is of no use.
+    pub(crate) query_threads: u16,
+    /// Queries that run at a time. Default 16; more wait.
+    pub(crate) concurrent_queries: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        let defaults = EngineConfig::new("", "");
+        Self {
+            server_memory_bytes: defaults.server_memory_bytes,
+            query_memory_bytes: defaults.query_memory_bytes,
+            query_threads: defaults.query_threads,
+            concurrent_queries: defaults.concurrent_queries,
+        }
+    }
+}
+
+impl EngineSettings {
+    /// Returns the engine's configuration for a folder and a library.
+    pub(crate) fn to_engine_config(&self, data: PathBuf, library: PathBuf) -> EngineConfig {
+        let mut config = EngineConfig::new(data, library);
+        config.server_memory_bytes = self.server_memory_bytes;
+        config.query_memory_bytes = self.query_memory_bytes;
+        config.query_threads = self.query_threads;
+        config.concurrent_queries = self.concurrent_queries;
+        config
+    }
+}
+
+impl Config {
+    /// Puts the configuration together: defaults, file, environment, and the given flags.
+    ///
+    /// # Errors
+    /// [`BadConfiguration`] with every problem of every layer.
+    pub(crate) fn load(source: &ConfigSource, flags: Vec<(&str, String)>) -> anyhow::Result<Self> {
+        let mut problems = Vec::new();
+        let mut settings = Vec::new();
+        if let Some(file) = &source.file {
+            match std::fs::read_to_string(file) {
+                Ok(text) => match layers::settings_of_file(file, &text) {
+                    Ok(found) => settings.extend(found),
+                    Err(found) => problems.extend(found),
+                },
+                Err(error) => {
+                    let name = file.display();
+                    problems.push(Problem::of_whole(format!("cannot read {name}: {error}")));
+                }
+            }
+        }
+        settings.extend(layers::settings_of_environment(std::env::vars_os().filter_map(
+            |(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)),
+        )));
+        settings.extend(flags.into_iter().map(|(name, value)| Setting {
+            path: name.split('.').map(str::to_owned).collect(),
+            value: Value::String(value),
+            origin: Origin::flag(&format!("--{name}")),
+        }));
+        match layers::assemble::<Self>(&settings) {
+            Ok(config) => problems.extend(config.problems()),
+            Err(found) => problems.extend(found),
+        }
+        problems.is_empty().then_some(()).ok_or(BadConfiguration(problems))?;
+        layers::assemble(&settings).map_err(|problems| BadConfiguration(problems).into())
+    }
+
+    /// Returns what is wrong with values that are well-formed.
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.telemetry.validate(&mut problems);
+        let mut section = |name: &str, found: Vec<String>| {
+            problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
+        };
+        section("collector", self.collector.validate());
+        section("log", self.log.validate().err().unwrap_or_default());
+        section("classifier", self.classifier.validate().err().unwrap_or_default());
+        section("insights", self.insights.validate());
+        let engine = self.engine.to_engine_config(PathBuf::from("engine"), PathBuf::new());
+        section("engine", engine.validate().err().iter().map(ToString::to_string).collect());
+        if self.listen == self.admin && self.listen.port() != 0 {
+            problems.push(format!("listen and admin are both {}", self.listen));
+        }
+        problems.into_iter().map(Problem::of_whole).collect()
+    }
+
+    /// Reads and compiles the rules: the shipped ones and the user's.
+    ///
+    /// # Errors
+    /// [`BadConfiguration`] with every mistake in every file.
+    pub(crate) fn compile_rules(&self) -> anyhow::Result<RuleSet> {
+        let mut sources = Vec::new();
+        let files = [
+            (&self.rules.vocabularies, RuleFileKind::Vocabulary),
+            (&self.rules.models, RuleFileKind::Model),
+        ];
+        for (path, kind) in files {
+            if let Some(path) = path {
+                let read = read_rules(path).map_err(|error| {
+                    BadConfiguration(vec![Problem::of_whole(format!("rules: {error:#}"))])
+                })?;
+                sources.extend(read.into_iter().map(|(file, text)| match kind {
+                    RuleFileKind::Vocabulary => RuleSource::vocabulary(file, text),
+                    RuleFileKind::Model => RuleSource::model(file, text),
+                }));
+            }
+        }
+        RuleSet::with_user_files(sources).map_err(|mistakes| {
+            let problem = |mistake: &dyn fmt::Display| Problem::of_whole(mistake.to_string());
+            BadConfiguration(mistakes.iter().map(|m| problem(m)).collect()).into()
+        })
+    }
+}
+
+/// Reads a file, or all `.toml` files of a folder in the order of their names.
+pub(crate) fn read_rules(path: &std::path::Path) -> anyhow::Result<Vec<(String, String)>> {
+    use anyhow::Context;
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path)?;
+        files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+        files.sort();
+    }
+    let read = |file: PathBuf| {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {name}"))?;
+        Ok((name, text))
+    };
+    files.into_iter().map(read).collect()
+}

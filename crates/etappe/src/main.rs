@@ -27,11 +27,7 @@ fn main() -> ExitCode {
             let is_answer = !error.use_stderr();
             // A closed pipe is no reason to fail.
             error.print().ok();
-            return if is_answer {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(EXIT_USAGE)
-            };
+            return if is_answer { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) };
         }
     };
     let runtime = match tokio::runtime::Runtime::new() {
@@ -46,28 +42,22 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Up(..) => anyhow::bail!("x"),
-        Command::Engine(..) => anyhow::bail!("x"),
-        Command::Migrate(..) => anyhow::bail!("x"),
+        Command::Up(arguments) => command::up::run(arguments).await,
+        Command::Engine(arguments) => command::engine::run(arguments).await,
+        Command::Migrate(arguments) => command::migrate::run(arguments).await,
         Command::Import(arguments) => command::import::run(arguments).await,
-        Command::Explain(..) => anyhow::bail!("x"),
-        Command::Models(..) => anyhow::bail!("x"),
+        Command::Explain(arguments) => command::explain::run(arguments).await,
+        Command::Models(command) => command::models::run(command),
         Command::Keys(command) => command::keys::run(command).await,
-        Command::Config(..) => anyhow::bail!("x"),
+        Command::Config(command) => command::config::run(command),
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the last word of a command that failed"
-)]
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(problems) = error.downcast_ref::<BadConfiguration>() {
         eprintln!("etappe: the configuration has problems:");
-        problems
-            .0
-            .iter()
-            .for_each(|problem| eprintln!("  {problem}"));
+        problems.0.iter().for_each(|problem| eprintln!("  {problem}"));
         return ExitCode::from(EXIT_USAGE);
     }
     eprintln!("etappe: {error:#}");

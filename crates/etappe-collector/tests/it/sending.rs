@@ -143,15 +143,18 @@ async fn the_key_may_stand_in_the_body_or_in_a_beacons_query_and_is_never_stored
 #[tokio::test]
 async fn a_browsers_address_and_agent_are_kept_truncated_and_a_servers_are_not() {
     let service = Service::start().await;
-    for (key, expected) in [
-        (
-            BROWSER_KEY,
-            json!({"ip": "127.0.0.0", "userAgent": "Test/1"}),
-        ),
-        (SERVER_KEY, json!(null)),
+    let page = "Origin: https://shop.example";
+    let image = "Accept: image/avif,*/*";
+    let script = "Accept: */*";
+    for (key, sign, expected) in [
+        (BROWSER_KEY, page, json!({"ip": "127.0.0.0", "userAgent": "Test/1"})),
+        (BROWSER_KEY, image, json!({"ip": "127.0.0.0", "userAgent": "Test/1"})),
+        (BROWSER_KEY, script, json!({"ip": "127.0.0.0"})),
+        (SERVER_KEY, page, json!(null)),
     ] {
         let headers = [
             basic(key),
+            sign.to_owned(),
             "User-Agent: Test/1".to_owned(),
             "X-Forwarded-For: 6.6.6.6".to_owned(),
         ];

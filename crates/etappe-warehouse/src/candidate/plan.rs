@@ -204,14 +204,15 @@ fn statement(query: &CandidateQuery, conditions: &[String], text_columns: &[&str
         Unit::Account => "account_hash",
     };
     let mut sql = format!("SELECT {unit} AS unit, toUnixTimestamp64Milli(occurred_at) AS at, ");
-    sql.push_str("toUInt64(0)");
+    // Comparisons with dictionary-encoded columns are dictionary-encoded themselves.
+    sql.push_str("CAST(toUInt64(0)");
     for (number, condition) in conditions.iter().enumerate() {
         append(
             &mut sql,
             format_args!(" + bitShiftLeft(toUInt64{condition}, {number})"),
         );
     }
-    sql.push_str(" AS bits");
+    sql.push_str(", 'UInt64') AS bits");
     for column in text_columns {
         let text = text_sql(column, query, conditions);
         append(&mut sql, format_args!(", {text} AS text_{column}"));

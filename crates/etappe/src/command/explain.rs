@@ -1,1 +1,129 @@
+//! `etappe explain`: which milestone and stages an event gets, and which rule decided.
 
+use std::io::Read;
+
+use anyhow::{Context, bail};
+use etappe_core::event::{EventKind, KeyScope};
+use etappe_core::id::SiteId;
+use etappe_core::ports::Clock;
+use etappe_core::rules::{ActorHistory, Explanation};
+use etappe_runtime::clock::SystemClock;
+use etappe_wire::native::{Body, Limits, Reception};
+use etappe_wire::record;
+use serde_json::Value;
+
+use crate::cli::ExplainArguments;
+use crate::config::Config;
+use crate::control::ControlClient;
+use crate::data_dir::DataDir;
+
+/// Explains an event given as JSON, or a stored one by its message id.
+pub(crate) async fn run(arguments: ExplainArguments) -> anyhow::Result<()> {
+    let text = match arguments.event.as_str() {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+            Some(text)
+        }
+        event => match event.strip_prefix('@') {
+            Some(file) => Some(
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?,
+            ),
+            None => event.trim_start().starts_with('{').then(|| event.to_owned()),
+        },
+    };
+    let explained = match text {
+        Some(text) => {
+            let rules = Config::load(&arguments.config, Vec::new())?.compile_rules()?;
+            let record = record_of(&text, &arguments.site)?;
+            let event = record::decode(&record)?;
+            serde_json::to_value(rules.explain(&event, &ActorHistory::default()))?
+        }
+        None => stored(&arguments).await?,
+    };
+    print(&explained, arguments.json);
+    Ok(())
+}
+
+/// Makes a log record of an event as a tracker would send it.
+fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
+    let kind = serde_json::from_str::<Value>(text)
+        .context("the event is no JSON")?
+        .get("type")
+        .map_or(Ok(EventKind::Track), |kind| serde_json::from_value(kind.clone()))
+        .context("`type` is none of track, page, screen, identify, group, alias")?;
+    let body = Body::of_message(text.as_bytes().to_vec(), kind)?;
+    let reception = Reception {
+        site: &SiteId::try_new(site)?,
+        scope: KeyScope::Server,
+        counts_money: true,
+        received_at: SystemClock.now(),
+        address: None,
+        user_agent: None,
+        first_id: uuid::Uuid::now_v7(),
+        redactor: None,
+    };
+    let message = body.message(0, &reception, &Limits::default());
+    let message = message.map_err(|rejection| {
+        anyhow::anyhow!("the event would be rejected: {}", rejection.reason.as_str())
+    })?;
+    let mut bytes = Vec::new();
+    message.encode(&reception, &mut bytes);
+    Ok(bytes)
+}
+
+async fn stored(arguments: &ExplainArguments) -> anyhow::Result<Value> {
+    let control = ControlClient::of(&DataDir::existing(&arguments.data)?)?;
+    let site = SiteId::try_new(&arguments.site)?;
+    let explained = control.explain(&site, &arguments.event).await?;
+    if explained.is_null() {
+        bail!(
+            "`{}` is no event as JSON, and site `{site}` has no event with that messageId",
+            arguments.event
+        );
+    }
+    Ok(explained)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(explained: &Value, as_json: bool) {
+    if as_json {
+        println!("{explained}");
+        return;
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    println!("event      {}", text(&explained["event"]));
+    if let Some(stored) = explained["stored"].as_object() {
+        println!("stored     milestone {}", text(&stored["milestone"]));
+        for stage in stored["stages"].as_array().into_iter().flatten() {
+            let (model, rule) = (text(&stage["model"]), text(&stage["rule"]));
+            println!("           {model}: {} by rule {rule}", text(&stage["stage"]));
+        }
+        println!("by the rules as they are now");
+    }
+    println!("milestone  {}", text(&explained["milestone"]));
+    let decided = &explained["decided_by"];
+    if decided.is_null() {
+        println!("           no vocabulary knows this name");
+        if let Some(name) = explained["did_you_mean"].as_str() {
+            println!("           did you mean `{name}`?");
+        }
+    } else {
+        let (file, line) = (text(&decided["file"]), text(&decided["line"]));
+        println!("           rule {} of {} ({file}:{line})", text(&decided["rule"]), text(&decided["vocabulary"]));
+    }
+    for stage in explained["stages"].as_array().into_iter().flatten() {
+        let (model, main) = (text(&stage["model"]), &stage["main"]);
+        if main.is_null() {
+            println!("{model:20} unmapped");
+        } else {
+            let place = format!("{}:{}", text(&main["file"]), text(&main["line"]));
+            println!("{model:20} {} by rule {} ({place})", text(&main["stage"]), text(&main["rule"]));
+        }
+    }
+}
+
+/// Returns an explanation as the value that commands exchange.
+pub(crate) fn to_value(explanation: &Explanation) -> anyhow::Result<Value> {
+    Ok(serde_json::to_value(explanation)?)
+}

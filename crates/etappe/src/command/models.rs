@@ -1,1 +1,75 @@
+//! `etappe models`: the journey models and vocabularies in use, and mistakes in their files.
 
+use anyhow::bail;
+use etappe_core::rules::{Diagnostic, RuleSet, RuleSource, Severity};
+use serde_json::json;
+
+use crate::cli::{ConfigSource, ModelsCommand};
+use crate::config::{Config, read_rules};
+
+/// Runs one of the commands.
+pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<()> {
+    match command {
+        ModelsCommand::List { config, json } => {
+            let rules = Config::load(&config, Vec::new())?.compile_rules()?;
+            list(&rules, json);
+            Ok(())
+        }
+        ModelsCommand::Check { config, files, json } => check(&config, &files, json),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn list(rules: &RuleSet, as_json: bool) {
+    if as_json {
+        let (models, vocabularies) = (rules.models(), rules.vocabularies());
+        println!("{}", json!({ "models": models, "vocabularies": vocabularies }));
+        return;
+    }
+    println!("models");
+    for model in rules.models() {
+        let stages: Vec<_> = model.stages.iter().map(|stage| stage.labels.en.as_ref()).collect();
+        println!("  {:20} {}  {}", model.id, model.version, stages.join(", "));
+    }
+    println!("vocabularies, in the order they are tried");
+    for vocabulary in rules.vocabularies() {
+        let (id, version, title) = (&vocabulary.id, &vocabulary.version, &vocabulary.title);
+        println!("  {id:20} {version}  {title} ({} rules)", vocabulary.rules);
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn check(
+    config: &ConfigSource,
+    files: &[std::path::PathBuf],
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let mut sources = Vec::new();
+    if files.is_empty() {
+        let rules = Config::load(config, Vec::new())?.rules;
+        for path in [rules.vocabularies, rules.models].iter().flatten() {
+            sources.extend(read_rules(path)?);
+        }
+    }
+    for path in files {
+        sources.extend(read_rules(path)?);
+    }
+    let sources = sources.into_iter().map(|(file, text)| RuleSource::detect(file, text));
+    let found: Vec<Diagnostic> = match RuleSet::with_user_files(sources) {
+        Ok(rules) => rules.warnings().to_vec(),
+        Err(mistakes) => mistakes,
+    };
+    if as_json {
+        println!("{}", serde_json::to_string(&found)?);
+    } else {
+        found.iter().for_each(|diagnostic| println!("{diagnostic}"));
+    }
+    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
+    if errors > 0 {
+        bail!("{errors} mistakes in the rules");
+    }
+    if !as_json {
+        println!("the rules are good");
+    }
+    Ok(())
+}

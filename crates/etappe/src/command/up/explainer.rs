@@ -1,0 +1,84 @@
+//! Explains stored events: what was decided then, and what the rules of today say.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use anyhow::Context;
+use etappe_core::event::{Event, EventKind, KeyScope};
+use etappe_core::id::SiteId;
+use etappe_core::json::JsonObject;
+use etappe_core::rules::{ActorHistory, RuleSet};
+use etappe_warehouse::{StoredMessage, Warehouse};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::control::Explainer;
+
+/// Finds events in the warehouse and explains them by the rules in use.
+pub(super) struct StoredEvents {
+    pub(super) warehouse: Warehouse,
+    pub(super) rules: Arc<RuleSet>,
+}
+
+impl Explainer for StoredEvents {
+    fn explain(
+        &self,
+        site: SiteId,
+        message_id: String,
+    ) -> Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>> {
+        Box::pin(async move {
+            let found = self.warehouse.find_message(&site, &message_id).await?;
+            found.map(|stored| self.explain_stored(&site, &stored)).transpose()
+        })
+    }
+}
+
+impl StoredEvents {
+    fn explain_stored(&self, site: &SiteId, stored: &StoredMessage) -> anyhow::Result<Value> {
+        let event = as_event(site, stored)?;
+        let explanation = self.rules.explain(&event, &ActorHistory::default());
+        let mut explained = serde_json::to_value(explanation)?;
+        let decided = &stored.decided;
+        let stages = decided.stages.iter().map(|stage| {
+            json!({ "model": stage.model, "stage": stage.stage, "rule": stage.rule, "version": stage.version })
+        });
+        explained["stored"] = json!({
+            "message_id": decided.message_id,
+            "timestamp": decided.at,
+            "received_at": stored.received_at,
+            "milestone": decided.milestone,
+            "stages": stages.collect::<Vec<_>>(),
+        });
+        Ok(explained)
+    }
+}
+
+/// Returns the event as it was read from the log.
+fn as_event<'a>(site: &SiteId, stored: &'a StoredMessage) -> anyhow::Result<Event<'a>> {
+    let id = |text: &'a String| Some(Cow::Borrowed(text.as_str())).filter(|id| !id.is_empty());
+    let object = |text: &'a String| {
+        if text.is_empty() { Ok(JsonObject::default()) } else { JsonObject::parse(text) }
+    };
+    Ok(Event {
+        site: site.clone(),
+        scope: named::<KeyScope>(&stored.scope)?,
+        counts_money: true,
+        kind: named::<EventKind>(&stored.kind)?,
+        name: Cow::Borrowed(&stored.decided.event),
+        message_id: Cow::Borrowed(&stored.decided.message_id),
+        anonymous_id: id(&stored.anonymous_id),
+        user_id: id(&stored.user_id),
+        previous_id: None,
+        group_id: id(&stored.account),
+        occurred_at: stored.decided.at,
+        received_at: stored.received_at,
+        properties: object(&stored.properties)?,
+        traits: object(&stored.traits)?,
+        context: object(&stored.context)?,
+    })
+}
+
+fn named<T: DeserializeOwned>(name: &str) -> anyhow::Result<T> {
+    serde_json::from_value(Value::from(name)).with_context(|| format!("`{name}` is stored"))
+}

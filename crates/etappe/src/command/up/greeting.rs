@@ -1,0 +1,69 @@
+//! What `up` says once everything is ready.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::data_dir::RunInfo;
+use crate::site_store::NewKeys;
+
+/// Addresses, and at the first start keys; the only thing on standard output.
+#[derive(Debug, Serialize)]
+pub(crate) struct Greeting {
+    listen: String,
+    admin: String,
+    site: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_token: Option<String>,
+}
+
+impl Greeting {
+    /// Makes the greeting of a later start: keys were shown before and are not stored.
+    pub(crate) fn new(run: &RunInfo, site: &str) -> Self {
+        Self {
+            listen: run.listen.clone(),
+            admin: run.admin.clone(),
+            site: site.to_owned(),
+            write_key: None,
+            read_token: None,
+            admin_token: None,
+        }
+    }
+
+    /// Adds the keys of a first start.
+    pub(crate) fn with_keys(self, keys: NewKeys, admin_token: String) -> Self {
+        Self {
+            write_key: Some(keys.write_key),
+            read_token: Some(keys.read_token),
+            admin_token: Some(admin_token),
+            ..self
+        }
+    }
+
+    /// Prints it: one line of JSON, or some lines for people.
+    pub(crate) fn print(&self, as_json: bool) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if as_json {
+            writeln!(out, "{}", serde_json::to_string(self)?)?;
+            return Ok(out.flush()?);
+        }
+        writeln!(out, "Etappe is ready")?;
+        writeln!(out, "  events and KPIs   http://{}", self.listen)?;
+        writeln!(out, "  metrics, health   http://{}", self.admin)?;
+        let keys = [
+            ("write key", &self.write_key),
+            ("read token", &self.read_token),
+            ("admin token", &self.admin_token),
+        ];
+        for (name, key) in keys {
+            if let Some(key) = key {
+                writeln!(out, "  {name:17} {key}   (shown this once)")?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+}

@@ -1,0 +1,126 @@
+//! Which routes stand on which address.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use etappe_collector::Collector;
+use etappe_core::site::SiteDirectory;
+use etappe_core::watermark::Watermark;
+use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage};
+use etappe_insights::metrics::InsightsMetrics;
+use etappe_insights::state::{InsightsParts, InsightsState};
+use etappe_log::local::LocalPublisher;
+use etappe_runtime::clock::SystemClock;
+use etappe_runtime::health::Reporter;
+use etappe_warehouse::Warehouse;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Process;
+use super::explainer::StoredEvents;
+use crate::control;
+use crate::site_store::SiteStore;
+
+/// Everything on the admin address: metrics, health, control.
+pub(super) fn admin(
+    process: &Process,
+    control_token: &str,
+    sites: Arc<SiteStore>,
+    warehouse: Warehouse,
+) -> Router {
+    let explainer = StoredEvents { warehouse, rules: Arc::clone(&process.rules) };
+    etappe_runtime::admin::router(process.registry.clone(), process.health.clone())
+        .merge(control::router(control_token, sites, Arc::new(explainer)))
+}
+
+/// Everything on the public address: events in, KPIs out.
+pub(super) fn public(
+    process: &Process,
+    collector: Arc<Collector<LocalPublisher, SystemClock>>,
+    (warehouse, watermark): (Warehouse, Watermark),
+    sites: &SiteStore,
+) -> anyhow::Result<Router> {
+    let insights = InsightsState::new(InsightsParts {
+        store: Arc::new(warehouse),
+        clock: Arc::new(process.clock),
+        sites: sites.subscribe(),
+        watermark,
+        catalog: Arc::new(catalog(process)),
+        config: process.config.insights.clone(),
+        metrics: InsightsMetrics::register(&process.registry)?,
+    });
+    let rejections = Arc::clone(&collector)
+        .rejections_router()
+        .layer(middleware::from_fn_with_state(sites.subscribe(), readers_only));
+    let insights = etappe_insights::router::router(insights);
+    Ok(collector.router().merge(rejections).merge(insights))
+}
+
+/// Lets requests to `/v1/sites/{site}/…` pass that carry a read token of that site.
+async fn readers_only(
+    State(directory): State<watch::Receiver<Arc<SiteDirectory>>>,
+    Path(site): Path<String>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let token = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let opens = token.is_some_and(|token| {
+        directory.borrow().reader(token).is_some_and(|found| found.id.as_str() == site)
+    });
+    if opens {
+        return next.run(request).await;
+    }
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response()
+}
+
+/// Asks the warehouse for a sign of life again and again, and reports what it says.
+pub(super) async fn watch_warehouse(
+    warehouse: Warehouse,
+    report: Reporter,
+    shutdown: CancellationToken,
+    every: Duration,
+) {
+    loop {
+        match warehouse.ping().await {
+            Ok(()) => report.ready(),
+            Err(error) => report.not_ready(error.to_string()),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// Returns the models as the API shows them.
+fn catalog(process: &Process) -> ModelCatalog {
+    let labels = |labels: &etappe_core::rules::Labels| Labels {
+        en: labels.en.to_string(),
+        nl: labels.nl.to_string(),
+    };
+    let models = process.rules.models().iter().map(|model| Model {
+        id: model.id.to_string(),
+        labels: labels(&model.labels),
+        version: model.version.to_string(),
+        stages: model
+            .stages
+            .iter()
+            .map(|stage| ModelStage {
+                id: stage.id.to_string(),
+                labels: labels(&stage.labels),
+                gate: stage.gate,
+                ordinal: stage.ordinal.into(),
+            })
+            .collect(),
+    });
+    ModelCatalog::new(models.collect())
+}

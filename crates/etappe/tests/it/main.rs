@@ -1,0 +1,3 @@
+//! Rules about the workspace that no compiler checks.
+
+mod workspace_rules;
