@@ -7,6 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use etappe_core::time::Timestamp;
 use serde::de::DeserializeOwned;
@@ -15,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::disk::Disk;
 use crate::error::LogError;
 
+/// How often, and how long apart, the lock is tried before the log counts as in use.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// The version of the folder's layout.
 const FORMAT: u32 = 1;
 /// The file that says what the log is.
@@ -65,17 +69,25 @@ impl Folder {
             .truncate(false)
             .open(&lock_path)
             .map_err(LogError::unusable("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                boot_id: boot_id.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(LogError::InUse {
-                directory: path.to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(LogError::unusable("lock", lock_path)(source)),
+        for _ in 0..LOCK_ATTEMPTS {
+            match lock.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        path: path.to_owned(),
+                        boot_id: boot_id.to_owned(),
+                        _lock: lock,
+                    });
+                }
+                // A process that was just killed gives its locks up one after the other.
+                Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => {
+                    return Err(LogError::unusable("lock", lock_path)(source));
+                }
+            }
         }
+        Err(LogError::InUse {
+            directory: path.to_owned(),
+        })
     }
 
     /// Returns the description of the log, or `None` if the folder holds none yet.
@@ -131,6 +143,10 @@ impl Folder {
             boot_id: self.boot_id.clone(),
             clean,
         };
+        // A disk that is full does not keep a log from opening after its process was killed.
+        if read_json(&self.path.join(MARK))?.as_ref() == Some(&mark) {
+            return Ok(());
+        }
         self.write_json(MARK, &mark)
     }
 
@@ -163,10 +179,13 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LogError> {
 
 /// Makes the folder `path` if it is not there, and tries whether files can be made in it.
 pub(crate) fn ensure_writable(path: &Path) -> Result<(), LogError> {
-    let is_new = !path.is_dir();
+    let missing: Vec<_> = path
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
     std::fs::create_dir_all(path).map_err(LogError::unusable("make", path))?;
-    if is_new {
-        sync_parent(path).map_err(LogError::unusable("sync the parent of", path))?;
+    for folder in missing {
+        sync_parent(folder).map_err(LogError::unusable("sync the parent of", folder))?;
     }
     let probe = path.join("probe.new");
     File::create(&probe)

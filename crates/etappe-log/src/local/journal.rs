@@ -91,22 +91,23 @@ impl Journal {
             Err(error) => return Err(LogError::unusable("read", path)(error)),
         };
         let loaded = load(&path, &bytes)?;
-        let mut journal = Self {
+        // What the last process wrote may not be on the disk yet, and the consumer will act on it.
+        File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(LogError::unusable("sync", &path))?;
+        Ok(Some(Self {
             disk,
             partition,
             path,
             state: loaded.state,
+            // A torn entry must not be followed by others: the first commit begins a new file.
             file: None,
             written: 0,
             capacity: 0,
             sequence: loaded.sequence,
             is_closed: false,
             latest_commit: 0,
-        };
-        // What the last process wrote may not be on the disk yet, and a torn entry must not be
-        // followed by others.
-        journal.rewrite(&[])?;
-        Ok(Some(journal))
+        }))
     }
 
     /// Returns the consumer's state.
@@ -119,7 +120,7 @@ impl Journal {
         self.store(&[self.state.replay_due_step()])
     }
 
-    /// Durably records `progress`.
+    /// Durably records `progress`. While a replay is due, the first progress made ends it.
     pub(crate) fn commit(
         &mut self,
         progress: Progress,
@@ -139,6 +140,9 @@ impl Journal {
             }
         })?;
         if self.state.is_replay_due() {
+            if progress == self.state.progress() {
+                return Ok(());
+            }
             // The entries of what was replayed get a new time, so all are written anew. If that
             // fails the replay stays due.
             let before = self.state.clone();

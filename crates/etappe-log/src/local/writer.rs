@@ -114,6 +114,11 @@ pub(crate) struct Upkeep {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let stopped = "its writer has stopped".to_owned();
+            *self.shared.lock_problem() = Some(stopped);
+            self.shared.metrics.writable.set(0);
+        }
         self.shared.queue.abort();
     }
 }
