@@ -23,8 +23,6 @@ use crate::server_config::write_server_config;
 pub const CHDB_VERSION: &str = "26.7.3";
 
 const LOCK_FILE: &str = "engine.lock";
-const SHUT_DOWN_TRIES: usize = 20;
-const SHUT_DOWN_PAUSE: Duration = Duration::from_millis(20);
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// The opened engine.
@@ -32,6 +30,7 @@ pub(crate) struct Engine {
     library: Arc<Library>,
     arguments: Vec<CString>,
     version: String,
+    timezone: String,
     /// Keeps the engine open; never used for anything else.
     keeper: Mutex<Connection>,
     lock: DataLock,
@@ -67,14 +66,19 @@ impl Engine {
             .map_err(|error| open_failed(error.to_string()))?;
         let mut keeper = Connection::open(&library, &arguments)
             .ok_or_else(|| open_failed("it refused the folder".to_owned()))?;
-        let version = keeper
-            .run(b"SELECT version()", "TSVRaw", &[])
-            .map_err(|report| open_failed(Exception::from_engine(&report).to_string()))?;
-        let version = String::from_utf8_lossy(version.as_ref()).trim().to_owned();
+        let mut ask = |statement: &str| {
+            let answer = keeper.run(statement.as_bytes(), "TSVRaw", &[]);
+            let answer = answer
+                .map_err(|report| open_failed(Exception::from_engine(&report).to_string()))?;
+            Ok(String::from_utf8_lossy(answer.as_ref()).trim().to_owned())
+        };
+        let version = ask("SELECT version()")?;
+        let timezone = ask("SELECT timezone()")?;
         Ok(Self {
             library,
             arguments,
             version,
+            timezone,
             keeper: Mutex::new(keeper),
             lock,
         })
@@ -83,6 +87,11 @@ impl Engine {
     /// Returns the version of ClickHouse inside, such as `26.7.2.1`.
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Returns the time zone of times that have none of their own.
+    pub(crate) fn timezone(&self) -> &str {
+        &self.timezone
     }
 
     /// Opens a session with the profile's settings.
@@ -105,16 +114,10 @@ impl Engine {
             ..
         } = self;
         drop(keeper);
-        // A thread that is just ending makes the first try fail now and then. Threads that are
-        // left all the same end with the process.
-        let stopped = (0..SHUT_DOWN_TRIES).any(|_| {
-            library.shut_down() || {
-                std::thread::park_timeout(SHUT_DOWN_PAUSE);
-                false
-            }
-        });
-        if !stopped {
-            tracing::warn!("the engine did not stop its threads");
+        // The folder is closed with the last session. Threads that cannot be stopped here, which
+        // happens after failed queries, end with the process.
+        if !library.shut_down() {
+            tracing::debug!("the engine left threads running");
         }
         drop(lock);
     }

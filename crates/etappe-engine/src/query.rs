@@ -5,6 +5,7 @@
 
 pub(crate) mod cancel;
 mod format;
+mod native;
 pub(crate) mod output;
 mod session;
 
@@ -182,7 +183,8 @@ impl Context<'_> {
             .run(statement.text, format, &self.request.parameters)
             .map_err(|report| self.exception(&report))?;
         let progress = result.progress();
-        output.write(Bytes::from_owner(result), progress)?;
+        let data = self.for_client(Bytes::from_owner(result), format)?;
+        output.write(data, progress)?;
         Ok(progress)
     }
 
@@ -216,7 +218,7 @@ impl Context<'_> {
             total.read_bytes += progress.read_bytes;
             let mut data = Bytes::from_owner(block);
             stripper.strip(&mut data)?;
-            output.write(data, total)?;
+            output.write(self.for_client(data, format)?, total)?;
             self.ticket.check()?;
         }
         Ok(Some(total))
@@ -260,6 +262,15 @@ impl Context<'_> {
                 self.ticket.check()?;
                 stream.finish().map_err(|report| self.exception(&report))
             }
+        }
+    }
+
+    /// Rewrites output in `Native` for clients that ask for a later version of it.
+    fn for_client(&self, data: Bytes, format: &str) -> Result<Bytes, Exception> {
+        if format.eq_ignore_ascii_case("Native") {
+            native::for_version(&data, self.request.protocol_version)
+        } else {
+            Ok(data)
         }
     }
 

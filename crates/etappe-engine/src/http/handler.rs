@@ -25,6 +25,8 @@ use crate::query::{Query, QueryLimits};
 
 /// A form holds a statement and parameters, no data.
 const MAX_FORM: usize = 16 * 1024 * 1024;
+/// How much is read of the body of a request whose login is wrong.
+const MAX_STRANGER: u64 = 1024 * 1024;
 /// The engine recurses deeply; this is what it is used to.
 const QUERY_STACK: usize = 8 * 1024 * 1024;
 
@@ -72,6 +74,8 @@ impl Interface {
         match (&parts.method, parts.uri.path()) {
             (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => text("Ok.\n"),
             (&Method::GET, "/metrics") => self.metrics(&parts),
+            // What health checks of ClickHouse see that ask for nothing.
+            (&Method::GET, "/") if parts.uri.query().is_none() => text("Ok.\n"),
             (&Method::HEAD, "/") => plain(StatusCode::OK, QueryBody::Full(None)),
             (&Method::GET | &Method::POST, "/") => self.query(&parts, body).await,
             (_, "/") => plain(StatusCode::METHOD_NOT_ALLOWED, QueryBody::Full(None)),
@@ -95,7 +99,7 @@ impl Interface {
         let request = match QueryRequest::read(parts, &self.secrets) {
             Ok(request) => request,
             Err(exception) => {
-                // Nothing of the body is read before it is known who asks.
+                upload::discard(body, self.pump_limits(MAX_STRANGER)).await;
                 return self.refuse(&self.head(None), &exception);
             }
         };
@@ -146,10 +150,7 @@ impl Interface {
         self.start(query, turn)?;
         let guard = CancelOnDrop { ticket, canceller };
         let received = self.metrics.received_bytes.clone();
-        let limits = PumpLimits {
-            idle_timeout: self.idle_timeout,
-            discarded_bytes: self.limits.body_bytes,
-        };
+        let limits = self.pump_limits(self.limits.body_bytes);
         let pump = async {
             match body {
                 Some(body) => upload::pump(body, pieces, limits, received).await,
@@ -204,6 +205,13 @@ impl Interface {
             })
     }
 
+    fn pump_limits(&self, discarded_bytes: u64) -> PumpLimits {
+        PumpLimits {
+            idle_timeout: self.idle_timeout,
+            discarded_bytes,
+        }
+    }
+
     fn refuse(&self, head: &Head, exception: &Exception) -> QueryResponse {
         self.metrics.record_error(exception);
         head.failure(exception)
@@ -214,6 +222,7 @@ impl Interface {
             query_id: query_id.unwrap_or_else(|| random_letters(32)),
             exception_tag: random_letters(16),
             version: self.engine.version().to_owned(),
+            timezone: self.engine.timezone().to_owned(),
         }
     }
 }

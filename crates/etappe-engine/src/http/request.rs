@@ -31,6 +31,8 @@ const READER_SETTINGS: &[&str] = &[
     "max_result_bytes",
     "max_result_rows",
     "max_rows_to_read",
+    "network_compression_method",
+    "network_zstd_compression_level",
     "prefer_column_name_to_alias",
     "read_overflow_mode",
     "result_overflow_mode",
@@ -45,10 +47,12 @@ const READER_SETTING_PREFIXES: &[&str] = &["output_format_", "format_csv_", "for
 /// Parameters of the interface that mean nothing here: sessions are not kept, quotas not counted.
 const IGNORED: &[&str] = &[
     "buffer_size",
-    "client_protocol_version",
     "close_session",
     "quota_key",
+    "role",
     "session_check",
+    // Some clients make one up for every connection; what a session would keep is not kept.
+    "session_id",
     "session_timeout",
     "stacktrace",
 ];
@@ -72,6 +76,8 @@ pub(crate) struct QueryRequest {
     pub(crate) encoding: Encoding,
     /// Send nothing before the query has ended.
     pub(crate) waits_for_end: bool,
+    /// Which version of the format `Native` the client expects.
+    pub(crate) protocol_version: u64,
     compresses_over_http: bool,
 }
 
@@ -94,6 +100,7 @@ impl QueryRequest {
             upload: UploadEncoding::default(),
             encoding: Encoding::Identity,
             waits_for_end: false,
+            protocol_version: 0,
             compresses_over_http: true,
         };
         if let Some(encoding) = header("content-encoding") {
@@ -139,13 +146,14 @@ impl QueryRequest {
             "compress" => {}
             "wait_end_of_query" | "http_wait_end_of_query" => self.waits_for_end = is_on(&value),
             "enable_http_compression" => self.compresses_over_http = is_on(&value),
-            "session_id" | "role" => {
-                return Err(Exception::new(
-                    code::NOT_IMPLEMENTED,
-                    format!(
-                        "`{name}` is not supported: every request stands alone. (NOT_IMPLEMENTED)"
-                    ),
-                ));
+            "client_protocol_version" => {
+                self.protocol_version = value
+                    .parse()
+                    .map_err(|_| bad_argument(format!("`{value}` is no protocol version")))?;
+            }
+            "role" if !value.is_empty() => {
+                let text = "roles are not supported. (NOT_IMPLEMENTED)";
+                return Err(Exception::new(code::NOT_IMPLEMENTED, text));
             }
             _ if IGNORED.contains(&name) => {}
             _ => self.add_setting(name, value)?,

@@ -111,6 +111,7 @@ pub(crate) struct Head {
     pub(crate) query_id: String,
     pub(crate) exception_tag: String,
     pub(crate) version: String,
+    pub(crate) timezone: String,
 }
 
 impl Head {
@@ -134,7 +135,7 @@ impl Head {
             "x-clickhouse-exception-tag",
             &self.exception_tag,
         );
-        insert(&mut response, "x-clickhouse-timezone", "UTC");
+        insert(&mut response, "x-clickhouse-timezone", &self.timezone);
         insert(&mut response, "x-clickhouse-summary", &summary(progress));
         response
     }

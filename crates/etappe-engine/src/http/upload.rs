@@ -89,6 +89,21 @@ pub(crate) async fn pump(
     }
 }
 
+/// Reads the body of a request that is refused, so that the client gets to see the refusal; at most
+/// so many bytes.
+pub(crate) async fn discard(mut body: Incoming, limits: PumpLimits) {
+    let mut discarded = 0_u64;
+    while discarded <= limits.discarded_bytes {
+        match tokio::time::timeout(limits.idle_timeout, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                discarded = discarded.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            }
+            Ok(Some(Err(_)) | None) | Err(_) => return,
+        }
+    }
+}
+
 /// The query thread's end: reads the body as it comes. Blocks, so it must not be used on a thread
 /// of the runtime.
 pub(crate) struct UploadReader {

@@ -1,5 +1,6 @@
 //! Queries in, results and exceptions out.
 
+use std::io::Read;
 use std::time::Duration;
 
 use crate::harness::TestEngine;
@@ -125,7 +126,7 @@ async fn exceptions_have_codes_and_statuses() {
         (&[("nosuch", "1")], "SELECT 1", 404, 115),
         (&[("max_threads", "many")], "SELECT 1", 400, 27),
         (&[], "SELECT 1 FORMAT Nix", 404, 73),
-        (&[("session_id", "x")], "SELECT 1", 501, 48),
+        (&[("role", "x")], "SELECT 1", 501, 48),
         (&[], "INSERT INTO nix FORMAT CSV\n1", 404, 60),
     ];
     for (pairs, statement, status, code) in cases {
@@ -308,4 +309,53 @@ async fn metrics_are_shown_to_those_who_log_in() {
         "{text}"
     );
     assert!(text.contains("etappe_engine_queries_in_flight 0"), "{text}");
+}
+
+#[tokio::test]
+async fn results_are_compressed_as_the_client_asks() {
+    let engine = TestEngine::start().await;
+    let statement = "SELECT number FROM numbers(300000)";
+    let plain = engine.client.query(statement).await;
+    let request = engine.client.post(&[]).body(statement);
+    let gzip = engine
+        .client
+        .send(request.header("Accept-Encoding", "gzip, deflate"))
+        .await;
+    assert_eq!(gzip.header("content-encoding").as_deref(), Some("gzip"));
+    let mut text = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(gzip.body.as_slice());
+    decoder.read_to_string(&mut text).unwrap();
+    assert_eq!(text.trim_end(), plain);
+    assert!(gzip.body.len() < plain.len());
+    let request = engine.client.post(&[]).body(statement);
+    let lz4 = engine
+        .client
+        .send(request.header("Accept-Encoding", "lz4"))
+        .await;
+    assert_eq!(lz4.header("content-encoding").as_deref(), Some("lz4"));
+    let mut text = String::new();
+    let mut decoder = lz4_flex::frame::FrameDecoder::new(lz4.body.as_slice());
+    decoder.read_to_string(&mut text).unwrap();
+    assert_eq!(text.trim_end(), plain);
+}
+
+#[tokio::test]
+async fn native_results_fit_the_clients_version() {
+    let engine = TestEngine::start().await;
+    // Every kind of column that is laid out in its own way, with and without elements.
+    let statement = "SELECT [toLowCardinality('a'), 'b'] AS a, CAST([], 'Array(LowCardinality(Nullable(String)))') AS b, (number, toLowCardinality('x')) AS c, map('k', toNullable(number)) AS d, toInt256(1) AS e, toDecimal64(1, 4) AS f, CAST('q', 'Enum8(''q'' = 1)') AS g, toLowCardinality(toNullable(toString(number % 3))) AS h, toFixedString('ab', 3) AS i, [[number]] AS j FROM numbers(100000)";
+    let ask = async |version: &str| {
+        let pairs = [
+            ("default_format", "Native"),
+            ("client_protocol_version", version),
+        ];
+        let answer = engine.client.try_query(&pairs, statement).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.body
+    };
+    let (plain, with_info, with_flags) = (ask("0").await, ask("54405").await, ask("54460").await);
+    let blocks = (with_info.len() - plain.len()) / 8;
+    assert!(blocks > 1, "{blocks} blocks");
+    assert_eq!(with_flags.len(), with_info.len() + 10 * blocks);
+    assert!(with_flags.starts_with(b"\x01\x00\x02\xFF\xFF\xFF\xFF\x00\x0A"));
 }

@@ -87,7 +87,7 @@ fn names_that_are_no_settings_are_refused() {
         code::UNKNOWN_SETTING
     );
     assert_eq!(
-        as_writer("/?session_id=x").unwrap_err().code,
+        as_writer("/?role=x").unwrap_err().code,
         code::NOT_IMPLEMENTED
     );
 }
