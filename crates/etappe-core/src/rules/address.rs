@@ -3,10 +3,11 @@
 //! Trackers put the address in different places; the first that is there counts. Paths are
 //! compared in lower case and without a trailing slash.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::event::Event;
-use crate::json::JsonValue;
+use crate::json::{JsonObject, JsonValue};
 
 use super::lookup;
 use super::pattern::{BadPattern, Glob};
@@ -67,10 +68,47 @@ pub(super) struct PageAddress {
     query: String,
 }
 
-/// Where trackers put the path alone: Segment and most others, PostHog, Mixpanel.
-const PATHS: [&str; 3] = ["path", "$pathname", "current_url_path"];
-/// Where they put the whole address: Segment, Matomo and Plausible; GA4; PostHog and Mixpanel.
-const URLS: [&str; 3] = ["url", "page_location", "$current_url"];
+/// What properties say about the address.
+#[derive(Debug, Default)]
+struct Sent<'a> {
+    url: Option<Cow<'a, str>>,
+    path: Option<Cow<'a, str>>,
+    query: Option<Cow<'a, str>>,
+}
+
+impl<'a> Sent<'a> {
+    /// Goes through the properties once; of several that say the same, the first name listed here
+    /// counts, and of one name the last value.
+    fn of(properties: &JsonObject<'a>) -> Self {
+        let mut sent = Self::default();
+        let (mut url_rank, mut path_rank) = (u8::MAX, u8::MAX);
+        for (name, value) in properties.iter() {
+            let (slot, rank, known) = match name {
+                // Segment, Matomo and Plausible; GA4; PostHog and Mixpanel.
+                "url" => (&mut sent.url, 0, &mut url_rank),
+                "page_location" => (&mut sent.url, 1, &mut url_rank),
+                "$current_url" => (&mut sent.url, 2, &mut url_rank),
+                // Segment and most others; PostHog; Mixpanel.
+                "path" => (&mut sent.path, 0, &mut path_rank),
+                "$pathname" => (&mut sent.path, 1, &mut path_rank),
+                "current_url_path" => (&mut sent.path, 2, &mut path_rank),
+                // Segment's query with its question mark; under that name other trackers send
+                // what somebody searched for.
+                "search" => {
+                    sent.query = text(Some(JsonValue::of(value))).filter(|q| q.starts_with('?'));
+                    continue;
+                }
+                _ => continue,
+            };
+            if rank <= *known
+                && let Some(found) = text(Some(JsonValue::of(value)))
+            {
+                (*slot, *known) = (Some(found), rank);
+            }
+        }
+        sent
+    }
+}
 
 impl PageAddress {
     /// Forgets the address, because the next event is another one.
@@ -107,14 +145,15 @@ impl PageAddress {
         self.path.clear();
         self.query.clear();
         self.has_path = false;
-        let properties = &event.properties;
-        let url = URLS.iter().find_map(|name| text(properties.get(name)));
-        let url = url.or_else(|| text(lookup::find(&event.context, "page.url")));
-        let path = PATHS.iter().find_map(|name| text(properties.get(name)));
-        let path = path.or_else(|| match &url {
-            Some(_) => None,
-            None => text(lookup::find(&event.context, "page.path")),
-        });
+        let sent = Sent::of(&event.properties);
+        let url = sent
+            .url
+            .or_else(|| text(lookup::find(&event.context, "page.url")));
+        let path = match (sent.path, &url) {
+            (Some(path), _) => Some(path),
+            (None, Some(_)) => None,
+            (None, None) => text(lookup::find(&event.context, "page.path")),
+        };
         if let Some(url) = &url {
             let (url_path, query) = split_url(url);
             self.set_path(url_path);
@@ -128,13 +167,12 @@ impl PageAddress {
             }
         }
         if self.query.is_empty() {
-            // The reserved property `search` holds the query with its question mark; under that
-            // name other trackers send what somebody searched for.
-            let search = text(properties.get("search"))
-                .filter(|search| search.starts_with('?'))
-                .or_else(|| text(lookup::find(&event.context, "page.search")));
-            if let Some(search) = search {
-                self.set_query(search.strip_prefix('?').unwrap_or(&search));
+            let query = sent.query.or_else(|| match &url {
+                Some(_) => None,
+                None => text(lookup::find(&event.context, "page.search")),
+            });
+            if let Some(query) = query {
+                self.set_query(query.strip_prefix('?').unwrap_or(&query));
             }
         }
     }
@@ -167,7 +205,7 @@ fn lower(text: &mut String) {
     }
 }
 
-fn text<'a>(value: Option<JsonValue<'a>>) -> Option<std::borrow::Cow<'a, str>> {
+fn text<'a>(value: Option<JsonValue<'a>>) -> Option<Cow<'a, str>> {
     match value {
         Some(JsonValue::String(text)) if !text.is_empty() => Some(text),
         _ => None,
@@ -179,8 +217,12 @@ fn split_url(url: &str) -> (&str, &str) {
     if url.starts_with('/') {
         return split_path(url);
     }
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path_start = after_scheme.find(['/', '?', '#']);
+    let after_scheme = match url.split_once(':') {
+        Some((_, rest)) => rest.strip_prefix("//").unwrap_or(url),
+        None => url,
+    };
+    let mut bytes = after_scheme.bytes();
+    let path_start = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
     let path = path_start.and_then(|at| after_scheme.get(at..));
     split_path(path.unwrap_or(""))
 }

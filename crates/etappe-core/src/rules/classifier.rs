@@ -16,7 +16,7 @@ use super::evaluation::Evaluation;
 use super::history::ActorHistory;
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
-use super::names::Candidate;
+use super::names::{Candidate, NameIndex};
 use super::outcome::Outcome;
 use super::predicate::Scratch;
 use super::ruleset::{PlanBits, RuleSet};
@@ -178,6 +178,7 @@ pub(super) fn find_candidates(
     if let Some(at) = found.iter().position(always) {
         found.truncate(at + 1);
     }
+    NameIndex::link(&mut found, &rules.rules);
     found.into()
 }
 

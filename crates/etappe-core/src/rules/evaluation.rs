@@ -7,6 +7,8 @@ use super::predicate::{Predicate, Scratch};
 /// The conditions that are remembered per event; the few beyond are evaluated again.
 const REMEMBERED: usize = 256;
 const WORDS: usize = REMEMBERED / 64;
+/// Longer objects are looked through each time.
+const LONGEST_GROUND: usize = 256;
 
 /// An event, and what is known of the conditions on it.
 #[derive(Debug)]
@@ -47,14 +49,35 @@ impl<'r, 'a> Evaluation<'r, 'a> {
         {
             return self.held[word] & bit != 0;
         }
-        let holds = self
-            .predicates
-            .get(at)
-            .is_some_and(|predicate| predicate.holds(self.event, self.scratch));
+        let holds = self.evaluate(at);
         if word < WORDS {
             self.evaluated[word] |= bit;
             self.held[word] |= if holds { bit } else { 0 };
         }
+        holds
+    }
+
+    fn evaluate(&mut self, at: usize) -> bool {
+        let Some(predicate) = self.predicates.get(at) else {
+            return false;
+        };
+        let ground = predicate.ground(self.event);
+        let Some(ground) = ground.filter(|ground| ground.len() <= LONGEST_GROUND) else {
+            return predicate.holds(self.event, self.scratch);
+        };
+        if let Some((known, held)) = self.scratch.grounds.get(at)
+            && known == ground
+        {
+            return *held;
+        }
+        let holds = predicate.holds(self.event, self.scratch);
+        if self.scratch.grounds.len() <= at {
+            self.scratch.grounds.resize(at + 1, (String::new(), false));
+        }
+        let (known, held) = &mut self.scratch.grounds[at];
+        known.clear();
+        known.push_str(ground);
+        *held = holds;
         holds
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct ValuePath {
     written: Arc<str>,
     part: Part,
     name: Box<str>,
+    /// Where the first dot of the name is.
+    head: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,17 +44,31 @@ impl ValuePath {
             written: text.into(),
             part,
             name: name.into(),
+            head: name.find('.'),
         }
     }
 
     /// Returns the value at this path.
     pub(super) fn find<'a>(&self, event: &Event<'a>) -> Option<JsonValue<'a>> {
-        let object = match self.part {
+        find(self.object(event), &self.name)
+    }
+
+    /// Returns the text of the object that the value lies in, which alone decides about the value;
+    /// `None` when the value is no deeper than the first level.
+    pub(super) fn enclosing<'a>(&self, event: &Event<'a>) -> Option<&'a str> {
+        let (head, _) = self.name.split_at_checked(self.head?)?;
+        let object = self.object(event);
+        let enclosing = object.get_raw(head)?.get();
+        // A member whose own name holds the dots would win.
+        object.get_raw(&self.name).is_none().then_some(enclosing)
+    }
+
+    const fn object<'e, 'a>(&self, event: &'e Event<'a>) -> &'e JsonObject<'a> {
+        match self.part {
             Part::Properties => &event.properties,
             Part::Context => &event.context,
             Part::Traits => &event.traits,
-        };
-        find(object, &self.name)
+        }
     }
 }
 

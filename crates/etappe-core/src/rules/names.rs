@@ -17,6 +17,9 @@ pub(super) struct Candidate {
     /// The rule's place in the rule set.
     pub(super) rule: u32,
     pub(super) how: NameMatch,
+    /// How many candidates after this one ask for the same first condition; they need not be tried
+    /// when it does not hold.
+    pub(super) alike: u32,
 }
 
 /// The rules by their name patterns.
@@ -71,11 +74,32 @@ impl NameIndex {
                 let rule = rules.get(at as usize)?;
                 let how = match_name(rule, name, &folded, kind)?;
                 let order = (rule.vocabulary, rule.predicates.is_empty(), how, at);
-                Some((order, Candidate { rule: at, how }))
+                Some((
+                    order,
+                    Candidate {
+                        rule: at,
+                        how,
+                        alike: 0,
+                    },
+                ))
             })
             .collect();
         found.sort_unstable_by_key(|(order, _)| *order);
         found.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+
+    /// Fills in [`Candidate::alike`].
+    pub(super) fn link(candidates: &mut [Candidate], rules: &[Rule]) {
+        let mut next: Option<(u32, u32)> = None;
+        for candidate in candidates.iter_mut().rev() {
+            let rule = rules.get(candidate.rule as usize);
+            let first = rule.and_then(|rule| rule.predicates.first()).copied();
+            candidate.alike = match (first, next) {
+                (Some(first), Some((asked, alike))) if first == asked => alike + 1,
+                _ => 0,
+            };
+            next = first.map(|first| (first, candidate.alike));
+        }
     }
 
     /// Iterates over every name that some rule spells out.

@@ -9,6 +9,13 @@ use std::sync::Arc;
 /// Writes `text` in lower case with spaces, hyphens and dots as underscores.
 pub(super) fn fold(text: &str, folded: &mut String) {
     folded.clear();
+    if text.is_ascii() {
+        folded.extend(text.bytes().map(|byte| match byte {
+            b' ' | b'-' | b'.' => '_',
+            _ => char::from(byte.to_ascii_lowercase()),
+        }));
+        return;
+    }
     for letter in text.chars() {
         match letter {
             ' ' | '-' | '.' => folded.push('_'),
@@ -45,6 +52,8 @@ pub(super) struct Glob {
     written: Arc<str>,
     /// The text between the stars; one piece is a literal.
     pieces: Box<[Box<str>]>,
+    /// Place and value of the first piece's last byte; the value is 0 when that piece is empty.
+    probe: (usize, u8),
 }
 
 impl Glob {
@@ -75,10 +84,13 @@ impl Glob {
             // Two stars in a row are one.
             .filter(|(at, piece)| *at == 0 || *at == last || !piece.is_empty())
             .map(|(_, piece)| spelling(piece).into_boxed_str())
-            .collect();
+            .collect::<Box<[_]>>();
+        let first = pieces.first().map_or(&[][..], |first| first.as_bytes());
+        let probe = first.last().map_or((0, 0), |byte| (first.len() - 1, *byte));
         Ok(Self {
             written: text.into(),
             pieces,
+            probe,
         })
     }
 
@@ -100,6 +112,11 @@ impl Glob {
         let (Some((first, rest)), last) = (self.pieces.split_first(), self.pieces.last()) else {
             return false;
         };
+        // Most texts differ from most patterns in this byte, and looking at it is quick.
+        let (at, byte) = self.probe;
+        if byte != 0 && text.as_bytes().get(at) != Some(&byte) {
+            return false;
+        }
         let Some(last) = last.filter(|_| !rest.is_empty()) else {
             return text == &**first;
         };
@@ -111,13 +128,24 @@ impl Glob {
         };
         let middles = rest.get(..rest.len() - 1).unwrap_or_default();
         for piece in middles {
-            match text.split_once(&**piece) {
-                Some((_, after)) => text = after,
+            match find_end(text, piece) {
+                Some(end) => text = text.get(end..).unwrap_or_default(),
                 None => return false,
             }
         }
         true
     }
+}
+
+/// Returns the position after the first occurrence of a piece. Both are short: this is quicker
+/// than the standard search, which prepares itself for long texts.
+fn find_end(text: &str, piece: &str) -> Option<usize> {
+    let (text, piece) = (text.as_bytes(), piece.as_bytes());
+    let first = piece.first()?;
+    let last_start = text.len().checked_sub(piece.len())?;
+    (0..=last_start)
+        .find(|at| text[*at] == *first && text[*at..].starts_with(piece))
+        .map(|at| at + piece.len())
 }
 
 impl fmt::Display for Glob {

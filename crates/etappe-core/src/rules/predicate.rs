@@ -60,9 +60,20 @@ pub(super) struct NumberRange {
 pub(super) struct Scratch {
     pub(super) folded: String,
     pub(super) address: PageAddress,
+    /// Per condition, what [`Predicate::ground`] was last time, and the answer.
+    pub(super) grounds: Vec<(String, bool)>,
 }
 
 impl Predicate {
+    /// Returns the text that alone decides about this condition, when that is an object of the
+    /// event's, such as `context.library`: many events in a row have the same.
+    pub(super) fn ground<'a>(&self, event: &Event<'a>) -> Option<&'a str> {
+        match self {
+            Self::Value { path, .. } => path.enclosing(event),
+            Self::Address(_) => None,
+        }
+    }
+
     /// Returns whether `event` meets the condition. `scratch.address` must be the event's own or
     /// unread.
     pub(super) fn holds(&self, event: &Event<'_>, scratch: &mut Scratch) -> bool {

@@ -158,22 +158,22 @@ impl RuleSet {
         super::Classifier::over(self).outcome(event, history)
     }
 
-    /// Returns the first candidate that matches, which may be a better-known event inside it.
+    /// Returns the first candidate that matches.
     pub(super) fn first_match(
         &self,
         candidates: &[Candidate],
         evaluation: &mut Evaluation<'_, '_>,
     ) -> Option<Candidate> {
-        candidates
-            .iter()
-            .find(|candidate| self.matches(**candidate, evaluation))
-            .copied()
-    }
-
-    fn matches(&self, candidate: Candidate, evaluation: &mut Evaluation<'_, '_>) -> bool {
-        self.rules
-            .get(candidate.rule as usize)
-            .is_some_and(|rule| rule.predicates.iter().all(|p| evaluation.holds(*p)))
+        let mut at = 0;
+        while let Some(candidate) = candidates.get(at) {
+            let predicates = &self.rule(*candidate).predicates;
+            match predicates.iter().position(|p| !evaluation.holds(*p)) {
+                None => return Some(*candidate),
+                Some(0) => at += 1 + candidate.alike as usize,
+                Some(_) => at += 1,
+            }
+        }
+        None
     }
 
     pub(super) fn rule(&self, candidate: Candidate) -> &Rule {
