@@ -1,5 +1,5 @@
 //! What can go wrong with the engine as a whole. A single query's failure is an
-//! [`Exception`](crate::exception::Exception) and goes to the client that sent it.
+//! exception and goes to the client that sent it.
 
 use std::io;
 use std::net::SocketAddr;
