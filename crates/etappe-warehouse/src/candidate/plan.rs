@@ -247,7 +247,8 @@ fn text_sql(column: &str, query: &CandidateQuery, conditions: &[String]) -> Stri
         .iter()
         .any(|document| document.column() == column);
     if in_dimensions || !is_document {
-        return format!("toString({column})");
+        // A cast gives plain text; `toString` of a dictionary column would keep its dictionary.
+        return format!("CAST({column}, 'String')");
     }
     let needing: Vec<&str> = query
         .conditions

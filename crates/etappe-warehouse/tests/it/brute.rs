@@ -1,0 +1,499 @@
+//! The definitions of the figures once more, written the slow and obvious way over a list of
+//! events: no SQL, no hashes, nothing shared with the warehouse.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{Datelike, Days, NaiveDate, TimeZone};
+use etappe_core::event::EventKind;
+use etappe_core::kpi::{
+    KpiFigures, KpiScope, MoneyFigures, ReferralFigures, StageFigure, StageFigures,
+    TransitionFigure, TransitionKind,
+};
+use etappe_core::milestone::Milestone;
+use etappe_core::money::Amount;
+use etappe_core::query::Bots;
+
+use crate::fixture::{DAY, STAGES, TestEvent, stage_of};
+
+/// Returns the events that count, in order of time, then arrival.
+pub(crate) fn counted<'a>(events: &'a [TestEvent], scope: &KpiScope) -> Vec<&'a TestEvent> {
+    let mut counted: Vec<&TestEvent> = events
+        .iter()
+        .filter(|event| event.site == scope.site.as_str() && !event.duplicate)
+        .filter(|event| {
+            matches!(
+                event.kind,
+                EventKind::Track | EventKind::Page | EventKind::Screen
+            )
+        })
+        .filter(|event| match scope.bots {
+            Bots::Exclude => event.bot.is_empty(),
+            Bots::Include => true,
+            Bots::Only => !event.bot.is_empty(),
+        })
+        .collect();
+    counted.sort_by_key(|event| (event.at, event.partition, event.offset));
+    counted
+}
+
+fn within(scope: &KpiScope, at: i64) -> bool {
+    scope.range.from.as_millis() <= at && at < scope.range.to.as_millis()
+}
+
+/// Returns the first purchase of every order.
+fn orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
+    let mut seen = HashSet::new();
+    events
+        .iter()
+        .copied()
+        .filter(|event| event.milestone == Some(Milestone::Purchase))
+        .filter(|event| seen.insert(event.order()))
+        .collect()
+}
+
+/// Returns each person's first event of a milestone.
+fn firsts<'a>(events: &[&'a TestEvent], wanted: &[Milestone]) -> HashMap<&'a str, i64> {
+    let mut firsts = HashMap::new();
+    for event in events {
+        if event
+            .milestone
+            .is_some_and(|milestone| wanted.contains(&milestone))
+        {
+            firsts.entry(event.actor()).or_insert(event.at);
+        }
+    }
+    firsts.remove("");
+    firsts
+}
+
+pub(crate) fn kpis(all: &[TestEvent], scope: &KpiScope) -> KpiFigures {
+    let events = counted(all, scope);
+    let in_range: Vec<&TestEvent> = events
+        .iter()
+        .copied()
+        .filter(|event| within(scope, event.at))
+        .collect();
+    let mut figures = KpiFigures {
+        events: in_range.len() as u64,
+        unmapped_events: in_range
+            .iter()
+            .filter(|e| stage_of(e.milestone) == 0)
+            .count() as u64,
+        visitors: people(&in_range).len() as u64,
+        ..KpiFigures::default()
+    };
+    for event in &in_range {
+        if let (Some(score), false) = (event.nps, event.actor().is_empty()) {
+            figures.nps_scores[usize::from(score)] += 1;
+        }
+    }
+    activation(&events, scope, &mut figures);
+    customers(&events, scope, &mut figures);
+    money(&events, scope, &mut figures);
+    retention(&events, scope, &mut figures);
+    figures.referred_actors = referrals(all, scope).referred;
+    figures
+}
+
+fn people<'a>(events: &[&'a TestEvent]) -> BTreeSet<&'a str> {
+    events
+        .iter()
+        .map(|event| event.actor())
+        .filter(|actor| !actor.is_empty())
+        .collect()
+}
+
+fn activation(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
+    for (actor, signed_up) in firsts(events, &[Milestone::Signup]) {
+        if !within(scope, signed_up) {
+            continue;
+        }
+        figures.signups += 1;
+        let deadline = signed_up + 14 * DAY;
+        let activated = events.iter().any(|event| {
+            event.actor() == actor
+                && event.milestone == Some(Milestone::Activation)
+                && (signed_up..=deadline).contains(&event.at)
+        });
+        figures.activated += u64::from(activated);
+        figures.activation_eligible += u64::from(activated || scope.as_of.as_millis() > deadline);
+    }
+}
+
+fn customers(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
+    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut first = BTreeMap::new();
+    for order in orders(events) {
+        first.entry(order.actor()).or_insert(order.at);
+        if within(scope, order.at) {
+            figures.orders += 1;
+            *numbers.entry(order.actor()).or_default() += 1;
+        }
+    }
+    numbers.remove("");
+    first.remove("");
+    figures.customers = numbers.len() as u64;
+    figures.repeat_customers = numbers.values().filter(|number| **number >= 2).count() as u64;
+    figures.customer_orders = numbers.values().sum();
+    figures.new_customers = first.values().filter(|at| within(scope, **at)).count() as u64;
+}
+
+fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
+    let mut newly = BTreeMap::new();
+    let mut payments: Vec<(&TestEvent, i64)> = Vec::new();
+    for order in orders(events) {
+        newly
+            .entry(order.actor())
+            .or_insert(within(scope, order.at));
+        payments.extend(order.revenue.map(|amount| (order, amount)));
+    }
+    newly.remove("");
+    let refunds = events
+        .iter()
+        .filter(|event| event.milestone == Some(Milestone::Refund));
+    payments.extend(refunds.filter_map(|event| Some((*event, -event.revenue?.abs()))));
+    let mut sums: BTreeMap<&str, (u64, BTreeSet<&str>, i64, i64, i64)> = BTreeMap::new();
+    for (event, amount) in payments {
+        let is_new = newly.get(event.actor()).copied().unwrap_or_default();
+        if !within(scope, event.at) && !is_new {
+            continue;
+        }
+        let currency = if event.currency.is_empty() {
+            &scope.currency
+        } else {
+            &event.currency
+        };
+        let sum = sums.entry(currency).or_default();
+        if is_new {
+            sum.4 += amount;
+        }
+        if within(scope, event.at) {
+            sum.2 += amount;
+            if event.milestone == Some(Milestone::Purchase) {
+                sum.0 += 1;
+                sum.1.insert(event.actor());
+                sum.3 += amount;
+            }
+        }
+    }
+    figures.money = sums
+        .into_iter()
+        .map(
+            |(currency, (orders, mut customers, revenue, gross, lifetime))| {
+                customers.remove("");
+                MoneyFigures {
+                    currency: currency.to_owned(),
+                    orders,
+                    customers: customers.len() as u64,
+                    revenue: Amount::from_scaled(revenue),
+                    gross: Amount::from_scaled(gross),
+                    lifetime_revenue: Amount::from_scaled(lifetime),
+                }
+            },
+        )
+        .collect();
+}
+
+fn retention(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
+    let zone: chrono_tz::Tz = scope.timezone.parse().expect("a known zone");
+    let end = scope.range.to.min(scope.as_of);
+    let today = zone
+        .timestamp_millis_opt(end.as_millis())
+        .single()
+        .expect("an instant has one local time")
+        .date_naive();
+    let monday = today - Days::new(today.weekday().num_days_from_monday().into());
+    let midnight = |day: NaiveDate| {
+        let local = day.and_hms_opt(0, 0, 0).expect("midnight");
+        zone.from_local_datetime(&local)
+            .earliest()
+            .expect("midnight exists")
+            .timestamp_millis()
+    };
+    let weeks = [14, 7, 0].map(|days| midnight(monday - Days::new(days)));
+    let active = |from: i64, to: i64| -> BTreeSet<&str> {
+        let some: Vec<&TestEvent> = events
+            .iter()
+            .copied()
+            .filter(|event| (from..to).contains(&event.at))
+            .collect();
+        people(&some)
+    };
+    let (first, second) = (active(weeks[0], weeks[1]), active(weeks[1], weeks[2]));
+    figures.retention_cohort = first.len() as u64;
+    figures.retention_returned = first.intersection(&second).count() as u64;
+}
+
+/// A person's stays: stage, start, and end if there is one.
+fn stays(events: &[&TestEvent], to: i64) -> BTreeMap<String, Vec<(usize, i64, Option<i64>)>> {
+    let mut stays: BTreeMap<String, Vec<(usize, i64, Option<i64>)>> = BTreeMap::new();
+    for event in events {
+        let stage = stage_of(event.milestone);
+        if stage == 0 || event.at >= to || event.actor().is_empty() {
+            continue;
+        }
+        let own = stays.entry(event.actor().to_owned()).or_default();
+        if own.last().is_some_and(|last| last.0 == stage) {
+            continue;
+        }
+        if let Some(last) = own.last_mut() {
+            last.2 = Some(event.at);
+        }
+        own.push((stage, event.at, None));
+    }
+    stays
+}
+
+pub(crate) fn stages(all: &[TestEvent], scope: &KpiScope) -> StageFigures {
+    let events = counted(all, scope);
+    let mut figures = StageFigures {
+        stages: STAGES
+            .iter()
+            .map(|stage| StageFigure {
+                stage: (*stage).to_owned(),
+                ..StageFigure::default()
+            })
+            .collect(),
+        ..StageFigures::default()
+    };
+    let mut moves: BTreeMap<(usize, usize, &str), u64> = BTreeMap::new();
+    let mut dwells: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
+    for own in stays(&events, scope.range.to.as_millis()).values() {
+        for (number, (stage, start, end)) in own.iter().enumerate() {
+            let figure = &mut figures.stages[stage - 1];
+            if end.is_none() {
+                figure.stock += 1;
+                figure.open += 1;
+            }
+            if let Some(end) = end.filter(|end| within(scope, *end)) {
+                figure.left += 1;
+                dwells.entry(*stage).or_default().push(end - start);
+            }
+            if within(scope, *start) {
+                figure.entered += 1;
+                let before = number.checked_sub(1).map_or(0, |index| own[index].0);
+                let held = own[..number].iter().any(|earlier| earlier.0 == *stage);
+                *moves
+                    .entry((before, *stage, kind_of(before, *stage, held)))
+                    .or_default() += 1;
+            }
+        }
+    }
+    for (stage, lengths) in dwells {
+        figures.stages[stage - 1].dwell_p50_s = Some(quantile(lengths.clone(), 0.5));
+        figures.stages[stage - 1].dwell_p90_s = Some(quantile(lengths, 0.9));
+    }
+    figures.transitions = moves
+        .into_iter()
+        .map(|((from, to, kind), count)| TransitionFigure {
+            from: from.checked_sub(1).map(|index| STAGES[index].to_owned()),
+            to: STAGES[to - 1].to_owned(),
+            kind: kinds().into_iter().find(|known| known.as_str() == kind),
+            count,
+        })
+        .collect();
+    let in_range = events.iter().filter(|event| within(scope, event.at));
+    figures.events = in_range.clone().count() as u64;
+    figures.unmapped = in_range
+        .filter(|event| stage_of(event.milestone) == 0)
+        .count() as u64;
+    figures
+}
+
+fn kinds() -> [TransitionKind; 4] {
+    [
+        TransitionKind::Progress,
+        TransitionKind::Skip,
+        TransitionKind::Regress,
+        TransitionKind::Revisit,
+    ]
+}
+
+fn kind_of(from: usize, to: usize, held: bool) -> &'static str {
+    match (from, held) {
+        (0, _) => "",
+        (_, true) => "revisit",
+        _ if to > from + 1 => "skip",
+        _ if to > from => "progress",
+        _ => "regress",
+    }
+}
+
+/// Returns a quantile in seconds, interpolated between neighbours.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers"
+)]
+pub(crate) fn quantile(mut lengths: Vec<i64>, share: f64) -> f64 {
+    lengths.sort_unstable();
+    let place = share * (lengths.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(lengths.len() - 1);
+    let (low, high) = (
+        lengths[below] as f64 / 1000.0,
+        lengths[above] as f64 / 1000.0,
+    );
+    low + (high - low) * (place - below as f64)
+}
+
+/// Returns who brought each person, loops and self-referrals left out.
+fn inviters<'a>(events: &[&'a TestEvent]) -> BTreeMap<&'a str, &'a str> {
+    let shows_code = |event: &TestEvent| {
+        matches!(
+            event.milestone,
+            Some(Milestone::InviteSent | Milestone::Share)
+        )
+    };
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for event in events {
+        if shows_code(event) && !event.code.is_empty() && !event.actor().is_empty() {
+            owners.entry(&event.code).or_insert(event.actor());
+        }
+    }
+    let mut links: BTreeMap<&str, &str> = BTreeMap::new();
+    for event in events {
+        let inviter = if !event.inviter.is_empty() {
+            Some(event.inviter.as_str())
+        } else if shows_code(event) {
+            None
+        } else {
+            owners.get(event.code.as_str()).copied()
+        };
+        let Some(inviter) = inviter.filter(|inviter| *inviter != event.actor()) else {
+            continue;
+        };
+        if !event.actor().is_empty() {
+            links.entry(event.actor()).or_insert(inviter);
+        }
+    }
+    let on_loop: Vec<&str> = links
+        .keys()
+        .copied()
+        .filter(|actor| returns_to(&links, actor))
+        .collect();
+    for actor in on_loop {
+        links.remove(actor);
+    }
+    links
+}
+
+fn returns_to(links: &BTreeMap<&str, &str>, actor: &str) -> bool {
+    let mut here = actor;
+    for _ in 0..=links.len() {
+        match links.get(here) {
+            Some(above) if *above == actor => return true,
+            Some(above) => here = above,
+            None => return false,
+        }
+    }
+    false
+}
+
+pub(crate) fn referrals(all: &[TestEvent], scope: &KpiScope) -> ReferralFigures {
+    let events = counted(all, scope);
+    let links = inviters(&events);
+    let signups = firsts(&events, &[Milestone::Signup]);
+    let activations = firsts(&events, &[Milestone::Activation]);
+    let conversions = firsts(
+        &events,
+        &[
+            Milestone::Signup,
+            Milestone::Purchase,
+            Milestone::InviteAccepted,
+        ],
+    );
+    let buyers: BTreeSet<&str> = orders(&events)
+        .into_iter()
+        .filter(|order| within(scope, order.at))
+        .map(TestEvent::actor)
+        .filter(|actor| !actor.is_empty())
+        .collect();
+    let mut figures = ReferralFigures {
+        active_actors: people(
+            &events
+                .iter()
+                .copied()
+                .filter(|event| within(scope, event.at))
+                .collect::<Vec<_>>(),
+        )
+        .len() as u64,
+        customers: buyers.len() as u64,
+        ..ReferralFigures::default()
+    };
+    let mut cycles = Vec::new();
+    let mut generations: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut advocates: BTreeMap<&str, u64> = BTreeMap::new();
+    for (actor, inviter) in &links {
+        let signed_up = signups.get(actor).is_some_and(|at| within(scope, *at));
+        if signed_up || buyers.contains(actor) {
+            figures.referred += 1;
+            *generations.entry(generation(&links, actor)).or_default() += 1;
+            *advocates.entry(inviter).or_default() += 1;
+        }
+        if let Some(at) = activations.get(actor).filter(|at| within(scope, **at)) {
+            figures.referred_activated += 1;
+            cycles.extend(activations.get(inviter).map(|theirs| at - theirs));
+        }
+    }
+    figures.viral_cycle_p50_s = (!cycles.is_empty()).then(|| quantile(cycles, 0.5));
+    figures.generations = generations.into_iter().collect();
+    figures.advocates = advocates
+        .into_iter()
+        .map(|(id, n)| (id.to_owned(), n))
+        .collect();
+    figures
+        .advocates
+        .sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    figures.advocates.truncate(100);
+    invitations(&events, &links, &conversions, scope, &mut figures);
+    figures
+}
+
+fn generation(links: &BTreeMap<&str, &str>, actor: &str) -> u32 {
+    let (mut here, mut count) = (actor, 0);
+    while let Some(above) = links.get(here) {
+        here = above;
+        count += 1;
+    }
+    count
+}
+
+fn invitations(
+    events: &[&TestEvent],
+    links: &BTreeMap<&str, &str>,
+    conversions: &HashMap<&str, i64>,
+    scope: &KpiScope,
+    figures: &mut ReferralFigures,
+) {
+    let sent: Vec<&TestEvent> = events
+        .iter()
+        .copied()
+        .filter(|event| event.milestone == Some(Milestone::InviteSent))
+        .filter(|event| event.at < scope.range.to.as_millis())
+        .collect();
+    let in_range: Vec<&TestEvent> = sent
+        .iter()
+        .copied()
+        .filter(|event| within(scope, event.at))
+        .collect();
+    figures.invitations = in_range.len() as u64;
+    figures.inviters = people(&in_range).len() as u64;
+    let mut taken = vec![false; sent.len()];
+    let mut conversions: Vec<(i64, &str)> = links
+        .iter()
+        .filter_map(|(actor, inviter)| Some((*conversions.get(actor)?, *inviter)))
+        .collect();
+    conversions.sort_unstable();
+    for (at, inviter) in conversions {
+        let fitting = (0..sent.len()).find(|index| {
+            let age = at - sent[*index].at;
+            !taken[*index] && sent[*index].actor() == inviter && (0..=30 * DAY).contains(&age)
+        });
+        if let Some(index) = fitting {
+            taken[index] = true;
+            figures.converted += u64::from(within(scope, sent[index].at));
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The feed of the matchers, against the events themselves.
+
+use std::collections::BTreeMap;
+
+use etappe_core::id::ActorHash;
+use etappe_core::json::{JsonObject, JsonValue};
+use etappe_core::kpi::KpiScope;
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::{Classified, JourneyStore, RetryClass};
+use etappe_core::query::{
+    Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, Selector, Unit, UnitQuery,
+};
+use etappe_core::time::Timestamp;
+use etappe_warehouse::{Warehouse, WarehouseError};
+use prometheus::Registry;
+use serde_json::{Value, json};
+
+use crate::brute::counted;
+use crate::engine::TestWarehouse;
+use crate::fixture::{DAY, MODEL, STAGES, TestEvent, all_time, scope, stage_of, store};
+use crate::random::{START, journeys, seed};
+
+fn any() -> Condition {
+    Condition {
+        selector: Selector::Any,
+        properties: Vec::new(),
+    }
+}
+
+fn condition(selector: Selector, properties: &[(&str, Value)]) -> Condition {
+    Condition {
+        selector,
+        properties: properties
+            .iter()
+            .map(|(path, value)| PropertyCondition {
+                path: (*path).to_owned(),
+                value: value.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn query(conditions: Vec<Condition>) -> CandidateQuery {
+    CandidateQuery {
+        site: scope(all_time()).site,
+        unit: Unit::Actor,
+        bots: Bots::Exclude,
+        from: Timestamp::EPOCH,
+        until: None,
+        conditions,
+        include_others: false,
+        dimensions: Vec::new(),
+    }
+}
+
+/// Returns what is visited, in the order of the visits.
+async fn visits(warehouse: &Warehouse, query: &CandidateQuery) -> Vec<(u64, Vec<Hit>)> {
+    let mut visits = Vec::new();
+    warehouse
+        .candidates(query, |unit, hits| visits.push((unit, hits.to_vec())))
+        .await
+        .unwrap();
+    visits
+}
+
+/// Counts units by walking through all their events.
+pub(crate) async fn units(test: &TestWarehouse, counted: &UnitQuery) -> u64 {
+    let mut query = query(vec![any()]);
+    query.unit = counted.unit;
+    query.bots = counted.bots;
+    query.from = counted.range.from;
+    query.until = Some(counted.range.to);
+    visits(&test.warehouse, &query).await.len() as u64
+}
+
+/// Conditions of every kind.
+fn conditions() -> Vec<Condition> {
+    let stage = |stage: &str| Selector::Stage {
+        model: MODEL.to_owned(),
+        stage: stage.to_owned(),
+    };
+    vec![
+        condition(Selector::Event("visit".to_owned()), &[]),
+        condition(Selector::Milestone(Milestone::Purchase), &[]),
+        condition(stage("acquisition"), &[]),
+        condition(Selector::Any, &[("plan", json!("free"))]),
+        condition(Selector::Any, &[("properties.plan", json!(1))]),
+        condition(
+            stage("activation"),
+            &[("deep.er", json!("x/1")), ("plan", json!(true))],
+        ),
+        condition(Selector::Any, &[("plan", json!(null))]),
+        condition(
+            Selector::Event("no such'; DROP TABLE events; --".to_owned()),
+            &[],
+        ),
+        condition(Selector::Any, &[("context.page", json!("x"))]),
+    ]
+}
+
+fn matches(event: &TestEvent, condition: &Condition) -> bool {
+    let selected = match &condition.selector {
+        Selector::Any => true,
+        Selector::Event(name) => event.name == *name,
+        Selector::Milestone(milestone) => event.milestone == Some(*milestone),
+        Selector::Stage { stage, .. } => stage_of(event.milestone)
+            .checked_sub(1)
+            .is_some_and(|at| STAGES[at] == stage),
+    };
+    let properties: Value = serde_json::from_str(&event.properties).unwrap();
+    selected
+        && condition.properties.iter().all(|wanted| {
+            let path = wanted
+                .path
+                .strip_prefix("properties.")
+                .unwrap_or(&wanted.path);
+            let mut found = Some(&properties);
+            for name in path.split('.') {
+                found = found.and_then(|value| value.get(name));
+            }
+            match (found, &wanted.value) {
+                (Some(Value::Number(found)), Value::Number(wanted)) => {
+                    found.as_f64() == wanted.as_f64()
+                }
+                (found, wanted) => found == Some(wanted),
+            }
+        })
+}
+
+fn bits(event: &TestEvent, conditions: &[Condition]) -> u64 {
+    conditions
+        .iter()
+        .enumerate()
+        .filter(|(_, condition)| matches(event, condition))
+        .map(|(index, _)| 1 << index)
+        .sum()
+}
+
+/// Returns what must be visited, by unit.
+fn expected(events: &[TestEvent], query: &CandidateQuery) -> BTreeMap<u64, Vec<(i64, u64)>> {
+    let scope = KpiScope {
+        bots: query.bots,
+        ..scope(all_time())
+    };
+    let mut units: BTreeMap<u64, Vec<(i64, u64)>> = BTreeMap::new();
+    for event in counted(events, &scope) {
+        let unit = if query.unit == Unit::Account {
+            &event.account
+        } else {
+            event.actor()
+        };
+        let late = query
+            .until
+            .is_some_and(|until| event.at >= until.as_millis());
+        if unit.is_empty() || event.at < query.from.as_millis() || late {
+            continue;
+        }
+        let bits = bits(event, &query.conditions);
+        if bits != 0 || query.include_others {
+            units
+                .entry(ActorHash::of(unit).0)
+                .or_default()
+                .push((event.at, bits));
+        }
+    }
+    units.retain(|_, hits| hits.iter().any(|(_, bits)| *bits != 0));
+    units
+}
+
+#[tokio::test]
+async fn hits_are_the_matching_events_in_order() {
+    let test = TestWarehouse::new().await;
+    let events = store(&test.warehouse, journeys(seed(), 3_000)).await;
+    for (unit, include_others, bots) in [
+        (Unit::Actor, false, Bots::Exclude),
+        (Unit::Actor, true, Bots::Include),
+        (Unit::Account, false, Bots::Include),
+        (Unit::Account, true, Bots::Only),
+    ] {
+        let mut query = query(conditions());
+        query.unit = unit;
+        query.include_others = include_others;
+        query.bots = bots;
+        query.from = Timestamp::from_millis(START + 5 * DAY);
+        query.until = Some(Timestamp::from_millis(START + 80 * DAY));
+        let mut found = BTreeMap::new();
+        for (unit, hits) in visits(&test.warehouse, &query).await {
+            let hits: Vec<_> = hits
+                .iter()
+                .map(|hit| (hit.at.as_millis(), hit.conditions))
+                .collect();
+            assert!(found.insert(unit, hits).is_none(), "a unit is visited once");
+        }
+        let expected = expected(&events, &query);
+        assert!(!expected.is_empty());
+        assert_eq!(found, expected, "{unit:?} {include_others} {bots:?}");
+    }
+}
+
+#[tokio::test]
+async fn dimensions_come_with_their_hits() {
+    let test = TestWarehouse::new().await;
+    let event = |offset: i64, properties: &str| TestEvent {
+        properties: properties.to_owned(),
+        context: r#"{"os":{"name":"Linux"}}"#.to_owned(),
+        ..TestEvent::of("u1", START + offset, Some(Milestone::Visit))
+    };
+    let events = vec![
+        event(0, r#"{"browser":"Fire\"fox","n":1.50}"#),
+        event(1, r#"{"browser":null}"#),
+        event(2, r#"{"browser":["x"],"big":1e999}"#),
+    ];
+    store(&test.warehouse, events).await;
+    let mut query = query(vec![any()]);
+    query.dimensions = vec![
+        Dimension::Property("browser".to_owned()),
+        Dimension::Campaign,
+        Dimension::Property("context.os.name".to_owned()),
+        Dimension::Property("n".to_owned()),
+        Dimension::Channel,
+    ];
+    let visits = visits(&test.warehouse, &query).await;
+    let values: Vec<Vec<&str>> = visits[0]
+        .1
+        .iter()
+        .map(|hit| hit.dimensions.iter().map(String::as_str).collect())
+        .collect();
+    assert_eq!(
+        values,
+        [
+            ["Fire\"fox", "spring", "Linux", "1.50", ""],
+            ["", "spring", "Linux", "", ""],
+            ["", "spring", "Linux", "", ""],
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_condition_sees_values_that_the_server_s_own_parser_refuses() {
+    let test = TestWarehouse::new().await;
+    let odd = r#"{"huge":1e999,"lone":"\ud800","plan":"pro","plan":"max"}"#;
+    let events = vec![TestEvent {
+        properties: odd.to_owned(),
+        ..TestEvent::of("u1", START, None)
+    }];
+    store(&test.warehouse, events).await;
+    for (value, expected) in [("max", 1), ("pro", 0)] {
+        let query = query(vec![condition(Selector::Any, &[("plan", json!(value))])]);
+        assert_eq!(
+            visits(&test.warehouse, &query).await.len(),
+            expected,
+            "{value}"
+        );
+    }
+    let object = JsonObject::parse(odd).unwrap();
+    assert_eq!(object.get("plan"), Some(JsonValue::String("max".into())));
+}
+
+#[tokio::test]
+async fn visits_are_split_at_half_an_hour_of_silence() {
+    let test = TestWarehouse::new().await;
+    let minute = 60_000;
+    let at = |minutes: i64, milestone| TestEvent::of("u1", START + minutes * minute, milestone);
+    let events = vec![
+        at(0, Some(Milestone::Visit)),
+        at(30, None),
+        at(60, Some(Milestone::Purchase)),
+        at(91, Some(Milestone::Visit)),
+        at(200, None),
+    ];
+    store(&test.warehouse, events).await;
+    let mut query = query(vec![
+        condition(Selector::Milestone(Milestone::Visit), &[]),
+        condition(Selector::Milestone(Milestone::Purchase), &[]),
+    ]);
+    query.unit = Unit::Session;
+    let found: Vec<Vec<u64>> = visits(&test.warehouse, &query)
+        .await
+        .iter()
+        .map(|(_, hits)| hits.iter().map(|hit| hit.conditions).collect())
+        .collect();
+    assert_eq!(found, [vec![1, 2], vec![1]]);
+}
+
+#[tokio::test]
+async fn a_unit_too_large_and_too_many_conditions_are_refused() {
+    let test = TestWarehouse::new().await;
+    let events = (0..100)
+        .map(|n| TestEvent::of("u1", START + n, None))
+        .collect();
+    store(&test.warehouse, events).await;
+    let mut config = test.config.clone();
+    config.max_unit_bytes = 1_000;
+    let small = Warehouse::connect(config, &Registry::new()).unwrap();
+    let error = small
+        .candidates(&query(vec![any()]), |_, _| ())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, WarehouseError::UnitTooLarge { .. }),
+        "{error}"
+    );
+    assert_eq!(error.retry_class(), RetryClass::Permanent);
+    let many = query(vec![any(); 65]);
+    let error = test
+        .warehouse
+        .candidates(&many, |_, _| ())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, WarehouseError::TooManyConditions(65)),
+        "{error}"
+    );
+    let most = query(vec![any(); 64]);
+    assert_eq!(
+        visits(&test.warehouse, &most).await[0].1[0].conditions,
+        u64::MAX
+    );
+}

@@ -1,0 +1,300 @@
+//! Events as tests think of them, and how they become rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use etappe_core::event::{Event, EventKind, KeyScope};
+use etappe_core::facts::EventFacts;
+use etappe_core::id::{Offset, OffsetRange, PartitionId, SiteId, hash64};
+use etappe_core::json::JsonObject;
+use etappe_core::kpi::KpiScope;
+use etappe_core::milestone::Milestone;
+use etappe_core::money::Amount;
+use etappe_core::ports::{MessageHash, RowBatch, RowSink};
+use etappe_core::query::{Bots, TimeRange};
+use etappe_core::rules::{Outcome, OutcomeId, StageDecision, StageHit, VocabularyDecision};
+use etappe_core::time::Timestamp;
+use etappe_warehouse::Warehouse;
+use etappe_wire::row::{self, RowInput};
+
+pub(crate) const DAY: i64 = 86_400_000;
+
+/// The model that tests use.
+pub(crate) const MODEL: &str = "aaarrr";
+/// Its stages, lowest first.
+pub(crate) const STAGES: [&str; 6] = [
+    "awareness",
+    "acquisition",
+    "activation",
+    "retention",
+    "revenue",
+    "referral",
+];
+
+/// A message with everything that a figure may depend on.
+#[derive(Debug, Clone)]
+pub(crate) struct TestEvent {
+    pub(crate) site: &'static str,
+    pub(crate) kind: EventKind,
+    pub(crate) name: String,
+    pub(crate) milestone: Option<Milestone>,
+    pub(crate) message_id: String,
+    pub(crate) user: String,
+    pub(crate) anonymous: String,
+    pub(crate) previous: String,
+    pub(crate) account: String,
+    pub(crate) at: i64,
+    pub(crate) received: i64,
+    pub(crate) revenue: Option<i64>,
+    pub(crate) currency: String,
+    pub(crate) order_id: String,
+    pub(crate) code: String,
+    pub(crate) inviter: String,
+    pub(crate) nps: Option<u8>,
+    pub(crate) bot: String,
+    pub(crate) properties: String,
+    pub(crate) context: String,
+    pub(crate) partition: u32,
+    pub(crate) offset: u64,
+    pub(crate) duplicate: bool,
+}
+
+impl Default for TestEvent {
+    fn default() -> Self {
+        Self {
+            site: "demo",
+            kind: EventKind::Track,
+            name: "Event".to_owned(),
+            milestone: None,
+            message_id: String::new(),
+            user: String::new(),
+            anonymous: String::new(),
+            previous: String::new(),
+            account: String::new(),
+            at: 0,
+            received: 1_730_000_000_000,
+            revenue: None,
+            currency: String::new(),
+            order_id: String::new(),
+            code: String::new(),
+            inviter: String::new(),
+            nps: None,
+            bot: String::new(),
+            properties: "{}".to_owned(),
+            context: "{}".to_owned(),
+            partition: 0,
+            offset: 0,
+            duplicate: false,
+        }
+    }
+}
+
+impl TestEvent {
+    /// Makes an event of somebody at a time.
+    pub(crate) fn of(user: &str, at: i64, milestone: Option<Milestone>) -> Self {
+        Self {
+            name: milestone
+                .map_or("Event", |milestone| milestone.as_str())
+                .to_owned(),
+            user: user.to_owned(),
+            at,
+            milestone,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the actor before stitching.
+    pub(crate) fn actor(&self) -> &str {
+        if self.user.is_empty() {
+            &self.anonymous
+        } else {
+            &self.user
+        }
+    }
+
+    /// Returns the order that the event belongs to: its id, else the message.
+    pub(crate) fn order(&self) -> (bool, &str) {
+        if self.order_id.is_empty() {
+            (true, &self.message_id)
+        } else {
+            (false, &self.order_id)
+        }
+    }
+}
+
+/// Returns the stage of a milestone in the test's model, by its place from 1; 0 is unmapped.
+pub(crate) fn stage_of(milestone: Option<Milestone>) -> usize {
+    match milestone {
+        Some(Milestone::Impression) => 1,
+        Some(Milestone::Visit | Milestone::ContentView) => 2,
+        Some(Milestone::Signup | Milestone::Activation) => 3,
+        Some(Milestone::Login) => 4,
+        Some(Milestone::Purchase | Milestone::Refund) => 5,
+        Some(Milestone::InviteSent | Milestone::Share) => 6,
+        _ => 0,
+    }
+}
+
+/// Returns the outcome of a milestone: a decision of the test's model and one of another.
+pub(crate) fn outcome_of(milestone: Option<Milestone>) -> Outcome {
+    let name = milestone.map_or("", |milestone| milestone.as_str());
+    let place = stage_of(milestone);
+    let hit = (place > 0).then(|| StageHit {
+        stage: STAGES[place - 1].into(),
+        ordinal: u8::try_from(place).expect("few stages"),
+        rule: format!("rule-{name}").into(),
+    });
+    Outcome {
+        id: OutcomeId(hash64(&format!("outcome {name}"))),
+        milestone,
+        vocabulary: milestone.map(|_| VocabularyDecision {
+            vocabulary: "test".into(),
+            version: "v1".into(),
+            rule: format!("word-{name}").into(),
+        }),
+        stages: Box::new([
+            StageDecision {
+                model: MODEL.into(),
+                version: "m1".into(),
+                main: hit,
+                secondary: Box::new([StageHit {
+                    stage: STAGES[0].into(),
+                    ordinal: 1,
+                    rule: "always".into(),
+                }]),
+            },
+            StageDecision {
+                model: "other".into(),
+                version: "o1".into(),
+                main: None,
+                secondary: Box::default(),
+            },
+        ]),
+    }
+}
+
+/// Appends the row of an event.
+pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
+    let some = |text: &'_ str| Some(text.to_owned().into()).filter(|_| !text.is_empty());
+    let site = SiteId::try_new(event.site).expect("a good name");
+    let message_hash = MessageHash::of(&site, &event.message_id);
+    let decoded = Event {
+        site,
+        scope: KeyScope::Server,
+        counts_money: true,
+        kind: event.kind,
+        name: event.name.as_str().into(),
+        message_id: event.message_id.as_str().into(),
+        anonymous_id: some(&event.anonymous),
+        user_id: some(&event.user),
+        previous_id: some(&event.previous),
+        group_id: some(&event.account),
+        occurred_at: Timestamp::from_millis(event.at),
+        received_at: Timestamp::from_millis(event.received),
+        properties: JsonObject::parse(&event.properties).expect("an object"),
+        traits: JsonObject::default(),
+        context: JsonObject::parse(&event.context).expect("an object"),
+    };
+    let facts = EventFacts {
+        account: event.account.as_str().into(),
+        revenue: event.revenue.map(Amount::from_scaled),
+        currency: event.currency.as_str().into(),
+        order_id: event.order_id.as_str().into(),
+        referral_code: event.code.as_str().into(),
+        inviter_id: event.inviter.as_str().into(),
+        nps: event.nps,
+        campaign_name: "spring".into(),
+        bot: event.bot.as_str().into(),
+        ..EventFacts::default()
+    };
+    let row = RowInput {
+        event: &decoded,
+        facts: &facts,
+        outcome: &outcome_of(event.milestone),
+        actor: event.actor(),
+        message_hash,
+        partition: PartitionId(event.partition),
+        offset: Offset(event.offset),
+        duplicate: event.duplicate,
+    };
+    row::encode(&row, out);
+}
+
+/// Makes a batch of events of one partition; their offsets must ascend.
+pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
+    let first = events.first().expect("a batch has events");
+    let last = events.last().expect("a batch has events");
+    let mut bytes = Vec::new();
+    let mut outcomes = BTreeMap::new();
+    for event in events {
+        encode(event, &mut bytes);
+        let outcome = outcome_of(event.milestone);
+        outcomes.insert(outcome.id, Arc::new(outcome));
+    }
+    RowBatch {
+        partition: PartitionId(first.partition),
+        range: OffsetRange {
+            first: Offset(first.offset),
+            last: Offset(last.offset),
+        },
+        token: format!(
+            "etappe.events.v1:{}:{}-{}",
+            first.partition, first.offset, last.offset
+        ),
+        rows: events.len(),
+        bytes: Bytes::from(bytes),
+        outcomes: outcomes.into_values().collect(),
+    }
+}
+
+/// Gives events their offsets and message ids, in their order, and returns them.
+pub(crate) fn numbered(mut events: Vec<TestEvent>) -> Vec<TestEvent> {
+    for (offset, event) in (0..).zip(&mut events) {
+        event.offset = offset;
+        if event.message_id.is_empty() {
+            event.message_id = format!("m{}-{offset}", event.partition);
+        }
+    }
+    events
+}
+
+/// Numbers events and stores them in a few batches.
+pub(crate) async fn store(warehouse: &Warehouse, events: Vec<TestEvent>) -> Vec<TestEvent> {
+    let events = numbered(events);
+    let size = events.len().div_ceil(3).max(1);
+    for some in events.chunks(size) {
+        warehouse.insert(&batch(some)).await.expect("a good batch");
+    }
+    events
+}
+
+/// Returns the range between two instants.
+pub(crate) fn range(from: i64, to: i64) -> TimeRange {
+    TimeRange {
+        from: Timestamp::from_millis(from),
+        to: Timestamp::from_millis(to),
+    }
+}
+
+/// Returns a question about a range, of people, with everything else at its default.
+pub(crate) fn scope(range: TimeRange) -> KpiScope {
+    KpiScope {
+        site: SiteId::try_new("demo").expect("a good name"),
+        range,
+        model: MODEL.to_owned(),
+        stages: STAGES.map(str::to_owned).to_vec(),
+        timezone: "Europe/Amsterdam".to_owned(),
+        bots: Bots::Exclude,
+        as_of: range.to,
+        currency: "EUR".to_owned(),
+    }
+}
+
+/// Returns everything there is.
+pub(crate) fn all_time() -> TimeRange {
+    TimeRange {
+        from: Timestamp::EPOCH,
+        to: Timestamp::MAX_QUERY,
+    }
+}

@@ -1,0 +1,128 @@
+//! The figures behind the cards, against a brute force over random journeys.
+
+use etappe_core::kpi::KpiFigures;
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::JourneyStore;
+use etappe_core::query::{Bots, Unit, UnitQuery};
+use etappe_core::time::Timestamp;
+
+use crate::brute;
+use crate::engine::TestWarehouse;
+use crate::fixture::{DAY, TestEvent, all_time, range, scope, store};
+use crate::random::{DAYS, START, journeys, seed};
+
+#[tokio::test]
+async fn cards_equal_a_count_by_hand() {
+    let test = TestWarehouse::new().await;
+    let events = store(&test.warehouse, journeys(seed(), 3_000)).await;
+    for scope in scopes() {
+        let figures = test.warehouse.kpi_figures(&scope).await.unwrap();
+        assert_eq!(figures, brute::kpis(&events, &scope), "{scope:?}");
+    }
+}
+
+/// Returns questions about everything, about parts, and about nothing.
+pub(crate) fn scopes() -> Vec<etappe_core::kpi::KpiScope> {
+    let mut scopes = vec![
+        scope(all_time()),
+        scope(range(START + 20 * DAY, START + 50 * DAY)),
+        scope(range(START + 30 * DAY + 1234, START + 31 * DAY)),
+        scope(range(START, START)),
+        scope(range(0, DAY)),
+    ];
+    let watermark = Timestamp::from_millis(START + 40 * DAY + 1);
+    for bots in [Bots::Include, Bots::Only] {
+        let mut other = scope(range(START + 10 * DAY, START + DAYS * DAY));
+        other.bots = bots;
+        other.as_of = watermark;
+        other.timezone = "Pacific/Auckland".to_owned();
+        other.currency = "USD".to_owned();
+        scopes.push(other);
+    }
+    scopes
+}
+
+#[tokio::test]
+async fn a_site_without_events_has_figures_of_zero() {
+    let test = TestWarehouse::new().await;
+    let scope = scope(all_time());
+    assert_eq!(
+        test.warehouse.kpi_figures(&scope).await.unwrap(),
+        KpiFigures::default()
+    );
+    let stages = test.warehouse.stage_figures(&scope).await.unwrap();
+    assert_eq!(
+        (stages.stages.len(), stages.transitions.len(), stages.events),
+        (6, 0, 0)
+    );
+    let referrals = test.warehouse.referral_figures(&scope).await.unwrap();
+    assert_eq!(referrals, etappe_core::kpi::ReferralFigures::default());
+}
+
+#[tokio::test]
+async fn an_order_counts_once_with_its_first_purchase() {
+    let test = TestWarehouse::new().await;
+    let purchase = |at, order: &str, revenue| TestEvent {
+        order_id: order.to_owned(),
+        revenue,
+        ..TestEvent::of("u1", at, Some(Milestone::Purchase))
+    };
+    let events = vec![
+        purchase(START + 5, "o1", Some(90_000)),
+        purchase(START + 3, "o1", Some(100_000)),
+        purchase(START + 3, "o1", Some(70_000)),
+        purchase(START, "", Some(999_999_999_999_999_999)),
+        purchase(START, "", None),
+    ];
+    store(&test.warehouse, events).await;
+    let figures = test
+        .warehouse
+        .kpi_figures(&scope(all_time()))
+        .await
+        .unwrap();
+    assert_eq!((figures.orders, figures.customers), (3, 1));
+    // The sum does not fit into an amount and is shown as the largest one.
+    assert_eq!(
+        figures.money[0].revenue.as_scaled(),
+        999_999_999_999_999_999
+    );
+    assert_eq!(figures.money[0].orders, 2);
+    let later = test
+        .warehouse
+        .kpi_figures(&scope(range(START + 1, START + 10)))
+        .await
+        .unwrap();
+    assert_eq!(later.money[0].revenue.as_scaled(), 100_000);
+    let latest = test
+        .warehouse
+        .kpi_figures(&scope(range(START + 4, START + 10)))
+        .await
+        .unwrap();
+    assert_eq!(
+        (latest.orders, latest.money.len(), latest.visitors),
+        (0, 0, 1)
+    );
+}
+
+#[tokio::test]
+async fn units_are_counted_as_the_matchers_see_them() {
+    let test = TestWarehouse::new().await;
+    store(&test.warehouse, journeys(seed(), 2_000)).await;
+    for unit in [Unit::Actor, Unit::Account, Unit::Session] {
+        for bots in [Bots::Exclude, Bots::Include, Bots::Only] {
+            let query = UnitQuery {
+                site: scope(all_time()).site,
+                unit,
+                bots,
+                range: range(START + 10 * DAY, START + 60 * DAY),
+            };
+            let counted = test.warehouse.count_units(&query).await.unwrap();
+            assert_eq!(
+                counted,
+                crate::candidates::units(&test, &query).await,
+                "{query:?}"
+            );
+            assert!(counted > 0, "{query:?}");
+        }
+    }
+}

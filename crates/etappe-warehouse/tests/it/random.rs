@@ -1,0 +1,146 @@
+//! Random journeys: small, crowded and full of the cases that definitions disagree about.
+
+use etappe_core::event::EventKind;
+use etappe_core::milestone::Milestone;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::fixture::{DAY, TestEvent};
+
+/// The first instant that journeys have events at.
+pub(crate) const START: i64 = 1_700_000_000_000;
+/// How many days they last.
+pub(crate) const DAYS: i64 = 90;
+
+const MILESTONES: &[Option<Milestone>] = &[
+    None,
+    Some(Milestone::Impression),
+    Some(Milestone::Visit),
+    Some(Milestone::Visit),
+    Some(Milestone::ContentView),
+    Some(Milestone::Signup),
+    Some(Milestone::Activation),
+    Some(Milestone::Login),
+    Some(Milestone::Purchase),
+    Some(Milestone::Purchase),
+    Some(Milestone::Refund),
+    Some(Milestone::InviteSent),
+    Some(Milestone::InviteAccepted),
+    Some(Milestone::Share),
+];
+
+/// Returns a seed that is new at every run; it is printed, so that a failure can be repeated.
+pub(crate) fn seed() -> u64 {
+    let seed = rand::random();
+    println!("seed {seed}");
+    seed
+}
+
+/// Makes events of some people from a seed.
+pub(crate) fn journeys(seed: u64, count: usize) -> Vec<TestEvent> {
+    let mut random = StdRng::seed_from_u64(seed);
+    (0..count)
+        .map(|number| event(&mut random, number))
+        .collect()
+}
+
+fn event(random: &mut StdRng, number: usize) -> TestEvent {
+    let actor = random.random_range(0..40);
+    let milestone = MILESTONES[random.random_range(0..MILESTONES.len())];
+    let mut event = TestEvent::of("", time(random), milestone);
+    match random.random_range(0..20) {
+        0 => {}
+        1..5 => event.anonymous = format!("a{actor}"),
+        5..10 => {
+            event.user = format!("u{actor}");
+            event.anonymous = format!("a{}", actor / 2);
+        }
+        _ => event.user = format!("u{actor}"),
+    }
+    if random.random_range(0..5) == 0 {
+        event.account = format!("company {}", actor % 7);
+    }
+    if random.random_range(0..12) == 0 {
+        event.bot = "crawler".to_owned();
+    }
+    if random.random_range(0..25) == 0 {
+        event.duplicate = true;
+    }
+    if random.random_range(0..15) == 0 {
+        event.site = "elsewhere";
+    }
+    event.kind = match random.random_range(0..20) {
+        0 => EventKind::Identify,
+        1 => EventKind::Page,
+        _ => EventKind::Track,
+    };
+    if random.random_range(0..10) == 0 {
+        event.nps = Some(random.random_range(0..=10));
+    }
+    money(random, &mut event);
+    referral(random, &mut event);
+    event.properties = properties(random, number);
+    event
+}
+
+/// Returns a time; a coarse one often, so that times are equal.
+fn time(random: &mut StdRng) -> i64 {
+    let at = START + random.random_range(0..DAYS * DAY);
+    if random.random_range(0..2) == 0 {
+        at - at % DAY
+    } else {
+        at
+    }
+}
+
+fn money(random: &mut StdRng, event: &mut TestEvent) {
+    if !matches!(
+        event.milestone,
+        Some(Milestone::Purchase | Milestone::Refund)
+    ) {
+        return;
+    }
+    if random.random_range(0..8) != 0 {
+        event.revenue = Some(random.random_range(-20_000..2_000_000));
+    }
+    event.currency = ["", "EUR", "USD", "JPY"][random.random_range(0..4)].to_owned();
+    if random.random_range(0..4) != 0 {
+        event.order_id = format!("o{}", random.random_range(0..200));
+    }
+}
+
+fn referral(random: &mut StdRng, event: &mut TestEvent) {
+    let someone = random.random_range(0..40);
+    match (event.milestone, random.random_range(0..30)) {
+        (Some(Milestone::InviteSent | Milestone::Share), 0..20) => {
+            event.code = format!("code{}", someone / 2);
+        }
+        (_, 0) => event.inviter = format!("u{someone}"),
+        (_, 1) => event.code = format!("code{}", someone / 2),
+        (_, 2) => {
+            event.code = format!("code{someone}");
+            event.inviter = format!("u{someone}");
+        }
+        _ => {}
+    }
+}
+
+fn properties(random: &mut StdRng, number: usize) -> String {
+    let plan = [
+        "\"pro\"",
+        "\"fr\\u0065e\"",
+        "1",
+        "1.0",
+        "\"1\"",
+        "true",
+        "null",
+    ];
+    match random.random_range(0..8) {
+        7 => "{}".to_owned(),
+        index => format!(
+            r#"{{"plan":{},"n":{number},"deep":{{"er":"x/{}"}}}}"#,
+            plan[index],
+            index % 2
+        ),
+    }
+}

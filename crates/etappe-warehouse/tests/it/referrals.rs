@@ -1,0 +1,68 @@
+//! Who brought whom, against a brute force over random journeys.
+
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::JourneyStore;
+
+use crate::brute;
+use crate::engine::TestWarehouse;
+use crate::fixture::{DAY, TestEvent, all_time, scope, store};
+use crate::kpis::scopes;
+use crate::random::{START, journeys, seed};
+
+#[tokio::test]
+async fn referrals_equal_a_count_by_hand() {
+    let test = TestWarehouse::new().await;
+    let events = store(&test.warehouse, journeys(seed(), 3_000)).await;
+    for scope in scopes() {
+        let mut figures = test.warehouse.referral_figures(&scope).await.unwrap();
+        let mut expected = brute::referrals(&events, &scope);
+        for median in [&mut figures, &mut expected] {
+            median.viral_cycle_p50_s = median.viral_cycle_p50_s.map(|s| (s * 10_000.0).round());
+        }
+        assert_eq!(figures, expected, "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn loops_and_self_referrals_do_not_count() {
+    let test = TestWarehouse::new().await;
+    let signup = |day: i64, user: &str, inviter: &str| TestEvent {
+        inviter: inviter.to_owned(),
+        ..TestEvent::of(user, START + day * DAY, Some(Milestone::Signup))
+    };
+    let invitation = |user: &str, code: &str| TestEvent {
+        code: code.to_owned(),
+        ..TestEvent::of(user, START, Some(Milestone::InviteSent))
+    };
+    let by_code = TestEvent {
+        code: "anna".to_owned(),
+        ..TestEvent::of("ben", START + DAY, Some(Milestone::Signup))
+    };
+    let events = vec![
+        invitation("anna", "anna"),
+        by_code,
+        signup(2, "cleo", "ben"),
+        signup(3, "self", "self"),
+        signup(4, "loop1", "loop2"),
+        signup(5, "loop2", "loop1"),
+        signup(6, "below", "loop1"),
+    ];
+    store(&test.warehouse, events).await;
+    let figures = test
+        .warehouse
+        .referral_figures(&scope(all_time()))
+        .await
+        .unwrap();
+    assert_eq!(figures.referred, 3);
+    assert_eq!(figures.generations, [(1, 2), (2, 1)]);
+    assert_eq!(
+        (figures.invitations, figures.inviters, figures.converted),
+        (1, 1, 1)
+    );
+    let advocates: Vec<&str> = figures
+        .advocates
+        .iter()
+        .map(|(id, _)| id.as_str())
+        .collect();
+    assert_eq!(advocates, ["anna", "ben", "loop1"]);
+}
