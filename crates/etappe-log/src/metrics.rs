@@ -45,8 +45,10 @@ pub(crate) struct PartitionMetrics {
     pub(crate) frames: IntCounter,
     /// Counter: bytes written to segments, after packing.
     pub(crate) written_bytes: IntCounter,
-    /// Counter: records refused, whatever the reason. Alert: when it moves, somebody got a 503.
-    pub(crate) refused_records: IntCounter,
+    /// Counter with the label `reason`: records refused. Alert: when it moves for another reason
+    /// than `too_large` or `closed`, senders are told to come back later.
+    refused_records: IntCounterVec,
+    label: String,
     /// Histogram: how long making a group of records durable took. Alert: p99 over 1 s.
     pub(crate) sync_seconds: Histogram,
     /// Histogram: how long making progress durable took. Alert: p99 over 1 s.
@@ -71,6 +73,45 @@ pub(crate) struct PartitionMetrics {
 
 const PARTITION: [&str; 1] = ["partition"];
 
+/// Why records were refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusalReason {
+    /// More is coming in than the disk takes.
+    QueueFull,
+    /// The record alone is too large.
+    TooLarge,
+    /// The log is closed.
+    Closed,
+    /// The log is as large as it may be.
+    AtBound,
+    /// The disk is nearly full.
+    DiskLow,
+    /// Writing or syncing failed.
+    Failed,
+}
+
+impl RefusalReason {
+    const ALL: [Self; 6] = [
+        Self::QueueFull,
+        Self::TooLarge,
+        Self::Closed,
+        Self::AtBound,
+        Self::DiskLow,
+        Self::Failed,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::TooLarge => "too_large",
+            Self::Closed => "closed",
+            Self::AtBound => "at_bound",
+            Self::DiskLow => "disk_low",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Registers `collector` and returns it. A second log in the same registry shows no metrics, which
 /// is no reason to refuse it.
 fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
@@ -81,8 +122,12 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> IntCounterVec {
-    let counter = IntCounterVec::new(Opts::new(name, help), &PARTITION)
-        .expect("the name and the label are valid");
+    labelled_counter(registry, name, help, &PARTITION)
+}
+
+fn labelled_counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    let counter = IntCounterVec::new(Opts::new(name, help), labels)
+        .expect("the name and the labels are valid");
     register(registry, counter)
 }
 
@@ -119,9 +164,11 @@ impl LogMetrics {
                 "etappe_log_written_bytes_total",
                 "Bytes written to segments, after packing.",
             ),
-            refused_records: counter(
+            refused_records: labelled_counter(
+                registry,
                 "etappe_log_refused_records_total",
                 "Records that could not be made durable.",
+                &["partition", "reason"],
             ),
             sync_seconds: histogram(
                 "etappe_log_sync_seconds",
@@ -164,12 +211,17 @@ impl LogMetrics {
     pub(crate) fn partition(&self, partition: PartitionId) -> PartitionMetrics {
         let label = partition.to_string();
         let labels = &[label.as_str()];
+        for reason in RefusalReason::ALL {
+            // A counter that is there from the start shows its first increase.
+            self.refused_records
+                .with_label_values(&[label.as_str(), reason.as_str()]);
+        }
         PartitionMetrics {
             appended_records: self.appended_records.with_label_values(labels),
             appended_bytes: self.appended_bytes.with_label_values(labels),
             frames: self.frames.with_label_values(labels),
             written_bytes: self.written_bytes.with_label_values(labels),
-            refused_records: self.refused_records.with_label_values(labels),
+            refused_records: self.refused_records.clone(),
             sync_seconds: self.sync_seconds.with_label_values(labels),
             commit_seconds: self.commit_seconds.with_label_values(labels),
             truncated_bytes: self.truncated_bytes.with_label_values(labels),
@@ -180,6 +232,7 @@ impl LogMetrics {
             lag_records: self.lag_records.with_label_values(labels),
             oldest_unconsumed_seconds: self.oldest_unconsumed_seconds.with_label_values(labels),
             writable: self.writable.with_label_values(labels),
+            label,
         }
     }
 }
@@ -192,6 +245,13 @@ impl PartitionMetrics {
         self.frames.inc_by(appended.frames);
         self.written_bytes.inc_by(appended.stored_bytes);
         self.sync_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Records that so many records were refused.
+    pub(crate) fn record_refused(&self, reason: RefusalReason, records: usize) {
+        self.refused_records
+            .with_label_values(&[self.label.as_str(), reason.as_str()])
+            .inc_by(records as u64);
     }
 
     /// Records how much the partition has on disk.

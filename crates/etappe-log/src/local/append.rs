@@ -22,6 +22,7 @@ use super::disk::Disk;
 use super::frame::{FrameEncoder, Stamp};
 use super::partition::PartitionLog;
 use super::segment::{Condition, Segment};
+use crate::metrics::RefusalReason;
 
 /// How often the free space is looked at.
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,6 +53,17 @@ pub(crate) enum AppendError {
     /// The group could not be synced.
     #[error("cannot sync the log: {0}")]
     Sync(#[source] io::Error),
+}
+
+impl AppendError {
+    /// Returns what the metrics call it.
+    pub(crate) const fn reason(&self) -> RefusalReason {
+        match self {
+            Self::AtBound { .. } => RefusalReason::AtBound,
+            Self::DiskLow { .. } => RefusalReason::DiskLow,
+            Self::Create(_) | Self::Write(_) | Self::Sync(_) => RefusalReason::Failed,
+        }
+    }
 }
 
 /// What was appended.

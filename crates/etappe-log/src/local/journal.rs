@@ -120,7 +120,7 @@ impl Journal {
         self.store(&[self.state.replay_due_step()])
     }
 
-    /// Durably records `progress`. While a replay is due, the first progress made ends it.
+    /// Durably records `progress`. While a replay is due, this says that it is done.
     pub(crate) fn commit(
         &mut self,
         progress: Progress,
@@ -140,9 +140,6 @@ impl Journal {
             }
         })?;
         if self.state.is_replay_due() {
-            if progress == self.state.progress() {
-                return Ok(());
-            }
             // The entries of what was replayed get a new time, so all are written anew. If that
             // fails the replay stays due.
             let before = self.state.clone();

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::Inner;
 use super::queue::{Refusal, Submission};
+use crate::metrics::{RefusalReason, as_gauge};
 
 /// When to come back while more is published than the disk takes.
 const RETRY_AFTER_FULL: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ impl LocalPublisher {
                 usize::try_from(record.key % count).expect("there are at most 64 partitions");
             if size > limit {
                 let metrics = &self.inner.partitions[partition].metrics;
-                metrics.refused_records.inc();
+                metrics.record_refused(RefusalReason::TooLarge, 1);
                 outcomes.push(Err(PublishError::TooLarge { size, limit }));
                 continue;
             }
@@ -71,20 +72,24 @@ impl LocalPublisher {
         payloads: Vec<Bytes>,
     ) -> Result<oneshot::Receiver<Result<(), PublishError>>, PublishError> {
         let shared = &self.inner.partitions[partition];
-        let count = payloads.len() as u64;
+        let count = payloads.len();
         let (done, outcome) = oneshot::channel();
         match shared.queue.push(Submission { payloads, done }) {
             Ok(cost) => {
                 let gauge = &shared.metrics.queue_bytes;
-                gauge.add(crate::metrics::as_gauge(cost as u64));
+                gauge.add(as_gauge(cost as u64));
                 Ok(outcome)
             }
             Err(refusal) => {
-                shared.metrics.refused_records.inc_by(count);
-                Err(unavailable(match refusal {
-                    Refusal::Full => "more is coming in than the disk takes",
-                    Refusal::Closed => "the log is closed",
-                }))
+                let (reason, text) = match refusal {
+                    Refusal::Full => (
+                        RefusalReason::QueueFull,
+                        "more is coming in than the disk takes",
+                    ),
+                    Refusal::Closed => (RefusalReason::Closed, "the log is closed"),
+                };
+                shared.metrics.record_refused(reason, count);
+                Err(unavailable(text))
             }
         }
     }

@@ -97,6 +97,9 @@ impl LocalReader {
 }
 
 /// Consumes the local log. Every partition is assigned once, at the start, whichever clone asks.
+///
+/// The first commit after an assignment says that its replay is done, so it must not come before;
+/// until then every opening of the log asks for the replay again.
 #[derive(Debug, Clone)]
 pub struct LocalSource {
     reader: LocalReader,

@@ -178,7 +178,7 @@ impl Writer {
             }
             Err(error) => {
                 let refused: usize = submissions.iter().map(|group| group.payloads.len()).sum();
-                self.shared.metrics.refused_records.inc_by(refused as u64);
+                self.shared.metrics.record_refused(error.reason(), refused);
                 self.note_failure(&error);
                 Err(PublishError::Unavailable {
                     reason: error.to_string(),

@@ -113,6 +113,8 @@ struct Account {
     /// When each range was passed, and whether it was pending before.
     passed: Vec<(Timestamp, OffsetRange, bool)>,
     replay_due: bool,
+    /// What the consumer was last told to replay.
+    replayed: Vec<OffsetRange>,
 }
 
 impl Account {
@@ -126,6 +128,7 @@ impl Account {
             },
             passed: Vec::new(),
             replay_due: false,
+            replayed: Vec::new(),
         }
     }
 
@@ -142,13 +145,9 @@ impl Account {
     }
 
     fn commit(&mut self, target: Progress, now: Timestamp) {
-        if self.replay_due && target == self.progress {
-            return;
-        }
         if std::mem::take(&mut self.replay_due) {
-            let last = self.last_passed_at();
-            for (at, ..) in &mut self.passed {
-                if last.millis_since(*at) <= 3_600_000 {
+            for (at, range, _) in &mut self.passed {
+                if self.replayed.contains(range) {
                     *at = now;
                 }
             }
@@ -340,6 +339,7 @@ impl Run {
         assert!(replay.len() >= least, "{replay:?} of {longest:?}");
         assert_eq!(replay, longest[longest.len() - replay.len()..]);
         assert!(replay.iter().all(|range| range.first >= positions.start));
+        account.replayed = replay;
     }
 }
 
