@@ -106,8 +106,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    /// Makes the router of the public paths: `/v1/…` of the native protocol and the pixel. It can
-    /// be merged with others; it has no fallback.
+    /// Makes the router of the public paths: those of the native protocol, the pixel, and the
+    /// settings that trackers ask for. It can be merged with others; it has no fallback.
     pub fn router(self: Arc<Self>) -> Router {
         let mut router = Router::new();
         for (path, endpoint) in ENDPOINTS {
@@ -128,6 +128,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         router
             .route("/v1/pixel.gif", pixel.clone())
             .route("/v1/pixel.gif/", pixel)
+            .route("/v1/projects/{key}/settings", any(Self::segment_settings))
+            .route("/sourceConfig", any(Self::source_config))
+            .route("/sourceConfig/", any(Self::source_config))
             .with_state(self)
     }
 
@@ -186,7 +189,10 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
 /// its own must not be taken for one, or all its events would count as those of a bot.
 pub(crate) fn user_agent(parts: &Parts) -> Option<String> {
     let has = |name: &str| parts.headers.contains_key(name);
-    let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = parts
+        .headers
+        .get(http::header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     let wants_image = accept.is_some_and(|types| types.contains("image/"));
     if !(has("origin") || has("sec-fetch-site") || wants_image) {
         return None;

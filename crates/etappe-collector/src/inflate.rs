@@ -31,7 +31,7 @@ pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError
 }
 
 /// Returns the size that the last member claims to have: a hint, not to be trusted.
-fn stated_size(body: &[u8]) -> usize {
+pub(crate) fn stated_size(body: &[u8]) -> usize {
     let size = body
         .last_chunk::<4>()
         .map_or(0, |tail| u32::from_le_bytes(*tail));

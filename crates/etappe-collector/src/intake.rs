@@ -15,7 +15,7 @@ use crate::budget::{Holder, Lease};
 use crate::collector::{Collector, Endpoint, first_id, user_agent};
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
-use crate::inflate::{InflateError, inflate, is_gzip};
+use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
 use crate::publication::{CHUNK_BYTES, Circumstances, INLINE_BYTES, Published, off_the_workers};
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
@@ -55,15 +55,16 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             bytes: 0,
         };
         let outcome = self.receive(&mut sending, &mut body).await;
-        let (response, result) = match outcome {
-            Ok(published) => (accepted(&published), "ok"),
+        let result = match &outcome {
+            Ok(_) => "ok",
             Err(error) => {
-                self.note_refusal(&sending, &error);
+                self.note_refusal(&sending, error);
                 body.discard(parts.headers.contains_key(header::EXPECT))
                     .await;
-                (refused(&error), status_and_code(&error).1)
+                status_and_code(error).1
             }
         };
+        let response = answer(outcome).await;
         self.count_request(endpoint.as_str(), result, started);
         cors.allow(response)
     }
@@ -179,25 +180,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         bytes: Vec<u8>,
         lease: &mut Lease,
     ) -> Result<Body, IntakeError> {
-        let limit = self.config.body_bytes;
         let batch_limit = self.config.batch_events;
-        let sent = bytes.len();
         let text = if is_gzip(&bytes) {
-            match inflate(&bytes, INLINE_BYTES.min(limit)) {
-                Ok(text) => text,
-                Err(InflateError::Malformed) => return Err(IntakeError::MalformedGzip),
-                Err(InflateError::TooLarge) => {
-                    lease
-                        .resize(sent + limit)
-                        .map_err(|_| IntakeError::Overloaded)?;
-                    off_the_workers(limit, move || inflate(&bytes, limit))
-                        .await?
-                        .map_err(|error| match error {
-                            InflateError::TooLarge => IntakeError::BodyTooLarge { limit },
-                            InflateError::Malformed => IntakeError::MalformedGzip,
-                        })?
-                }
-            }
+            self.inflate(bytes, lease).await?
         } else {
             bytes
         };
@@ -212,6 +197,27 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .resize(body.memory() + records + answer)
             .map_err(|_| IntakeError::Overloaded)?;
         Ok(body)
+    }
+
+    /// Decompresses a body: on the spot if it turns out small, else off the workers.
+    async fn inflate(&self, bytes: Vec<u8>, lease: &mut Lease) -> Result<Vec<u8>, IntakeError> {
+        let limit = self.config.body_bytes;
+        if stated_size(&bytes) <= INLINE_BYTES {
+            match inflate(&bytes, INLINE_BYTES.min(limit)) {
+                Ok(text) => return Ok(text),
+                Err(InflateError::Malformed) => return Err(IntakeError::MalformedGzip),
+                // It is larger than it says, or than is allowed.
+                Err(InflateError::TooLarge) => {}
+            }
+        }
+        lease
+            .resize(bytes.len() + limit)
+            .map_err(|_| IntakeError::Overloaded)?;
+        let text = off_the_workers(limit, move || inflate(&bytes, limit)).await?;
+        text.map_err(|error| match error {
+            InflateError::TooLarge => IntakeError::BodyTooLarge { limit },
+            InflateError::Malformed => IntakeError::MalformedGzip,
+        })
     }
 
     /// Keeps a request that was refused as a whole for the owner of its site to see.
@@ -233,6 +239,22 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         };
         self.rejections().record(site, [refusal]);
     }
+}
+
+/// Writes the answer. One that lists many rejections is long, and written off the workers.
+async fn answer(outcome: Result<Published, IntakeError>) -> Response {
+    let listed = match &outcome {
+        Ok(published) => published.rejected.len(),
+        Err(IntakeError::NothingValid { rejected }) => rejected.len(),
+        Err(_) => 0,
+    };
+    let write = move || match &outcome {
+        Ok(published) => accepted(published),
+        Err(error) => refused(error),
+    };
+    off_the_workers(listed * ANSWER_BYTES, write)
+        .await
+        .unwrap_or_else(|error| refused(&error))
 }
 
 fn parse(endpoint: Endpoint, text: Vec<u8>, batch_limit: usize) -> Result<Body, BodyError> {

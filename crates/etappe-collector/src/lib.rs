@@ -29,6 +29,7 @@ mod rejection_log;
 mod request_body;
 mod response;
 pub mod serve;
+mod tracker_settings;
 
 pub use collector::Collector;
 pub use rejection_log::{RejectedEvent, RejectionLog};

@@ -45,7 +45,16 @@ pub(crate) struct RejectedMessage {
     pub(crate) index: usize,
     #[serde(rename = "messageId")]
     message_id: Option<Box<str>>,
-    reason: &'static str,
+    #[serde(serialize_with = "as_name")]
+    reason: Reason,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn as_name<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(reason.as_str())
 }
 
 /// The circumstances of a request, owned; see [`Reception`].
@@ -121,7 +130,7 @@ impl Chunk {
         self.rejected.push(RejectedMessage {
             index,
             message_id: rejection.message_id.as_deref().map(repeated_id),
-            reason: rejection.reason.as_str(),
+            reason: rejection.reason,
         });
         if self.noted.len() < KEPT_PER_SITE {
             self.noted.push(note(rejection, received_at));
@@ -219,11 +228,16 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
 
     /// Counts and keeps what was rejected of a chunk, and returns it.
     pub(crate) fn note_rejections(&self, site: &SiteId, chunk: Chunk) -> Vec<RejectedMessage> {
-        for message in &chunk.rejected {
-            self.metrics
+        for reason in Reason::ALL {
+            let count = chunk
                 .rejected
-                .with_label_values(&[message.reason])
-                .inc();
+                .iter()
+                .filter(|message| message.reason == reason)
+                .count();
+            if count > 0 {
+                let counter = self.metrics.rejected.with_label_values(&[reason.as_str()]);
+                counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+            }
         }
         self.rejections().record(site, chunk.noted);
         chunk.rejected

@@ -153,6 +153,16 @@ impl Connection {
         while self.fill().await {}
     }
 
+    /// Takes what has come until the end and returns its size.
+    pub(crate) async fn drain(&mut self) -> usize {
+        let mut taken = 0;
+        while self.fill().await {
+            taken += self.buffer.len();
+            self.buffer.clear();
+        }
+        taken
+    }
+
     async fn fill(&mut self) -> bool {
         let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
         matches!(read.expect("the server answers in time"), Ok(1..))

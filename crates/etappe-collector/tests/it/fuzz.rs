@@ -1,14 +1,11 @@
 //! Whatever is sent: never a panic, never a 5xx, and every member is accounted for.
 
 use proptest::prelude::*;
-use tokio::runtime::{Builder, Runtime};
+use proptest::test_runner::TestRunner;
+use tokio::runtime::Builder;
 
 use crate::client::reasons;
 use crate::harness::{Service, gzip};
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
 
 fn member() -> impl Strategy<Value = String> {
     let value = prop::sample::select(vec![
@@ -54,43 +51,71 @@ fn member() -> impl Strategy<Value = String> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+/// Runs `test` on a service of its own with many values of `strategy`.
+fn check<S: Strategy>(strategy: &S, test: impl AsyncFn(&Service, S::Value)) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let service = runtime.block_on(Service::start());
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(256)
+    };
+    let outcome = TestRunner::new(config).run(strategy, |value| {
+        service.log.clear();
+        runtime.block_on(test(&service, value));
+        Ok(())
+    });
+    outcome.unwrap();
+}
 
-    #[test]
-    fn accepted_and_rejected_are_all_members(
-        members in prop::collection::vec(member(), 1..12),
-        zipped in any::<bool>(),
-    ) {
-        let runtime = runtime();
-        runtime.block_on(async {
-            let service = Service::start().await;
-            let text = format!("{{\"batch\":[{}]}}", members.join(","));
-            let body = if zipped { gzip(text.as_bytes()) } else { text.clone().into_bytes() };
-            let answer = service.post("/v1/batch", body).await;
-            let json = answer.json();
-            let accepted = json["accepted"].as_u64().expect("a number");
-            let rejected = reasons(&json);
-            assert_eq!(answer.status, if accepted > 0 { 200 } else { 400 }, "{text}");
-            assert_eq!(usize::try_from(accepted).unwrap() + rejected.len(), members.len(), "{text}");
-            assert_eq!(service.log.texts().len(), usize::try_from(accepted).unwrap());
-            assert!(rejected.is_sorted_by_key(|(index, _)| *index));
-        });
-    }
+#[test]
+fn accepted_and_rejected_are_all_members() {
+    let strategy = (prop::collection::vec(member(), 1..12), any::<bool>());
+    check(&strategy, async |service, (members, zipped)| {
+        let text = format!("{{\"batch\":[{}]}}", members.join(","));
+        let body = if zipped {
+            gzip(text.as_bytes())
+        } else {
+            text.clone().into_bytes()
+        };
+        let answer = service.post("/v1/batch", body).await;
+        let json = answer.json();
+        let accepted = json["accepted"].as_u64().expect("a number");
+        let rejected = reasons(&json);
+        assert_eq!(
+            answer.status,
+            if accepted > 0 { 200 } else { 400 },
+            "{text}"
+        );
+        assert_eq!(
+            usize::try_from(accepted).unwrap() + rejected.len(),
+            members.len(),
+            "{text}"
+        );
+        assert_eq!(
+            service.log.texts().len(),
+            usize::try_from(accepted).unwrap()
+        );
+        assert!(rejected.is_sorted_by_key(|(index, _)| *index));
+    });
+}
 
-    #[test]
-    fn any_bytes_get_an_answer_that_is_not_the_servers_fault(
-        bytes in prop::collection::vec(any::<u8>(), 0..300),
-        head in prop::sample::select(vec![&b""[..], b"\x1f\x8b\x08", b"{\"batch\":[", b"\xef\xbb\xbf{"]),
-        path in prop::sample::select(vec!["/v1/batch", "/v1/track", "/v1/i"]),
-    ) {
-        let runtime = runtime();
-        runtime.block_on(async {
-            let service = Service::start().await;
-            let answer = service.post(path, [head, &bytes].concat()).await;
-            assert!(answer.status == 200 || (400..500).contains(&answer.status), "{}", answer.status);
-            let stored = service.log.texts().len();
-            assert_eq!(stored > 0, answer.status == 200);
-        });
-    }
+#[test]
+fn any_bytes_get_an_answer_that_is_not_the_servers_fault() {
+    let bytes = prop::collection::vec(any::<u8>(), 0..300);
+    let heads = vec![&b""[..], b"\x1f\x8b\x08", b"{\"batch\":[", b"\xef\xbb\xbf{"];
+    let paths = vec!["/v1/batch", "/v1/track", "/v1/i"];
+    let strategy = (
+        prop::sample::select(heads),
+        bytes,
+        prop::sample::select(paths),
+    );
+    check(&strategy, async |service, (head, bytes, path)| {
+        let answer = service.post(path, [head, &bytes].concat()).await;
+        assert!(
+            answer.status == 200 || (400..500).contains(&answer.status),
+            "{}",
+            answer.status
+        );
+        assert_eq!(!service.log.texts().is_empty(), answer.status == 200);
+    });
 }

@@ -84,6 +84,10 @@ impl MemoryLog {
             .expect("the log lives");
     }
 
+    pub(crate) fn clear(&self) {
+        self.records.lock().unwrap().clear();
+    }
+
     pub(crate) fn texts(&self) -> Vec<String> {
         let records = self.records.lock().unwrap();
         records
@@ -244,6 +248,18 @@ impl Service {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         self.send(&format!("POST {path}"), &headers, body.as_ref())
             .await
+    }
+
+    /// Waits until a connection has ended with `result`.
+    pub(crate) async fn ended(&self, result: &str) {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+        while self.metric("etappe_collector_connections_total", result) < 0.5 {
+            assert!(
+                tokio::time::Instant::now() < patience,
+                "no connection ended: {result}"
+            );
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Returns the value of the one sample that starts with `name` and holds `label`.

@@ -294,3 +294,24 @@ async fn a_sites_flood_leaves_room_for_other_sites() {
         .expect_accepted();
     assert!(service.metric("etappe_collector_in_flight_bytes", "").abs() < 0.1);
 }
+
+#[tokio::test]
+async fn a_client_that_takes_no_answers_is_cut_off() {
+    let config = CollectorConfig {
+        write_timeout: Duration::from_millis(500),
+        ..CollectorConfig::default()
+    };
+    let service = Service::start_with(config, SiteSettings::default()).await;
+    let worthless = format!("{{\"batch\":[{}]}}", vec!["{}"; 2_000].join(","));
+    service
+        .post("/v1/batch", worthless)
+        .await
+        .expect_error(400, "nothing_valid");
+    let mut deaf = service.connect().await;
+    let request = "GET /v1/sites/shop/rejections HTTP/1.1\r\nHost: e\r\n\r\n";
+    // Each answer has more than 100 kB: far fewer than these fill every buffer on the way.
+    deaf.write(request.repeat(500).as_bytes()).await;
+    service.ended("failed").await;
+    let taken = deaf.drain().await;
+    assert!(taken < 500 * 100_000, "{taken}");
+}

@@ -15,3 +15,4 @@ mod outcomes;
 mod pixel;
 mod sending;
 mod serving;
+mod trackers;

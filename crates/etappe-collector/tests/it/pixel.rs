@@ -25,7 +25,15 @@ fn expect_image(answer: &Answer) {
 
 async fn fetch(service: &Service, query: &str) {
     let head = format!("GET /v1/pixel.gif?{query}");
-    expect_image(&service.send(&head, &["User-Agent: Mail/1"], b"").await);
+    expect_image(
+        &service
+            .send(
+                &head,
+                &["User-Agent: Mail/1", "Accept: image/webp,*/*"],
+                b"",
+            )
+            .await,
+    );
 }
 
 #[tokio::test]

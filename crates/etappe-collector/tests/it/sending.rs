@@ -147,8 +147,16 @@ async fn a_browsers_address_and_agent_are_kept_truncated_and_a_servers_are_not()
     let image = "Accept: image/avif,*/*";
     let script = "Accept: */*";
     for (key, sign, expected) in [
-        (BROWSER_KEY, page, json!({"ip": "127.0.0.0", "userAgent": "Test/1"})),
-        (BROWSER_KEY, image, json!({"ip": "127.0.0.0", "userAgent": "Test/1"})),
+        (
+            BROWSER_KEY,
+            page,
+            json!({"ip": "127.0.0.0", "userAgent": "Test/1"}),
+        ),
+        (
+            BROWSER_KEY,
+            image,
+            json!({"ip": "127.0.0.0", "userAgent": "Test/1"}),
+        ),
         (BROWSER_KEY, script, json!({"ip": "127.0.0.0"})),
         (SERVER_KEY, page, json!(null)),
     ] {

@@ -1,0 +1,144 @@
+//! Answers what trackers ask for before they send anything.
+//!
+//! Segment's browser library fetches its settings from the host it is loaded with, RudderStack's its
+//! source configuration. Without an answer they send nothing; with this one they send their events
+//! here and load nothing from elsewhere.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use etappe_core::ports::{Clock, EventPublisher};
+use http::request::Parts;
+use http::{Method, header};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use crate::access::{Access, basic_key};
+use crate::collector::Collector;
+use crate::cors::CorsRequest;
+use crate::error::IntakeError;
+use crate::response::refused;
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+impl<P: EventPublisher, C: Clock> Collector<P, C> {
+    /// Answers `GET /v1/projects/{key}/settings` of Segment's browser library.
+    pub(crate) async fn segment_settings(
+        State(collector): State<Arc<Self>>,
+        Path(key): Path<String>,
+        request: Request,
+    ) -> Response {
+        let (parts, _) = request.into_parts();
+        collector.answer_settings(&parts, || {
+            collector.check_key(&key, &parts)?;
+            Ok(segment(&key, host(&parts), collector.protocol(&parts)))
+        })
+    }
+
+    /// Answers `GET /sourceConfig/` of RudderStack's browser library.
+    pub(crate) async fn source_config(
+        State(collector): State<Arc<Self>>,
+        request: Request,
+    ) -> Response {
+        let (parts, _) = request.into_parts();
+        collector.answer_settings(&parts, || {
+            let key = match basic_key(&parts.headers)? {
+                Some(key) => key,
+                None => {
+                    let query = parts.uri.query().unwrap_or_default();
+                    let query = etappe_wire::pixel::PixelQuery::parse(query);
+                    query.write_key().ok_or(IntakeError::MissingKey)?.to_owned()
+                }
+            };
+            let access = collector.check_key(&key, &parts)?;
+            Ok(rudderstack(&key, access.site.as_str()))
+        })
+    }
+
+    fn answer_settings(
+        &self,
+        parts: &Parts,
+        settings: impl FnOnce() -> Result<Value, IntakeError>,
+    ) -> Response {
+        let cors = CorsRequest::of(&parts.headers);
+        let outcome = match parts.method {
+            Method::OPTIONS => return cors.preflight(METHODS),
+            Method::GET | Method::HEAD => settings(),
+            _ => Err(IntakeError::MethodNotAllowed { allowed: METHODS }),
+        };
+        cors.allow(match outcome {
+            Ok(settings) => ([(header::CACHE_CONTROL, "no-cache")], Json(settings)).into_response(),
+            Err(error) => refused(&error),
+        })
+    }
+
+    fn check_key(&self, key: &str, parts: &Parts) -> Result<Access, IntakeError> {
+        // A page fetches its settings without an `Origin` if they are on its own host.
+        let cors = CorsRequest::of(&parts.headers);
+        match Access::to_messages(&self.sites(), key, cors.origin()) {
+            Err(IntakeError::OriginNotAllowed) if cors.origin().is_none() => {
+                Access::to_pixel(&self.sites(), key)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Returns the protocol that the client speaks, which only an own proxy can tell.
+    fn protocol(&self, parts: &Parts) -> &'static str {
+        let forwarded = parts
+            .headers
+            .get("x-forwarded-proto")
+            .filter(|_| self.config.trusted_proxies > 0);
+        if forwarded.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https")) {
+            "https"
+        } else {
+            "http"
+        }
+    }
+}
+
+fn host(parts: &Parts) -> &str {
+    parts
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn segment(key: &str, host: &str, protocol: &str) -> Value {
+    json!({
+        "integrations": {
+            "Segment.io": {
+                "apiKey": key,
+                "apiHost": format!("{host}/v1"),
+                "protocol": protocol,
+                "unbundledIntegrations": [],
+                "addBundledMetadata": true,
+                "versionSettings": { "version": "4.4.7", "componentTypes": ["browser"] },
+            },
+        },
+        "plan": { "track": { "__default": { "enabled": true, "integrations": {} } } },
+        "edgeFunction": {},
+        "analyticsNextEnabled": true,
+        "middlewareSettings": {},
+        "enabledMiddleware": {},
+        "metrics": { "sampleRate": 0 },
+        "legacyVideoPluginsEnabled": false,
+        "remotePlugins": [],
+    })
+}
+
+fn rudderstack(key: &str, site: &str) -> Value {
+    json!({
+        "source": {
+            "id": site,
+            "name": site,
+            "writeKey": key,
+            "enabled": true,
+            "workspaceId": site,
+            "config": { "statsCollection": { "errors": { "enabled": false }, "metrics": { "enabled": false } } },
+            "destinations": [],
+            "connections": [],
+        },
+    })
+}
