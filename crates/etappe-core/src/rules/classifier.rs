@@ -16,7 +16,7 @@ use super::evaluation::Evaluation;
 use super::history::ActorHistory;
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
-use super::names::{Candidate, NameIndex};
+use super::names::{Candidate, LONGEST_NAME, NameIndex};
 use super::outcome::Outcome;
 use super::predicate::Scratch;
 use super::ruleset::{PlanBits, RuleSet};
@@ -32,8 +32,6 @@ pub struct Classified<'c> {
 
 /// Bytes of names and candidate lists that are remembered.
 const NAMES_BYTES: usize = 4 << 20;
-/// Longer names are looked up each time.
-const LONGEST_NAME: usize = 256;
 /// What an entry costs beside its text and list: the hash table's slot and two allocations.
 const ENTRY_OVERHEAD: usize = 96;
 /// Outcomes that depend on more than the vocabulary's rule; each is a few KiB with its stages.
@@ -188,16 +186,10 @@ struct NameCache {
     deciding: HashMap<String, Box<[Candidate]>>,
     for_anyone: HashMap<String, Box<[Candidate]>>,
     bytes: usize,
-    /// The list of a name that is too long to be remembered.
-    unremembered: Box<[Candidate]>,
 }
 
 impl NameCache {
     fn find(&mut self, rules: &RuleSet, name: &str, wanted: Wanted) -> &[Candidate] {
-        if name.len() > LONGEST_NAME {
-            self.unremembered = find_candidates(rules, name, EventKind::Track, wanted);
-            return &self.unremembered;
-        }
         if self.bytes > NAMES_BYTES {
             self.deciding.clear();
             self.for_anyone.clear();
@@ -207,6 +199,8 @@ impl NameCache {
             Wanted::Deciding => &mut self.deciding,
             Wanted::ForAnyone => &mut self.for_anyone,
         };
+        // Longer names are all alike.
+        let name = if name.len() > LONGEST_NAME { "" } else { name };
         let bytes = &mut self.bytes;
         map.entry_ref(name).or_insert_with(|| {
             let found = find_candidates(rules, name, EventKind::Track, wanted);

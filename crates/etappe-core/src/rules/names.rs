@@ -11,6 +11,10 @@ use crate::event::EventKind;
 use super::pattern::{NameForm, NameMatch, fold};
 use super::ruleset::Rule;
 
+/// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255; without a
+/// bound, made-up names of many kilobytes would cost milliseconds each.
+pub(super) const LONGEST_NAME: usize = 256;
+
 /// A rule whose name pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
@@ -55,7 +59,11 @@ impl NameIndex {
     }
 
     /// Returns the rules that an event of this name and kind may match, in order.
+    ///
+    /// A name longer than [`LONGEST_NAME`] is left to the rules for any name.
     pub(super) fn candidates(&self, rules: &[Rule], name: &str, kind: EventKind) -> Vec<Candidate> {
+        // No rule can spell out the empty name, and no pattern with a star matches it.
+        let name = if name.len() > LONGEST_NAME { "" } else { name };
         let mut folded = String::with_capacity(name.len());
         fold(name, &mut folded);
         let named = [self.exact.get(name), self.folded.get(folded.as_str())];

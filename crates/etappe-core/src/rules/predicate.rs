@@ -55,6 +55,9 @@ pub(super) struct NumberRange {
     pub(super) at_most: Option<f64>,
 }
 
+/// The longest text that is compared with globs, in bytes.
+const LONGEST_TEXT: usize = 4096;
+
 /// Room for texts in a normalised spelling, reused from event to event.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -121,6 +124,9 @@ fn is_like(value: Option<&JsonValue<'_>>, globs: &[Glob], scratch: &mut Scratch)
         Some(JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_))
         | None => return false,
     };
+    if text.len() > LONGEST_TEXT {
+        return false;
+    }
     fold(text, &mut scratch.folded);
     globs.iter().any(|glob| glob.matches(&scratch.folded))
 }

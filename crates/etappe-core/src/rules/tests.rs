@@ -4,6 +4,7 @@
 //! never read the rule files that they check.
 
 mod diagnostics;
+mod documents;
 mod explaining;
 mod facts;
 mod history;

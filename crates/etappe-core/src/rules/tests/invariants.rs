@@ -202,6 +202,37 @@ fn a_flood_of_names_changes_no_answer() {
 }
 
 #[test]
+fn names_and_texts_beyond_any_measure_match_no_pattern() {
+    let rules = super::only_vocabulary(
+        r#"
+id = "own"
+[[rule]]
+event = "*long*"
+milestone = "visit"
+[[rule]]
+id = "text"
+event = "*"
+where = { text = { glob = "*long*" } }
+milestone = "lead"
+[[rule]]
+id = "any"
+event = "*"
+milestone = "engage"
+"#,
+    );
+    let check = |name: &str, properties: &str| {
+        super::meaning(&rules, &event(EventKind::Track, name, properties, "{}"))
+    };
+    let name = |length: usize| format!("long{}", "x".repeat(length - 4));
+    let text = |length: usize| format!(r#"{{"text":"long{}"}}"#, "x".repeat(length - 4));
+    assert_eq!(check(&name(256), "{}"), "visit");
+    assert_eq!(check(&name(257), "{}"), "engage");
+    assert_eq!(check("", "{}"), "engage");
+    assert_eq!(check("x", &text(4096)), "lead");
+    assert_eq!(check("x", &text(4097)), "engage");
+}
+
+#[test]
 fn the_shipped_rules_have_nothing_without_effect() {
     assert_eq!(SHIPPED.warnings(), []);
 }
