@@ -8,7 +8,7 @@
 pub mod connection;
 pub mod report;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -72,6 +72,8 @@ pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<Load
     let watch = Watch::start(watched)?;
     let started = Instant::now();
     let schedule = Arc::new(Schedule::new(plan.arrival, started, plan.duration));
+    // One for all connections: a histogram is large, and each is locked for a moment only.
+    let tally = Arc::new(Mutex::new(Tally::default()));
     let mut workers = JoinSet::new();
     for connection in connections {
         let worker = Worker {
@@ -80,22 +82,17 @@ pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<Load
             schedule: Arc::clone(&schedule),
             pool: Arc::clone(&pool),
             give_up_at: started + plan.duration + GRACE,
-            tally: Tally::default(),
+            tally: Arc::clone(&tally),
         };
         workers.spawn(worker.run());
     }
-    let mut tally = Tally::default();
     while let Some(worker) = workers.join_next().await {
-        tally.merge(worker.context("a connection's task failed")?);
+        worker.context("a connection's task failed")?;
     }
     let elapsed = started.elapsed();
-    Ok(LoadReport::new(
-        plan,
-        &schedule,
-        tally,
-        elapsed,
-        watch.finish()?,
-    ))
+    let used = watch.finish()?;
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(LoadReport::new(plan, &schedule, &tally, elapsed, used))
 }
 
 struct Worker {
@@ -104,44 +101,45 @@ struct Worker {
     schedule: Arc<Schedule>,
     pool: Arc<RequestPool>,
     give_up_at: Instant,
-    tally: Tally,
+    tally: Arc<Mutex<Tally>>,
 }
 
 impl Worker {
-    async fn run(mut self) -> Tally {
+    async fn run(mut self) {
         while let Some(due) = self.schedule.take(Instant::now()) {
             if let Some(at) = due.at {
                 tokio::time::sleep_until(at).await;
             }
             let now = Instant::now();
             let due_at = due.at.unwrap_or(now);
-            if now >= self.give_up_at {
-                self.tally.record_unsent(now - due_at);
-                continue;
+            if now < self.give_up_at {
+                self.send(due, due_at, now).await;
+            } else {
+                self.record(|tally| tally.record_unsent(now - due_at));
             }
-            self.send(due, due_at, now).await;
         }
-        self.tally
     }
 
     async fn send(&mut self, due: Due, due_at: Instant, sent_at: Instant) {
         let request = self.pool.request(due.number);
-        self.tally.body_bytes_sent += request.body.len() as u64;
-        self.tally.events_sent += u64::from(request.events);
         let sent = self.connection.send(&request).await;
         let now = Instant::now();
-        self.tally.record_latency(now - due_at, now - sent_at);
-        match sent.and_then(|body| accepted(self.target, &request, &body)) {
-            Ok(accepted) => self
-                .tally
-                .record_accepted(accepted, u64::from(request.events)),
-            Err(failure) => {
-                self.tally.record_failure(&failure);
-                if matches!(failure, Failure::Connection | Failure::Timeout) {
-                    self.connection.reopen_soon().await;
-                }
+        let outcome = sent.and_then(|body| accepted(self.target, &request, &body));
+        self.record(|tally| {
+            tally.record_sent(request.body.len(), request.events);
+            tally.record_latency(now - due_at, now - sent_at);
+            match &outcome {
+                Ok(accepted) => tally.record_accepted(*accepted, u64::from(request.events)),
+                Err(failure) => tally.record_failure(failure),
             }
+        });
+        if let Err(Failure::Connection | Failure::Timeout) = outcome {
+            self.connection.reopen_soon().await;
         }
+    }
+
+    fn record(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

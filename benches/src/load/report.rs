@@ -13,13 +13,11 @@ use crate::process::ProcessUsage;
 use crate::request_pool::Shape;
 use crate::schedule::{Arrival, Schedule};
 
-/// Counts of one connection, or of all.
+/// What the connections count.
 #[derive(Debug, Default)]
-pub struct Tally {
-    /// Bytes of request bodies.
-    pub body_bytes_sent: u64,
-    /// Events in requests that were sent.
-    pub events_sent: u64,
+pub(super) struct Tally {
+    body_bytes_sent: u64,
+    events_sent: u64,
     events_accepted: u64,
     events_rejected: u64,
     requests_unsent: u64,
@@ -29,34 +27,26 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds another connection's counts.
-    pub fn merge(&mut self, other: Self) {
-        self.body_bytes_sent += other.body_bytes_sent;
-        self.events_sent += other.events_sent;
-        self.events_accepted += other.events_accepted;
-        self.events_rejected += other.events_rejected;
-        self.requests_unsent += other.requests_unsent;
-        for (error, count) in other.errors {
-            *self.errors.entry(error).or_default() += count;
-        }
-        self.latency.merge(&other.latency);
-        self.service.merge(&other.service);
+    /// Records that a request was sent.
+    pub(super) fn record_sent(&mut self, body_bytes: usize, events: u32) {
+        self.body_bytes_sent += body_bytes as u64;
+        self.events_sent += u64::from(events);
     }
 
     /// Records how long a request took, since it was due and since it was sent.
-    pub fn record_latency(&mut self, since_due: Duration, since_sent: Duration) {
+    pub(super) fn record_latency(&mut self, since_due: Duration, since_sent: Duration) {
         self.latency.record(since_due);
         self.service.record(since_sent);
     }
 
     /// Records an answer of 200 that accepts `accepted` of `sent` events.
-    pub fn record_accepted(&mut self, accepted: u64, sent: u64) {
+    pub(super) fn record_accepted(&mut self, accepted: u64, sent: u64) {
         self.events_accepted += accepted;
         self.events_rejected += sent.saturating_sub(accepted);
     }
 
     /// Records a request whose events were not accepted.
-    pub fn record_failure(&mut self, failure: &Failure) {
+    pub(super) fn record_failure(&mut self, failure: &Failure) {
         let name = match failure {
             Failure::Status(status) => status.as_u16().to_string(),
             Failure::Answer => "answer".to_owned(),
@@ -67,7 +57,7 @@ impl Tally {
     }
 
     /// Records a request that was due and could not be sent, and how long it had waited by then.
-    pub fn record_unsent(&mut self, waited: Duration) {
+    pub(super) fn record_unsent(&mut self, waited: Duration) {
         self.requests_unsent += 1;
         self.latency.record(waited);
     }
@@ -113,7 +103,7 @@ impl LoadReport {
     pub(super) fn new(
         plan: &LoadPlan,
         schedule: &Schedule,
-        tally: Tally,
+        tally: &Tally,
         elapsed: Duration,
         processes: Vec<ProcessUsage>,
     ) -> Self {
@@ -145,7 +135,7 @@ impl LoadReport {
             accepted_per_second: per_second(tally.events_accepted, seconds),
             rejected_events: tally.events_rejected,
             unsent_requests: tally.requests_unsent,
-            errors: tally.errors,
+            errors: tally.errors.clone(),
             body_bytes_sent: tally.body_bytes_sent,
             latency: tally.latency.summary(),
             service: tally.service.summary(),
