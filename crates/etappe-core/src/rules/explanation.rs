@@ -15,7 +15,7 @@ use super::info::{Labels, as_text};
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
 use super::names::Candidate;
-use super::pattern::{NameMatch, folded};
+use super::pattern::{Name, NameMatch, folded};
 use super::predicate::Scratch;
 use super::ruleset::{PlanBits, RuleSet, StageRule};
 use super::source::RuleOrigin;
@@ -250,11 +250,12 @@ impl RuleSet {
         let rule = self.rule(decided.candidate);
         let vocabulary = &self.vocabularies[rule.vocabulary as usize];
         let folded_name = folded(&decided.name);
+        let name = Name::new(&decided.name, &folded_name);
         let how = decided.candidate.how;
         let pattern = rule
             .names
             .iter()
-            .find(|pattern| pattern.matches(&decided.name, &folded_name) == Some(how));
+            .find(|pattern| pattern.matches(&name) == Some(how));
         MilestoneExplanation {
             vocabulary: Arc::clone(&vocabulary.id),
             title: Arc::clone(&vocabulary.title),

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use crate::event::EventKind;
 
-use super::pattern::{NameForm, NameMatch, fold};
+use super::pattern::{Name, NameForm, NameMatch, fold};
 use super::ruleset::Rule;
 
 /// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255; without a
@@ -76,11 +76,12 @@ impl NameIndex {
             .collect();
         possible.sort_unstable();
         possible.dedup();
+        let name = Name::new(name, &folded);
         let mut found: Vec<_> = possible
             .into_iter()
             .filter_map(|at| {
                 let rule = rules.get(at as usize)?;
-                let how = match_name(rule, name, &folded, kind)?;
+                let how = match_name(rule, &name, kind)?;
                 let order = (rule.vocabulary, rule.predicates.is_empty(), how, at);
                 Some((
                     order,
@@ -121,15 +122,15 @@ fn push(map: &mut HashMap<String, Vec<u32>>, name: &str, at: u32) {
 }
 
 /// Returns the strongest way in which the name matches one of the rule's patterns.
-fn match_name(rule: &Rule, name: &str, folded: &str, kind: EventKind) -> Option<NameMatch> {
+fn match_name(rule: &Rule, name: &Name<'_>, kind: EventKind) -> Option<NameMatch> {
     if !rule.kinds.contains(kind) {
         return None;
     }
     let how = rule
         .names
         .iter()
-        .filter_map(|pattern| pattern.matches(name, folded))
+        .filter_map(|pattern| pattern.matches(name))
         .min()?;
-    let is_excepted = rule.except.iter().any(|glob| glob.matches(folded));
+    let is_excepted = rule.except.iter().any(|glob| name.is_like(glob));
     (!is_excepted).then_some(how)
 }
