@@ -73,6 +73,24 @@ impl TestEngine {
         self.data.path()
     }
 
+    /// Waits until a counter, named with its labels, has this value.
+    pub(crate) async fn wait_for_metric(&self, name: &str, value: u64) {
+        let url = format!("http://{}/metrics", self.process.address());
+        let line = format!("{name} {value}");
+        let mut text = String::new();
+        for _ in 0..400 {
+            let login = &self.reader.login;
+            let request = self.reader.http.get(&url);
+            let request = request.basic_auth(&login.user, Some(&login.password));
+            text = self.reader.send(request).await.text();
+            if text.lines().any(|found| found == line) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no `{line}` in\n{text}");
+    }
+
     /// Kills the process as a crash would and starts another on the same data.
     pub(crate) async fn crash_and_restart(&mut self) {
         self.process

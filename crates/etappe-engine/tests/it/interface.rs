@@ -234,6 +234,7 @@ async fn an_exception_behind_the_first_rows_is_marked_and_the_body_breaks_off() 
 async fn a_client_that_leaves_takes_its_query_along() {
     let engine = TestEngine::start().await;
     let running = "SELECT count() FROM system.processes WHERE query LIKE '%numbers(900000000000)%' AND query NOT LIKE '%processes%'";
+    let mut cancelled = 0;
     for statement in [
         // Nothing is sent before the end: killed from another session.
         "SELECT max(sipHash64(number)) FROM numbers(900000000000)",
@@ -249,15 +250,14 @@ async fn a_client_that_leaves_takes_its_query_along() {
             .timeout(Duration::from_millis(700));
         let outcome = async { request.send().await?.bytes().await }.await;
         assert!(outcome.unwrap_err().is_timeout());
-        let mut left = String::new();
-        for _ in 0..50 {
-            left = engine.client.query(running).await;
-            if left == "0" {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        assert_eq!(left, "0", "still running: {statement}");
+        cancelled += 1;
+        let name = "etappe_engine_errors_total{class=\"cancelled\"}";
+        engine.wait_for_metric(name, cancelled).await;
+        assert_eq!(
+            engine.client.query(running).await,
+            "0",
+            "still running: {statement}"
+        );
     }
 }
 
@@ -285,30 +285,16 @@ async fn metrics_are_shown_to_those_who_log_in() {
     let url = format!("http://{}/metrics", client.address);
     let anonymous = client.http.get(&url).send().await.unwrap();
     assert_eq!(anonymous.status(), 401);
-    let login = &engine.reader.login;
-    let request = client
-        .http
-        .get(&url)
-        .basic_auth(&login.user, Some(&login.password));
-    // A query's thread counts it after its last byte.
-    let mut text = String::new();
-    for _ in 0..100 {
-        let request = request.try_clone().expect("a request without a body");
-        text = client.send(request).await.text();
-        if text.contains("etappe_engine_queries_in_flight 0") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    for (name, value) in [
+        (
+            "etappe_engine_queries_total{kind=\"select\",result=\"ok\"}",
+            1,
+        ),
+        ("etappe_engine_errors_total{class=\"client\"}", 1),
+        ("etappe_engine_queries_in_flight", 0),
+    ] {
+        engine.wait_for_metric(name, value).await;
     }
-    assert!(
-        text.contains("etappe_engine_queries_total{kind=\"select\",result=\"ok\"} 1"),
-        "{text}"
-    );
-    assert!(
-        text.contains("etappe_engine_errors_total{class=\"client\"} 1"),
-        "{text}"
-    );
-    assert!(text.contains("etappe_engine_queries_in_flight 0"), "{text}");
 }
 
 #[tokio::test]

@@ -137,13 +137,9 @@ async fn an_abandoned_insert_inserts_nothing() {
         insert.write(&event(id)).await.unwrap();
     }
     drop(insert);
-    let running = "SELECT count() FROM system.processes WHERE query LIKE 'INSERT%'";
-    for _ in 0..100 {
-        if engine.client.query(running).await == "0" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    engine
+        .wait_for_metric("etappe_engine_errors_total{class=\"cancelled\"}", 1)
+        .await;
     assert_eq!(
         engine.client.query("SELECT count() FROM site.events").await,
         "0"
