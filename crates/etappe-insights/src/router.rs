@@ -19,16 +19,25 @@ use crate::error::InsightsError;
 use crate::state::InsightsState;
 use crate::{actor, funnel, kpi, model, openapi, referral, stage};
 
+/// Paths under `/v1/sites` at which there is nothing, where no other route matches.
+const NOTHING_THERE: [&str; 5] = [
+    "/v1/sites",
+    "/v1/sites/",
+    "/v1/sites/{site}",
+    "/v1/sites/{site}/",
+    "/v1/sites/{site}/{*rest}",
+];
+
 /// Returns the API's routes: everything under `/v1/sites/`, and `/openapi.json`.
 ///
 /// It sets no fallback for other paths, so that it can be merged with other routers.
 pub fn router<S: JourneyStore, C: Clock>(state: InsightsState<S, C>) -> Router {
     let document = openapi::document();
     let description = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
-    let router = Router::new()
-        .route("/v1/sites", any(no_such_route))
-        .route("/v1/sites/{*rest}", any(no_such_route))
-        .route("/openapi.json", description.fallback(method_not_allowed));
+    let mut router = Router::new().route("/openapi.json", description.fallback(method_not_allowed));
+    for path in NOTHING_THERE {
+        router = router.route(path, any(no_such_route));
+    }
     let router = route::<funnel::__path_ask_funnel, _, _, _>(router, funnel::ask_funnel::<S, C>);
     let router = route::<stage::__path_show_stages, _, _, _>(router, stage::show_stages::<S, C>);
     let router = route::<kpi::__path_show_kpis, _, _, _>(router, kpi::show_kpis::<S, C>);

@@ -56,7 +56,16 @@ pub(crate) fn take_selector(
         stage.is_some(),
         any.is_some(),
     ];
-    if given.iter().filter(|given| **given).count() != 1 {
+    let given = given.iter().filter(|given| **given).count();
+    if given == 0
+        && ["event", "milestone", "stage", "any"]
+            .iter()
+            .any(|name| problems.mentions(&fields.path_of(name)))
+    {
+        // What is wrong with the selector has been said.
+        return None;
+    }
+    if given != 1 {
         problems.push(path, "needs exactly one of event, milestone, stage and any");
         return None;
     }

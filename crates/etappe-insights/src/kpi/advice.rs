@@ -98,10 +98,11 @@ mod tests {
     use etappe_core::kpi::{KpiFigures, ReferralFigures};
 
     use super::*;
-    use crate::kpi::measure::measures;
+    use crate::kpi::measure::{currencies, measures};
 
     fn measure(id: &str, figures: &KpiFigures) -> Measure {
-        let all = measures(figures, &ReferralFigures::default(), "EUR");
+        let currencies = currencies(std::iter::once(figures), "EUR");
+        let all = measures(figures, &ReferralFigures::default(), &currencies);
         all.into_iter().find(|measure| measure.id == id).unwrap()
     }
 

@@ -12,7 +12,7 @@ use crate::kpi::advice::advise;
 use crate::kpi::figure::Figure;
 use crate::kpi::interval::wilson;
 use crate::kpi::leak::Leak;
-use crate::kpi::measure::{Measure, measures};
+use crate::kpi::measure::{Measure, currencies, measures};
 use crate::response::Table;
 use crate::scope::ScopeQuestion;
 
@@ -80,10 +80,13 @@ impl KpisAnswer {
         previous: Option<&Figures>,
         biggest_leak: Option<Leak>,
     ) -> Self {
-        let currency = &question.currency;
-        let previous = previous.map(|(kpis, referrals)| measures(kpis, referrals, currency));
+        let figures = std::iter::once(present)
+            .chain(previous)
+            .map(|(kpis, _)| kpis);
+        let currencies = currencies(figures, &question.currency);
+        let previous = previous.map(|(kpis, referrals)| measures(kpis, referrals, &currencies));
         let has_elapsed = question.span.range.to <= question.as_of;
-        let kpis = measures(&present.0, &present.1, currency)
+        let kpis = measures(&present.0, &present.1, &currencies)
             .into_iter()
             .map(|measure| {
                 let before = previous.iter().flatten();

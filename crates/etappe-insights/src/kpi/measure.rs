@@ -1,8 +1,9 @@
 //! Makes the KPIs of counts and sums. What has no divisor is null, never zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures};
+use etappe_core::money::Amount;
 
 use crate::funnel::rate;
 use crate::kpi::figure::Figure;
@@ -76,11 +77,24 @@ impl Measure {
     }
 }
 
-/// Returns every KPI; those about money once per currency, `currency` if there is no money.
+/// Returns the currencies that figures have money in, `site_currency` if there is none.
+pub(crate) fn currencies<'a>(
+    figures: impl Iterator<Item = &'a KpiFigures>,
+    site_currency: &str,
+) -> BTreeSet<String> {
+    let money = figures.flat_map(|figures| &figures.money);
+    let mut currencies: BTreeSet<String> = money.map(|money| money.currency.clone()).collect();
+    if currencies.is_empty() {
+        currencies.insert(site_currency.to_owned());
+    }
+    currencies
+}
+
+/// Returns every KPI; those about money once per currency.
 pub(crate) fn measures(
     kpis: &KpiFigures,
     referrals: &ReferralFigures,
-    currency: &str,
+    currencies: &BTreeSet<String>,
 ) -> Vec<Measure> {
     let mut measures = vec![
         Measure::count("visitors", "actors", kpis.visitors),
@@ -94,9 +108,7 @@ pub(crate) fn measures(
         Measure::count("customers", "actors", kpis.customers),
         Measure::count("orders", "orders", kpis.orders),
     ];
-    measures.extend(money_measures(kpis, currency, |money, new_customers| {
-        per_currency(money, new_customers)
-    }));
+    measures.extend(money_measures(kpis, currencies));
     measures.extend(referral_measures(kpis, referrals));
     measures.push(Measure::share(
         "retention_rate",
@@ -113,30 +125,20 @@ pub(crate) fn measures(
 }
 
 /// Returns the KPIs between orders and referrals, in the order in which they are shown.
-fn money_measures(
-    kpis: &KpiFigures,
-    currency: &str,
-    per_currency: impl Fn(&MoneyFigures, u64) -> [Measure; 4],
-) -> Vec<Measure> {
-    let none = [MoneyFigures {
-        currency: currency.to_owned(),
-        orders: 0,
-        customers: 0,
-        revenue: Default::default(),
-        gross: Default::default(),
-        lifetime_revenue: Default::default(),
-    }];
-    let money = if kpis.money.is_empty() {
-        &none
-    } else {
-        kpis.money.as_slice()
-    };
+fn money_measures(kpis: &KpiFigures, currencies: &BTreeSet<String>) -> Vec<Measure> {
     let mut columns: [Vec<Measure>; 4] = Default::default();
-    for figures in money {
-        for (column, measure) in columns
-            .iter_mut()
-            .zip(per_currency(figures, kpis.new_customers))
-        {
+    for currency in currencies {
+        let nothing = MoneyFigures {
+            currency: currency.clone(),
+            orders: 0,
+            customers: 0,
+            revenue: Amount::default(),
+            gross: Amount::default(),
+            lifetime_revenue: Amount::default(),
+        };
+        let money = kpis.money.iter().find(|money| money.currency == *currency);
+        let measures = per_currency(money.unwrap_or(&nothing), kpis.new_customers);
+        for (column, measure) in columns.iter_mut().zip(measures) {
             column.push(measure);
         }
     }

@@ -1,0 +1,418 @@
+//! The figures on the cards, against figures worked out by hand.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::Method;
+use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures};
+use etappe_core::money::Amount;
+use etappe_core::query::Bots;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::garden::{at, event};
+use crate::memory_store::{MemoryStore, StoredEvent};
+
+const IDS: [&str; 18] = [
+    "visitors",
+    "signups",
+    "activation_rate",
+    "customers",
+    "orders",
+    "revenue",
+    "purchases_per_customer",
+    "repeat_rate",
+    "average_order_value",
+    "revenue_per_customer",
+    "lifetime_value",
+    "referrals_per_customer",
+    "k_factor",
+    "k_observed",
+    "viral_cycle_time_s",
+    "retention_rate",
+    "nps",
+    "unmapped_share",
+];
+
+fn amount(text: &str) -> Amount {
+    Amount::parse(text).unwrap()
+}
+
+fn march() -> KpiFigures {
+    let mut nps_scores = [0; 11];
+    nps_scores[10] = 5;
+    nps_scores[8] = 3;
+    nps_scores[2] = 2;
+    KpiFigures {
+        visitors: 100,
+        signups: 40,
+        activation_eligible: 30,
+        activated: 12,
+        customers: 20,
+        repeat_customers: 5,
+        customer_orders: 26,
+        orders: 27,
+        money: vec![
+            MoneyFigures {
+                currency: "EUR".to_owned(),
+                orders: 24,
+                customers: 18,
+                revenue: amount("500.10"),
+                gross: amount("520.10"),
+                lifetime_revenue: amount("700"),
+            },
+            MoneyFigures {
+                currency: "USD".to_owned(),
+                orders: 3,
+                customers: 3,
+                revenue: amount("90.3333"),
+                gross: amount("90.3333"),
+                lifetime_revenue: amount("90.3333"),
+            },
+        ],
+        new_customers: 14,
+        referred_actors: 6,
+        retention_cohort: 50,
+        retention_returned: 10,
+        nps_scores,
+        events: 1_000,
+        unmapped_events: 25,
+    }
+}
+
+fn referrals() -> ReferralFigures {
+    ReferralFigures {
+        invitations: 50,
+        inviters: 20,
+        converted: 10,
+        active_actors: 100,
+        customers: 20,
+        referred: 6,
+        referred_activated: 4,
+        viral_cycle_p50_s: Some(86_400.0),
+        ..ReferralFigures::default()
+    }
+}
+
+/// March 2024 in Amsterdam, and the 31 days before.
+fn api() -> Api {
+    let march_start = at("2024-02-29T23:00:00Z").as_millis();
+    let before = at("2024-01-29T23:00:00Z").as_millis();
+    let previous = KpiFigures {
+        visitors: 80,
+        ..KpiFigures::default()
+    };
+    Api::new(MemoryStore {
+        kpis: BTreeMap::from([(march_start, march()), (before, previous)]),
+        referrals: BTreeMap::from([(march_start, referrals())]),
+        ..MemoryStore::default()
+    })
+}
+
+async fn kpis(api: &Api) -> Vec<Value> {
+    let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
+    answer["kpis"].as_array().unwrap().clone()
+}
+
+fn find<'a>(kpis: &'a [Value], id: &str) -> &'a Value {
+    kpis.iter().find(|kpi| kpi["id"] == id).unwrap()
+}
+
+#[tokio::test]
+async fn every_kpi_is_there_with_its_figure() {
+    let kpis = kpis(&api()).await;
+    let mut ids: Vec<&str> = kpis.iter().map(|kpi| kpi["id"].as_str().unwrap()).collect();
+    ids.dedup();
+    assert_eq!(ids, IDS);
+    let expected = [
+        ("visitors", 100.0),
+        ("signups", 40.0),
+        ("activation_rate", 0.4),
+        ("customers", 20.0),
+        ("orders", 27.0),
+        ("revenue", 500.1),
+        ("purchases_per_customer", 1.3),
+        ("repeat_rate", 0.25),
+        ("average_order_value", 21.6708),
+        ("revenue_per_customer", 27.7833),
+        ("lifetime_value", 50.0),
+        ("referrals_per_customer", 0.3),
+        ("k_factor", 0.1),
+        ("k_observed", 0.04),
+        ("viral_cycle_time_s", 86_400.0),
+        ("retention_rate", 0.2),
+        ("nps", 30.0),
+        ("unmapped_share", 0.025),
+    ];
+    for (id, value) in expected {
+        let found = find(&kpis, id)["value"].as_f64().unwrap();
+        assert!((found - value).abs() < 1e-12, "{id}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn money_is_exact_and_there_once_per_currency() {
+    let answer = api().get("kpis?from=2024-03-01&to=2024-04-01").await;
+    // As text, because a float would hide what was written.
+    assert!(
+        answer.text.contains(r#"{"id":"revenue","value":90.3333,"#),
+        "{}",
+        answer.text
+    );
+    let kpis = answer.ok()["kpis"].as_array().unwrap().clone();
+    let money: Vec<(&Value, &Value)> = kpis
+        .iter()
+        .filter(|kpi| kpi["unit"] == "money")
+        .map(|kpi| (&kpi["id"], &kpi["currency"]))
+        .collect();
+    assert_eq!(money.len(), 8);
+    assert_eq!(
+        (money[0], money[1]),
+        (
+            (&json!("revenue"), &json!("EUR")),
+            (&json!("revenue"), &json!("USD"))
+        )
+    );
+    assert_eq!(find(&kpis, "visitors")["currency"], Value::Null);
+}
+
+#[tokio::test]
+async fn rates_have_an_interval_and_their_counts() {
+    let kpis = kpis(&api()).await;
+    let rate = find(&kpis, "activation_rate");
+    assert_eq!(
+        rate["counts"],
+        json!({"activated": 12, "eligible_signups": 30, "signups": 40})
+    );
+    let interval: Vec<f64> = rate["interval"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|x| x.as_f64().unwrap())
+        .collect();
+    // Wilson, worked out with another program.
+    assert!(
+        (interval[0] - 0.245_906_28).abs() < 1e-6 && (interval[1] - 0.576_796_40).abs() < 1e-6,
+        "{interval:?}"
+    );
+    assert_eq!(find(&kpis, "visitors")["interval"], Value::Null);
+    assert_eq!(find(&kpis, "k_factor")["interval"], Value::Null);
+    assert_eq!(
+        find(&kpis, "nps")["counts"],
+        json!({"promoters": 5, "passives": 3, "detractors": 2, "answers": 10})
+    );
+}
+
+#[tokio::test]
+async fn the_range_before_is_as_long_in_days() {
+    let api = api();
+    let kpis = kpis(&api).await;
+    assert_eq!(find(&kpis, "visitors")["previous"], 80);
+    assert_eq!(find(&kpis, "activation_rate")["previous"], Value::Null);
+    let scopes = api.store.scopes.lock().unwrap();
+    assert!(
+        scopes
+            .iter()
+            .all(|scope| scope.timezone == "Europe/Amsterdam" && scope.currency == "EUR")
+    );
+    assert!(
+        scopes
+            .iter()
+            .all(|scope| scope.model == "aaarrr" && scope.stages.len() == 6)
+    );
+}
+
+#[tokio::test]
+async fn there_is_nothing_before_1970() {
+    let api = api();
+    let answer = api
+        .get("kpis?from=1970-01-01&to=2100-01-01&model=aaarrr")
+        .await
+        .ok();
+    let kpis = answer["kpis"].as_array().unwrap();
+    assert!(kpis.iter().all(|kpi| kpi["previous"].is_null()));
+    assert_eq!(api.store.scopes.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn without_events_counts_are_zero_and_rates_null() {
+    let kpis = kpis(&Api::new(MemoryStore::default())).await;
+    assert_eq!(kpis.len(), IDS.len());
+    for kpi in &kpis {
+        let id = kpi["id"].as_str().unwrap();
+        let is_count = ["visitors", "signups", "customers", "orders", "revenue"].contains(&id);
+        assert_eq!(
+            kpi["value"],
+            if is_count { json!(0) } else { Value::Null },
+            "{id}"
+        );
+        assert_eq!(kpi["advice"], Value::Null);
+    }
+    assert_eq!(find(&kpis, "revenue")["currency"], "EUR");
+}
+
+#[tokio::test]
+async fn advice_comes_where_a_figure_is_weak() {
+    let weak = KpiFigures {
+        activation_eligible: 200,
+        activated: 10,
+        ..KpiFigures::default()
+    };
+    let start = at("2024-02-29T23:00:00Z").as_millis();
+    let api = Api::new(MemoryStore {
+        kpis: BTreeMap::from([(start, weak)]),
+        ..MemoryStore::default()
+    });
+    let kpis = kpis(&api).await;
+    assert!(
+        find(&kpis, "activation_rate")["advice"]
+            .as_str()
+            .unwrap()
+            .contains("one in four")
+    );
+    assert_eq!(find(&kpis, "visitors")["advice"], Value::Null);
+}
+
+/// Forty people a month who come, of whom so many are activated within the day.
+fn month(month: u32, activated: usize) -> impl Iterator<Item = StoredEvent> {
+    (0..40).flat_map(move |index| {
+        let actor = format!("{month}-{index}");
+        let start = at(&format!("2024-{month:02}-05T00:00:00Z"));
+        let visit = StoredEvent {
+            at: start,
+            ..event(&actor, "01T00:00:00", "Home Viewed")
+        };
+        let signup = StoredEvent {
+            at: start.saturating_add(std::time::Duration::from_hours(1)),
+            ..event(&actor, "01T00:00:00", "Signed Up")
+        };
+        std::iter::once(visit).chain((index < activated).then_some(signup))
+    })
+}
+
+#[tokio::test]
+async fn the_biggest_leak_is_measured_against_the_best_month() {
+    let events = month(1, 30).chain(month(2, 20)).chain(month(3, 10));
+    let api = Api::new(MemoryStore {
+        events: events.collect(),
+        ..MemoryStore::default()
+    });
+    // At the end of March the last attempts may still go on; nothing else can be said of them.
+    let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
+    assert_eq!(answer["biggest_leak"], Value::Null);
+    api.watermark.post(0, at("2024-03-31T00:00:00Z"));
+    let answer = api.get("kpis?from=2024-02-01&to=2024-03-01").await.ok();
+    let leak = &answer["biggest_leak"];
+    assert_eq!(leak["stage"], "activation");
+    assert_eq!(leak["from_stage"], "acquisition");
+    assert_eq!(
+        (&leak["actors"], &leak["reached"]),
+        (&json!(40), &json!(20))
+    );
+    assert_eq!(
+        (&leak["rate"], &leak["best_rate"]),
+        (&json!(0.5), &json!(0.75))
+    );
+    assert_eq!(
+        (&leak["best_month"], &leak["lost"]),
+        (&json!("2024-01"), &json!(10.0))
+    );
+    assert!(
+        leak["advice"]
+            .as_str()
+            .unwrap()
+            .contains("Of 40 people in Acquisition, 50 % went on to Activation")
+    );
+}
+
+#[tokio::test]
+async fn fewer_than_thirty_people_are_no_leak() {
+    let few = |month_number: u32, activated| {
+        month(month_number, activated).filter(|event| {
+            event
+                .actor
+                .split('-')
+                .nth(1)
+                .unwrap()
+                .parse::<u32>()
+                .unwrap()
+                < 29
+        })
+    };
+    let api = Api::new(MemoryStore {
+        events: few(1, 20).chain(few(2, 5)).collect(),
+        ..MemoryStore::default()
+    });
+    let answer = api.get("kpis?from=2024-02-01&to=2024-03-01").await.ok();
+    assert_eq!(answer["biggest_leak"], Value::Null);
+}
+
+#[tokio::test]
+async fn kpis_come_as_csv_if_wanted() {
+    let path = "/v1/sites/demo/kpis?from=2024-03-01&to=2024-04-01";
+    let answer = api()
+        .send(Method::GET, path, Body::empty(), "text/csv")
+        .await;
+    let lines: Vec<&str> = answer.text.split_terminator("\r\n").collect();
+    assert_eq!(lines[0], "id,value,previous,low,high,unit,currency,advice");
+    assert_eq!(lines[1], "visitors,100,80,,,actors,,");
+    assert_eq!(lines[6], "revenue,500.1,0,,,money,EUR,");
+    assert_eq!(lines.len(), 1 + IDS.len() + 4);
+}
+
+#[tokio::test]
+async fn bad_parameters_are_named_all_at_once() {
+    let api = api();
+    for route in ["kpis", "stages", "referrals"] {
+        let problem = api
+            .get(&format!(
+                "{route}?from=x&to=2101-01-01&model=y&bots=z&unit=account&foo=1"
+            ))
+            .await
+            .problem(422);
+        let fields: Vec<&str> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            fields,
+            ["from", "to", "model", "bots", "unit", "foo"],
+            "{route}"
+        );
+        let detail = problem["errors"][2]["detail"].as_str().unwrap();
+        assert_eq!(detail, "no model is called `y`: there is aaarrr, store");
+        let twice = api
+            .get(&format!("{route}?from=2024-03-01&from=2024-03-02"))
+            .await
+            .problem(422);
+        assert_eq!(twice["errors"][0]["detail"], "is there more than once");
+        let after = api
+            .get(&format!("{route}?from=2024-03-02&to=2024-03-01"))
+            .await
+            .problem(422);
+        assert_eq!(after["errors"][0]["field"], "from");
+        let zone = api
+            .get(&format!("{route}?timezone=Mars"))
+            .await
+            .problem(422);
+        assert_eq!(zone["errors"][0]["field"], "timezone");
+    }
+}
+
+#[tokio::test]
+async fn bots_and_model_reach_the_store() {
+    let api = api();
+    api.get("stages?model=store&bots=only&timezone=UTC&from=2024-03-01T00:00:00%2B01:00")
+        .await
+        .ok();
+    let scopes = api.store.scopes.lock().unwrap();
+    assert_eq!(scopes[0].bots, Bots::Only);
+    assert_eq!(
+        (scopes[0].model.as_str(), scopes[0].timezone.as_str()),
+        ("store", "UTC")
+    );
+    assert_eq!(scopes[0].range.from, at("2024-02-29T23:00:00Z"));
+    assert_eq!(scopes[0].as_of, at("2024-04-01T10:00:00Z"));
+}

@@ -1,0 +1,215 @@
+//! What happens when too much is asked, or the store is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::ports::RetryClass;
+use etappe_insights::config::InsightsConfig;
+use prometheus::{Encoder, TextEncoder};
+use serde_json::json;
+
+use crate::api::Api;
+use crate::garden::{self, event};
+use crate::memory_store::{MemoryStore, StoredEvent};
+
+fn stuck() -> MemoryStore {
+    MemoryStore {
+        is_stuck: true,
+        ..MemoryStore::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_takes_too_long_is_given_up() {
+    let api = Api::new(stuck());
+    let problem = api.get("stages").await.problem(504);
+    assert_eq!(
+        problem["detail"],
+        "the answer took longer than 60 s: ask for a shorter range"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_beyond_the_limit_wait_and_are_then_refused() {
+    let config = InsightsConfig {
+        concurrent_queries: 2,
+        ..InsightsConfig::default()
+    };
+    let api = Arc::new(Api::with_config(stuck(), config));
+    let ask = || {
+        let api = Arc::clone(&api);
+        async move { api.get("referrals").await }
+    };
+    let (first, second, third) = tokio::join!(ask(), ask(), ask());
+    first.problem(504);
+    second.problem(504);
+    assert_eq!(third.problem(503)["type"], "urn:etappe:problem:busy");
+    assert_eq!(third.header("retry-after"), "1");
+    // What needs no store is answered all the same, and turns are given back.
+    api.get("models").await.ok();
+    api.get("kpis").await.problem(504);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_worth_another_try() {
+    let api = Api::new(MemoryStore {
+        failure: Some(RetryClass::Transient),
+        ..MemoryStore::default()
+    });
+    for path in ["stages", "kpis", "referrals", "actors/anna"] {
+        let answer = api.get(path).await;
+        assert_eq!(
+            answer.problem(503)["type"],
+            "urn:etappe:problem:store-unavailable"
+        );
+        assert_eq!(answer.header("retry-after"), "1");
+        assert!(!answer.text.contains("secret"));
+    }
+    api.funnel(&json!({"model": "aaarrr"})).await.problem(503);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_says_nothing_of_its_insides() {
+    for class in [RetryClass::Permanent, RetryClass::Fatal] {
+        let api = Api::new(MemoryStore {
+            failure: Some(class),
+            ..MemoryStore::default()
+        });
+        let answer = api.funnel(&json!({"model": "aaarrr"})).await;
+        assert_eq!(
+            answer.problem(500)["type"],
+            "urn:etappe:problem:store-failed"
+        );
+        assert!(!answer.text.contains("secret"));
+    }
+}
+
+fn many(actors: usize) -> MemoryStore {
+    let events = (0..actors).flat_map(|index| {
+        let actor = format!("actor-{index}");
+        let mut looked = event(&actor, "02T10:00:00", "Product Viewed");
+        looked.properties = json!({ "n": index });
+        let bought = StoredEvent {
+            at: looked
+                .at
+                .saturating_add(Duration::from_millis(index.try_into().unwrap())),
+            ..event(&actor, "02T10:00:00", "Order Completed")
+        };
+        [looked, bought]
+    });
+    MemoryStore {
+        events: events.collect(),
+        ..MemoryStore::default()
+    }
+}
+
+#[tokio::test]
+async fn a_breakdown_with_too_many_values_is_refused() {
+    let config = InsightsConfig {
+        breakdown_values: 100,
+        ..InsightsConfig::default()
+    };
+    let question = json!({
+        "steps": [{"event": "Product Viewed"}], "from": "2024-03-01", "breakdown": {"by": ["n"]},
+    });
+    Api::with_config(many(100), config.clone())
+        .funnel(&question)
+        .await
+        .ok();
+    let problem = Api::with_config(many(101), config)
+        .funnel(&question)
+        .await
+        .problem(422);
+    assert_eq!(problem["type"], "urn:etappe:problem:question-too-large");
+}
+
+#[tokio::test]
+async fn when_memory_is_short_percentiles_come_from_histograms() {
+    let steps = json!([{"event": "Product Viewed"}, {"event": "Order Completed"}]);
+    let tight = InsightsConfig {
+        duration_bytes: 32 * 1024,
+        ..InsightsConfig::default()
+    };
+    let exact = Api::new(many(10_000)).march(json!({"steps": steps})).await;
+    let rough = Api::with_config(many(10_000), tight)
+        .march(json!({"steps": steps}))
+        .await;
+    let (exact, rough) = (
+        &exact["steps"][1]["time_from_previous"],
+        &rough["steps"][1]["time_from_previous"],
+    );
+    assert_eq!(
+        (&exact["exact"], &rough["exact"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(exact["mean_s"], rough["mean_s"]);
+    assert_eq!(exact["p50_s"], 4.9995);
+    assert!((rough["p50_s"].as_f64().unwrap() - 4.9995).abs() < 4.9995 / 64.0);
+}
+
+#[tokio::test]
+async fn counts_that_take_too_much_memory_are_given_up() {
+    let config = InsightsConfig {
+        duration_bytes: 512,
+        ..InsightsConfig::default()
+    };
+    let question = json!({
+        "steps": [{"event": "Product Viewed"}, {"event": "Order Completed"}],
+        "from": "2024-03-01",
+        "breakdown": {"by": ["n"]},
+    });
+    let problem = Api::with_config(many(1_000), config)
+        .funnel(&question)
+        .await
+        .problem(422);
+    assert_eq!(problem["type"], "urn:etappe:problem:question-too-large");
+}
+
+#[tokio::test]
+async fn a_search_that_grows_too_large_is_given_up() {
+    let events = (0..3_000_u64).map(|index| StoredEvent {
+        at: garden::at("2024-03-02T00:00:00Z").saturating_add(Duration::from_secs(2 * index)),
+        ..event(
+            "busy",
+            "02T00:00:00",
+            if index % 2 == 0 {
+                "Product Viewed"
+            } else {
+                "Home Viewed"
+            },
+        )
+    });
+    let api = Api::new(MemoryStore {
+        events: events.collect(),
+        ..MemoryStore::default()
+    });
+    let mut steps = vec![json!({"event": "Product Viewed"}); 6];
+    steps[5]["max_gap"] = json!(1);
+    let exclude = json!([{"event": "Home Viewed", "after_step": 1, "before_step": 6}]);
+    let question = json!({"steps": steps, "exclude": exclude, "from": "2024-03-01"});
+    let problem = api.funnel(&question).await.problem(422);
+    assert_eq!(problem["type"], "urn:etappe:problem:question-too-large");
+}
+
+#[tokio::test]
+async fn questions_are_counted() {
+    let api = Api::of_garden();
+    api.march(json!({"steps": [{"event": "Product Viewed"}]}))
+        .await;
+    api.get("stages?from=x").await.problem(422);
+    let mut text = Vec::new();
+    TextEncoder::new()
+        .encode(&api.registry.gather(), &mut text)
+        .unwrap();
+    let text = String::from_utf8(text).unwrap();
+    for line in [
+        "etappe_insights_requests_total{route=\"/v1/sites/{site}/funnel\",status=\"200\"} 1",
+        "etappe_insights_requests_total{route=\"/v1/sites/{site}/stages\",status=\"422\"} 1",
+        "etappe_insights_request_duration_seconds_count{route=\"/v1/sites/{site}/funnel\"} 1",
+        "etappe_insights_rows_visited_total 5",
+        "etappe_insights_units_matched_total 4",
+        "etappe_insights_queries_running 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}

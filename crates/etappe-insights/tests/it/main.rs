@@ -1,0 +1,15 @@
+//! The API from outside: requests in, answers out, over a store that holds a handful of events.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod access;
+mod actors;
+mod api;
+mod documentation;
+mod funnel_errors;
+mod funnels;
+mod garden;
+mod kpis;
+mod limits;
+mod memory_store;
+mod openapi;
+mod stages_and_referrals;

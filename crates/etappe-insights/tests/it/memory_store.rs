@@ -1,0 +1,267 @@
+//! A journey store that holds plain events and looks at all of them for every question.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use etappe_core::id::{SiteId, hash64};
+use etappe_core::kpi::{
+    ActorCursor, ActorEvent, ActorEventStage, ActorPage, ActorPageQuery, KpiFigures, KpiScope,
+    ReferralFigures, StageFigures,
+};
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::{Classified, JourneyStore, RetryClass};
+use etappe_core::query::{
+    Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, Selector, Unit,
+};
+use etappe_core::time::Timestamp;
+use serde_json::Value;
+
+/// An event as it was stored.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredEvent {
+    pub(crate) site: &'static str,
+    pub(crate) actor: String,
+    pub(crate) account: Option<&'static str>,
+    pub(crate) name: &'static str,
+    pub(crate) at: Timestamp,
+    pub(crate) milestone: Option<Milestone>,
+    /// Model and stage.
+    pub(crate) stages: Vec<(&'static str, &'static str)>,
+    pub(crate) properties: Value,
+    pub(crate) channel: &'static str,
+    pub(crate) is_bot: bool,
+}
+
+/// The store.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryStore {
+    pub(crate) events: Vec<StoredEvent>,
+    /// Figures by the start of their range, in milliseconds.
+    pub(crate) kpis: BTreeMap<i64, KpiFigures>,
+    pub(crate) referrals: BTreeMap<i64, ReferralFigures>,
+    pub(crate) stages: StageFigures,
+    /// What every question fails with, if it does.
+    pub(crate) failure: Option<RetryClass>,
+    /// Whether questions never end.
+    pub(crate) is_stuck: bool,
+    /// The questions asked about figures.
+    pub(crate) scopes: Mutex<Vec<KpiScope>>,
+}
+
+/// The store's only error.
+#[derive(Debug, thiserror::Error)]
+#[error("secret detail of the store")]
+pub(crate) struct StoreError(RetryClass);
+
+impl Classified for StoreError {
+    fn retry_class(&self) -> RetryClass {
+        self.0
+    }
+}
+
+impl MemoryStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        if self.is_stuck {
+            std::future::pending::<()>().await;
+        }
+        self.failure.map_or(Ok(()), |class| Err(StoreError(class)))
+    }
+
+    fn matching<'a>(
+        &'a self,
+        site: &'a SiteId,
+        bots: Bots,
+    ) -> impl Iterator<Item = (usize, &'a StoredEvent)> {
+        self.events.iter().enumerate().filter(move |(_, event)| {
+            let wanted = match bots {
+                Bots::Exclude => !event.is_bot,
+                Bots::Include => true,
+                Bots::Only => event.is_bot,
+            };
+            wanted && event.site == site.as_str()
+        })
+    }
+
+    fn note(&self, scope: &KpiScope) {
+        self.scopes.lock().unwrap().push(scope.clone());
+    }
+}
+
+fn holds(event: &StoredEvent, condition: &Condition) -> bool {
+    let selected = match &condition.selector {
+        Selector::Any => true,
+        Selector::Event(name) => event.name == name,
+        Selector::Milestone(milestone) => event.milestone == Some(*milestone),
+        Selector::Stage { model, stage } => {
+            event.stages.iter().any(|(m, s)| m == model && s == stage)
+        }
+    };
+    selected
+        && condition
+            .properties
+            .iter()
+            .all(|property| has(event, property))
+}
+
+fn has(event: &StoredEvent, condition: &PropertyCondition) -> bool {
+    let found = property(event, &condition.path);
+    match (found.as_f64(), condition.value.as_f64()) {
+        (Some(found), Some(wanted)) => found == wanted,
+        _ => found == condition.value,
+    }
+}
+
+fn property(event: &StoredEvent, path: &str) -> Value {
+    let name = path.strip_prefix("properties.").unwrap_or(path);
+    event.properties.get(name).cloned().unwrap_or_default()
+}
+
+fn dimension(event: &StoredEvent, dimension: &Dimension) -> String {
+    match dimension {
+        Dimension::Channel => event.channel.to_owned(),
+        Dimension::Property(path) => match property(event, path) {
+            Value::String(text) => text,
+            Value::Null => String::new(),
+            other => other.to_string(),
+        },
+        Dimension::Campaign
+        | Dimension::Persona
+        | Dimension::Touchpoint
+        | Dimension::Device
+        | Dimension::Country => String::new(),
+    }
+}
+
+impl JourneyStore for MemoryStore {
+    type Error = StoreError;
+
+    async fn candidates(
+        &self,
+        query: &CandidateQuery,
+        mut visit: impl FnMut(u64, &[Hit]) + Send,
+    ) -> Result<(), StoreError> {
+        self.ready().await?;
+        let mut units: BTreeMap<String, Vec<(Timestamp, usize, Hit)>> = BTreeMap::new();
+        for (arrival, event) in self.matching(&query.site, query.bots) {
+            let unit = match query.unit {
+                Unit::Actor => Some(event.actor.clone()),
+                Unit::Account => event.account.map(str::to_owned),
+                Unit::Session => None,
+            };
+            let in_time = event.at >= query.from && query.until.is_none_or(|end| event.at < end);
+            let (Some(unit), true) = (unit, in_time) else {
+                continue;
+            };
+            let bits = query.conditions.iter().enumerate();
+            let conditions = bits
+                .filter(|(_, condition)| holds(event, condition))
+                .fold(0, |mask, (bit, _)| mask | 1 << bit);
+            if conditions == 0 && !query.include_others {
+                continue;
+            }
+            let dimensions = query
+                .dimensions
+                .iter()
+                .map(|wanted| dimension(event, wanted));
+            let hit = Hit {
+                at: event.at,
+                conditions,
+                dimensions: dimensions.collect(),
+            };
+            units
+                .entry(unit)
+                .or_default()
+                .push((event.at, arrival, hit));
+        }
+        for (unit, mut hits) in units {
+            hits.sort_by_key(|(at, arrival, _)| (*at, *arrival));
+            let hits: Vec<Hit> = hits.into_iter().map(|(_, _, hit)| hit).collect();
+            if hits.iter().any(|hit| hit.conditions != 0) {
+                visit(hash64(&unit), &hits);
+            }
+        }
+        Ok(())
+    }
+
+    async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, StoreError> {
+        self.ready().await?;
+        self.note(scope);
+        Ok(self
+            .kpis
+            .get(&scope.range.from.as_millis())
+            .cloned()
+            .unwrap_or_default())
+    }
+
+    async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, StoreError> {
+        self.ready().await?;
+        self.note(scope);
+        Ok(self.stages.clone())
+    }
+
+    async fn referral_figures(&self, scope: &KpiScope) -> Result<ReferralFigures, StoreError> {
+        self.ready().await?;
+        self.note(scope);
+        Ok(self
+            .referrals
+            .get(&scope.range.from.as_millis())
+            .cloned()
+            .unwrap_or_default())
+    }
+
+    async fn actor_page(&self, query: &ActorPageQuery) -> Result<Option<ActorPage>, StoreError> {
+        self.ready().await?;
+        let mut events: Vec<(ActorCursor, &StoredEvent)> = self
+            .matching(&query.site, Bots::Include)
+            .filter(|(_, event)| event.actor == query.id)
+            .map(|(offset, event)| {
+                let cursor = ActorCursor {
+                    at: event.at,
+                    partition: 0,
+                    offset: offset.try_into().unwrap(),
+                };
+                (cursor, event)
+            })
+            .collect();
+        events.sort_by_key(|(cursor, _)| *cursor);
+        let Some((_, latest)) = events.last().copied() else {
+            return Ok(None);
+        };
+        let current = latest.stages.iter();
+        let stages = current
+            .map(|(m, s)| ((*m).to_owned(), (*s).to_owned(), latest.at))
+            .collect();
+        events.retain(|(cursor, _)| query.after.is_none_or(|after| *cursor > after));
+        let is_last = events.len() <= query.limit;
+        events.truncate(query.limit);
+        Ok(Some(ActorPage {
+            actor: query.id.clone(),
+            ids: vec![query.id.clone()],
+            stages,
+            next: events
+                .last()
+                .map(|(cursor, _)| *cursor)
+                .filter(|_| !is_last),
+            events: events
+                .into_iter()
+                .map(|(cursor, event)| page_event(cursor, event))
+                .collect(),
+        }))
+    }
+}
+
+fn page_event(cursor: ActorCursor, event: &StoredEvent) -> ActorEvent {
+    let stages = event.stages.iter().map(|(model, stage)| ActorEventStage {
+        model: (*model).to_owned(),
+        stage: Some((*stage).to_owned()),
+        rule: Some(format!("{stage}-1")),
+        version: "v1".to_owned(),
+    });
+    ActorEvent {
+        message_id: format!("m{}", cursor.offset),
+        event: event.name.to_owned(),
+        at: event.at,
+        milestone: event.milestone,
+        stages: stages.collect(),
+    }
+}
