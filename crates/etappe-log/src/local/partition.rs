@@ -174,6 +174,9 @@ impl PartitionLog {
         {
             segments.pop();
         }
+        if let Some(last) = segments.last() {
+            last.seal(segment.base);
+        }
         segments.push(segment);
     }
 
@@ -230,7 +233,7 @@ impl PartitionLog {
             if !hand_out(current, span.from, last, &mut left, &mut records)? {
                 break;
             }
-            if current.base < self.end_of(&current.segment) {
+            if current.base < current.segment.end(end) {
                 current.load()?;
             } else {
                 place = self.open_at_or_after(current.base)?;
@@ -250,60 +253,75 @@ impl PartitionLog {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the offset at which `segment` ends.
-    fn end_of(&self, segment: &Segment) -> Offset {
-        let segments = self.read_segments();
-        let next = segments.partition_point(|other| other.base <= segment.base);
-        segments
-            .get(next)
-            .map_or_else(|| self.end(), |next| next.base)
+    /// Says that `offset` is deleted, if it is.
+    fn check_kept(&self, offset: Offset) -> Result<(), LogError> {
+        let start = self.start();
+        if offset < start {
+            return Err(LogError::Expired {
+                partition: self.id,
+                from: offset,
+                start,
+            });
+        }
+        Ok(())
+    }
+
+    fn place_in(
+        &self,
+        segment: Arc<Segment>,
+        position: u64,
+        base: Offset,
+    ) -> Result<Place, LogError> {
+        match segment.open() {
+            Ok(file) => Ok(Place {
+                segment,
+                file,
+                position,
+                base,
+                records: None,
+            }),
+            // It may have been deleted since it was found.
+            Err(error) => Err(self.check_kept(base).err().unwrap_or(error)),
+        }
     }
 
     /// Returns the place of the frame that holds `offset`, or of the first one after it where it
     /// lies in a gap; `None` if there is none.
     fn locate(&self, offset: Offset) -> Result<Option<Place>, LogError> {
+        let log_end = self.end();
         let segment = {
             let segments = self.read_segments();
             let after = segments.partition_point(|segment| segment.base <= offset);
-            match after.checked_sub(1) {
-                Some(index) => Arc::clone(&segments[index]),
-                None => {
-                    return Err(LogError::Expired {
-                        partition: self.id,
-                        from: offset,
-                        start: segments
-                            .first()
-                            .map_or_else(|| self.end(), |segment| segment.base),
-                    });
-                }
-            }
+            after
+                .checked_sub(1)
+                .map(|index| Arc::clone(&segments[index]))
+        };
+        let Some(segment) = segment else {
+            self.check_kept(offset)?;
+            return Ok(None);
         };
         if segment.condition == Condition::Lost {
             return self.open_at_or_after(segment.base.next());
         }
-        let (mut base, mut position) = segment.nearest(offset);
-        let file = segment.open()?;
-        let end = self.end_of(&segment);
-        while base < end {
-            let header = segment.header_at(&file, position, base)?;
+        let (base, position) = segment.nearest(offset);
+        let mut place = self.place_in(segment, position, base)?;
+        while place.base < place.segment.end(log_end) {
+            let header = place
+                .segment
+                .header_at(&place.file, place.position, place.base)?;
             if offset < header.end() {
                 break;
             }
-            segment.learn(base, position);
-            position += header.frame_bytes();
-            base = header.end();
+            place.segment.learn(place.base, place.position);
+            place.position += header.frame_bytes();
+            place.base = header.end();
         }
-        Ok(Some(Place {
-            segment,
-            file,
-            position,
-            base,
-            records: None,
-        }))
+        Ok(Some(place))
     }
 
     /// Opens the first readable segment that begins at or after `offset`.
     fn open_at_or_after(&self, offset: Offset) -> Result<Option<Place>, LogError> {
+        self.check_kept(offset)?;
         let segment = self
             .read_segments()
             .iter()
@@ -311,13 +329,8 @@ impl PartitionLog {
             .cloned();
         segment
             .map(|segment| {
-                Ok(Place {
-                    file: segment.open()?,
-                    position: 0,
-                    base: segment.base,
-                    records: None,
-                    segment,
-                })
+                let base = segment.base;
+                self.place_in(segment, 0, base)
             })
             .transpose()
     }
@@ -335,6 +348,10 @@ impl PartitionLog {
             Some(records) if records.is_done() => place.records = None,
             Some(records) if records.held_bytes() > TARGET_BODY_BYTES => return,
             Some(_) | None => {}
+        }
+        if place.segment.base < self.start() {
+            // It has just been deleted: its file would keep using the disk.
+            return;
         }
         let mut places = self.lock_places();
         if places.len() >= REMEMBERED_PLACES {
@@ -371,3 +388,6 @@ fn hand_out(
     }
     Ok(records.is_done() && place.base < last)
 }
+
+#[cfg(test)]
+mod tests;

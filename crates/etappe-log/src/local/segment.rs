@@ -21,6 +21,8 @@ use crate::error::LogError;
 const INDEX_STEP: u64 = 256 << 10;
 /// How much of a segment is searched at once for frames behind a damage.
 const SEARCH_CHUNK: usize = 1 << 20;
+/// The end of the last segment, which moves.
+const OPEN: u64 = u64::MAX;
 const OTHER_OFFSET: &str = "the frame has another offset than expected";
 
 /// Whether a segment can be read.
@@ -43,6 +45,8 @@ pub(crate) struct Segment {
     pub(crate) condition: Condition,
     /// Its good length in bytes.
     length: AtomicU64,
+    /// The offset at which it ends, [`OPEN`] while it is the last one.
+    end: AtomicU64,
     /// Where some of its frames begin, in order, at least [`INDEX_STEP`] apart.
     index: Mutex<Vec<(Offset, u64)>>,
 }
@@ -78,6 +82,7 @@ impl Segment {
             path: directory.join(format!("{:020}.{suffix}", base.0)),
             condition,
             length: AtomicU64::new(length),
+            end: AtomicU64::new(OPEN),
             index: Mutex::new(Vec::new()),
         }
     }
@@ -110,6 +115,9 @@ impl Segment {
         }
         found.sort_by_key(|segment| (segment.base, segment.condition));
         found.dedup_by_key(|segment| segment.base);
+        for pair in found.windows(2) {
+            pair[0].seal(pair[1].base);
+        }
         Ok(found)
     }
 
@@ -121,6 +129,17 @@ impl Segment {
     /// Records that the segment is good up to `length`.
     pub(crate) fn grow_to(&self, length: u64) {
         self.length.store(length, Ordering::Release);
+    }
+
+    /// Records that the next segment begins at `end`.
+    pub(crate) fn seal(&self, end: Offset) {
+        self.end.store(end.0, Ordering::Release);
+    }
+
+    /// Returns the offset at which the segment ends, in a log that ended at `log_end` or later
+    /// before this was asked.
+    pub(crate) fn end(&self, log_end: Offset) -> Offset {
+        log_end.min(Offset(self.end.load(Ordering::Acquire)))
     }
 
     /// Opens the segment for reading.

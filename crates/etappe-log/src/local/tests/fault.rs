@@ -233,3 +233,79 @@ async fn what_a_replay_needs_is_kept_until_the_replay_is_done() {
     let last: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
     start_reaches(&log, last).await;
 }
+
+#[tokio::test]
+async fn a_reader_whose_segment_is_deleted_meanwhile_hears_so() {
+    let bench = Bench::new();
+    let log = bench.open("boot").unwrap();
+    let mut end = 0;
+    while bench.segments(0).len() < 4 {
+        publish(&log, 0, &[record(end, 10_000)]).await.unwrap();
+        end += 1;
+    }
+    let read_one = async |from| {
+        let request = ReadRequest {
+            from: Offset(from),
+            until: None,
+            max_bytes: 1,
+            wait: Duration::ZERO,
+        };
+        log.reader().read(PartitionId(0), request).await
+    };
+    // The reader's place is remembered in the middle of the first segment.
+    assert_eq!(read_one(0).await.unwrap().len(), 1);
+    commit(&log, end, None).await;
+    bench.clock.advance(Duration::from_secs(3601));
+    let last = bench.segments(0).pop().unwrap();
+    let last: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    start_reaches(&log, last).await;
+    for from in [0, 1, last - 1] {
+        let expired = read_one(from).await.unwrap_err();
+        assert!(matches!(expired, LogError::Expired { .. }), "{expired}");
+    }
+    assert_eq!(read_one(last).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn readers_beside_deletion_read_the_right_records_or_hear_that_they_are_gone() {
+    let bench = Bench::new();
+    let log = bench.open("boot").unwrap();
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let reader = log.reader();
+        readers.spawn(async move {
+            let mut next = 0;
+            let mut seen = 0;
+            while next < 1_500 {
+                let request = ReadRequest {
+                    from: Offset(next),
+                    until: None,
+                    max_bytes: 10_000,
+                    wait: Duration::from_millis(50),
+                };
+                match reader.read(PartitionId(0), request).await {
+                    Ok(records) => {
+                        for (at, found) in (next..).zip(&records) {
+                            assert_eq!(found.offset, Offset(at));
+                            assert_eq!(found.payload, record(at, 3_000));
+                        }
+                        next += records.len() as u64;
+                        seen += records.len();
+                    }
+                    Err(LogError::Expired { start, .. }) => next = start.0,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            seen
+        });
+    }
+    for first in (0..1_500).step_by(5) {
+        let group: Vec<_> = (first..first + 5).map(|n| record(n, 3_000)).collect();
+        publish(&log, 0, &group).await.unwrap();
+        commit(&log, first + 5, None).await;
+        bench.clock.advance(Duration::from_secs(900));
+    }
+    for seen in readers.join_all().await {
+        assert!(seen > 0);
+    }
+}

@@ -309,8 +309,7 @@ impl Run {
         else {
             panic!("the local log revokes nothing");
         };
-        let positions = log.reader().positions()[partition as usize];
-        let found = read_from(log, partition, positions.start.0).await.unwrap();
+        let (positions, found) = read_kept(log, partition).await;
         let account = &mut self.accounts[partition as usize];
         account.replay_due |= had_unclean_boot;
 
@@ -340,6 +339,19 @@ impl Run {
         assert_eq!(replay, longest[longest.len() - replay.len()..]);
         assert!(replay.iter().all(|range| range.first >= positions.start));
         account.replayed = replay;
+    }
+}
+
+/// Reads everything that the log keeps.
+async fn read_kept(log: &LocalLog, partition: u32) -> (PartitionPositions, Vec<LogRecord>) {
+    loop {
+        let positions = log.reader().positions()[partition as usize];
+        match read_from(log, partition, positions.start.0).await {
+            Ok(found) => return (positions, found),
+            // The upkeep has deleted a segment in between.
+            Err(LogError::Expired { start, .. }) => assert!(start > positions.start),
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 
