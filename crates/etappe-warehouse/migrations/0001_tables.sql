@@ -1,5 +1,6 @@
 -- The landing table: one insert per batch goes here, materialized views route its rows. Nothing is
--- stored in it; every target keeps its own deduplication window.
+-- stored in it; every target keeps its own deduplication window. `only` names the one table that a
+-- row is for when a batch is completed after a crash; it is empty otherwise.
 CREATE TABLE IF NOT EXISTS inbox
 (
     site LowCardinality(String),
@@ -48,7 +49,8 @@ CREATE TABLE IF NOT EXISTS inbox
     traits String,
     partition UInt32,
     offset UInt64,
-    duplicate Bool
+    duplicate Bool,
+    only LowCardinality(String)
 )
 ENGINE = Null;
 
@@ -99,7 +101,8 @@ CREATE TABLE IF NOT EXISTS events
     context String CODEC(ZSTD(1)),
     traits String CODEC(ZSTD(1)),
     partition UInt32 CODEC(LZ4),
-    offset UInt64 CODEC(Delta, LZ4)
+    offset UInt64 CODEC(Delta, LZ4),
+    INDEX occurred_at_range occurred_at TYPE minmax GRANULARITY 256
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(received_at)
@@ -107,9 +110,15 @@ ORDER BY (site, actor_hash, occurred_at, partition, offset)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS events_from_inbox TO events AS
-SELECT * EXCEPT (previous_id, duplicate)
+SELECT
+    site, kind, scope, event, milestone, outcome_id, actor, actor_hash, anonymous_id, user_id,
+    account, account_hash, message_id, message_hash, occurred_at, received_at, revenue, currency,
+    order_id, order_hash, referral_code, inviter_id, inviter_hash, nps, rating, sentiment,
+    touchpoint, touchpoint_kind, persona, campaign_source, campaign_medium, campaign_name,
+    page_path, page_url, referrer, locale, device, country, bot, channel, properties, context,
+    traits, partition, offset
 FROM inbox
-WHERE NOT duplicate AND kind IN ('track', 'page', 'screen');
+WHERE only IN ('', 'events') AND NOT duplicate AND kind IN ('track', 'page', 'screen');
 
 -- The narrow table: one row an event with the outcome of all models in it, in each site's order of
 -- time. A restatement of a person writes rows of a higher revision.
@@ -146,7 +155,7 @@ SELECT
     offset,
     received_at
 FROM inbox
-WHERE NOT duplicate AND kind IN ('track', 'page', 'screen');
+WHERE only IN ('', 'stage_events') AND NOT duplicate AND kind IN ('track', 'page', 'screen');
 
 -- Purchases and refunds, order by order.
 CREATE TABLE IF NOT EXISTS money
@@ -187,7 +196,8 @@ SELECT
     bot != '' AS is_bot,
     received_at
 FROM inbox
-WHERE NOT duplicate
+WHERE only IN ('', 'money')
+  AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
   AND milestone IN ('purchase', 'repeat_purchase', 'referred_purchase', 'refund');
 
@@ -206,7 +216,8 @@ SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS messages_from_inbox TO messages AS
 SELECT partition, message_hash, offset, received_at
-FROM inbox;
+FROM inbox
+WHERE only IN ('', 'messages');
 
 -- Messages that a client sent again: counted, and in no KPI.
 CREATE TABLE IF NOT EXISTS duplicates
@@ -229,7 +240,7 @@ SETTINGS non_replicated_deduplication_window = 100000;
 CREATE MATERIALIZED VIEW IF NOT EXISTS duplicates_from_inbox TO duplicates AS
 SELECT site, kind, event, message_id, message_hash, occurred_at, received_at, partition, offset
 FROM inbox
-WHERE duplicate;
+WHERE only IN ('', 'duplicates') AND duplicate;
 
 -- Who someone is: identify, group and alias messages.
 CREATE TABLE IF NOT EXISTS identities
@@ -261,7 +272,7 @@ SELECT
     site, kind, actor, actor_hash, anonymous_id, user_id, previous_id, account, account_hash,
     message_id, occurred_at, received_at, context, traits, partition, offset
 FROM inbox
-WHERE NOT duplicate AND kind IN ('identify', 'group', 'alias');
+WHERE only IN ('', 'identities') AND NOT duplicate AND kind IN ('identify', 'group', 'alias');
 
 -- Which actor an id belongs to, for ids that are not the actor's own; rows repeat.
 CREATE TABLE IF NOT EXISTS actor_ids
@@ -282,7 +293,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS actor_ids_from_inbox TO actor_ids AS
 SELECT site, xxh3(id) AS id_hash, actor_hash, id, actor, received_at
 FROM inbox
 ARRAY JOIN arrayFilter(x -> x != '' AND x != actor, [anonymous_id, user_id, previous_id]) AS id
-WHERE NOT duplicate AND actor_hash != 0
+WHERE only IN ('', 'actor_ids') AND NOT duplicate AND actor_hash != 0
 LIMIT 1 BY site, id_hash, actor_hash, id;
 
 -- What is known of invitations and of who came by them.
@@ -321,7 +332,8 @@ SELECT
     bot != '' AS is_bot,
     received_at
 FROM inbox
-WHERE NOT duplicate
+WHERE only IN ('', 'referral_events')
+  AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
   AND (milestone IN ('invite_sent', 'invite_accepted', 'share') OR referral_code != '' OR inviter_id != '');
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use etappe_core::ports::{Classified, RetryClass};
 
+use etappe_wire::row::MalformedRow;
+
 use crate::config::InvalidWarehouseConfig;
 
 /// An error of the warehouse.
@@ -65,6 +67,25 @@ pub enum WarehouseError {
     /// A question has more conditions than a hit has bits.
     #[error("a question has {0} conditions, at most 64 are possible")]
     TooManyConditions(usize),
+    /// A batch is stored in part only, and something else may still be storing the rest.
+    #[error("batch `{token}` is incomplete in `{table}`: {missing} rows are missing")]
+    Incomplete {
+        /// The batch's token.
+        token: String,
+        /// The first table that misses rows.
+        table: &'static str,
+        /// How many rows it misses.
+        missing: usize,
+    },
+    /// The bytes of a batch are no rows.
+    #[error("cannot read batch `{token}`: {source}")]
+    MalformedBatch {
+        /// The batch's token.
+        token: String,
+        /// What is wrong with them.
+        #[source]
+        source: MalformedRow,
+    },
     /// The server's answer is not what was asked for.
     #[error("unexpected answer from the server: {0}")]
     UnexpectedAnswer(String),
@@ -137,10 +158,12 @@ impl Classified for WarehouseError {
                 source: clickhouse::error::Error::BadResponse(text),
                 ..
             } => class_of(text),
-            Self::Server { .. } | Self::TimedOut { .. } | Self::UnexpectedAnswer(_) => {
-                RetryClass::Transient
-            }
-            Self::UnitTooLarge { .. }
+            Self::Server { .. }
+            | Self::TimedOut { .. }
+            | Self::UnexpectedAnswer(_)
+            | Self::Incomplete { .. } => RetryClass::Transient,
+            Self::MalformedBatch { .. }
+            | Self::UnitTooLarge { .. }
             | Self::TooManyReferrals { .. }
             | Self::TooManyConditions(_) => RetryClass::Permanent,
             Self::Config(_)

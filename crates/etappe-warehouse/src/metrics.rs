@@ -12,6 +12,10 @@ pub(crate) struct Metrics {
     pub(crate) inserted_rows: IntCounter,
     /// Counter of encoded bytes in batches that were stored.
     pub(crate) inserted_bytes: IntCounter,
+    /// Counter of rows that a crash had lost from a table and that were stored again.
+    pub(crate) restored_rows: IntCounter,
+    /// Counter of rows found in a table beyond those of their batch; alert when it moves at all.
+    pub(crate) surplus_rows: IntCounter,
     /// Histogram, label `question`; alert when the 95th percentile exceeds a second.
     pub(crate) query_duration: HistogramVec,
     /// Counter, labels `action` and `class`; alert on `permanent` and `fatal`.
@@ -37,6 +41,14 @@ impl Metrics {
                 "etappe_warehouse_inserted_bytes_total",
                 "Encoded bytes of stored batches.",
             )?,
+            restored_rows: IntCounter::new(
+                "etappe_warehouse_restored_rows_total",
+                "Rows that a crash had lost from a table and that were stored again.",
+            )?,
+            surplus_rows: IntCounter::new(
+                "etappe_warehouse_surplus_rows_total",
+                "Rows found in a table beyond those of their batch.",
+            )?,
             query_duration: HistogramVec::new(
                 HistogramOpts::new(
                     "etappe_warehouse_query_duration_seconds",
@@ -56,6 +68,8 @@ impl Metrics {
         registry.register(Box::new(metrics.insert_duration.clone()))?;
         registry.register(Box::new(metrics.inserted_rows.clone()))?;
         registry.register(Box::new(metrics.inserted_bytes.clone()))?;
+        registry.register(Box::new(metrics.restored_rows.clone()))?;
+        registry.register(Box::new(metrics.surplus_rows.clone()))?;
         registry.register(Box::new(metrics.query_duration.clone()))?;
         registry.register(Box::new(metrics.errors.clone()))?;
         Ok(metrics)

@@ -18,6 +18,7 @@ use crate::error::WarehouseError;
 use crate::native;
 use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
+use crate::writer::to_u64;
 
 /// How many referrals and how many invitations are kept in memory at most (about 100 bytes each).
 const MAX_ROWS: usize = 5_000_000;
@@ -277,8 +278,4 @@ fn instant(millis: u64) -> Option<Timestamp> {
 
 fn contains(range: TimeRange, at: Timestamp) -> bool {
     range.from <= at && at < range.to
-}
-
-fn to_u64(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

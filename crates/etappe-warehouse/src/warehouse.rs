@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use clickhouse::{Client, Compression};
 use etappe_core::ports::Classified;
+use etappe_core::time::Timestamp;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use prometheus::Registry;
+use tokio::sync::OnceCell;
 
 use crate::config::WarehouseConfig;
 use crate::error::WarehouseError;
 use crate::metrics::Metrics;
+use crate::past::Progress;
 
 /// How long to wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +33,8 @@ struct Inner {
     client: Client,
     config: WarehouseConfig,
     metrics: Metrics,
+    progress: Progress,
+    started: OnceCell<Timestamp>,
 }
 
 impl Warehouse {
@@ -49,6 +54,8 @@ impl Warehouse {
                 client,
                 config,
                 metrics,
+                progress: Progress::default(),
+                started: OnceCell::new(),
             }),
         })
     }
@@ -62,6 +69,24 @@ impl Warehouse {
         self.within(self.config().query_timeout, "ping the server", ping)
             .await?;
         Ok(())
+    }
+
+    /// Returns when this process first asked, by the server's clock.
+    pub(crate) async fn started(&self) -> Result<Timestamp, WarehouseError> {
+        let started = self.inner.started.get_or_try_init(|| async {
+            let now = self
+                .client()
+                .query_raw("SELECT toUnixTimestamp64Milli(now64(3))")
+                .fetch_one::<i64>();
+            let limit = self.config().query_timeout;
+            let now = self.within(limit, "read the server's clock", now).await?;
+            Ok::<_, WarehouseError>(Timestamp::from_millis(now))
+        });
+        started.await.copied()
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.inner.progress
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -2,10 +2,12 @@
 //!
 //! A repeated token changes nothing in any table that the insert reaches, because each of them
 //! keeps a deduplication window of its own and the views pass the token on. One block matters: of
-//! several, a failed insert may have stored some.
+//! several, a failed insert may have stored some. A batch that may have been stored before, by this
+//! process or another, is left to [`crate::redo`].
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use clickhouse::Row;
 use etappe_core::ports::{Classified, RowBatch, RowSink};
 use etappe_core::rules::{Outcome, StageDecision, StageHit};
@@ -56,15 +58,72 @@ impl RowSink for Warehouse {
 
 impl Warehouse {
     async fn insert_batch(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        let limit = self.config().insert_timeout;
-        let action = "insert a batch";
-        let insert = async {
-            self.store_outcomes(&batch.outcomes).await?;
-            if batch.rows == 0 {
-                return Ok(());
+        self.store_outcomes(&batch.outcomes).await?;
+        if batch.rows == 0 {
+            return Ok(());
+        }
+        let started = self.started().await?;
+        let is_fresh = self.progress().is_fresh(batch, started);
+        // An insert that is dropped half-way leaves it open whether the batch is stored.
+        self.progress().failed(batch);
+        if is_fresh {
+            self.insert_fresh(batch).await?;
+        } else {
+            self.redo(batch).await?;
+        }
+        self.progress().stored(batch);
+        Ok(())
+    }
+
+    /// Inserts a batch under its token.
+    pub(crate) async fn insert_fresh(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
+        self.send_rows(row::COLUMNS, &batch.token, batch.bytes.clone())
+            .await
+    }
+
+    /// Inserts rows for one table; they end in its name.
+    pub(crate) async fn insert_only(
+        &self,
+        table: &'static str,
+        token: &str,
+        bytes: Bytes,
+    ) -> Result<(), WarehouseError> {
+        let columns = format!("{}, only", row::COLUMNS);
+        tracing::debug!(table, token, "storing rows of one table");
+        self.send_rows(&columns, token, bytes).await
+    }
+
+    async fn send_rows(
+        &self,
+        columns: &str,
+        token: &str,
+        mut bytes: Bytes,
+    ) -> Result<(), WarehouseError> {
+        let statement = format!("INSERT INTO {} ({columns}) FORMAT RowBinary", row::TABLE);
+        let mut insert = self
+            .client()
+            .insert_formatted_with(statement)
+            .with_setting("insert_deduplication_token", token);
+        for (name, value) in INSERT_SETTINGS {
+            insert = insert.with_setting(*name, *value);
+        }
+        self.within_insert("insert rows", async {
+            while !bytes.is_empty() {
+                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+                insert.send(piece).await?;
             }
-            self.send_rows(batch).await
-        };
+            insert.end().await
+        })
+        .await
+    }
+
+    /// Waits for the server as long as an insert may take.
+    async fn within_insert(
+        &self,
+        action: &'static str,
+        insert: impl Future<Output = Result<(), clickhouse::error::Error>>,
+    ) -> Result<(), WarehouseError> {
+        let limit = self.config().insert_timeout;
         match tokio::time::timeout(limit, insert).await {
             Ok(result) => result.map_err(|source| WarehouseError::Server { action, source }),
             Err(_) => Err(WarehouseError::TimedOut {
@@ -74,50 +133,29 @@ impl Warehouse {
         }
     }
 
-    async fn send_rows(&self, batch: &RowBatch) -> Result<(), clickhouse::error::Error> {
-        let statement = format!(
-            "INSERT INTO {} ({}) FORMAT RowBinary",
-            row::TABLE,
-            row::COLUMNS
-        );
-        let mut insert = self
-            .client()
-            .insert_formatted_with(statement)
-            .with_setting("insert_deduplication_token", &batch.token);
-        for (name, value) in INSERT_SETTINGS {
-            insert = insert.with_setting(*name, *value);
-        }
-        let mut rest = batch.bytes.clone();
-        while !rest.is_empty() {
-            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-            insert.send(piece).await?;
-        }
-        insert.end().await
-    }
-
     /// Stores outcomes; storing one again is harmless, readers do not count its rows.
-    async fn store_outcomes(
-        &self,
-        outcomes: &[Arc<Outcome>],
-    ) -> Result<(), clickhouse::error::Error> {
+    async fn store_outcomes(&self, outcomes: &[Arc<Outcome>]) -> Result<(), WarehouseError> {
         if outcomes.is_empty() {
             return Ok(());
         }
         let client = self.client().clone().with_setting("async_insert", "0");
-        let mut stages = client
-            .insert::<OutcomeStageRow<'_>>("outcome_stages")
-            .await?;
-        for outcome in outcomes {
-            for row in stage_rows(outcome) {
-                stages.write(&row).await?;
+        self.within_insert("store outcomes", async {
+            let mut stages = client
+                .insert::<OutcomeStageRow<'_>>("outcome_stages")
+                .await?;
+            for outcome in outcomes {
+                for row in stage_rows(outcome) {
+                    stages.write(&row).await?;
+                }
             }
-        }
-        stages.end().await?;
-        let mut rows = client.insert::<OutcomeRow<'_>>("outcomes").await?;
-        for outcome in outcomes {
-            rows.write(&OutcomeRow::of(outcome)).await?;
-        }
-        rows.end().await
+            stages.end().await?;
+            let mut rows = client.insert::<OutcomeRow<'_>>("outcomes").await?;
+            for outcome in outcomes {
+                rows.write(&OutcomeRow::of(outcome)).await?;
+            }
+            rows.end().await
+        })
+        .await
     }
 }
 
@@ -183,6 +221,7 @@ fn stage_rows(outcome: &Outcome) -> impl Iterator<Item = OutcomeStageRow<'_>> {
     })
 }
 
-fn to_u64(count: usize) -> u64 {
+/// Returns a count for a counter.
+pub(crate) fn to_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -11,8 +11,11 @@ use etappe_core::id::{ActorHash, Offset, PartitionId, hash64};
 use etappe_core::ports::MessageHash;
 use etappe_core::rules::Outcome;
 
+mod mark;
 #[cfg(test)]
 mod tests;
+
+pub use mark::{MalformedRow, RowMark, first_received_at, marks};
 
 /// The columns of a row, in the order in which they are written.
 pub const COLUMNS: &str = "site, kind, scope, event, milestone, outcome_id, actor, actor_hash, \

@@ -1,13 +1,17 @@
 //! A batch that is inserted again changes nothing, whatever happened to it before.
 
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
 use etappe_core::event::EventKind;
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{Classified, RetryClass, RowSink};
+use etappe_core::ports::{Classified, RetryClass, RowBatch, RowSink};
 use etappe_warehouse::Warehouse;
+use etappe_wire::row;
 
 use crate::engine::{TestEngine, TestWarehouse, data_folder, number};
-use crate::fixture::{TestEvent, batch, numbered};
+use crate::fixture::{DAY, TestEvent, batch, numbered};
+use crate::random::{journeys, seed};
 
 /// Every table that an insert reaches.
 const TARGETS: [&str; 8] = [
@@ -81,39 +85,149 @@ async fn insert(warehouse: &Warehouse, first_offset: u64) {
         .unwrap();
 }
 
+/// Inserts a batch as the writer does, but asks nothing before.
+async fn insert_blindly(client: &clickhouse::Client, batch: &RowBatch) {
+    let statement = format!(
+        "INSERT INTO {} ({}) FORMAT RowBinary",
+        row::TABLE,
+        row::COLUMNS
+    );
+    let mut insert = client
+        .clone()
+        .with_compression(clickhouse::Compression::None)
+        .insert_formatted_with(statement)
+        .with_setting("insert_deduplication_token", &batch.token)
+        .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
+        .with_setting("async_insert", "0");
+    insert.send(batch.bytes.clone()).await.unwrap();
+    insert.end().await.unwrap();
+}
+
 #[tokio::test]
-async fn a_repeated_token_doubles_nothing() {
+async fn the_server_drops_a_repeated_token_in_every_table() {
     let test = TestWarehouse::new().await;
     for _ in 0..3 {
-        insert(&test.warehouse, 0).await;
+        insert_blindly(&test.client, &batch(&messages(0))).await;
         assert_eq!(counts(&test.client).await, times(1));
     }
-    insert(&test.warehouse, 10).await;
-    insert(&test.warehouse, 0).await;
+    insert_blindly(&test.client, &batch(&messages(10))).await;
+    insert_blindly(&test.client, &batch(&messages(0))).await;
     assert_eq!(counts(&test.client).await, times(2));
+    let mut other = batch(&messages(0));
+    other.token = "etappe.events.v1:0:0-6".to_owned();
+    insert_blindly(&test.client, &other).await;
+    assert_eq!(
+        counts(&test.client).await,
+        times(3),
+        "the token decides, not the rows"
+    );
 }
 
 #[tokio::test]
-async fn another_token_is_another_batch_even_with_the_same_rows() {
-    let test = TestWarehouse::new().await;
-    let mut again = batch(&messages(0));
-    test.warehouse.insert(&again).await.unwrap();
-    again.token = "etappe.events.v1:0:0-6".to_owned();
-    test.warehouse.insert(&again).await.unwrap();
-    assert_eq!(counts(&test.client).await, times(2));
-}
-
-#[tokio::test]
-async fn without_a_window_a_retry_doubles() {
+async fn without_a_window_a_repeated_token_doubles() {
     let test = TestWarehouse::new().await;
     for table in ["messages", "stage_events"] {
         let statement =
             format!("ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 0");
         test.client.query_raw(&statement).execute().await.unwrap();
     }
-    insert(&test.warehouse, 0).await;
-    insert(&test.warehouse, 0).await;
+    insert_blindly(&test.client, &batch(&messages(0))).await;
+    insert_blindly(&test.client, &batch(&messages(0))).await;
     assert_eq!(counts(&test.client).await, [4, 8, 2, 12, 1, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_batch_stored_again_by_anybody_changes_nothing() {
+    let test = TestWarehouse::new().await;
+    let other = Warehouse::connect(test.config.clone(), &prometheus::Registry::new()).unwrap();
+    for warehouse in [&test.warehouse, &test.warehouse, &other] {
+        insert(warehouse, 0).await;
+        assert_eq!(counts(&test.client).await, times(1));
+    }
+    insert(&test.warehouse, 10).await;
+    insert(&other, 0).await;
+    insert(&other, 10).await;
+    insert_blindly(&test.client, &batch(&messages(10))).await;
+    assert_eq!(counts(&test.client).await, times(2));
+}
+
+/// Messages that were received a day from now.
+fn new_messages(first_offset: u64) -> RowBatch {
+    let mut messages = messages(first_offset);
+    let now = std::time::UNIX_EPOCH.elapsed().expect("it is after 1970");
+    for message in &mut messages {
+        message.received = i64::try_from(now.as_millis()).expect("a few years") + DAY;
+    }
+    batch(&messages)
+}
+
+#[tokio::test]
+async fn the_writer_knows_what_the_views_put_in_which_table() {
+    let test = TestWarehouse::new().await;
+    let mut events = numbered(journeys(seed(), 2_000));
+    for event in &mut events {
+        event.anonymous = event.order_id.clone();
+    }
+    let batch = batch(&events);
+    insert_blindly(&test.client, &batch).await;
+    let before = counts_of_any(&test.client).await;
+    let registry = prometheus::Registry::new();
+    let warehouse = Warehouse::connect(test.config.clone(), &registry).unwrap();
+    warehouse.insert(&batch).await.unwrap();
+    assert_eq!(counts_of_any(&test.client).await, before);
+    assert!(before.iter().all(|count| *count > 10), "{before:?}");
+    for name in ["restored", "surplus"] {
+        let name = format!("etappe_warehouse_{name}_rows_total");
+        let families = registry.gather();
+        let family = families
+            .iter()
+            .find(|family| family.name() == name)
+            .unwrap();
+        assert_eq!(
+            family.get_metric()[0].get_counter().get_value(),
+            0.0,
+            "{name}"
+        );
+    }
+}
+
+async fn counts_of_any(client: &clickhouse::Client) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for table in TARGETS {
+        // Rows of the table of ids repeat until they are merged.
+        let once = if table == "actor_ids" { "FINAL" } else { "" };
+        counts.push(number(client, &format!("SELECT count() FROM {table} {once}")).await);
+    }
+    counts
+}
+
+#[tokio::test]
+async fn batches_without_a_past_are_inserted_without_a_question() {
+    let test = TestWarehouse::new().await;
+    let registry = prometheus::Registry::new();
+    let warehouse = Warehouse::connect(test.config.clone(), &registry).unwrap();
+    let questions = || {
+        let families = registry.gather();
+        let durations = families
+            .iter()
+            .filter(|family| family.name().ends_with("query_duration_seconds"));
+        durations
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
+            .map(|metric| metric.get_histogram().get_sample_count())
+            .sum::<u64>()
+    };
+    warehouse.insert(&new_messages(0)).await.unwrap();
+    let at_first = questions();
+    assert!(at_first > 0, "an earlier process may have stored the first");
+    warehouse.insert(&new_messages(6)).await.unwrap();
+    warehouse.insert(&new_messages(12)).await.unwrap();
+    assert_eq!(questions(), at_first);
+    warehouse.insert(&new_messages(100)).await.unwrap();
+    assert!(
+        questions() > at_first,
+        "another process may have been at work in the gap"
+    );
+    assert_eq!(counts(&test.client).await, times(4));
 }
 
 #[tokio::test]
@@ -153,7 +267,7 @@ async fn a_retry_after_half_an_insert_completes_it() {
 }
 
 #[tokio::test]
-async fn a_token_holds_over_a_kill_of_the_engine() {
+async fn a_batch_holds_over_a_kill_of_the_engine() {
     let data = data_folder();
     let mut engine = TestEngine::start(data.path());
     let warehouse = engine.warehouse("etappe");
@@ -164,11 +278,96 @@ async fn a_token_holds_over_a_kill_of_the_engine() {
     assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
     drop(engine);
     let engine = TestEngine::start(data.path());
+    insert_blindly(&engine.client("etappe"), &batch(&messages(0))).await;
+    assert_eq!(
+        counts(&engine.client("etappe")).await,
+        times(1),
+        "the token survived"
+    );
+    let warehouse = engine.warehouse("etappe");
+    for offset in [0, 10, 10] {
+        insert(&warehouse, offset).await;
+    }
+    assert_eq!(counts(&engine.client("etappe")).await, times(2));
+}
+
+/// Stores a batch, kills the engine, does something to its files, and stores the batch again.
+async fn damaged(damage: impl Fn(&Path)) -> Vec<u64> {
+    let data = data_folder();
+    let mut engine = TestEngine::start(data.path());
+    let warehouse = engine.warehouse("etappe");
+    warehouse.migrate().await.unwrap();
+    insert(&warehouse, 0).await;
+    for table in TARGETS {
+        let stop = format!("SYSTEM STOP MERGES {table}");
+        engine
+            .client("etappe")
+            .query_raw(&stop)
+            .execute()
+            .await
+            .unwrap();
+    }
+    let folders = table_folders(&engine.client("etappe")).await;
+    engine.kill();
+    drop(engine);
+    for folder in folders {
+        damage(&folder);
+    }
+    let engine = TestEngine::start(data.path());
     let warehouse = engine.warehouse("etappe");
     insert(&warehouse, 0).await;
     insert(&warehouse, 10).await;
-    insert(&warehouse, 10).await;
-    assert_eq!(counts(&engine.client("etappe")).await, times(2));
+    insert(&warehouse, 0).await;
+    counts(&engine.client("etappe")).await
+}
+
+/// Returns the folders of all tables that an insert reaches.
+async fn table_folders(client: &clickhouse::Client) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for table in TARGETS {
+        let sql = "SELECT arrayJoin(data_paths) FROM system.tables \
+                   WHERE database = currentDatabase() AND name = {table:String}";
+        let folder = client
+            .query_raw(sql)
+            .param("table", table)
+            .fetch_one::<String>();
+        folders.push(PathBuf::from(folder.await.unwrap()));
+    }
+    folders
+}
+
+fn remove_parts(folder: &Path, which: impl Fn(&str) -> bool) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("20") && which(&name) {
+            std::fs::remove_dir_all(entry.path()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_survived_without_their_parts_lose_no_row() {
+    // What a kill between the note of a token and the placing of its part leaves behind, for one
+    // part of each table and for all of them.
+    let april = damaged(|folder| remove_parts(folder, |part| part.starts_with("202404"))).await;
+    assert_eq!(april, times(2));
+    let all = damaged(|folder| remove_parts(folder, |_| true)).await;
+    assert_eq!(all, times(2));
+}
+
+#[tokio::test]
+async fn parts_that_survived_without_their_tokens_are_not_doubled() {
+    // What a power failure may leave behind: the server never forces its notes to the disk.
+    let found = damaged(|folder| {
+        for entry in std::fs::read_dir(folder.join("deduplication_logs"))
+            .unwrap()
+            .flatten()
+        {
+            std::fs::write(entry.path(), "").unwrap();
+        }
+    })
+    .await;
+    assert_eq!(found, times(2));
 }
 
 #[tokio::test]

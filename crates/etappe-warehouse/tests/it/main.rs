@@ -4,7 +4,10 @@
 //! that stop the engine start one for themselves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "seeds are shown, so that a failure can be repeated")]
+#![expect(
+    clippy::print_stdout,
+    reason = "seeds are shown, so that a failure can be repeated"
+)]
 
 mod actor_page;
 mod brute;

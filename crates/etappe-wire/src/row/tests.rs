@@ -197,3 +197,63 @@ fn a_row_that_is_marked_later_is_the_row_of_a_duplicate() {
     assert_eq!(marked, encoded(true));
     assert_ne!(marked, encoded(false));
 }
+
+#[test]
+fn marks_say_what_the_rows_are() {
+    let full = full_row("{}");
+    let full = full.strip_prefix(b"before").unwrap();
+    let identify = Event {
+        kind: EventKind::Identify,
+        user_id: Some("u1".into()),
+        ..event("{}")
+    };
+    let facts = EventFacts {
+        inviter_id: "x".into(),
+        ..EventFacts::default()
+    };
+    let outcome = Outcome {
+        id: OutcomeId(7),
+        milestone: None,
+        vocabulary: None,
+        stages: Box::default(),
+    };
+    let mut both = full.to_vec();
+    let row = RowInput {
+        event: &identify,
+        facts: &facts,
+        outcome: &outcome,
+        actor: "u1",
+        message_hash: MessageHash(3),
+        partition: PartitionId(0),
+        offset: Offset(43),
+        duplicate: false,
+    };
+    encode(&row, &mut both);
+    let found = marks(&both).unwrap();
+    let first = RowMark {
+        bytes: full,
+        is_event: true,
+        milestone: "purchase",
+        has_actor: true,
+        has_other_id: false,
+        has_referral: false,
+        received_at: Timestamp::from_millis(1_709_294_400_999),
+        offset: Offset(42),
+        is_duplicate: true,
+    };
+    let second = RowMark {
+        bytes: both.get(full.len()..).unwrap(),
+        is_event: false,
+        milestone: "",
+        has_other_id: true,
+        has_referral: true,
+        offset: Offset(43),
+        is_duplicate: false,
+        ..first
+    };
+    assert_eq!(found, [first, second]);
+    assert_eq!(first_received_at(&both), Some(first.received_at));
+    for cut in 1..full.len() {
+        assert_eq!(marks(full.get(..cut).unwrap()), Err(MalformedRow(0)));
+    }
+}

@@ -1,0 +1,300 @@
+//! Stores a batch that may have been stored before, wholly or in part.
+//!
+//! A token alone does not settle that. The server notes a token, without forcing it to the disk,
+//! right before it puts a part in its place: killed between the two it takes the next insert of the
+//! token for a repetition, and the rows are lost; after a power failure either may survive without
+//! the other. So when a batch may have a past, each table is asked which of its rows it has. With
+//! none anywhere the batch is inserted under its token; then, and otherwise, each table is given
+//! exactly the rows that it misses.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use clickhouse::Row;
+use etappe_core::ports::RowBatch;
+use etappe_core::time::Timestamp;
+use etappe_wire::row::{self, RowMark};
+use serde::Deserialize;
+
+use crate::error::WarehouseError;
+use crate::native;
+use crate::target::{IDS, TARGETS, Target};
+use crate::warehouse::Warehouse;
+use crate::writer::to_u64;
+
+/// How often rows are stored that are found missing again and again.
+const ATTEMPTS: u32 = 3;
+
+/// Rows of a batch in a table. The time of receipt lets the server skip all other parts.
+const STORED: &str = "FROM {table:Identifier}
+WHERE partition = {partition:UInt32}
+  AND offset BETWEEN {first:UInt64} AND {last:UInt64}
+  AND received_at BETWEEN {earliest:DateTime64(3, 'UTC')} AND {latest:DateTime64(3, 'UTC')}";
+
+/// Inserts of the same batch that the server is still busy with.
+const RUNNING: &str = "
+SELECT count() AS number FROM system.processes
+WHERE Settings['insert_deduplication_token'] = {token:String}";
+
+#[derive(Row, Deserialize)]
+struct NumberRow {
+    number: u64,
+}
+
+/// A batch and where each of its rows belongs.
+struct Past<'a> {
+    batch: &'a RowBatch,
+    rows: Vec<RowMark<'a>>,
+    earliest: Timestamp,
+    latest: Timestamp,
+}
+
+/// The rows that a table misses.
+struct Missing<'a> {
+    target: &'static Target,
+    rows: Vec<RowMark<'a>>,
+    /// Whether the table has other rows of the batch.
+    is_partial: bool,
+}
+
+impl Warehouse {
+    /// Stores what is missing of a batch.
+    pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
+        let past = Past::of(batch)?;
+        let mut missing = self.find_missing(&past).await?;
+        let untouched = missing.iter().all(|missing| !missing.is_partial)
+            && missing
+                .iter()
+                .map(|missing| missing.rows.len())
+                .sum::<usize>()
+                == past.expected();
+        if untouched {
+            self.insert_fresh(batch).await?;
+            missing = self.find_missing(&past).await?;
+        } else if !missing.is_empty() {
+            self.expect_nothing_running(&past, &missing).await?;
+        }
+        for attempt in 1..=ATTEMPTS {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            self.store_missing(&past, &missing, attempt).await?;
+            missing = self.find_missing(&past).await?;
+        }
+        past.incomplete(&missing)
+    }
+
+    /// Returns the tables that miss rows of the batch, and which.
+    async fn find_missing<'a>(&self, past: &Past<'a>) -> Result<Vec<Missing<'a>>, WarehouseError> {
+        let mut all = Vec::new();
+        for target in TARGETS {
+            let mut rows: Vec<RowMark<'a>> = past
+                .rows
+                .iter()
+                .filter(|row| target.takes(row))
+                .copied()
+                .collect();
+            let expected = rows.len();
+            let stored = self.count_stored(past, target).await?;
+            if stored > expected {
+                self.report_surplus(past, target, stored - expected);
+            }
+            if stored > 0 && stored != expected {
+                let stored = self.read_stored(past, target).await?;
+                rows.retain(|row| !stored.contains(&row.offset.0));
+            } else if stored == expected {
+                rows.clear();
+            }
+            if !rows.is_empty() {
+                let is_partial = stored > 0;
+                all.push(Missing {
+                    target,
+                    rows,
+                    is_partial,
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Tells that a table has more rows than a batch: nothing here can put that right.
+    fn report_surplus(&self, past: &Past<'_>, target: &Target, surplus: usize) {
+        self.metrics().surplus_rows.inc_by(to_u64(surplus));
+        let token = &past.batch.token;
+        let table = target.table;
+        tracing::error!(
+            table,
+            token,
+            surplus,
+            "rows of a batch are stored more than once"
+        );
+    }
+
+    async fn count_stored(
+        &self,
+        past: &Past<'_>,
+        target: &Target,
+    ) -> Result<usize, WarehouseError> {
+        let sql = format!("SELECT count() AS number {STORED}");
+        let row = past
+            .ask(self, "stored_count", &sql, target)
+            .row::<NumberRow>()
+            .await?;
+        Ok(usize::try_from(row.number).unwrap_or(usize::MAX))
+    }
+
+    async fn read_stored(
+        &self,
+        past: &Past<'_>,
+        target: &Target,
+    ) -> Result<HashSet<u64>, WarehouseError> {
+        let sql = format!("SELECT offset {STORED}");
+        let mut stream = past.ask(self, "stored_offsets", &sql, target).stream()?;
+        let mut stored = HashSet::new();
+        let mut pending = BytesMut::new();
+        while let Some(piece) = stream.next().await? {
+            pending.extend_from_slice(&piece);
+            while let Some(mut block) = native::take_block(&mut pending)? {
+                stored.extend(block.numbers("offset")?.iter());
+            }
+        }
+        native::expect_end(&pending)?;
+        Ok(stored)
+    }
+
+    /// Refuses to go on while an insert of the batch is under way: it may store what is missing.
+    async fn expect_nothing_running(
+        &self,
+        past: &Past<'_>,
+        missing: &[Missing<'_>],
+    ) -> Result<(), WarehouseError> {
+        let running = self
+            .ask("running_inserts", RUNNING)
+            .text("token", &past.batch.token)
+            .row::<NumberRow>()
+            .await?;
+        if running.number == 0 {
+            Ok(())
+        } else {
+            past.incomplete(missing)
+        }
+    }
+
+    /// Gives each table the rows that it misses, and the table of ids all that it may miss.
+    async fn store_missing(
+        &self,
+        past: &Past<'_>,
+        missing: &[Missing<'_>],
+        attempt: u32,
+    ) -> Result<(), WarehouseError> {
+        let ids: Vec<RowMark<'_>> = past
+            .rows
+            .iter()
+            .filter(|row| IDS.takes(row))
+            .copied()
+            .collect();
+        let all = missing
+            .iter()
+            .map(|missing| (missing.target.table, &missing.rows))
+            .chain(std::iter::once((IDS.table, &ids)))
+            .filter(|(_, rows)| !rows.is_empty());
+        for (table, rows) in all {
+            let token = format!(
+                "{}:{table}:{attempt}:{:016x}",
+                past.batch.token,
+                fingerprint(rows)
+            );
+            tracing::warn!(
+                table,
+                token,
+                rows = rows.len(),
+                "storing rows that a crash had lost"
+            );
+            self.insert_only(table, &token, routed(table, rows)).await?;
+        }
+        let restored = missing.iter().map(|missing| to_u64(missing.rows.len()));
+        self.metrics().restored_rows.inc_by(restored.sum());
+        Ok(())
+    }
+}
+
+impl<'a> Past<'a> {
+    fn of(batch: &'a RowBatch) -> Result<Self, WarehouseError> {
+        let rows = row::marks(&batch.bytes).map_err(|source| WarehouseError::MalformedBatch {
+            token: batch.token.clone(),
+            source,
+        })?;
+        let times = || rows.iter().map(|row| row.received_at);
+        let (earliest, latest) = times()
+            .min()
+            .zip(times().max())
+            .unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
+        Ok(Self {
+            batch,
+            rows,
+            earliest,
+            latest,
+        })
+    }
+
+    /// Returns how many rows all tables together must have of the batch.
+    fn expected(&self) -> usize {
+        TARGETS
+            .iter()
+            .map(|target| self.rows.iter().filter(|row| target.takes(row)).count())
+            .sum()
+    }
+
+    fn ask(
+        &self,
+        warehouse: &Warehouse,
+        name: &'static str,
+        sql: &str,
+        target: &Target,
+    ) -> crate::query::Question {
+        warehouse
+            .ask(name, sql)
+            .text("table", target.table)
+            .number("partition", self.batch.partition.0.into())
+            .number("first", self.batch.range.first.0)
+            .number("last", self.batch.range.last.0)
+            .instant("earliest", self.earliest)
+            .instant("latest", self.latest)
+    }
+
+    fn incomplete(&self, missing: &[Missing<'_>]) -> Result<(), WarehouseError> {
+        missing.first().map_or(Ok(()), |missing| {
+            Err(WarehouseError::Incomplete {
+                token: self.batch.token.clone(),
+                table: missing.target.table,
+                missing: missing.rows.len(),
+            })
+        })
+    }
+}
+
+/// Identifies rows by their positions, so that the same repair has the same token.
+fn fingerprint(rows: &[RowMark<'_>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for row in rows {
+        row.offset.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Encodes rows for one table: as they are, and the table's name in the last column.
+fn routed(table: &str, rows: &[RowMark<'_>]) -> Bytes {
+    let length = u8::try_from(table.len()).expect("names of tables are short");
+    let size: usize = rows
+        .iter()
+        .map(|row| row.bytes.len() + table.len() + 1)
+        .sum();
+    let mut bytes = BytesMut::with_capacity(size);
+    for row in rows {
+        bytes.put_slice(row.bytes);
+        bytes.put_u8(length);
+        bytes.put_slice(table.as_bytes());
+    }
+    bytes.freeze()
+}

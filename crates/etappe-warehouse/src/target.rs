@@ -1,0 +1,66 @@
+//! The tables that an insert reaches, and which rows belong in which.
+//!
+//! The views of the migrations route rows; this says the same once more for the case that a table
+//! misses rows after a crash. A test compares the two over random rows.
+
+use etappe_wire::row::RowMark;
+
+/// A table behind the landing table.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its name.
+    pub(crate) table: &'static str,
+    belongs: fn(&RowMark<'_>) -> bool,
+}
+
+impl Target {
+    /// Returns whether the row belongs in the table.
+    pub(crate) fn takes(&self, row: &RowMark<'_>) -> bool {
+        (self.belongs)(row)
+    }
+}
+
+/// Every table that knows each row's position in the log.
+pub(crate) const TARGETS: &[Target] = &[
+    Target {
+        table: "messages",
+        belongs: |_| true,
+    },
+    Target {
+        table: "events",
+        belongs: is_counted,
+    },
+    Target {
+        table: "stage_events",
+        belongs: is_counted,
+    },
+    Target {
+        table: "money",
+        belongs: |row| is_counted(row) && MONEY.contains(&row.milestone),
+    },
+    Target {
+        table: "referral_events",
+        belongs: |row| is_counted(row) && (row.has_referral || INVITING.contains(&row.milestone)),
+    },
+    Target {
+        table: "identities",
+        belongs: |row| !row.is_duplicate && !row.is_event,
+    },
+    Target {
+        table: "duplicates",
+        belongs: |row| row.is_duplicate,
+    },
+];
+
+/// The table of ids, whose rows repeat: it knows no positions and takes a row twice without harm.
+pub(crate) const IDS: Target = Target {
+    table: "actor_ids",
+    belongs: |row| !row.is_duplicate && row.has_actor && row.has_other_id,
+};
+
+const MONEY: &[&str] = &["purchase", "repeat_purchase", "referred_purchase", "refund"];
+const INVITING: &[&str] = &["invite_sent", "invite_accepted", "share"];
+
+const fn is_counted(row: &RowMark<'_>) -> bool {
+    row.is_event && !row.is_duplicate
+}

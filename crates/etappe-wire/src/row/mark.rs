@@ -1,0 +1,145 @@
+//! Finds out from encoded rows what is needed to store them again after a crash.
+//!
+//! It walks over the columns without building anything; it reads what [`super::encode`] wrote, in
+//! the order of [`super::COLUMNS`], and nothing else.
+
+use etappe_core::id::Offset;
+use etappe_core::time::Timestamp;
+
+/// What a row says about where it belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowMark<'a> {
+    /// The row's bytes.
+    pub bytes: &'a [u8],
+    /// Whether it is an event; the others only say who someone is.
+    pub is_event: bool,
+    /// What it means, or empty.
+    pub milestone: &'a str,
+    /// Whether it names an actor.
+    pub has_actor: bool,
+    /// Whether it names an id that is not the actor's own.
+    pub has_other_id: bool,
+    /// Whether it names a referral's code or an inviter.
+    pub has_referral: bool,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// Its position in its partition.
+    pub offset: Offset,
+    /// Whether it is a duplicate.
+    pub is_duplicate: bool,
+}
+
+/// The bytes are no rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("row {0} of a batch is malformed")]
+pub struct MalformedRow(pub usize);
+
+/// Returns the marks of all rows in `bytes`.
+///
+/// # Errors
+/// [`MalformedRow`] when the bytes are not what [`super::encode`] appended.
+pub fn marks(bytes: &[u8]) -> Result<Vec<RowMark<'_>>, MalformedRow> {
+    let mut marks = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (mark, after) = take_row(rest).ok_or(MalformedRow(marks.len()))?;
+        marks.push(mark);
+        rest = after;
+    }
+    Ok(marks)
+}
+
+/// Returns when the first row was received, if there is one.
+#[must_use]
+pub fn first_received_at(bytes: &[u8]) -> Option<Timestamp> {
+    take_row(bytes).map(|(mark, _)| mark.received_at)
+}
+
+fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
+    let mut walk = Walk(bytes);
+    walk.text()?; // site
+    let kind = walk.byte()?;
+    walk.byte()?; // scope
+    walk.text()?; // event
+    let milestone = walk.text()?;
+    walk.number()?; // outcome_id
+    let actor = walk.text()?;
+    let actor_hash = walk.number()?;
+    let ids = [walk.text()?, walk.text()?, walk.text()?];
+    walk.text()?; // account
+    walk.number()?; // account_hash
+    walk.text()?; // message_id
+    walk.number()?; // message_hash
+    walk.number()?; // occurred_at
+    let received_at = Timestamp::from_millis(walk.number()?.cast_signed());
+    walk.nullable(8)?; // revenue
+    walk.texts(2)?; // currency, order_id
+    walk.number()?; // order_hash
+    let (code, inviter) = (walk.text()?, walk.text()?);
+    walk.number()?; // inviter_hash
+    walk.nullable(1)?; // nps
+    walk.nullable(8)?; // rating
+    walk.nullable(8)?; // sentiment
+    walk.texts(17)?; // touchpoint … traits
+    walk.take(4)?; // partition
+    let offset = Offset(walk.number()?);
+    let is_duplicate = walk.byte()? != 0;
+    let (row, after) = bytes.split_at(bytes.len() - walk.0.len());
+    let mark = RowMark {
+        bytes: row,
+        is_event: kind <= super::kind_number(etappe_core::event::EventKind::Screen),
+        milestone,
+        has_actor: actor_hash != 0,
+        has_other_id: ids.iter().any(|id| !id.is_empty() && *id != actor),
+        has_referral: !code.is_empty() || !inviter.is_empty(),
+        received_at,
+        offset,
+        is_duplicate,
+    };
+    Some((mark, after))
+}
+
+/// The bytes that are still to be walked over.
+struct Walk<'a>(&'a [u8]);
+
+impl<'a> Walk<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn nullable(&mut self, size: usize) -> Option<()> {
+        if self.byte()? == 0 {
+            self.take(size)?;
+        }
+        Some(())
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let mut length = 0_usize;
+        for shift in (0..35).step_by(7) {
+            let byte = self.byte()?;
+            length |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return std::str::from_utf8(self.take(length)?).ok();
+            }
+        }
+        None
+    }
+
+    fn texts(&mut self, count: usize) -> Option<()> {
+        for _ in 0..count {
+            self.text()?;
+        }
+        Some(())
+    }
+}
