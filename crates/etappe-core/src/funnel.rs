@@ -7,10 +7,10 @@
 //! Terms: a *gate* is a step that everyone passes in order; the steps of a plain funnel are all
 //! gates, a model's stages need not be. Hits of equal time form a *group*: within it a funnel is
 //! free to choose the order, so the searches move from group to group, and distinct events of a
-//! group are given to consecutive steps by bipartite matching ([`group`]).
+//! group are given to consecutive steps by bipartite matching (`group`).
 //!
-//! Which search runs: [`ordered`] (linear), [`gapped`] and [`searched`] when gaps between steps are
-//! limited, [`strict`], [`unordered`], and [`stages`] for models. [`exclusion`] voids attempts.
+//! Which search runs: `ordered` (linear), `gapped` and `searched` when gaps between steps are
+//! limited, `strict`, `unordered`, and `stages` for models. `exclusion` voids attempts.
 
 mod attempt;
 mod counts;

@@ -249,6 +249,11 @@ fn strict_neighbours_of_equal_time_are_in_the_order_that_gets_deepest() {
         reached(&spec, &[(1, "a"), (1, ""), (2, ""), (2, "b")]),
         [Some(1), Some(2), None]
     );
+    // Taking both steps at second 1 would lead nowhere.
+    assert_eq!(
+        reached(&spec, &[(1, "a"), (1, "b"), (2, "b"), (3, "c")]),
+        [Some(1), Some(2), Some(3)]
+    );
     // But at second 2 something stands between, whatever the order.
     let events = [(1, "a"), (2, ""), (2, "b"), (3, "c")];
     assert_eq!(reached(&spec, &events), [Some(1), Some(2), None]);
@@ -410,6 +415,25 @@ fn with_gaps_another_assignment_may_escape_the_exclusion() {
     spec.steps[2].min_gap = Some(Duration::from_secs(1));
     let events = [(0, "a"), (1, "b"), (2, "x"), (3, "b"), (4, "c")];
     assert_eq!(reached(&spec, &events), [Some(0), Some(3), Some(4)]);
+}
+
+#[test]
+fn what_was_excluded_on_one_way_to_a_step_is_not_held_against_another() {
+    let mut spec = excluding(steps("abcd"), (1, 3), true);
+    spec.steps[3].max_gap = Some(Duration::from_secs(60));
+    let events = [(0, "a"), (1, "b"), (2, "x"), (3, "b"), (4, "c"), (5, "d")];
+    assert_eq!(
+        reached(&spec, &events),
+        [Some(0), Some(3), Some(4), Some(5)]
+    );
+}
+
+#[test]
+fn an_attempt_does_not_stop_early_to_escape_the_exclusion() {
+    let mut spec = excluding(steps("abc"), (1, 2), false);
+    spec.steps[2].max_gap = Some(Duration::from_secs(60));
+    assert!(attempt(&spec, &[(1, "a"), (1, "b"), (2, "x")], ALL).is_none());
+    assert!(attempt(&spec, &[(1, "a"), (2, "b"), (3, "x")], ALL).is_none());
 }
 
 #[test]

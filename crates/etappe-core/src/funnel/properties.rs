@@ -26,8 +26,13 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(second * 1_000)
 }
 
+/// Draws a condition, mostly one of the first three, so that steps and events often meet.
+fn conditions(end: u8) -> impl Strategy<Value = u8> {
+    prop_oneof![2 => 0_u8..3, 1 => 0..end]
+}
+
 fn journeys(most: usize) -> impl Strategy<Value = Vec<Hit>> {
-    let sparse = (0..CONDITIONS).prop_map(|bit| 1_u64 << bit);
+    let sparse = conditions(CONDITIONS).prop_map(|bit| 1_u64 << bit);
     let dense = 0_u64..(1 << CONDITIONS);
     let hit = (0_i64..6, prop_oneof![3 => sparse, 1 => dense]);
     proptest::collection::vec(hit, 0..=most).prop_map(|mut hits| {
@@ -71,7 +76,7 @@ fn funnels(order: Order, gaps: bool) -> impl Strategy<Value = FunnelSpec> {
             Just(None).boxed()
         }
     };
-    let step = (0..STEP_CONDITIONS, gap(), gap());
+    let step = (conditions(STEP_CONDITIONS), gap(), gap());
     (
         proptest::collection::vec(step, 1..=4),
         durations(5),
