@@ -58,7 +58,7 @@ impl Body {
     /// [`BodyError`] when the bytes are no JSON object.
     pub fn of_message(bytes: Vec<u8>, kind: EventKind) -> Result<Self, BodyError> {
         let mut body = Self::new(bytes, Some(kind));
-        let envelope = body.envelope()?;
+        let envelope = body.envelope(0)?;
         body.messages.push(envelope.object);
         body.keep(&envelope);
         Ok(body)
@@ -71,9 +71,8 @@ impl Body {
     /// [`BodyError`] when the bytes are no JSON object with an array `batch`, or it is too long.
     pub fn of_batch(bytes: Vec<u8>, limit: usize) -> Result<Self, BodyError> {
         let mut body = Self::new(bytes, None);
-        let envelope = body.envelope()?;
-        let batch = envelope.batch.ok_or(BodyError::MissingBatch)?;
-        body.messages = body.elements(batch, limit)?;
+        let mut envelope = body.envelope(limit)?;
+        body.messages = envelope.batch.take().ok_or(BodyError::MissingBatch)?;
         body.keep(&envelope);
         Ok(body)
     }
@@ -164,7 +163,8 @@ impl Body {
     }
 
     /// Finds the members of the outermost object that are needed; of equal names the last counts.
-    fn envelope(&self) -> Result<Envelope, BodyError> {
+    /// The elements of `batch` are found on the way, `limit` at most.
+    fn envelope(&self, limit: usize) -> Result<Envelope, BodyError> {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         let bytes = self.bytes.as_slice();
         let start = skip_space(
@@ -191,9 +191,13 @@ impl Body {
                     _ => None,
                 })?;
                 cursor.expect(b':')?;
-                let value = cursor.span(skip_blindly)?;
-                let name = self.text(name).and_then(unquote);
-                envelope.note(name.as_deref(), value, bytes);
+                cursor.skip_space();
+                match (self.text(name).and_then(unquote).as_deref(), cursor.peek()) {
+                    (Some("batch"), Some(b'[')) if self.kind.is_none() => {
+                        envelope.batch = Some(cursor.elements(limit)?);
+                    }
+                    (name, _) => envelope.note(name, cursor.span(skip_blindly)?),
+                }
                 if cursor.comma_or(b'}')? {
                     break;
                 }
@@ -210,37 +214,13 @@ impl Body {
             Err(cursor.malformed())
         }
     }
-
-    /// Finds the elements of an array.
-    fn elements(&self, array: Span, limit: usize) -> Result<Vec<Span>, BodyError> {
-        let mut cursor = Cursor {
-            bytes: &self.bytes,
-            at: array.start,
-        };
-        let mut elements = Vec::new();
-        cursor.expect(b'[')?;
-        cursor.skip_space();
-        if cursor.peek() == Some(b']') {
-            return Ok(elements);
-        }
-        loop {
-            let element = cursor.span(skip_blindly)?;
-            if elements.len() == limit {
-                return Err(BodyError::TooManyMessages { limit });
-            }
-            elements.push(element);
-            if cursor.comma_or(b']')? {
-                return Ok(elements);
-            }
-        }
-    }
 }
 
 /// What the outermost object says.
 #[derive(Debug)]
 struct Envelope {
     object: Span,
-    batch: Option<Span>,
+    batch: Option<Vec<Span>>,
     write_key: Option<Span>,
     sent_at: Option<Span>,
 }
@@ -257,11 +237,9 @@ impl Default for Envelope {
 }
 
 impl Envelope {
-    fn note(&mut self, name: Option<&str>, value: Span, bytes: &[u8]) {
+    fn note(&mut self, name: Option<&str>, value: Span) {
         match name {
-            Some("batch") => {
-                self.batch = Some(value).filter(|span| bytes.get(span.start) == Some(&b'['));
-            }
+            Some("batch") => self.batch = None,
             Some("writeKey") => self.write_key = Some(value),
             Some("sentAt") => self.sent_at = Some(value),
             _ => {}
@@ -321,5 +299,26 @@ impl Cursor<'_> {
         };
         self.at += 1;
         Ok(closed)
+    }
+
+    /// Finds the elements of the array that starts here, and passes over it.
+    fn elements(&mut self, limit: usize) -> Result<Vec<Span>, BodyError> {
+        let mut elements = Vec::new();
+        self.expect(b'[')?;
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(elements);
+        }
+        loop {
+            let element = self.span(skip_blindly)?;
+            if elements.len() == limit {
+                return Err(BodyError::TooManyMessages { limit });
+            }
+            elements.push(element);
+            if self.comma_or(b']')? {
+                return Ok(elements);
+            }
+        }
     }
 }

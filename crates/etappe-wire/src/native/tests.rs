@@ -300,7 +300,7 @@ fn a_body_that_cannot_be_taken_apart_says_why() {
         ("[]", malformed(0)),
         ("{not json", malformed(1)),
         (r#"{"batch":[{}]"#, malformed(13)),
-        (r#"{"batch":[{}"#, malformed(9)),
+        (r#"{"batch":[{}"#, malformed(12)),
         (r#"{"batch":[{},]}"#, malformed(13)),
         (r#"{"batch":[{} {}]}"#, malformed(13)),
         (r#"{"batch":[]}x"#, malformed(12)),
