@@ -64,12 +64,12 @@ pub(super) struct Journey {
 }
 
 impl Journey {
-    /// Takes up the hits at or after `from`.
-    pub(super) fn load(&mut self, plan: &Plan, hits: &[Hit], from: i64) {
+    /// Takes up the hits that attempts entered within `range` (from, to) can have.
+    pub(super) fn load(&mut self, plan: &Plan, hits: &[Hit], range: (i64, i64)) {
         self.clear(plan);
-        let start = hits.partition_point(|hit| hit.at.as_millis() < from);
+        let (start, end) = plan.reachable(hits, range);
         let keeps_others = plan.search == Search::Strict;
-        for (index, hit) in hits.iter().enumerate().skip(start) {
+        for (index, hit) in hits.iter().enumerate().take(end).skip(start) {
             let at = hit.at.as_millis();
             self.note_excluded(plan, hit.conditions, at);
             let mask = plan.gate_mask(hit.conditions);

@@ -89,13 +89,13 @@ impl FunnelMatcher {
                 .stages
                 .best(&self.plan, hits, range, &mut self.reaches),
             Search::Unordered => {
-                self.journey.load(&self.plan, hits, range.0);
+                self.journey.load(&self.plan, hits, range);
                 self.searches
                     .unordered
                     .best(&self.plan, &self.journey, range, &mut self.reaches)
             }
             Search::Ordered | Search::Gapped | Search::Searched | Search::Strict => {
-                self.journey.load(&self.plan, hits, range.0);
+                self.journey.load(&self.plan, hits, range);
                 let found = self.find_runs(range)?;
                 found.map(|found| {
                     self.reach_runs(&found.runs);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::query::Hit;
+
 use super::spec::{AttemptChoice, FunnelSpec, Order, Passing, SpecProblem, Ties};
 
 /// A window or gap without an end.
@@ -117,6 +119,14 @@ impl Plan {
             .fold(0, |mask, (index, gate)| {
                 mask | ((conditions >> gate.condition) & 1) << index
             })
+    }
+
+    /// Returns where the hits begin and end that attempts entered within `range` (from, to) can have.
+    pub(super) fn reachable(&self, hits: &[Hit], range: (i64, i64)) -> (usize, usize) {
+        let last = self.window_end(range.1);
+        let start = hits.partition_point(|hit| hit.at.as_millis() < range.0);
+        let end = hits.partition_point(|hit| hit.at.as_millis() <= last);
+        (start, end)
     }
 
     /// Returns the last instant of the window of an attempt that began at `entry`.

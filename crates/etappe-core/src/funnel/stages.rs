@@ -37,7 +37,7 @@ impl StageSearch {
         range: (i64, i64),
         reaches: &mut Vec<Reach>,
     ) -> Option<Rank> {
-        self.load(plan, hits, range.0);
+        self.journey.load_stages(plan, hits, range);
         self.passes.clear();
         self.passes.resize(plan.gates.len(), None);
         let mut best: Option<Rank> = None;
@@ -61,11 +61,6 @@ impl StageSearch {
             }
         }
         best
-    }
-
-    /// Takes up the hits at or after `from`; masks are of the funnel's steps, gates or not.
-    fn load(&mut self, plan: &Plan, hits: &[Hit], from: i64) {
-        self.journey.load_stages(plan, hits, from);
     }
 
     /// Notes the gates that group number `index` passes.
@@ -115,11 +110,12 @@ impl StageSearch {
 }
 
 impl Journey {
-    /// Takes up the hits at or after `from` with masks of steps instead of gates.
-    fn load_stages(&mut self, plan: &Plan, hits: &[Hit], from: i64) {
+    /// Takes up the hits that attempts entered within `range` (from, to) can have, with masks of
+    /// the funnel's steps, gates or not.
+    fn load_stages(&mut self, plan: &Plan, hits: &[Hit], range: (i64, i64)) {
         self.clear(plan);
-        let start = hits.partition_point(|hit| hit.at.as_millis() < from);
-        for (index, hit) in hits.iter().enumerate().skip(start) {
+        let (start, end) = plan.reachable(hits, range);
+        for (index, hit) in hits.iter().enumerate().take(end).skip(start) {
             let at = hit.at.as_millis();
             self.note_excluded(plan, hit.conditions, at);
             let gates = plan.gates.iter().map(|gate| (gate.step, gate.condition));

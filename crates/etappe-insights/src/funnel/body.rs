@@ -142,7 +142,7 @@ pub(crate) enum PeriodWord {
     Month,
 }
 
-/// `actor` (people), `account` (companies) or `session` (not in funnels yet).
+/// `actor` (people), `account` (companies) or `session` (visits, ended by 30 minutes of silence).
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "this describes what is read by hand")]

@@ -188,16 +188,9 @@ fn take_unit(fields: &mut Fields, problems: &mut Problems) -> Unit {
         ("session", Unit::Session),
         ("account", Unit::Account),
     ];
-    let unit = fields
+    fields
         .take_choice("unit", &units, problems)
-        .unwrap_or_default();
-    if unit == Unit::Session {
-        problems.push(
-            "unit",
-            "funnels cannot count sessions yet: use actor or account",
-        );
-    }
-    unit
+        .unwrap_or_default()
 }
 
 fn take_breakdown(

@@ -173,10 +173,6 @@ const WRONG: &[(&str, &str)] = &[
         "unit: expected one of actor, session, account",
     ),
     (
-        r#"{"steps": [{"any": true}, {"any": true}], "unit": "session"}"#,
-        "unit: funnels cannot count sessions yet",
-    ),
-    (
         r#"{"steps": [{"any": true}, {"any": true}], "bots": "maybe"}"#,
         "bots: expected one of exclude, include, only",
     ),

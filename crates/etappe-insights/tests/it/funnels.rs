@@ -137,6 +137,18 @@ async fn accounts_are_counted_as_a_whole() {
 }
 
 #[tokio::test]
+async fn sessions_are_counted_by_themselves() {
+    let api = Api::of_garden();
+    // Nobody bought in the visit in which they looked; Bob looked twice in one.
+    let question = json!({"steps": looked_and_bought(), "unit": "session"});
+    let answer = api.march(question).await;
+    assert_eq!(answer["unit"], "session");
+    assert_eq!(counts(&answer["steps"]), [4, 0]);
+    // Three of the eight visits were orders, one was a look at the home page.
+    assert_eq!(answer["never_entered"], 4);
+}
+
+#[tokio::test]
 async fn strict_steps_are_neighbours_in_all_events() {
     let api = Api::of_garden();
     // Between looking and buying Anna signed up, so only Carla's steps are neighbours.

@@ -82,6 +82,18 @@ impl MemoryStore {
         })
     }
 
+    /// Names the visit that an event belongs to by its first event.
+    fn session_of(&self, event: &StoredEvent) -> String {
+        let before = self.events.iter().filter(|other| {
+            let gap = event.at.millis_since(other.at);
+            other.actor == event.actor && other.site == event.site && (1..=1_800_000).contains(&gap)
+        });
+        match before.min_by_key(|other| other.at) {
+            Some(earlier) => self.session_of(earlier),
+            None => format!("{} {}", event.actor, event.at),
+        }
+    }
+
     fn note(&self, scope: &KpiScope) {
         self.scopes.lock().unwrap().push(scope.clone());
     }
@@ -146,7 +158,7 @@ impl JourneyStore for MemoryStore {
             let unit = match query.unit {
                 Unit::Actor => Some(event.actor.clone()),
                 Unit::Account => event.account.map(str::to_owned),
-                Unit::Session => None,
+                Unit::Session => Some(self.session_of(event)),
             };
             let in_time = event.at >= query.from && query.until.is_none_or(|end| event.at < end);
             let (Some(unit), true) = (unit, in_time) else {
