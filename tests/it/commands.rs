@@ -6,21 +6,30 @@ use crate::{run, started};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_explained_before_and_after_it_was_sent() -> anyhow::Result<()> {
-    let event = r#"{"type":"track","event":"Order Completed","userId":"u","properties":{"revenue":5}}"#;
+    let event =
+        r#"{"type":"track","event":"Order Completed","userId":"u","properties":{"revenue":5}}"#;
     let (code, explained, errors) = run(&["explain", event, "--json"]).await?;
     assert_eq!(code, Some(0), "{errors}");
     let explained: Value = serde_json::from_str(&explained)?;
     assert_eq!(explained["milestone"], "purchase", "{explained}");
     let text = explained.to_string();
-    assert!(text.contains("\"revenue\"") && text.contains("aaarrr"), "{explained}");
+    assert!(
+        text.contains("\"revenue\"") && text.contains("aaarrr"),
+        "{explained}"
+    );
 
     let (mut process, site) = started("explained").await?;
-    let sent = json!({ "type": "track", "event": "Order Completed", "userId": "u", "messageId": "m-1" });
+    let sent =
+        json!({ "type": "track", "event": "Order Completed", "userId": "u", "messageId": "m-1" });
     assert_eq!(site.send(&[sent]).await?.0, 200);
     site.settle(1).await?;
-    let stored = process.run("explain", &["m-1", "--site", "explained"]).await?;
+    let stored = process
+        .run("explain", &["m-1", "--site", "explained"])
+        .await?;
     assert!(stored.to_string().contains("purchase"), "{stored}");
-    let missing = process.run("explain", &["m-2", "--site", "explained"]).await;
+    let missing = process
+        .run("explain", &["m-2", "--site", "explained"])
+        .await;
     assert!(missing.is_err(), "no such message");
     process.stop().await?;
     Ok(())
@@ -31,10 +40,22 @@ async fn the_shipped_models_are_listed_and_free_of_mistakes() -> anyhow::Result<
     let (code, listed, errors) = run(&["models", "list", "--json"]).await?;
     assert_eq!(code, Some(0), "{errors}");
     let listed: Value = serde_json::from_str(&listed)?;
-    let mut ids: Vec<_> =
-        listed["models"].as_array().expect("models").iter().map(|m| m["id"].to_string()).collect();
+    let mut ids: Vec<_> = listed["models"]
+        .as_array()
+        .expect("models")
+        .iter()
+        .map(|m| m["id"].to_string())
+        .collect();
     ids.sort();
-    let shipped = ["aaarrr", "aarrr", "advocacy-loop", "awareness-advocacy", "b2b", "klantreis", "store"];
+    let shipped = [
+        "aaarrr",
+        "aarrr",
+        "advocacy-loop",
+        "awareness-advocacy",
+        "b2b",
+        "klantreis",
+        "store",
+    ];
     assert_eq!(ids, shipped.map(|id| format!("\"{id}\"")));
     let (code, _, errors) = run(&["models", "check"]).await?;
     assert_eq!(code, Some(0), "{errors}");
@@ -64,26 +85,72 @@ async fn keys_are_made_listed_revoked_and_settings_changed_while_it_runs() -> an
     let event = || json!({ "type": "track", "event": "x", "userId": "u" });
     assert_eq!(site.send(&[event()]).await?.0, 200);
     let listed = process.run("keys", &["list"]).await?;
-    let entry = listed.as_array().expect("sites").iter().find(|entry| entry["site"] == "keys");
-    let keys = entry.expect("the site")["keys"].as_array().expect("keys").clone();
+    let entry = listed
+        .as_array()
+        .expect("sites")
+        .iter()
+        .find(|entry| entry["site"] == "keys");
+    let keys = entry.expect("the site")["keys"]
+        .as_array()
+        .expect("keys")
+        .clone();
     assert_eq!(keys.len(), 2);
-    assert!(!listed.to_string().contains(&site.write_key), "only hashes are listed");
-    let write = keys.iter().find(|key| key["opens"] != "read").expect("a write key");
-    let hash = write["hash"].as_str().expect("text");
-    process.run("keys", &["revoke", "--site", "keys", "--hash", &hash[..16]]).await?;
-    assert_eq!(site.send(&[event()]).await?.0, 401, "a revoked key is refused at once");
-    let set = ["set", "--site", "keys", "timezone=Europe/Amsterdam", "events_per_second=5"];
+    assert!(
+        !listed.to_string().contains(&site.write_key),
+        "only hashes are listed"
+    );
+    let write = keys
+        .iter()
+        .find(|key| key["opens"] != "read")
+        .expect("a write key");
+    let hash: String = write["hash"]
+        .as_str()
+        .expect("text")
+        .chars()
+        .take(16)
+        .collect();
+    process
+        .run("keys", &["revoke", "--site", "keys", "--hash", &hash])
+        .await?;
+    assert_eq!(
+        site.send(&[event()]).await?.0,
+        401,
+        "a revoked key is refused at once"
+    );
+    let set = [
+        "set",
+        "--site",
+        "keys",
+        "timezone=Europe/Amsterdam",
+        "events_per_second=5",
+    ];
     let settings = process.run("keys", &set).await?;
     assert_eq!(settings["timezone"], "Europe/Amsterdam");
-    assert!(process.run("keys", &["set", "--site", "keys", "timezone=Mars"]).await.is_err());
-    let (write_key, _) = process.create_keys("keys").await?;
-    let mut limited = site.clone();
-    limited.write_key = write_key;
+    assert!(
+        process
+            .run("keys", &["set", "--site", "keys", "timezone=Mars"])
+            .await
+            .is_err()
+    );
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_over_its_rate_is_told_to_come_back() -> anyhow::Result<()> {
+    let (mut process, site) = started("rated").await?;
+    process
+        .run("keys", &["set", "--site", "rated", "events_per_second=5"])
+        .await?;
+    let event = json!({ "type": "track", "event": "x", "userId": "u" });
     let mut statuses = Vec::new();
     for _ in 0..20 {
-        statuses.push(limited.send(&[event()]).await?.0);
+        statuses.push(site.send(std::slice::from_ref(&event)).await?.0);
     }
-    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    assert!(
+        statuses.contains(&200) && statuses.contains(&429),
+        "{statuses:?}"
+    );
     process.stop().await?;
     Ok(())
 }

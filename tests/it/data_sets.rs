@@ -27,7 +27,10 @@ async fn every_file_comes_out_as_it_went_in() -> anyhow::Result<()> {
     for (name, events) in data_set::FILES {
         let lines = data_set::read(name)?;
         let counts = data_set::count(&lines);
-        assert_eq!(counts.events, *events, "{name} is the file that was described");
+        assert_eq!(
+            counts.events, *events,
+            "{name} is the file that was described"
+        );
         let site = import(&process, name).await?;
         let visible = site.settle(counts.events as u64).await?;
         assert_eq!(visible, counts.events as u64, "{name}: events");
@@ -70,9 +73,16 @@ async fn purchases_of_a_music_shop_become_orders_and_customers() -> anyhow::Resu
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let close = |value: serde_json::Value, over: usize, under: usize| {
         let expected = over as f64 / under as f64;
-        assert!((value.as_f64().expect("a number") - expected).abs() < 1e-6, "{value} {expected}");
+        assert!(
+            (value.as_f64().expect("a number") - expected).abs() < 1e-6,
+            "{value} {expected}"
+        );
     };
-    close(site.kpi("purchases_per_customer").await?, lines.len(), orders.len());
+    close(
+        site.kpi("purchases_per_customer").await?,
+        lines.len(),
+        orders.len(),
+    );
     close(site.kpi("repeat_rate").await?, repeat, orders.len());
     process.stop().await?;
     Ok(())
@@ -103,7 +113,13 @@ async fn a_vocabulary_of_a_few_lines_maps_names_that_nobody_knows() -> anyhow::R
     std::fs::create_dir_all(&rules)?;
     std::fs::write(rules.join("invoices.toml"), INVOICES)?;
     let config = folder.path().join("etappe.toml");
-    std::fs::write(&config, format!("[rules]\nvocabularies = {:?}\n", rules.to_str().expect("text")))?;
+    std::fs::write(
+        &config,
+        format!(
+            "[rules]\nvocabularies = {:?}\n",
+            rules.to_str().expect("text")
+        ),
+    )?;
     let options = vec!["--config".into(), config.into()];
     let mut process = EtappeProcess::start_with(folder.path(), options).await?;
     let name = "online_retail/invoices.ndjson.gz";
@@ -114,15 +130,22 @@ async fn a_vocabulary_of_a_few_lines_maps_names_that_nobody_knows() -> anyhow::R
     let invoices = || lines.iter().filter(|line| line.event == "invoice");
     let cents = |line: &data_set::Line| {
         let amount = line.properties["Amount"].as_f64().expect("a number");
-        #[expect(clippy::cast_possible_truncation, reason = "two decimals, far below 2^53")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "two decimals, far below 2^53"
+        )]
         let cents = (amount * 100.0).round() as i64;
         cents
     };
     let sold: i64 = invoices().map(cents).sum();
-    let refunded: i64 =
-        lines.iter().filter(|line| line.event == "cancellation").map(|line| cents(line).abs()).sum();
-    let orders: BTreeSet<_> =
-        invoices().map(|line| line.properties["InvoiceNo"].to_string()).collect();
+    let refunded: i64 = lines
+        .iter()
+        .filter(|line| line.event == "cancellation")
+        .map(|line| cents(line).abs())
+        .sum();
+    let orders: BTreeSet<_> = invoices()
+        .map(|line| line.properties["InvoiceNo"].to_string())
+        .collect();
     let customers: BTreeSet<_> = invoices().map(|line| &line.distinct_id).collect();
     assert_eq!(site.kpi("orders").await?, orders.len());
     assert_eq!(site.kpi("customers").await?, customers.len());

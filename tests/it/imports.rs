@@ -35,9 +35,15 @@ async fn interrupt(
     visible: u64,
 ) -> anyhow::Result<Option<i32>> {
     let mut import = start(process, site, FILE)?;
-    let id = import.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let id = import
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw);
     while site.visible_events().await? < visible {
-        assert!(import.try_wait()?.is_none(), "the import ended before it was interrupted");
+        assert!(
+            import.try_wait()?.is_none(),
+            "the import ended before it was interrupted"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     kill_process(id.expect("it runs"), signal)?;
@@ -52,7 +58,11 @@ async fn an_interrupted_import_goes_on_where_it_stopped() -> anyhow::Result<()> 
     let stopped = interrupt(&process, &site, Signal::INT, 40_000).await?;
     assert_eq!(stopped, Some(1), "interrupted");
     let output = start(&process, &site, FILE)?.wait_with_output().await?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(site.settle(EVENTS).await?, EVENTS);
     let counts = data_set::count(&data_set::read(FILE)?);
     let actors = site.funnel(&[json!({ "any": true })]).await?;
@@ -63,7 +73,9 @@ async fn an_interrupted_import_goes_on_where_it_stopped() -> anyhow::Result<()> 
     let said = String::from_utf8_lossy(&again.stdout).into_owned();
     assert!(said.contains("refused"), "{said}");
     let other = TestSite::create(&process, "other").await?;
-    let elsewhere = start(&process, &other, "sepsis/events.ndjson.gz")?.wait_with_output().await?;
+    let elsewhere = start(&process, &other, "sepsis/events.ndjson.gz")?
+        .wait_with_output()
+        .await?;
     assert!(elsewhere.status.success(), "another site is another matter");
     assert_eq!(site.visible_events().await?, EVENTS);
     process.stop().await?;
@@ -81,9 +93,14 @@ async fn an_import_survives_the_death_of_the_installation() -> anyhow::Result<()
     process.restart().await?;
     // Its key ended with the installation, so it ends with an error, and is started again.
     import.wait_with_output().await?;
-    let output = start(&process, &site, "cdnow/events.ndjson.gz")?.wait_with_output().await?;
+    let output = start(&process, &site, "cdnow/events.ndjson.gz")?
+        .wait_with_output()
+        .await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() || said.contains("refused"), "{said}");
+    assert!(
+        output.status.success() || said.contains("refused"),
+        "{said}"
+    );
     assert_eq!(site.settle(69_659).await?, 69_659);
     process.stop().await?;
     Ok(())
@@ -98,17 +115,29 @@ async fn bad_lines_are_listed_and_cost_nothing_else() -> anyhow::Result<()> {
     let no_person = r#"{"event":"a","timestamp":"2024-01-01T00:00:00Z"}"#;
     let text = [good, "not json", good, no_person, "", good].join("\n");
     std::fs::write(&file, text)?;
-    let (data, file) = (process.data(), file);
+    let data = process.data();
     let arguments = ["--site", "lines", "--data", data.to_str().expect("text")];
-    let answer = process.run("import", &[&arguments[..], &[file.to_str().expect("text")]].concat());
-    let answer = answer.await?;
-    assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(3), &json!(2)), "{answer}");
+    let arguments = [&arguments[..], &[file.to_str().expect("text")]].concat();
+    let answer = process.run("import", &arguments).await?;
+    assert_eq!(
+        (&answer["accepted"], &answer["rejected"]),
+        (&json!(3), &json!(2)),
+        "{answer}"
+    );
     assert_eq!(site.settle(3).await?, 3, "equal lines stay apart");
     let kept = std::fs::read_dir(data.join("imports/lines"))?
         .filter_map(Result::ok)
-        .find(|entry| entry.file_name().to_string_lossy().ends_with(".rejected.ndjson"));
+        .find(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .ends_with(".rejected.ndjson")
+        });
     let listed = std::fs::read_to_string(kept.expect("a list of rejected lines").path())?;
-    assert!(listed.contains("\"line\":2") && listed.contains("\"line\":4"), "{listed}");
+    assert!(
+        listed.contains("\"line\":2") && listed.contains("\"line\":4"),
+        "{listed}"
+    );
     process.stop().await?;
     Ok(())
 }

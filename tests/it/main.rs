@@ -25,5 +25,9 @@ async fn run(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)
         .output()
         .await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+    Ok((
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    ))
 }

@@ -40,7 +40,9 @@ pub struct Line {
 /// Returns where a file of the data lies.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/data")
+        .join(name)
 }
 
 /// Reads all lines of a file.
@@ -51,7 +53,9 @@ pub fn read(name: &str) -> anyhow::Result<Vec<Line>> {
     let path = path(name);
     let file = File::open(&path).with_context(|| format!("{} is missing", path.display()))?;
     let lines = BufReader::new(GzDecoder::new(file)).lines();
-    lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+    lines
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect()
 }
 
 /// What a file holds, counted from its lines.
@@ -76,10 +80,21 @@ pub fn count(lines: &[Line]) -> Counts {
     for line in lines {
         actors.insert(line.distinct_id.as_str());
         *by_name.entry(line.event.clone()).or_default() += 1;
-        actors_by_name.entry(line.event.clone()).or_default().insert(&line.distinct_id);
+        actors_by_name
+            .entry(line.event.clone())
+            .or_default()
+            .insert(&line.distinct_id);
     }
-    let actors_by_name = actors_by_name.into_iter().map(|(name, ids)| (name, ids.len())).collect();
-    Counts { events: lines.len(), actors: actors.len(), by_name, actors_by_name }
+    let actors_by_name = actors_by_name
+        .into_iter()
+        .map(|(name, ids)| (name, ids.len()))
+        .collect();
+    Counts {
+        events: lines.len(),
+        actors: actors.len(),
+        by_name,
+        actors_by_name,
+    }
 }
 
 /// Returns how many people have an event called `first` and at the same time or later one called

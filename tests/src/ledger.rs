@@ -62,7 +62,10 @@ impl Clients {
         for client in 0..plan.clients {
             tasks.spawn(run(site.clone(), plan, client, Arc::clone(&acknowledged)));
         }
-        Self { tasks, acknowledged }
+        Self {
+            tasks,
+            acknowledged,
+        }
     }
 
     /// Returns how many events were acknowledged so far.
@@ -83,27 +86,38 @@ impl Clients {
     /// # Panics
     /// When a client met an answer that it cannot repeat a batch after.
     pub async fn finish(self) -> Ledger {
-        self.tasks.join_all().await.into_iter().fold(Ledger::default(), |sum, one| Ledger {
-            events: sum.events + one.events,
-            orders: sum.orders + one.orders,
-            cents: sum.cents + one.cents,
-            actors: sum.actors + one.actors,
-            requests: sum.requests + one.requests,
-        })
+        self.tasks
+            .join_all()
+            .await
+            .into_iter()
+            .fold(Ledger::default(), |sum, one| Ledger {
+                events: sum.events + one.events,
+                orders: sum.orders + one.orders,
+                cents: sum.cents + one.cents,
+                actors: sum.actors + one.actors,
+                requests: sum.requests + one.requests,
+            })
     }
 }
 
 async fn run(site: TestSite, plan: Plan, client: u64, acknowledged: Arc<AtomicU64>) -> Ledger {
     let mut random = StdRng::seed_from_u64(plan.seed ^ (client << 32));
     // Ten people per client, who belong to nobody else.
-    let mut ledger = Ledger { actors: 10, ..Ledger::default() };
+    let mut ledger = Ledger {
+        actors: 10,
+        ..Ledger::default()
+    };
     for number in 0..plan.batches {
         let mut batch = Vec::new();
         for place in 0..plan.batch {
             let order = random.random_bool(0.2);
             let cents: u64 = random.random_range(1..100_000);
             let actor = (number * plan.batch + place) % 10;
-            batch.push(message((client, number, place), actor, order.then_some(cents)));
+            batch.push(message(
+                (client, number, place),
+                actor,
+                order.then_some(cents),
+            ));
             ledger.events += 1;
             ledger.orders += u64::from(order);
             ledger.cents += if order { cents } else { 0 };
@@ -136,7 +150,8 @@ fn message((client, batch, place): (u64, u64, u64), actor: u64, cents: Option<u6
     let (event, properties) = match cents {
         Some(cents) => {
             let revenue = format!("{}.{:02}", cents / 100, cents % 100);
-            let order = json!({ "order_id": format!("o-{id}"), "revenue": revenue, "currency": "EUR" });
+            let order =
+                json!({ "order_id": format!("o-{id}"), "revenue": revenue, "currency": "EUR" });
             ("Order Completed", order)
         }
         None => ("Product Viewed", json!({ "product_id": place })),

@@ -38,7 +38,13 @@ impl TestSite {
         let (write_key, read_token) = process.create_keys(name).await?;
         let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
         let base = format!("http://{}", process.listen);
-        Ok(Self { base, name: name.to_owned(), write_key, read_token, client })
+        Ok(Self {
+            base,
+            name: name.to_owned(),
+            write_key,
+            read_token,
+            client,
+        })
     }
 
     /// Returns the site `name` of another program, with its keys (write, read).
@@ -46,7 +52,13 @@ impl TestSite {
     pub fn moved_to(&self, listen: &str, name: &str, keys: (String, String)) -> Self {
         let (write_key, read_token) = keys;
         let base = format!("http://{listen}");
-        Self { base, name: name.to_owned(), write_key, read_token, client: self.client.clone() }
+        Self {
+            base,
+            name: name.to_owned(),
+            write_key,
+            read_token,
+            client: self.client.clone(),
+        }
     }
 
     /// Posts a body as it is, with the site's write key.
@@ -63,7 +75,8 @@ impl TestSite {
     /// # Errors
     /// When no answer came.
     pub async fn send(&self, messages: &[Value]) -> anyhow::Result<Answer> {
-        self.post("/v1/batch", json!({ "batch": messages }).to_string()).await
+        self.post("/v1/batch", json!({ "batch": messages }).to_string())
+            .await
     }
 
     /// Gets a figure; the path follows `/v1/sites/{site}`.
@@ -94,7 +107,10 @@ impl TestSite {
         let (status, body) = self.ask("/funnel", &question).await?;
         ensure!(status == 200, "funnel: {status} {body}");
         let steps = body["steps"].as_array().context("the funnel has steps")?;
-        Ok(steps.iter().map(|step| step["count"].as_u64().unwrap_or_default()).collect())
+        Ok(steps
+            .iter()
+            .map(|step| step["count"].as_u64().unwrap_or_default())
+            .collect())
     }
 
     /// Returns the KPI cards over all time, in the order of the answer.
@@ -102,7 +118,9 @@ impl TestSite {
     /// # Errors
     /// When they are not answered with 200.
     pub async fn kpis(&self) -> anyhow::Result<Vec<Value>> {
-        let (status, body) = self.get("/kpis?from=1970-01-01&to=2100-01-01&model=aaarrr").await?;
+        let (status, body) = self
+            .get("/kpis?from=1970-01-01&to=2100-01-01&model=aaarrr")
+            .await?;
         ensure!(status == 200, "kpis: {status} {body}");
         Ok(body["kpis"].as_array().context("there are cards")?.clone())
     }
@@ -125,7 +143,9 @@ impl TestSite {
         let cards = self.kpis().await?;
         let card = cards.iter().find(|card| card["id"] == "unmapped_share");
         let counts = &card.context("there is a card `unmapped_share`")?["counts"];
-        counts["events"].as_u64().with_context(|| format!("events are counted in {counts}"))
+        counts["events"]
+            .as_u64()
+            .with_context(|| format!("events are counted in {counts}"))
     }
 
     /// Waits until at least `events` events are visible; returns how many are.

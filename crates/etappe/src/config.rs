@@ -136,9 +136,11 @@ impl Config {
                 }
             }
         }
-        settings.extend(layers::settings_of_environment(std::env::vars_os().filter_map(
-            |(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)),
-        )));
+        settings.extend(layers::settings_of_environment(
+            std::env::vars_os().filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            }),
+        ));
         settings.extend(flags.into_iter().map(|(name, value)| Setting {
             path: name.split('.').map(str::to_owned).collect(),
             value: Value::String(value),
@@ -148,7 +150,10 @@ impl Config {
             Ok(config) => problems.extend(config.problems()),
             Err(found) => problems.extend(found),
         }
-        problems.is_empty().then_some(()).ok_or(BadConfiguration(problems))?;
+        problems
+            .is_empty()
+            .then_some(())
+            .ok_or(BadConfiguration(problems))?;
         layers::assemble(&settings).map_err(|problems| BadConfiguration(problems).into())
     }
 
@@ -157,14 +162,31 @@ impl Config {
         let mut problems = Vec::new();
         self.telemetry.validate(&mut problems);
         let mut section = |name: &str, found: Vec<String>| {
-            problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
+            problems.extend(
+                found
+                    .into_iter()
+                    .map(|problem| format!("{name}: {problem}")),
+            );
         };
         section("collector", self.collector.validate());
         section("log", self.log.validate().err().unwrap_or_default());
-        section("classifier", self.classifier.validate().err().unwrap_or_default());
+        section(
+            "classifier",
+            self.classifier.validate().err().unwrap_or_default(),
+        );
         section("insights", self.insights.validate());
-        let engine = self.engine.to_engine_config(PathBuf::from("engine"), PathBuf::new());
-        section("engine", engine.validate().err().iter().map(ToString::to_string).collect());
+        let engine = self
+            .engine
+            .to_engine_config(PathBuf::from("engine"), PathBuf::new());
+        section(
+            "engine",
+            engine
+                .validate()
+                .err()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        );
         if self.listen == self.admin && self.listen.port() != 0 {
             problems.push(format!("listen and admin are both {}", self.listen));
         }
@@ -205,8 +227,13 @@ pub(crate) fn read_rules(path: &std::path::Path) -> anyhow::Result<Vec<(String, 
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
         let entries = std::fs::read_dir(path)?;
-        files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+        files = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<_>>()?;
+        files.retain(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "toml")
+        });
         files.sort();
     }
     let read = |file: PathBuf| {

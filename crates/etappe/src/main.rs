@@ -27,7 +27,11 @@ fn main() -> ExitCode {
             let is_answer = !error.use_stderr();
             // A closed pipe is no reason to fail.
             error.print().ok();
-            return if is_answer { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) };
+            return if is_answer {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(EXIT_USAGE)
+            };
         }
     };
     let runtime = match tokio::runtime::Runtime::new() {
@@ -53,11 +57,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command that failed"
+)]
 fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(problems) = error.downcast_ref::<BadConfiguration>() {
         eprintln!("etappe: the configuration has problems:");
-        problems.0.iter().for_each(|problem| eprintln!("  {problem}"));
+        problems
+            .0
+            .iter()
+            .for_each(|problem| eprintln!("  {problem}"));
         return ExitCode::from(EXIT_USAGE);
     }
     eprintln!("etappe: {error:#}");

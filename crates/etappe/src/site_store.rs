@@ -299,11 +299,13 @@ mod tests {
         let keys = store
             .create_keys(&site("shop"), KeyScope::Server)
             .expect("created");
-        let hash = KeyHash::of(&keys.write_key).to_string();
+        let hash: String = KeyHash::of(&keys.write_key)
+            .to_string()
+            .chars()
+            .take(12)
+            .collect();
         assert!(store.revoke_key(&site("shop"), "").is_err());
-        store
-            .revoke_key(&site("shop"), &hash[..12])
-            .expect("revoked");
+        store.revoke_key(&site("shop"), &hash).expect("revoked");
         let directory = store.subscribe();
         assert!(directory.borrow().writer(&keys.write_key).is_none());
         assert!(directory.borrow().reader(&keys.read_token).is_some());

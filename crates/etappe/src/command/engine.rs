@@ -18,20 +18,34 @@ pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     etappe_runtime::telemetry::init(&config.telemetry)?;
-    let data = arguments.data.context("--data names the folder of ClickHouse's files")?;
+    let data = arguments
+        .data
+        .context("--data names the folder of ClickHouse's files")?;
     let library = library(arguments.engine_library).await?;
     let mut engine = config.engine.to_engine_config(data, library);
     engine.listen = arguments.listen;
-    run_engine(engine, tokio::io::stdin(), tokio::io::stdout(), &Registry::new()).await?;
+    run_engine(
+        engine,
+        tokio::io::stdin(),
+        tokio::io::stdout(),
+        &Registry::new(),
+    )
+    .await?;
     Ok(())
 }
 
 /// Finds the engine's library, fetching it where it is missing.
 pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = cache_dir(folder("XDG_CACHE_HOME").as_deref(), folder("HOME").as_deref());
+    let cache = cache_dir(
+        folder("XDG_CACHE_HOME").as_deref(),
+        folder("HOME").as_deref(),
+    );
     let cache = cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")?;
     let request = LibraryRequest::new(explicit, cache);
     let found = tokio::task::spawn_blocking(move || find_library(&request));
-    found.await.context("the search stopped")?.context("no engine library")
+    found
+        .await
+        .context("the search stopped")?
+        .context("no engine library")
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::id::SiteId;
 use etappe_core::ports::Clock;
-use etappe_core::rules::{ActorHistory, Explanation};
+use etappe_core::rules::ActorHistory;
 use etappe_runtime::clock::SystemClock;
 use etappe_wire::native::{Body, Limits, Reception};
 use etappe_wire::record;
@@ -22,14 +22,19 @@ pub(crate) async fn run(arguments: ExplainArguments) -> anyhow::Result<()> {
     let text = match arguments.event.as_str() {
         "-" => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("cannot read standard input")?;
             Some(text)
         }
         event => match event.strip_prefix('@') {
-            Some(file) => Some(
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?,
-            ),
-            None => event.trim_start().starts_with('{').then(|| event.to_owned()),
+            Some(file) => {
+                Some(std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?)
+            }
+            None => event
+                .trim_start()
+                .starts_with('{')
+                .then(|| event.to_owned()),
         },
     };
     let explained = match text {
@@ -50,7 +55,9 @@ fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
     let kind = serde_json::from_str::<Value>(text)
         .context("the event is no JSON")?
         .get("type")
-        .map_or(Ok(EventKind::Track), |kind| serde_json::from_value(kind.clone()))
+        .map_or(Ok(EventKind::Track), |kind| {
+            serde_json::from_value(kind.clone())
+        })
         .context("`type` is none of track, page, screen, identify, group, alias")?;
     let body = Body::of_message(text.as_bytes().to_vec(), kind)?;
     let reception = Reception {
@@ -91,13 +98,20 @@ fn print(explained: &Value, as_json: bool) {
         println!("{explained}");
         return;
     }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     println!("event      {}", text(&explained["event"]));
     if let Some(stored) = explained["stored"].as_object() {
         println!("stored     milestone {}", text(&stored["milestone"]));
         for stage in stored["stages"].as_array().into_iter().flatten() {
             let (model, rule) = (text(&stage["model"]), text(&stage["rule"]));
-            println!("           {model}: {} by rule {rule}", text(&stage["stage"]));
+            println!(
+                "           {model}: {} by rule {rule}",
+                text(&stage["stage"])
+            );
         }
         println!("by the rules as they are now");
     }
@@ -110,7 +124,11 @@ fn print(explained: &Value, as_json: bool) {
         }
     } else {
         let (file, line) = (text(&decided["file"]), text(&decided["line"]));
-        println!("           rule {} of {} ({file}:{line})", text(&decided["rule"]), text(&decided["vocabulary"]));
+        println!(
+            "           rule {} of {} ({file}:{line})",
+            text(&decided["rule"]),
+            text(&decided["vocabulary"])
+        );
     }
     for stage in explained["stages"].as_array().into_iter().flatten() {
         let (model, main) = (text(&stage["model"]), &stage["main"]);
@@ -118,12 +136,11 @@ fn print(explained: &Value, as_json: bool) {
             println!("{model:20} unmapped");
         } else {
             let place = format!("{}:{}", text(&main["file"]), text(&main["line"]));
-            println!("{model:20} {} by rule {} ({place})", text(&main["stage"]), text(&main["rule"]));
+            println!(
+                "{model:20} {} by rule {} ({place})",
+                text(&main["stage"]),
+                text(&main["rule"])
+            );
         }
     }
-}
-
-/// Returns an explanation as the value that commands exchange.
-pub(crate) fn to_value(explanation: &Explanation) -> anyhow::Result<Value> {
-    Ok(serde_json::to_value(explanation)?)
 }

@@ -21,6 +21,7 @@ use etappe_runtime::shutdown::Shutdown;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::cli::ImportArguments;
 use crate::control::ControlClient;
@@ -45,7 +46,9 @@ pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
     };
     let shutdown = Shutdown::default();
     let signals = shutdown.clone();
-    let listener = tokio::task::spawn(async move { signals.listen_to_signals().await });
+    // Ends with the command.
+    let mut listening = JoinSet::new();
+    listening.spawn(async move { signals.listen_to_signals().await });
     let mut refused = Vec::new();
     for path in &arguments.files {
         match import.file(path, &shutdown, arguments.json).await? {
@@ -56,7 +59,6 @@ pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
             }
         }
     }
-    listener.abort();
     if !refused.is_empty() {
         bail!("imported before, and not again: {}", refused.join(", "));
     }

@@ -23,7 +23,10 @@ pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let data = DataDir::existing(&arguments.data)?;
-    let _lock = data.lock().await.context("a running `etappe up` migrates by itself")?;
+    let _lock = data
+        .lock()
+        .await
+        .context("a running `etappe up` migrates by itself")?;
     let command = EngineCommand {
         data: data.path("engine"),
         library: library(arguments.engine_library).await?,
@@ -39,19 +42,37 @@ pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
 }
 
 async fn migrate(config: WarehouseConfig) -> anyhow::Result<String> {
-    let report = Warehouse::connect(config, &Registry::new())?.migrate().await?;
+    let report = Warehouse::connect(config, &Registry::new())?
+        .migrate()
+        .await?;
     Ok(format!("{report:?}"))
 }
 
 /// Takes apart `http://user:password@host:port/database`.
 fn server(url: &str) -> anyhow::Result<WarehouseConfig> {
     let mut url = reqwest::Url::parse(url).with_context(|| format!("`{url}` is no address"))?;
-    let (user, password) = (url.username().to_owned(), url.password().unwrap_or("").to_owned());
+    let (user, password) = (
+        url.username().to_owned(),
+        url.password().unwrap_or("").to_owned(),
+    );
     let database = url.path().trim_matches('/').to_owned();
-    let database = if database.is_empty() { DATABASE.to_owned() } else { database };
-    let user = if user.is_empty() { "default".to_owned() } else { user };
+    let database = if database.is_empty() {
+        DATABASE.to_owned()
+    } else {
+        database
+    };
+    let user = if user.is_empty() {
+        "default".to_owned()
+    } else {
+        user
+    };
     url.set_path("");
     url.set_username("").ok();
     url.set_password(None).ok();
-    Ok(WarehouseConfig::new(url.as_str().trim_end_matches('/'), &database, &user, &password))
+    Ok(WarehouseConfig::new(
+        url.as_str().trim_end_matches('/'),
+        &database,
+        &user,
+        &password,
+    ))
 }

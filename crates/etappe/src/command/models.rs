@@ -15,7 +15,11 @@ pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<()> {
             list(&rules, json);
             Ok(())
         }
-        ModelsCommand::Check { config, files, json } => check(&config, &files, json),
+        ModelsCommand::Check {
+            config,
+            files,
+            json,
+        } => check(&config, &files, json),
     }
 }
 
@@ -23,12 +27,19 @@ pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<()> {
 fn list(rules: &RuleSet, as_json: bool) {
     if as_json {
         let (models, vocabularies) = (rules.models(), rules.vocabularies());
-        println!("{}", json!({ "models": models, "vocabularies": vocabularies }));
+        println!(
+            "{}",
+            json!({ "models": models, "vocabularies": vocabularies })
+        );
         return;
     }
     println!("models");
     for model in rules.models() {
-        let stages: Vec<_> = model.stages.iter().map(|stage| stage.labels.en.as_ref()).collect();
+        let stages: Vec<_> = model
+            .stages
+            .iter()
+            .map(|stage| stage.labels.en.as_ref())
+            .collect();
         println!("  {:20} {}  {}", model.id, model.version, stages.join(", "));
     }
     println!("vocabularies, in the order they are tried");
@@ -39,11 +50,7 @@ fn list(rules: &RuleSet, as_json: bool) {
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-fn check(
-    config: &ConfigSource,
-    files: &[std::path::PathBuf],
-    as_json: bool,
-) -> anyhow::Result<()> {
+fn check(config: &ConfigSource, files: &[std::path::PathBuf], as_json: bool) -> anyhow::Result<()> {
     let mut sources = Vec::new();
     if files.is_empty() {
         let rules = Config::load(config, Vec::new())?.rules;
@@ -54,7 +61,9 @@ fn check(
     for path in files {
         sources.extend(read_rules(path)?);
     }
-    let sources = sources.into_iter().map(|(file, text)| RuleSource::detect(file, text));
+    let sources = sources
+        .into_iter()
+        .map(|(file, text)| RuleSource::detect(file, text));
     let found: Vec<Diagnostic> = match RuleSet::with_user_files(sources) {
         Ok(rules) => rules.warnings().to_vec(),
         Err(mistakes) => mistakes,
@@ -64,7 +73,10 @@ fn check(
     } else {
         found.iter().for_each(|diagnostic| println!("{diagnostic}"));
     }
-    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
+    let errors = found
+        .iter()
+        .filter(|found| found.severity == Severity::Error)
+        .count();
     if errors > 0 {
         bail!("{errors} mistakes in the rules");
     }

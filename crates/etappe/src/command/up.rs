@@ -6,6 +6,7 @@
 pub(crate) mod engine;
 mod explainer;
 mod greeting;
+mod health;
 mod routes;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use etappe_collector::Collector;
 use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::ports::RecordSource;
 use etappe_core::rules::RuleSet;
 use etappe_core::watermark::Watermark;
 use etappe_log::local::{LocalLog, LocalPublisher, current_boot_id};
@@ -42,22 +44,29 @@ use greeting::Greeting;
 
 /// The site that a first start makes.
 const DEMO: &str = "demo";
-/// The topic that dead letters come from.
-const TOPIC: &str = "etappe.events.v1";
 /// The most that the file of dead letters may take; when it is full, the classifier waits.
 const DEAD_LETTER_BYTES: u64 = 1 << 30;
-/// How often each component is asked whether it still works.
-const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until a signal or a failure; succeeds after a clean stop.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
     let mut flags = Vec::new();
-    flags.extend(arguments.listen.map(|address| ("listen", address.to_string())));
-    flags.extend(arguments.admin.map(|address| ("admin", address.to_string())));
+    flags.extend(
+        arguments
+            .listen
+            .map(|address| ("listen", address.to_string())),
+    );
+    flags.extend(
+        arguments
+            .admin
+            .map(|address| ("admin", address.to_string())),
+    );
     let mut config = Config::load(&arguments.config, flags)?;
     let rules = Arc::new(config.compile_rules()?);
     etappe_runtime::telemetry::init(&config.telemetry)?;
-    rules.warnings().iter().for_each(|warning| tracing::warn!(%warning, "rules"));
+    rules
+        .warnings()
+        .iter()
+        .for_each(|warning| tracing::warn!(%warning, "rules"));
 
     let data = DataDir::open(&arguments.data)?;
     let lock = data.lock().await?;
@@ -76,7 +85,9 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
         data,
     };
     let signals = process.shutdown.clone();
-    process.tasks.spawn(async move { signals.listen_to_signals().await });
+    process
+        .tasks
+        .spawn(async move { signals.listen_to_signals().await });
     let ended = tokio::select! {
         ended = process.run(&arguments, (public, admin)) => ended,
         // A signal while starting: nothing was acknowledged that is not on disk.
@@ -96,7 +107,9 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
 
 async fn bind(address: std::net::SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on the {what} address {address}; choose another with --listen or --admin")
+        format!(
+            "cannot listen on the {what} address {address}; choose another with --listen or --admin"
+        )
     })
 }
 
@@ -122,8 +135,9 @@ impl Process {
         let (listen, admin_address) = (public.local_addr()?, admin.local_addr()?);
         let sites = Arc::new(SiteStore::open(self.data.path("sites.json"))?);
         let stop_engine = CancellationToken::new();
-        let (warehouse, engine_task) =
-            self.start_engine(arguments, &stop_engine, reports.engine).await?;
+        let (warehouse, engine_task) = self
+            .start_engine(arguments, &stop_engine, reports.engine)
+            .await?;
         let control_token = random_key("ec");
         let admin_routes =
             routes::admin(self, &control_token, Arc::clone(&sites), warehouse.clone());
@@ -139,14 +153,17 @@ impl Process {
         let insights = (warehouse.clone(), watermark);
         let router = routes::public(self, collector, insights, &sites)?;
 
-        reports.event_log.ready();
         reports.classifier.ready();
         reports.collector.ready();
-        self.tasks.spawn(routes::watch_warehouse(
+        self.tasks.spawn(health::watch_event_log(
+            log.publisher(),
+            reports.event_log,
+            self.shutdown.token(),
+        ));
+        self.tasks.spawn(health::watch_warehouse(
             warehouse.clone(),
             reports.warehouse,
             self.shutdown.token(),
-            CHECK_EVERY,
         ));
         let run_info = RunInfo {
             pid: std::process::id(),
@@ -165,7 +182,11 @@ impl Process {
         // Nothing comes in any more: finish what is being written, then close from the outside in.
         stop_classifier.cancel();
         ended = ended.and(classifier.await.context("the classifier broke")?);
-        ended = ended.and(log.close().await.context("the event log was not closed cleanly"));
+        ended = ended.and(
+            log.close()
+                .await
+                .context("the event log was not closed cleanly"),
+        );
         stop_engine.cancel();
         engine_task.await.context("the engine's supervisor broke")?;
         ended
@@ -188,29 +209,36 @@ impl Process {
         let url = format!("http://{}", engine.address());
         let config = WarehouseConfig::new(&url, DATABASE, &user, &password);
         let warehouse = Warehouse::connect(config, &self.registry)?;
-        warehouse.migrate().await.context("the tables cannot be brought up to date")?;
-        let task = self.tasks.spawn(supervise(command, engine, report, stop.clone()));
+        warehouse
+            .migrate()
+            .await
+            .context("the tables cannot be brought up to date")?;
+        let task = self
+            .tasks
+            .spawn(supervise(command, engine, report, stop.clone()));
         Ok((warehouse, task))
     }
 
     async fn open_log(&self) -> anyhow::Result<LocalLog> {
-        let (config, clock, registry) =
-            (self.config.log.clone(), Arc::new(self.clock), self.registry.clone());
+        let (config, clock, registry) = (
+            self.config.log.clone(),
+            Arc::new(self.clock),
+            self.registry.clone(),
+        );
         let open = move || LocalLog::open(config, clock, &current_boot_id()?, &registry);
-        let opened = tokio::task::spawn_blocking(open).await.context("the log broke")?;
+        let opened = tokio::task::spawn_blocking(open)
+            .await
+            .context("the log broke")?;
         opened.context("the event log cannot be opened")
     }
 
     fn start_classifier(
         &self,
-        (source, warehouse, watermark): (
-            etappe_log::local::LocalSource,
-            Warehouse,
-            Watermark,
-        ),
+        (source, warehouse, watermark): (etappe_log::local::LocalSource, Warehouse, Watermark),
         stop: &CancellationToken,
     ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-        let letters = open_dead_letters(&self.data.path("dead-letters"), self.clock)?;
+        let letters =
+            open_dead_letters(&self.data.path("dead-letters"), source.topic(), self.clock)?;
         let parts = ClassifierParts {
             source,
             sink: warehouse.clone(),
@@ -225,7 +253,10 @@ impl Process {
         let classifier = Classifier::new(parts, &self.registry)?;
         let (stop, shutdown) = (stop.clone(), self.shutdown.clone());
         Ok(self.tasks.spawn(async move {
-            let ended = classifier.run(stop).await.context("the classifier cannot go on");
+            let ended = classifier
+                .run(stop)
+                .await
+                .context("the classifier cannot go on");
             if let Err(error) = &ended {
                 tracing::error!(error = format!("{error:#}"), "stopping");
                 shutdown.begin(Reason::Failure(format!("{error:#}")));
@@ -241,14 +272,23 @@ impl Process {
         metrics: CollectorMetrics,
     ) -> Arc<Collector<LocalPublisher, SystemClock>> {
         let config = self.config.collector.clone();
-        Arc::new(Collector::new(publisher, self.clock, sites.subscribe(), config, metrics))
+        Arc::new(Collector::new(
+            publisher,
+            self.clock,
+            sites.subscribe(),
+            config,
+            metrics,
+        ))
     }
 
     fn serve_admin(&self, listener: TcpListener, router: axum::Router) {
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
             let ended = async move { shutdown.begun().await };
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(ended).await {
+            if let Err(error) = axum::serve(listener, router)
+                .with_graceful_shutdown(ended)
+                .await
+            {
                 tracing::error!(%error, "the admin address is not served any more");
             }
         });
@@ -257,12 +297,13 @@ impl Process {
 
 fn open_dead_letters(
     folder: &Path,
+    topic: &str,
     clock: SystemClock,
 ) -> anyhow::Result<DeadLetterFile<SystemClock>> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join("letters.ndjson");
-    let opened = DeadLetterFile::open(&file, TOPIC, DEAD_LETTER_BYTES, clock);
+    let opened = DeadLetterFile::open(&file, topic, DEAD_LETTER_BYTES, clock);
     opened.context("the dead letters cannot be opened")
 }
 

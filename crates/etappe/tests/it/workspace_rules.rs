@@ -13,7 +13,13 @@ fn root() -> PathBuf {
 /// Edges between our crates: crate → what it depends on, development and build left out.
 fn edges() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -23,8 +29,13 @@ fn edges() -> BTreeMap<String, BTreeSet<String>> {
     let packages = metadata["packages"].as_array().expect("packages").iter();
     packages
         .map(|package| {
-            let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
-            let normal = dependencies.filter(|dependency| dependency["kind"].is_null()).map(name);
+            let dependencies = package["dependencies"]
+                .as_array()
+                .expect("dependencies")
+                .iter();
+            let normal = dependencies
+                .filter(|dependency| dependency["kind"].is_null())
+                .map(name);
             (name(package), normal.filter(ours).collect())
         })
         .collect()
@@ -51,13 +62,24 @@ fn adapters_and_applications_never_name_each_other() {
     let edges = edges();
     for (name, allowed) in &allowed {
         let actual = &edges[*name];
-        assert!(actual.is_subset(allowed), "{name} depends on {:?}", actual - allowed);
+        assert!(
+            actual.is_subset(allowed),
+            "{name} depends on {:?}",
+            actual - allowed
+        );
     }
     let crates = allowed.len() + ["etappe", "etappe-tests", "etappe-benches"].len();
-    assert_eq!(edges.len(), crates, "a new crate wants a line here and in ARCHITECTURE.md");
+    assert_eq!(
+        edges.len(),
+        crates,
+        "a new crate wants a line here and in ARCHITECTURE.md"
+    );
     for (name, dependencies) in &edges {
         let is_test = ["etappe-tests", "etappe-benches"].contains(&name.as_str());
-        assert!(is_test || !dependencies.contains("etappe-testkit"), "{name} names the test kit");
+        assert!(
+            is_test || !dependencies.contains("etappe-testkit"),
+            "{name} names the test kit"
+        );
     }
 }
 
@@ -77,7 +99,9 @@ fn the_architecture_lists_every_crate_with_its_dependencies() {
         if ["etappe", "etappe-tests", "etappe-benches"].contains(&name.as_str()) {
             continue;
         }
-        let row = rows.get(&name).unwrap_or_else(|| panic!("{name} is not in the table"));
+        let row = rows
+            .get(&name)
+            .unwrap_or_else(|| panic!("{name} is not in the table"));
         for dependency in dependencies {
             let short = dependency.trim_start_matches("etappe-");
             assert!(row.contains(short), "{name} → {short} is not in the table");
@@ -88,9 +112,14 @@ fn the_architecture_lists_every_crate_with_its_dependencies() {
 /// Every Rust file of the project.
 fn files() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = ["crates", "tests", "benches"].map(|name| root().join(name)).to_vec();
+    let mut folders = ["crates", "tests", "benches"]
+        .map(|name| root().join(name))
+        .to_vec();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("readable").filter_map(Result::ok) {
+        for entry in std::fs::read_dir(folder)
+            .expect("readable")
+            .filter_map(Result::ok)
+        {
             let path = entry.path();
             if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
                 folders.push(path);
@@ -111,13 +140,20 @@ fn every_file_says_what_it_is_and_stays_readable() {
         if !text.starts_with("//!") {
             problems.push(format!("{name} does not start with `//!`"));
         }
-        let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let production = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
         let lines = production.lines().count();
         let is_test = path.components().any(|part| {
-            ["tests", "it", "tests.rs"].iter().any(|name| part.as_os_str() == *name)
+            ["tests", "it", "tests.rs"]
+                .iter()
+                .any(|name| part.as_os_str() == *name)
         });
         if lines > 400 && !is_test {
-            problems.push(format!("{name} has {lines} lines of production code, 400 at most"));
+            problems.push(format!(
+                "{name} has {lines} lines of production code, 400 at most"
+            ));
         }
         if path.ends_with("mod.rs") {
             problems.push(format!("{name}: modules are `foo.rs` beside `foo/`"));

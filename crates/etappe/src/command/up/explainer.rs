@@ -29,7 +29,9 @@ impl Explainer for StoredEvents {
     ) -> Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>> {
         Box::pin(async move {
             let found = self.warehouse.find_message(&site, &message_id).await?;
-            found.map(|stored| self.explain_stored(&site, &stored)).transpose()
+            found
+                .map(|stored| self.explain_stored(&site, &stored))
+                .transpose()
         })
     }
 }
@@ -58,7 +60,11 @@ impl StoredEvents {
 fn as_event<'a>(site: &SiteId, stored: &'a StoredMessage) -> anyhow::Result<Event<'a>> {
     let id = |text: &'a String| Some(Cow::Borrowed(text.as_str())).filter(|id| !id.is_empty());
     let object = |text: &'a String| {
-        if text.is_empty() { Ok(JsonObject::default()) } else { JsonObject::parse(text) }
+        if text.is_empty() {
+            Ok(JsonObject::default())
+        } else {
+            JsonObject::parse(text)
+        }
     };
     Ok(Event {
         site: site.clone(),

@@ -1,7 +1,6 @@
 //! Which routes stand on which address.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -16,10 +15,8 @@ use etappe_insights::metrics::InsightsMetrics;
 use etappe_insights::state::{InsightsParts, InsightsState};
 use etappe_log::local::LocalPublisher;
 use etappe_runtime::clock::SystemClock;
-use etappe_runtime::health::Reporter;
 use etappe_warehouse::Warehouse;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::Process;
 use super::explainer::StoredEvents;
@@ -33,7 +30,10 @@ pub(super) fn admin(
     sites: Arc<SiteStore>,
     warehouse: Warehouse,
 ) -> Router {
-    let explainer = StoredEvents { warehouse, rules: Arc::clone(&process.rules) };
+    let explainer = StoredEvents {
+        warehouse,
+        rules: Arc::clone(&process.rules),
+    };
     etappe_runtime::admin::router(process.registry.clone(), process.health.clone())
         .merge(control::router(control_token, sites, Arc::new(explainer)))
 }
@@ -54,9 +54,13 @@ pub(super) fn public(
         config: process.config.insights.clone(),
         metrics: InsightsMetrics::register(&process.registry)?,
     });
-    let rejections = Arc::clone(&collector)
-        .rejections_router()
-        .layer(middleware::from_fn_with_state(sites.subscribe(), readers_only));
+    let rejections =
+        Arc::clone(&collector)
+            .rejections_router()
+            .layer(middleware::from_fn_with_state(
+                sites.subscribe(),
+                readers_only,
+            ));
     let insights = etappe_insights::router::router(insights);
     Ok(collector.router().merge(rejections).merge(insights))
 }
@@ -74,31 +78,19 @@ async fn readers_only(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
     let opens = token.is_some_and(|token| {
-        directory.borrow().reader(token).is_some_and(|found| found.id.as_str() == site)
+        directory
+            .borrow()
+            .reader(token)
+            .is_some_and(|found| found.id.as_str() == site)
     });
     if opens {
         return next.run(request).await;
     }
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response()
-}
-
-/// Asks the warehouse for a sign of life again and again, and reports what it says.
-pub(super) async fn watch_warehouse(
-    warehouse: Warehouse,
-    report: Reporter,
-    shutdown: CancellationToken,
-    every: Duration,
-) {
-    loop {
-        match warehouse.ping().await {
-            Ok(()) => report.ready(),
-            Err(error) => report.not_ready(error.to_string()),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
-        }
-    }
+    (
+        StatusCode::UNAUTHORIZED,
+        [(header::WWW_AUTHENTICATE, "Bearer")],
+    )
+        .into_response()
 }
 
 /// Returns the models as the API shows them.
