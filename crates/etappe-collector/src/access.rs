@@ -15,8 +15,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a key allows.
-#[derive(Debug, Clone, PartialEq)]
+/// What a key allows. Not to be shown in logs: it holds the key.
+#[derive(Clone)]
 pub(crate) struct Access {
     /// The site that the events belong to.
     pub(crate) site: SiteId,

@@ -47,8 +47,8 @@ pub struct CollectorConfig {
     /// The memory for the rejections that are kept for sites to see. Default 32 MiB. Too low: a
     /// site sees fewer than its last 1,000.
     pub rejection_log_bytes: usize,
-    /// The most connections at a time; further ones are closed with 503. Default 4,096. Keep it
-    /// below the limit on open files.
+    /// The most connections at a time; further ones are closed with 503. Default 4,096, or fewer
+    /// where `ulimit -n` leaves the process no more files.
     pub max_connections: usize,
     /// The largest head (request line and headers) of a request. Default 16 KiB; a larger one gets
     /// 431. Too low: pixels with long addresses are lost.

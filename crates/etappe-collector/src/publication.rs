@@ -58,7 +58,7 @@ fn as_name<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok
 }
 
 /// The circumstances of a request, owned; see [`Reception`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Circumstances {
     pub(crate) access: Access,
     pub(crate) received_at: Timestamp,

@@ -30,6 +30,9 @@ use write_deadline::WriteDeadline;
 /// How long to wait after the operating system refused to hand out a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many open files are left to the rest of the process.
+const FILES_LEFT: usize = 256;
+
 /// How much is buffered for a connection beyond the head.
 const BUFFER_BYTES: usize = 32 * 1024;
 
@@ -56,6 +59,7 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let server = Server {
         router,
+        limit: connection_limit(config.max_connections),
         config,
         metrics,
         stopping: stopping.clone(),
@@ -95,8 +99,28 @@ pub async fn run(
     })
 }
 
+/// Returns how many connections may be open: no more than leave files for everything else.
+fn connection_limit(wanted: usize) -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = files
+        .and_then(|files| usize::try_from(files).ok())
+        .unwrap_or(usize::MAX);
+    let limit = wanted.min(files.saturating_sub(FILES_LEFT).max(1));
+    if limit < wanted {
+        tracing::warn!(
+            limit,
+            wanted,
+            files,
+            "fewer connections than configured: raise `ulimit -n`"
+        );
+    }
+    limit
+}
+
 struct Server<'a> {
     router: Router,
+    /// How many connections may be open.
+    limit: usize,
     config: &'a CollectorConfig,
     metrics: &'a CollectorMetrics,
     stopping: CancellationToken,
@@ -113,7 +137,7 @@ impl Server<'_> {
         peer: SocketAddr,
         connections: &mut JoinSet<Result<(), hyper::Error>>,
     ) {
-        if connections.len() >= self.config.max_connections {
+        if connections.len() >= self.limit {
             // Best effort: whoever does not take it finds the connection closed.
             if stream.try_write(TOO_MANY).is_err() {
                 tracing::debug!("a connection over the limit was closed without an answer");
