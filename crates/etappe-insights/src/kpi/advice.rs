@@ -76,6 +76,9 @@ fn weakness(present: &Measure) -> Option<&'static str> {
         "retention_rate" if is_surely_below(0.1) => Some(
             "Fewer than one in ten come back the week after: remind them of what they came for.",
         ),
+        "referrals_per_customer" if is_below(f64::MIN_POSITIVE, "customers") => Some(
+            "Nobody was seen to bring anybody: send `referral_code` or `inviter_id` with signups and orders, or ask customers to invite others.",
+        ),
         "referrals_per_customer" if is_below(0.05, "customers") => Some(
             "Hardly any customer brings another one: ask right after something went well, and give them a link to share.",
         ),
@@ -176,6 +179,24 @@ mod tests {
         };
         assert!(advise(&measure("unmapped_share", &share(400)), None).is_some());
         assert_eq!(advise(&measure("unmapped_share", &share(100)), None), None);
+    }
+
+    #[test]
+    fn referrals_that_nobody_sees_may_not_be_tracked() {
+        let customers = |referred_actors| KpiFigures {
+            customers: 100,
+            referred_actors,
+            ..KpiFigures::default()
+        };
+        let advice = |referred| {
+            advise(
+                &measure("referrals_per_customer", &customers(referred)),
+                None,
+            )
+        };
+        assert!(advice(0).unwrap().contains("referral_code"));
+        assert!(advice(2).unwrap().contains("Hardly any"));
+        assert_eq!(advice(10), None);
     }
 
     #[test]
