@@ -84,7 +84,8 @@ mod tests {
             );
         }
         let mut corrupt = body;
-        corrupt[12] ^= 0x55;
+        let checksum = corrupt.len() - 8;
+        corrupt[checksum] ^= 0x55;
         assert_eq!(inflate(&corrupt, 100), Err(InflateError::Malformed));
     }
 }
