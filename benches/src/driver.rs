@@ -29,6 +29,8 @@ use report::{Figure, Report};
 
 /// What stopping everything may take after the deadline.
 const STOP_RESERVE: Duration = Duration::from_secs(15);
+/// The share of the time in which the whole path has been measured.
+const WHOLE_PATH: f64 = 0.78;
 
 /// Runs all scenarios and returns the table's text; a JSON file with all figures is written too.
 ///
@@ -39,6 +41,7 @@ pub async fn run(options: Options) -> anyhow::Result<String> {
     let mut run = Run {
         begun: Instant::now(),
         time: options.limit() - STOP_RESERVE,
+        longer: options.longer(),
         report: Report::new(environment::describe(&options)),
     };
     let mut bench = Bench::start(options).await?;
@@ -57,7 +60,7 @@ pub async fn run(options: Options) -> anyhow::Result<String> {
         collector::singles(&bench),
     )
     .await;
-    run.stage(&bench, "whole path", 0.78, whole_path::run(&bench))
+    run.stage(&bench, "whole path", WHOLE_PATH, whole_path::run(&bench))
         .await;
     run.stage(&bench, "acknowledged to visible", 0.92, lag::run(&bench))
         .await;
@@ -67,8 +70,10 @@ pub async fn run(options: Options) -> anyhow::Result<String> {
     run.stage(&bench, "memory", 1.0, bench.peak_memory()).await;
     let mut report = run.report;
     report.add_criterion(&bench.options.criterion_dir());
+    report::progress(&format!("== stop ({} s)", run.begun.elapsed().as_secs()));
     let stopped = bench.stop().await;
     let written = report.write(&bench.options.out_dir())?;
+    report::progress(&format!("== done ({} s)", run.begun.elapsed().as_secs()));
     let text = format!("{report}\nall figures: {}\n", written.display());
     stopped.map(|()| text)
 }
@@ -76,6 +81,8 @@ pub async fn run(options: Options) -> anyhow::Result<String> {
 struct Run {
     begun: Instant,
     time: Duration,
+    /// What the whole path and everything after it gets on top.
+    longer: Duration,
     report: Report,
 }
 
@@ -88,8 +95,13 @@ impl Run {
         share: f64,
         scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,
     ) {
-        report::progress(&format!("== {name}"));
-        let deadline = self.begun + self.time.mul_f64(share);
+        report::progress(&format!("== {name} ({} s)", self.begun.elapsed().as_secs()));
+        let longer = if share < WHOLE_PATH {
+            Duration::ZERO
+        } else {
+            self.longer
+        };
+        let deadline = self.begun + self.time.mul_f64(share) + longer;
         bench.set_deadline(deadline);
         match tokio::time::timeout_at(deadline, scenario).await {
             Ok(Ok(figures)) => self.report.add(figures),

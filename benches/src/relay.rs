@@ -2,8 +2,9 @@
 //!
 //! It reads the body, appends it to a file, and answers 200 once a group commit has it on disk:
 //! the same guarantee as the collector's, without authentication, decoding, checks or limits.
-//! With [`Body::Inflated`] it also decompresses the body and appends the text, which is what any
-//! collector has to do whose log holds events and not requests.
+//! With [`Body::Inflated`] it decompresses the body and appends the text. With [`Body::Events`] it
+//! also takes the batch apart and appends each message as a record with length and checksum: the
+//! least that any collector has to do whose log holds events and not requests.
 
 mod committer;
 
@@ -21,6 +22,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -33,6 +36,15 @@ pub enum Body {
     Raw,
     /// The body's text, decompressed.
     Inflated,
+    /// Each message of the body, decompressed, as a record of its own.
+    Events,
+}
+
+/// A batch whose messages are not looked into.
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    batch: Vec<&'a RawValue>,
 }
 
 /// Serves until the process is ended.
@@ -71,9 +83,11 @@ async fn answer(
     committer: &Committer,
 ) -> Response<Full<Bytes>> {
     let compressed = request.headers().contains_key(CONTENT_ENCODING);
-    let stored = match read(request.into_body()).await {
-        Some(bytes) if compressed && body == Body::Inflated => inflate(&bytes),
-        read => read,
+    let read = read(request.into_body()).await;
+    let stored = match body {
+        Body::Raw => read,
+        Body::Inflated => read.and_then(|bytes| text(bytes, compressed)),
+        Body::Events => read.and_then(|bytes| records(&text(bytes, compressed)?)),
     };
     let committed = match stored {
         Some(bytes) => committer.commit(bytes).await,
@@ -106,10 +120,40 @@ async fn read(mut body: Incoming) -> Option<Bytes> {
     Some(if all.is_empty() { first } else { all.freeze() })
 }
 
-fn inflate(bytes: &Bytes) -> Option<Bytes> {
-    let mut text = Vec::with_capacity(bytes.len() * 8);
+fn text(bytes: Bytes, compressed: bool) -> Option<Bytes> {
+    if !compressed {
+        return Some(bytes);
+    }
+    let mut text = Vec::with_capacity(bytes.len() * 12);
     GzDecoder::new(&bytes[..]).read_to_end(&mut text).ok()?;
     Some(text.into())
+}
+
+/// Returns the messages of a batch, or the one message, each after its length and checksum.
+fn records(text: &[u8]) -> Option<Bytes> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 32);
+    match serde_json::from_slice::<Batch<'_>>(text) {
+        Ok(Batch { batch }) => {
+            for message in batch {
+                append_record(message.get().as_bytes(), &mut out)?;
+            }
+        }
+        Err(_) => append_record(
+            serde_json::from_slice::<&RawValue>(text)
+                .ok()?
+                .get()
+                .as_bytes(),
+            &mut out,
+        )?,
+    }
+    Some(out.into())
+}
+
+fn append_record(message: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    out.extend_from_slice(&u32::try_from(message.len()).ok()?.to_le_bytes());
+    out.extend_from_slice(&crc32fast::hash(message).to_le_bytes());
+    out.extend_from_slice(message);
+    Some(())
 }
 
 #[cfg(test)]
@@ -162,5 +206,28 @@ mod tests {
         let text = String::from_utf8(stored).unwrap();
         assert_eq!(text.matches(r#"{"batch":["#).count(), 20);
         assert_eq!(text.matches(r#""messageId":"#).count(), 200);
+    }
+
+    #[tokio::test]
+    async fn the_relay_of_events_stores_each_message_as_a_record() {
+        let (_, stored) = stored_by(Body::Events).await;
+        let (mut rest, mut messages) = (&stored[..], 0);
+        while let Some((head, tail)) = rest.split_first_chunk::<8>() {
+            let [a, b, c, d, checksum @ ..] = *head;
+            let (message, after) = tail.split_at(u32::from_le_bytes([a, b, c, d]) as usize);
+            assert_eq!(u32::from_le_bytes(checksum), crc32fast::hash(message));
+            assert!(message.starts_with(b"{") && message.ends_with(b"}"));
+            (rest, messages) = (after, messages + 1);
+        }
+        assert_eq!(messages, 200);
+    }
+
+    #[test]
+    fn a_single_message_is_one_record() {
+        assert_eq!(
+            records(b" {\"event\":\"x\"}").map(|bytes| bytes.len()),
+            Some(8 + 13)
+        );
+        assert_eq!(records(b"{not json"), None);
     }
 }

@@ -106,7 +106,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay; `body` is `raw` or `inflated`.
+    /// Starts a relay; `body` says what it appends: `raw`, `inflated` or `events`.
     pub(crate) async fn start(dir: &Path, body: &str) -> anyhow::Result<Self> {
         let mut child = Command::new(program("etappe-limit")?)
             .args(["relay", "--body", body, "--dir"])

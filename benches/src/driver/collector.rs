@@ -43,21 +43,31 @@ impl Rates {
 
 /// Measures gzip batches of 100 events, and catching up after them.
 pub(crate) async fn batches(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
-    let raw = Relay::start(&bench.folder("relay-raw")?, "raw").await?;
-    let inflated = Relay::start(&bench.folder("relay-inflated")?, "inflated").await?;
-    let (mut ours, mut raw_limit, mut inflated_limit) =
-        (Rates::default(), Rates::default(), Rates::default());
+    let relays = [
+        Relay::start(&bench.folder("relay-raw")?, "raw").await?,
+        Relay::start(&bench.folder("relay-inflated")?, "inflated").await?,
+        Relay::start(&bench.folder("relay-events")?, "events").await?,
+    ];
+    let mut limits: [Rates; 3] = Default::default();
+    let mut ours = Rates::default();
     let mut behind = Behind::default();
     let load = Load::closed(BATCH, bench.pace.collector);
     for round in 1..=bench.pace.rounds {
         progress(&format!(
             "round {round}: relays, collector, catching up, inserts"
         ));
-        raw_limit.add(&load.run(&raw.target()?).await?);
-        inflated_limit.add(&load.run(&inflated.target()?).await?);
+        for (relay, limit) in relays.iter().zip(&mut limits) {
+            limit.add(&load.run(&relay.target()?).await?);
+        }
         ours.add(&behind.round(bench, load).await?);
     }
-    let mut figures = vec![
+    let mut figures = compared(&ours, &limits);
+    figures.extend(behind.figures());
+    Ok(figures)
+}
+
+fn compared(ours: &Rates, [raw, inflated, events]: &[Rates; 3]) -> Vec<Figure> {
+    vec![
         Figure::of_rounds(
             "collector, batches of 100: accepted",
             &ours.wall,
@@ -71,36 +81,42 @@ pub(crate) async fn batches(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         )
         .at_least(1e5, 2e5)
         .note("per CPU second of Etappe's process"),
+        Figure::of_rounds("limit: relay of single events", &events.wall, "events/s")
+            .note("inflates, takes the batch apart, appends each message as a record"),
         Figure::of_rounds(
-            "limit: relay that inflates",
-            &inflated_limit.wall,
+            "limit: relay of single events, per core",
+            &events.per_core,
             "events/s",
         ),
         Figure::ratio(
-            "collector to relay that inflates",
+            "collector to relay of single events",
             &ours.wall,
-            &inflated_limit.wall,
+            &events.wall,
         )
         .at_least(0.6, 0.8),
         Figure::ratio(
-            "collector to relay that inflates, per core",
+            "collector to relay of single events, per core",
             &ours.per_core,
-            &inflated_limit.per_core,
+            &events.per_core,
         ),
         Figure::of_rounds(
-            "limit: relay of the body as it came",
-            &raw_limit.wall,
+            "limit: relay of the body's text",
+            &inflated.wall,
             "events/s",
         )
-        .note("never looks inside, so no log of events can be made of it"),
+        .note("inflates and never looks inside"),
+        Figure::ratio(
+            "collector to relay of the body's text",
+            &ours.wall,
+            &inflated.wall,
+        ),
+        Figure::of_rounds("limit: relay of the body as it came", &raw.wall, "events/s"),
         Figure::ratio(
             "collector to relay of the body as it came",
             &ours.wall,
-            &raw_limit.wall,
+            &raw.wall,
         ),
-    ];
-    figures.extend(behind.figures());
-    Ok(figures)
+    ]
 }
 
 /// What stands behind the log: the rounds' rates.

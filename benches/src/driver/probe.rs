@@ -23,9 +23,9 @@ const ACTORS: u64 = 16;
 /// Between two questions while everything behind the log works at its limit.
 const CATCH_UP_PAUSE: Duration = Duration::from_millis(100);
 /// Between two questions of a probe.
-const PROBE_PAUSE: Duration = Duration::from_millis(20);
+const PROBE_PAUSE: Duration = Duration::from_millis(30);
 /// Between two probes.
-const BETWEEN_PROBES: Duration = Duration::from_millis(200);
+const BETWEEN_PROBES: Duration = Duration::from_millis(100);
 /// A probe that takes longer counts as having taken this long.
 const PROBE_PATIENCE: Duration = Duration::from_secs(30);
 const DAY_MILLIS: i64 = 86_400_000;
@@ -87,12 +87,16 @@ impl Marker {
         waited.with_context(|| format!("not counted within {patience:?}"))?
     }
 
+    /// Asks until the marker is counted. Between two questions at least as much time goes by as a
+    /// question takes, so that asking stays a small part of the load.
     async fn wait(&self, bench: &Bench, pause: Duration) -> anyhow::Result<Instant> {
         loop {
+            let asked = Instant::now();
             let answer = bench
                 .etappe
                 .query(Method::POST, "/funnel", Some(&self.question))
                 .await?;
+            let answered = Instant::now();
             ensure!(
                 answer.status == 200,
                 "a funnel got {}: {}",
@@ -101,15 +105,15 @@ impl Marker {
             );
             let count = answer.body["steps"][0]["count"].as_u64();
             if count.context("a funnel without a count")? >= self.actors {
-                return Ok(Instant::now());
+                return Ok(answered);
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.max(answered - asked)).await;
         }
     }
 }
 
 /// Runs a load and meanwhile measures how long events take from their acknowledgement to being
-/// counted; two probes are on their way at a time.
+/// counted, one probe after the other.
 pub(crate) async fn probe_during<T>(
     bench: &Bench,
     load: impl Future<Output = anyhow::Result<T>>,
@@ -120,11 +124,8 @@ pub(crate) async fn probe_during<T>(
         over.store(true, Ordering::Relaxed);
         loaded
     };
-    let (loaded, first, second) =
-        tokio::join!(load, probe_until(bench, &over), probe_until(bench, &over));
-    let mut lags = first?;
-    lags.merge(&second?);
-    Ok((loaded?, lags))
+    let (loaded, lags) = tokio::join!(load, probe_until(bench, &over));
+    Ok((loaded?, lags?))
 }
 
 async fn probe_until(bench: &Bench, over: &AtomicBool) -> anyhow::Result<LatencyHistogram> {

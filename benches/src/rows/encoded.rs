@@ -17,6 +17,8 @@ use crate::sample::{ACTOR_SLOT, MESSAGE_SLOT, Sample};
 /// The site that the rows belong to.
 const SITE: &str = "limit";
 
+/// A partition that no log has, so that the rows are nobody's duplicates.
+const PARTITION: PartitionId = PartitionId(9_999);
 const BLOCKS: u64 = 4;
 
 /// Blocks of rows; they are sent in turn.
@@ -116,7 +118,7 @@ fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> any
         outcome: &outcome,
         actor: event.actor_id().unwrap_or_default(),
         message_hash: MessageHash(hash64(&event.message_id)),
-        partition: PartitionId(0),
+        partition: PARTITION,
         offset: Offset(number),
         duplicate: false,
     };
