@@ -116,9 +116,8 @@ async fn bad_lines_are_listed_and_cost_nothing_else() -> anyhow::Result<()> {
     let text = [good, "not json", good, no_person, "", good].join("\n");
     std::fs::write(&file, text)?;
     let data = process.data();
-    let arguments = ["--site", "lines", "--data", data.to_str().expect("text")];
-    let arguments = [&arguments[..], &[file.to_str().expect("text")]].concat();
-    let answer = process.run("import", &arguments).await?;
+    let file = file.to_str().expect("text");
+    let answer = process.run("import", &["--site", "lines", file]).await?;
     assert_eq!(
         (&answer["accepted"], &answer["rejected"]),
         (&json!(3), &json!(2)),

@@ -28,11 +28,7 @@ mod strict;
 mod unordered;
 
 #[cfg(test)]
-mod brute_force;
-#[cfg(test)]
-mod examples;
-#[cfg(test)]
-mod properties;
+mod tests;
 
 pub use attempt::{Attempt, Reach};
 pub use counts::{FunnelCounts, StepCounts};

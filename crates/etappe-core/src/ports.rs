@@ -219,10 +219,7 @@ pub trait DeadLetters: Send + Sync + 'static {
 
     /// Keeps `letters`; returns once they would survive the process. Burying the record of a
     /// partition and offset again changes nothing.
-    fn bury(
-        &self,
-        letters: &[DeadLetter],
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn bury(&self, letters: &[DeadLetter]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// The identity of a message for deduplication: the hash of its site and message id.

@@ -21,6 +21,7 @@ use crate::config::BadConfiguration;
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    raise_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -42,6 +43,21 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// Allows as many open files as the system does: each connection is one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limits = getrlimit(Resource::Nofile);
+    // If it is refused, the collector allows fewer connections.
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limits.maximum,
+            ..limits
+        },
+    )
+    .ok();
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

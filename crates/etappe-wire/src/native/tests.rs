@@ -1,3 +1,5 @@
+//! Bodies and messages as clients send them, good and bad.
+
 use proptest::prelude::*;
 
 use super::*;

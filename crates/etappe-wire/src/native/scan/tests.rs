@@ -1,3 +1,5 @@
+//! The scanner against texts that are no JSON, or barely.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -34,6 +34,8 @@ struct Fields<'a> {
     user_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "anonymousId")]
     anonymous_id: Option<&'a RawValue>,
+    #[serde(borrow, rename = "sentAt")]
+    sent_at: Option<&'a RawValue>,
     #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -60,8 +62,17 @@ pub(crate) fn append_message(
     if is_native {
         append_missing(&fields, file, number, out);
         // Valid JSON, and an object: the text starts with a brace.
-        let members = line.trim_start().strip_prefix('{').unwrap_or_default();
-        out.extend_from_slice(members.trim_end().as_bytes());
+        let members = line
+            .trim()
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        out.extend_from_slice(members.unwrap_or_default().as_bytes());
+        if fields.sent_at.is_some() {
+            // It was sent long ago; the collector would move the event's time by as much. Of
+            // members with one name the last counts.
+            out.extend_from_slice(br#","sentAt":null"#);
+        }
+        out.push(b'}');
     } else {
         append_simple(&fields, file, number, out);
     }
@@ -129,9 +140,17 @@ mod tests {
         let line = r#"{"type":"page","messageId":"m1","anonymousId":"a1"}"#;
         assert_eq!(message(line).as_deref(), Ok(line));
         assert_eq!(
-            message(r#" {"event":"Signed Up","userId":5} "#).as_deref(),
+            message(" {\"event\":\"Signed Up\",\"userId\":5}\r\n").as_deref(),
             Ok(r#"{"messageId":"import-f00d-7","type":"track","event":"Signed Up","userId":5}"#)
         );
+    }
+
+    #[test]
+    fn history_keeps_its_time_though_it_was_sent_long_ago() {
+        let line =
+            r#"{"type":"page","messageId":"m1","userId":"u","sentAt":"2020-01-01T00:00:00Z"}"#;
+        let expected = r#"{"type":"page","messageId":"m1","userId":"u","sentAt":"2020-01-01T00:00:00Z","sentAt":null}"#;
+        assert_eq!(message(line).as_deref(), Ok(expected));
     }
 
     #[test]

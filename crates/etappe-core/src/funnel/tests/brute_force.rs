@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::query::{Hit, TimeRange};
 
-use super::spec::{AttemptChoice, FunnelSpec, Order, Passing, Step, Ties};
+use crate::funnel::{AttemptChoice, FunnelSpec, Order, Passing, Step, Ties};
 
 /// What the best attempt must be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use crate::query::{Hit, TimeRange};
 use crate::time::Timestamp;
 
 use super::brute_force;
-use super::spec::{AttemptChoice, Exclusion, FunnelSpec, Order, Passing, Step, Ties};
-use super::{FunnelCounts, FunnelMatcher};
+use crate::funnel::{AttemptChoice, Exclusion, FunnelSpec, Order, Passing, Step, Ties};
+use crate::funnel::{FunnelCounts, FunnelMatcher};
 
 /// Conditions of steps come first, those of exclusions after them.
 const STEP_CONDITIONS: u8 = 5;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::query::{Hit, TimeRange};
 use crate::time::Timestamp;
 
-use super::spec::{AttemptChoice, Exclusion, FunnelSpec, Order, Passing, SpecProblem, Step, Ties};
-use super::{Attempt, FunnelCounts, FunnelMatcher, SearchTooLarge};
+use crate::funnel::{Attempt, FunnelCounts, FunnelMatcher, SearchTooLarge};
+use crate::funnel::{
+    AttemptChoice, Exclusion, FunnelSpec, Order, Passing, SpecProblem, Step, Ties,
+};
 
 const ALL: (i64, i64) = (0, 1_000_000);
 

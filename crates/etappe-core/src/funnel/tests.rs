@@ -1,0 +1,5 @@
+//! Funnels checked by hand, and against a brute force that shares no code with the matchers.
+
+mod brute_force;
+mod examples;
+mod properties;
