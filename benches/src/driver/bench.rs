@@ -1,8 +1,10 @@
 //! What the scenarios share: the running Etappe, its engine, the programs beside this one.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use etappe_core::ports::Clock;
@@ -13,9 +15,11 @@ use tokio::time::Instant;
 
 use super::embedded::EmbeddedEngine;
 use super::options::{Options, Pace};
-use super::report::Figure;
+use super::report::{Figure, progress};
 use crate::process::{Pid, usage};
 
+/// What a scenario needs to make figures of what it has found.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// A running Etappe and how to measure it.
@@ -84,6 +88,22 @@ impl Bench {
             .get()
             .saturating_duration_since(Instant::now())
             .as_secs_f64()
+    }
+
+    /// Runs something that may be broken off when the scenario's time is over: what it has found
+    /// by then is kept by the caller.
+    pub(crate) async fn while_time_lasts(
+        &self,
+        work: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        let end = self.deadline.get() - LAST_MOMENT;
+        match tokio::time::timeout_at(end, work).await {
+            Ok(done) => done,
+            Err(_) => {
+                progress("out of time: broken off");
+                Ok(())
+            }
+        }
     }
 
     /// Makes a folder beside Etappe's data, on the same disk.

@@ -5,14 +5,11 @@
 //! Then everything behind the log catches up, and that is measured between two markers with more to
 //! do before and after them.
 
-use std::time::Duration;
-
 use anyhow::ensure;
-use tokio::time::Instant;
 
 use super::bench::Bench;
 use super::child::{Load, LoadTarget, Relay, insert_rows};
-use super::probe::Marker;
+use super::probe::{CATCH_UP_PATIENCE, Marker, catch_up};
 use super::report::{Figure, progress};
 use super::round::{Rounds, median};
 use crate::load::report::{LoadReport, per_second};
@@ -20,7 +17,6 @@ use crate::process::Watch;
 use crate::rows::{self, RowTarget};
 
 const BATCH: u32 = 100;
-const PATIENCE: Duration = Duration::from_secs(120);
 /// The share of the highest rate at which latency is told.
 const STEADY_SHARE: f64 = 0.7;
 
@@ -52,15 +48,21 @@ pub(crate) async fn batches(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut ours = Rates::default();
     let mut behind = Behind::default();
     let load = Load::closed(BATCH, bench.pace.collector);
-    for round in 1..=bench.pace.rounds {
-        progress(&format!(
-            "round {round}: relays, collector, catching up, inserts"
-        ));
-        for (relay, limit) in relays.iter().zip(&mut limits) {
-            limit.add(&load.run(&relay.target()?).await?);
+    let rounds = async {
+        let mut rounds = Rounds::new(bench.pace.rounds);
+        while let Some(round) = rounds.next(bench.seconds_left(), 0.0) {
+            progress(&format!(
+                "round {round}: relays, collector, catching up, inserts"
+            ));
+            for (relay, limit) in relays.iter().zip(&mut limits) {
+                limit.add(&load.run(&relay.target()?).await?);
+            }
+            behind.round(bench, load, &mut ours).await?;
         }
-        ours.add(&behind.round(bench, load).await?);
-    }
+        Ok(())
+    };
+    bench.while_time_lasts(rounds).await?;
+    ensure!(!ours.wall.is_empty(), "out of time");
     let mut figures = compared(&ours, &limits);
     figures.extend(behind.figures());
     Ok(figures)
@@ -131,26 +133,32 @@ struct Behind {
 
 impl Behind {
     /// Loads the collector alone, then lets everything behind it catch up and inserts bare rows.
-    async fn round(&mut self, bench: &Bench, load: Load) -> anyhow::Result<LoadReport> {
+    async fn round(
+        &mut self,
+        bench: &Bench,
+        load: Load,
+        collector: &mut Rates,
+    ) -> anyhow::Result<()> {
         let target = LoadTarget::etappe(bench)?;
         let filler = Load::closed(BATCH, bench.pace.filler);
         let paused = bench.engine.pause()?;
         filler.run(&target).await?;
         let first = Marker::send(bench).await?;
         let loaded = load.run(&target).await?;
+        collector.add(&loaded);
         let second = Marker::send(bench).await?;
         filler.run(&target).await?;
         let last = Marker::send(bench).await?;
         drop(paused);
 
-        let begun = first.counted(bench, PATIENCE).await?;
+        let begun = first.counted(bench, CATCH_UP_PATIENCE).await?;
         let watch = Watch::start(vec![
             ("etappe".to_owned(), bench.pid()?),
             ("engine".to_owned(), bench.engine.pid),
         ])?;
-        let ended = second.counted(bench, PATIENCE).await?;
+        let ended = second.counted(bench, CATCH_UP_PATIENCE).await?;
         let used = watch.finish()?;
-        last.counted(bench, PATIENCE).await?;
+        last.counted(bench, CATCH_UP_PATIENCE).await?;
         let events = loaded.accepted_events;
         self.wall
             .push(per_second(events, (ended - begun).as_secs_f64()));
@@ -165,8 +173,7 @@ impl Behind {
             let report = insert_rows(&bench.engine, target, bench.pace.rows).await?;
             rates.push(report.rows_per_second);
         }
-        rows::clear(&bench.engine.database).await?;
-        Ok(loaded)
+        rows::clear(&bench.engine.database).await
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -220,7 +227,7 @@ pub(crate) async fn singles(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let load = Load::closed(0, bench.pace.collector);
     let (mut ours, mut limit) = (Rates::default(), Rates::default());
     let mut rounds = Rounds::new(bench.pace.rounds);
-    while let Some(round) = rounds.next(bench.seconds_left(), bench.pace.steady * 1.5) {
+    while let Some(round) = rounds.next(bench.seconds_left(), bench.pace.steady * 2.0) {
         progress(&format!("round {round}: relay, collector"));
         limit.add(&load.run(&relay.target()?).await?);
         let paused = bench.engine.pause()?;
@@ -270,9 +277,4 @@ pub(crate) async fn singles(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
             steady.errors
         )),
     ])
-}
-
-/// Waits until everything that was acknowledged is counted.
-async fn catch_up(bench: &Bench) -> anyhow::Result<Instant> {
-    Marker::send(bench).await?.counted(bench, PATIENCE).await
 }

@@ -41,13 +41,13 @@ pub(crate) struct Pace {
     pub(crate) rows: f64,
     /// Seconds at 70 % of the most single events.
     pub(crate) steady: f64,
-    /// Rates tried on the whole path, in events a second, ascending.
-    pub(crate) ladder: &'static [u32],
-    /// Seconds of a step of the ladder.
-    pub(crate) step: f64,
+    /// Rates meant to be too much for the whole path, in events a second, ascending.
+    pub(crate) saturating: &'static [u32],
+    /// Seconds of each.
+    pub(crate) saturate: f64,
     /// Seconds of the sustained load.
     pub(crate) sustain: f64,
-    /// Rates at which visibility is measured.
+    /// Rates at which visibility is measured, the most important one first.
     pub(crate) lag_rates: &'static [u32],
     /// Seconds of each.
     pub(crate) lag: f64,
@@ -112,15 +112,15 @@ fn is_events(path: &Path) -> bool {
 
 const FULL: Pace = Pace {
     rounds: 3,
-    collector: 4.0,
-    filler: 1.5,
-    rows: 3.0,
+    collector: 3.0,
+    filler: 1.2,
+    rows: 2.5,
     steady: 10.0,
-    ladder: &[10_000, 20_000, 30_000, 40_000, 60_000, 80_000],
-    step: 10.0,
+    saturating: &[60_000, 120_000],
+    saturate: 15.0,
     sustain: 60.0,
-    lag_rates: &[1_000, 5_000, 10_000],
-    lag: 25.0,
+    lag_rates: &[10_000, 1_000, 5_000],
+    lag: 18.0,
     questions: 20,
 };
 
@@ -130,10 +130,10 @@ const QUICK: Pace = Pace {
     filler: 0.7,
     rows: 1.5,
     steady: 4.0,
-    ladder: &[15_000, 30_000],
-    step: 4.0,
+    saturating: &[50_000],
+    saturate: 4.0,
     sustain: 8.0,
-    lag_rates: &[1_000, 10_000],
+    lag_rates: &[10_000, 1_000],
     lag: 6.0,
     questions: 5,
 };
@@ -157,7 +157,7 @@ mod tests {
             let planned = rounds * (4.0 * pace.collector + 2.0 * pace.filler + 2.0 * pace.rows)
                 + rounds * 2.0 * pace.collector
                 + pace.steady
-                + steps(pace.ladder) * pace.step
+                + steps(pace.saturating) * pace.saturate
                 + pace.sustain
                 + steps(pace.lag_rates) * pace.lag;
             // The rest is for catching up, importing and asking.

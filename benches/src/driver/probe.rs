@@ -22,6 +22,8 @@ use crate::latency::LatencyHistogram;
 const ACTORS: u64 = 16;
 /// Between two questions while everything behind the log works at its limit.
 const CATCH_UP_PAUSE: Duration = Duration::from_millis(100);
+/// How long catching up may take.
+pub(crate) const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
 /// Between two questions of a probe.
 const PROBE_PAUSE: Duration = Duration::from_millis(30);
 /// Between two probes.
@@ -110,6 +112,15 @@ impl Marker {
             tokio::time::sleep(pause.max(answered - asked)).await;
         }
     }
+}
+
+/// Waits until everything that was acknowledged is counted.
+pub(crate) async fn catch_up(bench: &Bench) -> anyhow::Result<()> {
+    Marker::send(bench)
+        .await?
+        .counted(bench, CATCH_UP_PATIENCE)
+        .await?;
+    Ok(())
 }
 
 /// Runs a load and meanwhile measures how long events take from their acknowledgement to being

@@ -2,6 +2,9 @@
 
 use tokio::time::Instant;
 
+/// How much longer than the mean of those before it a round may take.
+const VARIATION: f64 = 1.25;
+
 /// Counts rounds, and says when there is no time for another one.
 #[derive(Debug)]
 pub(crate) struct Rounds {
@@ -20,10 +23,10 @@ impl Rounds {
     }
 
     /// Returns the number of the next round, if there is to be one: the first always, a later one
-    /// if rounds take no longer than before and `reserve` seconds are to be left.
+    /// if it takes about as long as those before it and `reserve` seconds are to be left.
     pub(crate) fn next(&mut self, seconds_left: f64, reserve: f64) -> Option<u32> {
         let each = self.begun.elapsed().as_secs_f64() / f64::from(self.done.max(1));
-        let fits = self.done == 0 || each + reserve < seconds_left;
+        let fits = self.done == 0 || each * VARIATION + reserve < seconds_left;
         (self.done < self.most && fits).then(|| {
             self.done += 1;
             self.done
@@ -79,10 +82,10 @@ mod tests {
         let mut rounds = Rounds::new(3);
         assert_eq!(rounds.next(0.0, 9.0), Some(1));
         tokio::time::advance(std::time::Duration::from_secs(10)).await;
-        assert_eq!(rounds.next(20.0, 9.0), Some(2));
+        assert_eq!(rounds.next(22.0, 9.0), Some(2));
         tokio::time::advance(std::time::Duration::from_secs(10)).await;
-        assert_eq!(rounds.next(18.0, 9.0), None);
-        assert_eq!(rounds.next(20.0, 9.0), Some(3));
+        assert_eq!(rounds.next(21.0, 9.0), None);
+        assert_eq!(rounds.next(22.0, 9.0), Some(3));
         assert_eq!(rounds.next(1e9, 0.0), None);
     }
 

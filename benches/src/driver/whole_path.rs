@@ -1,15 +1,17 @@
 //! The whole path at once, on the same cores: load generator, Etappe and engine.
 //!
-//! A ladder of fixed rates finds the highest one that is sustained: everything is accepted, and
-//! soon after the end everything is counted. That rate is then held for longer.
+//! A load that is too much tells how many events come through; a share of that is then held for
+//! long, and has to be sustained: everything is accepted, and soon after the end everything is
+//! counted. If it is not, a smaller share is held.
 
 use std::time::Duration;
 
+use anyhow::Context;
 use tokio::time::Instant;
 
 use super::bench::Bench;
 use super::child::{Load, LoadTarget};
-use super::probe::{Marker, probe_during};
+use super::probe::{CATCH_UP_PATIENCE, Marker, probe_during};
 use super::report::{Figure, progress};
 use crate::load::report::{LoadReport, per_second};
 
@@ -18,7 +20,10 @@ const BATCH: u32 = 100;
 const SUSTAINED_WITHIN: Duration = Duration::from_secs(3);
 /// What starting the load and catching up after it may take.
 const RESERVE_SECONDS: f64 = 8.0;
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A load of which less than this share comes through is too much.
+const SATURATED: f64 = 0.9;
+/// The shares of what comes through that are held.
+const SHARES: [f64; 2] = [0.85, 0.7];
 
 /// A load and what became of it.
 struct Step {
@@ -32,7 +37,11 @@ struct Step {
 impl Step {
     async fn finish(bench: &Bench, report: LoadReport) -> anyhow::Result<Self> {
         let ended = Instant::now();
-        let behind = Marker::send(bench).await?.counted(bench, PATIENCE).await? - ended;
+        let behind = Marker::send(bench)
+            .await?
+            .counted(bench, CATCH_UP_PATIENCE)
+            .await?
+            - ended;
         let seconds = report.elapsed_seconds + behind.as_secs_f64();
         let effective = per_second(report.accepted_events, seconds);
         Ok(Self {
@@ -47,70 +56,82 @@ impl Step {
     }
 }
 
-/// Finds the highest sustained rate and holds it.
+/// Finds out how much comes through, and holds a share of it.
 pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let target = LoadTarget::etappe(bench)?;
-    let mut highest = None;
+    let mut most: f64 = 0.0;
     let mut tried = Vec::new();
-    for rate in bench.pace.ladder {
-        if bench.seconds_left() < bench.pace.step + bench.pace.sustain + RESERVE_SECONDS {
-            tried.push("no time for more".to_owned());
-            break;
-        }
-        let load = Load::open(BATCH, f64::from(*rate), bench.pace.step);
-        let report = load.run(&target).await?;
+    for rate in bench.pace.saturating {
+        let rate = f64::from(*rate);
+        let report = Load::open(BATCH, rate, bench.pace.saturate)
+            .run(&target)
+            .await?;
         let step = Step::finish(bench, report).await?;
-        let told = format!(
-            "{rate} events/s: {} of {} accepted, counted {:.1} s after the end",
-            step.report.accepted_events,
-            step.report.offered_events,
-            step.behind.as_secs_f64()
-        );
-        progress(&told);
-        tried.push(told);
-        if !step.is_sustained() {
+        tell(&mut tried, rate, &step);
+        most = most.max(step.effective);
+        if step.effective < rate * SATURATED {
             break;
         }
-        highest = Some(*rate);
     }
-    // Below the ladder it is still told what comes through.
-    let rate = highest.unwrap_or(bench.pace.ladder.first().map_or(1_000, |rate| rate / 2));
-    hold(bench, &target, f64::from(rate), &tried).await
+    let saturated = Figure::new("whole path: most that comes through", most, "events/s")
+        .note(format!("too much was sent: {}", tried.join("; ")));
+    let mut figures = hold(bench, &target, most).await?;
+    figures.push(saturated);
+    Ok(figures)
 }
 
-async fn hold(
-    bench: &Bench,
-    target: &LoadTarget,
-    rate: f64,
-    tried: &[String],
-) -> anyhow::Result<Vec<Figure>> {
-    let seconds = bench
-        .pace
-        .sustain
-        .min(bench.seconds_left() - RESERVE_SECONDS)
-        .max(1.0);
-    let load = Box::pin(Load::open(BATCH, rate, seconds).run(target));
-    let (report, lags) = probe_during(bench, load).await?;
-    let step = Step::finish(bench, report).await?;
-    let (report, lag) = (&step.report, lags.summary());
-    let cpu: Vec<String> = ["server", "engine", "load"]
-        .iter()
-        .map(|role| format!("{role} {:.1}", report.cpu_seconds(role)))
-        .collect();
+fn tell(tried: &mut Vec<String>, rate: f64, step: &Step) {
+    let told = format!(
+        "at {rate} events/s {} of {} accepted, counted {:.1} s after the end",
+        step.report.accepted_events,
+        step.report.offered_events,
+        step.behind.as_secs_f64()
+    );
+    progress(&told);
+    tried.push(told);
+}
+
+/// Holds a share of `most`, a smaller one if the first is not sustained.
+async fn hold(bench: &Bench, target: &LoadTarget, most: f64) -> anyhow::Result<Vec<Figure>> {
+    let mut held = None;
+    let mut tried = Vec::new();
+    for share in SHARES {
+        let left = bench.seconds_left() - RESERVE_SECONDS;
+        if held.is_some() && left < bench.pace.saturate {
+            break;
+        }
+        // In steps that can be read.
+        let rate = ((most * share / 1e3).floor() * 1e3).max(1e3);
+        let load = Load::open(BATCH, rate, bench.pace.sustain.min(left).max(1.0));
+        let (report, lags) = probe_during(bench, Box::pin(load.run(target))).await?;
+        let step = Step::finish(bench, report).await?;
+        tell(&mut tried, rate, &step);
+        let is_sustained = step.is_sustained();
+        held = Some((load, step, lags.summary()));
+        if is_sustained {
+            break;
+        }
+    }
+    let (load, step, lag) = held.context("nothing was held")?;
+    let what = if step.is_sustained() {
+        "whole path: sustained"
+    } else {
+        "whole path: NOT sustained"
+    };
+    let report = &step.report;
+    let cpu =
+        ["server", "engine", "load"].map(|role| format!("{role} {:.1}", report.cpu_seconds(role)));
     Ok(vec![
-        Figure::new("whole path: sustained", step.effective, "events/s")
+        Figure::new(what, step.effective, "events/s")
             .at_least(3e4, 6e4)
             .note(format!(
-                "open loop at {rate} events/s for {seconds:.0} s; {} of {} accepted, failed {:?}; counted \
-                 {:.1} s after the end; CPU seconds: {}",
-                report.accepted_events,
-                report.offered_events,
+                "open loop, {:.0} s: {}; failed {:?}; CPU seconds: {}",
+                load.seconds,
+                tried.join("; "),
                 report.errors,
-                step.behind.as_secs_f64(),
                 cpu.join(", ")
             )),
-        Figure::new("whole path: acknowledged, p99", report.latency.p99_ms, "ms")
-            .note(format!("tried: {}", tried.join("; "))),
+        Figure::new("whole path: acknowledged, p99", report.latency.p99_ms, "ms"),
         Figure::new(
             "whole path: acknowledged to visible, p95",
             lag.p95_ms / 1e3,
