@@ -169,7 +169,8 @@ CREATE TABLE IF NOT EXISTS money
     actor_hash UInt64 CODEC(NONE),
     account_hash UInt64 CODEC(LZ4),
     order_id String CODEC(ZSTD(1)),
-    revenue Nullable(Decimal(18, 4)) CODEC(LZ4),
+    has_amount Bool CODEC(LZ4),
+    amount Decimal(18, 4) CODEC(LZ4),
     currency LowCardinality(String),
     is_bot Bool CODEC(LZ4),
     received_at DateTime64(3, 'UTC') CODEC(Delta, LZ4)
@@ -191,7 +192,8 @@ SELECT
     actor_hash,
     account_hash,
     order_id,
-    revenue,
+    revenue IS NOT NULL AS has_amount,
+    ifNull(revenue, 0) AS amount,
     currency,
     bot != '' AS is_bot,
     received_at
@@ -200,6 +202,49 @@ WHERE only IN ('', 'money')
   AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
   AND milestone IN ('purchase', 'repeat_purchase', 'referred_purchase', 'refund');
+
+-- What people said: scores, ratings, sentiment.
+CREATE TABLE IF NOT EXISTS feedback
+(
+    site LowCardinality(String),
+    occurred_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
+    partition UInt32 CODEC(LZ4),
+    offset UInt64 CODEC(Delta, LZ4),
+    milestone LowCardinality(String),
+    actor_hash UInt64 CODEC(NONE),
+    outcome_id UInt64 CODEC(LZ4),
+    nps Nullable(UInt8) CODEC(LZ4),
+    rating Nullable(Float64) CODEC(LZ4),
+    sentiment Nullable(Float64) CODEC(LZ4),
+    touchpoint LowCardinality(String),
+    is_bot Bool CODEC(LZ4),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, LZ4)
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (site, occurred_at, partition, offset)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS feedback_from_inbox TO feedback AS
+SELECT
+    site,
+    occurred_at,
+    partition,
+    offset,
+    milestone,
+    actor_hash,
+    outcome_id,
+    nps,
+    rating,
+    sentiment,
+    touchpoint,
+    bot != '' AS is_bot,
+    received_at
+FROM inbox
+WHERE only IN ('', 'feedback')
+  AND NOT duplicate
+  AND kind IN ('track', 'page', 'screen')
+  AND (nps IS NOT NULL OR rating IS NOT NULL OR sentiment IS NOT NULL);
 
 -- Every message, duplicates too, for the question "was it stored before?".
 CREATE TABLE IF NOT EXISTS messages

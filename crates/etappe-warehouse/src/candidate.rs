@@ -8,7 +8,9 @@
 mod grouping;
 mod plan;
 mod property;
+mod statement;
 
+use bytes::{Bytes, BytesMut};
 use etappe_core::query::{CandidateQuery, Hit};
 use etappe_core::time::Timestamp;
 
@@ -16,7 +18,7 @@ use self::grouping::Grouping;
 use self::plan::Plan;
 use crate::error::WarehouseError;
 use crate::native::{self, Block};
-use crate::query::Question;
+use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
 
 /// Memory after which the server sorts on disk, where the order of the table does not do.
@@ -33,35 +35,87 @@ impl Warehouse {
             return Err(WarehouseError::TooManyConditions(query.conditions.len()));
         }
         let plan = Plan::of(query);
-        let mut grouping = Grouping::new(query, self.config().max_unit_bytes);
-        let mut stream = self.ask_candidates(query, &plan).stream()?;
-        let mut pending = bytes::BytesMut::new();
-        while let Some(piece) = stream.next().await? {
-            pending.extend_from_slice(&piece);
-            while let Some(block) = native::take_block(&mut pending)? {
-                push_block(block, &plan, &mut grouping, &mut visit)?;
+        // Two halves of all units: the server merges each on a core of its own.
+        let mut low = Half::new(
+            self.ask_candidates(query, &plan, (1, u64::MAX / 2)),
+            query,
+            self,
+        )?;
+        let mut high = Half::new(
+            self.ask_candidates(query, &plan, (u64::MAX / 2 + 1, u64::MAX)),
+            query,
+            self,
+        )?;
+        while low.is_open || high.is_open {
+            tokio::select! {
+                piece = low.stream.next(), if low.is_open => low.take(piece?, &plan, &mut visit)?,
+                piece = high.stream.next(), if high.is_open => high.take(piece?, &plan, &mut visit)?,
             }
         }
-        native::expect_end(&pending)?;
-        grouping.finish(&mut visit);
         Ok(())
     }
 
-    fn ask_candidates(&self, query: &CandidateQuery, plan: &Plan) -> Question {
+    fn ask_candidates(&self, query: &CandidateQuery, plan: &Plan, units: (u64, u64)) -> Question {
+        let statement = plan.statement();
         let mut question = self
-            .ask("candidates", plan.sql())
+            .ask("candidates", &statement.sql)
             .text("site", query.site.as_str())
             .bots(query.bots)
             .instant("from", query.from)
+            .number("low", units.0)
+            .number("high", units.1)
             .setting("optimize_read_in_order", "1")
             .setting("max_bytes_before_external_sort", MAX_SORT_BYTES);
         if let Some(until) = query.until {
             question = question.instant("until", until);
         }
-        for (number, value) in plan.parameters().iter().enumerate() {
+        for (number, value) in statement.parameters.iter().enumerate() {
             question = question.text(&format!("c{number}"), value);
         }
         question
+    }
+}
+
+/// The answer for one half of the units.
+struct Half {
+    stream: Stream,
+    pending: BytesMut,
+    grouping: Grouping,
+    is_open: bool,
+}
+
+impl Half {
+    fn new(
+        question: Question,
+        query: &CandidateQuery,
+        warehouse: &Warehouse,
+    ) -> Result<Self, WarehouseError> {
+        Ok(Self {
+            stream: question.stream()?,
+            pending: BytesMut::new(),
+            grouping: Grouping::new(query, warehouse.config().max_unit_bytes),
+            is_open: true,
+        })
+    }
+
+    /// Takes the next piece of the answer; without one it is complete.
+    fn take(
+        &mut self,
+        piece: Option<Bytes>,
+        plan: &Plan,
+        visit: &mut (impl FnMut(u64, &[Hit]) + Send),
+    ) -> Result<(), WarehouseError> {
+        let Some(piece) = piece else {
+            self.is_open = false;
+            native::expect_end(&self.pending)?;
+            self.grouping.finish(visit);
+            return Ok(());
+        };
+        self.pending.extend_from_slice(&piece);
+        while let Some(block) = native::take_block(&mut self.pending)? {
+            push_block(block, plan, &mut self.grouping, visit)?;
+        }
+        Ok(())
     }
 }
 

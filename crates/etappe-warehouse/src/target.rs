@@ -39,6 +39,10 @@ pub(crate) const TARGETS: &[Target] = &[
         belongs: |row| is_counted(row) && MONEY.contains(&row.milestone),
     },
     Target {
+        table: "feedback",
+        belongs: |row| is_counted(row) && row.has_feedback,
+    },
+    Target {
         table: "referral_events",
         belongs: |row| is_counted(row) && (row.has_referral || INVITING.contains(&row.milestone)),
     },

@@ -3,20 +3,20 @@ CREATE OR REPLACE VIEW payments AS
 SELECT
     ordered_at AS paid_at,
     actor_hash,
-    assumeNotNull(revenue) AS amount,
+    amount,
     if(currency = '', {currency:String}, toString(currency)) AS currency,
     false AS is_refund
 FROM orders(site = {site:String}, bots = {bots:String})
-WHERE revenue IS NOT NULL
+WHERE has_amount
 UNION ALL
 SELECT
     occurred_at AS paid_at,
     actor_hash,
-    -abs(assumeNotNull(revenue)) AS amount,
+    -abs(money.amount) AS amount,
     if(currency = '', {currency:String}, toString(currency)) AS currency,
     true AS is_refund
 FROM money
 WHERE site = {site:String}
   AND milestone = 'refund'
-  AND revenue IS NOT NULL
+  AND has_amount
   AND ({bots:String} = 'include' OR is_bot = ({bots:String} = 'only'))

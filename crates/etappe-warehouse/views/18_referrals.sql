@@ -8,7 +8,7 @@ SELECT
     own.signed_up_at AS signed_up_at,
     own.converted_at AS converted_at,
     own.activated_at AS activated_at,
-    theirs.activated_at AS inviter_activated_at,
+    theirs.first_activated_at AS inviter_activated_at,
     links.actor_hash IN (
         SELECT actor_hash
         FROM orders(site = {site:String}, bots = {bots:String})
@@ -17,5 +17,13 @@ SELECT
 FROM referral_links(site = {site:String}, bots = {bots:String}) AS links
 LEFT JOIN actor_milestones(site = {site:String}, bots = {bots:String}) AS own
     ON links.actor_hash = own.actor_hash
-LEFT JOIN actor_milestones(site = {site:String}, bots = {bots:String}) AS theirs
-    ON links.inviter_hash = theirs.actor_hash
+LEFT JOIN
+(
+    SELECT actor_hash, toNullable(min(occurred_at)) AS first_activated_at
+    FROM stage_events
+    WHERE site = {site:String}
+      AND milestone = 'activation'
+      AND actor_hash != 0
+      AND ({bots:String} = 'include' OR is_bot = ({bots:String} = 'only'))
+    GROUP BY actor_hash
+) AS theirs ON links.inviter_hash = theirs.actor_hash

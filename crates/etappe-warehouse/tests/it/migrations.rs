@@ -36,7 +36,7 @@ async fn processes_that_migrate_at_once_do_no_harm() {
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
     let count = crate::engine::number(&engine.client(&database), tables).await;
-    assert_eq!(count, 13);
+    assert_eq!(count, 14);
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub struct RowMark<'a> {
     pub has_other_id: bool,
     /// Whether it names a referral's code or an inviter.
     pub has_referral: bool,
+    /// Whether it holds a score, a rating or a sentiment.
+    pub has_feedback: bool,
     /// When it was received.
     pub received_at: Timestamp,
     /// Its position in its partition.
@@ -77,9 +79,9 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     walk.number()?; // order_hash
     let (code, inviter) = (walk.text()?, walk.text()?);
     walk.number()?; // inviter_hash
-    walk.nullable(1)?; // nps
-    walk.nullable(8)?; // rating
-    walk.nullable(8)?; // sentiment
+    let nps = walk.nullable(1)?;
+    let rating = walk.nullable(8)?;
+    let sentiment = walk.nullable(8)?;
     walk.texts(17)?; // touchpoint … traits
     walk.take(4)?; // partition
     let offset = Offset(walk.number()?);
@@ -92,6 +94,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
         has_actor: actor_hash != 0,
         has_other_id: ids.iter().any(|id| !id.is_empty() && *id != actor),
         has_referral: !code.is_empty() || !inviter.is_empty(),
+        has_feedback: nps || rating || sentiment,
         received_at,
         offset,
         is_duplicate,
@@ -117,11 +120,13 @@ impl<'a> Walk<'a> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
-    fn nullable(&mut self, size: usize) -> Option<()> {
-        if self.byte()? == 0 {
+    /// Returns whether there is a value.
+    fn nullable(&mut self, size: usize) -> Option<bool> {
+        let has_value = self.byte()? == 0;
+        if has_value {
             self.take(size)?;
         }
-        Some(())
+        Some(has_value)
     }
 
     fn text(&mut self) -> Option<&'a str> {

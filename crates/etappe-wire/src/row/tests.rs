@@ -237,6 +237,7 @@ fn marks_say_what_the_rows_are() {
         has_actor: true,
         has_other_id: false,
         has_referral: false,
+        has_feedback: true,
         received_at: Timestamp::from_millis(1_709_294_400_999),
         offset: Offset(42),
         is_duplicate: true,
@@ -247,6 +248,7 @@ fn marks_say_what_the_rows_are() {
         milestone: "",
         has_other_id: true,
         has_referral: true,
+        has_feedback: false,
         offset: Offset(43),
         is_duplicate: false,
         ..first
