@@ -47,14 +47,14 @@ impl Statement {
         let mut sql = parts.stage_bits();
         append(
             &mut sql,
-            format_args!(
-                "SELECT {unit} AS unit, toUnixTimestamp64Milli(occurred_at) AS at, toUInt64(0)"
-            ),
+            format_args!("SELECT {unit} AS unit, toUnixTimestamp64Milli(occurred_at) AS at"),
         );
+        // What is computed from one dictionary column would be a dictionary column too.
+        sql.push_str(", CAST(toUInt64(0)");
         for bit in &parts.bits {
             append(&mut sql, format_args!(" + {bit}"));
         }
-        sql.push_str(" AS bits");
+        sql.push_str(", 'UInt64') AS bits");
         for column in text_columns {
             let text = text_sql(column, query);
             append(&mut sql, format_args!(", {text} AS text_{column}"));

@@ -198,6 +198,25 @@ async fn hits_are_the_matching_events_in_order() {
 }
 
 #[tokio::test]
+async fn each_kind_of_condition_can_be_asked_alone() {
+    let test = TestWarehouse::new().await;
+    let events = store(&test.warehouse, journeys(seed(), 1_000)).await;
+    for condition in conditions() {
+        let query = query(vec![condition]);
+        let found: BTreeMap<u64, usize> = visits(&test.warehouse, &query)
+            .await
+            .into_iter()
+            .map(|(unit, hits)| (unit, hits.len()))
+            .collect();
+        let expected: BTreeMap<u64, usize> = expected(&events, &query)
+            .into_iter()
+            .map(|(unit, hits)| (unit, hits.len()))
+            .collect();
+        assert_eq!(found, expected, "{query:?}");
+    }
+}
+
+#[tokio::test]
 async fn dimensions_come_with_their_hits() {
     let test = TestWarehouse::new().await;
     let event = |offset: i64, properties: &str| TestEvent {
