@@ -7,7 +7,7 @@
 //! none anywhere the batch is inserted under its token; then, and otherwise, each table is given
 //! exactly the rows that it misses.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -26,9 +26,8 @@ use crate::writer::to_u64;
 /// How often rows are stored that are found missing again and again.
 const ATTEMPTS: u32 = 3;
 
-/// Rows of a batch in a table. The time of receipt lets the server skip all other parts.
-const STORED: &str = "FROM {table:Identifier}
-WHERE partition = {partition:UInt32}
+/// Which rows are a batch's. The time of receipt lets the server skip all other parts.
+const OF_BATCH: &str = "partition = {partition:UInt32}
   AND offset BETWEEN {first:UInt64} AND {last:UInt64}
   AND received_at BETWEEN {earliest:DateTime64(3, 'UTC')} AND {latest:DateTime64(3, 'UTC')}";
 
@@ -40,6 +39,12 @@ WHERE Settings['insert_deduplication_token'] = {token:String}";
 #[derive(Row, Deserialize)]
 struct NumberRow {
     number: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct StoredRow {
+    target: String,
+    stored: u64,
 }
 
 /// A batch and where each of its rows belongs.
@@ -87,6 +92,7 @@ impl Warehouse {
 
     /// Returns the tables that miss rows of the batch, and which.
     async fn find_missing<'a>(&self, past: &Past<'a>) -> Result<Vec<Missing<'a>>, WarehouseError> {
+        let counts = self.count_stored(past).await?;
         let mut all = Vec::new();
         for target in TARGETS {
             let mut rows: Vec<RowMark<'a>> = past
@@ -96,7 +102,7 @@ impl Warehouse {
                 .copied()
                 .collect();
             let expected = rows.len();
-            let stored = self.count_stored(past, target).await?;
+            let stored = counts.get(target.table).copied().unwrap_or_default();
             if stored > expected {
                 self.report_surplus(past, target, stored - expected);
             }
@@ -131,17 +137,34 @@ impl Warehouse {
         );
     }
 
+    /// Returns how many rows of the batch each table has.
     async fn count_stored(
         &self,
         past: &Past<'_>,
-        target: &Target,
-    ) -> Result<usize, WarehouseError> {
-        let sql = format!("SELECT count() AS number {STORED}");
-        let row = past
-            .ask(self, "stored_count", &sql, target)
-            .row::<NumberRow>()
+    ) -> Result<HashMap<String, usize>, WarehouseError> {
+        let counts: Vec<String> = TARGETS
+            .iter()
+            .map(|target| {
+                let table = target.table;
+                format!(
+                    "SELECT '{table}' AS target, count() AS stored FROM {table} WHERE {OF_BATCH}"
+                )
+            })
+            .collect();
+        let sql = counts.join(" UNION ALL ");
+        let rows = past
+            .ask(self, "stored_count", &sql)
+            .rows::<StoredRow>()
             .await?;
-        Ok(usize::try_from(row.number).unwrap_or(usize::MAX))
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                (
+                    row.target,
+                    usize::try_from(row.stored).unwrap_or(usize::MAX),
+                )
+            })
+            .collect())
     }
 
     async fn read_stored(
@@ -149,8 +172,8 @@ impl Warehouse {
         past: &Past<'_>,
         target: &Target,
     ) -> Result<HashSet<u64>, WarehouseError> {
-        let sql = format!("SELECT offset {STORED}");
-        let mut stream = past.ask(self, "stored_offsets", &sql, target).stream()?;
+        let sql = format!("SELECT offset FROM {} WHERE {OF_BATCH}", target.table);
+        let mut stream = past.ask(self, "stored_offsets", &sql).stream()?;
         let mut stored = HashSet::new();
         let mut pending = BytesMut::new();
         while let Some(piece) = stream.next().await? {
@@ -246,16 +269,9 @@ impl<'a> Past<'a> {
             .sum()
     }
 
-    fn ask(
-        &self,
-        warehouse: &Warehouse,
-        name: &'static str,
-        sql: &str,
-        target: &Target,
-    ) -> crate::query::Question {
+    fn ask(&self, warehouse: &Warehouse, name: &'static str, sql: &str) -> crate::query::Question {
         warehouse
             .ask(name, sql)
-            .text("table", target.table)
             .number("partition", self.batch.partition.0.into())
             .number("first", self.batch.range.first.0)
             .number("last", self.batch.range.last.0)

@@ -9,33 +9,24 @@ use serde::Deserialize;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-const STAGES: &str = "
-SELECT stage, stock, entered, left, left_dwell_p50_s, left_dwell_p90_s, open
-FROM kpi_stages(site = {site:String}, model = {model:String}, bots = {bots:String},
-    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
-
-const TRANSITIONS: &str = "
-SELECT from_stage, to_stage, kind, moves
-FROM kpi_transitions(site = {site:String}, model = {model:String}, bots = {bots:String},
-    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+const FIGURES: &str = "
+SELECT toBool(is_move) AS is_move, from_stage, stage, kind, stock, entered, left,
+    left_dwell_p50_s, left_dwell_p90_s
+FROM stage_figures(site = {site:String}, model = {model:String}, bots = {bots:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})
+ORDER BY from_stage, stage, kind";
 
 #[derive(Row, Deserialize)]
-struct StageRow {
+struct FigureRow {
+    is_move: bool,
+    from_stage: String,
     stage: String,
+    kind: String,
     stock: u64,
     entered: u64,
     left: u64,
     left_dwell_p50_s: Option<f64>,
     left_dwell_p90_s: Option<f64>,
-    open: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct TransitionRow {
-    from_stage: String,
-    to_stage: String,
-    kind: String,
-    moves: u64,
 }
 
 impl Warehouse {
@@ -43,17 +34,21 @@ impl Warehouse {
         &self,
         scope: &KpiScope,
     ) -> Result<StageFigures, WarehouseError> {
-        let (stages, transitions, activity) = tokio::try_join!(
-            self.ask_scope("kpi_stages", STAGES, scope)
-                .rows::<StageRow>(),
-            self.ask_scope("kpi_transitions", TRANSITIONS, scope)
-                .rows::<TransitionRow>(),
+        let (rows, activity) = tokio::try_join!(
+            self.ask_scope("stage_figures", FIGURES, scope)
+                .rows::<FigureRow>(),
             self.read_activity(scope),
         )?;
+        let (moves, stages): (Vec<FigureRow>, Vec<FigureRow>) =
+            rows.into_iter().partition(|row| row.is_move);
         let (events, unmapped) = activity.events();
         Ok(StageFigures {
             stages: in_model_order(&scope.stages, stages),
-            transitions: transitions.into_iter().map(transition_figure).collect(),
+            transitions: moves
+                .into_iter()
+                .filter(|row| row.entered > 0)
+                .map(transition_figure)
+                .collect(),
             events,
             unmapped,
         })
@@ -61,8 +56,8 @@ impl Warehouse {
 }
 
 /// Returns one figure per stage of the model; stages that nobody was in are all zero.
-fn in_model_order(stages: &[String], rows: Vec<StageRow>) -> Vec<StageFigure> {
-    let mut by_stage: HashMap<String, StageRow> = rows
+fn in_model_order(stages: &[String], rows: Vec<FigureRow>) -> Vec<StageFigure> {
+    let mut by_stage: HashMap<String, FigureRow> = rows
         .into_iter()
         .map(|row| (row.stage.clone(), row))
         .collect();
@@ -76,7 +71,7 @@ fn in_model_order(stages: &[String], rows: Vec<StageRow>) -> Vec<StageFigure> {
                 left: row.left,
                 dwell_p50_s: row.left_dwell_p50_s,
                 dwell_p90_s: row.left_dwell_p90_s,
-                open: row.open,
+                open: row.stock,
             },
             None => StageFigure {
                 stage: stage.clone(),
@@ -86,7 +81,7 @@ fn in_model_order(stages: &[String], rows: Vec<StageRow>) -> Vec<StageFigure> {
         .collect()
 }
 
-fn transition_figure(row: TransitionRow) -> TransitionFigure {
+fn transition_figure(row: FigureRow) -> TransitionFigure {
     let kinds = [
         TransitionKind::Progress,
         TransitionKind::Skip,
@@ -95,8 +90,8 @@ fn transition_figure(row: TransitionRow) -> TransitionFigure {
     ];
     TransitionFigure {
         from: Some(row.from_stage).filter(|stage| !stage.is_empty()),
-        to: row.to_stage,
+        to: row.stage,
         kind: kinds.into_iter().find(|kind| kind.as_str() == row.kind),
-        count: row.moves,
+        count: row.entered,
     }
 }

@@ -18,20 +18,24 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     ("model_stages", include_str!("../views/11_model_stages.sql")),
     ("stage_runs", include_str!("../views/12_stage_runs.sql")),
     ("stage_stays", include_str!("../views/13_stage_stays.sql")),
-    ("kpi_stages", include_str!("../views/14_kpi_stages.sql")),
+    (
+        "stage_figures",
+        include_str!("../views/14_stage_figures.sql"),
+    ),
+    ("kpi_stages", include_str!("../views/15_kpi_stages.sql")),
     (
         "kpi_transitions",
-        include_str!("../views/15_kpi_transitions.sql"),
+        include_str!("../views/16_kpi_transitions.sql"),
     ),
     (
         "referral_links",
-        include_str!("../views/16_referral_links.sql"),
+        include_str!("../views/17_referral_links.sql"),
     ),
     (
         "actor_milestones",
-        include_str!("../views/17_actor_milestones.sql"),
+        include_str!("../views/18_actor_milestones.sql"),
     ),
-    ("referrals", include_str!("../views/18_referrals.sql")),
-    ("invitations", include_str!("../views/19_invitations.sql")),
-    ("actor_stages", include_str!("../views/20_actor_stages.sql")),
+    ("referrals", include_str!("../views/19_referrals.sql")),
+    ("invitations", include_str!("../views/20_invitations.sql")),
+    ("actor_stages", include_str!("../views/21_actor_stages.sql")),
 ];

@@ -24,3 +24,4 @@ mod random;
 mod referrals;
 mod rows;
 mod stages;
+mod views;

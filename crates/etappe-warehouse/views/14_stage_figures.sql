@@ -1,18 +1,23 @@
--- Stock, entries, exits and dwell of every stage that anybody was ever in. Dwell is that of stays
--- that ended in the range, null if none did; the others are open and in no percentile.
-CREATE OR REPLACE VIEW kpi_stages AS
+-- Two kinds of rows from one pass over all stays: per stage (`is_move` = 0) stock, entries, exits
+-- and dwell, per move (`is_move` = 1) how often it was made in the range. Dwell is that of stays that
+-- ended in the range, null if none did; the others are open and in no percentile.
+CREATE OR REPLACE VIEW stage_figures AS
 SELECT
+    grouping(from_stage) = 0 AS is_move,
+    from_stage,
     stage,
+    kind,
     countIf(left_at IS NULL) AS stock,
     countIf(entered_at >= {from:DateTime64(3, 'UTC')}) AS entered,
     countIf(left_at >= {from:DateTime64(3, 'UTC')}) AS left,
     quantileExactInclusiveOrNullIf(0.5)(dwell_s, left_at >= {from:DateTime64(3, 'UTC')}) AS left_dwell_p50_s,
-    quantileExactInclusiveOrNullIf(0.9)(dwell_s, left_at >= {from:DateTime64(3, 'UTC')}) AS left_dwell_p90_s,
-    stock AS open
+    quantileExactInclusiveOrNullIf(0.9)(dwell_s, left_at >= {from:DateTime64(3, 'UTC')}) AS left_dwell_p90_s
 FROM
 (
     SELECT
+        from_stage,
         stage,
+        kind,
         entered_at,
         left_at,
         dateDiff('millisecond', entered_at, assumeNotNull(left_at)) / 1000 AS dwell_s
@@ -21,4 +26,4 @@ FROM
         bots = {bots:String}
     )
 )
-GROUP BY stage
+GROUP BY GROUPING SETS ((stage), (from_stage, stage, kind))
