@@ -25,19 +25,28 @@ use tokio::time::Instant;
 
 use bench::Bench;
 pub use options::Options;
-use report::{Figure, Report};
+use report::{Figure, Miss, Report};
 
 /// What stopping everything may take after the deadline.
 const STOP_RESERVE: Duration = Duration::from_secs(15);
 /// The share of the time in which the whole path has been measured.
 const WHOLE_PATH: f64 = 0.72;
 
-/// Runs all scenarios and returns the table's text; a JSON file with all figures is written too.
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The table, ready to be printed.
+    pub table: String,
+    /// The scenarios that failed; one that had no time left did not.
+    pub failed: Vec<String>,
+}
+
+/// Runs all scenarios; a JSON file with all figures is written too.
 ///
 /// # Errors
 ///
-/// When Etappe does not start or stop. A scenario that fails is told in the table instead.
-pub async fn run(options: Options) -> anyhow::Result<String> {
+/// When Etappe does not start or stop. A scenario that fails is told in the outcome instead.
+pub async fn run(options: Options) -> anyhow::Result<Outcome> {
     let mut run = Run {
         begun: Instant::now(),
         time: options.limit() - STOP_RESERVE,
@@ -67,15 +76,18 @@ pub async fn run(options: Options) -> anyhow::Result<String> {
     run.stage(&bench, "import", 0.91, import::run(&bench)).await;
     run.stage(&bench, "questions", 1.0, question::run(&bench))
         .await;
-    run.stage(&bench, "memory", 1.0, bench.peak_memory()).await;
     let mut report = run.report;
+    report.add(bench.peak_memory()?);
     report.add_criterion(&bench.options.criterion_dir());
     report::progress(&format!("== stop ({} s)", run.begun.elapsed().as_secs()));
     let stopped = bench.stop().await;
     let written = report.write(&bench.options.out_dir())?;
     report::progress(&format!("== done ({} s)", run.begun.elapsed().as_secs()));
-    let text = format!("{report}\nall figures: {}\n", written.display());
-    stopped.map(|()| text)
+    stopped?;
+    Ok(Outcome {
+        table: format!("{report}\nall figures: {}\n", written.display()),
+        failed: report.failed(),
+    })
 }
 
 struct Run {
@@ -110,8 +122,8 @@ impl Run {
         };
         match tokio::time::timeout_at(deadline, scenario).await {
             Ok(Ok(figures)) => self.report.add(figures),
-            Ok(Err(error)) => self.report.miss(name, &format!("{error:#}")),
-            Err(_) => self.report.miss(name, "out of time"),
+            Ok(Err(error)) => self.report.miss(name, Miss::Failed(format!("{error:#}"))),
+            Err(_) => self.report.miss(name, Miss::OutOfTime),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `etappe-bench`: measures Etappe beside its limits and prints where its targets stand.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Parser;
 use etappe_benches::driver::{self, Options};
 
@@ -8,11 +8,16 @@ use etappe_benches::driver::{self, Options};
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let table = tokio::select! {
-        table = driver::run(options) => table?,
+    let outcome = tokio::select! {
+        outcome = driver::run(options) => outcome?,
         // Everything that was started ends with the values that stand for it.
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
-    print!("{table}");
+    print!("{}", outcome.table);
+    ensure!(
+        outcome.failed.is_empty(),
+        "failed: {}",
+        outcome.failed.join("; ")
+    );
     Ok(())
 }

@@ -114,7 +114,7 @@ impl Bench {
     }
 
     /// Returns what the processes needed at most since they started, all scenarios included.
-    pub(crate) async fn peak_memory(&self) -> anyhow::Result<Vec<Figure>> {
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<Vec<Figure>> {
         let mut figures = Vec::new();
         for (what, pid, limit) in [
             ("peak memory, ours without the engine", self.pid()?, 512.0),

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
 use etappe_runtime::clock::SystemClock;
@@ -28,6 +28,8 @@ pub(crate) const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
 const PROBE_PAUSE: Duration = Duration::from_millis(30);
 /// Between two probes.
 const BETWEEN_PROBES: Duration = Duration::from_millis(100);
+/// For how long questions may be refused because the engine does not answer.
+const UNAVAILABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// A probe that takes longer counts as having taken this long.
 const PROBE_PATIENCE: Duration = Duration::from_secs(30);
 const DAY_MILLIS: i64 = 86_400_000;
@@ -92,24 +94,28 @@ impl Marker {
     /// Asks until the marker is counted. Between two questions at least as much time goes by as a
     /// question takes, so that asking stays a small part of the load.
     async fn wait(&self, bench: &Bench, pause: Duration) -> anyhow::Result<Instant> {
+        let mut answered_at = Instant::now();
         loop {
             let asked = Instant::now();
+            let question = Some(&self.question);
             let answer = bench
                 .etappe
-                .query(Method::POST, "/funnel", Some(&self.question))
+                .query(Method::POST, "/funnel", question)
                 .await?;
-            let answered = Instant::now();
-            ensure!(
-                answer.status == 200,
-                "a funnel got {}: {}",
-                answer.status,
-                answer.text
-            );
-            let count = answer.body["steps"][0]["count"].as_u64();
-            if count.context("a funnel without a count")? >= self.actors {
-                return Ok(answered);
+            let now = Instant::now();
+            match answer.status {
+                200 => {
+                    answered_at = now;
+                    let count = answer.body["steps"][0]["count"].as_u64();
+                    if count.context("a funnel without a count")? >= self.actors {
+                        return Ok(now);
+                    }
+                }
+                // The engine may be busy with what piled up while it was stopped.
+                503 if now - answered_at < UNAVAILABLE_PATIENCE => {}
+                status => bail!("a funnel got {status}: {}", answer.text),
             }
-            tokio::time::sleep(pause.max(answered - asked)).await;
+            tokio::time::sleep(pause.max(now - asked)).await;
         }
     }
 }

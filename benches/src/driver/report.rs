@@ -57,7 +57,25 @@ struct Row<'a> {
 pub(crate) struct Report {
     environment: Environment,
     figures: Vec<Figure>,
-    missed: Vec<(String, String)>,
+    missed: Vec<(String, Miss)>,
+}
+
+/// Why a scenario has no figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// Its share of the time was over.
+    OutOfTime,
+    /// Something went wrong.
+    Failed(String),
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfTime => "out of time",
+            Self::Failed(reason) => reason,
+        })
+    }
 }
 
 impl Target {
@@ -150,9 +168,18 @@ impl Report {
     }
 
     /// Records that a scenario has no figures, and why.
-    pub(crate) fn miss(&mut self, scenario: &str, reason: &str) {
+    pub(crate) fn miss(&mut self, scenario: &str, reason: Miss) {
         progress(&format!("{scenario}: {reason}"));
-        self.missed.push((scenario.to_owned(), reason.to_owned()));
+        self.missed.push((scenario.to_owned(), reason));
+    }
+
+    /// Returns the scenarios that failed.
+    pub(crate) fn failed(&self) -> Vec<String> {
+        let failed = self
+            .missed
+            .iter()
+            .filter(|(_, reason)| *reason != Miss::OutOfTime);
+        failed.map(|(scenario, _)| scenario.clone()).collect()
     }
 
     /// Adds what criterion measured before this run.
@@ -194,7 +221,7 @@ impl Report {
         let missed: Vec<_> = self
             .missed
             .iter()
-            .map(|(scenario, reason)| serde_json::json!({"scenario": scenario, "reason": reason}))
+            .map(|(scenario, reason)| serde_json::json!({"scenario": scenario, "reason": reason.to_string()}))
             .collect();
         serde_json::to_string_pretty(&serde_json::json!({
             "environment": self.environment,
@@ -273,7 +300,9 @@ mod tests {
         report.add(vec![
             Figure::ratio("r", &[8.0, 9.0], &[10.0, 10.0]).at_least(0.6, 0.8),
         ]);
-        report.miss("import", "out of time");
+        report.miss("import", Miss::OutOfTime);
+        report.miss("questions", Miss::Failed("503".to_owned()));
+        assert_eq!(report.failed(), ["questions"]);
         let dir = tempfile::tempdir().unwrap();
         let path = report.write(dir.path()).unwrap();
         let json: serde_json::Value =
