@@ -60,7 +60,7 @@ Paste this into a web page:
       context: { userAgent: navigator.userAgent, page: { url: location.href, path: location.pathname } } }) });
   track("Page Viewed");
 </script>
-<img src="http://$listen/v1/pixel.gif?writeKey=$key&event=Newsletter%20Opened&anonymousId=somebody" alt="">
+<img src="http://$listen/v1/pixel.gif?writeKey=$key&event=Email%20Opened&anonymousId=somebody" alt="">
 
 And ask:
 
