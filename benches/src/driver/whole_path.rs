@@ -23,7 +23,7 @@ const RESERVE_SECONDS: f64 = 8.0;
 /// A load of which less than this share comes through is too much.
 const SATURATED: f64 = 0.9;
 /// The shares of what comes through that are held.
-const SHARES: [f64; 2] = [0.85, 0.7];
+const SHARES: [f64; 2] = [0.95, 0.8];
 
 /// A load and what became of it.
 struct Step {
