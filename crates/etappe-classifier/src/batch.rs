@@ -327,6 +327,7 @@ impl SealedBatch {
         let start = previous_end(&self.rows, from);
         let end = previous_end(&self.rows, until);
         RowBatch {
+            topic: topic.into(),
             partition: self.partition,
             range,
             token: token(topic, self.partition, range),

@@ -164,7 +164,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
         &self,
         workers: &mut Workers,
         partition: PartitionId,
-        progress: Progress,
+        progress: Option<Progress>,
         replay: Vec<OffsetRange>,
     ) -> Result<(), ClassifierError> {
         let stop = CancellationToken::new();

@@ -11,9 +11,9 @@ pub const MAX_BATCH_ROWS: usize = 500_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifierConfig {
-    /// How long records are gathered, in seconds, before they are inserted. Default: 0.3. Lower
+    /// How long records are gathered before they are inserted. Default: `"300ms"`. Lower
     /// makes figures fresher and inserts smaller and more numerous; higher the other way round.
-    #[serde(with = "seconds")]
+    #[serde(with = "etappe_core::duration_text")]
     pub flush_interval: Duration,
     /// The most rows in a batch, at most 500,000, which is also the default.
     pub max_batch_rows: usize,
@@ -23,16 +23,16 @@ pub struct ClassifierConfig {
     /// How many bytes of records are read and worked on at a time. Default: 2 MiB. Too low costs
     /// time in hand-overs; too high delays everything else on the machine's cores.
     pub read_bytes: usize,
-    /// The waiting time after a first failure, in seconds; it doubles with each. Default: 0.2.
-    #[serde(with = "seconds")]
+    /// The waiting time after a first failure; it doubles with each. Default: `"200ms"`.
+    #[serde(with = "etappe_core::duration_text")]
     pub retry_first: Duration,
-    /// The longest waiting time between tries, in seconds. Default: 10. Too high delays recovery
+    /// The longest waiting time between tries. Default: `"10s"`. Too high delays recovery
     /// after an outage of the database.
-    #[serde(with = "seconds")]
+    #[serde(with = "etappe_core::duration_text")]
     pub retry_longest: Duration,
-    /// How long an insert may still take after a stop or a revocation, in seconds. Default: 10.
+    /// How long an insert may still take after a stop or a revocation. Default: `"10s"`.
     /// What is not done by then is done again by the next owner of the partition.
-    #[serde(with = "seconds")]
+    #[serde(with = "etappe_core::duration_text")]
     pub drain: Duration,
     /// How many bytes the duplicate filters of all partitions take at most. Default: 96 MiB. Too
     /// low makes the filters hit without cause, which costs look-ups in the database.
@@ -40,9 +40,9 @@ pub struct ClassifierConfig {
     /// How many of the latest messages, all partitions together, are searched for duplicates.
     /// Default: 50,000,000.
     pub filter_messages: u64,
-    /// How far back, in seconds, messages are looked at after a restart. Default: 86,400. A copy
+    /// How far back messages are looked at after a restart. Default: `"24h"`. A copy
     /// that comes later than this and after a restart counts as a new event.
-    #[serde(with = "seconds")]
+    #[serde(with = "etappe_core::duration_text")]
     pub filter_window: Duration,
 }
 
@@ -112,27 +112,6 @@ impl ClassifierConfig {
 }
 
 /// Durations as a number of seconds, with a fraction.
-mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(duration.as_secs_f64())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        Duration::try_from_secs_f64(seconds)
-            .map_err(|error| D::Error::custom(format!("{seconds} seconds: {error}")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_seconds() {
+    fn durations_are_text() {
         let config: ClassifierConfig =
-            serde_json::from_str(r#"{"flush_interval":0.5}"#).expect("a valid configuration");
+            serde_json::from_str(r#"{"flush_interval":"500ms"}"#).expect("a valid configuration");
         assert_eq!(config.flush_interval, Duration::from_millis(500));
         let unknown = serde_json::from_str::<ClassifierConfig>(r#"{"flush":1}"#);
         assert!(unknown.is_err());
-        let negative = serde_json::from_str::<ClassifierConfig>(r#"{"drain":-1}"#);
+        let negative = serde_json::from_str::<ClassifierConfig>(r#"{"drain":"-1s"}"#);
         assert!(negative.is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{
-    Classified, Clock, LogRecord, MessageHash, MessageIndex, ReadRequest, RecordSource,
+    Classified, Clock, LogRecord, MessageHash, MessageIndex, Progress, ReadRequest, RecordSource,
 };
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::Watermark;
@@ -132,6 +132,25 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         }
     }
 
+    /// Returns where to begin when no progress is remembered: after what is stored.
+    pub(crate) async fn find_progress(&self) -> Result<Progress, ClassifierError> {
+        let stored = self
+            .backoff
+            .until_done(
+                || self.index.stored_until(self.source.topic(), self.partition),
+                |error, delay| self.note("stored_until", error, delay),
+            )
+            .await
+            .map_err(|source| ClassifierError::LookUp {
+                partition: self.partition,
+                source,
+            })?;
+        Ok(Progress {
+            next: stored.unwrap_or(Offset(0)),
+            pending: None,
+        })
+    }
+
     /// Fills the filter with what the database holds.
     pub(crate) async fn rebuild_filter(&self) -> Result<(), ClassifierError> {
         let window = i64::try_from(self.config.filter_window.as_millis()).unwrap_or(i64::MAX);
@@ -147,8 +166,9 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             };
             let visit_list = || {
                 lock().begin_again();
+                let visit = |hash| lock().visit(hash);
                 self.index
-                    .recent(self.partition, since, limit, |hash| lock().visit(hash))
+                    .recent(self.source.topic(), self.partition, since, limit, visit)
             };
             self.backoff
                 .until_done(visit_list, |error, delay| self.note("recent", error, delay))
@@ -303,7 +323,10 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         let seen = self
             .backoff
             .until_done(
-                || self.index.seen_before(self.partition, first, &suspects),
+                || {
+                    self.index
+                        .seen_before(self.source.topic(), self.partition, first, &suspects)
+                },
                 |error, delay| self.note("seen_before", error, delay),
             )
             .await

@@ -36,7 +36,8 @@ pub(crate) struct Worker<S, K, D, M, C> {
 /// Where a partition's work begins.
 #[derive(Debug)]
 pub(crate) struct Start {
-    pub(crate) progress: Progress,
+    /// Where the last worker stopped, if that is remembered.
+    pub(crate) progress: Option<Progress>,
     /// Ranges before the progress that must be done again.
     pub(crate) replay: Vec<OffsetRange>,
 }
@@ -78,7 +79,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     }
 
     async fn work(&mut self, start: Start) -> Result<Infallible, Halt> {
-        let progress = start.progress;
+        let progress = match start.progress {
+            Some(progress) => progress,
+            None => self.until_stopped(self.intake.find_progress()).await?,
+        };
         self.until_stopped(self.intake.rebuild_filter()).await?;
         self.replay(&start.replay, progress).await?;
         let mut next = progress.next;

@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::intake::ANSWER_BYTES;
 use crate::publication::CHUNK_BYTES;
 
-mod duration_text;
-
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -34,11 +32,11 @@ pub struct CollectorConfig {
     pub in_flight_bytes: usize,
     /// How long a client may take to send a body. Default 30 s. Too high: slow clients hold
     /// connections; too low: slow phones get 408.
-    #[serde(with = "duration_text")]
+    #[serde(with = "etappe_core::duration_text")]
     pub body_timeout: Duration,
     /// How long to wait until events are durable before answering 503. Default 30 s; at least as
     /// long as the log itself tries, or clients send again what was written.
-    #[serde(with = "duration_text")]
+    #[serde(with = "etappe_core::duration_text")]
     pub publish_timeout: Duration,
     /// How many proxies of your own stand in front: the client's address is taken from
     /// `X-Forwarded-For`, so many places from its end. Default 0: the header is not looked at. Too
@@ -55,13 +53,13 @@ pub struct CollectorConfig {
     pub header_bytes: usize,
     /// How long a client may take to send a head, also the first of a connection and the next of
     /// one kept open. Default 30 s.
-    #[serde(with = "duration_text")]
+    #[serde(with = "etappe_core::duration_text")]
     pub header_timeout: Duration,
     /// How long a client may refuse to take what is sent to it. Default 30 s.
-    #[serde(with = "duration_text")]
+    #[serde(with = "etappe_core::duration_text")]
     pub write_timeout: Duration,
     /// How long requests in progress may go on after the order to stop. Default 15 s.
-    #[serde(with = "duration_text")]
+    #[serde(with = "etappe_core::duration_text")]
     pub drain_timeout: Duration,
 }
 

@@ -90,6 +90,7 @@ pub(crate) struct Chunk {
     buffer: Vec<u8>,
     /// Where each record ends, its key, and the index of its message.
     records: Vec<(usize, u64, usize)>,
+    received_at: Option<Timestamp>,
     rejected: Vec<RejectedMessage>,
     noted: Vec<RejectedEvent>,
 }
@@ -114,6 +115,7 @@ impl Chunk {
 
     pub(crate) fn add(&mut self, index: usize, message: &Message<'_>, reception: &Reception<'_>) {
         message.encode(reception, &mut self.buffer);
+        self.received_at = Some(reception.received_at);
         self.records.push((
             self.buffer.len(),
             message.partition_key(reception.site),
@@ -140,11 +142,16 @@ impl Chunk {
     /// Returns the records; they share one allocation.
     pub(crate) fn take_records(&mut self) -> Vec<OutgoingRecord> {
         let buffer = Bytes::from(std::mem::take(&mut self.buffer));
+        let received_at = self.received_at.unwrap_or(Timestamp::EPOCH);
         let mut start = 0;
         let record = |(end, key, _): &(usize, u64, usize)| {
             let payload = buffer.slice(start..*end);
             start = *end;
-            OutgoingRecord { key: *key, payload }
+            OutgoingRecord {
+                key: *key,
+                received_at,
+                payload,
+            }
         };
         self.records.iter().map(record).collect()
     }

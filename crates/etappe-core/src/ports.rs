@@ -2,8 +2,8 @@
 //!
 //! They are declared here, because an adapter can only implement what it can name, and adapters
 //! must not know the applications. No type of a runtime, a broker or a database appears in them.
-//! There are seven: clock, event publisher, record source, row sink, dead letters, message index,
-//! journey store.
+//! There are eight: clock, event publisher, record source, row sink, dead letters, message index,
+//! watermark board, journey store.
 //! The actor's history is a value ([`crate::rules::ActorHistory`]); who loads it is not decided
 //! here. A new seam wants an ADR.
 
@@ -17,6 +17,7 @@ use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::query::{CandidateQuery, Condition, Selector, UnitQuery};
 use crate::time::Timestamp;
+use crate::watermark::{CollectorMark, PartitionReach};
 
 /// Tells the time of day.
 pub trait Clock: Send + Sync + 'static {
@@ -46,6 +47,8 @@ pub trait Classified: Error + Send + Sync + 'static {
 pub struct OutgoingRecord {
     /// Records with equal keys keep their order.
     pub key: u64,
+    /// When it was received: a collector's marks say from when on its records may be missing.
+    pub received_at: Timestamp,
     /// The record's bytes.
     pub payload: Bytes,
 }
@@ -111,8 +114,9 @@ pub enum SourceEvent {
     Assigned {
         /// The partition.
         partition: PartitionId,
-        /// Where its last consumer stopped.
-        progress: Progress,
+        /// Where its last consumer stopped; `None` when that is not remembered (any more): begin
+        /// after what is stored, see [`MessageIndex::stored_until`].
+        progress: Option<Progress>,
         /// Ranges before `progress.next` to do again with the same boundaries.
         replay: Vec<OffsetRange>,
     },
@@ -175,6 +179,8 @@ pub struct ReadRequest {
 /// Rows of one offset range, encoded, to be inserted as one block.
 #[derive(Debug, Clone)]
 pub struct RowBatch {
+    /// The log that the range belongs to; the first part of the token.
+    pub topic: std::sync::Arc<str>,
     /// The partition that the range belongs to.
     pub partition: PartitionId,
     /// The range.
@@ -212,6 +218,19 @@ pub struct DeadLetter {
     pub reason: String,
 }
 
+/// A dead letter as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuriedLetter {
+    /// The log that the record stood in.
+    pub topic: String,
+    /// The record and why it could not be stored.
+    pub letter: DeadLetter,
+    /// When it was given up.
+    pub buried_at: Timestamp,
+    /// When it was last sent again, if it was.
+    pub replayed_at: Option<Timestamp>,
+}
+
 /// Keeps records that cannot be stored.
 pub trait DeadLetters: Send + Sync + 'static {
     /// The keeper's error.
@@ -239,27 +258,64 @@ impl MessageHash {
 }
 
 /// Knows which messages are stored already.
+///
+/// Everything that came by another log than `topic` counts as stored before anything in `topic`: a
+/// log takes the place of another when an installation moves or the number of partitions changes.
 pub trait MessageIndex: Send + Sync + 'static {
     /// The index's error.
     type Error: Classified;
 
-    /// Returns those of `hashes` that are stored for `partition` at an offset below `below`.
+    /// Returns the offset after the last one of the partition that is stored with all before it, or
+    /// `None` if none is stored.
+    fn stored_until(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+    ) -> impl Future<Output = Result<Option<Offset>, Self::Error>> + Send;
+
+    /// Returns the last mark of each collector that is stored for the partition.
+    fn marks(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+    ) -> impl Future<Output = Result<Vec<CollectorMark>, Self::Error>> + Send;
+
+    /// Returns those of `hashes` that are stored for `partition` at an offset below `below`, or by
+    /// another log.
     fn seen_before(
         &self,
+        topic: &str,
         partition: PartitionId,
         below: Offset,
         hashes: &[MessageHash],
     ) -> impl Future<Output = Result<Vec<MessageHash>, Self::Error>> + Send;
 
-    /// Calls `visit` with the hash of each of the latest `limit` messages stored for `partition`
-    /// and received at `since` or later, in no particular order.
+    /// Calls `visit` with the hash of each of the latest `limit` messages stored for `partition`,
+    /// or by another log, and received at `since` or later, in no particular order.
     fn recent(
         &self,
+        topic: &str,
         partition: PartitionId,
         since: Timestamp,
         limit: u64,
         visit: impl FnMut(MessageHash) + Send,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Where the processes that write tell those that read how far the figures reach.
+pub trait WatermarkBoard: Send + Sync + 'static {
+    /// The board's error.
+    type Error: Classified;
+
+    /// Replaces what the board says of the partitions in `reaches`.
+    fn post(
+        &self,
+        topic: &str,
+        reaches: &[PartitionReach],
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Returns what was last posted for each partition of the log that was posted to last.
+    fn load(&self) -> impl Future<Output = Result<Vec<PartitionReach>, Self::Error>> + Send;
 }
 
 /// Answers questions about journeys from what is stored.

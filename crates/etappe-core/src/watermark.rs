@@ -6,7 +6,46 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::id::PartitionId;
 use crate::time::Timestamp;
+
+/// How far the figures reach in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionReach {
+    /// The partition.
+    pub partition: PartitionId,
+    /// How many partitions the log has.
+    pub partitions: u32,
+    /// Everything in the partition received before this instant is visible.
+    pub reached: Timestamp,
+}
+
+/// What a collector writes into every partition each second: how far its own records are complete.
+///
+/// Collectors spool while the log is away, and then write records that they received long before;
+/// so the end of a partition alone does not say up to when its records are all there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorMark {
+    /// The collector: the same as long as it has the same spool.
+    pub collector: String,
+    /// Every record that it received before this instant stands before the mark.
+    pub reached: Timestamp,
+    /// When the mark was written, by the collector's clock.
+    pub written_at: Timestamp,
+    /// What the collector is at.
+    pub state: CollectorState,
+}
+
+/// What a collector is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CollectorState {
+    /// Its records go into the log as they come.
+    Direct,
+    /// Records wait in its spool.
+    Spooling,
+    /// It has ended and left nothing behind: its last mark.
+    Retired,
+}
 
 /// The watermark of a process, shared by the readers that move it and the API that shows it.
 #[derive(Debug, Clone)]

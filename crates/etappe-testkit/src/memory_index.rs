@@ -3,6 +3,7 @@
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{MessageHash, MessageIndex};
 use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorMark;
 
 use crate::faults::{Faults, Operation, PlannedError};
 use crate::memory_log::MemoryLog;
@@ -54,8 +55,34 @@ impl MemoryIndex {
 impl MessageIndex for MemoryIndex {
     type Error = PlannedError;
 
+    async fn stored_until(
+        &self,
+        _topic: &str,
+        partition: PartitionId,
+    ) -> Result<Option<Offset>, PlannedError> {
+        let stored: std::collections::BTreeSet<Offset> = self
+            .stored(partition)
+            .into_iter()
+            .map(|stored| stored.offset)
+            .collect();
+        let mut until = stored.first().copied();
+        while let Some(next) = until.filter(|offset| stored.contains(offset)) {
+            until = Some(next.next());
+        }
+        Ok(until)
+    }
+
+    async fn marks(
+        &self,
+        _topic: &str,
+        _partition: PartitionId,
+    ) -> Result<Vec<CollectorMark>, PlannedError> {
+        Ok(Vec::new())
+    }
+
     async fn seen_before(
         &self,
+        _topic: &str,
         partition: PartitionId,
         below: Offset,
         hashes: &[MessageHash],
@@ -74,6 +101,7 @@ impl MessageIndex for MemoryIndex {
 
     async fn recent(
         &self,
+        _topic: &str,
         partition: PartitionId,
         since: Timestamp,
         limit: u64,

@@ -235,7 +235,7 @@ impl MemoryConsumer {
         });
         self.tell(SourceEvent::Assigned {
             partition,
-            progress: self.log.progress(partition),
+            progress: Some(self.log.progress(partition)),
             replay,
         });
     }

@@ -45,10 +45,10 @@ pub struct LocalLogConfig {
     /// Events are refused when the disk has fewer bytes free than this. Default: 128 MiB. It keeps
     /// room for the engine to store what the log holds; 0 fills the disk to the last byte.
     pub min_free_bytes: u64,
-    /// How long consumed records are kept, in seconds. Default: 3600. After a crash of the machine
+    /// How long consumed records are kept, such as `"1h"`, which is the default. After a crash of the machine
     /// this much is stored again, because the engine does not sync each insert: too low loses what
     /// the machine had not written yet, too high takes disk.
-    #[serde(with = "seconds")]
+    #[serde(with = "etappe_core::duration_text")]
     pub retention: Duration,
 }
 
@@ -132,27 +132,6 @@ impl LocalLogConfig {
     }
 }
 
-mod seconds {
-    //! A duration as a whole number of seconds.
-
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(duration.as_secs())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_secs)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +146,7 @@ mod tests {
             config
         );
         assert_eq!(
-            serde_json::from_str::<LocalLogConfig>(r#"{"retention":60}"#)
+            serde_json::from_str::<LocalLogConfig>(r#"{"retention":"1m"}"#)
                 .unwrap()
                 .retention,
             Duration::from_secs(60)

@@ -157,7 +157,7 @@ fn assignment(shared: &Shared, retention: Duration) -> SourceEvent {
     let replay: Vec<OffsetRange> = state.replay(retention, shared.log.start());
     SourceEvent::Assigned {
         partition: shared.log.id,
-        progress: state.progress(),
+        progress: Some(state.progress()),
         replay,
     }
 }

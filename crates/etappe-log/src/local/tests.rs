@@ -212,16 +212,21 @@ impl Bench {
     }
 }
 
+fn outgoing(key: u64, payload: Bytes) -> OutgoingRecord {
+    OutgoingRecord {
+        key,
+        received_at: Timestamp::EPOCH,
+        payload,
+    }
+}
+
 /// Publishes records of these lengths and returns their one outcome; all texts differ.
 pub(crate) async fn publish(
     log: &LocalLog,
     key: u64,
     records: &[Bytes],
 ) -> Result<(), PublishError> {
-    let outgoing = records.iter().map(|payload| OutgoingRecord {
-        key,
-        payload: payload.clone(),
-    });
+    let outgoing = records.iter().map(|payload| outgoing(key, payload.clone()));
     let outcomes = log.publisher().publish(outgoing.collect()).await;
     assert_eq!(outcomes.len(), records.len());
     let first = outcomes.first().cloned().unwrap_or(Ok(()));

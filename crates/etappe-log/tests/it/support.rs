@@ -60,6 +60,7 @@ pub(crate) fn open_with(config: LocalLogConfig, boot: &str) -> Result<LocalLog, 
 pub(crate) fn record(key: u64, text: impl Into<String>) -> OutgoingRecord {
     OutgoingRecord {
         key,
+        received_at: Timestamp::EPOCH,
         payload: Bytes::from(text.into()),
     }
 }
@@ -130,7 +131,7 @@ pub(crate) async fn assigned(source: &LocalSource, expected: u32) -> (Progress, 
             replay,
         } => {
             assert_eq!(partition, PartitionId(expected));
-            (progress, replay)
+            (progress.expect("the local log forgets nothing"), replay)
         }
         SourceEvent::Revoked { .. } => panic!("the local log revokes nothing"),
     }

@@ -71,9 +71,7 @@ async fn a_record_is_readable_only_once_it_is_synced() {
     let publisher = log.publisher();
     waiting.spawn(async move {
         let payload = record(1, 10);
-        publisher
-            .publish(vec![OutgoingRecord { key: 0, payload }])
-            .await
+        publisher.publish(vec![outgoing(0, payload)]).await
     });
     // The record is in the file, as the writer waits for the sync.
     while bench.segments(0).is_empty() || bench.segments(0)[0].metadata().unwrap().len() == 0 {
@@ -100,7 +98,7 @@ async fn a_full_queue_refuses_and_empties_again() {
         let publisher = publisher.clone();
         let payload = record(number, 1_000);
         waiting.spawn(async move {
-            let records = vec![OutgoingRecord { key: 0, payload }];
+            let records = vec![outgoing(0, payload)];
             publisher.publish(records).await.remove(0)
         });
         tokio::task::yield_now().await;

@@ -327,6 +327,7 @@ impl Run {
         assert_records(&found, positions.start.0, &account.records[start..]);
         assert_eq!(positions.end.0, account.records.len() as u64);
 
+        let progress = progress.expect("the local log forgets nothing");
         assert_eq!(progress, account.progress);
         assert!(positions.start <= progress.next);
         if !account.replay_due {

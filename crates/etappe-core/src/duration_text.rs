@@ -1,4 +1,6 @@
-//! Durations as a person writes them: a whole number and `ms`, `s`, `m` or `h`.
+//! Durations in settings as a person writes them: a whole number and `ms`, `s`, `m` or `h`.
+//!
+//! For `#[serde(with = "etappe_core::duration_text")]`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,10 +9,11 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
-pub(super) fn serialize<S: Serializer>(
-    duration: &Duration,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+/// Writes a duration in the largest unit that it is a whole number of.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let (unit, size) = UNITS
         .into_iter()
@@ -20,9 +23,11 @@ pub(super) fn serialize<S: Serializer>(
     serializer.collect_str(&format_args!("{}{unit}", millis / size))
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Duration, D::Error> {
+/// Reads a duration.
+///
+/// # Errors
+/// Those of the deserializer, and text that is no duration.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
     parse(text.trim()).ok_or_else(|| {
         de::Error::custom(format!(
