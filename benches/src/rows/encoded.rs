@@ -118,6 +118,7 @@ fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> any
         outcome: &outcome,
         actor: event.actor_id().unwrap_or_default(),
         message_hash: MessageHash(hash64(&event.message_id)),
+        topic: "etappe.events.v1",
         partition: PARTITION,
         offset: Offset(number),
         duplicate: false,

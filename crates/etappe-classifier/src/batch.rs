@@ -64,6 +64,7 @@ pub(crate) type UsedOutcomes = HashMap<u64, UsedOutcome, BuildIdentityHasher>;
 /// A batch that is being filled, record by record, in the order of their offsets.
 #[derive(Debug)]
 pub struct Batch {
+    topic: Arc<str>,
     partition: PartitionId,
     first: Offset,
     next: Offset,
@@ -102,15 +103,17 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Batch {
-    /// Begins a batch whose range starts at `first`; `expected` bytes are reserved.
+    /// Begins a batch of `topic` whose range starts at `first`; `expected` bytes are reserved.
     #[must_use]
     pub fn new(
+        topic: Arc<str>,
         partition: PartitionId,
         first: Offset,
         limits: BatchLimits,
         expected: usize,
     ) -> Self {
         Self {
+            topic,
             partition,
             first,
             next: first,
@@ -124,6 +127,11 @@ impl Batch {
             outcomes: UsedOutcomes::default(),
             oldest: None,
         }
+    }
+
+    /// Returns the log that the range belongs to.
+    pub(crate) const fn topic(&self) -> &Arc<str> {
+        &self.topic
     }
 
     /// Returns the partition.
@@ -258,6 +266,7 @@ impl Batch {
                 .filter(|last| *last >= self.first.0)?,
         );
         Some(SealedBatch {
+            topic: self.topic,
             partition: self.partition,
             range: OffsetRange {
                 first: self.first,
@@ -283,6 +292,7 @@ fn previous_end(rows: &[Row], row: usize) -> usize {
 /// A batch ready to be inserted.
 #[derive(Debug)]
 pub struct SealedBatch {
+    topic: Arc<str>,
     pub(crate) partition: PartitionId,
     pub(crate) range: OffsetRange,
     bytes: Bytes,
@@ -321,16 +331,16 @@ impl SealedBatch {
 
     /// Returns the rows of a part of the range as they are inserted; the bytes are shared.
     #[must_use]
-    pub fn part(&self, topic: &str, range: OffsetRange, outcomes: Vec<Arc<Outcome>>) -> RowBatch {
+    pub fn part(&self, range: OffsetRange, outcomes: Vec<Arc<Outcome>>) -> RowBatch {
         let from = self.rows.partition_point(|row| row.offset < range.first);
         let until = self.rows.partition_point(|row| row.offset <= range.last);
         let start = previous_end(&self.rows, from);
         let end = previous_end(&self.rows, until);
         RowBatch {
-            topic: topic.into(),
+            topic: Arc::clone(&self.topic),
             partition: self.partition,
             range,
-            token: token(topic, self.partition, range),
+            token: token(&self.topic, self.partition, range),
             rows: until - from,
             bytes: self.bytes.slice(start..end),
             outcomes,

@@ -205,7 +205,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         range: OffsetRange,
     ) -> Result<Inserted, ClassifierError> {
         let unknown = self.known.lacking(batch);
-        let part = batch.part(self.source.topic(), range, unknown);
+        let part = batch.part(range, unknown);
         if part.rows == 0 {
             return Ok(Inserted::Stored);
         }

@@ -51,6 +51,7 @@ pub(crate) struct Intake<S, M, C> {
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
     workshop: Arc<Mutex<Workshop>>,
+    topic: Arc<str>,
     expected_bytes: usize,
 }
 
@@ -115,6 +116,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         // Until the filter is rebuilt, a small one stands in for it.
         let filter = DuplicateFilter::new(0, 1);
         Self {
+            topic: parts.source.topic().into(),
             partition: parts.partition,
             source: parts.source,
             index: parts.index,
@@ -130,6 +132,10 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             })),
             expected_bytes: SMALLEST_BUFFER,
         }
+    }
+
+    fn topic(&self) -> Arc<str> {
+        Arc::clone(&self.topic)
     }
 
     /// Returns where to begin when no progress is remembered: after what is stored.
@@ -211,7 +217,13 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         limits: BatchLimits,
         before: Option<&InFlight>,
     ) -> Result<Prepared, ClassifierError> {
-        let mut batch = Batch::new(self.partition, next, limits, self.expected_bytes);
+        let mut batch = Batch::new(
+            self.topic(),
+            self.partition,
+            next,
+            limits,
+            self.expected_bytes,
+        );
         let mut deadline: Option<Instant> = None;
         while !batch.is_full() {
             let looked_at = self.clock.now();
@@ -253,7 +265,13 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         range: OffsetRange,
     ) -> Result<SealedBatch, ClassifierError> {
         let limits = BatchLimits::NONE;
-        let mut batch = Batch::new(self.partition, range.first, limits, self.expected_bytes);
+        let mut batch = Batch::new(
+            self.topic(),
+            self.partition,
+            range.first,
+            limits,
+            self.expected_bytes,
+        );
         while batch.next() <= range.last {
             let wait = self.config.flush_interval;
             let records = self.read(batch.next(), Some(range.last), wait).await?;

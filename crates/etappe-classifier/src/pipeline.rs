@@ -2,6 +2,8 @@
 //!
 //! Synchronous and without I/O, so that it can run on a thread of its own and be measured alone.
 
+use std::sync::Arc;
+
 use etappe_core::event::Event;
 use etappe_core::facts::{EventFacts, FactNames};
 use etappe_core::id::PartitionId;
@@ -96,6 +98,7 @@ impl Pipeline {
     ) {
         let message = MessageHash::of(&event.site, &event.message_id);
         let standing = earlier.standing(batch, message);
+        let topic = Arc::clone(batch.topic());
         let partition: PartitionId = batch.partition();
         let decided = self.rules.classify(event, &self.history);
         let names = decided
@@ -116,6 +119,7 @@ impl Pipeline {
             outcome: decided.outcome,
             actor: resolve_actor(event),
             message_hash: message,
+            topic: &topic,
             partition,
             offset: record.offset,
             duplicate: standing == Standing::Duplicate,

@@ -273,11 +273,12 @@ pub trait MessageIndex: Send + Sync + 'static {
         partition: PartitionId,
     ) -> impl Future<Output = Result<Option<Offset>, Self::Error>> + Send;
 
-    /// Returns the last mark of each collector that is stored for the partition.
+    /// Returns the last mark of each collector that is stored for the partition below `below`.
     fn marks(
         &self,
         topic: &str,
         partition: PartitionId,
+        below: Offset,
     ) -> impl Future<Output = Result<Vec<CollectorMark>, Self::Error>> + Send;
 
     /// Returns those of `hashes` that are stored for `partition` at an offset below `below`, or by

@@ -47,6 +47,26 @@ pub enum CollectorState {
     Retired,
 }
 
+impl CollectorState {
+    /// Returns the state's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Spooling => "spooling",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Returns the state of that name, if there is one.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Direct, Self::Spooling, Self::Retired]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
 /// The watermark of a process, shared by the readers that move it and the API that shows it.
 #[derive(Debug, Clone)]
 pub struct Watermark {

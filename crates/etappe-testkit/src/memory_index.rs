@@ -76,6 +76,7 @@ impl MessageIndex for MemoryIndex {
         &self,
         _topic: &str,
         _partition: PartitionId,
+        _below: Offset,
     ) -> Result<Vec<CollectorMark>, PlannedError> {
         Ok(Vec::new())
     }

@@ -1,41 +1,70 @@
-//! Which messages are stored: point look-ups by hash, and a scan to fill a filter at the start.
+//! Which messages are stored: point look-ups by hash, a scan to fill a filter at the start, and how
+//! far a partition and its collectors have come.
+//!
+//! Rows of another topic came before everything in this one, whatever their partition and offset.
 
 use clickhouse::Row;
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{MessageHash, MessageIndex};
 use etappe_core::time::Timestamp;
+use etappe_core::watermark::{CollectorMark, CollectorState};
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
 use crate::native;
-use crate::query::Stream;
+use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
 
 /// How many hashes go into one look-up.
 const HASHES_PER_QUERY: usize = 10_000;
 
+/// How far below the highest stored offset holes are looked for: more than two full batches.
+const TAIL_OFFSETS: u64 = 1_000_000;
+
 const SEEN_BEFORE: &str = "
 SELECT DISTINCT message_hash FROM messages
-WHERE partition = {partition:UInt32}
-  AND message_hash IN {hashes:Array(UInt64)}
-  AND offset < {below:UInt64}";
+WHERE message_hash IN {hashes:Array(UInt64)}
+  AND (topic != {topic:String} OR (partition = {partition:UInt32} AND offset < {below:UInt64}))";
 
-/// The number of messages received since, and the offset of the last one that fits the limit.
-const RECENT_COUNT: &str = "
-SELECT count() AS messages FROM messages
-WHERE partition = {partition:UInt32} AND received_at >= {since:DateTime64(3, 'UTC')}";
+/// The messages of one partition of the topic.
+const OWN: &str = "topic = {topic:String} AND partition = {partition:UInt32}
+  AND received_at >= {since:DateTime64(3, 'UTC')}";
 
-const RECENT_FIRST_OFFSET: &str = "
-SELECT offset FROM messages
-WHERE partition = {partition:UInt32} AND received_at >= {since:DateTime64(3, 'UTC')}
-ORDER BY offset DESC
-LIMIT 1 OFFSET {skipped:UInt64}";
+/// The messages of other topics.
+const OTHERS: &str = "topic != {topic:String} AND received_at >= {since:DateTime64(3, 'UTC')}";
 
-const RECENT: &str = "
-SELECT message_hash FROM messages
-WHERE partition = {partition:UInt32}
-  AND received_at >= {since:DateTime64(3, 'UTC')}
-  AND offset >= {first:UInt64}";
+/// The highest offset that is stored.
+const HIGHEST: &str = "
+SELECT count() AS number, max(offset) AS offset FROM (
+    SELECT offset FROM messages WHERE topic = {topic:String} AND partition = {partition:UInt32}
+    UNION ALL
+    SELECT offset FROM marks WHERE topic = {topic:String} AND partition = {partition:UInt32}
+)";
+
+/// The lowest offset from `from` on, and the end of the first run without a hole.
+const FIRST_RUN: &str = "
+WITH stored AS (
+    SELECT offset FROM messages
+    WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset >= {from:UInt64}
+    UNION ALL
+    SELECT offset FROM marks
+    WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset >= {from:UInt64}
+)
+SELECT
+    min(offset) AS lowest,
+    minIf(offset + 1, (offset + 1) NOT IN (SELECT offset FROM stored)) AS run_end
+FROM stored";
+
+const MARKS: &str = "
+SELECT
+    toString(collector) AS name,
+    toUnixTimestamp64Milli(argMax(marks.reached, offset)) AS reached_at,
+    toUnixTimestamp64Milli(argMax(marks.written_at, offset)) AS written,
+    toString(argMax(marks.state, offset)) AS last_state
+FROM marks
+WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset < {below:UInt64}
+GROUP BY name
+ORDER BY name";
 
 #[derive(Row, Deserialize)]
 struct HashRow {
@@ -48,15 +77,79 @@ struct CountRow {
 }
 
 #[derive(Row, Deserialize)]
-struct OffsetRow {
+struct PlaceRow {
+    at: i64,
+    partition: u32,
     offset: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct HighestRow {
+    number: u64,
+    offset: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct RunRow {
+    lowest: u64,
+    run_end: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct MarkRow {
+    name: String,
+    reached_at: i64,
+    written: i64,
+    last_state: String,
 }
 
 impl MessageIndex for Warehouse {
     type Error = WarehouseError;
 
+    /// A batch is inserted only after the one before it is done, so whatever lies before a stored
+    /// row is stored or a dead letter, save for the last batches: a crash may have left them in
+    /// part. Holes are therefore looked for among the last million offsets only, and the first one
+    /// ends what counts as contiguous. A dead letter leaves a hole too: then some records are read
+    /// again that are stored, which costs time and changes nothing.
+    async fn stored_until(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+    ) -> Result<Option<Offset>, WarehouseError> {
+        let highest = self
+            .ask_of("stored_highest", HIGHEST, topic, partition)
+            .row::<HighestRow>()
+            .await?;
+        if highest.number == 0 {
+            return Ok(None);
+        }
+        let from = highest.offset.saturating_sub(TAIL_OFFSETS);
+        let run = self
+            .ask_of("stored_run", FIRST_RUN, topic, partition)
+            .number("from", from)
+            .row::<RunRow>()
+            .await?;
+        let next = if run.lowest > from { from } else { run.run_end };
+        Ok(Some(Offset(next)))
+    }
+
+    async fn marks(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        below: Offset,
+    ) -> Result<Vec<CollectorMark>, WarehouseError> {
+        let rows = self
+            .ask_of("marks", MARKS, topic, partition)
+            .number("below", below.0)
+            .rows::<MarkRow>()
+            .await?;
+        rows.into_iter().map(MarkRow::into_mark).collect()
+    }
+
     async fn seen_before(
         &self,
+        topic: &str,
         partition: PartitionId,
         below: Offset,
         hashes: &[MessageHash],
@@ -65,8 +158,7 @@ impl MessageIndex for Warehouse {
         for some in hashes.chunks(HASHES_PER_QUERY) {
             let numbers: Vec<u64> = some.iter().map(|hash| hash.0).collect();
             let rows = self
-                .ask("seen_before", SEEN_BEFORE)
-                .number("partition", partition.0.into())
+                .ask_of("seen_before", SEEN_BEFORE, topic, partition)
                 .number("below", below.0)
                 .numbers("hashes", &numbers)
                 .rows::<HashRow>()
@@ -76,55 +168,106 @@ impl MessageIndex for Warehouse {
         Ok(seen)
     }
 
+    /// The partition's own messages come first; what the limit leaves is filled up with the latest
+    /// of other topics.
     async fn recent(
         &self,
+        topic: &str,
         partition: PartitionId,
         since: Timestamp,
         limit: u64,
         mut visit: impl FnMut(MessageHash) + Send,
     ) -> Result<(), WarehouseError> {
-        let Some(first) = self.first_recent_offset(partition, since, limit).await? else {
-            return Ok(());
-        };
-        let stream = self
-            .ask("recent", RECENT)
-            .number("partition", partition.0.into())
-            .instant("since", since)
-            .number("first", first.0)
-            .stream()?;
-        visit_hashes(stream, &mut visit).await
+        let mut left = limit;
+        for (messages, latest) in [(OWN, "offset"), (OTHERS, "received_at, partition, offset")] {
+            let ask = |name, sql: &str| {
+                self.ask_of(name, sql, topic, partition)
+                    .instant("since", since)
+            };
+            let count = format!("SELECT count() AS messages FROM messages WHERE {messages}");
+            let count = ask("recent_count", &count)
+                .row::<CountRow>()
+                .await?
+                .messages;
+            if left == 0 || count == 0 {
+                continue;
+            }
+            let mut sql = format!("SELECT message_hash FROM messages WHERE {messages}");
+            let mut first = None;
+            if count > left {
+                first = Some(first_of_latest(&ask, messages, latest, left).await?);
+                sql.push_str(if latest == "offset" {
+                    " AND offset >= {first_offset:UInt64}"
+                } else {
+                    " AND (received_at, partition, offset) >= ({first_at:DateTime64(3, 'UTC')}, \
+                     {first_partition:UInt32}, {first_offset:UInt64})"
+                });
+            }
+            let mut question = ask("recent", &sql);
+            if let Some(first) = first {
+                question = question
+                    .instant("first_at", Timestamp::from_millis(first.at))
+                    .number("first_partition", first.partition.into())
+                    .number("first_offset", first.offset);
+            }
+            visit_hashes(question.stream()?, &mut visit).await?;
+            left -= count.min(left);
+        }
+        Ok(())
     }
 }
 
 impl Warehouse {
-    /// Returns the offset from which on at most `limit` messages were received at `since` or
-    /// later, or `None` if there are none.
-    async fn first_recent_offset(
+    /// Starts a question about a partition of a topic.
+    fn ask_of(
         &self,
+        name: &'static str,
+        sql: &str,
+        topic: &str,
         partition: PartitionId,
-        since: Timestamp,
-        limit: u64,
-    ) -> Result<Option<Offset>, WarehouseError> {
-        let count = self
-            .ask("recent_count", RECENT_COUNT)
+    ) -> Question {
+        self.ask(name, sql)
+            .text("topic", topic)
             .number("partition", partition.0.into())
-            .instant("since", since)
-            .row::<CountRow>()
-            .await?;
-        if count.messages == 0 || limit == 0 {
-            return Ok(None);
-        }
-        if count.messages <= limit {
-            return Ok(Some(Offset(0)));
-        }
-        let row = self
-            .ask("recent_first_offset", RECENT_FIRST_OFFSET)
-            .number("partition", partition.0.into())
-            .instant("since", since)
-            .number("skipped", limit - 1)
-            .row::<OffsetRow>()
-            .await?;
-        Ok(Some(Offset(row.offset)))
+    }
+}
+
+/// Returns the place of the first of the latest `number` messages, in the order of `latest`.
+async fn first_of_latest(
+    ask: &impl Fn(&'static str, &str) -> Question,
+    messages: &str,
+    latest: &str,
+    number: u64,
+) -> Result<PlaceRow, WarehouseError> {
+    let descending: Vec<String> = latest
+        .split(", ")
+        .map(|column| format!("{column} DESC"))
+        .collect();
+    let sql = format!(
+        "SELECT toUnixTimestamp64Milli(received_at) AS at, partition, offset FROM messages \
+         WHERE {messages} ORDER BY {} LIMIT 1 OFFSET {{skipped:UInt64}}",
+        descending.join(", ")
+    );
+    ask("recent_first", &sql)
+        .number("skipped", number.saturating_sub(1))
+        .row()
+        .await
+}
+
+impl MarkRow {
+    fn into_mark(self) -> Result<CollectorMark, WarehouseError> {
+        let state = CollectorState::parse(&self.last_state).ok_or_else(|| {
+            WarehouseError::UnexpectedAnswer(format!(
+                "collector `{}` has the unknown state `{}`",
+                self.name, self.last_state
+            ))
+        })?;
+        Ok(CollectorMark {
+            collector: self.name,
+            reached: Timestamp::from_millis(self.reached_at),
+            written_at: Timestamp::from_millis(self.written),
+            state,
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! received before this process was there.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
@@ -17,10 +17,13 @@ use etappe_wire::row;
 /// How far the clocks of the server and of whoever received a message may be apart.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
 
+/// A partition of a log.
+type Place = (Arc<str>, PartitionId);
+
 /// What this process has stored, by partition.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    last_stored: Mutex<HashMap<PartitionId, Offset>>,
+    last_stored: Mutex<HashMap<Place, Offset>>,
 }
 
 impl Progress {
@@ -29,7 +32,7 @@ impl Progress {
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
         let follows = self
             .lock()
-            .get(&batch.partition)
+            .get(&place(batch))
             .is_some_and(|last| last.next() == batch.range.first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
         follows && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
@@ -37,17 +40,21 @@ impl Progress {
 
     /// Records that a batch is stored.
     pub(crate) fn stored(&self, batch: &RowBatch) {
-        self.lock().insert(batch.partition, batch.range.last);
+        self.lock().insert(place(batch), batch.range.last);
     }
 
     /// Records that a batch may be stored or not.
     pub(crate) fn failed(&self, batch: &RowBatch) {
-        self.lock().remove(&batch.partition);
+        self.lock().remove(&place(batch));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PartitionId, Offset>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Offset>> {
         self.last_stored
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn place(batch: &RowBatch) -> Place {
+    (Arc::clone(&batch.topic), batch.partition)
 }

@@ -27,7 +27,7 @@ use crate::writer::to_u64;
 const ATTEMPTS: u32 = 3;
 
 /// Which rows are a batch's. The time of receipt lets the server skip all other parts.
-const OF_BATCH: &str = "partition = {partition:UInt32}
+const OF_BATCH: &str = "topic = {topic:String} AND partition = {partition:UInt32}
   AND offset BETWEEN {first:UInt64} AND {last:UInt64}
   AND received_at BETWEEN {earliest:DateTime64(3, 'UTC')} AND {latest:DateTime64(3, 'UTC')}";
 
@@ -272,6 +272,7 @@ impl<'a> Past<'a> {
     fn ask(&self, warehouse: &Warehouse, name: &'static str, sql: &str) -> crate::query::Question {
         warehouse
             .ask(name, sql)
+            .text("topic", &self.batch.topic)
             .number("partition", self.batch.partition.0.into())
             .number("first", self.batch.range.first.0)
             .number("last", self.batch.range.last.0)

@@ -23,7 +23,7 @@ pub const COLUMNS: &str = "site, kind, scope, event, milestone, outcome_id, acto
      occurred_at, received_at, revenue, currency, order_id, order_hash, referral_code, inviter_id, \
      inviter_hash, nps, rating, sentiment, touchpoint, touchpoint_kind, persona, campaign_source, \
      campaign_medium, campaign_name, page_path, page_url, referrer, locale, device, country, bot, \
-     channel, properties, context, traits, partition, offset, duplicate";
+     channel, properties, context, traits, topic, partition, offset, duplicate";
 
 /// The table that rows are inserted into.
 pub const TABLE: &str = "inbox";
@@ -41,6 +41,8 @@ pub struct RowInput<'a> {
     pub actor: &'a str,
     /// The message's identity.
     pub message_hash: MessageHash,
+    /// The log that the message stands in.
+    pub topic: &'a str,
     /// The partition of the log that the message stands in.
     pub partition: PartitionId,
     /// The message's position in its partition.
@@ -64,6 +66,7 @@ pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
     put_text(out, row.event.properties.as_text());
     put_text(out, row.event.context.as_text());
     put_text(out, row.event.traits.as_text());
+    put_text(out, row.topic);
     out.extend_from_slice(&row.partition.0.to_le_bytes());
     put_u64(out, row.offset.0);
     out.push(u8::from(row.duplicate));
@@ -85,6 +88,7 @@ fn reservation(row: &RowInput<'_>) -> usize {
     row.event.properties.as_text().len()
         + row.event.context.as_text().len()
         + row.event.traits.as_text().len()
+        + row.topic.len()
         + 768
 }
 

@@ -20,6 +20,9 @@ use etappe_wire::row::{self, RowInput};
 
 pub(crate) const DAY: i64 = 86_400_000;
 
+/// The log that rows come from.
+pub(crate) const TOPIC: &str = "etappe.events.v1";
+
 /// The model that tests use.
 pub(crate) const MODEL: &str = "aaarrr";
 /// Its stages, lowest first.
@@ -214,6 +217,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
         outcome: &outcome_of(event.milestone),
         actor: event.actor(),
         message_hash,
+        topic: TOPIC,
         partition: PartitionId(event.partition),
         offset: Offset(event.offset),
         duplicate: event.duplicate,
@@ -233,13 +237,14 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
         outcomes.insert(outcome.id, Arc::new(outcome));
     }
     RowBatch {
+        topic: TOPIC.into(),
         partition: PartitionId(first.partition),
         range: OffsetRange {
             first: Offset(first.offset),
             last: Offset(last.offset),
         },
         token: format!(
-            "etappe.events.v1:{}:{}-{}",
+            "{TOPIC}:{}:{}-{}",
             first.partition, first.offset, last.offset
         ),
         rows: events.len(),

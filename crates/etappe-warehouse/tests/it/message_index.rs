@@ -7,7 +7,7 @@ use etappe_core::ports::{MessageHash, MessageIndex, RowSink};
 use etappe_core::time::Timestamp;
 
 use crate::engine::TestWarehouse;
-use crate::fixture::{DAY, TestEvent, batch, numbered};
+use crate::fixture::{DAY, TOPIC, TestEvent, batch, numbered};
 use crate::random::START;
 
 fn hash(message_id: &str) -> MessageHash {
@@ -34,7 +34,7 @@ async fn recent(test: &TestWarehouse, since: i64, limit: u64) -> BTreeSet<Messag
     let mut found = BTreeSet::new();
     let since = Timestamp::from_millis(since);
     test.warehouse
-        .recent(PartitionId(0), since, limit, |hash| {
+        .recent(TOPIC, PartitionId(0), since, limit, |hash| {
             assert!(found.insert(hash))
         })
         .await
@@ -54,7 +54,7 @@ async fn only_lower_offsets_of_the_same_partition_were_seen_before() {
         let (warehouse, asked) = (&test.warehouse, &asked);
         async move {
             let found = warehouse
-                .seen_before(PartitionId(partition), Offset(below), asked)
+                .seen_before(TOPIC, PartitionId(partition), Offset(below), asked)
                 .await;
             found.unwrap().into_iter().collect::<BTreeSet<_>>()
         }
@@ -74,13 +74,13 @@ async fn only_lower_offsets_of_the_same_partition_were_seen_before() {
         .collect();
     let found = test
         .warehouse
-        .seen_before(PartitionId(0), Offset(u64::MAX), &many)
+        .seen_before(TOPIC, PartitionId(0), Offset(u64::MAX), &many)
         .await
         .unwrap();
     assert_eq!(found.len(), 3_000);
     assert!(
         test.warehouse
-            .seen_before(PartitionId(0), Offset(9), &[])
+            .seen_before(TOPIC, PartitionId(0), Offset(9), &[])
             .await
             .unwrap()
             .is_empty()

@@ -12,13 +12,13 @@ async fn a_second_migration_changes_nothing() {
     let first = warehouse.migrate().await.unwrap();
     assert_eq!(
         (first.version, first.applied),
-        (1, vec!["tables".to_owned()])
+        (2, vec!["tables".to_owned(), "topics_and_marks".to_owned()])
     );
     assert!(first.views.contains(&"kpi_orders".to_owned()));
     let second = warehouse.migrate().await.unwrap();
     assert_eq!(
         (second.version, second.applied.len(), second.views.len()),
-        (1, 0, 0)
+        (2, 0, 0)
     );
 }
 
@@ -32,11 +32,11 @@ async fn processes_that_migrate_at_once_do_no_harm() {
         tasks.spawn(async move { warehouse.migrate().await });
     }
     for result in tasks.join_all().await {
-        assert_eq!(result.unwrap().version, 1);
+        assert_eq!(result.unwrap().version, 2);
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
     let count = crate::engine::number(&engine.client(&database), tables).await;
-    assert_eq!(count, 14);
+    assert_eq!(count, 16);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_migration_that_died_half_way_is_completed() {
         test.client.query_raw(statement).execute().await.unwrap();
     }
     let report = test.warehouse.migrate().await.unwrap();
-    assert_eq!(report.applied, ["tables"]);
+    assert_eq!(report.applied, ["tables", "topics_and_marks"]);
     for table in ["messages_from_inbox", "referral_events", "kpi_money"] {
         let exists = format!(
             "SELECT count() FROM system.tables \
@@ -70,7 +70,7 @@ async fn a_newer_or_altered_schema_is_refused_and_left_alone() {
     test.client.query_raw(newer).execute().await.unwrap();
     let error = test.warehouse.migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::NewerSchema { found: 7, known: 1 }),
+        matches!(error, WarehouseError::NewerSchema { found: 7, known: 2 }),
         "{error}"
     );
     assert_eq!(error.retry_class(), RetryClass::Fatal);

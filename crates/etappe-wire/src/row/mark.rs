@@ -82,7 +82,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     let nps = walk.nullable(1)?;
     let rating = walk.nullable(8)?;
     let sentiment = walk.nullable(8)?;
-    walk.texts(17)?; // touchpoint … traits
+    walk.texts(18)?; // touchpoint … topic
     walk.take(4)?; // partition
     let offset = Offset(walk.number()?);
     let is_duplicate = walk.byte()? != 0;

@@ -83,6 +83,7 @@ fn full_row(properties: &str) -> Vec<u8> {
         outcome: &outcome,
         actor: "a1",
         message_hash: MessageHash(3),
+        topic: "t",
         partition: PartitionId(1),
         offset: Offset(42),
         duplicate: true,
@@ -134,6 +135,7 @@ fn a_row_holds_its_columns_in_their_order() {
         (reader.text(), reader.text(), reader.text()),
         (&*properties, "{}", "{}")
     );
+    assert_eq!(reader.text(), "t");
     assert_eq!(reader.take(4), 1_u32.to_le_bytes());
     assert_eq!((reader.number(), reader.byte()), (42, 1));
     assert!(reader.0.is_empty());
@@ -154,6 +156,7 @@ fn nobody_has_no_hash() {
         outcome: &outcome,
         actor: "",
         message_hash: MessageHash(3),
+        topic: "t",
         partition: PartitionId(0),
         offset: Offset(0),
         duplicate: false,
@@ -184,6 +187,7 @@ fn a_row_that_is_marked_later_is_the_row_of_a_duplicate() {
             outcome: &outcome,
             actor: "a1",
             message_hash: MessageHash(3),
+            topic: "t",
             partition: PartitionId(0),
             offset: Offset(0),
             duplicate,
@@ -224,6 +228,7 @@ fn marks_say_what_the_rows_are() {
         outcome: &outcome,
         actor: "u1",
         message_hash: MessageHash(3),
+        topic: "t",
         partition: PartitionId(0),
         offset: Offset(43),
         duplicate: false,
