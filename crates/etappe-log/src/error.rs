@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{Classified, RetryClass};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// An error of the event log.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,34 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
+    /// The brokers cannot be reached, or cannot answer now.
+    #[error("cannot {action}: {reason}")]
+    KafkaUnavailable {
+        /// What was tried.
+        action: String,
+        /// What the client says.
+        reason: String,
+        /// The client's error.
+        #[source]
+        source: KafkaError,
+    },
+    /// The brokers or the client refuse, and would again: a permission or a setting is wrong.
+    #[error("cannot {action}: {source}")]
+    KafkaRefused {
+        /// What was tried.
+        action: String,
+        /// The client's error.
+        #[source]
+        source: KafkaError,
+    },
+    /// A topic is not what the configuration asks for; every difference is listed.
+    #[error("topic `{topic}` is not as configured: {}", problems.join("; "))]
+    TopicMismatch {
+        /// The topic.
+        topic: String,
+        /// What differs and how to change it, one sentence each.
+        problems: Vec<String>,
+    },
     /// The log was closed.
     #[error("the event log is closed")]
     Closed,
@@ -137,7 +166,9 @@ pub enum LogError {
 impl Classified for LogError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Read { .. } | Self::Commit { .. } => RetryClass::Transient,
+            Self::Read { .. } | Self::Commit { .. } | Self::KafkaUnavailable { .. } => {
+                RetryClass::Transient
+            }
             Self::InvalidConfig { .. }
             | Self::InUse { .. }
             | Self::PartitionCount { .. }
@@ -148,6 +179,8 @@ impl Classified for LogError {
             | Self::Expired { .. }
             | Self::UnknownPartition { .. }
             | Self::InvalidProgress { .. }
+            | Self::KafkaRefused { .. }
+            | Self::TopicMismatch { .. }
             | Self::Closed => RetryClass::Fatal,
         }
     }
@@ -166,4 +199,46 @@ impl LogError {
             source,
         }
     }
+
+    /// Wraps a client's error. Whatever is not known to be lasting is worth another try.
+    pub(crate) fn kafka(
+        action: impl Into<String>,
+        reason: Option<String>,
+        source: KafkaError,
+    ) -> Self {
+        let action = action.into();
+        if is_refusal(&source) {
+            return Self::KafkaRefused { action, source };
+        }
+        let reason = reason.unwrap_or_else(|| source.to_string());
+        Self::KafkaUnavailable {
+            action,
+            reason,
+            source,
+        }
+    }
+}
+
+fn is_refusal(error: &KafkaError) -> bool {
+    if matches!(
+        error,
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) | KafkaError::Nul(_)
+    ) {
+        return true;
+    }
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::InvalidConfig
+                | Code::InvalidTopic
+                | Code::InvalidReplicationFactor
+                | Code::InvalidPartitions
+                | Code::PolicyViolation
+                | Code::UnsupportedVersion
+                | Code::UnsupportedSASLMechanism
+        )
+    )
 }

@@ -16,6 +16,7 @@
 //! [`RecordSource`]: etappe_core::ports::RecordSource
 
 pub mod error;
+pub mod kafka;
 pub mod local;
 pub mod metrics;
 

@@ -1,7 +1,9 @@
 //! Metrics of the event log.
 //!
-//! All are labelled by `partition` and kept as handles per partition, so that counting costs an
-//! atomic addition.
+//! Those of a log on disk are labelled by `partition` and kept as handles per partition, so that
+//! counting costs an atomic addition.
+
+pub(crate) mod kafka;
 
 use std::time::Duration;
 
@@ -114,7 +116,7 @@ impl RefusalReason {
 
 /// Registers `collector` and returns it. A second log in the same registry shows no metrics, which
 /// is no reason to refuse it.
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
+pub(crate) fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
     if let Err(error) = registry.register(Box::new(collector.clone())) {
         tracing::warn!(%error, "a metric of the event log is not shown");
     }
@@ -125,7 +127,12 @@ fn counter(registry: &Registry, name: &str, help: &str) -> IntCounterVec {
     labelled_counter(registry, name, help, &PARTITION)
 }
 
-fn labelled_counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+pub(crate) fn labelled_counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> IntCounterVec {
     let counter = IntCounterVec::new(Opts::new(name, help), labels)
         .expect("the name and the labels are valid");
     register(registry, counter)

@@ -1,0 +1,18 @@
+//! The event log on Apache Kafka: the only place that names rdkafka.
+//!
+//! [`KafkaConfig`] says where the brokers are and what the topics are called; [`KafkaCluster`]
+//! checks the topics and makes publishers and sources of one configuration. Nothing here connects
+//! before it is asked for something, and nothing fails for good because brokers are away.
+//!
+//! A record's partition is chosen here, `key mod N`, so that every log places a key alike; records
+//! have no Kafka key. There is no auto-commit anywhere.
+
+mod client;
+mod cluster;
+mod config;
+mod properties;
+mod security;
+
+pub use self::cluster::KafkaCluster;
+pub use self::config::{KafkaCodec, KafkaConfig};
+pub use self::security::{KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};

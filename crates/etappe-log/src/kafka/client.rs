@@ -1,0 +1,231 @@
+//! What every client of the brokers has in common: its properties, and what becomes of its
+//! statistics, errors and log lines.
+//!
+//! While brokers are away librdkafka repeats itself every second for each of them; the same kind
+//! of line is shown at most once in [`QUIET`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+use tokio::time::Instant;
+
+use super::config::KafkaConfig;
+use crate::metrics::kafka::KafkaMetrics;
+
+/// How long the same kind of line is not shown again.
+const QUIET: Duration = Duration::from_secs(30);
+/// How many kinds of lines are told apart.
+const KINDS: usize = 64;
+
+impl KafkaConfig {
+    /// Returns the properties that all clients share; `role` tells them apart in the brokers' logs.
+    pub(super) fn client(&self, role: &str) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", format!("etappe-{role}"))
+            .set("statistics.interval.ms", "5000")
+            .set("socket.keepalive.enable", "true")
+            .set("socket.connection.setup.timeout.ms", "5000")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("retry.backoff.ms", "50")
+            .set("retry.backoff.max.ms", "500")
+            .set("topic.metadata.refresh.interval.ms", "60000")
+            .set_log_level(RDKafkaLogLevel::Info);
+        self.security.apply(&mut client);
+        for (name, value) in &self.properties {
+            client.set(name, value);
+        }
+        client
+    }
+}
+
+/// What is known of the brokers through one client.
+#[derive(Debug, Default)]
+pub(super) struct Reachability {
+    is_away: AtomicBool,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Reachability {
+    /// Returns whether no broker was reachable when last heard of.
+    pub(super) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Acquire)
+    }
+
+    /// Returns the last error that the client reported since a success.
+    pub(super) fn last_error(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    /// Notes that a broker answered.
+    pub(super) fn note_success(&self) {
+        if self.is_away.swap(false, Ordering::AcqRel) || self.lock().is_some() {
+            *self.lock() = None;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an error and returns whether it says that all brokers are away.
+    fn note(&self, error: &KafkaError, reason: &str) -> bool {
+        let is_away = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if is_away {
+            self.is_away.store(true, Ordering::Release);
+        }
+        // That all are down says less than what went before it.
+        if !is_away || self.lock().is_none() {
+            *self.lock() = Some(reason.to_owned());
+        }
+        is_away
+    }
+}
+
+/// The part of a client's context that all kinds of clients share.
+pub(super) struct SharedContext {
+    role: &'static str,
+    metrics: KafkaMetrics,
+    reachability: Arc<Reachability>,
+    quiet: Quiet,
+    /// Called when all brokers are away, or the client is broken.
+    on_trouble: Box<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for SharedContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedContext")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SharedContext {
+    /// Makes the context of a client.
+    pub(super) fn new(
+        role: &'static str,
+        metrics: KafkaMetrics,
+        on_trouble: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            role,
+            metrics,
+            reachability: Arc::default(),
+            quiet: Quiet::default(),
+            on_trouble: Box::new(on_trouble),
+        }
+    }
+
+    /// Returns what is known of the brokers through this client.
+    pub(super) fn reachability(&self) -> &Arc<Reachability> {
+        &self.reachability
+    }
+}
+
+impl ClientContext for SharedContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if !self.quiet.may_speak(facility) {
+            return;
+        }
+        let role = self.role;
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(target: "librdkafka", role, facility, "{message}");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                tracing::warn!(target: "librdkafka", role, facility, "{message}");
+            }
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(target: "librdkafka", role, facility, "{message}");
+            }
+            RDKafkaLogLevel::Debug => {
+                tracing::debug!(target: "librdkafka", role, facility, "{message}");
+            }
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.metrics.record_statistics(self.role, &statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.metrics.record_error(self.role);
+        let is_away = self.reachability.note(&error, reason);
+        let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
+        let kind = if is_away { "away" } else { "error" };
+        if self.quiet.may_speak(kind) {
+            tracing::warn!(role = self.role, %error, reason, "trouble with the brokers");
+        }
+        if is_away || is_fatal {
+            (self.on_trouble)();
+        }
+    }
+}
+
+/// Keeps repeated lines quiet.
+#[derive(Debug, Default)]
+struct Quiet {
+    spoken: Mutex<HashMap<String, Instant>>,
+}
+
+impl Quiet {
+    /// Returns whether a line of this kind may be shown now.
+    fn may_speak(&self, kind: &str) -> bool {
+        let mut spoken = self.spoken.lock().unwrap_or_else(PoisonError::into_inner);
+        match spoken.get_mut(kind) {
+            Some(at) if at.elapsed() < QUIET => false,
+            Some(at) => {
+                *at = Instant::now();
+                true
+            }
+            None => {
+                if spoken.len() < KINDS {
+                    spoken.insert(kind.to_owned(), Instant::now());
+                }
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_kind_of_line_is_shown_once() {
+        let quiet = Quiet::default();
+        assert!(quiet.may_speak("FAIL"));
+        assert!(!quiet.may_speak("FAIL"));
+        assert!(quiet.may_speak("away"));
+    }
+
+    #[test]
+    fn brokers_are_away_until_one_answers() {
+        let reachability = Reachability::default();
+        let failure = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+        assert!(!reachability.note(&failure, "connection refused"));
+        assert!(!reachability.is_away());
+        let away = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        assert!(reachability.note(&away, "1/1 brokers are down"));
+        assert!(reachability.is_away());
+        assert_eq!(
+            reachability.last_error().as_deref(),
+            Some("connection refused")
+        );
+        reachability.note_success();
+        assert!(!reachability.is_away());
+        assert_eq!(reachability.last_error(), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! One configuration of Kafka, from which publishers and sources are made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use etappe_core::ports::Clock;
+use prometheus::Registry;
+
+use super::config::KafkaConfig;
+use crate::error::LogError;
+use crate::metrics::kafka::KafkaMetrics;
+
+/// The brokers and topics that a configuration names; clones are the same.
+///
+/// Making one connects to nothing.
+#[derive(Clone)]
+pub struct KafkaCluster {
+    pub(super) config: Arc<KafkaConfig>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: KafkaMetrics,
+}
+
+impl fmt::Debug for KafkaCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaCluster")
+            .field("brokers", &self.config.brokers)
+            .field("topic", &self.config.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KafkaCluster {
+    /// Makes the cluster that `config` names.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidConfig`] when the configuration cannot be used or names no brokers.
+    pub fn new(
+        config: KafkaConfig,
+        clock: Arc<dyn Clock>,
+        registry: &Registry,
+    ) -> Result<Self, LogError> {
+        let mut problems = config.validate().err().unwrap_or_default();
+        if !config.is_enabled() {
+            problems.push("`brokers` is empty".to_owned());
+        }
+        if !problems.is_empty() {
+            return Err(LogError::InvalidConfig { problems });
+        }
+        Ok(Self {
+            config: Arc::new(config),
+            clock,
+            metrics: KafkaMetrics::new(registry),
+        })
+    }
+
+    /// Returns the configuration.
+    #[must_use]
+    pub fn config(&self) -> &KafkaConfig {
+        &self.config
+    }
+}

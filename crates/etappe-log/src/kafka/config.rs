@@ -1,0 +1,269 @@
+//! How Kafka is reached and what our topics are like.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::properties;
+use super::security::{KafkaSecurity, REDACTED};
+
+/// How batches are compressed on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KafkaCodec {
+    /// Quick; events take about a quarter of the network and the disk.
+    Lz4,
+    /// Denser, for about twice the CPU.
+    Zstd,
+}
+
+impl KafkaCodec {
+    /// Returns its name in librdkafka.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// Configuration of the event log on Kafka.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// Brokers to ask first, as `host:port,host:port`. Default: none, the event log is a local one.
+    pub brokers: String,
+    /// The topic of the events. Default: `etappe.events.v1`.
+    pub topic: String,
+    /// The topic of the records that could not be stored. Default: `etappe.dead-letters.v1`.
+    pub dead_letter_topic: String,
+    /// The topic of sites, keys and settings. Default: `etappe.sites.v1`.
+    pub sites_topic: String,
+    /// The consumer group of the classifiers. Default: `etappe-classifier`. Another name reads the
+    /// topic again from where the database ends.
+    pub group: String,
+    /// How many partitions the topic of the events has. Default: 4. More spread over more
+    /// classifiers, and make more and smaller inserts. Changes on a drained topic only.
+    pub partitions: u32,
+    /// How many brokers keep each record. Default: three, or as many as there are brokers.
+    pub replication_factor: Option<u16>,
+    /// How long events are kept. Default: `168h`. Longer than the longest time that classifiers
+    /// may be down: what is gone before it was stored is lost.
+    #[serde(with = "etappe_core::duration_text")]
+    pub retention: Duration,
+    /// The largest record in bytes. Default: 1 MiB. A larger one is refused alone.
+    pub max_record_bytes: usize,
+    /// How batches are compressed. Default: `lz4`. May change at any time.
+    pub codec: KafkaCodec,
+    /// How long a record waits for others to go with it. Default: `5ms`. It adds to every
+    /// request; too low makes many small batches.
+    #[serde(with = "etappe_core::duration_text")]
+    pub linger: Duration,
+    /// How long a record may take to be durable. Default: `10s`. After that it counts as not
+    /// delivered and goes to the spool. It must be shorter than `collector.publish_timeout`.
+    #[serde(with = "etappe_core::duration_text")]
+    pub delivery_timeout: Duration,
+    /// How many bytes of records may wait for the brokers. Default: 128 MiB. Too low refuses
+    /// bursts; it bounds memory.
+    pub queue_bytes: usize,
+    /// How many bytes of records a consumer fetches ahead. Default: 64 MiB. It bounds memory.
+    pub fetch_bytes: usize,
+    /// How long the brokers wait for a sign of life of a classifier before its partitions go to
+    /// others. Default: `10s`. Too low makes partitions move because of a hiccup.
+    #[serde(with = "etappe_core::duration_text")]
+    pub session_timeout: Duration,
+    /// How connections are secured.
+    pub security: KafkaSecurity,
+    /// Further properties of librdkafka, passed on as they are. Those that the guarantee rests on,
+    /// or that have a setting of their own, are refused. Default: none.
+    #[serde(serialize_with = "serialize_properties")]
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            topic: "etappe.events.v1".to_owned(),
+            dead_letter_topic: "etappe.dead-letters.v1".to_owned(),
+            sites_topic: "etappe.sites.v1".to_owned(),
+            group: "etappe-classifier".to_owned(),
+            partitions: 4,
+            replication_factor: None,
+            retention: Duration::from_secs(168 * 3600),
+            max_record_bytes: 1 << 20,
+            codec: KafkaCodec::Lz4,
+            linger: Duration::from_millis(5),
+            delivery_timeout: Duration::from_secs(10),
+            queue_bytes: 128 << 20,
+            fetch_bytes: 64 << 20,
+            session_timeout: Duration::from_secs(10),
+            security: KafkaSecurity::default(),
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig")
+            .field("brokers", &self.brokers)
+            .field("topic", &self.topic)
+            .field("dead_letter_topic", &self.dead_letter_topic)
+            .field("sites_topic", &self.sites_topic)
+            .field("group", &self.group)
+            .field("partitions", &self.partitions)
+            .field("replication_factor", &self.replication_factor)
+            .field("retention", &self.retention)
+            .field("max_record_bytes", &self.max_record_bytes)
+            .field("codec", &self.codec)
+            .field("linger", &self.linger)
+            .field("delivery_timeout", &self.delivery_timeout)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("fetch_bytes", &self.fetch_bytes)
+            .field("session_timeout", &self.session_timeout)
+            .field("security", &self.security)
+            .field("properties", &shown(&self.properties))
+            .finish()
+    }
+}
+
+fn serialize_properties<S: Serializer>(
+    properties: &BTreeMap<String, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    shown(properties).serialize(serializer)
+}
+
+/// Returns the properties as they may be shown.
+fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    properties
+        .iter()
+        .map(|(name, value)| {
+            let is_secret = properties::is_secret(name);
+            (name.as_str(), if is_secret { REDACTED } else { value })
+        })
+        .collect()
+}
+
+impl KafkaConfig {
+    /// Returns whether Kafka is to be used at all.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        !self.brokers.is_empty()
+    }
+
+    /// Checks the configuration, including that librdkafka knows every property.
+    ///
+    /// # Errors
+    /// Every problem found, one sentence each.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut problems = Vec::new();
+        self.check_names(&mut problems);
+        self.check_bounds(&mut problems);
+        self.security.check(&mut problems);
+        problems.extend(
+            self.properties
+                .keys()
+                .filter_map(|name| properties::refusal(name)),
+        );
+        if problems.is_empty()
+            && let Err(error) = self.client("check").create_native_config()
+        {
+            problems.push(format!("librdkafka does not take the properties: {error}"));
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn check_names(&self, problems: &mut Vec<String>) {
+        for broker in self.brokers.split(',').filter(|_| self.is_enabled()) {
+            let port = broker.trim().rsplit_once(':').map(|(_, port)| port);
+            if port.is_none_or(|port| port.parse::<u16>().is_err()) {
+                problems.push(format!(
+                    "`brokers` has `{broker}`, expected `host:port,host:port`"
+                ));
+            }
+        }
+        let topics = [
+            ("topic", &self.topic),
+            ("dead_letter_topic", &self.dead_letter_topic),
+            ("sites_topic", &self.sites_topic),
+        ];
+        for (setting, name) in topics {
+            if !is_topic_name(name) {
+                problems.push(format!(
+                    "`{setting}` is `{name}`, expected 1 to 249 letters, digits, `.`, `_` or `-`"
+                ));
+            }
+        }
+        if BTreeSet::from(topics.map(|(_, name)| name)).len() < topics.len() {
+            problems.push("two of the topics have the same name".to_owned());
+        }
+        if self.group.is_empty() {
+            problems.push("`group` is empty".to_owned());
+        }
+    }
+
+    fn check_bounds(&self, problems: &mut Vec<String>) {
+        let mut check = |good: bool, problem: String| {
+            if !good {
+                problems.push(problem);
+            }
+        };
+        check(
+            (1..=64).contains(&self.partitions),
+            format!("`partitions` is {}, expected 1 to 64", self.partitions),
+        );
+        check(
+            self.replication_factor
+                .is_none_or(|count| (1..=100).contains(&count)),
+            "`replication_factor` is not within 1 to 100".to_owned(),
+        );
+        check(
+            (1_024..=64 << 20).contains(&self.max_record_bytes),
+            format!(
+                "`max_record_bytes` is {}, expected 1024 to 67108864",
+                self.max_record_bytes
+            ),
+        );
+        for (setting, bytes) in [
+            ("queue_bytes", self.queue_bytes),
+            ("fetch_bytes", self.fetch_bytes),
+        ] {
+            let least = self.max_record_bytes.saturating_mul(4).max(1 << 20);
+            check(
+                (least..=2_000 << 20).contains(&bytes),
+                format!(
+                    "`{setting}` is {bytes}, expected four of the largest records, {least}, to \
+                     2097152000"
+                ),
+            );
+        }
+        let durations = [
+            ("retention", self.retention, 60_000, 3_650 * 86_400_000),
+            ("linger", self.linger, 0, 1_000),
+            ("delivery_timeout", self.delivery_timeout, 500, 300_000),
+            ("session_timeout", self.session_timeout, 6_000, 300_000),
+        ];
+        for (setting, duration, least, most) in durations {
+            check(
+                (least..=most).contains(&duration.as_millis()),
+                format!("`{setting}` is {duration:?}, expected {least}ms to {most}ms"),
+            );
+        }
+    }
+}
+
+fn is_topic_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&name.len()) && name.bytes().all(is_allowed) && !matches!(name, "." | "..")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! How connections to the brokers are secured: TLS, and who we are.
+//!
+//! What is secret never shows: not in `Debug`, and as `***` where the configuration is printed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use rdkafka::config::ClientConfig;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What stands in the place of a secret.
+pub(super) const REDACTED: &str = "***";
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(REDACTED)
+    }
+}
+
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityProtocol {
+    /// Not at all.
+    #[default]
+    Plaintext,
+    /// By TLS.
+    Ssl,
+    /// By a name and a password, sent in the open with PLAIN.
+    SaslPlaintext,
+    /// By TLS, and a name and a password.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+
+    const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    const fn has_login(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+}
+
+/// How the name and the password are proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum SaslMechanism {
+    /// The password is sent.
+    #[serde(rename = "PLAIN")]
+    Plain,
+    /// A proof of the password is sent, by SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// A proof of the password is sent, by SHA-512.
+    #[default]
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// How connections to the brokers are secured.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaSecurity {
+    /// How a connection is protected. Default: `plaintext`, for a network of one's own only.
+    pub protocol: SecurityProtocol,
+    /// The certificates (PEM) that brokers are checked against. Default: those of the operating
+    /// system.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate (PEM), where the brokers want one. Default: none.
+    pub certificate_file: Option<PathBuf>,
+    /// The private key (PEM) of our certificate. Default: none.
+    pub key_file: Option<PathBuf>,
+    /// The password of the private key. Default: none.
+    pub key_password: Option<Secret>,
+    /// How the name and the password are proven. Default: `SCRAM-SHA-512`.
+    pub mechanism: SaslMechanism,
+    /// The name. Default: none.
+    pub username: Option<String>,
+    /// The password. Default: none.
+    pub password: Option<Secret>,
+}
+
+impl KafkaSecurity {
+    /// Adds what is wrong to `problems`, one sentence each.
+    pub(super) fn check(&self, problems: &mut Vec<String>) {
+        let mut check = |good: bool, problem: &str| {
+            if !good {
+                problems.push(problem.to_owned());
+            }
+        };
+        let protocol = self.protocol.as_str();
+        let files = [&self.ca_file, &self.certificate_file, &self.key_file];
+        check(
+            self.protocol.is_encrypted() || files.iter().all(|file| file.is_none()),
+            &format!(
+                "`security.protocol` is `{protocol}`, with which certificates and keys mean \
+                 nothing: use `ssl` or `sasl_ssl`"
+            ),
+        );
+        check(
+            self.certificate_file.is_some() == self.key_file.is_some(),
+            "`security.certificate_file` and `security.key_file` belong together, one is missing",
+        );
+        check(
+            self.key_password.is_none() || self.key_file.is_some(),
+            "`security.key_password` is set without `security.key_file`",
+        );
+        let has_name = self.username.as_ref().is_some_and(|name| !name.is_empty());
+        let has_login = has_name && self.password.is_some();
+        check(
+            !self.protocol.has_login() || has_login,
+            &format!(
+                "`security.protocol` is `{protocol}`, which wants `security.username` and \
+                 `security.password`"
+            ),
+        );
+        check(
+            self.protocol.has_login() || (self.username.is_none() && self.password.is_none()),
+            &format!(
+                "`security.protocol` is `{protocol}`, with which a name and a password mean \
+                 nothing: use `sasl_ssl` or `sasl_plaintext`"
+            ),
+        );
+    }
+
+    /// Sets the client's properties.
+    pub(super) fn apply(&self, client: &mut ClientConfig) {
+        client.set("security.protocol", self.protocol.as_str());
+        let files = [
+            ("ssl.ca.location", &self.ca_file),
+            ("ssl.certificate.location", &self.certificate_file),
+            ("ssl.key.location", &self.key_file),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                client.set(name, file.to_string_lossy());
+            }
+        }
+        if let Some(password) = &self.key_password {
+            client.set("ssl.key.password", password.expose());
+        }
+        if self.protocol.has_login() {
+            client.set("sasl.mechanism", self.mechanism.as_str());
+        }
+        if let Some(name) = &self.username {
+            client.set("sasl.username", name);
+        }
+        if let Some(password) = &self.password {
+            client.set("sasl.password", password.expose());
+        }
+    }
+}
