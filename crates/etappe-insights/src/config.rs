@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+const LEAST_GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How much may be asked at a time, and how much an answer may cost.
 ///
@@ -31,6 +32,13 @@ pub struct InsightsConfig {
     pub duration_bytes: usize,
     /// Events on a page of an actor's story, unless the question says otherwise. Default 100.
     pub page_events: usize,
+    /// The most sites whose KPIs are shown as gauges. Default 20; with more sites there are none, 0
+    /// turns them off. Each costs the database the questions of a site's cards at every interval.
+    pub kpi_gauge_sites: usize,
+    /// How often these gauges are refreshed. Default 1 minute. Too short: the database answers
+    /// little else; too long: graphs of KPIs have steps.
+    #[serde(with = "crate::duration")]
+    pub kpi_gauge_interval: Duration,
 }
 
 impl Default for InsightsConfig {
@@ -43,6 +51,8 @@ impl Default for InsightsConfig {
             breakdown_values: 10_000,
             duration_bytes: 32 * MIB,
             page_events: 100,
+            kpi_gauge_sites: 20,
+            kpi_gauge_interval: Duration::from_mins(1),
         }
     }
 }
@@ -64,6 +74,7 @@ impl InsightsConfig {
                 1,
                 crate::actor::MOST_EVENTS,
             ),
+            ("kpi_gauge_sites", self.kpi_gauge_sites, 0, 1_000),
         ];
         for (name, value, least, most) in numbers {
             if !(least..=most).contains(&value) {
@@ -78,6 +89,9 @@ impl InsightsConfig {
             if value.is_zero() {
                 problems.push(format!("`{name}` is zero"));
             }
+        }
+        if self.kpi_gauge_interval < LEAST_GAUGE_INTERVAL {
+            problems.push("`kpi_gauge_interval` is below 1 s".to_owned());
         }
         problems
     }
@@ -98,6 +112,7 @@ mod tests {
             concurrent_queries: 0,
             query_timeout: Duration::ZERO,
             page_events: 1_000_000,
+            kpi_gauge_interval: Duration::from_millis(999),
             ..InsightsConfig::default()
         };
         assert_eq!(
@@ -106,6 +121,7 @@ mod tests {
                 "`concurrent_queries` is 0, expected 1 to 1000",
                 "`page_events` is 1000000, expected 1 to 1000",
                 "`query_timeout` is zero",
+                "`kpi_gauge_interval` is below 1 s",
             ]
         );
     }

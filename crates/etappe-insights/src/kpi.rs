@@ -2,10 +2,10 @@
 
 mod advice;
 mod answer;
-mod figure;
+pub(crate) mod figure;
 mod interval;
 mod leak;
-mod measure;
+pub(crate) mod measure;
 
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -23,7 +23,7 @@ use crate::state::InsightsState;
 use answer::KpisAnswer;
 
 /// The figures of one range.
-type Figures = (KpiFigures, ReferralFigures);
+pub(crate) type Figures = (KpiFigures, ReferralFigures);
 
 /// How is it going?
 ///
@@ -75,7 +75,8 @@ pub(crate) async fn show_kpis<S: JourneyStore, C: Clock>(
     ))
 }
 
-async fn figures<S: JourneyStore, C: Clock>(
+/// Asks the store for the figures of one range.
+pub(crate) async fn figures<S: JourneyStore, C: Clock>(
     state: &InsightsState<S, C>,
     question: &ScopeQuestion<'_>,
     range: TimeRange,

@@ -5,7 +5,7 @@
 //! binary puts them together. The matchers behind the funnels are in `etappe_core::funnel`.
 //!
 //! Where to start: [`router::router`] lists the routes; each has a module of its own
-//! (`funnel`, `stage`, `kpi`, `referral`, `model`, `actor`).
+//! (`funnel`, `stage`, `kpi`, `referral`, `model`, `actor`). [`kpi_gauge`] shows the KPIs as metrics.
 //!
 //! Invariants: a token reads its own site and nothing says which other sites exist; a request is
 //! checked whole before anything is asked of the store, and every problem is named; every answer
@@ -25,6 +25,7 @@ pub mod error;
 mod field;
 mod funnel;
 mod kpi;
+pub mod kpi_gauge;
 pub mod metrics;
 mod model;
 mod openapi;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use etappe_core::time::Timestamp;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry,
 };
 
 /// Upper bounds of the buckets for durations, in seconds.
@@ -28,6 +30,27 @@ pub struct InsightsMetrics {
     /// `etappe_insights_queries_running`, gauge: questions being answered. Alert when it stays at
     /// `concurrent_queries`.
     queries_running: IntGauge,
+    kpis: KpiMetrics,
+}
+
+/// The KPIs themselves; clones share their values.
+#[derive(Debug, Clone)]
+pub(crate) struct KpiMetrics {
+    /// `etappe_insights_kpi_value`, gauge, by `site`, `kpi` (the ids of the KPI API) and `currency`
+    /// (empty where it is no money): the last 30 days, today included. Alert on what the business
+    /// must not miss.
+    value: GaugeVec,
+    /// `etappe_insights_kpi_shown`, gauge: 1 while the KPIs are shown, 0 with more sites than
+    /// `kpi_gauge_sites`.
+    shown: IntGauge,
+    /// `etappe_insights_kpi_refreshes_total`, counter, by `result` (ok, error). Alert when `error`
+    /// moves and `ok` does not: the values are old.
+    refreshes: IntCounterVec,
+    /// `etappe_insights_kpi_refreshed_timestamp_seconds`, gauge: when all values were last new.
+    refreshed: Gauge,
+    /// `etappe_insights_watermark_age_seconds`, gauge: how far the figures are behind the clock.
+    /// Alert over 60.
+    watermark_age: Gauge,
 }
 
 /// A question being answered; counted until it is dropped.
@@ -73,6 +96,7 @@ impl InsightsMetrics {
                 "etappe_insights_queries_running",
                 "Questions being answered.",
             )?,
+            kpis: KpiMetrics::register(registry)?,
         };
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.request_duration.clone()))?;
@@ -96,8 +120,88 @@ impl InsightsMetrics {
         self.rows_visited.inc_by(rows);
     }
 
+    pub(crate) const fn kpis(&self) -> &KpiMetrics {
+        &self.kpis
+    }
+
     pub(crate) fn running(&self) -> Running {
         self.queries_running.inc();
         Running(self.queries_running.clone())
     }
+}
+
+impl KpiMetrics {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            value: GaugeVec::new(
+                Opts::new(
+                    "etappe_insights_kpi_value",
+                    "A site's KPI over the last 30 days, today included.",
+                ),
+                &["site", "kpi", "currency"],
+            )?,
+            shown: IntGauge::new(
+                "etappe_insights_kpi_shown",
+                "1 while KPIs are shown as gauges, 0 with too many sites.",
+            )?,
+            refreshes: IntCounterVec::new(
+                Opts::new(
+                    "etappe_insights_kpi_refreshes_total",
+                    "Refreshes of the KPI gauges, by result.",
+                ),
+                &["result"],
+            )?,
+            refreshed: Gauge::new(
+                "etappe_insights_kpi_refreshed_timestamp_seconds",
+                "When the KPI gauges of all sites were last refreshed.",
+            )?,
+            watermark_age: Gauge::new(
+                "etappe_insights_watermark_age_seconds",
+                "How far the figures are behind the clock.",
+            )?,
+        };
+        registry.register(Box::new(metrics.value.clone()))?;
+        registry.register(Box::new(metrics.shown.clone()))?;
+        registry.register(Box::new(metrics.refreshes.clone()))?;
+        registry.register(Box::new(metrics.refreshed.clone()))?;
+        registry.register(Box::new(metrics.watermark_age.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn show(&self, site: &str, kpi: &str, currency: &str, value: f64) {
+        self.value
+            .with_label_values(&[site, kpi, currency])
+            .set(value);
+    }
+
+    /// Takes a gauge away; one that is not shown is none to take away.
+    pub(crate) fn forget(&self, site: &str, kpi: &str, currency: &str) {
+        if let Err(error) = self.value.remove_label_values(&[site, kpi, currency]) {
+            tracing::debug!(%error, site, kpi, "gauge is not shown");
+        }
+    }
+
+    pub(crate) fn record_shown(&self, is_shown: bool) {
+        self.shown.set(i64::from(is_shown));
+    }
+
+    pub(crate) fn record_refresh(&self, all_answered: bool, now: Timestamp) {
+        let result = if all_answered { "ok" } else { "error" };
+        self.refreshes.with_label_values(&[result]).inc();
+        if all_answered {
+            self.refreshed.set(seconds(now.as_millis()));
+        }
+    }
+
+    pub(crate) fn record_watermark_age(&self, millis: i64) {
+        self.watermark_age.set(seconds(millis));
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 are far below 2^53"
+)]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
 }

@@ -32,6 +32,8 @@ pub(crate) struct Api {
     pub(crate) sites: watch::Sender<Arc<SiteDirectory>>,
     pub(crate) watermark: Watermark,
     pub(crate) registry: Registry,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) state: InsightsState<MemoryStore, ManualClock>,
 }
 
 /// What came back.
@@ -116,9 +118,10 @@ impl Api {
         let watermark = Watermark::new(1);
         watermark.post(0, now);
         let registry = Registry::new();
+        let clock = Arc::new(ManualClock::at(now));
         let state = InsightsState::new(InsightsParts {
             store: Arc::clone(&store),
-            clock: Arc::new(ManualClock::at(now)),
+            clock: Arc::clone(&clock),
             sites: receiver,
             watermark: watermark.clone(),
             catalog: Arc::new(garden::catalog()),
@@ -126,11 +129,13 @@ impl Api {
             metrics: InsightsMetrics::register(&registry).unwrap(),
         });
         Self {
-            router: router(state),
+            router: router(state.clone()),
             store,
             sites,
             watermark,
             registry,
+            clock,
+            state,
         }
     }
 

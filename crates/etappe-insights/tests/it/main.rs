@@ -8,6 +8,7 @@ mod documentation;
 mod funnel_errors;
 mod funnels;
 mod garden;
+mod kpi_gauges;
 mod kpis;
 mod limits;
 mod memory_store;

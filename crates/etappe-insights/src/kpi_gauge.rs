@@ -1,0 +1,164 @@
+//! The KPIs of every site as gauges, for alerts and for graphs over years.
+//!
+//! Once a minute the figures of each site's last 30 days, today included, are asked as the API asks
+//! them, one site after the other, and shown as `etappe_insights_kpi_value`. With more sites than
+//! `kpi_gauge_sites` there are no such gauges, because each costs the database a set of questions.
+//!
+//! A figure that has no divisor is not shown at all; when a question fails, the values stay and
+//! `etappe_insights_kpi_refreshes_total` says so. The age of the watermark is shown however many
+//! sites there are.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::id::SiteId;
+use etappe_core::ports::{Clock, JourneyStore};
+use etappe_core::site::{Site, SiteDirectory};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::error::InsightsError;
+use crate::kpi::figures;
+use crate::kpi::measure::{Measure, currencies, measures};
+use crate::metrics::KpiMetrics;
+use crate::scope::ScopeQuestion;
+use crate::state::InsightsState;
+
+/// How often the age of the watermark is looked at.
+const WATERMARK_INTERVAL: Duration = Duration::from_secs(5);
+/// Of how many currencies a site's money is shown; its own is one of them. Currencies are what
+/// clients send, so there must be an end to them.
+const SHOWN_CURRENCIES: usize = 4;
+
+/// The labels of a gauge: site, KPI, currency.
+type Labels = (SiteId, &'static str, String);
+
+/// Keeps the gauges up to date while it runs.
+#[derive(Debug)]
+pub struct KpiGauges<S, C> {
+    state: InsightsState<S, C>,
+    shown: BTreeSet<Labels>,
+}
+
+impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
+    /// Makes the gauges of what `state` knows; nothing is asked before [`Self::run`].
+    #[must_use]
+    pub const fn new(state: InsightsState<S, C>) -> Self {
+        Self {
+            state,
+            shown: BTreeSet::new(),
+        }
+    }
+
+    /// Refreshes the gauges at once and then at every interval, until `stop` is cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let state = self.state.clone();
+        let refreshing = async {
+            let mut ticks = ticks(state.parts().config.kpi_gauge_interval);
+            loop {
+                ticks.tick().await;
+                self.refresh().await;
+            }
+        };
+        let watching = async {
+            let mut ticks = ticks(WATERMARK_INTERVAL);
+            loop {
+                ticks.tick().await;
+                let age = state.now().millis_since(state.as_of());
+                state.parts().metrics.kpis().record_watermark_age(age);
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = refreshing => {}
+            () = watching => {}
+        }
+    }
+
+    /// Asks the figures of all sites and shows them.
+    async fn refresh(&mut self) {
+        let directory = Arc::clone(&self.state.parts().sites.borrow());
+        let limit = self.state.parts().config.kpi_gauge_sites;
+        let sites: Vec<&Site> = directory.sites().take(limit.saturating_add(1)).collect();
+        let metrics = self.state.parts().metrics.kpis().clone();
+        let is_shown = sites.len() <= limit;
+        metrics.record_shown(is_shown);
+        self.forget_others(if is_shown { Some(&directory) } else { None }, &metrics);
+        if !is_shown {
+            return;
+        }
+        let mut all_answered = true;
+        for site in sites {
+            match self.ask(site).await {
+                Ok(measures) => self.show(site, measures, &metrics),
+                Err(error) => {
+                    all_answered = false;
+                    tracing::debug!(site = %site.id, %error, "kpis cannot be shown as gauges");
+                }
+            }
+        }
+        metrics.record_refresh(all_answered, self.state.now());
+    }
+
+    /// Takes the gauges of sites away that are not in `directory`; all of them without one.
+    fn forget_others(&mut self, directory: Option<&SiteDirectory>, metrics: &KpiMetrics) {
+        self.shown.retain(|labels| {
+            let stays = directory.is_some_and(|sites| sites.site(labels.0.as_str()).is_some());
+            if !stays {
+                metrics.forget(labels.0.as_str(), labels.1, &labels.2);
+            }
+            stays
+        });
+    }
+
+    /// Returns a site's figures in the range of a question that names none.
+    async fn ask(&self, site: &Site) -> Result<Vec<Measure>, InsightsError> {
+        let access = Access {
+            site: site.id.clone(),
+            settings: site.settings.clone(),
+            path: HashMap::new(),
+        };
+        let times = (self.state.now(), self.state.as_of());
+        let catalog = &self.state.parts().catalog;
+        let question = ScopeQuestion::parse(Vec::new(), &access, catalog, times)?;
+        let range = question.span.range;
+        let (kpis, referrals) = self
+            .state
+            .run(figures(&self.state, &question, range))
+            .await?;
+        let mut shown = currencies(std::iter::once(&kpis), &question.currency);
+        let own = shown.take(&question.currency);
+        let others = SHOWN_CURRENCIES - usize::from(own.is_some());
+        let shown = own.into_iter().chain(shown.into_iter().take(others));
+        Ok(measures(&kpis, &referrals, &shown.collect()))
+    }
+
+    /// Shows a site's figures in place of those that were shown before.
+    fn show(&mut self, site: &Site, measures: Vec<Measure>, metrics: &KpiMetrics) {
+        let mut current = BTreeSet::new();
+        for measure in measures {
+            if let Some(value) = measure.value {
+                let currency = measure.currency.unwrap_or_default();
+                metrics.show(site.id.as_str(), measure.id, &currency, value.as_f64());
+                current.insert((site.id.clone(), measure.id, currency));
+            }
+        }
+        self.shown.retain(|labels| {
+            let stays = labels.0 != site.id || current.contains(labels);
+            if !stays {
+                metrics.forget(labels.0.as_str(), labels.1, &labels.2);
+            }
+            stays
+        });
+        self.shown.append(&mut current);
+    }
+}
+
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
