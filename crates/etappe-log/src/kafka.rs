@@ -10,9 +10,13 @@
 mod client;
 mod cluster;
 mod config;
+pub(crate) mod delivery;
 mod properties;
+mod publisher;
 mod security;
+mod topics;
 
 pub use self::cluster::KafkaCluster;
 pub use self::config::{KafkaCodec, KafkaConfig};
+pub use self::publisher::KafkaPublisher;
 pub use self::security::{KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};

@@ -79,6 +79,11 @@ impl Reachability {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes why a record was not delivered.
+    pub(super) fn note_failure(&self, error: &KafkaError) {
+        *self.lock() = Some(error.to_string());
+    }
+
     /// Notes an error and returns whether it says that all brokers are away.
     fn note(&self, error: &KafkaError, reason: &str) -> bool {
         let is_away = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
@@ -125,6 +130,17 @@ impl SharedContext {
             quiet: Quiet::default(),
             on_trouble: Box::new(on_trouble),
         }
+    }
+
+    /// Keeps what is known of the brokers in `reachability`.
+    pub(super) fn with_reachability(mut self, reachability: Arc<Reachability>) -> Self {
+        self.reachability = reachability;
+        self
+    }
+
+    /// Notes why a record was not delivered.
+    pub(super) fn note_failure(&self, error: &KafkaError) {
+        self.reachability.note_failure(error);
     }
 
     /// Returns what is known of the brokers through this client.

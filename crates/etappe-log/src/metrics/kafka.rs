@@ -2,10 +2,11 @@
 //!
 //! Labels: `role` (which of our clients), `partition`.
 
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rdkafka::statistics::Statistics;
 
 use super::{as_gauge, labelled_counter, register};
+use crate::kafka::delivery::Outcome;
 
 /// Metrics of all clients.
 #[derive(Debug, Clone)]
@@ -36,26 +37,24 @@ pub(crate) struct KafkaMetrics {
     records: IntCounterVec,
 }
 
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeliveryResult {
-    /// All in-sync replicas have it.
-    Delivered,
-    /// Nobody knows whether the brokers have it.
-    Undelivered,
-    /// It is larger than the topic takes.
-    TooLarge,
-    /// The queue was full.
-    QueueFull,
+/// Counts records by what became of them.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryCounters {
+    delivered: IntCounter,
+    undelivered: IntCounter,
+    too_large: IntCounter,
+    queue_full: IntCounter,
 }
 
-impl DeliveryResult {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Undelivered => "undelivered",
-            Self::TooLarge => "too_large",
-            Self::QueueFull => "queue_full",
+impl DeliveryCounters {
+    /// Counts so many records.
+    pub(crate) fn count(&self, outcome: Outcome, records: u64) {
+        match outcome {
+            Outcome::Delivered => self.delivered.inc_by(records),
+            Outcome::Undelivered => self.undelivered.inc_by(records),
+            Outcome::TooLarge => self.too_large.inc_by(records),
+            Outcome::QueueFull => self.queue_full.inc_by(records),
+            Outcome::Waiting => {}
         }
     }
 }
@@ -125,11 +124,15 @@ impl KafkaMetrics {
         self.errors.with_label_values(&[role]).inc();
     }
 
-    /// Records what became of so many records.
-    pub(crate) fn record_delivery(&self, result: DeliveryResult, records: u64) {
-        self.records
-            .with_label_values(&[result.as_str()])
-            .inc_by(records);
+    /// Returns the counters of what becomes of records.
+    pub(crate) fn delivery_counters(&self) -> DeliveryCounters {
+        let counter = |result| self.records.with_label_values(&[result]);
+        DeliveryCounters {
+            delivered: counter("delivered"),
+            undelivered: counter("undelivered"),
+            too_large: counter("too_large"),
+            queue_full: counter("queue_full"),
+        }
     }
 
     /// Records a client's statistics.
