@@ -1,16 +1,79 @@
 -- Every row says which log it came from: positions of two logs must not be mixed up when an
 -- installation moves from one to the other. Rows that were there before say nothing, and count as
--- another log's. A kind of message of its own, `mark`, is a collector's word on how far its records
--- are complete; it goes into the table `marks` and into no other.
-ALTER TABLE inbox
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String) AFTER traits,
-    MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
+-- another log's.
+--
+-- Rows now land in `arrivals`, which has views of its own. `inbox` and its views stay for programs
+-- that know only them and may still run. Changing the queries of its views in place would change
+-- the marks by which the server knows a token again, but only until its next start.
+ALTER TABLE events ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE events MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
+ALTER TABLE stage_events ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE money ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE feedback ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE messages ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE duplicates ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE duplicates MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
+ALTER TABLE identities ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+ALTER TABLE identities MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
+ALTER TABLE referral_events ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
 
-ALTER TABLE events
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String),
-    MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
+-- The landing table, as `inbox` was. A row of the kind `mark` is a collector's word on how far its
+-- records are complete; it goes into the table `marks` and into no other.
+CREATE TABLE IF NOT EXISTS arrivals
+(
+    site LowCardinality(String),
+    kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7),
+    scope Enum8('browser' = 1, 'server' = 2, 'pixel' = 3),
+    event LowCardinality(String),
+    milestone LowCardinality(String),
+    outcome_id UInt64,
+    actor String,
+    actor_hash UInt64,
+    anonymous_id String,
+    user_id String,
+    previous_id String,
+    account String,
+    account_hash UInt64,
+    message_id String,
+    message_hash UInt64,
+    occurred_at DateTime64(3, 'UTC'),
+    received_at DateTime64(3, 'UTC'),
+    revenue Nullable(Decimal(18, 4)),
+    currency LowCardinality(String),
+    order_id String,
+    order_hash UInt64,
+    referral_code String,
+    inviter_id String,
+    inviter_hash UInt64,
+    nps Nullable(UInt8),
+    rating Nullable(Float64),
+    sentiment Nullable(Float64),
+    touchpoint LowCardinality(String),
+    touchpoint_kind LowCardinality(String),
+    persona LowCardinality(String),
+    campaign_source LowCardinality(String),
+    campaign_medium LowCardinality(String),
+    campaign_name LowCardinality(String),
+    page_path String,
+    page_url String,
+    referrer String,
+    locale LowCardinality(String),
+    device LowCardinality(String),
+    country LowCardinality(String),
+    bot LowCardinality(String),
+    channel LowCardinality(String),
+    properties String,
+    context String,
+    traits String,
+    topic LowCardinality(String),
+    partition UInt32,
+    offset UInt64,
+    duplicate Bool,
+    only LowCardinality(String)
+)
+ENGINE = Null;
 
-ALTER TABLE events_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS events_from_arrivals TO events AS
 SELECT
     site, kind, scope, event, milestone, outcome_id, actor, actor_hash, anonymous_id, user_id,
     account, account_hash, message_id, message_hash, occurred_at, received_at, revenue, currency,
@@ -18,13 +81,10 @@ SELECT
     touchpoint, touchpoint_kind, persona, campaign_source, campaign_medium, campaign_name,
     page_path, page_url, referrer, locale, device, country, bot, channel, properties, context,
     traits, partition, offset, topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'events') AND NOT duplicate AND kind IN ('track', 'page', 'screen');
 
-ALTER TABLE stage_events
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-
-ALTER TABLE stage_events_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS stage_events_from_arrivals TO stage_events AS
 SELECT
     site,
     occurred_at,
@@ -38,13 +98,11 @@ SELECT
     offset,
     received_at,
     topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'stage_events') AND NOT duplicate AND kind IN ('track', 'page', 'screen');
 
-ALTER TABLE money
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-
-ALTER TABLE money_from_inbox MODIFY QUERY
+-- A purchase without an order id is an order of its own, known by its message.
+CREATE MATERIALIZED VIEW IF NOT EXISTS money_from_arrivals TO money AS
 SELECT
     site,
     if(order_id = '', message_hash, order_hash) AS order_key,
@@ -61,16 +119,13 @@ SELECT
     bot != '' AS is_bot,
     received_at,
     topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'money')
   AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
   AND milestone IN ('purchase', 'repeat_purchase', 'referred_purchase', 'refund');
 
-ALTER TABLE feedback
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-
-ALTER TABLE feedback_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS feedback_from_arrivals TO feedback AS
 SELECT
     site,
     occurred_at,
@@ -86,44 +141,37 @@ SELECT
     bot != '' AS is_bot,
     received_at,
     topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'feedback')
   AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
   AND (nps IS NOT NULL OR rating IS NOT NULL OR sentiment IS NOT NULL);
 
-ALTER TABLE messages
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-
-ALTER TABLE messages_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS messages_from_arrivals TO messages AS
 SELECT partition, message_hash, offset, received_at, topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'messages') AND kind != 'mark';
 
-ALTER TABLE duplicates
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String),
-    MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
-
-ALTER TABLE duplicates_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS duplicates_from_arrivals TO duplicates AS
 SELECT site, kind, event, message_id, message_hash, occurred_at, received_at, partition, offset, topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'duplicates') AND duplicate;
 
-ALTER TABLE identities
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String),
-    MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
-
-ALTER TABLE identities_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS identities_from_arrivals TO identities AS
 SELECT
     site, kind, actor, actor_hash, anonymous_id, user_id, previous_id, account, account_hash,
     message_id, occurred_at, received_at, context, traits, partition, offset, topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'identities') AND NOT duplicate AND kind IN ('identify', 'group', 'alias');
 
-ALTER TABLE referral_events
-    ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
+CREATE MATERIALIZED VIEW IF NOT EXISTS actor_ids_from_arrivals TO actor_ids AS
+SELECT site, xxh3(id) AS id_hash, actor_hash, id, actor, received_at
+FROM arrivals
+ARRAY JOIN arrayFilter(x -> x != '' AND x != actor, [anonymous_id, user_id, previous_id]) AS id
+WHERE only IN ('', 'actor_ids') AND NOT duplicate AND actor_hash != 0
+LIMIT 1 BY site, id_hash, actor_hash, id;
 
-ALTER TABLE referral_events_from_inbox MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS referral_events_from_arrivals TO referral_events AS
 SELECT
     site,
     occurred_at,
@@ -138,7 +186,7 @@ SELECT
     bot != '' AS is_bot,
     received_at,
     topic
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'referral_events')
   AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
@@ -162,7 +210,7 @@ PARTITION BY toYYYYMM(written_at)
 ORDER BY (topic, partition, offset)
 SETTINGS non_replicated_deduplication_window = 100000;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS marks_from_inbox TO marks AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS marks_from_arrivals TO marks AS
 SELECT
     topic,
     partition,
@@ -171,7 +219,7 @@ SELECT
     occurred_at AS reached,
     received_at AS written_at,
     event AS state
-FROM inbox
+FROM arrivals
 WHERE only IN ('', 'marks') AND kind = 'mark';
 
 -- How far the figures reach, as told by whoever reads the partition; the newest row counts.

@@ -18,6 +18,7 @@ mod actor;
 mod candidate;
 mod config;
 mod error;
+mod journey_stage;
 mod kpi;
 mod message_index;
 mod metrics;
@@ -38,6 +39,7 @@ mod writer;
 
 pub use config::{InvalidWarehouseConfig, WarehouseConfig};
 pub use error::WarehouseError;
+pub use journey_stage::JourneyStage;
 pub use migration::MigrationReport;
 pub use stored_message::StoredMessage;
 pub use warehouse::Warehouse;

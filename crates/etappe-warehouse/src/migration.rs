@@ -34,6 +34,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "topics_and_marks",
         sql: include_str!("../migrations/0002_topics_and_marks.sql"),
     },
+    Migration {
+        version: 3,
+        name: "journey_stages",
+        sql: include_str!("../migrations/0003_journey_stages.sql"),
+    },
 ];
 
 /// How often a statement is tried that collides with another process doing the same.
@@ -327,7 +332,7 @@ mod tests {
             pending(&[applied(1, good), applied(99, String::new())]),
             Err(WarehouseError::NewerSchema {
                 found: 99,
-                known: 2
+                known: 3
             })
         ));
         assert!(matches!(

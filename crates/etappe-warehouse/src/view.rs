@@ -38,4 +38,10 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     ("referrals", include_str!("../views/19_referrals.sql")),
     ("invitations", include_str!("../views/20_invitations.sql")),
     ("actor_stages", include_str!("../views/21_actor_stages.sql")),
+    (
+        "journey_stages",
+        include_str!("../views/22_journey_stages.sql"),
+    ),
+    ("funnel_steps", include_str!("../views/23_funnel_steps.sql")),
+    ("kpi_funnel", include_str!("../views/24_kpi_funnel.sql")),
 ];

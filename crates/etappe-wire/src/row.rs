@@ -1,6 +1,6 @@
 //! The row that is inserted for a message: ClickHouse's RowBinary, written by hand.
 //!
-//! A row goes into the landing table `inbox`, whose views route it; [`COLUMNS`] names the columns
+//! A row goes into the landing table `arrivals`, whose views route it; [`COLUMNS`] names the columns
 //! in the order in which [`encode`] writes them. Numbers are little-endian, text is its length as
 //! LEB128 and its bytes, a nullable value is preceded by a byte that is 1 for null. Text passes
 //! through untouched, NUL bytes included.
@@ -26,7 +26,7 @@ pub const COLUMNS: &str = "site, kind, scope, event, milestone, outcome_id, acto
      channel, properties, context, traits, topic, partition, offset, duplicate";
 
 /// The table that rows are inserted into.
-pub const TABLE: &str = "inbox";
+pub const TABLE: &str = "arrivals";
 
 /// What a row is made of.
 #[derive(Debug, Clone, Copy)]

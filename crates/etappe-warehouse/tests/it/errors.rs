@@ -68,7 +68,7 @@ async fn too_many_partitions_are_permanent_and_too_many_parts_are_not() {
 async fn a_missing_table_or_column_is_fatal_and_blames_no_row() {
     let test = TestWarehouse::new().await;
     test.client
-        .query_raw("RENAME TABLE inbox TO elsewhere")
+        .query_raw("RENAME TABLE arrivals TO elsewhere")
         .execute()
         .await
         .unwrap();
@@ -79,7 +79,7 @@ async fn a_missing_table_or_column_is_fatal_and_blames_no_row() {
         "{error}"
     );
     test.client
-        .query_raw("CREATE TABLE inbox (site String) ENGINE = Null")
+        .query_raw("CREATE TABLE arrivals (site String) ENGINE = Null")
         .execute()
         .await
         .unwrap();

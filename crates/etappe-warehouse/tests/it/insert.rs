@@ -240,7 +240,7 @@ async fn a_retry_after_half_an_insert_completes_it() {
     for statement in [
         "CREATE TABLE breaking (x UInt8) ENGINE = MergeTree ORDER BY x",
         "CREATE MATERIALIZED VIEW breaking_view TO breaking AS \
-         SELECT throwIf(message_id = 'm3', 'broken')::UInt8 AS x FROM inbox",
+         SELECT throwIf(message_id = 'm3', 'broken')::UInt8 AS x FROM arrivals",
     ] {
         test.client.query_raw(statement).execute().await.unwrap();
     }

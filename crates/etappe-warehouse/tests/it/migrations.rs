@@ -12,13 +12,18 @@ async fn a_second_migration_changes_nothing() {
     let first = warehouse.migrate().await.unwrap();
     assert_eq!(
         (first.version, first.applied),
-        (2, vec!["tables".to_owned(), "topics_and_marks".to_owned()])
+        (
+            3,
+            ["tables", "topics_and_marks", "journey_stages"]
+                .map(str::to_owned)
+                .to_vec()
+        )
     );
     assert!(first.views.contains(&"kpi_orders".to_owned()));
     let second = warehouse.migrate().await.unwrap();
     assert_eq!(
         (second.version, second.applied.len(), second.views.len()),
-        (2, 0, 0)
+        (3, 0, 0)
     );
 }
 
@@ -43,8 +48,8 @@ async fn processes_that_migrate_at_once_do_no_harm() {
 async fn a_migration_that_died_half_way_is_completed() {
     let test = TestWarehouse::new().await;
     for statement in [
-        "DROP TABLE messages_from_inbox",
-        "DROP TABLE referral_events_from_inbox",
+        "DROP TABLE messages_from_arrivals",
+        "DROP TABLE referral_events_from_arrivals",
         "DROP TABLE referral_events",
         "DROP VIEW kpi_money",
         "TRUNCATE TABLE schema_migrations",
@@ -54,7 +59,7 @@ async fn a_migration_that_died_half_way_is_completed() {
     }
     let report = test.warehouse.migrate().await.unwrap();
     assert_eq!(report.applied, ["tables", "topics_and_marks"]);
-    for table in ["messages_from_inbox", "referral_events", "kpi_money"] {
+    for table in ["messages_from_arrivals", "referral_events", "kpi_money"] {
         let exists = format!(
             "SELECT count() FROM system.tables \
              WHERE database = currentDatabase() AND name = '{table}'"
@@ -70,7 +75,7 @@ async fn a_newer_or_altered_schema_is_refused_and_left_alone() {
     test.client.query_raw(newer).execute().await.unwrap();
     let error = test.warehouse.migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::NewerSchema { found: 7, known: 2 }),
+        matches!(error, WarehouseError::NewerSchema { found: 7, known: 3 }),
         "{error}"
     );
     assert_eq!(error.retry_class(), RetryClass::Fatal);

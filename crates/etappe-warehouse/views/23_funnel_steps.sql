@@ -1,0 +1,109 @@
+-- One row a stage that a person reached on the attempt that counts, of a funnel without a window.
+--
+-- An attempt begins at any event of a stage in the range; a gate is passed at the first event of its
+-- stage or a later one. The deepest attempt counts, then the one that skipped the fewest gates, then
+-- the one completed first, then the one begun last. A stage that is no gate is reached at its first
+-- event, not before the gate above it.
+--
+-- A hit is packed into one number, milliseconds * 256 + place of the stage, so that at the same
+-- moment an event of the gate itself comes before one of a later stage. `passes` holds per gate, for
+-- an attempt begun at each of the hits, the hit that passes it, or `never`.
+CREATE OR REPLACE VIEW funnel_steps AS
+WITH
+    18446744073709551615 AS never,
+    (SELECT arraySort(groupArray(ordinal)) FROM journey_stages WHERE model = {model:String} AND gate) AS gates,
+    (SELECT arraySort(groupArray(ordinal)) FROM journey_stages WHERE model = {model:String} AND NOT gate) AS sides,
+    (
+        SELECT (arrayPushBack(groupArray(id), 0), arrayPushBack(groupArray(place), 0))
+        FROM
+        (
+            SELECT id, any(journey_stages.ordinal) AS place
+            FROM outcome_stages
+            INNER JOIN journey_stages USING (model, stage)
+            WHERE model = {model:String} AND is_main
+            GROUP BY id
+        )
+    ) AS places
+SELECT
+    actor_hash,
+    step.1 AS ordinal,
+    fromUnixTimestamp64Milli(toInt64(bitShiftRight(step.2, 8)), 'UTC') AS reached_at,
+    toBool(step.3) AS skipped,
+    if(
+        step.4 = never,
+        NULL,
+        toInt64(bitShiftRight(step.2, 8) - bitShiftRight(step.4, 8)) / 1000
+    ) AS from_previous_s
+FROM
+(
+    SELECT
+        actor_hash,
+        arraySort(groupArray(toUInt64(toUnixTimestamp64Milli(occurred_at)) * 256 + place)) AS hits,
+        arrayMap(
+            gate -> arrayReverseFill(hit -> bitAnd(hit, 255) >= gate, arrayPushBack(hits, never)),
+            gates
+        ) AS passes,
+        arrayReduce('sumForEach', arrayMap(
+            pass -> arrayMap(hit -> toInt64(hit != never), pass), passes
+        )) AS depths,
+        arrayReduce('sumForEach', arrayMap(
+            (pass, gate) -> arrayMap(hit -> hit != never AND bitAnd(hit, 255) != gate, pass), passes, gates
+        )) AS skips,
+        arrayReduce('maxForEach', arrayMap(
+            pass -> arrayMap(hit -> if(hit = never, 0, bitShiftRight(hit, 8)), pass), passes
+        )) AS completions,
+        arrayReduce(
+            'argMinIf',
+            arrayEnumerate(hits),
+            arrayMap(
+                (hit, depth, skip, completion) -> (
+                    -depth,
+                    skip,
+                    if(depth = 0, bitShiftRight(hit, 8), completion),
+                    -toInt64(bitShiftRight(hit, 8))
+                ),
+                hits, arrayPopBack(depths), arrayPopBack(skips), arrayPopBack(completions)
+            ),
+            arrayMap(
+                hit -> bitShiftRight(hit, 8) < toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')}), hits
+            )
+        ) AS best,
+        arrayMap(pass -> pass[best], passes) AS reached,
+        arrayConcat(
+            arrayMap(
+                (gate, hit, before) -> (gate, hit, bitAnd(hit, 255) != gate, before),
+                gates, reached, arrayPushFront(arrayPopBack(reached), never)
+            ),
+            arrayMap(
+                (side, passed) -> (
+                    side,
+                    arrayFirst(
+                        hit -> bitAnd(hit, 255) = side
+                            AND bitShiftRight(hit, 8) >= bitShiftRight(if(passed = 0, hits[best], reached[passed]), 8),
+                        hits
+                    ),
+                    toUInt8(0),
+                    if(passed = 0, never, reached[passed])
+                ),
+                sides,
+                arrayMap(side -> arrayCount(gate -> gate < side, gates), sides)
+            )
+        ) AS steps
+    FROM
+    (
+        SELECT
+            actor_hash,
+            occurred_at,
+            transform(outcome_id, places.1, places.2, toUInt8(0)) AS place
+        FROM events
+        WHERE site = {site:String}
+          AND actor_hash != 0
+          AND occurred_at >= {from:DateTime64(3, 'UTC')}
+          AND ({bots:String} = 'include' OR (bot != '') = ({bots:String} = 'only'))
+          AND place != 0
+    )
+    GROUP BY actor_hash
+    HAVING min(occurred_at) < {to:DateTime64(3, 'UTC')}
+)
+ARRAY JOIN steps AS step
+WHERE step.2 NOT IN (0, never)
