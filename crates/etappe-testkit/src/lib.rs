@@ -7,13 +7,14 @@
 //! [`memory_index::MemoryIndex`] stand in for the log and the warehouse, and [`faults::Faults`] makes
 //! them fail, or stops everything at a chosen step as a crash would. [`generator`] makes events as
 //! trackers send them, with the totals that must come out. [`process::EtappeProcess`] starts the
-//! built program and talks to it over HTTP, as a user would.
+//! built program and talks to it over HTTP, as a user would. [`kafka::KafkaNode`] is a real Kafka.
 //!
 //! Invariants: everything random has a seed; the fakes never touch disk, network or wall clock.
 
 pub mod clock;
 pub mod faults;
 pub mod generator;
+pub mod kafka;
 pub mod memory_index;
 pub mod memory_letters;
 pub mod memory_log;

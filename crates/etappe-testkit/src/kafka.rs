@@ -1,0 +1,344 @@
+//! A real Apache Kafka for tests: nodes of their own on loopback, to be killed, paused and started.
+//!
+//! `deploy/dev/kafka.sh` fetches Kafka, writes the settings and runs a node; a test that cannot have
+//! one fails. Most tests share one node per test program, [`KafkaNode::shared`], and make topics of
+//! their own on it; tests that do something to a node start their own. A small shell watches over
+//! each node and ends it, and removes its data, should the test program die.
+
+mod client;
+mod running;
+
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::RngExt;
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+pub use client::PlainRecord;
+use running::Running;
+
+/// How long a node may take until it answers.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long a node may take to stop.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+/// Ports below those that the operating system gives to outgoing connections: a client that tries
+/// to reach a node that is away must not be given the node's own port.
+const PORTS: std::ops::Range<u16> = 10_240..32_000;
+
+/// The user of the SASL listener, mechanism PLAIN.
+pub const SASL_USER: &str = "etappe";
+/// Its password.
+pub const SASL_PASSWORD: &str = "etappe-secret";
+
+/// Why a test has no Kafka.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaNodeError {
+    /// A process or a file could not be made.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The script failed.
+    #[error("`deploy/dev/kafka.sh {command}` failed: {output}")]
+    Script {
+        /// What it was asked.
+        command: &'static str,
+        /// What it said.
+        output: String,
+    },
+    /// The node did not do what was asked.
+    #[error("Kafka node {node} {what}; its log ends with:\n{log}")]
+    Broken {
+        /// The node's number.
+        node: usize,
+        /// What it did not do.
+        what: &'static str,
+        /// The last lines that it wrote.
+        log: String,
+    },
+    /// The node's answer to a client.
+    #[error(transparent)]
+    Client(#[from] rdkafka::error::KafkaError),
+}
+
+/// One node. Dropping it kills it; its data goes when the last node of its cluster is dropped.
+#[derive(Debug)]
+pub struct KafkaNode {
+    cluster: Arc<TempDir>,
+    number: usize,
+    port: u16,
+    sasl_port: u16,
+    running: Mutex<Option<Running>>,
+    names: AtomicU64,
+}
+
+/// A cluster of nodes, each broker and controller.
+#[derive(Debug)]
+pub struct KafkaNodes {
+    nodes: Vec<KafkaNode>,
+}
+
+static SHARED: OnceCell<KafkaNode> = OnceCell::const_new();
+
+impl KafkaNodes {
+    /// Starts `count` nodes on an empty folder of their own and waits until all of them answer.
+    ///
+    /// # Errors
+    /// [`KafkaNodeError`] when Kafka is not there, cannot be fetched, or does not start.
+    pub async fn start(count: usize) -> Result<Self, KafkaNodeError> {
+        let folder = tempfile::Builder::new().prefix("etappe-kafka-").tempdir()?;
+        let ports = free_ports(3 * count)?;
+        let (listen, rest) = ports.split_at(count);
+        let (controllers, sasl) = rest.split_at(count);
+        prepare(folder.path(), [listen, controllers, sasl]).await?;
+        let cluster = Arc::new(folder);
+        let node = |(index, (port, sasl_port)): (usize, (&u16, &u16))| KafkaNode {
+            cluster: Arc::clone(&cluster),
+            number: index + 1,
+            port: *port,
+            sasl_port: *sasl_port,
+            running: Mutex::new(None),
+            names: AtomicU64::new(0),
+        };
+        let nodes: Vec<KafkaNode> = listen.iter().zip(sasl).enumerate().map(node).collect();
+        for node in &nodes {
+            node.launch()?;
+        }
+        for node in &nodes {
+            node.wait_until_ready(count).await?;
+        }
+        Ok(Self { nodes })
+    }
+
+    /// Returns the nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[KafkaNode] {
+        &self.nodes
+    }
+
+    /// Returns the addresses of all nodes, as clients want them.
+    #[must_use]
+    pub fn brokers(&self) -> String {
+        let addresses: Vec<String> = self.nodes.iter().map(KafkaNode::brokers).collect();
+        addresses.join(",")
+    }
+}
+
+impl KafkaNode {
+    /// Starts a node on an empty folder of its own and waits until it answers.
+    ///
+    /// # Errors
+    /// [`KafkaNodeError`] when Kafka is not there, cannot be fetched, or does not start.
+    ///
+    /// # Panics
+    /// Never: a cluster of one node has one.
+    pub async fn start() -> Result<Self, KafkaNodeError> {
+        let mut nodes = KafkaNodes::start(1).await?.nodes;
+        Ok(nodes.pop().expect("one node was started"))
+    }
+
+    /// Returns the node that all tests of this program share, and starts it for the first of them.
+    ///
+    /// # Panics
+    /// When there is no Kafka to be had: a test without one fails.
+    pub async fn shared() -> &'static Self {
+        let shared = SHARED.get_or_try_init(Self::start).await;
+        shared.unwrap_or_else(|error| panic!("no Kafka for this test: {error}"))
+    }
+
+    /// Returns the address for clients.
+    #[must_use]
+    pub fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the address for clients that say who they are: SASL_PLAINTEXT, mechanism PLAIN, as
+    /// [`SASL_USER`] with [`SASL_PASSWORD`].
+    #[must_use]
+    pub fn sasl_brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.sasl_port)
+    }
+
+    /// Returns a name that nobody else uses on this node.
+    #[must_use]
+    pub fn unique_name(&self, what: &str) -> String {
+        let number = self.names.fetch_add(1, Ordering::Relaxed);
+        format!("{what}.{number}")
+    }
+
+    /// Kills the node at once, as a power cut would.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn kill(&self) -> Result<(), KafkaNodeError> {
+        match self.lock().take() {
+            Some(mut running) => Ok(running.kill()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the node to stop and waits until it did.
+    ///
+    /// # Errors
+    /// [`KafkaNodeError::Broken`] when it takes too long; it is killed then.
+    pub async fn stop(&self) -> Result<(), KafkaNodeError> {
+        let Some(mut running) = self.lock().take() else {
+            return Ok(());
+        };
+        running.signal(Signal::TERM);
+        let deadline = Instant::now() + STOPPED_WITHIN;
+        while running.is_alive()? {
+            if Instant::now() > deadline {
+                running.kill()?;
+                return Err(self.broken("did not stop in time"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(running.kill()?)
+    }
+
+    /// Starts the node again, with its data and on its ports, and waits until it answers.
+    ///
+    /// # Errors
+    /// [`KafkaNodeError`] when it does not start.
+    pub async fn start_again(&self) -> Result<(), KafkaNodeError> {
+        self.launch()?;
+        self.wait_until_ready(1).await
+    }
+
+    /// Freezes the node: its connections stay, nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen node go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Returns the id of the node's process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.lock().as_ref().map(Running::id)
+    }
+
+    /// Returns the last lines that it wrote.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read(self.folder().join("node.log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = text.lines().collect();
+        let start = lines.len().saturating_sub(20);
+        lines.get(start..).unwrap_or_default().join("\n")
+    }
+
+    fn launch(&self) -> Result<(), KafkaNodeError> {
+        let mut running = self.lock();
+        if running.is_none() {
+            *running = Some(Running::start(
+                &script(),
+                &self.folder(),
+                self.cluster.path(),
+            )?);
+        }
+        Ok(())
+    }
+
+    async fn wait_until_ready(&self, nodes: usize) -> Result<(), KafkaNodeError> {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            let alive = match self.lock().as_mut() {
+                Some(running) => running.is_alive()?,
+                None => false,
+            };
+            if !alive {
+                return Err(self.broken("ended while it was starting"));
+            }
+            if client::is_serving(&self.brokers(), self.number, nodes).await {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(self.broken("does not answer"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(running) = self.lock().as_ref() {
+            running.signal(signal);
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.cluster.path().join(format!("node-{}", self.number))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broken(&self, what: &'static str) -> KafkaNodeError {
+        KafkaNodeError::Broken {
+            node: self.number,
+            what,
+            log: self.log_tail(),
+        }
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/dev/kafka.sh")
+}
+
+async fn prepare(folder: &Path, ports: [&[u16]; 3]) -> Result<(), KafkaNodeError> {
+    let list = |ports: &[u16]| {
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        ports.join(",")
+    };
+    let mut command = Command::new(script());
+    command.arg("prepare").arg("--data").arg(folder);
+    for (name, ports) in ["--listen", "--controllers", "--sasl"].iter().zip(ports) {
+        command.arg(name).arg(list(ports));
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(KafkaNodeError::Script {
+        command: "prepare",
+        output: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Returns ports on loopback that were free a moment ago.
+fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    let mut held: Vec<TcpListener> = Vec::new();
+    for _ in 0..10_000 {
+        if held.len() == count {
+            break;
+        }
+        let port = rand::rng().random_range(PORTS);
+        held.extend(TcpListener::bind(("127.0.0.1", port)));
+    }
+    if held.len() < count {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    held.iter()
+        .map(|listener| Ok(listener.local_addr()?.port()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
