@@ -16,6 +16,7 @@ mod cdnow;
 mod engine;
 mod errors;
 mod fixture;
+mod funnels;
 mod insert;
 mod kpis;
 mod message_index;

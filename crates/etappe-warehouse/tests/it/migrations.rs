@@ -37,11 +37,11 @@ async fn processes_that_migrate_at_once_do_no_harm() {
         tasks.spawn(async move { warehouse.migrate().await });
     }
     for result in tasks.join_all().await {
-        assert_eq!(result.unwrap().version, 2);
+        assert_eq!(result.unwrap().version, 3);
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
     let count = crate::engine::number(&engine.client(&database), tables).await;
-    assert_eq!(count, 16);
+    assert_eq!(count, 17);
 }
 
 #[tokio::test]
@@ -58,7 +58,10 @@ async fn a_migration_that_died_half_way_is_completed() {
         test.client.query_raw(statement).execute().await.unwrap();
     }
     let report = test.warehouse.migrate().await.unwrap();
-    assert_eq!(report.applied, ["tables", "topics_and_marks"]);
+    assert_eq!(
+        report.applied,
+        ["tables", "topics_and_marks", "journey_stages"]
+    );
     for table in ["messages_from_arrivals", "referral_events", "kpi_money"] {
         let exists = format!(
             "SELECT count() FROM system.tables \

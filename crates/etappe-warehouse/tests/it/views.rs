@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::engine::TestWarehouse;
 use crate::fixture::{all_time, scope, store};
+use crate::funnels;
 use crate::random::{journeys, seed};
 
 const ALL: &str = "from = '1970-01-01 00:00:00', to = '2100-01-01 00:00:00'";
@@ -68,6 +69,8 @@ async fn every_documented_view_answers() {
     let test = TestWarehouse::new().await;
     // Always the same journeys: each view must have something to show.
     store(&test.warehouse, journeys(7, 2_000)).await;
+    let stages = funnels::stages(&[1, 2, 3, 5]);
+    test.warehouse.publish_stages(&stages).await.unwrap();
     let docs = include_str!("../../../../docs/tables.md");
     let mut asked = 0;
     for line in docs.lines() {
@@ -86,7 +89,7 @@ async fn every_documented_view_answers() {
         assert!(test.number(&sql).await > 0, "{sql}");
         asked += 1;
     }
-    assert_eq!(asked, 21);
+    assert_eq!(asked, 23);
 }
 
 /// Returns arguments for the parameters in a cell of the documentation, if it names parameters.

@@ -1,0 +1,231 @@
+//! The funnel of a model in SQL, against the matcher that the API uses.
+
+use clickhouse::Row;
+use etappe_core::funnel::{FunnelCounts, FunnelMatcher, FunnelSpec, Passing, Step};
+use etappe_core::id::SiteId;
+use etappe_core::ports::JourneyStore;
+use etappe_core::query::{Bots, CandidateQuery, Condition, Selector, TimeRange, Unit};
+use etappe_warehouse::JourneyStage;
+use serde::Deserialize;
+
+use crate::engine::TestWarehouse;
+use crate::fixture::{DAY, MODEL, STAGES, TestEvent, all_time, range, store};
+use crate::random::{DAYS, START, journeys, seed};
+
+/// A row of the view; times are in milliseconds, so that they can be compared.
+#[derive(Debug, PartialEq, Row, Deserialize)]
+struct FunnelRow {
+    stage: String,
+    gate: bool,
+    reached: u64,
+    skipped: u64,
+    drop_off: Option<i64>,
+    step_rate: Option<f64>,
+    overall_rate: Option<f64>,
+    times: Vec<Option<i64>>,
+}
+
+/// Returns the stages of the test's model, gates where `gates` names their place.
+pub(crate) fn stages(gates: &[u8]) -> Vec<JourneyStage> {
+    (1..)
+        .zip(STAGES)
+        .map(|(ordinal, stage)| JourneyStage {
+            model: MODEL.to_owned(),
+            ordinal,
+            stage: stage.to_owned(),
+            gate: gates.contains(&ordinal),
+            label_en: format!("The {stage}"),
+            label_nl: format!("De {stage}"),
+        })
+        .collect()
+}
+
+async fn by_sql(test: &TestWarehouse, range: TimeRange, bots: Bots) -> Vec<FunnelRow> {
+    let sql = "SELECT toString(stage) AS stage, gate, reached, skipped, \
+            toNullable(toInt64(drop_off)) AS drop_off, step_rate, overall_rate, \
+            arrayMap(s -> toInt64(round(s * 1000)), [mean_s, p50_s, p75_s, p90_s, p95_s]) AS times \
+        FROM kpi_funnel(site = 'demo', model = {model:String}, bots = {bots:String}, \
+            from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+    let instant =
+        |at: etappe_core::time::Timestamp| at.to_string().trim_end_matches('Z').replace('T', " ");
+    test.client
+        .query_raw(sql)
+        .param("model", MODEL)
+        .param("bots", word(bots))
+        .param("from", instant(range.from))
+        .param("to", instant(range.to))
+        .fetch_all()
+        .await
+        .unwrap()
+}
+
+const fn word(bots: Bots) -> &'static str {
+    match bots {
+        Bots::Exclude => "exclude",
+        Bots::Include => "include",
+        Bots::Only => "only",
+    }
+}
+
+/// Counts with the matcher, and adds up as the API does.
+async fn by_matcher(
+    test: &TestWarehouse,
+    stages: &[JourneyStage],
+    range: TimeRange,
+    bots: Bots,
+) -> Vec<FunnelRow> {
+    let step = |(condition, stage): (u8, &JourneyStage)| match stage.gate {
+        true => Step::gate(condition),
+        false => Step::side(condition),
+    };
+    let spec = FunnelSpec {
+        passing: Passing::LaterHit,
+        ..FunnelSpec::ordered((0..).zip(stages).map(step).collect())
+    };
+    let condition = |stage: &JourneyStage| Condition {
+        selector: Selector::Stage {
+            model: stage.model.clone(),
+            stage: stage.stage.clone(),
+        },
+        properties: Vec::new(),
+    };
+    let query = CandidateQuery {
+        site: SiteId::try_new("demo").unwrap(),
+        unit: Unit::Actor,
+        bots,
+        from: range.from,
+        until: None,
+        conditions: stages.iter().map(condition).collect(),
+        include_others: false,
+        dimensions: Vec::new(),
+    };
+    let mut matcher = FunnelMatcher::try_new(&spec).unwrap();
+    let mut counts = FunnelCounts::new(&spec);
+    let count = |_: u64, hits: &[etappe_core::query::Hit]| {
+        if let Some(attempt) = matcher.best(hits, range).unwrap() {
+            counts.record(attempt, range.to);
+        }
+    };
+    test.warehouse.candidates(&query, count).await.unwrap();
+    rows_of(stages, &counts)
+}
+
+fn rows_of(stages: &[JourneyStage], counts: &FunnelCounts) -> Vec<FunnelRow> {
+    let (mut first, mut before) = (None, None);
+    let mut rows = Vec::new();
+    for (stage, step) in stages.iter().zip(counts.steps()) {
+        let times = match step.times.summary() {
+            None => vec![None; 5],
+            Some(times) => [
+                times.mean_s,
+                times.p50_s,
+                times.p75_s,
+                times.p90_s,
+                times.p95_s,
+            ]
+            .map(|seconds| Some(millis(seconds)))
+            .to_vec(),
+        };
+        rows.push(FunnelRow {
+            stage: stage.stage.clone(),
+            gate: stage.gate,
+            reached: step.count,
+            skipped: step.skipped,
+            drop_off: stage
+                .gate
+                .then(|| before.map_or(0, |n: u64| (n - step.count).cast_signed())),
+            step_rate: rate(step.count, before),
+            overall_rate: rate(step.count, first.or(stage.gate.then_some(step.count))),
+            times,
+        });
+        if stage.gate {
+            first = first.or(Some(step.count));
+            before = Some(step.count);
+        }
+    }
+    rows
+}
+
+/// Compares rows; times may differ by the millisecond that they are rounded to.
+fn assert_same(mut found: Vec<FunnelRow>, expected: Vec<FunnelRow>, what: &str) {
+    for (row, wanted) in found.iter_mut().zip(&expected) {
+        for (time, wanted) in row.times.iter_mut().zip(&wanted.times) {
+            if let (Some(found), Some(wanted)) = (*time, wanted)
+                && (found - wanted).abs() <= 1
+            {
+                *time = Some(*wanted);
+            }
+        }
+    }
+    assert_eq!(found, expected, "{what}");
+}
+
+fn rate(count: u64, divisor: Option<u64>) -> Option<f64> {
+    let number = |n: u64| f64::from(u32::try_from(n).expect("a small count"));
+    let divisor = divisor.filter(|n| *n > 0)?;
+    Some(number(count) / number(divisor))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seconds of some years")]
+fn millis(seconds: f64) -> i64 {
+    (seconds * 1000.0).round() as i64
+}
+
+#[tokio::test]
+async fn the_funnel_in_sql_is_the_one_of_the_api() {
+    let test = TestWarehouse::new().await;
+    store(&test.warehouse, journeys(seed(), 4_000)).await;
+    let gates: [&[u8]; 5] = [&[1, 2, 3, 5], &[1, 2, 3, 4, 5, 6], &[3, 5], &[2, 6], &[6]];
+    let end = START + DAYS * DAY;
+    for gates in gates {
+        let stages = stages(gates);
+        test.warehouse.publish_stages(&stages).await.unwrap();
+        let ranges = [
+            all_time(),
+            range(START + 10 * DAY, START + 11 * DAY),
+            range(START + 40 * DAY, START + 60 * DAY),
+            range(end, end + DAY),
+        ];
+        for range in ranges {
+            for bots in [Bots::Exclude, Bots::Include, Bots::Only] {
+                let expected = by_matcher(&test, &stages, range, bots).await;
+                let found = by_sql(&test, range, bots).await;
+                assert_same(found, expected, &format!("{gates:?} {range:?} {bots:?}"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn stages_are_published_once_and_those_that_are_gone_are_not_shown() {
+    let test = TestWarehouse::new().await;
+    let count = "SELECT count() FROM published_stages";
+    for _ in 0..2 {
+        test.warehouse.publish_stages(&stages(&[1])).await.unwrap();
+        assert_eq!(test.number(count).await, 6);
+    }
+    let mut fewer = stages(&[1, 2]);
+    fewer.truncate(2);
+    test.warehouse.publish_stages(&fewer).await.unwrap();
+    assert_eq!(test.number(count).await, 8);
+    let shown = "SELECT countIf(gate) * 10 + count() FROM journey_stages";
+    assert_eq!(test.number(shown).await, 22);
+}
+
+#[tokio::test]
+async fn a_stage_that_nobody_reached_has_a_row_without_times() {
+    let test = TestWarehouse::new().await;
+    test.warehouse
+        .publish_stages(&stages(&[1, 2]))
+        .await
+        .unwrap();
+    let visit = Some(etappe_core::milestone::Milestone::Visit);
+    let visits = vec![TestEvent::of("u1", START, visit)];
+    store(&test.warehouse, visits).await;
+    let rows = by_sql(&test, all_time(), Bots::Exclude).await;
+    let reached: Vec<_> = rows.iter().map(|row| (row.reached, row.skipped)).collect();
+    assert_eq!(reached, [(1, 1), (1, 0), (0, 0), (0, 0), (0, 0), (0, 0)]);
+    assert_eq!(rows[0].drop_off, Some(0));
+    assert_eq!((rows[2].drop_off, rows[2].step_rate), (None, Some(0.0)));
+    assert_eq!(rows[2].times, [None; 5]);
+}
