@@ -18,21 +18,36 @@ pub enum WarehouseError {
     #[error("invalid warehouse configuration: {0}")]
     Config(#[source] InvalidWarehouseConfig),
     /// The server refused or could not be reached.
-    #[error("cannot {action}: {source}")]
+    #[error("cannot {action} at {host}: {source}{}", advice(source))]
     Server {
         /// What was tried.
         action: &'static str,
+        /// The server's name and port.
+        host: String,
         /// The client's error.
         #[source]
         source: clickhouse::error::Error,
     },
     /// The server did not answer in time; what was asked may still happen.
-    #[error("cannot {action}: no answer within {after:?}")]
+    #[error("cannot {action} at {host}: no answer within {after:?}")]
     TimedOut {
         /// What was tried.
         action: &'static str,
+        /// The server's name and port.
+        host: String,
         /// How long was waited.
         after: Duration,
+    },
+    /// The server is too old.
+    #[error(
+        "the server at {host} is ClickHouse {found}, which is too old: it must be {} or newer",
+        OLDEST
+    )]
+    ServerTooOld {
+        /// The server's name and port.
+        host: String,
+        /// Its version.
+        found: String,
     },
     /// The database was migrated by a newer program.
     #[error("the database has schema version {found}, this program knows up to {known}")]
@@ -92,6 +107,36 @@ pub enum WarehouseError {
     /// Metrics of that name exist already.
     #[error("cannot register metrics: {0}")]
     Metrics(#[source] prometheus::Error),
+}
+
+/// The oldest version of the server that has all that is needed.
+const OLDEST: &str = "25.8";
+
+/// Returns whether a server of this version is new enough.
+pub(crate) fn is_new_enough(version: &str) -> bool {
+    let numbers = |text: &str| {
+        let mut parts = text.split('.').map(str::parse::<u32>);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    };
+    numbers(version) >= numbers(OLDEST)
+}
+
+/// Returns what can be done about an error of the client, where that is known.
+fn advice(source: &clickhouse::error::Error) -> &'static str {
+    use clickhouse::error::Error;
+    match source {
+        Error::Network(_) => {
+            " (is the server up, and does the `url` of `[clickhouse]` name its HTTP port?)"
+        }
+        Error::BadResponse(text) => match code_of(text) {
+            Some(192..=194 | 516) => " (check `user` and `password` of `[clickhouse]`)",
+            Some(497) => " (the user lacks a right: grant it, or use another `user`)",
+            Some(81) => " (`etappe migrate` makes the database)",
+            Some(60) => " (`etappe migrate` makes the tables)",
+            _ => "",
+        },
+        _ => "",
+    }
 }
 
 /// Codes that say that rows are at fault, so that sending them again cannot help.
@@ -167,6 +212,7 @@ impl Classified for WarehouseError {
             | Self::TooManyReferrals { .. }
             | Self::TooManyConditions(_) => RetryClass::Permanent,
             Self::Config(_)
+            | Self::ServerTooOld { .. }
             | Self::NewerSchema { .. }
             | Self::AlteredMigration { .. }
             | Self::Metrics(_) => RetryClass::Fatal,
@@ -232,6 +278,16 @@ mod tests {
         ];
         for (answer, expected) in cases {
             assert_eq!(class_of(answer), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        for new in ["25.8", "25.8.1.1", "25.12.3", "26.1.1.1", "100.1"] {
+            assert!(is_new_enough(new), "{new}");
+        }
+        for old in ["25.7.9.9", "24.12.1", "9.9", "", "head"] {
+            assert!(!is_new_enough(old), "{old}");
         }
     }
 

@@ -17,6 +17,7 @@
 mod actor;
 mod candidate;
 mod config;
+mod ddl;
 mod error;
 mod journey_stage;
 mod kpi;
@@ -32,6 +33,7 @@ mod stage;
 mod store;
 mod stored_message;
 mod target;
+mod tls;
 mod unit;
 mod view;
 mod warehouse;

@@ -12,6 +12,8 @@ use etappe_core::ports::{Classified, RetryClass};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::config::WarehouseConfig;
+use crate::ddl::render;
 use crate::error::WarehouseError;
 use crate::view::VIEWS;
 use crate::warehouse::Warehouse;
@@ -99,6 +101,7 @@ impl Warehouse {
     /// [`WarehouseError::NewerSchema`] and [`WarehouseError::AlteredMigration`] when the database
     /// is not one this program can use, before anything was changed; else the server's error.
     pub async fn migrate(&self) -> Result<MigrationReport, WarehouseError> {
+        self.check_server().await?;
         self.create_database().await?;
         self.run_statements(LEDGERS).await?;
         let applied = self
@@ -129,7 +132,7 @@ impl Warehouse {
 
     async fn create_database(&self) -> Result<(), WarehouseError> {
         let client = self.client().clone().with_database("system");
-        let statement = format!("CREATE DATABASE IF NOT EXISTS {}", self.config().database);
+        let statement = create_database_statement(self.config());
         let create = client.query_raw(&statement).execute();
         self.within(
             self.config().migration_timeout,
@@ -141,9 +144,24 @@ impl Warehouse {
 
     async fn run_statements(&self, sql: &str) -> Result<(), WarehouseError> {
         for statement in statements(sql) {
-            self.run_statement(&statement).await?;
+            self.run_statement(&render(&statement, self.config()))
+                .await?;
         }
         Ok(())
+    }
+
+    /// Returns what [`Self::migrate`] runs on an empty server, statement by statement.
+    #[must_use]
+    pub fn schema_statements(&self) -> Vec<String> {
+        let migrations = MIGRATIONS.iter().map(|migration| migration.sql);
+        let views = VIEWS.iter().map(|(_, sql)| *sql);
+        std::iter::once(LEDGERS)
+            .chain(migrations)
+            .chain(views)
+            .flat_map(statements)
+            .map(|statement| render(&statement, self.config()))
+            .chain(std::iter::once(create_database_statement(self.config())))
+            .collect()
     }
 
     async fn run_statement(&self, statement: &str) -> Result<(), WarehouseError> {
@@ -219,6 +237,11 @@ impl Warehouse {
         self.within(self.config().migration_timeout, "record a view", insert)
             .await
     }
+}
+
+fn create_database_statement(config: &WarehouseConfig) -> String {
+    let statement = format!("CREATE DATABASE IF NOT EXISTS {}", config.database);
+    render(&statement, config)
 }
 
 /// Returns what is still to be applied, or why the database cannot be used.

@@ -118,10 +118,7 @@ impl Question {
         let cursor = self
             .query
             .fetch_bytes("Native")
-            .map_err(|source| WarehouseError::Server {
-                action: self.name,
-                source,
-            })?;
+            .map_err(|source| self.warehouse.refused(self.name, source))?;
         Ok(Stream {
             deadline: Instant::now() + limit,
             started: Instant::now(),
@@ -152,12 +149,10 @@ impl Stream {
                 record_duration(&self.warehouse, self.name, self.started);
                 return Ok(None);
             }
-            Ok(Err(source)) => WarehouseError::Server {
-                action: self.name,
-                source,
-            },
+            Ok(Err(source)) => self.warehouse.refused(self.name, source),
             Err(_) => WarehouseError::TimedOut {
                 action: self.name,
+                host: self.warehouse.config().host(),
                 after: self.limit,
             },
         };

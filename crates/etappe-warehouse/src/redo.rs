@@ -67,6 +67,7 @@ impl Warehouse {
     /// Stores what is missing of a batch.
     pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
         let past = Past::of(batch)?;
+        self.sync_replica().await?;
         let mut missing = self.find_missing(&past).await?;
         let untouched = missing.iter().all(|missing| !missing.is_partial)
             && missing
@@ -88,6 +89,22 @@ impl Warehouse {
             missing = self.find_missing(&past).await?;
         }
         past.incomplete(&missing)
+    }
+
+    /// Waits until this replica has what others took: the question what is stored may come to
+    /// another one than the insert did.
+    async fn sync_replica(&self) -> Result<(), WarehouseError> {
+        if !self.config().replicated {
+            return Ok(());
+        }
+        for target in TARGETS {
+            let statement = sync_statement(target.table);
+            let sync = self.client().query_raw(&statement).execute();
+            let limit = self.config().query_timeout;
+            self.within(limit, "wait for the other replicas", sync)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Returns the tables that miss rows of the batch, and which.
@@ -289,6 +306,10 @@ impl<'a> Past<'a> {
             })
         })
     }
+}
+
+fn sync_statement(table: &str) -> String {
+    format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
 }
 
 /// Identifies rows by their positions, so that the same repair has the same token.

@@ -13,9 +13,10 @@ use prometheus::Registry;
 use tokio::sync::OnceCell;
 
 use crate::config::WarehouseConfig;
-use crate::error::WarehouseError;
+use crate::error::{WarehouseError, is_new_enough};
 use crate::metrics::Metrics;
 use crate::past::Progress;
+use crate::tls::with_tls;
 
 /// How long to wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,8 +48,9 @@ impl Warehouse {
         if let Some(problem) = config.problems().into_iter().next() {
             return Err(WarehouseError::Config(problem));
         }
+        let config = config.resolved().map_err(WarehouseError::Config)?;
         let metrics = Metrics::register(registry).map_err(WarehouseError::Metrics)?;
-        let client = build_client(&config);
+        let client = build_client(&config)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 client,
@@ -101,6 +103,39 @@ impl Warehouse {
         &self.inner.metrics
     }
 
+    /// Returns the error for a refusal of the server.
+    pub(crate) fn refused(
+        &self,
+        action: &'static str,
+        source: clickhouse::error::Error,
+    ) -> WarehouseError {
+        WarehouseError::Server {
+            action,
+            host: self.config().host(),
+            source,
+        }
+    }
+
+    /// Checks that the server is new enough.
+    ///
+    /// # Errors
+    /// [`WarehouseError::ServerTooOld`] when it is not; else when it cannot be asked.
+    pub async fn check_server(&self) -> Result<(), WarehouseError> {
+        let client = self.client().clone().with_database("system");
+        let version = client.query_raw("SELECT version()").fetch_one::<String>();
+        let limit = self.config().query_timeout;
+        let found = self
+            .within(limit, "read the server's version", version)
+            .await?;
+        if is_new_enough(&found) {
+            return Ok(());
+        }
+        Err(WarehouseError::ServerTooOld {
+            host: self.config().host(),
+            found,
+        })
+    }
+
     /// Waits for an answer of the client, at most `limit`, and counts its failure.
     pub(crate) async fn within<T>(
         &self,
@@ -110,9 +145,10 @@ impl Warehouse {
     ) -> Result<T, WarehouseError> {
         let result = match tokio::time::timeout(limit, answer).await {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(source)) => WarehouseError::Server { action, source },
+            Ok(Err(source)) => self.refused(action, source),
             Err(_) => WarehouseError::TimedOut {
                 action,
+                host: self.config().host(),
                 after: limit,
             },
         };
@@ -121,24 +157,25 @@ impl Warehouse {
     }
 }
 
-fn build_client(config: &WarehouseConfig) -> Client {
+fn build_client(config: &WarehouseConfig) -> Result<Client, WarehouseError> {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     connector.set_nodelay(true);
     connector.set_keepalive(Some(Duration::from_secs(60)));
+    connector.enforce_http(false);
     let http = HttpClient::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .build(connector);
+        .build(with_tls(connector, config)?);
     let compression = if config.is_local() {
         Compression::None
     } else {
         Compression::Lz4
     };
-    Client::with_http_client(http)
+    Ok(Client::with_http_client(http)
         .with_url(&config.url)
         .with_database(&config.database)
         .with_user(&config.user)
         .with_password(&config.password)
         .with_compression(compression)
-        .with_product_info("etappe", env!("CARGO_PKG_VERSION"))
+        .with_product_info("etappe", env!("CARGO_PKG_VERSION")))
 }

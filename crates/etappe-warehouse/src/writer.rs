@@ -107,6 +107,10 @@ impl Warehouse {
         for (name, value) in INSERT_SETTINGS {
             insert = insert.with_setting(*name, *value);
         }
+        let quorum = &self.config().insert_quorum;
+        if !quorum.is_empty() {
+            insert = insert.with_setting("insert_quorum", quorum);
+        }
         self.within_insert("insert rows", async {
             while !bytes.is_empty() {
                 let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
@@ -125,9 +129,10 @@ impl Warehouse {
     ) -> Result<(), WarehouseError> {
         let limit = self.config().insert_timeout;
         match tokio::time::timeout(limit, insert).await {
-            Ok(result) => result.map_err(|source| WarehouseError::Server { action, source }),
+            Ok(result) => result.map_err(|source| self.refused(action, source)),
             Err(_) => Err(WarehouseError::TimedOut {
                 action,
+                host: self.config().host(),
                 after: limit,
             }),
         }
