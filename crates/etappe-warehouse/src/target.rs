@@ -24,7 +24,7 @@ impl Target {
 pub(crate) const TARGETS: &[Target] = &[
     Target {
         table: "messages",
-        belongs: |_| true,
+        belongs: |row| !row.is_mark,
     },
     Target {
         table: "events",
@@ -48,11 +48,15 @@ pub(crate) const TARGETS: &[Target] = &[
     },
     Target {
         table: "identities",
-        belongs: |row| !row.is_duplicate && !row.is_event,
+        belongs: |row| !row.is_duplicate && !row.is_event && !row.is_mark,
     },
     Target {
         table: "duplicates",
         belongs: |row| row.is_duplicate,
+    },
+    Target {
+        table: "marks",
+        belongs: |row| row.is_mark,
     },
 ];
 

@@ -3,7 +3,8 @@
 //! A record is one JSON object in UTF-8. Its first member is always `"v":1`, the version of this
 //! format. Times are RFC 3339 in UTC with milliseconds; `timestamp` is corrected for the client's
 //! clock and `context.ip` is truncated. Members that have no value are left out. The format is
-//! documented for other consumers in `docs/log-record.md`.
+//! documented for other consumers in `docs/log-record.md`. Collectors put marks of their own between
+//! the events; [`read`] reads both.
 
 use std::borrow::Cow;
 
@@ -14,6 +15,9 @@ use etappe_core::time::Timestamp;
 use serde::Deserialize;
 
 pub(crate) mod json_text;
+mod mark;
+
+pub use mark::{MAX_COLLECTOR_BYTES, Record, decode_mark, encode_mark, read};
 
 use json_text::{push_string, push_time};
 

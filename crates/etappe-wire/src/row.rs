@@ -10,6 +10,7 @@ use etappe_core::facts::EventFacts;
 use etappe_core::id::{ActorHash, Offset, PartitionId, hash64};
 use etappe_core::ports::MessageHash;
 use etappe_core::rules::Outcome;
+use etappe_core::watermark::CollectorMark;
 
 mod mark;
 #[cfg(test)]
@@ -70,6 +71,43 @@ pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&row.partition.0.to_le_bytes());
     put_u64(out, row.offset.0);
     out.push(u8::from(row.duplicate));
+}
+
+/// Appends the row of a collector's mark. It uses the columns of a message: `message_id` for the
+/// collector, `occurred_at` for the time reached, `received_at` for the time of writing and `event`
+/// for the state; the view behind the landing table gives them their own names.
+pub fn encode_mark(
+    mark: &CollectorMark,
+    topic: &str,
+    partition: PartitionId,
+    offset: Offset,
+    out: &mut Vec<u8>,
+) {
+    put_text(out, ""); // site
+    out.push(MARK);
+    out.push(scope_number(KeyScope::Server));
+    put_text(out, mark.state.as_str());
+    put_text(out, ""); // milestone
+    put_u64(out, 0); // outcome_id
+    put_text(out, ""); // actor
+    put_u64(out, 0);
+    put_empty_texts(out, 4); // anonymous_id, user_id, previous_id, account
+    put_u64(out, 0);
+    put_text(out, &mark.collector);
+    put_u64(out, 0); // message_hash
+    put_i64(out, mark.reached.as_millis());
+    put_i64(out, mark.written_at.as_millis());
+    put_nullable::<8>(out, None); // revenue
+    put_empty_texts(out, 2); // currency, order_id
+    put_u64(out, 0);
+    put_empty_texts(out, 2); // referral_code, inviter_id
+    put_u64(out, 0);
+    out.extend_from_slice(&[1, 1, 1]); // nps, rating and sentiment: null
+    put_empty_texts(out, 17); // touchpoint … traits
+    put_text(out, topic);
+    out.extend_from_slice(&partition.0.to_le_bytes());
+    put_u64(out, offset.0);
+    out.push(0);
 }
 
 /// Marks a row as a duplicate. `row` is what one call of [`encode`] appended, and nothing else.
@@ -174,6 +212,9 @@ const fn kind_number(kind: EventKind) -> u8 {
     }
 }
 
+/// The number of a collector's mark in the table's enumeration of kinds.
+const MARK: u8 = 7;
+
 /// Returns the scope's number in the table's enumeration.
 const fn scope_number(scope: KeyScope) -> u8 {
     match scope {
@@ -199,6 +240,10 @@ fn put_nullable<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
         }
         None => out.push(1),
     }
+}
+
+fn put_empty_texts(out: &mut Vec<u8>, count: usize) {
+    out.resize(out.len() + count, 0);
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {

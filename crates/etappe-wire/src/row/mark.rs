@@ -11,7 +11,9 @@ use etappe_core::time::Timestamp;
 pub struct RowMark<'a> {
     /// The row's bytes.
     pub bytes: &'a [u8],
-    /// Whether it is an event; the others only say who someone is.
+    /// Whether it is a collector's mark and no message at all.
+    pub is_mark: bool,
+    /// Whether it is an event; other messages only say who someone is.
     pub is_event: bool,
     /// What it means, or empty.
     pub milestone: &'a str,
@@ -89,6 +91,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     let (row, after) = bytes.split_at(bytes.len() - walk.0.len());
     let mark = RowMark {
         bytes: row,
+        is_mark: kind == super::MARK,
         is_event: kind <= super::kind_number(etappe_core::event::EventKind::Screen),
         milestone,
         has_actor: actor_hash != 0,

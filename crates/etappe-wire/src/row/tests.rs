@@ -237,6 +237,7 @@ fn marks_say_what_the_rows_are() {
     let found = marks(&both).unwrap();
     let first = RowMark {
         bytes: full,
+        is_mark: false,
         is_event: true,
         milestone: "purchase",
         has_actor: true,
@@ -263,4 +264,31 @@ fn marks_say_what_the_rows_are() {
     for cut in 1..full.len() {
         assert_eq!(marks(full.get(..cut).unwrap()), Err(MalformedRow(0)));
     }
+}
+
+#[test]
+fn a_collector_s_mark_is_a_row_of_its_own_kind() {
+    let mut mark = Vec::new();
+    let word = CollectorMark {
+        collector: "c1".to_owned(),
+        reached: Timestamp::from_millis(5),
+        written_at: Timestamp::from_millis(6),
+        state: etappe_core::watermark::CollectorState::Direct,
+    };
+    encode_mark(&word, "t", PartitionId(1), Offset(44), &mut mark);
+    let third = RowMark {
+        bytes: &mark,
+        is_mark: true,
+        is_event: false,
+        milestone: "",
+        has_actor: false,
+        has_other_id: false,
+        has_referral: false,
+        has_feedback: false,
+        received_at: Timestamp::from_millis(6),
+        offset: Offset(44),
+        is_duplicate: false,
+    };
+    assert_eq!(marks(&mark), Ok(vec![third]));
+    assert_eq!(first_received_at(&mark), Some(third.received_at));
 }
