@@ -10,6 +10,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use serde_json::json;
 
 use crate::health::Health;
+use crate::metrics::component_states;
 
 #[derive(Clone)]
 struct AdminState {
@@ -28,7 +29,9 @@ pub fn router(registry: Registry, health: Health) -> Router {
 
 async fn metrics(State(state): State<AdminState>) -> Response {
     let mut text = Vec::new();
-    match TextEncoder::new().encode(&state.registry.gather(), &mut text) {
+    let mut families = state.registry.gather();
+    families.extend(component_states(&state.health));
+    match TextEncoder::new().encode(&families, &mut text) {
         Ok(()) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be encoded");

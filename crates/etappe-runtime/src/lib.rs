@@ -14,5 +14,6 @@ pub mod admin;
 pub mod backoff;
 pub mod clock;
 pub mod health;
+mod metrics;
 pub mod shutdown;
 pub mod telemetry;
