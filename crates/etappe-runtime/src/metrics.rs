@@ -37,7 +37,7 @@ mod tests {
         health.register("log").ready();
         health.register("warehouse").not_ready("refused");
         let families = component_states(&health);
-        let states: Vec<_> = families[0]
+        let mut states: Vec<_> = families[0]
             .get_metric()
             .iter()
             .map(|metric| {
@@ -45,6 +45,7 @@ mod tests {
                 (component, metric.get_gauge().get_value())
             })
             .collect();
+        states.sort_by(|a, b| a.0.cmp(&b.0));
         let expected = [("log".to_owned(), 1.0), ("warehouse".to_owned(), 0.0)];
         assert_eq!(states, expected);
     }
