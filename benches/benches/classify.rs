@@ -7,49 +7,14 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use etappe_benches::cpu_time::CpuTime;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
 use etappe_core::rules::{ActorHistory, Classifier, RuleSet};
 use etappe_core::time::Timestamp;
-use rustix::time::{ClockId, clock_gettime};
-
-/// Measures the CPU time of the thread.
-struct CpuTime;
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(now).expect("CPU time is not negative")
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start().saturating_sub(start)
-    }
-
-    fn add(&self, left: &Duration, right: &Duration) -> Duration {
-        *left + *right
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 /// What browsers' libraries add to every event.
 const SEGMENT: &str = r#"{"active":true,"campaign":{"name":"spring","source":"newsletter","medium":"email"},"locale":"nl-NL","page":{"path":"/collections/all","referrer":"https://www.google.com/","search":"?page=2","title":"All products","url":"https://shop.example/collections/all?page=2"},"userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36","library":{"name":"analytics.js","version":"next-1.70.0"},"timezone":"Europe/Amsterdam"}"#;

@@ -6,10 +6,9 @@
 
 use std::hint::black_box;
 use std::io::{Read, Write};
-use std::time::Duration;
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use etappe_benches::cpu_time::CpuTime;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::time::Timestamp;
@@ -18,41 +17,7 @@ use etappe_wire::record;
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
-
-/// Measures the CPU time of the thread.
-struct CpuTime;
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(now).expect("CPU time is not negative")
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start().saturating_sub(start)
-    }
-
-    fn add(&self, left: &Duration, right: &Duration) -> Duration {
-        *left + *right
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 const EVENTS: u64 = 100;
 

@@ -6,10 +6,9 @@
 //! core whatever else the machine does.
 
 use std::hint::black_box;
-use std::time::Duration;
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use etappe_benches::cpu_time::CpuTime;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::EventFacts;
 use etappe_core::id::{Offset, PartitionId, SiteId};
@@ -20,46 +19,12 @@ use etappe_core::ports::MessageHash;
 use etappe_core::rules::{Outcome, OutcomeId};
 use etappe_core::time::Timestamp;
 use etappe_wire::row::{self, RowInput};
-use rustix::time::{ClockId, clock_gettime};
 
 /// Rows written per iteration.
 const ROWS: u64 = 1_000;
 
 const CONTEXT: &str = r#"{"active":true,"campaign":{"name":"spring","source":"newsletter","medium":"email"},"locale":"nl-NL","page":{"path":"/collections/all","referrer":"https://www.google.com/","search":"?page=2","title":"All products","url":"https://shop.example/collections/all?page=2"},"userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36","library":{"name":"analytics.js","version":"next-1.70.0"},"timezone":"Europe/Amsterdam"}"#;
 const ORDER: &str = r#"{"order_id":"50314b8e9bcf000000000000","total":27.50,"revenue":25.00,"shipping":3,"tax":2,"currency":"EUR","products":[{"product_id":"507f","price":19},{"product_id":"505b","price":3}]}"#;
-
-/// Measures the CPU time of the thread.
-struct CpuTime;
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(now).expect("CPU time is not negative")
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start().saturating_sub(start)
-    }
-
-    fn add(&self, left: &Duration, right: &Duration) -> Duration {
-        *left + *right
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 fn event(name: &'static str, properties: &'static str, context: &'static str) -> Event<'static> {
     let object = |text| JsonObject::parse(text).expect("an object");

@@ -11,6 +11,7 @@
 //! hide its stall; every loop is bounded in time or count; only processes started here are ended,
 //! by their id; everything stays on loopback.
 
+pub mod cpu_time;
 pub mod driver;
 pub mod gzip_template;
 pub mod latency;

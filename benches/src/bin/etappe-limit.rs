@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use etappe_benches::process::Pid;
-use etappe_benches::relay::{self, Body};
+use etappe_benches::relay::{self, Body, FileStore, KafkaPlan, KafkaStore};
 use etappe_benches::rows::{self, Database, EncodedRows, RowPlan, RowTarget};
 use etappe_core::ports::Clock;
 use etappe_runtime::clock::SystemClock;
@@ -33,6 +33,19 @@ enum Limit {
         dir: PathBuf,
         /// What is appended.
         #[arg(long, value_enum, default_value = "raw")]
+        body: Body,
+    },
+    /// A bare HTTP server that publishes to Kafka: one record per message, acks=all, answer 200.
+    /// Prints its address and runs until it is ended.
+    KafkaRelay {
+        /// The address to listen on.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+        listen: String,
+        /// Where it publishes, and how.
+        #[command(flatten)]
+        kafka: KafkaPlan,
+        /// What is published.
+        #[arg(long, value_enum, default_value = "events")]
         body: Body,
     },
     /// Insert rows encoded beforehand.
@@ -74,7 +87,17 @@ async fn main() -> anyhow::Result<()> {
         Limit::Relay { listen, dir, body } => {
             let listener = TcpListener::bind(&listen).await?;
             println!("{}", listener.local_addr()?);
-            relay::serve(listener, dir, body).await
+            relay::serve(listener, FileStore::create(dir, body)?).await
+        }
+        Limit::KafkaRelay {
+            listen,
+            kafka,
+            body,
+        } => {
+            let store = KafkaStore::connect(&kafka, body).await?;
+            let listener = TcpListener::bind(&listen).await?;
+            println!("{}", listener.local_addr()?);
+            relay::serve(listener, store).await
         }
         Limit::Rows {
             url,
