@@ -19,5 +19,6 @@ pub mod error;
 pub mod kafka;
 pub mod local;
 pub mod metrics;
+pub mod spool;
 
 pub use error::LogError;

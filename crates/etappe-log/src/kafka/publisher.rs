@@ -244,8 +244,15 @@ impl KafkaPublisher {
         self.hand_over_to(records.len(), entries)
     }
 
+    /// Hands the same payload over for every partition.
+    pub(crate) fn hand_over_everywhere(&self, payload: &[u8]) -> Arc<Delivery> {
+        let partitions = i32::try_from(self.partitions()).expect("there are at most 64");
+        let entries = (0..partitions).map(|partition| (partition, payload));
+        self.hand_over_to(entries.len(), entries)
+    }
+
     /// Hands over payloads, each with its partition.
-    pub(crate) fn hand_over_to<'a>(
+    fn hand_over_to<'a>(
         &self,
         count: usize,
         entries: impl Iterator<Item = (i32, &'a [u8])>,

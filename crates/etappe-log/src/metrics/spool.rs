@@ -1,0 +1,67 @@
+//! Metrics of a collector's spool. What it takes on disk is told by the metrics of the log that it
+//! is made of, under partition 0.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
+
+use super::{labelled_counter, register};
+
+/// Metrics of the spool.
+#[derive(Debug, Clone)]
+pub(crate) struct SpoolMetrics {
+    /// Gauge: 1 while records go to the spool, else 0. Alert: 1 for minutes.
+    pub(crate) spooling: IntGauge,
+    /// Gauge: records in the spool. Alert: growing for long.
+    pub(crate) records: IntGauge,
+    /// Gauge: about how old the oldest of them is. Alert: over 60 s, figures are as late.
+    pub(crate) oldest_seconds: IntGauge,
+    /// Counter: records that went to the spool.
+    pub(crate) spooled: IntCounter,
+    /// Counter: records brought from the spool to Kafka.
+    pub(crate) drained: IntCounter,
+    /// Counter: marks handed over. Alert: standing still while the collector runs.
+    pub(crate) marks: IntCounter,
+    /// Counter with the label `reason`: how often records began to go to the spool. Alert: often.
+    pub(crate) switches: IntCounterVec,
+}
+
+impl SpoolMetrics {
+    /// Makes the metrics and registers them.
+    pub(crate) fn new(registry: &Registry) -> Self {
+        let gauge = |name, help| {
+            let gauge = IntGauge::new(name, help).expect("the name is valid");
+            register(registry, gauge)
+        };
+        let counter = |name, help| {
+            let counter = IntCounter::new(name, help).expect("the name is valid");
+            register(registry, counter)
+        };
+        let metrics = Self {
+            spooling: gauge(
+                "etappe_log_spool_active",
+                "Whether records go to the spool: 1 or 0.",
+            ),
+            records: gauge("etappe_log_spool_records", "Records in the spool."),
+            oldest_seconds: gauge(
+                "etappe_log_spool_oldest_seconds",
+                "About how old the oldest record in the spool is.",
+            ),
+            spooled: counter(
+                "etappe_log_spooled_records_total",
+                "Records that went to the spool.",
+            ),
+            drained: counter(
+                "etappe_log_drained_records_total",
+                "Records brought from the spool to Kafka.",
+            ),
+            marks: counter("etappe_log_marks_total", "Collector marks handed over."),
+            switches: labelled_counter(
+                registry,
+                "etappe_log_spool_switches_total",
+                "How often records began to go to the spool.",
+                &["reason"],
+            ),
+        };
+        metrics.spooling.set(1);
+        metrics
+    }
+}

@@ -1,0 +1,367 @@
+//! The task that decides where records go: it watches Kafka, switches to the spool, drains it, and
+//! writes the collector's marks.
+//!
+//! To the spool: the gate is closed, everything that waits is given up, what was not delivered is
+//! appended in order of receipt, the gate opens onto the spool. Back: what is left of the spool is
+//! small, the gate is closed, the rest is delivered, the gate opens onto Kafka. A record that was
+//! given up may be in Kafka all the same; the copy from the spool then comes later, in the same
+//! order.
+
+mod drain;
+mod marks;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use etappe_core::ports::{EventPublisher as _, OutgoingRecord, PublishError};
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorState;
+use tokio::sync::OwnedRwLockWriteGuard;
+use tokio::time::Instant;
+
+use self::drain::Step;
+use self::marks::Marks;
+use super::calls::CallKey;
+use super::decision::{Signs, SpoolReason, reason_to_spool};
+use super::relay::Relay;
+use super::spooler::{Flight, Mode, Shared, entries};
+use crate::kafka::delivery::{Delivery, Outcome};
+use crate::local::{LocalLog, LocalSource};
+
+/// How often Kafka is looked at while all is well.
+const TICK: Duration = Duration::from_millis(100);
+/// How long the reports of what was given up may take.
+const PURGE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the last of the spool may hold the gate.
+const FINISH_PATIENCE: Duration = Duration::from_secs(1);
+/// The gate is closed for the last of the spool when so many records are left.
+const FINISH_RECORDS: u64 = 5_000;
+/// How long what is under way may take at the end.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// How many bytes are appended to the spool at once when switching.
+const APPEND_BYTES: usize = 4 << 20;
+/// The first and the longest pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// The task's state.
+pub(super) struct Conductor<R: Relay> {
+    shared: Arc<Shared<R>>,
+    log: Option<LocalLog>,
+    source: LocalSource,
+    marks: Marks,
+    /// The floor of a record at or before the first one in the spool, if one was read.
+    floor: Option<Timestamp>,
+    pause: Duration,
+}
+
+impl<R: Relay> Drop for Conductor<R> {
+    fn drop(&mut self) {
+        self.shared.has_ended.store(true, Ordering::Release);
+    }
+}
+
+impl<R: Relay> Conductor<R> {
+    /// Makes the conductor of a spool.
+    pub(super) fn new(shared: Arc<Shared<R>>, log: LocalLog) -> Self {
+        Self {
+            source: log.source(),
+            log: Some(log),
+            marks: Marks::new(),
+            floor: None,
+            pause: PAUSES.0,
+            shared,
+        }
+    }
+
+    /// Works until it is asked to end.
+    pub(super) async fn run(mut self) {
+        let (next, end) = self.shared.positions();
+        if next < end {
+            tracing::info!(
+                records = end.0 - next.0,
+                "the spool is not empty and is drained first"
+            );
+        }
+        while !self.shared.closing.is_cancelled() {
+            self.record_figures();
+            if self.shared.is_spooling.load(Ordering::Acquire) {
+                self.drain().await;
+            } else {
+                self.watch().await;
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Waits for trouble while records go to Kafka.
+    async fn watch(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            () = shared.relay.trouble() => {}
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+            () = shared.closing.cancelled() => return,
+        }
+        self.write_mark_if_due();
+        let signs = self.signs();
+        if let Some(reason) = reason_to_spool(signs, shared.relay.delivery_timeout()) {
+            self.switch(reason).await;
+        }
+    }
+
+    /// Ends the calls that are over and returns what is seen of Kafka.
+    fn signs(&self) -> Signs {
+        let mut calls = self.shared.lock_calls();
+        calls.sweep(|flight| flight.delivery.is_settled());
+        let flights = calls.flights();
+        drop(calls);
+        let oldest = flights
+            .iter()
+            .map(|(_, flight)| flight.since.elapsed())
+            .max();
+        Signs {
+            is_away: self.shared.relay.is_away(),
+            has_failed: flights.iter().any(|(_, it)| it.delivery.is_complete()),
+            oldest_wait: oldest.unwrap_or_default().max(self.marks.waiting_for()),
+            queue_was_full: self.shared.queue_was_full.swap(false, Ordering::AcqRel),
+        }
+    }
+
+    /// Sends everything to the spool from now on.
+    async fn switch(&mut self, reason: SpoolReason) {
+        let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
+        let problem = self.shared.relay.problem();
+        let spooled = self.spool_flights().await;
+        tracing::warn!(
+            reason = reason.as_str(),
+            problem,
+            records = spooled,
+            "events go to the spool until Kafka takes them again"
+        );
+        self.shared
+            .metrics
+            .switches
+            .with_label_values(&[reason.as_str()])
+            .inc();
+        self.open(&mut gate, Mode::Spooling);
+        self.pause = PAUSES.0;
+    }
+
+    fn open(&self, gate: &mut OwnedRwLockWriteGuard<Mode>, mode: Mode) {
+        **gate = mode;
+        let is_spooling = mode == Mode::Spooling;
+        self.shared
+            .is_spooling
+            .store(is_spooling, Ordering::Release);
+        self.shared.metrics.spooling.set(i64::from(is_spooling));
+    }
+
+    /// Gives up everything that waits for Kafka, appends it to the spool, and tells its senders.
+    /// Returns how many records went to the spool. The gate must be closed.
+    async fn spool_flights(&mut self) -> usize {
+        self.shared.relay.purge();
+        let flights = self.shared.lock_calls().flights();
+        let deadline = Instant::now() + PURGE_PATIENCE;
+        for (_, flight) in &flights {
+            // What is still not known then counts as given up; being delivered later is no harm.
+            tokio::time::timeout_at(deadline, flight.delivery.completed())
+                .await
+                .ok();
+        }
+        let floor = self.shared.low();
+        let mut refusal = None;
+        let mut spooled = 0;
+        for group in groups(&flights) {
+            let outcome = match &refusal {
+                Some(refusal) => Err(PublishError::clone(refusal)),
+                None => self.append(&group, floor).await,
+            };
+            match &outcome {
+                Ok(records) => spooled += records,
+                // What comes after must not overtake what was refused.
+                Err(error) => refusal = Some(error.clone()),
+            }
+            let outcome = outcome.map(|_| ());
+            let mut calls = self.shared.lock_calls();
+            for (key, flight) in group {
+                flight.spooled.set(outcome.clone()).ok();
+                calls.end(*key);
+            }
+        }
+        spooled
+    }
+
+    /// Appends what was not delivered of `flights` and returns how many records that were.
+    async fn append(
+        &self,
+        flights: &[&(CallKey, Arc<Flight>)],
+        floor: Timestamp,
+    ) -> Result<usize, PublishError> {
+        let undelivered = flights.iter().flat_map(|(_, flight)| undelivered(flight));
+        let entries = entries(undelivered, floor);
+        let count = entries.len();
+        let outcomes = self.shared.spool.publish(entries).await;
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        self.shared.metrics.spooled.inc_by(count as u64);
+        Ok(count)
+    }
+
+    /// Brings a part of the spool to Kafka, and returns to it when nothing is left.
+    async fn drain(&mut self) {
+        self.write_mark_if_due();
+        let patience = self.shared.relay.delivery_timeout();
+        let is_near_end = match self.drain_step(patience).await {
+            Step::Empty => self.probe(patience).await,
+            Step::Moved { left } => {
+                self.pause = PAUSES.0;
+                left <= FINISH_RECORDS
+            }
+            Step::Stuck => {
+                self.rest().await;
+                false
+            }
+        };
+        if is_near_end && !self.shared.closing.is_cancelled() {
+            self.finish_draining().await;
+        }
+    }
+
+    /// Asks Kafka to take something while the spool is empty, and returns whether it did.
+    async fn probe(&mut self, patience: Duration) -> bool {
+        let state = CollectorState::Direct;
+        let probe = self.write_mark(state);
+        let has_passed = self.completed(&probe, patience).await;
+        if !has_passed {
+            self.rest().await;
+        }
+        has_passed
+    }
+
+    /// Drains the last of the spool behind a closed gate and goes back to Kafka.
+    async fn finish_draining(&mut self) {
+        let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
+        let deadline = Instant::now() + FINISH_PATIENCE;
+        loop {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            match self.drain_step(patience).await {
+                Step::Empty => break,
+                Step::Moved { .. } if Instant::now() < deadline => {}
+                Step::Moved { .. } | Step::Stuck => return,
+            }
+        }
+        self.open(&mut gate, Mode::Direct);
+        tracing::info!("the spool is empty, events go to Kafka again");
+    }
+
+    /// Waits a while after a failure, longer each time.
+    async fn rest(&mut self) {
+        tokio::select! {
+            () = tokio::time::sleep(self.pause) => {}
+            () = self.shared.closing.cancelled() => {}
+        }
+        self.pause = (self.pause * 2).min(PAUSES.1);
+    }
+
+    /// Waits until `delivery` is complete and returns whether all of it is delivered. If not,
+    /// everything that waits is given up.
+    async fn completed(&self, delivery: &Delivery, patience: Duration) -> bool {
+        let completed = async {
+            tokio::select! {
+                () = delivery.completed() => {}
+                // At the end nothing is worth waiting for long.
+                () = async {
+                    self.shared.closing.cancelled().await;
+                    tokio::time::sleep(FINISH_PATIENCE).await;
+                } => {}
+            }
+        };
+        tokio::time::timeout(patience, completed).await.ok();
+        let is_delivered = || {
+            let mut outcomes = delivery.outcomes();
+            outcomes.all(|outcome| outcome == Outcome::Delivered)
+        };
+        if !is_delivered() {
+            self.shared.relay.purge();
+            tokio::time::timeout(PURGE_PATIENCE, delivery.completed())
+                .await
+                .ok();
+        }
+        is_delivered()
+    }
+
+    /// Brings what is under way to Kafka or to the spool, writes the last mark, closes both.
+    async fn finish(&mut self) {
+        let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
+        let mode = *gate;
+        if mode == Mode::Direct {
+            let patience = if self.shared.relay.is_away() {
+                Duration::ZERO
+            } else {
+                CLOSE_PATIENCE
+            };
+            let deadline = Instant::now() + patience;
+            let flights = self.shared.lock_calls().flights();
+            for (_, flight) in &flights {
+                tokio::time::timeout_at(deadline, flight.delivery.completed())
+                    .await
+                    .ok();
+            }
+            let is_settled = |it: &(CallKey, Arc<Flight>)| it.1.delivery.is_settled();
+            if !flights.iter().all(is_settled) {
+                self.spool_flights().await;
+            }
+        }
+        *gate = Mode::Closed;
+        drop(gate);
+        let (next, end) = self.shared.positions();
+        let state = if next < end {
+            tracing::warn!(
+                records = end.0 - next.0,
+                "events stay in the spool for the next start"
+            );
+            CollectorState::Spooling
+        } else {
+            CollectorState::Retired
+        };
+        let last = self.write_mark(state);
+        if !self.completed(&last, PURGE_PATIENCE).await {
+            tracing::warn!("the last mark could not be written");
+        }
+        self.shared.relay.close().await;
+        if let Some(log) = self.log.take()
+            && let Err(error) = log.close().await
+        {
+            tracing::warn!(%error, "the spool was not closed properly");
+        }
+    }
+}
+
+/// Returns the records of a flight that Kafka may not have.
+fn undelivered(flight: &Flight) -> impl Iterator<Item = &OutgoingRecord> {
+    let outcomes = flight.delivery.outcomes();
+    flight
+        .records
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Undelivered | Outcome::Waiting))
+        .map(|(record, _)| record)
+}
+
+/// Splits flights into groups of about [`APPEND_BYTES`].
+fn groups(flights: &[(CallKey, Arc<Flight>)]) -> Vec<Vec<&(CallKey, Arc<Flight>)>> {
+    let mut groups = Vec::new();
+    let mut group = Vec::new();
+    let mut bytes = 0;
+    for entry in flights {
+        let size: usize = undelivered(&entry.1).map(|it| it.payload.len()).sum();
+        if bytes + size > APPEND_BYTES && !group.is_empty() {
+            groups.push(std::mem::take(&mut group));
+            bytes = 0;
+        }
+        bytes += size;
+        group.push(entry);
+    }
+    groups.push(group);
+    groups
+}

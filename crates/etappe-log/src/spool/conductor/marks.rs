@@ -1,0 +1,108 @@
+//! The collector's marks: once a second, into every partition, how far its records are complete.
+//!
+//! A mark stands behind every record that was received before its `reached` and is durable: these
+//! were delivered before the mark was handed over, or wait in the spool and hold `reached` back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::{CollectorMark, CollectorState};
+use tokio::time::Instant;
+
+use super::Conductor;
+use crate::kafka::delivery::Delivery;
+use crate::metrics::as_gauge;
+use crate::spool::relay::Relay;
+
+/// How often a mark is written.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The marks that were written.
+#[derive(Debug)]
+pub(super) struct Marks {
+    due: Instant,
+    last: Option<(Arc<Delivery>, Instant)>,
+    /// What the last mark said, and what the next one says while the spool has not been read.
+    reached: Timestamp,
+}
+
+impl Marks {
+    pub(super) fn new() -> Self {
+        Self {
+            due: Instant::now(),
+            last: None,
+            reached: Timestamp::EPOCH,
+        }
+    }
+
+    /// Returns how long the last mark has been waiting.
+    pub(super) fn waiting_for(&self) -> Duration {
+        match &self.last {
+            Some((delivery, since)) if !delivery.is_complete() => since.elapsed(),
+            Some(_) | None => Duration::ZERO,
+        }
+    }
+}
+
+impl<R: Relay> Conductor<R> {
+    /// Writes a mark once a second, unless the last one is still on its way.
+    pub(super) fn write_mark_if_due(&mut self) {
+        let is_waiting = self.marks.waiting_for() > Duration::ZERO;
+        if is_waiting || Instant::now() < self.marks.due {
+            return;
+        }
+        let (next, end) = self.shared.positions();
+        let state = if next < end {
+            CollectorState::Spooling
+        } else {
+            CollectorState::Direct
+        };
+        // Nobody waits for it; whether it arrives is seen at the next one.
+        drop(self.write_mark(state));
+    }
+
+    /// Writes a mark and returns where its outcome will be.
+    pub(super) fn write_mark(&mut self, state: CollectorState) -> Arc<Delivery> {
+        let written_at = self.shared.clock.now();
+        let mark = CollectorMark {
+            collector: self.shared.collector.clone(),
+            reached: self.reached(),
+            written_at,
+            state,
+        };
+        self.marks.reached = mark.reached;
+        let payload = (self.shared.encode_mark)(&mark);
+        let delivery = self.shared.relay.hand_over_everywhere(&payload);
+        let now = Instant::now();
+        self.marks.due = now + INTERVAL;
+        self.marks.last = Some((Arc::clone(&delivery), now));
+        self.shared.metrics.marks.inc();
+        delivery
+    }
+
+    /// Returns the instant before which every record received is in Kafka or refused.
+    fn reached(&self) -> Timestamp {
+        // Calls first: one that ends between the two looks has left its records in the spool.
+        let low = self.shared.low();
+        let (next, end) = self.shared.positions();
+        if next >= end {
+            low
+        } else {
+            low.min(self.floor.unwrap_or(self.marks.reached))
+        }
+    }
+
+    /// Brings the figures of the spool up to date.
+    pub(super) fn record_figures(&self) {
+        let (next, end) = self.shared.positions();
+        let records = end.0.saturating_sub(next.0);
+        let metrics = &self.shared.metrics;
+        metrics.records.set(as_gauge(records));
+        let age = match self.floor {
+            Some(floor) if records > 0 => self.shared.clock.now().millis_since(floor).max(0),
+            Some(_) | None => 0,
+        };
+        metrics.oldest_seconds.set(age / 1000);
+    }
+}

@@ -1,0 +1,107 @@
+//! Who a collector is: the name that its marks carry, kept in `collector.json` beside the spool.
+//!
+//! It belongs to the spool, not to the process or the machine: whoever has the spool's records can
+//! say when they are all in the log.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LogError;
+
+const FILE_NAME: &str = "collector.json";
+const FORMAT: u32 = 1;
+const RANDOM_PATH: &str = "/proc/sys/kernel/random/uuid";
+const HOST_PATH: &str = "/proc/sys/kernel/hostname";
+/// How much of the machine's name is used, and of the random part.
+const HOST_LENGTH: usize = 40;
+const RANDOM_LENGTH: usize = 12;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Identity {
+    format: u32,
+    collector: String,
+}
+
+/// Returns the id of the collector whose spool is in `directory`; it gets one when it has none.
+pub(crate) fn of(directory: &Path) -> Result<String, LogError> {
+    let path = directory.join(FILE_NAME);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let identity: Identity = serde_json::from_slice(&bytes)
+                .map_err(|error| LogError::unusable("read", &path)(error.into()))?;
+            if identity.format != FORMAT {
+                return Err(LogError::NewerFormat {
+                    path,
+                    version: identity.format,
+                    supported: FORMAT,
+                });
+            }
+            Ok(identity.collector)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let collector = new_id()?;
+            store(directory, &collector).map_err(LogError::unusable("write", &path))?;
+            Ok(collector)
+        }
+        Err(error) => Err(LogError::unusable("read", path)(error)),
+    }
+}
+
+fn new_id() -> Result<String, LogError> {
+    let read = |path| fs::read_to_string(path).map_err(LogError::unusable("read", path));
+    let random = read(RANDOM_PATH)?;
+    let random: String = random
+        .chars()
+        .rev()
+        .filter(char::is_ascii_hexdigit)
+        .take(RANDOM_LENGTH)
+        .collect();
+    let host: String = read(HOST_PATH)?
+        .trim()
+        .chars()
+        .map(|it| if it.is_ascii_alphanumeric() { it } else { '-' })
+        .take(HOST_LENGTH)
+        .collect();
+    Ok(format!("{host}-{random}"))
+}
+
+/// Writes the file so that it is there whole or not at all, also after a crash of the machine.
+fn store(directory: &Path, collector: &str) -> io::Result<()> {
+    let identity = Identity {
+        format: FORMAT,
+        collector: collector.to_owned(),
+    };
+    let new = directory.join(format!("{FILE_NAME}.new"));
+    let mut file = File::create(&new)?;
+    file.write_all(&serde_json::to_vec(&identity)?)?;
+    file.sync_all()?;
+    fs::rename(&new, directory.join(FILE_NAME))?;
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_keeps_its_id_and_no_two_have_the_same() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let id = of(one.path()).unwrap();
+        assert!(id.len() > RANDOM_LENGTH, "{id}");
+        assert_eq!(of(one.path()).unwrap(), id);
+        assert_ne!(of(other.path()).unwrap(), id);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_not_a_new_id() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(FILE_NAME), "{").unwrap();
+        assert!(matches!(
+            of(directory.path()),
+            Err(LogError::Unusable { .. })
+        ));
+    }
+}

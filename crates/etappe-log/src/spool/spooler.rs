@@ -1,0 +1,400 @@
+//! The publishing side of the spool, and what it shares with the conductor.
+//!
+//! A gate says where records go. Who hands records to Kafka holds it for that moment; who appends to
+//! the spool holds it until they are on the disk. The conductor alone changes it, and only when
+//! nobody holds it: so nothing goes to Kafka directly while a record is in the spool or on its way
+//! there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::id::Offset;
+use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorMark;
+use prometheus::Registry;
+use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock, SetOnce};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::calls::{CallKey, Calls};
+use super::conductor::Conductor;
+use super::config::SpoolConfig;
+use super::relay::Relay;
+use super::{entry, identity};
+use crate::error::LogError;
+use crate::kafka::delivery::{Delivery, Outcome};
+use crate::local::{LocalLog, LocalPublisher, LocalReader};
+use crate::metrics::spool::SpoolMetrics;
+
+/// When to come back after a refusal.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Tells the receipt of the oldest request that has not published yet.
+pub(super) type OldestRequest = Box<dyn Fn() -> Option<Timestamp> + Send + Sync>;
+
+/// Where records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// To Kafka. The spool is empty.
+    Direct,
+    /// To the spool.
+    Spooling,
+    /// Nowhere.
+    Closed,
+}
+
+/// The records of a call that were handed to Kafka.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// The records, in order.
+    pub(super) records: Vec<OutgoingRecord>,
+    /// What becomes of them.
+    pub(super) delivery: Arc<Delivery>,
+    /// Whether those that were given up are in the spool, once that is known.
+    pub(super) spooled: SetOnce<Result<(), PublishError>>,
+    /// When they were handed over.
+    pub(super) since: Instant,
+}
+
+/// What the publishing side and the conductor share.
+pub(super) struct Shared<R> {
+    /// Kafka.
+    pub(super) relay: R,
+    /// The spool, to append to.
+    pub(super) spool: LocalPublisher,
+    /// The spool, to read.
+    pub(super) reader: LocalReader,
+    /// The clock.
+    pub(super) clock: Arc<dyn Clock>,
+    /// The collector's id.
+    pub(super) collector: String,
+    /// Makes the record of a mark.
+    pub(super) encode_mark: fn(&CollectorMark) -> Bytes,
+    /// Where records go.
+    pub(super) gate: Arc<RwLock<Mode>>,
+    /// Whether they go to the spool, readable without waiting for the gate.
+    pub(super) is_spooling: AtomicBool,
+    /// The calls under way.
+    pub(super) calls: Mutex<Calls<Arc<Flight>>>,
+    /// Wakes the conductor.
+    pub(super) wake: Notify,
+    /// Kafka's queue was full since the conductor last looked.
+    pub(super) queue_was_full: AtomicBool,
+    /// Why the spool is not drained, if that has a reason beside Kafka.
+    pub(super) stuck: Mutex<Option<String>>,
+    /// The conductor has ended.
+    pub(super) has_ended: AtomicBool,
+    /// Asks for the oldest request.
+    requests: OnceLock<OldestRequest>,
+    /// The metrics.
+    pub(super) metrics: SpoolMetrics,
+    /// Asks the conductor to end.
+    pub(super) closing: CancellationToken,
+    /// The conductor, and appends to the spool.
+    pub(super) tasks: TaskTracker,
+}
+
+impl<R> Shared<R> {
+    /// Returns the calls under way.
+    pub(super) fn lock_calls(&self) -> MutexGuard<'_, Calls<Arc<Flight>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns why the spool is not drained.
+    pub(super) fn lock_stuck(&self) -> MutexGuard<'_, Option<String>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the instant before which every record received is durable or refused.
+    pub(super) fn low(&self) -> Timestamp {
+        // The clock comes first: whoever begins after it was received after it.
+        let now = self.clock.now();
+        let reading = self.requests.get().and_then(|oldest| oldest());
+        let calls = self.lock_calls().low();
+        [reading, calls].into_iter().flatten().fold(now, Ord::min)
+    }
+
+    /// Returns the first offset that was not drained, and the one after the last.
+    pub(super) fn positions(&self) -> (Offset, Offset) {
+        let positions = self.reader.positions();
+        positions
+            .first()
+            .map_or((Offset(0), Offset(0)), |it| (it.committed, it.end))
+    }
+}
+
+/// A call under way; it ends when this is dropped, unless its records have departed.
+struct Call<R: Relay> {
+    shared: Arc<Shared<R>>,
+    key: CallKey,
+    has_departed: bool,
+}
+
+impl<R: Relay> Call<R> {
+    fn begin(shared: &Arc<Shared<R>>, received_at: Timestamp) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            key: shared.lock_calls().begin(received_at),
+            has_departed: false,
+        }
+    }
+
+    /// Hands the records to Kafka. From here on the call ends when all of them have an outcome,
+    /// whoever waits for it.
+    fn depart(mut self, records: Vec<OutgoingRecord>) -> Arc<Flight> {
+        let delivery = self.shared.relay.hand_over(&records);
+        let flight = Arc::new(Flight {
+            records,
+            delivery,
+            spooled: SetOnce::new(),
+            since: Instant::now(),
+        });
+        self.has_departed = true;
+        let mut calls = self.shared.lock_calls();
+        calls.hand_over(self.key, Arc::clone(&flight));
+        drop(calls);
+        flight
+    }
+}
+
+impl<R: Relay> Drop for Call<R> {
+    fn drop(&mut self) {
+        if !self.has_departed {
+            self.shared.lock_calls().end(self.key);
+        }
+    }
+}
+
+/// What a spool is opened with.
+pub(super) struct Opening<R> {
+    /// The configuration.
+    pub(super) config: SpoolConfig,
+    /// Kafka.
+    pub(super) relay: R,
+    /// The clock.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Makes the record of a mark.
+    pub(super) encode_mark: fn(&CollectorMark) -> Bytes,
+    /// The machine's boot.
+    pub(super) boot_id: String,
+    /// Where the metrics go.
+    pub(super) registry: Registry,
+}
+
+impl<R: Relay> Opening<R> {
+    pub(super) async fn run(self) -> Result<Spooler<R>, LogError> {
+        let config = self.config.log(self.relay.max_record_bytes());
+        let (clock, registry) = (Arc::clone(&self.clock), self.registry.clone());
+        let (directory, boot_id) = (self.config.directory.clone(), self.boot_id);
+        let opening = move || {
+            let log = LocalLog::open(config, clock, &boot_id, &registry)?;
+            Ok((log, identity::of(&directory)?))
+        };
+        let opened = tokio::task::spawn_blocking(opening).await;
+        let (log, collector) = opened.unwrap_or(Err(LogError::Closed))?;
+        let shared = Arc::new(Shared {
+            relay: self.relay,
+            spool: log.publisher(),
+            reader: log.reader(),
+            clock: self.clock,
+            collector,
+            encode_mark: self.encode_mark,
+            // Only what Kafka has taken proves that it takes anything.
+            gate: Arc::new(RwLock::new(Mode::Spooling)),
+            is_spooling: AtomicBool::new(true),
+            calls: Mutex::default(),
+            wake: Notify::new(),
+            queue_was_full: AtomicBool::new(false),
+            stuck: Mutex::default(),
+            has_ended: AtomicBool::new(false),
+            requests: OnceLock::new(),
+            metrics: SpoolMetrics::new(&self.registry),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let conductor = Conductor::new(Arc::clone(&shared), log);
+        shared.tasks.spawn(conductor.run());
+        Ok(Spooler { shared })
+    }
+}
+
+/// The publishing side.
+pub(super) struct Spooler<R> {
+    shared: Arc<Shared<R>>,
+}
+
+impl<R> Clone for Spooler<R> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<R: Relay> Spooler<R> {
+    pub(super) fn watch_requests(&self, oldest: OldestRequest) {
+        if self.shared.requests.set(oldest).is_err() {
+            tracing::warn!("the oldest request is asked for already");
+        }
+    }
+
+    pub(super) fn collector(&self) -> &str {
+        &self.shared.collector
+    }
+
+    pub(super) fn is_spooling(&self) -> bool {
+        self.shared.is_spooling.load(Ordering::Acquire)
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        if self.shared.has_ended.load(Ordering::Acquire) {
+            return Some("the collector's publisher is closed".to_owned());
+        }
+        self.is_spooling()
+            .then(|| self.shared.spool.problem())
+            .flatten()
+    }
+
+    pub(super) fn outage(&self) -> Option<String> {
+        if !self.is_spooling() {
+            return None;
+        }
+        let stuck = self.shared.lock_stuck().clone();
+        let reason = stuck
+            .or_else(|| self.shared.relay.problem())
+            .unwrap_or_else(|| "the spool is being drained".to_owned());
+        Some(format!("events go to the spool: {reason}"))
+    }
+
+    pub(super) async fn close(&self) {
+        self.shared.closing.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    pub(super) async fn publish(
+        &self,
+        records: Vec<OutgoingRecord>,
+    ) -> Vec<Result<(), PublishError>> {
+        let Some(received_at) = records.iter().map(|record| record.received_at).min() else {
+            return Vec::new();
+        };
+        let call = Call::begin(&self.shared, received_at);
+        let gate = Arc::clone(&self.shared.gate).read_owned().await;
+        if self.shared.has_ended.load(Ordering::Acquire) {
+            return refuse_all(records.len());
+        }
+        match *gate {
+            Mode::Direct => {
+                let key = call.key;
+                let flight = call.depart(records);
+                drop(gate);
+                arrive(&self.shared, key, &flight).await
+            }
+            Mode::Spooling => {
+                let count = records.len();
+                // On a task of its own: who goes away must not leave the gate before the append.
+                let appending = self.shared.tasks.spawn(append(gate, call, records));
+                match appending.await {
+                    Ok(outcomes) => outcomes,
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(_) => refuse_all(count),
+                    },
+                }
+            }
+            Mode::Closed => refuse_all(records.len()),
+        }
+    }
+}
+
+/// Waits until every record of a flight is durable or refused.
+async fn arrive<R: Relay>(
+    shared: &Shared<R>,
+    key: CallKey,
+    flight: &Flight,
+) -> Vec<Result<(), PublishError>> {
+    tokio::select! {
+        () = flight.delivery.completed() => {}
+        _ = flight.spooled.wait() => {}
+    }
+    let has_full_queue = |outcome| outcome == Outcome::QueueFull;
+    if flight.delivery.outcomes().any(has_full_queue) {
+        shared.queue_was_full.store(true, Ordering::Release);
+    }
+    let spooled = if flight.delivery.is_settled() {
+        &Ok(())
+    } else {
+        shared.wake.notify_one();
+        flight.spooled.wait().await
+    };
+    shared.lock_calls().end(key);
+    flight
+        .records
+        .iter()
+        .zip(flight.delivery.outcomes())
+        .map(|(record, outcome)| match outcome {
+            Outcome::Undelivered | Outcome::Waiting => spooled.clone(),
+            Outcome::Delivered | Outcome::TooLarge | Outcome::QueueFull => {
+                shared.relay.result(record, outcome)
+            }
+        })
+        .collect()
+}
+
+/// Appends the records of a call to the spool; the gate stays as it is until they are there.
+async fn append<R: Relay>(
+    gate: OwnedRwLockReadGuard<Mode>,
+    call: Call<R>,
+    records: Vec<OutgoingRecord>,
+) -> Vec<Result<(), PublishError>> {
+    let shared = Arc::clone(&call.shared);
+    let limit = shared.relay.max_record_bytes();
+    let is_taken = |record: &OutgoingRecord| record.payload.len() <= limit;
+    let entries = entries(records.iter().filter(|it| is_taken(it)), shared.low());
+    let mut appended = shared.spool.publish(entries).await.into_iter();
+    let outcomes: Vec<_> = records
+        .iter()
+        .map(|record| {
+            if is_taken(record) {
+                appended
+                    .next()
+                    .expect("there is an outcome for every entry")
+            } else {
+                shared.relay.result(record, Outcome::TooLarge)
+            }
+        })
+        .collect();
+    let spooled = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    shared.metrics.spooled.inc_by(spooled as u64);
+    // The call ends before the gate opens, and both after the records are there.
+    drop(call);
+    drop(gate);
+    outcomes
+}
+
+/// Returns the entries of `records`.
+pub(super) fn entries<'a>(
+    records: impl Iterator<Item = &'a OutgoingRecord>,
+    floor: Timestamp,
+) -> Vec<OutgoingRecord> {
+    records
+        .map(|record| OutgoingRecord {
+            key: 0,
+            received_at: record.received_at,
+            payload: entry::encode(record, floor),
+        })
+        .collect()
+}
+
+fn refuse_all(count: usize) -> Vec<Result<(), PublishError>> {
+    let refusal = PublishError::Unavailable {
+        reason: "the collector is shutting down".to_owned(),
+        retry_after: RETRY_AFTER,
+    };
+    vec![Err(refusal); count]
+}
