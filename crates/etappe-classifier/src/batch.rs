@@ -11,6 +11,8 @@ use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{DeadLetter, MessageHash, RowBatch};
 use etappe_core::rules::{Outcome, OutcomeId};
 use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorMark;
+use etappe_wire::row;
 use hashbrown::{HashMap, HashSet};
 
 use crate::identity_hasher::BuildIdentityHasher;
@@ -39,7 +41,8 @@ impl BatchLimits {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) offset: Offset,
-    pub(crate) message: MessageHash,
+    /// The message's identity; a collector's mark has none.
+    pub(crate) message: Option<MessageHash>,
     /// Where the row ends in the batch's bytes.
     pub(crate) end: usize,
 }
@@ -75,8 +78,16 @@ pub struct Batch {
     suspects: Vec<Suspect>,
     duplicates: u64,
     letters: Vec<DeadLetter>,
+    marks: Vec<PlacedMark>,
     outcomes: UsedOutcomes,
     oldest: Option<Timestamp>,
+}
+
+/// A collector's mark and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct PlacedMark {
+    pub(crate) offset: Offset,
+    pub(crate) mark: CollectorMark,
 }
 
 /// What is known about a row when it is added.
@@ -124,6 +135,7 @@ impl Batch {
             suspects: Vec::new(),
             duplicates: 0,
             letters: Vec::new(),
+            marks: Vec::new(),
             outcomes: UsedOutcomes::default(),
             oldest: None,
         }
@@ -176,7 +188,7 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Returns when the first record was received.
+    /// Returns when the first of its messages was received.
     pub(crate) const fn oldest(&self) -> Option<Timestamp> {
         self.oldest
     }
@@ -208,12 +220,25 @@ impl Batch {
             .events += u64::from(counts);
         self.rows.push(Row {
             offset: entry.offset,
-            message: entry.message,
+            message: Some(entry.message),
             end: self.bytes.len(),
         });
         self.messages.insert(entry.message);
-        self.oldest.get_or_insert(entry.received_at);
+        let oldest = self.oldest.get_or_insert(entry.received_at);
+        *oldest = entry.received_at.min(*oldest);
         self.next = entry.offset.next();
+    }
+
+    /// Adds the row of a collector's mark.
+    pub(crate) fn push_mark(&mut self, offset: Offset, mark: CollectorMark) {
+        row::encode_mark(&mark, &self.topic, self.partition, offset, &mut self.bytes);
+        self.rows.push(Row {
+            offset,
+            message: None,
+            end: self.bytes.len(),
+        });
+        self.marks.push(PlacedMark { offset, mark });
+        self.next = offset.next();
     }
 
     /// Takes a record that has no row: nobody can read it.
@@ -231,22 +256,22 @@ impl Batch {
     #[must_use]
     pub fn suspects(&self) -> Vec<MessageHash> {
         let rows = self.suspects.iter().filter_map(|it| self.rows.get(it.row));
-        rows.map(|row| row.message).collect()
+        rows.filter_map(|row| row.message).collect()
     }
 
     /// Marks those suspects as duplicates whose messages are in `seen`.
     pub fn resolve(&mut self, seen: &[MessageHash]) {
         let seen: HashSet<MessageHash, BuildIdentityHasher> = seen.iter().copied().collect();
         for suspect in std::mem::take(&mut self.suspects) {
-            let Some(row) = self.rows.get(suspect.row) else {
+            let Some(found) = self.rows.get(suspect.row) else {
                 continue;
             };
-            if !seen.contains(&row.message) {
+            if found.message.is_none_or(|message| !seen.contains(&message)) {
                 continue;
             }
             let start = previous_end(&self.rows, suspect.row);
-            if let Some(bytes) = self.bytes.get_mut(start..row.end) {
-                etappe_wire::row::mark_duplicate(bytes);
+            if let Some(bytes) = self.bytes.get_mut(start..found.end) {
+                row::mark_duplicate(bytes);
             }
             self.duplicates += 1;
             let used = suspect.outcome.and_then(|id| self.outcomes.get_mut(&id.0));
@@ -277,6 +302,7 @@ impl Batch {
             messages: Arc::new(self.messages),
             duplicates: self.duplicates,
             letters: self.letters,
+            marks: self.marks,
             outcomes: self.outcomes,
             oldest: self.oldest,
         })
@@ -300,6 +326,7 @@ pub struct SealedBatch {
     pub(crate) messages: Arc<Messages>,
     pub(crate) duplicates: u64,
     pub(crate) letters: Vec<DeadLetter>,
+    pub(crate) marks: Vec<PlacedMark>,
     pub(crate) outcomes: UsedOutcomes,
     pub(crate) oldest: Option<Timestamp>,
 }
@@ -327,6 +354,12 @@ impl SealedBatch {
     #[must_use]
     pub const fn duplicates(&self) -> u64 {
         self.duplicates
+    }
+
+    /// Returns how many marks stand in a part of the range.
+    pub(crate) fn marks_within(&self, range: OffsetRange) -> usize {
+        let is_within = |placed: &&PlacedMark| (range.first..=range.last).contains(&placed.offset);
+        self.marks.iter().filter(is_within).count()
     }
 
     /// Returns the rows of a part of the range as they are inserted; the bytes are shared.

@@ -19,6 +19,7 @@ use crate::error::{ClassifierError, SeamError};
 use crate::intake::{FilterShare, Intake, IntakeParts};
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::Pipeline;
+use crate::reach::{CollectorWatch, ReachOutlets};
 use crate::retry::Backoff;
 use crate::worker::{Start, Worker};
 
@@ -56,9 +57,9 @@ pub struct Classifier<S, K, D, M, C> {
     rules: Arc<RuleSet>,
     config: ClassifierConfig,
     partitions: u32,
-    watermark: Watermark,
     metrics: ClassifierMetrics,
     known: Arc<KnownOutcomes>,
+    outlets: ReachOutlets,
 }
 
 /// How a worker ended.
@@ -82,6 +83,12 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
         parts: ClassifierParts<S, K, D, M, C>,
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
+        let metrics = ClassifierMetrics::register(registry)?;
+        let outlets = ReachOutlets {
+            watermark: parts.watermark,
+            watch: CollectorWatch::default(),
+            metrics: metrics.clone(),
+        };
         Ok(Self {
             source: Arc::new(parts.source),
             sink: Arc::new(parts.sink),
@@ -91,10 +98,22 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             rules: parts.rules,
             config: parts.config,
             partitions: parts.partitions,
-            watermark: parts.watermark,
-            metrics: ClassifierMetrics::register(registry)?,
+            metrics,
             known: Arc::default(),
+            outlets,
         })
+    }
+
+    /// Returns what is known of silent collectors; it stays up to date.
+    #[must_use]
+    pub fn collectors(&self) -> CollectorWatch {
+        self.outlets.watch.clone()
+    }
+
+    /// Returns the metrics, for components that work along with this one.
+    #[must_use]
+    pub fn metrics(&self) -> ClassifierMetrics {
+        self.metrics.clone()
     }
 
     /// Works on every partition that is assigned, until `shutdown`.
@@ -185,6 +204,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
 
     async fn give_up(&self, workers: &mut Workers, partition: PartitionId) {
         workers.stops.remove(&partition);
+        self.outlets.withdraw(partition);
         tracing::info!(partition = partition.0, "partition given up");
         self.source.release(partition).await;
     }
@@ -201,7 +221,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             clock: Arc::clone(&self.clock),
             config: self.config.clone(),
             metrics: self.metrics.clone(),
-            watermark: self.watermark.clone(),
+            outlets: self.outlets.clone(),
             backoff,
             filter_share: FilterShare {
                 bytes: self.config.filter_bytes / share,

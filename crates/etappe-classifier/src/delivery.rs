@@ -223,8 +223,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         match stored {
             Ok(()) => {
                 self.known.add(&part.outcomes);
+                let marks = batch.marks_within(range);
+                self.metrics.record_marks(marks);
                 self.metrics
-                    .record_insert(part.rows, part.bytes.len(), started.elapsed());
+                    .record_insert(part.rows - marks, part.bytes.len(), started.elapsed());
                 Ok(Inserted::Stored)
             }
             Err(error) if error.retry_class() == RetryClass::Permanent => {

@@ -3,7 +3,6 @@
 //! The work itself runs on a blocking thread, a slice of records at a time, so that it never holds
 //! up the tasks that wait for sockets and timers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,15 +11,16 @@ use etappe_core::ports::{
     Classified, Clock, LogRecord, MessageHash, MessageIndex, Progress, ReadRequest, RecordSource,
 };
 use etappe_core::time::Timestamp;
-use etappe_core::watermark::Watermark;
 use tokio::time::Instant;
 
 use crate::batch::{Batch, BatchLimits, Messages, SealedBatch};
 use crate::config::ClassifierConfig;
 use crate::duplicate_filter::{DuplicateFilter, FilterRebuild};
 use crate::error::ClassifierError;
+use crate::in_flight::InFlight;
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::{Earlier, Pipeline};
+use crate::reach::{Reach, ReachOutlets};
 use crate::retry::Backoff;
 
 /// A read that brought less than this had the log's end before it; the next one may wait a little
@@ -47,7 +47,7 @@ pub(crate) struct Intake<S, M, C> {
     pub(crate) clock: Arc<C>,
     pub(crate) config: ClassifierConfig,
     pub(crate) metrics: ClassifierMetrics,
-    pub(crate) watermark: Watermark,
+    pub(crate) reach: Reach,
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
     workshop: Arc<Mutex<Workshop>>,
@@ -60,31 +60,6 @@ pub(crate) struct Intake<S, M, C> {
 pub(crate) struct FilterShare {
     pub(crate) bytes: usize,
     pub(crate) messages: u64,
-}
-
-/// The batch before, while it is being inserted.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    messages: Arc<Messages>,
-    done: AtomicBool,
-}
-
-impl InFlight {
-    pub(crate) fn new(batch: &SealedBatch) -> Self {
-        Self {
-            messages: Arc::clone(&batch.messages),
-            done: AtomicBool::new(false),
-        }
-    }
-
-    /// Records that the insert ended, however it did.
-    pub(crate) fn finish(&self) {
-        self.done.store(true, Ordering::Release);
-    }
-
-    fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
-    }
 }
 
 /// What there was to prepare.
@@ -104,7 +79,7 @@ pub(crate) struct IntakeParts<S, M, C> {
     pub(crate) clock: Arc<C>,
     pub(crate) config: ClassifierConfig,
     pub(crate) metrics: ClassifierMetrics,
-    pub(crate) watermark: Watermark,
+    pub(crate) outlets: ReachOutlets,
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
     pub(crate) pipeline: Pipeline,
@@ -123,7 +98,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             clock: parts.clock,
             config: parts.config,
             metrics: parts.metrics,
-            watermark: parts.watermark,
+            reach: Reach::new(parts.partition, parts.outlets),
             backoff: parts.backoff,
             filter_share: parts.filter_share,
             workshop: Arc::new(Mutex::new(Workshop {
@@ -155,6 +130,23 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             next: stored.unwrap_or(Offset(0)),
             pending: None,
         })
+    }
+
+    /// Finds out how far the collectors had come before `next`.
+    pub(crate) async fn restore_marks(&mut self, next: Offset) -> Result<(), ClassifierError> {
+        let marks = self
+            .backoff
+            .until_done(
+                || self.index.marks(self.source.topic(), self.partition, next),
+                |error, delay| self.note("marks", error, delay),
+            )
+            .await
+            .map_err(|source| ClassifierError::LookUp {
+                partition: self.partition,
+                source,
+            })?;
+        self.reach.restore(marks, next);
+        Ok(())
     }
 
     /// Fills the filter with what the database holds.
@@ -240,10 +232,10 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             let read_bytes: usize = records.iter().map(|record| record.payload.len()).sum();
             let flush_at =
                 *deadline.get_or_insert_with(|| Instant::now() + self.config.flush_interval);
-            let messages = before.map(|before| Arc::clone(&before.messages));
+            let messages = before.map(|before| before.messages());
             batch = self.work(batch, records, messages).await;
             if before.is_none() {
-                self.post_oldest(&batch);
+                self.reach.waiting(batch.oldest());
             }
             let is_due = Instant::now() >= flush_at;
             if is_due && before.is_none_or(InFlight::is_done) {
@@ -281,7 +273,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
                 break;
             }
             batch = self.work(batch, records, None).await;
-            self.post_oldest(&batch);
+            self.reach.waiting(batch.oldest());
         }
         self.settle(&mut batch).await?;
         Ok(batch.seal().expect("a range is never empty"))
@@ -354,18 +346,6 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             })?;
         batch.resolve(&seen);
         Ok(())
-    }
-
-    /// Tells how far figures reach: to the receipt of the first record that is not visible.
-    fn post_oldest(&self, batch: &Batch) {
-        if let Some(oldest) = batch.oldest() {
-            self.post(oldest);
-        }
-    }
-
-    pub(crate) fn post(&self, reached: Timestamp) {
-        let index = usize::try_from(self.partition.0).unwrap_or(usize::MAX);
-        self.watermark.post(index, reached);
     }
 
     fn note<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {

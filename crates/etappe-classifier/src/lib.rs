@@ -14,6 +14,7 @@
 //! id the copy with the lowest offset is the event; everything kept in memory is bounded in bytes.
 
 mod batch;
+mod board;
 mod classifier;
 mod config;
 mod dead_letter_file;
@@ -21,13 +22,16 @@ mod delivery;
 mod duplicate_filter;
 mod error;
 mod identity_hasher;
+mod in_flight;
 mod intake;
 mod metrics;
 mod pipeline;
+mod reach;
 mod retry;
 mod worker;
 
 pub use batch::{Batch, BatchLimits, SealedBatch};
+pub use board::{BoardFollower, BoardPoster};
 pub use classifier::{Classifier, ClassifierParts};
 pub use config::{ClassifierConfig, MAX_BATCH_ROWS};
 pub use dead_letter_file::{DeadLetterFile, DeadLetterFileError, StoredLetter};
@@ -35,3 +39,4 @@ pub use duplicate_filter::DuplicateFilter;
 pub use error::{ClassifierError, SeamError};
 pub use metrics::ClassifierMetrics;
 pub use pipeline::{Earlier, Pipeline};
+pub use reach::CollectorWatch;

@@ -17,6 +17,9 @@ pub struct ClassifierMetrics {
     rows: IntCounter,
     encoded_bytes: IntCounter,
     duplicates: IntCounter,
+    marks: IntCounter,
+    silent_collectors: IntGaugeVec,
+    board_posts: IntCounterVec,
     dead_letters: IntCounterVec,
     unmapped: IntCounterVec,
     suspects: IntCounter,
@@ -60,6 +63,16 @@ impl ClassifierMetrics {
             rows: make.counter("rows_total", "Rows stored, duplicates too")?,
             encoded_bytes: make.counter("encoded_bytes_total", "Bytes of rows stored")?,
             duplicates: make.counter("duplicates_total", "Rows stored and marked as duplicates")?,
+            marks: make.counter("marks_total", "Collectors' marks stored")?,
+            silent_collectors: make.gauges(
+                "silent_collectors",
+                "Collectors not heard for a minute, those let go for ten minutes",
+            )?,
+            board_posts: make.counters(
+                "board_posts_total",
+                "Tries to tell readers how far the figures reach",
+                &["result"],
+            )?,
             dead_letters: make.counters("dead_letters_total", "Dead letters", &["reason"])?,
             unmapped: make.counters(
                 "unmapped_events_total",
@@ -115,6 +128,20 @@ impl ClassifierMetrics {
         self.rows.inc_by(count(rows));
         self.encoded_bytes.inc_by(count(bytes));
         self.insert_seconds.observe(duration.as_secs_f64());
+    }
+
+    pub(crate) fn record_marks(&self, marks: usize) {
+        self.marks.inc_by(count(marks));
+    }
+
+    pub(crate) fn set_silent_collectors(&self, partition: PartitionId, collectors: usize) {
+        set(&self.silent_collectors, partition, collectors);
+    }
+
+    /// Counts a try to post to the board.
+    pub(crate) fn record_post(&self, is_posted: bool) {
+        let label = if is_posted { "ok" } else { "error" };
+        self.board_posts.with_label_values(&[label]).inc();
     }
 
     pub(crate) fn record_letters(&self, reason: LetterReason, letters: usize) {

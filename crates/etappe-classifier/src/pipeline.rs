@@ -9,6 +9,7 @@ use etappe_core::facts::{EventFacts, FactNames};
 use etappe_core::id::PartitionId;
 use etappe_core::ports::{DeadLetter, LogRecord, MessageHash};
 use etappe_core::rules::{ActorHistory, Classifier as RuleClassifier};
+use etappe_wire::record::{self, Record};
 use etappe_wire::row::RowInput;
 
 use crate::batch::{Batch, Entry, Messages, Standing};
@@ -67,21 +68,23 @@ impl Pipeline {
         }
     }
 
-    /// Adds records to `batch` until it is full and returns how many were taken.
+    /// Adds records to `batch` until it is full and returns how many were taken: messages, and marks
+    /// of collectors.
     ///
     /// Records must be in the order of their offsets and follow what the batch has taken already. A
     /// record that cannot be read is taken as a dead letter.
     pub fn add(&mut self, records: &[LogRecord], earlier: Earlier<'_>, batch: &mut Batch) -> usize {
-        for (taken, record) in records.iter().enumerate() {
+        for (taken, logged) in records.iter().enumerate() {
             if batch.is_full() {
                 return taken;
             }
-            match etappe_wire::record::decode(&record.payload) {
-                Ok(event) => self.add_event(&event, record, earlier, batch),
+            match record::read(&logged.payload) {
+                Ok(Record::Event(event)) => self.add_event(&event, logged, earlier, batch),
+                Ok(Record::Mark(mark)) => batch.push_mark(logged.offset, mark),
                 Err(error) => batch.push_letter(DeadLetter {
                     partition: batch.partition(),
-                    offset: record.offset,
-                    payload: record.payload.clone(),
+                    offset: logged.offset,
+                    payload: logged.payload.clone(),
                     reason: error.to_string(),
                 }),
             }
@@ -92,7 +95,7 @@ impl Pipeline {
     fn add_event(
         &mut self,
         event: &Event<'_>,
-        record: &LogRecord,
+        logged: &LogRecord,
         earlier: Earlier<'_>,
         batch: &mut Batch,
     ) {
@@ -106,7 +109,7 @@ impl Pipeline {
             .map_or_else(FactNames::default, |mapping| FactNames::of(mapping));
         let facts = EventFacts::extract(event, names);
         let entry = Entry {
-            offset: record.offset,
+            offset: logged.offset,
             message,
             standing,
             received_at: event.received_at,
@@ -121,7 +124,7 @@ impl Pipeline {
             message_hash: message,
             topic: &topic,
             partition,
-            offset: record.offset,
+            offset: logged.offset,
             duplicate: standing == Standing::Duplicate,
         };
         batch.push(&entry, |bytes| etappe_wire::row::encode(&row, bytes));

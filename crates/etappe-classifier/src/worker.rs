@@ -15,7 +15,8 @@ use tracing::Instrument;
 use crate::batch::{BatchLimits, SealedBatch};
 use crate::delivery::{Delivered, Delivery, Mode};
 use crate::error::ClassifierError;
-use crate::intake::{InFlight, Intake, Prepared};
+use crate::in_flight::InFlight;
+use crate::intake::{Intake, Prepared};
 
 /// After a refused batch, batches have at first this many rows, so that reading the rest of it
 /// again costs little when more of it is refused.
@@ -83,6 +84,8 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
             Some(progress) => progress,
             None => self.until_stopped(self.intake.find_progress()).await?,
         };
+        let stop = self.stop.clone();
+        until_stopped(&stop, self.intake.restore_marks(progress.next)).await?;
         self.until_stopped(self.intake.rebuild_filter()).await?;
         self.replay(&start.replay, progress).await?;
         let mut next = progress.next;
@@ -112,7 +115,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
                     in_flight = Some(batch);
                 }
                 Prepared::CaughtUp(looked_at) => {
-                    self.intake.post(looked_at);
+                    self.intake.reach.caught_up(looked_at);
                     self.intake
                         .metrics
                         .set_lag(self.intake.partition, Duration::ZERO);
@@ -229,8 +232,9 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
             }
         };
         let stored = batch.rows.iter().filter(|row| row.offset < next);
-        let messages = stored.map(|row| row.message).collect();
+        let messages = stored.filter_map(|row| row.message).collect();
         self.intake.remember(messages).await;
+        self.intake.reach.stored(&batch.marks, next);
         Ok(Some(next))
     }
 
@@ -242,9 +246,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     }
 
     fn show_position(&self, batch: &SealedBatch) {
-        if let Some(oldest) = batch.oldest {
-            self.intake.post(oldest);
-        }
+        self.intake.reach.waiting(batch.oldest);
         self.delivery.show_lag(batch);
         self.intake
             .metrics

@@ -1,13 +1,19 @@
 //! How far the figures reach: everything received before `as_of` is visible in them.
 //!
-//! Each partition's reader posts the receive time of its first record that is not visible yet, or,
-//! when it had read everything, the moment at which it looked. The least of these is the answer.
+//! Each partition's reader posts the receive time of its first record that is not visible yet, or
+//! how far the collectors' marks say that all is there, whichever is less; without collectors that
+//! write marks, and with everything read, the moment at which it looked. The least of all partitions
+//! is the answer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::id::PartitionId;
 use crate::time::Timestamp;
+
+mod collectors;
+
+pub use collectors::{Collectors, SILENCE, SilentCollector};
 
 /// How far the figures reach in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +73,34 @@ impl CollectorState {
     }
 }
 
-/// The watermark of a process, shared by the readers that move it and the API that shows it.
+/// The watermark of a process, shared by those that move it and the API that shows it.
 #[derive(Debug, Clone)]
 pub struct Watermark {
-    partitions: Arc<[AtomicI64]>,
+    board: Arc<Mutex<Board>>,
+}
+
+#[derive(Debug, Default)]
+struct Board {
+    /// How many partitions the log has, once that is known.
+    partitions: Option<u32>,
+    reached: BTreeMap<PartitionId, Timestamp>,
 }
 
 impl Watermark {
     /// Makes a watermark over `partitions` partitions, all at the epoch until they are posted.
     #[must_use]
     pub fn new(partitions: usize) -> Self {
+        let watermark = Self::unknown();
+        watermark.lock().partitions = Some(u32::try_from(partitions).unwrap_or(u32::MAX));
+        watermark
+    }
+
+    /// Makes a watermark over a log whose number of partitions is not known yet; it stands at the
+    /// epoch until [`Self::replace`] tells.
+    #[must_use]
+    pub fn unknown() -> Self {
         Self {
-            partitions: (0..partitions).map(|_| AtomicI64::new(0)).collect(),
+            board: Arc::default(),
         }
     }
 
@@ -86,18 +108,63 @@ impl Watermark {
     ///
     /// An index past the last partition is ignored.
     pub fn post(&self, index: usize, reached: Timestamp) {
-        if let Some(cell) = self.partitions.get(index) {
-            cell.store(reached.as_millis(), Ordering::Release);
+        let mut board = self.lock();
+        let partition = u32::try_from(index).ok();
+        let partition = partition.filter(|index| board.partitions.is_some_and(|all| *index < all));
+        if let Some(index) = partition {
+            board.reached.insert(PartitionId(index), reached);
         }
+    }
+
+    /// Takes back what was posted for a partition: somebody else works on it now.
+    pub fn withdraw(&self, partition: PartitionId) {
+        self.lock().reached.remove(&partition);
+    }
+
+    /// Puts what others posted in the place of everything; their number of partitions counts.
+    pub fn replace(&self, reaches: &[PartitionReach]) {
+        let Some(partitions) = reaches.iter().map(|reach| reach.partitions).max() else {
+            return;
+        };
+        let mut board = self.lock();
+        board.partitions = Some(partitions);
+        board.reached = reaches
+            .iter()
+            .filter(|reach| reach.partition.0 < partitions)
+            .map(|reach| (reach.partition, reach.reached))
+            .collect();
+    }
+
+    /// Returns what was posted and not withdrawn, by partition.
+    #[must_use]
+    pub fn reaches(&self) -> Vec<PartitionReach> {
+        let board = self.lock();
+        let reach = |(partition, reached): (&PartitionId, &Timestamp)| {
+            Some(PartitionReach {
+                partition: *partition,
+                partitions: board.partitions?,
+                reached: *reached,
+            })
+        };
+        board.reached.iter().filter_map(reach).collect()
     }
 
     /// Returns the instant before which every received event is visible, at most `now`.
     #[must_use]
     pub fn as_of(&self, now: Timestamp) -> Timestamp {
-        self.partitions
-            .iter()
-            .map(|cell| Timestamp::from_millis(cell.load(Ordering::Acquire)))
-            .fold(now, Timestamp::min)
+        let board = self.lock();
+        let is_whole = board
+            .partitions
+            .is_some_and(|all| usize::try_from(all).is_ok_and(|all| all == board.reached.len()));
+        if is_whole {
+            board.reached.values().copied().fold(now, Timestamp::min)
+        } else {
+            Timestamp::EPOCH.min(now)
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,9 +172,12 @@ impl Watermark {
 mod tests {
     use super::*;
 
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
     #[test]
     fn the_slowest_partition_holds_the_watermark_back() {
-        let at = Timestamp::from_millis;
         let watermark = Watermark::new(2);
         assert_eq!(watermark.as_of(at(100)), at(0));
         watermark.post(0, at(90));
@@ -116,5 +186,38 @@ mod tests {
         assert_eq!(watermark.as_of(at(100)), at(70));
         watermark.post(1, at(200));
         assert_eq!(watermark.as_of(at(100)), at(90));
+    }
+
+    #[test]
+    fn a_partition_that_was_given_up_is_no_longer_told_of() {
+        let watermark = Watermark::new(2);
+        watermark.post(0, at(90));
+        watermark.post(1, at(70));
+        watermark.withdraw(PartitionId(1));
+        let left = PartitionReach {
+            partition: PartitionId(0),
+            partitions: 2,
+            reached: at(90),
+        };
+        assert_eq!(watermark.reaches(), [left]);
+        assert_eq!(watermark.as_of(at(100)), at(0));
+    }
+
+    #[test]
+    fn what_others_posted_tells_how_many_partitions_there_are() {
+        let watermark = Watermark::unknown();
+        let reach = |partition, reached| PartitionReach {
+            partition: PartitionId(partition),
+            partitions: 2,
+            reached: at(reached),
+        };
+        watermark.post(0, at(50));
+        assert_eq!(watermark.as_of(at(100)), at(0));
+        watermark.replace(&[reach(1, 80)]);
+        assert_eq!(watermark.as_of(at(100)), at(0), "one is missing");
+        watermark.replace(&[reach(0, 60), reach(1, 80), reach(7, 1)]);
+        assert_eq!(watermark.as_of(at(100)), at(60));
+        watermark.replace(&[]);
+        assert_eq!(watermark.as_of(at(100)), at(60), "nothing new is no news");
     }
 }

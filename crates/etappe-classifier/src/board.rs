@@ -1,0 +1,151 @@
+//! Tells other processes how far the figures reach, and hears it from them.
+//!
+//! Those that write post what they know each second to a board that all share; those that only read
+//! follow it. What was posted once stays true, so a board that cannot be reached makes nobody wrong:
+//! the figures are only said to be older than they are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use etappe_core::id::PartitionId;
+use etappe_core::ports::WatermarkBoard;
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::{PartitionReach, Watermark};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::ClassifierMetrics;
+
+/// How often the board is written and read.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often that is posted too which did not change: somebody else may have posted what they knew
+/// after the partition was taken from them.
+const EVERYTHING: Duration = Duration::from_secs(30);
+
+/// Posts what a process knows to the board.
+#[derive(Debug)]
+pub struct BoardPoster<B> {
+    board: B,
+    topic: String,
+    watermark: Watermark,
+    metrics: ClassifierMetrics,
+}
+
+impl<B: WatermarkBoard> BoardPoster<B> {
+    /// Makes a poster of what `watermark` knows of the log `topic`.
+    #[must_use]
+    pub fn new(board: B, topic: &str, watermark: Watermark, metrics: ClassifierMetrics) -> Self {
+        Self {
+            board,
+            topic: topic.to_owned(),
+            watermark,
+            metrics,
+        }
+    }
+
+    /// Posts each second what changed, until `shutdown`; what fails is tried again with the next.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut posted: BTreeMap<PartitionId, Timestamp> = BTreeMap::new();
+        let mut last_of_all = Instant::now();
+        let mut trouble = Trouble::default();
+        let mut ticks = ticks();
+        while tick(&mut ticks, &shutdown).await {
+            let known = self.watermark.reaches();
+            if last_of_all.elapsed() >= EVERYTHING {
+                last_of_all = Instant::now();
+                posted.clear();
+            }
+            posted.retain(|partition, _| known.iter().any(|it| it.partition == *partition));
+            let is_new =
+                |reach: &&PartitionReach| posted.get(&reach.partition) != Some(&reach.reached);
+            let new: Vec<PartitionReach> = known.iter().filter(is_new).copied().collect();
+            if new.is_empty() {
+                continue;
+            }
+            let result = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                result = self.board.post(&self.topic, &new) => result,
+            };
+            self.metrics.record_post(result.is_ok());
+            if trouble.over(result, "posted").is_some() {
+                posted.extend(new.iter().map(|reach| (reach.partition, reach.reached)));
+            }
+        }
+    }
+}
+
+/// Keeps the watermark of a process that only reads up to date.
+#[derive(Debug)]
+pub struct BoardFollower<B> {
+    board: B,
+    watermark: Watermark,
+}
+
+impl<B: WatermarkBoard> BoardFollower<B> {
+    /// Makes a follower that moves `watermark`, which is best made by [`Watermark::unknown`].
+    #[must_use]
+    pub const fn new(board: B, watermark: Watermark) -> Self {
+        Self { board, watermark }
+    }
+
+    /// Reads the board each second until `shutdown`; while it cannot be read, what was read last
+    /// stands.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut trouble = Trouble::default();
+        let mut ticks = ticks();
+        while tick(&mut ticks, &shutdown).await {
+            let loaded = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                loaded = self.board.load() => loaded,
+            };
+            if let Some(reaches) = trouble.over(loaded, "read") {
+                self.watermark.replace(&reaches);
+            }
+        }
+    }
+}
+
+/// Whether the board could not be reached the last time; only the first failure is worth a warning.
+#[derive(Debug, Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    fn over<T, E: std::error::Error>(
+        &mut self,
+        result: Result<T, E>,
+        action: &'static str,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => {
+                self.0 = false;
+                Some(value)
+            }
+            Err(error) => {
+                if self.0 {
+                    tracing::debug!(%error, action, "watermark still cannot be handled");
+                } else {
+                    tracing::warn!(%error, action, "watermark cannot be handled, trying again");
+                }
+                self.0 = true;
+                None
+            }
+        }
+    }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Waits for the next tick; false once it is over.
+async fn tick(ticks: &mut Interval, shutdown: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => false,
+        _ = ticks.tick() => true,
+    }
+}

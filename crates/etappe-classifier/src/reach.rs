@@ -1,0 +1,142 @@
+//! How far the figures reach in one partition, and which of its collectors are silent.
+//!
+//! What is posted is the least of two instants: the receipt of the first record that is not visible
+//! yet, and what the marks of the collectors say. A mark counts once it is stored, because
+//! everything before it is visible then.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::{CollectorMark, Collectors, SilentCollector, Watermark};
+
+use crate::batch::PlacedMark;
+use crate::metrics::ClassifierMetrics;
+
+/// The silent collectors of all partitions that this process works on; copies show the same.
+#[derive(Debug, Clone, Default)]
+pub struct CollectorWatch(Arc<Mutex<BTreeMap<PartitionId, Vec<SilentCollector>>>>);
+
+impl CollectorWatch {
+    /// Returns the collectors that have not been heard for a while, each once, by name. Those that
+    /// hold the figures back do so until they return or are retired.
+    #[must_use]
+    pub fn silent(&self) -> Vec<SilentCollector> {
+        let mut all: BTreeMap<String, SilentCollector> = BTreeMap::new();
+        for silent in self.lock().values().flatten() {
+            let entry = all
+                .entry(silent.collector.clone())
+                .or_insert_with(|| silent.clone());
+            entry.holds |= silent.holds;
+            entry.last_heard = entry.last_heard.max(silent.last_heard);
+        }
+        all.into_values().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Vec<SilentCollector>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a partition's reach is told.
+#[derive(Debug, Clone)]
+pub(crate) struct ReachOutlets {
+    pub(crate) watermark: Watermark,
+    pub(crate) watch: CollectorWatch,
+    pub(crate) metrics: ClassifierMetrics,
+}
+
+impl ReachOutlets {
+    /// Takes back what was told of a partition: somebody else works on it now.
+    pub(crate) fn withdraw(&self, partition: PartitionId) {
+        self.watermark.withdraw(partition);
+        self.watch.lock().remove(&partition);
+        self.metrics.set_silent_collectors(partition, 0);
+    }
+}
+
+/// How far the figures reach in one partition.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    partition: PartitionId,
+    outlets: ReachOutlets,
+    collectors: Collectors,
+    /// Marks below were taken before.
+    next: Offset,
+}
+
+impl Reach {
+    pub(crate) fn new(partition: PartitionId, outlets: ReachOutlets) -> Self {
+        Self {
+            partition,
+            outlets,
+            collectors: Collectors::default(),
+            next: Offset(0),
+        }
+    }
+
+    /// Begins with the marks that are stored before `next`.
+    pub(crate) fn restore(&mut self, marks: Vec<CollectorMark>, next: Offset) {
+        self.collectors = Collectors::restore(marks);
+        self.next = next;
+    }
+
+    /// Takes those of the marks that stand before `next`: they are stored.
+    pub(crate) fn stored(&mut self, marks: &[PlacedMark], next: Offset) {
+        let stored = |placed: &&PlacedMark| (self.next..next).contains(&placed.offset);
+        let stored: Vec<&PlacedMark> = marks.iter().filter(stored).collect();
+        for placed in stored {
+            self.collectors.heard(placed.mark.clone());
+        }
+        self.next = self.next.max(next);
+        self.show_silent();
+    }
+
+    /// Tells that everything is visible up to a message received at `oldest`, if there is one.
+    pub(crate) fn waiting(&self, oldest: Option<Timestamp>) {
+        let reached = [oldest, self.collectors.reached()].into_iter().flatten();
+        if let Some(reached) = reached.min() {
+            self.post(reached);
+        }
+    }
+
+    /// Tells that everything that stood in the log at `looked_at` is visible.
+    pub(crate) fn caught_up(&mut self, looked_at: Timestamp) {
+        self.collectors.looked(looked_at);
+        self.show_silent();
+        // Without collectors that write marks nothing is on its way but what stands in the log.
+        self.post(self.collectors.reached().unwrap_or(looked_at));
+    }
+
+    fn post(&self, reached: Timestamp) {
+        let index = usize::try_from(self.partition.0).unwrap_or(usize::MAX);
+        self.outlets.watermark.post(index, reached);
+    }
+
+    fn show_silent(&self) {
+        let silent = self.collectors.silent();
+        let mut all = self.outlets.watch.lock();
+        let before = all.get(&self.partition).map_or(&[][..], Vec::as_slice);
+        if before == silent {
+            return;
+        }
+        for new in &silent {
+            if before.iter().any(|old| old.collector == new.collector) {
+                continue;
+            }
+            tracing::warn!(
+                partition = self.partition.0,
+                collector = new.collector,
+                last_heard = %new.last_heard,
+                holds = new.holds,
+                "collector is silent: figures wait for it if it holds, and are let go on if not"
+            );
+        }
+        let number = silent.len();
+        all.insert(self.partition, silent);
+        self.outlets
+            .metrics
+            .set_silent_collectors(self.partition, number);
+    }
+}
