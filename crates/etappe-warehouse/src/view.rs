@@ -44,4 +44,16 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     ),
     ("funnel_steps", include_str!("../views/23_funnel_steps.sql")),
     ("kpi_funnel", include_str!("../views/24_kpi_funnel.sql")),
+    (
+        "referral_loops",
+        include_str!("../views/25_referral_loops.sql"),
+    ),
+    (
+        "counted_referrals",
+        include_str!("../views/26_counted_referrals.sql"),
+    ),
+    (
+        "kpi_referrals",
+        include_str!("../views/27_kpi_referrals.sql"),
+    ),
 ];

@@ -15,6 +15,7 @@ use etappe_core::ports::{MessageHash, RowBatch, RowSink};
 use etappe_core::query::{Bots, TimeRange};
 use etappe_core::rules::{Outcome, OutcomeId, StageDecision, StageHit, VocabularyDecision};
 use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorMark;
 use etappe_warehouse::Warehouse;
 use etappe_wire::row::{self, RowInput};
 
@@ -58,6 +59,7 @@ pub(crate) struct TestEvent {
     pub(crate) bot: String,
     pub(crate) properties: String,
     pub(crate) context: String,
+    pub(crate) topic: &'static str,
     pub(crate) partition: u32,
     pub(crate) offset: u64,
     pub(crate) duplicate: bool,
@@ -86,6 +88,7 @@ impl Default for TestEvent {
             bot: String::new(),
             properties: "{}".to_owned(),
             context: "{}".to_owned(),
+            topic: TOPIC,
             partition: 0,
             offset: 0,
             duplicate: false,
@@ -217,7 +220,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
         outcome: &outcome_of(event.milestone),
         actor: event.actor(),
         message_hash,
-        topic: TOPIC,
+        topic: event.topic,
         partition: PartitionId(event.partition),
         offset: Offset(event.offset),
         duplicate: event.duplicate,
@@ -237,15 +240,15 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
         outcomes.insert(outcome.id, Arc::new(outcome));
     }
     RowBatch {
-        topic: TOPIC.into(),
+        topic: first.topic.into(),
         partition: PartitionId(first.partition),
         range: OffsetRange {
             first: Offset(first.offset),
             last: Offset(last.offset),
         },
         token: format!(
-            "{TOPIC}:{}:{}-{}",
-            first.partition, first.offset, last.offset
+            "{}:{}:{}-{}",
+            first.topic, first.partition, first.offset, last.offset
         ),
         rows: events.len(),
         bytes: Bytes::from(bytes),
@@ -302,4 +305,57 @@ pub(crate) fn all_time() -> TimeRange {
         from: Timestamp::EPOCH,
         to: Timestamp::MAX_QUERY,
     }
+}
+
+/// Makes a batch of nothing but marks.
+pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) -> RowBatch {
+    let partition = PartitionId(partition);
+    let mut bytes = Vec::new();
+    let mut last = Offset(first);
+    for (mark, offset) in marks.iter().zip(first..) {
+        last = Offset(offset);
+        row::encode_mark(mark, TOPIC, partition, last, &mut bytes);
+    }
+    RowBatch {
+        topic: TOPIC.into(),
+        partition,
+        range: OffsetRange {
+            first: Offset(first),
+            last,
+        },
+        token: format!("{TOPIC}:{partition}:{first}-{last}"),
+        rows: marks.len(),
+        bytes: Bytes::from(bytes),
+        outcomes: Vec::new(),
+    }
+}
+
+/// Adds marks to the end of a batch.
+pub(crate) fn with_marks(batch: RowBatch, marks: &[CollectorMark]) -> RowBatch {
+    let tail = mark_batch(batch.partition.0, batch.range.last.0 + 1, marks);
+    let range = OffsetRange {
+        first: batch.range.first,
+        last: tail.range.last,
+    };
+    RowBatch {
+        range,
+        token: format!("{TOPIC}:{}:{}-{}", batch.partition, range.first, range.last),
+        rows: batch.rows + tail.rows,
+        bytes: [batch.bytes, tail.bytes].concat().into(),
+        ..batch
+    }
+}
+
+/// Returns the word for `bots` in a view's parameters.
+pub(crate) const fn bots_word(bots: Bots) -> &'static str {
+    match bots {
+        Bots::Exclude => "exclude",
+        Bots::Include => "include",
+        Bots::Only => "only",
+    }
+}
+
+/// Returns an instant as a view's parameter.
+pub(crate) fn instant(at: Timestamp) -> String {
+    at.to_string().trim_end_matches('Z').replace('T', " ")
 }

@@ -9,7 +9,7 @@ use etappe_warehouse::JourneyStage;
 use serde::Deserialize;
 
 use crate::engine::TestWarehouse;
-use crate::fixture::{DAY, MODEL, STAGES, TestEvent, all_time, range, store};
+use crate::fixture::{DAY, MODEL, STAGES, TestEvent, all_time, bots_word, instant, range, store};
 use crate::random::{DAYS, START, journeys, seed};
 
 /// A row of the view; times are in milliseconds, so that they can be compared.
@@ -46,25 +46,15 @@ async fn by_sql(test: &TestWarehouse, range: TimeRange, bots: Bots) -> Vec<Funne
             arrayMap(s -> toInt64(round(s * 1000)), [mean_s, p50_s, p75_s, p90_s, p95_s]) AS times \
         FROM kpi_funnel(site = 'demo', model = {model:String}, bots = {bots:String}, \
             from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
-    let instant =
-        |at: etappe_core::time::Timestamp| at.to_string().trim_end_matches('Z').replace('T', " ");
     test.client
         .query_raw(sql)
         .param("model", MODEL)
-        .param("bots", word(bots))
+        .param("bots", bots_word(bots))
         .param("from", instant(range.from))
         .param("to", instant(range.to))
         .fetch_all()
         .await
         .unwrap()
-}
-
-const fn word(bots: Bots) -> &'static str {
-    match bots {
-        Bots::Exclude => "exclude",
-        Bots::Include => "include",
-        Bots::Only => "only",
-    }
 }
 
 /// Counts with the matcher, and adds up as the API does.

@@ -1,11 +1,12 @@
 //! Who brought whom, against a brute force over random journeys.
 
+use etappe_core::kpi::KpiScope;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::JourneyStore;
 
 use crate::brute;
 use crate::engine::TestWarehouse;
-use crate::fixture::{DAY, TestEvent, all_time, scope, store};
+use crate::fixture::{DAY, TestEvent, all_time, bots_word, instant, scope, store};
 use crate::kpis::scopes;
 use crate::random::{START, journeys, seed};
 
@@ -20,7 +21,37 @@ async fn referrals_equal_a_count_by_hand() {
             median.viral_cycle_p50_s = median.viral_cycle_p50_s.map(|s| (s * 10_000.0).round());
         }
         assert_eq!(figures, expected, "{scope:?}");
+        let found = by_sql(&test, &scope).await;
+        let advocates = to_count(figures.advocates.len());
+        assert!(figures.advocates.len() < 100, "none are left out");
+        let per_customer = (figures.customers > 0)
+            .then(|| to_number(figures.referred) / to_number(figures.customers));
+        let expected = (figures.referred, advocates, figures.customers, per_customer);
+        assert_eq!(found, expected, "{scope:?}");
     }
+}
+
+/// Returns referred people, advocates, customers and the first per customer, as a SQL client does.
+async fn by_sql(test: &TestWarehouse, scope: &KpiScope) -> (u64, u64, u64, Option<f64>) {
+    let sql = "SELECT referred, advocates, customers, referrals_per_customer \
+        FROM kpi_referrals(site = 'demo', bots = {bots:String}, \
+            from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+    test.client
+        .query_raw(sql)
+        .param("bots", bots_word(scope.bots))
+        .param("from", instant(scope.range.from))
+        .param("to", instant(scope.range.to))
+        .fetch_one()
+        .await
+        .unwrap()
+}
+
+fn to_count(number: usize) -> u64 {
+    u64::try_from(number).expect("a small number")
+}
+
+fn to_number(count: u64) -> f64 {
+    f64::from(u32::try_from(count).expect("a small count"))
 }
 
 #[tokio::test]
