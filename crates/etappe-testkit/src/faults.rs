@@ -24,14 +24,22 @@ pub enum Operation {
     SeenBefore,
     /// Listing recent messages.
     Recent,
+    /// Asking how far a partition is stored.
+    StoredUntil,
+    /// Asking for the last marks.
+    Marks,
     /// Keeping a dead letter.
     Bury,
+    /// Telling others how far the figures reach.
+    Post,
+    /// Hearing it from them.
+    Load,
 }
 
 impl Operation {
     /// Returns whether a crash may be planned around the operation; reading alone changes nothing.
     const fn is_step(self) -> bool {
-        !matches!(self, Self::Read | Self::Publish)
+        !matches!(self, Self::Read | Self::Publish | Self::Post | Self::Load)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod faults;
 pub mod generator;
 pub mod kafka;
+pub mod memory_board;
 pub mod memory_index;
 pub mod memory_letters;
 pub mod memory_log;

@@ -1,9 +1,12 @@
 //! A message index over what a [`MemorySink`] has stored of a [`MemoryLog`].
 
+use std::collections::BTreeMap;
+
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{MessageHash, MessageIndex};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::CollectorMark;
+use etappe_wire::record::decode_mark;
 
 use crate::faults::{Faults, Operation, PlannedError};
 use crate::memory_log::MemoryLog;
@@ -34,6 +37,10 @@ impl MemoryIndex {
         }
     }
 
+    fn check_topic(&self, topic: &str) {
+        assert_eq!(topic, self.log.topic(), "questions are about the log");
+    }
+
     fn stored(&self, partition: PartitionId) -> Vec<Stored> {
         let records = self.log.records(partition);
         let stored = records
@@ -57,37 +64,53 @@ impl MessageIndex for MemoryIndex {
 
     async fn stored_until(
         &self,
-        _topic: &str,
+        topic: &str,
         partition: PartitionId,
     ) -> Result<Option<Offset>, PlannedError> {
-        let stored: std::collections::BTreeSet<Offset> = self
-            .stored(partition)
-            .into_iter()
-            .map(|stored| stored.offset)
-            .collect();
-        let mut until = stored.first().copied();
-        while let Some(next) = until.filter(|offset| stored.contains(offset)) {
-            until = Some(next.next());
-        }
-        Ok(until)
+        self.check_topic(topic);
+        self.faults.before(Operation::StoredUntil).await?;
+        let records = self.log.records(partition);
+        let mut stored = records
+            .iter()
+            .map(|record| (record.offset, self.sink.is_stored(partition, record.offset)));
+        let until = stored.find(|(_, is_stored)| !is_stored);
+        let until = until.map_or(self.log.end(partition), |(offset, _)| offset);
+        self.faults.after(Operation::StoredUntil).await?;
+        let any = records
+            .iter()
+            .any(|record| self.sink.is_stored(partition, record.offset));
+        Ok(any.then_some(until))
     }
 
     async fn marks(
         &self,
-        _topic: &str,
-        _partition: PartitionId,
-        _below: Offset,
+        topic: &str,
+        partition: PartitionId,
+        below: Offset,
     ) -> Result<Vec<CollectorMark>, PlannedError> {
-        Ok(Vec::new())
+        self.check_topic(topic);
+        self.faults.before(Operation::Marks).await?;
+        let mut marks = BTreeMap::new();
+        for record in self.log.records(partition) {
+            if record.offset < below
+                && self.sink.is_stored(partition, record.offset)
+                && let Some(mark) = decode_mark(&record.payload)
+            {
+                marks.insert(mark.collector.clone(), mark);
+            }
+        }
+        self.faults.after(Operation::Marks).await?;
+        Ok(marks.into_values().collect())
     }
 
     async fn seen_before(
         &self,
-        _topic: &str,
+        topic: &str,
         partition: PartitionId,
         below: Offset,
         hashes: &[MessageHash],
     ) -> Result<Vec<MessageHash>, PlannedError> {
+        self.check_topic(topic);
         self.faults.before(Operation::SeenBefore).await?;
         let seen: std::collections::HashSet<MessageHash> = self
             .stored(partition)
@@ -102,12 +125,13 @@ impl MessageIndex for MemoryIndex {
 
     async fn recent(
         &self,
-        _topic: &str,
+        topic: &str,
         partition: PartitionId,
         since: Timestamp,
         limit: u64,
         mut visit: impl FnMut(MessageHash) + Send,
     ) -> Result<(), PlannedError> {
+        self.check_topic(topic);
         self.faults.before(Operation::Recent).await?;
         let latest = self.stored(partition).into_iter().rev();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

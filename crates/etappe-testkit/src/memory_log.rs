@@ -66,6 +66,12 @@ impl MemoryLog {
         }
     }
 
+    /// Returns the log's name.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// Appends a record to a partition and returns its offset.
     pub fn append(&self, partition: PartitionId, payload: impl Into<Bytes>) -> Offset {
         let offset = self.with(partition, |partition| {
@@ -237,6 +243,21 @@ impl MemoryConsumer {
             partition,
             progress: Some(self.log.progress(partition)),
             replay,
+        });
+    }
+
+    /// Gives the consumer a partition as if nobody remembered its progress.
+    ///
+    /// # Panics
+    /// When the consumer leaves over a thousand changes unread.
+    pub fn assign_unknown(&self, partition: PartitionId) {
+        self.owned.send_modify(|owned| {
+            owned.insert(partition);
+        });
+        self.tell(SourceEvent::Assigned {
+            partition,
+            progress: None,
+            replay: Vec::new(),
         });
     }
 

@@ -12,11 +12,16 @@ pub struct StoredRow {
     pub partition: PartitionId,
     /// Its record's position.
     pub offset: Offset,
+    /// Whether it is a collector's mark and no message.
+    pub is_mark: bool,
     /// Whether it is marked as a duplicate.
     pub is_duplicate: bool,
     /// The columns that hold text, by name.
     pub texts: BTreeMap<&'static str, String>,
 }
+
+/// The number of marks among the kinds.
+const MARK: u64 = 7;
 
 /// How a column is encoded.
 enum Kind {
@@ -55,6 +60,7 @@ fn read_row(rest: &mut &[u8]) -> StoredRow {
     let mut row = StoredRow {
         partition: PartitionId(0),
         offset: Offset(0),
+        is_mark: false,
         is_duplicate: false,
         texts: BTreeMap::new(),
     };
@@ -77,6 +83,7 @@ fn read_row(rest: &mut &[u8]) -> StoredRow {
                         row.partition = PartitionId(u32::try_from(number).expect("four bytes"));
                     }
                     "offset" => row.offset = Offset(number),
+                    "kind" => row.is_mark = number == MARK,
                     "duplicate" => row.is_duplicate = number == 1,
                     _ => {}
                 }

@@ -1,9 +1,10 @@
 //! ClickHouse: migrations, batch writer, message index, KPI views and queries.
 //!
-//! This is the only crate that names the ClickHouse client. It implements three ports of the
+//! This is the only crate that names the ClickHouse client. It implements four ports of the
 //! domain for one server: [`RowSink`](etappe_core::ports::RowSink) inserts batches,
-//! [`MessageIndex`](etappe_core::ports::MessageIndex) knows which messages are stored, and
-//! [`JourneyStore`](etappe_core::ports::JourneyStore) answers questions about journeys.
+//! [`MessageIndex`](etappe_core::ports::MessageIndex) knows which messages are stored,
+//! [`WatermarkBoard`](etappe_core::ports::WatermarkBoard) is where processes tell how far figures
+//! reach, and [`JourneyStore`](etappe_core::ports::JourneyStore) answers questions about journeys.
 //!
 //! What it is *not*: it decides nothing about events. Rows come encoded, rules are the
 //! classifier's, rates and advice are made of its figures elsewhere.
@@ -15,6 +16,7 @@
 //! Where to start: [`Warehouse`], then `migrations/` and `views/`.
 
 mod actor;
+mod board;
 mod candidate;
 mod config;
 mod ddl;

@@ -3,9 +3,11 @@
 use etappe_classifier::ClassifierConfig;
 use etappe_core::id::Offset;
 use etappe_core::ports::RetryClass;
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorState;
 use etappe_testkit::faults::Operation;
 
-use crate::world::{FIRST, World};
+use crate::world::{FIRST, World, mark};
 
 /// A numbers generator that needs no more than a seed (SplitMix64).
 struct Draw(u64);
@@ -33,10 +35,12 @@ fn world() -> World {
     };
     world.send(["a", "b", "a", "c", "d", "e", "b"]);
     world.log.append(FIRST, "garbage");
+    world.log.append(FIRST, word());
     world.log.skip(FIRST, 2);
+    world.log.append(FIRST, word());
     world.send(["f", "g", "f", "c", "h", "h", "g", "i", "a"]);
     world.sink.refuse(FIRST, Offset(5));
-    world.sink.refuse(FIRST, Offset(11));
+    world.sink.refuse(FIRST, Offset(13));
     world
 }
 
@@ -73,12 +77,23 @@ async fn crashes_and_failures_in_any_order_lose_and_double_nothing() {
     }
 }
 
+/// A collector's mark.
+fn word() -> Vec<u8> {
+    mark(
+        "c",
+        Timestamp::EPOCH,
+        Timestamp::EPOCH,
+        CollectorState::Direct,
+    )
+}
+
 fn random_world(draw: &mut Draw) -> World {
     let mut world = World::new(1);
     world.config.max_batch_rows = 1 + usize::try_from(draw.below(12)).expect("a small number");
     world.config.filter_bytes = 1 << draw.below(12);
     for _ in 0..draw.below(60) {
-        match draw.below(12) {
+        match draw.below(13) {
+            3 => drop(world.log.append(FIRST, word())),
             0 => drop(world.log.append(FIRST, "garbage")),
             1 => world.log.skip(FIRST, draw.below(4)),
             2 => world.sink.refuse(FIRST, world.log.end(FIRST)),

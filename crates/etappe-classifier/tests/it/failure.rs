@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::{End, FIRST, SECOND, World, record};
 
-const ALL: [Operation; 6] = [
+const ALL: [Operation; 7] = [
     Operation::Read,
     Operation::Commit,
     Operation::Insert,
     Operation::SeenBefore,
     Operation::Recent,
+    Operation::Marks,
     Operation::Bury,
 ];
 
@@ -196,11 +197,14 @@ async fn an_error_that_nothing_helps_against_stops_the_classifier() {
             Operation::Read => matches!(error, ClassifierError::Read { .. }),
             Operation::Commit => matches!(error, ClassifierError::Commit { .. }),
             Operation::Insert => matches!(error, ClassifierError::Insert { .. }),
-            Operation::SeenBefore | Operation::Recent => {
+            Operation::SeenBefore
+            | Operation::Recent
+            | Operation::Marks
+            | Operation::StoredUntil => {
                 matches!(error, ClassifierError::LookUp { .. })
             }
             Operation::Bury => matches!(error, ClassifierError::Bury { .. }),
-            Operation::Publish => false,
+            Operation::Publish | Operation::Post | Operation::Load => false,
         };
         assert!(fits, "{operation:?}: {error}");
         world.faults.heal();

@@ -5,4 +5,5 @@ mod crash;
 mod duplicate;
 mod failure;
 mod flow;
+mod mark;
 mod world;

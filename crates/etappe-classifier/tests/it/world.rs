@@ -8,7 +8,8 @@ use etappe_classifier::{Classifier, ClassifierConfig, ClassifierError, Classifie
 use etappe_core::id::{Offset, PartitionId, SiteId};
 use etappe_core::ports::Progress;
 use etappe_core::rules::RuleSet;
-use etappe_core::watermark::Watermark;
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::{CollectorMark, CollectorState, Watermark};
 use etappe_testkit::clock::ManualClock;
 use etappe_testkit::faults::Faults;
 use etappe_testkit::generator::encode_record;
@@ -28,6 +29,24 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 
 pub(crate) type FakeClassifier =
     Classifier<MemoryConsumer, MemorySink, MemoryLetters, MemoryIndex, ManualClock>;
+
+/// Returns the record of a collector's mark.
+pub(crate) fn mark(
+    collector: &str,
+    reached: Timestamp,
+    written_at: Timestamp,
+    state: CollectorState,
+) -> Vec<u8> {
+    let mark = CollectorMark {
+        collector: collector.to_owned(),
+        reached,
+        written_at,
+        state,
+    };
+    let mut record = Vec::new();
+    etappe_wire::record::encode_mark(&mark, &mut record);
+    record
+}
 
 /// Everything around the classifier.
 pub(crate) struct World {
@@ -218,6 +237,9 @@ impl World {
             let own = rows.iter().filter(|row| row.partition == partition);
             for row in own {
                 *outcomes.entry(row.offset).or_default() += 1;
+                if row.is_mark {
+                    continue;
+                }
                 first_copies
                     .entry(row.texts["message_id"].clone())
                     .or_insert_with(Vec::new)

@@ -26,3 +26,4 @@ mod referrals;
 mod rows;
 mod stages;
 mod views;
+mod watermark;
