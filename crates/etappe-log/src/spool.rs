@@ -22,6 +22,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
@@ -33,6 +34,9 @@ pub use self::config::SpoolConfig;
 use self::spooler::{Opening, Spooler};
 use crate::error::LogError;
 use crate::kafka::KafkaPublisher;
+
+/// How often a mark is written.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Publishes to Kafka, and to the disk while Kafka is away; clones are the same.
 ///
@@ -73,6 +77,7 @@ impl SpoolingPublisher {
             relay: kafka,
             clock,
             encode_mark,
+            mark_interval: MARK_INTERVAL,
             boot_id: boot_id.to_owned(),
             registry: registry.clone(),
         };

@@ -118,7 +118,8 @@ impl ProducerContext for PublisherContext {
                 Outcome::Delivered
             }
             Err((error, _)) => match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) => Outcome::TooLarge,
+                // Where the topic takes less than it should, whole batches are refused for their
+                // size: that is the topic's fault and not the records'.
                 Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
                     Outcome::Undelivered
                 }

@@ -63,11 +63,11 @@ impl<R: Relay> Drop for Conductor<R> {
 
 impl<R: Relay> Conductor<R> {
     /// Makes the conductor of a spool.
-    pub(super) fn new(shared: Arc<Shared<R>>, log: LocalLog) -> Self {
+    pub(super) fn new(shared: Arc<Shared<R>>, log: LocalLog, mark_interval: Duration) -> Self {
         Self {
             source: log.source(),
             log: Some(log),
-            marks: Marks::new(),
+            marks: Marks::every(mark_interval),
             floor: None,
             pause: PAUSES.0,
             shared,
@@ -100,7 +100,7 @@ impl<R: Relay> Conductor<R> {
         tokio::select! {
             () = shared.relay.trouble() => {}
             () = shared.wake.notified() => {}
-            () = tokio::time::sleep(TICK) => {}
+            () = tokio::time::sleep(TICK.min(self.marks.due_in())) => {}
             () = shared.closing.cancelled() => return,
         }
         self.write_mark_if_due();

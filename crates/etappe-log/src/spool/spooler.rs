@@ -179,6 +179,8 @@ pub(super) struct Opening<R> {
     pub(super) clock: Arc<dyn Clock>,
     /// Makes the record of a mark.
     pub(super) encode_mark: fn(&CollectorMark) -> Bytes,
+    /// How often a mark is written.
+    pub(super) mark_interval: Duration,
     /// The machine's boot.
     pub(super) boot_id: String,
     /// Where the metrics go.
@@ -216,7 +218,7 @@ impl<R: Relay> Opening<R> {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let conductor = Conductor::new(Arc::clone(&shared), log);
+        let conductor = Conductor::new(Arc::clone(&shared), log, self.mark_interval);
         shared.tasks.spawn(conductor.run());
         Ok(Spooler { shared })
     }

@@ -1,1 +1,443 @@
-//! Tests of the spool.
+//! The whole spool against a Kafka that fails at random, through restarts and kills.
+//!
+//! Senders publish one message after the other, each until it is acknowledged, and sometimes give up
+//! waiting. At the end every acknowledged message is in the log, the first copies of a sender's are
+//! in their order, and no mark has promised what came after it.
+
+mod fake;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::ports::{Clock, OutgoingRecord, PublishError};
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::{CollectorMark, CollectorState};
+use prometheus::Registry;
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use tokio_util::task::TaskTracker;
+
+use self::fake::{FakeKafka, Health, PARTITIONS};
+use super::config::SpoolConfig;
+use super::spooler::{Opening, Spooler};
+
+const SENDERS: u64 = 6;
+
+/// A clock that never shows the same time twice, and the requests that are being read.
+#[derive(Debug, Default)]
+struct Reception {
+    now: AtomicI64,
+    reading: Mutex<BTreeSet<Timestamp>>,
+}
+
+impl Clock for Reception {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// A request: from when it is received until it is answered or its client has gone.
+struct Request {
+    reception: Arc<Reception>,
+    received_at: Timestamp,
+}
+
+impl Request {
+    fn receive(reception: &Arc<Reception>) -> Self {
+        let mut reading = reception.reading.lock().unwrap();
+        let received_at = reception.now();
+        reading.insert(received_at);
+        Self {
+            reception: Arc::clone(reception),
+            received_at,
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut reading = self.reception.reading.lock().unwrap();
+        reading.remove(&self.received_at);
+    }
+}
+
+/// What outlives the collector: the brokers, the disk, the clients.
+struct World {
+    kafka: FakeKafka,
+    directory: tempfile::TempDir,
+    reception: Arc<Reception>,
+    /// How many messages of each sender are acknowledged.
+    acknowledged: Vec<AtomicUsize>,
+    spooled: AtomicUsize,
+}
+
+impl World {
+    fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            kafka: FakeKafka::new(seed),
+            directory: tempfile::tempdir().unwrap(),
+            reception: Arc::default(),
+            acknowledged: (0..SENDERS).map(|_| AtomicUsize::new(0)).collect(),
+            spooled: AtomicUsize::new(0),
+        })
+    }
+
+    async fn open(&self) -> Spooler<FakeKafka> {
+        let spooler = open(
+            self.directory.path(),
+            self.kafka.clone(),
+            Arc::clone(&self.reception) as Arc<dyn Clock>,
+        )
+        .await;
+        let reception = Arc::clone(&self.reception);
+        let oldest = move || reception.reading.lock().unwrap().first().copied();
+        spooler.watch_requests(Box::new(oldest));
+        spooler
+    }
+
+    /// Sends the next messages of a sender, each until it is acknowledged.
+    async fn send(self: Arc<Self>, spooler: Spooler<FakeKafka>, sender: u64, seed: u64) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let count = &self.acknowledged[usize::try_from(sender).unwrap()];
+        loop {
+            let first = count.load(Ordering::SeqCst);
+            let messages = random.random_range(1..4);
+            let request = Request::receive(&self.reception);
+            let at = request.received_at;
+            let records: Vec<_> = (first..first + messages)
+                .map(|number| OutgoingRecord {
+                    key: sender,
+                    received_at: at,
+                    payload: Bytes::from(format!("{sender} {number} {}", at.as_millis())),
+                })
+                .collect();
+            let patience = Duration::from_millis(random.random_range(1..400));
+            let outcomes = tokio::time::timeout(patience, spooler.publish(records)).await;
+            if outcomes.is_ok_and(|outcomes| outcomes.iter().all(Result::is_ok)) {
+                count.fetch_add(messages, Ordering::SeqCst);
+                if spooler.is_spooling() {
+                    self.spooled.fetch_add(messages, Ordering::SeqCst);
+                }
+            }
+            drop(request);
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..10))).await;
+        }
+    }
+
+    /// Runs a collector for a while under changing brokers; then closes it, or just drops it.
+    fn run(self: &Arc<Self>, random: &mut StdRng, is_killed: bool) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let spooler = runtime.block_on(self.open());
+        let tasks = TaskTracker::new();
+        for sender in 0..SENDERS {
+            let sending = Arc::clone(self).send(spooler.clone(), sender, random.next_u64());
+            tasks.spawn_on(sending, runtime.handle());
+        }
+        let kafka = self.kafka.clone();
+        let working = async move {
+            loop {
+                kafka.work();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tasks.spawn_on(working, runtime.handle());
+        runtime.block_on(async {
+            for _ in 0..random.random_range(1..5) {
+                let health = [
+                    Health::Up,
+                    Health::Up,
+                    Health::Frozen,
+                    Health::Away,
+                    Health::Refusing,
+                ][random.random_range(0..5)];
+                self.kafka.set(health);
+                // The collector pauses for up to a second between its tries.
+                let most = if health == Health::Up { 1_500 } else { 500 };
+                tokio::time::sleep(Duration::from_millis(random.random_range(20..most))).await;
+            }
+            if !is_killed {
+                spooler.close().await;
+            }
+        });
+        // What a kill leaves behind: tasks stop where they are.
+        runtime.shutdown_timeout(Duration::from_secs(10));
+    }
+
+    /// Lets a last collector drain the spool and say goodbye.
+    fn settle(&self) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        self.kafka.set(Health::Up);
+        runtime.block_on(async {
+            let spooler = self.open().await;
+            let draining = async {
+                while spooler.is_spooling() {
+                    self.kafka.work();
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let drained = tokio::time::timeout(Duration::from_secs(20), draining).await;
+            drained.expect("the spool is drained");
+            let working = async {
+                loop {
+                    self.kafka.work();
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! {
+                () = spooler.close() => {}
+                () = working => {}
+            }
+        });
+    }
+
+    fn check(&self, seed: u64) {
+        let mut found = 0;
+        for partition in 0..PARTITIONS {
+            found += self.check_partition(seed, partition);
+        }
+        assert!(found > 20, "seed {seed}: the marks mean something: {found}");
+    }
+
+    /// Checks a partition and returns how many marks it holds.
+    fn check_partition(&self, seed: u64, partition: usize) -> usize {
+        let mut firsts: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        let mut attempts: HashMap<Bytes, usize> = HashMap::new();
+        let mut promised = Timestamp::EPOCH;
+        let mut marks = 0;
+        let mut last_state = "";
+        let log = self.kafka.log(partition);
+        for (position, payload) in log.iter().enumerate() {
+            let text = std::str::from_utf8(payload).unwrap();
+            let words: Vec<&str> = text.split(' ').collect();
+            if let ["mark", state, reached] = words[..] {
+                promised = promised.max(Timestamp::from_millis(reached.parse().unwrap()));
+                last_state = state;
+                marks += 1;
+                continue;
+            }
+            let [sender, number, received_at] = words[..] else {
+                panic!("{text}");
+            };
+            let received_at = Timestamp::from_millis(received_at.parse().unwrap());
+            if attempts.insert(payload.clone(), position).is_none() {
+                assert!(
+                    received_at >= promised,
+                    "seed {seed}: `{text}` stands behind a mark of {promised}"
+                );
+            }
+            let (sender, number) = (sender.parse().unwrap(), number.parse().unwrap());
+            let order = firsts.entry(sender).or_default();
+            if !order.contains(&number) {
+                order.push(number);
+            }
+        }
+        assert_eq!(last_state, "Retired", "seed {seed}");
+        for (sender, order) in firsts {
+            let is_in_order = order.iter().copied().eq(0..order.len());
+            assert!(is_in_order, "seed {seed}: sender {sender} has {order:?}");
+        }
+        for sender in
+            (0..SENDERS).filter(|it| usize::try_from(*it).unwrap() % PARTITIONS == partition)
+        {
+            let acknowledged =
+                self.acknowledged[usize::try_from(sender).unwrap()].load(Ordering::SeqCst);
+            let numbers = attempts.keys().filter_map(|payload| {
+                let text = std::str::from_utf8(payload).unwrap();
+                let mut words = text.split(' ');
+                let is_own = words.next() == Some(&sender.to_string());
+                is_own.then(|| words.next().unwrap().parse::<usize>().unwrap())
+            });
+            let there: BTreeSet<usize> = numbers.collect();
+            let missing: Vec<usize> = (0..acknowledged).filter(|it| !there.contains(it)).collect();
+            assert!(missing.is_empty(), "seed {seed}: {sender} lost {missing:?}");
+        }
+        marks
+    }
+}
+
+fn encode_mark(mark: &CollectorMark) -> Bytes {
+    Bytes::from(format!(
+        "mark {:?} {}",
+        mark.state,
+        mark.reached.as_millis()
+    ))
+}
+
+async fn open(directory: &Path, kafka: FakeKafka, clock: Arc<dyn Clock>) -> Spooler<FakeKafka> {
+    let opening = Opening {
+        config: SpoolConfig {
+            directory: directory.to_owned(),
+            max_bytes: 1 << 20,
+            segment_bytes: 1 << 16,
+            min_free_bytes: 0,
+            ..SpoolConfig::default()
+        },
+        relay: kafka,
+        clock,
+        encode_mark,
+        mark_interval: Duration::from_millis(10),
+        boot_id: "boot".to_owned(),
+        registry: Registry::new(),
+    };
+    opening.run().await.unwrap()
+}
+
+fn survive(seed: u64) {
+    let world = World::new(seed);
+    let mut random = StdRng::seed_from_u64(seed);
+    for _ in 0..4 {
+        let is_killed = random.random_bool(0.5);
+        world.run(&mut random, is_killed);
+    }
+    world.settle();
+    world.check(seed);
+    let acknowledged: usize = world
+        .acknowledged
+        .iter()
+        .map(|it| it.load(Ordering::SeqCst))
+        .sum();
+    assert!(
+        acknowledged > 100,
+        "seed {seed}: {acknowledged} were acknowledged"
+    );
+}
+
+#[test]
+fn nothing_is_lost_or_reordered_whatever_fails_first_seeds() {
+    (0..2).for_each(survive);
+}
+
+#[test]
+fn nothing_is_lost_or_reordered_whatever_fails_second_seeds() {
+    (100..102).for_each(survive);
+}
+
+#[test]
+fn nothing_is_lost_or_reordered_whatever_fails_third_seeds() {
+    (200..202).for_each(survive);
+}
+
+fn message(text: &str) -> OutgoingRecord {
+    OutgoingRecord {
+        key: 0,
+        received_at: Timestamp::from_millis(1),
+        payload: Bytes::from(text.to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn a_full_spool_refuses_and_one_that_is_drained_takes_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let kafka = FakeKafka::new(1);
+    kafka.set(Health::Away);
+    let clock = Arc::new(Reception::default());
+    let spooler = open(directory.path(), kafka.clone(), clock).await;
+    // Text that does not shrink.
+    let mut random = StdRng::seed_from_u64(1);
+    let mut refused = None;
+    for _ in 0..3_000 {
+        let noise: String = (0..900).map(|_| random.random_range('!'..'~')).collect();
+        if let [Err(error)] = &spooler.publish(vec![message(&noise)]).await[..] {
+            refused = Some(error.clone());
+            break;
+        }
+    }
+    let Some(PublishError::Unavailable { reason, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(reason.contains("bound"), "{reason}");
+    assert!(spooler.problem().is_some_and(|it| it.contains("bound")));
+    assert!(spooler.outage().is_some());
+    kafka.set(Health::Up);
+    let working = async {
+        loop {
+            kafka.work();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let draining = async {
+        while spooler.is_spooling() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(spooler.publish(vec![message("direct")]).await, [Ok(())]);
+        assert_eq!((spooler.problem(), spooler.outage()), (None, None));
+        spooler.close().await;
+    };
+    let both = async {
+        tokio::select! {
+            () = draining => {}
+            () = working => {}
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), both)
+        .await
+        .unwrap();
+    assert_eq!(
+        spooler.publish(vec![message("late")]).await,
+        [Err(PublishError::Unavailable {
+            reason: "the collector is shutting down".to_owned(),
+            retry_after: Duration::from_secs(5),
+        })]
+    );
+}
+
+#[tokio::test]
+async fn a_mark_says_what_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let kafka = FakeKafka::new(1);
+    kafka.set(Health::Away);
+    let clock = Arc::new(Reception::default());
+    clock.now.store(1_000, Ordering::SeqCst);
+    let spooler = open(
+        directory.path(),
+        kafka.clone(),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+    )
+    .await;
+    assert_eq!(spooler.publish(vec![message("waits")]).await, [Ok(())]);
+    spooler.close().await;
+    let again = open(directory.path(), kafka.clone(), clock).await;
+    assert_eq!(again.collector(), spooler.collector());
+    kafka.set(Health::Up);
+    let working = async {
+        loop {
+            kafka.work();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let draining = async {
+        while again.is_spooling() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        again.close().await;
+    };
+    tokio::select! {
+        () = draining => {}
+        () = working => {}
+    }
+    let log = kafka.log(0);
+    let texts: Vec<&str> = log
+        .iter()
+        .map(|it| std::str::from_utf8(it).unwrap())
+        .collect();
+    let record = texts.iter().position(|text| *text == "waits").unwrap();
+    let reached = |text: &&str| text.split(' ').nth(2).unwrap().parse::<i64>().unwrap();
+    assert!(
+        texts[..record].iter().all(|text| reached(text) <= 1),
+        "{texts:?}"
+    );
+    let last = texts.last().unwrap();
+    assert!(
+        last.starts_with(&format!("mark {:?}", CollectorState::Retired)),
+        "{last}"
+    );
+    assert!(reached(last) > 1_000, "{last}");
+}

@@ -6,6 +6,9 @@
 )]
 
 mod guard;
+mod kafka_publisher;
+mod kafka_topics;
 mod kill;
 mod local;
+mod spool;
 mod support;

@@ -77,8 +77,7 @@ impl<R: Relay> Conductor<R> {
             Some(Outcome::TooLarge) => {
                 let size = records[delivered].payload.len();
                 self.stuck(format!(
-                    "a record of {size} bytes is larger than the topic takes: raise its \
-                     `max.message.bytes`"
+                    "a record of {size} bytes is larger than `kafka.max_record_bytes`: raise it"
                 ))
             }
             // The queue is smaller than a part: the rest goes with the next one.

@@ -15,12 +15,13 @@ use crate::kafka::delivery::Delivery;
 use crate::metrics::as_gauge;
 use crate::spool::relay::Relay;
 
-/// How often a mark is written.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long to wait at least: a mark may be due while the last one is still on its way.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
 
 /// The marks that were written.
 #[derive(Debug)]
 pub(super) struct Marks {
+    interval: Duration,
     due: Instant,
     last: Option<(Arc<Delivery>, Instant)>,
     /// What the last mark said, and what the next one says while the spool has not been read.
@@ -28,12 +29,21 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    pub(super) fn new() -> Self {
+    /// Makes the first mark due now, and the others so long after the one before.
+    pub(super) fn every(interval: Duration) -> Self {
         Self {
+            interval,
             due: Instant::now(),
             last: None,
             reached: Timestamp::EPOCH,
         }
+    }
+
+    /// Returns when the next mark is due.
+    pub(super) fn due_in(&self) -> Duration {
+        self.due
+            .saturating_duration_since(Instant::now())
+            .max(LEAST_WAIT)
     }
 
     /// Returns how long the last mark has been waiting.
@@ -46,7 +56,7 @@ impl Marks {
 }
 
 impl<R: Relay> Conductor<R> {
-    /// Writes a mark once a second, unless the last one is still on its way.
+    /// Writes a mark when it is time, unless the last one is still on its way.
     pub(super) fn write_mark_if_due(&mut self) {
         let is_waiting = self.marks.waiting_for() > Duration::ZERO;
         if is_waiting || Instant::now() < self.marks.due {
@@ -75,7 +85,7 @@ impl<R: Relay> Conductor<R> {
         let payload = (self.shared.encode_mark)(&mark);
         let delivery = self.shared.relay.hand_over_everywhere(&payload);
         let now = Instant::now();
-        self.marks.due = now + INTERVAL;
+        self.marks.due = now + self.marks.interval;
         self.marks.last = Some((Arc::clone(&delivery), now));
         self.shared.metrics.marks.inc();
         delivery

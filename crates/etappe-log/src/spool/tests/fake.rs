@@ -1,0 +1,219 @@
+//! A Kafka in memory that fails at any moment, but keeps what the real one promises: a partition
+//! gets a prefix of what was handed over for it, and what was given up may arrive later, in order.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::ports::{OutgoingRecord, PublishError};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::sync::Notify;
+
+use crate::kafka::delivery::{Deliveries, Delivery, Outcome};
+use crate::spool::relay::Relay;
+
+pub(super) const PARTITIONS: usize = 2;
+/// Records are refused when so many wait.
+const QUEUE: usize = 200;
+
+/// How the brokers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    /// They take records.
+    Up,
+    /// They do not answer, and nobody knows.
+    Frozen,
+    /// They are known to be away.
+    Away,
+    /// They refuse what is handed over.
+    Refusing,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    log: Vec<Bytes>,
+    queue: VecDeque<(usize, Bytes)>,
+    /// Given up, but on their way all the same.
+    ghosts: VecDeque<Bytes>,
+    /// Something was refused since the last purge: all behind it is refused too.
+    has_refused: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    health: Health,
+    partitions: [Partition; PARTITIONS],
+    random: StdRng,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct FakeKafka {
+    state: Arc<Mutex<State>>,
+    deliveries: Arc<Deliveries>,
+    trouble: Arc<Notify>,
+}
+
+impl FakeKafka {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State {
+                health: Health::Up,
+                partitions: Default::default(),
+                random: StdRng::seed_from_u64(seed),
+            })),
+            deliveries: Arc::default(),
+            trouble: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(super) fn set(&self, health: Health) {
+        self.lock().health = health;
+        if health == Health::Away {
+            self.trouble.notify_one();
+        }
+    }
+
+    pub(super) fn log(&self, partition: usize) -> Vec<Bytes> {
+        self.lock().partitions[partition].log.clone()
+    }
+
+    /// Delivers some of what waits. Given-up records arrive now and then, however the brokers are.
+    pub(super) fn work(&self) {
+        let mut state = self.lock();
+        let State {
+            health,
+            partitions,
+            random,
+        } = &mut *state;
+        for partition in partitions {
+            if random.random_bool(0.2)
+                && let Some(ghost) = partition.ghosts.pop_front()
+            {
+                partition.log.push(ghost);
+            }
+            for _ in 0..random.random_range(0..8) {
+                let Some((ticket, payload)) = partition.queue.pop_front() else {
+                    break;
+                };
+                match health {
+                    _ if partition.has_refused => {
+                        self.deliveries.report(ticket, Outcome::Undelivered);
+                    }
+                    Health::Up => {
+                        partition.log.push(payload);
+                        self.deliveries.report(ticket, Outcome::Delivered);
+                    }
+                    Health::Refusing => {
+                        partition.has_refused = true;
+                        self.deliveries.report(ticket, Outcome::Undelivered);
+                        self.trouble.notify_one();
+                    }
+                    Health::Frozen | Health::Away => {
+                        partition.queue.push_front((ticket, payload));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, partition: usize, ticket: usize, payload: Bytes) -> Result<(), Outcome> {
+        let mut state = self.lock();
+        let queue = &mut state.partitions[partition].queue;
+        if queue.len() >= QUEUE {
+            return Err(Outcome::QueueFull);
+        }
+        queue.push_back((ticket, payload));
+        Ok(())
+    }
+
+    fn accept(&self, entries: Vec<(usize, Bytes)>) -> Arc<Delivery> {
+        let handover = self.deliveries.begin(entries.len());
+        let mut refused = None;
+        for (place, (partition, payload)) in entries.into_iter().enumerate() {
+            let ticket = handover.ticket(place);
+            if refused.is_none() {
+                refused = self.take(partition, ticket, payload).err();
+            }
+            if let Some(outcome) = refused {
+                handover.refuse(place, outcome);
+            }
+        }
+        handover.finish()
+    }
+}
+
+impl Relay for FakeKafka {
+    fn delivery_timeout(&self) -> Duration {
+        Duration::from_millis(150)
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        1000
+    }
+
+    fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery> {
+        let partition = |key: u64| usize::try_from(key).unwrap() % PARTITIONS;
+        let entries = records
+            .iter()
+            .map(|record| (partition(record.key), record.payload.clone()));
+        self.accept(entries.collect())
+    }
+
+    fn hand_over_everywhere(&self, payload: &Bytes) -> Arc<Delivery> {
+        let entries = (0..PARTITIONS).map(|partition| (partition, payload.clone()));
+        self.accept(entries.collect())
+    }
+
+    fn purge(&self) {
+        let mut state = self.lock();
+        let State {
+            partitions, random, ..
+        } = &mut *state;
+        for partition in partitions {
+            // What is behind a refused record was not sent.
+            let on_their_way = if partition.has_refused {
+                0
+            } else {
+                random.random_range(0..=partition.queue.len())
+            };
+            partition.has_refused = false;
+            for (place, (ticket, payload)) in partition.queue.drain(..).enumerate() {
+                if place < on_their_way {
+                    partition.ghosts.push_back(payload);
+                }
+                self.deliveries.report(ticket, Outcome::Undelivered);
+            }
+        }
+    }
+
+    async fn trouble(&self) {
+        self.trouble.notified().await;
+    }
+
+    fn is_away(&self) -> bool {
+        self.lock().health == Health::Away
+    }
+
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
+    fn result(&self, _record: &OutgoingRecord, outcome: Outcome) -> Result<(), PublishError> {
+        match outcome {
+            Outcome::Delivered => Ok(()),
+            other => Err(PublishError::Unavailable {
+                reason: format!("{other:?}"),
+                retry_after: Duration::ZERO,
+            }),
+        }
+    }
+
+    async fn close(&self) {}
+}
