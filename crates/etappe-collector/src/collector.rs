@@ -23,6 +23,7 @@ use crate::budget::Budget;
 use crate::config::CollectorConfig;
 use crate::metrics::CollectorMetrics;
 use crate::rate_limit::RateLimits;
+use crate::receptions::Receptions;
 use crate::rejection_log::RejectionLog;
 
 /// The most of a `User-Agent` that is kept, in bytes.
@@ -38,6 +39,7 @@ pub struct Collector<P, C> {
     pub(crate) metrics: CollectorMetrics,
     pub(crate) budget: Arc<Budget>,
     pub(crate) rates: RateLimits,
+    pub(crate) receptions: Receptions,
     rejections: RejectionLog,
 }
 
@@ -98,12 +100,19 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             )),
             rejections: RejectionLog::new(config.rejection_log_bytes),
             rates: RateLimits::default(),
+            receptions: Receptions::default(),
             publisher,
             clock,
             directory,
             config,
             metrics,
         }
+    }
+
+    /// Returns a function that tells when the oldest request in progress was received.
+    pub fn oldest_request(&self) -> impl Fn() -> Option<Timestamp> + Send + Sync + 'static {
+        let receptions = self.receptions.clone();
+        move || receptions.oldest()
     }
 
     /// Makes the router of the public paths: those of the native protocol, the pixel, and the

@@ -104,7 +104,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .received_bytes
             .inc_by(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         sending.bytes = bytes.len();
-        let received_at = self.clock.now();
+        let received = self.receptions.begin(&self.clock);
         let body = self.take_apart(sending.endpoint, bytes, &mut lease).await?;
         let access = match access {
             Some(access) => access,
@@ -120,7 +120,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             return Err(IntakeError::EmptyBatch);
         }
         self.take_from_rate(&access, body.len());
-        let circumstances = self.circumstances(access, parts, received_at);
+        let circumstances = self.circumstances(access, parts, received.at());
         let published = self
             .publish_body(body, circumstances, sending.endpoint.as_str())
             .await?;

@@ -25,6 +25,7 @@ pub mod metrics;
 mod pixel;
 mod publication;
 mod rate_limit;
+mod receptions;
 mod rejection_log;
 mod request_body;
 mod response;

@@ -53,7 +53,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let access = Access::to_pixel(&self.sites(), key)?;
         self.check_rate(&access)?;
         self.take_from_rate(&access, 1);
-        let circumstances = self.circumstances(access, parts, self.clock.now());
+        let received = self.receptions.begin(&self.clock);
+        let circumstances = self.circumstances(access, parts, received.at());
         let reception = circumstances.reception();
         let mut chunk = Chunk::default();
         match query.message(&reception, &circumstances.limits) {

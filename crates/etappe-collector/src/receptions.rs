@@ -1,0 +1,95 @@
+//! The requests in progress by the time of their receipt: whoever says how far the events in the log
+//! are complete must not pass the oldest of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use etappe_core::ports::Clock;
+use etappe_core::time::Timestamp;
+
+/// The requests in progress; copies show the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Receptions(Arc<Mutex<BTreeMap<Timestamp, usize>>>);
+
+/// A request in progress, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Received {
+    at: Timestamp,
+    receptions: Receptions,
+}
+
+impl Receptions {
+    /// Begins a request. The time is read and noted in one, so that nobody looks in between.
+    pub(crate) fn begin(&self, clock: &impl Clock) -> Received {
+        let mut requests = self.lock();
+        let at = clock.now();
+        *requests.entry(at).or_default() += 1;
+        drop(requests);
+        Received {
+            at,
+            receptions: self.clone(),
+        }
+    }
+
+    /// Returns when the oldest request in progress was received, if there is one.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.lock().keys().next().copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Timestamp, usize>> {
+        // Each change is one entry's.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Received {
+    /// Returns when the request was received.
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        let mut requests = self.receptions.lock();
+        if let Some(count) = requests.get_mut(&self.at) {
+            *count -= 1;
+            if *count == 0 {
+                requests.remove(&self.at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Hand(Arc<AtomicI64>);
+
+    impl Clock for Hand {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn the_oldest_request_counts_until_the_last_of_its_moment_ends() {
+        let hand = Hand(Arc::new(AtomicI64::new(5)));
+        let receptions = Receptions::default();
+        assert_eq!(receptions.oldest(), None);
+        let (first, second) = (receptions.begin(&hand), receptions.begin(&hand));
+        hand.0.store(9, Ordering::Relaxed);
+        let third = receptions.begin(&hand);
+        assert_eq!(third.at(), Timestamp::from_millis(9));
+        drop(first);
+        assert_eq!(receptions.oldest(), Some(Timestamp::from_millis(5)));
+        drop(second);
+        assert_eq!(receptions.oldest(), Some(Timestamp::from_millis(9)));
+        drop(third);
+        assert_eq!(receptions.oldest(), None);
+    }
+}
