@@ -15,7 +15,7 @@ use anyhow::Context;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::process::{self, Pid, Watch};
+use crate::process::{Pid, Watch};
 use crate::request_pool::{PreparedRequest, RequestPool, Shape};
 use crate::schedule::{Arrival, Due, Schedule};
 use connection::{Connection, Failure};
@@ -50,8 +50,8 @@ pub struct LoadPlan {
     pub connections: u32,
     /// For how long requests are due.
     pub duration: Duration,
-    /// A process whose use of CPU and memory is reported, with that of its children.
-    pub watch: Option<Pid>,
+    /// Processes whose use of CPU and memory is reported, each with its role.
+    pub watch: Vec<(String, Pid)>,
 }
 
 /// Runs a plan to its end.
@@ -66,9 +66,7 @@ pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<Load
         connections.push(connection.with_context(|| format!("cannot reach {}", plan.address))?);
     }
     let mut watched = vec![("load".to_owned(), std::process::id())];
-    if let Some(pid) = plan.watch {
-        watched.extend(process::with_children(pid, "server")?);
-    }
+    watched.extend(plan.watch.iter().cloned());
     let watch = Watch::start(watched)?;
     let started = Instant::now();
     let schedule = Arc::new(Schedule::new(plan.arrival, started, plan.duration));

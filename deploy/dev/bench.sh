@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
-# Measures: microbenchmarks first, then the running program beside its limits.
+# Measures: microbenchmarks first, then the running program beside its limits, on the local log and
+# on a real Kafka.
 #
-# QUICK=1 takes at most 2 minutes of measuring instead of 8; SUSTAIN=180 holds the load of the whole
-# path for 3 minutes; MICRO=0 leaves the microbenchmarks out. Anything after the script's name goes
-# to etappe-bench.
+# QUICK=1 takes at most 2 minutes of measuring for the local log and 2.5 for Kafka, instead of 8 and
+# 9; SUSTAIN=180 holds the load of the whole path for 3 minutes; MICRO=0 leaves the microbenchmarks
+# out, LOCAL=0 the local log, KAFKA=0 Kafka. Anything after the script's name goes to etappe-bench.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-: "${QUICK:=}" "${SUSTAIN:=}" "${MICRO:=1}"
+: "${QUICK:=}" "${SUSTAIN:=}" "${MICRO:=1}" "${LOCAL:=1}" "${KAFKA:=1}"
 
 echo "building"
 cargo build --release --quiet --bin etappe
 cargo build --release --quiet -p etappe-benches --bins
-ETAPPE_ENGINE_LIBRARY=$(target/release/etappe engine --fetch)
-export ETAPPE_ENGINE_LIBRARY
+programs=${CARGO_TARGET_DIR:-target}/release
+ETAPPE_BIN=$(realpath "$programs/etappe")
+ETAPPE_ENGINE_LIBRARY=$("$ETAPPE_BIN" engine --fetch)
+export ETAPPE_BIN ETAPPE_ENGINE_LIBRARY
+[ "$KAFKA" = 0 ] || deploy/dev/kafka.sh fetch >/dev/null
 
-if [ "$MICRO" != 0 ] && grep -q '^\[\[bench\]\]' benches/Cargo.toml; then
+if [ "$MICRO" != 0 ]; then
   echo "microbenchmarks"
   seconds=3
   [ "$QUICK" != 1 ] || seconds=1
@@ -22,7 +26,10 @@ if [ "$MICRO" != 0 ] && grep -q '^\[\[bench\]\]' benches/Cargo.toml; then
     --warm-up-time 1 --measurement-time "$seconds" --sample-size 20 --noplot >/dev/null
 fi
 
-arguments=()
+arguments=(--criterion "${CARGO_TARGET_DIR:-target}/criterion")
 [ "$QUICK" != 1 ] || arguments+=(--quick)
 [ -z "$SUSTAIN" ] || arguments+=(--sustain "$SUSTAIN")
-exec target/release/etappe-bench ${arguments[@]+"${arguments[@]}"} "$@"
+status=0
+[ "$LOCAL" = 0 ] || "$programs/etappe-bench" "${arguments[@]}" "$@" || status=$?
+[ "$KAFKA" = 0 ] || "$programs/etappe-bench" --kafka "${arguments[@]}" "$@" || status=$?
+exit "$status"

@@ -1,11 +1,13 @@
 //! `etappe-load`: sends events at times fixed beforehand and measures from those times.
 
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use etappe_benches::load::{self, LoadPlan, Target};
-use etappe_benches::process::Pid;
+use etappe_benches::process::{Pid, with_children};
 use etappe_benches::request_pool::{RequestPool, Shape};
 use etappe_benches::schedule::Arrival;
 use etappe_core::ports::Clock;
@@ -39,9 +41,10 @@ struct Arguments {
     /// For how long.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     duration: f64,
-    /// Report the CPU time and memory of this process and its children too.
-    #[arg(long, value_name = "PID")]
-    watch: Option<Pid>,
+    /// Report the CPU time and memory of a process too: of `ROLE=PID` by that name, of `PID` as
+    /// `server` and with its children.
+    #[arg(long, value_name = "[ROLE=]PID")]
+    watch: Vec<Watched>,
     /// Threads that send.
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -50,7 +53,36 @@ struct Arguments {
     json: bool,
 }
 
+/// A process to watch.
+#[derive(Debug, Clone)]
+enum Watched {
+    Family(Pid),
+    Role(String, Pid),
+}
+
+impl FromStr for Watched {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        match text.split_once('=') {
+            Some((role, pid)) => Ok(Self::Role(role.to_owned(), pid.parse()?)),
+            None => Ok(Self::Family(text.parse()?)),
+        }
+    }
+}
+
 impl Arguments {
+    fn watched(&self) -> anyhow::Result<Vec<(String, Pid)>> {
+        let mut watched = Vec::new();
+        for process in &self.watch {
+            match process {
+                Watched::Family(pid) => watched.extend(with_children(*pid, "server")?),
+                Watched::Role(role, pid) => watched.push((role.clone(), *pid)),
+            }
+        }
+        Ok(watched)
+    }
+
     fn plan(&self) -> anyhow::Result<LoadPlan> {
         let shape = if self.batch == 0 {
             Shape::Single
@@ -72,7 +104,7 @@ impl Arguments {
             arrival,
             connections: self.connections,
             duration: Duration::try_from_secs_f64(self.duration)?,
-            watch: self.watch,
+            watch: self.watched()?,
         })
     }
 }

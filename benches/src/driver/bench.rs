@@ -1,4 +1,4 @@
-//! What the scenarios share: the running Etappe, its engine, the programs beside this one.
+//! What the scenarios share: the running installation, its engine, and how they are measured.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::Context;
 use etappe_core::ports::Clock;
 use etappe_runtime::clock::SystemClock;
-use etappe_testkit::process::EtappeProcess;
-use tempfile::TempDir;
+use etappe_tests::site::TestSite;
 use tokio::time::Instant;
 
+use super::child::LoadTarget;
 use super::embedded::EmbeddedEngine;
 use super::options::{Options, Pace};
 use super::report::{Figure, progress};
@@ -22,54 +22,66 @@ use crate::process::{Pid, usage};
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// A running Etappe and how to measure it.
+/// A running installation, as it was started.
+#[derive(Debug)]
+pub(crate) struct Installation {
+    /// Where events go and questions are answered.
+    pub(crate) site: TestSite,
+    /// Where loads go: host and port.
+    pub(crate) listen: String,
+    pub(crate) engine: EmbeddedEngine,
+    /// Our processes, the engine left out, each with its role.
+    pub(crate) ours: Vec<(String, Pid)>,
+    /// What works beside them: a broker.
+    pub(crate) beside: Vec<(String, Pid)>,
+    /// A folder on the disk that is measured.
+    pub(crate) folder: PathBuf,
+}
+
+/// A running installation and how to measure it.
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) options: Options,
     pub(crate) pace: Pace,
-    pub(crate) etappe: EtappeProcess,
+    pub(crate) site: TestSite,
+    pub(crate) target: LoadTarget,
     pub(crate) engine: EmbeddedEngine,
+    pub(crate) ours: Vec<(String, Pid)>,
+    beside: Vec<(String, Pid)>,
     /// Sites, markers and the like get names that no other run has.
     pub(crate) nonce: u32,
     markers: AtomicU64,
     /// When the scenario that runs has to end.
     deadline: Cell<Instant>,
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Bench {
-    /// Starts Etappe on an empty folder.
-    pub(crate) async fn start(options: Options) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&options.out)
-            .with_context(|| format!("cannot make {}", options.out.display()))?;
-        let folder = tempfile::Builder::new()
-            .prefix("data-")
-            .tempdir_in(&options.out)?;
-        let etappe = EtappeProcess::start_with(folder.path(), Vec::new()).await?;
-        let pid = etappe.id().context("Etappe has ended")?;
-        let engine = EmbeddedEngine::find(pid, &etappe.data()).await?;
-        Ok(Self {
+    pub(crate) fn of(options: Options, installation: Installation) -> Self {
+        let Installation {
+            site,
+            listen,
+            engine,
+            ours,
+            beside,
+            folder,
+        } = installation;
+        let mut watch = ours.clone();
+        watch.push(("engine".to_owned(), engine.pid));
+        watch.extend(beside.iter().cloned());
+        Self {
             pace: options.pace(),
             options,
-            etappe,
+            target: LoadTarget::etappe(listen, &site.write_key, watch),
+            site,
             engine,
+            ours,
+            beside,
             nonce: crate::nonce(SystemClock.now()),
             markers: AtomicU64::new(0),
             deadline: Cell::new(Instant::now()),
             folder,
-        })
-    }
-
-    /// Stops Etappe; the folder goes away with this.
-    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
-        self.etappe
-            .stop()
-            .await
-            .context("Etappe did not stop cleanly")
-    }
-
-    pub(crate) fn pid(&self) -> anyhow::Result<Pid> {
-        self.etappe.id().context("Etappe has ended")
+        }
     }
 
     /// Returns a number that was not returned before.
@@ -108,7 +120,7 @@ impl Bench {
 
     /// Makes a folder beside Etappe's data, on the same disk.
     pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let path = self.folder.path().join(name);
+        let path = self.folder.join(name);
         std::fs::create_dir_all(&path)?;
         Ok(path)
     }
@@ -116,25 +128,51 @@ impl Bench {
     /// Returns what the processes needed at most since they started, all scenarios included.
     pub(crate) fn peak_memory(&self) -> anyhow::Result<Vec<Figure>> {
         let mut figures = Vec::new();
-        for (what, pid, limit) in [
-            ("peak memory, ours without the engine", self.pid()?, 512.0),
-            ("peak memory, engine", self.engine.pid, 4096.0),
-        ] {
-            let usage = usage(pid)?;
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "bytes of memory stay far below 2^53"
-            )]
-            let mebibytes = usage.peak_rss_bytes as f64 / MIB;
-            figures.push(
-                Figure::new(what, mebibytes, "MiB")
-                    .at_most(limit, limit)
-                    .note(format!(
-                        "{:.0} CPU seconds in the whole run",
-                        usage.cpu_seconds
-                    )),
-            );
+        let (mut sum, mut cpu) = (0.0, 0.0);
+        for (role, pid) in &self.ours {
+            let (mebibytes, cpu_seconds) = peak(*pid)?;
+            sum += mebibytes;
+            cpu += cpu_seconds;
+            // One process alone is the sum.
+            if self.ours.len() > 1 {
+                figures.push(memory_figure(role, mebibytes, cpu_seconds));
+            }
+        }
+        let ours = memory_figure("ours without the engine", sum, cpu);
+        figures.push(ours.at_most(512.0, 512.0));
+        let (mebibytes, cpu_seconds) = peak(self.engine.pid)?;
+        figures.push(memory_figure("engine", mebibytes, cpu_seconds).at_most(4096.0, 4096.0));
+        for (role, pid) in &self.beside {
+            let (mebibytes, cpu_seconds) = peak(*pid)?;
+            figures.push(memory_figure(role, mebibytes, cpu_seconds));
         }
         Ok(figures)
     }
+
+    /// Returns what the collector needed at most while it was measured alone.
+    pub(crate) fn peak_memory_alone(&self) -> anyhow::Result<Vec<Figure>> {
+        let (_, pid) = self.ours.first().context("a collector runs")?;
+        let (mebibytes, cpu_seconds) = peak(*pid)?;
+        Ok(vec![memory_figure(
+            "collector alone",
+            mebibytes,
+            cpu_seconds,
+        )])
+    }
+}
+
+/// Returns a process's peak memory in MiB and its CPU seconds.
+fn peak(pid: Pid) -> anyhow::Result<(f64, f64)> {
+    let usage = usage(pid)?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "bytes of memory stay far below 2^53"
+    )]
+    let mebibytes = usage.peak_rss_bytes as f64 / MIB;
+    Ok((mebibytes, usage.cpu_seconds))
+}
+
+fn memory_figure(what: &str, mebibytes: f64, cpu_seconds: f64) -> Figure {
+    Figure::new(format!("peak memory, {what}"), mebibytes, "MiB")
+        .note(format!("{cpu_seconds:.0} CPU seconds since its start"))
 }

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::bench::Bench;
 use super::embedded::EmbeddedEngine;
 use crate::load::report::LoadReport;
 use crate::process::Pid;
@@ -17,6 +16,7 @@ use crate::rows::{RowReport, RowTarget};
 
 /// Connections for batches, and for single events, which wait longer for the disk than they work.
 const BATCH_CONNECTIONS: u32 = 16;
+const MANY_CONNECTIONS: u32 = 64;
 const SINGLE_CONNECTIONS: u32 = 256;
 
 /// Where a load goes.
@@ -25,7 +25,8 @@ pub(crate) struct LoadTarget {
     address: String,
     write_key: String,
     kind: &'static str,
-    watch: Pid,
+    watch: Vec<(String, Pid)>,
+    batch_connections: u32,
 }
 
 /// What load: events in a batch (0: one event a request), events a second (`None`: as fast as
@@ -38,13 +39,24 @@ pub(crate) struct Load {
 }
 
 impl LoadTarget {
-    pub(crate) fn etappe(bench: &Bench) -> anyhow::Result<Self> {
-        Ok(Self {
-            address: bench.etappe.listen.clone(),
-            write_key: bench.etappe.write_key.clone(),
+    /// An Etappe: its public address, a write key, and the processes to watch meanwhile.
+    pub(crate) fn etappe(address: String, write_key: &str, watch: Vec<(String, Pid)>) -> Self {
+        Self {
+            address,
+            write_key: write_key.to_owned(),
             kind: "etappe",
-            watch: bench.pid()?,
-        })
+            watch,
+            batch_connections: BATCH_CONNECTIONS,
+        }
+    }
+
+    /// The same with more connections for batches: where each answer waits for the brokers, few
+    /// connections measure that wait and not the work.
+    pub(crate) fn with_many_connections(self) -> Self {
+        Self {
+            batch_connections: MANY_CONNECTIONS,
+            ..self
+        }
     }
 }
 
@@ -72,7 +84,7 @@ impl Load {
         let connections = if self.batch == 0 {
             SINGLE_CONNECTIONS
         } else {
-            BATCH_CONNECTIONS
+            target.batch_connections
         };
         let mut command = Command::new(program("etappe-load")?);
         command
@@ -85,8 +97,10 @@ impl Load {
             .args(["--target", target.kind, "--json"])
             .args(["--batch", &self.batch.to_string()])
             .args(["--connections", &connections.to_string()])
-            .args(["--duration", &self.seconds.to_string()])
-            .args(["--watch", &target.watch.to_string()]);
+            .args(["--duration", &self.seconds.to_string()]);
+        for (role, pid) in &target.watch {
+            command.args(["--watch", &format!("{role}={pid}")]);
+        }
         if let Some(rate) = self.rate {
             command.args(["--rate", &rate.to_string()]);
         }
@@ -106,11 +120,27 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay; `body` says what it appends: `raw`, `inflated` or `events`.
+    /// Starts a relay to a file; `body` says what it appends: `raw`, `inflated` or `events`.
     pub(crate) async fn start(dir: &Path, body: &str) -> anyhow::Result<Self> {
-        let mut child = Command::new(program("etappe-limit")?)
-            .args(["relay", "--body", body, "--dir"])
-            .arg(dir)
+        let mut command = Command::new(program("etappe-limit")?);
+        command.args(["relay", "--body", body, "--dir"]).arg(dir);
+        Self::spawn(command).await
+    }
+
+    /// Starts a relay that publishes each event to a topic of its own.
+    pub(crate) async fn start_on_kafka(brokers: &str, topic: &str) -> anyhow::Result<Self> {
+        let mut command = Command::new(program("etappe-limit")?);
+        command.args(["kafka-relay", "--body", "events"]).args([
+            "--brokers",
+            brokers,
+            "--topic",
+            topic,
+        ]);
+        Self::spawn(command).await
+    }
+
+    async fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -129,11 +159,13 @@ impl Relay {
     }
 
     pub(crate) fn target(&self) -> anyhow::Result<LoadTarget> {
+        let pid = self.child.id().context("the relay has ended")?;
         Ok(LoadTarget {
             address: self.address.clone(),
             write_key: String::new(),
             kind: "bare",
-            watch: self.child.id().context("the relay has ended")?,
+            watch: vec![("server".to_owned(), pid)],
+            batch_connections: BATCH_CONNECTIONS,
         })
     }
 }

@@ -5,10 +5,12 @@
 //! Then everything behind the log catches up, and that is measured between two markers with more to
 //! do before and after them.
 
+use std::future::Future;
+
 use anyhow::ensure;
 
 use super::bench::Bench;
-use super::child::{Load, LoadTarget, Relay, insert_rows};
+use super::child::{Load, Relay, insert_rows};
 use super::probe::{CATCH_UP_PATIENCE, Marker, catch_up};
 use super::report::{Figure, progress};
 use super::round::{Rounds, median};
@@ -16,19 +18,20 @@ use crate::load::report::{LoadReport, per_second};
 use crate::process::Watch;
 use crate::rows::{self, RowTarget};
 
-const BATCH: u32 = 100;
+/// Events in a batch.
+pub(crate) const BATCH: u32 = 100;
 /// The share of the highest rate at which latency is told.
 const STEADY_SHARE: f64 = 0.7;
 
 /// Rates of all rounds, in events a second.
 #[derive(Debug, Default)]
-struct Rates {
-    wall: Vec<f64>,
-    per_core: Vec<f64>,
+pub(crate) struct Rates {
+    pub(crate) wall: Vec<f64>,
+    pub(crate) per_core: Vec<f64>,
 }
 
 impl Rates {
-    fn add(&mut self, report: &LoadReport) {
+    pub(crate) fn add(&mut self, report: &LoadReport) {
         self.wall.push(report.accepted_per_second);
         self.per_core.push(per_second(
             report.accepted_events,
@@ -46,7 +49,7 @@ pub(crate) async fn batches(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     ];
     let mut limits: [Rates; 3] = Default::default();
     let mut ours = Rates::default();
-    let mut behind = Behind::default();
+    let mut behind = CatchingUp::default();
     let load = Load::closed(BATCH, bench.pace.collector);
     let rounds = async {
         let mut rounds = Rounds::new(bench.pace.rounds);
@@ -121,9 +124,9 @@ fn compared(ours: &Rates, [raw, inflated, events]: &[Rates; 3]) -> Vec<Figure> {
     ]
 }
 
-/// What stands behind the log: the rounds' rates.
+/// Catching up after the collector: the rounds' rates.
 #[derive(Debug, Default)]
-struct Behind {
+struct CatchingUp {
     wall: Vec<f64>,
     per_core: Vec<f64>,
     engine_per_core: Vec<f64>,
@@ -131,7 +134,7 @@ struct Behind {
     inbox: Vec<f64>,
 }
 
-impl Behind {
+impl CatchingUp {
     /// Loads the collector alone, then lets everything behind it catch up and inserts bare rows.
     async fn round(
         &mut self,
@@ -139,21 +142,21 @@ impl Behind {
         load: Load,
         collector: &mut Rates,
     ) -> anyhow::Result<()> {
-        let target = LoadTarget::etappe(bench)?;
+        let target = &bench.target;
         let filler = Load::closed(BATCH, bench.pace.filler);
         let paused = bench.engine.pause()?;
-        filler.run(&target).await?;
+        filler.run(target).await?;
         let first = Marker::send(bench).await?;
-        let loaded = load.run(&target).await?;
+        let loaded = load.run(target).await?;
         collector.add(&loaded);
         let second = Marker::send(bench).await?;
-        filler.run(&target).await?;
+        filler.run(target).await?;
         let last = Marker::send(bench).await?;
         drop(paused);
 
         let begun = first.counted(bench, CATCH_UP_PATIENCE).await?;
         let watch = Watch::start(vec![
-            ("etappe".to_owned(), bench.pid()?),
+            bench.ours[0].clone(),
             ("engine".to_owned(), bench.engine.pid),
         ])?;
         let ended = second.counted(bench, CATCH_UP_PATIENCE).await?;
@@ -220,38 +223,74 @@ impl Behind {
     }
 }
 
-/// Measures one event a request, and its latency at 70 % of the most that was reached.
-pub(crate) async fn singles(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
-    let relay = Relay::start(&bench.folder("relay-single")?, "raw").await?;
-    let target = LoadTarget::etappe(bench)?;
+/// What happens behind the log while the collector is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Behind {
+    /// It stands still, and catches up afterwards.
+    Stopped,
+    /// There is nothing yet.
+    Absent,
+}
+
+impl Behind {
+    async fn while_measuring<T>(
+        self,
+        bench: &Bench,
+        measure: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        match self {
+            Self::Absent => measure.await,
+            Self::Stopped => {
+                let paused = bench.engine.pause()?;
+                let measured = measure.await?;
+                drop(paused);
+                catch_up(bench).await?;
+                Ok(measured)
+            }
+        }
+    }
+}
+
+/// Measures one event a request beside a relay, and its latency at 70 % of the most reached.
+pub(crate) async fn singles(
+    bench: &Bench,
+    relay: &Relay,
+    behind: Behind,
+) -> anyhow::Result<Vec<Figure>> {
     let load = Load::closed(0, bench.pace.collector);
     let (mut ours, mut limit) = (Rates::default(), Rates::default());
     let mut rounds = Rounds::new(bench.pace.rounds);
     while let Some(round) = rounds.next(bench.seconds_left(), bench.pace.steady * 2.0) {
         progress(&format!("round {round}: relay, collector"));
         limit.add(&load.run(&relay.target()?).await?);
-        let paused = bench.engine.pause()?;
-        ours.add(&load.run(&target).await?);
-        drop(paused);
-        catch_up(bench).await?;
+        let measured = behind.while_measuring(bench, load.run(&bench.target));
+        ours.add(&measured.await?);
     }
     let most = median(&ours.wall).unwrap_or(0.0);
     let rate = (most * STEADY_SHARE).round();
     ensure!(rate >= 1.0, "no single event was accepted");
-    let paused = bench.engine.pause()?;
-    let steady = Load::open(0, rate, bench.pace.steady).run(&target).await?;
-    drop(paused);
-    catch_up(bench).await?;
-    let latency = steady.latency;
-    Ok(vec![
+    let load = Load::open(0, rate, bench.pace.steady);
+    let measured = behind.while_measuring(bench, load.run(&bench.target));
+    let mut figures = compared_singles(&ours, &limit);
+    figures.push(steady_figure(rate, &measured.await?));
+    Ok(figures)
+}
+
+fn compared_singles(ours: &Rates, limit: &Rates) -> Vec<Figure> {
+    vec![
         Figure::of_rounds("collector, single events: accepted", &ours.wall, "events/s")
-            .note("as fast as possible, 256 connections; everything behind the log stands still"),
+            .note("as fast as possible, 256 connections; nothing behind the log works meanwhile"),
         Figure::of_rounds(
             "collector, single events: per core",
             &ours.per_core,
             "events/s",
         ),
         Figure::of_rounds("limit: relay, single events", &limit.wall, "events/s"),
+        Figure::of_rounds(
+            "limit: relay, single events, per core",
+            &limit.per_core,
+            "events/s",
+        ),
         Figure::ratio("collector to relay, single events", &ours.wall, &limit.wall)
             .at_least(0.6, 0.8),
         Figure::ratio(
@@ -259,22 +298,26 @@ pub(crate) async fn singles(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
             &ours.per_core,
             &limit.per_core,
         ),
-        Figure::new(
-            "collector, single events: p99 at 70 % load",
-            latency.p99_ms,
-            "ms",
-        )
-        .at_most(100.0, 100.0)
-        .note(format!(
-            "open loop at {rate} events/s; p50 {:.1}, p90 {:.1}, p99.9 {:.1}, max {:.1} ms; \
-                 {} of {} accepted; failed {:?}",
-            latency.p50_ms,
-            latency.p90_ms,
-            latency.p99_9_ms,
-            latency.max_ms,
-            steady.accepted_events,
-            steady.offered_events,
-            steady.errors
-        )),
-    ])
+    ]
+}
+
+fn steady_figure(rate: f64, steady: &LoadReport) -> Figure {
+    let latency = steady.latency;
+    Figure::new(
+        "collector, single events: p99 at 70 % load",
+        latency.p99_ms,
+        "ms",
+    )
+    .at_most(100.0, 100.0)
+    .note(format!(
+        "open loop at {rate} events/s; p50 {:.1}, p90 {:.1}, p99.9 {:.1}, max {:.1} ms; \
+         {} of {} accepted; failed {:?}",
+        latency.p50_ms,
+        latency.p90_ms,
+        latency.p99_9_ms,
+        latency.max_ms,
+        steady.accepted_events,
+        steady.offered_events,
+        steady.errors
+    ))
 }

@@ -1,4 +1,4 @@
-//! The engine that belongs to a running Etappe: its process, its address, its secret.
+//! The engine that belongs to an Etappe that runs: its process, its address, its secret.
 //!
 //! Everything is found from outside, in `/proc` and in the data folder, so that nothing in the product
 //! has to help.
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use reqwest::Url;
 use rustix::process::{Pid as SystemPid, Signal, kill_process};
 use serde::Deserialize;
 
@@ -48,6 +49,7 @@ struct Login {
 }
 
 impl EmbeddedEngine {
+    /// Finds the engine that is a child of `etappe up`.
     pub(crate) async fn find(etappe: Pid, data: &Path) -> anyhow::Result<Self> {
         let children = with_children(etappe, "etappe")?;
         let engine = children.iter().skip(1).find(|(role, _)| role == "engine");
@@ -71,12 +73,37 @@ impl EmbeddedEngine {
         })
     }
 
+    /// Names an engine that runs by itself, by its address with the login.
+    pub(crate) fn at(pid: Pid, address: &str) -> anyhow::Result<Self> {
+        let address = Url::parse(address)?;
+        let (user, password) = (address.username(), address.password().unwrap_or_default());
+        let (host, port) = (address.host_str(), address.port());
+        let (host, port) = (host.context("no host")?, port.context("no port")?);
+        let database = address.path().trim_start_matches('/');
+        let url = format!("http://{host}:{port}/?database={database}");
+        Ok(Self {
+            pid,
+            database: Database::new(&url, user, password),
+            url,
+            user: user.to_owned(),
+            password: password.to_owned(),
+        })
+    }
+
     /// Stops the process until the value returned is dropped.
     pub(crate) fn pause(&self) -> anyhow::Result<Paused> {
         let pid = i32::try_from(self.pid).ok().and_then(SystemPid::from_raw);
         let pid = pid.context("the engine's process id is none")?;
         kill_process(pid, Signal::STOP)?;
         Ok(Paused(pid))
+    }
+
+    /// Returns how many events of the site are stored.
+    pub(crate) async fn stored_events(&self, site: &str) -> anyhow::Result<u64> {
+        let statement = format!("SELECT count() FROM events WHERE site = '{site}' FORMAT TSV");
+        let text = self.database.run(&statement, &[], Bytes::new()).await?;
+        let count = text.trim().parse();
+        count.with_context(|| format!("the engine answered `{}`", text.trim()))
     }
 
     /// Returns how many events of the site are stored, and of how many actors.
@@ -170,6 +197,14 @@ mod tests {
             .trim_end_matches(']');
         let port = port_of(&table, &HashSet::from([inode.to_owned()]));
         assert_eq!(port, Some(listener.local_addr().unwrap().port()));
+    }
+
+    #[test]
+    fn an_address_names_the_engine() {
+        let engine = EmbeddedEngine::at(7, "http://writer:secret@127.0.0.1:8123/etappe").unwrap();
+        assert_eq!(engine.url, "http://127.0.0.1:8123/?database=etappe");
+        assert_eq!((&*engine.user, &*engine.password), ("writer", "secret"));
+        assert!(EmbeddedEngine::at(7, "127.0.0.1:8123").is_err());
     }
 
     #[test]

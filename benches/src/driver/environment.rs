@@ -25,6 +25,8 @@ pub(crate) struct Environment {
     pub(crate) kernel: String,
     /// Runnable processes of the last minute before the run; above 0 the machine was busy.
     pub(crate) load_before: String,
+    /// Where events were kept: `local log` or `kafka`.
+    pub(crate) log: &'static str,
     /// Whether this was a brief run.
     pub(crate) quick: bool,
 }
@@ -39,6 +41,7 @@ pub(crate) fn describe(options: &Options) -> Environment {
             .to_owned(),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         load_before: first_word(&read("/proc/loadavg")).to_owned(),
+        log: if options.kafka { "kafka" } else { "local log" },
         quick: options.quick,
     }
 }

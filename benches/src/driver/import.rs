@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use etappe_testkit::process::EtappeProcess;
 use tokio::time::Instant;
 
 use super::bench::Bench;
@@ -14,7 +15,7 @@ use crate::load::report::per_second;
 const QUICK_LIMIT: u64 = 1_000_000;
 
 /// Imports every file into a site of its own.
-pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+pub(crate) async fn run(bench: &Bench, etappe: &EtappeProcess) -> anyhow::Result<Vec<Figure>> {
     let mut files = bench.options.data_files();
     if bench.options.quick {
         files.retain(|file| {
@@ -28,7 +29,7 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         bench.options.data_sets.display()
     );
     let site = format!("import-{:08x}", bench.nonce);
-    bench.etappe.create_keys(&site).await?;
+    etappe.create_keys(&site).await?;
     let (mut events, mut seconds, mut largest) = (0, 0.0, (0, 0.0));
     let mut rejected = 0;
     let mut imported = 0;
@@ -36,7 +37,7 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     while let (Some(_), Some(file)) = (rounds.next(bench.seconds_left(), 1.0), files.get(imported))
     {
         imported += 1;
-        let (accepted, refused, took) = import(bench, &site, file).await?;
+        let (accepted, refused, took) = import(etappe, &site, file).await?;
         events += accepted;
         rejected += refused;
         seconds += took;
@@ -65,10 +66,14 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-async fn import(bench: &Bench, site: &str, file: &Path) -> anyhow::Result<(u64, u64, f64)> {
+async fn import(
+    etappe: &EtappeProcess,
+    site: &str,
+    file: &Path,
+) -> anyhow::Result<(u64, u64, f64)> {
     let path = file.to_str().context("a data set's path is not UTF-8")?;
     let started = Instant::now();
-    let told = bench.etappe.run("import", &["--site", site, path]).await?;
+    let told = etappe.run("import", &["--site", site, path]).await?;
     let took = started.elapsed().as_secs_f64();
     let number = |name: &str| told[name].as_u64();
     let accepted = number("accepted").with_context(|| format!("import told {told}"))?;

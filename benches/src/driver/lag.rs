@@ -1,7 +1,7 @@
 //! How long after its acknowledgement an event is counted in a KPI, at fixed rates.
 
 use super::bench::Bench;
-use super::child::{Load, LoadTarget};
+use super::child::Load;
 use super::probe::probe_during;
 use super::report::{Figure, progress};
 
@@ -11,7 +11,6 @@ const TARGET_RATE: u32 = 10_000;
 
 /// Measures at each rate.
 pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
-    let target = LoadTarget::etappe(bench)?;
     let mut figures = Vec::new();
     for rate in bench.pace.lag_rates {
         let what = format!("acknowledged to visible at {rate} events/s, p95");
@@ -19,7 +18,7 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
             progress(&format!("{what}: no time"));
             continue;
         }
-        let load = Box::pin(Load::open(BATCH, f64::from(*rate), bench.pace.lag).run(&target));
+        let load = Box::pin(Load::open(BATCH, f64::from(*rate), bench.pace.lag).run(&bench.target));
         let (report, lags) = probe_during(bench, load).await?;
         let lag = lags.summary();
         let figure = Figure::new(what, lag.p95_ms / 1e3, "s").note(format!(

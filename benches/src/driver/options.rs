@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
+use tempfile::TempDir;
 
 /// Starts Etappe on a folder of its own, measures it beside its limits, and prints a table.
 ///
@@ -11,9 +13,12 @@ use clap::Parser;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "etappe-bench", version)]
 pub struct Options {
-    /// Measure briefly: at most 2 minutes instead of 8, and noisier.
+    /// Measure briefly: at most 2 minutes (on Kafka 2.5) instead of 8 (9), and noisier.
     #[arg(long)]
     pub quick: bool,
+    /// Measure the roles on a real Kafka, instead of `etappe up` on the local log.
+    #[arg(long)]
+    pub kafka: bool,
     /// How long the sustained load of the whole path lasts; also raises the limit on the run.
     #[arg(long, value_name = "SECONDS")]
     pub sustain: Option<u64>,
@@ -41,6 +46,8 @@ pub(crate) struct Pace {
     pub(crate) rows: f64,
     /// Seconds at 70 % of the most single events.
     pub(crate) steady: f64,
+    /// How many events stand in the topic before a classifier starts.
+    pub(crate) preload: u64,
     /// Rates meant to be too much for the whole path, in events a second, ascending.
     pub(crate) saturating: &'static [u32],
     /// Seconds of each.
@@ -58,7 +65,13 @@ pub(crate) struct Pace {
 impl Options {
     /// Returns how long the whole run may take, apart from [`Self::longer`].
     pub(crate) fn limit(&self) -> Duration {
-        Duration::from_secs(if self.quick { 120 } else { 480 })
+        Duration::from_secs(match (self.kafka, self.quick) {
+            (false, true) => 120,
+            (false, false) => 480,
+            // More processes to start, and no questions at the end.
+            (true, true) => 150,
+            (true, false) => 540,
+        })
     }
 
     /// Returns how much longer than usual the load of the whole path is held.
@@ -73,6 +86,17 @@ impl Options {
             pace.sustain = Duration::from_secs(seconds).as_secs_f64();
         }
         pace
+    }
+
+    /// Makes a folder on the disk to measure; it goes away with the value.
+    pub(crate) fn make_folder(&self) -> anyhow::Result<TempDir> {
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make {}", self.out.display()))?;
+        let mut folder = tempfile::Builder::new();
+        // Absolute, because processes are told of it.
+        Ok(folder
+            .prefix("data-")
+            .tempdir_in(self.out.canonicalize()?)?)
     }
 
     pub(crate) fn out_dir(&self) -> PathBuf {
@@ -116,6 +140,7 @@ const FULL: Pace = Pace {
     filler: 1.2,
     rows: 2.5,
     steady: 10.0,
+    preload: 1_000_000,
     saturating: &[60_000, 120_000],
     saturate: 15.0,
     sustain: 60.0,
@@ -130,6 +155,7 @@ const QUICK: Pace = Pace {
     filler: 0.7,
     rows: 1.5,
     steady: 4.0,
+    preload: 250_000,
     saturating: &[50_000],
     saturate: 4.0,
     sustain: 8.0,
@@ -148,7 +174,13 @@ mod tests {
 
     #[test]
     fn the_fixed_parts_of_a_run_fit_into_its_limit() {
-        for arguments in [&[][..], &["--quick"], &["--sustain", "180"]] {
+        for arguments in [
+            &[][..],
+            &["--quick"],
+            &["--sustain", "180"],
+            &["--kafka"],
+            &["--kafka", "--quick"],
+        ] {
             let options = parsed(arguments);
             let pace = options.pace();
             let rounds = f64::from(pace.rounds);

@@ -11,7 +11,6 @@ use anyhow::{Context, bail, ensure};
 use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
 use etappe_runtime::clock::SystemClock;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ use super::bench::Bench;
 use crate::latency::LatencyHistogram;
 
 /// Enough that every partition has one, but for one time in thousands.
-const ACTORS: u64 = 16;
+const ACTORS: u64 = 48;
 /// Between two questions while everything behind the log works at its limit.
 const CATCH_UP_PAUSE: Duration = Duration::from_millis(100);
 /// How long catching up may take.
@@ -58,17 +57,9 @@ impl Marker {
             })
         };
         let batch: Vec<Value> = (0..actors).map(message).collect();
-        let answer = bench
-            .etappe
-            .send_batch(&batch, &bench.etappe.write_key)
-            .await?;
+        let (status, answer) = bench.site.send(&batch).await?;
         let acknowledged = Instant::now();
-        ensure!(
-            answer.status == 200,
-            "a marker got {}: {}",
-            answer.status,
-            answer.text
-        );
+        ensure!(status == 200, "a marker got {status}: {answer}");
         let question = json!({
             "steps": [{"event": name}],
             "from": Timestamp::from_millis(now.as_millis() - DAY_MILLIS).to_string(),
@@ -97,23 +88,19 @@ impl Marker {
         let mut answered_at = Instant::now();
         loop {
             let asked = Instant::now();
-            let question = Some(&self.question);
-            let answer = bench
-                .etappe
-                .query(Method::POST, "/funnel", question)
-                .await?;
+            let (status, answer) = bench.site.ask("/funnel", &self.question).await?;
             let now = Instant::now();
-            match answer.status {
+            match status {
                 200 => {
                     answered_at = now;
-                    let count = answer.body["steps"][0]["count"].as_u64();
+                    let count = answer["steps"][0]["count"].as_u64();
                     if count.context("a funnel without a count")? >= self.actors {
                         return Ok(now);
                     }
                 }
                 // The engine may be busy with what piled up while it was stopped.
                 503 if now - answered_at < UNAVAILABLE_PATIENCE => {}
-                status => bail!("a funnel got {status}: {}", answer.text),
+                status => bail!("a funnel got {status}: {answer}"),
             }
             tokio::time::sleep(pause.max(now - asked)).await;
         }

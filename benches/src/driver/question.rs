@@ -2,7 +2,6 @@
 
 use anyhow::ensure;
 use bytes::Bytes;
-use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -16,14 +15,13 @@ const WINDOW_MILLIS: u64 = 30 * 86_400_000;
 
 struct Question {
     name: &'static str,
-    method: Method,
     path: &'static str,
     body: Option<Value>,
 }
 
 /// Asks every question some times.
 pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
-    let (events, actors) = bench.engine.size(&bench.etappe.site).await?;
+    let (events, actors) = bench.engine.size(&bench.site.name).await?;
     let size = format!("{events} events, {actors} actors; the target is for 100 M and 1 M");
     let mut figures = Vec::new();
     let questions = questions();
@@ -55,7 +53,6 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
 fn questions() -> Vec<Question> {
     let get = |name, path| Question {
         name,
-        method: Method::GET,
         path,
         body: None,
     };
@@ -68,7 +65,6 @@ fn questions() -> Vec<Question> {
         get("referrals", "/referrals?from=2020-01-01&to=2100-01-01"),
         Question {
             name: "funnel of a model",
-            method: Method::POST,
             path: "/funnel",
             body: Some(json!({"model": "aaarrr", "from": "2020-01-01", "to": "2100-01-01"})),
         },
@@ -80,13 +76,12 @@ async fn ad_hoc(bench: &Bench, events: u64) -> anyhow::Result<Vec<Figure>> {
     let steps: Vec<Value> = STEPS.iter().map(|event| json!({"event": event})).collect();
     let question = Question {
         name: "funnel of steps",
-        method: Method::POST,
         path: "/funnel",
         body: Some(json!({
             "steps": steps, "window": "30d", "from": "2020-01-01", "to": "2100-01-01"
         })),
     };
-    let plain = window_funnel(&bench.etappe.site);
+    let plain = window_funnel(&bench.site.name);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut rounds = Rounds::new(bench.pace.questions);
     while rounds.next(bench.seconds_left(), 0.0).is_some() {
@@ -124,18 +119,10 @@ fn window_funnel(site: &str) -> String {
 }
 
 async fn ask(bench: &Bench, question: &Question) -> anyhow::Result<()> {
-    let asked = bench.etappe.query(
-        question.method.clone(),
-        question.path,
-        question.body.as_ref(),
-    );
-    let answer = asked.await?;
-    ensure!(
-        answer.status == 200,
-        "{} got {}: {}",
-        question.name,
-        answer.status,
-        answer.text
-    );
+    let (status, answer) = match &question.body {
+        Some(body) => bench.site.ask(question.path, body).await?,
+        None => bench.site.get(question.path).await?,
+    };
+    ensure!(status == 200, "{} got {status}: {answer}", question.name);
     Ok(())
 }

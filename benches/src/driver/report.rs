@@ -190,8 +190,8 @@ impl Report {
     /// Writes everything as JSON and returns where.
     pub(crate) fn write(&self, dir: &Path) -> anyhow::Result<PathBuf> {
         let name: String = format!(
-            "{}-{}",
-            self.environment.started_at, self.environment.commit
+            "{}-{}-{}",
+            self.environment.started_at, self.environment.commit, self.environment.log
         )
         .chars()
         .map(|c| {
@@ -236,7 +236,8 @@ impl fmt::Display for Report {
         let environment = &self.environment;
         writeln!(
             f,
-            "commit {}, {} cores, {}, Linux {}, load before {}, {}{}\n",
+            "{}, commit {}, {} cores, {}, Linux {}, load before {}, {}{}\n",
+            environment.log,
             environment.commit,
             environment.cores,
             environment.processor,
@@ -295,6 +296,7 @@ mod tests {
             processor: "p".to_owned(),
             kernel: "k".to_owned(),
             load_before: "0.1".to_owned(),
+            log: "kafka",
             quick: false,
         });
         report.add(vec![

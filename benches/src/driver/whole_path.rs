@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::time::Instant;
 
 use super::bench::Bench;
-use super::child::{Load, LoadTarget};
+use super::child::Load;
 use super::probe::{CATCH_UP_PATIENCE, Marker, probe_during};
 use super::report::{Figure, progress};
 use crate::load::report::{LoadReport, per_second};
@@ -58,13 +58,12 @@ impl Step {
 
 /// Finds out how much comes through, and holds a share of it.
 pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
-    let target = LoadTarget::etappe(bench)?;
     let mut most: f64 = 0.0;
     let mut tried = Vec::new();
     for rate in bench.pace.saturating {
         let rate = f64::from(*rate);
         let report = Load::open(BATCH, rate, bench.pace.saturate)
-            .run(&target)
+            .run(&bench.target)
             .await?;
         let step = Step::finish(bench, report).await?;
         tell(&mut tried, rate, &step);
@@ -75,7 +74,7 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     }
     let saturated = Figure::new("whole path: most that comes through", most, "events/s")
         .note(format!("too much was sent: {}", tried.join("; ")));
-    let mut figures = hold(bench, &target, most).await?;
+    let mut figures = hold(bench, most).await?;
     figures.push(saturated);
     Ok(figures)
 }
@@ -92,7 +91,7 @@ fn tell(tried: &mut Vec<String>, rate: f64, step: &Step) {
 }
 
 /// Holds a share of `most`, a smaller one if the first is not sustained.
-async fn hold(bench: &Bench, target: &LoadTarget, most: f64) -> anyhow::Result<Vec<Figure>> {
+async fn hold(bench: &Bench, most: f64) -> anyhow::Result<Vec<Figure>> {
     let mut held = None;
     let mut tried = Vec::new();
     for share in SHARES {
@@ -103,7 +102,7 @@ async fn hold(bench: &Bench, target: &LoadTarget, most: f64) -> anyhow::Result<V
         // In steps that can be read.
         let rate = ((most * share / 1e3).floor() * 1e3).max(1e3);
         let load = Load::open(BATCH, rate, bench.pace.sustain.min(left).max(1.0));
-        let (report, lags) = probe_during(bench, Box::pin(load.run(target))).await?;
+        let (report, lags) = probe_during(bench, Box::pin(load.run(&bench.target))).await?;
         let step = Step::finish(bench, report).await?;
         tell(&mut tried, rate, &step);
         let is_sustained = step.is_sustained();
@@ -119,8 +118,10 @@ async fn hold(bench: &Bench, target: &LoadTarget, most: f64) -> anyhow::Result<V
         "whole path: NOT sustained"
     };
     let report = &step.report;
-    let cpu =
-        ["server", "engine", "load"].map(|role| format!("{role} {:.1}", report.cpu_seconds(role)));
+    let processes = report.processes.iter();
+    let cpu: Vec<String> = processes
+        .map(|process| format!("{} {:.1}", process.role, process.cpu_seconds))
+        .collect();
     Ok(vec![
         Figure::new(what, step.effective, "events/s")
             .at_least(3e4, 6e4)

@@ -30,7 +30,7 @@ fn plan(address: String, arrival: Arrival) -> LoadPlan {
         arrival,
         connections: 1,
         duration: Duration::from_millis(500),
-        watch: None,
+        watch: Vec::new(),
     }
 }
 

@@ -24,7 +24,7 @@ async fn send_to(store: impl Store) -> u64 {
         arrival: Arrival::Open { per_second: 100.0 },
         connections: 4,
         duration: Duration::from_millis(200),
-        watch: None,
+        watch: Vec::new(),
     };
     let mut server = JoinSet::new();
     server.spawn(serve(listener, store));

@@ -1,0 +1,162 @@
+//! The processes: a broker, ClickHouse's engine, and one of each role.
+
+use anyhow::Context;
+use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::process::free_address;
+use etappe_tests::fleet::{self, start_engine};
+use etappe_tests::role::RoleProcess;
+use etappe_tests::site::TestSite;
+use tempfile::TempDir;
+
+use super::super::bench::{Bench, Installation};
+use super::super::embedded::EmbeddedEngine;
+use super::super::options::Options;
+use crate::process::Pid;
+
+const SITE: &str = "bench";
+
+/// All processes; they end with this, and the folder goes away.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    options: Options,
+    kafka: KafkaNode,
+    engine: RoleProcess,
+    clickhouse: String,
+    collector: Option<RoleProcess>,
+    classifier: Option<RoleProcess>,
+    insights: Option<RoleProcess>,
+    /// Write key and read token.
+    keys: (String, String),
+    folder: TempDir,
+}
+
+impl Fleet {
+    /// Starts what is not measured alone: the broker and the engine.
+    pub(super) async fn start(options: &Options) -> anyhow::Result<Self> {
+        let folder = options.make_folder()?;
+        let kafka = KafkaNode::start().await?;
+        let (engine, clickhouse) = start_engine(folder.path()).await?;
+        Ok(Self {
+            options: options.clone(),
+            kafka,
+            engine,
+            clickhouse,
+            collector: None,
+            classifier: None,
+            insights: None,
+            keys: Default::default(),
+            folder,
+        })
+    }
+
+    pub(super) fn brokers(&self) -> String {
+        self.kafka.brokers()
+    }
+
+    /// Makes the site; a collector has made the topics before.
+    pub(super) async fn create_site(&mut self) -> anyhow::Result<()> {
+        let brokers = self.brokers();
+        let command = [
+            "keys", "create", "--site", SITE, "--kafka", &brokers, "--json",
+        ];
+        let made = fleet::run(&command).await?;
+        let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
+        self.keys = (text("write_key"), text("read_token"));
+        Ok(())
+    }
+
+    /// Starts the collector, in place of the one before it; `topic` is another than the usual one.
+    pub(super) async fn start_collector(&mut self, topic: Option<&str>) -> anyhow::Result<()> {
+        if let Some(mut before) = self.collector.take() {
+            before.stop().await?;
+        }
+        let name = topic.unwrap_or("collector");
+        let mut arguments = fleet::collector(self.folder.path(), name, &self.brokers())?;
+        if let Some(topic) = topic {
+            let config = self.folder.path().join("collector.toml");
+            std::fs::write(&config, format!("[kafka]\ntopic = \"{topic}\"\n"))?;
+            let config = config.to_str().context("a folder whose name is text")?;
+            arguments.extend(["--config", config].map(str::to_owned));
+        }
+        let collector = RoleProcess::start(self.folder.path(), name, arguments).await?;
+        self.collector = Some(collector);
+        Ok(())
+    }
+
+    /// Starts the classifier and returns its process.
+    pub(super) async fn start_classifier(&mut self) -> anyhow::Result<Pid> {
+        let classifier = self.start_role("classifier", Vec::new()).await?;
+        let pid = classifier.id().context("the classifier has ended")?;
+        self.classifier = Some(classifier);
+        Ok(pid)
+    }
+
+    /// Starts what answers questions, and the classifier if it does not run.
+    pub(super) async fn start_insights(&mut self) -> anyhow::Result<()> {
+        if self.classifier.is_none() {
+            self.start_classifier().await?;
+        }
+        let own = vec!["--listen".to_owned(), free_address()?];
+        self.insights = Some(self.start_role("insights", own).await?);
+        Ok(())
+    }
+
+    async fn start_role(&self, role: &str, own: Vec<String>) -> anyhow::Result<RoleProcess> {
+        let (brokers, admin) = (self.brokers(), free_address()?);
+        let outside = ["--kafka", &brokers, "--clickhouse", &self.clickhouse];
+        let arguments = [role].into_iter().chain(outside);
+        let arguments = arguments.chain(["--admin", &admin, "--json"]);
+        let arguments = arguments.map(str::to_owned).chain(own);
+        RoleProcess::start(self.folder.path(), role, arguments).await
+    }
+
+    /// Returns what runs now, ready to be measured. A collector that runs alone is the server.
+    pub(super) fn bench(&self) -> anyhow::Result<Bench> {
+        let collector = self.collector.as_ref().context("no collector runs")?;
+        let listen = collector.said("listen");
+        let insights = self.insights.as_ref();
+        let questions = insights.map_or_else(|| listen.clone(), |role| role.said("listen"));
+        let is_alone = self.classifier.is_none();
+        let roles = [
+            (
+                if is_alone { "server" } else { "collector" },
+                Some(collector),
+            ),
+            ("classifier", self.classifier.as_ref()),
+            ("insights", insights),
+        ];
+        let mut ours = Vec::new();
+        for (name, role) in roles {
+            if let Some(role) = role {
+                let pid = role.id().with_context(|| format!("{name} has ended"))?;
+                ours.push((name.to_owned(), pid));
+            }
+        }
+        let engine = self.engine.id().context("the engine has ended")?;
+        let broker = self.kafka.id().context("Kafka has ended")?;
+        let installation = Installation {
+            site: TestSite::of(&listen, &questions, SITE, self.keys.clone())?,
+            listen,
+            engine: EmbeddedEngine::at(engine, &self.clickhouse)?,
+            ours,
+            beside: vec![("kafka".to_owned(), broker)],
+            folder: self.folder.path().to_owned(),
+        };
+        Ok(Bench::of(self.options.clone(), installation))
+    }
+
+    /// Stops everything, from the outside in.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        let roles = [
+            self.collector,
+            self.insights,
+            self.classifier,
+            Some(self.engine),
+        ];
+        for mut role in roles.into_iter().flatten() {
+            role.stop().await?;
+        }
+        self.kafka.stop().await?;
+        Ok(())
+    }
+}

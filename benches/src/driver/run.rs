@@ -1,0 +1,99 @@
+//! A run: its scenarios one after the other, each within its share of the time.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Outcome;
+use super::bench::Bench;
+use super::environment;
+use super::options::Options;
+use super::probe;
+use super::report::{Figure, Miss, Report, progress};
+
+/// What stopping everything may take after the deadline.
+const STOP_RESERVE: Duration = Duration::from_secs(15);
+
+/// The scenarios of a run and what came of them.
+#[derive(Debug)]
+pub(crate) struct Run {
+    begun: Instant,
+    time: Duration,
+    /// The share of the time in which the whole path has been measured.
+    whole_path: f64,
+    /// What the whole path and everything after it gets on top.
+    longer: Duration,
+    report: Report,
+}
+
+impl Run {
+    pub(crate) fn begin(options: &Options, whole_path: f64) -> Self {
+        Self {
+            begun: Instant::now(),
+            time: options.limit() - STOP_RESERVE,
+            whole_path,
+            longer: options.longer(),
+            report: Report::new(environment::describe(options)),
+        }
+    }
+
+    /// Runs a scenario; it has until `share` of the whole time is over, so that it ends before the
+    /// next one's share begins and what it leaves is theirs.
+    pub(crate) async fn stage(
+        &mut self,
+        bench: &Bench,
+        name: &str,
+        share: f64,
+        scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,
+    ) {
+        self.tell(name);
+        let longer = if share < self.whole_path {
+            Duration::ZERO
+        } else {
+            self.longer
+        };
+        let deadline = self.begun + self.time.mul_f64(share) + longer;
+        bench.set_deadline(deadline);
+        match tokio::time::timeout_at(deadline, scenario).await {
+            Ok(Ok(figures)) => self.report.add(figures),
+            Ok(Err(error)) => self.report.miss(name, Miss::Failed(format!("{error:#}"))),
+            Err(_) => self.report.miss(name, Miss::OutOfTime),
+        }
+    }
+
+    /// Adds figures that no scenario of its own was needed for.
+    pub(crate) fn add(&mut self, figures: Vec<Figure>) {
+        self.report.add(figures);
+    }
+
+    /// Adds what criterion measured before this run.
+    pub(crate) fn add_criterion(&mut self, options: &Options) {
+        self.report.add_criterion(&options.criterion_dir());
+    }
+
+    /// Tells what is being done.
+    pub(crate) fn tell(&self, what: &str) {
+        progress(&format!("== {what} ({} s)", self.begun.elapsed().as_secs()));
+    }
+
+    /// Writes the report.
+    pub(crate) fn finish(self, options: &Options) -> anyhow::Result<Outcome> {
+        let written = self.report.write(&options.out_dir())?;
+        self.tell("done");
+        Ok(Outcome {
+            table: format!("{}\nall figures: {}\n", self.report, written.display()),
+            failed: self.report.failed(),
+        })
+    }
+}
+
+/// Does a scenario once everything before it is counted: what another one has left behind is not
+/// this one's load.
+pub(crate) async fn settled(
+    bench: &Bench,
+    scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,
+) -> anyhow::Result<Vec<Figure>> {
+    probe::catch_up(bench).await?;
+    scenario.await
+}
