@@ -1,10 +1,8 @@
 //! Dead letters in a file of this machine: one line of JSON each, with a checksum.
 //!
-//! The file is only ever appended to, and synced before a letter counts as kept. A last line that a
-//! crash left unfinished is cut off at the next start. A line is
-//! `{"crc":…,"letter":{"topic":…,"partition":…,"offset":…,"buried_at":…,"reason":…,"payload":…}}`:
-//! `payload` is Base64, `crc` is the CRC-32 of the letter's text. The bound on the file's size is a
-//! safety net: when it is reached, the partition waits until somebody looks into the matter.
+//! The file is only ever appended to, and synced before a letter counts as kept, or as sent again. A
+//! last line that a crash left unfinished is cut off at the next start. The bound on the file's size
+//! is a safety net: when it is reached, the partition waits until somebody looks into the matter.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -12,34 +10,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{Classified, Clock, DeadLetter, DeadLetters, RetryClass};
-use etappe_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use etappe_core::ports::{BuriedLetter, Classified, Clock, DeadLetter, DeadLetters, RetryClass};
 
-/// The longest reason that is kept, in characters.
-const MAX_REASON: usize = 2_000;
+mod format;
 
-/// A dead letter as it stands in the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredLetter {
-    /// The topic that the record stood in.
-    pub topic: String,
-    /// The partition that the record stood in.
-    pub partition: PartitionId,
-    /// The record's position there.
-    pub offset: Offset,
-    /// When it was given up.
-    pub buried_at: Timestamp,
-    /// Why it could not be stored.
-    pub reason: String,
-    /// Its bytes.
-    #[serde(with = "base64_text")]
-    pub payload: Vec<u8>,
-}
+use format::{Place, parse, place_of, write_letter, write_replay};
 
 /// Why dead letters cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -96,11 +71,12 @@ struct Writer {
     /// What is durable; anything behind it is the rest of a failed write.
     length: u64,
     limit: u64,
-    buried: BTreeSet<(PartitionId, Offset)>,
+    buried: BTreeSet<Place>,
 }
 
 impl<C: Clock + Clone> DeadLetterFile<C> {
     /// Opens the dead letters of `topic`, or makes an empty file; at most `limit` bytes are written.
+    /// Letters of other topics in the file stay as they are.
     ///
     /// # Errors
     /// [`DeadLetterFileError`] when the file cannot be used or is damaged.
@@ -127,8 +103,6 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
         file.set_len(length).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         sync_folder(path).map_err(failed)?;
-        let own = letters.iter().filter(|letter| letter.topic == topic);
-        let buried = own.map(|it| (it.partition, it.offset)).collect();
         Ok(Self {
             topic: topic.into(),
             clock,
@@ -137,19 +111,18 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
                 file,
                 length,
                 limit,
-                buried,
+                buried: letters.iter().map(place_of).collect(),
             })),
         })
     }
-}
 
-impl StoredLetter {
-    /// Reads all dead letters of a file, in the order in which they were buried.
+    /// Reads all dead letters of a file, of all topics, in the order in which they were buried. The
+    /// file may be in use.
     ///
     /// # Errors
     /// [`DeadLetterFileError`] when the file cannot be read or is damaged; there are none in a file
     /// that is not there.
-    pub fn read_all(path: &Path) -> Result<Vec<Self>, DeadLetterFileError> {
+    pub fn read_all(path: &Path) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
         match std::fs::read(path) {
             Ok(content) => parse(path, &content).map(|(letters, _)| letters),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -159,29 +132,44 @@ impl StoredLetter {
             }),
         }
     }
-}
 
-impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
-    type Error = DeadLetterFileError;
+    /// Returns all dead letters, as [`Self::read_all`] does.
+    ///
+    /// # Errors
+    /// [`DeadLetterFileError`] when the file cannot be read or is damaged.
+    pub async fn letters(&self) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
+        self.with_writer(|writer| Self::read_all(&writer.path))
+            .await
+    }
 
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterFileError> {
-        let buried_at = self.clock.now();
-        let store = |letter: &DeadLetter| StoredLetter {
-            topic: self.topic.to_string(),
-            partition: letter.partition,
-            offset: letter.offset,
-            buried_at,
-            reason: letter.reason.chars().take(MAX_REASON).collect(),
-            payload: letter.payload.to_vec(),
-        };
-        let letters: Vec<StoredLetter> = letters.iter().map(store).collect();
+    /// Remembers that a letter was sent again; returns once that would survive the process. The
+    /// latest time counts. A letter that is not in the file is no error.
+    ///
+    /// # Errors
+    /// [`DeadLetterFileError`] when the file cannot be written or has reached its bound.
+    pub async fn mark_replayed(&self, letter: &BuriedLetter) -> Result<(), DeadLetterFileError> {
+        let place = place_of(letter);
+        let now = self.clock.now();
+        self.with_writer(move |writer| {
+            if !writer.buried.contains(&place) {
+                return Ok(());
+            }
+            let mut lines = Vec::new();
+            write_replay(place, now, &mut lines);
+            writer.append(&lines)
+        })
+        .await
+    }
+
+    /// Does `work` with the file on a thread that may block; a panic there goes on here.
+    async fn with_writer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> T + Send + 'static,
+    ) -> T {
         let writer = Arc::clone(&self.writer);
-        let write = move || {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.append(&letters)
-        };
-        match tokio::task::spawn_blocking(write).await {
-            Ok(written) => written,
+        let work = move || work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // The runtime is going down: whoever waits here is dropped with it.
@@ -191,15 +179,36 @@ impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
     }
 }
 
+impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
+    type Error = DeadLetterFileError;
+
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterFileError> {
+        let buried_at = self.clock.now();
+        let bury = |letter: &DeadLetter| BuriedLetter {
+            topic: self.topic.to_string(),
+            letter: letter.clone(),
+            buried_at,
+            replayed_at: None,
+        };
+        let letters: Vec<BuriedLetter> = letters.iter().map(bury).collect();
+        self.with_writer(move |writer| writer.bury(&letters)).await
+    }
+}
+
 impl Writer {
-    fn append(&mut self, letters: &[StoredLetter]) -> Result<(), DeadLetterFileError> {
+    fn bury(&mut self, letters: &[BuriedLetter]) -> Result<(), DeadLetterFileError> {
         let mut lines = Vec::new();
-        let is_new =
-            |letter: &&StoredLetter| !self.buried.contains(&(letter.partition, letter.offset));
-        let new: Vec<&StoredLetter> = letters.iter().filter(is_new).collect();
+        let is_new = |letter: &&BuriedLetter| !self.buried.contains(&place_of(letter));
+        let new: Vec<&BuriedLetter> = letters.iter().filter(is_new).collect();
         for letter in &new {
-            write_line(letter, &mut lines);
+            write_letter(letter, &mut lines);
         }
+        self.append(&lines)?;
+        self.buried.extend(new.into_iter().map(place_of));
+        Ok(())
+    }
+
+    fn append(&mut self, lines: &[u8]) -> Result<(), DeadLetterFileError> {
         let added = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         if self.length.saturating_add(added) > self.limit {
             return Err(DeadLetterFileError::Full {
@@ -207,14 +216,12 @@ impl Writer {
                 limit: self.limit,
             });
         }
-        self.write_durably(&lines)
+        self.write_durably(lines)
             .map_err(|source| DeadLetterFileError::Io {
                 path: self.path.clone(),
                 source,
             })?;
         self.length += added;
-        let places = new.iter().map(|letter| (letter.partition, letter.offset));
-        self.buried.extend(places);
         Ok(())
     }
 
@@ -229,64 +236,6 @@ impl Writer {
     }
 }
 
-/// A line of the file.
-#[derive(Serialize, Deserialize)]
-struct Line<'a> {
-    crc: u32,
-    #[serde(borrow)]
-    letter: &'a RawValue,
-}
-
-fn write_line(letter: &StoredLetter, lines: &mut Vec<u8>) {
-    let letter = serde_json::value::to_raw_value(letter).expect("all names are text");
-    let crc = crc32fast::hash(letter.get().as_bytes());
-    let line = Line {
-        crc,
-        letter: &letter,
-    };
-    serde_json::to_writer(&mut *lines, &line).expect("a vector takes all bytes");
-    lines.push(b'\n');
-}
-
-/// Returns the letters of a file and the length of its whole lines. Only the last line may be
-/// unfinished; no letter in it was ever reported as kept.
-fn parse(path: &Path, content: &[u8]) -> Result<(Vec<StoredLetter>, u64), DeadLetterFileError> {
-    let whole = content
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let (lines, unfinished) = content.split_at(whole);
-    let mut letters = Vec::new();
-    let mut length = 0;
-    let mut rest = lines
-        .split_inclusive(|byte| *byte == b'\n')
-        .enumerate()
-        .peekable();
-    while let Some((number, line)) = rest.next() {
-        match parse_line(line) {
-            Some(letter) => letters.push(letter),
-            // A torn write may also end in a newline of what stood on the disk before.
-            None if rest.peek().is_none() && unfinished.is_empty() => break,
-            None => {
-                return Err(DeadLetterFileError::Damaged {
-                    path: path.to_owned(),
-                    line: number + 1,
-                });
-            }
-        }
-        length += line.len();
-    }
-    Ok((letters, u64::try_from(length).unwrap_or(u64::MAX)))
-}
-
-fn parse_line(line: &[u8]) -> Option<StoredLetter> {
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    let text = line.letter.get();
-    (crc32fast::hash(text.as_bytes()) == line.crc)
-        .then(|| serde_json::from_str(text).ok())
-        .flatten()
-}
-
 /// Makes the file's name durable.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path
@@ -295,24 +244,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
-    }
-}
-
-/// Bytes as Base64 text.
-mod base64_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use super::{Engine, STANDARD};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(text).map_err(D::Error::custom)
     }
 }
 

@@ -2,6 +2,10 @@
 
 use etappe_testkit::clock::ManualClock;
 
+use bytes::Bytes;
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::time::Timestamp;
+
 use super::*;
 
 fn letter(offset: u64, payload: &str) -> DeadLetter {
@@ -17,16 +21,23 @@ fn open(path: &Path) -> DeadLetterFile<ManualClock> {
     DeadLetterFile::open(path, "t", 10_000, ManualClock::default()).expect("a good file")
 }
 
+fn read(path: &Path) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
+    DeadLetterFile::<ManualClock>::read_all(path)
+}
+
 fn payloads(path: &Path) -> Vec<Vec<u8>> {
-    let letters = StoredLetter::read_all(path).expect("a good file");
-    letters.into_iter().map(|letter| letter.payload).collect()
+    let letters = read(path).expect("a good file");
+    letters
+        .into_iter()
+        .map(|letter| letter.letter.payload.to_vec())
+        .collect()
 }
 
 #[tokio::test]
 async fn letters_are_kept_once_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
-    assert_eq!(StoredLetter::read_all(&path).expect("nothing there"), []);
+    assert_eq!(read(&path).expect("nothing there"), []);
     let letters = [letter(7, "seven\0"), letter(3, "three")];
     open(&path).bury(&letters).await.expect("room on the disk");
     open(&path)
@@ -37,9 +48,12 @@ async fn letters_are_kept_once_across_restarts() {
         payloads(&path),
         [b"seven\0".to_vec(), b"three".to_vec(), Vec::new()]
     );
-    let first = &StoredLetter::read_all(&path).expect("a good file")[0];
-    assert_eq!((first.topic.as_str(), first.offset), ("t", Offset(7)));
-    assert_eq!(first.reason, "line\nbreak");
+    let first = &read(&path).expect("a good file")[0];
+    assert_eq!(
+        (first.topic.as_str(), first.letter.offset),
+        ("t", Offset(7))
+    );
+    assert_eq!(first.letter.reason, "line\nbreak");
 }
 
 #[tokio::test]
@@ -82,4 +96,57 @@ async fn a_full_file_takes_nothing_and_says_so() {
     let error = file.bury(&[letter(2, "two")]).await.expect_err("no room");
     assert_eq!(error.retry_class(), RetryClass::Transient);
     assert_eq!(payloads(&path), [b"one".to_vec()]);
+}
+
+#[tokio::test]
+async fn what_was_sent_again_is_remembered_across_restarts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dead-letters.ndjson");
+    let clock = ManualClock::default();
+    let file = DeadLetterFile::open(&path, "t", 10_000, clock.clone()).expect("a file");
+    let letters = [letter(1, "one"), letter(2, "two")];
+    file.bury(&letters).await.expect("room");
+    let buried = file.letters().await.expect("a good file");
+    assert!(buried.iter().all(|letter| letter.replayed_at.is_none()));
+    for millis in [50, 70] {
+        clock.set(Timestamp::from_millis(millis));
+        file.mark_replayed(&buried[1]).await.expect("room");
+    }
+    let stranger = BuriedLetter {
+        topic: "another".to_owned(),
+        ..buried[0].clone()
+    };
+    file.mark_replayed(&stranger).await.expect("nothing to do");
+    drop(file);
+    let file = open(&path);
+    file.bury(&letters).await.expect("nothing to do");
+    let times: Vec<Option<i64>> = file
+        .letters()
+        .await
+        .expect("a good file")
+        .iter()
+        .map(|letter| letter.replayed_at.map(Timestamp::as_millis))
+        .collect();
+    assert_eq!(times, [None, Some(70)]);
+}
+
+#[tokio::test]
+async fn a_file_of_the_time_before_letters_could_be_sent_again_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dead-letters.ndjson");
+    let text = r#"{"topic":"t","partition":1,"offset":7,"buried_at":"2024-03-01T12:00:00.000Z","reason":"r","payload":"b25l"}"#;
+    let crc = crc32fast::hash(text.as_bytes());
+    std::fs::write(&path, format!("{{\"crc\":{crc},\"letter\":{text}}}\n")).expect("room");
+    let expected = BuriedLetter {
+        topic: "t".to_owned(),
+        letter: DeadLetter {
+            partition: PartitionId(1),
+            offset: Offset(7),
+            payload: Bytes::from_static(b"one"),
+            reason: "r".to_owned(),
+        },
+        buried_at: Timestamp::from_millis(1_709_294_400_000),
+        replayed_at: None,
+    };
+    assert_eq!(read(&path).expect("a good file"), [expected]);
 }

@@ -1,0 +1,203 @@
+//! The lines of the file of dead letters, and what they say together.
+//!
+//! `{"crc":…,"letter":{"topic":…,"partition":…,"offset":…,"buried_at":…,"reason":…,"payload":…}}` is
+//! a letter, `{"crc":…,"replayed":{"topic":…,"partition":…,"offset":…,"replayed_at":…}}` says that
+//! one was sent again. `payload` is Base64, `crc` is the CRC-32 of the text of what follows it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{BuriedLetter, DeadLetter};
+use etappe_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::DeadLetterFileError;
+
+/// The longest reason that is kept, in characters.
+const MAX_REASON: usize = 2_000;
+
+/// Where a letter's record stood.
+pub(super) type Place = (String, PartitionId, Offset);
+
+/// Returns where the record of `letter` stood.
+pub(super) fn place_of(letter: &BuriedLetter) -> Place {
+    (
+        letter.topic.clone(),
+        letter.letter.partition,
+        letter.letter.offset,
+    )
+}
+
+/// A dead letter as it stands in the file.
+#[derive(Serialize, Deserialize)]
+struct StoredLetter {
+    topic: String,
+    partition: PartitionId,
+    offset: Offset,
+    buried_at: Timestamp,
+    reason: String,
+    #[serde(with = "base64_text")]
+    payload: Vec<u8>,
+}
+
+/// The word that a letter was sent again.
+#[derive(Serialize, Deserialize)]
+struct StoredReplay {
+    topic: String,
+    partition: PartitionId,
+    offset: Offset,
+    replayed_at: Timestamp,
+}
+
+/// A line of the file: one of the two.
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    crc: u32,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    letter: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    replayed: Option<&'a RawValue>,
+}
+
+enum Entry {
+    Letter(BuriedLetter),
+    Replay(Place, Timestamp),
+}
+
+/// Appends the line of a letter.
+pub(super) fn write_letter(letter: &BuriedLetter, lines: &mut Vec<u8>) {
+    let stored = StoredLetter {
+        topic: letter.topic.clone(),
+        partition: letter.letter.partition,
+        offset: letter.letter.offset,
+        buried_at: letter.buried_at,
+        reason: letter.letter.reason.chars().take(MAX_REASON).collect(),
+        payload: letter.letter.payload.to_vec(),
+    };
+    let raw = serde_json::value::to_raw_value(&stored).expect("all names are text");
+    write_line(
+        &Line {
+            crc: crc32fast::hash(raw.get().as_bytes()),
+            letter: Some(&raw),
+            replayed: None,
+        },
+        lines,
+    );
+}
+
+/// Appends the line that says that a letter was sent again.
+pub(super) fn write_replay((topic, partition, offset): Place, at: Timestamp, lines: &mut Vec<u8>) {
+    let stored = StoredReplay {
+        topic,
+        partition,
+        offset,
+        replayed_at: at,
+    };
+    let raw = serde_json::value::to_raw_value(&stored).expect("all names are text");
+    write_line(
+        &Line {
+            crc: crc32fast::hash(raw.get().as_bytes()),
+            letter: None,
+            replayed: Some(&raw),
+        },
+        lines,
+    );
+}
+
+fn write_line(line: &Line<'_>, lines: &mut Vec<u8>) {
+    serde_json::to_writer(&mut *lines, line).expect("a vector takes all bytes");
+    lines.push(b'\n');
+}
+
+/// Returns the letters of a file and the length of its whole lines. Only the last line may be
+/// unfinished; nothing in it was ever reported as kept.
+pub(super) fn parse(
+    path: &Path,
+    content: &[u8],
+) -> Result<(Vec<BuriedLetter>, u64), DeadLetterFileError> {
+    let whole = content
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let (lines, unfinished) = content.split_at(whole);
+    let mut letters: Vec<BuriedLetter> = Vec::new();
+    let mut places: HashMap<Place, usize> = HashMap::new();
+    let mut length = 0;
+    let mut rest = lines
+        .split_inclusive(|byte| *byte == b'\n')
+        .enumerate()
+        .peekable();
+    while let Some((number, line)) = rest.next() {
+        match parse_line(line) {
+            Some(Entry::Letter(letter)) => {
+                places.insert(place_of(&letter), letters.len());
+                letters.push(letter);
+            }
+            Some(Entry::Replay(place, at)) => {
+                let letter = places.get(&place).and_then(|index| letters.get_mut(*index));
+                if let Some(letter) = letter {
+                    letter.replayed_at = Some(at);
+                }
+            }
+            // A torn write may also end in a newline of what stood on the disk before.
+            None if rest.peek().is_none() && unfinished.is_empty() => break,
+            None => {
+                return Err(DeadLetterFileError::Damaged {
+                    path: path.to_owned(),
+                    line: number + 1,
+                });
+            }
+        }
+        length += line.len();
+    }
+    Ok((letters, u64::try_from(length).unwrap_or(u64::MAX)))
+}
+
+fn parse_line(line: &[u8]) -> Option<Entry> {
+    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    let is_whole = |raw: &RawValue| crc32fast::hash(raw.get().as_bytes()) == line.crc;
+    match (line.letter, line.replayed) {
+        (Some(raw), None) if is_whole(raw) => {
+            let stored: StoredLetter = serde_json::from_str(raw.get()).ok()?;
+            Some(Entry::Letter(BuriedLetter {
+                topic: stored.topic,
+                letter: DeadLetter {
+                    partition: stored.partition,
+                    offset: stored.offset,
+                    payload: stored.payload.into(),
+                    reason: stored.reason,
+                },
+                buried_at: stored.buried_at,
+                replayed_at: None,
+            }))
+        }
+        (None, Some(raw)) if is_whole(raw) => {
+            let stored: StoredReplay = serde_json::from_str(raw.get()).ok()?;
+            let place = (stored.topic, stored.partition, stored.offset);
+            Some(Entry::Replay(place, stored.replayed_at))
+        }
+        _ => None,
+    }
+}
+
+/// Bytes as Base64 text.
+mod base64_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::{Engine, STANDARD};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(D::Error::custom)
+    }
+}
