@@ -5,10 +5,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{Classified, RetryClass};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+/// After this time a partition that is too short has lost its end for good.
+const LOST_AFTER: Duration = Duration::from_secs(60);
 
 /// An error of the event log.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +143,7 @@ pub enum LogError {
         reason: String,
         /// The client's error.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The brokers or the client refuse, and would again: a permission or a setting is wrong.
     #[error("cannot {action}: {source}")]
@@ -148,7 +152,32 @@ pub enum LogError {
         action: String,
         /// The client's error.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
+    },
+    /// The partition is not this consumer's, or not any more: somebody else works on it.
+    #[error("partition {partition} is not assigned to this consumer")]
+    NotAssigned {
+        /// The partition.
+        partition: PartitionId,
+    },
+    /// A partition ends before the place that its consumer has reached.
+    #[error(
+        "partition {partition} of topic `{topic}` ends at {end}, but was read up to {from} before: \
+         the topic was made anew, or brokers lost what they had acknowledged; let a topic of another \
+         name be made and set `kafka.topic` to it, because new events at old offsets would be taken \
+         for stored"
+    )]
+    TooShort {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: PartitionId,
+        /// The offset asked for.
+        from: Offset,
+        /// The offset after the last record.
+        end: Offset,
+        /// How long it has been so. A broker that has just become the leader may need a moment.
+        lasting: Duration,
     },
     /// A topic is not what the configuration asks for; every difference is listed.
     #[error("topic `{topic}` is not as configured: {}", problems.join("; "))]
@@ -166,9 +195,12 @@ pub enum LogError {
 impl Classified for LogError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            Self::Read { .. } | Self::Commit { .. } | Self::KafkaUnavailable { .. } => {
-                RetryClass::Transient
-            }
+            Self::TooShort { lasting, .. } if *lasting > LOST_AFTER => RetryClass::Fatal,
+            Self::Read { .. }
+            | Self::Commit { .. }
+            | Self::KafkaUnavailable { .. }
+            | Self::NotAssigned { .. }
+            | Self::TooShort { .. } => RetryClass::Transient,
             Self::InvalidConfig { .. }
             | Self::InUse { .. }
             | Self::PartitionCount { .. }
@@ -208,13 +240,16 @@ impl LogError {
     ) -> Self {
         let action = action.into();
         if is_refusal(&source) {
-            return Self::KafkaRefused { action, source };
+            return Self::KafkaRefused {
+                action,
+                source: Box::new(source),
+            };
         }
         let reason = reason.unwrap_or_else(|| source.to_string());
         Self::KafkaUnavailable {
             action,
             reason,
-            source,
+            source: Box::new(source),
         }
     }
 }

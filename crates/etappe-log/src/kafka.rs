@@ -14,9 +14,11 @@ pub(crate) mod delivery;
 mod properties;
 mod publisher;
 mod security;
+mod source;
 mod topics;
 
 pub use self::cluster::KafkaCluster;
 pub use self::config::{KafkaCodec, KafkaConfig};
 pub use self::publisher::KafkaPublisher;
 pub use self::security::{KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
+pub use self::source::KafkaSource;

@@ -4,6 +4,7 @@
 //! counting costs an atomic addition.
 
 pub(crate) mod kafka;
+pub(crate) mod kafka_source;
 pub(crate) mod spool;
 
 use std::time::Duration;

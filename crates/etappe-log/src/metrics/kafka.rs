@@ -5,6 +5,7 @@
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rdkafka::statistics::Statistics;
 
+use super::kafka_source::SourceMetrics;
 use super::{as_gauge, labelled_counter, register};
 use crate::kafka::delivery::Outcome;
 
@@ -35,6 +36,8 @@ pub(crate) struct KafkaMetrics {
     errors: IntCounterVec,
     /// Counter: records delivered, by result. Alert: `undelivered` moves.
     records: IntCounterVec,
+    /// Metrics of the membership in the consumer group.
+    pub(crate) source: SourceMetrics,
 }
 
 /// Counts records by what became of them.
@@ -116,6 +119,7 @@ impl KafkaMetrics {
                 "Records published, by what became of them.",
                 &["result"],
             ),
+            source: SourceMetrics::new(registry),
         }
     }
 

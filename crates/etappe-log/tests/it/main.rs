@@ -7,6 +7,8 @@
 
 mod guard;
 mod kafka_publisher;
+mod kafka_source;
+mod kafka_support;
 mod kafka_topics;
 mod kill;
 mod local;

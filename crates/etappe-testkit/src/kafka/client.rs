@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -92,6 +92,8 @@ impl KafkaNode {
         let producer: FutureProducer = config(&self.brokers())
             .set("linger.ms", "2")
             .set("queue.buffering.max.messages", "1000000")
+            .set("message.max.bytes", "10000000")
+            .set("batch.size", "1000000")
             .create()?;
         let partition = i32::try_from(partition).unwrap_or(i32::MAX);
         let mut waiting = Vec::new();
@@ -159,6 +161,31 @@ impl KafkaNode {
             element.error()?;
         }
         Ok(())
+    }
+
+    /// Commits an offset and its metadata for a group without members, as an operator would.
+    ///
+    /// # Errors
+    /// The node's answer.
+    pub async fn commit(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: u32,
+        (offset, metadata): (u64, &str),
+    ) -> Result<(), KafkaNodeError> {
+        let mut settings = config(&self.brokers());
+        settings.set("group.id", group);
+        let mut list = TopicPartitionList::new();
+        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+        let mut element = list.add_partition(topic, partition);
+        element.set_offset(Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX)))?;
+        element.set_metadata(metadata);
+        let commit = move || {
+            let client: BaseConsumer = settings.create()?;
+            client.commit(&list, CommitMode::Sync)
+        };
+        Ok(run_blocking(commit).await?)
     }
 
     /// Returns what a group has committed for a partition: offset and metadata.

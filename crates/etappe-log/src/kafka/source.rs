@@ -1,0 +1,318 @@
+//! The consuming side on Kafka: a member of the group that reads partitions and remembers progress.
+//!
+//! A thread of its own polls the group's client, so that membership survives slow inserts. Each
+//! partition has a queue of its own, read in order and, for a range that is done again, from any
+//! place. Progress is committed synchronously, with the range about to be inserted as metadata
+//! beside the offset; nothing else ever commits. A partition that is taken away is given back only
+//! after it was released, and nothing is committed for it from then on: the brokers do not check to
+//! whom a partition belongs, only whether the sender is a member.
+
+mod context;
+mod holding;
+mod life;
+mod membership;
+mod metadata;
+pub(in crate::kafka) mod probe;
+mod reader;
+mod reading;
+mod track;
+mod vigil;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{LogRecord, Progress, ReadRequest, RecordSource, SourceEvent};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use self::context::GroupConsumer;
+use self::holding::{Holdings, Notice};
+use self::life::{CommitFailure, Life};
+use self::probe::Probe;
+use self::track::Gap;
+use self::vigil::Vigil;
+use super::cluster::KafkaCluster;
+use crate::error::LogError;
+use crate::metrics::kafka_source::SourceMetrics;
+
+/// Consumes the topic of the events as a member of the group; clones are the same member.
+///
+/// When the last clone is dropped, or after [`KafkaSource::close`], the member leaves the group.
+#[derive(Debug, Clone)]
+pub struct KafkaSource {
+    inner: Arc<Inner>,
+    _leave: Arc<LeaveOnDrop>,
+}
+
+#[derive(Debug)]
+struct LeaveOnDrop(Arc<Inner>);
+
+impl Drop for LeaveOnDrop {
+    fn drop(&mut self) {
+        self.0.is_closing.store(true, Ordering::Release);
+    }
+}
+
+/// What the source, its reads and the thread share.
+struct Inner {
+    topic: Arc<str>,
+    probe: Probe,
+    /// `None` once the group is left.
+    consumer: Mutex<Option<Arc<GroupConsumer>>>,
+    holdings: Mutex<Holdings<Arc<Life>>>,
+    /// Rings when the application is to be told something.
+    told: Notify,
+    /// Rings when the application released a partition.
+    released: Condvar,
+    is_closing: AtomicBool,
+    /// Whether the group is left.
+    left: watch::Sender<bool>,
+    fault: Mutex<Option<LogError>>,
+    vigil: Vigil,
+    /// Since when a partition ends before the place that was reached in it.
+    short_since: Mutex<BTreeMap<PartitionId, Instant>>,
+    metrics: SourceMetrics,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KafkaCluster {
+    /// Joins the group as a member that reads the topic of the events. Connects in the background,
+    /// for as long as it takes.
+    ///
+    /// # Errors
+    /// [`LogError`] when the configuration cannot be used.
+    pub fn source(&self) -> Result<KafkaSource, LogError> {
+        let inner = membership::join(self)?;
+        Ok(KafkaSource {
+            _leave: Arc::new(LeaveOnDrop(Arc::clone(&inner))),
+            inner,
+        })
+    }
+}
+
+impl KafkaSource {
+    /// Asks how many partitions the topic has.
+    ///
+    /// # Errors
+    /// [`LogError`], transient while no broker answers.
+    pub async fn partitions(&self) -> Result<u32, LogError> {
+        let inner = Arc::clone(&self.inner);
+        run_blocking(move || inner.probe.partitions()).await
+    }
+
+    /// Returns what the client last complained about, until a broker answered again.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.inner.consumer()?.context().last_error()
+    }
+
+    /// Leaves the group at once, so that others get its partitions, and returns when it is left.
+    ///
+    /// Workers should have ended before: nothing can be read or committed any more.
+    pub async fn close(&self) {
+        self.inner.is_closing.store(true, Ordering::Release);
+        let mut left = self.inner.left.subscribe();
+        // The thread that says so ends after it has said it.
+        if left.wait_for(|left| *left).await.is_err() {
+            tracing::debug!("the group was left before");
+        }
+    }
+}
+
+impl RecordSource for KafkaSource {
+    type Error = LogError;
+
+    fn topic(&self) -> &str {
+        &self.inner.topic
+    }
+
+    async fn changed(&self) -> Result<SourceEvent, LogError> {
+        loop {
+            let told = self.inner.told.notified();
+            if let Some(fault) = self.inner.take_fault() {
+                return Err(fault);
+            }
+            if let Some(event) = self.inner.next_event() {
+                return Ok(event);
+            }
+            told.await;
+        }
+    }
+
+    async fn read(
+        &self,
+        partition: PartitionId,
+        request: ReadRequest,
+    ) -> Result<Vec<LogRecord>, LogError> {
+        let life = self.inner.life(partition)?;
+        reading::read(&self.inner, &life, request).await
+    }
+
+    async fn commit(&self, partition: PartitionId, progress: Progress) -> Result<(), LogError> {
+        let life = self.inner.life(partition)?;
+        let inner = Arc::clone(&self.inner);
+        run_blocking(move || inner.commit(&life, progress)).await
+    }
+
+    async fn release(&self, partition: PartitionId) {
+        self.inner.lock_holdings().release(partition);
+        self.inner.released.notify_all();
+        // A new assignment may have waited for this.
+        self.inner.told.notify_one();
+    }
+}
+
+impl Inner {
+    fn consumer(&self) -> Option<Arc<GroupConsumer>> {
+        let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
+        consumer.clone()
+    }
+
+    fn lock_holdings(&self) -> MutexGuard<'_, Holdings<Arc<Life>>> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn life(&self, partition: PartitionId) -> Result<Arc<Life>, LogError> {
+        let found = self.lock_holdings().find(partition).map(Arc::clone);
+        found.ok_or(LogError::NotAssigned { partition })
+    }
+
+    fn next_event(&self) -> Option<SourceEvent> {
+        let mut holdings = self.lock_holdings();
+        while let Some((notice, life)) = holdings.next_notice() {
+            match (notice, life) {
+                (Notice::Revoked(partition), _) => return Some(SourceEvent::Revoked { partition }),
+                (Notice::Assigned(partition), Some(life)) => {
+                    return Some(SourceEvent::Assigned {
+                        partition,
+                        progress: life.progress,
+                        replay: Vec::new(),
+                    });
+                }
+                (Notice::Assigned(_), None) => {}
+            }
+        }
+        None
+    }
+
+    fn take_fault(&self) -> Option<LogError> {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.take()
+    }
+
+    /// Has the application told of an error that concerns the membership as a whole.
+    fn report(&self, error: LogError) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.told.notify_one();
+    }
+
+    fn commit(&self, life: &Life, progress: Progress) -> Result<(), LogError> {
+        let partition = life.partition;
+        let not_ours = || LogError::NotAssigned { partition };
+        let consumer = self.consumer().ok_or_else(not_ours)?;
+        if self.vigil.is_doubtful() {
+            self.metrics.record_refused_commit("stood_still");
+            let action = format!("commit progress of partition {partition}");
+            return Err(self.unavailable(format!(
+                "{action}: the process stood still, and whether it is still a member is not known"
+            )));
+        }
+        let started = Instant::now();
+        match life.commit(&consumer, &self.topic, progress) {
+            Ok(()) => {
+                self.metrics.record_commit(started.elapsed());
+                consumer.context().note_success();
+                Ok(())
+            }
+            Err(CommitFailure::NotOurs) => {
+                self.metrics.record_refused_commit("not_ours");
+                Err(not_ours())
+            }
+            Err(CommitFailure::Kafka(error)) => {
+                self.metrics.record_refused_commit("brokers");
+                let action = format!("commit progress of partition {partition}");
+                Err(LogError::kafka(action, None, error))
+            }
+        }
+    }
+
+    /// Returns the error for something that brokers did not do in time.
+    fn unavailable(&self, action: String) -> LogError {
+        let reason = self.consumer().and_then(|it| it.context().last_error());
+        let error = KafkaError::Global(RDKafkaErrorCode::OperationTimedOut);
+        LogError::kafka(action, reason, error)
+    }
+
+    /// Returns the error for a partition that ends before the place that was reached in it.
+    fn too_short(&self, partition: PartitionId, from: Offset, end: Offset) -> LogError {
+        let mut since = self.lock_short_since();
+        let since = since.entry(partition).or_insert_with(Instant::now);
+        LogError::TooShort {
+            topic: self.topic.to_string(),
+            partition,
+            from,
+            end,
+            lasting: since.elapsed(),
+        }
+    }
+
+    fn long_enough(&self, partition: PartitionId) {
+        self.lock_short_since().remove(&partition);
+    }
+
+    fn lock_short_since(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Instant>> {
+        self.short_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells that records were deleted before they were read.
+    fn tell_of_expired(&self, partition: PartitionId, gap: Gap) {
+        let Gap { expected, found } = gap;
+        let lost = found.0.saturating_sub(expected.0);
+        if self.metrics.record_expired(partition, found, lost) {
+            tracing::error!(
+                topic = &*self.topic,
+                partition = partition.0,
+                first = expected.0,
+                next = found.0,
+                "records were deleted before they were read: `kafka.retention` is too short, or \
+                 nothing was read for too long"
+            );
+        }
+    }
+}
+
+/// Runs `work` on a blocking thread; a panic there goes on here.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down: whoever waits here is dropped with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Returns a partition's number as the client wants it.
+fn as_i32(partition: PartitionId) -> i32 {
+    i32::try_from(partition.0).unwrap_or(i32::MAX)
+}
+
+/// Returns an offset as the client wants it.
+fn as_i64(offset: Offset) -> i64 {
+    i64::try_from(offset.0).unwrap_or(i64::MAX)
+}

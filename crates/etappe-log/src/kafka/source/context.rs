@@ -1,0 +1,121 @@
+//! What the group's client calls back: it is noted here, and dealt with by the thread that polls.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use etappe_core::id::PartitionId;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::kafka::client::SharedContext;
+
+/// The client that is a member of the group.
+pub(super) type GroupConsumer = BaseConsumer<SourceContext>;
+
+/// What the group decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// These partitions are ours.
+    Assign(Vec<PartitionId>),
+    /// These partitions are wanted back.
+    Revoke(Vec<PartitionId>),
+}
+
+/// Notes what the group decides.
+pub(super) struct SourceContext {
+    shared: SharedContext,
+    changes: Mutex<VecDeque<Change>>,
+    is_closing: AtomicBool,
+}
+
+impl fmt::Debug for SourceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl SourceContext {
+    pub(super) fn new(shared: SharedContext) -> Self {
+        Self {
+            shared,
+            changes: Mutex::default(),
+            is_closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the next decision that was not dealt with.
+    pub(super) fn next_change(&self) -> Option<Change> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.pop_front()
+    }
+
+    /// Has every further decision accepted at once, since nobody deals with them any more.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+    }
+
+    /// Returns what the client last complained about.
+    pub(super) fn last_error(&self) -> Option<String> {
+        self.shared.reachability().last_error()
+    }
+
+    /// Notes that the brokers answered.
+    pub(super) fn note_success(&self) {
+        self.shared.reachability().note_success();
+    }
+}
+
+impl ClientContext for SourceContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.shared.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.shared.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.error(error, reason);
+    }
+}
+
+impl ConsumerContext for SourceContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let is_assignment = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.is_closing.load(Ordering::Acquire) {
+            let accepted = if is_assignment {
+                consumer.incremental_assign(partitions)
+            } else {
+                consumer.incremental_unassign(partitions)
+            };
+            if let Err(error) = accepted {
+                tracing::debug!(%error, "a rebalance came while leaving the group");
+            }
+            return;
+        }
+        let list = partitions.elements();
+        let ids = list
+            .iter()
+            .filter_map(|it| u32::try_from(it.partition()).ok());
+        let ids = ids.map(PartitionId).collect();
+        let change = if is_assignment {
+            Change::Assign(ids)
+        } else {
+            Change::Revoke(ids)
+        };
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.push_back(change);
+    }
+}

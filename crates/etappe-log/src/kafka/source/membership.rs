@@ -1,0 +1,389 @@
+//! The thread that keeps the membership: polls, takes on partitions, gives them back.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::Progress;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::context::{Change, GroupConsumer, SourceContext};
+use super::holding::Holdings;
+use super::life::Life;
+use super::probe::Probe;
+use super::reader::PartitionReader;
+use super::vigil::Vigil;
+use super::{Inner, as_i32, as_i64, metadata};
+use crate::error::LogError;
+use crate::kafka::client::SharedContext;
+use crate::kafka::cluster::KafkaCluster;
+use crate::kafka::config::KafkaConfig;
+
+/// How long a poll waits.
+const POLL: Duration = Duration::from_millis(100);
+/// How long the application may take to release a partition. Well under `MEMBER_PATIENCE`.
+const RELEASED_WITHIN: Duration = Duration::from_secs(45);
+/// How long the brokers wait for a member that does not poll, or does not give back.
+const MEMBER_PATIENCE: Duration = Duration::from_secs(300);
+/// How long one question for the committed offsets may take.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
+/// How long brokers may take to answer.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
+impl KafkaConfig {
+    fn heartbeat(&self) -> Duration {
+        (self.session_timeout / 4).min(Duration::from_secs(3))
+    }
+
+    /// Returns the properties of a member of the group.
+    fn member(&self) -> ClientConfig {
+        let millis = |duration: Duration| duration.as_millis().to_string();
+        let share = self.fetch_bytes / usize::try_from(self.partitions.max(1)).unwrap_or(1);
+        // One answer of the brokers may come on top of what is kept of each partition.
+        let fetch = (share / 2).clamp(self.max_message_bytes(), 4 << 20);
+        let kept = share.saturating_sub(fetch).max(self.max_message_bytes());
+        let mut client = self.client("classifier");
+        client
+            .set("group.id", &self.group)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // Whoever reads notices what is missing.
+            .set("auto.offset.reset", "earliest")
+            .set("enable.partition.eof", "true")
+            .set("session.timeout.ms", millis(self.session_timeout))
+            .set("heartbeat.interval.ms", millis(self.heartbeat()))
+            .set("max.poll.interval.ms", millis(MEMBER_PATIENCE))
+            .set("socket.timeout.ms", millis(ANSWERED_WITHIN))
+            .set("queued.min.messages", "1000000")
+            .set("queued.max.messages.kbytes", (kept / 1024).to_string())
+            .set("fetch.message.max.bytes", fetch.to_string())
+            .set("fetch.queue.backoff.ms", "10")
+            .set("fetch.error.backoff.ms", "100");
+        client
+    }
+}
+
+/// Joins the group and starts the thread.
+pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
+    let config = &cluster.config;
+    let failed = |error| LogError::kafka("join the group", None, error);
+    let shared = SharedContext::new("classifier", cluster.metrics.clone(), || {});
+    let consumer: GroupConsumer = config
+        .member()
+        .create_with_context(SourceContext::new(shared))
+        .map_err(failed)?;
+    consumer.subscribe(&[&config.topic]).map_err(failed)?;
+    let inner = Arc::new(Inner {
+        topic: config.topic.as_str().into(),
+        probe: Probe::new(cluster, &config.topic)?,
+        consumer: std::sync::Mutex::new(Some(Arc::new(consumer))),
+        holdings: std::sync::Mutex::new(Holdings::default()),
+        told: Notify::new(),
+        released: std::sync::Condvar::new(),
+        is_closing: std::sync::atomic::AtomicBool::new(false),
+        left: watch::Sender::new(false),
+        fault: std::sync::Mutex::new(None),
+        vigil: Vigil::new(config.session_timeout, config.heartbeat()),
+        short_since: std::sync::Mutex::default(),
+        metrics: cluster.metrics.source.clone(),
+    });
+    let member = Member {
+        inner: Arc::clone(&inner),
+        warned_at: None,
+    };
+    std::thread::Builder::new()
+        .name("etappe-kafka-group".to_owned())
+        .spawn(move || member.run())
+        .map_err(LogError::unusable(
+            "start a thread for",
+            config.topic.as_str(),
+        ))?;
+    Ok(inner)
+}
+
+/// The thread's own.
+struct Member {
+    inner: Arc<Inner>,
+    warned_at: Option<Instant>,
+}
+
+impl Member {
+    fn run(mut self) {
+        if let Some(consumer) = self.inner.consumer() {
+            while !self.is_closing() {
+                self.step(&consumer);
+            }
+            consumer.context().close();
+        }
+        self.leave();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.inner.is_closing.load(Ordering::Acquire)
+    }
+
+    fn step(&mut self, consumer: &Arc<GroupConsumer>) {
+        self.inner.vigil.beat();
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Err(error)) => self.complain(error),
+            // It is missed in its partition's own queue, and fetched again then.
+            Some(Ok(_)) => tracing::debug!("a record came beside its partition's queue"),
+        }
+        while let Some(change) = consumer.context().next_change() {
+            match change {
+                Change::Assign(partitions) => self.take_on(consumer, &partitions),
+                Change::Revoke(partitions) => self.give_back(consumer, &partitions),
+            }
+        }
+        self.inner.probe.serve();
+    }
+
+    fn complain(&mut self, error: KafkaError) {
+        let error = LogError::kafka("follow the group", None, error);
+        match error {
+            LogError::KafkaRefused { .. } => self.inner.report(error),
+            error => self.warn(&error),
+        }
+    }
+
+    /// Says what is wrong, but not all the time.
+    fn warn(&mut self, error: &LogError) {
+        let quiet = Duration::from_secs(30);
+        if self.warned_at.is_none_or(|at| at.elapsed() > quiet) {
+            self.warned_at = Some(Instant::now());
+            tracing::warn!(topic = &*self.inner.topic, %error, "trouble with the group, trying again");
+        }
+    }
+
+    /// Takes on what the group has assigned, each partition with the progress of its last owner.
+    fn take_on(&mut self, consumer: &Arc<GroupConsumer>, partitions: &[PartitionId]) {
+        let Some(committed) = self.committed(consumer, partitions) else {
+            // The client waits for an answer before it can leave the group.
+            return self.accept(consumer, partitions);
+        };
+        let mut lives = Vec::new();
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (partition, progress) in committed {
+            let start = progress.map_or(KafkaOffset::Beginning, |progress| {
+                KafkaOffset::Offset(as_i64(progress.next))
+            });
+            let added = list.add_partition_offset(&self.inner.topic, as_i32(partition), start);
+            let life = self.begin(consumer, partition, progress);
+            match (added, life) {
+                (Ok(()), Some(life)) => lives.push(life),
+                _ => tracing::error!(partition = partition.0, "a partition cannot be read"),
+            }
+        }
+        if let Err(error) = consumer.incremental_assign(&list) {
+            // The group decides anew when the member is given up or comes back.
+            self.complain(error);
+            return;
+        }
+        self.inner.metrics.record_assigned(lives.len());
+        let mut holdings = self.inner.lock_holdings();
+        for life in lives {
+            holdings.assign(life.partition, life);
+        }
+        self.inner.metrics.set_held(holdings.assigned());
+        drop(holdings);
+        self.inner.told.notify_one();
+    }
+
+    /// Accepts partitions that nobody will read.
+    fn accept(&self, consumer: &GroupConsumer, partitions: &[PartitionId]) {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.inner.topic, as_i32(*partition));
+        }
+        if let Err(error) = consumer.incremental_assign(&list) {
+            tracing::debug!(%error, "an assignment came while leaving the group");
+        }
+    }
+
+    /// Gives a partition a queue of its own, before anything is fetched.
+    fn begin(
+        &self,
+        consumer: &Arc<GroupConsumer>,
+        partition: PartitionId,
+        progress: Option<Progress>,
+    ) -> Option<Arc<Life>> {
+        let mut queue = consumer.split_partition_queue(&self.inner.topic, as_i32(partition))?;
+        let arrived = Arc::new(Notify::new());
+        let bell = Arc::clone(&arrived);
+        queue.set_nonempty_callback(move || bell.notify_one());
+        let reader = PartitionReader::new(queue, progress.map(|progress| progress.next));
+        Some(Arc::new(Life::new(partition, progress, reader, arrived)))
+    }
+
+    /// Asks for the progress of the partitions' last owners, as long as it takes. `None` when the
+    /// source is closed meanwhile.
+    fn committed(
+        &mut self,
+        consumer: &GroupConsumer,
+        partitions: &[PartitionId],
+    ) -> Option<Vec<(PartitionId, Option<Progress>)>> {
+        if partitions.is_empty() {
+            return Some(Vec::new());
+        }
+        while !self.is_closing() {
+            self.inner.vigil.beat();
+            match ask_committed(consumer, &self.inner.topic, partitions) {
+                Ok(committed) => return Some(committed),
+                Err(error) => {
+                    let action = "read the progress of the group";
+                    let error = LogError::kafka(action, consumer.context().last_error(), error);
+                    self.warn(&error);
+                    if matches!(error, LogError::KafkaRefused { .. }) {
+                        self.inner.report(error);
+                    }
+                    self.pause();
+                }
+            }
+        }
+        None
+    }
+
+    /// Waits a little before the next try.
+    fn pause(&self) {
+        let holdings = self.inner.lock_holdings();
+        let waited = self.inner.released.wait_timeout(holdings, POLL);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Gives partitions back: has them released, sees that nothing more is committed for them.
+    fn give_back(&mut self, consumer: &GroupConsumer, partitions: &[PartitionId]) {
+        let is_lost = consumer.assignment_lost();
+        self.inner.metrics.record_revoked(partitions.len(), is_lost);
+        if is_lost {
+            tracing::warn!(
+                partitions = partitions.len(),
+                "the group gave our partitions to others, or will: nothing was heard of us"
+            );
+        }
+        let lives = self.revoke(partitions);
+        if is_lost {
+            for life in &lives {
+                life.end_commits();
+            }
+        }
+        self.wait_until_released(partitions);
+        for life in &lives {
+            life.end();
+        }
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.inner.topic, as_i32(*partition));
+        }
+        if let Err(error) = consumer.incremental_unassign(&list) {
+            self.complain(error);
+        }
+    }
+
+    fn revoke(&self, partitions: &[PartitionId]) -> Vec<Arc<Life>> {
+        let mut holdings = self.inner.lock_holdings();
+        let mut lives = Vec::new();
+        for partition in partitions {
+            lives.extend(holdings.find(*partition).map(Arc::clone));
+            holdings.revoke(*partition);
+        }
+        drop(holdings);
+        self.inner.told.notify_one();
+        lives
+    }
+
+    fn wait_until_released(&self, partitions: &[PartitionId]) {
+        let deadline = Instant::now() + RELEASED_WITHIN;
+        let mut holdings = self.inner.lock_holdings();
+        loop {
+            self.inner.vigil.beat();
+            let is_leaving = partitions.iter().any(|it| holdings.is_leaving(*it));
+            if !is_leaving || self.is_closing() || Instant::now() > deadline {
+                break;
+            }
+            let waited = self.inner.released.wait_timeout(holdings, POLL);
+            holdings = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        for partition in partitions {
+            if holdings.is_leaving(*partition) {
+                tracing::warn!(partition = partition.0, "not released in time, given back");
+            }
+            holdings.give_up_waiting(*partition);
+        }
+        self.inner.metrics.set_held(holdings.assigned());
+    }
+
+    /// Leaves the group. Whoever still reads or commits is told that nothing is theirs.
+    fn leave(&self) {
+        let holdings = std::mem::take(&mut *self.inner.lock_holdings());
+        for life in holdings.into_all() {
+            life.end();
+        }
+        let consumer = self
+            .inner
+            .consumer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // Dropping it leaves the group, and waits for the brokers to have heard it.
+        drop(consumer);
+        self.inner.metrics.set_held(0);
+        self.inner.left.send_replace(true);
+    }
+}
+
+fn ask_committed(
+    consumer: &GroupConsumer,
+    topic: &str,
+    partitions: &[PartitionId],
+) -> KafkaResult<Vec<(PartitionId, Option<Progress>)>> {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(topic, as_i32(*partition));
+    }
+    let found = consumer.committed_offsets(list, COMMITTED_WITHIN)?;
+    let mut committed = Vec::with_capacity(partitions.len());
+    for element in found.elements() {
+        element.error()?;
+        let Ok(number) = u32::try_from(element.partition()) else {
+            continue;
+        };
+        let partition = PartitionId(number);
+        let progress = match element.offset() {
+            KafkaOffset::Offset(offset) => {
+                let next = Offset(offset.unsigned_abs());
+                Some(read_progress(partition, next, element.metadata()))
+            }
+            _ => None,
+        };
+        committed.push((partition, progress));
+    }
+    if committed.len() < partitions.len() {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NoOffset));
+    }
+    Ok(committed)
+}
+
+fn read_progress(partition: PartitionId, next: Offset, text: &str) -> Progress {
+    metadata::parse(next, text).unwrap_or_else(|problem| {
+        tracing::error!(
+            partition = partition.0,
+            offset = next.0,
+            metadata = text,
+            %problem,
+            "the range that was being stored is not known: somebody else moved the group's offset; \
+             `etappe audit` tells whether anything is missing"
+        );
+        Progress {
+            next,
+            pending: None,
+        }
+    })
+}

@@ -1,0 +1,130 @@
+//! Asks the brokers where a partition begins and ends.
+//!
+//! A client of its own: on the group's connections such a question would wait until the brokers have
+//! something to fetch.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::id::{Offset, PartitionId};
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::as_i32;
+use crate::error::LogError;
+use crate::kafka::client::SharedContext;
+use crate::kafka::cluster::KafkaCluster;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a partition begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kafka) struct Ends {
+    /// The first offset that is kept.
+    pub(in crate::kafka) start: Offset,
+    /// The offset after the last one.
+    pub(in crate::kafka) end: Offset,
+}
+
+/// Asks about one topic.
+pub(in crate::kafka) struct Probe {
+    topic: Arc<str>,
+    client: BaseConsumer<ProbeContext>,
+}
+
+struct ProbeContext(SharedContext);
+
+impl ClientContext for ProbeContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error, reason);
+    }
+}
+
+impl ConsumerContext for ProbeContext {}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Probe {
+    /// Makes one; it connects when it is first asked.
+    pub(in crate::kafka) fn new(cluster: &KafkaCluster, topic: &str) -> Result<Self, LogError> {
+        let shared = SharedContext::new("probe", cluster.metrics.clone(), || {});
+        let client = cluster
+            .config
+            .client("probe")
+            .set("statistics.interval.ms", "0")
+            .set("socket.timeout.ms", PATIENCE.as_millis().to_string())
+            .create_with_context(ProbeContext(shared))
+            .map_err(|error| LogError::kafka("make a client of Kafka", None, error))?;
+        Ok(Self {
+            topic: topic.into(),
+            client,
+        })
+    }
+
+    /// Serves what the client has to say. To be called now and then.
+    pub(in crate::kafka) fn serve(&self) {
+        // Only events that concern the client as a whole come here.
+        while self.client.poll(Duration::ZERO).is_some() {}
+    }
+
+    /// Asks where a partition begins and ends; blocks for some seconds at most.
+    pub(in crate::kafka) fn ends(&self, partition: PartitionId) -> Result<Ends, LogError> {
+        let asked = self
+            .client
+            .fetch_watermarks(&self.topic, as_i32(partition), PATIENCE);
+        let (start, end) = asked.map_err(|error| {
+            let action = format!(
+                "ask for the end of partition {partition} of `{}`",
+                self.topic
+            );
+            self.failed(action, error)
+        })?;
+        self.client.context().0.reachability().note_success();
+        Ok(Ends {
+            start: Offset(start.unsigned_abs()),
+            end: Offset(end.unsigned_abs()),
+        })
+    }
+
+    /// Asks how many partitions the topic has; blocks for some seconds at most.
+    pub(in crate::kafka) fn partitions(&self) -> Result<u32, LogError> {
+        let failed = |error| {
+            let action = format!("ask how many partitions `{}` has", self.topic);
+            self.failed(action, error)
+        };
+        let metadata = self
+            .client
+            .fetch_metadata(Some(&self.topic), PATIENCE)
+            .map_err(failed)?;
+        let count = metadata
+            .topics()
+            .iter()
+            .find(|it| it.name() == &*self.topic);
+        match count.map_or(0, |topic| topic.partitions().len()) {
+            0 => Err(failed(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::UnknownTopicOrPartition,
+            ))),
+            count => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+        }
+    }
+
+    fn failed(&self, action: String, error: KafkaError) -> LogError {
+        let reason = self.client.context().0.reachability().last_error();
+        LogError::kafka(action, reason, error)
+    }
+}

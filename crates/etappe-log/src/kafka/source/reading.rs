@@ -1,0 +1,271 @@
+//! One read: takes out what has been fetched, or makes sure that the end was reached.
+//!
+//! That nothing was fetched may also be because brokers are away. An empty answer is given only after
+//! a broker said, during the read, that the log ends where the reading is: whoever reads a range
+//! again takes what is missing in the answer for something that was never there, and whoever reads
+//! at the end takes the answer for having seen everything.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::id::Offset;
+use etappe_core::ports::{LogRecord, ReadRequest};
+use rdkafka::error::KafkaError;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use super::life::Life;
+use super::probe::Ends;
+use super::reader::{Drained, PartitionReader, Placed, Wanted};
+use super::track::Gap;
+use super::{Inner, run_blocking};
+use crate::error::LogError;
+
+/// How often to look although nobody rang.
+const TICK: Duration = Duration::from_millis(100);
+/// How long records may take to come that a broker says it has.
+const COMING_WITHIN: Duration = Duration::from_secs(5);
+/// How long the client may take to begin with a partition.
+const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+/// When to ask again whether it has.
+const BEGUN_AGAIN: Duration = Duration::from_millis(20);
+
+type Asked = Pin<Box<dyn Future<Output = Result<Ends, LogError>> + Send>>;
+type Guard = OwnedMutexGuard<PartitionReader>;
+
+/// What is known of the log's end during a read.
+enum End {
+    /// Nothing; nobody was asked.
+    Unasked,
+    /// A broker was asked.
+    Asked(Asked),
+    /// The log ends where the reading is.
+    Here,
+    /// A broker has records, and they must come until then.
+    Ahead { coming: Instant },
+    /// They did not come, and were fetched again from the first one wanted: the end comes next if
+    /// there is only a gap.
+    Proving { coming: Instant },
+}
+
+/// Reads as [`etappe_core::ports::RecordSource::read`] does.
+pub(super) async fn read(
+    inner: &Arc<Inner>,
+    life: &Arc<Life>,
+    request: ReadRequest,
+) -> Result<Vec<LogRecord>, LogError> {
+    if request.until.is_some_and(|until| until < request.from) {
+        return Ok(Vec::new());
+    }
+    let reading = Reading {
+        inner,
+        life,
+        request,
+        deadline: Instant::now().checked_add(request.wait),
+    };
+    let reader = Arc::clone(&life.reader).lock_owned().await;
+    reading.run(reader).await
+}
+
+struct Reading<'a> {
+    inner: &'a Arc<Inner>,
+    life: &'a Arc<Life>,
+    request: ReadRequest,
+    /// `None`: a wait too long for the calendar is one without end.
+    deadline: Option<Instant>,
+}
+
+impl Reading<'_> {
+    async fn run(&self, mut reader: Guard) -> Result<Vec<LogRecord>, LogError> {
+        if !reader.is_at(self.request.from) {
+            reader = self.place(reader).await?;
+        }
+        let mut end = End::Unasked;
+        loop {
+            if self.life.is_over() {
+                return Err(LogError::NotAssigned {
+                    partition: self.life.partition,
+                });
+            }
+            let (returned, drained) = self.drain(reader).await;
+            reader = returned;
+            match drained {
+                Drained::Records(records, gap) => {
+                    if let Some(gap) = gap {
+                        self.tell_of_gap(gap).await;
+                    }
+                    return Ok(records);
+                }
+                Drained::Passed => return Ok(Vec::new()),
+                Drained::Doubtful => {
+                    reader = self.place(reader).await?;
+                    continue;
+                }
+                Drained::Backwards => return Err(self.ends_early().await),
+                Drained::Failed(error) => return Err(self.failed(error)),
+                Drained::Nothing { is_end } => {
+                    if is_end && matches!(end, End::Proving { .. }) {
+                        return Ok(Vec::new());
+                    }
+                }
+            }
+            if self.is_enough(&end) {
+                return Ok(Vec::new());
+            }
+            if self.is_overdue(&end)? {
+                reader = self.place(reader).await?;
+                end = End::Proving {
+                    coming: Instant::now() + COMING_WITHIN,
+                };
+            }
+            end = self.wait(end).await?;
+        }
+    }
+
+    /// Waits until something was fetched, or more is known of the end.
+    async fn wait(&self, end: End) -> Result<End, LogError> {
+        let mut asked = match end {
+            End::Unasked => self.ask(),
+            End::Asked(asked) => asked,
+            End::Here | End::Ahead { .. } | End::Proving { .. } => {
+                let tick = Instant::now() + TICK;
+                let until = self.deadline.map_or(tick, |deadline| deadline.min(tick));
+                tokio::select! {
+                    () = self.life.arrived.notified() => {}
+                    () = tokio::time::sleep_until(until) => {}
+                }
+                return Ok(end);
+            }
+        };
+        tokio::select! {
+            () = self.life.arrived.notified() => Ok(End::Asked(asked)),
+            () = tokio::time::sleep(TICK) => Ok(End::Asked(asked)),
+            ends = &mut asked => self.judge(ends?),
+        }
+    }
+
+    /// Concludes from where the log begins and ends.
+    fn judge(&self, ends: Ends) -> Result<End, LogError> {
+        let ReadRequest { from, until, .. } = self.request;
+        let is_short = until.is_some_and(|until| ends.end <= until);
+        if ends.end < from || is_short {
+            return Err(self.inner.too_short(self.life.partition, from, ends.end));
+        }
+        self.inner.long_enough(self.life.partition);
+        if ends.end == from {
+            return Ok(End::Here);
+        }
+        if ends.start >= ends.end {
+            self.inner.tell_of_expired(
+                self.life.partition,
+                Gap {
+                    expected: from,
+                    found: ends.end,
+                },
+            );
+            return Ok(End::Here);
+        }
+        let soon = Instant::now() + COMING_WITHIN;
+        let coming = self.deadline.map_or(soon, |deadline| deadline.max(soon));
+        Ok(End::Ahead { coming })
+    }
+
+    /// Returns whether an empty answer is the right one.
+    fn is_enough(&self, end: &End) -> bool {
+        let is_over = self.deadline.is_some_and(|at| at <= Instant::now());
+        matches!(end, End::Here) && is_over
+    }
+
+    /// Returns whether records did not come in time and must be fetched again.
+    fn is_overdue(&self, end: &End) -> Result<bool, LogError> {
+        let now = Instant::now();
+        match end {
+            End::Ahead { coming } => Ok(*coming <= now),
+            End::Proving { coming } if *coming <= now => Err(self.inner.unavailable(format!(
+                "read partition {} at {}",
+                self.life.partition, self.request.from
+            ))),
+            End::Unasked | End::Asked(_) | End::Here | End::Proving { .. } => Ok(false),
+        }
+    }
+
+    fn ask(&self) -> Asked {
+        let (inner, partition) = (Arc::clone(self.inner), self.life.partition);
+        Box::pin(run_blocking(move || inner.probe.ends(partition)))
+    }
+
+    /// Has the client fetch from the first record wanted.
+    async fn place(&self, mut reader: Guard) -> Result<Guard, LogError> {
+        let deadline = Instant::now() + BEGUN_WITHIN;
+        loop {
+            let (inner, life) = (Arc::clone(self.inner), Arc::clone(self.life));
+            let from = self.request.from;
+            let place = move || {
+                let place = (&*inner.topic, life.partition);
+                let placed = match inner.consumer() {
+                    Some(consumer) => reader.place(&consumer, place, from),
+                    None => Err(KafkaError::Canceled),
+                };
+                (reader, placed)
+            };
+            let (returned, placed) = run_blocking(place).await;
+            reader = returned;
+            match placed {
+                Ok(Placed::Done) => {
+                    self.inner.metrics.record_placing();
+                    return Ok(reader);
+                }
+                Ok(Placed::NotYet) if self.life.is_over() || Instant::now() > deadline => {
+                    return Err(LogError::NotAssigned {
+                        partition: self.life.partition,
+                    });
+                }
+                Ok(Placed::NotYet) => tokio::time::sleep(BEGUN_AGAIN).await,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    async fn drain(&self, mut reader: Guard) -> (Guard, Drained) {
+        let wanted = Wanted {
+            until: self.request.until,
+            max_bytes: self.request.max_bytes,
+        };
+        let drain = move || {
+            let drained = reader.drain(wanted);
+            (reader, drained)
+        };
+        run_blocking(drain).await
+    }
+
+    /// Finds out whether what is missing was deleted before it was read.
+    async fn tell_of_gap(&self, gap: Gap) {
+        let start = self.ask().await.map(|ends| ends.start);
+        let found = match start {
+            Ok(start) => gap.found.min(start),
+            // Nobody can tell: rather one alarm too many.
+            Err(_) => gap.found,
+        };
+        if found > gap.expected {
+            let expected = gap.expected;
+            let gap = Gap { expected, found };
+            self.inner.tell_of_expired(self.life.partition, gap);
+        }
+    }
+
+    async fn ends_early(&self) -> LogError {
+        let end = self.ask().await.map_or(Offset(0), |ends| ends.end);
+        let (partition, from) = (self.life.partition, self.request.from);
+        self.inner.too_short(partition, from, end)
+    }
+
+    fn failed(&self, error: KafkaError) -> LogError {
+        let action = format!(
+            "read partition {} of `{}`",
+            self.life.partition, self.inner.topic
+        );
+        LogError::kafka(action, None, error)
+    }
+}

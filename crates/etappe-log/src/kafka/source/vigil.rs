@@ -1,0 +1,89 @@
+//! Notices that the process stood still for long.
+//!
+//! A process that was frozen may have lost its partitions without knowing it, until the brokers have
+//! told it so. Its client could, in between, commit as if it were a consumer without a group, which
+//! brokers accept while the group is empty. So after a stand-still nothing is committed for as long
+//! as the brokers need to be heard.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Watches the time between two signs of life.
+#[derive(Debug)]
+pub(super) struct Vigil {
+    /// The longest time between two signs of life that nobody minds.
+    limit: Duration,
+    /// How long to doubt after a longer one.
+    doubt: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    last_sign: Instant,
+    doubt_until: Option<Instant>,
+}
+
+impl Vigil {
+    /// Makes one for a group whose members are given up after `session_timeout`, which hear from
+    /// the brokers every `heartbeat`.
+    pub(super) fn new(session_timeout: Duration, heartbeat: Duration) -> Self {
+        Self {
+            limit: session_timeout / 2,
+            doubt: heartbeat * 2,
+            state: Mutex::new(State {
+                last_sign: Instant::now(),
+                doubt_until: None,
+            }),
+        }
+    }
+
+    /// Gives a sign of life; to be called all the time.
+    pub(super) fn beat(&self) {
+        self.check(Instant::now(), true);
+    }
+
+    /// Returns whether the process may have lost what it believes to have.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.check(Instant::now(), false)
+    }
+
+    fn check(&self, now: Instant, is_sign: bool) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(state.last_sign) > self.limit {
+            state.doubt_until = Some(now + self.doubt);
+        }
+        if is_sign || state.doubt_until.is_some() {
+            state.last_sign = now;
+        }
+        if state.doubt_until.is_some_and(|until| until <= now) {
+            state.doubt_until = None;
+        }
+        state.doubt_until.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stand_still_is_followed_by_doubt() {
+        let vigil = Vigil::new(Duration::from_secs(10), Duration::from_secs(2));
+        for _ in 0..20 {
+            vigil.beat();
+            assert!(!vigil.is_doubtful());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        tokio::time::advance(Duration::from_secs(8)).await;
+        assert!(vigil.is_doubtful(), "whoever looks first notices it");
+        vigil.beat();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(vigil.is_doubtful());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        vigil.beat();
+        assert!(!vigil.is_doubtful());
+    }
+}
