@@ -14,6 +14,8 @@ pub(crate) struct SpoolMetrics {
     pub(crate) records: IntGauge,
     /// Gauge: about how old the oldest of them is. Alert: over 60 s, figures are as late.
     pub(crate) oldest_seconds: IntGauge,
+    /// Gauge: the most bytes that it may take. Alert: `etappe_log_disk_bytes` near it.
+    max_bytes: IntGauge,
     /// Counter: records that went to the spool.
     pub(crate) spooled: IntCounter,
     /// Counter: records brought from the spool to Kafka.
@@ -25,8 +27,8 @@ pub(crate) struct SpoolMetrics {
 }
 
 impl SpoolMetrics {
-    /// Makes the metrics and registers them.
-    pub(crate) fn new(registry: &Registry) -> Self {
+    /// Makes the metrics of a spool that may take `max_bytes`, and registers them.
+    pub(crate) fn new(registry: &Registry, max_bytes: u64) -> Self {
         let gauge = |name, help| {
             let gauge = IntGauge::new(name, help).expect("the name is valid");
             register(registry, gauge)
@@ -45,6 +47,10 @@ impl SpoolMetrics {
                 "etappe_log_spool_oldest_seconds",
                 "About how old the oldest record in the spool is.",
             ),
+            max_bytes: gauge(
+                "etappe_log_spool_max_bytes",
+                "The most bytes that the spool may take.",
+            ),
             spooled: counter(
                 "etappe_log_spooled_records_total",
                 "Records that went to the spool.",
@@ -62,6 +68,9 @@ impl SpoolMetrics {
             ),
         };
         metrics.spooling.set(1);
+        metrics
+            .max_bytes
+            .set(i64::try_from(max_bytes).unwrap_or(i64::MAX));
         metrics
     }
 }

@@ -214,7 +214,7 @@ impl<R: Relay> Opening<R> {
             stuck: Mutex::default(),
             has_ended: AtomicBool::new(false),
             requests: OnceLock::new(),
-            metrics: SpoolMetrics::new(&self.registry),
+            metrics: SpoolMetrics::new(&self.registry, self.config.max_bytes),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
