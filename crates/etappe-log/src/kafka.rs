@@ -7,18 +7,25 @@
 //! A record's partition is chosen here, `key mod N`, so that every log places a key alike; records
 //! have no Kafka key. There is no auto-commit anywhere.
 
+mod blocking;
 mod client;
 mod cluster;
 mod config;
+mod dead_letters;
 pub(crate) mod delivery;
+mod plain;
+mod positions;
 mod properties;
 mod publisher;
 mod security;
 mod source;
+mod table;
 mod topics;
 
 pub use self::cluster::KafkaCluster;
 pub use self::config::{KafkaCodec, KafkaConfig};
+pub use self::dead_letters::KafkaDeadLetters;
 pub use self::publisher::KafkaPublisher;
 pub use self::security::{KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
 pub use self::source::KafkaSource;
+pub use self::table::{KafkaTable, TableRows};

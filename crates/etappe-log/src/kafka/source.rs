@@ -36,6 +36,7 @@ use self::life::{CommitFailure, Life};
 use self::probe::Probe;
 use self::track::Gap;
 use self::vigil::Vigil;
+use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use crate::error::LogError;
 use crate::metrics::kafka_source::SourceMetrics;
@@ -292,18 +293,6 @@ impl Inner {
                  nothing was read for too long"
             );
         }
-    }
-}
-
-/// Runs `work` on a blocking thread; a panic there goes on here.
-async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down: whoever waits here is dropped with it.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 

@@ -8,16 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::as_i32;
 use crate::error::LogError;
-use crate::kafka::client::SharedContext;
 use crate::kafka::cluster::KafkaCluster;
+use crate::kafka::plain::PlainContext;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,22 +32,8 @@ pub(in crate::kafka) struct Ends {
 /// Asks about one topic.
 pub(in crate::kafka) struct Probe {
     topic: Arc<str>,
-    client: BaseConsumer<ProbeContext>,
+    client: BaseConsumer<PlainContext>,
 }
-
-struct ProbeContext(SharedContext);
-
-impl ClientContext for ProbeContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
-}
-
-impl ConsumerContext for ProbeContext {}
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,13 +46,12 @@ impl fmt::Debug for Probe {
 impl Probe {
     /// Makes one; it connects when it is first asked.
     pub(in crate::kafka) fn new(cluster: &KafkaCluster, topic: &str) -> Result<Self, LogError> {
-        let shared = SharedContext::new("probe", cluster.metrics.clone(), || {});
         let client = cluster
             .config
             .client("probe")
             .set("statistics.interval.ms", "0")
             .set("socket.timeout.ms", PATIENCE.as_millis().to_string())
-            .create_with_context(ProbeContext(shared))
+            .create_with_context(PlainContext::new(cluster, "probe"))
             .map_err(|error| LogError::kafka("make a client of Kafka", None, error))?;
         Ok(Self {
             topic: topic.into(),
@@ -94,7 +77,7 @@ impl Probe {
             );
             self.failed(action, error)
         })?;
-        self.client.context().0.reachability().note_success();
+        self.client.context().note_success();
         Ok(Ends {
             start: Offset(start.unsigned_abs()),
             end: Offset(end.unsigned_abs()),
@@ -124,7 +107,7 @@ impl Probe {
     }
 
     fn failed(&self, action: String, error: KafkaError) -> LogError {
-        let reason = self.client.context().0.reachability().last_error();
+        let reason = self.client.context().last_error();
         LogError::kafka(action, reason, error)
     }
 }

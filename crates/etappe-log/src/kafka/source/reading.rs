@@ -16,12 +16,13 @@ use rdkafka::error::KafkaError;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
+use super::Inner;
 use super::life::Life;
 use super::probe::Ends;
 use super::reader::{Drained, PartitionReader, Placed, Wanted};
 use super::track::Gap;
-use super::{Inner, run_blocking};
 use crate::error::LogError;
+use crate::kafka::blocking::run_blocking;
 
 /// How often to look although nobody rang.
 const TICK: Duration = Duration::from_millis(100);

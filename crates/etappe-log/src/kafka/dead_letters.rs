@@ -1,0 +1,343 @@
+//! Records that could not be stored, on a topic of their own.
+//!
+//! A letter's value is the record as it was; where it stood, why and when it was given up are
+//! headers. That it was sent again is told by a further message with the same place, no value and
+//! the header `replayed_at`. The first message about a place is the letter, later ones are
+//! repetitions; so burying twice changes nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{BuriedLetter, Clock, DeadLetter, DeadLetters};
+use etappe_core::time::Timestamp;
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
+use rdkafka::producer::FutureRecord;
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::blocking::run_blocking;
+use super::cluster::KafkaCluster;
+use super::config::KafkaConfig;
+use super::plain::{PatientProducer, PlainContext};
+use super::source::probe::Probe;
+use crate::error::LogError;
+
+/// The longest reason that is kept, in characters.
+const MAX_REASON: usize = 2_000;
+/// How many letters may wait for their reader.
+const READ_AHEAD: usize = 16;
+/// How long nothing may come while letters are read.
+const COMES_WITHIN: Duration = Duration::from_secs(10);
+/// How many letters are sent to the brokers at once.
+const AT_ONCE: usize = 256;
+
+const TOPIC: &str = "topic";
+const PARTITION: &str = "partition";
+const OFFSET: &str = "offset";
+const REASON: &str = "reason";
+const BURIED_AT: &str = "buried_at";
+const REPLAYED_AT: &str = "replayed_at";
+
+/// Keeps dead letters on their topic; clones share one client.
+#[derive(Clone)]
+pub struct KafkaDeadLetters {
+    config: Arc<KafkaConfig>,
+    clock: Arc<dyn Clock>,
+    cluster: KafkaCluster,
+    producer: PatientProducer,
+}
+
+impl fmt::Debug for KafkaDeadLetters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaDeadLetters")
+            .field("topic", &self.config.dead_letter_topic)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a record stood.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    topic: String,
+    partition: PartitionId,
+    offset: Offset,
+}
+
+/// What a message on the topic says.
+enum Said {
+    Buried {
+        reason: String,
+        buried_at: Timestamp,
+    },
+    Replayed(Timestamp),
+}
+
+/// What is known of the letters before they are read.
+#[derive(Default)]
+struct Index {
+    /// The message that is the letter, by its partition and offset on the letters' own topic, and
+    /// when it was last sent again.
+    letters: HashMap<Place, ((i32, i64), Option<Timestamp>)>,
+}
+
+impl KafkaCluster {
+    /// Makes the keeper of dead letters. Connects in the background; brokers may be away.
+    ///
+    /// # Errors
+    /// [`LogError`] when the client cannot be made.
+    pub fn dead_letters(&self) -> Result<KafkaDeadLetters, LogError> {
+        Ok(KafkaDeadLetters {
+            config: Arc::clone(&self.config),
+            clock: Arc::clone(&self.clock),
+            cluster: self.clone(),
+            producer: self.patient_producer("dead-letters")?,
+        })
+    }
+}
+
+impl DeadLetters for KafkaDeadLetters {
+    type Error = LogError;
+
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), LogError> {
+        let buried_at = self.clock.now().to_string();
+        for some in letters.chunks(AT_ONCE) {
+            let mut sent = Vec::with_capacity(some.len());
+            for letter in some {
+                let reason: String = letter.reason.chars().take(MAX_REASON).collect();
+                let headers = place_headers(&self.config.topic, letter)
+                    .insert(header(REASON, &reason))
+                    .insert(header(BURIED_AT, &buried_at));
+                sent.push(self.send(headers, Some(&letter.payload)));
+            }
+            for delivery in sent {
+                self.wait(delivery).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KafkaDeadLetters {
+    /// Reads all dead letters, of all topics, in the order in which they were buried.
+    ///
+    /// # Errors
+    /// [`LogError`], transient while brokers are away.
+    pub async fn read_all(&self) -> Result<Vec<BuriedLetter>, LogError> {
+        let mut letters = Vec::new();
+        self.visit(|letter| letters.push(letter)).await?;
+        Ok(letters)
+    }
+
+    /// Calls `visit` with each dead letter, in the order in which they were buried. Only what
+    /// identifies the letters is held in memory at once.
+    ///
+    /// # Errors
+    /// [`LogError`], transient while brokers are away; some letters may have been visited.
+    pub async fn visit(&self, mut visit: impl FnMut(BuriedLetter)) -> Result<(), LogError> {
+        let (sender, mut letters) = mpsc::channel(READ_AHEAD);
+        let reader = self.clone();
+        let read = run_blocking(move || reader.read_into(&sender));
+        let pass_on = async {
+            while let Some(letter) = letters.recv().await {
+                visit(letter);
+            }
+        };
+        let (read, ()) = tokio::join!(read, pass_on);
+        read
+    }
+
+    /// Remembers that a letter was sent again; returns once that is durable. The latest time counts.
+    ///
+    /// # Errors
+    /// [`LogError`], transient while brokers are away.
+    pub async fn mark_replayed(&self, letter: &BuriedLetter) -> Result<(), LogError> {
+        let now = self.clock.now().to_string();
+        let headers = place_headers(&letter.topic, &letter.letter);
+        let sent = self.send(headers.insert(header(REPLAYED_AT, &now)), None);
+        self.wait(sent).await
+    }
+
+    fn send(
+        &self,
+        headers: OwnedHeaders,
+        payload: Option<&Bytes>,
+    ) -> Result<DeliveryFuture, KafkaError> {
+        let topic = &self.config.dead_letter_topic;
+        let mut record: FutureRecord<'_, (), [u8]> = FutureRecord::to(topic).headers(headers);
+        record.payload = payload.map(|bytes| &**bytes);
+        self.producer.send(record)
+    }
+
+    async fn wait(&self, sent: Result<DeliveryFuture, KafkaError>) -> Result<(), LogError> {
+        let action = || "keep a dead letter".to_owned();
+        self.producer.wait(sent, action).await
+    }
+
+    /// Reads the topic twice: what it says of each letter, and then the letters. Blocks.
+    fn read_into(&self, letters: &mpsc::Sender<BuriedLetter>) -> Result<(), LogError> {
+        let mut index = Index::default();
+        self.scan(|message| {
+            if let Some((place, said)) = parse(message) {
+                index.note(place, &said, position(message));
+            }
+            true
+        })?;
+        self.scan(|message| match index.letter(message) {
+            // Whoever asked may have gone.
+            Some(letter) => letters.blocking_send(letter).is_ok(),
+            None => true,
+        })
+    }
+
+    /// Calls `visit` with each message that is there now, until it returns false. Blocks.
+    fn scan(&self, mut visit: impl FnMut(&BorrowedMessage<'_>) -> bool) -> Result<(), LogError> {
+        let topic = &self.config.dead_letter_topic;
+        let probe = Probe::new(&self.cluster, topic)?;
+        let consumer = self.cluster.plain_consumer("dead-letters")?;
+        for number in 0..probe.partitions()? {
+            let ends = probe.ends(PartitionId(number))?;
+            if ends.start >= ends.end {
+                continue;
+            }
+            let read = Scan {
+                topic,
+                consumer: &consumer,
+                partition: number,
+                end: ends.end.0,
+            };
+            if !read.run(&mut visit)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads one partition up to where it ended at the start.
+struct Scan<'a> {
+    topic: &'a str,
+    consumer: &'a BaseConsumer<PlainContext>,
+    partition: u32,
+    end: u64,
+}
+
+impl Scan<'_> {
+    /// Returns false when `visit` wants no more.
+    fn run(&self, mut visit: impl FnMut(&BorrowedMessage<'_>) -> bool) -> Result<bool, LogError> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        let number = i32::try_from(self.partition).unwrap_or(i32::MAX);
+        list.add_partition_offset(self.topic, number, KafkaOffset::Beginning)
+            .map_err(|error| self.failed(error))?;
+        self.consumer
+            .assign(&list)
+            .map_err(|error| self.failed(error))?;
+        let mut deadline = Instant::now() + COMES_WITHIN;
+        loop {
+            match self.consumer.poll(Duration::from_millis(200)) {
+                Some(Ok(message)) => {
+                    deadline = Instant::now() + COMES_WITHIN;
+                    if !visit(&message) {
+                        return Ok(false);
+                    }
+                    if message.offset().unsigned_abs() + 1 >= self.end {
+                        return Ok(true);
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(true),
+                Some(Err(error)) => return Err(self.failed(error)),
+                None if Instant::now() > deadline => {
+                    let error = KafkaError::Global(RDKafkaErrorCode::OperationTimedOut);
+                    return Err(self.failed(error));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn failed(&self, error: KafkaError) -> LogError {
+        let reason = self.consumer.context().last_error();
+        LogError::kafka(format!("read `{}`", self.topic), reason, error)
+    }
+}
+
+impl Index {
+    fn note(&mut self, place: Place, said: &Said, at: (i32, i64)) {
+        match said {
+            Said::Buried { .. } => {
+                self.letters.entry(place).or_insert((at, None));
+            }
+            Said::Replayed(time) => {
+                if let Some((_, replayed_at)) = self.letters.get_mut(&place) {
+                    *replayed_at = (*replayed_at).max(Some(*time));
+                }
+            }
+        }
+    }
+
+    /// Returns the letter that a message is, if it is the first one about its place.
+    fn letter(&self, message: &BorrowedMessage<'_>) -> Option<BuriedLetter> {
+        let (place, said) = parse(message)?;
+        let Said::Buried { reason, buried_at } = said else {
+            return None;
+        };
+        let (at, replayed_at) = self.letters.get(&place)?;
+        (*at == position(message)).then(|| BuriedLetter {
+            topic: place.topic,
+            letter: DeadLetter {
+                partition: place.partition,
+                offset: place.offset,
+                payload: Bytes::copy_from_slice(message.payload().unwrap_or_default()),
+                reason,
+            },
+            buried_at,
+            replayed_at: *replayed_at,
+        })
+    }
+}
+
+fn position(message: &BorrowedMessage<'_>) -> (i32, i64) {
+    (message.partition(), message.offset())
+}
+
+fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {
+    let value = Some(value);
+    Header { key, value }
+}
+
+fn place_headers(topic: &str, letter: &DeadLetter) -> OwnedHeaders {
+    OwnedHeaders::new_with_capacity(5)
+        .insert(header(TOPIC, topic))
+        .insert(header(PARTITION, &letter.partition.to_string()))
+        .insert(header(OFFSET, &letter.offset.to_string()))
+}
+
+/// Reads what a message says; `None` if it is not one of ours.
+fn parse(message: &BorrowedMessage<'_>) -> Option<(Place, Said)> {
+    let headers = message.headers()?;
+    let text = |name: &str| {
+        let mut found = headers.iter().filter(|header| header.key == name);
+        found.next()?.value.and_then(|it| str::from_utf8(it).ok())
+    };
+    let place = Place {
+        topic: text(TOPIC)?.to_owned(),
+        partition: PartitionId(text(PARTITION)?.parse().ok()?),
+        offset: Offset(text(OFFSET)?.parse().ok()?),
+    };
+    if let Some(at) = text(REPLAYED_AT) {
+        return Some((place, Said::Replayed(Timestamp::parse(at).ok()?)));
+    }
+    let said = Said::Buried {
+        reason: text(REASON)?.to_owned(),
+        buried_at: Timestamp::parse(text(BURIED_AT)?).ok()?,
+    };
+    Some((place, said))
+}

@@ -1,0 +1,131 @@
+//! Clients that nothing special is asked of: a producer that waits, a consumer without a group.
+
+use std::sync::Arc;
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::ToBytes;
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::statistics::Statistics;
+
+use super::client::{Reachability, SharedContext};
+use super::cluster::KafkaCluster;
+use crate::error::LogError;
+
+/// Hears what a client has to say.
+#[derive(Debug)]
+pub(super) struct PlainContext(SharedContext);
+
+impl PlainContext {
+    /// Makes the context of a client; `role` tells it apart in metrics and logs.
+    pub(super) fn new(cluster: &KafkaCluster, role: &'static str) -> Self {
+        Self(SharedContext::new(role, cluster.metrics.clone(), || {}))
+    }
+
+    /// Returns what the client last complained about, until a broker answered again.
+    pub(super) fn last_error(&self) -> Option<String> {
+        self.0.reachability().last_error()
+    }
+
+    /// Notes that a broker answered.
+    pub(super) fn note_success(&self) {
+        self.0.reachability().note_success();
+    }
+}
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.0.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error, reason);
+    }
+}
+
+impl ConsumerContext for PlainContext {}
+
+/// A producer that says of each message, in time, whether it is durable; clones share one client.
+#[derive(Clone)]
+pub(super) struct PatientProducer {
+    client: FutureProducer<PlainContext>,
+    reachability: Arc<Reachability>,
+}
+
+impl PatientProducer {
+    /// Hands a message to the client; it is durable once [`Self::wait`] says so.
+    pub(super) fn send<K, P>(
+        &self,
+        record: FutureRecord<'_, K, P>,
+    ) -> Result<DeliveryFuture, KafkaError>
+    where
+        K: ToBytes + ?Sized,
+        P: ToBytes + ?Sized,
+    {
+        let sent = self.client.send_result(record);
+        sent.map_err(|(error, _)| error)
+    }
+
+    /// Waits until a message is durable; `action` says what for.
+    pub(super) async fn wait(
+        &self,
+        sent: Result<DeliveryFuture, KafkaError>,
+        action: impl Fn() -> String,
+    ) -> Result<(), LogError> {
+        let failed = |error| LogError::kafka(action(), self.reachability.last_error(), error);
+        match sent.map_err(failed)?.await {
+            Ok(Ok(_)) => {
+                self.reachability.note_success();
+                Ok(())
+            }
+            Ok(Err((error, _))) => Err(failed(error)),
+            Err(_) => Err(LogError::Closed),
+        }
+    }
+}
+
+impl KafkaCluster {
+    /// Makes a producer that says of each message, in time, whether it is durable.
+    pub(super) fn patient_producer(&self, role: &'static str) -> Result<PatientProducer, LogError> {
+        let timeout = self.config.delivery_timeout.as_millis().to_string();
+        let context = PlainContext::new(self, role);
+        let reachability = Arc::clone(context.0.reachability());
+        let client = self
+            .config
+            .producer(role)
+            .set("message.timeout.ms", timeout)
+            .set("statistics.interval.ms", "0")
+            .create_with_context(context)
+            .map_err(|error| LogError::kafka("make a producer", None, error))?;
+        Ok(PatientProducer {
+            client,
+            reachability,
+        })
+    }
+
+    /// Makes a consumer that is a member of no group, and reads what it is told to.
+    pub(super) fn plain_consumer(
+        &self,
+        role: &'static str,
+    ) -> Result<BaseConsumer<PlainContext>, LogError> {
+        self.config
+            .client(role)
+            // The client wants a name, although it neither joins nor commits.
+            .set("group.id", &self.config.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("enable.partition.eof", "true")
+            .set("statistics.interval.ms", "0")
+            .set("queued.max.messages.kbytes", "4096")
+            .create_with_context(PlainContext::new(self, role))
+            .map_err(|error| LogError::kafka("make a consumer", None, error))
+    }
+}
