@@ -18,6 +18,7 @@ pub(crate) struct TestEngine {
     url: String,
     user: String,
     password: String,
+    reader: (String, String),
 }
 
 impl TestEngine {
@@ -45,6 +46,10 @@ impl TestEngine {
             url: format!("http://{}", text(&ready["listen"])),
             user: text(&secrets["writer"]["user"]),
             password: text(&secrets["writer"]["password"]),
+            reader: (
+                text(&secrets["reader"]["user"]),
+                text(&secrets["reader"]["password"]),
+            ),
             child,
         }
     }
@@ -72,6 +77,13 @@ impl TestEngine {
             .with_database(database)
             .with_user(&self.user)
             .with_password(&self.password)
+    }
+
+    /// Returns a client that may only read, as Grafana has one.
+    pub(crate) fn reader(&self, database: &str) -> clickhouse::Client {
+        self.client(database)
+            .with_user(&self.reader.0)
+            .with_password(&self.reader.1)
     }
 }
 

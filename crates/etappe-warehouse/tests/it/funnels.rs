@@ -14,15 +14,16 @@ use crate::random::{DAYS, START, journeys, seed};
 
 /// A row of the view; times are in milliseconds, so that they can be compared.
 #[derive(Debug, PartialEq, Row, Deserialize)]
-struct FunnelRow {
-    stage: String,
-    gate: bool,
-    reached: u64,
-    skipped: u64,
-    drop_off: Option<i64>,
-    step_rate: Option<f64>,
-    overall_rate: Option<f64>,
-    times: Vec<Option<i64>>,
+pub(crate) struct FunnelRow {
+    pub(crate) stage: String,
+    pub(crate) gate: bool,
+    pub(crate) reached: u64,
+    pub(crate) skipped: u64,
+    pub(crate) drop_off: Option<i64>,
+    pub(crate) step_rate: Option<f64>,
+    pub(crate) overall_rate: Option<f64>,
+    /// Mean, then the percentiles 50, 75, 90 and 95.
+    pub(crate) times: Vec<Option<i64>>,
 }
 
 /// Returns the stages of the test's model, gates where `gates` names their place.
@@ -58,7 +59,7 @@ async fn by_sql(test: &TestWarehouse, range: TimeRange, bots: Bots) -> Vec<Funne
 }
 
 /// Counts with the matcher, and adds up as the API does.
-async fn by_matcher(
+pub(crate) async fn by_matcher(
     test: &TestWarehouse,
     stages: &[JourneyStage],
     range: TimeRange,
