@@ -22,6 +22,7 @@ pub(crate) struct Place<'a> {
     pub(crate) node: &'a KafkaNode,
     pub(crate) config: KafkaConfig,
     pub(crate) cluster: KafkaCluster,
+    pub(crate) clock: ManualClock,
     pub(crate) registry: Registry,
 }
 
@@ -36,20 +37,33 @@ impl<'a> Place<'a> {
         settings: &[(&str, &str)],
     ) -> Self {
         let topic = node.topic_with("events", partitions, settings).await;
-        let config = KafkaConfig {
-            brokers: node.brokers(),
-            topic: topic.unwrap(),
-            group: node.unique_name("group"),
+        let topic = topic.unwrap();
+        Self::configured(node, |config| KafkaConfig {
+            topic,
             partitions,
+            ..config
+        })
+    }
+
+    /// Makes a place whose topics the test makes, or does not need.
+    pub(crate) fn configured(
+        node: &'a KafkaNode,
+        change: impl FnOnce(KafkaConfig) -> KafkaConfig,
+    ) -> Self {
+        let config = change(KafkaConfig {
+            brokers: node.brokers(),
+            group: node.unique_name("group"),
             session_timeout: Duration::from_secs(6),
             ..KafkaConfig::default()
-        };
+        });
         let registry = Registry::new();
-        let clock = Arc::new(ManualClock::default());
+        let clock = ManualClock::default();
+        let shown = Arc::new(clock.clone());
         Self {
             node,
-            cluster: KafkaCluster::new(config.clone(), clock, &registry).unwrap(),
+            cluster: KafkaCluster::new(config.clone(), shown, &registry).unwrap(),
             config,
+            clock,
             registry,
         }
     }
@@ -78,6 +92,12 @@ impl<'a> Place<'a> {
         };
         metrics.iter().map(value).sum()
     }
+}
+
+/// Makes a cluster without a node behind it.
+pub(crate) fn cluster(config: KafkaConfig) -> KafkaCluster {
+    let clock = Arc::new(ManualClock::default());
+    KafkaCluster::new(config, clock, &Registry::new()).unwrap()
 }
 
 /// Takes the next change of a source.

@@ -6,9 +6,11 @@
 )]
 
 mod guard;
+mod kafka_dead_letters;
 mod kafka_publisher;
 mod kafka_source;
 mod kafka_support;
+mod kafka_table;
 mod kafka_topics;
 mod kill;
 mod local;
