@@ -187,6 +187,21 @@ pub enum LogError {
         /// What differs and how to change it, one sentence each.
         problems: Vec<String>,
     },
+    /// A record of a local log is larger than the topic that it is moved to takes.
+    #[error(
+        "the record at offset {offset} of partition {partition} has {size} bytes, the topic takes \
+         {limit}: raise `kafka.max_record_bytes`"
+    )]
+    TooLargeToMove {
+        /// The partition of the local log.
+        partition: PartitionId,
+        /// Its position there.
+        offset: Offset,
+        /// Its size in bytes.
+        size: usize,
+        /// The largest size that is taken.
+        limit: usize,
+    },
     /// The log was closed.
     #[error("the event log is closed")]
     Closed,
@@ -213,6 +228,7 @@ impl Classified for LogError {
             | Self::InvalidProgress { .. }
             | Self::KafkaRefused { .. }
             | Self::TopicMismatch { .. }
+            | Self::TooLargeToMove { .. }
             | Self::Closed => RetryClass::Fatal,
         }
     }

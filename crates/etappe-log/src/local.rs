@@ -12,6 +12,7 @@
 mod append;
 mod config;
 mod disk;
+mod drain;
 mod folder;
 mod frame;
 mod journal;
@@ -40,6 +41,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use self::append::Appended;
 pub use self::config::{Codec, LocalLogConfig};
 use self::disk::{Disk, RealDisk};
+pub use self::drain::MoveProgress;
 use self::folder::Folder;
 use self::opening::Opening;
 pub use self::publisher::LocalPublisher;

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and tells its parent process by printing"
 )]
 
+mod drain;
 mod guard;
 mod kafka_dead_letters;
 mod kafka_publisher;

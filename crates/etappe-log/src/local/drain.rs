@@ -1,0 +1,161 @@
+//! Moving a local log to Kafka: what its consumer has not passed is published there, in order.
+//!
+//! Progress is committed after delivery, so a move that was interrupted goes on where it stopped.
+//! A range that was about to be inserted is published too: rows of it that are stored already count
+//! as stored before anything in the new topic, so they are marked as duplicates there.
+
+use std::time::Duration;
+
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{
+    EventPublisher as _, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource as _,
+};
+use etappe_core::time::Timestamp;
+
+use super::{LocalLog, LocalReader, LocalSource, PartitionPositions};
+use crate::error::LogError;
+use crate::kafka::KafkaPublisher;
+
+/// How many bytes are published at once.
+const PART_BYTES: usize = 2 << 20;
+/// The first and the longest pause while Kafka is away.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How far a move has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveProgress {
+    /// Records published so far.
+    pub moved: u64,
+    /// Records that are left.
+    pub left: u64,
+}
+
+impl LocalLog {
+    /// Publishes everything that the consumer has not passed, and passes it. Nothing else may
+    /// publish to the log or consume it meanwhile. Returns how many records were published.
+    ///
+    /// `key_of` tells a record's key and when it was received; one that it cannot read goes to the
+    /// partition of key 0, where the consumer of the topic puts it aside. `report` is called after
+    /// every part. While Kafka is away this waits; dropping the future stops the move.
+    ///
+    /// # Errors
+    /// [`LogError`] when a record cannot be read or progress cannot be stored, or
+    /// [`LogError::TooLargeToMove`] for a record that the topic does not take. What was moved stays.
+    pub async fn drain_into(
+        &self,
+        kafka: &KafkaPublisher,
+        key_of: impl Fn(&[u8]) -> Option<(u64, Timestamp)>,
+        mut report: impl FnMut(MoveProgress),
+    ) -> Result<u64, LogError> {
+        let (reader, source) = (self.reader(), self.source());
+        let mut moved = 0;
+        for positions in reader.positions() {
+            let mut next = positions.committed;
+            while next < positions.end {
+                let part = read_part(&reader, positions, next, &key_of).await?;
+                publish(kafka, positions.partition, part.records).await?;
+                commit(&source, positions.partition, part.until).await?;
+                moved += part.count;
+                next = part.until;
+                let left = reader.positions().iter().map(left).sum();
+                report(MoveProgress { moved, left });
+            }
+        }
+        Ok(moved)
+    }
+}
+
+fn left(positions: &PartitionPositions) -> u64 {
+    positions.end.0.saturating_sub(positions.committed.0)
+}
+
+/// Some records on their way, in order.
+struct Part {
+    records: Vec<(Offset, OutgoingRecord)>,
+    count: u64,
+    /// The offset after the last one.
+    until: Offset,
+}
+
+async fn read_part(
+    reader: &LocalReader,
+    positions: PartitionPositions,
+    from: Offset,
+    key_of: impl Fn(&[u8]) -> Option<(u64, Timestamp)>,
+) -> Result<Part, LogError> {
+    let request = ReadRequest {
+        from,
+        until: None,
+        max_bytes: PART_BYTES,
+        wait: Duration::ZERO,
+    };
+    let read = reader.read(positions.partition, request).await?;
+    // Where nothing is left to read there was only a gap.
+    let until = read
+        .last()
+        .map_or(positions.end, |record| record.offset.next());
+    let records: Vec<_> = read
+        .into_iter()
+        .map(|record| {
+            let (key, received_at) = key_of(&record.payload).unwrap_or((0, Timestamp::EPOCH));
+            let outgoing = OutgoingRecord {
+                key,
+                received_at,
+                payload: record.payload,
+            };
+            (record.offset, outgoing)
+        })
+        .collect();
+    Ok(Part {
+        count: records.len() as u64,
+        records,
+        until,
+    })
+}
+
+/// Publishes `records`, as often as it takes, from the first one on that was not delivered.
+async fn publish(
+    kafka: &KafkaPublisher,
+    partition: PartitionId,
+    mut records: Vec<(Offset, OutgoingRecord)>,
+) -> Result<(), LogError> {
+    let mut pause = PAUSES.0;
+    while !records.is_empty() {
+        let outgoing = records.iter().map(|(_, record)| record.clone()).collect();
+        let outcomes = kafka.publish(outgoing).await;
+        let delivered = outcomes.iter().take_while(|it| it.is_ok()).count();
+        records.drain(..delivered);
+        let (Some(Err(error)), Some((offset, record))) = (outcomes.get(delivered), records.first())
+        else {
+            return Ok(());
+        };
+        if let PublishError::TooLarge { limit, .. } = error {
+            return Err(LogError::TooLargeToMove {
+                partition,
+                offset: *offset,
+                size: record.payload.len(),
+                limit: *limit,
+            });
+        }
+        tracing::warn!(%error, "Kafka does not take records now, trying again");
+        pause = if delivered > 0 {
+            PAUSES.0
+        } else {
+            (pause * 2).min(PAUSES.1)
+        };
+        tokio::time::sleep(pause).await;
+    }
+    Ok(())
+}
+
+async fn commit(
+    source: &LocalSource,
+    partition: PartitionId,
+    next: Offset,
+) -> Result<(), LogError> {
+    let progress = Progress {
+        next,
+        pending: None,
+    };
+    source.commit(partition, progress).await
+}
