@@ -15,6 +15,7 @@ mod dead_letters;
 pub(crate) mod delivery;
 mod plain;
 mod positions;
+mod producer;
 mod properties;
 mod publisher;
 mod security;

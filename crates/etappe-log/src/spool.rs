@@ -15,6 +15,7 @@ mod config;
 mod decision;
 mod entry;
 mod identity;
+mod opening;
 mod relay;
 mod spooler;
 #[cfg(test)]
@@ -31,7 +32,8 @@ use etappe_core::watermark::CollectorMark;
 use prometheus::Registry;
 
 pub use self::config::SpoolConfig;
-use self::spooler::{Opening, Spooler};
+use self::opening::Opening;
+use self::spooler::Spooler;
 use crate::error::LogError;
 use crate::kafka::KafkaPublisher;
 

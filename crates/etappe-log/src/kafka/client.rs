@@ -52,6 +52,8 @@ impl KafkaConfig {
 #[derive(Debug, Default)]
 pub(super) struct Reachability {
     is_away: AtomicBool,
+    /// Whether there is a last error: asked for with every record.
+    has_error: AtomicBool,
     last_error: Mutex<Option<String>>,
 }
 
@@ -68,8 +70,11 @@ impl Reachability {
 
     /// Notes that a broker answered.
     pub(super) fn note_success(&self) {
-        if self.is_away.swap(false, Ordering::AcqRel) || self.lock().is_some() {
-            *self.lock() = None;
+        if self.has_error.load(Ordering::Acquire) {
+            let mut last = self.lock();
+            *last = None;
+            self.has_error.store(false, Ordering::Release);
+            self.is_away.store(false, Ordering::Release);
         }
     }
 
@@ -81,19 +86,23 @@ impl Reachability {
 
     /// Notes why a record was not delivered.
     pub(super) fn note_failure(&self, error: &KafkaError) {
-        *self.lock() = Some(error.to_string());
+        let mut last = self.lock();
+        *last = Some(error.to_string());
+        self.has_error.store(true, Ordering::Release);
     }
 
     /// Notes an error and returns whether it says that all brokers are away.
     fn note(&self, error: &KafkaError, reason: &str) -> bool {
         let is_away = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        let mut last = self.lock();
+        // That all are down says less than what went before it.
+        if !is_away || last.is_none() {
+            *last = Some(reason.to_owned());
+        }
         if is_away {
             self.is_away.store(true, Ordering::Release);
         }
-        // That all are down says less than what went before it.
-        if !is_away || self.lock().is_none() {
-            *self.lock() = Some(reason.to_owned());
-        }
+        self.has_error.store(true, Ordering::Release);
         is_away
     }
 }
@@ -136,11 +145,6 @@ impl SharedContext {
     pub(super) fn with_reachability(mut self, reachability: Arc<Reachability>) -> Self {
         self.reachability = reachability;
         self
-    }
-
-    /// Notes why a record was not delivered.
-    pub(super) fn note_failure(&self, error: &KafkaError) {
-        self.reachability.note_failure(error);
     }
 
     /// Returns what is known of the brokers through this client.

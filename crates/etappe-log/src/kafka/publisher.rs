@@ -9,140 +9,29 @@
 //! [`purge`]: KafkaPublisher::purge
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use etappe_core::ports::{EventPublisher, OutgoingRecord, PublishError};
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
-use rdkafka::statistics::Statistics;
-use tokio::sync::Notify;
+use rdkafka::producer::{BaseRecord, Producer, PurgeConfig};
 use tokio_util::task::TaskTracker;
 
-use super::client::{Reachability, SharedContext};
 use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
-use super::delivery::{Deliveries, Delivery, Outcome};
+use super::delivery::{Delivery, Outcome};
+use super::producer::{Client, Reports};
 use crate::error::LogError;
-use crate::metrics::kafka::DeliveryCounters;
 
 /// When to come back while more is published than the brokers take.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long the reports of what was given up may take.
 const PURGE_PATIENCE: Duration = Duration::from_secs(2);
-/// What a record that waits costs beside its bytes.
-const RECORD_COST: usize = 512;
-/// The largest batch in bytes, if records are not larger.
-const BATCH_BYTES: usize = 1_000_000;
-/// What a batch of one record has beside the record, at most.
-const BATCH_OVERHEAD: usize = 64 << 10;
-
-type Client = ThreadedProducer<PublisherContext>;
-
-impl KafkaConfig {
-    /// Returns the largest message, and batch of messages, in bytes.
-    pub(super) fn max_message_bytes(&self) -> usize {
-        (self.max_record_bytes + BATCH_OVERHEAD).max(1_048_588)
-    }
-
-    /// Returns the properties of a producer that never gives a message up by itself.
-    pub(super) fn producer(&self, role: &str) -> ClientConfig {
-        let millis = |duration: Duration| duration.as_millis().to_string();
-        let mut client = self.client(role);
-        client
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", "0")
-            .set("request.timeout.ms", millis(self.delivery_timeout))
-            .set("socket.timeout.ms", millis(self.delivery_timeout))
-            .set("compression.codec", self.codec.as_str())
-            .set("linger.ms", millis(self.linger))
-            .set("batch.size", BATCH_BYTES.to_string())
-            .set("message.max.bytes", self.max_message_bytes().to_string())
-            .set(
-                "queue.buffering.max.kbytes",
-                (self.queue_bytes / 1024).to_string(),
-            )
-            .set(
-                "queue.buffering.max.messages",
-                (self.queue_bytes / RECORD_COST).to_string(),
-            );
-        client
-    }
-}
-
-/// Hears what becomes of each record.
-struct PublisherContext {
-    shared: SharedContext,
-    deliveries: Arc<Deliveries>,
-    counters: DeliveryCounters,
-    trouble: Arc<Trouble>,
-}
-
-/// What a publisher has to complain about.
-#[derive(Debug, Default)]
-struct Trouble {
-    noticed: Notify,
-    /// The client has failed for good and must be replaced.
-    is_broken: AtomicBool,
-}
-
-impl ClientContext for PublisherContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.shared.log(level, facility, message);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.shared.stats(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.trouble.is_broken.store(true, Ordering::Release);
-        }
-        self.shared.error(error, reason);
-    }
-}
-
-impl ProducerContext for PublisherContext {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
-        let outcome = match result {
-            Ok(_) => {
-                self.shared.reachability().note_success();
-                Outcome::Delivered
-            }
-            Err((error, _)) => match error.rdkafka_error_code() {
-                // Where the topic takes less than it should, whole batches are refused for their
-                // size: that is the topic's fault and not the records'.
-                Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
-                    Outcome::Undelivered
-                }
-                Some(_) | None => {
-                    self.shared.note_failure(error);
-                    self.trouble.noticed.notify_one();
-                    Outcome::Undelivered
-                }
-            },
-        };
-        self.counters.count(outcome, 1);
-        self.deliveries.report(ticket, outcome);
-    }
-}
-
 struct Inner {
     cluster: KafkaCluster,
-    role: &'static str,
     client: RwLock<Arc<Client>>,
-    deliveries: Arc<Deliveries>,
-    counters: DeliveryCounters,
-    trouble: Arc<Trouble>,
-    reachability: Arc<Reachability>,
+    reports: Reports,
     tasks: TaskTracker,
 }
 
@@ -171,34 +60,19 @@ impl KafkaCluster {
     /// [`LogError::KafkaRefused`] when the client cannot be made, such as for a certificate that
     /// cannot be read.
     pub fn publisher(&self) -> Result<KafkaPublisher, LogError> {
-        KafkaPublisher::new(self, "publisher")
+        KafkaPublisher::new(self)
     }
 }
 
 impl KafkaPublisher {
-    fn new(cluster: &KafkaCluster, role: &'static str) -> Result<Self, LogError> {
-        let deliveries = Arc::<Deliveries>::default();
-        let trouble = Arc::<Trouble>::default();
-        let counters = cluster.metrics.delivery_counters();
-        let reachability = Arc::<Reachability>::default();
-        let client = Builder {
-            cluster,
-            role,
-            deliveries: &deliveries,
-            counters: &counters,
-            trouble: &trouble,
-            reachability: &reachability,
-        }
-        .build()?;
+    fn new(cluster: &KafkaCluster) -> Result<Self, LogError> {
+        let reports = Reports::new(cluster);
+        let client = reports.producer(cluster)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 cluster: cluster.clone(),
-                role,
                 client: RwLock::new(Arc::new(client)),
-                deliveries,
-                counters,
-                trouble,
-                reachability,
+                reports,
                 tasks: TaskTracker::new(),
             }),
         })
@@ -260,7 +134,7 @@ impl KafkaPublisher {
     ) -> Arc<Delivery> {
         let client = self.client();
         let (topic, limit) = (&self.config().topic, self.config().max_record_bytes);
-        let handover = self.inner.deliveries.begin(count);
+        let handover = self.inner.reports.deliveries.begin(count);
         let mut stop = None;
         for (place, (partition, payload)) in entries.enumerate() {
             let refusal = if payload.len() > limit {
@@ -281,7 +155,7 @@ impl KafkaPublisher {
                 if outcome != Outcome::TooLarge {
                     stop = Some(outcome);
                 }
-                self.inner.counters.count(outcome, 1);
+                self.inner.reports.counters.count(outcome, 1);
                 handover.refuse(place, outcome);
             }
         }
@@ -294,11 +168,7 @@ impl KafkaPublisher {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => Outcome::TooLarge,
             Some(_) | None => {
                 tracing::debug!(%error, "the client does not take a record");
-                self.inner.reachability.note_failure(error);
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-                    self.inner.trouble.is_broken.store(true, Ordering::Release);
-                }
-                self.inner.trouble.noticed.notify_one();
+                self.inner.reports.note_failure(error);
                 Outcome::Undelivered
             }
         }
@@ -307,18 +177,18 @@ impl KafkaPublisher {
     /// Waits until something is wrong: all brokers are away, a record was refused, or the client
     /// has failed. Whoever waits next hears of what went wrong in between. Cancellation-safe.
     pub(crate) async fn trouble(&self) {
-        self.inner.trouble.noticed.notified().await;
+        self.inner.reports.trouble.noticed.notified().await;
     }
 
     /// Returns whether no broker was reachable when last heard of.
     pub(crate) fn is_away(&self) -> bool {
-        self.inner.reachability.is_away()
+        self.inner.reports.reachability.is_away()
     }
 
     /// Returns why records are not delivered now, if so: for the report on readiness.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        let reason = self.inner.reachability.last_error();
+        let reason = self.inner.reports.reachability.last_error();
         if self.is_away() {
             let reason = reason.unwrap_or_else(|| "all brokers are down".to_owned());
             Some(format!("no Kafka broker can be reached: {reason}"))
@@ -334,22 +204,20 @@ impl KafkaPublisher {
     pub fn purge(&self) {
         let everything = PurgeConfig::default().queue().inflight().non_blocking();
         self.client().purge(everything);
-        if self.inner.trouble.is_broken.swap(false, Ordering::AcqRel) {
+        if self
+            .inner
+            .reports
+            .trouble
+            .is_broken
+            .swap(false, Ordering::AcqRel)
+        {
             self.replace_client();
         }
     }
 
     fn replace_client(&self) {
         let inner = &self.inner;
-        let builder = Builder {
-            cluster: &inner.cluster,
-            role: inner.role,
-            deliveries: &inner.deliveries,
-            counters: &inner.counters,
-            trouble: &inner.trouble,
-            reachability: &inner.reachability,
-        };
-        match builder.build() {
+        match inner.reports.producer(&inner.cluster) {
             Ok(client) => {
                 tracing::warn!("the Kafka producer has failed and was replaced");
                 let mut slot = inner.client.write().unwrap_or_else(PoisonError::into_inner);
@@ -360,7 +228,11 @@ impl KafkaPublisher {
             }
             Err(error) => {
                 tracing::error!(%error, "the Kafka producer has failed and cannot be replaced yet");
-                inner.trouble.is_broken.store(true, Ordering::Release);
+                inner
+                    .reports
+                    .trouble
+                    .is_broken
+                    .store(true, Ordering::Release);
             }
         }
     }
@@ -434,37 +306,5 @@ impl KafkaPublisher {
                 retry_after: RETRY_AFTER,
             }),
         }
-    }
-}
-
-/// What a client is made of.
-struct Builder<'a> {
-    cluster: &'a KafkaCluster,
-    role: &'static str,
-    deliveries: &'a Arc<Deliveries>,
-    counters: &'a DeliveryCounters,
-    trouble: &'a Arc<Trouble>,
-    reachability: &'a Arc<Reachability>,
-}
-
-impl Builder<'_> {
-    fn build(&self) -> Result<Client, LogError> {
-        let on_trouble = {
-            let trouble = Arc::clone(self.trouble);
-            move || trouble.noticed.notify_one()
-        };
-        let shared = SharedContext::new(self.role, self.cluster.metrics.clone(), on_trouble)
-            .with_reachability(Arc::clone(self.reachability));
-        let context = PublisherContext {
-            shared,
-            deliveries: Arc::clone(self.deliveries),
-            counters: self.counters.clone(),
-            trouble: Arc::clone(self.trouble),
-        };
-        self.cluster
-            .config
-            .producer(self.role)
-            .create_with_context(context)
-            .map_err(|error| LogError::kafka("make a producer", None, error))
     }
 }

@@ -23,7 +23,8 @@ use tokio_util::task::TaskTracker;
 
 use self::fake::{FakeKafka, Health, PARTITIONS};
 use super::config::SpoolConfig;
-use super::spooler::{Opening, Spooler};
+use super::opening::Opening;
+use super::spooler::Spooler;
 
 const SENDERS: u64 = 6;
 

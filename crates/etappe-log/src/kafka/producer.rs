@@ -1,0 +1,176 @@
+//! The producer behind a publisher: its properties, and what it reports.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
+use tokio::sync::Notify;
+
+use super::client::{Reachability, SharedContext};
+use super::cluster::KafkaCluster;
+use super::config::KafkaConfig;
+use super::delivery::{Deliveries, Outcome};
+use crate::error::LogError;
+use crate::metrics::kafka::DeliveryCounters;
+
+/// What a record that waits costs beside its bytes.
+const RECORD_COST: usize = 512;
+/// What the clients of publishers are called in logs and metrics.
+const ROLE: &str = "publisher";
+/// The largest batch in bytes, if records are not larger.
+const BATCH_BYTES: usize = 1_000_000;
+/// What a batch of one record has beside the record, at most.
+const BATCH_OVERHEAD: usize = 64 << 10;
+
+/// The producer, with a thread of its own that hears the reports.
+pub(super) type Client = ThreadedProducer<PublisherContext>;
+
+impl KafkaConfig {
+    /// Returns the largest message, and batch of messages, in bytes.
+    pub(super) fn max_message_bytes(&self) -> usize {
+        (self.max_record_bytes + BATCH_OVERHEAD).max(1_048_588)
+    }
+
+    /// Returns the properties of a producer that never gives a message up by itself.
+    pub(super) fn producer(&self, role: &str) -> ClientConfig {
+        let millis = |duration: Duration| duration.as_millis().to_string();
+        let mut client = self.client(role);
+        client
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "0")
+            .set("request.timeout.ms", millis(self.delivery_timeout))
+            .set("socket.timeout.ms", millis(self.delivery_timeout))
+            .set("compression.codec", self.codec.as_str())
+            .set("linger.ms", millis(self.linger))
+            .set("batch.size", BATCH_BYTES.to_string())
+            .set("message.max.bytes", self.max_message_bytes().to_string())
+            .set(
+                "queue.buffering.max.kbytes",
+                (self.queue_bytes / 1024).to_string(),
+            )
+            .set(
+                "queue.buffering.max.messages",
+                (self.queue_bytes / RECORD_COST).to_string(),
+            );
+        client
+    }
+}
+
+/// What a publisher hears of its producer; a producer that takes its place reports here too.
+#[derive(Debug, Clone)]
+pub(super) struct Reports {
+    /// What becomes of the records.
+    pub(super) deliveries: Arc<Deliveries>,
+    /// Counts them.
+    pub(super) counters: DeliveryCounters,
+    /// What is wrong.
+    pub(super) trouble: Arc<Trouble>,
+    /// Whether the brokers answer.
+    pub(super) reachability: Arc<Reachability>,
+}
+
+/// What is wrong with a producer.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    /// Told when something goes wrong.
+    pub(super) noticed: Notify,
+    /// The client has failed for good and must be replaced.
+    pub(super) is_broken: AtomicBool,
+}
+
+impl Reports {
+    /// Makes the reports of a publisher to `cluster`.
+    pub(super) fn new(cluster: &KafkaCluster) -> Self {
+        Self {
+            deliveries: Arc::default(),
+            counters: cluster.metrics.delivery_counters(),
+            trouble: Arc::default(),
+            reachability: Arc::default(),
+        }
+    }
+
+    /// Makes a producer that reports here.
+    pub(super) fn producer(&self, cluster: &KafkaCluster) -> Result<Client, LogError> {
+        let trouble = Arc::clone(&self.trouble);
+        let on_trouble = move || trouble.noticed.notify_one();
+        let shared = SharedContext::new(ROLE, cluster.metrics.clone(), on_trouble)
+            .with_reachability(Arc::clone(&self.reachability));
+        let context = PublisherContext {
+            shared,
+            reports: self.clone(),
+        };
+        cluster
+            .config
+            .producer(ROLE)
+            .create_with_context(context)
+            .map_err(|error| LogError::kafka("make a producer", None, error))
+    }
+
+    /// Notes that a record was not taken or not delivered.
+    pub(super) fn note_failure(&self, error: &KafkaError) {
+        self.reachability.note_failure(error);
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.trouble.is_broken.store(true, Ordering::Release);
+        }
+        self.trouble.noticed.notify_one();
+    }
+}
+
+/// Hears what becomes of each record.
+pub(super) struct PublisherContext {
+    shared: SharedContext,
+    reports: Reports,
+}
+
+impl ClientContext for PublisherContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.shared.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.shared.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.reports
+                .trouble
+                .is_broken
+                .store(true, Ordering::Release);
+        }
+        self.shared.error(error, reason);
+    }
+}
+
+impl ProducerContext for PublisherContext {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
+        let outcome = match result {
+            Ok(_) => {
+                self.reports.reachability.note_success();
+                Outcome::Delivered
+            }
+            Err((error, _)) => match error.rdkafka_error_code() {
+                // Where the topic takes less than it should, whole batches are refused for their
+                // size: that is the topic's fault and not the records'.
+                Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
+                    Outcome::Undelivered
+                }
+                Some(_) | None => {
+                    self.reports.note_failure(error);
+                    Outcome::Undelivered
+                }
+            },
+        };
+        self.reports.counters.count(outcome, 1);
+        self.reports.deliveries.report(ticket, outcome);
+    }
+}

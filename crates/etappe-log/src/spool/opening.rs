@@ -1,0 +1,77 @@
+//! Opening a spool: the log on the disk, the collector's id, and the conductor.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::ports::Clock;
+use etappe_core::watermark::CollectorMark;
+use prometheus::Registry;
+use tokio::sync::{Notify, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::conductor::Conductor;
+use super::config::SpoolConfig;
+use super::identity;
+use super::relay::Relay;
+use super::spooler::{Mode, Shared, Spooler};
+use crate::error::LogError;
+use crate::local::LocalLog;
+use crate::metrics::spool::SpoolMetrics;
+
+/// What a spool is opened with.
+pub(super) struct Opening<R> {
+    /// The configuration.
+    pub(super) config: SpoolConfig,
+    /// Kafka.
+    pub(super) relay: R,
+    /// The clock.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Makes the record of a mark.
+    pub(super) encode_mark: fn(&CollectorMark) -> Bytes,
+    /// How often a mark is written.
+    pub(super) mark_interval: Duration,
+    /// The machine's boot.
+    pub(super) boot_id: String,
+    /// Where the metrics go.
+    pub(super) registry: Registry,
+}
+
+impl<R: Relay> Opening<R> {
+    pub(super) async fn run(self) -> Result<Spooler<R>, LogError> {
+        let config = self.config.log(self.relay.max_record_bytes());
+        let (clock, registry) = (Arc::clone(&self.clock), self.registry.clone());
+        let (directory, boot_id) = (self.config.directory.clone(), self.boot_id);
+        let opening = move || {
+            let log = LocalLog::open(config, clock, &boot_id, &registry)?;
+            Ok((log, identity::of(&directory)?))
+        };
+        let opened = tokio::task::spawn_blocking(opening).await;
+        let (log, collector) = opened.unwrap_or(Err(LogError::Closed))?;
+        let shared = Arc::new(Shared {
+            relay: self.relay,
+            spool: log.publisher(),
+            reader: log.reader(),
+            clock: self.clock,
+            collector,
+            encode_mark: self.encode_mark,
+            // Only what Kafka has taken proves that it takes anything.
+            gate: Arc::new(RwLock::new(Mode::Spooling)),
+            is_spooling: AtomicBool::new(true),
+            calls: Mutex::default(),
+            wake: Notify::new(),
+            queue_was_full: AtomicBool::new(false),
+            stuck: Mutex::default(),
+            has_ended: AtomicBool::new(false),
+            requests: OnceLock::new(),
+            metrics: SpoolMetrics::new(&self.registry, self.config.max_bytes),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let conductor = Conductor::new(Arc::clone(&shared), log, self.mark_interval);
+        shared.tasks.spawn(conductor.run());
+        Ok(Spooler { shared })
+    }
+}
