@@ -8,7 +8,8 @@ step() { echo; echo "== $* ($((SECONDS - started)) s)"; }
 step "format"
 cargo fmt --all --check
 step "lints"
-cargo clippy --workspace --all-targets --quiet -- -D warnings
+# In the release profile, as all that follows: C libraries are then built once.
+cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 step "build"
 cargo build --release --quiet --bin etappe
 step "engine library"
@@ -20,7 +21,7 @@ trap 'rm -f "$output"' EXIT
 status=0
 cargo test --release --workspace --no-fail-fast 2>&1 | tee "$output" || status=$?
 step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 step "dependencies"
 deploy/dev/deny.sh
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::started;
 
 /// Compares everything that can be asked with the ledger.
-async fn check(site: &TestSite, ledger: &Ledger) -> anyhow::Result<()> {
+pub(crate) async fn check(site: &TestSite, ledger: &Ledger) -> anyhow::Result<()> {
     let visible = site.settle(ledger.events).await?;
     assert_eq!(visible, ledger.events, "events");
     let cents = format!("{}.{:02}", ledger.cents / 100, ledger.cents % 100);
@@ -42,6 +42,7 @@ async fn a_killed_installation_loses_nothing_and_doubles_nothing() -> anyhow::Re
     let (mut process, site) = started("ledger").await?;
     let plan = Plan {
         seed,
+        first_client: 0,
         clients: 6,
         batches: 120,
         batch: 40,
@@ -82,6 +83,7 @@ async fn a_clean_stop_under_load_keeps_every_promise() -> anyhow::Result<()> {
         &site,
         Plan {
             seed,
+            first_client: 0,
             clients: 4,
             batches: 60,
             batch: 20,
@@ -103,6 +105,7 @@ async fn an_engine_that_dies_is_started_again_and_nothing_is_lost() -> anyhow::R
         &site,
         Plan {
             seed: 7,
+            first_client: 0,
             clients: 3,
             batches: 80,
             batch: 20,

@@ -3,7 +3,10 @@
 mod bad_input;
 mod commands;
 mod data_sets;
+mod faults;
+mod fleet;
 mod imports;
+mod kafka;
 mod kills;
 mod start;
 

@@ -38,6 +38,8 @@ pub struct Ledger {
 pub struct Plan {
     /// Decides everything that is random.
     pub seed: u64,
+    /// The number of the first client: clients of different numbers send different events.
+    pub first_client: u64,
     /// How many clients send side by side.
     pub clients: u64,
     /// How many batches each sends.
@@ -59,7 +61,7 @@ impl Clients {
     pub fn start(site: &TestSite, plan: Plan) -> Self {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
-        for client in 0..plan.clients {
+        for client in plan.first_client..plan.first_client + plan.clients {
             tasks.spawn(run(site.clone(), plan, client, Arc::clone(&acknowledged)));
         }
         Self {

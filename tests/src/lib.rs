@@ -4,10 +4,15 @@
 //! counted by [`data_set`] from its lines, what was promised is kept by [`ledger`], and both are
 //! compared with what the running program answers over HTTP.
 //!
-//! Where to start: [`site::TestSite`] is a site of a running `etappe up`.
+//! Where to start: [`site::TestSite`] is a site of a running `etappe up`, [`fleet::Fleet`] an installation
+//! by role on a Kafka of its own.
 //!
 //! Invariants: a missing binary, engine or data file fails the test that needs it.
 
 pub mod data_set;
+pub mod fleet;
 pub mod ledger;
+pub mod question;
+pub mod rig;
+pub mod role;
 pub mod site;

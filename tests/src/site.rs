@@ -13,10 +13,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a figure may take to appear on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A number that stayed the same for so long will not change any more.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
 /// A site to send to and to ask.
 #[derive(Debug, Clone)]
 pub struct TestSite {
+    /// Where events go.
     base: String,
+    /// Where questions are answered.
+    insights: String,
     /// The site's name.
     pub name: String,
     /// Opens sending.
@@ -36,15 +42,38 @@ impl TestSite {
     /// When the command fails.
     pub async fn create(process: &EtappeProcess, name: &str) -> anyhow::Result<Self> {
         let (write_key, read_token) = process.create_keys(name).await?;
-        let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-        let base = format!("http://{}", process.listen);
+        let keys = (write_key, read_token);
+        Self::of(&process.listen, &process.listen, name, keys)
+    }
+
+    /// Returns a site by the addresses of a collector and of insights, and its keys (write, read).
+    ///
+    /// # Errors
+    /// When there can be no client.
+    pub fn of(
+        collector: &str,
+        insights: &str,
+        name: &str,
+        keys: (String, String),
+    ) -> anyhow::Result<Self> {
+        let (write_key, read_token) = keys;
         Ok(Self {
-            base,
+            base: format!("http://{collector}"),
+            insights: format!("http://{insights}"),
             name: name.to_owned(),
             write_key,
             read_token,
-            client,
+            client: Client::builder().timeout(Duration::from_secs(60)).build()?,
         })
+    }
+
+    /// Returns the same site as it is reached through another collector.
+    #[must_use]
+    pub fn through(&self, collector: &str) -> Self {
+        Self {
+            base: format!("http://{collector}"),
+            ..self.clone()
+        }
     }
 
     /// Returns the site `name` of another program, with its keys (write, read).
@@ -53,6 +82,7 @@ impl TestSite {
         let (write_key, read_token) = keys;
         let base = format!("http://{listen}");
         Self {
+            insights: base.clone(),
             base,
             name: name.to_owned(),
             write_key,
@@ -84,7 +114,7 @@ impl TestSite {
     /// # Errors
     /// When no answer came.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        let url = format!("{}/v1/sites/{}{path}", self.base, self.name);
+        let url = format!("{}/v1/sites/{}{path}", self.insights, self.name);
         answer(self.client.get(url).bearer_auth(&self.read_token)).await
     }
 
@@ -93,7 +123,7 @@ impl TestSite {
     /// # Errors
     /// When no answer came.
     pub async fn ask(&self, path: &str, question: &Value) -> anyhow::Result<Answer> {
-        let url = format!("{}/v1/sites/{}{path}", self.base, self.name);
+        let url = format!("{}/v1/sites/{}{path}", self.insights, self.name);
         let request = self.client.post(url).bearer_auth(&self.read_token);
         answer(request.body(question.to_string())).await
     }
@@ -164,6 +194,28 @@ impl TestSite {
                 Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
         }
+    }
+
+    /// Waits until the number of visible events stays the same for some seconds; returns it.
+    ///
+    /// # Errors
+    /// When it still changes after a while, or cannot be asked.
+    pub async fn settle_down(&self) -> anyhow::Result<u64> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut since = Instant::now();
+        let mut visible = self.visible_events().await?;
+        while since.elapsed() < SETTLED_AFTER {
+            ensure!(
+                Instant::now() < deadline,
+                "{visible} events, and still more"
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = self.visible_events().await?;
+            if now != visible {
+                (visible, since) = (now, Instant::now());
+            }
+        }
+        Ok(visible)
     }
 
     /// Returns every event of an actor, following all pages.

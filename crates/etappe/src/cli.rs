@@ -1,10 +1,19 @@
 //! The command line.
 
-use std::net::SocketAddr;
+mod flag;
+mod process;
+mod site;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use etappe_core::event::KeyScope;
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use flag::{AddressFlags, ConfigSource, FlagSetting, KafkaFlag, OutsideFlags};
+pub(crate) use process::{
+    ClassifierArguments, CollectorArguments, EngineArguments, InsightsArguments, MigrateArguments,
+    MoveArguments, UpArguments,
+};
+pub(crate) use site::{KeysCommand, KeysData};
 
 /// Measures customer journeys: tracking events in, stages and KPIs out.
 #[derive(Debug, Parser)]
@@ -20,6 +29,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything on this machine, with its data in one folder.
     Up(UpArguments),
+    /// Take events in and put them on Kafka, through a spool while that is away.
+    Collector(CollectorArguments),
+    /// Read events from Kafka, assign stages, store rows in ClickHouse.
+    Classifier(ClassifierArguments),
+    /// Answer questions about what is stored in ClickHouse.
+    Insights(InsightsArguments),
     /// Run ClickHouse's engine alone on a folder (`up` does this by itself).
     Engine(EngineArguments),
     /// Bring the tables of a database up to date.
@@ -34,79 +49,19 @@ pub(crate) enum Command {
     /// Sites and their keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Records that could not be stored: look at them, send them again.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Collectors that write to a shared Kafka.
+    #[command(subcommand)]
+    Collectors(CollectorsCommand),
+    /// Compare what was consumed with what is stored: nothing missing, nothing twice.
+    Audit(AuditArguments),
+    /// Move an installation from one folder to Kafka and ClickHouse; can be run again.
+    Move(MoveArguments),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-}
-
-/// Where configuration comes from, besides flags and `ETAPPE_<SECTION>__<NAME>` variables.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct ConfigSource {
-    /// A configuration file (TOML); see `etappe config print`.
-    #[arg(long = "config", value_name = "FILE", env = "ETAPPE_CONFIG")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-/// Arguments of `etappe up`.
-#[derive(Debug, Args)]
-pub(crate) struct UpArguments {
-    #[command(flatten)]
-    pub(crate) config: ConfigSource,
-    /// The folder that holds all data; made if missing.
-    #[arg(long, value_name = "DIR", default_value = "etappe-data")]
-    pub(crate) data: PathBuf,
-    /// The public address: events in, KPIs out [default: 127.0.0.1:7070].
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// The admin address: metrics, health, control [default: 127.0.0.1:7071].
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) admin: Option<SocketAddr>,
-    /// The file libchdb.so; by default the one in the cache, fetched if missing.
-    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
-    pub(crate) engine_library: Option<PathBuf>,
-    /// Print one line of JSON on standard output once everything is ready.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Arguments of `etappe engine`.
-#[derive(Debug, Args)]
-pub(crate) struct EngineArguments {
-    #[command(flatten)]
-    pub(crate) config: ConfigSource,
-    /// The folder of ClickHouse's files.
-    #[arg(long, value_name = "DIR", required_unless_present = "fetch")]
-    pub(crate) data: Option<PathBuf>,
-    /// Only make sure that the library is there, and print its path.
-    #[arg(long)]
-    pub(crate) fetch: bool,
-    /// The loopback address to listen on; port 0 takes any free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-    /// The file libchdb.so; by default the one in the cache, fetched if missing.
-    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
-    pub(crate) engine_library: Option<PathBuf>,
-}
-
-/// Arguments of `etappe migrate`.
-#[derive(Debug, Args)]
-pub(crate) struct MigrateArguments {
-    #[command(flatten)]
-    pub(crate) config: ConfigSource,
-    /// The folder of an installation whose embedded engine is brought up to date.
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "etappe-data",
-        conflicts_with = "clickhouse"
-    )]
-    pub(crate) data: PathBuf,
-    /// A ClickHouse server instead, such as `http://user:password@host:8123/database`.
-    #[arg(long, value_name = "URL")]
-    pub(crate) clickhouse: Option<String>,
-    /// The file libchdb.so; by default the one in the cache, fetched if missing.
-    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
-    pub(crate) engine_library: Option<PathBuf>,
 }
 
 /// Arguments of `etappe import`.
@@ -183,79 +138,88 @@ pub(crate) enum ModelsCommand {
     },
 }
 
-/// The commands about keys.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Make a site, or another pair of keys for it; the keys are shown this once.
-    Create {
-        /// The site's name.
-        #[arg(long)]
-        site: String,
-        #[command(flatten)]
-        data: KeysData,
-        /// Where the write key will be used.
-        #[arg(long, value_enum, default_value_t = ScopeArgument::Browser)]
-        scope: ScopeArgument,
-    },
-    /// List sites, settings and the hashes of keys.
-    List {
-        #[command(flatten)]
-        data: KeysData,
-    },
-    /// Take a key away.
-    Revoke {
-        /// The site's name.
-        #[arg(long)]
-        site: String,
-        /// The start of the key's hash, as `keys list` shows it.
-        #[arg(long)]
-        hash: String,
-        #[command(flatten)]
-        data: KeysData,
-    },
-    /// Change a site's settings: time zone, currency, origins, pixel revenue, rate.
-    Set {
-        /// The site's name.
-        #[arg(long)]
-        site: String,
-        /// `name=value`, such as `timezone=Europe/Amsterdam` or `allowed_origins=https://a.example,https://b.example`.
-        #[arg(required = true, value_name = "NAME=VALUE")]
-        settings: Vec<String>,
-        #[command(flatten)]
-        data: KeysData,
-    },
-}
-
-/// Whose keys.
+/// Arguments of `etappe audit`.
 #[derive(Debug, Args)]
-pub(crate) struct KeysData {
-    /// The data folder.
+pub(crate) struct AuditArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    /// The data folder of a running `etappe up`.
     #[arg(long, value_name = "DIR", default_value = "etappe-data")]
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) outside: OutsideFlags,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Where a write key will be used.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ScopeArgument {
-    /// In web pages and apps, where anybody can read it.
-    Browser,
-    /// On a server, kept secret.
-    Server,
-    /// In image addresses.
-    Pixel,
+/// The commands about dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// List them: where each stood, when and why it was given up.
+    List {
+        #[command(flatten)]
+        place: LettersPlace,
+    },
+    /// Show one with its bytes.
+    Show {
+        /// The letter, `TOPIC:PARTITION:OFFSET` as `list` shows it.
+        #[arg(value_name = "LETTER")]
+        letter: String,
+        #[command(flatten)]
+        place: LettersPlace,
+    },
+    /// Send letters again; one that is stored already is not counted a second time.
+    Replay {
+        /// The letters, `TOPIC:PARTITION:OFFSET`; or `--all`.
+        #[arg(value_name = "LETTER", required_unless_present = "all")]
+        letters: Vec<String>,
+        /// All that were not sent again before.
+        #[arg(long, conflicts_with = "letters")]
+        all: bool,
+        #[command(flatten)]
+        place: LettersPlace,
+    },
 }
 
-impl From<ScopeArgument> for KeyScope {
-    fn from(scope: ScopeArgument) -> Self {
-        match scope {
-            ScopeArgument::Browser => Self::Browser,
-            ScopeArgument::Server => Self::Server,
-            ScopeArgument::Pixel => Self::Pixel,
-        }
-    }
+/// Where the dead letters are.
+#[derive(Debug, Args)]
+pub(crate) struct LettersPlace {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    /// The data folder of a running `etappe up`.
+    #[arg(long, value_name = "DIR", default_value = "etappe-data")]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) outside: OutsideFlags,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The commands about collectors.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CollectorsCommand {
+    /// List the collectors that are known, and since when each is silent.
+    List {
+        #[command(flatten)]
+        config: ConfigSource,
+        #[command(flatten)]
+        outside: OutsideFlags,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop waiting for a collector that will not come back; what its spool held is lost.
+    Retire {
+        /// The collector, as `list` and `/readyz` name it.
+        #[arg(value_name = "COLLECTOR")]
+        collector: String,
+        #[command(flatten)]
+        config: ConfigSource,
+        #[command(flatten)]
+        kafka: KafkaFlag,
+    },
 }
 
 /// The commands about the configuration.

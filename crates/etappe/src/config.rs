@@ -14,12 +14,15 @@ use etappe_collector::config::CollectorConfig;
 use etappe_core::rules::{RuleFileKind, RuleSet, RuleSource};
 use etappe_engine::config::EngineConfig;
 use etappe_insights::config::InsightsConfig;
+use etappe_log::kafka::KafkaConfig;
 use etappe_log::local::LocalLogConfig;
+use etappe_log::spool::SpoolConfig;
 use etappe_runtime::telemetry::TelemetryConfig;
+use etappe_warehouse::WarehouseConfig;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::cli::ConfigSource;
+use crate::cli::{ConfigSource, FlagSetting};
 pub(crate) use layers::Problem;
 use layers::{Origin, Setting};
 
@@ -35,6 +38,23 @@ impl fmt::Display for BadConfiguration {
 
 impl std::error::Error for BadConfiguration {}
 
+/// What a command cannot do without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// An outside Kafka.
+    pub(crate) kafka: bool,
+    /// An outside ClickHouse.
+    pub(crate) server: bool,
+}
+
+impl Needs {
+    /// Everything needed is on this machine.
+    pub(crate) const NOTHING: Self = Self {
+        kafka: false,
+        server: false,
+    };
+}
+
 /// All settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -47,8 +67,11 @@ pub(crate) struct Config {
     pub(crate) rules: RuleFiles,
     pub(crate) collector: CollectorConfig,
     pub(crate) log: LocalLogConfig,
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) spool: SpoolConfig,
     pub(crate) classifier: ClassifierConfig,
     pub(crate) engine: EngineSettings,
+    pub(crate) clickhouse: WarehouseConfig,
     pub(crate) insights: InsightsConfig,
 }
 
@@ -61,8 +84,11 @@ impl Default for Config {
             rules: RuleFiles::default(),
             collector: CollectorConfig::default(),
             log: LocalLogConfig::default(),
+            kafka: KafkaConfig::default(),
+            spool: SpoolConfig::default(),
             classifier: ClassifierConfig::default(),
             engine: EngineSettings::default(),
+            clickhouse: WarehouseConfig::default(),
             insights: InsightsConfig::default(),
         }
     }
@@ -121,7 +147,11 @@ impl Config {
     ///
     /// # Errors
     /// [`BadConfiguration`] with every problem of every layer.
-    pub(crate) fn load(source: &ConfigSource, flags: Vec<(&str, String)>) -> anyhow::Result<Self> {
+    pub(crate) fn load(
+        source: &ConfigSource,
+        flags: Vec<FlagSetting>,
+        needs: Needs,
+    ) -> anyhow::Result<Self> {
         let mut problems = Vec::new();
         let mut settings = Vec::new();
         if let Some(file) = &source.file {
@@ -147,7 +177,7 @@ impl Config {
             origin: Origin::flag(&format!("--{name}")),
         }));
         match layers::assemble::<Self>(&settings) {
-            Ok(config) => problems.extend(config.problems()),
+            Ok(config) => problems.extend(config.problems(needs)),
             Err(found) => problems.extend(found),
         }
         problems
@@ -157,8 +187,39 @@ impl Config {
         layers::assemble(&settings).map_err(|problems| BadConfiguration(problems).into())
     }
 
+    /// Returns whether events go through an outside Kafka.
+    pub(crate) fn uses_kafka(&self) -> bool {
+        !self.kafka.brokers.is_empty()
+    }
+
+    /// Returns whether rows go to an outside ClickHouse.
+    pub(crate) fn uses_server(&self) -> bool {
+        !self.clickhouse.url.is_empty()
+    }
+
+    /// Returns what is missing that a command needs, and what does not go together.
+    fn outside_problems(&self, needs: Needs) -> Vec<String> {
+        let mut problems = Vec::new();
+        if needs.kafka && !self.uses_kafka() {
+            let missing = "kafka.brokers: this command needs Kafka: give --kafka HOST:PORT,…";
+            problems.push(missing.to_owned());
+        }
+        if needs.server && !self.uses_server() {
+            let missing = "clickhouse.url: this command needs ClickHouse: give --clickhouse URL";
+            problems.push(missing.to_owned());
+        }
+        let (answer, delivery) = (self.collector.publish_timeout, self.kafka.delivery_timeout);
+        if self.uses_kafka() && answer <= delivery {
+            problems.push(format!(
+                "collector.publish_timeout is {answer:?}, expected more than kafka.delivery_timeout, \
+                 {delivery:?}: clients would be refused what is written a moment later"
+            ));
+        }
+        problems
+    }
+
     /// Returns what is wrong with values that are well-formed.
-    fn problems(&self) -> Vec<Problem> {
+    fn problems(&self, needs: Needs) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.telemetry.validate(&mut problems);
         let mut section = |name: &str, found: Vec<String>| {
@@ -170,6 +231,16 @@ impl Config {
         };
         section("collector", self.collector.validate());
         section("log", self.log.validate().err().unwrap_or_default());
+        if self.uses_kafka() {
+            section("kafka", self.kafka.validate().err().unwrap_or_default());
+            section("spool", self.spool.validate().err().unwrap_or_default());
+        }
+        if self.uses_server() {
+            section(
+                "clickhouse",
+                self.clickhouse.validate().err().unwrap_or_default(),
+            );
+        }
         section(
             "classifier",
             self.classifier.validate().err().unwrap_or_default(),
@@ -187,6 +258,7 @@ impl Config {
                 .map(ToString::to_string)
                 .collect(),
         );
+        problems.extend(self.outside_problems(needs));
         if self.listen == self.admin && self.listen.port() != 0 {
             problems.push(format!("listen and admin are both {}", self.listen));
         }

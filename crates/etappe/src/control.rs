@@ -21,8 +21,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
+use crate::audit::AuditReport;
 use crate::data_dir::{DataDir, RunInfo};
-use crate::site_store::{NewKeys, SiteStore};
+use crate::letters::{LetterBox, Replayed, ShownLetter, name_of, show};
+use crate::service::auditor::Auditor;
+use crate::sites::{NewKeys, SiteStore};
 
 /// Finds a stored event by its message id and explains it, as JSON.
 pub(crate) trait Explainer: Send + Sync + 'static {
@@ -34,18 +37,32 @@ pub(crate) trait Explainer: Send + Sync + 'static {
     ) -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>>;
 }
 
+/// What the control endpoints work on.
+pub(crate) struct Control {
+    /// Opens them, beside the admin token.
+    pub(crate) token: String,
+    pub(crate) sites: Arc<SiteStore>,
+    pub(crate) explainer: Arc<dyn Explainer>,
+    pub(crate) letters: LetterBox,
+    pub(crate) auditor: Auditor,
+}
+
 struct ControlState {
     token: KeyHash,
     sites: Arc<SiteStore>,
     explainer: Arc<dyn Explainer>,
+    letters: LetterBox,
+    auditor: Auditor,
 }
 
 /// Makes the router of the control endpoints.
-pub(crate) fn router(token: &str, sites: Arc<SiteStore>, explainer: Arc<dyn Explainer>) -> Router {
+pub(crate) fn router(control: Control) -> Router {
     let state = Arc::new(ControlState {
-        token: KeyHash::of(token),
-        sites,
-        explainer,
+        token: KeyHash::of(&control.token),
+        sites: control.sites,
+        explainer: control.explainer,
+        letters: control.letters,
+        auditor: control.auditor,
     });
     Router::new()
         .route("/control/sites", get(list_sites))
@@ -53,7 +70,11 @@ pub(crate) fn router(token: &str, sites: Arc<SiteStore>, explainer: Arc<dyn Expl
         .route("/control/keys", post(create_keys))
         .route("/control/keys/ephemeral", post(create_ephemeral_key))
         .route("/control/keys/revoke", post(revoke_key))
+        .route("/control/keys/admin", post(create_admin_token))
         .route("/control/explain", get(explain))
+        .route("/control/audit", get(audit))
+        .route("/control/dead-letters", get(list_letters))
+        .route("/control/dead-letters/replay", post(replay_letters))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&state),
             authorize,
@@ -159,7 +180,8 @@ async fn create_keys(
     State(state): State<Arc<ControlState>>,
     Json(request): Json<KeyRequest>,
 ) -> Result<Json<NewKeys>, Refusal> {
-    Ok(Json(state.sites.create_keys(&request.site, request.scope)?))
+    let created = state.sites.create_keys(&request.site, request.scope);
+    Ok(Json(created.await?))
 }
 
 async fn create_ephemeral_key(
@@ -175,7 +197,8 @@ async fn revoke_key(
     State(state): State<Arc<ControlState>>,
     Json(request): Json<RevokeRequest>,
 ) -> Result<Json<Value>, Refusal> {
-    state.sites.revoke_key(&request.site, &request.hash)?;
+    let revoked = state.sites.revoke_key(&request.site, &request.hash);
+    revoked.await?;
     Ok(Json(json!({ "revoked": request.hash })))
 }
 
@@ -185,7 +208,8 @@ async fn change_settings(
 ) -> Result<Json<Value>, Refusal> {
     state
         .sites
-        .change_settings(&request.site, request.settings.clone())?;
+        .change_settings(&request.site, request.settings.clone())
+        .await?;
     Ok(Json(
         json!({ "site": request.site, "settings": request.settings }),
     ))
@@ -200,6 +224,53 @@ async fn explain(
         .explain(query.site, query.message_id)
         .await?;
     Ok(Json(explanation.unwrap_or(Value::Null)))
+}
+
+async fn create_admin_token(
+    State(state): State<Arc<ControlState>>,
+) -> Result<Json<Value>, Refusal> {
+    let token = state.sites.create_admin_token().await?;
+    Ok(Json(json!({ "admin_token": token })))
+}
+
+async fn audit(State(state): State<Arc<ControlState>>) -> Result<Json<AuditReport>, Refusal> {
+    Ok(Json(state.auditor.audit(&state.letters).await?))
+}
+
+#[derive(Deserialize)]
+struct LettersQuery {
+    /// The one to show with its bytes; all without their bytes otherwise.
+    letter: Option<String>,
+}
+
+async fn list_letters(
+    State(state): State<Arc<ControlState>>,
+    Query(query): Query<LettersQuery>,
+) -> Result<Json<Vec<ShownLetter>>, Refusal> {
+    let letters = state.letters.list().await?;
+    let shown = match &query.letter {
+        Some(name) => letters
+            .iter()
+            .filter(|letter| name_of(letter) == *name)
+            .map(|letter| show(letter, true))
+            .collect(),
+        None => letters.iter().map(|letter| show(letter, false)).collect(),
+    };
+    Ok(Json(shown))
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReplayRequest {
+    /// The letters; all that were not sent again before where there are none.
+    letters: Option<Vec<String>>,
+}
+
+async fn replay_letters(
+    State(state): State<Arc<ControlState>>,
+    Json(request): Json<ReplayRequest>,
+) -> Result<Json<Replayed>, Refusal> {
+    let replayed = state.letters.replay(request.letters.as_deref()).await?;
+    Ok(Json(replayed))
 }
 
 /// Talks to the running `etappe up` of a data folder.
@@ -274,6 +345,34 @@ impl ControlClient {
     pub(crate) async fn sites(&self) -> anyhow::Result<Value> {
         self.answer(self.client.get(self.url("/control/sites")))
             .await
+    }
+
+    /// Makes the admin token anew.
+    pub(crate) async fn create_admin_token(&self) -> anyhow::Result<Value> {
+        self.post("/control/keys/admin", &json!({})).await
+    }
+
+    /// Compares what was consumed with what is stored.
+    pub(crate) async fn audit(&self) -> anyhow::Result<AuditReport> {
+        let answer = self.answer(self.client.get(self.url("/control/audit")));
+        Ok(serde_json::from_value(answer.await?)?)
+    }
+
+    /// Returns the dead letters: all without their bytes, or the one named with them.
+    pub(crate) async fn letters(&self, name: Option<&str>) -> anyhow::Result<Vec<ShownLetter>> {
+        let mut url = reqwest::Url::parse(&self.url("/control/dead-letters"))?;
+        if let Some(name) = name {
+            url.query_pairs_mut().append_pair("letter", name);
+        }
+        let answer = self.answer(self.client.get(url)).await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
+    /// Sends letters again: those named, or all that were not before.
+    pub(crate) async fn replay(&self, letters: Option<Vec<String>>) -> anyhow::Result<Replayed> {
+        let request = serde_json::to_value(ReplayRequest { letters })?;
+        let answer = self.post("/control/dead-letters/replay", &request).await?;
+        Ok(serde_json::from_value(answer)?)
     }
 
     /// Returns the explanation of a stored message, or `null`.

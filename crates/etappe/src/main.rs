@@ -3,12 +3,15 @@
 //! Each command has a file of its own in `command/`. Answers go to standard output, everything
 //! else to standard error. Exit codes: 0, 1 failed, 64 bad configuration or usage.
 
+mod audit;
 mod cli;
 mod command;
 mod config;
 mod control;
 mod data_dir;
-mod site_store;
+mod letters;
+mod service;
+mod sites;
 
 use std::process::ExitCode;
 
@@ -63,12 +66,19 @@ fn raise_file_limit() {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Up(arguments) => command::up::run(arguments).await,
+        Command::Collector(arguments) => command::collector::run(arguments).await,
+        Command::Classifier(arguments) => command::classifier::run(arguments).await,
+        Command::Insights(arguments) => command::insights::run(arguments).await,
         Command::Engine(arguments) => command::engine::run(arguments).await,
         Command::Migrate(arguments) => command::migrate::run(arguments).await,
         Command::Import(arguments) => command::import::run(arguments).await,
         Command::Explain(arguments) => command::explain::run(arguments).await,
         Command::Models(command) => command::models::run(command),
         Command::Keys(command) => command::keys::run(command).await,
+        Command::DeadLetters(command) => command::dead_letters::run(command).await,
+        Command::Collectors(command) => command::collectors::run(command).await,
+        Command::Audit(arguments) => command::audit::run(arguments).await,
+        Command::Move(arguments) => command::moving::run(arguments).await,
         Command::Config(command) => command::config::run(command),
     }
 }

@@ -1,18 +1,24 @@
-//! `etappe engine`: ClickHouse's engine alone, as `up` runs it, or only its library fetched.
+//! `etappe engine`: ClickHouse's engine alone, as a process of its own or as a child of `up`; or only
+//! its library fetched, or its address printed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use etappe_engine::credentials::EngineSecrets;
 use etappe_engine::library::{LibraryRequest, cache_dir, find_library};
 use etappe_engine::process::run_engine;
+use etappe_runtime::shutdown::{Reason, Shutdown};
 use prometheus::Registry;
-use std::path::PathBuf;
 
 use crate::cli::EngineArguments;
-use crate::config::Config;
+use crate::config::{Config, Needs};
+use crate::service::warehouse::DATABASE;
 
-/// Serves until standard input ends.
+/// Serves until a signal or, as a child, until standard input ends.
 #[expect(clippy::print_stdout, reason = "the path is the command's answer")]
 pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
-    let config = Config::load(&arguments.config, Vec::new())?;
+    let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
     if arguments.fetch {
         println!("{}", library(arguments.engine_library).await?.display());
         return Ok(());
@@ -21,17 +27,45 @@ pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let data = arguments
         .data
         .context("--data names the folder of ClickHouse's files")?;
+    if arguments.url {
+        println!("{}", url(&data, arguments.listen)?);
+        return Ok(());
+    }
     let library = library(arguments.engine_library).await?;
     let mut engine = config.engine.to_engine_config(data, library);
     engine.listen = arguments.listen;
-    run_engine(
-        engine,
-        tokio::io::stdin(),
-        tokio::io::stdout(),
-        &Registry::new(),
-    )
-    .await?;
-    Ok(())
+    let (registry, stdout) = (Registry::new(), tokio::io::stdout());
+    if arguments.child {
+        run_engine(engine, tokio::io::stdin(), stdout, &registry).await?;
+        return Ok(());
+    }
+    // The engine ends with its control pipe: this one is closed by a signal.
+    let (control, held) = tokio::io::simplex(1);
+    let shutdown = Shutdown::default();
+    let release = async {
+        let listened = shutdown.listen_to_signals().await;
+        drop(held);
+        listened
+    };
+    let (served, listened) = tokio::join!(
+        async {
+            let served = run_engine(engine, control, stdout, &registry).await;
+            shutdown.begin(Reason::Failure("the engine has ended".to_owned()));
+            served
+        },
+        release
+    );
+    served?;
+    Ok(listened?)
+}
+
+/// Returns the address for `--clickhouse`, with the login that may do everything.
+fn url(data: &Path, listen: SocketAddr) -> anyhow::Result<String> {
+    let login = EngineSecrets::load(data)?.writer;
+    Ok(format!(
+        "http://{}:{}@{listen}/{DATABASE}",
+        login.user, login.password
+    ))
 }
 
 /// Finds the engine's library, fetching it where it is missing.

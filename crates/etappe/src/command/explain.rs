@@ -13,7 +13,7 @@ use etappe_wire::record;
 use serde_json::Value;
 
 use crate::cli::ExplainArguments;
-use crate::config::Config;
+use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
 
@@ -39,7 +39,8 @@ pub(crate) async fn run(arguments: ExplainArguments) -> anyhow::Result<()> {
     };
     let explained = match text {
         Some(text) => {
-            let rules = Config::load(&arguments.config, Vec::new())?.compile_rules()?;
+            let rules =
+                Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?.compile_rules()?;
             let record = record_of(&text, &arguments.site)?;
             let event = record::decode(&record)?;
             serde_json::to_value(rules.explain(&event, &ActorHistory::default()))?

@@ -1,4 +1,5 @@
-//! `etappe keys`: sites and their keys, through the running `up` or, while none runs, directly.
+//! `etappe keys`: sites and their keys, in the table that all processes share on Kafka, through the
+//! running `up` of a folder or, while none runs, directly.
 
 use std::sync::Arc;
 
@@ -8,9 +9,11 @@ use etappe_core::site::SiteSettings;
 use serde_json::Value;
 
 use crate::cli::{KeysCommand, KeysData};
+use crate::config::{Config, Needs};
 use crate::control::{ControlClient, KeyRequest, sites_as_json};
 use crate::data_dir::{DataDir, DataLock};
-use crate::site_store::SiteStore;
+use crate::service::Service;
+use crate::sites::SiteStore;
 
 /// Runs one of the commands.
 pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
@@ -22,9 +25,20 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
             };
             let keys = match Access::open(&data).await? {
                 Access::Running(control) => control.create_keys(&request).await?,
-                Access::Direct(store, _lock) => store.create_keys(&request.site, request.scope)?,
+                Access::Direct(store, _lock) => {
+                    store.create_keys(&request.site, request.scope).await?
+                }
             };
             print(&data, &serde_json::to_value(keys)?);
+        }
+        KeysCommand::Admin { data } => {
+            let answer = match Access::open(&data).await? {
+                Access::Running(control) => control.create_admin_token().await?,
+                Access::Direct(store, _lock) => {
+                    serde_json::json!({ "admin_token": store.create_admin_token().await? })
+                }
+            };
+            print(&data, &answer);
         }
         KeysCommand::List { data } => {
             let sites = Access::open(&data).await?.sites().await?;
@@ -34,7 +48,7 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
             let site = SiteId::try_new(&site)?;
             match Access::open(&data).await? {
                 Access::Running(control) => control.revoke_key(&site, &hash).await?,
-                Access::Direct(store, _lock) => store.revoke_key(&site, &hash)?,
+                Access::Direct(store, _lock) => store.revoke_key(&site, &hash).await?,
             }
             print(&data, &serde_json::json!({ "revoked": hash }));
         }
@@ -55,12 +69,22 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
 enum Access {
     /// Through the process that runs on it.
     Running(ControlClient),
-    /// Directly, with the folder locked meanwhile.
-    Direct(Arc<SiteStore>, DataLock),
+    /// Directly, with the folder, if there is one, locked meanwhile.
+    Direct(Arc<SiteStore>, Option<DataLock>),
 }
 
 impl Access {
     async fn open(data: &KeysData) -> anyhow::Result<Self> {
+        let config = Config::load(&data.config, data.kafka.flags().collect(), Needs::NOTHING)?;
+        if config.uses_kafka() {
+            let service = Service::start(config)?;
+            let cluster = service.kafka()?;
+            cluster.ensure_topics().await?;
+            return Ok(Self::Direct(
+                service.share_sites(&cluster, None).await?,
+                None,
+            ));
+        }
         let folder = DataDir::existing(&data.data)?;
         if folder.read_run_info()?.is_some() {
             let control = ControlClient::of(&folder)?;
@@ -71,8 +95,8 @@ impl Access {
         // Left behind by a process that was killed, or none runs: the lock tells.
         let lock = folder.lock().await?;
         Ok(Self::Direct(
-            Arc::new(SiteStore::open(folder.path("sites.json"))?),
-            lock,
+            Arc::new(SiteStore::open_file(folder.path("sites.json"))?),
+            Some(lock),
         ))
     }
 
@@ -116,7 +140,7 @@ async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result
     check(&settings)?;
     match access {
         Access::Running(control) => control.change_settings(site, &settings).await?,
-        Access::Direct(store, _) => store.change_settings(site, settings.clone())?,
+        Access::Direct(store, _) => store.change_settings(site, settings.clone()).await?,
     }
     Ok(settings)
 }

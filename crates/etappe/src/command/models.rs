@@ -5,13 +5,13 @@ use etappe_core::rules::{Diagnostic, RuleSet, RuleSource, Severity};
 use serde_json::json;
 
 use crate::cli::{ConfigSource, ModelsCommand};
-use crate::config::{Config, read_rules};
+use crate::config::{Config, Needs, read_rules};
 
 /// Runs one of the commands.
 pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<()> {
     match command {
         ModelsCommand::List { config, json } => {
-            let rules = Config::load(&config, Vec::new())?.compile_rules()?;
+            let rules = Config::load(&config, Vec::new(), Needs::NOTHING)?.compile_rules()?;
             list(&rules, json);
             Ok(())
         }
@@ -53,7 +53,7 @@ fn list(rules: &RuleSet, as_json: bool) {
 fn check(config: &ConfigSource, files: &[std::path::PathBuf], as_json: bool) -> anyhow::Result<()> {
     let mut sources = Vec::new();
     if files.is_empty() {
-        let rules = Config::load(config, Vec::new())?.rules;
+        let rules = Config::load(config, Vec::new(), Needs::NOTHING)?.rules;
         for path in [rules.vocabularies, rules.models].iter().flatten() {
             sources.extend(read_rules(path)?);
         }

@@ -27,7 +27,11 @@ impl EngineCommand {
     pub(crate) async fn start(&self, before: Option<SocketAddr>) -> anyhow::Result<EngineProcess> {
         let program = std::env::current_exe().context("this program's own path is not known")?;
         let mut command = Command::new(program);
-        command.arg("engine").arg("--data").arg(&self.data);
+        command
+            .arg("engine")
+            .arg("--child")
+            .arg("--data")
+            .arg(&self.data);
         command.arg("--engine-library").arg(&self.library);
         if let Some(file) = &self.config.file {
             command.arg("--config").arg(file);

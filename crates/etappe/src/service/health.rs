@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use etappe_log::local::LocalPublisher;
+use etappe_classifier::CollectorWatch;
 use etappe_runtime::health::Reporter;
 use etappe_warehouse::Warehouse;
 use tokio_util::sync::CancellationToken;
+
+use super::event_log::Publisher;
 
 /// How often each component is asked.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Asks the warehouse for a sign of life.
-pub(super) async fn watch_warehouse(
+pub(crate) async fn watch_warehouse(
     warehouse: Warehouse,
     report: Reporter,
     shutdown: CancellationToken,
@@ -28,8 +30,8 @@ pub(super) async fn watch_warehouse(
 }
 
 /// Asks the event log whether it takes events.
-pub(super) async fn watch_event_log(
-    publisher: LocalPublisher,
+pub(crate) async fn watch_event_log(
+    publisher: Publisher,
     report: Reporter,
     shutdown: CancellationToken,
 ) {
@@ -37,6 +39,34 @@ pub(super) async fn watch_event_log(
         match publisher.problem() {
             None => report.ready(),
             Some(problem) => report.not_ready(problem),
+        }
+        if is_over(&shutdown).await {
+            return;
+        }
+    }
+}
+
+/// Reports collectors that are silent and have records that nobody else has.
+pub(crate) async fn watch_collectors(
+    watch: CollectorWatch,
+    report: Reporter,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let silent = watch.silent();
+        let waited_for: Vec<String> = silent
+            .iter()
+            .filter(|collector| collector.holds)
+            .map(|collector| format!("{} since {}", collector.collector, collector.last_heard))
+            .collect();
+        if waited_for.is_empty() {
+            report.ready();
+        } else {
+            report.not_ready(format!(
+                "silent with a spool, as_of waits for them: {}; start them again, or retire those \
+                 that are gone for good with `etappe collectors retire`",
+                waited_for.join(", ")
+            ));
         }
         if is_over(&shutdown).await {
             return;

@@ -11,58 +11,64 @@ use etappe_collector::Collector;
 use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
 use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage};
+use etappe_insights::kpi_gauge::KpiGauges;
 use etappe_insights::metrics::InsightsMetrics;
 use etappe_insights::state::{InsightsParts, InsightsState};
-use etappe_log::local::LocalPublisher;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
 use tokio::sync::watch;
 
-use super::Process;
+use super::Service;
+use super::event_log::Publisher;
 use super::explainer::StoredEvents;
-use crate::control;
-use crate::site_store::SiteStore;
+use crate::sites::SiteStore;
 
-/// Everything on the admin address: metrics, health, control.
-pub(super) fn admin(
-    process: &Process,
-    control_token: &str,
-    sites: Arc<SiteStore>,
-    warehouse: Warehouse,
-) -> Router {
-    let explainer = StoredEvents {
-        warehouse,
-        rules: Arc::clone(&process.rules),
-    };
-    etappe_runtime::admin::router(process.registry.clone(), process.health.clone())
-        .merge(control::router(control_token, sites, Arc::new(explainer)))
+/// The admin address of every process: metrics and health.
+pub(crate) fn admin(service: &Service) -> Router {
+    etappe_runtime::admin::router(service.registry.clone(), service.health.clone())
 }
 
-/// Everything on the public address: events in, KPIs out.
-pub(super) fn public(
-    process: &Process,
-    collector: Arc<Collector<LocalPublisher, SystemClock>>,
-    (warehouse, watermark): (Warehouse, Watermark),
+/// What answers questions about stored events on the admin address.
+pub(crate) fn explainer(service: &Service, warehouse: Warehouse) -> Arc<StoredEvents> {
+    Arc::new(StoredEvents {
+        warehouse,
+        rules: Arc::clone(&service.rules),
+    })
+}
+
+/// Events in.
+pub(crate) fn intake(
+    collector: &Arc<Collector<Publisher, SystemClock>>,
     sites: &SiteStore,
-) -> anyhow::Result<Router> {
-    let insights = InsightsState::new(InsightsParts {
-        store: Arc::new(warehouse),
-        clock: Arc::new(process.clock),
-        sites: sites.subscribe(),
-        watermark,
-        catalog: Arc::new(catalog(process)),
-        config: process.config.insights.clone(),
-        metrics: InsightsMetrics::register(&process.registry)?,
-    });
+) -> Router {
     let rejections =
-        Arc::clone(&collector)
+        Arc::clone(collector)
             .rejections_router()
             .layer(middleware::from_fn_with_state(
                 sites.subscribe(),
                 readers_only,
             ));
-    let insights = etappe_insights::router::router(insights);
-    Ok(collector.router().merge(rejections).merge(insights))
+    Arc::clone(collector).router().merge(rejections)
+}
+
+/// KPIs out.
+pub(crate) fn insights(
+    service: &Service,
+    (warehouse, watermark): (Warehouse, Watermark),
+    sites: &SiteStore,
+) -> anyhow::Result<Router> {
+    let insights = InsightsState::new(InsightsParts {
+        store: Arc::new(warehouse),
+        clock: Arc::new(service.clock),
+        sites: sites.subscribe(),
+        watermark,
+        catalog: Arc::new(catalog(service)),
+        config: service.config.insights.clone(),
+        metrics: InsightsMetrics::register(&service.registry)?,
+    });
+    let gauges = KpiGauges::new(insights.clone()).run(service.shutdown.token());
+    service.tasks.spawn(gauges);
+    Ok(etappe_insights::router::router(insights))
 }
 
 /// Lets requests to `/v1/sites/{site}/…` pass that carry a read token of that site.
@@ -94,12 +100,12 @@ async fn readers_only(
 }
 
 /// Returns the models as the API shows them.
-fn catalog(process: &Process) -> ModelCatalog {
+fn catalog(service: &Service) -> ModelCatalog {
     let labels = |labels: &etappe_core::rules::Labels| Labels {
         en: labels.en.to_string(),
         nl: labels.nl.to_string(),
     };
-    let models = process.rules.models().iter().map(|model| Model {
+    let models = service.rules.models().iter().map(|model| Model {
         id: model.id.to_string(),
         labels: labels(&model.labels),
         version: model.version.to_string(),

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use crate::control::Explainer;
 
 /// Finds events in the warehouse and explains them by the rules in use.
-pub(super) struct StoredEvents {
-    pub(super) warehouse: Warehouse,
-    pub(super) rules: Arc<RuleSet>,
+pub(crate) struct StoredEvents {
+    pub(crate) warehouse: Warehouse,
+    pub(crate) rules: Arc<RuleSet>,
 }
 
 impl Explainer for StoredEvents {

@@ -1,11 +1,11 @@
-//! What `up` says once everything is ready.
+//! What a process says once everything is ready.
 
 use std::io::Write;
 
 use serde::Serialize;
 
 use crate::data_dir::RunInfo;
-use crate::site_store::NewKeys;
+use crate::sites::NewKeys;
 
 /// Addresses, and at the first start keys; the only thing on standard output.
 #[derive(Debug, Serialize)]
@@ -64,6 +64,34 @@ impl Greeting {
                 writeln!(out, "  {name:17} {key}   (shown this once)")?;
             }
         }
+        Ok(out.flush()?)
+    }
+}
+
+/// What a role says: its addresses, and who it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct RoleGreeting<'a> {
+    pub(crate) role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<String>,
+    pub(crate) admin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) collector: Option<&'a str>,
+}
+
+impl RoleGreeting<'_> {
+    /// Prints it: one line of JSON, or some lines for people.
+    pub(crate) fn print(&self, as_json: bool) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if as_json {
+            writeln!(out, "{}", serde_json::to_string(self)?)?;
+            return Ok(out.flush()?);
+        }
+        writeln!(out, "Etappe's {} is ready", self.role)?;
+        if let Some(listen) = &self.listen {
+            writeln!(out, "  public            http://{listen}")?;
+        }
+        writeln!(out, "  metrics, health   http://{}", self.admin)?;
         Ok(out.flush()?)
     }
 }

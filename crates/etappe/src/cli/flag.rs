@@ -1,0 +1,73 @@
+//! Flags that several commands have: where configuration comes from, what is outside, addresses.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// An outside Kafka.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct KafkaFlag {
+    /// Kafka's bootstrap servers, such as `kafka-1:9092,kafka-2:9092`.
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub(crate) kafka: Option<String>,
+}
+
+/// An outside Kafka and an outside ClickHouse.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OutsideFlags {
+    #[command(flatten)]
+    pub(crate) kafka: KafkaFlag,
+    /// ClickHouse's address, such as `https://user:password@host:8443/database`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) clickhouse: Option<String>,
+}
+
+/// The addresses to listen on.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AddressFlags {
+    /// The public address [default: 127.0.0.1:7070].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The admin address: metrics, health, control [default: 127.0.0.1:7071].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin: Option<SocketAddr>,
+}
+
+/// A setting's name and the value that a flag gives it.
+pub(crate) type FlagSetting = (&'static str, String);
+
+impl KafkaFlag {
+    /// Returns the setting that the flag makes.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
+        self.kafka
+            .clone()
+            .map(|brokers| ("kafka.brokers", brokers))
+            .into_iter()
+    }
+}
+
+impl OutsideFlags {
+    /// Returns the settings that the flags make.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
+        let clickhouse = self.clickhouse.clone().map(|url| ("clickhouse.url", url));
+        self.kafka.flags().chain(clickhouse)
+    }
+}
+
+impl AddressFlags {
+    /// Returns the settings that the flags make.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
+        let listen = self.listen.map(|address| ("listen", address.to_string()));
+        let admin = self.admin.map(|address| ("admin", address.to_string()));
+        listen.into_iter().chain(admin)
+    }
+}
+
+/// Where configuration comes from, besides flags and `ETAPPE_<SECTION>__<NAME>` variables.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConfigSource {
+    /// A configuration file (TOML); see `etappe config print`.
+    #[arg(long = "config", value_name = "FILE", env = "ETAPPE_CONFIG")]
+    pub(crate) file: Option<PathBuf>,
+}

@@ -1,0 +1,141 @@
+//! Arguments of the commands that run or prepare processes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{AddressFlags, ConfigSource, KafkaFlag, OutsideFlags};
+
+/// Arguments of `etappe up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    /// The folder that holds all data; made if missing.
+    #[arg(long, value_name = "DIR", default_value = "etappe-data")]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) address: AddressFlags,
+    #[command(flatten)]
+    pub(crate) outside: OutsideFlags,
+    /// The file libchdb.so; by default the one in the cache, fetched if missing.
+    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
+    pub(crate) engine_library: Option<PathBuf>,
+    /// Print one line of JSON on standard output once everything is ready.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `etappe collector`.
+#[derive(Debug, Args)]
+pub(crate) struct CollectorArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    #[command(flatten)]
+    pub(crate) kafka: KafkaFlag,
+    #[command(flatten)]
+    pub(crate) address: AddressFlags,
+    /// The folder of the spool and of what is known of the sites; one for each collector.
+    #[arg(long, value_name = "DIR", default_value = "etappe-collector-data")]
+    pub(crate) data: PathBuf,
+    /// Print one line of JSON on standard output once everything is ready.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `etappe classifier`.
+#[derive(Debug, Args)]
+pub(crate) struct ClassifierArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    #[command(flatten)]
+    pub(crate) outside: OutsideFlags,
+    /// The admin address: metrics and health [default: 127.0.0.1:7071].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Print one line of JSON on standard output once everything is ready.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `etappe insights`.
+#[derive(Debug, Args)]
+pub(crate) struct InsightsArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    #[command(flatten)]
+    pub(crate) outside: OutsideFlags,
+    #[command(flatten)]
+    pub(crate) address: AddressFlags,
+    /// A folder for what is known of the sites, so that a start works while Kafka is away.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print one line of JSON on standard output once everything is ready.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `etappe move`.
+#[derive(Debug, Args)]
+pub(crate) struct MoveArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    #[command(flatten)]
+    pub(crate) outside: OutsideFlags,
+    /// The data folder of the installation; nothing may run on it.
+    #[arg(long, value_name = "DIR", default_value = "etappe-data")]
+    pub(crate) data: PathBuf,
+    /// The file libchdb.so; by default the one in the cache, fetched if missing.
+    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
+    pub(crate) engine_library: Option<PathBuf>,
+    /// Print one line of JSON on standard output at the end.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `etappe engine`.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    /// The folder of ClickHouse's files.
+    #[arg(long, value_name = "DIR", required_unless_present = "fetch")]
+    pub(crate) data: Option<PathBuf>,
+    /// Only make sure that the library is there, and print its path.
+    #[arg(long)]
+    pub(crate) fetch: bool,
+    /// Only print the address for `--clickhouse`, with the password, as the engine listens on it.
+    #[arg(long, requires = "data")]
+    pub(crate) url: bool,
+    /// End with standard input instead of a signal: how `up` runs it.
+    #[arg(long, hide = true)]
+    pub(crate) child: bool,
+    /// The loopback address to listen on; port 0 takes any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// The file libchdb.so; by default the one in the cache, fetched if missing.
+    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
+    pub(crate) engine_library: Option<PathBuf>,
+}
+
+/// Arguments of `etappe migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    /// The folder of an installation whose embedded engine is brought up to date.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "etappe-data",
+        conflicts_with = "clickhouse"
+    )]
+    pub(crate) data: PathBuf,
+    /// A ClickHouse server instead, such as `https://user:password@host:8443/database`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) clickhouse: Option<String>,
+    /// The file libchdb.so; by default the one in the cache, fetched if missing.
+    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
+    pub(crate) engine_library: Option<PathBuf>,
+}

@@ -1,0 +1,92 @@
+//! Arguments of the commands about sites and their keys.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use etappe_core::event::KeyScope;
+
+use super::{ConfigSource, KafkaFlag};
+
+/// The commands about keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a site, or another pair of keys for it; the keys are shown this once.
+    Create {
+        /// The site's name.
+        #[arg(long)]
+        site: String,
+        #[command(flatten)]
+        data: KeysData,
+        /// Where the write key will be used.
+        #[arg(long, value_enum, default_value_t = ScopeArgument::Browser)]
+        scope: ScopeArgument,
+    },
+    /// List sites, settings and the hashes of keys.
+    List {
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Make the admin token anew; the one before stops working.
+    Admin {
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Take a key away.
+    Revoke {
+        /// The site's name.
+        #[arg(long)]
+        site: String,
+        /// The start of the key's hash, as `keys list` shows it.
+        #[arg(long)]
+        hash: String,
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Change a site's settings: time zone, currency, origins, pixel revenue, rate.
+    Set {
+        /// The site's name.
+        #[arg(long)]
+        site: String,
+        /// `name=value`, such as `timezone=Europe/Amsterdam` or `allowed_origins=https://a.example,https://b.example`.
+        #[arg(required = true, value_name = "NAME=VALUE")]
+        settings: Vec<String>,
+        #[command(flatten)]
+        data: KeysData,
+    },
+}
+
+/// Whose keys.
+#[derive(Debug, Args)]
+pub(crate) struct KeysData {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "etappe-data")]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    #[command(flatten)]
+    pub(crate) kafka: KafkaFlag,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a write key will be used.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ScopeArgument {
+    /// In web pages and apps, where anybody can read it.
+    Browser,
+    /// On a server, kept secret.
+    Server,
+    /// In image addresses.
+    Pixel,
+}
+
+impl From<ScopeArgument> for KeyScope {
+    fn from(scope: ScopeArgument) -> Self {
+        match scope {
+            ScopeArgument::Browser => Self::Browser,
+            ScopeArgument::Server => Self::Server,
+            ScopeArgument::Pixel => Self::Pixel,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `etappe audit`: is every offset that was consumed a row, a mark, or a dead letter, and none twice?
+
+use anyhow::bail;
+use etappe_warehouse::Warehouse;
+use prometheus::Registry;
+
+use crate::audit::{AuditReport, audit};
+use crate::cli::AuditArguments;
+use crate::config::{Config, Needs};
+use crate::control::ControlClient;
+use crate::data_dir::DataDir;
+use crate::service::Service;
+
+/// Audits; fails when something is missing or there twice.
+pub(crate) async fn run(arguments: AuditArguments) -> anyhow::Result<()> {
+    let flags = arguments.outside.flags().collect();
+    let config = Config::load(&arguments.config, flags, Needs::NOTHING)?;
+    let report = if config.uses_kafka() && config.uses_server() {
+        audit_outside(config).await?
+    } else {
+        ControlClient::of(&DataDir::existing(&arguments.data)?)?
+            .audit()
+            .await?
+    };
+    print(&report, arguments.json)?;
+    if !report.is_clean {
+        bail!("the audit found offsets that are missing or stored more than once");
+    }
+    Ok(())
+}
+
+async fn audit_outside(config: Config) -> anyhow::Result<AuditReport> {
+    let warehouse = Warehouse::connect(config.clickhouse.clone(), &Registry::new())?;
+    let service = Service::start(config)?;
+    let cluster = service.kafka()?;
+    let topic = &service.config.kafka.topic;
+    // Positions first: what is stored meanwhile lies behind them.
+    let positions = cluster.positions().await?;
+    let stored = warehouse.offset_ranges(topic).await?;
+    let letters = cluster.dead_letters()?.read_all().await?;
+    Ok(audit(topic, &positions, &stored, &letters))
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(report: &AuditReport, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+        return Ok(());
+    }
+    println!("{}", report.topic);
+    for partition in &report.partitions {
+        println!(
+            "  partition {}: {} stored, {} dead letters, consumed to {} of {}; {} missing, {} twice",
+            partition.partition,
+            partition.stored,
+            partition.dead_letters,
+            partition.committed,
+            partition.end,
+            partition.missing,
+            partition.surplus
+        );
+        for (first, last) in &partition.holes {
+            println!("    missing: {first} to {last}");
+        }
+    }
+    Ok(())
+}

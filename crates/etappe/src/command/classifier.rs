@@ -1,0 +1,59 @@
+//! `etappe classifier`: reads events from Kafka, assigns stages, and stores rows in ClickHouse.
+
+use anyhow::Context;
+use etappe_core::watermark::Watermark;
+use tokio::net::TcpListener;
+
+use crate::cli::ClassifierArguments;
+use crate::config::{Config, Needs};
+use crate::service::event_log::{Letters, Source};
+use crate::service::greeting::RoleGreeting;
+use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
+
+/// Runs until a signal or a failure; succeeds after a clean stop.
+pub(crate) async fn run(arguments: ClassifierArguments) -> anyhow::Result<()> {
+    let admin = arguments.admin.map(|admin| ("admin", admin.to_string()));
+    let flags = arguments.outside.flags().chain(admin);
+    let needs = Needs {
+        kafka: true,
+        server: true,
+    };
+    let config = Config::load(&arguments.config, flags.collect(), needs)?;
+    let service = Service::start(config)?;
+    let admin = bind(service.config.admin, "admin", "--admin").await?;
+    service.run(work(&service, admin, arguments.json)).await
+}
+
+async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Result<()> {
+    let admin_address = admin.local_addr()?;
+    let kafka = service.health.register("kafka");
+    let stored = service.health.register("warehouse");
+    let report = service.health.register("classifier");
+    service.serve_admin(admin, routes::admin(service));
+    let cluster = service.kafka()?;
+    service.ensure_topics(&cluster, &kafka).await?;
+    kafka.ready();
+    let warehouse = service.connect_server(&stored).await?;
+    let partitions = service.config.kafka.partitions;
+    let inputs = ClassifierInputs {
+        source: Source::Kafka(cluster.source()?),
+        letters: Letters::Kafka(cluster.dead_letters()?),
+        warehouse: warehouse.clone(),
+        partitions,
+        watermark: Watermark::new(usize::try_from(partitions)?),
+        audience: Audience::Everywhere,
+    };
+    let stop = service.shutdown.token().child_token();
+    let classifier = service.start_classifier(inputs, &stop)?;
+    report.ready();
+    let watch = health::watch_warehouse(warehouse, stored, service.shutdown.token());
+    service.tasks.spawn(watch);
+    let greeting = RoleGreeting {
+        role: "classifier",
+        listen: None,
+        admin: admin_address.to_string(),
+        collector: None,
+    };
+    greeting.print(json)?;
+    classifier.await.context("the classifier broke")?
+}

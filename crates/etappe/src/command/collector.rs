@@ -1,0 +1,64 @@
+//! `etappe collector`: takes events in and puts them on Kafka, through a spool while that is away.
+
+use etappe_collector::metrics::CollectorMetrics;
+use tokio::net::TcpListener;
+
+use crate::cli::CollectorArguments;
+use crate::config::{Config, Needs};
+use crate::data_dir::DataDir;
+use crate::service::event_log::{self, Publisher};
+use crate::service::greeting::RoleGreeting;
+use crate::service::{Service, bind, health, routes};
+
+/// Runs until a signal or a failure; succeeds after a clean stop.
+pub(crate) async fn run(arguments: CollectorArguments) -> anyhow::Result<()> {
+    let flags = arguments.kafka.flags().chain(arguments.address.flags());
+    let needs = Needs {
+        kafka: true,
+        server: false,
+    };
+    let config = Config::load(&arguments.config, flags.collect(), needs)?;
+    let service = Service::start(config)?;
+    let data = DataDir::open(&arguments.data)?;
+    let _lock = data.lock().await?;
+    let public = bind(service.config.listen, "public", "--listen").await?;
+    let admin = bind(service.config.admin, "admin", "--admin").await?;
+    let work = work(&service, &data, (public, admin), arguments.json);
+    service.run(work).await
+}
+
+async fn work(
+    service: &Service,
+    data: &DataDir,
+    (public, admin): (TcpListener, TcpListener),
+    json: bool,
+) -> anyhow::Result<()> {
+    let (listen, admin_address) = (public.local_addr()?, admin.local_addr()?);
+    let kafka = service.health.register("kafka");
+    let events = service.health.register("event_log");
+    service.serve_admin(admin, routes::admin(service));
+    let cluster = service.kafka()?;
+    service
+        .ensure_topics_meanwhile(cluster.clone(), kafka)
+        .await;
+    let copy = data.path("sites.json");
+    let sites = service.share_sites(&cluster, Some(copy)).await?;
+    let shared = (service.clock, &service.registry);
+    let spool = event_log::open_spool(&service.config, data, &cluster, shared).await?;
+    let publisher = Publisher::Kafka(spool.clone());
+    let metrics = CollectorMetrics::register(&service.registry)?;
+    let collector = service.build_collector(publisher.clone(), &sites, metrics.clone());
+    let watch = health::watch_event_log(publisher, events, service.shutdown.token());
+    service.tasks.spawn(watch);
+    let greeting = RoleGreeting {
+        role: "collector",
+        listen: Some(listen.to_string()),
+        admin: admin_address.to_string(),
+        collector: Some(spool.collector()),
+    };
+    greeting.print(json)?;
+    let router = routes::intake(&collector, &sites);
+    let served = service.serve_public(public, router, &metrics).await;
+    spool.close().await;
+    served
+}

@@ -1,0 +1,122 @@
+//! `etappe collectors`: which collectors write to a shared Kafka, and which are gone for good.
+
+use anyhow::Context;
+use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{Clock, EventPublisher, MessageIndex, OutgoingRecord};
+use etappe_core::watermark::{CollectorMark, CollectorState};
+use etappe_warehouse::Warehouse;
+use prometheus::Registry;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+use crate::cli::CollectorsCommand;
+use crate::config::{Config, Needs};
+use crate::service::{Service, event_log};
+
+/// Runs one of the commands.
+pub(crate) async fn run(command: CollectorsCommand) -> anyhow::Result<()> {
+    match command {
+        CollectorsCommand::List {
+            config,
+            outside,
+            json,
+        } => {
+            let needs = Needs {
+                kafka: false,
+                server: true,
+            };
+            let config = Config::load(&config, outside.flags().collect(), needs)?;
+            print(&last_marks(&config).await?, json)
+        }
+        CollectorsCommand::Retire {
+            collector,
+            config,
+            kafka,
+        } => {
+            let needs = Needs {
+                kafka: true,
+                server: false,
+            };
+            let config = Config::load(&config, kafka.flags().collect(), needs)?;
+            retire(config, collector).await
+        }
+    }
+}
+
+/// Returns the last mark of each collector that is stored.
+async fn last_marks(config: &Config) -> anyhow::Result<Vec<CollectorMark>> {
+    let warehouse = Warehouse::connect(config.clickhouse.clone(), &Registry::new())?;
+    let mut last: BTreeMap<String, CollectorMark> = BTreeMap::new();
+    for partition in 0..config.kafka.partitions {
+        let topic = &config.kafka.topic;
+        for mark in warehouse
+            .marks(topic, PartitionId(partition), Offset(u64::MAX))
+            .await?
+        {
+            let known = last.get(&mark.collector);
+            if known.is_none_or(|known| known.written_at < mark.written_at) {
+                last.insert(mark.collector.clone(), mark);
+            }
+        }
+    }
+    Ok(last.into_values().collect())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(marks: &[CollectorMark], as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        let all: Vec<_> = marks
+            .iter()
+            .map(|mark| {
+                json!({
+                    "collector": mark.collector,
+                    "state": mark.state.as_str(),
+                    "reached": mark.reached,
+                    "last_mark": mark.written_at,
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string(&all)?);
+        return Ok(());
+    }
+    for mark in marks {
+        println!(
+            "{}  {}  complete until {}  last heard of {}",
+            mark.collector,
+            mark.state.as_str(),
+            mark.reached,
+            mark.written_at
+        );
+    }
+    Ok(())
+}
+
+/// Writes a collector's last mark into every partition in its place.
+async fn retire(config: Config, collector: String) -> anyhow::Result<()> {
+    let partitions = config.kafka.partitions;
+    let service = Service::start(config)?;
+    let cluster = service.kafka()?;
+    cluster.ensure_topics().await?;
+    let now = service.clock.now();
+    let mark = CollectorMark {
+        collector,
+        reached: now,
+        written_at: now,
+        state: CollectorState::Retired,
+    };
+    let payload = event_log::encode_mark(&mark);
+    let record = |partition: u32| OutgoingRecord {
+        // A record's partition is its key modulo their number.
+        key: u64::from(partition),
+        received_at: now,
+        payload: payload.clone(),
+    };
+    let publisher = cluster.publisher()?;
+    for outcome in publisher
+        .publish((0..partitions).map(record).collect())
+        .await
+    {
+        outcome.context("the mark was not written: run the command again")?;
+    }
+    Ok(())
+}

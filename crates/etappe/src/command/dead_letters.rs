@@ -1,0 +1,145 @@
+//! `etappe dead-letters`: records that could not be stored, through the running `up` of a folder,
+//! from its file while none runs, or from the topic on Kafka.
+
+use anyhow::{Context, bail};
+
+use crate::cli::{DeadLettersCommand, LettersPlace};
+use crate::config::{Config, Needs};
+use crate::control::ControlClient;
+use crate::data_dir::DataDir;
+use crate::letters::{LetterBox, Replayed, ShownLetter, name_of, read_file, show};
+use crate::service::Service;
+use crate::service::event_log::{Letters, Publisher, letters_file};
+
+/// Runs one of the commands.
+pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
+    match command {
+        DeadLettersCommand::List { place } => {
+            let letters = Access::open(&place).await?.letters(None).await?;
+            print_list(&letters, place.json)
+        }
+        DeadLettersCommand::Show { letter, place } => {
+            let access = Access::open(&place).await?;
+            let found = access.letters(Some(&letter)).await?.into_iter().next();
+            let found = found.with_context(|| {
+                format!("there is no dead letter `{letter}`; `etappe dead-letters list` names them")
+            })?;
+            print_one(&found, place.json)
+        }
+        DeadLettersCommand::Replay {
+            letters,
+            all,
+            place,
+        } => {
+            let names = (!all).then_some(letters);
+            let replayed = Access::open(&place).await?.replay(names).await?;
+            print_replayed(&replayed, place.json)
+        }
+    }
+}
+
+/// The way to the letters.
+enum Access {
+    /// Through the process that runs on the folder.
+    Running(ControlClient),
+    /// The file of a folder that nothing runs on.
+    File(std::path::PathBuf),
+    /// The topic.
+    Topic(LetterBox),
+}
+
+impl Access {
+    async fn open(place: &LettersPlace) -> anyhow::Result<Self> {
+        let flags = place.outside.flags().collect();
+        let config = Config::load(&place.config, flags, Needs::NOTHING)?;
+        if config.uses_kafka() {
+            let service = Service::start(config)?;
+            let cluster = service.kafka()?;
+            cluster.ensure_topics().await?;
+            return Ok(Self::Topic(LetterBox {
+                letters: Letters::Kafka(cluster.dead_letters()?),
+                publisher: Publisher::Direct(cluster.publisher()?),
+                clock: service.clock,
+            }));
+        }
+        let folder = DataDir::existing(&place.data)?;
+        if folder.read_run_info()?.is_some() {
+            let control = ControlClient::of(&folder)?;
+            if control.sites().await.is_ok() {
+                return Ok(Self::Running(control));
+            }
+        }
+        Ok(Self::File(letters_file(&folder)))
+    }
+
+    async fn letters(&self, name: Option<&str>) -> anyhow::Result<Vec<ShownLetter>> {
+        let letters = match self {
+            Self::Running(control) => return control.letters(name).await,
+            Self::File(file) => read_file(file)?,
+            Self::Topic(letters) => letters.list().await?,
+        };
+        let chosen = letters
+            .iter()
+            .filter(|letter| name.is_none_or(|name| name_of(letter) == name));
+        Ok(chosen.map(|letter| show(letter, name.is_some())).collect())
+    }
+
+    async fn replay(&self, names: Option<Vec<String>>) -> anyhow::Result<Replayed> {
+        match self {
+            Self::Running(control) => control.replay(names).await,
+            Self::File(_) => bail!("nothing runs on the folder: start it with `etappe up` first"),
+            Self::Topic(letters) => letters.replay(names.as_deref()).await,
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_list(letters: &[ShownLetter], json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(letters)?);
+        return Ok(());
+    }
+    for letter in letters {
+        let sent = if letter.replayed_at.is_some() {
+            "  (sent again)"
+        } else {
+            ""
+        };
+        println!(
+            "{}  {}  {} bytes{sent}\n    {}",
+            letter.letter, letter.buried_at, letter.bytes, letter.reason
+        );
+    }
+    println!("{} dead letters", letters.len());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_one(letter: &ShownLetter, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(letter)?);
+        return Ok(());
+    }
+    println!("letter       {}", letter.letter);
+    println!("given up     {}", letter.buried_at);
+    if let Some(at) = letter.replayed_at {
+        println!("sent again   {at}");
+    }
+    println!("reason       {}", letter.reason);
+    let record = letter.text.as_ref().or(letter.base64.as_ref());
+    println!("\n{}", record.map_or("", String::as_str));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_replayed(replayed: &Replayed, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(replayed)?);
+    } else {
+        println!(
+            "{} sent again, {} had been sent before",
+            replayed.sent, replayed.sent_before
+        );
+    }
+    Ok(())
+}

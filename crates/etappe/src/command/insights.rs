@@ -1,0 +1,58 @@
+//! `etappe insights`: answers questions about what is stored in ClickHouse.
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use crate::cli::InsightsArguments;
+use crate::config::{Config, Needs};
+use crate::data_dir::DataDir;
+use crate::service::greeting::RoleGreeting;
+use crate::service::{Service, bind, health, routes};
+
+/// Runs until a signal or a failure; succeeds after a clean stop.
+pub(crate) async fn run(arguments: InsightsArguments) -> anyhow::Result<()> {
+    let flags = arguments.outside.flags().chain(arguments.address.flags());
+    let needs = Needs {
+        kafka: true,
+        server: true,
+    };
+    let config = Config::load(&arguments.config, flags.collect(), needs)?;
+    let service = Service::start(config)?;
+    let data = arguments.data.as_deref().map(DataDir::open).transpose()?;
+    let public = bind(service.config.listen, "public", "--listen").await?;
+    let admin = bind(service.config.admin, "admin", "--admin").await?;
+    let work = work(&service, data.as_ref(), (public, admin), arguments.json);
+    service.run(work).await
+}
+
+async fn work(
+    service: &Service,
+    data: Option<&DataDir>,
+    (public, admin): (TcpListener, TcpListener),
+    json: bool,
+) -> anyhow::Result<()> {
+    let (listen, admin_address) = (public.local_addr()?, admin.local_addr()?);
+    let stored = service.health.register("warehouse");
+    service.serve_admin(admin, routes::admin(service));
+    let cluster = service.kafka()?;
+    let copy = data.map(|data| data.path("sites.json"));
+    let sites = service.share_sites(&cluster, copy).await?;
+    let warehouse = service.connect_server(&stored).await?;
+    let watermark = service.follow_watermark(&warehouse);
+    let router = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
+    let watch = health::watch_warehouse(warehouse, stored, service.shutdown.token());
+    service.tasks.spawn(watch);
+    let greeting = RoleGreeting {
+        role: "insights",
+        listen: Some(listen.to_string()),
+        admin: admin_address.to_string(),
+        collector: None,
+    };
+    greeting.print(json)?;
+    let shutdown = service.shutdown.clone();
+    let begun = async move { shutdown.begun().await };
+    let served = axum::serve(public, router).with_graceful_shutdown(begun);
+    served
+        .await
+        .context("the public address is not served any more")
+}

@@ -1,0 +1,238 @@
+//! `etappe move`: an installation goes from one folder to Kafka and ClickHouse; nothing is lost.
+//!
+//! First what was begun is finished: a batch that was being stored when the last `up` ended. Then
+//! sites, tables and the rest of the event log are carried over, in this order. Each step can be
+//! done again, so after a failure the command is simply run once more. What was carried over stays
+//! in the folder, but counts as consumed there: it is a backup, not a place to go on from.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use etappe_core::ports::{Classified, Clock, RecordSource, RetryClass, SourceEvent};
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::Watermark;
+use etappe_log::kafka::KafkaCluster;
+use etappe_log::local::LocalLog;
+use etappe_warehouse::{CopyLimits, CopyProgress, Warehouse, copy};
+use prometheus::Registry;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::MoveArguments;
+use crate::config::{Config, Needs};
+use crate::data_dir::DataDir;
+use crate::service::event_log::{self, Source};
+use crate::service::warehouse::Embedded;
+use crate::service::{Audience, ClassifierInputs, Service};
+use crate::sites::SiteStore;
+
+/// How often the progress of finishing is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What was carried over.
+#[derive(Debug, Serialize)]
+struct Moved {
+    sites: usize,
+    rows: u64,
+    records: u64,
+}
+
+/// Moves the installation.
+pub(crate) async fn run(arguments: MoveArguments) -> anyhow::Result<()> {
+    let needs = Needs {
+        kafka: true,
+        server: true,
+    };
+    let config = Config::load(
+        &arguments.config,
+        arguments.outside.flags().collect(),
+        needs,
+    )?;
+    let service = Service::start(config)?;
+    let data = DataDir::existing(&arguments.data)?;
+    let _lock = data.lock().await.context(
+        "stop the running `etappe up` first; events are taken again once the collectors are started",
+    )?;
+    let json = arguments.json;
+    let moving = Moving {
+        service,
+        data,
+        arguments,
+    };
+    let moved = moving.run().await?;
+    print(&moved, json)
+}
+
+struct Moving {
+    service: Service,
+    data: DataDir,
+    arguments: MoveArguments,
+}
+
+impl Moving {
+    async fn run(&self) -> anyhow::Result<Moved> {
+        let cluster = self.service.kafka()?;
+        cluster.ensure_topics().await?;
+        let target = self.connect_target().await?;
+        let stop_engine = CancellationToken::new();
+        let embedded = Embedded {
+            data: self.data.path("engine"),
+            library: self.arguments.engine_library.clone(),
+            config: self.arguments.config.clone(),
+        };
+        let (source, engine) = self.service.start_engine(embedded, &stop_engine).await?;
+        let moved = self.carry(&cluster, (&source, &target)).await;
+        stop_engine.cancel();
+        engine.await.context("the engine's supervisor broke")?;
+        moved
+    }
+
+    async fn connect_target(&self) -> anyhow::Result<Warehouse> {
+        let config = self.service.config.clickhouse.clone();
+        let target = Warehouse::connect(config, &Registry::new())?;
+        target
+            .migrate()
+            .await
+            .context("the tables of the target cannot be brought up to date")?;
+        Ok(target)
+    }
+
+    async fn carry(
+        &self,
+        cluster: &KafkaCluster,
+        (source, target): (&Warehouse, &Warehouse),
+    ) -> anyhow::Result<Moved> {
+        self.finish_what_was_begun(source).await?;
+        let sites = self.carry_sites(cluster).await?;
+        tracing::info!(sites, "sites carried over");
+        let tell = |progress: CopyProgress| {
+            let CopyProgress {
+                table, rows, of, ..
+            } = progress;
+            tracing::info!(table, rows, of, "copying tables");
+        };
+        let copied = copy(source, target, CopyLimits::default(), tell)
+            .await
+            .context("the tables cannot be carried over")?;
+        let records = self.drain(cluster).await?;
+        Ok(Moved {
+            sites,
+            rows: copied.tables.iter().map(|(_, rows)| rows).sum(),
+            records,
+        })
+    }
+
+    /// Lets the classifier finish batches that were being stored, and those that an unclean boot
+    /// may have lost: a row of such a batch may stand in one table and lack in another.
+    async fn finish_what_was_begun(&self, warehouse: &Warehouse) -> anyhow::Result<()> {
+        loop {
+            let log = self.open_log().await?;
+            let partitions = self.service.config.log.partitions;
+            let has_begun = has_begun_ranges(&log.source(), partitions).await?;
+            log.close().await?;
+            if !has_begun {
+                return Ok(());
+            }
+            tracing::info!("finishing what was begun");
+            self.classify_all(warehouse).await?;
+        }
+    }
+
+    /// Classifies until everything in the log is visible.
+    async fn classify_all(&self, warehouse: &Warehouse) -> anyhow::Result<()> {
+        let log = self.open_log().await?;
+        let source = log.source();
+        let partitions = self.service.config.log.partitions;
+        let watermark = Watermark::new(usize::try_from(partitions)?);
+        let inputs = ClassifierInputs {
+            letters: event_log::open_letters(&self.data, source.topic(), self.service.clock)?,
+            source: Source::Local(source),
+            warehouse: warehouse.clone(),
+            partitions,
+            watermark: watermark.clone(),
+            audience: Audience::Here,
+        };
+        let stop = CancellationToken::new();
+        let started = self.service.clock.now();
+        let classifier = self.service.start_classifier(inputs, &stop)?;
+        while watermark.as_of(self.service.clock.now()) < started && !classifier.is_finished() {
+            tokio::time::sleep(LOOK).await;
+        }
+        stop.cancel();
+        classifier.await.context("the classifier broke")??;
+        log.close().await.map_err(Into::into)
+    }
+
+    async fn carry_sites(&self, cluster: &KafkaCluster) -> anyhow::Result<usize> {
+        let file = SiteStore::open_file(self.data.path("sites.json"))?;
+        let shared = self.service.share_sites(cluster, None).await?;
+        shared.adopt(&file).await
+    }
+
+    /// Publishes what the classifier has not consumed.
+    async fn drain(&self, cluster: &KafkaCluster) -> anyhow::Result<u64> {
+        let log = self.open_log().await?;
+        let publisher = cluster.publisher()?;
+        let drained = log
+            .drain_into(&publisher, key_of, |progress| {
+                let (moved, left) = (progress.moved, progress.left);
+                tracing::info!(moved, left, "publishing the rest of the event log");
+            })
+            .await;
+        let records = match drained {
+            Ok(records) => records,
+            Err(error) if error.retry_class() == RetryClass::Transient => {
+                bail!("the event log is not wholly published: {error}; run the command again")
+            }
+            Err(error) => return Err(error).context("the event log cannot be published"),
+        };
+        log.close().await?;
+        Ok(records)
+    }
+
+    async fn open_log(&self) -> anyhow::Result<LocalLog> {
+        let (config, clock) = (&self.service.config, self.service.clock);
+        event_log::open_local(config, &self.data, clock, &Registry::new()).await
+    }
+}
+
+/// Returns whether a range was begun, or has to be done again, in any partition.
+async fn has_begun_ranges(
+    source: &impl RecordSource<Error = etappe_log::LogError>,
+    partitions: u32,
+) -> anyhow::Result<bool> {
+    let mut has_begun = false;
+    for _ in 0..partitions {
+        let SourceEvent::Assigned {
+            progress, replay, ..
+        } = source.changed().await?
+        else {
+            bail!("the local log gave a partition up");
+        };
+        has_begun |= !replay.is_empty() || progress.is_some_and(|known| known.pending.is_some());
+    }
+    Ok(has_begun)
+}
+
+/// Returns the key and the time of receipt of a record.
+fn key_of(payload: &[u8]) -> Option<(u64, Timestamp)> {
+    let event = etappe_wire::record::decode(payload).ok()?;
+    Some((
+        etappe_wire::record::partition_key(&event),
+        event.received_at,
+    ))
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(moved: &Moved, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(moved)?);
+    } else {
+        println!(
+            "{} sites, {} rows and {} records carried over: start the collectors, classifiers and \
+             insights now",
+            moved.sites, moved.rows, moved.records
+        );
+    }
+    Ok(())
+}

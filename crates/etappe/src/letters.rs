@@ -1,0 +1,136 @@
+//! Dead letters of an installation: listed, shown, sent again.
+//!
+//! A letter is sent again once: what is sent again carries the same messageId, and the letter is
+//! marked. Should it be refused once more, it becomes a letter of its own, at its new place.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use etappe_classifier::DeadLetterFile;
+use etappe_core::ports::{BuriedLetter, Clock, EventPublisher, OutgoingRecord};
+use etappe_core::time::Timestamp;
+use etappe_runtime::clock::SystemClock;
+use serde::{Deserialize, Serialize};
+
+use crate::service::event_log::{Letters, Publisher};
+
+/// How many letters are sent again at a time.
+const CHUNK: usize = 500;
+
+/// A letter as commands show it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ShownLetter {
+    /// `TOPIC:PARTITION:OFFSET`: where the record stood.
+    pub(crate) letter: String,
+    pub(crate) reason: String,
+    pub(crate) buried_at: Timestamp,
+    pub(crate) replayed_at: Option<Timestamp>,
+    pub(crate) bytes: usize,
+    /// The record, if it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
+    /// The record in Base64, if it is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) base64: Option<String>,
+}
+
+/// What became of letters that were to be sent again.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Replayed {
+    /// How many were sent.
+    pub(crate) sent: usize,
+    /// How many had been sent before.
+    pub(crate) sent_before: usize,
+}
+
+/// The dead letters of a process that can also send them again.
+#[derive(Debug, Clone)]
+pub(crate) struct LetterBox {
+    pub(crate) letters: Letters,
+    pub(crate) publisher: Publisher,
+    pub(crate) clock: SystemClock,
+}
+
+/// Returns the name of a letter.
+pub(crate) fn name_of(letter: &BuriedLetter) -> String {
+    format!(
+        "{}:{}:{}",
+        letter.topic, letter.letter.partition, letter.letter.offset
+    )
+}
+
+/// Returns a letter as it is shown, with its bytes or without.
+pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
+    let payload = &letter.letter.payload;
+    let text = std::str::from_utf8(payload).ok().map(str::to_owned);
+    let base64 = text.is_none().then(|| STANDARD.encode(payload));
+    ShownLetter {
+        letter: name_of(letter),
+        reason: letter.letter.reason.clone(),
+        buried_at: letter.buried_at,
+        replayed_at: letter.replayed_at,
+        bytes: payload.len(),
+        text: text.filter(|_| with_bytes),
+        base64: base64.filter(|_| with_bytes),
+    }
+}
+
+/// Reads the letters of a file that no process has open.
+pub(crate) fn read_file(file: &Path) -> anyhow::Result<Vec<BuriedLetter>> {
+    Ok(DeadLetterFile::<SystemClock>::read_all(file)?)
+}
+
+impl LetterBox {
+    /// Returns all letters in the order in which they were buried.
+    pub(crate) async fn list(&self) -> anyhow::Result<Vec<BuriedLetter>> {
+        match &self.letters {
+            Letters::File(file) => Ok(file.letters().await?),
+            Letters::Kafka(topic) => Ok(topic.read_all().await?),
+        }
+    }
+
+    /// Sends the named letters again, or all that were not sent again before.
+    pub(crate) async fn replay(&self, names: Option<&[String]>) -> anyhow::Result<Replayed> {
+        let mut letters = self.list().await?;
+        if let Some(names) = names {
+            let known: Vec<String> = letters.iter().map(name_of).collect();
+            if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
+                bail!("there is no dead letter `{unknown}`; `etappe dead-letters list` names them");
+            }
+            letters.retain(|letter| names.contains(&name_of(letter)));
+        }
+        let all = letters.len();
+        letters.retain(|letter| letter.replayed_at.is_none());
+        for some in letters.chunks(CHUNK) {
+            self.send(some).await?;
+        }
+        Ok(Replayed {
+            sent: letters.len(),
+            sent_before: all - letters.len(),
+        })
+    }
+
+    async fn send(&self, letters: &[BuriedLetter]) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let record = |letter: &BuriedLetter| OutgoingRecord {
+            // What cannot be read has no actor whose order must be kept.
+            key: etappe_wire::record::decode(&letter.letter.payload)
+                .map_or(0, |event| etappe_wire::record::partition_key(&event)),
+            received_at: now,
+            payload: letter.letter.payload.clone(),
+        };
+        let records = letters.iter().map(record).collect();
+        for outcome in self.publisher.publish(records).await {
+            outcome.context("not everything was sent: run the command again")?;
+        }
+        for letter in letters {
+            match &self.letters {
+                Letters::File(file) => file.mark_replayed(letter).await?,
+                Letters::Kafka(topic) => topic.mark_replayed(letter).await?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! What every long-running command is made of: one process, its parts, its start and its end.
+//!
+//! `up` has all parts, a role some of them. Parts are started from the inside out and end the other
+//! way round, so that what was acknowledged is durable and what is half done is done again.
+
+pub(crate) mod auditor;
+pub(crate) mod engine;
+pub(crate) mod event_log;
+mod explainer;
+pub(crate) mod greeting;
+pub(crate) mod health;
+pub(crate) mod kafka;
+pub(crate) mod routes;
+pub(crate) mod warehouse;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use etappe_classifier::{BoardFollower, BoardPoster, Classifier, ClassifierParts};
+use etappe_collector::Collector;
+use etappe_collector::metrics::CollectorMetrics;
+use etappe_core::ports::RecordSource;
+use etappe_core::rules::RuleSet;
+use etappe_core::watermark::Watermark;
+use etappe_runtime::clock::SystemClock;
+use etappe_runtime::health::Health;
+use etappe_runtime::shutdown::{Reason, Shutdown};
+use etappe_warehouse::Warehouse;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::sites::SiteStore;
+use event_log::{Letters, Publisher, Source};
+
+/// How long the parts may take to end: less than the 30 s after which others lose patience.
+const END_PATIENCE: Duration = Duration::from_secs(28);
+
+/// What all parts of the process share.
+pub(crate) struct Service {
+    pub(crate) registry: Registry,
+    pub(crate) health: Health,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) clock: SystemClock,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) config: Config,
+    pub(crate) rules: Arc<RuleSet>,
+}
+
+/// What a classifier works with.
+pub(crate) struct ClassifierInputs {
+    pub(crate) source: Source,
+    pub(crate) letters: Letters,
+    pub(crate) warehouse: Warehouse,
+    pub(crate) partitions: u32,
+    pub(crate) watermark: Watermark,
+    pub(crate) audience: Audience,
+}
+
+/// Who wants to know how far the figures reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// This process alone: it is the only one.
+    Here,
+    /// Every process that answers questions.
+    Everywhere,
+}
+
+impl Service {
+    /// Compiles the rules and begins to log.
+    pub(crate) fn start(config: Config) -> anyhow::Result<Self> {
+        let rules = Arc::new(config.compile_rules()?);
+        etappe_runtime::telemetry::init(&config.telemetry)?;
+        rules
+            .warnings()
+            .iter()
+            .for_each(|warning| tracing::warn!(%warning, "rules"));
+        Ok(Self {
+            registry: Registry::new(),
+            health: Health::default(),
+            shutdown: Shutdown::default(),
+            clock: SystemClock,
+            tasks: TaskTracker::new(),
+            config,
+            rules,
+        })
+    }
+
+    /// Does `work`, which ends after the shutdown has begun; a signal begins it.
+    pub(crate) async fn run(
+        &self,
+        work: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        let signals = self.shutdown.clone();
+        self.tasks
+            .spawn(async move { signals.listen_to_signals().await });
+        tokio::select! {
+            ended = work => ended?,
+            // A signal while starting: nothing was acknowledged that is not durable.
+            () = async {
+                self.shutdown.begun().await;
+                tokio::time::sleep(END_PATIENCE).await;
+            } => anyhow::bail!("not everything ended in time"),
+        }
+        match self.shutdown.reason() {
+            Some(Reason::Failure(reason)) => Err(anyhow::anyhow!(reason)),
+            Some(Reason::Signal(_)) | None => Ok(()),
+        }
+    }
+
+    /// Serves the admin address until the end.
+    pub(crate) fn serve_admin(&self, listener: TcpListener, router: axum::Router) {
+        self.tasks
+            .spawn(serve(listener, router, self.shutdown.clone()));
+    }
+
+    /// Classifies until `stop`; begins the shutdown when that cannot go on.
+    pub(crate) fn start_classifier(
+        &self,
+        inputs: ClassifierInputs,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+        let topic = inputs.source.topic().to_owned();
+        let (board, watermark) = (inputs.warehouse.clone(), inputs.watermark.clone());
+        let parts = ClassifierParts {
+            source: inputs.source,
+            sink: inputs.warehouse.clone(),
+            letters: inputs.letters,
+            index: inputs.warehouse,
+            clock: self.clock,
+            rules: Arc::clone(&self.rules),
+            config: self.config.classifier.clone(),
+            partitions: inputs.partitions,
+            watermark: inputs.watermark,
+        };
+        let classifier = Classifier::new(parts, &self.registry)?;
+        if inputs.audience == Audience::Everywhere {
+            let poster = BoardPoster::new(board, &topic, watermark, classifier.metrics());
+            self.tasks.spawn(poster.run(stop.clone()));
+            let (report, watch) = (self.health.register("collectors"), classifier.collectors());
+            let watching = health::watch_collectors(watch, report, self.shutdown.token());
+            self.tasks.spawn(watching);
+        }
+        let (stop, shutdown) = (stop.clone(), self.shutdown.clone());
+        Ok(self.tasks.spawn(async move {
+            let ended = classifier
+                .run(stop)
+                .await
+                .context("the classifier cannot go on");
+            if let Err(error) = &ended {
+                tracing::error!(error = format!("{error:#}"), "stopping");
+                shutdown.begin(Reason::Failure(format!("{error:#}")));
+            }
+            ended
+        }))
+    }
+
+    /// Returns a watermark that follows what all classifiers post.
+    pub(crate) fn follow_watermark(&self, warehouse: &Warehouse) -> Watermark {
+        let watermark = Watermark::unknown();
+        let follower = BoardFollower::new(warehouse.clone(), watermark.clone());
+        self.tasks.spawn(follower.run(self.shutdown.token()));
+        watermark
+    }
+
+    /// Makes the collector.
+    pub(crate) fn build_collector(
+        &self,
+        publisher: Publisher,
+        sites: &SiteStore,
+        metrics: CollectorMetrics,
+    ) -> Arc<Collector<Publisher, SystemClock>> {
+        let config = self.config.collector.clone();
+        let sites = sites.subscribe();
+        let spool = match &publisher {
+            Publisher::Kafka(spool) => Some(spool.clone()),
+            Publisher::Local(_) | Publisher::Direct(_) => None,
+        };
+        let collector = Collector::new(publisher, self.clock, sites, config, metrics);
+        if let Some(spool) = spool {
+            spool.watch_requests(collector.oldest_request());
+        }
+        Arc::new(collector)
+    }
+
+    /// Serves the public address until the end; returns once no request is open any more.
+    pub(crate) async fn serve_public(
+        &self,
+        listener: TcpListener,
+        router: axum::Router,
+        metrics: &CollectorMetrics,
+    ) -> anyhow::Result<()> {
+        let shutdown = self.shutdown.clone();
+        let begun = async move { shutdown.begun().await };
+        let config = &self.config.collector;
+        etappe_collector::serve::run(listener, router, begun, config, metrics)
+            .await
+            .context("requests were cut off")
+    }
+}
+
+async fn serve(listener: TcpListener, router: axum::Router, shutdown: Shutdown) {
+    let ended = async move { shutdown.begun().await };
+    let served = axum::serve(listener, router).with_graceful_shutdown(ended);
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the admin address is not served any more");
+    }
+}
+
+/// Takes an address; `what` and `flag` name it for people.
+pub(crate) async fn bind(
+    address: SocketAddr,
+    what: &str,
+    flag: &str,
+) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on the {what} address {address}; choose another with {flag}")
+    })
+}

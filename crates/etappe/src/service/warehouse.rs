@@ -1,0 +1,85 @@
+//! The database of a process: the embedded engine, or a server elsewhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use etappe_core::ports::{Classified, RetryClass};
+use etappe_runtime::backoff::Backoff;
+use etappe_runtime::health::Reporter;
+use etappe_warehouse::{Warehouse, WarehouseConfig};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Service;
+use super::engine::{EngineCommand, supervise};
+use crate::cli::ConfigSource;
+use crate::command::engine::library;
+
+/// The database that everything stands in.
+pub(crate) const DATABASE: &str = "etappe";
+
+/// How the embedded engine is started.
+pub(crate) struct Embedded {
+    /// The folder of its files.
+    pub(crate) data: PathBuf,
+    /// Its library, if it was named.
+    pub(crate) library: Option<PathBuf>,
+    /// The configuration that it reads, too.
+    pub(crate) config: ConfigSource,
+}
+
+impl Service {
+    /// Starts the engine, brings its tables up to date, and keeps it running until `stop`.
+    pub(crate) async fn start_engine(
+        &self,
+        embedded: Embedded,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<(Warehouse, JoinHandle<()>)> {
+        let report = self.health.register("engine");
+        let command = EngineCommand {
+            data: embedded.data,
+            library: library(embedded.library).await?,
+            config: embedded.config,
+        };
+        let engine = command.start(None).await?;
+        let (user, password) = command.login()?;
+        let url = format!("http://{}", engine.address());
+        let config = WarehouseConfig {
+            url,
+            user,
+            password,
+            database: DATABASE.to_owned(),
+            ..self.config.clickhouse.clone()
+        };
+        let warehouse = Warehouse::connect(config, &self.registry)?;
+        warehouse
+            .migrate()
+            .await
+            .context("the tables cannot be brought up to date")?;
+        let task = self
+            .tasks
+            .spawn(supervise(command, engine, report, stop.clone()));
+        Ok((warehouse, task))
+    }
+
+    /// Connects to the configured server and brings its tables up to date, waiting for it as long
+    /// as it is away.
+    pub(crate) async fn connect_server(&self, report: &Reporter) -> anyhow::Result<Warehouse> {
+        let warehouse = Warehouse::connect(self.config.clickhouse.clone(), &self.registry)?;
+        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+        loop {
+            let Err(error) = warehouse.migrate().await else {
+                return Ok(warehouse);
+            };
+            if error.retry_class() != RetryClass::Transient {
+                return Err(error).context("the tables cannot be brought up to date");
+            }
+            report.not_ready(error.to_string());
+            tokio::select! {
+                () = self.shutdown.begun() => anyhow::bail!("stopped before ClickHouse answered"),
+                () = tokio::time::sleep(backoff.next_delay()) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! The sites and their keys: stored, changed, and published to whoever checks keys.
+//!
+//! They stand in a file of the data folder, or in a table that all processes share. Keys are shown
+//! once, when they are made; only their hashes are stored.
+
+mod stored;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use etappe_core::event::KeyScope;
+use etappe_core::id::SiteId;
+use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
+use etappe_log::kafka::KafkaTable;
+use rand::distr::{Alphanumeric, SampleString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::data_dir::write_private;
+use stored::{SiteChange, StoredSites};
+
+/// A key's random part: 32 characters of 62 are 190 bits.
+const KEY_LENGTH: usize = 32;
+/// How long to wait until a change of the shared table is seen here.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A pair of keys, shown once.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NewKeys {
+    pub(crate) site: SiteId,
+    pub(crate) write_key: String,
+    pub(crate) read_token: String,
+}
+
+/// Where sites are stored.
+#[derive(Debug)]
+enum Place {
+    /// In a file that this process alone changes.
+    File(PathBuf),
+    /// In a table that all processes share.
+    Table(KafkaTable),
+}
+
+/// The sites of an installation.
+#[derive(Debug)]
+pub(crate) struct SiteStore {
+    place: Place,
+    /// One change at a time.
+    changing: tokio::sync::Mutex<()>,
+    stored: Mutex<StoredSites>,
+    /// Keys of this process alone, such as those of a running import.
+    ephemeral: Mutex<Vec<(SiteId, KeyRecord)>>,
+    directory: watch::Sender<Arc<SiteDirectory>>,
+}
+
+impl SiteStore {
+    /// Reads the sites of a file; a missing one is an installation without sites.
+    pub(crate) fn open_file(path: PathBuf) -> anyhow::Result<Self> {
+        let stored = read_file(&path)?.unwrap_or_default();
+        Ok(Self::new(Place::File(path), stored))
+    }
+
+    /// Takes the sites of a shared table as far as it is known already; [`follow`](Self::follow)
+    /// keeps up with it. `copy` is the file of what was last known, for a start without the table.
+    pub(crate) fn open_table(table: KafkaTable, copy: Option<&PathBuf>) -> anyhow::Result<Self> {
+        let stored = if table.is_current() {
+            of_table(&table.rows().borrow())
+        } else {
+            let known = copy.map(|path| read_file(path)).transpose()?.flatten();
+            known.unwrap_or_default()
+        };
+        Ok(Self::new(Place::Table(table), stored))
+    }
+
+    fn new(place: Place, stored: StoredSites) -> Self {
+        let (directory, _) = watch::channel(Arc::new(SiteDirectory::new(stored.sites.clone())));
+        Self {
+            place,
+            changing: tokio::sync::Mutex::default(),
+            stored: Mutex::new(stored),
+            ephemeral: Mutex::default(),
+            directory,
+        }
+    }
+
+    /// Publishes what other processes change in a shared table, and keeps a copy of it; ends when
+    /// the table is closed. A file is followed by nobody.
+    pub(crate) async fn follow(&self, copy: Option<PathBuf>) {
+        let Place::Table(table) = &self.place else {
+            return;
+        };
+        let mut rows = table.rows();
+        // It may have changed since it was opened.
+        rows.mark_changed();
+        while rows.changed().await.is_ok() {
+            if !table.is_current() {
+                continue;
+            }
+            let stored = of_table(&rows.borrow_and_update());
+            if let Some(path) = &copy
+                && let Err(error) = write_file(path, &stored)
+            {
+                tracing::warn!(error = format!("{error:#}"), "the copy of the sites is old");
+            }
+            let mut known = self.lock();
+            *known = stored;
+            self.publish(&known);
+        }
+    }
+
+    /// Returns a view of the sites that follows every change.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<SiteDirectory>> {
+        self.directory.subscribe()
+    }
+
+    /// Returns whether nothing was ever stored.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().sites.is_empty()
+    }
+
+    /// Makes the admin token anew and returns it.
+    pub(crate) async fn create_admin_token(&self) -> anyhow::Result<String> {
+        let token = random_key("ea");
+        let change = SiteChange::AdminToken(KeyHash::of(&token));
+        self.change(|_| Ok(vec![change])).await?;
+        Ok(token)
+    }
+
+    /// Returns whether `token` is the admin token.
+    pub(crate) fn is_admin(&self, token: &str) -> bool {
+        self.lock().admin_token == Some(KeyHash::of(token))
+    }
+
+    /// Makes a site, or another pair of keys for it.
+    pub(crate) async fn create_keys(
+        &self,
+        site: &SiteId,
+        scope: KeyScope,
+    ) -> anyhow::Result<NewKeys> {
+        let (write_key, read_token) = (random_key("ew"), random_key("er"));
+        let pair = [
+            (&write_key, Grant::Write(scope)),
+            (&read_token, Grant::Read),
+        ];
+        let add = pair.map(|(key, grant)| {
+            let hash = KeyHash::of(key);
+            SiteChange::AddKey(site.clone(), KeyRecord { hash, grant })
+        });
+        self.change(|stored| {
+            let is_new = stored.site(site).is_none();
+            let settings = SiteChange::Settings(site.clone(), SiteSettings::default());
+            Ok(is_new.then_some(settings).into_iter().chain(add).collect())
+        })
+        .await?;
+        Ok(NewKeys {
+            site: site.clone(),
+            write_key,
+            read_token,
+        })
+    }
+
+    /// Takes the key whose hash starts with `prefix` away from `site`.
+    pub(crate) async fn revoke_key(&self, site: &SiteId, prefix: &str) -> anyhow::Result<()> {
+        self.change(|stored| {
+            let Some(found) = stored.site(site) else {
+                bail!("there is no site `{site}`");
+            };
+            let hashes = found.keys.iter().map(|key| key.hash);
+            let matching: Vec<_> = hashes
+                .filter(|hash| hash.to_string().starts_with(prefix))
+                .collect();
+            match matching[..] {
+                [hash] if prefix.len() >= 8 => Ok(vec![SiteChange::RemoveKey(site.clone(), hash)]),
+                _ => bail!(
+                    "`{prefix}` is not the start (8 characters or more) of exactly one key's hash"
+                ),
+            }
+        })
+        .await
+    }
+
+    /// Replaces a site's settings.
+    pub(crate) async fn change_settings(
+        &self,
+        site: &SiteId,
+        settings: SiteSettings,
+    ) -> anyhow::Result<()> {
+        self.change(|stored| {
+            if stored.site(site).is_none() {
+                bail!("there is no site `{site}`");
+            }
+            Ok(vec![SiteChange::Settings(site.clone(), settings)])
+        })
+        .await
+    }
+
+    /// Takes over all sites of another store that are not here yet, with their settings and keys;
+    /// returns how many there are.
+    pub(crate) async fn adopt(&self, other: &Self) -> anyhow::Result<usize> {
+        let others = other.lock().clone();
+        let count = others.sites.len();
+        self.change(|stored| Ok(stored.lacking(others))).await?;
+        Ok(count)
+    }
+
+    /// Makes a write key that works until this process ends.
+    pub(crate) fn create_ephemeral_key(&self, site: &SiteId) -> anyhow::Result<String> {
+        let key = random_key("et");
+        let record = KeyRecord {
+            hash: KeyHash::of(&key),
+            grant: Grant::Write(KeyScope::Server),
+        };
+        let stored = self.lock();
+        if !stored.sites.iter().any(|existing| existing.id == *site) {
+            let names: Vec<_> = stored.sites.iter().map(|site| site.id.as_str()).collect();
+            bail!(
+                "there is no site `{site}`; the sites are: {}",
+                names.join(", ")
+            );
+        }
+        let mut ephemeral = self
+            .ephemeral
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Bounded: an installation whose imports start more often than that forgets the oldest.
+        if ephemeral.len() >= 1_000 {
+            ephemeral.remove(0);
+        }
+        ephemeral.push((site.clone(), record));
+        drop(ephemeral);
+        self.publish(&stored);
+        Ok(key)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, StoredSites> {
+        // A change is put in place whole: see `change`.
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the changes that `decide` wants; returns once they are stored and hold here.
+    async fn change(
+        &self,
+        decide: impl FnOnce(&StoredSites) -> anyhow::Result<Vec<SiteChange>>,
+    ) -> anyhow::Result<()> {
+        let _one_at_a_time = self.changing.lock().await;
+        let mut changed = self.lock().clone();
+        let changes = decide(&changed)?;
+        let rows: Vec<_> = changes.iter().map(SiteChange::to_row).collect();
+        changes.into_iter().for_each(|change| changed.apply(change));
+        match &self.place {
+            Place::File(path) => write_file(path, &changed)?,
+            Place::Table(table) => {
+                for (key, value) in rows {
+                    put(table, &key, value).await?;
+                }
+                // Others may have changed it meanwhile.
+                changed = of_table(&table.rows().borrow());
+            }
+        }
+        let mut stored = self.lock();
+        *stored = changed;
+        self.publish(&stored);
+        Ok(())
+    }
+
+    fn publish(&self, stored: &StoredSites) {
+        let mut sites = stored.sites.clone();
+        let ephemeral = self
+            .ephemeral
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (id, record) in ephemeral.iter() {
+            if let Some(site) = sites.iter_mut().find(|site| site.id == *id) {
+                site.keys.push(record.clone());
+            }
+        }
+        drop(ephemeral);
+        self.directory
+            .send_replace(Arc::new(SiteDirectory::new(sites)));
+    }
+}
+
+fn of_table(rows: &std::collections::BTreeMap<String, bytes::Bytes>) -> StoredSites {
+    let (stored, unreadable) = StoredSites::of_rows(rows);
+    if !unreadable.is_empty() {
+        tracing::error!(rows = ?unreadable, "rows of the table of sites cannot be read");
+    }
+    stored
+}
+
+/// Writes a row and waits until it is seen here, and so, or a moment later, by everybody.
+async fn put(table: &KafkaTable, key: &str, value: Option<bytes::Bytes>) -> anyhow::Result<()> {
+    let mut rows = table.rows();
+    table.put(key, value.clone()).await?;
+    let seen = rows.wait_for(|rows| rows.get(key) == value.as_ref());
+    tokio::time::timeout(CHANGE_PATIENCE, seen)
+        .await
+        .context("the change is stored, but is not seen here yet")??;
+    Ok(())
+}
+
+fn read_file(path: &std::path::Path) -> anyhow::Result<Option<StoredSites>> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .with_context(|| format!("{} is damaged; restore it from a backup", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn write_file(path: &std::path::Path, stored: &StoredSites) -> anyhow::Result<()> {
+    write_private(path, &serde_json::to_vec_pretty(stored)?)
+}
+
+/// Makes a key of random characters; the prefix tells people what it is for.
+pub(crate) fn random_key(prefix: &str) -> String {
+    format!(
+        "{prefix}_{}",
+        Alphanumeric.sample_string(&mut rand::rng(), KEY_LENGTH)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, SiteStore) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = SiteStore::open_file(folder.path().join("sites.json")).expect("no file yet");
+        (folder, store)
+    }
+
+    fn site(name: &str) -> SiteId {
+        SiteId::try_new(name).expect("a valid name")
+    }
+
+    #[tokio::test]
+    async fn keys_work_at_once_and_after_a_restart_and_are_not_stored() {
+        let (folder, store) = store();
+        let directory = store.subscribe();
+        let keys = store
+            .create_keys(&site("shop"), KeyScope::Browser)
+            .await
+            .expect("created");
+        assert!(directory.borrow().writer(&keys.write_key).is_some());
+        let text = std::fs::read_to_string(folder.path().join("sites.json")).expect("written");
+        assert!(!text.contains(&keys.write_key) && !text.contains(&keys.read_token));
+        let again = SiteStore::open_file(folder.path().join("sites.json")).expect("readable");
+        assert!(
+            again
+                .subscribe()
+                .borrow()
+                .reader(&keys.read_token)
+                .is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn an_ephemeral_key_ends_with_the_process_and_needs_its_site() {
+        let (folder, store) = store();
+        assert!(store.create_ephemeral_key(&site("shop")).is_err());
+        store
+            .create_keys(&site("shop"), KeyScope::Server)
+            .await
+            .expect("created");
+        let key = store.create_ephemeral_key(&site("shop")).expect("created");
+        assert!(store.subscribe().borrow().writer(&key).is_some());
+        store
+            .create_keys(&site("other"), KeyScope::Server)
+            .await
+            .expect("created");
+        assert!(
+            store.subscribe().borrow().writer(&key).is_some(),
+            "survives other changes"
+        );
+        let again = SiteStore::open_file(folder.path().join("sites.json")).expect("readable");
+        assert!(again.subscribe().borrow().writer(&key).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_revoked_key_stops_working() {
+        let (_folder, store) = store();
+        let keys = store
+            .create_keys(&site("shop"), KeyScope::Server)
+            .await
+            .expect("created");
+        let hash: String = KeyHash::of(&keys.write_key)
+            .to_string()
+            .chars()
+            .take(12)
+            .collect();
+        assert!(store.revoke_key(&site("shop"), "").await.is_err());
+        store
+            .revoke_key(&site("shop"), &hash)
+            .await
+            .expect("revoked");
+        let directory = store.subscribe();
+        assert!(directory.borrow().writer(&keys.write_key).is_none());
+        assert!(directory.borrow().reader(&keys.read_token).is_some());
+    }
+}

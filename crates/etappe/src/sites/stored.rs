@@ -1,0 +1,208 @@
+//! What is stored of sites, and every change that can be made to it.
+//!
+//! A file holds all of it as one JSON document. A shared table holds one row per fact, so that two
+//! changes at the same time do not undo each other: `admin` → hash, `site/NAME` → settings,
+//! `key/NAME/HASH` → what the key opens.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use etappe_core::id::SiteId;
+use etappe_core::site::{KeyHash, KeyRecord, Site, SiteSettings};
+use serde::{Deserialize, Serialize};
+
+const ADMIN: &str = "admin";
+
+/// Everything that is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredSites {
+    /// Opens the admin endpoints.
+    pub(crate) admin_token: Option<KeyHash>,
+    pub(crate) sites: Vec<Site>,
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub(crate) enum SiteChange {
+    /// Replaces the admin token.
+    AdminToken(KeyHash),
+    /// Makes a site, or replaces its settings.
+    Settings(SiteId, SiteSettings),
+    /// Adds a key to a site, which is made where it is missing.
+    AddKey(SiteId, KeyRecord),
+    /// Takes a key away.
+    RemoveKey(SiteId, KeyHash),
+}
+
+impl StoredSites {
+    /// Returns the site called `id`.
+    pub(crate) fn site(&self, id: &SiteId) -> Option<&Site> {
+        self.sites.iter().find(|site| site.id == *id)
+    }
+
+    /// Returns the changes that add what `other` has and this lacks.
+    pub(crate) fn lacking(&self, other: Self) -> Vec<SiteChange> {
+        let mut changes = Vec::new();
+        if let Some(hash) = other.admin_token.filter(|_| self.admin_token.is_none()) {
+            changes.push(SiteChange::AdminToken(hash));
+        }
+        for site in other.sites {
+            let known = self.site(&site.id);
+            if known.is_none() {
+                changes.push(SiteChange::Settings(site.id.clone(), site.settings));
+            }
+            let is_known = |key: &KeyRecord| known.is_some_and(|site| site.keys.contains(key));
+            let keys = site.keys.into_iter().filter(|key| !is_known(key));
+            changes.extend(keys.map(|key| SiteChange::AddKey(site.id.clone(), key)));
+        }
+        changes
+    }
+
+    /// Makes a change.
+    pub(crate) fn apply(&mut self, change: SiteChange) {
+        match change {
+            SiteChange::AdminToken(hash) => self.admin_token = Some(hash),
+            SiteChange::Settings(id, settings) => self.ensure(id).settings = settings,
+            SiteChange::AddKey(id, key) => {
+                let keys = &mut self.ensure(id).keys;
+                keys.retain(|existing| existing.hash != key.hash);
+                keys.push(key);
+            }
+            SiteChange::RemoveKey(id, hash) => self.ensure(id).keys.retain(|key| key.hash != hash),
+        }
+    }
+
+    fn ensure(&mut self, id: SiteId) -> &mut Site {
+        let at = self.sites.iter().position(|site| site.id == id);
+        let at = at.unwrap_or_else(|| {
+            self.sites.push(Site {
+                id,
+                settings: SiteSettings::default(),
+                keys: Vec::new(),
+            });
+            self.sites.len() - 1
+        });
+        &mut self.sites[at]
+    }
+
+    /// Reads the rows of a shared table. A row that cannot be read is left out and named, so that
+    /// it does not close the doors of all other sites.
+    pub(crate) fn of_rows(rows: &BTreeMap<String, Bytes>) -> (Self, Vec<String>) {
+        let mut stored = Self::default();
+        let mut unreadable = Vec::new();
+        for (key, value) in rows {
+            match change_of_row(key, value) {
+                Some(change) => stored.apply(change),
+                None => unreadable.push(key.clone()),
+            }
+        }
+        (stored, unreadable)
+    }
+}
+
+impl SiteChange {
+    /// Returns the row of a shared table that makes this change; no value takes the row away.
+    pub(crate) fn to_row(&self) -> (String, Option<Bytes>) {
+        match self {
+            Self::AdminToken(hash) => (ADMIN.to_owned(), Some(json(hash))),
+            Self::Settings(site, settings) => (format!("site/{site}"), Some(json(settings))),
+            Self::AddKey(site, key) => (key_row(site, &key.hash), Some(json(&key.grant))),
+            Self::RemoveKey(site, hash) => (key_row(site, hash), None),
+        }
+    }
+}
+
+fn key_row(site: &SiteId, hash: &KeyHash) -> String {
+    format!("key/{site}/{hash}")
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    let text = serde_json::to_vec(value).expect("names and numbers are valid JSON");
+    Bytes::from(text)
+}
+
+fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
+    if key == ADMIN {
+        return Some(SiteChange::AdminToken(serde_json::from_slice(value).ok()?));
+    }
+    let (kind, rest) = key.split_once('/')?;
+    match kind {
+        "site" => {
+            let settings = serde_json::from_slice(value).ok()?;
+            Some(SiteChange::Settings(SiteId::try_new(rest).ok()?, settings))
+        }
+        "key" => {
+            let (site, hash) = rest.split_once('/')?;
+            let record = KeyRecord {
+                hash: serde_json::from_value(hash.into()).ok()?,
+                grant: serde_json::from_slice(value).ok()?,
+            };
+            Some(SiteChange::AddKey(SiteId::try_new(site).ok()?, record))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use etappe_core::event::KeyScope;
+    use etappe_core::site::Grant;
+
+    use super::*;
+
+    fn site(name: &str) -> SiteId {
+        SiteId::try_new(name).expect("a valid name")
+    }
+
+    fn changes() -> Vec<SiteChange> {
+        let key = |name: &str, grant| KeyRecord {
+            hash: KeyHash::of(name),
+            grant,
+        };
+        let settings = SiteSettings {
+            timezone: "Europe/Amsterdam".to_owned(),
+            ..SiteSettings::default()
+        };
+        vec![
+            SiteChange::AdminToken(KeyHash::of("admin")),
+            SiteChange::AddKey(site("shop"), key("w", Grant::Write(KeyScope::Server))),
+            SiteChange::AddKey(site("shop"), key("r", Grant::Read)),
+            SiteChange::AddKey(site("blog"), key("b", Grant::Read)),
+            SiteChange::RemoveKey(site("shop"), KeyHash::of("r")),
+            SiteChange::Settings(site("shop"), settings),
+        ]
+    }
+
+    #[test]
+    fn rows_of_changes_say_what_the_changes_did() {
+        let mut rows = BTreeMap::new();
+        let mut expected = StoredSites::default();
+        for change in changes() {
+            match change.to_row() {
+                (key, Some(value)) => rows.insert(key, value),
+                (key, None) => rows.remove(&key),
+            };
+            expected.apply(change);
+        }
+        let (found, unreadable) = StoredSites::of_rows(&rows);
+        assert!(unreadable.is_empty());
+        assert_eq!(found.admin_token, expected.admin_token);
+        for id in [site("shop"), site("blog")] {
+            assert_eq!(found.site(&id), expected.site(&id), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_row_is_named_and_harms_no_other() {
+        let mut rows: BTreeMap<String, Bytes> = changes()
+            .iter()
+            .filter_map(|change| change.to_row().1.map(|value| (change.to_row().0, value)))
+            .collect();
+        rows.insert("site/Bad Name".to_owned(), Bytes::from_static(b"{}"));
+        rows.insert("future/thing".to_owned(), Bytes::from_static(b"{}"));
+        let (found, unreadable) = StoredSites::of_rows(&rows);
+        assert_eq!(unreadable, ["future/thing", "site/Bad Name"]);
+        assert_eq!(found.sites.len(), 2);
+    }
+}

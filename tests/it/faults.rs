@@ -1,0 +1,86 @@
+//! The guarantee under faults, in its short form, and the proof that the checker would notice.
+
+use std::time::Duration;
+
+use etappe_tests::fleet::{Fleet, Sizes};
+use etappe_tests::rig::checker::{Database, Verdict, check};
+use etappe_tests::rig::fault::{Fault, Lengths};
+use etappe_tests::rig::proxy::Treatment;
+use etappe_tests::rig::sender::{SendPlan, Senders};
+use etappe_tests::rig::trial::{self, Plan};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_fault_costs_no_event_and_doubles_none() -> anyhow::Result<()> {
+    let seed = rand::random();
+    eprintln!("seed {seed}");
+    let plan = Plan {
+        seed,
+        sizes: Sizes {
+            brokers: 1,
+            collectors: 2,
+            classifiers: 2,
+        },
+        faults: Fault::ALL.len(),
+        kinds: Fault::ALL.to_vec(),
+        lengths: Lengths {
+            outage: Duration::from_secs(2),
+            long: Duration::from_secs(10),
+            frozen: Duration::from_secs(15),
+        },
+        clients: 2,
+        send: SendPlan {
+            seed,
+            batch: 20,
+            messages: 20_000,
+            rate: 100.0,
+            repeats: 0.1,
+        },
+    };
+    let outcome = trial::run(plan, |line| eprintln!("{line}")).await?;
+    eprintln!("{outcome}");
+    assert!(outcome.verdict.is_clean(), "{outcome}");
+    assert!(outcome.recoveries.len() >= 20);
+    Ok(())
+}
+
+/// Sends under a proxy that breaks the pipeline, and returns what the checker says.
+async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
+    let sizes = Sizes {
+        brokers: 1,
+        collectors: 1,
+        classifiers: 1,
+    };
+    let (fleet, proxy) = Fleet::start_for_faults(sizes).await?;
+    let site = fleet.create_site("ledger", 0).await?;
+    let plan = SendPlan {
+        seed: 5,
+        batch: 20,
+        messages: 2_000,
+        rate: 1_000.0,
+        repeats: 0.0,
+    };
+    let senders = Senders::start(vec![site.clone()], plan);
+    senders.reach(300, Duration::from_secs(60)).await?;
+    proxy.treat(treatment);
+    while proxy.treated() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    proxy.treat(Treatment::Pass);
+    let acknowledged = senders.finish().await;
+    site.settle_down().await?;
+    let verdict = check(&Database::of(fleet.clickhouse())?, &site, &acknowledged, 5).await?;
+    fleet.stop().await?;
+    Ok(verdict)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_a_doubled_and_an_altered_event_are_noticed() -> anyhow::Result<()> {
+    let verdict = sabotaged(Treatment::Lose).await?;
+    assert!(verdict.lost > 0 && verdict.doubled == 0, "{verdict}");
+    assert!(!verdict.holes.is_empty(), "{verdict}");
+    let verdict = sabotaged(Treatment::Double).await?;
+    assert!(verdict.doubled > 0 && verdict.lost == 0, "{verdict}");
+    let verdict = sabotaged(Treatment::Alter).await?;
+    assert!(verdict.altered > 0 && verdict.lost == 0, "{verdict}");
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Etappe by role: several collectors and classifiers on one Kafka and one ClickHouse.
+
+use std::time::Duration;
+
+use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::process::EtappeProcess;
+use etappe_tests::fleet::{Fleet, Sizes, start_engine};
+use etappe_tests::ledger::{Clients, Ledger, Plan};
+use etappe_tests::site::TestSite;
+use serde_json::{Value, json};
+
+use crate::kills::check;
+use crate::run;
+
+fn sum(ledgers: &[Ledger]) -> Ledger {
+    ledgers.iter().fold(Ledger::default(), |sum, one| Ledger {
+        events: sum.events + one.events,
+        orders: sum.orders + one.orders,
+        cents: sum.cents + one.cents,
+        actors: sum.actors + one.actors,
+        requests: sum.requests + one.requests,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_killed_frozen_and_joined_and_every_event_counts_once() -> anyhow::Result<()> {
+    let seed: u64 = rand::random();
+    eprintln!("seed {seed}");
+    let mut fleet = Fleet::start(Sizes {
+        brokers: 1,
+        collectors: 2,
+        classifiers: 2,
+    })
+    .await?;
+    let site = fleet.create_site("ledger", 0).await?;
+    let other = site.through(&fleet.collectors[1].said("listen"));
+    let plan = |first_client| Plan {
+        seed,
+        first_client,
+        clients: 2,
+        batches: 160,
+        batch: 30,
+    };
+    let (one, two) = (
+        Clients::start(&site, plan(0)),
+        Clients::start(&other, plan(2)),
+    );
+    one.reach(1_500).await;
+    fleet.classifiers[0].kill().await?;
+    two.reach(2_500).await;
+    fleet.collectors[1].kill().await?;
+    fleet.collectors[1].restart().await?;
+    fleet.add_classifier().await?;
+    one.reach(4_000).await;
+    fleet.classifiers[1].freeze();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    fleet.classifiers[1].thaw();
+    two.reach(6_000).await;
+    fleet.classifiers[0].restart().await?;
+    fleet.engine.kill().await?;
+    fleet.engine.restart().await?;
+    let ledger = sum(&[one.finish().await, two.finish().await]);
+    assert_eq!(ledger.events, 4 * 160 * 30);
+    check(&site, &ledger).await?;
+    fleet.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_hold_for_all_collectors_without_a_restart() -> anyhow::Result<()> {
+    let fleet = Fleet::start(Sizes {
+        brokers: 1,
+        collectors: 2,
+        classifiers: 1,
+    })
+    .await?;
+    let site = fleet.create_site("shop", 0).await?;
+    let other = site.through(&fleet.collectors[1].said("listen"));
+    let event = json!({ "type": "track", "event": "Signed Up", "messageId": "m", "userId": "u" });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for site in [&site, &other] {
+        let (status, body) = site.send(std::slice::from_ref(&event)).await?;
+        assert_eq!(
+            (status, body["accepted"].as_u64()),
+            (200, Some(1)),
+            "{body}"
+        );
+    }
+    // The second copy came through another collector and is a duplicate all the same.
+    assert_eq!(site.settle(1).await?, 1);
+
+    let set = ["keys", "set", "--site", "shop", "timezone=Europe/Amsterdam"];
+    fleet.run(&set).await?;
+    let sites = fleet.run(&["keys", "list"]).await?;
+    let shop = sites.as_array().and_then(|sites| sites.first()).cloned();
+    let shop = shop.unwrap_or(Value::Null);
+    assert_eq!(shop["settings"]["timezone"], "Europe/Amsterdam");
+    let write = shop["keys"].as_array().and_then(|keys| {
+        let is_write = |key: &&Value| {
+            key["opens"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("write"))
+        };
+        keys.iter().find(is_write)
+    });
+    let hash: String = write
+        .and_then(|key| key["hash"].as_str())
+        .expect("a write key")
+        .chars()
+        .take(16)
+        .collect();
+    fleet
+        .run(&["keys", "revoke", "--site", "shop", "--hash", &hash])
+        .await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for site in [&site, &other] {
+        assert_eq!(site.send(std::slice::from_ref(&event)).await?.0, 401);
+    }
+    fleet.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_listed_shown_and_sent_again_once() -> anyhow::Result<()> {
+    let fleet = Fleet::start(Sizes {
+        brokers: 1,
+        collectors: 1,
+        classifiers: 1,
+    })
+    .await?;
+    let site = fleet.create_site("shop", 0).await?;
+    fleet.kafka.nodes()[0]
+        .produce("etappe.events.v1", 1, &[b"no record at all"])
+        .await?;
+    let event = json!({ "type": "track", "event": "Signed Up", "messageId": "m", "userId": "u" });
+    site.send(&[event]).await?;
+    assert_eq!(site.settle(1).await?, 1);
+    let mut letters = Value::Null;
+    for _ in 0..100 {
+        letters = fleet.run(&["dead-letters", "list"]).await?;
+        if letters
+            .as_array()
+            .is_some_and(|letters| !letters.is_empty())
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let name = letters[0]["letter"].as_str().expect("a letter").to_owned();
+    assert!(name.starts_with("etappe.events.v1:1:"), "{name}");
+    let shown = fleet.run(&["dead-letters", "show", &name]).await?;
+    assert_eq!(shown["text"], "no record at all");
+    let replayed = fleet.run(&["dead-letters", "replay", &name]).await?;
+    assert_eq!(replayed, json!({ "sent": 1, "sent_before": 0 }));
+    let replayed = fleet.run(&["dead-letters", "replay", &name]).await?;
+    assert_eq!(replayed, json!({ "sent": 0, "sent_before": 1 }));
+    assert_eq!(site.visible_events().await?, 1);
+    fleet.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_moves_to_kafka_and_clickhouse_and_keeps_every_event() -> anyhow::Result<()>
+{
+    let mut process = EtappeProcess::start().await?;
+    let site = TestSite::create(&process, "ledger").await?;
+    let plan = Plan {
+        seed: 11,
+        first_client: 0,
+        clients: 3,
+        batches: 60,
+        batch: 30,
+    };
+    let clients = Clients::start(&site, plan);
+    let ledger = clients.finish().await;
+    // Killed: batches may be under way, records may be unread.
+    process.kill().await?;
+
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let (mut engine, clickhouse) = start_engine(folder.path()).await?;
+    let data = process.data();
+    let data = data.to_str().expect("text");
+    let brokers = kafka.brokers();
+    let arguments = [
+        "move",
+        "--data",
+        data,
+        "--kafka",
+        &brokers,
+        "--clickhouse",
+        &clickhouse,
+    ];
+    for _ in 0..2 {
+        // The second time finds everything there.
+        let (code, _, errors) = run(&arguments).await?;
+        assert_eq!(code, Some(0), "{errors}");
+    }
+    let target = tempfile::tempdir()?;
+    let options = ["--kafka", &brokers, "--clickhouse", &clickhouse];
+    let options = options.map(Into::into).to_vec();
+    let mut moved = EtappeProcess::start_with(target.path(), options).await?;
+    // Its keys moved along.
+    let keys = (site.write_key.clone(), site.read_token.clone());
+    let site = site.moved_to(&moved.listen, "ledger", keys);
+    check(&site, &ledger).await?;
+    let again = json!({
+        "type": "track", "messageId": "m-0-0-0", "userId": "u-0-0", "event": "Product Viewed",
+    });
+    let new = json!({ "type": "track", "messageId": "new", "userId": "u-0-0", "event": "Product Viewed" });
+    assert_eq!(site.send(&[again, new]).await?.0, 200);
+    assert_eq!(site.settle(ledger.events + 1).await?, ledger.events + 1);
+    moved.stop().await?;
+    engine.stop().await
+}

@@ -1,0 +1,257 @@
+//! `etappe up` on a real Kafka: the same answers as on the local log, and what a broker's troubles do.
+
+use std::time::Duration;
+
+use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::process::{EtappeProcess, free_address};
+use etappe_tests::data_set;
+use etappe_tests::fleet::collector;
+use etappe_tests::ledger::{Clients, Plan};
+use etappe_tests::question::ask_everything;
+use etappe_tests::role::RoleProcess;
+use etappe_tests::site::TestSite;
+use serde_json::json;
+
+use crate::kills::check;
+use crate::run;
+
+/// Starts `up` on a Kafka with one site.
+async fn up_on(kafka: &KafkaNode, folder: &std::path::Path) -> anyhow::Result<EtappeProcess> {
+    let options = vec!["--kafka".into(), kafka.brokers().into()];
+    Ok(EtappeProcess::start_with(folder, options).await?)
+}
+
+async fn import(process: &EtappeProcess, name: &str) -> anyhow::Result<TestSite> {
+    let site = TestSite::create(process, "shop").await?;
+    let (data, file) = (process.data(), data_set::path(name));
+    let paths = [data.to_str().expect("text"), file.to_str().expect("text")];
+    let import = ["import", "--site", &site.name, "--data"];
+    let (code, _, errors) = run(&[&import[..], &paths[..]].concat()).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    Ok(site)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_and_the_local_log_give_the_same_answers() -> anyhow::Result<()> {
+    let name = "ecom_synthetic/events.ndjson.gz";
+    let lines = data_set::read(name)?;
+    let counts = data_set::count(&lines);
+    let events: Vec<&str> = counts.by_name.keys().map(String::as_str).take(3).collect();
+    let actors: Vec<String> = lines
+        .iter()
+        .step_by(5_000)
+        .map(|line| line.distinct_id.clone())
+        .collect();
+
+    let mut local = EtappeProcess::start().await?;
+    let site = import(&local, name).await?;
+    assert_eq!(
+        site.settle(counts.events as u64).await?,
+        counts.events as u64
+    );
+    let on_local = ask_everything(&site, &events, &actors).await?;
+    local.stop().await?;
+
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    let site = import(&process, name).await?;
+    assert_eq!(
+        site.settle(counts.events as u64).await?,
+        counts.events as u64
+    );
+    let on_kafka = ask_everything(&site, &events, &actors).await?;
+    process.stop().await?;
+
+    assert_eq!(on_local.len(), on_kafka.len());
+    for (question, answer) in &on_local {
+        assert_eq!(Some(answer), on_kafka.get(question), "{question}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_installation_on_kafka_loses_nothing_and_doubles_nothing() -> anyhow::Result<()> {
+    let seed = rand::random();
+    eprintln!("seed {seed}");
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    let site = TestSite::create(&process, "ledger").await?;
+    let plan = Plan {
+        seed,
+        first_client: 0,
+        clients: 4,
+        batches: 80,
+        batch: 40,
+    };
+    let clients = Clients::start(&site, plan);
+    for kill in 1..=3 {
+        clients.reach(kill * 3_000).await;
+        process.kill().await?;
+        process.restart().await?;
+    }
+    let ledger = clients.finish().await;
+    assert_eq!(ledger.events, 4 * 80 * 40);
+    check(&site, &ledger).await?;
+    Ok(process.stop().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_restarts_and_one_that_is_away_for_a_minute_cost_nothing()
+-> anyhow::Result<()> {
+    let seed = rand::random();
+    eprintln!("seed {seed}");
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    let site = TestSite::create(&process, "ledger").await?;
+    let plan = Plan {
+        seed,
+        first_client: 0,
+        clients: 3,
+        batches: 300,
+        batch: 20,
+    };
+    let clients = Clients::start(&site, plan);
+    clients.reach(2_000).await;
+    kafka.stop().await?;
+    kafka.start_again().await?;
+    clients.reach(4_000).await;
+    kafka.kill()?;
+    // Nobody is refused meanwhile: the spool takes the events.
+    tokio::time::timeout(Duration::from_secs(50), clients.reach(16_000)).await?;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let spooling = process.get_admin("/metrics").await?;
+    assert!(
+        spooling.text.contains("etappe_log_spool_"),
+        "{}",
+        spooling.text
+    );
+    kafka.start_again().await?;
+    let ledger = clients.finish().await;
+    assert_eq!(ledger.events, 3 * 300 * 20);
+    check(&site, &ledger).await?;
+    Ok(process.stop().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> anyhow::Result<()> {
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    let site = TestSite::create(&process, "ledger").await?;
+    kafka.kill()?;
+    let events = |from: usize, to: usize| -> Vec<_> {
+        (from..to)
+            .map(|number| {
+                json!({
+                    "type": "track", "event": "Product Viewed", "messageId": format!("m-{number}"),
+                    "userId": format!("u-{}", number % 50), "timestamp": "2024-03-01T00:00:00Z",
+                })
+            })
+            .collect()
+    };
+    let (status, body) = site.send(&events(0, 300)).await?;
+    assert_eq!((status, body["accepted"].as_u64()), (200, Some(300)));
+    // What was on its way when Kafka went has arrived or will not.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let held = as_of(&site).await?;
+    process.kill().await?;
+    // Nothing is lost by starting while Kafka is still away.
+    process.restart().await?;
+    let (status, _) = site.send(&events(300, 500)).await?;
+    assert_eq!(status, 200);
+    assert_eq!(as_of(&site).await?, held, "events are waiting in the spool");
+    kafka.start_again().await?;
+    assert_eq!(site.settle(500).await?, 500);
+    for _ in 0..100 {
+        if as_of(&site).await? > held {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(
+        as_of(&site).await? > held,
+        "the figures reach further again"
+    );
+    assert_eq!(site.funnel(&[json!({ "any": true })]).await?, [50]);
+    Ok(process.stop().await?)
+}
+
+/// Returns how far the figures reach.
+async fn as_of(site: &TestSite) -> anyhow::Result<String> {
+    let (status, body) = site
+        .get("/kpis?from=2024-01-01&to=2025-01-01&model=aaarrr")
+        .await?;
+    assert_eq!(status, 200, "{body}");
+    Ok(body["as_of"].as_str().expect("a time").to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_number_of_partitions_is_refused_with_what_to_change() -> anyhow::Result<()> {
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    process.stop().await?;
+    let config = folder.path().join("etappe.toml");
+    std::fs::write(&config, "[kafka]\npartitions = 6\n")?;
+    let mut arguments = collector(folder.path(), "other", &kafka.brokers())?;
+    arguments.extend(["--config".to_owned(), config.display().to_string()]);
+    let mut role = RoleProcess::start_unready(folder.path(), "other", arguments)?;
+    assert_eq!(role.ended(Duration::from_secs(40)).await?, Some(1));
+    let said = role.log_tail();
+    for word in ["etappe.events.v1", "4 partitions", "6", "kafka.partitions"] {
+        assert!(said.contains(word), "`{word}` is not in: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oversized_record_is_rejected_alone() -> anyhow::Result<()> {
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("etappe.toml");
+    std::fs::write(&config, "[kafka]\nmax_record_bytes = 8192\n")?;
+    let options = vec![
+        "--kafka".into(),
+        kafka.brokers().into(),
+        "--config".into(),
+        config.into(),
+    ];
+    let mut process = EtappeProcess::start_with(folder.path(), options).await?;
+    let site = TestSite::create(&process, "shop").await?;
+    let event = |id: &str, note: usize| {
+        json!({
+            "type": "track", "event": "Product Viewed", "messageId": id, "userId": "u",
+            "properties": { "note": "x".repeat(note) },
+        })
+    };
+    let batch = [
+        event("small", 10),
+        event("large", 20_000),
+        event("other", 10),
+    ];
+    let (status, body) = site.send(&batch).await?;
+    assert_eq!((status, &body["accepted"]), (200, &json!(2)), "{body}");
+    assert_eq!(body["rejected"][0]["messageId"], "large", "{body}");
+    assert_eq!(site.settle(2).await?, 2);
+    Ok(process.stop().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_what_it_needs_says_so() -> anyhow::Result<()> {
+    for (role, words) in [
+        ("collector", &["--kafka"][..]),
+        ("classifier", &["--kafka", "--clickhouse"][..]),
+        ("insights", &["--kafka", "--clickhouse"][..]),
+    ] {
+        let admin = free_address()?;
+        let (code, _, errors) = run(&[role, "--admin", &admin]).await?;
+        assert_eq!(code, Some(64), "{role}: {errors}");
+        for word in words {
+            assert!(errors.contains(word), "{role}: `{word}` is not in {errors}");
+        }
+    }
+    Ok(())
+}

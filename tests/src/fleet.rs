@@ -1,0 +1,321 @@
+//! Etappe by role: an engine, collectors, classifiers and insights as processes of their own, on a
+//! Kafka of their own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use etappe_testkit::kafka::KafkaNodes;
+use etappe_testkit::process::{binary_path, free_address};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::rig::proxy::Proxy;
+use crate::rig::shim::Shim;
+use crate::role::RoleProcess;
+use crate::site::TestSite;
+
+/// How many of each there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Brokers.
+    pub brokers: usize,
+    /// Collectors.
+    pub collectors: usize,
+    /// Classifiers.
+    pub classifiers: usize,
+}
+
+/// All processes of an installation by role. Dropping it kills them.
+#[derive(Debug)]
+pub struct Fleet {
+    folder: TempDir,
+    /// The brokers.
+    pub kafka: KafkaNodes,
+    /// ClickHouse's engine as a server.
+    pub engine: RoleProcess,
+    /// The collectors.
+    pub collectors: Vec<RoleProcess>,
+    /// The classifiers.
+    pub classifiers: Vec<RoleProcess>,
+    /// The process that answers questions.
+    pub insights: RoleProcess,
+    /// ClickHouse's own address, and the one that the roles use.
+    clickhouse: String,
+    used_clickhouse: String,
+    library: Option<PathBuf>,
+}
+
+impl Fleet {
+    /// Starts everything, from the inside out.
+    ///
+    /// # Errors
+    /// When a part does not become ready.
+    pub async fn start(sizes: Sizes) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("etappe-fleet-").tempdir()?;
+        let (engine, clickhouse) = start_engine(folder.path()).await?;
+        let used = clickhouse.clone();
+        Self::around((folder, engine), (clickhouse, used), None, sizes).await
+    }
+
+    /// Starts everything so that all faults can be done to it: with a proxy in front of ClickHouse
+    /// and a shim in front of every process's C library.
+    ///
+    /// # Errors
+    /// When a part does not become ready.
+    pub async fn start_for_faults(sizes: Sizes) -> anyhow::Result<(Self, Proxy)> {
+        let folder = tempfile::Builder::new().prefix("etappe-fleet-").tempdir()?;
+        let library = Shim::build(folder.path()).await?;
+        let shim = shim(folder.path(), &library, "engine")?;
+        let (engine, clickhouse) = start_engine_with(folder.path(), Some(shim)).await?;
+        let address = engine.said("listen");
+        let proxy = Proxy::start(&format!("http://{address}")).await?;
+        let used = clickhouse.replace(&address, proxy.address());
+        let addresses = (clickhouse, used);
+        let fleet = Self::around((folder, engine), addresses, Some(library), sizes).await?;
+        Ok((fleet, proxy))
+    }
+
+    async fn around(
+        (folder, engine): (TempDir, RoleProcess),
+        (clickhouse, used_clickhouse): (String, String),
+        library: Option<PathBuf>,
+        sizes: Sizes,
+    ) -> anyhow::Result<Self> {
+        let kafka = KafkaNodes::start(sizes.brokers)
+            .await
+            .context("Kafka does not start")?;
+        let start = Start {
+            folder: folder.path().to_owned(),
+            brokers: kafka.brokers(),
+            clickhouse: used_clickhouse.clone(),
+            library: library.clone(),
+        };
+        let mut classifiers = Vec::new();
+        for number in 0..sizes.classifiers {
+            classifiers.push(start.classifier(number).await?);
+        }
+        let mut collectors = Vec::new();
+        for number in 0..sizes.collectors {
+            let name = format!("collector-{number}");
+            let arguments = collector(folder.path(), &name, &start.brokers)?;
+            collectors.push(start.role(&name, arguments).await?);
+        }
+        let arguments = start.arguments("insights", &addresses()?);
+        let insights = start.role("insights", arguments).await?;
+        Ok(Self {
+            folder,
+            kafka,
+            engine,
+            collectors,
+            classifiers,
+            insights,
+            clickhouse,
+            used_clickhouse,
+            library,
+        })
+    }
+
+    /// Makes a site and returns it as it is reached through collector number `collector`.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn create_site(&self, name: &str, collector: usize) -> anyhow::Result<TestSite> {
+        let made = self.run(&["keys", "create", "--site", name]).await?;
+        let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
+        let collector = self.collectors[collector].said("listen");
+        TestSite::of(
+            &collector,
+            &self.insights.said("listen"),
+            name,
+            (text("write_key"), text("read_token")),
+        )
+    }
+
+    /// Starts one more classifier.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn add_classifier(&mut self) -> anyhow::Result<()> {
+        let start = Start {
+            folder: self.folder.path().to_owned(),
+            brokers: self.kafka.brokers(),
+            clickhouse: self.used_clickhouse.clone(),
+            library: self.library.clone(),
+        };
+        let role = start.classifier(self.classifiers.len()).await?;
+        self.classifiers.push(role);
+        Ok(())
+    }
+
+    /// Adds bytes to the newest file of a collector's spool, as a write that a crash tore leaves
+    /// them; nothing where it has none. The collector must not run.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn tear_spool(&self, collector: usize, torn: &[u8]) -> anyhow::Result<()> {
+        let spool = self
+            .folder
+            .path()
+            .join(format!("collector-{collector}/spool"));
+        let mut files = Vec::new();
+        let mut folders = vec![spool];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.file_name().is_some_and(is_segment) {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        if let Some(last) = files.last() {
+            let mut file = std::fs::OpenOptions::new().append(true).open(last)?;
+            std::io::Write::write_all(&mut file, torn)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a command on the fleet's Kafka and returns the last line it printed, as JSON.
+    ///
+    /// # Errors
+    /// When it fails or prints no JSON.
+    pub async fn run(&self, command: &[&str]) -> anyhow::Result<Value> {
+        let brokers = self.kafka.brokers();
+        run(&[command, &["--kafka", &brokers, "--json"]].concat()).await
+    }
+
+    /// Returns ClickHouse's address with the login.
+    #[must_use]
+    pub fn clickhouse(&self) -> &str {
+        &self.clickhouse
+    }
+
+    /// Stops everything cleanly, from the outside in.
+    ///
+    /// # Errors
+    /// When a part does not stop in time or fails.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        for collector in &mut self.collectors {
+            collector.stop().await?;
+        }
+        for classifier in &mut self.classifiers {
+            classifier.stop().await?;
+        }
+        self.insights.stop().await?;
+        self.engine.stop().await
+    }
+}
+
+/// How the roles of a fleet are started.
+struct Start {
+    folder: PathBuf,
+    brokers: String,
+    clickhouse: String,
+    library: Option<PathBuf>,
+}
+
+impl Start {
+    async fn classifier(&self, number: usize) -> anyhow::Result<RoleProcess> {
+        let own = ["--admin", &free_address()?, "--json"].map(str::to_owned);
+        let name = format!("classifier-{number}");
+        self.role(&name, self.arguments("classifier", &own)).await
+    }
+
+    async fn role(&self, name: &str, arguments: Vec<String>) -> anyhow::Result<RoleProcess> {
+        match &self.library {
+            Some(library) => {
+                let shim = shim(&self.folder, library, name)?;
+                RoleProcess::start_with_shim(&self.folder, name, arguments, shim).await
+            }
+            None => RoleProcess::start(&self.folder, name, arguments).await,
+        }
+    }
+
+    fn arguments(&self, role: &str, own: &[String]) -> Vec<String> {
+        let outside = ["--kafka", &self.brokers, "--clickhouse", &self.clickhouse];
+        arguments(role, &outside, own)
+    }
+}
+
+/// Returns the shim of a role, whose files stand in the folder of its name.
+fn shim(folder: &Path, library: &Path, name: &str) -> anyhow::Result<Shim> {
+    let control = folder.join(format!("{name}-shim"));
+    Shim::new(library, &control, &folder.join(name))
+}
+
+fn is_segment(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let number = name.strip_suffix(".log").unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Starts the engine as a server and returns its address with the login.
+///
+/// # Errors
+/// When it does not become ready.
+pub async fn start_engine(folder: &Path) -> anyhow::Result<(RoleProcess, String)> {
+    start_engine_with(folder, None).await
+}
+
+async fn start_engine_with(
+    folder: &Path,
+    shim: Option<Shim>,
+) -> anyhow::Result<(RoleProcess, String)> {
+    let data = folder.join("engine");
+    let data = data.to_str().context("a folder whose name is text")?;
+    let listen = free_address()?;
+    let arguments = ["engine", "--data", data, "--listen", &listen];
+    let engine = match shim {
+        Some(shim) => RoleProcess::start_with_shim(folder, "engine", arguments, shim).await?,
+        None => RoleProcess::start(folder, "engine", arguments).await?,
+    };
+    let output = Command::new(binary_path())
+        .args(arguments)
+        .arg("--url")
+        .output()
+        .await?;
+    let url = String::from_utf8(output.stdout)?.trim().to_owned();
+    Ok((engine, url))
+}
+
+/// Returns the arguments of a collector with a data folder of its own.
+///
+/// # Errors
+/// When there is no free address.
+pub fn collector(folder: &Path, name: &str, brokers: &str) -> anyhow::Result<Vec<String>> {
+    let data = folder.join(name);
+    let data = data.to_str().context("a folder whose name is text")?;
+    let outside = ["--kafka", brokers, "--data", data];
+    Ok(arguments("collector", &outside, &addresses()?))
+}
+
+/// Runs a command and returns the last line it printed, as JSON.
+///
+/// # Errors
+/// When it fails or prints no JSON.
+pub async fn run(arguments: &[&str]) -> anyhow::Result<Value> {
+    let output = Command::new(binary_path()).args(arguments).output().await?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "etappe {arguments:?}: {errors}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let last = printed.lines().last().unwrap_or_default();
+    serde_json::from_str(last).with_context(|| format!("etappe {arguments:?} printed `{printed}`"))
+}
+
+fn arguments(role: &str, outside: &[&str], own: &[String]) -> Vec<String> {
+    let outside = outside.iter().map(|text| (*text).to_owned());
+    std::iter::once(role.to_owned())
+        .chain(outside)
+        .chain(own.iter().cloned())
+        .collect()
+}
+
+fn addresses() -> anyhow::Result<Vec<String>> {
+    let (listen, admin) = (free_address()?, free_address()?);
+    Ok(["--listen", &listen, "--admin", &admin, "--json"]
+        .map(str::to_owned)
+        .to_vec())
+}

@@ -1,0 +1,350 @@
+//! Compares what was acknowledged with everything that can be read: tables, cards, funnels.
+//!
+//! It trusts nothing of the product's own counting: rows are read one by one and compared with the
+//! messages that follow from their ids.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use super::message::{ACTORS, Place};
+use super::sender::Acknowledged;
+use crate::site::TestSite;
+
+/// ClickHouse's HTTP interface, for reading.
+#[derive(Debug, Clone)]
+pub struct Database {
+    url: String,
+    client: reqwest::Client,
+}
+
+/// What was found; all numbers are zero and all lists empty when the guarantee held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Acknowledged messages that are not stored.
+    pub lost: u64,
+    /// Messages that are stored more than once.
+    pub doubled: u64,
+    /// Messages whose content is another one.
+    pub altered: u64,
+    /// Stored messages that nobody sent.
+    pub never_issued: u64,
+    /// Messages of a person that stand before an earlier one.
+    pub out_of_order: u64,
+    /// Ranges of offsets that are neither stored nor accounted for.
+    pub holes: Vec<String>,
+    /// Figures that differ from the ledger.
+    pub figures: Vec<String>,
+}
+
+impl Verdict {
+    /// Returns whether the guarantee held.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} lost, {} doubled, {} altered, {} never issued, {} out of order, {} holes, {} wrong \
+             figures",
+            self.lost,
+            self.doubled,
+            self.altered,
+            self.never_issued,
+            self.out_of_order,
+            self.holes.len(),
+            self.figures.len()
+        )?;
+        let details = self.holes.iter().chain(&self.figures);
+        details
+            .into_iter()
+            .try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl Database {
+    /// Names a database by its address with login and database, as `--clickhouse` takes it.
+    ///
+    /// # Errors
+    /// When it is no such address.
+    pub fn of(address: &str) -> anyhow::Result<Self> {
+        let mut url = reqwest::Url::parse(address)?;
+        let (user, password) = (
+            url.username().to_owned(),
+            url.password().unwrap_or_default().to_owned(),
+        );
+        let database = url.path().trim_matches('/').to_owned();
+        url.set_path("/");
+        url.set_username("").ok();
+        url.set_password(None).ok();
+        url.query_pairs_mut()
+            .append_pair("database", &database)
+            .append_pair("user", &user)
+            .append_pair("password", &password);
+        Ok(Self {
+            url: url.into(),
+            client: reqwest::Client::new(),
+        })
+    }
+
+    /// Runs a question and calls `visit` with each row, an array of values.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn rows(
+        &self,
+        question: &str,
+        mut visit: impl FnMut(&[Value]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let question = format!("{question} FORMAT JSONCompactEachRow");
+        let answer = self.client.post(&self.url).body(question).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{status}: {text}");
+        for line in text.lines() {
+            let row: Vec<Value> =
+                serde_json::from_str(line).with_context(|| format!("`{line}` is no row"))?;
+            visit(&row)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a question that has one number as its answer.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn number(&self, question: &str) -> anyhow::Result<u64> {
+        let mut number = None;
+        self.rows(question, |row| {
+            number = row.first().and_then(as_number);
+            Ok(())
+        })
+        .await?;
+        number.with_context(|| format!("`{question}` has no number as its answer"))
+    }
+}
+
+/// Numbers of 64 bits come as text.
+fn as_number(value: &Value) -> Option<u64> {
+    value
+        .as_u64()
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+}
+
+/// What the ledger says of the figures.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Expected {
+    events: u64,
+    orders: u64,
+    cents: u64,
+    actors: u64,
+    customers: u64,
+}
+
+fn expected(acknowledged: &Acknowledged, seed: u64) -> Expected {
+    let mut sums = Expected::default();
+    let mut customers = std::collections::BTreeSet::new();
+    for (client, messages) in (0..).zip(&acknowledged.by_client) {
+        sums.actors += ACTORS.min(*messages);
+        for number in 0..*messages {
+            sums.events += 1;
+            if let Some(cents) = (Place { client, number }).message(seed).cents {
+                sums.orders += 1;
+                sums.cents += cents;
+                customers.insert((client, number % ACTORS));
+            }
+        }
+    }
+    sums.customers = customers.len() as u64;
+    sums
+}
+
+/// Compares everything with the ledger, once the figures have settled.
+///
+/// # Errors
+/// When something cannot be asked.
+pub async fn check(
+    database: &Database,
+    site: &TestSite,
+    acknowledged: &Acknowledged,
+    seed: u64,
+) -> anyhow::Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let expected = expected(acknowledged, seed);
+    check_rows(database, site, acknowledged, (seed, &mut verdict)).await?;
+    check_tables(database, site, &expected, &mut verdict).await?;
+    check_figures(site, &expected, &mut verdict).await?;
+    check_offsets(database, &mut verdict).await?;
+    Ok(verdict)
+}
+
+/// Reads every event and compares it with the message of its id.
+async fn check_rows(
+    database: &Database,
+    site: &TestSite,
+    acknowledged: &Acknowledged,
+    (seed, verdict): (u64, &mut Verdict),
+) -> anyhow::Result<()> {
+    let question = format!(
+        "SELECT message_id, user_id, event, ifNull(toString(revenue), ''), properties, order_id \
+         FROM events WHERE site = '{}' ORDER BY topic, partition, offset",
+        site.name
+    );
+    let mut seen: Vec<Vec<bool>> = acknowledged
+        .by_client
+        .iter()
+        .map(|messages| vec![false; usize::try_from(*messages).unwrap_or_default()])
+        .collect();
+    let mut last: BTreeMap<String, u64> = BTreeMap::new();
+    database
+        .rows(&question, |row| {
+            let text = |at: usize| row.get(at).and_then(Value::as_str).unwrap_or_default();
+            let place = Place::of_id(text(0));
+            let mark = place.and_then(|place| {
+                let client = usize::try_from(place.client).ok()?;
+                seen.get_mut(client)?
+                    .get_mut(usize::try_from(place.number).ok()?)
+            });
+            let (Some(place), Some(mark)) = (place, mark) else {
+                verdict.never_issued += 1;
+                return Ok(());
+            };
+            if std::mem::replace(mark, true) {
+                verdict.doubled += 1;
+                return Ok(());
+            }
+            let message = place.message(seed);
+            let cents = message
+                .cents
+                .map(|cents| format!("{}.{:02}", cents / 100, cents % 100));
+            let amount = text(3).parse::<f64>().ok();
+            let properties: Value = serde_json::from_str(text(4)).unwrap_or_default();
+            let order = message
+                .cents
+                .map_or_else(String::new, |_| format!("o-{}", message.id));
+            let is_same = text(1) == message.actor
+                && text(2) == message.event
+                && amount == cents.and_then(|cents| cents.parse().ok())
+                && properties["nonce"] == message.nonce
+                && text(5) == order;
+            verdict.altered += u64::from(!is_same);
+            let before = last.insert(message.actor, place.number);
+            verdict.out_of_order += u64::from(before.is_some_and(|before| before > place.number));
+            Ok(())
+        })
+        .await?;
+    verdict.lost = seen.iter().flatten().filter(|seen| !**seen).count() as u64;
+    Ok(())
+}
+
+/// Every table that events reach must have each of them once.
+async fn check_tables(
+    database: &Database,
+    site: &TestSite,
+    expected: &Expected,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let name = &site.name;
+    let tables = [
+        ("stage_events", "", expected.events),
+        ("money", "AND milestone = 'purchase'", expected.orders),
+    ];
+    for (table, condition, rows) in tables {
+        let question = format!("SELECT count() FROM {table} WHERE site = '{name}' {condition}");
+        let found = database.number(&question).await?;
+        if found != rows {
+            let line = format!("{table} has {found} rows, expected {rows}");
+            verdict.figures.push(line);
+        }
+    }
+    let question = format!(
+        "SELECT toUInt64(sum(amount) * 100) FROM money WHERE site = '{name}' AND milestone = 'purchase'"
+    );
+    let cents = database.number(&question).await?;
+    if cents != expected.cents {
+        let line = format!(
+            "money sums up to {cents} cents, expected {}",
+            expected.cents
+        );
+        verdict.figures.push(line);
+    }
+    Ok(())
+}
+
+/// Asks the API.
+async fn check_figures(
+    site: &TestSite,
+    expected: &Expected,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let mut compare = |what: &str, found: Value, expected: Value| {
+        let is_same = match (found.as_f64(), expected.as_f64()) {
+            (Some(found), Some(expected)) => (found - expected).abs() < 1e-6,
+            _ => found == expected,
+        };
+        if !is_same {
+            let line = format!("{what} is {found}, expected {expected}");
+            verdict.figures.push(line);
+        }
+    };
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let revenue = expected.cents as f64 / 100.0;
+    compare(
+        "events",
+        site.visible_events().await?.into(),
+        expected.events.into(),
+    );
+    compare("orders", site.kpi("orders").await?, expected.orders.into());
+    compare("revenue", site.kpi("revenue").await?, revenue.into());
+    compare(
+        "visitors",
+        site.kpi("visitors").await?,
+        expected.actors.into(),
+    );
+    compare(
+        "customers",
+        site.kpi("customers").await?,
+        expected.customers.into(),
+    );
+    let people = site.funnel(&[json!({ "any": true })]).await?;
+    compare("people", json!(people), json!([expected.actors]));
+    let steps = [json!({ "any": true }), json!({ "milestone": "purchase" })];
+    let funnel = site.funnel(&steps).await?;
+    let bought = funnel.get(1).copied().unwrap_or_default();
+    // A person whose only event is an order passes the first step alone.
+    if funnel.first() != Some(&expected.actors) || bought > expected.customers {
+        let line = format!("funnel is {funnel:?} of {} people", expected.actors);
+        verdict.figures.push(line);
+    }
+    Ok(())
+}
+
+/// Every offset between the first and the last of a partition is a row, a mark, or a dead letter.
+async fn check_offsets(database: &Database, verdict: &mut Verdict) -> anyhow::Result<()> {
+    let question = "
+        SELECT topic, partition, count(), uniqExact(offset), min(offset), max(offset) FROM (
+            SELECT topic, partition, offset FROM messages
+            UNION ALL
+            SELECT topic, partition, offset FROM marks
+        ) GROUP BY topic, partition ORDER BY topic, partition";
+    database
+        .rows(question, |row| {
+            let number = |at: usize| row.get(at).and_then(as_number).unwrap_or_default();
+            let (rows, offsets) = (number(2), number(3));
+            let span = number(5) + 1 - number(4);
+            if rows != offsets || offsets != span {
+                verdict.holes.push(format!(
+                    "partition {}: {rows} rows for {offsets} offsets in a range of {span}",
+                    row.get(1).cloned().unwrap_or_default()
+                ));
+            }
+            Ok(())
+        })
+        .await
+}

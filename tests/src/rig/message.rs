@@ -1,0 +1,92 @@
+//! What the rig's clients send: every message follows from the seed, its client and its number, so
+//! that the checker knows each one without having kept it.
+
+use serde_json::{Value, json};
+
+/// How many people a client sends for.
+pub const ACTORS: u64 = 20;
+/// One of so many messages is an order.
+const ORDERS: u64 = 5;
+
+/// A message's place among all that are ever sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Who sends it.
+    pub client: u64,
+    /// The client's how many-th message it is.
+    pub number: u64,
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub actor: String,
+    /// The event's name.
+    pub event: &'static str,
+    /// An order's revenue in cents.
+    pub cents: Option<u64>,
+    /// A text that no other message has.
+    pub nonce: String,
+}
+
+/// Spreads `number` over all numbers of 64 bits: the finalizer of SplitMix64
+/// (<https://prng.di.unimi.it/splitmix64.c>).
+const fn spread(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+impl Place {
+    /// Returns the message of this place.
+    #[must_use]
+    pub fn message(self, seed: u64) -> Message {
+        let Self { client, number } = self;
+        let random = spread(seed ^ spread(client << 40 | number));
+        let cents = random.is_multiple_of(ORDERS).then_some(1 + random % 99_999);
+        Message {
+            id: format!("{client}-{number}"),
+            actor: format!("p-{client}-{}", number % ACTORS),
+            event: if cents.is_some() {
+                "Order Completed"
+            } else {
+                "Product Viewed"
+            },
+            cents,
+            nonce: format!("{random:016x}"),
+        }
+    }
+
+    /// Returns the place of the message called `id`, if it is one.
+    #[must_use]
+    pub fn of_id(id: &str) -> Option<Self> {
+        let (client, number) = id.split_once('-')?;
+        let place = Self {
+            client: client.parse().ok()?,
+            number: number.parse().ok()?,
+        };
+        // Only the text that the number itself is written as.
+        (format!("{}-{}", place.client, place.number) == id).then_some(place)
+    }
+}
+
+impl Message {
+    /// Returns the message as it is sent.
+    #[must_use]
+    pub fn as_json(&self) -> Value {
+        let mut properties = json!({ "nonce": self.nonce });
+        if let Some(cents) = self.cents {
+            properties["order_id"] = json!(format!("o-{}", self.id));
+            properties["revenue"] = json!(format!("{}.{:02}", cents / 100, cents % 100));
+            properties["currency"] = json!("EUR");
+        }
+        json!({
+            "type": "track", "messageId": self.id, "userId": self.actor, "event": self.event,
+            "properties": properties, "timestamp": "2024-03-01T00:00:00Z",
+        })
+    }
+}

@@ -1,0 +1,296 @@
+//! A proxy in front of ClickHouse that does to inserts what a kill cannot: refuse them as a busy
+//! server would, delay them, or store them and never say so. It can also break the pipeline on
+//! purpose, to show that the checker notices.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The bodies that the proxy answers with.
+type Body = BoxBody<Bytes, anyhow::Error>;
+
+/// What the proxy does to inserts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// Hands everything on.
+    Pass,
+    /// Closes connections without an answer, of questions too.
+    HangUp,
+    /// Answers "too many parts", code 252.
+    TooManyParts,
+    /// Answers "memory limit exceeded", code 241.
+    MemoryLimit,
+    /// Answers 503, as something in between would.
+    Unavailable,
+    /// Waits before it hands an insert on.
+    Delay(Duration),
+    /// Hands an insert on and, once it is stored, hangs up instead of saying so.
+    SwallowAnswer,
+    /// Breaks the guarantee: says that an insert is stored and drops it.
+    Lose,
+    /// Breaks the guarantee: stores an insert twice.
+    Double,
+    /// Breaks the guarantee: changes a digit of a message on its way.
+    Alter,
+}
+
+/// A running proxy; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: String,
+    state: Arc<State>,
+    _server: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The server's address, without a slash at its end.
+    target: String,
+    client: reqwest::Client,
+    treatment: Mutex<Treatment>,
+    /// How many inserts were treated otherwise than by handing them on.
+    treated: AtomicU64,
+}
+
+impl Proxy {
+    /// Starts a proxy for the server at `target`, such as `http://127.0.0.1:8123`.
+    ///
+    /// # Errors
+    /// When there is no free address.
+    pub async fn start(target: &str) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let state = Arc::new(State {
+            target: target.trim_end_matches('/').to_owned(),
+            client: reqwest::Client::builder().build()?,
+            treatment: Mutex::new(Treatment::Pass),
+            treated: AtomicU64::new(0),
+        });
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, Arc::clone(&state)));
+        Ok(Self {
+            address,
+            state,
+            _server: server,
+        })
+    }
+
+    /// Returns the address to use in the server's place, `HOST:PORT`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Changes what is done to inserts from now on.
+    pub fn treat(&self, treatment: Treatment) {
+        *self.state.lock() = treatment;
+    }
+
+    /// Returns how many inserts were treated otherwise than by handing them on.
+    #[must_use]
+    pub fn treated(&self) -> u64 {
+        self.state.treated.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Treatment> {
+        self.treatment
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what to do to a request.
+    fn treatment_of(&self, uri: &hyper::Uri) -> Treatment {
+        let treatment = *self.lock();
+        let is_insert = uri.query().is_some_and(|query| {
+            let query = query.to_ascii_lowercase();
+            // Only inserts of batches carry a token.
+            query.contains("insert_deduplication_token")
+        });
+        if treatment == Treatment::Pass || (!is_insert && treatment != Treatment::HangUp) {
+            return Treatment::Pass;
+        }
+        self.treated.fetch_add(1, Ordering::Relaxed);
+        treatment
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => continue,
+            },
+            Some(_) = connections.join_next() => continue,
+        };
+        let state = Arc::clone(&state);
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                let state = Arc::clone(&state);
+                async move { treat(&state, request).await }
+            });
+            // An error is a connection that was closed on purpose, or by the client.
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .ok();
+        });
+    }
+}
+
+async fn treat(state: &State, request: Request<Incoming>) -> anyhow::Result<Response<Body>> {
+    match state.treatment_of(request.uri()) {
+        Treatment::Pass => forward(state, request).await,
+        Treatment::HangUp => Err(anyhow!("hanging up")),
+        Treatment::TooManyParts => refuse(
+            request,
+            252,
+            "Too many parts (3000 with average size of 1.00 MiB) in table. Merges are processing \
+             significantly slower than inserts. (TOO_MANY_PARTS)",
+        )
+        .await,
+        Treatment::MemoryLimit => {
+            refuse(
+                request,
+                241,
+                "(total) memory limit exceeded: would use 4.00 GiB, maximum: 3.00 GiB. \
+             (MEMORY_LIMIT_EXCEEDED)",
+            )
+            .await
+        }
+        Treatment::Unavailable => {
+            read(request).await?;
+            answer(StatusCode::SERVICE_UNAVAILABLE, None, "try again later")
+        }
+        Treatment::Delay(delay) => {
+            tokio::time::sleep(delay).await;
+            forward(state, request).await
+        }
+        Treatment::SwallowAnswer => {
+            let response = forward(state, request).await?;
+            response.into_body().collect().await?;
+            Err(anyhow!("the answer is swallowed"))
+        }
+        Treatment::Lose => {
+            read(request).await?;
+            answer(StatusCode::OK, None, "")
+        }
+        Treatment::Double => {
+            let (parts, body) = read(request).await?;
+            let other = with_another_token(&parts.uri.to_string());
+            let first = send(state, &parts, &parts.uri.to_string(), body.clone()).await?;
+            first.into_body().collect().await?;
+            send(state, &parts, &other, body).await
+        }
+        Treatment::Alter => {
+            let (parts, body) = read(request).await?;
+            let altered = alter(&body);
+            send(state, &parts, &parts.uri.to_string(), altered).await
+        }
+    }
+}
+
+/// Hands a request on as it comes, and its answer.
+async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.to_string();
+    let body = reqwest::Body::wrap_stream(http_body_util::BodyDataStream::new(body));
+    send(state, &parts, &path, body).await
+}
+
+async fn send(
+    state: &State,
+    parts: &http::request::Parts,
+    path: &str,
+    body: impl Into<reqwest::Body>,
+) -> anyhow::Result<Response<Body>> {
+    let url = format!("{}{path}", state.target);
+    let mut request = state.client.request(parts.method.clone(), url);
+    for (name, value) in &parts.headers {
+        if !matches!(
+            name.as_str(),
+            "host" | "content-length" | "transfer-encoding" | "connection"
+        ) {
+            request = request.header(name, value);
+        }
+    }
+    let answered = request.body(body).send().await?;
+    let mut response = Response::builder().status(answered.status());
+    for (name, value) in answered.headers() {
+        if !matches!(
+            name.as_str(),
+            "content-length" | "transfer-encoding" | "connection"
+        ) {
+            response = response.header(name, value);
+        }
+    }
+    let pieces = futures_util::StreamExt::map(answered.bytes_stream(), |piece| {
+        piece.map(Frame::data).map_err(anyhow::Error::from)
+    });
+    Ok(response.body(StreamBody::new(pieces).boxed())?)
+}
+
+/// Takes a request in whole.
+async fn read(request: Request<Incoming>) -> anyhow::Result<(http::request::Parts, Bytes)> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.context("the body broke off")?;
+    Ok((parts, body.to_bytes()))
+}
+
+/// Answers as ClickHouse does when it refuses.
+async fn refuse(
+    request: Request<Incoming>,
+    code: u32,
+    words: &str,
+) -> anyhow::Result<Response<Body>> {
+    read(request).await?;
+    let text = format!("Code: {code}. DB::Exception: {words}\n");
+    answer(StatusCode::INTERNAL_SERVER_ERROR, Some(code), &text)
+}
+
+fn answer(status: StatusCode, code: Option<u32>, text: &str) -> anyhow::Result<Response<Body>> {
+    let mut response = Response::builder().status(status);
+    if let Some(code) = code {
+        response = response.header("X-ClickHouse-Exception-Code", code);
+    }
+    let body = Full::new(Bytes::from(text.to_owned()));
+    let body = body.map_err(|never: Infallible| match never {}).boxed();
+    Ok(response.body(body)?)
+}
+
+/// Returns the same insert under a token that the server does not know.
+fn with_another_token(path: &str) -> String {
+    path.replace(
+        "insert_deduplication_token=",
+        "insert_deduplication_token=again-",
+    )
+}
+
+/// Changes the first digit of an amount in rows: `"revenue":"1…` becomes another one.
+fn alter(body: &[u8]) -> Bytes {
+    const BEFORE: &[u8] = br#""nonce":""#;
+    let mut altered = body.to_vec();
+    let found = altered
+        .windows(BEFORE.len())
+        .position(|window| window == BEFORE);
+    if let Some(digit) = found.and_then(|at| altered.get_mut(at + BEFORE.len())) {
+        *digit = if *digit == b'x' { b'y' } else { b'x' };
+    }
+    altered.into()
+}

@@ -1,0 +1,197 @@
+//! Clients that send under faults and keep a ledger of what they were told 200 for.
+//!
+//! Each client sends its messages in order, a batch at a time, and repeats a batch until it is
+//! answered with 200. The ledger is, for each client, how many of its messages were acknowledged:
+//! what they were follows from their numbers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::message::Place;
+use crate::site::TestSite;
+
+/// How long a client waits before it repeats a batch.
+const REPEAT_AFTER: Duration = Duration::from_millis(100);
+
+/// What the clients do.
+#[derive(Debug, Clone, Copy)]
+pub struct SendPlan {
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// Messages in a batch.
+    pub batch: u64,
+    /// How many messages all clients together send at least.
+    pub messages: u64,
+    /// How many messages a second each client sends at most.
+    pub rate: f64,
+    /// The share of batches that a client sends again although it was answered.
+    pub repeats: f64,
+}
+
+/// What was acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The messages of each client: all below these numbers were answered with 200.
+    pub by_client: Vec<u64>,
+    /// Requests that were sent, repetitions included.
+    pub requests: u64,
+    /// Answers other than 200.
+    pub refusals: u64,
+}
+
+/// Clients at work.
+#[derive(Debug)]
+pub struct Senders {
+    tasks: JoinSet<(u64, Counts)>,
+    acknowledged: Arc<AtomicU64>,
+    /// How many clients are not done.
+    working: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    messages: u64,
+    requests: u64,
+    refusals: u64,
+}
+
+impl Senders {
+    /// Starts one client per site handle; handles may go through different collectors.
+    #[must_use]
+    pub fn start(sites: Vec<TestSite>, plan: SendPlan) -> Self {
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let working = Arc::new(AtomicU64::new(sites.len() as u64));
+        let mut tasks = JoinSet::new();
+        let share = plan.messages.div_ceil(sites.len() as u64);
+        for (client, site) in (0..).zip(sites) {
+            let sender = Sender {
+                site,
+                plan,
+                client,
+                acknowledged: Arc::clone(&acknowledged),
+                working: Arc::clone(&working),
+            };
+            tasks.spawn(async move { (client, sender.run(share).await) });
+        }
+        Self {
+            tasks,
+            acknowledged,
+            working,
+        }
+    }
+
+    /// Returns how many messages were acknowledged so far.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether all clients are done.
+    #[must_use]
+    pub fn are_done(&self) -> bool {
+        self.working.load(Ordering::Relaxed) == 0
+    }
+
+    /// Waits until at least `messages` are acknowledged, for `patience` at most.
+    ///
+    /// # Errors
+    /// When it takes longer.
+    pub async fn reach(&self, messages: u64, patience: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + patience;
+        while self.acknowledged() < messages {
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "{} messages are acknowledged after {patience:?}, not {messages}",
+                self.acknowledged()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Waits for all clients and returns what was acknowledged.
+    ///
+    /// # Panics
+    /// When a client met an answer that no client can do anything about.
+    pub async fn finish(self) -> Acknowledged {
+        let mut all = self.tasks.join_all().await;
+        all.sort_by_key(|(client, _)| *client);
+        all.iter()
+            .fold(Acknowledged::default(), |mut sum, (_, one)| {
+                sum.by_client.push(one.messages);
+                sum.requests += one.requests;
+                sum.refusals += one.refusals;
+                sum
+            })
+    }
+}
+
+struct Sender {
+    site: TestSite,
+    plan: SendPlan,
+    client: u64,
+    acknowledged: Arc<AtomicU64>,
+    /// How many clients are not done.
+    working: Arc<AtomicU64>,
+}
+
+impl Sender {
+    async fn run(self, share: u64) -> Counts {
+        let mut random = StdRng::seed_from_u64(self.plan.seed ^ (self.client << 32));
+        let mut counts = Counts::default();
+        let begun = Instant::now();
+        while counts.messages < share {
+            let numbers = counts.messages..counts.messages + self.plan.batch;
+            let batch: Vec<Value> = numbers
+                .map(|number| {
+                    let client = self.client;
+                    Place { client, number }.message(self.plan.seed).as_json()
+                })
+                .collect();
+            self.send_until_acknowledged(&batch, &mut counts).await;
+            counts.messages += self.plan.batch;
+            self.acknowledged
+                .fetch_add(self.plan.batch, Ordering::Relaxed);
+            if random.random_bool(self.plan.repeats) {
+                counts.requests += 1;
+                // Whatever comes of it, it must change nothing.
+                self.site.send(&batch).await.ok();
+            }
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            let due = Duration::from_secs_f64(counts.messages as f64 / self.plan.rate);
+            tokio::time::sleep_until(begun + due).await;
+        }
+        self.working.fetch_sub(1, Ordering::Relaxed);
+        counts
+    }
+
+    async fn send_until_acknowledged(&self, batch: &[Value], counts: &mut Counts) {
+        loop {
+            counts.requests += 1;
+            match self.site.send(batch).await {
+                Ok((200, body)) => {
+                    let accepted = body["accepted"].as_u64();
+                    assert_eq!(accepted, Some(batch.len() as u64), "a batch got {body}");
+                    return;
+                }
+                Ok((status, body)) => {
+                    assert!(
+                        status >= 500 || status == 429 || status == 401,
+                        "a batch got {status}: {body}"
+                    );
+                    counts.refusals += 1;
+                }
+                // Killed: whether the batch is stored is not known, so it is sent again.
+                Err(_) => counts.refusals += 1,
+            }
+            tokio::time::sleep(REPEAT_AFTER).await;
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! One role of Etappe as a process of its own: started, killed, frozen, started again.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use etappe_testkit::process::binary_path;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::rig::shim::Shim;
+
+/// How long a role may take until it says that it is ready, on a machine that is busy.
+const READY_WITHIN: Duration = Duration::from_secs(90);
+/// How long a clean stop may take; the contract says 30 seconds.
+const STOPPED_WITHIN: Duration = Duration::from_secs(45);
+
+/// A running role. Dropping it kills it.
+#[derive(Debug)]
+pub struct RoleProcess {
+    name: String,
+    arguments: Vec<OsString>,
+    log: PathBuf,
+    shim: Option<Shim>,
+    child: Option<Child>,
+    /// The line that it printed at its latest start.
+    pub greeting: Value,
+}
+
+impl RoleProcess {
+    /// Starts `etappe ROLE ARGUMENTS…` and waits until it says that it is ready; what it writes to
+    /// stderr goes to `NAME.log` in `folder`.
+    ///
+    /// # Errors
+    /// When the program is not built or does not become ready.
+    pub async fn start(
+        folder: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> anyhow::Result<Self> {
+        let mut role = Self::unready(folder, name, arguments)?;
+        role.restart().await?;
+        Ok(role)
+    }
+
+    /// Starts it without waiting: for roles that wait for something else themselves.
+    ///
+    /// # Errors
+    /// When the program is not built or cannot be started.
+    pub fn start_unready(
+        folder: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> anyhow::Result<Self> {
+        let mut role = Self::unready(folder, name, arguments)?;
+        role.spawn()?;
+        Ok(role)
+    }
+
+    /// Starts it with the shim of failing writes in front of the C library.
+    ///
+    /// # Errors
+    /// When the program is not built or does not become ready.
+    pub async fn start_with_shim(
+        folder: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+        shim: Shim,
+    ) -> anyhow::Result<Self> {
+        let mut role = Self::unready(folder, name, arguments)?;
+        role.shim = Some(shim);
+        role.restart().await?;
+        Ok(role)
+    }
+
+    /// Returns its shim, if it has one.
+    #[must_use]
+    pub fn shim(&self) -> Option<&Shim> {
+        self.shim.as_ref()
+    }
+
+    fn unready(
+        folder: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> anyhow::Result<Self> {
+        let binary = binary_path();
+        ensure!(
+            binary.exists(),
+            "{} is not there: build it with `cargo build --release --bin etappe`",
+            binary.display()
+        );
+        Ok(Self {
+            name: name.to_owned(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            log: folder.join(format!("{name}.log")),
+            shim: None,
+            child: None,
+            greeting: Value::Null,
+        })
+    }
+
+    /// Starts it again with the same arguments; it must have ended before.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        let stdout = self.spawn()?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
+        let Ok(Ok(Some(line))) = line else {
+            bail!(
+                "{} did not say that it is ready; its log ends with:\n{}",
+                self.name,
+                self.log_tail()
+            );
+        };
+        self.greeting = serde_json::from_str(&line)
+            .with_context(|| format!("{} printed `{line}`", self.name))?;
+        Ok(())
+    }
+
+    fn spawn(&mut self) -> anyhow::Result<ChildStdout> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
+        let mut command = Command::new(binary_path());
+        if let Some(shim) = &self.shim {
+            shim.load_into(&mut command);
+        }
+        let mut child = command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().context("stdout is a pipe")?;
+        self.child = Some(child);
+        Ok(stdout)
+    }
+
+    /// Returns a text of its greeting, such as `listen` or `admin`.
+    #[must_use]
+    pub fn said(&self, name: &str) -> String {
+        self.greeting[name].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Returns the id of its process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Kills it at once and waits until it is gone.
+    ///
+    /// # Errors
+    /// When waiting for it fails.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::KILL);
+        if let Some(mut child) = self.child.take() {
+            child.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Asks it to stop and waits until it did.
+    ///
+    /// # Errors
+    /// When it takes too long or fails.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM);
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
+        match tokio::time::timeout(STOPPED_WITHIN, child.wait()).await {
+            Ok(status) => {
+                let status = status?;
+                ensure!(
+                    status.success(),
+                    "{} stopped with {status}; its log ends with:\n{}",
+                    self.name,
+                    self.log_tail()
+                );
+                Ok(())
+            }
+            Err(_) => {
+                child.kill().await?;
+                bail!(
+                    "{} did not stop in time; its log ends with:\n{}",
+                    self.name,
+                    self.log_tail()
+                )
+            }
+        }
+    }
+
+    /// Waits until it ends by itself and returns its exit code.
+    ///
+    /// # Errors
+    /// When it does not within `patience`.
+    pub async fn ended(&mut self, patience: Duration) -> anyhow::Result<Option<i32>> {
+        let child = self.child.as_mut().context("it runs")?;
+        let status = tokio::time::timeout(patience, child.wait()).await;
+        let status = status.with_context(|| format!("{} did not end", self.name))??;
+        self.child = None;
+        Ok(status.code())
+    }
+
+    /// Freezes it where it is.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.as_ref().and_then(Child::id);
+        let id = id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(id) = id {
+            // One that has ended already has nothing left to be told.
+            kill_process(id, signal).unwrap_or_default();
+        }
+    }
+
+    /// Returns the last lines that it wrote to stderr.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = text.lines().collect();
+        let start = lines.len().saturating_sub(20);
+        lines.get(start..).unwrap_or_default().join("\n")
+    }
+}
