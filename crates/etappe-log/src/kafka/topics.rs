@@ -96,6 +96,8 @@ impl KafkaCluster {
         let admin: Admin = self
             .config
             .client("admin")
+            // It is gone before it has anything to tell.
+            .set("statistics.interval.ms", "0")
             .create_with_context(context)
             .map_err(|error| LogError::kafka("make an admin client", None, error))?;
         let visit = Visit {

@@ -2,8 +2,11 @@
 //!
 //! Labels: `role` (which of our clients), `partition`.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Broker, Statistics};
 
 use super::kafka_source::SourceMetrics;
 use super::{as_gauge, labelled_counter, register};
@@ -20,16 +23,9 @@ pub(crate) struct KafkaMetrics {
     queue_records: IntGaugeVec,
     /// Gauge: their bytes. Alert: near `kafka.queue_bytes`.
     queue_bytes: IntGaugeVec,
-    /// Gauge: requests tried again, as the client counts them. Alert: rising for long.
-    retries: IntGaugeVec,
-    /// Gauge: requests that failed to be sent or answered, as the client counts them.
-    request_errors: IntGaugeVec,
-    /// Gauge: requests that were not answered in time, as the client counts them.
-    request_timeouts: IntGaugeVec,
-    /// Gauge: bytes sent, as the client counts them.
-    sent_bytes: IntGaugeVec,
-    /// Gauge: bytes received, as the client counts them.
-    received_bytes: IntGaugeVec,
+    /// What the clients count themselves, and what each had counted when it last told.
+    totals: [IntCounterVec; TOTALS.len()],
+    counted: Arc<Mutex<HashMap<String, [u64; TOTALS.len()]>>>,
     /// Gauge: offsets between what the group has committed and the end. Alert: growing for long.
     lag_records: IntGaugeVec,
     /// Counter: errors that a client reported as a whole. Alert: rising for long.
@@ -39,6 +35,38 @@ pub(crate) struct KafkaMetrics {
     /// Metrics of the membership in the consumer group.
     pub(crate) source: SourceMetrics,
 }
+
+/// Counters with the label `role` of what a client counts for each of its brokers. Alert: retries,
+/// errors or timeouts rising for long.
+const TOTALS: [(&str, &str, fn(&Broker) -> u64); 5] = [
+    (
+        "etappe_log_kafka_retries_total",
+        "Requests tried again.",
+        |broker| broker.txretries,
+    ),
+    (
+        "etappe_log_kafka_request_errors_total",
+        "Requests that could not be sent or whose answer could not be read.",
+        |broker| broker.txerrs + broker.rxerrs,
+    ),
+    (
+        "etappe_log_kafka_request_timeouts_total",
+        "Requests not answered in time.",
+        |broker| broker.req_timeouts,
+    ),
+    (
+        "etappe_log_kafka_sent_bytes_total",
+        "Bytes sent to the brokers.",
+        |broker| broker.txbytes,
+    ),
+    (
+        "etappe_log_kafka_received_bytes_total",
+        "Bytes received from the brokers.",
+        |broker| broker.rxbytes,
+    ),
+];
+/// How many clients are told apart: more than a process ever has.
+const CLIENTS: usize = 256;
 
 /// Counts records by what became of them.
 #[derive(Debug, Clone)]
@@ -92,17 +120,8 @@ impl KafkaMetrics {
                 "etappe_log_kafka_queue_bytes",
                 "Bytes of records waiting for the brokers.",
             ),
-            retries: gauge("etappe_log_kafka_retries", "Requests tried again."),
-            request_errors: gauge("etappe_log_kafka_request_errors", "Requests that failed."),
-            request_timeouts: gauge(
-                "etappe_log_kafka_request_timeouts",
-                "Requests not answered in time.",
-            ),
-            sent_bytes: gauge("etappe_log_kafka_sent_bytes", "Bytes sent to the brokers."),
-            received_bytes: gauge(
-                "etappe_log_kafka_received_bytes",
-                "Bytes received from the brokers.",
-            ),
+            totals: TOTALS.map(|(name, help, _)| labelled_counter(registry, name, help, &["role"])),
+            counted: Arc::default(),
             lag_records: register(
                 registry,
                 IntGaugeVec::new(lag, &["partition"]).expect("the name and the label are valid"),
@@ -161,19 +180,24 @@ impl KafkaMetrics {
             .set(slowest as f64 / 1e6);
         set(&self.queue_records, statistics.msg_cnt);
         set(&self.queue_bytes, statistics.msg_size);
-        set(&self.retries, brokers().map(|it| it.txretries).sum());
-        set(
-            &self.request_errors,
-            brokers().map(|it| it.txerrs + it.rxerrs).sum(),
-        );
-        set(
-            &self.request_timeouts,
-            brokers().map(|it| it.req_timeouts).sum(),
-        );
-        set(&self.sent_bytes, brokers().map(|it| it.txbytes).sum());
-        set(&self.received_bytes, brokers().map(|it| it.rxbytes).sum());
+        self.record_totals(role, statistics);
         if statistics.cgrp.is_some() {
             self.record_lag(statistics);
+        }
+    }
+
+    /// Adds what a client has counted since it last told.
+    fn record_totals(&self, role: &str, statistics: &Statistics) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.len() >= CLIENTS && !counted.contains_key(&statistics.name) {
+            counted.clear();
+        }
+        let before = counted.entry(statistics.name.clone()).or_default();
+        for (index, (_, _, count)) in TOTALS.iter().enumerate() {
+            let total = statistics.brokers.values().map(count).sum();
+            let more = u64::saturating_sub(total, before[index]);
+            self.totals[index].with_label_values(&[role]).inc_by(more);
+            before[index] = total;
         }
     }
 
@@ -188,5 +212,39 @@ impl KafkaMetrics {
                     .set(partition.consumer_lag);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statistics(client: &str, retries: u64) -> Statistics {
+        let broker = Broker {
+            nodeid: 1,
+            state: "UP".to_owned(),
+            txretries: retries,
+            ..Broker::default()
+        };
+        Statistics {
+            name: client.to_owned(),
+            msg_cnt: 7,
+            brokers: HashMap::from([("broker".to_owned(), broker)]),
+            ..Statistics::default()
+        }
+    }
+
+    #[test]
+    fn what_clients_count_is_added_up_over_all_of_them() {
+        let registry = Registry::new();
+        let metrics = KafkaMetrics::new(&registry);
+        metrics.record_statistics("publisher", &statistics("one", 3));
+        metrics.record_statistics("publisher", &statistics("one", 5));
+        metrics.record_statistics("publisher", &statistics("two", 2));
+        let retries = metrics.totals[0].with_label_values(&["publisher"]);
+        assert_eq!(retries.get(), 7);
+        let up = metrics.brokers_up.with_label_values(&["publisher"]);
+        let queue = metrics.queue_records.with_label_values(&["publisher"]);
+        assert_eq!((up.get(), queue.get()), (1, 7));
     }
 }
