@@ -1,0 +1,411 @@
+//! Partitions move between members of a group, and nothing is forgotten or remembered twice.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use etappe_core::id::PartitionId;
+use etappe_core::ports::{Classified, Progress, RecordSource, RetryClass, SourceEvent};
+use etappe_log::LogError;
+use etappe_log::kafka::{KafkaConfig, KafkaSource};
+use etappe_testkit::kafka::KafkaNode;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::Instant;
+
+use crate::kafka_support::{
+    P0, PATIENCE, Place, assigned, assigned_all, change, cluster, numbered, progress, read,
+    read_some, request,
+};
+
+#[tokio::test]
+async fn partitions_spread_and_come_back() {
+    let place = Place::on(KafkaNode::shared().await, 4).await;
+    let first = place.source();
+    let all = assigned_all(&first, 4).await;
+    for partition in all.keys() {
+        let next = u64::from(partition.0) * 10;
+        let pending = Some((next, next + 1));
+        first
+            .commit(*partition, progress(next, pending))
+            .await
+            .unwrap();
+    }
+    let second = place.source();
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        let SourceEvent::Revoked { partition } = change(&first).await else {
+            panic!("nothing new is there to be assigned");
+        };
+        taken.push(partition);
+    }
+    // What is under way may be finished before it is given back, and not after.
+    let done = progress(1_000, None);
+    first.commit(taken[0], done).await.unwrap();
+    first.release(taken[0]).await;
+    let late = first.commit(taken[0], progress(2_000, None)).await;
+    assert!(
+        matches!(late, Err(LogError::NotAssigned { .. })),
+        "{late:?}"
+    );
+    let late = read(&first, taken[0], request(0)).await;
+    assert!(
+        matches!(late, Err(LogError::NotAssigned { .. })),
+        "{late:?}"
+    );
+    // Nobody is given a partition that another still works on.
+    let too_early = tokio::time::timeout(Duration::from_secs(1), second.changed()).await;
+    assert!(too_early.is_err(), "{too_early:?}");
+    first.release(taken[1]).await;
+    let found = assigned_all(&second, 2).await;
+    assert_eq!(found[&taken[0]], Some(done));
+    let next = u64::from(taken[1].0) * 10;
+    let expected = progress(next, Some((next, next + 1)));
+    assert_eq!(found[&taken[1]], Some(expected));
+
+    second.close().await;
+    let back = assigned_all(&first, 2).await;
+    assert_eq!(back, found);
+}
+
+/// What members stored: the ranges of each partition, by their first and last offset.
+#[derive(Debug, Clone, Default)]
+struct Store(Arc<Mutex<Ranges>>);
+
+type Ranges = BTreeMap<(PartitionId, u64, u64), u32>;
+
+impl Store {
+    fn insert(&self, partition: PartitionId, records: &[(u64, String)], first: u64) {
+        let last = records.last().unwrap().0;
+        assert_eq!(records.len() as u64, last - first + 1, "a range is whole");
+        for (expected, (offset, text)) in (first..).zip(records) {
+            assert_eq!((*offset, text), (expected, &format!("record {expected}")));
+        }
+        let mut ranges = self.0.lock().unwrap();
+        *ranges.entry((partition, first, last)).or_default() += 1;
+    }
+
+    /// Returns how many offsets of a partition are stored without a hole; panics when two different
+    /// ranges have one in common, which would count its records twice.
+    fn stored(&self, partition: PartitionId) -> u64 {
+        let ranges = self.0.lock().unwrap();
+        let mut next = 0;
+        for (_, first, last) in ranges.keys().filter(|(of, ..)| *of == partition) {
+            assert!(
+                *first >= next,
+                "{first} to {last} was stored in parts before"
+            );
+            if *first > next {
+                break;
+            }
+            next = last + 1;
+        }
+        next
+    }
+
+    fn repeated(&self) -> u32 {
+        let ranges = self.0.lock().unwrap();
+        ranges.values().map(|times| times - 1).sum()
+    }
+}
+
+/// A member that does with each partition what a classifier does.
+struct Member {
+    source: KafkaSource,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+impl Member {
+    fn join(place: &Place<'_>, store: &Store) -> Self {
+        let source = place.source();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(follow(source.clone(), store.clone()));
+        Self { source, tasks }
+    }
+
+    /// Leaves with its workers at any step of their work, as if it had crashed.
+    async fn crash(mut self) {
+        self.tasks.shutdown().await;
+        self.source.close().await;
+    }
+}
+
+async fn follow(source: KafkaSource, store: Store) {
+    let mut workers = tokio::task::JoinSet::new();
+    let mut handles = BTreeMap::new();
+    loop {
+        match source.changed().await.unwrap() {
+            SourceEvent::Assigned {
+                partition,
+                progress,
+                ..
+            } => {
+                let (source, store) = (source.clone(), store.clone());
+                let work = async move { work(&source, &store, partition, progress).await };
+                handles.insert(partition, workers.spawn(work));
+            }
+            SourceEvent::Revoked { partition } => {
+                // Abandons what is under way, wherever it is.
+                let worker: tokio::task::AbortHandle = handles.remove(&partition).unwrap();
+                worker.abort();
+                while !worker.is_finished() {
+                    tokio::task::yield_now().await;
+                }
+                source.release(partition).await;
+            }
+        }
+    }
+}
+
+async fn work(
+    source: &KafkaSource,
+    store: &Store,
+    partition: PartitionId,
+    remembered: Option<Progress>,
+) {
+    let remembered = remembered.unwrap_or(progress(0, None));
+    let mut next = remembered.next.0;
+    let mut redo = remembered.pending.map(|range| range.last.0);
+    loop {
+        let mut records = Vec::new();
+        while redo.is_some_and(|last| next + (records.len() as u64) <= last) || records.is_empty() {
+            let mut asked = request(next + records.len() as u64);
+            asked.until = redo.map(etappe_core::id::Offset);
+            asked.max_bytes = 350;
+            match read(source, partition, asked).await {
+                Ok(found) => records.extend(found),
+                Err(error) => try_again(&error).await,
+            }
+        }
+        let (first, last) = (next, records.last().unwrap().0);
+        let announced = progress(first, Some((first, last)));
+        if let Err(error) = source.commit(partition, announced).await {
+            try_again(&error).await;
+            continue;
+        }
+        store.insert(partition, &records, first);
+        tokio::time::sleep(Duration::from_millis(20 + first % 40)).await;
+        while let Err(error) = source.commit(partition, progress(last + 1, None)).await {
+            try_again(&error).await;
+        }
+        (next, redo) = (last + 1, None);
+    }
+}
+
+async fn try_again(error: &LogError) {
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_come_and_go_and_every_range_is_stored_under_one_name() {
+    const RECORDS: u64 = 4_000;
+    let place = Place::on(KafkaNode::shared().await, 3).await;
+    let store = Store::default();
+    let mut members = vec![Member::join(&place, &store)];
+    let texts = numbered(0..RECORDS);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let is_done = || (0..3).all(|it| store.stored(PartitionId(it)) == RECORDS);
+    let deadline = Instant::now() + 2 * PATIENCE;
+    for partition in 0..3 {
+        place.produce(partition, &texts).await;
+    }
+    let mut rounds = 0;
+    while !is_done() {
+        assert!(Instant::now() < deadline, "not all is stored in time");
+        rounds += 1;
+        match rounds % 5 {
+            0 | 2 => members.push(Member::join(&place, &store)),
+            1 | 4 if members.len() > 1 => members.remove(0).crash().await,
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    println!("{rounds} rounds, {} ranges repeated", store.repeated());
+    for member in members {
+        member.crash().await;
+    }
+    for partition in 0..3 {
+        assert_eq!(store.stored(PartitionId(partition)), RECORDS);
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_is_waited_for() {
+    let node = KafkaNode::start().await.unwrap();
+    let place = Place::on(&node, 1).await;
+    place.produce(0, &["a", "b"]).await;
+    let source = place.source();
+    assigned(&source, P0).await;
+    read_some(&source, P0, 0, 2).await;
+    let pending = progress(0, Some((0, 1)));
+    source.commit(P0, pending).await.unwrap();
+
+    node.pause();
+    let error = read(&source, P0, request(2)).await.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+    node.resume();
+
+    node.kill().unwrap();
+    let away = Instant::now();
+    while away.elapsed() < Duration::from_secs(11) {
+        // An empty answer would be taken for the end of the log.
+        let error = read(&source, P0, request(2)).await.unwrap_err();
+        assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+        let error = source.commit(P0, pending).await.unwrap_err();
+        assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+    }
+    node.start_again().await.unwrap();
+    let back = Instant::now();
+    place.produce(0, &["c"]).await;
+    // The group may have given the member up meanwhile.
+    let follow = async {
+        loop {
+            match source.changed().await.unwrap() {
+                SourceEvent::Revoked { partition } => source.release(partition).await,
+                SourceEvent::Assigned { progress, .. } => assert_eq!(progress, Some(pending)),
+            }
+        }
+    };
+    let goes_on = async {
+        loop {
+            if let Ok(found) = read(&source, P0, request(2)).await
+                && !found.is_empty()
+                && source.commit(P0, progress(3, None)).await.is_ok()
+            {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::select! {
+        found = tokio::time::timeout(PATIENCE, goes_on) => found.unwrap(),
+        () = follow => unreachable!(),
+    };
+    assert_eq!(found, [(2, "c".to_owned())]);
+    println!("went on after {:?}", back.elapsed());
+    assert_eq!(place.committed(0).await, Some((3, "etappe/1".to_owned())));
+}
+
+/// Tells a process that it is the one to be frozen, and where.
+const FREEZE: &str = "ETAPPE_TEST_FREEZE";
+
+#[tokio::test]
+async fn who_was_frozen_remembers_nothing_over_who_took_over() {
+    if let Some(place) = std::env::var_os(FREEZE) {
+        return commit_until_killed(place.to_str().unwrap()).await;
+    }
+    let node = KafkaNode::shared().await;
+    // While another member is there, and when the group is empty again: then brokers would take a
+    // commit from anybody who does not say that it is a member.
+    for is_left in [false, true] {
+        let place = Place::on(node, 1).await;
+        let mut frozen = Frozen::start(&place.config);
+        frozen.wait_for("begins at 0");
+        frozen.wait_for("committed 50");
+        frozen.signal(Signal::STOP);
+        let source = place.source();
+        assert_eq!(assigned(&source, P0).await, Some(progress(50, None)));
+        source.commit(P0, progress(100, None)).await.unwrap();
+        if is_left {
+            source.close().await;
+        }
+        frozen.signal(Signal::CONT);
+        if is_left {
+            // It is given the partition again, with what the other left behind.
+            frozen.wait_for("begins at 100");
+        } else {
+            frozen.wait_for("revoked");
+            assert_eq!(place.committed(0).await, Some((100, "etappe/1".to_owned())));
+        }
+    }
+}
+
+/// Commits the same progress all the time, and tells of all that happens.
+async fn commit_until_killed(place: &str) {
+    let [brokers, topic, group] = place.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let source = cluster(KafkaConfig {
+        brokers: brokers.to_owned(),
+        topic: topic.to_owned(),
+        group: group.to_owned(),
+        session_timeout: Duration::from_secs(6),
+        ..KafkaConfig::default()
+    })
+    .source()
+    .unwrap();
+    let commit = async {
+        loop {
+            match source.commit(P0, progress(50, None)).await {
+                Ok(()) => println!("committed 50"),
+                Err(error) => println!("refused {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let follow = async {
+        loop {
+            match source.changed().await.unwrap() {
+                SourceEvent::Assigned { progress, .. } => {
+                    println!("begins at {}", progress.map_or(0, |it| it.next.0));
+                    if progress.is_some() {
+                        break;
+                    }
+                }
+                SourceEvent::Revoked { partition } => {
+                    println!("revoked");
+                    source.release(partition).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = commit => {}
+        () = follow => {}
+    }
+}
+
+struct Frozen {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Frozen {
+    fn start(config: &KafkaConfig) -> Self {
+        let place = format!("{} {} {}", config.brokers, config.topic, config.group);
+        let test = "kafka_group::who_was_frozen_remembers_nothing_over_who_took_over";
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(FREEZE, place)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        let mut seen = Vec::new();
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            if line.ends_with(text) {
+                return;
+            }
+            assert!(!line.starts_with("begins at"), "`{line}` and not `{text}`");
+            seen.push(line);
+        }
+        panic!("`{text}` did not come: {seen:?}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
