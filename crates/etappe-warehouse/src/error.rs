@@ -92,6 +92,21 @@ pub enum WarehouseError {
         /// How many rows it misses.
         missing: usize,
     },
+    /// A copy cannot be made of or to these databases.
+    #[error("cannot copy: {0}")]
+    CopyRefused(String),
+    /// The rows in the target of a copy are not those of its source.
+    #[error(
+        "table `{table}` has {found} rows in the target and {expected} in the source: does anybody write to either?"
+    )]
+    CopyDiffers {
+        /// The table.
+        table: &'static str,
+        /// How many rows there should be.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
     /// The bytes of a batch are no rows.
     #[error("cannot read batch `{token}`: {source}")]
     MalformedBatch {
@@ -212,6 +227,8 @@ impl Classified for WarehouseError {
             | Self::TooManyReferrals { .. }
             | Self::TooManyConditions(_) => RetryClass::Permanent,
             Self::Config(_)
+            | Self::CopyRefused(_)
+            | Self::CopyDiffers { .. }
             | Self::ServerTooOld { .. }
             | Self::NewerSchema { .. }
             | Self::AlteredMigration { .. }

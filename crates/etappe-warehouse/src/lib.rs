@@ -16,9 +16,11 @@
 //! Where to start: [`Warehouse`], then `migrations/` and `views/`.
 
 mod actor;
+mod audit;
 mod board;
 mod candidate;
 mod config;
+mod copy;
 mod ddl;
 mod error;
 mod journey_stage;
@@ -41,7 +43,9 @@ mod view;
 mod warehouse;
 mod writer;
 
+pub use audit::StoredOffsets;
 pub use config::{InvalidWarehouseConfig, WarehouseConfig};
+pub use copy::{CopyLimits, CopyProgress, CopyReport, copy};
 pub use error::WarehouseError;
 pub use journey_stage::JourneyStage;
 pub use migration::MigrationReport;

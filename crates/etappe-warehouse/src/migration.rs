@@ -130,6 +130,24 @@ impl Warehouse {
         Ok(report)
     }
 
+    /// Checks that the database has exactly the schema that this program knows.
+    pub(crate) async fn expect_current_schema(&self) -> Result<(), WarehouseError> {
+        let applied = self
+            .ask(
+                "read applied migrations",
+                "SELECT version, name, checksum FROM schema_migrations",
+            )
+            .rows::<AppliedMigration>()
+            .await?;
+        match pending_migrations(&applied)?.next() {
+            None => Ok(()),
+            Some(pending) => Err(WarehouseError::CopyRefused(format!(
+                "the source lacks migration {} (`{}`): migrate it first",
+                pending.version, pending.name
+            ))),
+        }
+    }
+
     async fn create_database(&self) -> Result<(), WarehouseError> {
         let client = self.client().clone().with_database("system");
         let statement = create_database_statement(self.config());
@@ -164,7 +182,8 @@ impl Warehouse {
             .collect()
     }
 
-    async fn run_statement(&self, statement: &str) -> Result<(), WarehouseError> {
+    /// Runs a statement of the schema; collisions with other processes are tried again.
+    pub(crate) async fn run_statement(&self, statement: &str) -> Result<(), WarehouseError> {
         let limit = self.config().migration_timeout;
         let mut attempt = 1;
         loop {

@@ -114,10 +114,15 @@ impl Question {
 
     /// Starts to stream the answer in ClickHouse's own column format.
     pub(crate) fn stream(self) -> Result<Stream, WarehouseError> {
+        self.stream_as("Native")
+    }
+
+    /// Starts to stream the answer in any of the server's formats.
+    pub(crate) fn stream_as(self, format: &str) -> Result<Stream, WarehouseError> {
         let limit = self.warehouse.config().query_timeout;
         let cursor = self
             .query
-            .fetch_bytes("Native")
+            .fetch_bytes(format)
             .map_err(|source| self.warehouse.refused(self.name, source))?;
         Ok(Stream {
             deadline: Instant::now() + limit,

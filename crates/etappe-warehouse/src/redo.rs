@@ -308,7 +308,8 @@ impl<'a> Past<'a> {
     }
 }
 
-fn sync_statement(table: &str) -> String {
+/// Returns the statement that waits until a replica has what others took.
+pub(crate) fn sync_statement(table: &str) -> String {
     format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
 }
 

@@ -97,9 +97,20 @@ impl Warehouse {
         &self,
         columns: &str,
         token: &str,
+        bytes: Bytes,
+    ) -> Result<(), WarehouseError> {
+        self.send_to(row::TABLE, columns, token, bytes).await
+    }
+
+    /// Inserts rows into a table as one block under a token.
+    pub(crate) async fn send_to(
+        &self,
+        table: &str,
+        columns: &str,
+        token: &str,
         mut bytes: Bytes,
     ) -> Result<(), WarehouseError> {
-        let statement = format!("INSERT INTO {} ({columns}) FORMAT RowBinary", row::TABLE);
+        let statement = format!("INSERT INTO {table} ({columns}) FORMAT RowBinary");
         let mut insert = self
             .client()
             .insert_formatted_with(statement)

@@ -10,9 +10,12 @@
 )]
 
 mod actor_page;
+mod audit;
+mod board;
 mod brute;
 mod candidates;
 mod cdnow;
+mod copying;
 mod engine;
 mod errors;
 mod fixture;

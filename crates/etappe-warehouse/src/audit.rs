@@ -1,0 +1,159 @@
+//! Which positions of a log are stored: the ground on which an audit stands.
+//!
+//! Counting is done block by block of offsets, so that a hundred million of them need no sorting;
+//! only blocks that have holes are looked at one offset at a time.
+
+use std::collections::BTreeMap;
+
+use clickhouse::Row;
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use serde::Deserialize;
+
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+/// Blocks with holes that are looked at in one question.
+const BLOCKS_PER_QUESTION: usize = 64;
+
+/// Blocks of 65,536 offsets: how many rows, how many different offsets, the first and the last.
+const BLOCKS: &str = "
+SELECT
+    partition,
+    intDiv(offset, 65536) AS block,
+    count() AS rows,
+    toUInt64(groupBitmap(toUInt32(offset % 65536))) AS offsets,
+    min(offset) AS first,
+    max(offset) AS last
+FROM (
+    SELECT partition, offset FROM messages WHERE topic = {topic:String}
+    UNION ALL
+    SELECT partition, offset FROM marks WHERE topic = {topic:String}
+)
+GROUP BY partition, block
+ORDER BY partition, block";
+
+/// The runs of offsets without a hole in some blocks of a partition.
+const RUNS: &str = "
+SELECT min(offset) AS first, max(offset) AS last FROM (
+    SELECT
+        block,
+        offset,
+        offset - row_number() OVER (PARTITION BY block ORDER BY offset) AS run
+    FROM (
+        SELECT DISTINCT intDiv(offset, 65536) AS block, offset FROM (
+            SELECT offset FROM messages
+            WHERE topic = {topic:String} AND partition = {partition:UInt32}
+              AND intDiv(offset, 65536) IN {blocks:Array(UInt64)}
+            UNION ALL
+            SELECT offset FROM marks
+            WHERE topic = {topic:String} AND partition = {partition:UInt32}
+              AND intDiv(offset, 65536) IN {blocks:Array(UInt64)}
+        )
+    )
+)
+GROUP BY block, run
+ORDER BY first";
+
+/// What is stored of one partition of a log, duplicates and marks included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOffsets {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The offsets that have a row, as ranges without holes, in ascending order.
+    pub ranges: Vec<OffsetRange>,
+    /// How many rows there are beyond one for each offset; any is a fault.
+    pub surplus: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct BlockRow {
+    partition: u32,
+    block: u64,
+    rows: u64,
+    offsets: u64,
+    first: u64,
+    last: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct RunRow {
+    first: u64,
+    last: u64,
+}
+
+impl Warehouse {
+    /// Returns which offsets of a log are stored, by partition. What lies between two ranges is in
+    /// neither `messages` nor `marks`: a dead letter, an offset that the log never used, or a loss.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn offset_ranges(&self, topic: &str) -> Result<Vec<StoredOffsets>, WarehouseError> {
+        let blocks = self
+            .ask("offset_blocks", BLOCKS)
+            .text("topic", topic)
+            .rows::<BlockRow>()
+            .await?;
+        let mut partitions: BTreeMap<u32, Vec<BlockRow>> = BTreeMap::new();
+        for block in blocks {
+            partitions.entry(block.partition).or_default().push(block);
+        }
+        let mut all = Vec::with_capacity(partitions.len());
+        for (partition, blocks) in partitions {
+            let partition = PartitionId(partition);
+            let surplus = blocks.iter().map(|block| block.rows - block.offsets).sum();
+            let ranges = self.runs_of(topic, partition, &blocks).await?;
+            all.push(StoredOffsets {
+                partition,
+                ranges,
+                surplus,
+            });
+        }
+        Ok(all)
+    }
+
+    async fn runs_of(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        blocks: &[BlockRow],
+    ) -> Result<Vec<OffsetRange>, WarehouseError> {
+        let is_whole = |block: &&BlockRow| block.last - block.first + 1 == block.offsets;
+        let mut runs: Vec<(u64, u64)> = blocks
+            .iter()
+            .filter(is_whole)
+            .map(|block| (block.first, block.last))
+            .collect();
+        let holed: Vec<u64> = blocks
+            .iter()
+            .filter(|block| !is_whole(block))
+            .map(|block| block.block)
+            .collect();
+        for some in holed.chunks(BLOCKS_PER_QUESTION) {
+            let found = self
+                .ask("offset_runs", RUNS)
+                .text("topic", topic)
+                .number("partition", partition.0.into())
+                .numbers("blocks", some)
+                .rows::<RunRow>()
+                .await?;
+            runs.extend(found.into_iter().map(|run| (run.first, run.last)));
+        }
+        runs.sort_unstable();
+        Ok(joined(&runs))
+    }
+}
+
+/// Joins ascending runs that follow each other without a hole.
+fn joined(runs: &[(u64, u64)]) -> Vec<OffsetRange> {
+    let mut joined: Vec<OffsetRange> = Vec::new();
+    for (first, last) in runs
+        .iter()
+        .map(|(first, last)| (Offset(*first), Offset(*last)))
+    {
+        match joined.last_mut() {
+            Some(before) if before.last.next() == first => before.last = last,
+            _ => joined.push(OffsetRange { first, last }),
+        }
+    }
+    joined
+}

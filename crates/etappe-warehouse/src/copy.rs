@@ -1,0 +1,400 @@
+//! Carries everything over from one database to another: from the embedded engine to a server.
+//!
+//! Table by table, partition by partition, in chunks that fit into memory and are inserted as one
+//! block each. A chunk is noted in the target before and after its insert, has a token of its own,
+//! and is counted there once it is done; so a copy that was broken off, whenever, is simply run
+//! again. Nobody may write to either side meanwhile.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use clickhouse::Row;
+use etappe_core::ports::{Classified, RetryClass};
+use serde::Deserialize;
+
+use crate::error::WarehouseError;
+use crate::redo::sync_statement;
+use crate::warehouse::Warehouse;
+use crate::writer::to_u64;
+use ledger::{Chunk, Ledger};
+use table::{Span, TABLES, Table};
+
+mod ledger;
+mod table;
+
+/// How often a chunk is tried before the copy gives up for now.
+const ATTEMPTS: u64 = 5;
+/// The waiting time after a failed try; it doubles with each.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The source's identity: it goes with the data, wherever the files are moved.
+const IDENTITY: &str = "
+SELECT toString(uuid) AS identity FROM system.tables
+WHERE database = currentDatabase() AND name = 'messages'";
+
+const COLUMNS: &str = "
+SELECT name FROM system.columns
+WHERE database = currentDatabase() AND table = {name:String} AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')
+ORDER BY position";
+
+const ROW_BYTES: &str = "
+SELECT toUInt64(ifNull(sum(data_uncompressed_bytes) / sum(rows), 0)) AS number FROM system.parts
+WHERE database = currentDatabase() AND table = {name:String} AND active";
+
+/// How a copy is cut up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyLimits {
+    /// About how many bytes a chunk has. Default 32 MiB. Larger chunks make fewer parts in the
+    /// target; two of them are in memory on the way.
+    pub chunk_bytes: usize,
+    /// The most rows of a chunk. Default 500,000.
+    pub chunk_rows: u64,
+}
+
+impl Default for CopyLimits {
+    fn default() -> Self {
+        Self {
+            chunk_bytes: 32 << 20,
+            chunk_rows: 500_000,
+        }
+    }
+}
+
+/// How far a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The table being copied.
+    pub table: &'static str,
+    /// Rows of all tables that are in the target.
+    pub rows: u64,
+    /// Rows of all tables that there are.
+    pub of: u64,
+}
+
+/// What a copy came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyReport {
+    /// The rows of each table in the target, counted there.
+    pub tables: Vec<(&'static str, u64)>,
+    /// Whether an earlier run had begun it.
+    pub is_resumed: bool,
+}
+
+#[derive(Row, Deserialize)]
+struct IdentityRow {
+    identity: String,
+}
+
+#[derive(Row, Deserialize)]
+struct NameRow {
+    name: String,
+}
+
+#[derive(Row, Deserialize)]
+struct PartRow {
+    part: String,
+}
+
+#[derive(Row, Deserialize)]
+struct NumberRow {
+    number: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct EndRow {
+    number: u64,
+    last: Vec<String>,
+}
+
+/// Carries all tables of `source` over to `target`, whose schema is made or brought up to date
+/// first; `progress` is told after each chunk.
+///
+/// May be dropped at any time and run again. A copy that was finished before does nothing.
+///
+/// # Errors
+/// [`WarehouseError::CopyRefused`] when the target has data that is not of this copy, or the source
+/// is of another schema; [`WarehouseError::CopyDiffers`] when the rows in the target are not those
+/// of the source; else what the servers say, after a few tries.
+pub async fn copy(
+    source: &Warehouse,
+    target: &Warehouse,
+    limits: CopyLimits,
+    mut progress: impl FnMut(CopyProgress) + Send,
+) -> Result<CopyReport, WarehouseError> {
+    source.expect_current_schema().await?;
+    target.migrate().await?;
+    let identity = source
+        .ask("identity", IDENTITY)
+        .row::<IdentityRow>()
+        .await?;
+    let (ledger, is_resumed) = Ledger::open(target, identity.identity).await?;
+    let mut copy = Copy {
+        source,
+        target,
+        limits,
+        ledger,
+    };
+    if !is_resumed {
+        copy.expect_empty_target().await?;
+        copy.ledger.note_copy(false).await?;
+    }
+    let mut of = 0;
+    for table in TABLES {
+        of += copy.count(source, table).await?;
+    }
+    let mut report = CopyReport {
+        tables: Vec::new(),
+        is_resumed,
+    };
+    let is_finished = copy.ledger.is_finished();
+    for table in TABLES {
+        if !is_finished {
+            copy.table(table, of, &mut progress).await?;
+        }
+        report.tables.push((table.name, copy.ledger.rows(table)));
+    }
+    if !is_finished {
+        copy.ledger.note_copy(true).await?;
+    }
+    Ok(report)
+}
+
+/// A copy under way.
+struct Copy<'a> {
+    source: &'a Warehouse,
+    target: &'a Warehouse,
+    limits: CopyLimits,
+    ledger: Ledger,
+}
+
+impl Copy<'_> {
+    /// Refuses a target that has rows already: nobody could tell them from copied ones.
+    async fn expect_empty_target(&self) -> Result<(), WarehouseError> {
+        for table in TABLES {
+            let rows = self.count(self.target, table).await?;
+            if rows > 0 {
+                let name = table.name;
+                return Err(WarehouseError::CopyRefused(format!(
+                    "table `{name}` of the target has {rows} rows of another origin; \
+                     name an empty database"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many rows a table has, each counted once.
+    async fn count(&self, warehouse: &Warehouse, table: &Table) -> Result<u64, WarehouseError> {
+        let mut rows = 0;
+        for part in parts(warehouse, table).await? {
+            let span = Span {
+                part,
+                ..Span::default()
+            };
+            rows += count(warehouse, table, &span).await?;
+        }
+        Ok(rows)
+    }
+
+    async fn table(
+        &mut self,
+        table: &'static Table,
+        of: u64,
+        progress: &mut (impl FnMut(CopyProgress) + Send),
+    ) -> Result<(), WarehouseError> {
+        let columns = self.columns(table).await?;
+        let mut rows = self.chunk_rows(table).await?;
+        for part in parts(self.source, table).await? {
+            while let Some((chunk, bytes)) =
+                self.next_chunk(table, &part, &columns, &mut rows).await?
+            {
+                self.store(table, chunk, &columns, bytes).await?;
+                let done = TABLES.iter().map(|table| self.ledger.rows(table)).sum();
+                progress(CopyProgress {
+                    table: table.name,
+                    rows: done,
+                    of,
+                });
+            }
+        }
+        let (expected, found) = (
+            self.count(self.source, table).await?,
+            self.count(self.target, table).await?,
+        );
+        if expected == found {
+            return Ok(());
+        }
+        Err(WarehouseError::CopyDiffers {
+            table: table.name,
+            expected,
+            found,
+        })
+    }
+
+    /// Returns the columns that hold data, which must be the same on both sides.
+    async fn columns(&self, table: &Table) -> Result<String, WarehouseError> {
+        let mut lists = Vec::new();
+        for warehouse in [self.source, self.target] {
+            let question = warehouse.ask("columns", COLUMNS).text("name", table.name);
+            let rows = question.rows::<NameRow>().await?;
+            let names: Vec<String> = rows.into_iter().map(|row| row.name).collect();
+            lists.push(names.join(", "));
+        }
+        match &lists[..] {
+            [source, target] if source == target => Ok(source.clone()),
+            _ => Err(WarehouseError::CopyRefused(format!(
+                "table `{}` has other columns in the target",
+                table.name
+            ))),
+        }
+    }
+
+    /// Returns how many rows make about the bytes that a chunk should have.
+    async fn chunk_rows(&self, table: &Table) -> Result<u64, WarehouseError> {
+        let question = self.source.ask("row_bytes", ROW_BYTES);
+        let row_bytes = question
+            .text("name", table.name)
+            .row::<NumberRow>()
+            .await?
+            .number;
+        let rows = to_u64(self.limits.chunk_bytes) / row_bytes.max(1);
+        Ok(rows.clamp(1, self.limits.chunk_rows.max(1)))
+    }
+
+    /// Returns the next chunk of a partition and its rows, or `None` at the end. A chunk that was
+    /// begun before is the next one, exactly as it was.
+    async fn next_chunk(
+        &self,
+        table: &Table,
+        part: &str,
+        columns: &str,
+        rows: &mut u64,
+    ) -> Result<Option<(Chunk, Bytes)>, WarehouseError> {
+        let progress = self.ledger.progress(table, part);
+        if let Some(open) = progress.open {
+            let bytes = self.read(table, &open.span, columns, usize::MAX).await?;
+            return Ok(bytes.map(|bytes| (open, bytes)));
+        }
+        let mut span = Span {
+            part: part.to_owned(),
+            after: progress.after,
+            last: Vec::new(),
+        };
+        loop {
+            span.last.clear();
+            let sql = table.end_statement(&span, *rows);
+            let question = span.ask(self.source.ask("chunk_end", &sql));
+            let end = question.row::<EndRow>().await?;
+            if end.number == 0 {
+                return Ok(None);
+            }
+            span.last = end.last;
+            // Rows of very different sizes: a chunk may be much larger than the mean suggests.
+            let limit = self.limits.chunk_bytes.saturating_mul(4);
+            let limit = if *rows == 1 { usize::MAX } else { limit };
+            if let Some(bytes) = self.read(table, &span, columns, limit).await? {
+                let chunk = Chunk {
+                    number: progress.next,
+                    span,
+                    rows: end.number,
+                    tries: 0,
+                };
+                return Ok(Some((chunk, bytes)));
+            }
+            *rows = (*rows / 2).max(1);
+        }
+    }
+
+    /// Reads the rows of a span; `None` if they are more than `limit` bytes.
+    async fn read(
+        &self,
+        table: &Table,
+        span: &Span,
+        columns: &str,
+        limit: usize,
+    ) -> Result<Option<Bytes>, WarehouseError> {
+        let sql = table.read_statement(span, columns);
+        let question = span.ask(self.source.ask("chunk", &sql));
+        let mut stream = question.stream_as("RowBinary")?;
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = stream.next().await? {
+            if bytes.len() + piece.len() > limit {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Some(bytes.freeze()))
+    }
+
+    /// Inserts a chunk unless it is there, and makes sure that it is, whole.
+    async fn store(
+        &mut self,
+        table: &Table,
+        mut chunk: Chunk,
+        columns: &str,
+        bytes: Bytes,
+    ) -> Result<(), WarehouseError> {
+        let given = chunk.tries;
+        loop {
+            let found = if chunk.tries == 0 {
+                0
+            } else {
+                self.count_copied(table, &chunk).await?
+            };
+            if found == chunk.rows {
+                return self.ledger.finish(table, &chunk).await;
+            }
+            if found > 0 && table.repeats_by.is_none() {
+                return Err(WarehouseError::CopyDiffers {
+                    table: table.name,
+                    expected: chunk.rows,
+                    found,
+                });
+            }
+            self.ledger.begin(table, &chunk).await?;
+            chunk.tries += 1;
+            let token = format!(
+                "copy:{}:{}:{}:{}",
+                table.name, chunk.span.part, chunk.number, chunk.tries
+            );
+            let inserted = self
+                .target
+                .send_to(table.name, columns, &token, bytes.clone())
+                .await;
+            if let Err(error) = inserted {
+                let tries = chunk.tries - given;
+                if error.retry_class() != RetryClass::Transient || tries >= ATTEMPTS {
+                    return Err(error);
+                }
+                tracing::warn!(%error, table = table.name, "chunk not copied, trying again");
+                let doublings = u32::try_from(tries).unwrap_or(u32::MAX).min(6);
+                tokio::time::sleep(PAUSE * (1 << doublings)).await;
+            }
+        }
+    }
+
+    async fn count_copied(&self, table: &Table, chunk: &Chunk) -> Result<u64, WarehouseError> {
+        if self.target.config().replicated {
+            let statement = sync_statement(table.name);
+            let sync = self.target.client().query_raw(&statement).execute();
+            let limit = self.target.config().query_timeout;
+            self.target
+                .within(limit, "wait for the other replicas", sync)
+                .await?;
+        }
+        count(self.target, table, &chunk.span).await
+    }
+}
+
+async fn parts(warehouse: &Warehouse, table: &Table) -> Result<Vec<String>, WarehouseError> {
+    let rows = warehouse
+        .ask("table_parts", &table.parts_statement())
+        .rows::<PartRow>()
+        .await?;
+    Ok(rows.into_iter().map(|row| row.part).collect())
+}
+
+async fn count(warehouse: &Warehouse, table: &Table, span: &Span) -> Result<u64, WarehouseError> {
+    let question = warehouse.ask("copied_count", &table.count_statement(span));
+    Ok(span.ask(question).row::<NumberRow>().await?.number)
+}
