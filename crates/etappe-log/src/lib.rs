@@ -4,13 +4,13 @@
 //! [`RecordSource`] of `etappe_core::ports`. It moves bytes; what stands in a record is the
 //! business of `etappe_wire::record`, and nothing here looks into one.
 //!
-//! Where to start: [`local::LocalLog`] is the log on this machine's disk. Its segments alone, as
-//! files with frames, are in `local/segment.rs` and `local/partition.rs` and know nothing of
-//! consumers; `local/progress.rs` is how far a consumer has come, without any file.
+//! Where to start: [`local::LocalLog`] is the log on this machine's disk; its segments alone are in
+//! `local/segment.rs` and `local/partition.rs` and know nothing of consumers. [`kafka`] is the log on
+//! Apache Kafka. [`spool`] puts a local log in front of Kafka, for as long as that is away.
 //!
-//! Invariants: a record is acknowledged only after it is synced to the disk, and readable only
-//! then; records with equal keys keep their order; an offset is never given to two acknowledged
-//! records; what a consumer has not passed is never deleted.
+//! Invariants: a record is acknowledged only after it is synced to the disk, or all in-sync replicas
+//! have it, and readable only then; records with equal keys keep their order; an offset is never
+//! given to two acknowledged records; what a consumer has not passed is never deleted here.
 //!
 //! [`EventPublisher`]: etappe_core::ports::EventPublisher
 //! [`RecordSource`]: etappe_core::ports::RecordSource
