@@ -269,6 +269,13 @@ impl Inner {
         }
     }
 
+    /// Notes that a broker answered.
+    fn note_success(&self) {
+        if let Some(consumer) = self.consumer() {
+            consumer.context().note_success();
+        }
+    }
+
     fn long_enough(&self, partition: PartitionId) {
         self.lock_short_since().remove(&partition);
     }

@@ -32,7 +32,7 @@ const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 /// How long the brokers wait for a member that does not poll, or does not give back.
 const MEMBER_PATIENCE: Duration = Duration::from_secs(300);
 /// How long one question for the committed offsets may take.
-const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
+const COMMITTED_WITHIN: Duration = Duration::from_secs(2);
 /// How long brokers may take to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -45,9 +45,10 @@ impl KafkaConfig {
     fn member(&self) -> ClientConfig {
         let millis = |duration: Duration| duration.as_millis().to_string();
         let share = self.fetch_bytes / usize::try_from(self.partitions.max(1)).unwrap_or(1);
-        // One answer of the brokers may come on top of what is kept of each partition.
-        let fetch = (share / 2).clamp(self.max_message_bytes(), 4 << 20);
-        let kept = share.saturating_sub(fetch).max(self.max_message_bytes());
+        // Half of a partition's share is for what waits; the other half is for one answer of the
+        // brokers on top of it, which takes about four times its size once it is unpacked.
+        let fetch = (share / 8).min(4 << 20).max(self.max_message_bytes());
+        let answer = fetch.saturating_mul(4).min(48 << 20).max(fetch);
         let mut client = self.client("classifier");
         client
             .set("group.id", &self.group)
@@ -62,8 +63,16 @@ impl KafkaConfig {
             .set("max.poll.interval.ms", millis(MEMBER_PATIENCE))
             .set("socket.timeout.ms", millis(ANSWERED_WITHIN))
             .set("queued.min.messages", "1000000")
-            .set("queued.max.messages.kbytes", (kept / 1024).to_string())
+            .set(
+                "queued.max.messages.kbytes",
+                (share / 2048).max(1).to_string(),
+            )
             .set("fetch.message.max.bytes", fetch.to_string())
+            .set("fetch.max.bytes", answer.to_string())
+            .set(
+                "receive.message.max.bytes",
+                (answer + (1 << 20)).to_string(),
+            )
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.error.backoff.ms", "100");
         client
@@ -122,7 +131,6 @@ impl Member {
             }
             consumer.context().close();
         }
-        self.leave();
     }
 
     fn is_closing(&self) -> bool {
@@ -147,8 +155,13 @@ impl Member {
     }
 
     fn complain(&mut self, error: KafkaError) {
+        let is_broken = matches!(error, KafkaError::MessageConsumptionFatal(_));
         let error = LogError::kafka("follow the group", None, error);
         match error {
+            // The client does nothing any more.
+            LogError::KafkaUnavailable { action, source, .. } if is_broken => {
+                self.inner.report(LogError::KafkaRefused { action, source });
+            }
             LogError::KafkaRefused { .. } => self.inner.report(error),
             error => self.warn(&error),
         }
@@ -319,9 +332,11 @@ impl Member {
         }
         self.inner.metrics.set_held(holdings.assigned());
     }
+}
 
+impl Drop for Member {
     /// Leaves the group. Whoever still reads or commits is told that nothing is theirs.
-    fn leave(&self) {
+    fn drop(&mut self) {
         let holdings = std::mem::take(&mut *self.inner.lock_holdings());
         for life in holdings.into_all() {
             life.end();
@@ -386,4 +401,30 @@ fn read_progress(partition: PartitionId, next: Offset, text: &str) -> Progress {
             pending: None,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bound_on_memory_makes_a_client() {
+        for (fetch_bytes, max_record_bytes, partitions) in [
+            (4 << 20, 1 << 20, 64),
+            (64 << 20, 1 << 20, 4),
+            (2_000 << 20, 1_024, 1),
+            (256 << 20, 64 << 20, 64),
+        ] {
+            let config = KafkaConfig {
+                brokers: "127.0.0.1:9".to_owned(),
+                fetch_bytes,
+                max_record_bytes,
+                partitions,
+                ..KafkaConfig::default()
+            };
+            assert_eq!(config.validate(), Ok(()));
+            let made = config.member().create::<rdkafka::consumer::BaseConsumer>();
+            assert!(made.is_ok(), "{:?}", made.err());
+        }
+    }
 }

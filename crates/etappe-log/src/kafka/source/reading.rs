@@ -155,6 +155,7 @@ impl Reading<'_> {
             return Err(self.inner.too_short(self.life.partition, from, ends.end));
         }
         self.inner.long_enough(self.life.partition);
+        self.inner.note_success();
         if ends.end == from {
             return Ok(End::Here);
         }
