@@ -99,9 +99,9 @@ async fn figures(warehouse: &Warehouse) -> String {
     let scope = scope(all_time());
     format!(
         "{:?} {:?} {:?}",
-        warehouse.kpi_figures(&scope).await.unwrap(),
-        warehouse.stage_figures(&scope).await.unwrap(),
-        warehouse.referral_figures(&scope).await.unwrap()
+        Box::pin(warehouse.kpi_figures(&scope)).await.unwrap(),
+        Box::pin(warehouse.stage_figures(&scope)).await.unwrap(),
+        Box::pin(warehouse.referral_figures(&scope)).await.unwrap()
     )
 }
 

@@ -27,6 +27,7 @@ mod migrations;
 mod random;
 mod referrals;
 mod rows;
+mod server;
 mod stages;
 mod views;
 mod watermark;

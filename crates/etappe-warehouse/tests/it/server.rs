@@ -1,0 +1,225 @@
+//! Servers elsewhere: encrypted, replicated, too old, or not what the settings say.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use etappe_core::ports::{Classified, RetryClass};
+use etappe_warehouse::{Warehouse, WarehouseConfig, WarehouseError};
+use prometheus::Registry;
+use rcgen::{CertificateParams, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::engine::{database_name, shared_engine};
+
+fn connect(config: WarehouseConfig) -> Warehouse {
+    Warehouse::connect(config, &Registry::new()).expect("a good configuration")
+}
+
+/// Speaks TLS as `localhost` and passes everything on to the shared engine; returns the port. The
+/// certificate is written to `ca_file`.
+async fn tls_front(tasks: &mut JoinSet<()>, ca_file: &Path) -> u16 {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    std::fs::write(ca_file, certificate.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let engine = shared_engine().config("etappe").host();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, engine) = (acceptor.clone(), engine.clone());
+            connections.spawn(async move {
+                // A client that does not trust the certificate goes away.
+                if let Ok(mut client) = acceptor.accept(stream).await {
+                    let mut server = TcpStream::connect(engine).await.expect("the engine runs");
+                    tokio::io::copy_bidirectional(&mut client, &mut server)
+                        .await
+                        .ok();
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn an_encrypted_server_is_reached_if_somebody_trusted_vouches_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    let mut tasks = JoinSet::new();
+    let port = tls_front(&mut tasks, &ca_file).await;
+    let plain = shared_engine().config("etappe");
+    let url = format!(
+        "https://{}:{}@localhost:{port}/{}",
+        plain.user,
+        plain.password,
+        database_name()
+    );
+    let config = WarehouseConfig::from_url(&url).unwrap();
+    let trusting = WarehouseConfig {
+        ca_file: Some(ca_file.clone()),
+        ..config.clone()
+    };
+    let warehouse = connect(trusting.clone());
+    let report = warehouse.migrate().await.unwrap();
+    assert!(report.applied.contains(&"tables".to_owned()));
+    warehouse.ping().await.unwrap();
+
+    let error = connect(config.clone()).ping().await.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+    let text = error.to_string();
+    assert!(text.contains(&format!("localhost:{port}")), "{text}");
+    assert!(!text.contains(&plain.password), "{text}");
+
+    std::fs::write(&ca_file, "no certificate").unwrap();
+    let missing = folder.path().join("missing.pem");
+    for file in [ca_file, missing] {
+        let config = WarehouseConfig {
+            ca_file: Some(file),
+            ..config.clone()
+        };
+        let error = Warehouse::connect(config, &Registry::new()).unwrap_err();
+        assert_eq!(error.retry_class(), RetryClass::Fatal);
+        assert!(error.to_string().contains("ca_file"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_server_is_said_with_what_to_change() {
+    let good = shared_engine().config(&database_name());
+    let host = good.host();
+    let wrong = WarehouseConfig {
+        password: "wrong".to_owned(),
+        ..good.clone()
+    };
+    let error = connect(wrong).migrate().await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{text}");
+    assert!(
+        text.contains(&host) && text.contains("check `user` and `password`"),
+        "{text}"
+    );
+
+    let unknown = connect(good.clone());
+    let error = unknown.ping().await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.retry_class(), RetryClass::Fatal, "{text}");
+    assert!(
+        text.contains("`etappe migrate` makes the database"),
+        "{text}"
+    );
+    unknown.migrate().await.unwrap();
+    unknown.ping().await.unwrap();
+
+    let away = WarehouseConfig {
+        url: "http://127.0.0.1:1".to_owned(),
+        ..good
+    };
+    let error = connect(away).migrate().await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{text}");
+    assert!(
+        text.contains("127.0.0.1:1") && text.contains("HTTP port"),
+        "{text}"
+    );
+}
+
+/// Answers one question with a text, as the server does.
+async fn answer_once(listener: TcpListener, text: &str) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = vec![0; 4_096];
+    let read = stream.read(&mut request).await.unwrap();
+    assert!(read > 0);
+    let mut body = vec![1, 9];
+    body.extend_from_slice(b"version()");
+    body.push(6);
+    body.extend_from_slice(b"String");
+    body.push(u8::try_from(text.len()).unwrap());
+    body.extend_from_slice(text.as_bytes());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    stream.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_server_is_refused_before_anything_is_changed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let warehouse = connect(WarehouseConfig::new(&url, "etappe", "u", "p"));
+    let (result, ()) = tokio::join!(warehouse.migrate(), answer_once(listener, "25.3.2.39"));
+    let error = result.unwrap_err();
+    assert!(
+        matches!(&error, WarehouseError::ServerTooOld { found, .. } if found == "25.3.2.39"),
+        "{error}"
+    );
+    assert_eq!(error.retry_class(), RetryClass::Fatal);
+    assert!(error.to_string().contains("25.8 or newer"), "{error}");
+    shared_engine()
+        .warehouse("system")
+        .check_server()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn every_statement_for_replicas_is_one_that_the_server_can_read() {
+    let engine = shared_engine();
+    let client = engine.client("system");
+    for (replicated, cluster) in [(false, ""), (true, ""), (true, "main-1")] {
+        let config = WarehouseConfig {
+            replicated,
+            cluster: cluster.to_owned(),
+            ..engine.config("elsewhere")
+        };
+        assert_eq!(config.validate(), Ok(()));
+        let statements = connect(config).schema_statements();
+        assert!(statements.len() > 60);
+        let all = statements.join("\n");
+        assert_eq!(all.contains("\nENGINE = MergeTree"), !replicated);
+        assert_eq!(all.contains("\nENGINE = ReplicatedMergeTree"), replicated);
+        assert_eq!(
+            all.contains("non_replicated_deduplication_window"),
+            !replicated
+        );
+        let on_cluster = all.matches(" ON CLUSTER `main-1`").count();
+        assert_eq!(
+            on_cluster,
+            if cluster.is_empty() {
+                0
+            } else {
+                statements.len()
+            }
+        );
+        for statement in statements {
+            let parse = format!("EXPLAIN AST {statement}");
+            if let Err(error) = client.query_raw(&parse).execute().await {
+                panic!("{statement}: {error}");
+            }
+        }
+    }
+    let broken = "EXPLAIN AST CREATE TABLE IF NOT EXISTS t ON CLUSTER (x UInt8)";
+    assert!(client.query_raw(broken).execute().await.is_err());
+    let sync = "EXPLAIN AST SYSTEM SYNC REPLICA messages LIGHTWEIGHT";
+    client.query_raw(sync).execute().await.unwrap();
+}
