@@ -38,7 +38,8 @@ impl KafkaConfig {
             .set("reconnect.backoff.max.ms", "1000")
             .set("retry.backoff.ms", "50")
             .set("retry.backoff.max.ms", "500")
-            .set("topic.metadata.refresh.interval.ms", "60000")
+            // After a refusal a topic is asked about again only as often as this.
+            .set("topic.metadata.refresh.interval.ms", "10000")
             .set_log_level(RDKafkaLogLevel::Info);
         self.security.apply(&mut client);
         for (name, value) in &self.properties {

@@ -1,7 +1,6 @@
 //! The producer behind a publisher: its properties, and what it reports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -70,19 +69,10 @@ pub(super) struct Reports {
     pub(super) deliveries: Arc<Deliveries>,
     /// Counts them.
     pub(super) counters: DeliveryCounters,
-    /// What is wrong.
-    pub(super) trouble: Arc<Trouble>,
+    /// Told when something goes wrong.
+    pub(super) trouble: Arc<Notify>,
     /// Whether the brokers answer.
     pub(super) reachability: Arc<Reachability>,
-}
-
-/// What is wrong with a producer.
-#[derive(Debug, Default)]
-pub(super) struct Trouble {
-    /// Told when something goes wrong.
-    pub(super) noticed: Notify,
-    /// The client has failed for good and must be replaced.
-    pub(super) is_broken: AtomicBool,
 }
 
 impl Reports {
@@ -99,7 +89,7 @@ impl Reports {
     /// Makes a producer that reports here.
     pub(super) fn producer(&self, cluster: &KafkaCluster) -> Result<Client, LogError> {
         let trouble = Arc::clone(&self.trouble);
-        let on_trouble = move || trouble.noticed.notify_one();
+        let on_trouble = move || trouble.notify_one();
         let shared = SharedContext::new(ROLE, cluster.metrics.clone(), on_trouble)
             .with_reachability(Arc::clone(&self.reachability));
         let context = PublisherContext {
@@ -116,10 +106,7 @@ impl Reports {
     /// Notes that a record was not taken or not delivered.
     pub(super) fn note_failure(&self, error: &KafkaError) {
         self.reachability.note_failure(error);
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.trouble.is_broken.store(true, Ordering::Release);
-        }
-        self.trouble.noticed.notify_one();
+        self.trouble.notify_one();
     }
 }
 
@@ -139,12 +126,6 @@ impl ClientContext for PublisherContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.reports
-                .trouble
-                .is_broken
-                .store(true, Ordering::Release);
-        }
         self.shared.error(error, reason);
     }
 }

@@ -9,7 +9,6 @@
 //! [`purge`]: KafkaPublisher::purge
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -132,7 +131,7 @@ impl KafkaPublisher {
         count: usize,
         entries: impl Iterator<Item = (i32, &'a [u8])>,
     ) -> Arc<Delivery> {
-        let client = self.client();
+        let client = self.working_client();
         let (topic, limit) = (&self.config().topic, self.config().max_record_bytes);
         let handover = self.inner.reports.deliveries.begin(count);
         let mut stop = None;
@@ -177,7 +176,7 @@ impl KafkaPublisher {
     /// Waits until something is wrong: all brokers are away, a record was refused, or the client
     /// has failed. Whoever waits next hears of what went wrong in between. Cancellation-safe.
     pub(crate) async fn trouble(&self) {
-        self.inner.reports.trouble.noticed.notified().await;
+        self.inner.reports.trouble.notified().await;
     }
 
     /// Returns whether no broker was reachable when last heard of.
@@ -199,40 +198,35 @@ impl KafkaPublisher {
 
     /// Gives up everything that waits to be delivered. The outcomes of the calls concerned come
     /// soon after; what is on its way to a broker may arrive there all the same.
-    ///
-    /// A client that has failed for good is replaced by a new one.
     pub fn purge(&self) {
         let everything = PurgeConfig::default().queue().inflight().non_blocking();
         self.client().purge(everything);
-        if self
-            .inner
-            .reports
-            .trouble
-            .is_broken
-            .swap(false, Ordering::AcqRel)
-        {
-            self.replace_client();
-        }
     }
 
-    fn replace_client(&self) {
+    /// Returns the client, after putting a new one in the place of one that has failed for good.
+    fn working_client(&self) -> Arc<Client> {
+        let client = self.client();
+        let Some((code, reason)) = client.client().fatal_error() else {
+            return client;
+        };
         let inner = &self.inner;
+        let mut slot = inner.client.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&slot, &client) {
+            return Arc::clone(&slot);
+        }
         match inner.reports.producer(&inner.cluster) {
-            Ok(client) => {
-                tracing::warn!("the Kafka producer has failed and was replaced");
-                let mut slot = inner.client.write().unwrap_or_else(PoisonError::into_inner);
-                let old = std::mem::replace(&mut *slot, Arc::new(client));
+            Ok(new) => {
+                tracing::warn!(%code, reason, "the Kafka producer has failed and was replaced");
+                *slot = Arc::new(new);
+                let new = Arc::clone(&slot);
                 drop(slot);
                 // It waits for its threads.
-                inner.tasks.spawn_blocking(move || drop(old));
+                inner.tasks.spawn_blocking(move || drop(client));
+                new
             }
             Err(error) => {
                 tracing::error!(%error, "the Kafka producer has failed and cannot be replaced yet");
-                inner
-                    .reports
-                    .trouble
-                    .is_broken
-                    .store(true, Ordering::Release);
+                client.clone()
             }
         }
     }
@@ -308,3 +302,6 @@ impl KafkaPublisher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,9 +36,12 @@ pub(crate) struct KafkaMetrics {
     pub(crate) source: SourceMetrics,
 }
 
+/// Name and help of a counter, and what it counts.
+type Total = (&'static str, &'static str, fn(&Broker) -> u64);
+
 /// Counters with the label `role` of what a client counts for each of its brokers. Alert: retries,
 /// errors or timeouts rising for long.
-const TOTALS: [(&str, &str, fn(&Broker) -> u64); 5] = [
+const TOTALS: [Total; 5] = [
     (
         "etappe_log_kafka_retries_total",
         "Requests tried again.",

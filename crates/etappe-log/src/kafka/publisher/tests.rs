@@ -1,0 +1,105 @@
+//! Error paths that a real broker cannot be made to take, on librdkafka's mock of one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use etappe_core::ports::Clock;
+use etappe_core::time::Timestamp;
+use prometheus::Registry;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::*;
+
+#[derive(Debug)]
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000)
+    }
+}
+
+type Mock = MockCluster<'static, DefaultProducerContext>;
+
+fn publisher() -> (Mock, KafkaPublisher) {
+    let mock = MockCluster::new(1).unwrap();
+    let config = KafkaConfig {
+        brokers: mock.bootstrap_servers(),
+        delivery_timeout: Duration::from_secs(5),
+        properties: BTreeMap::from([(
+            "topic.metadata.refresh.interval.ms".to_owned(),
+            "200".to_owned(),
+        )]),
+        ..KafkaConfig::default()
+    };
+    mock.create_topic(&config.topic, 4, 1).unwrap();
+    let cluster = KafkaCluster::new(config, Arc::new(Noon), &Registry::new()).unwrap();
+    let publisher = cluster.publisher().unwrap();
+    (mock, publisher)
+}
+
+async fn publish(publisher: &KafkaPublisher) -> Result<(), PublishError> {
+    let record = OutgoingRecord {
+        key: 1,
+        received_at: Timestamp::EPOCH,
+        payload: Bytes::from_static(b"text"),
+    };
+    let mut outcomes = publisher.publish(vec![record]).await;
+    outcomes.pop().expect("there is one outcome for one record")
+}
+
+#[tokio::test]
+async fn what_the_brokers_recover_from_is_tried_again_until_it_is_delivered() {
+    let (mock, publisher) = publisher();
+    let errors = [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT,
+    ];
+    mock.request_errors(RDKafkaApiKey::Produce, &errors);
+    assert_eq!(publish(&publisher).await, Ok(()));
+    assert_eq!(publisher.problem(), None);
+}
+
+#[tokio::test]
+async fn a_permission_that_is_missing_is_told_and_no_longer_once_it_is_there() {
+    let (mock, publisher) = publisher();
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
+    mock.request_errors(RDKafkaApiKey::Produce, &refused);
+    let Err(PublishError::Unavailable { reason, .. }) = publish(&publisher).await else {
+        panic!("it is refused");
+    };
+    assert!(reason.contains("authorization"), "{reason}");
+    tokio::time::timeout(Duration::from_secs(1), publisher.trouble())
+        .await
+        .expect("whoever watches is told");
+    let allowed = async {
+        while publish(&publisher).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), allowed)
+        .await
+        .expect("the permission is noticed");
+    assert_eq!(publisher.problem(), None);
+}
+
+#[tokio::test]
+async fn a_producer_that_has_failed_for_good_is_replaced() {
+    let (mock, publisher) = publisher();
+    assert_eq!(publish(&publisher).await, Ok(()));
+    let before = Arc::downgrade(&publisher.client());
+    let desynchronised = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER];
+    mock.request_errors(RDKafkaApiKey::Produce, &desynchronised);
+    let failed = publish(&publisher).await;
+    assert!(
+        matches!(failed, Err(PublishError::Unavailable { .. })),
+        "{failed:?}"
+    );
+    assert_eq!(publish(&publisher).await, Ok(()));
+    publisher.close().await;
+    assert!(before.upgrade().is_none(), "the old client is gone");
+}
