@@ -66,8 +66,11 @@ WHERE site = {site:String}
   AND actor = {actor:String}
   AND occurred_at >= {after_at:DateTime64(3, 'UTC')}
   AND (occurred_at, partition, offset) > ({after_at:DateTime64(3, 'UTC')}, {after_partition:Int64}, {after_offset:UInt64})
-ORDER BY occurred_at, partition, offset
+ORDER BY occurred_at, partition, offset, topic
 LIMIT {limit:UInt64}";
+
+/// How many events are read beyond a page: one that follows, and those that share a place.
+const BEYOND_PAGE: u64 = 8;
 
 const OUTCOMES: &str = "
 SELECT
@@ -219,7 +222,7 @@ impl Warehouse {
             .collect())
     }
 
-    /// Reads one event more than the page holds, to know whether there is another page.
+    /// Reads a little more than the page holds, to know whether there is another page.
     async fn read_actor_events(
         &self,
         query: &ActorPageQuery,
@@ -231,7 +234,7 @@ impl Warehouse {
         });
         let limit = u64::try_from(query.limit)
             .unwrap_or(u64::MAX)
-            .saturating_add(1);
+            .saturating_add(BEYOND_PAGE);
         self.ask_actor("actor_events", EVENTS, query, actor)
             .instant("after_at", at)
             .text("after_partition", &partition.to_string())
@@ -283,10 +286,19 @@ impl Warehouse {
 
 /// Drops the row past the page and returns the position that the next page starts after.
 fn cut_page(rows: &mut Vec<EventRow>, limit: usize) -> Option<ActorCursor> {
-    if rows.len() <= limit {
+    let place = |row: &EventRow| (row.at, row.partition, row.offset);
+    let mut end = limit;
+    // Events of two logs may share a place, and then they share the page.
+    while let (Some(last), Some(next)) = (rows.get(end.wrapping_sub(1)), rows.get(end)) {
+        if place(last) != place(next) {
+            break;
+        }
+        end += 1;
+    }
+    if rows.len() <= end {
         return None;
     }
-    rows.truncate(limit);
+    rows.truncate(end);
     rows.last().map(|row| ActorCursor {
         at: Timestamp::from_millis(row.at),
         partition: row.partition,

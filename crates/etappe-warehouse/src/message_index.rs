@@ -3,12 +3,17 @@
 //!
 //! Rows of another topic came before everything in this one, whatever their partition and offset.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use clickhouse::Row;
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{MessageHash, MessageIndex};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::error::WarehouseError;
 use crate::native;
@@ -21,10 +26,23 @@ const HASHES_PER_QUERY: usize = 10_000;
 /// How far below the highest stored offset holes are looked for: more than two full batches.
 const TAIL_OFFSETS: u64 = 1_000_000;
 
+/// How long it is believed that there is no other log: one that is drained while this one is read
+/// already has so long to show up.
+const NO_OTHERS: Duration = Duration::from_secs(60);
+
 const SEEN_BEFORE: &str = "
 SELECT DISTINCT message_hash FROM messages
 WHERE message_hash IN {hashes:Array(UInt64)}
+  AND topic = {topic:String} AND partition = {partition:UInt32} AND offset < {below:UInt64}";
+
+/// The same, other logs included: four times the work, because the partition is no help then.
+const SEEN_ANYWHERE: &str = "
+SELECT DISTINCT message_hash FROM messages
+WHERE message_hash IN {hashes:Array(UInt64)}
   AND (topic != {topic:String} OR (partition = {partition:UInt32} AND offset < {below:UInt64}))";
+
+const ANY_OTHER: &str = "
+SELECT count() AS messages FROM (SELECT 1 FROM messages WHERE topic != {topic:String} LIMIT 1)";
 
 /// The messages of one partition of the topic.
 const OWN: &str = "topic = {topic:String} AND partition = {partition:UInt32}
@@ -154,11 +172,16 @@ impl MessageIndex for Warehouse {
         below: Offset,
         hashes: &[MessageHash],
     ) -> Result<Vec<MessageHash>, WarehouseError> {
+        let statement = if self.has_other_topics(topic, partition).await? {
+            SEEN_ANYWHERE
+        } else {
+            SEEN_BEFORE
+        };
         let mut seen = Vec::new();
         for some in hashes.chunks(HASHES_PER_QUERY) {
             let numbers: Vec<u64> = some.iter().map(|hash| hash.0).collect();
             let rows = self
-                .ask_of("seen_before", SEEN_BEFORE, topic, partition)
+                .ask_of("seen_before", statement, topic, partition)
                 .number("below", below.0)
                 .numbers("hashes", &numbers)
                 .rows::<HashRow>()
@@ -218,6 +241,23 @@ impl MessageIndex for Warehouse {
 }
 
 impl Warehouse {
+    /// Returns whether messages of other logs than `topic` are stored.
+    async fn has_other_topics(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+    ) -> Result<bool, WarehouseError> {
+        if let Some(known) = self.other_topics().known(topic) {
+            return Ok(known);
+        }
+        let row = self
+            .ask_of("other_topics", ANY_OTHER, topic, partition)
+            .row::<CountRow>()
+            .await?;
+        self.other_topics().learn(topic, row.messages > 0);
+        Ok(row.messages > 0)
+    }
+
     /// Starts a question about a partition of a topic.
     fn ask_of(
         &self,
@@ -229,6 +269,38 @@ impl Warehouse {
         self.ask(name, sql)
             .text("topic", topic)
             .number("partition", partition.0.into())
+    }
+}
+
+/// What is known of other logs than the ones asked about.
+#[derive(Debug, Default)]
+pub(crate) struct OtherTopics(Mutex<HashMap<String, Others>>);
+
+#[derive(Debug, Clone, Copy)]
+enum Others {
+    Some,
+    NoneAt(Instant),
+}
+
+impl OtherTopics {
+    fn known(&self, topic: &str) -> Option<bool> {
+        match self.lock().get(topic)? {
+            Others::Some => Some(true),
+            Others::NoneAt(at) => (at.elapsed() < NO_OTHERS).then_some(false),
+        }
+    }
+
+    fn learn(&self, topic: &str, there_are: bool) {
+        let others = if there_are {
+            Others::Some
+        } else {
+            Others::NoneAt(Instant::now())
+        };
+        self.lock().insert(topic.to_owned(), others);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Others>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

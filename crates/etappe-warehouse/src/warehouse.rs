@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::WarehouseConfig;
 use crate::error::{WarehouseError, is_new_enough};
+use crate::message_index::OtherTopics;
 use crate::metrics::Metrics;
 use crate::past::Progress;
 use crate::tls::with_tls;
@@ -35,6 +36,7 @@ struct Inner {
     config: WarehouseConfig,
     metrics: Metrics,
     progress: Progress,
+    other_topics: OtherTopics,
     started: OnceCell<Timestamp>,
 }
 
@@ -57,6 +59,7 @@ impl Warehouse {
                 config,
                 metrics,
                 progress: Progress::default(),
+                other_topics: OtherTopics::default(),
                 started: OnceCell::new(),
             }),
         })
@@ -89,6 +92,10 @@ impl Warehouse {
 
     pub(crate) fn progress(&self) -> &Progress {
         &self.inner.progress
+    }
+
+    pub(crate) fn other_topics(&self) -> &OtherTopics {
+        &self.inner.other_topics
     }
 
     pub(crate) fn client(&self) -> &Client {

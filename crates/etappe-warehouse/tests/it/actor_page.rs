@@ -3,11 +3,11 @@
 use etappe_core::event::EventKind;
 use etappe_core::kpi::{ActorPage, ActorPageQuery};
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::JourneyStore;
+use etappe_core::ports::{JourneyStore, RowSink};
 use etappe_core::time::Timestamp;
 
 use crate::engine::TestWarehouse;
-use crate::fixture::{DAY, MODEL, TestEvent, all_time, scope, store};
+use crate::fixture::{DAY, MODEL, TestEvent, all_time, batch, scope, store};
 use crate::random::START;
 
 async fn page(test: &TestWarehouse, id: &str, limit: usize) -> Option<ActorPage> {
@@ -140,4 +140,36 @@ async fn a_page_tells_stages_rules_and_versions() {
         .await
         .unwrap();
     assert_eq!(other, None);
+}
+
+#[tokio::test]
+async fn events_of_two_logs_at_the_same_place_are_all_shown() {
+    let test = TestWarehouse::new().await;
+    let mut expected = Vec::new();
+    for topic in ["a log", "b log"] {
+        let events: Vec<TestEvent> = (0..6)
+            .map(|offset| TestEvent {
+                topic,
+                offset,
+                message_id: format!("{offset} of {topic}"),
+                ..TestEvent::of("u1", START, None)
+            })
+            .collect();
+        expected.extend(events.iter().map(|event| event.message_id.clone()));
+        test.warehouse.insert(&batch(&events)).await.unwrap();
+    }
+    expected.sort();
+    for limit in 1..=13 {
+        let mut query = query("u1", limit);
+        let mut found = Vec::new();
+        loop {
+            let page = test.warehouse.actor_page(&query).await.unwrap().unwrap();
+            found.extend(page.events.into_iter().map(|event| event.message_id));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "pages of {limit}");
+    }
 }
