@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod data_sets;
+mod deploy;
 mod faults;
 mod fleet;
 mod imports;

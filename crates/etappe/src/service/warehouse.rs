@@ -7,7 +7,7 @@ use anyhow::Context;
 use etappe_core::ports::{Classified, RetryClass};
 use etappe_runtime::backoff::Backoff;
 use etappe_runtime::health::Reporter;
-use etappe_warehouse::{Warehouse, WarehouseConfig};
+use etappe_warehouse::{JourneyStage, Warehouse, WarehouseConfig, WarehouseError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -53,8 +53,7 @@ impl Service {
             ..self.config.clickhouse.clone()
         };
         let warehouse = Warehouse::connect(config, &self.registry)?;
-        warehouse
-            .migrate()
+        self.prepare(&warehouse)
             .await
             .context("the tables cannot be brought up to date")?;
         let task = self
@@ -63,13 +62,29 @@ impl Service {
         Ok((warehouse, task))
     }
 
+    /// Brings the tables up to date, and the journey models that the views tell of.
+    async fn prepare(&self, warehouse: &Warehouse) -> Result<(), WarehouseError> {
+        warehouse.migrate().await?;
+        let stages = self.rules.models().iter().flat_map(|model| {
+            model.stages.iter().map(|stage| JourneyStage {
+                model: model.id.to_string(),
+                ordinal: stage.ordinal,
+                stage: stage.id.to_string(),
+                gate: stage.gate,
+                label_en: stage.labels.en.to_string(),
+                label_nl: stage.labels.nl.to_string(),
+            })
+        });
+        warehouse.publish_stages(&stages.collect::<Vec<_>>()).await
+    }
+
     /// Connects to the configured server and brings its tables up to date, waiting for it as long
     /// as it is away.
     pub(crate) async fn connect_server(&self, report: &Reporter) -> anyhow::Result<Warehouse> {
         let warehouse = Warehouse::connect(self.config.clickhouse.clone(), &self.registry)?;
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
         loop {
-            let Err(error) = warehouse.migrate().await else {
+            let Err(error) = self.prepare(&warehouse).await else {
                 return Ok(warehouse);
             };
             if error.retry_class() != RetryClass::Transient {

@@ -1,0 +1,193 @@
+//! What stands in `deploy/` fits the program: its settings, its metrics, its runbook, its models.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use etappe_testkit::process::{EtappeProcess, binary_path};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> anyhow::Result<String> {
+    std::fs::read_to_string(root().join(path)).with_context(|| path.to_owned())
+}
+
+/// Runs `etappe config check` with variables and returns what it says of problems, if any.
+async fn check_settings(
+    variables: &[(String, String)],
+    file: Option<&str>,
+) -> anyhow::Result<Option<String>> {
+    let mut command = tokio::process::Command::new(binary_path());
+    command.args(["config", "check"]).envs(variables.to_vec());
+    if let Some(file) = file {
+        command.arg("--config").arg(root().join(file));
+    }
+    let output = command.output().await?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((!output.status.success()).then_some(said))
+}
+
+/// Returns the variables of Etappe's own that a text sets, as `NAME: value` or `NAME=value`.
+fn variables(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for line in text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+    {
+        let line = line
+            .trim()
+            .trim_start_matches("ENV ")
+            .trim_end_matches(" \\");
+        let Some((name, value)) = line.split_once(": ").or_else(|| line.split_once('=')) else {
+            continue;
+        };
+        // Sections and names of settings; the compose file has variables of other programs, too.
+        let is_setting = name.contains("__") || matches!(name, "ETAPPE_LISTEN" | "ETAPPE_ADMIN");
+        if name.starts_with("ETAPPE_") && is_setting {
+            let value = if value.contains("${") { "x" } else { value };
+            found.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_settings_of_every_deployment_are_understood() -> anyhow::Result<()> {
+    let mut compose = variables(&read("deploy/compose/compose.yaml")?);
+    compose.extend(variables(&read("deploy/docker/Dockerfile")?));
+    let names: BTreeSet<_> = compose.iter().map(|(name, _)| name.as_str()).collect();
+    ensure!(names.len() >= 8, "{names:?}");
+    assert_eq!(check_settings(&compose, None).await?, None);
+    for file in [
+        "deploy/kubernetes/etappe.toml",
+        "deploy/systemd/etappe.toml.example",
+    ] {
+        let secret = variables(&read("deploy/kubernetes/secret.env.example")?);
+        ensure!(secret.len() == 1, "{secret:?}");
+        assert_eq!(check_settings(&secret, Some(file)).await?, None, "{file}");
+    }
+    // The check is one that can fail.
+    let wrong = [("ETAPPE_KAFKA__BROKER".to_owned(), "x".to_owned())];
+    ensure!(check_settings(&wrong, None).await?.is_some());
+    Ok(())
+}
+
+/// Returns the names of metrics in a text, without what histograms add.
+fn metrics(text: &str) -> BTreeSet<&str> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let crates = [
+        "collector",
+        "log",
+        "classifier",
+        "warehouse",
+        "insights",
+        "engine",
+        "runtime",
+    ];
+    text.split(|c: char| !(is_part(c) || c == ':'))
+        .filter(|word| {
+            let owner = word
+                .strip_prefix("etappe_")
+                .and_then(|rest| rest.split('_').next());
+            owner.is_some_and(|owner| crates.contains(&owner)) && !word.contains(':')
+        })
+        .map(|word| {
+            let endings = ["_bucket", "_count", "_sum"];
+            let base = endings.iter().find_map(|ending| word.strip_suffix(ending));
+            base.unwrap_or(word)
+        })
+        .collect()
+}
+
+#[test]
+fn rules_and_board_ask_for_documented_metrics_only() -> anyhow::Result<()> {
+    let docs = read("docs/metrics.md")?;
+    let mut asked = 0;
+    for file in [
+        "deploy/prometheus/rules/recording.yml",
+        "deploy/prometheus/rules/alerts.yml",
+        "deploy/prometheus/rules/business.yml",
+        "deploy/grafana/dashboards/journey.json",
+    ] {
+        let text = read(file)?;
+        for metric in metrics(&text) {
+            assert!(
+                docs.contains(&format!("`{metric}`")),
+                "{file} asks for {metric}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked > 30, "{asked}");
+    Ok(())
+}
+
+#[test]
+fn every_alert_has_its_section_in_the_runbook_and_a_test() -> anyhow::Result<()> {
+    let runbook = read("docs/operations.md")?;
+    let tests =
+        read("deploy/prometheus/tests/rules.yml")? + &read("deploy/prometheus/tests/weekly.yml")?;
+    let rules = read("deploy/prometheus/rules/alerts.yml")?
+        + &read("deploy/prometheus/rules/business.yml")?;
+    let mut linked = BTreeSet::new();
+    for line in rules.lines() {
+        if let Some(link) = line.trim().strip_prefix("runbook: docs/operations.md#") {
+            linked.insert(link.to_owned());
+        }
+        let Some(alert) = line.trim().strip_prefix("- alert: ") else {
+            continue;
+        };
+        let test = format!("alertname: {alert}\n");
+        assert!(tests.matches(&test).count() >= 2, "{alert} is not tested");
+    }
+    let sections: BTreeSet<String> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("### Etappe"))
+        .map(|name| format!("etappe{}", name.to_lowercase()))
+        .collect();
+    assert_eq!(linked, sections);
+    Ok(())
+}
+
+/// Asks the embedded engine as Grafana does: over HTTP, as the user who may only read.
+async fn ask_engine(folder: &Path, sql: &str) -> anyhow::Result<String> {
+    let log = std::fs::read_to_string(folder.join("etappe.log"))?;
+    let (_, address) = log
+        .rsplit_once("engine ready listen=")
+        .context("no engine in the log")?;
+    let address = address.split_whitespace().next().context("no address")?;
+    let secrets = std::fs::read(folder.join("data/engine/engine-secret.json"))?;
+    let secrets: Value = serde_json::from_slice(&secrets)?;
+    let text = |name: &str| {
+        secrets["reader"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let answer = reqwest::Client::new()
+        .post(format!("http://{address}/?database=etappe"))
+        .header("X-ClickHouse-User", text("user"))
+        .header("X-ClickHouse-Key", text("password"))
+        .body(sql.to_owned())
+        .send()
+        .await?;
+    Ok(answer.error_for_status()?.text().await?.trim().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boards_know_all_models_of_a_program_that_was_just_started() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut process = EtappeProcess::start_with(folder.path(), Vec::new()).await?;
+    let models =
+        "SELECT uniqExact(model), countIf(NOT gate AND model = 'aaarrr') FROM journey_stages";
+    assert_eq!(ask_engine(folder.path(), models).await?, "7\t2");
+    let funnel = "SELECT groupArray(label_nl) FROM kpi_funnel(site = 'demo', model = 'klantreis', \
+        bots = 'exclude', from = '2020-01-01 00:00:00', to = '2030-01-01 00:00:00')";
+    let labels = "['Bewustwording','Overweging','Aankoop','Service','Loyaliteit']";
+    assert_eq!(ask_engine(folder.path(), funnel).await?, labels);
+    process.stop().await?;
+    Ok(())
+}
