@@ -71,7 +71,8 @@ pub struct KafkaConfig {
     /// How many bytes of records a consumer fetches ahead. Default: 64 MiB. It bounds memory.
     pub fetch_bytes: usize,
     /// How long the brokers wait for a sign of life of a classifier before its partitions go to
-    /// others. Default: `10s`. Too low makes partitions move because of a hiccup.
+    /// others. Default: `10s`. Too low makes partitions move because of a hiccup; brokers refuse
+    /// less than their `group.min.session.timeout.ms`, which is 6 s unless changed.
     #[serde(with = "etappe_core::duration_text")]
     pub session_timeout: Duration,
     /// How connections are secured.
@@ -226,9 +227,9 @@ impl KafkaConfig {
             "`replication_factor` is not within 1 to 100".to_owned(),
         );
         check(
-            (1_024..=64 << 20).contains(&self.max_record_bytes),
+            (1_024..=8 << 20).contains(&self.max_record_bytes),
             format!(
-                "`max_record_bytes` is {}, expected 1024 to 67108864",
+                "`max_record_bytes` is {}, expected 1024 to 8388608",
                 self.max_record_bytes
             ),
         );
@@ -249,7 +250,7 @@ impl KafkaConfig {
             ("retention", self.retention, 60_000, 3_650 * 86_400_000),
             ("linger", self.linger, 0, 1_000),
             ("delivery_timeout", self.delivery_timeout, 500, 300_000),
-            ("session_timeout", self.session_timeout, 6_000, 300_000),
+            ("session_timeout", self.session_timeout, 1_000, 300_000),
         ];
         for (setting, duration, least, most) in durations {
             check(

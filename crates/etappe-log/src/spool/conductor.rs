@@ -290,27 +290,38 @@ impl<R: Relay> Conductor<R> {
         is_delivered()
     }
 
+    /// Waits until `deadline` for what was handed to Kafka; what is left then goes to the spool.
+    async fn land(&mut self, deadline: Instant) {
+        let flights = self.shared.lock_calls().flights();
+        for (_, flight) in &flights {
+            tokio::time::timeout_at(deadline, flight.delivery.completed())
+                .await
+                .ok();
+        }
+        let is_settled = |it: &(CallKey, Arc<Flight>)| it.1.delivery.is_settled();
+        if !flights.iter().all(is_settled) {
+            self.spool_flights().await;
+        }
+    }
+
     /// Brings what is under way to Kafka or to the spool, writes the last mark, closes both.
     async fn finish(&mut self) {
         let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
-        let mode = *gate;
-        if mode == Mode::Direct {
-            let patience = if self.shared.relay.is_away() {
-                Duration::ZERO
-            } else {
-                CLOSE_PATIENCE
-            };
-            let deadline = Instant::now() + patience;
-            let flights = self.shared.lock_calls().flights();
-            for (_, flight) in &flights {
-                tokio::time::timeout_at(deadline, flight.delivery.completed())
-                    .await
-                    .ok();
+        let patience = if self.shared.relay.is_away() {
+            Duration::ZERO
+        } else {
+            CLOSE_PATIENCE
+        };
+        let deadline = Instant::now() + patience;
+        match *gate {
+            Mode::Direct => self.land(deadline).await,
+            Mode::Spooling => {
+                while Instant::now() < deadline
+                    && let Step::Moved { .. } = self.drain_step(FINISH_PATIENCE).await
+                {
+                }
             }
-            let is_settled = |it: &(CallKey, Arc<Flight>)| it.1.delivery.is_settled();
-            if !flights.iter().all(is_settled) {
-                self.spool_flights().await;
-            }
+            Mode::Closed => {}
         }
         *gate = Mode::Closed;
         drop(gate);

