@@ -277,15 +277,19 @@ fn is_refusal(error: &KafkaError) -> bool {
     ) {
         return true;
     }
+    let code = match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    };
+    // Too few brokers for the replicas wanted is no refusal: they may still be starting.
     matches!(
-        error.rdkafka_error_code(),
+        code,
         Some(
             Code::TopicAuthorizationFailed
                 | Code::GroupAuthorizationFailed
                 | Code::ClusterAuthorizationFailed
                 | Code::InvalidConfig
                 | Code::InvalidTopic
-                | Code::InvalidReplicationFactor
                 | Code::InvalidPartitions
                 | Code::PolicyViolation
                 | Code::UnsupportedVersion

@@ -47,7 +47,8 @@ pub struct KafkaConfig {
     /// How many partitions the topic of the events has. Default: 4. More spread over more
     /// classifiers, and make more and smaller inserts. Changes on a drained topic only.
     pub partitions: u32,
-    /// How many brokers keep each record. Default: three, or as many as there are brokers.
+    /// How many brokers keep each record. Default: three, or as many brokers as there are when the
+    /// topics are made; set it where brokers start together with Etappe.
     pub replication_factor: Option<u16>,
     /// How long events are kept. Default: `168h`. Longer than the longest time that classifiers
     /// may be down: what is gone before it was stored is lost.

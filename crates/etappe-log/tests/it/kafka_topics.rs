@@ -107,15 +107,17 @@ async fn each_difference_is_named_with_what_changes_it() {
 }
 
 #[tokio::test]
-async fn more_replicas_than_brokers_are_refused() {
+async fn more_replicas_than_brokers_are_waited_for() {
     let node = KafkaNode::shared().await;
     let config = KafkaConfig {
         replication_factor: Some(3),
         ..config(node)
     };
     let error = ensure(&config).await.unwrap_err();
-    assert_eq!(error.retry_class(), RetryClass::Fatal, "{error}");
-    assert!(error.to_string().contains("cannot create topic"), "{error}");
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("cannot create topic"), "{text}");
+    assert!(text.contains("replication factor"), "{text}");
 }
 
 #[tokio::test]
