@@ -14,6 +14,7 @@ python_tools=(
 venv="$cache/deploy-tools-1"
 board_tools="$cache/board-tools-1"
 haproxy="$cache/haproxy"
+systemd_tools="$cache/systemd"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -31,13 +32,30 @@ fetch_board_tools() {
   touch "$board_tools/complete"
 }
 # Takes packages of Debian apart; none is installed.
+fetch_debs() {
+  local folder=$1 debs deb
+  shift
+  mkdir -p "$folder"
+  debs=$(mktemp -d "$scratch/debs.XXXXXX")
+  (cd "$debs" && { apt-get download -q -q "$@" 2>/dev/null ||
+    { apt-get update -q -q && apt-get download -q -q "$@" 2>/dev/null; }; })
+  for deb in "$debs"/*.deb; do dpkg -x "$deb" "$folder"; done
+}
 fetch_haproxy() {
-  [ ! -x "$haproxy/usr/sbin/haproxy" ] || return 0
-  mkdir -p "$haproxy" "$scratch/debs"
-  local packages=(haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1)
-  (cd "$scratch/debs" && { apt-get download -q -q "${packages[@]}" 2>/dev/null ||
-    { apt-get update -q -q && apt-get download -q -q "${packages[@]}" 2>/dev/null; }; })
-  for deb in "$scratch"/debs/*.deb; do dpkg -x "$deb" "$haproxy"; done
+  [ -x "$haproxy/usr/sbin/haproxy" ] ||
+    fetch_debs "$haproxy" haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
+}
+fetch_systemd() {
+  command -v systemd-analyze >/dev/null || [ -x "$systemd_tools/usr/bin/systemd-analyze" ] ||
+    fetch_debs "$systemd_tools" systemd libsystemd-shared
+}
+analyze() {
+  if command -v systemd-analyze >/dev/null; then
+    systemd-analyze "$@"
+  else
+    LD_LIBRARY_PATH=$(echo "$systemd_tools"/usr/lib/*-linux-gnu/systemd) \
+      "$systemd_tools/usr/bin/systemd-analyze" "$@"
+  fi
 }
 
 compose() {
@@ -97,7 +115,6 @@ kubernetes() {
 }
 # The programs named in the units are not on this machine, nor is the user.
 systemd() {
-  command -v systemd-analyze >/dev/null || { echo "systemd-analyze is missing: apt-get install systemd"; return 1; }
   mkdir -p "$scratch/units"
   local unit name
   for unit in deploy/systemd/*.service; do
@@ -105,11 +122,11 @@ systemd() {
     sed 's#/usr/local/bin/etappe#/bin/true#; s/^User=etappe/User=root/; s/^Group=etappe/Group=root/' "$unit" >"$scratch/units/$name"
   done
   local said
-  said=$(systemd-analyze verify --man=no "$scratch"/units/*.service 2>&1) || { echo "$said"; return 1; }
+  said=$(analyze verify --man=no "$scratch"/units/*.service 2>&1) || { echo "$said"; return 1; }
   [ -z "$said" ] || { echo "$said"; return 1; }
   for unit in deploy/systemd/*.service; do
     # The score goes from 0 to 10; what is above 2 has lost some of its walls.
-    systemd-analyze security --offline=true --no-pager --threshold=20 "$unit" >/dev/null ||
+    analyze security --offline=true --no-pager --threshold=20 "$unit" >/dev/null ||
       { echo "$unit is exposed more than it was"; return 1; }
   done
 }
@@ -137,6 +154,7 @@ run() {
 fetch_python_tools
 fetch_board_tools
 fetch_haproxy
+fetch_systemd
 run "compose file" compose
 run "compose file wants passwords" compose_wants_passwords
 run "ClickHouse's files" clickhouse

@@ -35,8 +35,9 @@ pub struct InsightsConfig {
     /// The most sites whose KPIs are shown as gauges. Default 20; with more sites there are none, 0
     /// turns them off. Each costs the database the questions of a site's cards at every interval.
     pub kpi_gauge_sites: usize,
-    /// How often these gauges are refreshed. Default 1 minute. Too short: the database answers
-    /// little else; too long: graphs of KPIs have steps.
+    /// How often these gauges are refreshed. Default 1 minute; less often when that takes over a
+    /// twentieth of the time. Too short: the database answers little else; too long: graphs of KPIs
+    /// have steps.
     #[serde(with = "crate::duration")]
     pub kpi_gauge_interval: Duration,
 }

@@ -1,8 +1,9 @@
 //! The KPIs of every site as gauges, for alerts and for graphs over years.
 //!
 //! Once a minute the figures of each site's last 30 days, today included, are asked as the API asks
-//! them, one site after the other, and shown as `etappe_insights_kpi_value`. With more sites than
-//! `kpi_gauge_sites` there are no such gauges, because each costs the database a set of questions.
+//! them, one site after the other, and shown as `etappe_insights_kpi_value`; less often where that
+//! takes long. With more sites than `kpi_gauge_sites` there are no such gauges, because each costs
+//! the database a set of questions.
 //!
 //! A figure that has no divisor is not shown at all; when a question fails, the values stay and
 //! `etappe_insights_kpi_refreshes_total` says so. The age of the watermark is shown however many
@@ -16,7 +17,7 @@ use std::time::Duration;
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::site::{Site, SiteDirectory};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
@@ -29,6 +30,11 @@ use crate::state::InsightsState;
 
 /// How often the age of the watermark is looked at.
 const WATERMARK_INTERVAL: Duration = Duration::from_secs(5);
+/// How many times as long as its questions took the database is left alone afterwards, so that gauges
+/// take a twentieth of its time at most.
+const REST_FACTOR: u32 = 19;
+/// But no longer than this: after an outage the gauges should be back.
+const LONGEST_REST: Duration = Duration::from_mins(10);
 /// Of how many currencies a site's money is shown; its own is one of them. Currencies are what
 /// clients send, so there must be an end to them.
 const SHOWN_CURRENCIES: usize = 4;
@@ -53,18 +59,21 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         }
     }
 
-    /// Refreshes the gauges at once and then at every interval, until `stop` is cancelled.
+    /// Refreshes the gauges at once and then at every interval, until `stop` is cancelled. Questions
+    /// that take long are asked less often.
     pub async fn run(mut self, stop: CancellationToken) {
         let state = self.state.clone();
         let refreshing = async {
-            let mut ticks = ticks(state.parts().config.kpi_gauge_interval);
+            let interval = state.parts().config.kpi_gauge_interval;
             loop {
-                ticks.tick().await;
+                let begun = Instant::now();
                 self.refresh().await;
+                tokio::time::sleep(pause(interval, begun.elapsed())).await;
             }
         };
         let watching = async {
-            let mut ticks = ticks(WATERMARK_INTERVAL);
+            let mut ticks = interval(WATERMARK_INTERVAL);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
                 let age = state.now().millis_since(state.as_of());
@@ -157,8 +166,28 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
     }
 }
 
-fn ticks(period: Duration) -> tokio::time::Interval {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
+/// Returns how long to wait after a refresh that took `took`.
+fn pause(interval: Duration, took: Duration) -> Duration {
+    let rest = interval.saturating_sub(took);
+    rest.max(took.saturating_mul(REST_FACTOR).min(LONGEST_REST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_rests_longer_after_figures_that_took_longer() {
+        let seconds = Duration::from_secs;
+        let cases = [
+            (seconds(60), seconds(0), seconds(60)),
+            (seconds(60), seconds(1), seconds(59)),
+            (seconds(60), seconds(10), seconds(190)),
+            (seconds(60), seconds(100), seconds(600)),
+            (seconds(3_600), seconds(10), seconds(3_590)),
+        ];
+        for (interval, took, expected) in cases {
+            assert_eq!(pause(interval, took), expected, "{interval:?} {took:?}");
+        }
+    }
 }

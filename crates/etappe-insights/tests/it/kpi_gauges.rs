@@ -199,3 +199,17 @@ async fn gauges_stop_when_told_to_even_in_a_question() {
         .expect("there is a task")
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_asked_less_often() {
+    let running = Running::start(Api::new(MemoryStore {
+        is_stuck: true,
+        ..MemoryStore::default()
+    }));
+    let refreshes = || running.gauges("etappe_insights_kpi_refreshes_total");
+    // Two sites wait for a minute each; then the store is left alone for ten.
+    for (seconds, expected) in [(121, 1.0), (590, 1.0), (130, 2.0)] {
+        running.wait(seconds).await;
+        assert_eq!(refreshes()["error"], expected);
+    }
+}
