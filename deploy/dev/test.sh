@@ -24,6 +24,8 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 step "dependencies"
 deploy/dev/deny.sh
+step "deployments"
+deploy/dev/check-deploy.sh
 
 awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
      END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$output"
