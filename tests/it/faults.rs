@@ -55,14 +55,14 @@ async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
     let plan = SendPlan {
         seed: 5,
         batch: 20,
-        messages: 2_000,
-        rate: 1_000.0,
+        messages: 3_000,
+        rate: 500.0,
         repeats: 0.0,
     };
     let senders = Senders::start(vec![site.clone()], plan);
     senders.reach(300, Duration::from_secs(60)).await?;
     proxy.treat(treatment);
-    while proxy.treated() == 0 {
+    while proxy.treated() < 4 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     proxy.treat(Treatment::Pass);

@@ -38,7 +38,7 @@ WHERE database = currentDatabase() AND table = {name:String} AND default_kind NO
 ORDER BY position";
 
 const ROW_BYTES: &str = "
-SELECT toUInt64(ifNull(sum(data_uncompressed_bytes) / sum(rows), 0)) AS number FROM system.parts
+SELECT toUInt64(if(sum(rows) = 0, 0, intDiv(sum(data_uncompressed_bytes), greatest(sum(rows), 1)))) AS number FROM system.parts
 WHERE database = currentDatabase() AND table = {name:String} AND active";
 
 /// How a copy is cut up.

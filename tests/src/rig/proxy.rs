@@ -117,9 +117,8 @@ impl State {
     fn treatment_of(&self, uri: &hyper::Uri) -> Treatment {
         let treatment = *self.lock();
         let is_insert = uri.query().is_some_and(|query| {
-            let query = query.to_ascii_lowercase();
-            // Only inserts of batches carry a token.
-            query.contains("insert_deduplication_token")
+            // Batches land in this table, under a token.
+            query.contains("arrivals") && query.contains("insert_deduplication_token")
         });
         if treatment == Treatment::Pass || (!is_insert && treatment != Treatment::HangUp) {
             return Treatment::Pass;

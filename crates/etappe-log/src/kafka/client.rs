@@ -181,6 +181,12 @@ impl ClientContext for SharedContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if matches!(error, KafkaError::PartitionEOF(_))
+            || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
+        {
+            // News for a reader, and no trouble.
+            return;
+        }
         self.metrics.record_error(self.role);
         let is_away = self.reachability.note(&error, reason);
         let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);

@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     // The engine ends with its control pipe: this one is closed by a signal.
-    let (control, held) = tokio::io::simplex(1);
+    let (control, held) = tokio::io::duplex(1);
     let shutdown = Shutdown::default();
     let release = async {
         let listened = shutdown.listen_to_signals().await;
