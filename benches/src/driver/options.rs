@@ -19,6 +19,9 @@ pub struct Options {
     /// Measure the roles on a real Kafka, instead of `etappe up` on the local log.
     #[arg(long)]
     pub kafka: bool,
+    /// Run only scenarios whose name contains this, to look at one of them closely.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
     /// How long the sustained load of the whole path lasts; also raises the limit on the run.
     #[arg(long, value_name = "SECONDS")]
     pub sustain: Option<u64>,

@@ -24,6 +24,7 @@ pub(crate) struct Run {
     whole_path: f64,
     /// What the whole path and everything after it gets on top.
     longer: Duration,
+    only: String,
     report: Report,
 }
 
@@ -34,6 +35,7 @@ impl Run {
             time: options.limit() - STOP_RESERVE,
             whole_path,
             longer: options.longer(),
+            only: options.only.clone(),
             report: Report::new(environment::describe(options)),
         }
     }
@@ -47,6 +49,9 @@ impl Run {
         share: f64,
         scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,
     ) {
+        if !name.contains(&self.only) {
+            return;
+        }
         self.tell(name);
         let longer = if share < self.whole_path {
             Duration::ZERO
