@@ -271,13 +271,17 @@ fn is_name(text: &str, signs: &str) -> bool {
 /// Returns an address without the password in it, whatever else is wrong with it.
 fn without_password(text: &str) -> String {
     match Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => match url.set_password(Some(REDACTED)) {
-            Ok(()) => url.into(),
-            Err(()) => REDACTED.to_owned(),
-        },
-        Ok(_) => text.to_owned(),
+        Ok(mut url) if url.has_host() => {
+            if url.password().is_none() {
+                return text.to_owned();
+            }
+            match url.set_password(Some(REDACTED)) {
+                Ok(()) => url.into(),
+                Err(()) => REDACTED.to_owned(),
+            }
+        }
         // What is no address may have a password anywhere before its last `@`.
-        Err(_) => match text.rsplit_once('@') {
+        _ => match text.rsplit_once('@') {
             Some((_, host)) => format!("{REDACTED}@{host}"),
             None => text.to_owned(),
         },
