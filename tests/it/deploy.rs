@@ -75,6 +75,63 @@ async fn the_settings_of_every_deployment_are_understood() -> anyhow::Result<()>
     Ok(())
 }
 
+/// Returns the command lines in a text: `command: […]`, `args: […]` or `ExecStart=…`.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let list = |line: &str| -> Option<Vec<String>> {
+        let line = line.trim();
+        let unit = line.strip_prefix("ExecStart=/usr/local/bin/etappe ");
+        if let Some(words) = unit {
+            return Some(words.split_whitespace().map(str::to_owned).collect());
+        }
+        let inside = line
+            .strip_prefix("command: [")
+            .or_else(|| line.strip_prefix("args: ["))?;
+        let words = inside.trim_end_matches(']').split(", ");
+        Some(words.map(str::to_owned).collect())
+    };
+    text.lines().filter_map(list).collect()
+}
+
+#[tokio::test]
+async fn every_command_line_is_understood() -> anyhow::Result<()> {
+    let mut files = vec![PathBuf::from("deploy/compose/compose.yaml")];
+    for folder in ["deploy/kubernetes", "deploy/systemd"] {
+        for entry in std::fs::read_dir(root().join(folder))? {
+            files.push(Path::new(folder).join(entry?.file_name()));
+        }
+    }
+    let mut roles = BTreeSet::new();
+    for file in files {
+        let text = read(file.to_str().context("a readable name")?)?;
+        for mut words in command_lines(&text) {
+            roles.insert(words[0].clone());
+            // Whatever stands before it is read first.
+            words.push("--help".to_owned());
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let (code, _, errors) = crate::run(&words).await?;
+            assert_eq!(
+                code,
+                Some(0),
+                "{} in {}: {errors}",
+                words.join(" "),
+                file.display()
+            );
+        }
+    }
+    let known = [
+        "--help",
+        "classifier",
+        "collector",
+        "insights",
+        "migrate",
+        "up",
+    ];
+    assert_eq!(roles.iter().map(String::as_str).collect::<Vec<_>>(), known);
+    let (code, _, _) = crate::run(&["collector", "--dta", "/data", "--help"]).await?;
+    assert_ne!(code, Some(0), "a word that is not understood is noticed");
+    Ok(())
+}
+
 /// Returns the names of metrics in a text, without what histograms add.
 fn metrics(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
