@@ -7,6 +7,7 @@
 //! after it was released, and nothing is committed for it from then on: the brokers do not check to
 //! whom a partition belongs, only whether the sender is a member.
 
+mod committer;
 mod context;
 mod holding;
 mod life;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{LogRecord, Progress, ReadRequest, RecordSource, SourceEvent};
@@ -30,9 +32,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::committer::CommitFailure;
 use self::context::GroupConsumer;
 use self::holding::{Holdings, Notice};
-use self::life::{CommitFailure, Life};
+use self::life::Life;
 use self::probe::Probe;
 use self::track::Gap;
 use self::vigil::Vigil;
@@ -40,6 +43,9 @@ use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use crate::error::LogError;
 use crate::metrics::kafka_source::SourceMetrics;
+
+/// How long leaving the group may take.
+const LEFT_WITHIN: Duration = Duration::from_secs(8);
 
 /// Consumes the topic of the events as a member of the group; clones are the same member.
 ///
@@ -125,9 +131,10 @@ impl KafkaSource {
     pub async fn close(&self) {
         self.inner.is_closing.store(true, Ordering::Release);
         let mut left = self.inner.left.subscribe();
-        // The thread that says so ends after it has said it.
-        if left.wait_for(|left| *left).await.is_err() {
-            tracing::debug!("the group was left before");
+        // A broker that does not answer is not waited for: it notices that nothing is heard.
+        let left = tokio::time::timeout(LEFT_WITHIN, left.wait_for(|left| *left)).await;
+        if left.is_err() {
+            tracing::warn!("the group could not be left in time, brokers will notice");
         }
     }
 }
@@ -163,8 +170,7 @@ impl RecordSource for KafkaSource {
 
     async fn commit(&self, partition: PartitionId, progress: Progress) -> Result<(), LogError> {
         let life = self.inner.life(partition)?;
-        let inner = Arc::clone(&self.inner);
-        run_blocking(move || inner.commit(&life, progress)).await
+        self.inner.commit(&life, progress).await
     }
 
     async fn release(&self, partition: PartitionId) {
@@ -219,10 +225,8 @@ impl Inner {
         self.told.notify_one();
     }
 
-    fn commit(&self, life: &Life, progress: Progress) -> Result<(), LogError> {
+    async fn commit(&self, life: &Life, progress: Progress) -> Result<(), LogError> {
         let partition = life.partition;
-        let not_ours = || LogError::NotAssigned { partition };
-        let consumer = self.consumer().ok_or_else(not_ours)?;
         if self.vigil.is_doubtful() {
             self.metrics.record_refused_commit("stood_still");
             let action = format!("commit progress of partition {partition}");
@@ -231,15 +235,19 @@ impl Inner {
             )));
         }
         let started = Instant::now();
-        match life.commit(&consumer, &self.topic, progress) {
+        match life.committer.commit(progress).await {
             Ok(()) => {
                 self.metrics.record_commit(started.elapsed());
-                consumer.context().note_success();
+                self.note_success();
                 Ok(())
             }
             Err(CommitFailure::NotOurs) => {
                 self.metrics.record_refused_commit("not_ours");
-                Err(not_ours())
+                Err(LogError::NotAssigned { partition })
+            }
+            Err(CommitFailure::Unanswered) => {
+                self.metrics.record_refused_commit("unanswered");
+                Err(self.unavailable(format!("commit progress of partition {partition}")))
             }
             Err(CommitFailure::Kafka(error)) => {
                 self.metrics.record_refused_commit("brokers");

@@ -19,7 +19,7 @@ pub(crate) struct SourceMetrics {
     held_partitions: IntGauge,
     /// Histogram: how long a commit of progress took. Alert: p99 over 1 s.
     commit_seconds: Histogram,
-    /// Counter with the label `reason` (brokers, not_ours, stood_still): commits that did not
+    /// Counter with the label `reason` (brokers, not_ours, stood_still, unanswered): commits that did not
     /// count. Alert: `brokers` moves for long.
     refused_commits: IntCounterVec,
     /// Counter with the label `partition`: records deleted before they were read. Alert: ever.

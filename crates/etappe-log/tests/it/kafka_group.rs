@@ -10,7 +10,7 @@ use etappe_core::id::PartitionId;
 use etappe_core::ports::{Classified, Progress, RecordSource, RetryClass, SourceEvent};
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaConfig, KafkaSource};
-use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::kafka::{KafkaNode, KafkaNodes};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
@@ -259,33 +259,57 @@ async fn a_broker_that_is_away_is_waited_for() {
     node.start_again().await.unwrap();
     let back = Instant::now();
     place.produce(0, &["c"]).await;
-    // The group may have given the member up meanwhile.
+    let found = go_on(&source, 2, pending).await;
+    assert_eq!(found, [(2, "c".to_owned())]);
+    println!("went on after {:?}", back.elapsed());
+    assert_eq!(place.committed(0).await, Some((3, "etappe/1".to_owned())));
+
+    // A broker that is there and does not answer holds up nobody for good.
+    node.pause();
+    let begun = Instant::now();
+    let error = source.commit(P0, progress(3, None)).await.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    source.close().await;
+    assert!(begun.elapsed() < Duration::from_secs(25));
+}
+
+/// Reads what stands at `next` and commits that it is done, as long as it takes. The group may have
+/// given the member up meanwhile, and must then remember `expected`.
+async fn go_on(source: &KafkaSource, next: u64, expected: Progress) -> Vec<(u64, String)> {
     let follow = async {
         loop {
             match source.changed().await.unwrap() {
                 SourceEvent::Revoked { partition } => source.release(partition).await,
-                SourceEvent::Assigned { progress, .. } => assert_eq!(progress, Some(pending)),
+                SourceEvent::Assigned { progress, .. } => {
+                    // A commit whose answer was lost may count.
+                    let found = progress.unwrap();
+                    assert!(found == expected || found.next.0 > next, "{found:?}");
+                }
             }
         }
     };
-    let goes_on = async {
+    let works = async {
         loop {
-            if let Ok(found) = read(&source, P0, request(2)).await
-                && !found.is_empty()
-                && source.commit(P0, progress(3, None)).await.is_ok()
-            {
-                break found;
+            let found = match read(source, P0, request(next)).await {
+                Ok(found) if found.is_empty() => continue,
+                Ok(found) => found,
+                Err(error) => {
+                    try_again(&error).await;
+                    continue;
+                }
+            };
+            let done = progress(found.last().unwrap().0 + 1, None);
+            match source.commit(P0, done).await {
+                Ok(()) => break found,
+                Err(error) => try_again(&error).await,
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let found = tokio::select! {
-        found = tokio::time::timeout(PATIENCE, goes_on) => found.unwrap(),
+    tokio::select! {
+        found = tokio::time::timeout(PATIENCE, works) => found.expect("it goes on in time"),
         () = follow => unreachable!(),
-    };
-    assert_eq!(found, [(2, "c".to_owned())]);
-    println!("went on after {:?}", back.elapsed());
-    assert_eq!(place.committed(0).await, Some((3, "etappe/1".to_owned())));
+    }
 }
 
 /// Tells a process that it is the one to be frozen, and where.
@@ -297,28 +321,38 @@ async fn who_was_frozen_remembers_nothing_over_who_took_over() {
         return commit_until_killed(place.to_str().unwrap()).await;
     }
     let node = KafkaNode::shared().await;
-    // While another member is there, and when the group is empty again: then brokers would take a
-    // commit from anybody who does not say that it is a member.
-    for is_left in [false, true] {
-        let place = Place::on(node, 1).await;
-        let mut frozen = Frozen::start(&place.config);
-        frozen.wait_for("begins at 0");
-        frozen.wait_for("committed 50");
-        frozen.signal(Signal::STOP);
-        let source = place.source();
-        assert_eq!(assigned(&source, P0).await, Some(progress(50, None)));
-        source.commit(P0, progress(100, None)).await.unwrap();
-        if is_left {
-            source.close().await;
-        }
-        frozen.signal(Signal::CONT);
-        if is_left {
-            // It is given the partition again, with what the other left behind.
-            frozen.wait_for("begins at 100");
-        } else {
-            frozen.wait_for("revoked");
-            assert_eq!(place.committed(0).await, Some((100, "etappe/1".to_owned())));
-        }
+    tokio::join!(
+        take_over(node, Successor::Stays),
+        take_over(node, Successor::Leaves)
+    );
+}
+
+/// What becomes of the member that took over before the frozen one wakes up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Successor {
+    Stays,
+    /// The group is empty then, and brokers take a commit from anybody who claims no membership.
+    Leaves,
+}
+
+async fn take_over(node: &KafkaNode, successor: Successor) {
+    let place = Place::on(node, 1).await;
+    let mut frozen = Frozen::start(&place.config).wait_for("begins at 0").await;
+    frozen = frozen.wait_for("committed 50").await;
+    frozen.signal(Signal::STOP);
+    let source = place.source();
+    assert_eq!(assigned(&source, P0).await, Some(progress(50, None)));
+    source.commit(P0, progress(100, None)).await.unwrap();
+    if successor == Successor::Leaves {
+        source.close().await;
+    }
+    frozen.signal(Signal::CONT);
+    if successor == Successor::Leaves {
+        // It is given the partition again, with what the other left behind.
+        frozen.wait_for("begins at 100").await;
+    } else {
+        frozen.wait_for("revoked").await;
+        assert_eq!(place.committed(0).await, Some((100, "etappe/1".to_owned())));
     }
 }
 
@@ -384,12 +418,18 @@ impl Frozen {
         Self { child, lines }
     }
 
-    fn wait_for(&mut self, text: &str) {
+    /// Waits, on a thread that may block, for a line that ends with `text`.
+    async fn wait_for(self, text: &'static str) -> Self {
+        let wait = move || self.skip_to(text);
+        tokio::task::spawn_blocking(wait).await.unwrap()
+    }
+
+    fn skip_to(mut self, text: &str) -> Self {
         let mut seen = Vec::new();
-        for line in self.lines.by_ref() {
+        while let Some(line) = self.lines.next() {
             let line = line.unwrap();
             if line.ends_with(text) {
-                return;
+                return self;
             }
             assert!(!line.starts_with("begins at"), "`{line}` and not `{text}`");
             seen.push(line);
@@ -407,5 +447,27 @@ impl Drop for Frozen {
     fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_loss_of_any_of_three_brokers_is_survived() {
+    let nodes = KafkaNodes::start(3).await.unwrap();
+    let mut place = Place::on(&nodes.nodes()[0], 1).await;
+    place.config.brokers = nodes.brokers();
+    let source = cluster(place.config.clone()).source().unwrap();
+    assigned(&source, P0).await;
+    source.commit(P0, progress(0, None)).await.unwrap();
+    for (next, node) in (0_u64..).zip(nodes.nodes()) {
+        let other = &nodes.nodes()[usize::try_from(next + 1).unwrap() % 3];
+        node.kill().unwrap();
+        let begun = Instant::now();
+        let topic = &place.config.topic;
+        other.produce(topic, 0, [&next.to_string()]).await.unwrap();
+        let produced = begun.elapsed();
+        let found = go_on(&source, next, progress(next, None)).await;
+        println!("produced {produced:?}, committed {:?}", begun.elapsed());
+        assert_eq!(found, [(next, next.to_string())]);
+        node.start_again().await.unwrap();
     }
 }

@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::committer::Committer;
 use super::context::{Change, GroupConsumer, SourceContext};
 use super::holding::Holdings;
 use super::life::Life;
@@ -27,6 +28,10 @@ use crate::kafka::config::KafkaConfig;
 
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a poll waits while commits are under way.
+const BRIEFLY: Duration = Duration::from_millis(5);
+/// How long the brokers may take to hear that the group is left.
+const LEFT_WITHIN: Duration = Duration::from_secs(5);
 /// How long the application may take to release a partition. Well under `MEMBER_PATIENCE`.
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 /// How long the brokers wait for a member that does not poll, or does not give back.
@@ -105,6 +110,7 @@ pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
     });
     let member = Member {
         inner: Arc::clone(&inner),
+        session_timeout: config.session_timeout,
         warned_at: None,
     };
     std::thread::Builder::new()
@@ -120,6 +126,7 @@ pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
 /// The thread's own.
 struct Member {
     inner: Arc<Inner>,
+    session_timeout: Duration,
     warned_at: Option<Instant>,
 }
 
@@ -233,7 +240,10 @@ impl Member {
         let bell = Arc::clone(&arrived);
         queue.set_nonempty_callback(move || bell.notify_one());
         let reader = PartitionReader::new(queue, progress.map(|progress| progress.next));
-        Some(Arc::new(Life::new(partition, progress, reader, arrived)))
+        let committer = Committer::start(consumer, &self.inner.topic, partition);
+        let committer = committer.map_err(|error| self.inner.report(error)).ok()?;
+        let life = Life::new((partition, progress), (reader, arrived), committer);
+        Some(Arc::new(life))
     }
 
     /// Asks for the progress of the partitions' last owners, as long as it takes. `None` when the
@@ -284,19 +294,36 @@ impl Member {
         let lives = self.revoke(partitions);
         if is_lost {
             for life in &lives {
-                life.end_commits();
+                life.committer.close();
             }
         }
         self.wait_until_released(partitions);
         for life in &lives {
             life.end();
         }
+        self.wait_for_commits(consumer, &lives);
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(&self.inner.topic, as_i32(*partition));
         }
         if let Err(error) = consumer.incremental_unassign(&list) {
             self.complain(error);
+        }
+    }
+
+    /// Waits for the commits under way: one that the client kept for when there is a coordinator
+    /// would count for the membership that comes next. The client gives such a one up after the
+    /// session timeout; any other says which membership it belongs to.
+    fn wait_for_commits(&self, consumer: &GroupConsumer, lives: &[Arc<Life>]) {
+        let deadline = Instant::now() + self.session_timeout + COMMITTED_WITHIN;
+        while lives.iter().any(|life| life.committer.is_committing()) {
+            if self.is_closing() || Instant::now() > deadline {
+                break;
+            }
+            self.inner.vigil.beat();
+            if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+                tracing::debug!(%error, "trouble with the group");
+            }
         }
     }
 
@@ -347,10 +374,28 @@ impl Drop for Member {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        // Dropping it leaves the group, and waits for the brokers to have heard it.
-        drop(consumer);
+        if let Some(consumer) = consumer {
+            leave(consumer);
+        }
         self.inner.metrics.set_held(0);
         self.inner.left.send_replace(true);
+    }
+}
+
+fn leave(consumer: Arc<GroupConsumer>) {
+    if let Err(error) = consumer.close_queue() {
+        tracing::debug!(%error, "the group was left before");
+    }
+    let deadline = Instant::now() + LEFT_WITHIN;
+    while !consumer.closed() {
+        if Instant::now() > deadline {
+            // Dropping it would wait for brokers that do not answer.
+            std::mem::forget(consumer);
+            return;
+        }
+        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+            tracing::debug!(%error, "trouble while leaving the group");
+        }
     }
 }
 
