@@ -74,6 +74,19 @@ compose_wants_passwords() {
   ! env -u ETAPPE_CLICKHOUSE_PASSWORD "$venv/bin/docker-compose" --env-file /dev/null \
     -f deploy/compose/compose.yaml config --quiet 2>/dev/null
 }
+# Whoever is asked or forwarded to must be one of the services.
+compose_names() {
+  "$venv/bin/python" -c 'import re, sys, yaml
+services = set(yaml.safe_load(open("deploy/compose/compose.yaml"))["services"])
+jobs = yaml.safe_load(open("deploy/prometheus/prometheus.yml"))["scrape_configs"]
+named = {t.split(":")[0] for job in jobs for group in job["static_configs"] for t in group["targets"]}
+proxy = open("deploy/compose/haproxy.cfg").read()
+named |= set(re.findall(r"^ *server \S+ ([\w-]+):", proxy, re.M))
+compose = open("deploy/compose/compose.yaml").read()
+named |= set(re.findall(r"http://([\w-]+):", compose)) - {"127"}
+strangers = named - services - {"localhost"}
+sys.exit(f"no service is called {strangers}" if strangers or len(named) < 6 else 0)'
+}
 clickhouse() {
   python3 -c 'import sys, xml.dom.minidom
 for file in sys.argv[1:]: xml.dom.minidom.parse(file)' deploy/compose/clickhouse/*.xml
@@ -157,6 +170,7 @@ fetch_haproxy
 fetch_systemd
 run "compose file" compose
 run "compose file wants passwords" compose_wants_passwords
+run "names in the compose set-up" compose_names
 run "ClickHouse's files" clickhouse
 run "proxy" proxy
 run "Dockerfile" dockerfile
