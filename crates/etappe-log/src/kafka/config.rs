@@ -63,7 +63,8 @@ pub struct KafkaConfig {
     #[serde(with = "etappe_core::duration_text")]
     pub linger: Duration,
     /// How long a record may take to be durable. Default: `10s`. After that it counts as not
-    /// delivered and goes to the spool. It must be shorter than `collector.publish_timeout`.
+    /// delivered and goes to the spool. Requests wait as long when brokers hang, or a leader is not
+    /// replaced sooner. It must be shorter than `collector.publish_timeout`, by some seconds.
     #[serde(with = "etappe_core::duration_text")]
     pub delivery_timeout: Duration,
     /// How many bytes of records may wait for the brokers. Default: 128 MiB. Too low refuses
