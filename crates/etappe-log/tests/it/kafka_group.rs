@@ -11,6 +11,7 @@ use etappe_core::ports::{Classified, Progress, RecordSource, RetryClass, SourceE
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaConfig, KafkaSource};
 use etappe_testkit::kafka::{KafkaNode, KafkaNodes};
+use rand::RngExt;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
@@ -172,7 +173,8 @@ async fn work(
         while redo.is_some_and(|last| next + (records.len() as u64) <= last) || records.is_empty() {
             let mut asked = request(next + records.len() as u64);
             asked.until = redo.map(etappe_core::id::Offset);
-            asked.max_bytes = 350;
+            // Whoever does not know the range would choose another one.
+            asked.max_bytes = rand::rng().random_range(100..600);
             match read(source, partition, asked).await {
                 Ok(found) => records.extend(found),
                 Err(error) => try_again(&error).await,
