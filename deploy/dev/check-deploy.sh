@@ -148,6 +148,17 @@ prometheus() {
     deploy/dev/promtool.sh test rules deploy/prometheus/tests/*.yml
 }
 grafana() { node deploy/dev/grafana/check.mjs "$board_tools" deploy/grafana/dashboards/*.json; }
+# The board's questions to Prometheus, read as rules.
+# shellcheck disable=SC2016 # the dollar is Grafana's
+board_queries() {
+  python3 -c 'import json, sys
+panels = json.load(open("deploy/grafana/dashboards/journey.json"))["panels"]
+asked = [t["expr"] for p in panels for t in p.get("targets", []) if "expr" in t]
+rules = [{"record": f"board:{i}", "expr": e.replace("$__rate_interval", "5m")} for i, e in enumerate(asked)]
+json.dump({"groups": [{"name": "board", "rules": rules}]}, sys.stdout)
+sys.exit(0 if len(asked) > 10 else "the board asks Prometheus too little")' >"$scratch/board.yml" &&
+    deploy/dev/promtool.sh check rules --lint=none "$scratch/board.yml"
+}
 yaml() { "$venv/bin/yamllint" --strict -c deploy/dev/yamllint.yaml deploy; }
 scripts() { "$venv/bin/shellcheck" deploy/docker/*.sh deploy/dev/check-deploy.sh deploy/dev/promtool.sh; }
 
@@ -180,6 +191,7 @@ run "Kubernetes" kubernetes
 run "systemd" systemd
 run "Prometheus" prometheus
 run "Grafana" grafana
+run "the board's questions to Prometheus" board_queries
 run "YAML" yaml
 run "scripts" scripts
 echo "$passed passed, $failed failed"
