@@ -107,9 +107,9 @@ impl Figure {
         }
     }
 
-    /// Makes a figure of several rounds: their median.
+    /// Makes a figure of several rounds: their median. Of no rounds there is none to tell.
     pub(crate) fn of_rounds(what: impl Into<String>, rounds: &[f64], unit: &'static str) -> Self {
-        let value = median(rounds).unwrap_or(0.0);
+        let value = median(rounds).unwrap_or(f64::NAN);
         Self {
             rounds: rounds.to_vec(),
             ..Self::new(what, value, unit)
@@ -123,7 +123,7 @@ impl Figure {
             .zip(limit)
             .map(|(ours, limit)| ours / limit)
             .collect();
-        let value = median_ratio(ours, limit).unwrap_or(0.0);
+        let value = median_ratio(ours, limit).unwrap_or(f64::NAN);
         Self {
             rounds: ratios,
             ..Self::new(what, value, "×")
@@ -160,7 +160,9 @@ impl Report {
         }
     }
 
-    pub(crate) fn add(&mut self, figures: Vec<Figure>) {
+    /// Adds what was measured; a figure without a value was not.
+    pub(crate) fn add(&mut self, mut figures: Vec<Figure>) {
+        figures.retain(|figure| figure.value.is_finite());
         for figure in &figures {
             progress(&table::line(figure));
         }
@@ -300,6 +302,7 @@ mod tests {
             quick: false,
         });
         report.add(vec![
+            Figure::of_rounds("broken off", &[], "events/s"),
             Figure::ratio("r", &[8.0, 9.0], &[10.0, 10.0]).at_least(0.6, 0.8),
         ]);
         report.miss("import", Miss::OutOfTime);
