@@ -209,3 +209,28 @@ async fn metadata_of_somebody_else_is_no_range() {
         source.close().await;
     }
 }
+
+#[tokio::test]
+async fn an_offset_that_is_no_record_is_passed_over() {
+    let place = Place::on(KafkaNode::shared().await, 1).await;
+    let (node, topic) = (place.node, &place.config.topic);
+    let write = |values: &[&str]| {
+        let values = values.iter().map(|it| (*it).to_owned()).collect();
+        node.produce_in_transaction(topic, 0, values)
+    };
+    write(&["a", "b"]).await.unwrap();
+    let source = place.source();
+    assigned(&source, P0).await;
+    read_some(&source, P0, 0, 2).await;
+    // Offset 2 is the end of the transaction.
+    for asked in [request(2), until(2, 2)] {
+        let begun = Instant::now();
+        assert_eq!(read(&source, P0, asked).await.unwrap(), []);
+        assert!(begun.elapsed() < Duration::from_secs(4));
+    }
+    write(&["c"]).await.unwrap();
+    let found = read_some(&source, P0, 2, 1).await;
+    assert_eq!(found, [(3, "c".to_owned())]);
+    assert_eq!(read(&source, P0, until(2, 2)).await.unwrap(), []);
+    assert_eq!(place.metric("etappe_log_kafka_expired_records_total"), 0.0);
+}

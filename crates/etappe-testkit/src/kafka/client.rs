@@ -8,7 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{KafkaNode, KafkaNodeError};
@@ -109,6 +109,35 @@ impl KafkaNode {
             outcome.map_err(|(error, _)| error)?;
         }
         Ok(())
+    }
+
+    /// Writes values in a transaction, which leaves an offset behind them that is no record.
+    ///
+    /// # Errors
+    /// The node's answer.
+    pub async fn produce_in_transaction(
+        &self,
+        topic: &str,
+        partition: u32,
+        values: Vec<String>,
+    ) -> Result<(), KafkaNodeError> {
+        let mut settings = config(&self.brokers());
+        settings.set("transactional.id", self.unique_name("transaction"));
+        let topic = topic.to_owned();
+        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+        let write = move || -> KafkaResult<()> {
+            let producer: BaseProducer = settings.create()?;
+            producer.init_transactions(ANSWERED_WITHIN)?;
+            producer.begin_transaction()?;
+            for value in &values {
+                let record = BaseRecord::<(), _>::to(&topic)
+                    .partition(partition)
+                    .payload(value);
+                producer.send(record).map_err(|(error, _)| error)?;
+            }
+            producer.commit_transaction(ANSWERED_WITHIN)
+        };
+        Ok(run_blocking(write).await?)
     }
 
     /// Reads everything that stands in a partition now, with a plain consumer.

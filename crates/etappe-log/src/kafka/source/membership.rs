@@ -78,6 +78,8 @@ impl KafkaConfig {
                 "receive.message.max.bytes",
                 (answer + (1 << 20)).to_string(),
             )
+            // Reading from another place waits until the fetch under way is answered.
+            .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.error.backoff.ms", "100");
         client

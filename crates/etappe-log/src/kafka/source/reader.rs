@@ -28,6 +28,8 @@ pub(super) struct PartitionReader {
     track: Track,
     /// Taken out of the queue, not handed out yet.
     stash: Option<LogRecord>,
+    /// Whether the client said that it came to the end, and has brought nothing since.
+    is_end: bool,
 }
 
 /// What to take out.
@@ -44,7 +46,7 @@ pub(super) enum Drained {
     Records(Vec<LogRecord>, Option<Gap>),
     /// The next record lies behind the last one wanted.
     Passed,
-    /// Nothing has been fetched; it may have been told that the end was reached.
+    /// Nothing has been fetched; the client may have said that it came to the end.
     Nothing { is_end: bool },
     /// Something is missing; it must be fetched again to be sure.
     Doubtful,
@@ -106,6 +108,7 @@ impl PartitionReader {
             queue,
             track: Track::at(position),
             stash: None,
+            is_end: false,
         }
     }
 
@@ -124,6 +127,7 @@ impl PartitionReader {
     ) -> Result<Placed, KafkaError> {
         self.track.lose();
         self.stash = None;
+        self.is_end = false;
         let mut list = TopicPartitionList::with_capacity(1);
         let offset = KafkaOffset::Offset(as_i64(from));
         list.add_partition_offset(topic, as_i32(partition), offset)?;
@@ -142,7 +146,6 @@ impl PartitionReader {
     /// Takes out what has been fetched, without waiting.
     pub(super) fn drain(&mut self, wanted: Wanted) -> Drained {
         let mut taken = Taken::default();
-        let mut is_end = false;
         if let Some(record) = self.stash.take()
             && let ControlFlow::Break(end) = self.take(&record, wanted, &mut taken)
         {
@@ -155,7 +158,7 @@ impl PartitionReader {
             let message = match self.queue.poll(Duration::ZERO) {
                 None => break,
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    is_end = true;
+                    self.is_end = true;
                     continue;
                 }
                 // What was taken out before is good; the trouble shows again, if it lasts.
@@ -163,7 +166,7 @@ impl PartitionReader {
                 Some(Err(_)) => break,
                 Some(Ok(message)) => message,
             };
-            is_end = false;
+            self.is_end = false;
             let offset = Offset(message.offset().unsigned_abs());
             let payload = message.payload().unwrap_or_default();
             if let ControlFlow::Break(end) =
@@ -175,7 +178,9 @@ impl PartitionReader {
             }
         }
         if taken.is_empty() {
-            return Drained::Nothing { is_end };
+            return Drained::Nothing {
+                is_end: self.is_end,
+            };
         }
         taken.into_records()
     }

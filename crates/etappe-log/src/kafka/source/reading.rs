@@ -28,6 +28,8 @@ use crate::kafka::blocking::run_blocking;
 const TICK: Duration = Duration::from_millis(100);
 /// How long records may take to come that a broker says it has.
 const COMING_WITHIN: Duration = Duration::from_secs(5);
+/// How long they may take when the client believes to be at the end.
+const GAP_AFTER: Duration = Duration::from_millis(300);
 /// How long the client may take to begin with a partition.
 const BEGUN_WITHIN: Duration = Duration::from_secs(5);
 /// When to ask again whether it has.
@@ -44,8 +46,8 @@ enum End {
     Asked(Asked),
     /// The log ends where the reading is.
     Here,
-    /// A broker has records, and they must come until then.
-    Ahead { coming: Instant },
+    /// A broker has records since then, or only a gap.
+    Ahead { since: Instant },
     /// They did not come, and were fetched again from the first one wanted: the end comes next if
     /// there is only a gap.
     Proving { coming: Instant },
@@ -92,7 +94,7 @@ impl Reading<'_> {
             }
             let (returned, drained) = self.drain(reader).await;
             reader = returned;
-            match drained {
+            let is_end = match drained {
                 Drained::Records(records, gap) => {
                     if let Some(gap) = gap {
                         self.tell_of_gap(gap).await;
@@ -106,16 +108,15 @@ impl Reading<'_> {
                 }
                 Drained::Backwards => return Err(self.ends_early().await),
                 Drained::Failed(error) => return Err(self.failed(error)),
-                Drained::Nothing { is_end } => {
-                    if is_end && matches!(end, End::Proving { .. }) {
-                        return Ok(Vec::new());
-                    }
+                Drained::Nothing { is_end: true } if matches!(end, End::Proving { .. }) => {
+                    return Ok(Vec::new());
                 }
-            }
+                Drained::Nothing { is_end } => is_end,
+            };
             if self.is_enough(&end) {
                 return Ok(Vec::new());
             }
-            if self.is_overdue(&end)? {
+            if self.is_overdue(&end, is_end)? {
                 reader = self.place(reader).await?;
                 end = End::Proving {
                     coming: Instant::now() + COMING_WITHIN,
@@ -169,9 +170,9 @@ impl Reading<'_> {
             );
             return Ok(End::Here);
         }
-        let soon = Instant::now() + COMING_WITHIN;
-        let coming = self.deadline.map_or(soon, |deadline| deadline.max(soon));
-        Ok(End::Ahead { coming })
+        Ok(End::Ahead {
+            since: Instant::now(),
+        })
     }
 
     /// Returns whether an empty answer is the right one.
@@ -181,10 +182,11 @@ impl Reading<'_> {
     }
 
     /// Returns whether records did not come in time and must be fetched again.
-    fn is_overdue(&self, end: &End) -> Result<bool, LogError> {
+    fn is_overdue(&self, end: &End, is_end: bool) -> Result<bool, LogError> {
         let now = Instant::now();
+        let patience = if is_end { GAP_AFTER } else { COMING_WITHIN };
         match end {
-            End::Ahead { coming } => Ok(*coming <= now),
+            End::Ahead { since } => Ok(*since + patience <= now),
             End::Proving { coming } if *coming <= now => Err(self.inner.unavailable(format!(
                 "read partition {} at {}",
                 self.life.partition, self.request.from
