@@ -13,6 +13,10 @@ use tokio::sync::Notify;
 
 /// How many bits of a ticket tell the place in the call.
 const PLACE_BITS: u32 = 32;
+const _: () = assert!(
+    usize::BITS == 64,
+    "a ticket has room for both of its numbers"
+);
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

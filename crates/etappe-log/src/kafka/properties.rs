@@ -24,15 +24,19 @@ fn own_setting(name: &str) -> Option<&'static str> {
         "group.id" => "group",
         "compression.codec" | "compression.type" => "codec",
         "linger.ms" | "queue.buffering.max.ms" => "linger",
-        "message.timeout.ms" | "delivery.timeout.ms" => "delivery_timeout",
+        "message.timeout.ms"
+        | "delivery.timeout.ms"
+        | "request.timeout.ms"
+        | "socket.timeout.ms" => "delivery_timeout",
         "queue.buffering.max.kbytes" | "queue.buffering.max.messages" => "queue_bytes",
         "message.max.bytes" | "batch.size" => "max_record_bytes",
         "queued.max.messages.kbytes"
         | "queued.min.messages"
         | "fetch.message.max.bytes"
         | "max.partition.fetch.bytes"
-        | "fetch.max.bytes" => "fetch_bytes",
-        "session.timeout.ms" => "session_timeout",
+        | "fetch.max.bytes"
+        | "receive.message.max.bytes" => "fetch_bytes",
+        "session.timeout.ms" | "heartbeat.interval.ms" => "session_timeout",
         "security.protocol" => "security.protocol",
         "ssl.ca.location" => "security.ca_file",
         "ssl.certificate.location" => "security.certificate_file",
@@ -70,7 +74,10 @@ fn guarded(name: &str) -> Option<&'static str> {
             "the commit metadata survives only cooperative rebalancing by the classic protocol"
         }
         "auto.offset.reset" => "records must not be skipped when an offset is gone",
-        "enable.partition.eof" | "isolation.level" => "the consumer relies on it",
+        "enable.partition.eof"
+        | "isolation.level"
+        | "fetch.queue.backoff.ms"
+        | "fetch.error.backoff.ms" => "the consumer relies on it",
         "partitioner" | "sticky.partitioning.linger.ms" => {
             "a record's partition follows from its key alone"
         }
