@@ -6,11 +6,13 @@
 -- event, not before the gate above it.
 --
 -- A hit is packed into one number, milliseconds * 256 + place of the stage, so that at the same
--- moment an event of the gate itself comes before one of a later stage. `passes` holds per gate, for
+-- moment an event of the gate itself comes before one of a later stage. Of neighbours in the same stage
+-- the first and the last do: an attempt that begins in between is no better than both. `passes` holds per gate, for
 -- an attempt begun at each of the hits, the hit that passes it, or `never`.
 CREATE OR REPLACE VIEW funnel_steps AS
 WITH
     18446744073709551615 AS never,
+    toUInt64(toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')})) * 256 AS range_end,
     (SELECT arraySort(groupArray(ordinal)) FROM journey_stages WHERE model = {model:String} AND gate) AS gates,
     (SELECT arraySort(groupArray(ordinal)) FROM journey_stages WHERE model = {model:String} AND NOT gate) AS sides,
     (
@@ -38,7 +40,15 @@ FROM
 (
     SELECT
         actor_hash,
-        arraySort(groupArray(toUInt64(toUnixTimestamp64Milli(occurred_at)) * 256 + place)) AS hits,
+        arraySort(groupArray(toUInt64(toUnixTimestamp64Milli(occurred_at)) * 256 + place)) AS all_hits,
+        arrayFilter(
+            (hit, before, after) -> bitAnd(hit, 255) != bitAnd(before, 255)
+                OR bitAnd(hit, 255) != bitAnd(after, 255)
+                OR (hit < range_end AND after >= range_end),
+            all_hits,
+            arrayPushFront(arrayPopBack(all_hits), 0),
+            arrayPushBack(arrayPopFront(all_hits), never)
+        ) AS hits,
         arrayMap(
             gate -> arrayReverseFill(hit -> bitAnd(hit, 255) >= gate, arrayPushBack(hits, never)),
             gates
@@ -64,9 +74,7 @@ FROM
                 ),
                 hits, arrayPopBack(depths), arrayPopBack(skips), arrayPopBack(completions)
             ),
-            arrayMap(
-                hit -> bitShiftRight(hit, 8) < toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')}), hits
-            )
+            arrayMap(hit -> hit < range_end, hits)
         ) AS best,
         arrayMap(pass -> pass[best], passes) AS reached,
         arrayConcat(
