@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "journey_stages",
         sql: include_str!("../migrations/0003_journey_stages.sql"),
     },
+    Migration {
+        version: 4,
+        name: "mark_arrivals",
+        sql: include_str!("../migrations/0004_mark_arrivals.sql"),
+    },
 ];
 
 /// How often a statement is tried that collides with another process doing the same.
@@ -375,7 +380,7 @@ mod tests {
             pending(&[applied(1, good), applied(99, String::new())]),
             Err(WarehouseError::NewerSchema {
                 found: 99,
-                known: 3
+                known: 4
             })
         ));
         assert!(matches!(

@@ -77,7 +77,12 @@ impl Warehouse {
 
     /// Inserts a batch under its token.
     pub(crate) async fn insert_fresh(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        self.send_rows(row::COLUMNS, &batch.token, batch.bytes.clone())
+        let table = if row::only_marks(&batch.bytes) {
+            row::MARK_TABLE
+        } else {
+            row::TABLE
+        };
+        self.send_to(table, row::COLUMNS, &batch.token, batch.bytes.clone())
             .await
     }
 
@@ -90,16 +95,7 @@ impl Warehouse {
     ) -> Result<(), WarehouseError> {
         let columns = format!("{}, only", row::COLUMNS);
         tracing::debug!(table, token, "storing rows of one table");
-        self.send_rows(&columns, token, bytes).await
-    }
-
-    async fn send_rows(
-        &self,
-        columns: &str,
-        token: &str,
-        bytes: Bytes,
-    ) -> Result<(), WarehouseError> {
-        self.send_to(row::TABLE, columns, token, bytes).await
+        self.send_to(row::TABLE, &columns, token, bytes).await
     }
 
     /// Inserts rows into a table as one block under a token.

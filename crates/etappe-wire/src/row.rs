@@ -16,7 +16,7 @@ mod mark;
 #[cfg(test)]
 mod tests;
 
-pub use mark::{MalformedRow, RowMark, first_received_at, marks};
+pub use mark::{MalformedRow, RowMark, first_received_at, marks, only_marks};
 
 /// The columns of a row, in the order in which they are written.
 pub const COLUMNS: &str = "site, kind, scope, event, milestone, outcome_id, actor, actor_hash, \
@@ -28,6 +28,10 @@ pub const COLUMNS: &str = "site, kind, scope, event, milestone, outcome_id, acto
 
 /// The table that rows are inserted into.
 pub const TABLE: &str = "arrivals";
+
+/// The table that batches of nothing but marks may be inserted into: the same columns, and less work
+/// for the server.
+pub const MARK_TABLE: &str = "mark_arrivals";
 
 /// What a row is made of.
 #[derive(Debug, Clone, Copy)]

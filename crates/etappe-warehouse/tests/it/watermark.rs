@@ -95,6 +95,16 @@ async fn marks_are_in_their_own_table_and_in_no_other_however_often_they_are_sto
     let marks = [mark("a", 1, 2, CollectorState::Direct)];
     let both = with_marks(batch(&events), &marks);
     let alone = mark_batch(0, 6, &marks);
+    // The way of a batch with others is closed to one of marks alone, and the other way round.
+    let nowhere = "CREATE TABLE nowhere (site String) ENGINE = Null";
+    test.client.query_raw(nowhere).execute().await.unwrap();
+    for (table, forbidden) in [("arrivals", 6), ("mark_arrivals", 5)] {
+        let guard = format!(
+            "CREATE MATERIALIZED VIEW {table}_guard TO nowhere AS SELECT throwIf(offset = {forbidden} \
+             AND only = '', 'the wrong way')::String AS site FROM {table}"
+        );
+        test.client.query_raw(&guard).execute().await.unwrap();
+    }
     let other =
         etappe_warehouse::Warehouse::connect(test.config.clone(), &prometheus::Registry::new())
             .unwrap();

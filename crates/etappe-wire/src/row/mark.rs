@@ -59,6 +59,19 @@ pub fn first_received_at(bytes: &[u8]) -> Option<Timestamp> {
     take_row(bytes).map(|(mark, _)| mark.received_at)
 }
 
+/// Returns whether all rows are collectors' marks. Looks no further than the first that is none.
+#[must_use]
+pub fn only_marks(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match take_row(rest) {
+            Some((mark, after)) if mark.is_mark => rest = after,
+            _ => return false,
+        }
+    }
+    true
+}
+
 fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     let mut walk = Walk(bytes);
     walk.text()?; // site

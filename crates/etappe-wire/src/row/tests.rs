@@ -291,4 +291,10 @@ fn a_collector_s_mark_is_a_row_of_its_own_kind() {
     };
     assert_eq!(marks(&mark), Ok(vec![third]));
     assert_eq!(first_received_at(&mark), Some(third.received_at));
+    assert!(only_marks(&mark));
+    let row = full_row("{}");
+    let event = row.strip_prefix(b"before").unwrap();
+    assert!(!only_marks(&[event, &mark].concat()));
+    assert!(!only_marks(&[&mark, event].concat()));
+    assert!(!only_marks(mark.get(1..).unwrap()));
 }
