@@ -16,7 +16,7 @@ use super::child::LoadTarget;
 use super::embedded::EmbeddedEngine;
 use super::options::{Options, Pace};
 use super::report::{Figure, progress};
-use crate::process::{Pid, usage};
+use crate::process::{Pid, Usage, usage};
 
 /// What a scenario needs to make figures of what it has found.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -128,23 +128,21 @@ impl Bench {
     /// Returns what the processes needed at most since they started, all scenarios included.
     pub(crate) fn peak_memory(&self) -> anyhow::Result<Vec<Figure>> {
         let mut figures = Vec::new();
-        let (mut sum, mut cpu) = (0.0, 0.0);
+        let mut sum = Usage::default();
         for (role, pid) in &self.ours {
-            let (mebibytes, cpu_seconds) = peak(*pid)?;
-            sum += mebibytes;
-            cpu += cpu_seconds;
+            let used = usage(*pid)?;
+            sum.peak_rss_bytes += used.peak_rss_bytes;
+            sum.cpu_seconds += used.cpu_seconds;
             // One process alone is the sum.
             if self.ours.len() > 1 {
-                figures.push(memory_figure(role, mebibytes, cpu_seconds));
+                figures.push(memory_figure(role, &used));
             }
         }
-        let ours = memory_figure("ours without the engine", sum, cpu);
-        figures.push(ours.at_most(512.0, 512.0));
-        let (mebibytes, cpu_seconds) = peak(self.engine.pid)?;
-        figures.push(memory_figure("engine", mebibytes, cpu_seconds).at_most(4096.0, 4096.0));
+        figures.push(memory_figure("ours without the engine", &sum).at_most(512.0, 512.0));
+        let engine = usage(self.engine.pid)?;
+        figures.push(memory_figure("engine", &engine).at_most(4096.0, 4096.0));
         for (role, pid) in &self.beside {
-            let (mebibytes, cpu_seconds) = peak(*pid)?;
-            figures.push(memory_figure(role, mebibytes, cpu_seconds));
+            figures.push(memory_figure(role, &usage(*pid)?));
         }
         Ok(figures)
     }
@@ -152,27 +150,19 @@ impl Bench {
     /// Returns what the collector needed at most while it was measured alone.
     pub(crate) fn peak_memory_alone(&self) -> anyhow::Result<Vec<Figure>> {
         let (_, pid) = self.ours.first().context("a collector runs")?;
-        let (mebibytes, cpu_seconds) = peak(*pid)?;
-        Ok(vec![memory_figure(
-            "collector alone",
-            mebibytes,
-            cpu_seconds,
-        )])
+        Ok(vec![memory_figure("collector alone", &usage(*pid)?)])
     }
 }
 
-/// Returns a process's peak memory in MiB and its CPU seconds.
-fn peak(pid: Pid) -> anyhow::Result<(f64, f64)> {
-    let usage = usage(pid)?;
+/// Makes the figure of a process's peak memory.
+pub(crate) fn memory_figure(what: &str, used: &Usage) -> Figure {
     #[expect(
         clippy::cast_precision_loss,
         reason = "bytes of memory stay far below 2^53"
     )]
-    let mebibytes = usage.peak_rss_bytes as f64 / MIB;
-    Ok((mebibytes, usage.cpu_seconds))
-}
-
-fn memory_figure(what: &str, mebibytes: f64, cpu_seconds: f64) -> Figure {
-    Figure::new(format!("peak memory, {what}"), mebibytes, "MiB")
-        .note(format!("{cpu_seconds:.0} CPU seconds since its start"))
+    let mebibytes = used.peak_rss_bytes as f64 / MIB;
+    Figure::new(format!("peak memory, {what}"), mebibytes, "MiB").note(format!(
+        "{:.0} CPU seconds since its start",
+        used.cpu_seconds
+    ))
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::time::Instant;
 
-use super::super::bench::Bench;
+use super::super::bench::{Bench, memory_figure};
 use super::super::child::{Load, insert_rows};
 use super::super::collector::BATCH;
 use super::super::report::{Figure, progress};
 use super::fleet::Fleet;
 use crate::load::report::per_second;
-use crate::process::usage;
+use crate::process::{Usage, usage};
 use crate::rows::{self, RowTarget};
 
 /// Seconds of each load that fills the topic.
@@ -26,7 +26,7 @@ struct Stored {
     events: u64,
     /// From the start of its process to the last row.
     seconds: f64,
-    cpu_seconds: f64,
+    used: Usage,
     engine_cpu_seconds: f64,
 }
 
@@ -60,10 +60,9 @@ pub(super) async fn run(bench: &Bench, fleet: &mut Fleet) -> anyhow::Result<Vec<
 
 /// Sends events until enough stand in the topic, and returns how many.
 async fn fill(bench: &Bench) -> anyhow::Result<u64> {
-    let target = bench.target.clone().with_many_connections();
     let mut events = 0;
     while events < bench.pace.preload {
-        let report = Load::closed(BATCH, FILL).run(&target).await?;
+        let report = Load::closed(BATCH, FILL).run(&bench.target).await?;
         ensure!(
             report.errors.is_empty(),
             "the topic is not filled: {report}"
@@ -84,7 +83,7 @@ async fn classify(bench: &Bench, fleet: &mut Fleet, events: u64) -> anyhow::Resu
     Ok(Stored {
         events,
         seconds: started.elapsed().as_secs_f64(),
-        cpu_seconds: usage(classifier)?.cpu_seconds,
+        used: usage(classifier)?,
         engine_cpu_seconds: usage(bench.engine.pid)?.cpu_seconds - engine_before,
     })
 }
@@ -104,19 +103,20 @@ impl Stored {
             )),
             Figure::new(
                 "classifier: per core, without the engine",
-                rate(self.cpu_seconds),
+                rate(self.used.cpu_seconds),
                 "events/s",
             )
             .at_least(1e5, 2e5)
             .note(format!(
                 "per CPU second of its process, start included: {:.1} s",
-                self.cpu_seconds
+                self.used.cpu_seconds
             )),
             Figure::new(
                 "engine meanwhile, per core",
                 rate(self.engine_cpu_seconds),
                 "events/s",
             ),
+            memory_figure("classifier on a full topic", &self.used),
         ]
     }
 }

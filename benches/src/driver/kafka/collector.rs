@@ -10,7 +10,6 @@ use super::super::round::Rounds;
 
 /// Measures gzip batches of 100 events.
 pub(super) async fn batches(bench: &Bench, relay: &Relay) -> anyhow::Result<Vec<Figure>> {
-    let target = bench.target.clone().with_many_connections();
     let limit_target = relay.target()?.with_many_connections();
     let load = Load::closed(BATCH, bench.pace.collector);
     let (mut ours, mut limit) = (Rates::default(), Rates::default());
@@ -19,7 +18,7 @@ pub(super) async fn batches(bench: &Bench, relay: &Relay) -> anyhow::Result<Vec<
         while let Some(round) = rounds.next(bench.seconds_left(), 0.0) {
             progress(&format!("round {round}: relay, collector"));
             limit.add(&load.run(&limit_target).await?);
-            ours.add(&load.run(&target).await?);
+            ours.add(&load.run(&bench.target).await?);
         }
         Ok(())
     };

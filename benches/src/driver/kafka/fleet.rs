@@ -91,11 +91,12 @@ impl Fleet {
         Ok(pid)
     }
 
-    /// Starts what answers questions, and the classifier if it does not run.
+    /// Starts what answers questions, and the classifier anew: what it needed before is told apart.
     pub(super) async fn start_insights(&mut self) -> anyhow::Result<()> {
-        if self.classifier.is_none() {
-            self.start_classifier().await?;
+        if let Some(mut before) = self.classifier.take() {
+            before.stop().await?;
         }
+        self.start_classifier().await?;
         let own = vec!["--listen".to_owned(), free_address()?];
         self.insights = Some(self.start_role("insights", own).await?);
         Ok(())
@@ -142,7 +143,9 @@ impl Fleet {
             beside: vec![("kafka".to_owned(), broker)],
             folder: self.folder.path().to_owned(),
         };
-        Ok(Bench::of(self.options.clone(), installation))
+        let mut bench = Bench::of(self.options.clone(), installation);
+        bench.target = bench.target.with_many_connections();
+        Ok(bench)
     }
 
     /// Stops everything, from the outside in.
