@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -166,6 +168,39 @@ int clock_gettime(clockid_t id, struct timespec *at)
         at->tv_sec += atomic_load(&clock_offset);
     }
     return answer;
+}
+
+/*
+ * Waits that end at a time of day end at that of the kernel, which is not moved. Times since the
+ * start of the machine are small numbers and stay as they are.
+ */
+static struct timespec as_kernel_sees(const struct timespec *until)
+{
+    struct timespec moved = *until;
+    if (moved.tv_sec > 1000000000)
+        moved.tv_sec -= atomic_load(&clock_offset);
+    return moved;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
+                           const struct timespec *restrict until)
+{
+    static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    if (!real)
+        real = (int (*)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *))dlvsym(
+            RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+    struct timespec moved = as_kernel_sees(until);
+    return real(condition, mutex, &moved);
+}
+
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex,
+                  const struct timespec *restrict until)
+{
+    static int (*real)(cnd_t *, mtx_t *, const struct timespec *);
+    if (!real)
+        real = (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
+    struct timespec moved = as_kernel_sees(until);
+    return real(condition, mutex, &moved);
 }
 
 int gettimeofday(struct timeval *restrict at, void *restrict zone)
