@@ -16,6 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=4.4.0
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/etappe"
 home="$cache/kafka-$version"
+archive="$home/classes.jsa"
 
 fail() {
   echo "kafka.sh: $*" >&2
@@ -46,15 +47,42 @@ fetch() {
       mv -T "$new" "$home" 2>/dev/null || [ -d "$home" ]
     ) 9>"$cache/kafka.lock"
   fi
+  [ -s "$archive" ] || make_archive
   echo "$home"
+}
+
+# Has Java keep the classes of a running node as it has unpacked them: nodes start in half the time.
+# Without it they start too.
+make_archive() {
+  (
+    ! command -v flock >/dev/null || flock 9
+    [ ! -s "$archive" ] || exit 0
+    data=$(mktemp -d "$cache/kafka-new.XXXXXX")
+    first=$((12000 + RANDOM % 6000))
+    ports=("$first") controllers=($((first + 1))) sasl=($((first + 2)))
+    prepare "$data"
+    java "${java_arguments[@]}" "-XX:ArchiveClassesAtExit=$data/classes.jsa" kafka.Kafka \
+      "$data/node-1/server.properties" >"$data/node.log" 2>&1 9>&- &
+    node=$!
+    trap 'kill -KILL "$node" 2>/dev/null || true; rm -rf "$data"' EXIT
+    for _ in $(seq 300); do
+      ! grep -q "Kafka Server started" "$data/node.log" || break
+      kill -0 "$node" 2>/dev/null || exit 0
+      sleep 0.2
+    done
+    kill -TERM "$node"
+    wait "$node" || true
+    [ ! -s "$data/classes.jsa" ] || mv "$data/classes.jsa" "$archive"
+  ) 9>"$cache/kafka.lock"
 }
 
 java_command() {
   java_arguments=(
     -Xms64m -Xmx"${ETAPPE_KAFKA_HEAP:-384m}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1
     -XX:-UsePerfData "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties"
-    -cp "$home/lib/*"
+    -cp "$(printf '%s:' "$home"/lib/*.jar)"
   )
+  [ ! -s "$archive" ] || java_arguments+=("-XX:SharedArchiveFile=$archive")
 }
 
 # Writes the settings of node $1 of $2 into folder $3.
