@@ -15,6 +15,8 @@ cargo build --release --quiet --bin etappe
 step "engine library"
 ETAPPE_ENGINE_LIBRARY=$(target/release/etappe engine --fetch)
 export ETAPPE_ENGINE_LIBRARY
+step "Kafka"
+deploy/dev/kafka.sh fetch
 step "tests"
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
@@ -24,6 +26,8 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 step "dependencies"
 deploy/dev/deny.sh
+step "deployment files"
+deploy/dev/check-deploy.sh
 step "deployments"
 deploy/dev/check-deploy.sh
 
