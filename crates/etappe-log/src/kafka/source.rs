@@ -7,6 +7,7 @@
 //! after it was released, and nothing is committed for it from then on: the brokers do not check to
 //! whom a partition belongs, only whether the sender is a member.
 
+mod committed;
 mod committer;
 mod context;
 mod holding;
@@ -16,6 +17,7 @@ mod metadata;
 pub(in crate::kafka) mod probe;
 mod reader;
 mod reading;
+mod settings;
 mod track;
 mod vigil;
 

@@ -4,11 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use etappe_core::id::{Offset, PartitionId};
+use etappe_core::id::PartitionId;
 use etappe_core::ports::Progress;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -20,71 +19,22 @@ use super::life::Life;
 use super::probe::Probe;
 use super::reader::PartitionReader;
 use super::vigil::Vigil;
-use super::{Inner, as_i32, as_i64, metadata};
+use super::{Inner, as_i32, as_i64, committed};
 use crate::error::LogError;
 use crate::kafka::client::SharedContext;
 use crate::kafka::cluster::KafkaCluster;
-use crate::kafka::config::KafkaConfig;
 
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(100);
 /// How long a poll waits while commits are under way.
 const BRIEFLY: Duration = Duration::from_millis(5);
+/// How long the client may take, after the session timeout, to give up what it could not send.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(2);
 /// How long the brokers may take to hear that the group is left.
 const LEFT_WITHIN: Duration = Duration::from_secs(5);
-/// How long the application may take to release a partition. Well under `MEMBER_PATIENCE`.
+/// How long the application may take to release a partition. Well under the
+/// time that brokers wait for a member.
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
-/// How long the brokers wait for a member that does not poll, or does not give back.
-const MEMBER_PATIENCE: Duration = Duration::from_secs(300);
-/// How long one question for the committed offsets may take.
-const COMMITTED_WITHIN: Duration = Duration::from_secs(2);
-/// How long brokers may take to answer.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-
-impl KafkaConfig {
-    fn heartbeat(&self) -> Duration {
-        (self.session_timeout / 4).min(Duration::from_secs(3))
-    }
-
-    /// Returns the properties of a member of the group.
-    fn member(&self) -> ClientConfig {
-        let millis = |duration: Duration| duration.as_millis().to_string();
-        let share = self.fetch_bytes / usize::try_from(self.partitions.max(1)).unwrap_or(1);
-        // Half of a partition's share is for what waits; the other half is for one answer of the
-        // brokers on top of it, which takes about four times its size once it is unpacked.
-        let fetch = (share / 8).min(4 << 20).max(self.max_message_bytes());
-        let answer = fetch.saturating_mul(4).min(48 << 20).max(fetch);
-        let mut client = self.client("classifier");
-        client
-            .set("group.id", &self.group)
-            .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // Whoever reads notices what is missing.
-            .set("auto.offset.reset", "earliest")
-            .set("enable.partition.eof", "true")
-            .set("session.timeout.ms", millis(self.session_timeout))
-            .set("heartbeat.interval.ms", millis(self.heartbeat()))
-            .set("max.poll.interval.ms", millis(MEMBER_PATIENCE))
-            .set("socket.timeout.ms", millis(ANSWERED_WITHIN))
-            .set("queued.min.messages", "1000000")
-            .set(
-                "queued.max.messages.kbytes",
-                (share / 2048).max(1).to_string(),
-            )
-            .set("fetch.message.max.bytes", fetch.to_string())
-            .set("fetch.max.bytes", answer.to_string())
-            .set(
-                "receive.message.max.bytes",
-                (answer + (1 << 20)).to_string(),
-            )
-            // Reading from another place waits until the fetch under way is answered.
-            .set("fetch.wait.max.ms", "100")
-            .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.error.backoff.ms", "100");
-        client
-    }
-}
 
 /// Joins the group and starts the thread.
 pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
@@ -260,7 +210,7 @@ impl Member {
         }
         while !self.is_closing() {
             self.inner.vigil.beat();
-            match ask_committed(consumer, &self.inner.topic, partitions) {
+            match committed::ask(consumer, &self.inner.topic, partitions) {
                 Ok(committed) => return Some(committed),
                 Err(error) => {
                     let action = "read the progress of the group";
@@ -317,7 +267,7 @@ impl Member {
     /// would count for the membership that comes next. The client gives such a one up after the
     /// session timeout; any other says which membership it belongs to.
     fn wait_for_commits(&self, consumer: &GroupConsumer, lives: &[Arc<Life>]) {
-        let deadline = Instant::now() + self.session_timeout + COMMITTED_WITHIN;
+        let deadline = Instant::now() + self.session_timeout + GIVEN_UP_WITHIN;
         while lives.iter().any(|life| life.committer.is_committing()) {
             if self.is_closing() || Instant::now() > deadline {
                 break;
@@ -397,81 +347,6 @@ fn leave(consumer: Arc<GroupConsumer>) {
         }
         if let Some(Err(error)) = consumer.poll(BRIEFLY) {
             tracing::debug!(%error, "trouble while leaving the group");
-        }
-    }
-}
-
-fn ask_committed(
-    consumer: &GroupConsumer,
-    topic: &str,
-    partitions: &[PartitionId],
-) -> KafkaResult<Vec<(PartitionId, Option<Progress>)>> {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(topic, as_i32(*partition));
-    }
-    let found = consumer.committed_offsets(list, COMMITTED_WITHIN)?;
-    let mut committed = Vec::with_capacity(partitions.len());
-    for element in found.elements() {
-        element.error()?;
-        let Ok(number) = u32::try_from(element.partition()) else {
-            continue;
-        };
-        let partition = PartitionId(number);
-        let progress = match element.offset() {
-            KafkaOffset::Offset(offset) => {
-                let next = Offset(offset.unsigned_abs());
-                Some(read_progress(partition, next, element.metadata()))
-            }
-            _ => None,
-        };
-        committed.push((partition, progress));
-    }
-    if committed.len() < partitions.len() {
-        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NoOffset));
-    }
-    Ok(committed)
-}
-
-fn read_progress(partition: PartitionId, next: Offset, text: &str) -> Progress {
-    metadata::parse(next, text).unwrap_or_else(|problem| {
-        tracing::error!(
-            partition = partition.0,
-            offset = next.0,
-            metadata = text,
-            %problem,
-            "the range that was being stored is not known: somebody else moved the group's offset; \
-             `etappe audit` tells whether anything is missing"
-        );
-        Progress {
-            next,
-            pending: None,
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_bound_on_memory_makes_a_client() {
-        for (fetch_bytes, max_record_bytes, partitions) in [
-            (4 << 20, 1 << 20, 64),
-            (64 << 20, 1 << 20, 4),
-            (2_000 << 20, 1_024, 1),
-            (256 << 20, 8 << 20, 64),
-        ] {
-            let config = KafkaConfig {
-                brokers: "127.0.0.1:9".to_owned(),
-                fetch_bytes,
-                max_record_bytes,
-                partitions,
-                ..KafkaConfig::default()
-            };
-            assert_eq!(config.validate(), Ok(()));
-            let made = config.member().create::<rdkafka::consumer::BaseConsumer>();
-            assert!(made.is_ok(), "{:?}", made.err());
         }
     }
 }
