@@ -26,8 +26,6 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 step "dependencies"
 deploy/dev/deny.sh
-step "deployment files"
-deploy/dev/check-deploy.sh
 step "deployments"
 deploy/dev/check-deploy.sh
 

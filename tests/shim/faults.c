@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <threads.h>
@@ -158,6 +159,33 @@ int fsync(int fd)
         real = REAL(fsync);
     REFUSE(fd)
     return real(fd);
+}
+
+/* A full disk also says so when it is asked. */
+int statvfs64(const char *restrict path, struct statvfs64 *restrict answer)
+{
+    static int (*real)(const char *, struct statvfs64 *);
+    if (!real)
+        real = (int (*)(const char *, struct statvfs64 *))dlsym(RTLD_NEXT, "statvfs64");
+    int failed = real(path, answer);
+    look();
+    const char *disk = getenv("ETAPPE_SHIM_DISK");
+    if (!failed && atomic_load(&disk_is_full) && disk && strncmp(path, disk, strlen(disk)) == 0)
+        answer->f_bavail = answer->f_bfree = 0;
+    return failed;
+}
+
+int statvfs(const char *restrict path, struct statvfs *restrict answer)
+{
+    static int (*real)(const char *, struct statvfs *);
+    if (!real)
+        real = (int (*)(const char *, struct statvfs *))dlsym(RTLD_NEXT, "statvfs");
+    int failed = real(path, answer);
+    look();
+    const char *disk = getenv("ETAPPE_SHIM_DISK");
+    if (!failed && atomic_load(&disk_is_full) && disk && strncmp(path, disk, strlen(disk)) == 0)
+        answer->f_bavail = answer->f_bfree = 0;
+    return failed;
 }
 
 int clock_gettime(clockid_t id, struct timespec *at)

@@ -193,6 +193,15 @@ impl Fleet {
         &self.clickhouse
     }
 
+    /// Returns the last lines that every process wrote.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let roles = self.collectors.iter().chain(&self.classifiers);
+        let roles = roles.chain([&self.insights, &self.engine]);
+        let said = roles.map(|role| format!("{}:\n{}\n", role.name(), role.log_tail()));
+        said.collect()
+    }
+
     /// Stops everything cleanly, from the outside in.
     ///
     /// # Errors

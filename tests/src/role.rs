@@ -232,6 +232,12 @@ impl RoleProcess {
         }
     }
 
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns the last lines that it wrote to stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {

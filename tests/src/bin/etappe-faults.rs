@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use etappe_tests::fleet::Sizes;
 use etappe_tests::rig::fault::{Fault, Lengths};
@@ -28,9 +29,25 @@ struct Arguments {
     /// Decides everything that is random; the same seed gives the same faults.
     #[arg(long)]
     seed: Option<u64>,
+    /// Only these kinds of faults, such as `KillBroker`; all without any.
+    #[arg(long = "fault", value_name = "KIND")]
+    kinds: Vec<String>,
     /// Events a second that each of the four clients sends at most.
     #[arg(long, default_value_t = 500.0)]
     rate: f64,
+}
+
+/// Returns the faults of these names, all if there are none.
+fn kinds(names: &[String]) -> anyhow::Result<Vec<Fault>> {
+    if names.is_empty() {
+        return Ok(Fault::ALL.to_vec());
+    }
+    let kind = |name: &String| {
+        let mut all = Fault::ALL.into_iter();
+        let found = all.find(|fault| format!("{fault:?}") == *name);
+        found.with_context(|| format!("`{name}` is no fault; they are {:?}", Fault::ALL))
+    };
+    names.iter().map(kind).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the table is the program's answer")]
@@ -47,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
             classifiers: 2,
         },
         faults: arguments.faults,
-        kinds: Fault::ALL.to_vec(),
+        kinds: kinds(&arguments.kinds)?,
         lengths: Lengths {
             outage: Duration::from_secs(4),
             long: Duration::from_secs(60),

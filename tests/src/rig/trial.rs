@@ -174,7 +174,7 @@ async fn break_everything(
             .with_context(|| format!("{fault:?}"))?;
         let took = recover(victim.fleet, probes, recoveries.len())
             .await
-            .with_context(|| format!("after {fault:?}"))?;
+            .with_context(|| format!("after {fault:?}; {}", victim.fleet.last_words()))?;
         recoveries.push((fault, took));
         tell(&format!(
             "{:4} {fault:?}: well again after {:.1} s; {} acknowledged",
