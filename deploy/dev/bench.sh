@@ -2,9 +2,9 @@
 # Measures: microbenchmarks first, then the running program beside its limits, on the local log and
 # on a real Kafka.
 #
-# QUICK=1 takes at most 2 minutes of measuring for the local log and 2.5 for Kafka, instead of 8 and
-# 9; SUSTAIN=180 holds the load of the whole path for 3 minutes; MICRO=0 leaves the microbenchmarks
-# out, LOCAL=0 the local log, KAFKA=0 Kafka. Anything after the script's name goes to etappe-bench.
+# QUICK=1 takes about 3 minutes of measuring for each of the two, instead of 8 and 9; SUSTAIN=180
+# holds the load of the whole path for 3 minutes; MICRO=0 leaves the microbenchmarks out, LOCAL=0 the
+# local log, KAFKA=0 Kafka. Anything after the script's name goes to etappe-bench.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${QUICK:=}" "${SUSTAIN:=}" "${MICRO:=1}" "${LOCAL:=1}" "${KAFKA:=1}"

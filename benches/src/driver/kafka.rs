@@ -1,7 +1,8 @@
 //! The roles on a real Kafka, measured scenario by scenario.
 //!
-//! First the collector alone, beside the relay on the same broker and with nothing behind it. Then
-//! a topic is filled and a classifier started on it, beside bare inserts. Then everything together.
+//! First a topic is filled and a classifier started on it, beside bare inserts. Then the collector
+//! alone, beside the relay on the same broker and with nothing to do behind it. Then everything
+//! together.
 
 mod classifier;
 mod collector;
@@ -24,18 +25,20 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     let mut run = Run::begin(&options, WHOLE_PATH);
     run.tell("start Kafka, engine, collector");
     let mut fleet = Fleet::start(&options).await?;
-    fleet.start_collector(Some(ALONE)).await?;
+    fleet.start_collector(None).await?;
     fleet.create_site().await?;
+    let bench = fleet.bench()?;
+    let preloaded = Box::pin(classifier::run(&bench, &mut fleet));
+    run.stage(&bench, "classifier, preloaded topic", 0.3, preloaded)
+        .await;
+
+    fleet.start_collector(Some(ALONE)).await?;
     alone(&mut run, &fleet).await?;
 
     fleet.start_collector(None).await?;
+    let classifier_started = fleet.start_insights().await?;
     let bench = fleet.bench()?;
-    let preloaded = Box::pin(classifier::run(&bench, &mut fleet));
-    run.stage(&bench, "classifier, preloaded topic", 0.6, preloaded)
-        .await;
-
-    fleet.start_insights().await?;
-    let bench = fleet.bench()?;
+    run.wait_until_steady(classifier_started).await;
     let whole_path = Box::pin(settled(&bench, whole_path::run(&bench)));
     run.stage(&bench, "whole path", WHOLE_PATH, whole_path)
         .await;
@@ -49,15 +52,17 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Measures the collector alone.
+/// Measures the collector alone: the engine, which would merge what was stored before, stands still.
 async fn alone(run: &mut Run, fleet: &Fleet) -> anyhow::Result<()> {
     let bench = fleet.bench()?;
+    let paused = bench.engine.pause()?;
     let relay = Relay::start_on_kafka(&fleet.brokers(), "limit.relay").await?;
     let batches = Box::pin(collector::batches(&bench, &relay));
-    run.stage(&bench, "collector, batches", 0.2, batches).await;
+    run.stage(&bench, "collector, batches", 0.45, batches).await;
     let singles = Box::pin(singles(&bench, &relay, Behind::Absent));
-    run.stage(&bench, "collector, single events", 0.35, singles)
+    run.stage(&bench, "collector, single events", 0.6, singles)
         .await;
+    drop(paused);
     run.add(bench.peak_memory_alone()?);
     Ok(())
 }

@@ -4,6 +4,7 @@ use anyhow::Context;
 use etappe_testkit::process::EtappeProcess;
 use etappe_tests::site::TestSite;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::bench::{Bench, Installation};
 use super::child::Relay;
@@ -31,6 +32,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
         bench,
         _folder,
     } = Local::start(&options).await?;
+    let started = Instant::now();
     let batches = Box::pin(settled(&bench, collector::batches(&bench)));
     run.stage(&bench, "collector, batches", 0.33, batches).await;
     let singles = async {
@@ -40,6 +42,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     let singles = Box::pin(settled(&bench, singles));
     run.stage(&bench, "collector, single events", 0.45, singles)
         .await;
+    run.wait_until_steady(started).await;
     let whole_path = Box::pin(settled(&bench, whole_path::run(&bench)));
     run.stage(&bench, "whole path", WHOLE_PATH, whole_path)
         .await;

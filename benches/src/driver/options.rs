@@ -13,7 +13,7 @@ use tempfile::TempDir;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "etappe-bench", version)]
 pub struct Options {
-    /// Measure briefly: at most 2 minutes (on Kafka 2.5) instead of 8 (9), and noisier.
+    /// Measure briefly: about 3 minutes instead of 8 (9 on Kafka), and noisier.
     #[arg(long)]
     pub quick: bool,
     /// Measure the roles on a real Kafka, instead of `etappe up` on the local log.

@@ -12,6 +12,9 @@ use super::options::Options;
 use super::probe;
 use super::report::{Figure, Miss, Report, progress};
 
+/// For two minutes after its start a classifier asks the tables about every batch whether they
+/// have it already; later it need not. What is sustained is measured after that.
+const STEADY_AFTER: Duration = Duration::from_secs(125);
 /// What stopping everything may take after the deadline.
 const STOP_RESERVE: Duration = Duration::from_secs(15);
 
@@ -24,6 +27,8 @@ pub(crate) struct Run {
     whole_path: f64,
     /// What the whole path and everything after it gets on top.
     longer: Duration,
+    /// What was waited for on purpose, which is nobody's share.
+    waited: Duration,
     only: String,
     report: Report,
 }
@@ -35,6 +40,7 @@ impl Run {
             time: options.limit() - STOP_RESERVE,
             whole_path,
             longer: options.longer(),
+            waited: Duration::ZERO,
             only: options.only.clone(),
             report: Report::new(environment::describe(options)),
         }
@@ -58,12 +64,23 @@ impl Run {
         } else {
             self.longer
         };
-        let deadline = self.begun + self.time.mul_f64(share) + longer;
+        let deadline = self.begun + self.time.mul_f64(share) + longer + self.waited;
         bench.set_deadline(deadline);
         match tokio::time::timeout_at(deadline, scenario).await {
             Ok(Ok(figures)) => self.report.add(figures),
             Ok(Err(error)) => self.report.miss(name, Miss::Failed(format!("{error:#}"))),
             Err(_) => self.report.miss(name, Miss::OutOfTime),
+        }
+    }
+
+    /// Waits until a classifier that was started at `started` works as it does for days.
+    pub(crate) async fn wait_until_steady(&mut self, started: Instant) {
+        let before = Instant::now();
+        let steady = started + STEADY_AFTER;
+        if before < steady {
+            self.tell("wait until two minutes after the classifier's start");
+            tokio::time::sleep_until(steady).await;
+            self.waited += steady - before;
         }
     }
 

@@ -7,6 +7,7 @@ use etappe_tests::fleet::{self, start_engine};
 use etappe_tests::role::RoleProcess;
 use etappe_tests::site::TestSite;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::super::bench::{Bench, Installation};
 use super::super::embedded::EmbeddedEngine;
@@ -23,7 +24,10 @@ pub(super) struct Fleet {
     engine: RoleProcess,
     clickhouse: String,
     collector: Option<RoleProcess>,
+    /// Whether the collector publishes to a topic that nobody reads.
+    is_alone: bool,
     classifier: Option<RoleProcess>,
+    classifier_started: Instant,
     insights: Option<RoleProcess>,
     /// Write key and read token.
     keys: (String, String),
@@ -42,7 +46,9 @@ impl Fleet {
             engine,
             clickhouse,
             collector: None,
+            is_alone: false,
             classifier: None,
+            classifier_started: Instant::now(),
             insights: None,
             keys: Default::default(),
             folder,
@@ -80,26 +86,28 @@ impl Fleet {
         }
         let collector = RoleProcess::start(self.folder.path(), name, arguments).await?;
         self.collector = Some(collector);
+        self.is_alone = topic.is_some();
         Ok(())
     }
 
     /// Starts the classifier and returns its process.
     pub(super) async fn start_classifier(&mut self) -> anyhow::Result<Pid> {
         let classifier = self.start_role("classifier", Vec::new()).await?;
+        self.classifier_started = Instant::now();
         let pid = classifier.id().context("the classifier has ended")?;
         self.classifier = Some(classifier);
         Ok(pid)
     }
 
-    /// Starts what answers questions, and the classifier anew: what it needed before is told apart.
-    pub(super) async fn start_insights(&mut self) -> anyhow::Result<()> {
-        if let Some(mut before) = self.classifier.take() {
-            before.stop().await?;
+    /// Starts what answers questions, and the classifier if it does not run; returns when that was
+    /// started.
+    pub(super) async fn start_insights(&mut self) -> anyhow::Result<Instant> {
+        if self.classifier.is_none() {
+            self.start_classifier().await?;
         }
-        self.start_classifier().await?;
         let own = vec!["--listen".to_owned(), free_address()?];
         self.insights = Some(self.start_role("insights", own).await?);
-        Ok(())
+        Ok(self.classifier_started)
     }
 
     async fn start_role(&self, role: &str, own: Vec<String>) -> anyhow::Result<RoleProcess> {
@@ -117,14 +125,14 @@ impl Fleet {
         let listen = collector.said("listen");
         let insights = self.insights.as_ref();
         let questions = insights.map_or_else(|| listen.clone(), |role| role.said("listen"));
-        let is_alone = self.classifier.is_none();
+        let behind = |role| if self.is_alone { None } else { role };
         let roles = [
             (
-                if is_alone { "server" } else { "collector" },
+                if self.is_alone { "server" } else { "collector" },
                 Some(collector),
             ),
-            ("classifier", self.classifier.as_ref()),
-            ("insights", insights),
+            ("classifier", behind(self.classifier.as_ref())),
+            ("insights", behind(insights)),
         ];
         let mut ours = Vec::new();
         for (name, role) in roles {
