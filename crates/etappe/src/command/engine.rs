@@ -27,6 +27,12 @@ pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let data = arguments
         .data
         .context("--data names the folder of ClickHouse's files")?;
+    std::fs::create_dir_all(&data)
+        .with_context(|| format!("cannot create the folder {}", data.display()))?;
+    // The engine takes relative paths for relative to its own folder.
+    let data = data
+        .canonicalize()
+        .with_context(|| format!("cannot enter the folder {}", data.display()))?;
     if arguments.url {
         println!("{}", url(&data, arguments.listen)?);
         return Ok(());
