@@ -1,0 +1,155 @@
+//! The client of the control endpoints: how commands reach the running `etappe up` of a folder.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use etappe_core::id::SiteId;
+use etappe_core::site::SiteSettings;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::{KeyRequest, ReplayRequest, RevokeRequest, SettingsRequest};
+use crate::audit::AuditReport;
+use crate::data_dir::{DataDir, RunInfo};
+use crate::letters::{Replayed, ShownLetter};
+use crate::sites::NewKeys;
+
+/// Talks to the running `etappe up` of a data folder.
+#[derive(Debug)]
+pub(crate) struct ControlClient {
+    client: reqwest::Client,
+    run: RunInfo,
+}
+
+impl ControlClient {
+    /// Finds the running process.
+    pub(crate) fn of(data: &DataDir) -> anyhow::Result<Self> {
+        let run = data.read_run_info()?.with_context(|| {
+            let folder = data.root().display();
+            format!("nothing runs on {folder}: start it with `etappe up --data {folder}`")
+        })?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        Ok(Self { client, run })
+    }
+
+    /// Returns the base address of the public endpoints.
+    pub(crate) fn public_url(&self) -> String {
+        format!("http://{}", self.run.listen)
+    }
+
+    /// Makes a site or another pair of keys for it.
+    pub(crate) async fn create_keys(&self, request: &KeyRequest) -> anyhow::Result<NewKeys> {
+        let answer = self
+            .post("/control/keys", &serde_json::to_value(request)?)
+            .await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
+    /// Makes a write key that works as long as the running process.
+    pub(crate) async fn ephemeral_key(&self, site: &SiteId) -> anyhow::Result<String> {
+        let answer = self
+            .post("/control/keys/ephemeral", &json!({ "site": site }))
+            .await?;
+        let key = answer.get("write_key").and_then(Value::as_str);
+        Ok(key.context("the answer holds no key")?.to_owned())
+    }
+
+    /// Takes a key away.
+    pub(crate) async fn revoke_key(&self, site: &SiteId, hash: &str) -> anyhow::Result<()> {
+        let request = RevokeRequest {
+            site: site.clone(),
+            hash: hash.to_owned(),
+        };
+        self.post("/control/keys/revoke", &serde_json::to_value(request)?)
+            .await
+            .map(|_| ())
+    }
+
+    /// Replaces a site's settings.
+    pub(crate) async fn change_settings(
+        &self,
+        site: &SiteId,
+        settings: &SiteSettings,
+    ) -> anyhow::Result<()> {
+        let request = SettingsRequest {
+            site: site.clone(),
+            settings: settings.clone(),
+        };
+        self.post("/control/sites/settings", &serde_json::to_value(request)?)
+            .await
+            .map(|_| ())
+    }
+
+    /// Returns all sites as JSON.
+    pub(crate) async fn sites(&self) -> anyhow::Result<Value> {
+        self.answer(self.client.get(self.url("/control/sites")))
+            .await
+    }
+
+    /// Makes the admin token anew.
+    pub(crate) async fn create_admin_token(&self) -> anyhow::Result<Value> {
+        self.post("/control/keys/admin", &json!({})).await
+    }
+
+    /// Compares what was consumed with what is stored.
+    pub(crate) async fn audit(&self) -> anyhow::Result<AuditReport> {
+        let answer = self.answer(self.client.get(self.url("/control/audit")));
+        Ok(serde_json::from_value(answer.await?)?)
+    }
+
+    /// Returns the dead letters: all without their bytes, or the one named with them.
+    pub(crate) async fn letters(&self, name: Option<&str>) -> anyhow::Result<Vec<ShownLetter>> {
+        let mut url = reqwest::Url::parse(&self.url("/control/dead-letters"))?;
+        if let Some(name) = name {
+            url.query_pairs_mut().append_pair("letter", name);
+        }
+        let answer = self.answer(self.client.get(url)).await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
+    /// Sends letters again: those named, or all that were not before.
+    pub(crate) async fn replay(&self, letters: Option<Vec<String>>) -> anyhow::Result<Replayed> {
+        let request = serde_json::to_value(ReplayRequest { letters })?;
+        let answer = self.post("/control/dead-letters/replay", &request).await?;
+        Ok(serde_json::from_value(answer)?)
+    }
+
+    /// Returns the explanation of a stored message, or `null`.
+    pub(crate) async fn explain(&self, site: &SiteId, message_id: &str) -> anyhow::Result<Value> {
+        let query = [("site", site.as_str()), ("message_id", message_id)];
+        let mut url = reqwest::Url::parse(&self.url("/control/explain"))?;
+        url.query_pairs_mut().extend_pairs(query);
+        self.answer(self.client.get(url)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.answer(self.client.post(self.url(path)).json(body))
+            .await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.run.admin)
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let response = request.bearer_auth(&self.run.control_token).send().await;
+        let response = response.with_context(|| {
+            format!(
+                "process {} does not answer on {}; is it running?",
+                self.run.pid, self.run.admin
+            )
+        })?;
+        let status = response.status();
+        let answer: Value = response.json().await.context("the answer is no JSON")?;
+        if status == StatusCode::OK {
+            return Ok(answer);
+        }
+        let reason = answer
+            .get("error")
+            .and_then(Value::as_str)
+            .unwrap_or("no reason given");
+        bail!("{reason}")
+    }
+}
