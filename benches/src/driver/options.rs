@@ -162,7 +162,7 @@ const QUICK: Pace = Pace {
     saturating: &[50_000],
     saturate: 4.0,
     sustain: 8.0,
-    lag_rates: &[10_000, 1_000],
+    lag_rates: &[10_000, 1_000, 5_000],
     lag: 6.0,
     questions: 5,
 };
