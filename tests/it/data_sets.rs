@@ -24,6 +24,13 @@ async fn import(process: &EtappeProcess, name: &str) -> anyhow::Result<TestSite>
 #[tokio::test(flavor = "multi_thread")]
 async fn every_file_comes_out_as_it_went_in() -> anyhow::Result<()> {
     let (mut process, _) = started("other").await?;
+    check_every_file(&process).await?;
+    process.stop().await?;
+    Ok(())
+}
+
+/// Imports every file and compares what is counted with a count made from its lines.
+pub(crate) async fn check_every_file(process: &EtappeProcess) -> anyhow::Result<()> {
     for (name, events) in data_set::FILES {
         let lines = data_set::read(name)?;
         let counts = data_set::count(&lines);
@@ -31,7 +38,7 @@ async fn every_file_comes_out_as_it_went_in() -> anyhow::Result<()> {
             counts.events, *events,
             "{name} is the file that was described"
         );
-        let site = import(&process, name).await?;
+        let site = import(process, name).await?;
         let visible = site.settle(counts.events as u64).await?;
         assert_eq!(visible, counts.events as u64, "{name}: events");
         let actors = site.funnel(&[json!({ "any": true })]).await?;
@@ -51,7 +58,6 @@ async fn every_file_comes_out_as_it_went_in() -> anyhow::Result<()> {
             assert_eq!(counted, [entered, reached], "{name}: {first} then {second}");
         }
     }
-    process.stop().await?;
     Ok(())
 }
 

@@ -32,7 +32,7 @@ async fn every_kind_of_fault_costs_no_event_and_doubles_none() -> anyhow::Result
         send: SendPlan {
             seed,
             batch: 20,
-            messages: 20_000,
+            messages: 40_000,
             rate: 100.0,
             repeats: 0.1,
         },
@@ -73,7 +73,8 @@ async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
     proxy.treat(Treatment::Pass);
     let acknowledged = senders.finish().await;
     site.settle_down().await?;
-    let verdict = check(&Database::of(fleet.clickhouse())?, &site, &acknowledged, 5).await?;
+    let database = Database::of(fleet.clickhouse())?;
+    let verdict = check(&database, &site, (&acknowledged, 5), &[]).await?;
     fleet.stop().await?;
     Ok(verdict)
 }

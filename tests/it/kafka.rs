@@ -12,6 +12,7 @@ use etappe_tests::role::RoleProcess;
 use etappe_tests::site::TestSite;
 use serde_json::json;
 
+use crate::data_sets::check_every_file;
 use crate::kills::check;
 use crate::run;
 
@@ -68,6 +69,15 @@ async fn kafka_and_the_local_log_give_the_same_answers() -> anyhow::Result<()> {
         assert_eq!(Some(answer), on_kafka.get(question), "{question}");
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_file_comes_out_of_kafka_as_it_went_in() -> anyhow::Result<()> {
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    check_every_file(&process).await?;
+    Ok(process.stop().await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -137,6 +137,28 @@ fn as_number(value: &Value) -> Option<u64> {
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
 }
 
+/// Where a record stood that could not be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterPlace {
+    topic: String,
+    partition: u64,
+    offset: u64,
+}
+
+impl DeadLetterPlace {
+    /// Reads `TOPIC:PARTITION:OFFSET`, as `etappe dead-letters list` shows it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, offset) = text.rsplit_once(':')?;
+        let (topic, partition) = rest.rsplit_once(':')?;
+        Some(Self {
+            topic: topic.to_owned(),
+            partition: partition.parse().ok()?,
+            offset: offset.parse().ok()?,
+        })
+    }
+}
+
 /// What the ledger says of the figures.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Expected {
@@ -172,15 +194,15 @@ fn expected(acknowledged: &Acknowledged, seed: u64) -> Expected {
 pub async fn check(
     database: &Database,
     site: &TestSite,
-    acknowledged: &Acknowledged,
-    seed: u64,
+    (acknowledged, seed): (&Acknowledged, u64),
+    letters: &[DeadLetterPlace],
 ) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::default();
     let expected = expected(acknowledged, seed);
     check_rows(database, site, acknowledged, (seed, &mut verdict)).await?;
     check_tables(database, site, &expected, &mut verdict).await?;
     check_figures(site, &expected, &mut verdict).await?;
-    check_offsets(database, &mut verdict).await?;
+    check_offsets(database, letters, &mut verdict).await?;
     Ok(verdict)
 }
 
@@ -326,7 +348,11 @@ async fn check_figures(
 }
 
 /// Every offset between the first and the last of a partition is a row, a mark, or a dead letter.
-async fn check_offsets(database: &Database, verdict: &mut Verdict) -> anyhow::Result<()> {
+async fn check_offsets(
+    database: &Database,
+    letters: &[DeadLetterPlace],
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
     let question = "
         SELECT topic, partition, count(), uniqExact(offset), min(offset), max(offset) FROM (
             SELECT topic, partition, offset FROM messages
@@ -336,12 +362,20 @@ async fn check_offsets(database: &Database, verdict: &mut Verdict) -> anyhow::Re
     database
         .rows(question, |row| {
             let number = |at: usize| row.get(at).and_then(as_number).unwrap_or_default();
-            let (rows, offsets) = (number(2), number(3));
-            let span = number(5) + 1 - number(4);
-            if rows != offsets || offsets != span {
+            let topic = row.first().and_then(Value::as_str).unwrap_or_default();
+            let (partition, rows, offsets) = (number(1), number(2), number(3));
+            let (first, last) = (number(4), number(5));
+            let is_between = |letter: &&DeadLetterPlace| {
+                letter.topic == topic
+                    && letter.partition == partition
+                    && (first..=last).contains(&letter.offset)
+            };
+            let dead = letters.iter().filter(is_between).count() as u64;
+            let span = last + 1 - first;
+            if rows != offsets || offsets + dead != span {
                 verdict.holes.push(format!(
-                    "partition {}: {rows} rows for {offsets} offsets in a range of {span}",
-                    row.get(1).cloned().unwrap_or_default()
+                    "partition {partition}: {rows} rows for {offsets} offsets and {dead} dead \
+                     letters in a range of {span}"
                 ));
             }
             Ok(())

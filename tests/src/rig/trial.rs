@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::checker::{Database, Verdict, check};
+use super::checker::{Database, DeadLetterPlace, Verdict, check};
 use super::fault::{Fault, Lengths, Victim};
 use super::sender::{SendPlan, Senders};
 use crate::fleet::{Fleet, Sizes};
@@ -135,8 +135,14 @@ pub async fn run(plan: Plan, mut tell: impl FnMut(&str)) -> anyhow::Result<Outco
     let total: u64 = acknowledged.by_client.iter().sum();
     site.settle(total).await?;
     let database = Database::of(fleet.clickhouse())?;
-    let mut verdict = check(&database, &site, &acknowledged, plan.send.seed).await?;
-    count_letters(&fleet, poisoned, &mut verdict).await?;
+    let letters = dead_letters(&fleet).await?;
+    let ledger = (&acknowledged, plan.send.seed);
+    let mut verdict = check(&database, &site, ledger, &letters).await?;
+    if letters.len() as u64 != poisoned {
+        let line = format!("{} dead letters, expected {poisoned}", letters.len());
+        verdict.figures.push(line);
+    }
+    audit(&fleet, &mut verdict).await;
     fleet.stop().await?;
     Ok(Outcome {
         seed: plan.seed,
@@ -215,13 +221,21 @@ async fn recover(fleet: &Fleet, probes: &TestSite, number: usize) -> anyhow::Res
     Ok(begun.elapsed())
 }
 
-/// Every record that cannot be read is a dead letter, once.
-async fn count_letters(fleet: &Fleet, poisoned: u64, verdict: &mut Verdict) -> anyhow::Result<()> {
+/// Returns where the dead letters stood.
+async fn dead_letters(fleet: &Fleet) -> anyhow::Result<Vec<DeadLetterPlace>> {
     let letters = fleet.run(&["dead-letters", "list"]).await?;
-    let found = letters.as_array().map_or(0, Vec::len) as u64;
-    if found != poisoned {
-        let line = format!("{found} dead letters, expected {poisoned}");
-        verdict.figures.push(line);
+    let letters = letters.as_array().context("a list of letters")?;
+    let place = |letter: &serde_json::Value| {
+        let name = letter["letter"].as_str().unwrap_or_default();
+        DeadLetterPlace::parse(name).with_context(|| format!("`{name}` is no letter"))
+    };
+    letters.iter().map(place).collect()
+}
+
+/// The product's own audit must come to the same end.
+async fn audit(fleet: &Fleet, verdict: &mut Verdict) {
+    let audit = ["audit", "--clickhouse", fleet.clickhouse()];
+    if let Err(error) = fleet.run(&audit).await {
+        verdict.figures.push(format!("the audit failed: {error}"));
     }
-    Ok(())
 }
