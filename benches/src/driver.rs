@@ -1,6 +1,6 @@
 //! The driver: starts Etappe as a user would, runs the scenarios, writes the table.
 //!
-//! [`local`] measures `etappe up` on the local log, [`kafka`] the roles on a real Kafka. The two
+//! `local` measures `etappe up` on the local log, `kafka` the roles on a real Kafka. The two
 //! sides of each comparison take turns (A B A B), because machines are noisy; what is told is the
 //! median, and for ratios the median of the rounds' ratios. The whole run has a deadline: what does
 //! not fit is left out and said to be.

@@ -69,7 +69,12 @@ pub enum TelemetryError {
 pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|_| TelemetryError::Filter(config.level.clone()))?;
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where the log's own disk is full, a line is lost and not the process: told of a failed write,
+    // the subscriber would print to the same place and panic.
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let result = match config.format {
         LogFormat::Text => builder
             .with_ansi(std::io::stderr().is_terminal())
