@@ -12,8 +12,8 @@ use etappe_tests::rig::trial::{self, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_fault_costs_no_event_and_doubles_none() -> anyhow::Result<()> {
-    let seed = rand::random();
-    eprintln!("seed {seed}");
+    // Always the same faults in the same order; `make faults` draws others each time.
+    let seed = 3;
     let plan = Plan {
         seed,
         sizes: Sizes {
