@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{run, started};
 
 /// Imports a file of the data into a site of its own.
-async fn import(process: &EtappeProcess, name: &str) -> anyhow::Result<TestSite> {
+pub(crate) async fn import(process: &EtappeProcess, name: &str) -> anyhow::Result<TestSite> {
     let site = TestSite::create(process, &name.replace(['/', '.'], "-")).await?;
     let (data, file) = (process.data(), data_set::path(name));
     let arguments = ["import", "--site", &site.name, "--data"];

@@ -12,16 +12,6 @@ use serde_json::{Value, json};
 use crate::kills::check;
 use crate::run;
 
-fn sum(ledgers: &[Ledger]) -> Ledger {
-    ledgers.iter().fold(Ledger::default(), |sum, one| Ledger {
-        events: sum.events + one.events,
-        orders: sum.orders + one.orders,
-        cents: sum.cents + one.cents,
-        actors: sum.actors + one.actors,
-        requests: sum.requests + one.requests,
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_are_killed_frozen_and_joined_and_every_event_counts_once() -> anyhow::Result<()> {
     let seed: u64 = rand::random();
@@ -59,7 +49,7 @@ async fn roles_are_killed_frozen_and_joined_and_every_event_counts_once() -> any
     fleet.classifiers[0].restart().await?;
     fleet.engine.kill().await?;
     fleet.engine.restart().await?;
-    let ledger = sum(&[one.finish().await, two.finish().await]);
+    let ledger: Ledger = [one.finish().await, two.finish().await].into_iter().sum();
     assert_eq!(ledger.events, 4 * 160 * 30);
     check(&site, &ledger).await?;
     fleet.stop().await

@@ -12,7 +12,7 @@ use etappe_tests::role::RoleProcess;
 use etappe_tests::site::TestSite;
 use serde_json::json;
 
-use crate::data_sets::check_every_file;
+use crate::data_sets::{check_every_file, import};
 use crate::kills::check;
 use crate::run;
 
@@ -20,16 +20,6 @@ use crate::run;
 async fn up_on(kafka: &KafkaNode, folder: &std::path::Path) -> anyhow::Result<EtappeProcess> {
     let options = vec!["--kafka".into(), kafka.brokers().into()];
     Ok(EtappeProcess::start_with(folder, options).await?)
-}
-
-async fn import(process: &EtappeProcess, name: &str) -> anyhow::Result<TestSite> {
-    let site = TestSite::create(process, "shop").await?;
-    let (data, file) = (process.data(), data_set::path(name));
-    let paths = [data.to_str().expect("text"), file.to_str().expect("text")];
-    let import = ["import", "--site", &site.name, "--data"];
-    let (code, _, errors) = run(&[&import[..], &paths[..]].concat()).await?;
-    assert_eq!(code, Some(0), "{errors}");
-    Ok(site)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,14 +73,19 @@ static void look(void)
     errno = saved;
 }
 
+/* Whether `path` is on the disk that is full now. */
+static int is_on_full_disk(const char *path)
+{
+    look();
+    const char *disk = getenv("ETAPPE_SHIM_DISK");
+    return atomic_load(&disk_is_full) && disk && strncmp(path, disk, strlen(disk)) == 0;
+}
+
 /* Whether writing to `fd` fails now. */
 static int refuses(int fd)
 {
     look();
     if (!atomic_load(&disk_is_full))
-        return 0;
-    const char *disk = getenv("ETAPPE_SHIM_DISK");
-    if (!disk)
         return 0;
     char link[64], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -88,7 +93,7 @@ static int refuses(int fd)
     if (length < 0)
         return 0;
     path[length] = 0;
-    return strncmp(path, disk, strlen(disk)) == 0;
+    return is_on_full_disk(path);
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -164,26 +169,16 @@ int fsync(int fd)
 /* A full disk also says so when it is asked. */
 int statvfs64(const char *restrict path, struct statvfs64 *restrict answer)
 {
-    static int (*real)(const char *, struct statvfs64 *);
-    if (!real)
-        real = (int (*)(const char *, struct statvfs64 *))dlsym(RTLD_NEXT, "statvfs64");
-    int failed = real(path, answer);
-    look();
-    const char *disk = getenv("ETAPPE_SHIM_DISK");
-    if (!failed && atomic_load(&disk_is_full) && disk && strncmp(path, disk, strlen(disk)) == 0)
+    int failed = ((int (*)(const char *, struct statvfs64 *))dlsym(RTLD_NEXT, "statvfs64"))(path, answer);
+    if (!failed && is_on_full_disk(path))
         answer->f_bavail = answer->f_bfree = 0;
     return failed;
 }
 
 int statvfs(const char *restrict path, struct statvfs *restrict answer)
 {
-    static int (*real)(const char *, struct statvfs *);
-    if (!real)
-        real = (int (*)(const char *, struct statvfs *))dlsym(RTLD_NEXT, "statvfs");
-    int failed = real(path, answer);
-    look();
-    const char *disk = getenv("ETAPPE_SHIM_DISK");
-    if (!failed && atomic_load(&disk_is_full) && disk && strncmp(path, disk, strlen(disk)) == 0)
+    int failed = ((int (*)(const char *, struct statvfs *))dlsym(RTLD_NEXT, "statvfs"))(path, answer);
+    if (!failed && is_on_full_disk(path))
         answer->f_bavail = answer->f_bfree = 0;
     return failed;
 }

@@ -33,6 +33,18 @@ pub struct Ledger {
     pub requests: u64,
 }
 
+impl std::iter::Sum for Ledger {
+    fn sum<I: Iterator<Item = Self>>(ledgers: I) -> Self {
+        ledgers.fold(Self::default(), |sum, one| Self {
+            events: sum.events + one.events,
+            orders: sum.orders + one.orders,
+            cents: sum.cents + one.cents,
+            actors: sum.actors + one.actors,
+            requests: sum.requests + one.requests,
+        })
+    }
+}
+
 /// What the clients do.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -88,17 +100,7 @@ impl Clients {
     /// # Panics
     /// When a client met an answer that it cannot repeat a batch after.
     pub async fn finish(self) -> Ledger {
-        self.tasks
-            .join_all()
-            .await
-            .into_iter()
-            .fold(Ledger::default(), |sum, one| Ledger {
-                events: sum.events + one.events,
-                orders: sum.orders + one.orders,
-                cents: sum.cents + one.cents,
-                actors: sum.actors + one.actors,
-                requests: sum.requests + one.requests,
-            })
+        self.tasks.join_all().await.into_iter().sum()
     }
 }
 

@@ -40,30 +40,16 @@ pub(crate) trait Explainer: Send + Sync + 'static {
 /// What the control endpoints work on.
 pub(crate) struct Control {
     /// Opens them, beside the admin token.
-    pub(crate) token: String,
+    pub(crate) token: KeyHash,
     pub(crate) sites: Arc<SiteStore>,
     pub(crate) explainer: Arc<dyn Explainer>,
     pub(crate) letters: LetterBox,
     pub(crate) auditor: Auditor,
 }
 
-struct ControlState {
-    token: KeyHash,
-    sites: Arc<SiteStore>,
-    explainer: Arc<dyn Explainer>,
-    letters: LetterBox,
-    auditor: Auditor,
-}
-
 /// Makes the router of the control endpoints.
 pub(crate) fn router(control: Control) -> Router {
-    let state = Arc::new(ControlState {
-        token: KeyHash::of(&control.token),
-        sites: control.sites,
-        explainer: control.explainer,
-        letters: control.letters,
-        auditor: control.auditor,
-    });
+    let state = Arc::new(control);
     Router::new()
         .route("/control/sites", get(list_sites))
         .route("/control/sites/settings", post(change_settings))
@@ -82,11 +68,7 @@ pub(crate) fn router(control: Control) -> Router {
         .with_state(state)
 }
 
-async fn authorize(
-    State(state): State<Arc<ControlState>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn authorize(State(state): State<Arc<Control>>, request: Request, next: Next) -> Response {
     let presented = request
         .headers()
         .get(http_authorization())
@@ -154,7 +136,7 @@ struct ExplainQuery {
     message_id: String,
 }
 
-async fn list_sites(State(state): State<Arc<ControlState>>) -> Json<Value> {
+async fn list_sites(State(state): State<Arc<Control>>) -> Json<Value> {
     let directory = state.sites.subscribe().borrow().clone();
     Json(sites_as_json(directory.sites()))
 }
@@ -177,7 +159,7 @@ pub(crate) fn sites_as_json<'a>(sites: impl Iterator<Item = &'a etappe_core::sit
 }
 
 async fn create_keys(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Json(request): Json<KeyRequest>,
 ) -> Result<Json<NewKeys>, Refusal> {
     let created = state.sites.create_keys(&request.site, request.scope);
@@ -185,7 +167,7 @@ async fn create_keys(
 }
 
 async fn create_ephemeral_key(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Json(request): Json<KeyRequest>,
 ) -> Result<Json<Value>, Refusal> {
     Ok(Json(
@@ -194,7 +176,7 @@ async fn create_ephemeral_key(
 }
 
 async fn revoke_key(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Json(request): Json<RevokeRequest>,
 ) -> Result<Json<Value>, Refusal> {
     let revoked = state.sites.revoke_key(&request.site, &request.hash);
@@ -203,7 +185,7 @@ async fn revoke_key(
 }
 
 async fn change_settings(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Json(request): Json<SettingsRequest>,
 ) -> Result<Json<Value>, Refusal> {
     state
@@ -216,7 +198,7 @@ async fn change_settings(
 }
 
 async fn explain(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let explanation = state
@@ -226,14 +208,12 @@ async fn explain(
     Ok(Json(explanation.unwrap_or(Value::Null)))
 }
 
-async fn create_admin_token(
-    State(state): State<Arc<ControlState>>,
-) -> Result<Json<Value>, Refusal> {
+async fn create_admin_token(State(state): State<Arc<Control>>) -> Result<Json<Value>, Refusal> {
     let token = state.sites.create_admin_token().await?;
     Ok(Json(json!({ "admin_token": token })))
 }
 
-async fn audit(State(state): State<Arc<ControlState>>) -> Result<Json<AuditReport>, Refusal> {
+async fn audit(State(state): State<Arc<Control>>) -> Result<Json<AuditReport>, Refusal> {
     Ok(Json(state.auditor.audit(&state.letters).await?))
 }
 
@@ -244,7 +224,7 @@ struct LettersQuery {
 }
 
 async fn list_letters(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Query(query): Query<LettersQuery>,
 ) -> Result<Json<Vec<ShownLetter>>, Refusal> {
     let letters = state.letters.list().await?;
@@ -266,7 +246,7 @@ struct ReplayRequest {
 }
 
 async fn replay_letters(
-    State(state): State<Arc<ControlState>>,
+    State(state): State<Arc<Control>>,
     Json(request): Json<ReplayRequest>,
 ) -> Result<Json<Replayed>, Refusal> {
     let replayed = state.letters.replay(request.letters.as_deref()).await?;

@@ -8,9 +8,11 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use etappe_classifier::DeadLetterFile;
 use etappe_core::ports::{BuriedLetter, Clock, EventPublisher, OutgoingRecord};
 use etappe_core::time::Timestamp;
+use etappe_log::kafka::KafkaDeadLetters;
 use etappe_runtime::clock::SystemClock;
 use serde::{Deserialize, Serialize};
 
@@ -82,12 +84,31 @@ pub(crate) fn read_file(file: &Path) -> anyhow::Result<Vec<BuriedLetter>> {
     Ok(DeadLetterFile::<SystemClock>::read_all(file)?)
 }
 
+/// Reads the letters of a topic and drops the bytes of each at once.
+pub(crate) async fn without_bytes(topic: &KafkaDeadLetters) -> anyhow::Result<Vec<BuriedLetter>> {
+    let mut letters = Vec::new();
+    let visit = |mut letter: BuriedLetter| {
+        letter.letter.payload = Bytes::new();
+        letters.push(letter);
+    };
+    topic.visit(visit).await?;
+    Ok(letters)
+}
+
 impl LetterBox {
     /// Returns all letters in the order in which they were buried.
     pub(crate) async fn list(&self) -> anyhow::Result<Vec<BuriedLetter>> {
         match &self.letters {
             Letters::File(file) => Ok(file.letters().await?),
             Letters::Kafka(topic) => Ok(topic.read_all().await?),
+        }
+    }
+
+    /// Returns all letters without their bytes, of which there may be more than fit into memory.
+    pub(crate) async fn list_without_bytes(&self) -> anyhow::Result<Vec<BuriedLetter>> {
+        match &self.letters {
+            Letters::File(file) => Ok(file.letters().await?),
+            Letters::Kafka(topic) => without_bytes(topic).await,
         }
     }
 

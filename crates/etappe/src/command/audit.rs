@@ -9,6 +9,7 @@ use crate::cli::AuditArguments;
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
+use crate::letters::without_bytes;
 use crate::service::Service;
 
 /// Audits; fails when something is missing or there twice.
@@ -37,7 +38,7 @@ async fn audit_outside(config: Config) -> anyhow::Result<AuditReport> {
     // Positions first: what is stored meanwhile lies behind them.
     let positions = cluster.positions().await?;
     let stored = warehouse.offset_ranges(topic).await?;
-    let letters = cluster.dead_letters()?.read_all().await?;
+    let letters = without_bytes(&cluster.dead_letters()?).await?;
     Ok(audit(topic, &positions, &stored, &letters))
 }
 

@@ -11,6 +11,7 @@ use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::ports::RecordSource;
+use etappe_core::site::KeyHash;
 use etappe_core::watermark::Watermark;
 use etappe_log::kafka::KafkaCluster;
 use etappe_log::local::LocalLog;
@@ -201,7 +202,7 @@ impl Up {
         (warehouse, parts): (&Warehouse, &LogParts),
     ) -> anyhow::Result<()> {
         let control = Control {
-            token: control_token.to_owned(),
+            token: KeyHash::of(control_token),
             sites: Arc::clone(sites),
             explainer: routes::explainer(&self.service, warehouse.clone()),
             letters: LetterBox {
