@@ -5,6 +5,7 @@
 //! median, and for ratios the median of the rounds' ratios. The whole run has a deadline: what does
 //! not fit is left out and said to be.
 
+mod backlog;
 mod bench;
 mod child;
 mod collector;
@@ -15,6 +16,7 @@ mod kafka;
 mod lag;
 mod local;
 mod options;
+pub mod overload;
 mod probe;
 mod question;
 mod report;
@@ -39,7 +41,9 @@ pub struct Outcome {
 ///
 /// When Etappe does not start or stop. A scenario that fails is told in the outcome instead.
 pub async fn run(options: Options) -> anyhow::Result<Outcome> {
-    if options.kafka {
+    if options.backlog.is_some() {
+        Box::pin(backlog::run(options)).await
+    } else if options.kafka {
         Box::pin(kafka::run(options)).await
     } else {
         Box::pin(local::run(options)).await

@@ -6,6 +6,7 @@
 //! the time it has waited.
 
 pub mod connection;
+pub mod ledger;
 pub mod report;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use crate::process::{Pid, Watch};
 use crate::request_pool::{PreparedRequest, RequestPool, Shape};
 use crate::schedule::{Arrival, Due, Schedule};
 use connection::{Connection, Failure};
+use ledger::Fate;
 use report::{LoadReport, Tally};
 
 /// How long requests that are due may still be sent after the end.
@@ -52,6 +54,10 @@ pub struct LoadPlan {
     pub duration: Duration,
     /// Processes whose use of CPU and memory is reported, each with its role.
     pub watch: Vec<(String, Pid)>,
+    /// The nonce of the pool, told in the ledger.
+    pub nonce: u32,
+    /// Whether the report names the requests that were accepted.
+    pub ledger: bool,
 }
 
 /// Runs a plan to its end.
@@ -71,7 +77,7 @@ pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<Load
     let started = Instant::now();
     let schedule = Arc::new(Schedule::new(plan.arrival, started, plan.duration));
     // One for all connections: a histogram is large, and each is locked for a moment only.
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(Tally::new(plan.ledger)));
     let mut workers = JoinSet::new();
     for connection in connections {
         let worker = Worker {
@@ -126,6 +132,7 @@ impl Worker {
         self.record(|tally| {
             tally.record_sent(request.body.len(), request.events);
             tally.record_latency(now - due_at, now - sent_at);
+            tally.record_in_ledger(due.number, fate(&outcome));
             match &outcome {
                 Ok(accepted) => tally.record_accepted(*accepted, u64::from(request.events)),
                 Err(failure) => tally.record_failure(failure),
@@ -138,6 +145,14 @@ impl Worker {
 
     fn record(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn fate(outcome: &Result<u64, Failure>) -> Fate {
+    match outcome {
+        Ok(_) => Fate::Accepted,
+        Err(Failure::Status { .. }) => Fate::Refused,
+        Err(Failure::Answer | Failure::Connection | Failure::Timeout) => Fate::Unknown,
     }
 }
 

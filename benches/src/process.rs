@@ -93,6 +93,17 @@ pub fn usage(pid: Pid) -> anyhow::Result<Usage> {
     })
 }
 
+/// Returns how much of a process's memory is resident now, in bytes.
+///
+/// # Errors
+///
+/// When there is no such process.
+pub fn resident_bytes(pid: Pid) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    bytes_of(&status, "VmRSS:")
+}
+
 /// Returns a process and its children, each with a role: `role` for itself, and for a child the
 /// first word after its program's name, such as `engine`.
 ///
@@ -177,13 +188,18 @@ impl Stat {
     }
 }
 
-/// Returns `VmHWM` of `/proc/PID/status` in bytes. A process that has just ended has none.
+/// Returns `VmHWM` of `/proc/PID/status` in bytes.
 fn peak_rss(status: &str) -> anyhow::Result<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    bytes_of(status, "VmHWM:")
+}
+
+/// Returns a size in `/proc/PID/status` in bytes. A process that has just ended has none.
+fn bytes_of(status: &str, name: &str) -> anyhow::Result<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let text = line.context("the process has ended")?.trim();
     let kibibytes = text
         .strip_suffix("kB")
-        .context("VmHWM has an unknown unit")?
+        .with_context(|| format!("{name} has an unknown unit"))?
         .trim();
     Ok(kibibytes.parse::<u64>()? * 1024)
 }

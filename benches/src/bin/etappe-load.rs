@@ -48,6 +48,9 @@ struct Arguments {
     /// Threads that send.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Name the requests that were accepted in the JSON.
+    #[arg(long)]
+    ledger: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -83,7 +86,7 @@ impl Arguments {
         Ok(watched)
     }
 
-    fn plan(&self) -> anyhow::Result<LoadPlan> {
+    fn plan(&self, nonce: u32) -> anyhow::Result<LoadPlan> {
         let shape = if self.batch == 0 {
             Shape::Single
         } else {
@@ -105,6 +108,8 @@ impl Arguments {
             connections: self.connections,
             duration: Duration::try_from_secs_f64(self.duration)?,
             watch: self.watched()?,
+            nonce,
+            ledger: self.ledger,
         })
     }
 }
@@ -115,17 +120,14 @@ impl Arguments {
 )]
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let plan = arguments.plan()?;
+    let now = SystemClock.now();
+    let nonce = etappe_benches::nonce(now);
+    let plan = arguments.plan(nonce)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(arguments.threads.max(1))
         .enable_all()
         .build()?;
-    let now = SystemClock.now();
-    let pool = Arc::new(RequestPool::new(
-        plan.shape,
-        now,
-        etappe_benches::nonce(now),
-    )?);
+    let pool = Arc::new(RequestPool::new(plan.shape, now, nonce)?);
     // On a thread of the runtime, so that requests do not have to change threads.
     let report = runtime.block_on(async move { load::run(&plan, pool).await })?;
     if arguments.json {

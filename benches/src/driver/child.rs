@@ -27,6 +27,8 @@ pub(crate) struct LoadTarget {
     kind: &'static str,
     watch: Vec<(String, Pid)>,
     batch_connections: u32,
+    /// Whether reports name the requests that were accepted.
+    ledger: bool,
 }
 
 /// What load: events in a batch (0: one event a request), events a second (`None`: as fast as
@@ -47,14 +49,28 @@ impl LoadTarget {
             kind: "etappe",
             watch,
             batch_connections: BATCH_CONNECTIONS,
+            ledger: false,
         }
     }
 
     /// The same with more connections for batches: where each answer waits for the brokers, few
     /// connections measure that wait and not the work.
     pub(crate) fn with_many_connections(self) -> Self {
+        self.with_connections(MANY_CONNECTIONS)
+    }
+
+    /// The same with so many connections for batches.
+    pub(crate) fn with_connections(self, batch_connections: u32) -> Self {
         Self {
-            batch_connections: MANY_CONNECTIONS,
+            batch_connections,
+            ..self
+        }
+    }
+
+    /// The same with reports that name the requests that were accepted.
+    pub(crate) fn with_ledger(self) -> Self {
+        Self {
+            ledger: true,
             ..self
         }
     }
@@ -100,6 +116,9 @@ impl Load {
             .args(["--duration", &self.seconds.to_string()]);
         for (role, pid) in &target.watch {
             command.args(["--watch", &format!("{role}={pid}")]);
+        }
+        if target.ledger {
+            command.arg("--ledger");
         }
         if let Some(rate) = self.rate {
             command.args(["--rate", &rate.to_string()]);
@@ -166,6 +185,7 @@ impl Relay {
             kind: "bare",
             watch: vec![("server".to_owned(), pid)],
             batch_connections: BATCH_CONNECTIONS,
+            ledger: false,
         })
     }
 }

@@ -32,6 +32,15 @@ pub(crate) struct Environment {
 }
 
 pub(crate) fn describe(options: &Options) -> Environment {
+    let log = if options.kafka { "kafka" } else { "local log" };
+    Environment {
+        quick: options.quick,
+        ..of_run(log)
+    }
+}
+
+/// Describes a full run on a log.
+pub(crate) fn of_run(log: &'static str) -> Environment {
     Environment {
         started_at: SystemClock.now().to_string(),
         commit: commit().unwrap_or_else(|| "unknown".to_owned()),
@@ -41,8 +50,8 @@ pub(crate) fn describe(options: &Options) -> Environment {
             .to_owned(),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         load_before: first_word(&read("/proc/loadavg")).to_owned(),
-        log: if options.kafka { "kafka" } else { "local log" },
-        quick: options.quick,
+        log,
+        quick: false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! alone, beside the relay on the same broker and with nothing to do behind it. Then everything
 //! together.
 
+mod backlog;
 mod classifier;
 mod collector;
 mod fleet;
@@ -13,6 +14,7 @@ use super::collector::{Behind, singles};
 use super::options::Options;
 use super::run::{Run, settled};
 use super::{Outcome, lag, whole_path};
+pub(crate) use backlog::drain_backlog;
 use fleet::Fleet;
 
 /// The share of the time in which the whole path has been measured.

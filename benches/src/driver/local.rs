@@ -12,7 +12,7 @@ use super::collector::Behind;
 use super::embedded::EmbeddedEngine;
 use super::options::Options;
 use super::run::{Run, settled};
-use super::{Outcome, collector, import, lag, question, whole_path};
+use super::{Outcome, backlog, collector, import, lag, question, whole_path};
 
 /// The share of the time in which the whole path has been measured.
 const WHOLE_PATH: f64 = 0.72;
@@ -55,6 +55,30 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     run.stage(&bench, "questions", 1.0, questions).await;
     run.add(bench.peak_memory()?);
     run.add_criterion(&options);
+    run.tell("stop");
+    let stopped = etappe.stop().await;
+    let outcome = run.finish(&options)?;
+    stopped.context("Etappe did not stop cleanly")?;
+    Ok(outcome)
+}
+
+/// Fills the log while the engine stands still, lets it go on and watches the backlog drain.
+pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<Outcome> {
+    let mut run = Run::begin(&options, 0.0);
+    let Local {
+        mut etappe,
+        bench,
+        _folder,
+    } = Local::start(&options).await?;
+    let drained = Box::pin(async {
+        let (_, server) = bench.ours.first().context("Etappe runs")?;
+        let paused = bench.engine.pause()?;
+        let events = backlog::fill(&bench, bench.options.backlog.unwrap_or_default()).await?;
+        drop(paused);
+        backlog::drain(&bench, *server, events, Instant::now()).await
+    });
+    backlog::stage(&mut run, &bench, drained).await;
+    run.add(bench.peak_memory()?);
     run.tell("stop");
     let stopped = etappe.stop().await;
     let outcome = run.finish(&options)?;

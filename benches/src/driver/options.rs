@@ -7,6 +7,8 @@ use anyhow::Context;
 use clap::Parser;
 use tempfile::TempDir;
 
+use super::backlog;
+
 /// Starts Etappe on a folder of its own, measures it beside its limits, and prints a table.
 ///
 /// Programs are taken from the folder that this one is in; build them in release mode first.
@@ -25,6 +27,9 @@ pub struct Options {
     /// How long the sustained load of the whole path lasts; also raises the limit on the run.
     #[arg(long, value_name = "SECONDS")]
     pub sustain: Option<u64>,
+    /// Measure only how a log with so many events is drained.
+    #[arg(long, value_name = "EVENTS")]
+    pub backlog: Option<u64>,
     /// Where data is kept meanwhile and figures are written; on the disk to measure.
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub out: PathBuf,
@@ -68,6 +73,9 @@ pub(crate) struct Pace {
 impl Options {
     /// Returns how long the whole run may take, apart from [`Self::longer`].
     pub(crate) fn limit(&self) -> Duration {
+        if let Some(events) = self.backlog {
+            return backlog::limit(events);
+        }
         Duration::from_secs(match (self.kafka, self.quick) {
             (false, true) => 120,
             (false, false) => 480,

@@ -184,6 +184,15 @@ impl Report {
         failed.map(|(scenario, _)| scenario.clone()).collect()
     }
 
+    /// Returns the figures that do not reach their floor.
+    pub(crate) fn below(&self) -> Vec<String> {
+        let below = self
+            .figures
+            .iter()
+            .filter(|figure| figure.standing() == Standing::Below);
+        below.map(|figure| figure.what.clone()).collect()
+    }
+
     /// Adds what criterion measured before this run.
     pub(crate) fn add_criterion(&mut self, dir: &Path) {
         self.figures.extend(criterion::figures(dir));

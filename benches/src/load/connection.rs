@@ -8,7 +8,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER,
+};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -24,7 +26,12 @@ const ANSWER_LIMIT: usize = 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The answer had another status than 200.
-    Status(StatusCode),
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Whether the answer said when to come back.
+        says_when: bool,
+    },
     /// The answer was none that the contract knows.
     Answer,
     /// The connection broke or could not be opened.
@@ -103,11 +110,12 @@ impl Connection {
             .await
             .map_err(|_| Failure::Connection)?;
         let status = response.status();
+        let says_when = response.headers().contains_key(RETRY_AFTER);
         let body = read(response).await.ok_or(Failure::Connection)?;
         if status == StatusCode::OK {
             Ok(body)
         } else {
-            Err(Failure::Status(status))
+            Err(Failure::Status { status, says_when })
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LoadPlan;
 use super::connection::Failure;
+use super::ledger::{Fate, LedgerReport, RequestLedger};
 use crate::latency::{LatencyHistogram, LatencySummary};
 use crate::process::ProcessUsage;
 use crate::request_pool::Shape;
@@ -22,11 +23,28 @@ pub(super) struct Tally {
     events_rejected: u64,
     requests_unsent: u64,
     errors: BTreeMap<String, u64>,
+    without_retry_after: u64,
+    ledger: Option<RequestLedger>,
     latency: LatencyHistogram,
     service: LatencyHistogram,
 }
 
 impl Tally {
+    /// Begins to count; a ledger names the requests too.
+    pub(super) fn new(ledger: bool) -> Self {
+        Self {
+            ledger: ledger.then(RequestLedger::default),
+            ..Self::default()
+        }
+    }
+
+    /// Writes what became of a request into the ledger, if there is one.
+    pub(super) fn record_in_ledger(&mut self, number: u64, fate: Fate) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.record(number, fate);
+        }
+    }
+
     /// Records that a request was sent.
     pub(super) fn record_sent(&mut self, body_bytes: usize, events: u32) {
         self.body_bytes_sent += body_bytes as u64;
@@ -48,7 +66,10 @@ impl Tally {
     /// Records a request whose events were not accepted.
     pub(super) fn record_failure(&mut self, failure: &Failure) {
         let name = match failure {
-            Failure::Status(status) => status.as_u16().to_string(),
+            Failure::Status { status, says_when } => {
+                self.without_retry_after += u64::from(!says_when);
+                status.as_u16().to_string()
+            }
             Failure::Answer => "answer".to_owned(),
             Failure::Connection => "connection".to_owned(),
             Failure::Timeout => "timeout".to_owned(),
@@ -89,6 +110,12 @@ pub struct LoadReport {
     pub unsent_requests: u64,
     /// Requests that failed, by status or kind of failure.
     pub errors: BTreeMap<String, u64>,
+    /// Answers other than 200 that did not say when to come back.
+    #[serde(default)]
+    pub without_retry_after: u64,
+    /// Which requests were accepted, if that was asked for.
+    #[serde(default)]
+    pub ledger: Option<LedgerReport>,
     /// Bytes of the bodies of all requests.
     pub body_bytes_sent: u64,
     /// Latency since a request was due (closed loop: since it was sent).
@@ -136,6 +163,11 @@ impl LoadReport {
             rejected_events: tally.events_rejected,
             unsent_requests: tally.requests_unsent,
             errors: tally.errors.clone(),
+            without_retry_after: tally.without_retry_after,
+            ledger: tally
+                .ledger
+                .as_ref()
+                .map(|ledger| ledger.report(plan.nonce)),
             body_bytes_sent: tally.body_bytes_sent,
             latency: tally.latency.summary(),
             service: tally.service.summary(),

@@ -31,6 +31,8 @@ fn plan(address: String, arrival: Arrival) -> LoadPlan {
         connections: 1,
         duration: Duration::from_millis(500),
         watch: Vec::new(),
+        nonce: 1,
+        ledger: true,
     }
 }
 

@@ -25,6 +25,8 @@ async fn send_to(store: impl Store) -> u64 {
         connections: 4,
         duration: Duration::from_millis(200),
         watch: Vec::new(),
+        nonce: 1,
+        ledger: false,
     };
     let mut server = JoinSet::new();
     server.spawn(serve(listener, store));

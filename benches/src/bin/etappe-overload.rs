@@ -1,0 +1,23 @@
+//! `etappe-overload`: floods one site and tells what another one sees of it.
+
+use anyhow::{bail, ensure};
+use clap::Parser;
+use etappe_benches::driver::overload::{self, OverloadOptions};
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
+async fn main() -> anyhow::Result<()> {
+    let options = OverloadOptions::parse();
+    let outcome = tokio::select! {
+        outcome = overload::run(options) => outcome?,
+        // Everything that was started ends with the values that stand for it.
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    };
+    print!("{}", outcome.table);
+    ensure!(
+        outcome.failed.is_empty(),
+        "below the floor: {}",
+        outcome.failed.join("; ")
+    );
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! A backlog: many events stand in the log before anything behind it works, and are drained.
+//!
+//! Once a second it is looked how many are stored and how much memory the process that drains them
+//! has. Draining at full speed means that the last million goes as fast as the first, and that
+//! memory in the last quarter is what it was in the first.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use tokio::time::Instant;
+
+use super::bench::Bench;
+use super::child::Load;
+use super::collector::BATCH;
+use super::options::Options;
+use super::report::{Figure, progress};
+use super::run::Run;
+use super::{Outcome, kafka, local};
+use crate::load::report::per_second;
+use crate::process::{Pid, resident_bytes, usage};
+
+/// Seconds of each load that fills the log.
+const FILL: f64 = 2.0;
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Events whose rates are compared.
+const MILLION: u64 = 1_000_000;
+const MIB: f64 = 1_048_576.0;
+/// How many events are drained in a second at the least; less is not worth waiting for.
+const SLOWEST: u64 = 8_000;
+/// What starting and stopping may take.
+const AROUND: u64 = 90;
+
+/// What was seen at one look.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Look {
+    /// Since draining began.
+    seconds: f64,
+    stored: u64,
+    resident: u64,
+}
+
+/// A backlog that was drained.
+#[derive(Debug)]
+struct Drained {
+    events: u64,
+    looks: Vec<Look>,
+    cpu_seconds: f64,
+    engine_cpu_seconds: f64,
+    peak: u64,
+}
+
+/// Runs the scenario alone.
+pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
+    if options.kafka {
+        Box::pin(kafka::drain_backlog(options)).await
+    } else {
+        Box::pin(local::drain_backlog(options)).await
+    }
+}
+
+/// Returns how long a run with so many events may take.
+pub(crate) fn limit(events: u64) -> Duration {
+    Duration::from_secs(AROUND + events / SLOWEST)
+}
+
+/// Runs the scenario as the only stage of a run.
+pub(crate) async fn stage(
+    run: &mut Run,
+    bench: &Bench,
+    scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,
+) {
+    run.stage(bench, "backlog", 1.0, scenario).await;
+}
+
+/// Sends events until so many stand in the log, and returns how many do.
+pub(crate) async fn fill(bench: &Bench, wanted: u64) -> anyhow::Result<u64> {
+    let begun = Instant::now();
+    let mut events = 0;
+    while events < wanted {
+        let report = Load::closed(BATCH, FILL).run(&bench.target).await?;
+        ensure!(report.errors.is_empty(), "the log is not filled: {report}");
+        events += report.accepted_events;
+        progress(&format!("{events} events stand in the log"));
+    }
+    let rate = per_second(events, begun.elapsed().as_secs_f64());
+    progress(&format!("filled at {rate:.0} events/s, pauses included"));
+    Ok(events)
+}
+
+/// Waits until `events` are stored, which the process `ours` sees to, and tells how that went.
+pub(crate) async fn drain(
+    bench: &Bench,
+    ours: Pid,
+    events: u64,
+    begun: Instant,
+) -> anyhow::Result<Vec<Figure>> {
+    let (before, engine_before) = (usage(ours)?, usage(bench.engine.pid)?);
+    let mut looks = Vec::new();
+    let mut next = begun;
+    loop {
+        let stored = bench.engine.stored_events(&bench.site.name).await?;
+        looks.push(Look {
+            seconds: begun.elapsed().as_secs_f64(),
+            stored,
+            resident: resident_bytes(ours)?,
+        });
+        if stored >= events {
+            break;
+        }
+        next += LOOK_EVERY;
+        tokio::time::sleep_until(next).await;
+    }
+    let after = usage(ours)?;
+    let drained = Drained {
+        events,
+        looks,
+        cpu_seconds: after.cpu_seconds - before.cpu_seconds,
+        engine_cpu_seconds: usage(bench.engine.pid)?.cpu_seconds - engine_before.cpu_seconds,
+        peak: after.peak_rss_bytes,
+    };
+    Ok(drained.figures())
+}
+
+impl Drained {
+    fn figures(&self) -> Vec<Figure> {
+        let seconds = self.looks.last().map_or(0.0, |look| look.seconds);
+        let span = MILLION.min(self.events);
+        let first = self.rate_between(0, span);
+        let last = self.rate_between(self.events - span, self.events);
+        let quarter = self.events / 4;
+        let memory_first = self.most_resident(0, quarter);
+        let memory_last = self.most_resident(self.events - quarter, self.events);
+        let rates = (0..self.events / MILLION)
+            .map(|million| self.rate_between(million * MILLION, (million + 1) * MILLION) / 1e3)
+            .map(|rate| format!("{rate:.1}"))
+            .collect::<Vec<_>>();
+        vec![
+            Figure::new(
+                "backlog: drained",
+                per_second(self.events, seconds),
+                "events/s",
+            )
+            .note(format!(
+                "{} events in {seconds:.1} s; thousands a second, million by million: {}",
+                self.events,
+                rates.join(", ")
+            )),
+            Figure::new("backlog: first million", first, "events/s"),
+            Figure::new("backlog: last million", last, "events/s"),
+            Figure::new("backlog: last million to the first", last / first, "×"),
+            Figure::new(
+                "backlog: per core, without the engine",
+                per_second(self.events, self.cpu_seconds),
+                "events/s",
+            )
+            .at_least(1e5, 2e5),
+            Figure::new(
+                "backlog: engine meanwhile, per core",
+                per_second(self.events, self.engine_cpu_seconds),
+                "events/s",
+            ),
+            Figure::new(
+                "backlog: most memory in the first quarter",
+                memory_first,
+                "MiB",
+            ),
+            Figure::new(
+                "backlog: most memory in the last quarter",
+                memory_last,
+                "MiB",
+            ),
+            Figure::new(
+                "backlog: peak memory of what drains it",
+                mebibytes(self.peak),
+                "MiB",
+            )
+            .at_most(512.0, 512.0)
+            .note(format!("{} looks, one a second", self.looks.len())),
+        ]
+    }
+
+    /// Returns how fast the events between two places were stored.
+    fn rate_between(&self, from: u64, to: u64) -> f64 {
+        match (self.time_of(from), self.time_of(to)) {
+            (Some(from_time), Some(to_time)) => per_second(to - from, to_time - from_time),
+            _ => f64::NAN,
+        }
+    }
+
+    /// Returns when so many events were stored, on the line between the looks around it.
+    fn time_of(&self, events: u64) -> Option<f64> {
+        if events == 0 {
+            return Some(0.0);
+        }
+        let after = self.looks.iter().position(|look| look.stored >= events)?;
+        let later = self.looks[after];
+        let Some(earlier) = after.checked_sub(1).map(|before| self.looks[before]) else {
+            return Some(later.seconds);
+        };
+        let part = as_f64(events - earlier.stored) / as_f64(later.stored - earlier.stored);
+        Some(earlier.seconds + part * (later.seconds - earlier.seconds))
+    }
+
+    /// Returns the most memory, in MiB, at the looks between two places.
+    fn most_resident(&self, from: u64, to: u64) -> f64 {
+        let looks = self.looks.iter();
+        let within = looks.filter(|look| (from..=to.max(from)).contains(&look.stored.min(to)));
+        within
+            .map(|look| look.resident)
+            .max()
+            .map_or(f64::NAN, mebibytes)
+    }
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    as_f64(bytes) / MIB
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers of events and bytes of memory stay far below 2^53"
+)]
+fn as_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drained(looks: &[(f64, u64, u64)]) -> Drained {
+        let looks: Vec<Look> = looks
+            .iter()
+            .map(|(seconds, stored, mebibytes)| Look {
+                seconds: *seconds,
+                stored: *stored,
+                resident: mebibytes << 20,
+            })
+            .collect();
+        Drained {
+            events: looks.last().unwrap().stored,
+            looks,
+            cpu_seconds: 10.0,
+            engine_cpu_seconds: 40.0,
+            peak: 300 << 20,
+        }
+    }
+
+    #[test]
+    fn rates_are_those_of_the_events_between_two_places() {
+        let drained = drained(&[
+            (0.0, 0, 50),
+            (10.0, 1_000_000, 200),
+            (20.0, 2_000_000, 210),
+            (40.0, 3_000_000, 205),
+        ]);
+        for (from, to, expected) in [
+            (0, 1_000_000, 100_000.0),
+            (500_000, 1_500_000, 100_000.0),
+            (2_000_000, 3_000_000, 50_000.0),
+        ] {
+            let rate = drained.rate_between(from, to);
+            assert!((rate - expected).abs() < 1.0, "{from} to {to}: {rate}");
+        }
+    }
+
+    #[test]
+    fn memory_is_told_of_a_quarter() {
+        let drained = drained(&[
+            (0.0, 0, 50),
+            (1.0, 1_000, 200),
+            (2.0, 2_000, 400),
+            (3.0, 3_000, 220),
+            (4.0, 4_000, 210),
+        ]);
+        let figures = drained.figures();
+        let value = |what: &str| {
+            let found = figures.iter().find(|figure| figure.what.contains(what));
+            found.unwrap().value
+        };
+        assert!((value("first quarter") - 200.0).abs() < 1e-9);
+        assert!((value("last quarter") - 220.0).abs() < 1e-9);
+        assert!((value("peak memory") - 300.0).abs() < 1e-9);
+    }
+}

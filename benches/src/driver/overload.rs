@@ -1,0 +1,143 @@
+//! Overload: one site floods with several times what the machine can do, another one goes on.
+//!
+//! The flood is an open loop of gzip batches, the other site an open loop of single events whose
+//! latencies are what is measured; questions of that site are asked meanwhile. The event log's
+//! bound is so small that it fills within the run, so refusals have to come. Afterwards everything
+//! that was accepted has to be counted, each event once, by its message id.
+
+mod check;
+mod installation;
+mod options;
+mod tell;
+mod watch;
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::time::{Instant, sleep};
+
+use super::Outcome;
+use super::child::{Load, LoadTarget};
+use super::environment;
+use super::report::{Report, progress};
+use crate::load::report::LoadReport;
+use check::{Accounts, check};
+use installation::Installation;
+use watch::{Watched, watch};
+
+pub use options::OverloadOptions;
+
+/// Events in a request of the flood.
+const BATCH: u32 = 100;
+/// Seconds of the quiet site alone, before the flood.
+const ALONE_SECONDS: f64 = 5.0;
+/// How long what was accepted may take to be counted.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(300);
+/// Between two looks at how much is stored.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What came of a run.
+struct Overload {
+    options: OverloadOptions,
+    /// The quiet site before the flood.
+    alone: LoadReport,
+    flood: LoadReport,
+    quiet: LoadReport,
+    watched: Watched,
+    /// From the end of the flood until everything accepted was stored.
+    drained: Duration,
+    flood_accounts: Accounts,
+    quiet_accounts: Accounts,
+}
+
+/// Runs it; a JSON file with all figures is written too.
+///
+/// # Errors
+///
+/// When Etappe does not start or stop, or what was accepted is not stored in time.
+pub async fn run(options: OverloadOptions) -> anyhow::Result<Outcome> {
+    let log = if options.kafka { "kafka" } else { "local log" };
+    let mut report = Report::new(environment::of_run(log));
+    progress("start");
+    let installation = Installation::start(&options).await?;
+    let overload = measure(&installation, options.clone()).await;
+    progress("stop");
+    installation.stop().await?;
+    report.add(tell::figures(&overload?));
+    let written = report.write(&options.out)?;
+    Ok(Outcome {
+        table: format!("{report}\nall figures: {}\n", written.display()),
+        failed: report.below(),
+    })
+}
+
+async fn measure(
+    installation: &Installation,
+    options: OverloadOptions,
+) -> anyhow::Result<Overload> {
+    let target = |site: &etappe_tests::site::TestSite| {
+        LoadTarget::etappe(installation.listen.clone(), &site.write_key, Vec::new()).with_ledger()
+    };
+    let quiet_target = target(&installation.quiet);
+    let flood_target = target(&installation.flooded).with_connections(options.connections);
+    progress("the quiet site alone");
+    let alone = Load::open(0, options.quiet_rate, ALONE_SECONDS)
+        .run(&quiet_target)
+        .await?;
+    progress("the flood");
+    let seconds = Duration::from_secs(options.seconds).as_secs_f64();
+    let flood = Load::open(BATCH, options.rate, seconds);
+    let quiet = Load::open(0, options.quiet_rate, seconds);
+    let loads = async { tokio::try_join!(flood.run(&flood_target), quiet.run(&quiet_target)) };
+    let ((flood, quiet), watched) = watch(installation, loads).await?;
+    let ended = Instant::now();
+    progress(&format!(
+        "{} of {} events accepted: wait until they are stored",
+        flood.accepted_events, flood.offered_events
+    ));
+    let accepted = quiet.accepted_events + alone.accepted_events;
+    stored(
+        installation,
+        &installation.flooded.name,
+        flood.accepted_events,
+    )
+    .await?;
+    stored(installation, &installation.quiet.name, accepted).await?;
+    let drained = ended.elapsed();
+    progress("check every message");
+    let flood_accounts = check(installation, &installation.flooded, BATCH, &[&flood]).await?;
+    let quiet_accounts = check(installation, &installation.quiet, 1, &[&alone, &quiet]).await?;
+    Ok(Overload {
+        options,
+        alone,
+        flood,
+        quiet,
+        watched,
+        drained,
+        flood_accounts,
+        quiet_accounts,
+    })
+}
+
+/// Waits until at least so many events of a site are stored.
+async fn stored(installation: &Installation, site: &str, events: u64) -> anyhow::Result<()> {
+    let deadline = Instant::now() + DRAIN_PATIENCE;
+    loop {
+        let stored = installation
+            .engine
+            .stored_events(site)
+            .await
+            .context("the engine does not tell how much is stored");
+        match stored {
+            Ok(stored) if stored >= events => return Ok(()),
+            Ok(stored) => ensure!(
+                Instant::now() < deadline,
+                "{stored} of {events} events of {site} are stored"
+            ),
+            // It may be too busy to answer.
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            Err(_) => {}
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}

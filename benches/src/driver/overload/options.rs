@@ -1,0 +1,47 @@
+//! How much, and for how long.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Parser;
+use tempfile::TempDir;
+
+/// Floods one site of an Etappe of its own and measures what another site sees of it.
+///
+/// Programs are taken from the folder that this one is in; build them in release mode first.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "etappe-overload", version)]
+pub struct OverloadOptions {
+    /// How long the flood lasts.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    pub seconds: u64,
+    /// The flood: events a second, in gzip batches of 100. By default five times what two cores do.
+    #[arg(long, value_name = "EVENTS", default_value_t = 150_000.0)]
+    pub rate: f64,
+    /// Connections of the flood.
+    #[arg(long, default_value_t = 512)]
+    pub connections: u32,
+    /// The other site: single events a second.
+    #[arg(long, value_name = "EVENTS", default_value_t = 40.0)]
+    pub quiet_rate: f64,
+    /// The bound of the local log, or of a collector's spool.
+    #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
+    pub log_bytes: u64,
+    /// The roles on a real Kafka, instead of `etappe up` on the local log.
+    #[arg(long)]
+    pub kafka: bool,
+    /// Where data is kept meanwhile and figures are written.
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    pub out: PathBuf,
+}
+
+impl OverloadOptions {
+    /// Makes a folder for the data; it goes away with the value.
+    pub(super) fn make_folder(&self) -> anyhow::Result<TempDir> {
+        let out: &Path = &self.out;
+        std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+        let mut folder = tempfile::Builder::new();
+        // Absolute, because processes are told of it.
+        Ok(folder.prefix("overload-").tempdir_in(out.canonicalize()?)?)
+    }
+}
