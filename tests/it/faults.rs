@@ -4,43 +4,76 @@ use std::time::Duration;
 
 use anyhow::Context;
 use etappe_tests::fleet::{Fleet, Sizes};
-use etappe_tests::rig::checker::{Database, Verdict, check};
+use etappe_tests::rig::by_role::ByRole;
+use etappe_tests::rig::checker::{Database, Verdict, check_figures, check_stored};
 use etappe_tests::rig::fault::{Fault, Lengths};
+use etappe_tests::rig::on_one_machine::OnOneMachine;
 use etappe_tests::rig::proxy::Treatment;
 use etappe_tests::rig::sender::{SendPlan, Senders};
 use etappe_tests::rig::trial::{self, Plan};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_fault_costs_no_event_and_doubles_none() -> anyhow::Result<()> {
-    // Always the same faults in the same order; `make faults` draws others each time.
-    let seed = 3;
-    let plan = Plan {
+/// A trial that is short enough for every build: always the same faults in the same order;
+/// `make faults` draws others each time.
+fn short(seed: u64, faults: &[Fault]) -> Plan {
+    Plan {
         seed,
-        sizes: Sizes {
-            brokers: 1,
-            collectors: 2,
-            classifiers: 2,
-        },
-        faults: Fault::ALL.len(),
-        kinds: Fault::ALL.to_vec(),
-        lengths: Lengths {
-            outage: Duration::from_secs(2),
-            long: Duration::from_secs(10),
-            frozen: Duration::from_secs(15),
-        },
+        faults: faults.len(),
+        kinds: Vec::new(),
         clients: 2,
         send: SendPlan {
             seed,
             batch: 20,
-            messages: 40_000,
+            messages: 10_000,
             rate: 100.0,
             repeats: 0.1,
         },
+    }
+}
+
+const BRIEF: Lengths = Lengths {
+    outage: Duration::from_secs(2),
+    long: Duration::from_secs(10),
+    frozen: Duration::from_secs(15),
+    stay: Duration::from_secs(1),
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_fault_by_role_costs_no_event_and_doubles_none() -> anyhow::Result<()> {
+    let sizes = Sizes {
+        brokers: 1,
+        collectors: 2,
+        classifiers: 2,
     };
-    let outcome = trial::run(plan, |line| eprintln!("{line}")).await?;
+    let plan = short(3, Fault::BY_ROLE);
+    let fleet = ByRole::start(sizes, BRIEF).await?;
+    let outcome = trial::run(plan, fleet, |line| eprintln!("{line}")).await?;
     eprintln!("{outcome}");
     assert!(outcome.verdict.is_clean(), "{outcome}");
     assert!(outcome.recoveries.len() >= 20);
+    assert!(outcome.refused_for_content > 0 && outcome.unreadable > 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_fault_on_one_machine_costs_no_event_and_doubles_none() -> anyhow::Result<()>
+{
+    let plan = short(4, Fault::ON_ONE_MACHINE);
+    let up = OnOneMachine::beside_clickhouse(BRIEF).await?;
+    let outcome = trial::run(plan, up, |line| eprintln!("{line}")).await?;
+    eprintln!("{outcome}");
+    assert!(outcome.verdict.is_clean(), "{outcome}");
+    assert!(outcome.refused_for_content > 0 && outcome.unreadable > 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_power_and_a_full_disk_cost_no_event_and_double_none() -> anyhow::Result<()> {
+    let plan = short(5, Fault::ON_A_SMALL_DISK);
+    let up = OnOneMachine::on_a_small_disk(1 << 30, BRIEF).await?;
+    let outcome = trial::run(plan, up, |line| eprintln!("{line}")).await?;
+    eprintln!("{outcome}");
+    assert!(outcome.verdict.is_clean(), "{outcome}");
+    assert!(outcome.unreadable > 0);
     Ok(())
 }
 
@@ -74,7 +107,10 @@ async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
     let acknowledged = senders.finish().await;
     site.settle_down().await?;
     let database = Database::of(fleet.clickhouse())?;
-    let verdict = check(&database, &site, (&acknowledged, 5), &[]).await?;
+    let mut verdict = Verdict::default();
+    let ledger = (&acknowledged, 5);
+    check_figures(&site, ledger, &mut verdict).await?;
+    check_stored(&database, &site, ledger, (&[], &mut verdict)).await?;
     fleet.stop().await?;
     Ok(verdict)
 }

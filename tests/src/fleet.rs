@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::rig::proxy::Proxy;
 use crate::rig::shim::Shim;
-use crate::role::RoleProcess;
+use crate::role::{RoleProcess, Surroundings};
 use crate::site::TestSite;
 
 /// How many of each there are.
@@ -148,34 +148,12 @@ impl Fleet {
         Ok(())
     }
 
-    /// Adds bytes to the newest file of a collector's spool, as a write that a crash tore leaves
-    /// them; nothing where it has none. The collector must not run.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn tear_spool(&self, collector: usize, torn: &[u8]) -> anyhow::Result<()> {
-        let spool = self
-            .folder
+    /// Returns the folder of a collector's spool.
+    #[must_use]
+    pub fn spool(&self, collector: usize) -> PathBuf {
+        self.folder
             .path()
-            .join(format!("collector-{collector}/spool"));
-        let mut files = Vec::new();
-        let mut folders = vec![spool];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.file_name().is_some_and(is_segment) {
-                    files.push(path);
-                }
-            }
-        }
-        files.sort();
-        if let Some(last) = files.last() {
-            let mut file = std::fs::OpenOptions::new().append(true).open(last)?;
-            std::io::Write::write_all(&mut file, torn)?;
-        }
-        Ok(())
+            .join(format!("collector-{collector}/spool"))
     }
 
     /// Runs a command on the fleet's Kafka and returns the last line it printed, as JSON.
@@ -237,7 +215,7 @@ impl Start {
         match &self.library {
             Some(library) => {
                 let shim = shim(&self.folder, library, name)?;
-                RoleProcess::start_with_shim(&self.folder, name, arguments, shim).await
+                RoleProcess::start_in(shimmed(shim), &self.folder, name, arguments).await
             }
             None => RoleProcess::start(&self.folder, name, arguments).await,
         }
@@ -249,16 +227,17 @@ impl Start {
     }
 }
 
+fn shimmed(shim: Shim) -> Surroundings {
+    Surroundings {
+        shim: Some(shim),
+        ..Surroundings::default()
+    }
+}
+
 /// Returns the shim of a role, whose files stand in the folder of its name.
 fn shim(folder: &Path, library: &Path, name: &str) -> anyhow::Result<Shim> {
     let control = folder.join(format!("{name}-shim"));
     Shim::new(library, &control, &folder.join(name))
-}
-
-fn is_segment(name: &std::ffi::OsStr) -> bool {
-    let name = name.to_string_lossy();
-    let number = name.strip_suffix(".log").unwrap_or_default();
-    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Starts the engine as a server and returns its address with the login.
@@ -269,7 +248,7 @@ pub async fn start_engine(folder: &Path) -> anyhow::Result<(RoleProcess, String)
     start_engine_with(folder, None).await
 }
 
-async fn start_engine_with(
+pub(crate) async fn start_engine_with(
     folder: &Path,
     shim: Option<Shim>,
 ) -> anyhow::Result<(RoleProcess, String)> {
@@ -278,7 +257,7 @@ async fn start_engine_with(
     let listen = free_address()?;
     let arguments = ["engine", "--data", data, "--listen", &listen];
     let engine = match shim {
-        Some(shim) => RoleProcess::start_with_shim(folder, "engine", arguments, shim).await?,
+        Some(shim) => RoleProcess::start_in(shimmed(shim), folder, "engine", arguments).await?,
         None => RoleProcess::start(folder, "engine", arguments).await?,
     };
     let output = Command::new(binary_path())

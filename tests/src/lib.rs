@@ -16,3 +16,4 @@ pub mod question;
 pub mod rig;
 pub mod role;
 pub mod site;
+pub mod small_disk;

@@ -1,13 +1,16 @@
-//! The fault rig: clients with a ledger, faults at random times, and a checker that compares.
-//!
-//! [`message`] is what is sent, [`sender`] who sends it and remembers the promises, [`proxy`] does to
-//! ClickHouse what a kill cannot, [`shim`] fails the writes of a process, [`fault`] names the
-//! faults, [`checker`] compares everything with the ledger; [`trial`] is all of it together.
+//! The fault rig: an installation under load, faults at random times, and a checker that compares
+//! what was promised with everything that can be asked.
 
+pub mod by_role;
 pub mod checker;
 pub mod fault;
+pub mod installation;
 pub mod message;
+pub mod on_one_machine;
+pub mod outcome;
+pub mod power_loss;
 pub mod proxy;
 pub mod sender;
 pub mod shim;
+pub mod tail;
 pub mod trial;

@@ -4,21 +4,34 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use etappe_testkit::process::binary_path;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::rig::shim::Shim;
+use crate::small_disk::SmallDisk;
 
 /// How long a role may take until it says that it is ready, on a machine that is busy.
 const READY_WITHIN: Duration = Duration::from_secs(90);
 /// How long a clean stop may take; the contract says 30 seconds.
 const STOPPED_WITHIN: Duration = Duration::from_secs(45);
+
+/// In what surroundings a process runs; the plain ones by default.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// The shim in front of its C library.
+    pub shim: Option<Shim>,
+    /// The disk on which its files stand.
+    pub disk: Option<Arc<SmallDisk>>,
+    /// Whether signals go to everything that it started, too.
+    pub is_group: bool,
+}
 
 /// A running role. Dropping it kills it.
 #[derive(Debug)]
@@ -26,7 +39,7 @@ pub struct RoleProcess {
     name: String,
     arguments: Vec<OsString>,
     log: PathBuf,
-    shim: Option<Shim>,
+    surroundings: Surroundings,
     child: Option<Child>,
     /// The line that it printed at its latest start.
     pub greeting: Value,
@@ -62,18 +75,18 @@ impl RoleProcess {
         Ok(role)
     }
 
-    /// Starts it with the shim of failing writes in front of the C library.
+    /// Starts it in surroundings of its own.
     ///
     /// # Errors
     /// When the program is not built or does not become ready.
-    pub async fn start_with_shim(
+    pub async fn start_in(
+        surroundings: Surroundings,
         folder: &Path,
         name: &str,
         arguments: impl IntoIterator<Item = impl Into<OsString>>,
-        shim: Shim,
     ) -> anyhow::Result<Self> {
         let mut role = Self::unready(folder, name, arguments)?;
-        role.shim = Some(shim);
+        role.surroundings = surroundings;
         role.restart().await?;
         Ok(role)
     }
@@ -81,7 +94,7 @@ impl RoleProcess {
     /// Returns its shim, if it has one.
     #[must_use]
     pub fn shim(&self) -> Option<&Shim> {
-        self.shim.as_ref()
+        self.surroundings.shim.as_ref()
     }
 
     fn unready(
@@ -99,7 +112,7 @@ impl RoleProcess {
             name: name.to_owned(),
             arguments: arguments.into_iter().map(Into::into).collect(),
             log: folder.join(format!("{name}.log")),
-            shim: None,
+            surroundings: Surroundings::default(),
             child: None,
             greeting: Value::Null,
         })
@@ -130,9 +143,15 @@ impl RoleProcess {
             .create(true)
             .append(true)
             .open(&self.log)?;
-        let mut command = Command::new(binary_path());
-        if let Some(shim) = &self.shim {
+        let mut command = match &self.surroundings.disk {
+            Some(disk) => disk.command(&binary_path()),
+            None => Command::new(binary_path()),
+        };
+        if let Some(shim) = &self.surroundings.shim {
             shim.load_into(&mut command);
+        }
+        if self.surroundings.is_group {
+            command.process_group(0);
         }
         let mut child = command
             .args(&self.arguments)
@@ -227,8 +246,13 @@ impl RoleProcess {
         let id = self.child.as_ref().and_then(Child::id);
         let id = id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(id) = id {
+            let send = if self.surroundings.is_group {
+                kill_process_group
+            } else {
+                kill_process
+            };
             // One that has ended already has nothing left to be told.
-            kill_process(id, signal).unwrap_or_default();
+            send(id, signal).unwrap_or_default();
         }
     }
 
@@ -246,5 +270,11 @@ impl RoleProcess {
         let lines: Vec<&str> = text.lines().collect();
         let start = lines.len().saturating_sub(20);
         lines.get(start..).unwrap_or_default().join("\n")
+    }
+}
+
+impl Drop for RoleProcess {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
     }
 }

@@ -1,28 +1,55 @@
-//! `etappe-faults`: the long trial of the guarantee: a million events, a hundred faults, three brokers.
+//! `etappe-faults`: the long trial of the guarantee, on each kind of installation.
 //!
-//! Prints each fault as it comes and the table at the end; succeeds only when nothing was lost,
+//! Prints each fault as it comes and a table at the end; succeeds only when nothing was lost,
 //! doubled or altered.
 
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use etappe_tests::fleet::Sizes;
+use etappe_tests::rig::by_role::ByRole;
 use etappe_tests::rig::fault::{Fault, Lengths};
+use etappe_tests::rig::on_one_machine::OnOneMachine;
+use etappe_tests::rig::outcome::Outcome;
 use etappe_tests::rig::sender::SendPlan;
 use etappe_tests::rig::trial::{self, Plan};
 
-/// Breaks a running installation in every way it knows and compares what it promised with what it
-/// counts.
+/// How long causes last.
+const LENGTHS: Lengths = Lengths {
+    outage: Duration::from_secs(4),
+    long: Duration::from_secs(60),
+    frozen: Duration::from_secs(25),
+    stay: Duration::from_secs(5),
+};
+/// The size of the small disk, in memory.
+const DISK: u64 = 3 << 30;
+
+/// An installation to break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Roles as processes of their own, on Kafka: a million events, a hundred faults.
+    ByRole,
+    /// `etappe up` on its local log, with ClickHouse beside it: a quarter of that.
+    OneMachine,
+    /// `etappe up` with everything inside, on a disk of its own: a quarter of that.
+    SmallDisk,
+}
+
+/// Breaks running installations in every way it knows and compares what they promised with what
+/// they count.
 #[derive(Debug, Parser)]
 #[command(name = "etappe-faults", version)]
 struct Arguments {
-    /// How many events are acknowledged at least.
-    #[arg(long, default_value_t = 1_000_000)]
-    events: u64,
-    /// How many faults there are at least.
-    #[arg(long, default_value_t = 100)]
-    faults: usize,
+    /// Only these installations; all without any.
+    #[arg(long = "installation", value_name = "KIND")]
+    installations: Vec<Kind>,
+    /// How many events are acknowledged at least, in place of the installation's own number.
+    #[arg(long)]
+    events: Option<u64>,
+    /// How many faults there are at least, in place of the installation's own number.
+    #[arg(long)]
+    faults: Option<usize>,
     /// How many brokers Kafka has.
     #[arg(long, default_value_t = 3)]
     brokers: usize,
@@ -33,54 +60,86 @@ struct Arguments {
     #[arg(long = "fault", value_name = "KIND")]
     kinds: Vec<String>,
     /// Events a second that each of the four clients sends at most.
-    #[arg(long, default_value_t = 500.0)]
+    #[arg(long, default_value_t = 250.0)]
     rate: f64,
 }
 
-/// Returns the faults of these names, all if there are none.
-fn kinds(names: &[String]) -> anyhow::Result<Vec<Fault>> {
-    if names.is_empty() {
-        return Ok(Fault::ALL.to_vec());
+impl Arguments {
+    fn plan(&self, kind: Kind, seed: u64) -> anyhow::Result<Plan> {
+        let (events, faults) = match kind {
+            Kind::ByRole => (1_000_000, 100),
+            Kind::OneMachine | Kind::SmallDisk => (250_000, 40),
+        };
+        Ok(Plan {
+            seed,
+            faults: self.faults.unwrap_or(faults),
+            kinds: self.kinds()?,
+            clients: 4,
+            send: SendPlan {
+                seed,
+                batch: 50,
+                messages: self.events.unwrap_or(events),
+                rate: self.rate,
+                repeats: 0.05,
+            },
+        })
     }
-    let kind = |name: &String| {
-        let mut all = Fault::ALL.into_iter();
-        let found = all.find(|fault| format!("{fault:?}") == *name);
-        found.with_context(|| format!("`{name}` is no fault; they are {:?}", Fault::ALL))
-    };
-    names.iter().map(kind).collect()
+
+    /// Returns the faults that are named.
+    fn kinds(&self) -> anyhow::Result<Vec<Fault>> {
+        let all = Fault::all();
+        let kind = |name: &String| {
+            let found = all.iter().find(|fault| format!("{fault:?}") == *name);
+            let found = found.copied();
+            found.with_context(|| format!("`{name}` is no fault; they are {all:?}"))
+        };
+        self.kinds.iter().map(kind).collect()
+    }
+
+    async fn run(&self, kind: Kind, seed: u64) -> anyhow::Result<Outcome> {
+        let plan = self.plan(kind, seed)?;
+        match kind {
+            Kind::ByRole => {
+                let sizes = Sizes {
+                    brokers: self.brokers,
+                    collectors: 2,
+                    classifiers: 2,
+                };
+                trial::run(plan, ByRole::start(sizes, LENGTHS).await?, tell).await
+            }
+            Kind::OneMachine => {
+                let up = OnOneMachine::beside_clickhouse(LENGTHS).await?;
+                trial::run(plan, up, tell).await
+            }
+            Kind::SmallDisk => {
+                let up = OnOneMachine::on_a_small_disk(DISK, LENGTHS).await?;
+                trial::run(plan, up, tell).await
+            }
+        }
+    }
 }
 
-#[expect(clippy::print_stdout, reason = "the table is the program's answer")]
+#[expect(clippy::print_stdout, reason = "what happens is the program's answer")]
+fn tell(line: &str) {
+    println!("{line}");
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(rand::random);
-    println!("seed {seed}");
-    let plan = Plan {
-        seed,
-        sizes: Sizes {
-            brokers: arguments.brokers,
-            collectors: 2,
-            classifiers: 2,
-        },
-        faults: arguments.faults,
-        kinds: kinds(&arguments.kinds)?,
-        lengths: Lengths {
-            outage: Duration::from_secs(4),
-            long: Duration::from_secs(60),
-            frozen: Duration::from_secs(25),
-        },
-        clients: 4,
-        send: SendPlan {
-            seed,
-            batch: 100,
-            messages: arguments.events,
-            rate: arguments.rate,
-            repeats: 0.05,
-        },
-    };
-    let outcome = trial::run(plan, |line| println!("{line}")).await?;
-    println!("{outcome}");
-    anyhow::ensure!(outcome.verdict.is_clean(), "the guarantee did not hold");
+    tell(&format!("seed {seed}"));
+    let mut installations = arguments.installations.clone();
+    if installations.is_empty() {
+        installations = Kind::value_variants().to_vec();
+    }
+    let mut is_clean = true;
+    for kind in installations {
+        tell(&format!("{kind:?}"));
+        let outcome = arguments.run(kind, seed).await?;
+        tell(&outcome.to_string());
+        is_clean &= outcome.verdict.is_clean();
+    }
+    anyhow::ensure!(is_clean, "the guarantee did not hold");
     Ok(())
 }

@@ -1,17 +1,9 @@
-//! The faults: what each breaks, and when its cause is gone again.
+//! The faults there are, and how long their causes last.
 //!
-//! A full disk under ClickHouse is not among them: the shim's failing writes let it keep parts that are
-//! incomplete (see docs/guarantee.md). What a disk that is really full does is tried by itself, on a
-//! small file system.
+//! A disk that refuses ClickHouse's writes while it says that it has room is not among them: then
+//! ClickHouse keeps parts that are incomplete (see docs/guarantee.md).
 
 use std::time::Duration;
-
-use anyhow::Context;
-use rand::RngExt;
-use rand::rngs::StdRng;
-
-use super::proxy::{Proxy, Treatment};
-use crate::fleet::Fleet;
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,12 +18,16 @@ pub enum Fault {
     StopClassifier,
     /// A classifier sleeps longer than its membership lasts, and wakes up.
     FreezeClassifier,
-    /// Classifiers come and go.
+    /// Classifiers come and go, one after the other.
     Rebalance,
     /// The process that answers questions is killed.
     KillInsights,
+    /// The process that answers questions is stopped cleanly and started again.
+    StopInsights,
     /// ClickHouse is killed and started again.
     KillEngine,
+    /// ClickHouse is stopped cleanly and started again.
+    StopEngine,
     /// A broker is killed and started again.
     KillBroker,
     /// A broker is stopped cleanly and started again.
@@ -40,6 +36,14 @@ pub enum Fault {
     FreezeBroker,
     /// Kafka is away for long.
     KafkaAway,
+    /// `etappe up` and everything it started is killed and started again.
+    KillUp,
+    /// `etappe up` is stopped cleanly and started again.
+    StopUp,
+    /// `etappe up` and everything it started stands still for a while.
+    FreezeUp,
+    /// The machine loses its power: what ClickHouse had not synced is gone.
+    PowerLoss,
     /// ClickHouse closes connections without an answer.
     HangUp,
     /// ClickHouse says "too many parts".
@@ -58,13 +62,32 @@ pub enum Fault {
     FullSpool,
     /// A collector that spools is killed, and its spool's last write is torn.
     TornSpool,
+    /// A collector that spools is killed, and its spool's last write is not what was written.
+    CorruptSpool,
+    /// The disk under the local log is full.
+    FullLog,
+    /// The disk under the local log and ClickHouse is full.
+    FullDisk,
+    /// Etappe is killed, and the local log's last write is torn.
+    TornLog,
+    /// Etappe is killed, and the local log's last write is not what was written.
+    CorruptLog,
     /// A process's time of day jumps.
     ClockJump,
 }
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 22] = [
+    /// Returns all of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = [Self::BY_ROLE, Self::ON_ONE_MACHINE, Self::ON_A_SMALL_DISK].concat();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Those of an installation by role, on Kafka.
+    pub const BY_ROLE: &[Self] = &[
         Self::KillCollector,
         Self::StopCollector,
         Self::KillClassifier,
@@ -72,7 +95,9 @@ impl Fault {
         Self::FreezeClassifier,
         Self::Rebalance,
         Self::KillInsights,
+        Self::StopInsights,
         Self::KillEngine,
+        Self::StopEngine,
         Self::KillBroker,
         Self::StopBroker,
         Self::FreezeBroker,
@@ -86,6 +111,42 @@ impl Fault {
         Self::Poison,
         Self::FullSpool,
         Self::TornSpool,
+        Self::CorruptSpool,
+        Self::ClockJump,
+    ];
+
+    /// Those of `etappe up` on its local log, with ClickHouse beside it.
+    pub const ON_ONE_MACHINE: &[Self] = &[
+        Self::KillUp,
+        Self::StopUp,
+        Self::FreezeUp,
+        Self::KillEngine,
+        Self::StopEngine,
+        Self::HangUp,
+        Self::TooManyParts,
+        Self::MemoryLimit,
+        Self::Unavailable,
+        Self::Slow,
+        Self::SwallowAnswer,
+        Self::Poison,
+        Self::FullLog,
+        Self::TornLog,
+        Self::CorruptLog,
+        Self::ClockJump,
+    ];
+
+    /// Those of `etappe up` with everything inside, on a disk of its own.
+    pub const ON_A_SMALL_DISK: &[Self] = &[
+        Self::KillUp,
+        Self::StopUp,
+        Self::FreezeUp,
+        Self::PowerLoss,
+        Self::KillEngine,
+        Self::Poison,
+        Self::FullLog,
+        Self::FullDisk,
+        Self::TornLog,
+        Self::CorruptLog,
         Self::ClockJump,
     ];
 }
@@ -99,207 +160,6 @@ pub struct Lengths {
     pub long: Duration,
     /// Of a process that is frozen; longer than a group's membership lasts.
     pub frozen: Duration,
-}
-
-/// What faults are done to.
-#[derive(Debug)]
-pub struct Victim<'a> {
-    /// The processes.
-    pub fleet: &'a mut Fleet,
-    /// What stands in front of ClickHouse.
-    pub proxy: &'a Proxy,
-    /// How long causes last.
-    pub lengths: Lengths,
-    /// How many records were written that cannot be read.
-    pub poisoned: &'a mut u64,
-}
-
-impl Victim<'_> {
-    /// Does `fault` and undoes its cause; returns once the cause is gone.
-    ///
-    /// # Errors
-    /// When a process does not come back.
-    pub async fn suffer(&mut self, fault: Fault, random: &mut StdRng) -> anyhow::Result<()> {
-        let Lengths { outage, long, .. } = self.lengths;
-        match fault {
-            Fault::KillCollector | Fault::StopCollector => {
-                self.restart_collector(fault, random).await
-            }
-            Fault::KillClassifier | Fault::StopClassifier => {
-                self.restart_classifier(fault, random).await
-            }
-            Fault::FreezeClassifier => self.freeze_classifier(random).await,
-            Fault::Rebalance => self.rebalance().await,
-            Fault::KillInsights => {
-                self.fleet.insights.kill().await?;
-                self.fleet.insights.restart().await
-            }
-            Fault::KillEngine => {
-                self.fleet.engine.kill().await?;
-                self.fleet.engine.restart().await
-            }
-            Fault::KillBroker => self.lose_broker(outage, true, random).await,
-            Fault::StopBroker => self.lose_broker(outage, false, random).await,
-            Fault::FreezeBroker => {
-                let nodes = self.fleet.kafka.nodes();
-                let node = &nodes[random.random_range(0..nodes.len())];
-                node.pause();
-                tokio::time::sleep(outage).await;
-                node.resume();
-                Ok(())
-            }
-            Fault::KafkaAway => self.lose_kafka(long).await,
-            Fault::HangUp => self.treat(Treatment::HangUp, outage).await,
-            Fault::TooManyParts => self.treat(Treatment::TooManyParts, outage).await,
-            Fault::MemoryLimit => self.treat(Treatment::MemoryLimit, outage).await,
-            Fault::Unavailable => self.treat(Treatment::Unavailable, outage).await,
-            Fault::Slow => self.treat(Treatment::Delay(outage / 2), outage).await,
-            Fault::SwallowAnswer => self.treat(Treatment::SwallowAnswer, outage).await,
-            Fault::Poison => self.poison(random).await,
-            Fault::FullSpool => self.fill_spool(random).await,
-            Fault::TornSpool => self.tear_spool(random).await,
-            Fault::ClockJump => self.jump(random).await,
-        }
-    }
-
-    async fn restart_collector(&mut self, fault: Fault, random: &mut StdRng) -> anyhow::Result<()> {
-        let chosen = random.random_range(0..self.fleet.collectors.len());
-        let collector = &mut self.fleet.collectors[chosen];
-        if fault == Fault::KillCollector {
-            collector.kill().await?;
-        } else {
-            collector.stop().await?;
-        }
-        collector.restart().await
-    }
-
-    async fn restart_classifier(
-        &mut self,
-        fault: Fault,
-        random: &mut StdRng,
-    ) -> anyhow::Result<()> {
-        let chosen = random.random_range(0..self.fleet.classifiers.len());
-        let classifier = &mut self.fleet.classifiers[chosen];
-        if fault == Fault::KillClassifier {
-            classifier.kill().await?;
-        } else {
-            classifier.stop().await?;
-        }
-        classifier.restart().await
-    }
-
-    async fn freeze_classifier(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
-        let chosen = random.random_range(0..self.fleet.classifiers.len());
-        self.fleet.classifiers[chosen].freeze();
-        tokio::time::sleep(self.lengths.frozen).await;
-        self.fleet.classifiers[chosen].thaw();
-        Ok(())
-    }
-
-    /// A classifier joins and leaves again, and once more.
-    async fn rebalance(&mut self) -> anyhow::Result<()> {
-        for _ in 0..2 {
-            self.fleet.add_classifier().await?;
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            let mut last = self.fleet.classifiers.pop().context("one was added")?;
-            last.stop().await?;
-        }
-        Ok(())
-    }
-
-    async fn lose_broker(
-        &mut self,
-        outage: Duration,
-        at_once: bool,
-        random: &mut StdRng,
-    ) -> anyhow::Result<()> {
-        let nodes = self.fleet.kafka.nodes();
-        let node = &nodes[random.random_range(0..nodes.len())];
-        if at_once {
-            node.kill()?;
-        } else {
-            node.stop().await?;
-        }
-        tokio::time::sleep(outage).await;
-        Ok(node.start_again().await?)
-    }
-
-    async fn lose_kafka(&mut self, outage: Duration) -> anyhow::Result<()> {
-        for node in self.fleet.kafka.nodes() {
-            node.kill()?;
-        }
-        tokio::time::sleep(outage).await;
-        self.restore_kafka().await
-    }
-
-    /// Starts all brokers again, side by side: a majority is needed before any of them answers.
-    async fn restore_kafka(&mut self) -> anyhow::Result<()> {
-        let starts = self
-            .fleet
-            .kafka
-            .nodes()
-            .iter()
-            .map(|node| node.start_again());
-        futures_util::future::try_join_all(starts).await?;
-        Ok(())
-    }
-
-    async fn treat(&mut self, treatment: Treatment, outage: Duration) -> anyhow::Result<()> {
-        self.proxy.treat(treatment);
-        tokio::time::sleep(outage).await;
-        self.proxy.treat(Treatment::Pass);
-        Ok(())
-    }
-
-    async fn poison(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
-        let nodes = self.fleet.kafka.nodes();
-        for partition in 0..4 {
-            let garbage = format!("{{\"v\":1,\"no record\":{}", random.random::<u64>());
-            let garbage = [garbage.as_bytes()];
-            nodes[0]
-                .produce("etappe.events.v1", partition, &garbage)
-                .await?;
-            *self.poisoned += 1;
-        }
-        Ok(())
-    }
-
-    async fn fill_spool(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
-        let chosen = random.random_range(0..self.fleet.collectors.len());
-        for node in self.fleet.kafka.nodes() {
-            node.kill()?;
-        }
-        tokio::time::sleep(self.lengths.outage / 2).await;
-        let shim = |fleet: &Fleet| fleet.collectors[chosen].shim().cloned();
-        let shim = shim(self.fleet).context("collectors have a shim")?;
-        shim.fill_disk()?;
-        tokio::time::sleep(self.lengths.outage).await;
-        shim.free_disk()?;
-        self.restore_kafka().await
-    }
-
-    async fn tear_spool(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
-        let chosen = random.random_range(0..self.fleet.collectors.len());
-        for node in self.fleet.kafka.nodes() {
-            node.kill()?;
-        }
-        tokio::time::sleep(self.lengths.outage).await;
-        self.fleet.collectors[chosen].kill().await?;
-        let torn: Vec<u8> = (0..random.random_range(1..200))
-            .map(|_| random.random())
-            .collect();
-        self.fleet.tear_spool(chosen, &torn)?;
-        self.fleet.collectors[chosen].restart().await?;
-        self.restore_kafka().await
-    }
-
-    async fn jump(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
-        let seconds = random.random_range(-7_200..7_200);
-        let roles = self.fleet.collectors.iter().chain(&self.fleet.classifiers);
-        let shims: Vec<_> = roles.filter_map(|role| role.shim().cloned()).collect();
-        let shim = &shims[random.random_range(0..shims.len())];
-        shim.move_clock(seconds)?;
-        tokio::time::sleep(self.lengths.outage).await;
-        shim.move_clock(0)
-    }
+    /// How long a classifier that comes and goes stays, and stays away.
+    pub stay: Duration,
 }

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 pub const ACTORS: u64 = 20;
 /// One of so many messages is an order.
 const ORDERS: u64 = 5;
+/// One of so many messages is poison.
+const POISONS: u64 = 1_000;
+/// How the content of a message begins that the database refuses while the proxy is asked to do so.
+pub const POISON: &str = "poison-";
 
 /// A message's place among all that are ever sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +34,8 @@ pub struct Message {
     pub cents: Option<u64>,
     /// A text that no other message has.
     pub nonce: String,
+    /// Whether the database may refuse it.
+    pub is_poison: bool,
 }
 
 /// Spreads `number` over all numbers of 64 bits: the finalizer of SplitMix64
@@ -48,6 +54,8 @@ impl Place {
         let Self { client, number } = self;
         let random = spread(seed ^ spread(client << 40 | number));
         let cents = random.is_multiple_of(ORDERS).then_some(1 + random % 99_999);
+        let is_poison = spread(random).is_multiple_of(POISONS);
+        let prefix = if is_poison { POISON } else { "" };
         Message {
             id: format!("{client}-{number}"),
             actor: format!("p-{client}-{}", number % ACTORS),
@@ -57,7 +65,8 @@ impl Place {
                 "Product Viewed"
             },
             cents,
-            nonce: format!("{random:016x}"),
+            nonce: format!("{prefix}{random:016x}"),
+            is_poison,
         }
     }
 

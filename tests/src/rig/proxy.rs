@@ -3,12 +3,13 @@
 //! purpose, to show that the checker notices.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use http::request::Parts;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -18,6 +19,12 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+
+use super::fault::Fault;
+use super::message::POISON;
+
+/// ClickHouse's code for incorrect data, with which poison is refused.
+pub const REFUSED_FOR_CONTENT: u32 = 117;
 
 /// The bodies that the proxy answers with.
 type Body = BoxBody<Bytes, anyhow::Error>;
@@ -47,6 +54,22 @@ pub enum Treatment {
     Alter,
 }
 
+impl Treatment {
+    /// Returns what a fault of the given length has done to inserts, if it is one of theirs.
+    #[must_use]
+    pub fn of(fault: Fault, outage: Duration) -> Option<Self> {
+        Some(match fault {
+            Fault::HangUp => Self::HangUp,
+            Fault::TooManyParts => Self::TooManyParts,
+            Fault::MemoryLimit => Self::MemoryLimit,
+            Fault::Unavailable => Self::Unavailable,
+            Fault::Slow => Self::Delay(outage / 2),
+            Fault::SwallowAnswer => Self::SwallowAnswer,
+            _ => return None,
+        })
+    }
+}
+
 /// A running proxy; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
@@ -61,6 +84,8 @@ struct State {
     target: String,
     client: reqwest::Client,
     treatment: Mutex<Treatment>,
+    /// Whether inserts that hold poison are refused for their content.
+    refuses_poison: AtomicBool,
     /// How many inserts were treated otherwise than by handing them on.
     treated: AtomicU64,
 }
@@ -77,6 +102,7 @@ impl Proxy {
             target: target.trim_end_matches('/').to_owned(),
             client: reqwest::Client::builder().build()?,
             treatment: Mutex::new(Treatment::Pass),
+            refuses_poison: AtomicBool::new(false),
             treated: AtomicU64::new(0),
         });
         let mut server = JoinSet::new();
@@ -99,6 +125,18 @@ impl Proxy {
         *self.state.lock() = treatment;
     }
 
+    /// Changes what is done to inserts for a while.
+    pub async fn treat_for(&self, treatment: Treatment, outage: Duration) {
+        self.treat(treatment);
+        tokio::time::sleep(outage).await;
+        self.treat(Treatment::Pass);
+    }
+
+    /// Refuses, or takes, inserts that hold a message of poison from now on.
+    pub fn refuse_poison(&self, refuses: bool) {
+        self.state.refuses_poison.store(refuses, Ordering::Relaxed);
+    }
+
     /// Returns how many inserts were treated otherwise than by handing them on.
     #[must_use]
     pub fn treated(&self) -> u64 {
@@ -116,16 +154,20 @@ impl State {
     /// Returns what to do to a request.
     fn treatment_of(&self, uri: &hyper::Uri) -> Treatment {
         let treatment = *self.lock();
-        let is_insert = uri.query().is_some_and(|query| {
-            // Batches land in this table, under a token.
-            query.contains("arrivals") && query.contains("insert_deduplication_token")
-        });
+        let is_insert = is_insert(uri);
         if treatment == Treatment::Pass || (!is_insert && treatment != Treatment::HangUp) {
             return Treatment::Pass;
         }
         self.treated.fetch_add(1, Ordering::Relaxed);
         treatment
     }
+}
+
+/// Whether it is a batch: those land in one table, under a token.
+fn is_insert(uri: &hyper::Uri) -> bool {
+    uri.query().is_some_and(|query| {
+        query.contains("arrivals") && query.contains("insert_deduplication_token")
+    })
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {
@@ -154,55 +196,62 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
 }
 
 async fn treat(state: &State, request: Request<Incoming>) -> anyhow::Result<Response<Body>> {
-    match state.treatment_of(request.uri()) {
-        Treatment::Pass => forward(state, request).await,
-        Treatment::HangUp => Err(anyhow!("hanging up")),
+    let treatment = state.treatment_of(request.uri());
+    if treatment == Treatment::HangUp {
+        return Err(anyhow!("hanging up"));
+    }
+    if !is_insert(request.uri()) {
+        return forward(state, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.context("the body broke off")?;
+    treat_insert(state, treatment, (&parts, body.to_bytes())).await
+}
+
+async fn treat_insert(
+    state: &State,
+    treatment: Treatment,
+    (parts, body): (&Parts, Bytes),
+) -> anyhow::Result<Response<Body>> {
+    let path = parts.uri.to_string();
+    match treatment {
+        Treatment::Unavailable => answer(StatusCode::SERVICE_UNAVAILABLE, None, "try again later"),
         Treatment::TooManyParts => refuse(
-            request,
             252,
             "Too many parts (3000 with average size of 1.00 MiB) in table. Merges are processing \
              significantly slower than inserts. (TOO_MANY_PARTS)",
-        )
-        .await,
-        Treatment::MemoryLimit => {
-            refuse(
-                request,
-                241,
-                "(total) memory limit exceeded: would use 4.00 GiB, maximum: 3.00 GiB. \
+        ),
+        Treatment::MemoryLimit => refuse(
+            241,
+            "(total) memory limit exceeded: would use 4.00 GiB, maximum: 3.00 GiB. \
              (MEMORY_LIMIT_EXCEEDED)",
-            )
-            .await
-        }
-        Treatment::Unavailable => {
-            read(request).await?;
-            answer(StatusCode::SERVICE_UNAVAILABLE, None, "try again later")
+        ),
+        Treatment::Lose => answer(StatusCode::OK, None, ""),
+        _ if state.refuses_poison.load(Ordering::Relaxed) && holds_poison(&body) => {
+            refuse(REFUSED_FOR_CONTENT, "Poison. (INCORRECT_DATA)")
         }
         Treatment::Delay(delay) => {
             tokio::time::sleep(delay).await;
-            forward(state, request).await
+            send(state, parts, &path, body).await
         }
         Treatment::SwallowAnswer => {
-            let response = forward(state, request).await?;
+            let response = send(state, parts, &path, body).await?;
             response.into_body().collect().await?;
             Err(anyhow!("the answer is swallowed"))
         }
-        Treatment::Lose => {
-            read(request).await?;
-            answer(StatusCode::OK, None, "")
-        }
         Treatment::Double => {
-            let (parts, body) = read(request).await?;
-            let other = with_another_token(&parts.uri.to_string());
-            let first = send(state, &parts, &parts.uri.to_string(), body.clone()).await?;
+            let first = send(state, parts, &path, body.clone()).await?;
             first.into_body().collect().await?;
-            send(state, &parts, &other, body).await
+            send(state, parts, &with_another_token(&path), body).await
         }
-        Treatment::Alter => {
-            let (parts, body) = read(request).await?;
-            let altered = alter(&body);
-            send(state, &parts, &parts.uri.to_string(), altered).await
-        }
+        Treatment::Alter => send(state, parts, &path, alter(&body)).await,
+        Treatment::Pass | Treatment::HangUp => send(state, parts, &path, body).await,
     }
+}
+
+/// Whether a batch holds a message of poison.
+fn holds_poison(body: &[u8]) -> bool {
+    memchr::memmem::find(body, POISON.as_bytes()).is_some()
 }
 
 /// Hands a request on as it comes, and its answer.
@@ -215,7 +264,7 @@ async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Re
 
 async fn send(
     state: &State,
-    parts: &http::request::Parts,
+    parts: &Parts,
     path: &str,
     body: impl Into<reqwest::Body>,
 ) -> anyhow::Result<Response<Body>> {
@@ -245,20 +294,8 @@ async fn send(
     Ok(response.body(StreamBody::new(pieces).boxed())?)
 }
 
-/// Takes a request in whole.
-async fn read(request: Request<Incoming>) -> anyhow::Result<(http::request::Parts, Bytes)> {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await.context("the body broke off")?;
-    Ok((parts, body.to_bytes()))
-}
-
 /// Answers as ClickHouse does when it refuses.
-async fn refuse(
-    request: Request<Incoming>,
-    code: u32,
-    words: &str,
-) -> anyhow::Result<Response<Body>> {
-    read(request).await?;
+fn refuse(code: u32, words: &str) -> anyhow::Result<Response<Body>> {
     let text = format!("Code: {code}. DB::Exception: {words}\n");
     answer(StatusCode::INTERNAL_SERVER_ERROR, Some(code), &text)
 }

@@ -5,7 +5,7 @@
 //! what they were follows from their numbers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -27,7 +27,7 @@ pub struct SendPlan {
     pub seed: u64,
     /// Messages in a batch.
     pub batch: u64,
-    /// How many messages all clients together send at least.
+    /// How many messages all clients together send at least; they go on until they are told to end.
     pub messages: u64,
     /// How many messages a second each client sends at most.
     pub rate: f64,
@@ -51,8 +51,8 @@ pub struct Acknowledged {
 pub struct Senders {
     tasks: JoinSet<(u64, Counts)>,
     acknowledged: Arc<AtomicU64>,
-    /// How many clients are not done.
-    working: Arc<AtomicU64>,
+    /// Whether clients that have sent their share go on.
+    goes_on: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Senders {
     #[must_use]
     pub fn start(sites: Vec<TestSite>, plan: SendPlan) -> Self {
         let acknowledged = Arc::new(AtomicU64::new(0));
-        let working = Arc::new(AtomicU64::new(sites.len() as u64));
+        let goes_on = Arc::new(AtomicBool::new(true));
         let mut tasks = JoinSet::new();
         let share = plan.messages.div_ceil(sites.len() as u64);
         for (client, site) in (0..).zip(sites) {
@@ -76,14 +76,14 @@ impl Senders {
                 plan,
                 client,
                 acknowledged: Arc::clone(&acknowledged),
-                working: Arc::clone(&working),
+                goes_on: Arc::clone(&goes_on),
             };
             tasks.spawn(async move { (client, sender.run(share).await) });
         }
         Self {
             tasks,
             acknowledged,
-            working,
+            goes_on,
         }
     }
 
@@ -91,12 +91,6 @@ impl Senders {
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
-    }
-
-    /// Returns whether all clients are done.
-    #[must_use]
-    pub fn are_done(&self) -> bool {
-        self.working.load(Ordering::Relaxed) == 0
     }
 
     /// Waits until at least `messages` are acknowledged, for `patience` at most.
@@ -116,11 +110,12 @@ impl Senders {
         Ok(())
     }
 
-    /// Waits for all clients and returns what was acknowledged.
+    /// Lets the clients end once they have sent their share, and returns what was acknowledged.
     ///
     /// # Panics
     /// When a client met an answer that no client can do anything about.
     pub async fn finish(self) -> Acknowledged {
+        self.goes_on.store(false, Ordering::Relaxed);
         let mut all = self.tasks.join_all().await;
         all.sort_by_key(|(client, _)| *client);
         all.iter()
@@ -138,8 +133,7 @@ struct Sender {
     plan: SendPlan,
     client: u64,
     acknowledged: Arc<AtomicU64>,
-    /// How many clients are not done.
-    working: Arc<AtomicU64>,
+    goes_on: Arc<AtomicBool>,
 }
 
 impl Sender {
@@ -147,7 +141,7 @@ impl Sender {
         let mut random = StdRng::seed_from_u64(self.plan.seed ^ (self.client << 32));
         let mut counts = Counts::default();
         let begun = Instant::now();
-        while counts.messages < share {
+        while counts.messages < share || self.goes_on.load(Ordering::Relaxed) {
             let numbers = counts.messages..counts.messages + self.plan.batch;
             let batch: Vec<Value> = numbers
                 .map(|number| {
@@ -168,7 +162,6 @@ impl Sender {
             let due = Duration::from_secs_f64(counts.messages as f64 / self.plan.rate);
             tokio::time::sleep_until(begun + due).await;
         }
-        self.working.fetch_sub(1, Ordering::Relaxed);
         counts
     }
 

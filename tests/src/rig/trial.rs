@@ -1,154 +1,76 @@
-//! A trial: a fleet under load, faults one after the other, then the comparison with the ledger.
+//! A trial: an installation under load, faults one after the other, then the comparison with the
+//! ledger.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::checker::{Database, DeadLetterPlace, Verdict, check};
-use super::fault::{Fault, Lengths, Victim};
-use super::sender::{SendPlan, Senders};
-use crate::fleet::{Fleet, Sizes};
+use super::checker::{DeadLetterPlace, Verdict, check_figures, check_stored};
+use super::fault::Fault;
+use super::installation::Installation;
+use super::outcome::Outcome;
+use super::proxy::REFUSED_FOR_CONTENT;
+use super::sender::{Acknowledged, SendPlan, Senders};
 use crate::site::TestSite;
 
 /// How long the system may take to be well again before the trial has failed.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(180);
 /// How often a probe is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How many letters are sent again with one command.
+const LETTERS: usize = 500;
 
 /// What a trial consists of.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Decides everything that is random.
     pub seed: u64,
-    /// The processes.
-    pub sizes: Sizes,
     /// How many faults there are at least.
     pub faults: usize,
-    /// Which faults there are.
+    /// Which faults there are, among those of the installation; all without any.
     pub kinds: Vec<Fault>,
-    /// How long causes last.
-    pub lengths: Lengths,
     /// Clients.
     pub clients: usize,
     /// What they send.
     pub send: SendPlan,
 }
 
-/// What came of a trial.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The seed.
-    pub seed: u64,
-    /// Messages that were acknowledged.
-    pub acknowledged: u64,
-    /// Requests that were sent, repetitions included.
-    pub requests: u64,
-    /// Answers other than 200, and requests without one.
-    pub refusals: u64,
-    /// Each fault, and how long after its cause was gone a new event was counted again.
-    pub recoveries: Vec<(Fault, Duration)>,
-    /// What the checker found.
-    pub verdict: Verdict,
-    /// From the first message to the verdict.
-    pub took: Duration,
-}
-
-impl Outcome {
-    /// Returns the share of faults that the system recovered from within `limit`.
-    #[must_use]
-    pub fn recovered_within(&self, limit: Duration) -> f64 {
-        let quick = self.recoveries.iter().filter(|(_, took)| *took <= limit);
-        #[expect(clippy::cast_precision_loss, reason = "some hundred faults")]
-        let share = quick.count() as f64 / self.recoveries.len().max(1) as f64;
-        share
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "seed {}: {} messages acknowledged in {} requests ({} without a 200), {} faults, {:.0} s",
-            self.seed,
-            self.acknowledged,
-            self.requests,
-            self.refusals,
-            self.recoveries.len(),
-            self.took.as_secs_f64()
-        )?;
-        let mut by_kind: BTreeMap<Fault, Vec<f64>> = BTreeMap::new();
-        for (fault, took) in &self.recoveries {
-            by_kind.entry(*fault).or_default().push(took.as_secs_f64());
-        }
-        for (fault, mut seconds) in by_kind {
-            seconds.sort_by(f64::total_cmp);
-            let median = seconds[seconds.len() / 2];
-            let longest = seconds.last().copied().unwrap_or_default();
-            writeln!(
-                f,
-                "  {:18} {:3} times, recovered in {median:.1} s (median), {longest:.1} s (longest)",
-                format!("{fault:?}"),
-                seconds.len()
-            )?;
-        }
-        writeln!(
-            f,
-            "  {:.0} % recovered within 10 s",
-            100.0 * self.recovered_within(Duration::from_secs(10))
-        )?;
-        write!(f, "{}", self.verdict)
-    }
-}
-
 /// Runs a trial; `tell` hears of each fault once the system has recovered from it.
 ///
 /// # Errors
 /// When the system does not recover from a fault, or cannot be asked.
-pub async fn run(plan: Plan, mut tell: impl FnMut(&str)) -> anyhow::Result<Outcome> {
+pub async fn run(
+    plan: Plan,
+    mut installation: impl Installation,
+    mut tell: impl FnMut(&str),
+) -> anyhow::Result<Outcome> {
     let begun = Instant::now();
-    let (mut fleet, proxy) = Fleet::start_for_faults(plan.sizes).await?;
-    let site = fleet.create_site("ledger", 0).await?;
-    let probes = fleet.create_site("probes", 0).await?;
-    let collectors: Vec<String> = fleet
-        .collectors
-        .iter()
-        .map(|collector| collector.said("listen"))
-        .collect();
+    let site = installation.create_site("ledger").await?;
+    let probes = installation.create_site("probes").await?;
+    let collectors = installation.collectors();
     let through = |client: usize| site.through(&collectors[client % collectors.len()]);
     let senders = Senders::start((0..plan.clients).map(through).collect(), plan.send);
-    let mut poisoned = 0;
-    let victim = Victim {
-        fleet: &mut fleet,
-        proxy: &proxy,
-        lengths: plan.lengths,
-        poisoned: &mut poisoned,
-    };
-    let recoveries = break_everything(&plan, victim, (&probes, &senders), &mut tell).await?;
+    let sites = (&probes, &senders);
+    let recoveries = break_everything(&plan, &mut installation, sites, &mut tell).await?;
     let acknowledged = senders.finish().await;
     let total: u64 = acknowledged.by_client.iter().sum();
+    let refused_for_content = send_poison_again(&installation, &site).await?;
     site.settle(total).await?;
-    let database = Database::of(fleet.clickhouse())?;
-    let letters = dead_letters(&fleet).await?;
-    let ledger = (&acknowledged, plan.send.seed);
-    let mut verdict = check(&database, &site, ledger, &letters).await?;
-    if letters.len() as u64 != poisoned {
-        let line = format!("{} dead letters, expected {poisoned}", letters.len());
-        verdict.figures.push(line);
-    }
-    audit(&fleet, &mut verdict).await;
-    fleet.stop().await?;
+    let unreadable = installation.unreadable();
+    let verdict = check(&mut installation, &site, (&acknowledged, plan.send.seed)).await?;
+    installation.stop().await?;
     Ok(Outcome {
         seed: plan.seed,
         acknowledged: total,
         requests: acknowledged.requests,
         refusals: acknowledged.refusals,
+        refused_for_content,
+        unreadable,
         recoveries,
         verdict,
         took: begun.elapsed(),
@@ -159,28 +81,30 @@ pub async fn run(plan: Plan, mut tell: impl FnMut(&str)) -> anyhow::Result<Outco
 /// are sent.
 async fn break_everything(
     plan: &Plan,
-    mut victim: Victim<'_>,
+    installation: &mut impl Installation,
     (probes, senders): (&TestSite, &Senders),
     tell: &mut impl FnMut(&str),
 ) -> anyhow::Result<Vec<(Fault, Duration)>> {
     let mut random = StdRng::seed_from_u64(plan.seed);
     let mut recoveries = Vec::new();
-    let mut kinds = Vec::new();
-    while recoveries.len() < plan.faults || !senders.are_done() {
-        if kinds.is_empty() {
-            kinds.clone_from(&plan.kinds);
-            kinds.shuffle(&mut random);
+    let mut round = Vec::new();
+    while recoveries.len() < plan.faults || senders.acknowledged() < plan.send.messages {
+        if round.is_empty() {
+            let all = installation.faults().iter().copied();
+            let is_meant = |kind: &Fault| plan.kinds.is_empty() || plan.kinds.contains(kind);
+            round = all.filter(is_meant).collect();
+            round.shuffle(&mut random);
         }
         let gap = random.random_range(200..1_500);
         tokio::time::sleep(Duration::from_millis(gap)).await;
-        let fault = kinds.pop().context("there are faults")?;
-        victim
+        let fault = round.pop().context("none of these faults can be done")?;
+        installation
             .suffer(fault, &mut random)
             .await
-            .with_context(|| format!("{fault:?}"))?;
-        let took = recover(victim.fleet, probes, recoveries.len())
+            .with_context(|| format!("{fault:?}; {}", installation.last_words()))?;
+        let took = recover(installation, probes, recoveries.len())
             .await
-            .with_context(|| format!("after {fault:?}; {}", victim.fleet.last_words()))?;
+            .with_context(|| format!("after {fault:?}; {}", installation.last_words()))?;
         recoveries.push((fault, took));
         tell(&format!(
             "{:4} {fault:?}: well again after {:.1} s; {} acknowledged",
@@ -193,14 +117,18 @@ async fn break_everything(
 }
 
 /// Sends a probe until it is taken and waits until it is counted; returns how long that took.
-async fn recover(fleet: &Fleet, probes: &TestSite, number: usize) -> anyhow::Result<Duration> {
+async fn recover(
+    installation: &impl Installation,
+    probes: &TestSite,
+    number: usize,
+) -> anyhow::Result<Duration> {
     let begun = Instant::now();
     let name = format!("Probe {number}");
     let probe = json!({
         "type": "track", "messageId": format!("probe-{number}"), "userId": "probe", "event": name,
     });
-    let collector = number % fleet.collectors.len();
-    let probes = probes.through(&fleet.collectors[collector].said("listen"));
+    let collectors = installation.collectors();
+    let probes = probes.through(&collectors[number % collectors.len()]);
     let recovered = async {
         while !matches!(
             probes.send(std::slice::from_ref(&probe)).await,
@@ -221,21 +149,59 @@ async fn recover(fleet: &Fleet, probes: &TestSite, number: usize) -> anyhow::Res
     Ok(begun.elapsed())
 }
 
-/// Returns where the dead letters stood.
-async fn dead_letters(fleet: &Fleet) -> anyhow::Result<Vec<DeadLetterPlace>> {
-    let letters = fleet.run(&["dead-letters", "list"]).await?;
-    let letters = letters.as_array().context("a list of letters")?;
-    let place = |letter: &serde_json::Value| {
+/// Lets the database take what it refused for its content, and sends that again; returns how many
+/// letters that were.
+async fn send_poison_again(
+    installation: &impl Installation,
+    site: &TestSite,
+) -> anyhow::Result<u64> {
+    installation.take_poison();
+    site.settle_down().await?;
+    let refusal = format!("Code: {REFUSED_FOR_CONTENT}.");
+    let mut refused = Vec::new();
+    for letter in installation.dead_letters().await? {
+        let text = |field: &str| letter[field].as_str().unwrap_or_default();
+        if text("reason").contains(&refusal) {
+            refused.push(text("letter").to_owned());
+        }
+    }
+    for some in refused.chunks(LETTERS) {
+        installation.replay(some).await?;
+    }
+    Ok(refused.len() as u64)
+}
+
+/// Compares everything with the ledger, and with the product's own audit.
+async fn check(
+    installation: &mut impl Installation,
+    site: &TestSite,
+    ledger: (&Acknowledged, u64),
+) -> anyhow::Result<Verdict> {
+    let mut verdict = Verdict::default();
+    check_figures(site, ledger, &mut verdict).await?;
+    let letters = installation.dead_letters().await?;
+    let places = places(&letters)?;
+    let refusal = format!("Code: {REFUSED_FOR_CONTENT}.");
+    let is_unreadable = |letter: &&Value| !letter["reason"].to_string().contains(&refusal);
+    let unreadable = letters.iter().filter(is_unreadable).count() as u64;
+    if unreadable != installation.unreadable() {
+        verdict.figures.push(format!(
+            "{unreadable} dead letters that cannot be read, expected {}",
+            installation.unreadable()
+        ));
+    }
+    if let Err(error) = installation.audit().await {
+        verdict.figures.push(format!("the audit failed: {error}"));
+    }
+    let database = installation.database().await?;
+    check_stored(&database, site, ledger, (&places, &mut verdict)).await?;
+    Ok(verdict)
+}
+
+fn places(letters: &[Value]) -> anyhow::Result<Vec<DeadLetterPlace>> {
+    let place = |letter: &Value| {
         let name = letter["letter"].as_str().unwrap_or_default();
         DeadLetterPlace::parse(name).with_context(|| format!("`{name}` is no letter"))
     };
     letters.iter().map(place).collect()
-}
-
-/// The product's own audit must come to the same end.
-async fn audit(fleet: &Fleet, verdict: &mut Verdict) {
-    let audit = ["audit", "--clickhouse", fleet.clickhouse()];
-    if let Err(error) = fleet.run(&audit).await {
-        verdict.figures.push(format!("the audit failed: {error}"));
-    }
 }

@@ -1,0 +1,64 @@
+//! What a machine that loses its power leaves of ClickHouse's newest parts.
+//!
+//! ClickHouse does not sync each insert: of what it wrote shortly before, some files are there and
+//! some are not, in any combination, while the log beside it has kept everything it acknowledged.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+/// What is older than this has been written to the disk by the kernel
+/// (`vm.dirty_expire_centisecs` is 30 s unless changed, and the flusher wakes every 5 s).
+const WRITTEN_AFTER: Duration = Duration::from_secs(35);
+
+/// Takes away some of the newest parts below a folder of ClickHouse's data, of each table others;
+/// returns how many. ClickHouse must not run.
+///
+/// # Errors
+/// When a folder cannot be read or removed.
+pub fn lose_parts(data: &Path, random: &mut StdRng) -> anyhow::Result<u64> {
+    let mut lost = 0;
+    let mut parts = Vec::new();
+    find_parts(data, &mut parts)?;
+    parts.sort();
+    for part in parts {
+        if random.random_bool(0.5) {
+            std::fs::remove_dir_all(part)?;
+            lost += 1;
+        }
+    }
+    Ok(lost)
+}
+
+/// Finds the parts that one insert made a moment ago.
+fn find_parts(folder: &Path, parts: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let path = entry.path();
+        if !is_part_of_one_insert(&entry.file_name().to_string_lossy()) {
+            find_parts(&path, parts)?;
+            continue;
+        }
+        let written = entry.metadata()?.modified()?;
+        let age = SystemTime::now().duration_since(written);
+        if age.is_ok_and(|age| age < WRITTEN_AFTER) {
+            parts.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Parts are called `PARTITION_FIRST_LAST_LEVEL`; one that was not merged has one block and level 0.
+fn is_part_of_one_insert(name: &str) -> bool {
+    let fields: Vec<&str> = name.split('_').collect();
+    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    match fields.as_slice() {
+        [_, first, last, "0"] => is_number(first) && first == last,
+        _ => false,
+    }
+}
