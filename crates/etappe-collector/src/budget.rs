@@ -108,6 +108,11 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// Returns on whose account it is.
+    pub(crate) const fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
     /// Makes the lease cover `bytes` in all, more or fewer than before.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let mut accounts = self.budget.lock();

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::address::client_address;
+use crate::admission::Admission;
 use crate::budget::Budget;
 use crate::config::CollectorConfig;
 use crate::metrics::CollectorMetrics;
@@ -38,6 +39,7 @@ pub struct Collector<P, C> {
     pub(crate) config: CollectorConfig,
     pub(crate) metrics: CollectorMetrics,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) admission: Admission,
     pub(crate) rates: RateLimits,
     pub(crate) receptions: Receptions,
     rejections: RejectionLog,
@@ -99,6 +101,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
                 metrics.in_flight_bytes.clone(),
             )),
             rejections: RejectionLog::new(config.rejection_log_bytes),
+            admission: Admission::new(&config, metrics.clone()),
             rates: RateLimits::default(),
             receptions: Receptions::default(),
             publisher,

@@ -38,6 +38,22 @@ pub struct CollectorConfig {
     /// long as the log itself tries, or clients send again what was written.
     #[serde(with = "etappe_core::duration_text")]
     pub publish_timeout: Duration,
+    /// How long a site's requests may wait for their turn to be worked on or written, one site after
+    /// the other; while its first one waits longer, more of them are refused with 503. Default
+    /// 500 ms. Too low: bursts are refused that would have been taken a moment later; too high: a
+    /// site that sends too much learns of it late, and its requests take memory meanwhile.
+    #[serde(with = "etappe_core::duration_text")]
+    pub turn_timeout: Duration,
+    /// How many bytes of records may be on their way into the event log at a time, so that no site
+    /// finds a long queue before it. Default 8 MiB. Too low: fewer requests share the wait for the
+    /// disk or for Kafka; too high: everybody waits behind a flood.
+    pub publishing_bytes: usize,
+    /// The part of the event log's room, in percent, that is kept for those who did not fill it: a
+    /// site that sends all of what comes in is refused this much before the log is full, one that
+    /// sends half of it half as much, a small one not at all. Default 10. Counts only where the
+    /// log's size is bounded. Too low: a flood leaves no room for others; too high: one large site
+    /// cannot use the log.
+    pub log_reserve_percent: u32,
     /// How many proxies of your own stand in front: the client's address is taken from
     /// `X-Forwarded-For`, so many places from its end. Default 0: the header is not looked at. Too
     /// high: clients can state any address.
@@ -73,6 +89,9 @@ impl Default for CollectorConfig {
             in_flight_bytes: 256 * MIB,
             body_timeout: Duration::from_secs(30),
             publish_timeout: Duration::from_secs(30),
+            turn_timeout: Duration::from_millis(500),
+            publishing_bytes: 8 * MIB,
+            log_reserve_percent: 10,
             trusted_proxies: 0,
             rejection_log_bytes: 32 * MIB,
             max_connections: 4096,
@@ -107,6 +126,12 @@ impl CollectorConfig {
             ("batch_events", self.batch_events, 1, 10_000_000),
             ("max_connections", self.max_connections, 1, 1_000_000),
             ("header_bytes", self.header_bytes, 8 * KIB, MIB),
+            (
+                "publishing_bytes",
+                self.publishing_bytes,
+                64 * KIB,
+                1024 * MIB,
+            ),
             ("trusted_proxies", self.trusted_proxies, 0, 16),
         ];
         for (name, value, least, most) in sizes {
@@ -118,6 +143,7 @@ impl CollectorConfig {
         let times = [
             ("body_timeout", self.body_timeout),
             ("publish_timeout", self.publish_timeout),
+            ("turn_timeout", self.turn_timeout),
             ("header_timeout", self.header_timeout),
             ("write_timeout", self.write_timeout),
             ("drain_timeout", self.drain_timeout),
@@ -128,6 +154,13 @@ impl CollectorConfig {
                 format!("`{name}` is {value:?}, expected 1ms to 60m"),
             );
         }
+        need(
+            self.log_reserve_percent <= 90,
+            format!(
+                "`log_reserve_percent` is {}, expected 0 to 90",
+                self.log_reserve_percent
+            ),
+        );
         need(
             self.event_bytes <= self.body_bytes,
             "`event_bytes` is larger than `body_bytes`: such an event could never be sent"

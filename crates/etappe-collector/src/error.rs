@@ -92,6 +92,15 @@ pub(crate) enum IntakeError {
     /// Too much in progress.
     #[error("too many requests are in progress: try again")]
     Overloaded,
+    /// The site sends more than its part of what can be taken.
+    #[error(
+        "more is coming in than can be taken, most of it from this site: try again in {}",
+        Seconds::of(.retry_after)
+    )]
+    Crowded {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The log does not take events.
     #[error("events cannot be stored now: try again in {}", Seconds::of(.retry_after))]
     Unavailable {

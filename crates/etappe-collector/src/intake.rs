@@ -89,28 +89,33 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
         check_encoding(parts)?;
         let address = self.client_address(parts);
+        let length = stated_length(parts);
         let mut access = None;
         if let Some(key) = stated_key(sending.endpoint, parts)? {
-            access = Some(self.admit(&key, sending)?);
+            access = Some(self.admit(&key, sending, length.unwrap_or(0))?);
         }
         let holder = match &access {
             Some(access) => Holder::Site(access.site.clone()),
             None => Holder::Network(address.map(etappe_wire::native::truncate_address)),
         };
+        if access.is_none() {
+            self.admission.admit(&holder)?;
+        }
         let mut lease = self.budget.lease(holder);
-        let length = stated_length(parts);
         let bytes = body.read(&self.config, length, &mut lease).await?;
         self.metrics
             .received_bytes
             .inc_by(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         sending.bytes = bytes.len();
         let received = self.receptions.begin(&self.clock);
+        let turn = self.admission.turn_to_work(lease.holder(), bytes.len());
+        let turn = turn.await;
         let body = self.take_apart(sending.endpoint, bytes, &mut lease).await?;
         let access = match access {
             Some(access) => access,
             None => {
                 let key = body.write_key().ok_or(IntakeError::MissingKey)?;
-                let access = self.admit(key, sending)?;
+                let access = self.admit(key, sending, sending.bytes)?;
                 let holder = Holder::Site(access.site.clone());
                 lease.move_to(holder).map_err(|_| IntakeError::Overloaded)?;
                 access
@@ -122,7 +127,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         self.take_from_rate(&access, body.len());
         let circumstances = self.circumstances(access, parts, received.at());
         let published = self
-            .publish_body(body, circumstances, sending.endpoint.as_str())
+            .publish_body((body, turn), circumstances, sending.endpoint.as_str())
             .await?;
         if published.accepted == 0 {
             return Err(IntakeError::NothingValid {
@@ -132,11 +137,18 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         Ok(published)
     }
 
-    /// Checks a key, its origin and its site's rate.
-    fn admit(&self, key: &str, sending: &mut Sending<'_>) -> Result<Access, IntakeError> {
+    /// Checks a key, its origin, its site's rate and its site's part of what can be taken.
+    fn admit(
+        &self,
+        key: &str,
+        sending: &mut Sending<'_>,
+        bytes: usize,
+    ) -> Result<Access, IntakeError> {
         let access = Access::to_messages(&self.sites(), key, sending.cors.origin())?;
         sending.site = Some(access.site.clone());
         self.check_rate(&access)?;
+        self.admission
+            .admit_site(&access.site, bytes, &self.publisher)?;
         Ok(access)
     }
 

@@ -8,17 +8,20 @@
 //! `intake` follows one request from its head to its answer. [`serve::run`] is a server with bounds
 //! on everything a client can do; any router can be put behind it.
 //!
-//! Invariants: nothing a client sends makes it panic, block a worker or grow without bound; one bad
-//! event never fails its neighbours; a failure is never answered with 200, but by the pixel, which
+//! Invariants: nothing a client sends makes it panic, block a worker or grow without bound; one
+//! site's flood does not keep another one's requests waiting (`admission`); one bad event never fails its neighbours; a failure is never answered with 200, but by the pixel, which
 //! always is an image; an internet address leaves only truncated, a write key not at all.
 
 mod access;
 mod address;
+mod admission;
 mod budget;
 mod collector;
 pub mod config;
 mod cors;
+mod demand;
 pub mod error;
+mod fair_queue;
 mod inflate;
 mod intake;
 pub mod metrics;

@@ -52,6 +52,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let key = query.write_key().ok_or(IntakeError::MissingKey)?;
         let access = Access::to_pixel(&self.sites(), key)?;
         self.check_rate(&access)?;
+        self.admission
+            .admit_site(&access.site, 0, &self.publisher)?;
         self.take_from_rate(&access, 1);
         let received = self.receptions.begin(&self.clock);
         let circumstances = self.circumstances(access, parts, received.at());
@@ -61,7 +63,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             Ok(message) => chunk.add(0, &message, &reception),
             Err(rejection) => chunk.reject(0, &rejection, circumstances.received_at),
         }
-        let outcomes = self.publish(chunk.take_records()).await?;
+        let outcomes = self
+            .publish(&circumstances.access.site, chunk.take_records())
+            .await?;
         if outcomes.contains(&Outcome::TooLarge) {
             let message = query.message(&reception, &circumstances.limits);
             let rejection = too_large(message, parts.uri.query().map_or(0, str::len));

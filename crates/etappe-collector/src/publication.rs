@@ -17,8 +17,10 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::access::Access;
+use crate::budget::Holder;
 use crate::collector::Collector;
 use crate::error::IntakeError;
+use crate::fair_queue::Share;
 use crate::rejection_log::{KEPT_PER_SITE, RejectedEvent, kept_text};
 
 /// The size of a chunk of records, give or take one record.
@@ -188,10 +190,11 @@ pub(crate) async fn off_the_workers<T: Send + 'static>(
 }
 
 impl<P: EventPublisher, C: Clock> Collector<P, C> {
-    /// Publishes all messages of `body` and returns what became of each.
+    /// Publishes all messages of `body` and returns what became of each. The turn to work on it is
+    /// given back as soon as the first chunk is made.
     pub(crate) async fn publish_body(
         &self,
-        mut body: Body,
+        (mut body, mut turn): (Body, Option<Share>),
         circumstances: Circumstances,
         endpoint: &'static str,
     ) -> Result<Published, IntakeError> {
@@ -200,13 +203,19 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let mut next = 0;
         while next < body.len() {
             let bytes = body.text_bytes();
+            if next > 0 {
+                let holder = Holder::Site(circumstances.access.site.clone());
+                turn = self.admission.turn_to_work(&holder, bytes).await;
+            }
             let work = move || {
                 let chunk = Chunk::of(&body, &mut next, &circumstances);
                 (body, circumstances, next, chunk)
             };
             let mut chunk;
             (body, circumstances, next, chunk) = off_the_workers(bytes, work).await?;
-            let outcomes = self.publish(chunk.take_records()).await?;
+            drop(turn.take());
+            let site = &circumstances.access.site;
+            let outcomes = self.publish(site, chunk.take_records()).await?;
             let reception = circumstances.reception();
             let records = std::mem::take(&mut chunk.records);
             for ((_, _, index), outcome) in records.into_iter().zip(outcomes) {
@@ -256,6 +265,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     /// send all again.
     pub(crate) async fn publish(
         &self,
+        site: &SiteId,
         records: Vec<OutgoingRecord>,
     ) -> Result<Vec<Outcome>, IntakeError> {
         let count = records.len();
@@ -263,15 +273,21 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             return Ok(Vec::new());
         }
         let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
-        let started = Instant::now();
-        let publishing = timeout(self.config.publish_timeout, self.publisher.publish(records));
-        let outcomes = publishing.await.map_err(|_| {
+        let holder = Holder::Site(site.clone());
+        let turn = self.admission.turn_to_publish(&holder, bytes);
+        let publishing = async {
+            let turn = turn.await;
+            let started = Instant::now();
+            let outcomes = self.publisher.publish(records).await;
+            drop(turn);
+            (outcomes, started.elapsed())
+        };
+        let publishing = timeout(self.config.publish_timeout, publishing);
+        let (outcomes, took) = publishing.await.map_err(|_| {
             tracing::warn!(records = count, "the event log did not answer in time");
             IntakeError::PublishTimeout
         })?;
-        self.metrics
-            .publish_duration
-            .observe(started.elapsed().as_secs_f64());
+        self.metrics.publish_duration.observe(took.as_secs_f64());
         self.metrics
             .published_bytes
             .inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));

@@ -33,7 +33,9 @@ pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'stati
         IntakeError::TooManyEvents { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_many_events"),
         IntakeError::UnknownEncoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_encoding"),
         IntakeError::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
-        IntakeError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        IntakeError::Overloaded | IntakeError::Crowded { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+        }
         IntakeError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         IntakeError::PublishTimeout => (StatusCode::SERVICE_UNAVAILABLE, "publish_timeout"),
         IntakeError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
@@ -43,9 +45,9 @@ pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'stati
 /// When a client should come back, if it should.
 const fn retry_after(error: &IntakeError) -> Option<std::time::Duration> {
     match error {
-        IntakeError::RateLimited { retry_after } | IntakeError::Unavailable { retry_after } => {
-            Some(*retry_after)
-        }
+        IntakeError::RateLimited { retry_after }
+        | IntakeError::Crowded { retry_after }
+        | IntakeError::Unavailable { retry_after } => Some(*retry_after),
         IntakeError::Overloaded
         | IntakeError::PublishTimeout
         | IntakeError::Stopping

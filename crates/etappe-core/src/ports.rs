@@ -85,6 +85,12 @@ pub trait EventPublisher: Send + Sync + 'static {
         &self,
         records: Vec<OutgoingRecord>,
     ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send;
+
+    /// Returns how much of its room is used, from 0 to 1, at which it takes nothing more; 0 where
+    /// room has no bound. Asked several times a second; may look at the disk, must not wait.
+    fn fullness(&self) -> f64 {
+        0.0
+    }
 }
 
 /// A record read from the log.

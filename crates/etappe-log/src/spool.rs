@@ -128,4 +128,8 @@ impl EventPublisher for SpoolingPublisher {
     async fn publish(&self, records: Vec<OutgoingRecord>) -> Vec<Result<(), PublishError>> {
         self.spooler.publish(records).await
     }
+
+    fn fullness(&self) -> f64 {
+        self.spooler.fullness()
+    }
 }

@@ -120,6 +120,30 @@ impl EventPublisher for LocalPublisher {
         }
         outcomes
     }
+
+    fn fullness(&self) -> f64 {
+        let (config, disk) = (&self.inner.config, &self.inner.disk);
+        let partitions = self.inner.partitions.iter();
+        let used = partitions.map(|shared| shared.log.size().1).sum();
+        // Where the file system does not tell, writing will.
+        let free = disk.free_bytes(&config.directory).unwrap_or(u64::MAX);
+        let room = free.saturating_sub(config.min_free_bytes);
+        let bound = config.max_bytes.unwrap_or(u64::MAX);
+        fullness(used, bound.min(room.saturating_add(used)))
+    }
+}
+
+/// Returns which part of `bound` is used.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share need not be exact to the byte"
+)]
+fn fullness(used: u64, bound: u64) -> f64 {
+    if used >= bound {
+        1.0
+    } else {
+        used as f64 / bound as f64
+    }
 }
 
 fn unavailable(reason: &str) -> PublishError {

@@ -193,6 +193,11 @@ impl<R: Relay> Spooler<R> {
         self.shared.is_spooling.load(Ordering::Acquire)
     }
 
+    /// Returns how much of the spool's room is used; an empty one's is next to nothing.
+    pub(super) fn fullness(&self) -> f64 {
+        self.shared.spool.fullness()
+    }
+
     pub(super) fn problem(&self) -> Option<String> {
         if self.shared.has_ended.load(Ordering::Acquire) {
             return Some("the collector's publisher is closed".to_owned());

@@ -53,6 +53,14 @@ impl EventPublisher for Publisher {
             Self::Direct(publisher) => publisher.publish(records).await,
         }
     }
+
+    fn fullness(&self) -> f64 {
+        match self {
+            Self::Local(publisher) => publisher.fullness(),
+            Self::Kafka(publisher) => publisher.fullness(),
+            Self::Direct(publisher) => publisher.fullness(),
+        }
+    }
 }
 
 /// Gives records out.

@@ -1,0 +1,124 @@
+//! Decides whose requests are taken when not all can be.
+//!
+//! Three things run short under a flood: processor time, the disk, and room in the event log. Time
+//! and disk are handed out in turns, one request of each site after the other; a site whose own
+//! requests wait too long is refused more. When the log is nearly full, the last part of it is kept
+//! for those who did not fill it. A refusal comes before the body is looked at: it costs little.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use etappe_core::id::SiteId;
+use etappe_core::ports::EventPublisher;
+use tokio::time::Instant;
+
+use crate::budget::Holder;
+use crate::config::CollectorConfig;
+use crate::demand::Demand;
+use crate::error::IntakeError;
+use crate::fair_queue::{FairQueue, Share};
+use crate::metrics::CollectorMetrics;
+
+/// Bodies smaller than this are worked on at once: refusing them costs as much.
+const LITTLE_WORK: usize = 4 * 1024;
+/// Bodies that may be worked on at a time, per core: enough that a core finds the next one ready.
+const WORK_PER_CORE: usize = 2;
+/// How old what is known of the log's room may be.
+const ROOM_INTERVAL: Duration = Duration::from_millis(100);
+/// When a site that waits too long for its turn is to come back.
+const RETRY_AFTER_CROWD: Duration = Duration::from_secs(1);
+/// When a site that has filled the log is to come back.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(5);
+
+/// Decides whose requests are taken.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// Turns to work on a body.
+    work: FairQueue,
+    /// Bytes that may be on their way to the disk.
+    publishing: FairQueue,
+    demand: Demand,
+    fullness: Mutex<Option<(Instant, f64)>>,
+    longest_wait: Duration,
+    /// The part of the log that is kept for those who did not fill it.
+    reserve: f64,
+    metrics: CollectorMetrics,
+}
+
+impl Admission {
+    pub(crate) fn new(config: &CollectorConfig, metrics: CollectorMetrics) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            work: FairQueue::new(cores * WORK_PER_CORE),
+            publishing: FairQueue::new(config.publishing_bytes),
+            demand: Demand::default(),
+            fullness: Mutex::default(),
+            longest_wait: config.turn_timeout,
+            reserve: f64::from(config.log_reserve_percent) / 100.0,
+            metrics,
+        }
+    }
+
+    /// Returns whether a request of a site may go on, from what is known before its body is read.
+    pub(crate) fn admit_site(
+        &self,
+        site: &SiteId,
+        bytes: usize,
+        publisher: &impl EventPublisher,
+    ) -> Result<(), IntakeError> {
+        let now = Instant::now();
+        let share = self.demand.note(site, bytes, now);
+        if self.fullness(publisher, now) > 1.0 - self.reserve * share {
+            self.metrics.shed("log");
+            return Err(IntakeError::Crowded {
+                retry_after: RETRY_AFTER_FULL,
+            });
+        }
+        self.admit(&Holder::Site(site.clone()))
+    }
+
+    /// Returns whether a request may wait for its turns: not if those before it wait too long.
+    pub(crate) fn admit(&self, holder: &Holder) -> Result<(), IntakeError> {
+        for (queue, name) in [(&self.work, "work"), (&self.publishing, "publish")] {
+            if queue.longest_wait(holder) > self.longest_wait {
+                self.metrics.shed(name);
+                return Err(IntakeError::Crowded {
+                    retry_after: RETRY_AFTER_CROWD,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a turn to work on a body of `bytes`; none is needed for a small one.
+    pub(crate) async fn turn_to_work(&self, holder: &Holder, bytes: usize) -> Option<Share> {
+        if bytes < LITTLE_WORK {
+            return None;
+        }
+        let started = Instant::now();
+        let share = self.work.request(holder, 1).await;
+        self.metrics.record_turn("work", started.elapsed());
+        Some(share)
+    }
+
+    /// Waits for a turn to publish `bytes`.
+    pub(crate) async fn turn_to_publish(&self, holder: &Holder, bytes: usize) -> Share {
+        let started = Instant::now();
+        let share = self.publishing.request(holder, bytes).await;
+        self.metrics.record_turn("publish", started.elapsed());
+        share
+    }
+
+    fn fullness(&self, publisher: &impl EventPublisher, now: Instant) -> f64 {
+        let mut known = self.fullness.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((at, fullness)) if now.saturating_duration_since(at) < ROOM_INTERVAL => fullness,
+            Some(_) | None => {
+                let fullness = publisher.fullness();
+                *known = Some((now, fullness));
+                self.metrics.log_fullness.set(fullness);
+                fullness
+            }
+        }
+    }
+}
