@@ -3,11 +3,15 @@
 //! Every fake that shares a [`Faults`] counts its calls as steps: one before an operation has its
 //! effect, one after. At the step of a crash the call never returns, as it would not in a process
 //! that died there; the test waits for [`Faults::crashed`], drops what was running and starts anew.
+//! A process can also be slow, or freeze between any two steps and wake up later.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use etappe_core::ports::{Classified, RetryClass};
 use tokio::sync::watch;
+
+use crate::draw::Draw;
 
 /// An operation of a fake that may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,7 @@ struct State {
     plans: Vec<Plan>,
     steps: u64,
     crash_at: Option<u64>,
+    latency: Option<(Draw, u64)>,
 }
 
 /// The plan of failures of a set of fakes; copies share it.
@@ -85,6 +90,7 @@ struct State {
 pub struct Faults {
     state: Arc<Mutex<State>>,
     crashed: Arc<watch::Sender<bool>>,
+    frozen: Arc<watch::Sender<bool>>,
 }
 
 impl Default for Faults {
@@ -92,6 +98,7 @@ impl Default for Faults {
         Self {
             state: Arc::default(),
             crashed: Arc::new(watch::Sender::new(false)),
+            frozen: Arc::new(watch::Sender::new(false)),
         }
     }
 }
@@ -111,6 +118,21 @@ impl Faults {
     /// Plans a crash at the step of this number, counted from 1.
     pub fn crash_at(&self, step: u64) {
         self.lock().crash_at = Some(step);
+    }
+
+    /// Makes every step take a random time below so many milliseconds, which are not none.
+    pub fn slow_down(&self, draw: Draw, below: u64) {
+        self.lock().latency = Some((draw, below));
+    }
+
+    /// Stops everything at its next step, until [`Self::thaw`].
+    pub fn freeze(&self) {
+        self.frozen.send_replace(true);
+    }
+
+    /// Lets everything go on where it was frozen.
+    pub fn thaw(&self) {
+        self.frozen.send_replace(false);
     }
 
     /// Forgets all plans and the crash; steps go on being counted.
@@ -160,12 +182,20 @@ impl Faults {
     }
 
     async fn pass(&self, operation: Operation, timing: Timing) -> Result<(), PlannedError> {
-        let (crashes, class) = {
+        let (crashes, class, delay) = {
             let mut state = self.lock();
             state.steps += u64::from(operation.is_step());
             let crashes = operation.is_step() && state.crash_at == Some(state.steps);
-            (crashes, state.take(operation, timing))
+            (crashes, state.take(operation, timing), state.delay())
         };
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        let mut frozen = self.frozen.subscribe();
+        frozen
+            .wait_for(|frozen| !frozen)
+            .await
+            .expect("the sender lives as long as self");
         if crashes {
             self.crashed.send_replace(true);
             std::future::pending::<()>().await;
@@ -175,6 +205,11 @@ impl Faults {
 }
 
 impl State {
+    fn delay(&mut self) -> Option<Duration> {
+        let (draw, below) = self.latency.as_mut()?;
+        Some(Duration::from_millis(draw.below(*below)))
+    }
+
     /// Takes the next planned failure of this operation at this time.
     fn take(&mut self, operation: Operation, timing: Timing) -> Option<RetryClass> {
         let plan = self

@@ -12,6 +12,7 @@
 //! Invariants: everything random has a seed; the fakes never touch disk, network or wall clock.
 
 pub mod clock;
+pub mod draw;
 pub mod faults;
 pub mod generator;
 pub mod kafka;

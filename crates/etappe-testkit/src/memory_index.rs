@@ -37,6 +37,15 @@ impl MemoryIndex {
         }
     }
 
+    /// Returns the same index, as somebody sees it who fails by a plan of their own.
+    #[must_use]
+    pub fn failing(&self, faults: Faults) -> Self {
+        Self {
+            faults,
+            ..self.clone()
+        }
+    }
+
     fn check_topic(&self, topic: &str) {
         assert_eq!(topic, self.log.topic(), "questions are about the log");
     }

@@ -27,6 +27,15 @@ impl MemoryLetters {
         }
     }
 
+    /// Returns the same keeper, as somebody sees it who fails by a plan of their own.
+    #[must_use]
+    pub fn failing(&self, faults: Faults) -> Self {
+        Self {
+            letters: Arc::clone(&self.letters),
+            faults,
+        }
+    }
+
     /// Returns what was buried, by partition and offset.
     ///
     /// # Panics

@@ -2,9 +2,10 @@
 //!
 //! [`MemoryLog`] is what survives a crash: records and progress. A [`MemoryConsumer`] is one life
 //! of a consumer. Breaking the contract (committing a range that does not begin at `next`, going
-//! back, committing after a release) panics, so that a test cannot overlook it.
+//! back, committing after a release) panics, so that a test cannot overlook it. Whoever is given a
+//! partition fences its last owner: what that one commits from then on is refused.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use etappe_core::event::Event;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{
     EventPublisher, LogRecord, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource,
-    SourceEvent,
+    RetryClass, SourceEvent,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -22,12 +23,20 @@ use crate::faults::{Faults, Operation, PlannedError};
 /// How many assignments and revocations may wait to be looked at.
 const CHANGES: usize = 1_024;
 
+/// The answer to a commit of an owner that has been replaced.
+const FENCED: PlannedError = PlannedError {
+    operation: Operation::Commit,
+    class: RetryClass::Transient,
+};
+
 #[derive(Debug)]
 struct Partition {
     records: Vec<LogRecord>,
     end: Offset,
     progress: Progress,
     commits: Vec<Progress>,
+    /// Counts the owners.
+    generation: u64,
 }
 
 /// A log in memory; copies share its content.
@@ -57,6 +66,7 @@ impl MemoryLog {
                 pending: None,
             },
             commits: Vec::new(),
+            generation: 0,
         };
         Self {
             topic: topic.into(),
@@ -128,7 +138,7 @@ impl MemoryLog {
     #[must_use]
     pub fn ranges(&self, partition: PartitionId) -> Vec<OffsetRange> {
         let commits = self.commits(partition);
-        let mut seen = BTreeSet::new();
+        let mut seen = std::collections::BTreeSet::new();
         commits
             .into_iter()
             .filter_map(|progress| progress.pending)
@@ -151,12 +161,19 @@ impl MemoryLog {
     /// Starts a consumer that is given nothing yet.
     #[must_use]
     pub fn idle_consumer(&self) -> MemoryConsumer {
+        self.idle_consumer_failing(self.faults.clone())
+    }
+
+    /// Starts a consumer that is given nothing yet and fails by a plan of its own.
+    #[must_use]
+    pub fn idle_consumer_failing(&self, faults: Faults) -> MemoryConsumer {
         let (sender, receiver) = mpsc::channel(CHANGES);
         MemoryConsumer {
             log: self.clone(),
+            faults,
             changes: sender,
             pending_changes: Arc::new(tokio::sync::Mutex::new(receiver)),
-            owned: Arc::new(watch::Sender::new(BTreeSet::new())),
+            owned: Arc::new(watch::Sender::new(BTreeMap::new())),
         }
     }
 
@@ -225,9 +242,11 @@ impl EventPublisher for MemoryLog {
 #[derive(Debug, Clone)]
 pub struct MemoryConsumer {
     log: MemoryLog,
+    faults: Faults,
     changes: mpsc::Sender<SourceEvent>,
     pending_changes: Arc<tokio::sync::Mutex<mpsc::Receiver<SourceEvent>>>,
-    owned: Arc<watch::Sender<BTreeSet<PartitionId>>>,
+    /// The partitions that are not released, and the generation in which each was given.
+    owned: Arc<watch::Sender<BTreeMap<PartitionId, u64>>>,
 }
 
 impl MemoryConsumer {
@@ -236,9 +255,7 @@ impl MemoryConsumer {
     /// # Panics
     /// When the consumer leaves over a thousand changes unread.
     pub fn assign(&self, partition: PartitionId, replay: Vec<OffsetRange>) {
-        self.owned.send_modify(|owned| {
-            owned.insert(partition);
-        });
+        self.own(partition);
         self.tell(SourceEvent::Assigned {
             partition,
             progress: Some(self.log.progress(partition)),
@@ -251,9 +268,7 @@ impl MemoryConsumer {
     /// # Panics
     /// When the consumer leaves over a thousand changes unread.
     pub fn assign_unknown(&self, partition: PartitionId) {
-        self.owned.send_modify(|owned| {
-            owned.insert(partition);
-        });
+        self.own(partition);
         self.tell(SourceEvent::Assigned {
             partition,
             progress: None,
@@ -276,9 +291,25 @@ impl MemoryConsumer {
     pub async fn wait_released(&self, partition: PartitionId) {
         let mut owned = self.owned.subscribe();
         owned
-            .wait_for(|owned| !owned.contains(&partition))
+            .wait_for(|owned| !owned.contains_key(&partition))
             .await
             .expect("the sender lives as long as self");
+    }
+
+    /// Returns whether the consumer has not given `partition` up yet.
+    #[must_use]
+    pub fn holds(&self, partition: PartitionId) -> bool {
+        self.owned.borrow().contains_key(&partition)
+    }
+
+    fn own(&self, partition: PartitionId) {
+        let generation = self.log.with(partition, |partition| {
+            partition.generation += 1;
+            partition.generation
+        });
+        self.owned.send_modify(|owned| {
+            owned.insert(partition, generation);
+        });
     }
 
     fn tell(&self, change: SourceEvent) {
@@ -287,11 +318,10 @@ impl MemoryConsumer {
             .expect("the consumer looks at its changes");
     }
 
-    fn check_owned(&self, partition: PartitionId) {
-        assert!(
-            self.owned.borrow().contains(&partition),
-            "partition {partition} was used after its release"
-        );
+    /// Returns the generation in which the partition was given.
+    fn check_owned(&self, partition: PartitionId) -> u64 {
+        let generation = self.owned.borrow().get(&partition).copied();
+        generation.unwrap_or_else(|| panic!("partition {partition} was used after its release"))
     }
 }
 
@@ -314,7 +344,7 @@ impl RecordSource for MemoryConsumer {
         request: ReadRequest,
     ) -> Result<Vec<LogRecord>, PlannedError> {
         self.check_owned(partition);
-        self.log.faults.before(Operation::Read).await?;
+        self.faults.before(Operation::Read).await?;
         let mut appended = self.log.appended.subscribe();
         let is_past_end = |until: Offset| request.from > until;
         let wait_for_records = async {
@@ -335,10 +365,13 @@ impl RecordSource for MemoryConsumer {
     }
 
     async fn commit(&self, id: PartitionId, progress: Progress) -> Result<(), PlannedError> {
-        self.check_owned(id);
-        self.log.faults.before(Operation::Commit).await?;
+        let generation = self.check_owned(id);
+        self.faults.before(Operation::Commit).await?;
         self.check_owned(id);
         self.log.with(id, |partition| {
+            if partition.generation != generation {
+                return Err(FENCED);
+            }
             assert!(
                 progress.next >= partition.progress.next,
                 "progress goes back from {:?} to {progress:?}",
@@ -350,8 +383,9 @@ impl RecordSource for MemoryConsumer {
             }
             partition.progress = progress;
             partition.commits.push(progress);
-        });
-        self.log.faults.after(Operation::Commit).await
+            Ok(())
+        })?;
+        self.faults.after(Operation::Commit).await
     }
 
     async fn release(&self, partition: PartitionId) {
@@ -408,6 +442,21 @@ mod tests {
             log.append(FIRST, "late");
         });
         assert_eq!(records.expect("no fault planned").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_owner_that_was_replaced_commits_nothing() {
+        let log = MemoryLog::new("t", 1);
+        log.append(FIRST, "a");
+        let (old, new) = (log.consumer(), log.consumer());
+        let done = Progress {
+            next: Offset(1),
+            pending: None,
+        };
+        assert_eq!(old.commit(FIRST, done).await, Err(FENCED));
+        assert_eq!(log.progress(FIRST).next, Offset(0));
+        new.commit(FIRST, done).await.expect("it is the owner");
+        assert_eq!(log.progress(FIRST), done);
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! A row sink in memory that knows tokens, refuses poison and checks the rules of a batch.
 //!
 //! Given the log, it insists that a range was remembered there before its rows arrive, and that no
-//! offset is ever stored under two tokens; either would count an event twice after a crash.
+//! offset is ever stored under two tokens; either would count an event twice after a crash. It can
+//! hold inserts back, as a network does: they land when the test says so, whoever sent them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{RetryClass, RowBatch, RowSink};
 use etappe_core::rules::OutcomeId;
+use tokio::sync::oneshot;
 
 use crate::faults::{Faults, Operation, PlannedError};
 use crate::memory_log::MemoryLog;
@@ -24,6 +26,15 @@ struct State {
     attempts: Vec<(PartitionId, OffsetRange)>,
     repeats: usize,
     changes: usize,
+    holds_back: bool,
+    held: Vec<Held>,
+}
+
+/// An insert on its way.
+#[derive(Debug)]
+struct Held {
+    batch: RowBatch,
+    answer: oneshot::Sender<Result<(), PlannedError>>,
 }
 
 /// A sink in memory; copies share its content.
@@ -43,6 +54,40 @@ impl MemorySink {
             log: Some(log.clone()),
             faults,
         }
+    }
+
+    /// Returns the same sink, as somebody sees it who fails by a plan of their own.
+    #[must_use]
+    pub fn failing(&self, faults: Faults) -> Self {
+        Self {
+            faults,
+            ..self.clone()
+        }
+    }
+
+    /// Holds all inserts back from now on, until they are made to land or get lost.
+    pub fn hold_back(&self) {
+        self.lock().holds_back = true;
+    }
+
+    /// Returns how many inserts are held back.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lock().held.len()
+    }
+
+    /// Makes an insert land that is held back, the oldest being 0. Whoever sent it may be gone.
+    pub fn land(&self, place: usize) {
+        let mut state = self.lock();
+        let Held { batch, answer } = state.held.remove(place);
+        let outcome = state.take_in(&batch);
+        // Nobody may wait for the answer any more.
+        answer.send(outcome).ok();
+    }
+
+    /// Loses an insert that is held back; its sender is told that the connection broke.
+    pub fn lose(&self, place: usize) {
+        drop(self.lock().held.remove(place));
     }
 
     /// Makes every batch that holds this offset be refused for its content.
@@ -157,6 +202,15 @@ impl MemorySink {
         let Some(log) = &self.log else {
             return;
         };
+        if self.lock().holds_back {
+            // Its sender may have been replaced since it remembered the range.
+            let announced = log.ranges(batch.partition);
+            assert!(
+                announced.contains(&range),
+                "{range:?} is inserted, but not remembered"
+            );
+            return;
+        }
         let progress = log.progress(batch.partition);
         assert!(
             progress.pending == Some(range) || range.last < progress.next,
@@ -173,6 +227,18 @@ impl State {
             .next_back()
             .map(|(_, stored)| *stored)
             .filter(|stored| stored.last >= range.first)
+    }
+
+    fn take_in(&mut self, batch: &RowBatch) -> Result<(), PlannedError> {
+        self.attempts.push((batch.partition, batch.range));
+        if self.away.contains(&batch.partition) {
+            return Err(failed(RetryClass::Transient));
+        }
+        if self.is_poisoned(batch) {
+            return Err(failed(RetryClass::Permanent));
+        }
+        self.store(batch);
+        Ok(())
     }
 
     fn is_poisoned(&self, batch: &RowBatch) -> bool {
@@ -197,26 +263,34 @@ impl State {
     }
 }
 
+const fn failed(class: RetryClass) -> PlannedError {
+    PlannedError {
+        operation: Operation::Insert,
+        class,
+    }
+}
+
 impl RowSink for MemorySink {
     type Error = PlannedError;
 
     async fn insert(&self, batch: &RowBatch) -> Result<(), PlannedError> {
         self.faults.before(Operation::Insert).await?;
         self.check(batch);
-        {
+        let held = {
             let mut state = self.lock();
-            state.attempts.push((batch.partition, batch.range));
-            let failed = |class| PlannedError {
-                operation: Operation::Insert,
-                class,
-            };
-            if state.away.contains(&batch.partition) {
-                return Err(failed(RetryClass::Transient));
+            if state.holds_back {
+                let (answer, answered) = oneshot::channel();
+                let batch = batch.clone();
+                state.held.push(Held { batch, answer });
+                Some(answered)
+            } else {
+                state.take_in(batch)?;
+                None
             }
-            if state.is_poisoned(batch) {
-                return Err(failed(RetryClass::Permanent));
-            }
-            state.store(batch);
+        };
+        if let Some(answered) = held {
+            let lost = |_| Err(failed(RetryClass::Transient));
+            answered.await.unwrap_or_else(lost)?;
         }
         self.faults.after(Operation::Insert).await
     }

@@ -5,13 +5,15 @@
 //! token for a repetition, and the rows are lost; after a power failure either may survive without
 //! the other. So when a batch may have a past, each table is asked which of its rows it has. With
 //! none anywhere the batch is inserted under its token; then, and otherwise, each table is given
-//! exactly the rows that it misses.
+//! exactly the rows that it misses. What follows what is decided by [`course`]; here it is done.
+
+mod course;
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use clickhouse::Row;
+use etappe_core::id::Offset;
 use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
 use etappe_wire::row::{self, RowMark};
@@ -19,22 +21,21 @@ use serde::Deserialize;
 
 use crate::error::WarehouseError;
 use crate::native;
+use crate::redo::course::{Course, Missing, Step};
 use crate::target::{IDS, TARGETS, Target};
 use crate::warehouse::Warehouse;
 use crate::writer::to_u64;
-
-/// How often rows are stored that are found missing again and again.
-const ATTEMPTS: u32 = 3;
 
 /// Which rows are a batch's. The time of receipt lets the server skip all other parts.
 const OF_BATCH: &str = "topic = {topic:String} AND partition = {partition:UInt32}
   AND offset BETWEEN {first:UInt64} AND {last:UInt64}
   AND received_at BETWEEN {earliest:DateTime64(3, 'UTC')} AND {latest:DateTime64(3, 'UTC')}";
 
-/// Inserts of the same batch that the server is still busy with.
+/// Inserts of the same batch, or of rows that it missed, that the server is still busy with.
 const RUNNING: &str = "
 SELECT count() AS number FROM system.processes
-WHERE Settings['insert_deduplication_token'] = {token:String}";
+WHERE Settings['insert_deduplication_token'] = {token:String}
+  OR startsWith(Settings['insert_deduplication_token'], concat({token:String}, ':'))";
 
 #[derive(Row, Deserialize)]
 struct NumberRow {
@@ -55,40 +56,25 @@ struct Past<'a> {
     latest: Timestamp,
 }
 
-/// The rows that a table misses.
-struct Missing<'a> {
-    target: &'static Target,
-    rows: Vec<RowMark<'a>>,
-    /// Whether the table has other rows of the batch.
-    is_partial: bool,
-}
-
 impl Warehouse {
     /// Stores what is missing of a batch.
     pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
         let past = Past::of(batch)?;
-        self.sync_replica().await?;
-        let mut missing = self.find_missing(&past).await?;
-        let untouched = missing.iter().all(|missing| !missing.is_partial)
-            && missing
-                .iter()
-                .map(|missing| missing.rows.len())
-                .sum::<usize>()
-                == past.expected();
-        if untouched {
-            self.insert_fresh(batch).await?;
-            missing = self.find_missing(&past).await?;
-        } else if !missing.is_empty() {
-            self.expect_nothing_running(&past, &missing).await?;
-        }
-        for attempt in 1..=ATTEMPTS {
-            if missing.is_empty() {
-                return Ok(());
+        let expected = past.expected();
+        let mut course = Course::default();
+        loop {
+            let missing = self.find_missing(&past).await?;
+            match course.next(&missing, expected) {
+                Step::Done => return Ok(()),
+                Step::InsertWhole => self.insert_fresh(batch).await?,
+                Step::AskRunning if self.has_running(&past).await? => {
+                    return past.incomplete(&missing);
+                }
+                Step::AskRunning => course.is_quiet(),
+                Step::Store { attempt } => self.store_missing(&past, &missing, attempt).await?,
+                Step::GiveUp => return past.incomplete(&missing),
             }
-            self.store_missing(&past, &missing, attempt).await?;
-            missing = self.find_missing(&past).await?;
         }
-        past.incomplete(&missing)
     }
 
     /// Waits until this replica has what others took: the question what is stored may come to
@@ -108,33 +94,29 @@ impl Warehouse {
     }
 
     /// Returns the tables that miss rows of the batch, and which.
-    async fn find_missing<'a>(&self, past: &Past<'a>) -> Result<Vec<Missing<'a>>, WarehouseError> {
+    async fn find_missing(&self, past: &Past<'_>) -> Result<Vec<Missing>, WarehouseError> {
+        // Another replica may have stored some since the last look.
+        self.sync_replica().await?;
         let counts = self.count_stored(past).await?;
         let mut all = Vec::new();
         for target in TARGETS {
-            let mut rows: Vec<RowMark<'a>> = past
-                .rows
-                .iter()
-                .filter(|row| target.takes(row))
-                .copied()
-                .collect();
-            let expected = rows.len();
+            let mut offsets = past.offsets_of(target);
+            let expected = offsets.len();
             let stored = counts.get(target.table).copied().unwrap_or_default();
             if stored > expected {
                 self.report_surplus(past, target, stored - expected);
             }
             if stored > 0 && stored != expected {
                 let stored = self.read_stored(past, target).await?;
-                rows.retain(|row| !stored.contains(&row.offset.0));
+                offsets.retain(|offset| !stored.contains(&offset.0));
             } else if stored == expected {
-                rows.clear();
+                offsets.clear();
             }
-            if !rows.is_empty() {
-                let is_partial = stored > 0;
+            if !offsets.is_empty() {
                 all.push(Missing {
-                    target,
-                    rows,
-                    is_partial,
+                    table: target.table,
+                    offsets,
+                    is_partial: stored > 0,
                 });
             }
         }
@@ -203,59 +185,54 @@ impl Warehouse {
         Ok(stored)
     }
 
-    /// Refuses to go on while an insert of the batch is under way: it may store what is missing.
-    async fn expect_nothing_running(
-        &self,
-        past: &Past<'_>,
-        missing: &[Missing<'_>],
-    ) -> Result<(), WarehouseError> {
+    /// Returns whether inserts of the batch are under way: they may store what is missing.
+    async fn has_running(&self, past: &Past<'_>) -> Result<bool, WarehouseError> {
         let running = self
             .ask("running_inserts", RUNNING)
             .text("token", &past.batch.token)
             .row::<NumberRow>()
             .await?;
-        if running.number == 0 {
-            Ok(())
-        } else {
-            past.incomplete(missing)
-        }
+        Ok(running.number > 0)
     }
 
     /// Gives each table the rows that it misses, and the table of ids all that it may miss.
     async fn store_missing(
         &self,
         past: &Past<'_>,
-        missing: &[Missing<'_>],
+        missing: &[Missing],
         attempt: u32,
     ) -> Result<(), WarehouseError> {
-        let ids: Vec<RowMark<'_>> = past
-            .rows
-            .iter()
-            .filter(|row| IDS.takes(row))
-            .copied()
-            .collect();
-        let all = missing
-            .iter()
-            .map(|missing| (missing.target.table, &missing.rows))
-            .chain(std::iter::once((IDS.table, &ids)))
-            .filter(|(_, rows)| !rows.is_empty());
-        for (table, rows) in all {
-            let token = format!(
-                "{}:{table}:{attempt}:{:016x}",
-                past.batch.token,
-                fingerprint(rows)
-            );
-            tracing::warn!(
-                table,
-                token,
-                rows = rows.len(),
-                "storing rows that a crash had lost"
-            );
-            self.insert_only(table, &token, routed(table, rows)).await?;
+        for missing in missing {
+            let rows = past.rows_at(&missing.offsets);
+            let token = course::token(&past.batch.token, missing.table, attempt);
+            self.store_rows(past, missing.table, &token, &rows).await?;
+            self.metrics().restored_rows.inc_by(to_u64(rows.len()));
         }
-        let restored = missing.iter().map(|missing| to_u64(missing.rows.len()));
-        self.metrics().restored_rows.inc_by(restored.sum());
-        Ok(())
+        let ids = past.rows_of(&IDS);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        // Its rows may repeat, so it is not held to the batch's own token, which it may have noted
+        // without them.
+        let token = course::token(&past.batch.token, IDS.table, attempt + 1);
+        self.store_rows(past, IDS.table, &token, &ids).await
+    }
+
+    async fn store_rows(
+        &self,
+        past: &Past<'_>,
+        table: &'static str,
+        token: &str,
+        rows: &[RowMark<'_>],
+    ) -> Result<(), WarehouseError> {
+        tracing::warn!(
+            table,
+            token,
+            rows = rows.len(),
+            "storing rows that a crash had lost"
+        );
+        self.insert_only(past.batch, table, token, routed(table, rows))
+            .await
     }
 }
 
@@ -280,10 +257,27 @@ impl<'a> Past<'a> {
 
     /// Returns how many rows all tables together must have of the batch.
     fn expected(&self) -> usize {
-        TARGETS
-            .iter()
-            .map(|target| self.rows.iter().filter(|row| target.takes(row)).count())
-            .sum()
+        let of_target = |target: &Target| self.rows.iter().filter(|row| target.takes(row)).count();
+        TARGETS.iter().map(of_target).sum()
+    }
+
+    /// Returns the rows that belong in a table.
+    fn rows_of(&self, target: &Target) -> Vec<RowMark<'a>> {
+        let rows = self.rows.iter().copied();
+        rows.filter(|row| target.takes(row)).collect()
+    }
+
+    /// Returns the positions of the rows that belong in a table, in order.
+    fn offsets_of(&self, target: &Target) -> Vec<Offset> {
+        let rows = self.rows.iter().filter(|row| target.takes(row));
+        rows.map(|row| row.offset).collect()
+    }
+
+    /// Returns the rows at these positions, which are in order, as the batch's rows are.
+    fn rows_at(&self, offsets: &[Offset]) -> Vec<RowMark<'a>> {
+        let is_wanted = |row: &RowMark<'_>| offsets.binary_search(&row.offset).is_ok();
+        let rows = self.rows.iter().copied();
+        rows.filter(is_wanted).collect()
     }
 
     fn ask(&self, warehouse: &Warehouse, name: &'static str, sql: &str) -> crate::query::Question {
@@ -297,12 +291,12 @@ impl<'a> Past<'a> {
             .instant("latest", self.latest)
     }
 
-    fn incomplete(&self, missing: &[Missing<'_>]) -> Result<(), WarehouseError> {
+    fn incomplete(&self, missing: &[Missing]) -> Result<(), WarehouseError> {
         missing.first().map_or(Ok(()), |missing| {
             Err(WarehouseError::Incomplete {
                 token: self.batch.token.clone(),
-                table: missing.target.table,
-                missing: missing.rows.len(),
+                table: missing.table,
+                missing: missing.offsets.len(),
             })
         })
     }
@@ -311,15 +305,6 @@ impl<'a> Past<'a> {
 /// Returns the statement that waits until a replica has what others took.
 pub(crate) fn sync_statement(table: &str) -> String {
     format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
-}
-
-/// Identifies rows by their positions, so that the same repair has the same token.
-fn fingerprint(rows: &[RowMark<'_>]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for row in rows {
-        row.offset.hash(&mut hasher);
-    }
-    hasher.finish()
 }
 
 /// Encodes rows for one table: as they are, and the table's name in the last column.

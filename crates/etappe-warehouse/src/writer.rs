@@ -77,25 +77,24 @@ impl Warehouse {
 
     /// Inserts a batch under its token.
     pub(crate) async fn insert_fresh(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        let table = if row::only_marks(&batch.bytes) {
-            row::MARK_TABLE
-        } else {
-            row::TABLE
-        };
-        self.send_to(table, row::COLUMNS, &batch.token, batch.bytes.clone())
+        let landing = landing_table(batch);
+        self.send_to(landing, row::COLUMNS, &batch.token, batch.bytes.clone())
             .await
     }
 
-    /// Inserts rows for one table; they end in its name.
+    /// Inserts rows of a batch for one table; they end in its name. They go the way of the batch,
+    /// since a token is known again only by the view that it came through.
     pub(crate) async fn insert_only(
         &self,
+        batch: &RowBatch,
         table: &'static str,
         token: &str,
         bytes: Bytes,
     ) -> Result<(), WarehouseError> {
         let columns = format!("{}, only", row::COLUMNS);
         tracing::debug!(table, token, "storing rows of one table");
-        self.send_to(row::TABLE, &columns, token, bytes).await
+        self.send_to(landing_table(batch), &columns, token, bytes)
+            .await
     }
 
     /// Inserts rows into a table as one block under a token.
@@ -168,6 +167,14 @@ impl Warehouse {
             rows.end().await
         })
         .await
+    }
+}
+
+fn landing_table(batch: &RowBatch) -> &'static str {
+    if row::only_marks(&batch.bytes) {
+        row::MARK_TABLE
+    } else {
+        row::TABLE
     }
 }
 

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use etappe_core::event::EventKind;
+use etappe_core::id::Offset;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Classified, RetryClass, RowBatch, RowSink};
+use etappe_core::time::Timestamp;
+use etappe_core::watermark::{CollectorMark, CollectorState};
 use etappe_warehouse::Warehouse;
 use etappe_wire::row;
 
 use crate::engine::{TestEngine, TestWarehouse, data_folder, number};
-use crate::fixture::{DAY, TestEvent, batch, numbered};
+use crate::fixture::{DAY, TestEvent, batch, mark_batch, numbered};
 use crate::random::{journeys, seed};
 
 /// Every table that an insert reaches.
@@ -26,10 +29,13 @@ const TARGETS: [&str; 9] = [
     "referral_events",
 ];
 
+/// A time in the first of two months.
+const MARCH: i64 = 1_709_294_400_000;
+
 /// Messages that reach every table, received in two months.
 fn messages(first_offset: u64) -> Vec<TestEvent> {
-    let march = 1_709_294_400_000;
-    let april = march + 40 * 86_400_000;
+    let march = MARCH;
+    let april = march + 40 * DAY;
     let event = |milestone| TestEvent {
         anonymous: "a1".to_owned(),
         received: march,
@@ -96,14 +102,18 @@ async fn insert_blindly(client: &clickhouse::Client, batch: &RowBatch) {
         row::TABLE,
         row::COLUMNS
     );
+    send(client, &statement, &batch.token, batch.bytes.clone()).await;
+}
+
+async fn send(client: &clickhouse::Client, statement: &str, token: &str, bytes: Bytes) {
     let mut insert = client
         .clone()
         .with_compression(clickhouse::Compression::None)
         .insert_formatted_with(statement)
-        .with_setting("insert_deduplication_token", &batch.token)
+        .with_setting("insert_deduplication_token", token)
         .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
         .with_setting("async_insert", "0");
-    insert.send(batch.bytes.clone()).await.unwrap();
+    insert.send(bytes).await.unwrap();
     insert.end().await.unwrap();
 }
 
@@ -372,6 +382,70 @@ async fn parts_that_survived_without_their_tokens_are_not_doubled() {
     })
     .await;
     assert_eq!(found, times(2));
+}
+
+/// Stores some rows of a batch in one table under the batch's token, as an insert does that dies
+/// on the way.
+async fn insert_a_part(
+    client: &clickhouse::Client,
+    batch: &RowBatch,
+    (landing, table): (&str, &str),
+    is_stored: impl Fn(&row::RowMark<'_>) -> bool,
+) {
+    let mut bytes = Vec::new();
+    for mark in row::marks(&batch.bytes).unwrap() {
+        if is_stored(&mark) {
+            bytes.extend_from_slice(mark.bytes);
+            bytes.push(u8::try_from(table.len()).unwrap());
+            bytes.extend_from_slice(table.as_bytes());
+        }
+    }
+    let statement = format!(
+        "INSERT INTO {landing} ({}, only) FORMAT RowBinary",
+        row::COLUMNS
+    );
+    send(client, &statement, &batch.token, bytes.into()).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_was_completed_is_known_again_when_it_comes_late() {
+    let is_march = |mark: &row::RowMark<'_>| mark.received_at.as_millis() < MARCH + DAY;
+    let test = TestWarehouse::new().await;
+    let whole = batch(&messages(0));
+    let messages_only = (row::TABLE, "messages");
+    insert_a_part(&test.client, &whole, messages_only, |_| true).await;
+    insert_a_part(&test.client, &whole, (row::TABLE, "events"), is_march).await;
+    insert(&test.warehouse, 0).await;
+    assert_eq!(counts(&test.client).await, times(1));
+    // Its first writer wakes up.
+    insert_blindly(&test.client, &whole).await;
+    assert_eq!(counts(&test.client).await, times(1));
+}
+
+#[tokio::test]
+async fn marks_that_were_completed_are_known_again_when_they_come_late() {
+    let test = TestWarehouse::new().await;
+    let mark = |written_at| CollectorMark {
+        collector: "c".to_owned(),
+        reached: Timestamp::from_millis(MARCH),
+        written_at: Timestamp::from_millis(written_at),
+        state: CollectorState::Direct,
+    };
+    let batch = mark_batch(0, 0, &[mark(MARCH), mark(MARCH + 40 * DAY)]);
+    let marks_only = (row::MARK_TABLE, "marks");
+    let is_first = |mark: &row::RowMark<'_>| mark.offset == Offset(0);
+    insert_a_part(&test.client, &batch, marks_only, is_first).await;
+    let marks = async || test.number("SELECT count() FROM marks").await;
+    assert_eq!(marks().await, 1);
+    test.warehouse.insert(&batch).await.unwrap();
+    assert_eq!(marks().await, 2);
+    let statement = format!(
+        "INSERT INTO {} ({}) FORMAT RowBinary",
+        row::MARK_TABLE,
+        row::COLUMNS
+    );
+    send(&test.client, &statement, &batch.token, batch.bytes.clone()).await;
+    assert_eq!(marks().await, 2);
 }
 
 #[tokio::test]

@@ -1,0 +1,151 @@
+//! A writer of the batch, which may stop between any two of its requests.
+
+use std::collections::VecDeque;
+
+use super::server::{BATCH, Server};
+use super::*;
+
+/// What a writer knows of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nobody can have stored it before: it is inserted without a question.
+    Fresh,
+    /// It may have a past.
+    Redo,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Has sent nothing yet.
+    InsertFresh,
+    /// Looks at one table after the other, and has seen these.
+    Look {
+        tables: VecDeque<&'static str>,
+        missing: Vec<Missing>,
+    },
+    AskRunning,
+    InsertWhole,
+    Store {
+        attempt: u32,
+        left: VecDeque<Missing>,
+    },
+    /// Waits for the answer to an insert, and has these to store after it.
+    Await {
+        insert: u64,
+        attempt: u32,
+        left: VecDeque<Missing>,
+    },
+    Done,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    course: Course,
+    phase: Phase,
+    pub(super) is_frozen: bool,
+}
+
+impl Writer {
+    pub(super) fn new(kind: Kind) -> Self {
+        let phase = match kind {
+            Kind::Fresh => Phase::InsertFresh,
+            Kind::Redo => look(),
+        };
+        Self {
+            course: Course::default(),
+            phase,
+            is_frozen: false,
+        }
+    }
+
+    /// Does the batch again from the start, as after any error.
+    pub(super) fn begin_again(&mut self) {
+        if !self.is_done() {
+            self.course = Course::default();
+            self.phase = look();
+        }
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    /// Returns the insert whose answer it waits for.
+    pub(super) const fn awaits(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Await { insert, .. } => Some(insert),
+            _ => None,
+        }
+    }
+
+    /// Sends the next request, or takes the answer to the last.
+    pub(super) fn step(&mut self, server: &mut Server) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Done);
+        self.phase = match phase {
+            Phase::InsertFresh | Phase::InsertWhole => Phase::Await {
+                insert: server.insert_whole(),
+                attempt: 0,
+                left: VecDeque::new(),
+            },
+            Phase::Look {
+                mut tables,
+                mut missing,
+            } => match tables.pop_front() {
+                Some(table) => {
+                    missing.extend(server.look(table));
+                    Phase::Look { tables, missing }
+                }
+                None => self.decide(missing, server),
+            },
+            Phase::AskRunning => {
+                if server.is_running() {
+                    self.course = Course::default();
+                } else {
+                    self.course.is_quiet();
+                }
+                look()
+            }
+            Phase::Store { attempt, mut left } => match left.pop_front() {
+                Some(missing) => {
+                    let token = token(BATCH, missing.table, attempt);
+                    let insert = server.insert_only(&missing, &token);
+                    Phase::Await {
+                        insert,
+                        attempt,
+                        left,
+                    }
+                }
+                None => look(),
+            },
+            Phase::Await {
+                insert,
+                attempt,
+                left,
+            } if server.has_answered(insert) => Phase::Store { attempt, left },
+            waiting @ (Phase::Await { .. } | Phase::Done) => waiting,
+        };
+    }
+
+    fn decide(&mut self, missing: Vec<Missing>, server: &Server) -> Phase {
+        match self.course.next(&missing, server.expected()) {
+            Step::Done => Phase::Done,
+            Step::InsertWhole => Phase::InsertWhole,
+            Step::AskRunning => Phase::AskRunning,
+            Step::Store { attempt } => Phase::Store {
+                attempt,
+                left: missing.into(),
+            },
+            Step::GiveUp => {
+                self.course = Course::default();
+                look()
+            }
+        }
+    }
+}
+
+fn look() -> Phase {
+    Phase::Look {
+        tables: Server::tables().into(),
+        missing: Vec::new(),
+    }
+}
