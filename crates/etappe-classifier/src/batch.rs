@@ -1,21 +1,29 @@
 //! A batch: the encoded rows of one offset range, and what is known about them.
 //!
-//! A [`Batch`] is being filled; a [`SealedBatch`] is not changed any more, so that every try to
-//! insert it sends the same bytes. Rows stand in the order of their offsets, so the rows of a part
+//! A [`Batch`] is being filled; a [`SealedBatch`] is not changed any more. Rows stand in the order of their offsets, so the rows of a part
 //! of the range are one slice of the bytes.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
-use etappe_core::ports::{DeadLetter, MessageHash, RowBatch};
+use etappe_core::ports::{DeadLetter, MessageHash};
 use etappe_core::rules::{Outcome, OutcomeId};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::CollectorMark;
 use etappe_wire::row;
 use hashbrown::{HashMap, HashSet};
 
+use crate::budget::BatchShare;
 use crate::identity_hasher::BuildIdentityHasher;
+
+mod sealed;
+
+pub use sealed::SealedBatch;
+
+/// What is kept for each row beside its bytes: its place, and its message in a set; both grow by
+/// doubling.
+const BESIDE_ROW: usize = 96;
 
 /// The messages of a batch.
 pub(crate) type Messages = HashSet<MessageHash, BuildIdentityHasher>;
@@ -25,7 +33,8 @@ pub(crate) type Messages = HashSet<MessageHash, BuildIdentityHasher>;
 pub struct BatchLimits {
     /// The most rows.
     pub rows: usize,
-    /// The size in bytes of encoded rows at which no row is added any more.
+    /// The size in bytes, of encoded rows and what is kept beside them, at which no record is taken
+    /// any more.
     pub bytes: usize,
 }
 
@@ -78,9 +87,11 @@ pub struct Batch {
     suspects: Vec<Suspect>,
     duplicates: u64,
     letters: Vec<DeadLetter>,
+    letter_bytes: usize,
     marks: Vec<PlacedMark>,
     outcomes: UsedOutcomes,
     oldest: Option<Timestamp>,
+    share: Option<BatchShare>,
 }
 
 /// A collector's mark and where it stands.
@@ -135,10 +146,18 @@ impl Batch {
             suspects: Vec::new(),
             duplicates: 0,
             letters: Vec::new(),
+            letter_bytes: 0,
             marks: Vec::new(),
             outcomes: UsedOutcomes::default(),
             oldest: None,
+            share: None,
         }
+    }
+
+    /// Bounds the batch by a share of what all batches may take.
+    pub(crate) fn with_share(self, share: BatchShare) -> Self {
+        let share = Some(share);
+        Self { share, ..self }
     }
 
     /// Returns the log that the range belongs to.
@@ -173,7 +192,35 @@ impl Batch {
     /// Returns whether no further record fits.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.rows.len() >= self.limits.rows || self.bytes.len() >= self.limits.bytes
+        self.is_at_limit()
+            || self
+                .share
+                .as_ref()
+                .is_some_and(|it| self.held_bytes() >= it.granted())
+    }
+
+    /// Returns whether the batch has reached its own limits, whatever its share is.
+    pub(crate) fn is_at_limit(&self) -> bool {
+        self.rows.len() >= self.limits.rows || self.held_bytes() >= self.limits.bytes
+    }
+
+    /// Enlarges the batch's share, if it can be, and returns whether a record fits.
+    pub(crate) fn grow(&mut self) -> bool {
+        self.share.as_mut().is_some_and(BatchShare::grow) && !self.is_full()
+    }
+
+    /// Gives back what the batch does not need of its share.
+    pub(crate) fn settle_share(&mut self) {
+        let held = self.held_bytes();
+        if let Some(share) = &mut self.share {
+            share.shrink_to(held);
+        }
+    }
+
+    /// Returns how many bytes the batch keeps in memory.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.len() + self.rows.len() * BESIDE_ROW + self.letter_bytes
     }
 
     /// Returns the number of rows.
@@ -244,6 +291,7 @@ impl Batch {
     /// Takes a record that has no row: nobody can read it.
     pub(crate) fn push_letter(&mut self, letter: DeadLetter) {
         self.next = letter.offset.next();
+        self.letter_bytes += letter.payload.len() + letter.reason.len() + size_of::<DeadLetter>();
         self.letters.push(letter);
     }
 
@@ -298,6 +346,7 @@ impl Batch {
                 last,
             },
             bytes: Bytes::from(self.bytes),
+            share: self.share,
             rows: self.rows,
             messages: Arc::new(self.messages),
             duplicates: self.duplicates,
@@ -313,75 +362,4 @@ fn previous_end(rows: &[Row], row: usize) -> usize {
     row.checked_sub(1)
         .and_then(|previous| rows.get(previous))
         .map_or(0, |previous| previous.end)
-}
-
-/// A batch ready to be inserted.
-#[derive(Debug)]
-pub struct SealedBatch {
-    topic: Arc<str>,
-    pub(crate) partition: PartitionId,
-    pub(crate) range: OffsetRange,
-    bytes: Bytes,
-    pub(crate) rows: Vec<Row>,
-    pub(crate) messages: Arc<Messages>,
-    pub(crate) duplicates: u64,
-    pub(crate) letters: Vec<DeadLetter>,
-    pub(crate) marks: Vec<PlacedMark>,
-    pub(crate) outcomes: UsedOutcomes,
-    pub(crate) oldest: Option<Timestamp>,
-}
-
-impl SealedBatch {
-    /// Returns the range.
-    #[must_use]
-    pub const fn range(&self) -> OffsetRange {
-        self.range
-    }
-
-    /// Returns the encoded rows.
-    #[must_use]
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
-    /// Returns the number of rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Returns the number of rows that are marked as duplicates.
-    #[must_use]
-    pub const fn duplicates(&self) -> u64 {
-        self.duplicates
-    }
-
-    /// Returns how many marks stand in a part of the range.
-    pub(crate) fn marks_within(&self, range: OffsetRange) -> usize {
-        let is_within = |placed: &&PlacedMark| (range.first..=range.last).contains(&placed.offset);
-        self.marks.iter().filter(is_within).count()
-    }
-
-    /// Returns the rows of a part of the range as they are inserted; the bytes are shared.
-    #[must_use]
-    pub fn part(&self, range: OffsetRange, outcomes: Vec<Arc<Outcome>>) -> RowBatch {
-        let from = self.rows.partition_point(|row| row.offset < range.first);
-        let until = self.rows.partition_point(|row| row.offset <= range.last);
-        let start = previous_end(&self.rows, from);
-        let end = previous_end(&self.rows, until);
-        RowBatch {
-            topic: Arc::clone(&self.topic),
-            partition: self.partition,
-            range,
-            token: token(&self.topic, self.partition, range),
-            rows: until - from,
-            bytes: self.bytes.slice(start..end),
-            outcomes,
-        }
-    }
-}
-
-/// Returns the deduplication token of a range.
-fn token(topic: &str, partition: PartitionId, range: OffsetRange) -> String {
-    format!("{topic}:{partition}:{}-{}", range.first, range.last)
 }

@@ -13,6 +13,7 @@ use prometheus::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::BatchBudget;
 use crate::config::ClassifierConfig;
 use crate::delivery::{Delivery, KnownOutcomes};
 use crate::error::{ClassifierError, SeamError};
@@ -60,6 +61,7 @@ pub struct Classifier<S, K, D, M, C> {
     metrics: ClassifierMetrics,
     known: Arc<KnownOutcomes>,
     outlets: ReachOutlets,
+    budget: BatchBudget,
 }
 
 /// How a worker ended.
@@ -89,7 +91,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             watch: CollectorWatch::default(),
             metrics: metrics.clone(),
         };
+        let partitions = usize::try_from(parts.partitions).unwrap_or(usize::MAX);
+        let budget = BatchBudget::new(parts.config.batch_bytes, partitions, metrics.clone());
         Ok(Self {
+            budget,
             source: Arc::new(parts.source),
             sink: Arc::new(parts.sink),
             letters: Arc::new(parts.letters),
@@ -223,6 +228,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             metrics: self.metrics.clone(),
             outlets: self.outlets.clone(),
             backoff,
+            budget: self.budget.clone(),
             filter_share: FilterShare {
                 bytes: self.config.filter_bytes / share,
                 messages: self.config.filter_messages.div_ceil(u64::from(partitions)),

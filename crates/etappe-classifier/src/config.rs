@@ -17,9 +17,14 @@ pub struct ClassifierConfig {
     pub flush_interval: Duration,
     /// The most rows in a batch, at most 500,000, which is also the default.
     pub max_batch_rows: usize,
-    /// The size in bytes of encoded rows at which a batch is full. Default: 32 MiB. Two batches of
-    /// each partition are in memory while there is much to catch up with.
+    /// The size in bytes at which a batch is full. Default: 32 MiB. Smaller batches cost the
+    /// database more for each row.
     pub max_batch_bytes: usize,
+    /// How many bytes the batches of all partitions take together, those being filled and those
+    /// being stored. Default: 128 MiB. Too low makes batches small while there is much to catch up
+    /// with; a batch that gets no more goes off as it is. Half of it at most is kept as a minimum
+    /// for each partition.
+    pub batch_bytes: usize,
     /// How many bytes of records are read and worked on at a time. Default: 2 MiB. Too low costs
     /// time in hand-overs; too high delays everything else on the machine's cores.
     pub read_bytes: usize,
@@ -52,6 +57,7 @@ impl Default for ClassifierConfig {
             flush_interval: Duration::from_millis(300),
             max_batch_rows: MAX_BATCH_ROWS,
             max_batch_bytes: 32 << 20,
+            batch_bytes: 128 << 20,
             read_bytes: 2 << 20,
             retry_first: Duration::from_millis(200),
             retry_longest: Duration::from_secs(10),
@@ -86,6 +92,10 @@ impl ClassifierConfig {
         check(
             ((1 << 20)..=(1 << 30)).contains(&self.max_batch_bytes),
             "max_batch_bytes must be from 1 MiB to 1 GiB",
+        );
+        check(
+            ((8 << 20)..=(64 << 30)).contains(&self.batch_bytes),
+            "batch_bytes must be from 8 MiB to 64 GiB",
         );
         check(
             ((64 << 10)..=(64 << 20)).contains(&self.read_bytes),

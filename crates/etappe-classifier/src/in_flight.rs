@@ -1,7 +1,8 @@
 //! What the preparation of a batch must know of the one before it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Messages, SealedBatch};
 
@@ -9,14 +10,14 @@ use crate::batch::{Messages, SealedBatch};
 #[derive(Debug)]
 pub(crate) struct InFlight {
     messages: Arc<Messages>,
-    done: AtomicBool,
+    done: CancellationToken,
 }
 
 impl InFlight {
     pub(crate) fn new(batch: &SealedBatch) -> Self {
         Self {
             messages: Arc::clone(&batch.messages),
-            done: AtomicBool::new(false),
+            done: CancellationToken::new(),
         }
     }
 
@@ -25,13 +26,18 @@ impl InFlight {
         Arc::clone(&self.messages)
     }
 
-    /// Records that the insert ended, however it did.
+    /// Records that the insert ended, however it did, and its memory is free.
     pub(crate) fn finish(&self) {
-        self.done.store(true, Ordering::Release);
+        self.done.cancel();
     }
 
     /// Returns whether the insert ended.
     pub(crate) fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
+        self.done.is_cancelled()
+    }
+
+    /// Waits until the insert ended.
+    pub(crate) async fn ended(&self) {
+        self.done.cancelled().await;
     }
 }

@@ -8,20 +8,23 @@ use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{
-    Classified, Clock, LogRecord, MessageHash, MessageIndex, Progress, ReadRequest, RecordSource,
+    Classified, Clock, LogRecord, MessageHash, MessageIndex, ReadRequest, RecordSource,
 };
 use etappe_core::time::Timestamp;
 use tokio::time::Instant;
 
 use crate::batch::{Batch, BatchLimits, Messages, SealedBatch};
+use crate::budget::BatchBudget;
 use crate::config::ClassifierConfig;
-use crate::duplicate_filter::{DuplicateFilter, FilterRebuild};
+use crate::duplicate_filter::DuplicateFilter;
 use crate::error::ClassifierError;
 use crate::in_flight::InFlight;
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::{Earlier, Pipeline};
 use crate::reach::{Reach, ReachOutlets};
 use crate::retry::Backoff;
+
+mod opening;
 
 /// A read that brought less than this had the log's end before it; the next one may wait a little
 /// for more, since a hand-over to another thread for each record would cost more than the work.
@@ -50,6 +53,8 @@ pub(crate) struct Intake<S, M, C> {
     pub(crate) reach: Reach,
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
+    budget: BatchBudget,
+    leftover: Leftover,
     workshop: Arc<Mutex<Workshop>>,
     topic: Arc<str>,
     expected_bytes: usize,
@@ -81,8 +86,25 @@ pub(crate) struct IntakeParts<S, M, C> {
     pub(crate) metrics: ClassifierMetrics,
     pub(crate) outlets: ReachOutlets,
     pub(crate) backoff: Backoff,
+    pub(crate) budget: BatchBudget,
     pub(crate) filter_share: FilterShare,
     pub(crate) pipeline: Pipeline,
+}
+
+/// Records that were read and did not fit into the batch: going back for them would make the log
+/// fetch anew everything behind them.
+#[derive(Debug)]
+struct Leftover {
+    /// Where the batch ended that they did not fit into.
+    from: Offset,
+    records: Vec<LogRecord>,
+}
+
+impl Leftover {
+    const NONE: Self = Self {
+        from: Offset(0),
+        records: Vec::new(),
+    };
 }
 
 impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
@@ -101,6 +123,8 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             reach: Reach::new(parts.partition, parts.outlets),
             backoff: parts.backoff,
             filter_share: parts.filter_share,
+            budget: parts.budget,
+            leftover: Leftover::NONE,
             workshop: Arc::new(Mutex::new(Workshop {
                 pipeline: parts.pipeline,
                 filter,
@@ -111,79 +135,6 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
 
     fn topic(&self) -> Arc<str> {
         Arc::clone(&self.topic)
-    }
-
-    /// Returns where to begin when no progress is remembered: after what is stored.
-    pub(crate) async fn find_progress(&self) -> Result<Progress, ClassifierError> {
-        let stored = self
-            .backoff
-            .until_done(
-                || self.index.stored_until(self.source.topic(), self.partition),
-                |error, delay| self.note("stored_until", error, delay),
-            )
-            .await
-            .map_err(|source| ClassifierError::LookUp {
-                partition: self.partition,
-                source,
-            })?;
-        Ok(Progress {
-            next: stored.unwrap_or(Offset(0)),
-            pending: None,
-        })
-    }
-
-    /// Finds out how far the collectors had come before `next`.
-    pub(crate) async fn restore_marks(&mut self, next: Offset) -> Result<(), ClassifierError> {
-        let marks = self
-            .backoff
-            .until_done(
-                || self.index.marks(self.source.topic(), self.partition, next),
-                |error, delay| self.note("marks", error, delay),
-            )
-            .await
-            .map_err(|source| ClassifierError::LookUp {
-                partition: self.partition,
-                source,
-            })?;
-        self.reach.restore(marks, next);
-        Ok(())
-    }
-
-    /// Fills the filter with what the database holds.
-    pub(crate) async fn rebuild_filter(&self) -> Result<(), ClassifierError> {
-        let window = i64::try_from(self.config.filter_window.as_millis()).unwrap_or(i64::MAX);
-        let since = self.clock.now().as_millis().saturating_sub(window);
-        let since = Timestamp::from_millis(since);
-        let FilterShare { bytes, messages } = self.filter_share;
-        let rebuild = Mutex::new(FilterRebuild::new(bytes, messages));
-        let lock = || rebuild.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let list = lock().next_list();
-            let Some(limit) = list else {
-                break;
-            };
-            let visit_list = || {
-                lock().begin_again();
-                let visit = |hash| lock().visit(hash);
-                self.index
-                    .recent(self.source.topic(), self.partition, since, limit, visit)
-            };
-            self.backoff
-                .until_done(visit_list, |error, delay| self.note("recent", error, delay))
-                .await
-                .map_err(|source| ClassifierError::LookUp {
-                    partition: self.partition,
-                    source,
-                })?;
-        }
-        let rebuilt = rebuild
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish();
-        self.metrics
-            .set_filter_bytes(self.partition, rebuilt.bytes());
-        self.lock_workshop().filter = rebuilt;
-        Ok(())
     }
 
     /// Remembers the messages of rows that are stored.
@@ -209,20 +160,21 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         limits: BatchLimits,
         before: Option<&InFlight>,
     ) -> Result<Prepared, ClassifierError> {
-        let mut batch = Batch::new(
-            self.topic(),
-            self.partition,
-            next,
-            limits,
-            self.expected_bytes,
-        );
+        let mut batch = self.begin(next, limits).with_share(self.budget.share());
         let mut deadline: Option<Instant> = None;
-        while !batch.is_full() {
+        loop {
+            if batch.is_full() {
+                match make_room(&mut batch, before).await {
+                    Room::Made => {}
+                    Room::MadeLate => deadline = None,
+                    Room::None => break,
+                }
+            }
             let looked_at = self.clock.now();
             let wait = deadline.map_or(self.config.flush_interval, |deadline| {
                 deadline.saturating_duration_since(Instant::now())
             });
-            let records = self.read(batch.next(), None, wait).await?;
+            let records = self.read_on(batch.next(), wait).await?;
             if records.is_empty() {
                 if batch.is_empty() {
                     return Ok(Prepared::CaughtUp(looked_at));
@@ -233,7 +185,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             let flush_at =
                 *deadline.get_or_insert_with(|| Instant::now() + self.config.flush_interval);
             let messages = before.map(|before| before.messages());
-            batch = self.work(batch, records, messages).await;
+            (batch, self.leftover) = self.work(batch, records, messages).await;
             if before.is_none() {
                 self.reach.waiting(batch.oldest());
             }
@@ -245,6 +197,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
                 tokio::time::sleep_until(flush_at.min(Instant::now() + GATHER)).await;
             }
         }
+        batch.settle_share();
         self.settle(&mut batch).await?;
         self.expected_bytes = batch.encoded_bytes().max(SMALLEST_BUFFER);
         let sealed = batch.seal().expect("the loop ends early on an empty one");
@@ -256,14 +209,8 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         &mut self,
         range: OffsetRange,
     ) -> Result<SealedBatch, ClassifierError> {
-        let limits = BatchLimits::NONE;
-        let mut batch = Batch::new(
-            self.topic(),
-            self.partition,
-            range.first,
-            limits,
-            self.expected_bytes,
-        );
+        let share = self.budget.whole_share(self.config.max_batch_bytes).await;
+        let mut batch = self.begin(range.first, BatchLimits::NONE);
         while batch.next() <= range.last {
             let wait = self.config.flush_interval;
             let records = self.read(batch.next(), Some(range.last), wait).await?;
@@ -272,11 +219,32 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
                 batch.extend_to(range.last);
                 break;
             }
-            batch = self.work(batch, records, None).await;
+            (batch, _) = self.work(batch, records, None).await;
             self.reach.waiting(batch.oldest());
         }
         self.settle(&mut batch).await?;
+        // Not sooner: the range has its size, whatever the share is.
+        let mut batch = batch.with_share(share);
+        batch.settle_share();
         Ok(batch.seal().expect("a range is never empty"))
+    }
+
+    fn begin(&self, first: Offset, limits: BatchLimits) -> Batch {
+        let expected = self.expected_bytes;
+        Batch::new(self.topic(), self.partition, first, limits, expected)
+    }
+
+    /// Reads on from the end of the batch before, or from where this one has come to.
+    async fn read_on(
+        &mut self,
+        from: Offset,
+        wait: Duration,
+    ) -> Result<Vec<LogRecord>, ClassifierError> {
+        let leftover = std::mem::replace(&mut self.leftover, Leftover::NONE);
+        if leftover.from == from && !leftover.records.is_empty() {
+            return Ok(leftover.records);
+        }
+        self.read(from, None, wait).await
     }
 
     async fn read(
@@ -304,20 +272,22 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             })
     }
 
-    /// Has the pipeline add `records` to the batch, as many as fit.
+    /// Has the pipeline add `records` to the batch, as many as fit; returns what is left of them.
     async fn work(
         &self,
         mut batch: Batch,
-        records: Vec<LogRecord>,
+        mut records: Vec<LogRecord>,
         in_flight: Option<Arc<Messages>>,
-    ) -> Batch {
+    ) -> (Batch, Leftover) {
         let workshop = Arc::clone(&self.workshop);
         let add = move || {
             let mut workshop = workshop.lock().unwrap_or_else(PoisonError::into_inner);
             let Workshop { pipeline, filter } = &mut *workshop;
             let earlier = Earlier::new(filter).with_in_flight(in_flight.as_deref());
-            pipeline.add(&records, earlier, &mut batch);
-            batch
+            let taken = pipeline.add(&records, earlier, &mut batch);
+            records.drain(..taken);
+            let from = batch.next();
+            (batch, Leftover { from, records })
         };
         run_blocking(add).await
     }
@@ -361,6 +331,36 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
 
     fn lock_workshop(&self) -> std::sync::MutexGuard<'_, Workshop> {
         self.workshop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a batch that is full got room for more.
+enum Room {
+    /// It did.
+    Made,
+    /// It did once the batch before it was stored: until then others had all memory.
+    MadeLate,
+    /// It is to go off as it is.
+    None,
+}
+
+/// Makes room in a batch that is full. While the batch before it is being stored, it cannot go off
+/// anyway, and waits for the memory that this one gives back.
+async fn make_room(batch: &mut Batch, before: Option<&InFlight>) -> Room {
+    if batch.is_at_limit() {
+        return Room::None;
+    }
+    if batch.grow() {
+        return Room::Made;
+    }
+    let Some(before) = before.filter(|before| !before.is_done()) else {
+        return Room::None;
+    };
+    before.ended().await;
+    if batch.grow() {
+        Room::MadeLate
+    } else {
+        Room::None
     }
 }
 

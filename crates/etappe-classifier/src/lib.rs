@@ -15,6 +15,7 @@
 
 mod batch;
 mod board;
+mod budget;
 mod classifier;
 mod config;
 mod dead_letter_file;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use etappe_core::id::PartitionId;
 use etappe_core::ports::RetryClass;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 use crate::batch::SealedBatch;
@@ -29,6 +30,8 @@ pub struct ClassifierMetrics {
     lag_seconds: GaugeVec,
     filter_bytes: IntGaugeVec,
     in_flight_bytes: IntGaugeVec,
+    batch_bytes: IntGauge,
+    starved: IntCounter,
 }
 
 /// How the work on a batch ended.
@@ -99,6 +102,14 @@ impl ClassifierMetrics {
             filter_bytes: make.gauges("filter_bytes", "Bytes reserved by the duplicate filter")?,
             in_flight_bytes: make
                 .gauges("in_flight_bytes", "Bytes of rows waiting to be stored")?,
+            batch_bytes: make.gauge(
+                "batch_bytes",
+                "Bytes that the batches of all partitions may hold now",
+            )?,
+            starved: make.counter(
+                "starved_total",
+                "Times that a batch could not grow because others had all memory",
+            )?,
         })
     }
 
@@ -183,6 +194,25 @@ impl ClassifierMetrics {
         set(&self.filter_bytes, partition, bytes);
     }
 
+    pub(crate) fn add_batch_bytes(&self, bytes: usize) {
+        self.batch_bytes
+            .add(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn remove_batch_bytes(&self, bytes: usize) {
+        self.batch_bytes
+            .sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn batch_bytes_now(&self) -> i64 {
+        self.batch_bytes.get()
+    }
+
+    pub(crate) fn record_starved(&self) {
+        self.starved.inc();
+    }
+
     pub(crate) fn set_in_flight(&self, partition: PartitionId, bytes: usize) {
         set(&self.in_flight_bytes, partition, bytes);
     }
@@ -207,6 +237,12 @@ impl Register<'_> {
         let counters = IntCounterVec::new(options(name, help), labels)?;
         self.0.register(Box::new(counters.clone()))?;
         Ok(counters)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        let gauge = IntGauge::with_opts(options(name, help))?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
     }
 
     fn gauges(&self, name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use etappe_core::event::Event;
 use etappe_core::facts::{EventFacts, FactNames};
 use etappe_core::id::PartitionId;
@@ -84,7 +85,8 @@ impl Pipeline {
                 Err(error) => batch.push_letter(DeadLetter {
                     partition: batch.partition(),
                     offset: logged.offset,
-                    payload: logged.payload.clone(),
+                    // A copy: the record is a part of everything that was read with it.
+                    payload: Bytes::copy_from_slice(&logged.payload),
                     reason: error.to_string(),
                 }),
             }

@@ -169,16 +169,18 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         let span = self.batch_span(&batch);
         let after = batch.range.last.next();
         let in_flight = InFlight::new(&batch);
-        let (delivered, prepared) = {
+        let ((delivered, batch), prepared) = {
             let Self {
                 intake, delivery, ..
             } = &mut *self;
             let drain = intake.config.drain;
             let deliver = async {
+                let mut batch = batch;
                 let deliver = delivery.deliver(&batch, Mode::Live);
                 let delivered = drain_after(&stop, drain, deliver).await;
+                batch.free();
                 in_flight.finish();
-                delivered
+                delivered.map(|delivered| (delivered, batch))
             };
             let prepare = async {
                 // A stop ends the preparation only: the insert gets its time to finish.

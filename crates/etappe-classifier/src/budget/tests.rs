@@ -1,0 +1,148 @@
+//! Tests of the bound: it is never passed, and nobody waits for ever.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use prometheus::Registry;
+use proptest::prelude::*;
+
+use super::*;
+
+const MIB: usize = 1 << 20;
+
+fn budget(bytes: usize, partitions: usize) -> BatchBudget {
+    let metrics = ClassifierMetrics::register(&Registry::new()).expect("a registry of its own");
+    BatchBudget::new(bytes, partitions, metrics)
+}
+
+/// Returns what the pool still has.
+fn left(budget: &BatchBudget) -> usize {
+    budget.pool.available_permits() * UNIT
+}
+
+#[test]
+fn a_batch_grows_until_the_others_have_the_rest() {
+    let budget = budget(8 * MIB, 1);
+    let mut first = budget.share();
+    assert_eq!(first.granted(), MIB);
+    while first.grow() {}
+    assert_eq!(first.granted(), 7 * MIB);
+    let mut second = budget.share();
+    assert!(!second.grow());
+    assert_eq!(second.granted(), MIB, "nobody can take the minimum");
+    drop(first);
+    assert!(second.grow());
+}
+
+#[test]
+fn what_is_not_needed_goes_back() {
+    let budget = budget(32 * MIB, 2);
+    let mut share = budget.share();
+    while share.granted() < 9 * MIB {
+        assert!(share.grow());
+    }
+    share.shrink_to(3 * MIB + 1);
+    assert!((3 * MIB + 1..3 * MIB + 1 + UNIT).contains(&share.granted()));
+    share.shrink_to(0);
+    assert_eq!(share.granted(), MIB);
+    assert_eq!(left(&budget), budget.pool_bytes);
+}
+
+#[test]
+fn minima_take_half_at_most_however_many_partitions_there_are() {
+    for partitions in [1, 4, 64, 10_000] {
+        let budget = budget(64 * MIB, partitions);
+        let minima = budget.minimum * partitions * BATCHES_PER_PARTITION;
+        assert!(minima <= 32 * MIB, "{partitions}");
+        assert!(minima + budget.pool_bytes <= 64 * MIB, "{partitions}");
+        assert!(budget.minimum > 0, "{partitions}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_done_again_waits_for_its_turn_and_gets_it_before_others_grow() {
+    let budget = budget(16 * MIB, 2);
+    let mut busy = budget.share();
+    while busy.grow() {}
+    let mut redo = std::pin::pin!(budget.whole_share(8 * MIB));
+    let waited = tokio::time::timeout(Duration::from_secs(1), redo.as_mut()).await;
+    assert!(waited.is_err(), "everything is taken");
+    drop(busy);
+    let mut other = budget.share();
+    while other.grow() {}
+    let redo = redo.await;
+    assert_eq!(redo.granted(), 8 * MIB);
+    assert!(other.granted() < 9 * MIB);
+}
+
+#[tokio::test]
+async fn a_range_larger_than_everything_gets_everything() {
+    let budget = budget(8 * MIB, 1);
+    let share = budget.whole_share(usize::MAX).await;
+    assert_eq!(left(&budget), 0);
+    drop(share);
+    assert_eq!(left(&budget), budget.pool_bytes);
+}
+
+#[tokio::test]
+async fn the_metrics_show_what_is_taken() {
+    let budget = budget(16 * MIB, 2);
+    let mut share = budget.share();
+    assert!(share.grow());
+    assert_eq!(budget.metrics.batch_bytes_now(), 2 << 20);
+    let whole = budget.whole_share(4 * MIB).await;
+    assert_eq!(budget.metrics.batch_bytes_now(), 6 << 20);
+    drop((share, whole));
+    assert_eq!(budget.metrics.batch_bytes_now(), 0);
+}
+
+/// What a partition does next.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Grow,
+    Seal,
+    Store,
+}
+
+fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    let step = prop_oneof![
+        4 => Just(Step::Grow),
+        1 => Just(Step::Seal),
+        1 => Just(Step::Store),
+    ];
+    prop::collection::vec((0_usize..6, step), 0..400)
+}
+
+proptest! {
+    #[test]
+    fn the_bound_holds_and_every_partition_gets_on(
+        mebibytes in 8_usize..64,
+        steps in steps(),
+    ) {
+        let budget = budget(mebibytes * MIB, 6);
+        // Of each partition: the batch being filled, and the one being stored.
+        let mut filled: Vec<BatchShare> = (0..6).map(|_| budget.share()).collect();
+        let mut stored: Vec<VecDeque<BatchShare>> = (0..6).map(|_| VecDeque::new()).collect();
+        for (partition, step) in steps {
+            match step {
+                Step::Grow => {
+                    let before = filled[partition].granted();
+                    let grew = filled[partition].grow();
+                    prop_assert_eq!(filled[partition].granted(), before + usize::from(grew) * MIB);
+                }
+                Step::Seal if stored[partition].is_empty() => {
+                    let sealed = std::mem::replace(&mut filled[partition], budget.share());
+                    stored[partition].push_back(sealed);
+                }
+                Step::Store => drop(stored[partition].pop_front()),
+                Step::Seal => {}
+            }
+            let all = filled.iter().chain(stored.iter().flatten());
+            let granted: usize = all.map(BatchShare::granted).sum();
+            prop_assert!(granted <= mebibytes * MIB);
+            prop_assert!(filled.iter().all(|share| share.granted() >= budget.minimum));
+        }
+        drop((filled, stored));
+        prop_assert_eq!(left(&budget), budget.pool_bytes);
+    }
+}

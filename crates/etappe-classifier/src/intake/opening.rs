@@ -1,0 +1,87 @@
+//! What an intake finds out before it reads: where to begin, how far the collectors had come, which
+//! messages are stored.
+
+use std::sync::{Mutex, PoisonError};
+
+use etappe_core::id::Offset;
+use etappe_core::ports::{Clock, MessageIndex, Progress, RecordSource};
+use etappe_core::time::Timestamp;
+
+use super::{FilterShare, Intake};
+use crate::duplicate_filter::FilterRebuild;
+use crate::error::ClassifierError;
+
+impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
+    /// Returns where to begin when no progress is remembered: after what is stored.
+    pub(crate) async fn find_progress(&self) -> Result<Progress, ClassifierError> {
+        let stored = self
+            .backoff
+            .until_done(
+                || self.index.stored_until(self.source.topic(), self.partition),
+                |error, delay| self.note("stored_until", error, delay),
+            )
+            .await
+            .map_err(|source| ClassifierError::LookUp {
+                partition: self.partition,
+                source,
+            })?;
+        Ok(Progress {
+            next: stored.unwrap_or(Offset(0)),
+            pending: None,
+        })
+    }
+
+    /// Finds out how far the collectors had come before `next`.
+    pub(crate) async fn restore_marks(&mut self, next: Offset) -> Result<(), ClassifierError> {
+        let marks = self
+            .backoff
+            .until_done(
+                || self.index.marks(self.source.topic(), self.partition, next),
+                |error, delay| self.note("marks", error, delay),
+            )
+            .await
+            .map_err(|source| ClassifierError::LookUp {
+                partition: self.partition,
+                source,
+            })?;
+        self.reach.restore(marks, next);
+        Ok(())
+    }
+
+    /// Fills the filter with what the database holds.
+    pub(crate) async fn rebuild_filter(&self) -> Result<(), ClassifierError> {
+        let window = i64::try_from(self.config.filter_window.as_millis()).unwrap_or(i64::MAX);
+        let since = self.clock.now().as_millis().saturating_sub(window);
+        let since = Timestamp::from_millis(since);
+        let FilterShare { bytes, messages } = self.filter_share;
+        let rebuild = Mutex::new(FilterRebuild::new(bytes, messages));
+        let lock = || rebuild.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let list = lock().next_list();
+            let Some(limit) = list else {
+                break;
+            };
+            let visit_list = || {
+                lock().begin_again();
+                let visit = |hash| lock().visit(hash);
+                self.index
+                    .recent(self.source.topic(), self.partition, since, limit, visit)
+            };
+            self.backoff
+                .until_done(visit_list, |error, delay| self.note("recent", error, delay))
+                .await
+                .map_err(|source| ClassifierError::LookUp {
+                    partition: self.partition,
+                    source,
+                })?;
+        }
+        let rebuilt = rebuild
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish();
+        self.metrics
+            .set_filter_bytes(self.partition, rebuilt.bytes());
+        self.lock_workshop().filter = rebuilt;
+        Ok(())
+    }
+}
