@@ -31,7 +31,15 @@ impl SmallDisk {
         // The shell stays, so that the name space does.
         let script = "mount -t tmpfs -o size=\"$2\" tmpfs \"$1\" && echo mounted && read -r end";
         let mut keeper = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+            .args([
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                script,
+                "sh",
+            ])
             .arg(folder)
             .arg(bytes.to_string())
             .stdin(Stdio::piped())

@@ -14,6 +14,7 @@ use etappe_tests::rig::on_one_machine::OnOneMachine;
 use etappe_tests::rig::outcome::Outcome;
 use etappe_tests::rig::sender::SendPlan;
 use etappe_tests::rig::trial::{self, Plan};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long causes last.
 const LENGTHS: Lengths = Lengths {
@@ -124,6 +125,16 @@ fn tell(line: &str) {
     println!("{line}");
 }
 
+/// Ends with an error once somebody wants the program to end.
+async fn stopped() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        told = tokio::signal::ctrl_c() => told?,
+        _ = terminated.recv() => {}
+    }
+    anyhow::bail!("stopped before the end")
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -136,7 +147,11 @@ async fn main() -> anyhow::Result<()> {
     let mut is_clean = true;
     for kind in installations {
         tell(&format!("{kind:?}"));
-        let outcome = arguments.run(kind, seed).await?;
+        // Dropped on the way, a trial takes its processes with it.
+        let outcome = tokio::select! {
+            outcome = arguments.run(kind, seed) => outcome?,
+            told = stopped() => return told,
+        };
         tell(&outcome.to_string());
         is_clean &= outcome.verdict.is_clean();
     }

@@ -251,9 +251,7 @@ impl Installation for OnOneMachine {
         let folder = self.folder.path();
         let engine = RoleProcess::start_in(surroundings, folder, "engine", arguments).await?;
         self.alone = Some(engine);
-        let url = self
-            .output(&[&arguments[..], &["--url"]].concat())
-            .await?;
+        let url = self.output(&[&arguments[..], &["--url"]].concat()).await?;
         Database::of(url.trim())
     }
 

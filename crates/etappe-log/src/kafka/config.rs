@@ -73,8 +73,9 @@ pub struct KafkaConfig {
     /// How many bytes of records a consumer fetches ahead. Default: 64 MiB. It bounds memory.
     pub fetch_bytes: usize,
     /// How long the brokers wait for a sign of life of a classifier before its partitions go to
-    /// others. Default: `10s`. Too low makes partitions move because of a hiccup; brokers refuse
-    /// less than their `group.min.session.timeout.ms`, which is 6 s unless changed.
+    /// others, and so how long figures stand still after one died. Default: `6s`, the least that
+    /// brokers take unless their `group.min.session.timeout.ms` is changed. Too low makes partitions
+    /// move because of a hiccup, which costs a second, and no event.
     #[serde(with = "etappe_core::duration_text")]
     pub session_timeout: Duration,
     /// How connections are secured.
@@ -102,7 +103,7 @@ impl Default for KafkaConfig {
             delivery_timeout: Duration::from_secs(10),
             queue_bytes: 128 << 20,
             fetch_bytes: 64 << 20,
-            session_timeout: Duration::from_secs(10),
+            session_timeout: Duration::from_secs(6),
             security: KafkaSecurity::default(),
             properties: BTreeMap::new(),
         }

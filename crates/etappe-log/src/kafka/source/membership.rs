@@ -56,7 +56,7 @@ pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
         is_closing: std::sync::atomic::AtomicBool::new(false),
         left: watch::Sender::new(false),
         fault: std::sync::Mutex::new(None),
-        vigil: Vigil::new(config.session_timeout, config.heartbeat()),
+        vigil: Vigil::new(config.session_timeout),
         short_since: std::sync::Mutex::default(),
         metrics: cluster.metrics.source.clone(),
     });

@@ -12,9 +12,10 @@ const MEMBER_PATIENCE: Duration = Duration::from_secs(300);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 impl KafkaConfig {
-    /// Returns how often a member shows that it is there.
-    pub(super) fn heartbeat(&self) -> Duration {
-        (self.session_timeout / 4).min(Duration::from_secs(3))
+    /// Returns how often a member shows that it is there. The answer is also how it hears that
+    /// partitions are to be handed out anew, which takes two rounds: often is soon.
+    fn heartbeat(&self) -> Duration {
+        (self.session_timeout / 10).min(Duration::from_secs(1))
     }
 
     /// Returns the properties of a member of the group.

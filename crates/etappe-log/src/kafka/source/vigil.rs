@@ -27,12 +27,12 @@ struct State {
 }
 
 impl Vigil {
-    /// Makes one for a group whose members are given up after `session_timeout`, which hear from
-    /// the brokers every `heartbeat`.
-    pub(super) fn new(session_timeout: Duration, heartbeat: Duration) -> Self {
+    /// Makes one for a group whose members are given up after `session_timeout`. Within half of
+    /// that they hear from the brokers several times.
+    pub(super) fn new(session_timeout: Duration) -> Self {
         Self {
             limit: session_timeout / 2,
-            doubt: heartbeat * 2,
+            doubt: session_timeout / 2,
             state: Mutex::new(State {
                 last_sign: Instant::now(),
                 doubt_until: None,
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stand_still_is_followed_by_doubt() {
-        let vigil = Vigil::new(Duration::from_secs(10), Duration::from_secs(2));
+        let vigil = Vigil::new(Duration::from_secs(8));
         for _ in 0..20 {
             vigil.beat();
             assert!(!vigil.is_doubtful());
