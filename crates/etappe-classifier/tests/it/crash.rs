@@ -5,26 +5,10 @@ use etappe_core::id::Offset;
 use etappe_core::ports::RetryClass;
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::CollectorState;
+use etappe_testkit::draw::{Draw, each_case};
 use etappe_testkit::faults::Operation;
 
 use crate::world::{FIRST, World, mark};
-
-/// A numbers generator that needs no more than a seed (SplitMix64).
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
 
 /// Copies within a batch, across batches and of poison; garbage; gaps.
 fn world() -> World {
@@ -59,22 +43,33 @@ async fn a_crash_at_any_step_loses_and_doubles_nothing() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn crashes_and_failures_in_any_order_lose_and_double_nothing() {
-    for seed in 0..150 {
-        let mut draw = Draw(seed);
-        let world = random_world(&mut draw);
-        for _ in 0..draw.below(6) {
-            let ahead = 1 + draw.below(40);
-            world.faults.crash_at(world.faults.steps() + ahead);
-            plan_failures(&world, &mut draw);
-            world.send([format!("m{}", draw.below(30))]);
-            drop(world.live().await);
-            world.faults.heal();
-        }
-        world.live_until_done().await;
-        world.check_exactly_once(&format!("seed {seed}"));
+#[test]
+fn crashes_and_failures_in_any_order_lose_and_double_nothing() {
+    each_case(150, |draw| run_paused(crashes_and_failures(draw)));
+}
+
+async fn crashes_and_failures(draw: &mut Draw) {
+    let world = random_world(draw);
+    for _ in 0..draw.below(6) {
+        let ahead = 1 + draw.below(40);
+        world.faults.crash_at(world.faults.steps() + ahead);
+        plan_failures(&world, draw);
+        world.send([format!("m{}", draw.below(30))]);
+        drop(world.live().await);
+        world.faults.heal();
     }
+    world.live_until_done().await;
+    world.check_exactly_once("in the end");
+}
+
+/// Runs a test in time that passes at once.
+pub(crate) fn run_paused(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("the system has room for it");
+    runtime.block_on(test);
 }
 
 /// A collector's mark.

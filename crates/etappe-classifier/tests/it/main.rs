@@ -6,4 +6,5 @@ mod duplicate;
 mod failure;
 mod flow;
 mod mark;
+mod owners;
 mod world;

@@ -148,6 +148,26 @@ impl World {
         Classifier::new(parts, registry).expect("the only one in its registry")
     }
 
+    /// Makes a classifier of a process of its own beside others, which fails by a plan of its own.
+    pub(crate) fn classifier_beside(
+        &self,
+        consumer: MemoryConsumer,
+        faults: &Faults,
+    ) -> FakeClassifier {
+        let own = Self {
+            sink: self.sink.failing(faults.clone()),
+            letters: self.letters.failing(faults.clone()),
+            index: self.index.failing(faults.clone()),
+            watermark: Watermark::new(usize::try_from(self.partitions).expect("a small number")),
+            log: self.log.clone(),
+            faults: faults.clone(),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            partitions: self.partitions,
+        };
+        own.classifier(consumer)
+    }
+
     /// Lives one life of the classifier: until everything is done, or it dies.
     pub(crate) async fn live(&self) -> End {
         self.live_with(self.log.consumer()).await
