@@ -17,7 +17,7 @@ use crate::config::CollectorConfig;
 use crate::demand::Demand;
 use crate::error::IntakeError;
 use crate::fair_queue::{FairQueue, Share};
-use crate::metrics::CollectorMetrics;
+use crate::metrics::AdmissionMetrics;
 
 /// Bodies smaller than this are worked on at once: refusing them costs as much.
 const LITTLE_WORK: usize = 4 * 1024;
@@ -42,11 +42,11 @@ pub(crate) struct Admission {
     longest_wait: Duration,
     /// The part of the log that is kept for those who did not fill it.
     reserve: f64,
-    metrics: CollectorMetrics,
+    metrics: AdmissionMetrics,
 }
 
 impl Admission {
-    pub(crate) fn new(config: &CollectorConfig, metrics: CollectorMetrics) -> Self {
+    pub(crate) fn new(config: &CollectorConfig, metrics: AdmissionMetrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             work: FairQueue::new(cores * WORK_PER_CORE),
@@ -95,18 +95,14 @@ impl Admission {
         if bytes < LITTLE_WORK {
             return None;
         }
-        let started = Instant::now();
-        let share = self.work.request(holder, 1).await;
-        self.metrics.record_turn("work", started.elapsed());
-        Some(share)
+        let _waiting = self.metrics.wait_for_turn("work");
+        Some(self.work.request(holder, 1).await)
     }
 
     /// Waits for a turn to publish `bytes`.
     pub(crate) async fn turn_to_publish(&self, holder: &Holder, bytes: usize) -> Share {
-        let started = Instant::now();
-        let share = self.publishing.request(holder, bytes).await;
-        self.metrics.record_turn("publish", started.elapsed());
-        share
+        let _waiting = self.metrics.wait_for_turn("publish");
+        self.publishing.request(holder, bytes).await
     }
 
     fn fullness(&self, publisher: &impl EventPublisher, now: Instant) -> f64 {

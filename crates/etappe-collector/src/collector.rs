@@ -101,7 +101,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
                 metrics.in_flight_bytes.clone(),
             )),
             rejections: RejectionLog::new(config.rejection_log_bytes),
-            admission: Admission::new(&config, metrics.clone()),
+            admission: Admission::new(&config, metrics.admission.clone()),
             rates: RateLimits::default(),
             receptions: Receptions::default(),
             publisher,

@@ -109,6 +109,32 @@ impl CollectorConfig {
     #[must_use]
     pub fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        problems.extend(self.out_of_range());
+        let mut need = |holds: bool, problem: String| {
+            if !holds {
+                problems.push(problem);
+            }
+        };
+        need(
+            self.event_bytes <= self.body_bytes,
+            "`event_bytes` is larger than `body_bytes`: such an event could never be sent"
+                .to_owned(),
+        );
+        let largest = self.largest_request();
+        need(
+            self.in_flight_bytes / 2 >= largest,
+            format!(
+                "`in_flight_bytes` is {}, expected at least {}: half of it must hold one request of `body_bytes`",
+                self.in_flight_bytes,
+                largest * 2
+            ),
+        );
+        problems
+    }
+
+    /// Returns the settings that lie outside their bounds.
+    fn out_of_range(&self) -> Vec<String> {
+        let mut problems = Vec::new();
         let mut need = |holds: bool, problem: String| {
             if !holds {
                 problems.push(problem);
@@ -159,20 +185,6 @@ impl CollectorConfig {
             format!(
                 "`log_reserve_percent` is {}, expected 0 to 90",
                 self.log_reserve_percent
-            ),
-        );
-        need(
-            self.event_bytes <= self.body_bytes,
-            "`event_bytes` is larger than `body_bytes`: such an event could never be sent"
-                .to_owned(),
-        );
-        let largest = self.largest_request();
-        need(
-            self.in_flight_bytes / 2 >= largest,
-            format!(
-                "`in_flight_bytes` is {}, expected at least {}: half of it must hold one request of `body_bytes`",
-                self.in_flight_bytes,
-                largest * 2
             ),
         );
         problems

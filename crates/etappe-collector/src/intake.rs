@@ -16,7 +16,7 @@ use crate::collector::{Collector, Endpoint, first_id, user_agent};
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
-use crate::publication::{CHUNK_BYTES, Circumstances, INLINE_BYTES, Published, off_the_workers};
+use crate::publication::{CHUNK_BYTES, Circumstances, Published, off_the_workers};
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
@@ -192,44 +192,36 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         bytes: Vec<u8>,
         lease: &mut Lease,
     ) -> Result<Body, IntakeError> {
-        let batch_limit = self.config.batch_events;
-        let text = if is_gzip(&bytes) {
-            self.inflate(bytes, lease).await?
+        let (least, most) = if is_gzip(&bytes) {
+            let limit = self.config.body_bytes;
+            (stated_size(&bytes).min(limit), limit)
         } else {
-            bytes
+            (0, 0)
         };
+        let batch_limit = self.config.batch_events;
+        let mut work = Work::new(endpoint, bytes, batch_limit, least);
+        let mut outcome;
+        loop {
+            lease
+                .resize(work.memory())
+                .map_err(|_| IntakeError::Overloaded)?;
+            (work, outcome) = off_the_workers(work.size(), move || work.run()).await?;
+            // It is larger than it says, or than is allowed.
+            if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || work.limit == most {
+                break;
+            }
+            work.limit = most;
+        }
+        let body = outcome?;
         self.metrics
             .decoded_bytes
-            .inc_by(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        let size = text.len();
-        let body = off_the_workers(size, move || parse(endpoint, text, batch_limit)).await??;
+            .inc_by(u64::try_from(body.text_bytes()).unwrap_or(u64::MAX));
         let records = body.text_bytes().min(CHUNK_BYTES) * 2;
         let answer = body.len() * ANSWER_BYTES;
         lease
             .resize(body.memory() + records + answer)
             .map_err(|_| IntakeError::Overloaded)?;
         Ok(body)
-    }
-
-    /// Decompresses a body: on the spot if it turns out small, else off the workers.
-    async fn inflate(&self, bytes: Vec<u8>, lease: &mut Lease) -> Result<Vec<u8>, IntakeError> {
-        let limit = self.config.body_bytes;
-        if stated_size(&bytes) <= INLINE_BYTES {
-            match inflate(&bytes, INLINE_BYTES.min(limit)) {
-                Ok(text) => return Ok(text),
-                Err(InflateError::Malformed) => return Err(IntakeError::MalformedGzip),
-                // It is larger than it says, or than is allowed.
-                Err(InflateError::TooLarge) => {}
-            }
-        }
-        lease
-            .resize(bytes.len() + limit)
-            .map_err(|_| IntakeError::Overloaded)?;
-        let text = off_the_workers(limit, move || inflate(&bytes, limit)).await?;
-        text.map_err(|error| match error {
-            InflateError::TooLarge => IntakeError::BodyTooLarge { limit },
-            InflateError::Malformed => IntakeError::MalformedGzip,
-        })
     }
 
     /// Keeps a request that was refused as a whole for the owner of its site to see.
@@ -267,6 +259,53 @@ async fn answer(outcome: Result<Published, IntakeError>) -> Response {
     off_the_workers(listed * ANSWER_BYTES, write)
         .await
         .unwrap_or_else(|error| refused(&error))
+}
+
+/// A body on its way to its messages.
+struct Work {
+    endpoint: Endpoint,
+    bytes: Vec<u8>,
+    batch_limit: usize,
+    /// The most that it may be decompressed to.
+    limit: usize,
+}
+
+impl Work {
+    const fn new(endpoint: Endpoint, bytes: Vec<u8>, batch_limit: usize, limit: usize) -> Self {
+        Self {
+            endpoint,
+            bytes,
+            batch_limit,
+            limit,
+        }
+    }
+
+    /// Returns how much memory it needs.
+    fn memory(&self) -> usize {
+        self.bytes.len() + self.limit
+    }
+
+    /// Returns how many bytes are to be read.
+    fn size(&self) -> usize {
+        self.bytes.len().max(self.limit)
+    }
+
+    fn run(mut self) -> (Self, Result<Body, IntakeError>) {
+        let text = if is_gzip(&self.bytes) {
+            match inflate(&self.bytes, self.limit) {
+                Ok(text) => text,
+                Err(InflateError::TooLarge) => {
+                    let limit = self.limit;
+                    return (self, Err(IntakeError::BodyTooLarge { limit }));
+                }
+                Err(InflateError::Malformed) => return (self, Err(IntakeError::MalformedGzip)),
+            }
+        } else {
+            std::mem::take(&mut self.bytes)
+        };
+        let body = parse(self.endpoint, text, self.batch_limit);
+        (self, body.map_err(IntakeError::from))
+    }
 }
 
 fn parse(endpoint: Endpoint, text: Vec<u8>, batch_limit: usize) -> Result<Body, BodyError> {

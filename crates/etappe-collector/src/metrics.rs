@@ -1,12 +1,11 @@
 //! What the collector counts.
 
-use std::time::Duration;
-
 use etappe_wire::native::Reason;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
+use tokio::time::Instant;
 
 /// Upper bounds of the buckets for durations, in seconds.
 const DURATION_BUCKETS: &[f64] = &[
@@ -38,16 +37,8 @@ pub struct CollectorMetrics {
     /// `etappe_collector_publish_duration_seconds`, histogram: until the log had made records
     /// durable. Alert when the 99th percentile exceeds 100 ms: the disk is slow.
     pub(crate) publish_duration: Histogram,
-    /// `etappe_collector_shed_requests_total`, counter, by `reason` (work, publish, log): refused
-    /// because their site sends more than its part. `work`: processor time is short; `publish`: the
-    /// disk or Kafka is; `log`: the event log is nearly full. Alert when it moves for minutes.
-    shed: IntCounterVec,
-    /// `etappe_collector_turn_wait_seconds`, histogram, by `stage` (work, publish): how long requests
-    /// waited for their turn. Alert when the 99th percentile exceeds 100 ms.
-    turn_wait: HistogramVec,
-    /// `etappe_collector_log_fullness_ratio`, gauge: how much of the event log's room is used, 0 to
-    /// 1; 0 where it has no bound. Alert at 0.8: the classifier does not keep up.
-    pub(crate) log_fullness: Gauge,
+    /// Those of who is taken when not all can be.
+    pub(crate) admission: AdmissionMetrics,
     /// `etappe_collector_in_flight_bytes`, gauge: memory of requests in progress. Alert near
     /// `in_flight_bytes`.
     pub(crate) in_flight_bytes: IntGauge,
@@ -56,6 +47,39 @@ pub struct CollectorMetrics {
     /// `etappe_collector_connections_total`, counter, by `result` (served, refused, failed).
     /// `refused`: there were too many; `failed`: broken or too slow.
     pub(crate) connections_ended: IntCounterVec,
+}
+
+/// What is counted of who is taken when not all can be.
+#[derive(Debug, Clone)]
+pub(crate) struct AdmissionMetrics {
+    /// `etappe_collector_shed_requests_total`, counter, by `reason` (work, publish, log): refused
+    /// because their site sends more than its part. `work`: processor time is short; `publish`: the
+    /// disk or Kafka is; `log`: the event log is nearly full. Alert when it moves for minutes.
+    shed: IntCounterVec,
+    /// `etappe_collector_turn_wait_seconds`, histogram, by `stage` (work, publish): how long requests
+    /// waited for their turn. Alert when the 99th percentile exceeds 100 ms.
+    turn_wait: HistogramVec,
+    /// `etappe_collector_waiting_requests`, gauge, by `stage` (work, publish): requests that wait for
+    /// their turn now. Alert when it stays in the hundreds: more comes in than can be taken.
+    waiting: IntGaugeVec,
+    /// `etappe_collector_log_fullness_ratio`, gauge: how much of the event log's room is used, 0 to
+    /// 1; 0 where it has no bound. Alert at 0.8: the classifier does not keep up.
+    pub(crate) log_fullness: Gauge,
+}
+
+/// A request that waits for its turn, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct TurnWait {
+    waiting: IntGauge,
+    waited: Histogram,
+    since: Instant,
+}
+
+impl Drop for TurnWait {
+    fn drop(&mut self) {
+        self.waiting.dec();
+        self.waited.observe(self.since.elapsed().as_secs_f64());
+    }
 }
 
 impl CollectorMetrics {
@@ -109,22 +133,7 @@ impl CollectorMetrics {
                 "etappe_collector_publish_duration_seconds",
                 "Until the log had made records durable.",
             ))?,
-            shed: vec(
-                "etappe_collector_shed_requests_total",
-                "Requests refused because their site sends more than its part, by what is short.",
-                &["reason"],
-            )?,
-            turn_wait: HistogramVec::new(
-                buckets(
-                    "etappe_collector_turn_wait_seconds",
-                    "Waiting for a turn, by stage.",
-                ),
-                &["stage"],
-            )?,
-            log_fullness: Gauge::new(
-                "etappe_collector_log_fullness_ratio",
-                "How much of the event log's room is used.",
-            )?,
+            admission: AdmissionMetrics::new()?,
             in_flight_bytes: IntGauge::new(
                 "etappe_collector_in_flight_bytes",
                 "Memory of requests in progress.",
@@ -140,17 +149,6 @@ impl CollectorMetrics {
         Ok(metrics)
     }
 
-    /// Counts a request that was refused for what its site sends.
-    pub(crate) fn shed(&self, reason: &str) {
-        self.shed.with_label_values(&[reason]).inc();
-    }
-
-    /// Records how long a request waited for its turn.
-    pub(crate) fn record_turn(&self, stage: &str, waited: Duration) {
-        let histogram = self.turn_wait.with_label_values(&[stage]);
-        histogram.observe(waited.as_secs_f64());
-    }
-
     fn register_all(&self, registry: &Registry) -> Result<(), prometheus::Error> {
         for reason in Reason::ALL {
             self.rejected.with_label_values(&[reason.as_str()]);
@@ -163,14 +161,65 @@ impl CollectorMetrics {
         registry.register(Box::new(self.decoded_bytes.clone()))?;
         registry.register(Box::new(self.published_bytes.clone()))?;
         registry.register(Box::new(self.publish_duration.clone()))?;
+        self.admission.register_all(registry)?;
+        registry.register(Box::new(self.in_flight_bytes.clone()))?;
+        registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.connections_ended.clone()))
+    }
+}
+
+impl AdmissionMetrics {
+    fn new() -> Result<Self, prometheus::Error> {
+        let turn_wait = HistogramOpts::new(
+            "etappe_collector_turn_wait_seconds",
+            "Waiting for a turn, by stage.",
+        );
+        Ok(Self {
+            shed: IntCounterVec::new(
+                Opts::new(
+                    "etappe_collector_shed_requests_total",
+                    "Requests refused because their site sends more than its part, by what is short.",
+                ),
+                &["reason"],
+            )?,
+            turn_wait: HistogramVec::new(turn_wait.buckets(DURATION_BUCKETS.to_vec()), &["stage"])?,
+            waiting: IntGaugeVec::new(
+                Opts::new(
+                    "etappe_collector_waiting_requests",
+                    "Requests that wait for their turn, by stage.",
+                ),
+                &["stage"],
+            )?,
+            log_fullness: Gauge::new(
+                "etappe_collector_log_fullness_ratio",
+                "How much of the event log's room is used.",
+            )?,
+        })
+    }
+
+    /// Counts a request that was refused for what its site sends.
+    pub(crate) fn shed(&self, reason: &str) {
+        self.shed.with_label_values(&[reason]).inc();
+    }
+
+    /// Records that a request waits for its turn; how long it did once that is dropped.
+    pub(crate) fn wait_for_turn(&self, stage: &'static str) -> TurnWait {
+        let gauge = self.waiting.with_label_values(&[stage]);
+        gauge.inc();
+        TurnWait {
+            waiting: gauge,
+            waited: self.turn_wait.with_label_values(&[stage]),
+            since: Instant::now(),
+        }
+    }
+
+    fn register_all(&self, registry: &Registry) -> Result<(), prometheus::Error> {
         for reason in ["work", "publish", "log"] {
             self.shed.with_label_values(&[reason]);
         }
         registry.register(Box::new(self.shed.clone()))?;
         registry.register(Box::new(self.turn_wait.clone()))?;
-        registry.register(Box::new(self.log_fullness.clone()))?;
-        registry.register(Box::new(self.in_flight_bytes.clone()))?;
-        registry.register(Box::new(self.connections.clone()))?;
-        registry.register(Box::new(self.connections_ended.clone()))
+        registry.register(Box::new(self.waiting.clone()))?;
+        registry.register(Box::new(self.log_fullness.clone()))
     }
 }

@@ -26,8 +26,9 @@ use crate::rejection_log::{KEPT_PER_SITE, RejectedEvent, kept_text};
 /// The size of a chunk of records, give or take one record.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// Work on more bytes than this is done off the workers that serve connections.
-pub(crate) const INLINE_BYTES: usize = 128 * 1024;
+/// Work on more bytes than this is done off the workers that serve connections: it takes longer than
+/// to serve a request, and all requests wait for a worker.
+const INLINE_BYTES: usize = 16 * 1024;
 
 /// How many characters of a client's message id are repeated to it.
 const REPEATED_ID: usize = 256;

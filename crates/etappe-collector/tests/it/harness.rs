@@ -48,6 +48,8 @@ pub(crate) struct MemoryLog {
     /// How many times something was to be published.
     arrivals: watch::Sender<usize>,
     limit: usize,
+    /// How full it says it is.
+    fullness: Arc<Mutex<f64>>,
 }
 
 impl MemoryLog {
@@ -58,12 +60,18 @@ impl MemoryLog {
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             arrivals: watch::channel(0).0,
             limit: 60_000,
+            fullness: Arc::default(),
         }
     }
 
     /// Refuses records that hold `text` from now on.
     pub(crate) fn refuse(&self, text: Option<&'static str>) {
         *self.refused.lock().unwrap() = text;
+    }
+
+    /// Says that it is so full from now on.
+    pub(crate) fn fill(&self, fullness: f64) {
+        *self.fullness.lock().unwrap() = fullness;
     }
 
     /// Keeps everybody waiting until the permits are given back.
@@ -137,6 +145,10 @@ impl EventPublisher for MemoryLog {
             );
         }
         outcomes
+    }
+
+    fn fullness(&self) -> f64 {
+        *self.fullness.lock().unwrap()
     }
 }
 

@@ -8,6 +8,7 @@
 mod bad_input;
 mod client;
 mod cross_origin;
+mod fairness;
 mod fuzz;
 mod harness;
 mod limits;
