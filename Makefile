@@ -6,7 +6,7 @@
 DATA ?= etappe-data
 export DATA
 
-.PHONY: help up down test bench faults lint format docs deny build requirements
+.PHONY: help up down test bench overload faults lint format docs deny build requirements
 
 help: ## List the commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: requirements ## Check format and lints, build, run every test; ends with t
 
 bench: requirements ## Measure, with the limit harness beside it.
 	@deploy/dev/bench.sh
+
+overload: requirements ## Flood one site with five times what this machine can do; measure another.
+	@deploy/dev/overload.sh
 
 faults: requirements ## Try the guarantee: a million events under a hundred faults.
 	@deploy/dev/faults.sh

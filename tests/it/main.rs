@@ -9,6 +9,7 @@ mod fleet;
 mod imports;
 mod kafka;
 mod kills;
+mod overload;
 mod start;
 
 use etappe_testkit::process::EtappeProcess;

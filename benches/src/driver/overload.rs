@@ -20,7 +20,7 @@ use super::Outcome;
 use super::child::{Load, LoadTarget};
 use super::environment;
 use super::report::{Report, progress};
-use crate::load::report::LoadReport;
+use crate::load::report::{LoadReport, per_second};
 use check::{Accounts, check};
 use installation::Installation;
 use watch::{Watched, watch};
@@ -29,6 +29,10 @@ pub use options::OverloadOptions;
 
 /// Events in a request of the flood.
 const BATCH: u32 = 100;
+/// What is offered to find out what the machine can do, in events a second.
+const SATURATING: f64 = 60_000.0;
+/// How many times that is offered then.
+const TIMES: f64 = 5.25;
 /// Seconds of the quiet site alone, before the flood.
 const ALONE_SECONDS: f64 = 5.0;
 /// How long what was accepted may take to be counted.
@@ -39,6 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// What came of a run.
 struct Overload {
     options: OverloadOptions,
+    /// What the machine can do: events a second, from the first request until all are stored.
+    can: f64,
     /// The quiet site before the flood.
     alone: LoadReport,
     flood: LoadReport,
@@ -84,9 +90,19 @@ async fn measure(
     let alone = Load::open(0, options.quiet_rate, ALONE_SECONDS)
         .run(&quiet_target)
         .await?;
-    progress("the flood");
+    progress("what the machine can do");
+    let started = Instant::now();
+    let saturating = Load::open(BATCH, SATURATING, options.measure_seconds);
+    let before = saturating.run(&flood_target).await?;
+    let flooded = &installation.flooded.name;
+    stored(installation, flooded, before.accepted_events).await?;
+    let can = per_second(before.accepted_events, started.elapsed().as_secs_f64());
+    let rate = options.rate.unwrap_or(can * TIMES);
+    progress(&format!(
+        "it can do {can:.0} events/s; the flood: {rate:.0}"
+    ));
     let seconds = Duration::from_secs(options.seconds).as_secs_f64();
-    let flood = Load::open(BATCH, options.rate, seconds);
+    let flood = Load::open(BATCH, rate, seconds);
     let quiet = Load::open(0, options.quiet_rate, seconds);
     let loads = async { tokio::try_join!(flood.run(&flood_target), quiet.run(&quiet_target)) };
     let ((flood, quiet), watched) = watch(installation, loads).await?;
@@ -96,19 +112,22 @@ async fn measure(
         flood.accepted_events, flood.offered_events
     ));
     let accepted = quiet.accepted_events + alone.accepted_events;
-    stored(
-        installation,
-        &installation.flooded.name,
-        flood.accepted_events,
-    )
-    .await?;
+    let sent = before.accepted_events + flood.accepted_events;
+    stored(installation, flooded, sent).await?;
     stored(installation, &installation.quiet.name, accepted).await?;
     let drained = ended.elapsed();
     progress("check every message");
-    let flood_accounts = check(installation, &installation.flooded, BATCH, &[&flood]).await?;
+    let flood_accounts = check(
+        installation,
+        &installation.flooded,
+        BATCH,
+        &[&before, &flood],
+    )
+    .await?;
     let quiet_accounts = check(installation, &installation.quiet, 1, &[&alone, &quiet]).await?;
     Ok(Overload {
         options,
+        can,
         alone,
         flood,
         quiet,

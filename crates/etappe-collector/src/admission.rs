@@ -24,7 +24,7 @@ const LITTLE_WORK: usize = 4 * 1024;
 /// Bodies that may be worked on at a time, per core: enough that a core finds the next one ready.
 const WORK_PER_CORE: usize = 2;
 /// How old what is known of the log's room may be.
-const ROOM_INTERVAL: Duration = Duration::from_millis(100);
+const ROOM_INTERVAL: Duration = Duration::from_millis(20);
 /// When a site that waits too long for its turn is to come back.
 const RETRY_AFTER_CROWD: Duration = Duration::from_secs(1);
 /// When a site that has filled the log is to come back.

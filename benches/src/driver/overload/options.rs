@@ -15,9 +15,13 @@ pub struct OverloadOptions {
     /// How long the flood lasts.
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     pub seconds: u64,
-    /// The flood: events a second, in gzip batches of 100. By default five times what two cores do.
-    #[arg(long, value_name = "EVENTS", default_value_t = 150_000.0)]
-    pub rate: f64,
+    /// The flood: events a second, in gzip batches of 100. Left out: a little more than five times
+    /// what the machine does, which is measured first.
+    #[arg(long, value_name = "EVENTS")]
+    pub rate: Option<f64>,
+    /// How long what the machine can do is measured.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    pub measure_seconds: f64,
     /// Connections of the flood.
     #[arg(long, default_value_t = 512)]
     pub connections: u32,

@@ -22,8 +22,9 @@ pub(super) fn figures(overload: &Overload) -> Vec<Figure> {
 
 fn flood(overload: &Overload) -> Vec<Figure> {
     let flood = &overload.flood;
+    let can = overload.can;
     let seconds = flood.elapsed_seconds + overload.drained.as_secs_f64();
-    let can = per_second(flood.accepted_events, seconds);
+    let through = per_second(flood.accepted_events, seconds);
     let refused: u64 = flood.errors.values().sum();
     let says_when = refused - flood.without_retry_after.min(refused);
     vec![
@@ -34,8 +35,10 @@ fn flood(overload: &Overload) -> Vec<Figure> {
             flood.events_per_request,
             flood.unsent_requests
         )),
-        Figure::new("flood: what the machine can do", can, "events/s")
-            .note("accepted, from the first request until everything was stored"),
+        Figure::new("what the machine can do", can, "events/s")
+            .note("before the flood, from the first request until everything was stored"),
+        Figure::new("flood: came through", through, "events/s")
+            .note("from the first request until everything accepted was stored"),
         Figure::new(
             "flood: times what the machine can do",
             flood.offered_per_second / can,
