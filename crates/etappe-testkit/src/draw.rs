@@ -54,10 +54,7 @@ impl Draw {
 /// # Panics
 /// As `check` does, and when `ETAPPE_TEST_SEED` is no number.
 pub fn each_case(count: u64, mut check: impl FnMut(&mut Draw)) {
-    let asked = std::env::var_os(SEED).map(|seed| {
-        let seed = seed.to_str().and_then(|seed| seed.parse::<u64>().ok());
-        seed.expect("ETAPPE_TEST_SEED is a number")
-    });
+    let asked = asked();
     let first = asked.unwrap_or_else(|| RandomState::new().build_hasher().finish());
     for case in 0..asked.map_or(count, |_| 1) {
         let seed = first.wrapping_add(case);
@@ -73,6 +70,30 @@ pub fn each_case(count: u64, mut check: impl FnMut(&mut Draw)) {
             resume_unwind(panic);
         }
     }
+}
+
+/// Returns a seed for generators of others, and tells it; the test harness shows it on a failure.
+///
+/// # Panics
+/// When `ETAPPE_TEST_SEED` is no number.
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = asked().unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    #[expect(
+        clippy::print_stdout,
+        reason = "the test harness shows it on a failure"
+    )]
+    {
+        println!("{SEED}={seed} draws these cases again");
+    }
+    seed
+}
+
+fn asked() -> Option<u64> {
+    std::env::var_os(SEED).map(|seed| {
+        let seed = seed.to_str().and_then(|seed| seed.parse().ok());
+        seed.expect("ETAPPE_TEST_SEED is a number")
+    })
 }
 
 #[cfg(test)]

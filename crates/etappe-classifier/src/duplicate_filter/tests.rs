@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
+use etappe_testkit::draw::Draw;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, proptest};
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -18,10 +20,19 @@ fn latest(history: &[u64], limit: u64) -> Vec<u64> {
     list
 }
 
-fn rebuild(history: &[u64], bytes: usize, messages: u64) -> DuplicateFilter {
+/// Rebuilds the filter; lists break off as often as `draw` likes, and are begun again.
+fn rebuild(history: &[u64], bytes: usize, messages: u64, draw: &mut Draw) -> DuplicateFilter {
     let mut rebuild = FilterRebuild::new(bytes, messages);
     while let Some(limit) = rebuild.next_list() {
-        for number in latest(history, limit) {
+        let list = latest(history, limit);
+        while draw.once_in(3) {
+            let visited = draw.place(list.len() + 1);
+            for number in &list[..visited] {
+                rebuild.visit(hash(*number));
+            }
+            rebuild.begin_again();
+        }
+        for number in list {
             rebuild.visit(hash(number));
         }
     }
@@ -33,24 +44,39 @@ fn operations() -> impl Strategy<Value = Vec<(u64, bool)>> {
     prop::collection::vec((0..400_u64, prop::bool::weighted(0.02)), 0..600)
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        rng_seed: RngSeed::Fixed(etappe_testkit::draw::seed()),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn a_message_within_the_window_is_never_missed(
         operations in operations(),
         messages in 1..120_u64,
         bytes in 64..4_096_usize,
+        age in 1..200_usize,
+        breaks in any::<u64>(),
     ) {
+        let mut draw = Draw::new(breaks);
         let mut filter = DuplicateFilter::new(bytes, messages);
         let mut history = Vec::new();
         let mut window = VecDeque::new();
         for (number, restarts) in operations {
             if restarts {
-                filter = rebuild(&history, bytes, messages);
+                // What is older than the window is not listed.
+                let since = history.len().saturating_sub(age);
+                filter = rebuild(&history[since..], bytes, messages, &mut draw);
             }
             filter.insert(hash(number));
             history.push(number);
             window.push_front(number);
-            window.truncate(usize::try_from(messages).expect("a small number"));
+            window.truncate(usize::try_from(messages).expect("a small number").min(age));
             prop_assert!(window.iter().all(|number| filter.contains(hash(*number))));
             prop_assert!(filter.generations.len() <= GENERATIONS + 1);
         }

@@ -1,8 +1,17 @@
 //! Copies of messages, as clients send them when they are in doubt.
 
-use etappe_classifier::ClassifierConfig;
+use std::collections::HashMap;
 
-use crate::world::World;
+use etappe_classifier::ClassifierConfig;
+use etappe_core::ports::RetryClass;
+use etappe_testkit::draw::{Draw, each_case};
+use etappe_testkit::faults::Operation;
+
+use crate::crash::run_paused;
+use crate::world::{FIRST, World};
+
+/// Random streams.
+const CASES: u64 = 200;
 
 fn small_batches(world: &mut World, rows: usize) {
     world.config = ClassifierConfig {
@@ -68,4 +77,72 @@ async fn one_message_id_of_two_sites_is_two_messages() {
     world.live_until_done().await;
     let rows = world.sink.stored_rows();
     assert!(rows.len() == 2 && rows.iter().all(|row| !row.is_duplicate));
+}
+
+#[test]
+fn within_the_window_every_copy_is_found_whatever_happens() {
+    let (mut cases, mut copies_outside) = (0, 0);
+    each_case(CASES, |draw| {
+        cases += 1;
+        run_paused(stream_of_copies(draw, &mut copies_outside));
+    });
+    // Else the window would not have been as small as it was said to be.
+    assert!(cases < CASES || copies_outside > 0);
+}
+
+/// Sends messages again after any distance, with crashes, batches under way and rebuilds that
+/// break off, and a window of so few messages that generations are rolled all the time.
+async fn stream_of_copies(draw: &mut Draw, copies_outside: &mut usize) {
+    let mut world = World::new(1);
+    let window = 1 + draw.place(40);
+    world.config.filter_messages = u64::try_from(window).expect("a small number");
+    world.config.filter_bytes = 1 << draw.below(13);
+    world.config.max_batch_rows = 1 + draw.place(8);
+    let mut sent = 0;
+    for _ in 0..draw.below(8) {
+        for _ in 0..draw.below(60) {
+            sent += u64::from(!draw.once_in(3));
+            let back = draw.below(90).min(sent);
+            world.send([format!("m{}", sent - back)]);
+            if draw.once_in(20) {
+                world.sink.refuse(FIRST, world.log.end(FIRST));
+            }
+        }
+        world
+            .faults
+            .crash_at(world.faults.steps() + 1 + draw.below(60));
+        for operation in [Operation::Recent, Operation::SeenBefore] {
+            let times = draw.place(4);
+            let class = RetryClass::Transient;
+            world.faults.fail_after(operation, class, times);
+        }
+        drop(world.live().await);
+        world.faults.heal();
+    }
+    world.live_until_done().await;
+    *copies_outside += check_copies(&world, window);
+}
+
+/// Compares what is marked with a plain list of all that was stored, and returns how many copies
+/// were found only outside the window, where nothing is promised.
+fn check_copies(world: &World, window: usize) -> usize {
+    let mut rows = world.sink.stored_rows();
+    rows.sort_by_key(|row| row.offset);
+    let mut last_at = HashMap::new();
+    let mut outside = 0;
+    for (place, row) in rows.iter().enumerate() {
+        let message = &row.texts["message_id"];
+        match last_at.insert(message.clone(), place) {
+            None => assert!(!row.is_duplicate, "{message} is the first of its kind"),
+            Some(last) if place - last <= window => {
+                let distance = place - last;
+                assert!(
+                    row.is_duplicate,
+                    "{message}, {distance} after its copy, {window}"
+                );
+            }
+            Some(_) => outside += usize::from(!row.is_duplicate),
+        }
+    }
+    outside
 }

@@ -239,7 +239,10 @@ impl Group {
         while !self.replaced.is_empty() {
             self.tell(0).await;
         }
-        self.world.caught_up().await;
+        tokio::select! {
+            () = self.world.caught_up() => {}
+            () = watch(&mut self.owners) => {}
+        }
         for owner in &mut self.owners {
             owner.stop.cancel();
             owner.process.join_next().await;
@@ -249,6 +252,14 @@ impl Group {
             self.land_one(draw);
         }
         self.world.check_exactly_once("in the end");
+    }
+}
+
+/// Notices when a process ends by itself.
+async fn watch(owners: &mut [Owner]) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        owners.iter_mut().for_each(Owner::check);
     }
 }
 

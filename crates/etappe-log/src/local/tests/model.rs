@@ -344,7 +344,10 @@ impl Run {
 }
 
 /// Reads everything that the log keeps.
-async fn read_kept(log: &LocalLog, partition: u32) -> (PartitionPositions, Vec<LogRecord>) {
+pub(super) async fn read_kept(
+    log: &LocalLog,
+    partition: u32,
+) -> (PartitionPositions, Vec<LogRecord>) {
     loop {
         let positions = log.reader().positions()[partition as usize];
         match read_from(log, partition, positions.start.0).await {
@@ -357,7 +360,7 @@ async fn read_kept(log: &LocalLog, partition: u32) -> (PartitionPositions, Vec<L
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn any_course_of_events_agrees_with_a_simple_account(
