@@ -8,9 +8,12 @@ use etappe_tests::data_set;
 use etappe_tests::fleet::collector;
 use etappe_tests::ledger::{Clients, Plan};
 use etappe_tests::question::ask_everything;
+use etappe_tests::rig::power_loss;
 use etappe_tests::role::RoleProcess;
 use etappe_tests::site::TestSite;
-use serde_json::json;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
 
 use crate::data_sets::{check_every_file, import};
 use crate::kills::check;
@@ -177,6 +180,50 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
     );
     assert_eq!(site.funnel(&[json!({ "any": true })]).await?, [50]);
     Ok(process.stop().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_lost_with_the_power_is_read_from_kafka_again() -> anyhow::Result<()> {
+    let kafka = KafkaNode::start().await?;
+    let folder = tempfile::tempdir()?;
+    let mut process = up_on(&kafka, folder.path()).await?;
+    let site = TestSite::create(&process, "power").await?;
+    let seed = rand::random();
+    eprintln!("seed {seed}");
+    let plan = Plan {
+        seed,
+        first_client: 0,
+        clients: 3,
+        batches: 40,
+        batch: 20,
+    };
+    let ledger = Clients::start(&site, plan).finish().await;
+    check(&site, &ledger).await?;
+    process.kill().await?;
+    // Another boot, without some of the parts that were written last.
+    let synced = process.data().join("engine-synced.json");
+    let mut left: Value = serde_json::from_slice(&std::fs::read(&synced)?)?;
+    assert_eq!(left["clean"], false);
+    left["boot_id"] = "another".into();
+    std::fs::write(&synced, left.to_string())?;
+    let mut random = StdRng::seed_from_u64(seed);
+    let lost = power_loss::lose_parts(&process.data().join("engine"), &mut random)?;
+    assert!(lost > 10, "only {lost} parts are gone");
+    process.restart().await?;
+    let read =
+        || -> anyhow::Result<Value> { Ok(serde_json::from_slice(&std::fs::read(&synced)?)?) };
+    for _ in 0..600 {
+        if read()?["boot_id"] != "another" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_ne!(read()?["boot_id"], "another", "all is stored again");
+    check(&site, &ledger).await?;
+    process.run("audit", &[]).await?;
+    process.stop().await?;
+    assert_eq!(read()?["clean"], true);
+    Ok(())
 }
 
 /// Returns how far the figures reach.

@@ -28,5 +28,5 @@ pub use self::config::{KafkaCodec, KafkaConfig};
 pub use self::dead_letters::KafkaDeadLetters;
 pub use self::publisher::KafkaPublisher;
 pub use self::security::{KafkaSecurity, SaslMechanism, Secret, SecurityProtocol};
-pub use self::source::KafkaSource;
+pub use self::source::{KafkaRewind, KafkaSource};
 pub use self::table::{KafkaTable, TableRows};

@@ -64,6 +64,16 @@ pub(crate) enum Command {
     Config(ConfigCommand),
 }
 
+impl Command {
+    /// Returns whether the command runs until it is stopped, and takes what it is sent.
+    pub(crate) const fn is_service(&self) -> bool {
+        matches!(
+            self,
+            Self::Up(_) | Self::Collector(_) | Self::Classifier(_) | Self::Insights(_)
+        )
+    }
+}
+
 /// Arguments of `etappe import`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {

@@ -3,6 +3,7 @@
 //! Each command has a file of its own in `command/`. Answers go to standard output, everything
 //! else to standard error. Exit codes: 0, 1 failed, 64 bad configuration or usage.
 
+mod allocator;
 mod audit;
 mod cli;
 mod command;
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
             };
         }
     };
+    if cli.command.is_service() {
+        allocator::limit_arenas();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("no runtime")),

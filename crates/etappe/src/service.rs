@@ -4,6 +4,7 @@
 //! way round, so that what was acknowledged is durable and what is half done is done again.
 
 pub(crate) mod auditor;
+pub(crate) mod checkpoint;
 pub(crate) mod engine;
 pub(crate) mod event_log;
 mod explainer;

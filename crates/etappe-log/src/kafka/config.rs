@@ -70,7 +70,8 @@ pub struct KafkaConfig {
     /// How many bytes of records may wait for the brokers. Default: 128 MiB. Too low refuses
     /// bursts; it bounds memory.
     pub queue_bytes: usize,
-    /// How many bytes of records a consumer fetches ahead. Default: 64 MiB. It bounds memory.
+    /// How many bytes of records a consumer fetches ahead. Default: 32 MiB. It bounds memory, which
+    /// is about half as much again.
     pub fetch_bytes: usize,
     /// How long the brokers wait for a sign of life of a classifier before its partitions go to
     /// others, and so how long figures stand still after one died. Default: `6s`, the least that
@@ -102,7 +103,7 @@ impl Default for KafkaConfig {
             linger: Duration::from_millis(5),
             delivery_timeout: Duration::from_secs(10),
             queue_bytes: 128 << 20,
-            fetch_bytes: 64 << 20,
+            fetch_bytes: 32 << 20,
             session_timeout: Duration::from_secs(6),
             security: KafkaSecurity::default(),
             properties: BTreeMap::new(),

@@ -17,6 +17,7 @@ mod metadata;
 pub(in crate::kafka) mod probe;
 mod reader;
 mod reading;
+mod rewind;
 mod settings;
 mod track;
 mod vigil;
@@ -39,6 +40,7 @@ use self::context::GroupConsumer;
 use self::holding::{Holdings, Notice};
 use self::life::Life;
 use self::probe::Probe;
+pub use self::rewind::KafkaRewind;
 use self::track::Gap;
 use self::vigil::Vigil;
 use super::blocking::run_blocking;
@@ -83,6 +85,7 @@ struct Inner {
     left: watch::Sender<bool>,
     fault: Mutex<Option<LogError>>,
     vigil: Vigil,
+    rewind: KafkaRewind,
     /// Since when a partition ends before the place that was reached in it.
     short_since: Mutex<BTreeMap<PartitionId, Instant>>,
     metrics: SourceMetrics,
@@ -103,7 +106,19 @@ impl KafkaCluster {
     /// # Errors
     /// [`LogError`] when the configuration cannot be used.
     pub fn source(&self) -> Result<KafkaSource, LogError> {
-        let inner = membership::join(self)?;
+        self.source_rewound(BTreeMap::new())
+    }
+
+    /// Joins the group as [`KafkaCluster::source`] does, and has the partitions named stored again
+    /// from these offsets on: what the database may have lost since.
+    ///
+    /// # Errors
+    /// [`LogError`] when the configuration cannot be used.
+    pub fn source_rewound(
+        &self,
+        from: BTreeMap<PartitionId, Offset>,
+    ) -> Result<KafkaSource, LogError> {
+        let inner = membership::join(self, KafkaRewind::new(from))?;
         Ok(KafkaSource {
             _leave: Arc::new(LeaveOnDrop(Arc::clone(&inner))),
             inner,
@@ -119,6 +134,12 @@ impl KafkaSource {
     pub async fn partitions(&self) -> Result<u32, LogError> {
         let inner = Arc::clone(&self.inner);
         run_blocking(move || inner.probe.partitions()).await
+    }
+
+    /// Returns what is still to be stored again.
+    #[must_use]
+    pub fn rewind(&self) -> KafkaRewind {
+        self.inner.rewind.clone()
     }
 
     /// Returns what the client last complained about, until a broker answered again.
@@ -207,7 +228,7 @@ impl Inner {
                     return Some(SourceEvent::Assigned {
                         partition,
                         progress: life.progress,
-                        replay: Vec::new(),
+                        replay: self.rewind.ranges(partition, life.progress),
                     });
                 }
                 (Notice::Assigned(_), None) => {}
@@ -241,6 +262,7 @@ impl Inner {
             Ok(()) => {
                 self.metrics.record_commit(started.elapsed());
                 self.note_success();
+                self.rewind.done(partition);
                 Ok(())
             }
             Err(CommitFailure::NotOurs) => {

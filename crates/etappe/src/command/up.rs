@@ -13,7 +13,7 @@ use etappe_core::id::SiteId;
 use etappe_core::ports::RecordSource;
 use etappe_core::site::KeyHash;
 use etappe_core::watermark::Watermark;
-use etappe_log::kafka::KafkaCluster;
+use etappe_log::kafka::{KafkaCluster, KafkaSource};
 use etappe_log::local::LocalLog;
 use etappe_log::spool::SpoolingPublisher;
 use etappe_warehouse::Warehouse;
@@ -27,6 +27,7 @@ use crate::control::{self, Control};
 use crate::data_dir::{DataDir, DataLock, RunInfo};
 use crate::letters::LetterBox;
 use crate::service::auditor::{Auditor, Positions};
+use crate::service::checkpoint::Checkpoint;
 use crate::service::event_log::{self, Letters, Publisher, Source};
 use crate::service::greeting::Greeting;
 use crate::service::warehouse::Embedded;
@@ -76,6 +77,7 @@ struct LogParts {
     letters: Letters,
     positions: Positions,
     partitions: u32,
+    checkpoint: Option<JoinHandle<Checkpoint>>,
 }
 
 impl Up {
@@ -90,7 +92,7 @@ impl Up {
         let sites = self.open_sites(cluster.as_ref()).await?;
         let stop_engine = CancellationToken::new();
         let (warehouse, engine_task) = self.open_warehouse(&stop_engine).await?;
-        let parts = self.open_log(cluster.as_ref()).await?;
+        let parts = self.open_log(cluster.as_ref(), &stop_engine).await?;
         let control_token = random_key("ec");
         self.serve_admin(admin, &control_token, &sites, (&warehouse, &parts))
             .await?;
@@ -129,6 +131,10 @@ impl Up {
         if let Some(engine_task) = engine_task {
             engine_task.await.context("the engine's supervisor broke")?;
         }
+        if let Some(checkpoint) = parts.checkpoint {
+            let checkpoint = checkpoint.await.context("the checkpoint's keeper broke")?;
+            ended = ended.and(checkpoint.close().await);
+        }
         ended
     }
 
@@ -163,7 +169,11 @@ impl Up {
         Ok((warehouse, Some(task)))
     }
 
-    async fn open_log(&self, cluster: Option<&KafkaCluster>) -> anyhow::Result<LogParts> {
+    async fn open_log(
+        &self,
+        cluster: Option<&KafkaCluster>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<LogParts> {
         let Service {
             config,
             clock,
@@ -173,9 +183,11 @@ impl Up {
         if let Some(cluster) = cluster {
             let shared = (*clock, registry);
             let spool = event_log::open_spool(config, &self.data, cluster, shared).await?;
+            let (source, checkpoint) = self.open_source(cluster, stop)?;
             return Ok(LogParts {
                 publisher: Publisher::Kafka(spool.clone()),
-                source: Source::Kafka(cluster.source()?),
+                source: Source::Kafka(source),
+                checkpoint,
                 letters: Letters::Kafka(cluster.dead_letters()?),
                 positions: Positions::Kafka(cluster.clone()),
                 partitions: config.kafka.partitions,
@@ -190,8 +202,27 @@ impl Up {
             positions: Positions::Local(log.reader()),
             source: Source::Local(source),
             partitions: config.log.partitions,
+            checkpoint: None,
             log: OpenLog::Local(log),
         })
+    }
+
+    /// Joins the group; where the engine is in the data folder, also keeps how much of the topic it
+    /// holds for certain.
+    fn open_source(
+        &self,
+        cluster: &KafkaCluster,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<(KafkaSource, Option<JoinHandle<Checkpoint>>)> {
+        let config = &self.service.config;
+        if config.uses_server() {
+            return Ok((cluster.source()?, None));
+        }
+        let kafka = &config.kafka;
+        let checkpoint = Checkpoint::open(&self.data, &kafka.topic, kafka.partitions)?;
+        let source = cluster.source_rewound(checkpoint.rewind())?;
+        let keep = checkpoint.keep(cluster.clone(), source.rewind(), stop.clone());
+        Ok((source, Some(self.service.tasks.spawn(keep))))
     }
 
     async fn serve_admin(

@@ -18,6 +18,7 @@ use super::holding::Holdings;
 use super::life::Life;
 use super::probe::Probe;
 use super::reader::PartitionReader;
+use super::rewind::KafkaRewind;
 use super::vigil::Vigil;
 use super::{Inner, as_i32, as_i64, committed};
 use crate::error::LogError;
@@ -37,7 +38,7 @@ const LEFT_WITHIN: Duration = Duration::from_secs(5);
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 
 /// Joins the group and starts the thread.
-pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
+pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<Inner>, LogError> {
     let config = &cluster.config;
     let failed = |error| LogError::kafka("join the group", None, error);
     let shared = SharedContext::new("classifier", cluster.metrics.clone(), || {});
@@ -57,6 +58,7 @@ pub(super) fn join(cluster: &KafkaCluster) -> Result<Arc<Inner>, LogError> {
         left: watch::Sender::new(false),
         fault: std::sync::Mutex::new(None),
         vigil: Vigil::new(config.session_timeout),
+        rewind,
         short_since: std::sync::Mutex::default(),
         metrics: cluster.metrics.source.clone(),
     });

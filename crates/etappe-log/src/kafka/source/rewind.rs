@@ -1,0 +1,98 @@
+//! What is to be stored again before anything new, because the database may have lost it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::ports::Progress;
+
+/// How many offsets are stored again at a time: a range is in memory as a whole.
+const STEP: u64 = 10_000;
+
+/// What of each partition is still to be stored again; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct KafkaRewind {
+    from: Arc<Mutex<BTreeMap<PartitionId, Offset>>>,
+}
+
+impl KafkaRewind {
+    /// Takes from which offset on.
+    pub(super) fn new(from: BTreeMap<PartitionId, Offset>) -> Self {
+        Self {
+            from: Arc::new(Mutex::new(from)),
+        }
+    }
+
+    /// Returns the ranges of a partition that are to be stored again; what comes from `progress` on
+    /// is stored anyway.
+    pub(super) fn ranges(
+        &self,
+        partition: PartitionId,
+        progress: Option<Progress>,
+    ) -> Vec<OffsetRange> {
+        let from = self.lock().get(&partition).copied();
+        let (Some(Offset(from)), Some(progress)) = (from, progress) else {
+            return Vec::new();
+        };
+        let end = progress.next.0;
+        let steps = (from..end).step_by(usize::try_from(STEP).unwrap_or(usize::MAX));
+        let range = |first: u64| OffsetRange {
+            first: Offset(first),
+            last: Offset(end.min(first + STEP) - 1),
+        };
+        steps.map(range).collect()
+    }
+
+    /// Records that a partition was stored again: the first commit after its assignment says so.
+    pub(super) fn done(&self, partition: PartitionId) {
+        self.lock().remove(&partition);
+    }
+
+    /// Returns whether nothing is left to be stored again.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Offset>> {
+        self.from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTITION: PartitionId = PartitionId(1);
+
+    fn progress(next: u64) -> Option<Progress> {
+        Some(Progress {
+            next: Offset(next),
+            pending: None,
+        })
+    }
+
+    #[test]
+    fn ranges_follow_each_other_up_to_the_progress() {
+        let rewind = KafkaRewind::new(BTreeMap::from([(PARTITION, Offset(5))]));
+        let ranges = rewind.ranges(PARTITION, progress(20_005));
+        let bounds: Vec<_> = ranges.iter().map(|it| (it.first.0, it.last.0)).collect();
+        assert_eq!(bounds, [(5, 10_004), (10_005, 20_004)]);
+        assert_eq!(rewind.ranges(PARTITION, progress(6)).len(), 1);
+        assert!(rewind.ranges(PARTITION, progress(5)).is_empty());
+        assert!(rewind.ranges(PARTITION, progress(3)).is_empty());
+        assert!(rewind.ranges(PARTITION, None).is_empty());
+        assert!(rewind.ranges(PartitionId(0), progress(9)).is_empty());
+    }
+
+    #[test]
+    fn it_is_over_once_every_partition_is_done() {
+        let rewind = KafkaRewind::new(BTreeMap::from([(PARTITION, Offset(5))]));
+        assert!(!rewind.is_over());
+        rewind.done(PartitionId(0));
+        assert!(!rewind.is_over());
+        rewind.done(PARTITION);
+        assert!(rewind.is_over());
+        assert!(rewind.ranges(PARTITION, progress(20)).is_empty());
+    }
+}

@@ -1,0 +1,206 @@
+//! How much of a Kafka topic the engine in the data folder holds for certain, also after the machine
+//! lost its power.
+//!
+//! The engine does not sync each insert, while the group's offsets are kept by the brokers. So every
+//! minute the file system under the engine is synced, and a file tells how far the group had come
+//! before that. After an unclean boot everything since is stored again.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use etappe_core::id::{Offset, PartitionId};
+use etappe_log::kafka::{KafkaCluster, KafkaRewind};
+use etappe_log::local::current_boot_id;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::data_dir::{DataDir, write_private};
+
+/// How often the file system is synced.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// How often it is looked whether that can be begun.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The file's name in the data folder.
+const FILE: &str = "engine-synced.json";
+
+/// What the file tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Synced {
+    /// The machine's boot in which the engine was last used.
+    boot_id: String,
+    /// Whether the engine was stopped and synced after that.
+    clean: bool,
+    topic: String,
+    /// For each partition the first offset that may be lost.
+    reached: BTreeMap<u32, u64>,
+}
+
+/// Keeps the file of a data folder.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    file: PathBuf,
+    engine: PathBuf,
+    state: Synced,
+    /// From where on each partition is to be stored again.
+    rewind: BTreeMap<PartitionId, Offset>,
+}
+
+impl Checkpoint {
+    /// Reads what the last use left, and remembers that the engine is in use again.
+    pub(crate) fn open(data: &DataDir, topic: &str, partitions: u32) -> anyhow::Result<Self> {
+        let file = data.path(FILE);
+        let boot_id = current_boot_id()?;
+        let last = read(&file)?.filter(|last| last.topic == topic);
+        // Of a topic that was never read here, nothing is certain.
+        let reached = (0..partitions).map(|partition| (partition, 0));
+        let mut state = last.clone().unwrap_or_else(|| Synced {
+            boot_id: boot_id.clone(),
+            clean: false,
+            topic: topic.to_owned(),
+            reached: reached.collect(),
+        });
+        let rewind = rewind(&state, &boot_id);
+        state.boot_id = boot_id;
+        state.clean = false;
+        let checkpoint = Self {
+            file,
+            engine: data.path("engine"),
+            state,
+            rewind,
+        };
+        if checkpoint.rewind.is_empty() {
+            checkpoint.write()?;
+        } else {
+            tracing::warn!(
+                "the machine went down while the engine was in use; storing again what it may \
+                 have lost"
+            );
+        }
+        Ok(checkpoint)
+    }
+
+    /// Returns from where on each partition is to be stored again.
+    pub(crate) fn rewind(&self) -> BTreeMap<PartitionId, Offset> {
+        self.rewind.clone()
+    }
+
+    /// Syncs and remembers, until `stop`.
+    pub(crate) async fn keep(
+        mut self,
+        cluster: KafkaCluster,
+        rewind: KafkaRewind,
+        stop: CancellationToken,
+    ) -> Self {
+        loop {
+            let mut pause = LOOK_EVERY;
+            // Until all is stored again, the file's old content holds.
+            if rewind.is_over() {
+                match self.advance(&cluster).await {
+                    Ok(()) => pause = INTERVAL,
+                    Err(error) => tracing::warn!(
+                        error = format!("{error:#}"),
+                        "how much of the topic is safe on this disk is not remembered, trying again"
+                    ),
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return self,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Remembers how far the group had come before the file system was synced.
+    async fn advance(&mut self, cluster: &KafkaCluster) -> anyhow::Result<()> {
+        let positions = cluster.positions().await?;
+        sync_file_system(&self.engine).await?;
+        self.rewind.clear();
+        let committed = positions.iter().map(|it| (it.partition.0, it.committed.0));
+        self.state.reached = committed.collect();
+        self.write()
+    }
+
+    /// Remembers that nothing can be lost any more, once the engine has stopped.
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        if !self.rewind.is_empty() {
+            // What was to be stored again is not known to be.
+            return Ok(());
+        }
+        sync_file_system(&self.engine).await?;
+        self.state.clean = true;
+        self.write()
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        write_private(&self.file, &serde_json::to_vec(&self.state)?)
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Option<Synced>> {
+    match std::fs::read(file) {
+        Ok(bytes) => {
+            let synced = serde_json::from_slice(&bytes);
+            synced.with_context(|| format!("{} is damaged", file.display()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+/// Returns what an engine that was left in `last` may have lost, in the present boot.
+fn rewind(last: &Synced, boot_id: &str) -> BTreeMap<PartitionId, Offset> {
+    if last.clean || last.boot_id == boot_id {
+        return BTreeMap::new();
+    }
+    let from = |(partition, offset): (&u32, &u64)| (PartitionId(*partition), Offset(*offset));
+    last.reached.iter().map(from).collect()
+}
+
+async fn sync_file_system(folder: &Path) -> anyhow::Result<()> {
+    let folder = folder.to_owned();
+    let sync = move || -> std::io::Result<()> { Ok(rustix::fs::syncfs(File::open(folder)?)?) };
+    let synced = tokio::task::spawn_blocking(sync).await;
+    synced
+        .context("the sync broke")?
+        .context("the file system cannot be synced")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(boot_id: &str, clean: bool) -> Synced {
+        Synced {
+            boot_id: boot_id.to_owned(),
+            clean,
+            topic: "events".to_owned(),
+            reached: BTreeMap::from([(0, 7), (1, 0)]),
+        }
+    }
+
+    #[test]
+    fn only_another_boot_after_an_unclean_end_rewinds() {
+        let all = BTreeMap::from([(PartitionId(0), Offset(7)), (PartitionId(1), Offset(0))]);
+        assert_eq!(rewind(&left("a", false), "b"), all);
+        assert!(rewind(&left("a", true), "b").is_empty());
+        assert!(rewind(&left("b", false), "b").is_empty());
+    }
+
+    #[test]
+    fn an_interrupted_rewind_is_asked_for_again() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let data = DataDir::open(folder.path())?;
+        std::fs::write(data.path(FILE), serde_json::to_vec(&left("other", false))?)?;
+        for _ in 0..2 {
+            let checkpoint = Checkpoint::open(&data, "events", 2)?;
+            assert_eq!(checkpoint.rewind().len(), 2);
+        }
+        let other_topic = Checkpoint::open(&data, "others", 2)?;
+        assert!(other_topic.rewind().is_empty());
+        assert_eq!(other_topic.state.reached, BTreeMap::from([(0, 0), (1, 0)]));
+        Ok(())
+    }
+}
