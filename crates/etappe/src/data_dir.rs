@@ -6,6 +6,7 @@
 //! DIR/sites.json  sites, settings, hashes of keys
 //! DIR/log/        the event log        DIR/engine/        ClickHouse's files
 //! DIR/imports/    how far imports came DIR/dead-letters/  records that could not be stored
+//! DIR/engine-synced.json  with Kafka: how much of the topic the engine holds for certain
 //! ```
 
 use std::fs::{File, OpenOptions, TryLockError};
