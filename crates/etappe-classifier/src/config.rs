@@ -31,7 +31,7 @@ pub struct ClassifierConfig {
     /// The waiting time after a first failure; it doubles with each. Default: `"200ms"`.
     #[serde(with = "etappe_core::duration_text")]
     pub retry_first: Duration,
-    /// The longest waiting time between tries. Default: `"10s"`. Too high delays recovery
+    /// The longest waiting time between tries. Default: `"5s"`. Too high delays recovery
     /// after an outage of the database.
     #[serde(with = "etappe_core::duration_text")]
     pub retry_longest: Duration,
@@ -60,7 +60,7 @@ impl Default for ClassifierConfig {
             batch_bytes: 128 << 20,
             read_bytes: 2 << 20,
             retry_first: Duration::from_millis(200),
-            retry_longest: Duration::from_secs(10),
+            retry_longest: Duration::from_secs(5),
             drain: Duration::from_secs(10),
             filter_bytes: 96 << 20,
             filter_messages: 50_000_000,
