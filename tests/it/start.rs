@@ -1,14 +1,14 @@
 //! Starting: what is missing, broken, taken or full is said clearly, and nothing is lost by it.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use etappe_testkit::process::{EtappeProcess, binary_path, free_address};
+use etappe_testkit::process::free_address;
+use etappe_tests::role::{RoleProcess, Surroundings};
 use etappe_tests::site::TestSite;
+use etappe_tests::small_disk::SmallDisk;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::{run, started};
 
@@ -181,70 +181,37 @@ fn documented_metrics() -> anyhow::Result<Vec<String>> {
         .collect())
 }
 
-/// An `etappe up` whose data stands on a small disk of its own.
-struct SmallDisk {
-    child: Child,
-    site: TestSite,
-    /// The disk, seen from outside.
-    disk: std::path::PathBuf,
-}
-
-impl SmallDisk {
-    async fn start(process: &EtappeProcess, folder: &Path) -> anyhow::Result<Self> {
-        let (listen, admin) = (free_address()?, free_address()?);
-        // In a namespace of its own, a disk can be mounted without being root outside.
-        let script = "mount -t tmpfs -o size=400m tmpfs \"$1\" && exec \"$2\" up --data \"$1/data\" \
-                      --listen \"$3\" --admin \"$4\" --json";
-        let mut child = Command::new("unshare")
-            .args([
-                "--user",
-                "--map-root-user",
-                "--mount",
-                "sh",
-                "-c",
-                script,
-                "sh",
-            ])
-            .arg(folder)
-            .arg(binary_path())
-            .args([&listen, &admin])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let stdout = child.stdout.take().expect("a pipe");
-        let line = BufReader::new(stdout).lines().next_line().await?;
-        let greeting: Value = serde_json::from_str(&line.expect("it starts"))?;
-        let text = |name: &str| greeting[name].as_str().unwrap_or_default().to_owned();
-        // Like a site of another process, at another address.
-        let site = TestSite::create(process, "small-disk").await?.moved_to(
-            &listen,
-            &text("site"),
-            (text("write_key"), text("read_token")),
-        );
-        let id = child.id().expect("it runs");
-        let disk = Path::new(&format!("/proc/{id}/root")).join(folder.strip_prefix("/")?);
-        Ok(Self { child, site, disk })
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_events_and_loses_none() -> anyhow::Result<()> {
-    let (mut process, _) = started("other").await?;
     let folder = tempfile::tempdir()?;
-    let mut small = SmallDisk::start(&process, folder.path()).await?;
+    let place = folder.path().join("disk");
+    std::fs::create_dir(&place)?;
+    let disk = Arc::new(SmallDisk::mount(&place, 400 << 20).await?);
+    let surroundings = Surroundings {
+        disk: Some(Arc::clone(&disk)),
+        is_group: true,
+        ..Surroundings::default()
+    };
+    let data = place.join("data").display().to_string();
+    let (listen, admin) = (free_address()?, free_address()?);
+    let arguments = [
+        "up", "--data", &data, "--listen", &listen, "--admin", &admin, "--json",
+    ];
+    let mut up = RoleProcess::start_in(surroundings, folder.path(), "up", arguments).await?;
+    let keys = (up.said("write_key"), up.said("read_token"));
+    let site = TestSite::of(&listen, &listen, &up.said("site"), keys)?;
     let padding = "x".repeat(20_000);
     let message = |number: u64| {
         let properties = json!({ "padding": format!("{number}{}", scrambled(number, &padding)) });
         json!({ "type": "track", "event": "e", "userId": "u", "messageId": number.to_string(),
                 "properties": properties })
     };
-    let filler = small.disk.join("filler");
+    let filler = disk.outside(&place.join("filler"));
     std::fs::write(&filler, vec![1_u8; 250 * 1024 * 1024])?;
     let (mut accepted, mut refused) = (0, None);
     for number in 0..4_000 {
         let batch: Vec<_> = (number * 10..number * 10 + 10).map(message).collect();
-        match small.site.send(&batch).await? {
+        match site.send(&batch).await? {
             (200, _) => accepted += 10,
             (status, body) => {
                 refused = Some((status, body, batch));
@@ -257,16 +224,13 @@ async fn a_full_disk_refuses_events_and_loses_none() -> anyhow::Result<()> {
     std::fs::remove_file(&filler)?;
     // With space again, what was refused can be sent again.
     let mut repeats = 0;
-    while small.site.send(&batch).await?.0 != 200 {
+    while site.send(&batch).await?.0 != 200 {
         repeats += 1;
         assert!(repeats < 300, "the log does not recover");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(small.site.settle(accepted + 10).await?, accepted + 10);
-    small.child.start_kill()?;
-    small.child.wait().await?;
-    process.stop().await?;
-    Ok(())
+    assert_eq!(site.settle(accepted + 10).await?, accepted + 10);
+    up.stop().await
 }
 
 /// Returns text that does not compress away.
