@@ -9,6 +9,7 @@ mod backlog;
 mod bench;
 mod child;
 mod collector;
+pub mod cost;
 mod embedded;
 mod environment;
 mod import;

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::latency::{LatencyHistogram, LatencySummary};
 use crate::load::report::per_second;
 use crate::process::{Pid, ProcessUsage, Watch};
-pub use encoded::EncodedRows;
+pub use encoded::{EncodedRows, with_event};
 
 /// The plain table's name.
 pub const BARE_TABLE: &str = "bare_rows";

@@ -4,11 +4,12 @@
 #
 # QUICK=1 takes about 3 minutes of measuring for each of the two, instead of 8 and 9; SUSTAIN=180
 # holds the load of the whole path for 3 minutes; MICRO=0 leaves the microbenchmarks out, LOCAL=0 the
-# local log, KAFKA=0 Kafka. BACKLOG=1 measures only how a backlog of 5 million events is drained
-# (another number: so many events). Anything after the script's name goes to etappe-bench.
+# local log, KAFKA=0 Kafka, COST=0 the cost of the guarantee. BACKLOG=1 measures only how a backlog
+# of 5 million events is drained
+# (another number: so many). Anything after the script's name goes to etappe-bench.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-: "${QUICK:=}" "${SUSTAIN:=}" "${MICRO:=1}" "${LOCAL:=1}" "${KAFKA:=1}" "${BACKLOG:=}"
+: "${QUICK:=}" "${SUSTAIN:=}" "${MICRO:=1}" "${LOCAL:=1}" "${KAFKA:=1}" "${BACKLOG:=}" "${COST:=1}"
 
 echo "building"
 cargo build --release --quiet --bin etappe
@@ -35,4 +36,10 @@ arguments=(--criterion "${CARGO_TARGET_DIR:-target}/criterion")
 status=0
 [ "$LOCAL" = 0 ] || "$programs/etappe-bench" "${arguments[@]}" "$@" || status=$?
 [ "$KAFKA" = 0 ] || "$programs/etappe-bench" --kafka "${arguments[@]}" "$@" || status=$?
+if [ "$COST" != 0 ] && [ -z "$BACKLOG" ]; then
+  cost=()
+  [ "$QUICK" != 1 ] || cost+=(--quick)
+  [ "$KAFKA" != 0 ] || cost+=(--without-kafka)
+  "$programs/etappe-cost" "${cost[@]}" || status=$?
+fi
 exit "$status"

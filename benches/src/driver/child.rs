@@ -158,6 +158,20 @@ impl Relay {
         Self::spawn(command).await
     }
 
+    /// The same with a producer that keeps less: `acks` replicas acknowledge, and nothing is done
+    /// about repetitions.
+    pub(crate) async fn start_careless(
+        brokers: &str,
+        topic: &str,
+        acks: u32,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(program("etappe-limit")?);
+        command
+            .args(["kafka-relay", "--body", "events", "--brokers", brokers])
+            .args(["--topic", topic, "--acks", &acks.to_string()]);
+        Self::spawn(command).await
+    }
+
     async fn spawn(mut command: Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::null())

@@ -41,6 +41,10 @@ pub struct KafkaPlan {
     /// How long a record waits for others, in milliseconds; the collector's default is the same.
     #[arg(long, default_value_t = 5)]
     pub linger: u32,
+    /// Whose acknowledgement counts: `all`, with an idempotent producer as the collector's is, or a
+    /// number of replicas, without.
+    #[arg(long, default_value = "all")]
+    pub acks: String,
 }
 
 /// Publishes to one topic, to its partitions in turn.
@@ -103,8 +107,8 @@ impl KafkaStore {
         make_topic(plan).await?;
         let producer = ClientConfig::new()
             .set("bootstrap.servers", &plan.brokers)
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
+            .set("acks", &plan.acks)
+            .set("enable.idempotence", (plan.acks == "all").to_string())
             .set("message.timeout.ms", "10000")
             .set("compression.codec", &plan.codec)
             .set("linger.ms", plan.linger.to_string())

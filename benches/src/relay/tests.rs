@@ -53,6 +53,7 @@ async fn the_relay_on_kafka_publishes_each_message_as_a_record_to_all_partitions
         partitions: 4,
         codec: "lz4".to_owned(),
         linger: 5,
+        acks: "all".to_owned(),
     };
     let store = KafkaStore::connect(&plan, Body::Events).await.unwrap();
     send_to(store).await;

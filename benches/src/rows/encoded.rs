@@ -79,8 +79,18 @@ impl EncodedRows {
     }
 }
 
-fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> anyhow::Result<()> {
-    let sample = Sample::new(number, now);
+/// Makes the event of a number, as the log holds it.
+///
+/// # Errors
+///
+/// When a sample is not what the product can read.
+pub fn with_event<T>(
+    number: u64,
+    received_at: Timestamp,
+    nonce: u32,
+    use_it: impl FnOnce(&Event<'_>) -> T,
+) -> anyhow::Result<T> {
+    let sample = Sample::new(number, received_at);
     let fill = |text: &str| fill(text, (u64::from(nonce) << 32) | number, number / 25_600);
     let (properties, context) = (fill(&sample.properties), fill(&sample.context));
     let is_page = sample.kind == "page";
@@ -100,20 +110,28 @@ fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> any
         previous_id: None,
         group_id: None,
         occurred_at: sample.occurred_at,
-        received_at: now,
+        received_at,
         properties: JsonObject::parse(&properties)?,
         traits: JsonObject::default(),
         context: JsonObject::parse(&context)?,
     };
-    let facts = EventFacts::extract(&event, FactNames::default());
+    Ok(use_it(&event))
+}
+
+fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> anyhow::Result<()> {
+    with_event(number, now, nonce, |event| encode_event(event, number, out))
+}
+
+fn encode_event(event: &Event<'_>, number: u64, out: &mut Vec<u8>) {
+    let facts = EventFacts::extract(event, FactNames::default());
     let outcome = Outcome {
-        id: OutcomeId(hash64(sample.name)),
+        id: OutcomeId(hash64(&event.name)),
         milestone: Some(Milestone::ContentView),
         vocabulary: None,
         stages: Box::default(),
     };
     let row = RowInput {
-        event: &event,
+        event,
         facts: &facts,
         outcome: &outcome,
         actor: event.actor_id().unwrap_or_default(),
@@ -124,7 +142,6 @@ fn encode_row(number: u64, now: Timestamp, nonce: u32, out: &mut Vec<u8>) -> any
         duplicate: false,
     };
     encode(&row, out);
-    Ok(())
 }
 
 fn fill(text: &str, message: u64, actor: u64) -> String {

@@ -1,0 +1,23 @@
+//! `etappe-cost`: what the guarantee costs, each piece with and without it in one run.
+
+use anyhow::{bail, ensure};
+use clap::Parser;
+use etappe_benches::driver::cost::{self, CostOptions};
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
+async fn main() -> anyhow::Result<()> {
+    let options = CostOptions::parse();
+    let outcome = tokio::select! {
+        outcome = cost::run(options) => outcome?,
+        // Everything that was started ends with the values that stand for it.
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    };
+    print!("{}", outcome.table);
+    ensure!(
+        outcome.failed.is_empty(),
+        "failed: {}",
+        outcome.failed.join("; ")
+    );
+    Ok(())
+}
