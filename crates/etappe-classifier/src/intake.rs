@@ -33,6 +33,10 @@ const SMALL_READ_BYTES: usize = 64 << 10;
 const GATHER: Duration = Duration::from_millis(20);
 /// A batch's buffer starts with what the last one needed, and at least with this.
 const SMALLEST_BUFFER: usize = 64 << 10;
+/// After a batch of this size the next one's buffer begins as large as it may become, and a little
+/// larger. Memory of this size is a mapping of its own: what is never touched costs nothing, and all
+/// of it goes back when the batch is done, where smaller pieces would stay with the allocator.
+const LARGE_BATCH: usize = 1 << 20;
 
 /// What the pipeline of a partition works with.
 #[derive(Debug)]
@@ -71,7 +75,7 @@ pub(crate) struct FilterShare {
 #[derive(Debug)]
 pub(crate) enum Prepared {
     /// A batch.
-    Batch(SealedBatch),
+    Batch(Box<SealedBatch>),
     /// Nothing: everything received before this instant was read before.
     CaughtUp(Timestamp),
 }
@@ -199,9 +203,13 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         }
         batch.settle_share();
         self.settle(&mut batch).await?;
-        self.expected_bytes = batch.encoded_bytes().max(SMALLEST_BUFFER);
+        self.expected_bytes = if batch.encoded_bytes() >= LARGE_BATCH {
+            self.config.max_batch_bytes + LARGE_BATCH
+        } else {
+            batch.encoded_bytes().max(SMALLEST_BUFFER)
+        };
         let sealed = batch.seal().expect("the loop ends early on an empty one");
-        Ok(Prepared::Batch(sealed))
+        Ok(Prepared::Batch(Box::new(sealed)))
     }
 
     /// Reads a range again that was read before, whatever its size.

@@ -92,7 +92,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         if let Some(pending) = progress.pending {
             next = self.redo(pending, Mode::Live).await?;
         }
-        let mut in_flight: Option<SealedBatch> = None;
+        let mut in_flight: Option<Box<SealedBatch>> = None;
         loop {
             let prepared = match in_flight.take() {
                 None => {
@@ -162,7 +162,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     /// prepared one cannot be used.
     async fn deliver_and_prepare(
         &mut self,
-        batch: SealedBatch,
+        batch: Box<SealedBatch>,
     ) -> Result<Result<Prepared, Offset>, Halt> {
         let limits = self.limits();
         let stop = self.stop.clone();
