@@ -157,6 +157,9 @@ impl MessageIndex for Warehouse {
         partition: PartitionId,
         below: Offset,
     ) -> Result<Vec<CollectorMark>, WarehouseError> {
+        // Asked once at the begin of each assignment, before anything is stored: another process may
+        // have had the partition since this one stored last.
+        self.progress().forget(topic, partition);
         let rows = self
             .ask_of("marks", MARKS, topic, partition)
             .number("below", below.0)
