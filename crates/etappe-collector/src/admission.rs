@@ -19,8 +19,8 @@ use crate::error::IntakeError;
 use crate::fair_queue::{FairQueue, Share};
 use crate::metrics::AdmissionMetrics;
 
-/// Bodies smaller than this are worked on at once: refusing them costs as much.
-const LITTLE_WORK: usize = 4 * 1024;
+/// Smaller ones need no turn: refusing them costs as much, and connections bound how many there are.
+const SMALL: usize = 4 * 1024;
 /// Bodies that may be worked on at a time, per core: enough that a core finds the next one ready.
 const WORK_PER_CORE: usize = 2;
 /// How old what is known of the log's room may be.
@@ -92,17 +92,20 @@ impl Admission {
 
     /// Waits for a turn to work on a body of `bytes`; none is needed for a small one.
     pub(crate) async fn turn_to_work(&self, holder: &Holder, bytes: usize) -> Option<Share> {
-        if bytes < LITTLE_WORK {
+        if bytes < SMALL {
             return None;
         }
         let _waiting = self.metrics.wait_for_turn("work");
         Some(self.work.request(holder, 1).await)
     }
 
-    /// Waits for a turn to publish `bytes`.
-    pub(crate) async fn turn_to_publish(&self, holder: &Holder, bytes: usize) -> Share {
+    /// Waits for a turn to publish `bytes`; none is needed for few.
+    pub(crate) async fn turn_to_publish(&self, holder: &Holder, bytes: usize) -> Option<Share> {
+        if bytes < SMALL {
+            return None;
+        }
         let _waiting = self.metrics.wait_for_turn("publish");
-        self.publishing.request(holder, bytes).await
+        Some(self.publishing.request(holder, bytes).await)
     }
 
     fn fullness(&self, publisher: &impl EventPublisher, now: Instant) -> f64 {

@@ -45,7 +45,7 @@ pub struct CollectorConfig {
     #[serde(with = "etappe_core::duration_text")]
     pub turn_timeout: Duration,
     /// How many bytes of records may be on their way into the event log at a time, so that no site
-    /// finds a long queue before it. Default 8 MiB. Too low: fewer requests share the wait for the
+    /// finds a long queue before it. Default 4 MiB. Too low: fewer requests share the wait for the
     /// disk or for Kafka; too high: everybody waits behind a flood.
     pub publishing_bytes: usize,
     /// The part of the event log's room, in percent, that is kept for those who did not fill it: a
@@ -90,7 +90,7 @@ impl Default for CollectorConfig {
             body_timeout: Duration::from_secs(30),
             publish_timeout: Duration::from_secs(30),
             turn_timeout: Duration::from_millis(500),
-            publishing_bytes: 8 * MIB,
+            publishing_bytes: 4 * MIB,
             log_reserve_percent: 10,
             trusted_proxies: 0,
             rejection_log_bytes: 32 * MIB,

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 use crate::client::Answer;
 use crate::harness::{OTHER_KEY, SERVER_KEY, Service, basic, batch, track};
 
-/// Sends a batch with one message of `id`, padded to some size.
+/// Sends a batch with one message of `id`, and as many more as make it so large.
 async fn send(service: &Service, key: &str, id: &str, bytes: usize) -> Answer {
-    let padding = " ".repeat(bytes);
-    let body = format!("{padding}{}", batch(&[track(id)]));
+    let mut messages = vec![track(id)];
+    messages.extend((0..bytes / 100).map(|number| track(&format!("{id}-{number}"))));
+    let body = batch(&messages);
     let headers = [basic(key)];
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     service
@@ -80,7 +81,7 @@ async fn a_log_with_room_refuses_nobody_however_much_one_site_sends() {
 #[tokio::test]
 async fn a_site_whose_requests_wait_too_long_is_refused_more_and_another_one_is_next() {
     let config = CollectorConfig {
-        // Room for one record at a time.
+        // Room for one request at a time.
         publishing_bytes: 1,
         turn_timeout: Duration::from_millis(50),
         ..CollectorConfig::default()
@@ -90,15 +91,16 @@ async fn a_site_whose_requests_wait_too_long_is_refused_more_and_another_one_is_
     let mut requests = JoinSet::new();
     let mut begin = |key: &'static str, id: &'static str| {
         let service = Arc::clone(&service);
-        requests.spawn(async move { (id, send(&service, key, id, 100).await) });
+        requests.spawn(async move { (id, send(&service, key, id, 10_000).await) });
     };
     begin(SERVER_KEY, "first");
     service.log.reached(1).await;
     begin(SERVER_KEY, "second");
+    waiting(&service, 1).await;
     begin(SERVER_KEY, "third");
     waiting(&service, 2).await;
     tokio::time::sleep(Duration::from_millis(60)).await;
-    let refused = send(&service, SERVER_KEY, "late", 100).await;
+    let refused = send(&service, SERVER_KEY, "late", 10_000).await;
     expect_overloaded(&refused, "1");
     assert!(service.metric("etappe_collector_shed_requests_total", "publish") > 0.5);
     begin(OTHER_KEY, "other");
