@@ -121,15 +121,21 @@ pub(super) async fn run(folder: &Path, pace: Pace) -> anyhow::Result<Vec<Figure>
         lanes.push(lane(*pieces, pid, &address, number).await?);
     }
     let mut site = Site::open(folder, pid).await?;
+    progress("warm up");
+    for lane in &lanes {
+        let events = pace.events / WARM_UP;
+        site.round(lane.pieces, &lane.warehouse, events).await?;
+    }
     for round in 1..=pace.rounds {
         for lane in &mut lanes {
             progress(&format!("round {round}: {}", lane.pieces.name));
-            let done = site
-                .round(lane.pieces, &lane.warehouse, pace.events)
-                .await?;
-            lane.side.add(done);
+            let done = site.round(lane.pieces, &lane.warehouse, pace.events);
+            lane.side.add(done.await?);
         }
+        // Whoever comes later works beside the merges of those before; so everybody does in turn.
+        lanes.reverse();
     }
+    lanes.sort_by_key(|lane| lane.number);
     site.log.close().await?;
     engine.stop().await?;
     Ok(figures(&lanes))
