@@ -74,6 +74,11 @@ async fn a_stall_of_the_server_shows_in_the_latency_of_every_request_that_was_du
         (50, 50),
         "{report}"
     );
+    let ledger = report.ledger.as_ref().unwrap();
+    assert_eq!(
+        (&ledger.accepted, ledger.unknown.len()),
+        (&vec![(0, 49)], 0)
+    );
     // 30 of 50 requests were due during the stall and waited 150 ms on average, at the least; only
     // one of them was on its way.
     assert!(
@@ -92,6 +97,11 @@ async fn refused_requests_are_counted_by_status() {
         .unwrap();
     assert_eq!(report.accepted_events, 0);
     assert_eq!(report.errors.get("503"), Some(&10), "{report}");
+    assert_eq!(report.without_retry_after, 10);
+    assert_eq!(
+        report.ledger.map(|ledger| ledger.accepted),
+        Some(Vec::new())
+    );
 }
 
 #[tokio::test]

@@ -216,5 +216,4 @@ impl Drop for Share {
 }
 
 #[cfg(test)]
-#[path = "fair_queue/tests.rs"]
 mod tests;

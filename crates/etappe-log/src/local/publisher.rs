@@ -152,3 +152,22 @@ fn unavailable(reason: &str) -> PublishError {
         retry_after: RETRY_AFTER_FULL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fullness;
+
+    #[test]
+    fn a_log_without_room_is_full_and_one_without_a_bound_is_empty() {
+        for (used, bound, expected) in [
+            (9, 10, 0.9),
+            (10, 10, 1.0),
+            // The disk is full before anything is in the log.
+            (0, 0, 1.0),
+            (1 << 30, u64::MAX, 0.0),
+        ] {
+            let is = fullness(used, bound);
+            assert!((is - expected).abs() < 1e-9, "{used} of {bound}: {is}");
+        }
+    }
+}
