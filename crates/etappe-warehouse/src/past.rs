@@ -4,13 +4,14 @@
 //! earlier process can have stored them, and they are inserted without a question. All others may
 //! have a past: the first of a partition each time that it is assigned, because the owner between may
 //! have died in the middle of just this range; the one after a failure or a gap; and everything that
-//! was received before this process was there.
+//! was received before this process was there. A batch that was refused for its content leaves one
+//! more thing known: when no table has any of it, its parts have no past either.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use etappe_core::id::{Offset, PartitionId};
+use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
 use etappe_wire::row;
@@ -21,32 +22,69 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
 /// A partition of a log.
 type Place = (Arc<str>, PartitionId);
 
-/// What this process has stored, by partition.
+/// What this process knows of its partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    last_stored: Mutex<HashMap<Place, Offset>>,
+    known: Mutex<HashMap<Place, Known>>,
+}
+
+/// What is known of a partition.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// The last offset that is settled: stored, or refused for good.
+    settled: Option<Offset>,
+    /// Offsets of which no table had anything when it was looked, and that nobody else stores.
+    clear: Option<OffsetRange>,
 }
 
 impl Progress {
     /// Returns whether nobody can have stored the batch before, given when this process started by
     /// the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
-        let follows = self
-            .lock()
-            .get(&place(batch))
-            .is_some_and(|last| last.next() == batch.range.first);
+        let known = self.lock().get(&place(batch)).copied().unwrap_or_default();
+        let OffsetRange { first, last } = batch.range;
+        let is_clear = |clear: OffsetRange| clear.first <= first && last <= clear.last;
+        if known.clear.is_some_and(is_clear) {
+            return true;
+        }
+        let follows = known.settled.is_some_and(|last| last.next() == first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
         follows && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
     }
 
-    /// Records that a batch is stored.
-    pub(crate) fn stored(&self, batch: &RowBatch) {
-        self.lock().insert(place(batch), batch.range.last);
+    /// Notes that an insert of the batch begins, and so that it may be stored or not; returns what
+    /// was known before.
+    pub(crate) fn begin(&self, batch: &RowBatch) -> Known {
+        self.lock().remove(&place(batch)).unwrap_or_default()
     }
 
-    /// Records that a batch may be stored or not.
-    pub(crate) fn failed(&self, batch: &RowBatch) {
-        self.lock().remove(&place(batch));
+    /// Notes that the batch is stored, given what was known `before` that.
+    pub(crate) fn stored(&self, batch: &RowBatch, before: Known) {
+        let last = batch.range.last;
+        let rest = before.clear.filter(|clear| clear.last > last);
+        let known = Known {
+            settled: Some(last),
+            clear: rest.map(|clear| OffsetRange {
+                first: clear.first.max(last.next()),
+                ..clear
+            }),
+        };
+        self.lock().insert(place(batch), known);
+    }
+
+    /// Notes that the batch was refused for its content and no table has any of it.
+    pub(crate) fn refused(&self, batch: &RowBatch, before: Known) {
+        let OffsetRange { first, last } = batch.range;
+        let known = Known {
+            // One record alone is not tried again.
+            settled: if first == last {
+                Some(last)
+            } else {
+                before.settled
+            },
+            clear: Some(batch.range),
+        };
+        self.lock().insert(place(batch), known);
     }
 
     /// Forgets what was stored of a partition: somebody else may have had it since.
@@ -54,10 +92,8 @@ impl Progress {
         self.lock().remove(&(Arc::from(topic), partition));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Offset>> {
-        self.last_stored
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,20 +144,51 @@ mod tests {
             !progress.is_fresh(&batch(0, 4, later), STARTED),
             "the first"
         );
-        progress.stored(&batch(0, 4, later));
+        progress.stored(&batch(0, 4, later), Known::default());
         assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
         assert!(!progress.is_fresh(&batch(6, 9, later), STARTED), "a gap");
         let doubtful = STARTED.saturating_add(CLOCK_TOLERANCE / 2);
         assert!(!progress.is_fresh(&batch(5, 9, doubtful), STARTED));
-        progress.failed(&batch(5, 9, later));
+        progress.begin(&batch(5, 9, later));
         assert!(!progress.is_fresh(&batch(5, 9, later), STARTED), "again");
+    }
+
+    #[test]
+    fn parts_of_a_refused_batch_have_no_past_until_they_are_stored() {
+        let progress = Progress::default();
+        let early = STARTED;
+        let (low, high) = (batch(0, 4, early), batch(5, 9, early));
+        let whole = batch(0, 9, early);
+        let before = progress.begin(&whole);
+        progress.refused(&whole, before);
+        for part in [&low, &high] {
+            assert!(progress.is_fresh(part, STARTED));
+        }
+        assert!(!progress.is_fresh(&batch(5, 10, early), STARTED), "beyond");
+        let before = progress.begin(&low);
+        assert!(!progress.is_fresh(&low, STARTED), "under way");
+        progress.stored(&low, before);
+        assert!(!progress.is_fresh(&low, STARTED), "stored");
+        assert!(progress.is_fresh(&high, STARTED));
+        progress.begin(&high);
+        assert!(!progress.is_fresh(&high, STARTED), "failed on the way");
+    }
+
+    #[test]
+    fn what_follows_a_record_that_was_refused_alone_has_no_past() {
+        let progress = Progress::default();
+        let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
+        let poison = batch(4, 4, later);
+        let before = progress.begin(&poison);
+        progress.refused(&poison, before);
+        assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
     }
 
     #[test]
     fn a_partition_that_comes_back_begins_with_a_past() {
         let progress = Progress::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
-        progress.stored(&batch(0, 4, later));
+        progress.stored(&batch(0, 4, later), Known::default());
         progress.forget("other", PARTITION);
         assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
         progress.forget("t", PARTITION);

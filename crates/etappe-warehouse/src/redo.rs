@@ -77,6 +77,13 @@ impl Warehouse {
         }
     }
 
+    /// Returns whether no table has any row of a batch.
+    pub(crate) async fn is_untouched(&self, batch: &RowBatch) -> Result<bool, WarehouseError> {
+        self.sync_replica().await?;
+        let counts = self.count_stored(&Past::of(batch)?).await?;
+        Ok(counts.values().all(|stored| *stored == 0))
+    }
+
     /// Waits until this replica has what others took: the question what is stored may come to
     /// another one than the insert did.
     async fn sync_replica(&self) -> Result<(), WarehouseError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clickhouse::Row;
-use etappe_core::ports::{Classified, RowBatch, RowSink};
+use etappe_core::ports::{Classified, RetryClass, RowBatch, RowSink};
 use etappe_core::rules::{Outcome, StageDecision, StageHit};
 use etappe_wire::row;
 use serde::Serialize;
@@ -65,14 +65,23 @@ impl Warehouse {
         let started = self.started().await?;
         let is_fresh = self.progress().is_fresh(batch, started);
         // An insert that is dropped half-way leaves it open whether the batch is stored.
-        self.progress().failed(batch);
-        if is_fresh {
-            self.insert_fresh(batch).await?;
+        let before = self.progress().begin(batch);
+        let inserted = if is_fresh {
+            self.insert_fresh(batch).await
         } else {
-            self.redo(batch).await?;
+            self.redo(batch).await
+        };
+        match &inserted {
+            Ok(()) => self.progress().stored(batch, before),
+            Err(error) if error.retry_class() == RetryClass::Permanent => {
+                // It will come again in parts: whether they have a past is asked once.
+                if self.is_untouched(batch).await? {
+                    self.progress().refused(batch, before);
+                }
+            }
+            Err(_) => {}
         }
-        self.progress().stored(batch);
-        Ok(())
+        inserted
     }
 
     /// Inserts a batch under its token.
