@@ -144,7 +144,7 @@ impl RoleProcess {
             .append(true)
             .open(&self.log)?;
         let mut command = match &self.surroundings.disk {
-            Some(disk) => disk.command(&binary_path()),
+            Some(disk) => disk.command(binary_path()),
             None => Command::new(binary_path()),
         };
         if let Some(shim) = &self.surroundings.shim {

@@ -62,8 +62,7 @@ struct Overload {
 ///
 /// When Etappe does not start or stop, or what was accepted is not stored in time.
 pub async fn run(options: OverloadOptions) -> anyhow::Result<Outcome> {
-    let log = if options.kafka { "kafka" } else { "local log" };
-    let mut report = Report::new(environment::of_run(log));
+    let mut report = Report::new(environment::of_run("local log"));
     progress("start");
     let installation = Installation::start(&options).await?;
     let overload = measure(&installation, options.clone()).await;

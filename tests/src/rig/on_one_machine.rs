@@ -174,17 +174,7 @@ impl Installation for OnOneMachine {
                 beside.engine.restart().await
             }
             Fault::PowerLoss => self.kill_and(|data| lose_power(data, random)).await,
-            Fault::Poison => {
-                let garbage = format!("{{\"v\":1,\"no record\":{}", random.random::<u64>());
-                let mut appended = 0;
-                self.kill_and(|data| {
-                    appended = tail::append(&data.join("log"), garbage.as_bytes())?;
-                    Ok(())
-                })
-                .await?;
-                self.unreadable += appended;
-                Ok(())
-            }
+            Fault::Poison => self.poison(random).await,
             Fault::TornLog => self.damage_log(Damage::Torn, random).await,
             Fault::CorruptLog => self.damage_log(Damage::Corrupt, random).await,
             Fault::FullLog => {
@@ -288,6 +278,18 @@ impl OnOneMachine {
         };
         change(&place)?;
         self.up.restart().await
+    }
+
+    async fn poison(&mut self, random: &mut StdRng) -> anyhow::Result<()> {
+        let garbage = format!("{{\"v\":1,\"no record\":{}", random.random::<u64>());
+        let mut appended = 0;
+        self.kill_and(|data| {
+            appended = tail::append(&data.join("log"), garbage.as_bytes())?;
+            Ok(())
+        })
+        .await?;
+        self.unreadable += appended;
+        Ok(())
     }
 
     async fn damage_log(&mut self, damage: Damage, random: &mut StdRng) -> anyhow::Result<()> {

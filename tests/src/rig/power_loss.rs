@@ -4,7 +4,7 @@
 //! some are not, in any combination, while the log beside it has kept everything it acknowledged.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -44,8 +44,7 @@ fn find_parts(folder: &Path, parts: &mut Vec<PathBuf>) -> anyhow::Result<()> {
             find_parts(&path, parts)?;
             continue;
         }
-        let written = entry.metadata()?.modified()?;
-        let age = SystemTime::now().duration_since(written);
+        let age = entry.metadata()?.modified()?.elapsed();
         if age.is_ok_and(|age| age < WRITTEN_AFTER) {
             parts.push(path);
         }

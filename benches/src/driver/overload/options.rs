@@ -28,12 +28,9 @@ pub struct OverloadOptions {
     /// The other site: single events a second.
     #[arg(long, value_name = "EVENTS", default_value_t = 40.0)]
     pub quiet_rate: f64,
-    /// The bound of the local log, or of a collector's spool.
+    /// The bound of the local log.
     #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
     pub log_bytes: u64,
-    /// The roles on a real Kafka, instead of `etappe up` on the local log.
-    #[arg(long)]
-    pub kafka: bool,
     /// Where data is kept meanwhile and figures are written.
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub out: PathBuf,
