@@ -205,7 +205,7 @@ impl Drained {
     /// Returns the most memory, in MiB, at the looks between two places.
     fn most_resident(&self, from: u64, to: u64) -> f64 {
         let looks = self.looks.iter();
-        let within = looks.filter(|look| (from..=to.max(from)).contains(&look.stored.min(to)));
+        let within = looks.filter(|look| (from..=to).contains(&look.stored));
         within
             .map(|look| look.resident)
             .max()

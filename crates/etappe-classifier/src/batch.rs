@@ -345,6 +345,7 @@ impl Batch {
                 first: self.first,
                 last,
             },
+            is_again: false,
             bytes: Bytes::from(self.bytes),
             share: self.share,
             rows: self.rows,

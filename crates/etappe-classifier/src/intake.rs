@@ -234,7 +234,9 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         // Not sooner: the range has its size, whatever the share is.
         let mut batch = batch.with_share(share);
         batch.settle_share();
-        Ok(batch.seal().expect("a range is never empty"))
+        let mut sealed = batch.seal().expect("a range is never empty");
+        sealed.is_again = true;
+        Ok(sealed)
     }
 
     fn begin(&self, first: Offset, limits: BatchLimits) -> Batch {

@@ -86,7 +86,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         };
         let stop = self.stop.clone();
         until_stopped(&stop, self.intake.restore_marks(progress.next)).await?;
-        self.until_stopped(self.intake.rebuild_filter()).await?;
+        let again = start.replay.iter().chain(&progress.pending);
+        let again = again.map(|range| range.count()).sum();
+        self.until_stopped(self.intake.rebuild_filter(again))
+            .await?;
         self.replay(&start.replay, progress).await?;
         let mut next = progress.next;
         if let Some(pending) = progress.pending {

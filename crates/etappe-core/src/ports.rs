@@ -197,6 +197,8 @@ pub struct RowBatch {
     pub rows: usize,
     /// The rows in the sink's format.
     pub bytes: Bytes,
+    /// Whether somebody may have stored rows of it before, also as parts of other ranges.
+    pub is_again: bool,
     /// Outcomes that rows of this batch refer to and that this process has not stored before.
     pub outcomes: Vec<std::sync::Arc<crate::rules::Outcome>>,
 }
@@ -207,7 +209,8 @@ pub trait RowSink: Send + Sync + 'static {
     type Error: Classified;
 
     /// Stores a batch. Storing the same batch again, with the same token, changes nothing; so it
-    /// may be repeated after any error. Its outcomes are stored before its rows.
+    /// may be repeated after any error. Of a batch that [`is_again`](RowBatch::is_again) only the rows
+    /// are stored that are not there. Its outcomes are stored before its rows.
     fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Most batches follow the one before and hold messages received since this process started: no
 //! earlier process can have stored them, and they are inserted without a question. All others may
-//! have a past: the first of a partition each time that it is assigned, because the owner between may
+//! have a past: one that is known to be tried again; the first of a partition each time that it is assigned, because the owner between may
 //! have died in the middle of just this range; the one after a failure or a gap; and everything that
 //! was received before this process was there. A batch that was refused for its content leaves one
 //! more thing known: when no table has any of it, its parts have no past either.
@@ -49,7 +49,9 @@ impl Progress {
         }
         let follows = known.settled.is_some_and(|last| last.next() == first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
-        follows && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
+        !batch.is_again
+            && follows
+            && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
     }
 
     /// Notes that an insert of the batch begins, and so that it may be stored or not; returns what
@@ -132,6 +134,7 @@ mod tests {
             token: String::new(),
             rows: usize::try_from(last - first + 1).expect("a small number"),
             bytes: bytes.into(),
+            is_again: false,
             outcomes: Vec::new(),
         }
     }
@@ -147,6 +150,14 @@ mod tests {
         progress.stored(&batch(0, 4, later), Known::default());
         assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
         assert!(!progress.is_fresh(&batch(6, 9, later), STARTED), "a gap");
+        let again = RowBatch {
+            is_again: true,
+            ..batch(5, 9, later)
+        };
+        assert!(
+            !progress.is_fresh(&again, STARTED),
+            "whatever the clocks say"
+        );
         let doubtful = STARTED.saturating_add(CLOCK_TOLERANCE / 2);
         assert!(!progress.is_fresh(&batch(5, 9, doubtful), STARTED));
         progress.begin(&batch(5, 9, later));

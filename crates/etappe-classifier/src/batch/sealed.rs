@@ -17,6 +17,8 @@ pub struct SealedBatch {
     pub(super) topic: Arc<str>,
     pub(crate) partition: PartitionId,
     pub(crate) range: OffsetRange,
+    /// Whether the range was tried before.
+    pub(crate) is_again: bool,
     pub(super) bytes: Bytes,
     pub(super) share: Option<BatchShare>,
     pub(crate) rows: Vec<Row>,
@@ -80,6 +82,7 @@ impl SealedBatch {
             token: token(&self.topic, self.partition, range),
             rows: until - from,
             bytes: self.bytes.slice(start..end),
+            is_again: self.is_again,
             outcomes,
         }
     }

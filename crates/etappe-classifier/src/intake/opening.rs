@@ -48,13 +48,14 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         Ok(())
     }
 
-    /// Fills the filter with what the database holds.
-    pub(crate) async fn rebuild_filter(&self) -> Result<(), ClassifierError> {
+    /// Fills the filter with what the database holds. `again` is how many messages are stored again
+    /// before new ones: they are counted twice, and must not make the window smaller by that.
+    pub(crate) async fn rebuild_filter(&self, again: u64) -> Result<(), ClassifierError> {
         let window = i64::try_from(self.config.filter_window.as_millis()).unwrap_or(i64::MAX);
         let since = self.clock.now().as_millis().saturating_sub(window);
         let since = Timestamp::from_millis(since);
         let FilterShare { bytes, messages } = self.filter_share;
-        let rebuild = Mutex::new(FilterRebuild::new(bytes, messages));
+        let rebuild = Mutex::new(FilterRebuild::new(bytes, messages.saturating_add(again)));
         let lock = || rebuild.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let list = lock().next_list();

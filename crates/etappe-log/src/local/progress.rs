@@ -15,6 +15,8 @@ use etappe_core::time::Timestamp;
 
 /// How many passed ranges are remembered at most: 5 a second for an hour.
 pub(crate) const MAX_PASSED: usize = 18_000;
+/// How many offsets are replayed at a time: a range is in memory as a whole.
+const REPLAYED_AT_ONCE: u64 = 10_000;
 
 /// A range that the consumer has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,18 +158,25 @@ impl ConsumerState {
     }
 
     /// Returns the ranges that were passed at most `retention` before the last one, as far as the
-    /// log, which begins at `start`, still has them.
+    /// log, which begins at `start`, still has them. Neighbours are joined: who stores them again
+    /// compares them with the tables, at a price for each range.
     pub(crate) fn replay(&self, retention: Duration, start: Offset) -> Vec<OffsetRange> {
         if !self.replay_due {
             return Vec::new();
         }
-        self.passed
-            .iter()
-            .filter(|(at, passed)| {
-                passed.was_pending && passed.range.first >= start && self.is_late(*at, retention)
-            })
-            .map(|(_, passed)| passed.range)
-            .collect()
+        let late = self.passed.iter().filter(|(at, passed)| {
+            passed.was_pending && passed.range.first >= start && self.is_late(*at, retention)
+        });
+        let mut joined: Vec<OffsetRange> = Vec::new();
+        for (_, Passed { range, .. }) in late {
+            match joined.last_mut() {
+                Some(last) if last.last.next() == range.first && fits(*last, *range) => {
+                    last.last = range.last
+                }
+                _ => joined.push(*range),
+            }
+        }
+        joined
     }
 
     /// Ends a replay: what it has done again was done at `now`.
@@ -225,6 +234,11 @@ impl ConsumerState {
     fn is_late(&self, at: Timestamp, retention: Duration) -> bool {
         self.last_passed_at().millis_since(at) <= as_millis(retention)
     }
+}
+
+/// Whether two neighbours may be replayed as one range.
+const fn fits(before: OffsetRange, after: OffsetRange) -> bool {
+    after.last.0 - before.first.0 < REPLAYED_AT_ONCE
 }
 
 fn as_millis(duration: Duration) -> i64 {

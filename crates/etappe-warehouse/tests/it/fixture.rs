@@ -252,6 +252,7 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
         ),
         rows: events.len(),
         bytes: Bytes::from(bytes),
+        is_again: false,
         outcomes: outcomes.into_values().collect(),
     }
 }
@@ -326,6 +327,7 @@ pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) ->
         token: format!("{TOPIC}:{partition}:{first}-{last}"),
         rows: marks.len(),
         bytes: Bytes::from(bytes),
+        is_again: false,
         outcomes: Vec::new(),
     }
 }
