@@ -61,7 +61,7 @@ struct Arguments {
     #[arg(long = "fault", value_name = "KIND")]
     kinds: Vec<String>,
     /// Events a second that each of the four clients sends at most.
-    #[arg(long, default_value_t = 225.0)]
+    #[arg(long, default_value_t = 200.0)]
     rate: f64,
 }
 
@@ -81,8 +81,7 @@ impl Arguments {
                 batch: 50,
                 messages: self.events.unwrap_or(events),
                 rate: self.rate,
-                // Every batch is sent twice.
-                repeats: 1.0,
+                repeats: 0.05,
             },
         })
     }

@@ -74,6 +74,8 @@ pub enum Fault {
     CorruptLog,
     /// A process's time of day jumps.
     ClockJump,
+    /// Clients send every batch again, as those do that miss their answers.
+    Repeats,
 }
 
 impl Fault {
@@ -113,6 +115,7 @@ impl Fault {
         Self::TornSpool,
         Self::CorruptSpool,
         Self::ClockJump,
+        Self::Repeats,
     ];
 
     /// Those of `etappe up` on its local log, with ClickHouse beside it.
@@ -133,6 +136,7 @@ impl Fault {
         Self::TornLog,
         Self::CorruptLog,
         Self::ClockJump,
+        Self::Repeats,
     ];
 
     /// Those of `etappe up` with everything inside, on a disk of its own.
@@ -148,6 +152,7 @@ impl Fault {
         Self::TornLog,
         Self::CorruptLog,
         Self::ClockJump,
+        Self::Repeats,
     ];
 }
 

@@ -53,6 +53,8 @@ pub struct Senders {
     acknowledged: Arc<AtomicU64>,
     /// Whether clients that have sent their share go on.
     goes_on: Arc<AtomicBool>,
+    /// Whether every batch is sent again, whatever the plan says.
+    repeats_all: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +70,7 @@ impl Senders {
     pub fn start(sites: Vec<TestSite>, plan: SendPlan) -> Self {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let goes_on = Arc::new(AtomicBool::new(true));
+        let repeats_all = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         let share = plan.messages.div_ceil(sites.len() as u64);
         for (client, site) in (0..).zip(sites) {
@@ -77,6 +80,7 @@ impl Senders {
                 client,
                 acknowledged: Arc::clone(&acknowledged),
                 goes_on: Arc::clone(&goes_on),
+                repeats_all: Arc::clone(&repeats_all),
             };
             tasks.spawn(async move { (client, sender.run(share).await) });
         }
@@ -84,7 +88,15 @@ impl Senders {
             tasks,
             acknowledged,
             goes_on,
+            repeats_all,
         }
+    }
+
+    /// Has every client send every batch again for a while.
+    pub async fn repeat_all_for(&self, time: Duration) {
+        self.repeats_all.store(true, Ordering::Relaxed);
+        tokio::time::sleep(time).await;
+        self.repeats_all.store(false, Ordering::Relaxed);
     }
 
     /// Returns how many messages were acknowledged so far.
@@ -134,6 +146,7 @@ struct Sender {
     client: u64,
     acknowledged: Arc<AtomicU64>,
     goes_on: Arc<AtomicBool>,
+    repeats_all: Arc<AtomicBool>,
 }
 
 impl Sender {
@@ -153,7 +166,8 @@ impl Sender {
             counts.messages += self.plan.batch;
             self.acknowledged
                 .fetch_add(self.plan.batch, Ordering::Relaxed);
-            if random.random_bool(self.plan.repeats) {
+            let repeats_all = self.repeats_all.load(Ordering::Relaxed);
+            if random.random_bool(self.plan.repeats) || repeats_all {
                 counts.requests += 1;
                 // Whatever comes of it, it must change nothing.
                 self.site.send(&batch).await.ok();

@@ -22,6 +22,8 @@ use crate::site::TestSite;
 const RECOVERED_WITHIN: Duration = Duration::from_secs(180);
 /// How often a probe is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long clients send every batch again.
+const REPEATED_FOR: Duration = Duration::from_secs(5);
 /// How many letters are sent again with one command.
 const LETTERS: usize = 500;
 
@@ -98,10 +100,12 @@ async fn break_everything(
         let gap = random.random_range(200..1_500);
         tokio::time::sleep(Duration::from_millis(gap)).await;
         let fault = round.pop().context("none of these faults can be done")?;
-        installation
-            .suffer(fault, &mut random)
-            .await
-            .with_context(|| format!("{fault:?}; {}", installation.last_words()))?;
+        if fault == Fault::Repeats {
+            senders.repeat_all_for(REPEATED_FOR).await;
+        } else {
+            let suffered = installation.suffer(fault, &mut random).await;
+            suffered.with_context(|| format!("{fault:?}; {}", installation.last_words()))?;
+        }
         let took = recover(installation, probes, recoveries.len())
             .await
             .with_context(|| format!("after {fault:?}; {}", installation.last_words()))?;
