@@ -207,6 +207,27 @@ impl WarehouseError {
             _ => None,
         }
     }
+
+    /// Returns what tells the words of a refusal from others, whatever numbers are in them. `None` for
+    /// one that came from a view: then what other views stored is not known.
+    pub(crate) fn refusal(&self) -> Option<u64> {
+        match self {
+            Self::Server {
+                source: clickhouse::error::Error::BadResponse(text),
+                ..
+            } => words_of(text),
+            _ => None,
+        }
+    }
+}
+
+fn words_of(answer: &str) -> Option<u64> {
+    let code = code_of(answer)?;
+    if answer.contains("pushing to view") {
+        return None;
+    }
+    let words: String = answer.chars().filter(|it| !it.is_ascii_digit()).collect();
+    Some(etappe_core::id::hash64(&format!("{code} {words}")))
 }
 
 impl Classified for WarehouseError {
@@ -296,6 +317,30 @@ mod tests {
         for (answer, expected) in cases {
             assert_eq!(class_of(answer), expected, "{answer}");
         }
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_their_words_and_those_of_views_are_not_known() {
+        let refusal = |row: u32| {
+            words_of(&format!(
+                "Code: 33. DB::Exception: Cannot read all data: (at row {row})"
+            ))
+        };
+        assert!(refusal(1).is_some());
+        assert_eq!(refusal(1), refusal(27));
+        assert_ne!(
+            refusal(1),
+            words_of("Code: 117. DB::Exception: Incorrect data")
+        );
+        assert_ne!(
+            words_of("Code: 6. DB::Exception: x"),
+            words_of("Code: 26. DB::Exception: x")
+        );
+        assert_eq!(
+            words_of("Code: 407. DB::Exception: overflow: while pushing to view etappe.money"),
+            None
+        );
+        assert_eq!(words_of("502 Bad Gateway"), None);
     }
 
     #[test]

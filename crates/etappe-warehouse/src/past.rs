@@ -5,7 +5,8 @@
 //! have a past: one that is known to be tried again; the first of a partition each time that it is assigned, because the owner between may
 //! have died in the middle of just this range; the one after a failure or a gap; and everything that
 //! was received before this process was there. A batch that was refused for its content leaves one
-//! more thing known: when no table has any of it, its parts have no past either.
+//! more thing known: when no table has any of it, its parts have no past either. A part that is then
+//! refused in the same words met the same record at the same point, where nothing was written.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +34,33 @@ pub(crate) struct Progress {
 pub(crate) struct Known {
     /// The last offset that is settled: stored, or refused for good.
     settled: Option<Offset>,
-    /// Offsets of which no table had anything when it was looked, and that nobody else stores.
-    clear: Option<OffsetRange>,
+    clear: Option<Clear>,
+}
+
+/// Offsets of which no table had anything when it was looked, and that nobody else stores.
+#[derive(Debug, Clone, Copy)]
+struct Clear {
+    range: OffsetRange,
+    /// The words in which they were refused, see [`WarehouseError::refusal`].
+    ///
+    /// [`WarehouseError::refusal`]: crate::error::WarehouseError::refusal
+    refusal: Option<u64>,
+}
+
+impl Clear {
+    fn covers(&self, range: OffsetRange) -> bool {
+        self.range.first <= range.first && range.last <= self.range.last
+    }
+}
+
+impl Known {
+    /// Returns whether it is known, without a look at the tables, that a batch left nothing in them
+    /// that was refused in the words of `refusal`.
+    pub(crate) fn knows(&self, batch: &RowBatch, refusal: Option<u64>) -> bool {
+        self.clear.is_some_and(|clear| {
+            clear.covers(batch.range) && refusal.is_some() && clear.refusal == refusal
+        })
+    }
 }
 
 impl Progress {
@@ -42,12 +68,12 @@ impl Progress {
     /// the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
         let known = self.lock().get(&place(batch)).copied().unwrap_or_default();
-        let OffsetRange { first, last } = batch.range;
-        let is_clear = |clear: OffsetRange| clear.first <= first && last <= clear.last;
-        if known.clear.is_some_and(is_clear) {
+        if known.clear.is_some_and(|clear| clear.covers(batch.range)) {
             return true;
         }
-        let follows = known.settled.is_some_and(|last| last.next() == first);
+        let follows = known
+            .settled
+            .is_some_and(|last| last.next() == batch.range.first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
         !batch.is_again
             && follows
@@ -63,19 +89,20 @@ impl Progress {
     /// Notes that the batch is stored, given what was known `before` that.
     pub(crate) fn stored(&self, batch: &RowBatch, before: Known) {
         let last = batch.range.last;
-        let rest = before.clear.filter(|clear| clear.last > last);
+        let rest = before.clear.filter(|clear| clear.range.last > last);
         let known = Known {
             settled: Some(last),
-            clear: rest.map(|clear| OffsetRange {
-                first: clear.first.max(last.next()),
-                ..clear
+            clear: rest.map(|mut clear| {
+                clear.range.first = clear.range.first.max(last.next());
+                clear
             }),
         };
         self.lock().insert(place(batch), known);
     }
 
-    /// Notes that the batch was refused for its content and no table has any of it.
-    pub(crate) fn refused(&self, batch: &RowBatch, before: Known) {
+    /// Notes that the batch was refused for its content, in the words of `refusal`, and no table has
+    /// any of it.
+    pub(crate) fn refused(&self, batch: &RowBatch, before: Known, refusal: Option<u64>) {
         let OffsetRange { first, last } = batch.range;
         let known = Known {
             // One record alone is not tried again.
@@ -84,7 +111,10 @@ impl Progress {
             } else {
                 before.settled
             },
-            clear: Some(batch.range),
+            clear: Some(Clear {
+                range: batch.range,
+                refusal,
+            }),
         };
         self.lock().insert(place(batch), known);
     }
@@ -171,7 +201,7 @@ mod tests {
         let (low, high) = (batch(0, 4, early), batch(5, 9, early));
         let whole = batch(0, 9, early);
         let before = progress.begin(&whole);
-        progress.refused(&whole, before);
+        progress.refused(&whole, before, None);
         for part in [&low, &high] {
             assert!(progress.is_fresh(part, STARTED));
         }
@@ -186,12 +216,27 @@ mod tests {
     }
 
     #[test]
+    fn only_the_same_words_say_that_a_part_left_nothing_either() {
+        let progress = Progress::default();
+        let whole = batch(0, 9, STARTED);
+        let before = progress.begin(&whole);
+        assert!(!before.knows(&whole, Some(1)), "the first refusal");
+        progress.refused(&whole, before, Some(1));
+        let part = batch(0, 4, STARTED);
+        let before = progress.begin(&part);
+        assert!(before.knows(&part, Some(1)));
+        assert!(!before.knows(&part, Some(2)), "other words");
+        assert!(!before.knows(&part, None), "a view's words");
+        assert!(!before.knows(&batch(0, 10, STARTED), Some(1)), "beyond");
+    }
+
+    #[test]
     fn what_follows_a_record_that_was_refused_alone_has_no_past() {
         let progress = Progress::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         let poison = batch(4, 4, later);
         let before = progress.begin(&poison);
-        progress.refused(&poison, before);
+        progress.refused(&poison, before, None);
         assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
     }
 

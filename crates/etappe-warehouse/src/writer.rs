@@ -75,8 +75,9 @@ impl Warehouse {
             Ok(()) => self.progress().stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {
                 // It will come again in parts: whether they have a past is asked once.
-                if self.is_untouched(batch).await? {
-                    self.progress().refused(batch, before);
+                let refusal = error.refusal();
+                if before.knows(batch, refusal) || self.is_untouched(batch).await? {
+                    self.progress().refused(batch, before, refusal);
                 }
             }
             Err(_) => {}
