@@ -20,6 +20,7 @@ use crate::batch::SealedBatch;
 use crate::error::{ClassifierError, SeamError};
 use crate::metrics::{BatchResult, ClassifierMetrics, LetterReason};
 use crate::retry::Backoff;
+use crate::search::{Search, Step};
 
 /// Outcomes remembered as stored; there are few, unless rules are replaced often.
 const MAX_KNOWN_OUTCOMES: usize = 100_000;
@@ -87,7 +88,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
         match self.insert(batch, batch.range).await? {
             Inserted::Stored => {
-                self.pass(batch.range, mode).await?;
+                self.pass(batch.range.last.next(), mode).await?;
                 self.metrics.record_batch(BatchResult::Stored);
                 self.metrics.record_stored(batch);
                 self.record_visible(batch);
@@ -114,31 +115,31 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             %error,
             "batch refused, looking for the record to blame"
         );
-        let mut refused = Some((batch.range, error));
-        let mut rest = Vec::new();
+        let mut search = Search::within(batch.range, error);
         loop {
-            if let Some((range, error)) = refused.take() {
-                if let Some((low, high)) = range.halves() {
-                    rest.extend([high, low]);
-                } else {
-                    self.bury_refused(range.first, &error).await?;
-                    self.pass(range, mode).await?;
-                    if mode == Mode::Live {
-                        return Ok(Delivered::Parted {
-                            next: range.last.next(),
-                        });
+            match search.step() {
+                Step::Try(part) => {
+                    // This also remembers that what lies before the part is done.
+                    if mode == Mode::Live && !self.announce(part).await? {
+                        return Ok(Delivered::Parted { next: part.first });
+                    }
+                    match self.insert(batch, part).await? {
+                        Inserted::Stored => search.stored(),
+                        Inserted::Refused(error) => search.refused(error),
                     }
                 }
-            }
-            let Some(part) = rest.pop() else {
-                return Ok(Delivered::Whole);
-            };
-            if mode == Mode::Live && !self.announce(part).await? {
-                return Ok(Delivered::Parted { next: part.first });
-            }
-            match self.insert(batch, part).await? {
-                Inserted::Stored => self.pass(part, mode).await?,
-                Inserted::Refused(error) => refused = Some((part, error)),
+                Step::Blame(offset, error) => {
+                    self.bury_refused(offset, &error).await?;
+                    if mode == Mode::Live {
+                        let next = offset.next();
+                        self.pass(next, mode).await?;
+                        return Ok(Delivered::Parted { next });
+                    }
+                }
+                Step::Done => {
+                    self.pass(batch.range.last.next(), mode).await?;
+                    return Ok(Delivered::Whole);
+                }
             }
         }
     }
@@ -167,16 +168,13 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Remembers that `range` is done.
-    async fn pass(&self, range: OffsetRange, mode: Mode) -> Result<(), ClassifierError> {
+    /// Remembers that everything before `next` is done.
+    async fn pass(&self, next: Offset, mode: Mode) -> Result<(), ClassifierError> {
         if mode == Mode::Replay {
             return Ok(());
         }
-        let progress = Progress {
-            next: range.last.next(),
-            pending: None,
-        };
-        self.commit(progress).await
+        let pending = None;
+        self.commit(Progress { next, pending }).await
     }
 
     /// Remembers `progress`, as long as it takes.

@@ -6,7 +6,8 @@
 //!
 //! Where to start: [`Classifier`] follows the assignments. Each partition has a worker
 //! (`worker.rs`): its intake (`intake.rs`) makes a batch of one offset range by way of the
-//! [`Pipeline`], while its delivery (`delivery.rs`) stores the batch before it. The guarantee that
+//! [`Pipeline`], while its delivery (`delivery.rs`) stores the batch before it
+//! and, when it is refused, looks for the records to blame (`search.rs`). The guarantee that
 //! every acknowledged event counts once rests on these two and on the deduplication token.
 //!
 //! Invariants: no insert before its range is remembered; a range that was remembered is done again
@@ -29,6 +30,7 @@ mod metrics;
 mod pipeline;
 mod reach;
 mod retry;
+mod search;
 mod worker;
 
 pub use batch::{Batch, BatchLimits, SealedBatch};

@@ -131,20 +131,21 @@ impl OffsetRange {
         self.last.0 - self.first.0 + 1
     }
 
-    /// Splits the range into its lower and upper half, or returns `None` for a single offset.
+    /// Splits the range into its lower two thirds and the rest, or returns `None` for a single offset.
     #[must_use]
-    pub fn halves(self) -> Option<(Self, Self)> {
+    pub fn split(self) -> Option<(Self, Self)> {
         if self.first == self.last {
             return None;
         }
-        let middle = Offset(self.first.0 + (self.last.0 - self.first.0) / 2);
+        let low = (self.count() - self.count() / 3).min(self.count() - 1);
+        let last = Offset(self.first.0 + low - 1);
         Some((
             Self {
                 first: self.first,
-                last: middle,
+                last,
             },
             Self {
-                first: middle.next(),
+                first: last.next(),
                 last: self.last,
             },
         ))
@@ -156,24 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_cover_the_range_without_overlap() {
-        let range = OffsetRange {
-            first: Offset(10),
-            last: Offset(14),
+    fn parts_cover_the_range_without_overlap() {
+        let range = |first, last| OffsetRange {
+            first: Offset(first),
+            last: Offset(last),
         };
-        let (low, high) = range.halves().expect("more than one offset");
-        assert_eq!(
-            (low.first, low.last, high.first, high.last),
-            (Offset(10), Offset(12), Offset(13), Offset(14))
-        );
-        assert_eq!(
-            OffsetRange {
-                first: Offset(3),
-                last: Offset(3)
-            }
-            .halves(),
-            None
-        );
+        for (last, low_last) in [(11, 10), (12, 11), (15, 13), (21, 17)] {
+            let parts = range(10, last).split();
+            assert_eq!(
+                parts,
+                Some((range(10, low_last), range(low_last + 1, last)))
+            );
+        }
+        assert_eq!(range(3, 3).split(), None);
     }
 
     #[test]

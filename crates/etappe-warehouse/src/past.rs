@@ -5,11 +5,12 @@
 //! have a past: one that is known to be tried again; the first of a partition each time that it is assigned, because the owner between may
 //! have died in the middle of just this range; the one after a failure or a gap; and everything that
 //! was received before this process was there. A batch that was refused for its content leaves one
-//! more thing known: when no table has any of it, its parts have no past either. A part that is then
-//! refused in the same words met the same record at the same point, where nothing was written.
+//! more thing known: when no table has any of it, its parts have no past either. And what is refused later
+//! in the same words was refused at the same point, where nothing had been written: unless it has a
+//! past of its own, no table needs to be asked.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
@@ -20,6 +21,9 @@ use etappe_wire::row;
 /// How far the clocks of the server and of whoever received a message may be apart.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
 
+/// How many refusals are remembered. More is one where all are different; each is asked about then.
+const MAX_REFUSALS: usize = 1_000;
+
 /// A partition of a log.
 type Place = (Arc<str>, PartitionId);
 
@@ -27,6 +31,10 @@ type Place = (Arc<str>, PartitionId);
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     known: Mutex<HashMap<Place, Known>>,
+    /// The words of refusals that left nothing, see [`WarehouseError::refusal`].
+    ///
+    /// [`WarehouseError::refusal`]: crate::error::WarehouseError::refusal
+    clean_refusals: Mutex<HashSet<u64>>,
 }
 
 /// What is known of a partition.
@@ -34,33 +42,8 @@ pub(crate) struct Progress {
 pub(crate) struct Known {
     /// The last offset that is settled: stored, or refused for good.
     settled: Option<Offset>,
-    clear: Option<Clear>,
-}
-
-/// Offsets of which no table had anything when it was looked, and that nobody else stores.
-#[derive(Debug, Clone, Copy)]
-struct Clear {
-    range: OffsetRange,
-    /// The words in which they were refused, see [`WarehouseError::refusal`].
-    ///
-    /// [`WarehouseError::refusal`]: crate::error::WarehouseError::refusal
-    refusal: Option<u64>,
-}
-
-impl Clear {
-    fn covers(&self, range: OffsetRange) -> bool {
-        self.range.first <= range.first && range.last <= self.range.last
-    }
-}
-
-impl Known {
-    /// Returns whether it is known, without a look at the tables, that a batch left nothing in them
-    /// that was refused in the words of `refusal`.
-    pub(crate) fn knows(&self, batch: &RowBatch, refusal: Option<u64>) -> bool {
-        self.clear.is_some_and(|clear| {
-            clear.covers(batch.range) && refusal.is_some() && clear.refusal == refusal
-        })
-    }
+    /// Offsets of which no table had anything when it was looked, and that nobody else stores.
+    clear: Option<OffsetRange>,
 }
 
 impl Progress {
@@ -68,7 +51,9 @@ impl Progress {
     /// the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
         let known = self.lock().get(&place(batch)).copied().unwrap_or_default();
-        if known.clear.is_some_and(|clear| clear.covers(batch.range)) {
+        let covers =
+            |clear: OffsetRange| clear.first <= batch.range.first && batch.range.last <= clear.last;
+        if known.clear.is_some_and(covers) {
             return true;
         }
         let follows = known
@@ -89,20 +74,19 @@ impl Progress {
     /// Notes that the batch is stored, given what was known `before` that.
     pub(crate) fn stored(&self, batch: &RowBatch, before: Known) {
         let last = batch.range.last;
-        let rest = before.clear.filter(|clear| clear.range.last > last);
+        let rest = before.clear.filter(|clear| clear.last > last);
         let known = Known {
             settled: Some(last),
-            clear: rest.map(|mut clear| {
-                clear.range.first = clear.range.first.max(last.next());
-                clear
+            clear: rest.map(|clear| OffsetRange {
+                first: clear.first.max(last.next()),
+                ..clear
             }),
         };
         self.lock().insert(place(batch), known);
     }
 
-    /// Notes that the batch was refused for its content, in the words of `refusal`, and no table has
-    /// any of it.
-    pub(crate) fn refused(&self, batch: &RowBatch, before: Known, refusal: Option<u64>) {
+    /// Notes that the batch was refused for its content and no table has any of it.
+    pub(crate) fn refused(&self, batch: &RowBatch, before: Known) {
         let OffsetRange { first, last } = batch.range;
         let known = Known {
             // One record alone is not tried again.
@@ -111,10 +95,7 @@ impl Progress {
             } else {
                 before.settled
             },
-            clear: Some(Clear {
-                range: batch.range,
-                refusal,
-            }),
+            clear: Some(batch.range),
         };
         self.lock().insert(place(batch), known);
     }
@@ -124,8 +105,27 @@ impl Progress {
         self.lock().remove(&(Arc::from(topic), partition));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Known>> {
+    /// Notes that a refusal in these words left nothing in any table.
+    pub(crate) fn left_nothing(&self, refusal: u64) {
+        let mut clean = self.lock_refusals();
+        if clean.len() >= MAX_REFUSALS {
+            clean.clear();
+        }
+        clean.insert(refusal);
+    }
+
+    /// Returns whether a refusal in these words is known to leave nothing of a batch without a past.
+    pub(crate) fn leaves_nothing(&self, refusal: u64) -> bool {
+        self.lock_refusals().contains(&refusal)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_refusals(&self) -> MutexGuard<'_, HashSet<u64>> {
+        let clean = self.clean_refusals.lock();
+        clean.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
         let (low, high) = (batch(0, 4, early), batch(5, 9, early));
         let whole = batch(0, 9, early);
         let before = progress.begin(&whole);
-        progress.refused(&whole, before, None);
+        progress.refused(&whole, before);
         for part in [&low, &high] {
             assert!(progress.is_fresh(part, STARTED));
         }
@@ -216,18 +216,17 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_words_say_that_a_part_left_nothing_either() {
+    fn refusals_are_known_by_their_words_and_not_without_end() {
         let progress = Progress::default();
-        let whole = batch(0, 9, STARTED);
-        let before = progress.begin(&whole);
-        assert!(!before.knows(&whole, Some(1)), "the first refusal");
-        progress.refused(&whole, before, Some(1));
-        let part = batch(0, 4, STARTED);
-        let before = progress.begin(&part);
-        assert!(before.knows(&part, Some(1)));
-        assert!(!before.knows(&part, Some(2)), "other words");
-        assert!(!before.knows(&part, None), "a view's words");
-        assert!(!before.knows(&batch(0, 10, STARTED), Some(1)), "beyond");
+        assert!(!progress.leaves_nothing(1), "the first");
+        progress.left_nothing(1);
+        assert!(progress.leaves_nothing(1));
+        assert!(!progress.leaves_nothing(2), "other words");
+        for refusal in 0..5_000 {
+            progress.left_nothing(refusal);
+            assert!(progress.lock_refusals().len() <= MAX_REFUSALS);
+            assert!(progress.leaves_nothing(refusal));
+        }
     }
 
     #[test]
@@ -236,7 +235,7 @@ mod tests {
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         let poison = batch(4, 4, later);
         let before = progress.begin(&poison);
-        progress.refused(&poison, before, None);
+        progress.refused(&poison, before);
         assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
     }
 

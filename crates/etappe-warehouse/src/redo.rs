@@ -143,13 +143,14 @@ impl Warehouse {
         );
     }
 
-    /// Returns how many rows of the batch each table has.
+    /// Returns how many rows of the batch each table has that should have some.
     async fn count_stored(
         &self,
         past: &Past<'_>,
     ) -> Result<HashMap<String, usize>, WarehouseError> {
         let counts: Vec<String> = TARGETS
             .iter()
+            .filter(|target| past.rows.iter().any(|row| target.takes(row)))
             .map(|target| {
                 let table = target.table;
                 format!(

@@ -74,15 +74,32 @@ impl Warehouse {
         match &inserted {
             Ok(()) => self.progress().stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {
-                // It will come again in parts: whether they have a past is asked once.
-                let refusal = error.refusal();
-                if before.knows(batch, refusal) || self.is_untouched(batch).await? {
-                    self.progress().refused(batch, before, refusal);
+                // It will come again in parts: they have no past if nothing was left of it.
+                if self.left_nothing(batch, error, is_fresh).await? {
+                    self.progress().refused(batch, before);
                 }
             }
             Err(_) => {}
         }
         inserted
+    }
+
+    /// Returns whether no table has any row of a batch that was refused.
+    async fn left_nothing(
+        &self,
+        batch: &RowBatch,
+        error: &WarehouseError,
+        is_fresh: bool,
+    ) -> Result<bool, WarehouseError> {
+        let refusal = error.refusal();
+        if is_fresh && refusal.is_some_and(|words| self.progress().leaves_nothing(words)) {
+            return Ok(true);
+        }
+        let is_untouched = self.is_untouched(batch).await?;
+        if let (true, Some(words)) = (is_untouched, refusal) {
+            self.progress().left_nothing(words);
+        }
+        Ok(is_untouched)
     }
 
     /// Inserts a batch under its token.

@@ -20,8 +20,9 @@ use crate::site::TestSite;
 
 /// How long the system may take to be well again before the trial has failed.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(180);
-/// How often a probe is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often a probe is sent again, and looked for. A look costs the database as much as an insert
+/// does, so more of them would delay what they wait for.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How long clients send every batch again.
 const REPEATED_FOR: Duration = Duration::from_secs(5);
 /// How many letters are sent again with one command.

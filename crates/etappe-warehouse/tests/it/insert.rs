@@ -167,12 +167,16 @@ async fn a_batch_stored_again_by_anybody_changes_nothing() {
 
 /// Messages that were received a day from now.
 fn new_messages(first_offset: u64) -> RowBatch {
-    let mut messages = messages(first_offset);
+    batch(&new(messages(first_offset)))
+}
+
+/// The same messages, received a day from now.
+fn new(mut messages: Vec<TestEvent>) -> Vec<TestEvent> {
     let now = std::time::UNIX_EPOCH.elapsed().expect("it is after 1970");
     for message in &mut messages {
         message.received = i64::try_from(now.as_millis()).expect("a few years") + DAY;
     }
-    batch(&messages)
+    messages
 }
 
 #[tokio::test]
@@ -215,13 +219,24 @@ async fn counts_of_any(client: &clickhouse::Client) -> Vec<u64> {
     counts
 }
 
-#[tokio::test]
-async fn batches_without_a_past_are_inserted_without_a_question() {
-    let test = TestWarehouse::new().await;
-    let registry = prometheus::Registry::new();
-    let warehouse = Warehouse::connect(test.config.clone(), &registry).unwrap();
-    let questions = || {
-        let families = registry.gather();
+/// A writer, and how many questions it has asked.
+struct Asking {
+    warehouse: Warehouse,
+    registry: prometheus::Registry,
+}
+
+impl Asking {
+    fn new(test: &TestWarehouse) -> Self {
+        let registry = prometheus::Registry::new();
+        let warehouse = Warehouse::connect(test.config.clone(), &registry).unwrap();
+        Self {
+            warehouse,
+            registry,
+        }
+    }
+
+    fn questions(&self) -> u64 {
+        let families = self.registry.gather();
         let durations = families
             .iter()
             .filter(|family| family.name().ends_with("query_duration_seconds"));
@@ -229,19 +244,67 @@ async fn batches_without_a_past_are_inserted_without_a_question() {
             .flat_map(prometheus::proto::MetricFamily::get_metric)
             .map(|metric| metric.get_histogram().get_sample_count())
             .sum::<u64>()
-    };
-    warehouse.insert(&new_messages(0)).await.unwrap();
-    let at_first = questions();
+    }
+}
+
+#[tokio::test]
+async fn batches_without_a_past_are_inserted_without_a_question() {
+    let test = TestWarehouse::new().await;
+    let writer = Asking::new(&test);
+    writer.warehouse.insert(&new_messages(0)).await.unwrap();
+    let at_first = writer.questions();
     assert!(at_first > 0, "an earlier process may have stored the first");
-    warehouse.insert(&new_messages(6)).await.unwrap();
-    warehouse.insert(&new_messages(12)).await.unwrap();
-    assert_eq!(questions(), at_first);
-    warehouse.insert(&new_messages(100)).await.unwrap();
+    writer.warehouse.insert(&new_messages(6)).await.unwrap();
+    writer.warehouse.insert(&new_messages(12)).await.unwrap();
+    assert_eq!(writer.questions(), at_first);
+    writer.warehouse.insert(&new_messages(100)).await.unwrap();
     assert!(
-        questions() > at_first,
+        writer.questions() > at_first,
         "another process may have been at work in the gap"
     );
     assert_eq!(counts(&test.client).await, times(4));
+}
+
+/// Has the server refuse rows whose event is called `refused`.
+async fn refuse_some(client: &clickhouse::Client) {
+    for statement in [
+        "RENAME TABLE arrivals TO arrivals_of_all",
+        "CREATE TABLE arrivals (CONSTRAINT sane CHECK event != 'refused') \
+         ENGINE = Null AS arrivals_of_all",
+    ] {
+        client.query_raw(statement).execute().await.unwrap();
+    }
+}
+
+fn refused_messages(first_offset: u64) -> RowBatch {
+    let mut messages = new(messages(first_offset));
+    for message in &mut messages {
+        message.name = "refused".to_owned();
+    }
+    batch(&messages)
+}
+
+#[tokio::test]
+async fn what_a_refusal_leaves_is_asked_once_for_all_in_the_same_words() {
+    let test = TestWarehouse::new().await;
+    refuse_some(&test.client).await;
+    let writer = Asking::new(&test);
+    writer.warehouse.insert(&new_messages(0)).await.unwrap();
+    let before = writer.questions();
+    let error = writer.warehouse.insert(&refused_messages(6)).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Permanent, "{error}");
+    let asked = writer.questions();
+    assert!(asked > before, "the first of its kind");
+    writer.warehouse.insert(&new_messages(6)).await.unwrap();
+    writer
+        .warehouse
+        .insert(&refused_messages(12))
+        .await
+        .unwrap_err();
+    writer.warehouse.insert(&new_messages(12)).await.unwrap();
+    assert_eq!(writer.questions(), asked);
+    assert_eq!(counts(&test.client).await, times(3));
 }
 
 #[tokio::test]
