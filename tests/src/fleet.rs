@@ -206,8 +206,9 @@ struct Start {
 
 impl Start {
     async fn classifier(&self, number: usize) -> anyhow::Result<RoleProcess> {
-        let own = ["--admin", &free_address()?, "--json"].map(str::to_owned);
         let name = format!("classifier-{number}");
+        let own = ["--admin", &free_address()?, "--instance", &name, "--json"];
+        let own = own.map(str::to_owned);
         self.role(&name, self.arguments("classifier", &own)).await
     }
 

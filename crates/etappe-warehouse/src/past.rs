@@ -19,7 +19,7 @@ use etappe_core::time::Timestamp;
 use etappe_wire::row;
 
 /// How far the clocks of the server and of whoever received a message may be apart.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
 
 /// How many refusals are remembered. More is one where all are different; each is asked about then.
 const MAX_REFUSALS: usize = 1_000;

@@ -44,6 +44,11 @@ pub struct KafkaConfig {
     /// The consumer group of the classifiers. Default: `etappe-classifier`. Another name reads the
     /// topic again from where the database ends.
     pub group: String,
+    /// The name of this classifier in the group, which no other has: the host's, for one. Default:
+    /// none. With it a classifier that died and is started again, or that lost sight of the brokers, has
+    /// its partitions back at once, and not after `session_timeout`. Two with the same name: the one
+    /// that came first ends.
+    pub instance: String,
     /// How many partitions the topic of the events has. Default: 4. More spread over more
     /// classifiers, and make more and smaller inserts. Changes on a drained topic only.
     pub partitions: u32,
@@ -95,6 +100,7 @@ impl Default for KafkaConfig {
             dead_letter_topic: "etappe.dead-letters.v1".to_owned(),
             sites_topic: "etappe.sites.v1".to_owned(),
             group: "etappe-classifier".to_owned(),
+            instance: String::new(),
             partitions: 4,
             replication_factor: None,
             retention: Duration::from_secs(168 * 3600),
@@ -119,6 +125,7 @@ impl fmt::Debug for KafkaConfig {
             .field("dead_letter_topic", &self.dead_letter_topic)
             .field("sites_topic", &self.sites_topic)
             .field("group", &self.group)
+            .field("instance", &self.instance)
             .field("partitions", &self.partitions)
             .field("replication_factor", &self.replication_factor)
             .field("retention", &self.retention)
@@ -212,6 +219,12 @@ impl KafkaConfig {
         }
         if self.group.is_empty() {
             problems.push("`group` is empty".to_owned());
+        }
+        if !self.instance.is_empty() && !is_topic_name(&self.instance) {
+            problems.push(format!(
+                "`instance` is `{}`, expected at most 249 letters, digits, `.`, `_` or `-`",
+                self.instance
+            ));
         }
     }
 

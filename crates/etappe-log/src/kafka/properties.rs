@@ -22,6 +22,7 @@ fn own_setting(name: &str) -> Option<&'static str> {
     Some(match name {
         "bootstrap.servers" | "metadata.broker.list" => "brokers",
         "group.id" => "group",
+        "group.instance.id" => "instance",
         "compression.codec" | "compression.type" => "codec",
         "linger.ms" | "queue.buffering.max.ms" => "linger",
         "message.timeout.ms"

@@ -327,7 +327,8 @@ async fn who_was_frozen_remembers_nothing_over_who_took_over() {
     let node = KafkaNode::shared().await;
     tokio::join!(
         take_over(node, Successor::Stays),
-        take_over(node, Successor::Leaves)
+        take_over(node, Successor::Leaves),
+        take_over(node, Successor::Namesake)
     );
 }
 
@@ -337,10 +338,15 @@ enum Successor {
     Stays,
     /// The group is empty then, and brokers take a commit from anybody who claims no membership.
     Leaves,
+    /// It has the frozen one's name, and so its partition at once.
+    Namesake,
 }
 
 async fn take_over(node: &KafkaNode, successor: Successor) {
-    let place = Place::on(node, 1).await;
+    let mut place = Place::on(node, 1).await;
+    if successor == Successor::Namesake {
+        place = named(&place, "one");
+    }
     let mut frozen = Frozen::start(&place.config).wait_for("begins at 0").await;
     frozen = frozen.wait_for("committed 50").await;
     frozen.signal(Signal::STOP);
@@ -351,23 +357,47 @@ async fn take_over(node: &KafkaNode, successor: Successor) {
         source.close().await;
     }
     frozen.signal(Signal::CONT);
-    if successor == Successor::Leaves {
+    match successor {
         // It is given the partition again, with what the other left behind.
-        frozen.wait_for("begins at 100").await;
-    } else {
-        frozen.wait_for("revoked").await;
+        Successor::Leaves => drop(frozen.wait_for("begins at 100").await),
+        Successor::Stays => drop(frozen.wait_for("revoked").await),
+        Successor::Namesake => drop(frozen.wait_for("it is not the one any more").await),
+    }
+    if successor != Successor::Leaves {
         assert_eq!(place.committed(0).await, Some((100, "etappe/1".to_owned())));
     }
 }
 
+/// Returns the same place for members with a name, which the brokers would not give up in time.
+fn named<'a>(place: &Place<'a>, name: &str) -> Place<'a> {
+    Place::configured(place.node, |_| KafkaConfig {
+        instance: name.to_owned(),
+        session_timeout: PATIENCE * 2,
+        ..place.config.clone()
+    })
+}
+
+#[tokio::test]
+async fn who_has_a_name_and_leaves_in_peace_leaves_nothing_behind() {
+    let place = Place::on(KafkaNode::shared().await, 1).await;
+    let one = named(&place, "one").source();
+    assert_eq!(assigned(&one, P0).await, None);
+    one.commit(P0, progress(7, None)).await.unwrap();
+    one.close().await;
+    let another = named(&place, "another").source();
+    assert_eq!(assigned(&another, P0).await, Some(progress(7, None)));
+}
+
 /// Commits the same progress all the time, and tells of all that happens.
 async fn commit_until_killed(place: &str) {
-    let [brokers, topic, group] = place.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let [brokers, topic, group, timeout, instance] =
+        place.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let source = cluster(KafkaConfig {
         brokers: brokers.to_owned(),
         topic: topic.to_owned(),
         group: group.to_owned(),
-        session_timeout: Duration::from_secs(6),
+        instance: instance.to_owned(),
+        session_timeout: Duration::from_millis(timeout.parse().unwrap()),
         ..KafkaConfig::default()
     })
     .source()
@@ -383,7 +413,11 @@ async fn commit_until_killed(place: &str) {
     };
     let follow = async {
         loop {
-            match source.changed().await.unwrap() {
+            let Ok(change) = source.changed().await else {
+                println!("it is not the one any more");
+                break;
+            };
+            match change {
                 SourceEvent::Assigned { progress, .. } => {
                     println!("begins at {}", progress.map_or(0, |it| it.next.0));
                     if progress.is_some() {
@@ -410,7 +444,14 @@ struct Frozen {
 
 impl Frozen {
     fn start(config: &KafkaConfig) -> Self {
-        let place = format!("{} {} {}", config.brokers, config.topic, config.group);
+        let place = format!(
+            "{} {} {} {} {}",
+            config.brokers,
+            config.topic,
+            config.group,
+            config.session_timeout.as_millis(),
+            config.instance
+        );
         let test = "kafka_group::who_was_frozen_remembers_nothing_over_who_took_over";
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture"])

@@ -267,11 +267,14 @@ async fn batches_without_a_past_are_inserted_without_a_question() {
 
 /// Has the server refuse rows whose event is called `refused`.
 async fn refuse_some(client: &clickhouse::Client) {
-    for statement in [
-        "RENAME TABLE arrivals TO arrivals_of_all",
-        "CREATE TABLE arrivals (CONSTRAINT sane CHECK event != 'refused') \
-         ENGINE = Null AS arrivals_of_all",
-    ] {
+    let shown = "SELECT create_table_query FROM system.tables \
+                 WHERE database = currentDatabase() AND name = 'arrivals'";
+    let created: String = client.query_raw(shown).fetch_one().await.unwrap();
+    let refusing = created.replace(
+        ") ENGINE",
+        ", CONSTRAINT sane CHECK event != 'refused') ENGINE",
+    );
+    for statement in ["DROP TABLE arrivals", &refusing] {
         client.query_raw(statement).execute().await.unwrap();
     }
 }

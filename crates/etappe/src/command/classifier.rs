@@ -13,7 +13,8 @@ use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
 /// Runs until a signal or a failure; succeeds after a clean stop.
 pub(crate) async fn run(arguments: ClassifierArguments) -> anyhow::Result<()> {
     let admin = arguments.admin.map(|admin| ("admin", admin.to_string()));
-    let flags = arguments.outside.flags().chain(admin);
+    let instance = arguments.instance.map(|name| ("kafka.instance", name));
+    let flags = arguments.outside.flags().chain(admin).chain(instance);
     let needs = Needs {
         kafka: true,
         server: true,

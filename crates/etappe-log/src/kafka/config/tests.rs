@@ -49,13 +49,14 @@ fn all_problems_are_reported_at_once() {
         config.brokers = "somewhere".to_owned();
         config.topic = "no spaces".to_owned();
         config.group = String::new();
+        config.instance = "one of two".to_owned();
         config.partitions = 0;
         config.max_record_bytes = 1;
         config.retention = Duration::ZERO;
         config.security.username = Some("me".to_owned());
         config.properties = BTreeMap::from([("acks".to_owned(), "1".to_owned())]);
     });
-    assert_eq!(found.len(), 8, "{found:#?}");
+    assert_eq!(found.len(), 9, "{found:#?}");
 }
 
 #[test]

@@ -31,6 +31,8 @@ const POLL: Duration = Duration::from_millis(100);
 const BRIEFLY: Duration = Duration::from_millis(5);
 /// How long the client may take, after the session timeout, to give up what it could not send.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(2);
+/// How long the client takes at most to tell the brokers that it leaves, once it holds nothing.
+const TOLD_WITHIN: Duration = Duration::from_millis(300);
 /// How long the brokers may take to hear that the group is left.
 const LEFT_WITHIN: Duration = Duration::from_secs(5);
 /// How long the application may take to release a partition. Well under the
@@ -65,6 +67,7 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
     let member = Member {
         inner: Arc::clone(&inner),
         session_timeout: config.session_timeout,
+        is_named: !config.instance.is_empty(),
         warned_at: None,
     };
     std::thread::Builder::new()
@@ -81,6 +84,7 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
 struct Member {
     inner: Arc<Inner>,
     session_timeout: Duration,
+    is_named: bool,
     warned_at: Option<Instant>,
 }
 
@@ -329,10 +333,30 @@ impl Drop for Member {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(consumer) = consumer {
+            if self.is_named {
+                say_goodbye(&consumer);
+            }
             leave(consumer);
         }
         self.inner.metrics.set_held(0);
         self.inner.left.send_replace(true);
+    }
+}
+
+/// Tells the brokers that a member with a name leaves. Closing alone does not: its partitions would
+/// wait for the name to come back.
+fn say_goodbye(consumer: &GroupConsumer) {
+    consumer.unsubscribe();
+    let deadline = Instant::now() + LEFT_WITHIN;
+    let mut told_by = None;
+    while told_by.unwrap_or(deadline) > Instant::now() {
+        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+            tracing::debug!(%error, "trouble while leaving the group");
+        }
+        let holds_nothing = consumer.assignment().is_ok_and(|held| held.count() == 0);
+        if holds_nothing && told_by.is_none() {
+            told_by = Some(Instant::now() + TOLD_WITHIN);
+        }
     }
 }
 

@@ -54,6 +54,9 @@ impl KafkaConfig {
             .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.error.backoff.ms", "100");
+        if !self.instance.is_empty() {
+            client.set("group.instance.id", &self.instance);
+        }
         client
     }
 }
