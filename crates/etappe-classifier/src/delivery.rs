@@ -115,7 +115,8 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             %error,
             "batch refused, looking for the record to blame"
         );
-        let mut search = Search::within(batch.range, error);
+        let named = error.record_to_blame();
+        let mut search = Search::within(batch.range, error, named);
         loop {
             match search.step() {
                 Step::Try(part) => {
@@ -125,7 +126,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                     }
                     match self.insert(batch, part).await? {
                         Inserted::Stored => search.stored(),
-                        Inserted::Refused(error) => search.refused(error),
+                        Inserted::Refused(error) => {
+                            let named = error.record_to_blame();
+                            search.refused(error, named);
+                        }
                     }
                 }
                 Step::Blame(offset, error) => {

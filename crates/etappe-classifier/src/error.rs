@@ -94,6 +94,12 @@ impl SeamError {
     pub fn retry_class(&self) -> RetryClass {
         self.0.retry_class()
     }
+
+    /// Returns the record that is to blame, if the error names one.
+    #[must_use]
+    pub fn record_to_blame(&self) -> Option<Offset> {
+        self.0.record_to_blame()
+    }
 }
 
 impl fmt::Display for SeamError {

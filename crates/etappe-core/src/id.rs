@@ -131,24 +131,25 @@ impl OffsetRange {
         self.last.0 - self.first.0 + 1
     }
 
+    /// Splits the range into what lies before an offset and the rest, or returns `None` if one of them
+    /// would be empty.
+    #[must_use]
+    pub fn split_before(self, at: Offset) -> Option<(Self, Self)> {
+        let is_within = self.first < at && at <= self.last;
+        is_within.then(|| {
+            let before = Self {
+                first: self.first,
+                last: Offset(at.0 - 1),
+            };
+            (before, Self { first: at, ..self })
+        })
+    }
+
     /// Splits the range into its lower two thirds and the rest, or returns `None` for a single offset.
     #[must_use]
     pub fn split(self) -> Option<(Self, Self)> {
-        if self.first == self.last {
-            return None;
-        }
         let low = (self.count() - self.count() / 3).min(self.count() - 1);
-        let last = Offset(self.first.0 + low - 1);
-        Some((
-            Self {
-                first: self.first,
-                last,
-            },
-            Self {
-                first: last.next(),
-                last: self.last,
-            },
-        ))
+        self.split_before(Offset(self.first.0 + low))
     }
 }
 
@@ -170,6 +171,11 @@ mod tests {
             );
         }
         assert_eq!(range(3, 3).split(), None);
+        let parts = range(10, 12).split_before(Offset(11));
+        assert_eq!(parts, Some((range(10, 10), range(11, 12))));
+        for outside in [9, 10, 13] {
+            assert_eq!(range(10, 12).split_before(Offset(outside)), None);
+        }
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub enum RetryClass {
 pub trait Classified: Error + Send + Sync + 'static {
     /// Returns what to do.
     fn retry_class(&self) -> RetryClass;
+
+    /// Returns the record that is to blame, if the error names one. A hint: whether it is so shows
+    /// when it is tried alone.
+    fn record_to_blame(&self) -> Option<Offset> {
+        None
+    }
 }
 
 /// A record on its way into the log.

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::id::Offset;
+use etappe_core::ports::{Classified, RetryClass, RowBatch};
 
 use etappe_wire::row::MalformedRow;
 
+use crate::blame::record_named;
 use crate::config::InvalidWarehouseConfig;
 
 /// An error of the warehouse.
@@ -24,6 +26,8 @@ pub enum WarehouseError {
         action: &'static str,
         /// The server's name and port.
         host: String,
+        /// The record that the server blames, if it named one.
+        record: Option<Offset>,
         /// The client's error.
         #[source]
         source: clickhouse::error::Error,
@@ -221,6 +225,21 @@ impl WarehouseError {
     }
 }
 
+impl WarehouseError {
+    /// Notes which record of a batch the server names.
+    pub(crate) fn about(mut self, batch: &RowBatch) -> Self {
+        if let Self::Server {
+            record,
+            source: clickhouse::error::Error::BadResponse(text),
+            ..
+        } = &mut self
+        {
+            *record = record_named(text, batch);
+        }
+        self
+    }
+}
+
 fn words_of(answer: &str) -> Option<u64> {
     let code = code_of(answer)?;
     if answer.contains("pushing to view") {
@@ -254,6 +273,13 @@ impl Classified for WarehouseError {
             | Self::NewerSchema { .. }
             | Self::AlteredMigration { .. }
             | Self::Metrics(_) => RetryClass::Fatal,
+        }
+    }
+
+    fn record_to_blame(&self) -> Option<Offset> {
+        match self {
+            Self::Server { record, .. } => *record,
+            _ => None,
         }
     }
 }

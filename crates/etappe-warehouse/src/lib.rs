@@ -17,6 +17,7 @@
 
 mod actor;
 mod audit;
+mod blame;
 mod board;
 mod candidate;
 mod config;

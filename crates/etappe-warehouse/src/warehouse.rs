@@ -117,6 +117,7 @@ impl Warehouse {
         source: clickhouse::error::Error,
     ) -> WarehouseError {
         WarehouseError::Server {
+            record: None,
             action,
             host: self.config().host(),
             source,

@@ -71,6 +71,7 @@ impl Warehouse {
         } else {
             self.redo(batch).await
         };
+        let inserted = inserted.map_err(|error| error.about(batch));
         match &inserted {
             Ok(()) => self.progress().stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use etappe_wire::row;
 use http::request::Parts;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -227,8 +228,8 @@ async fn treat_insert(
              (MEMORY_LIMIT_EXCEEDED)",
         ),
         Treatment::Lose => answer(StatusCode::OK, None, ""),
-        _ if state.refuses_poison.load(Ordering::Relaxed) && holds_poison(&body) => {
-            refuse(REFUSED_FOR_CONTENT, "Poison. (INCORRECT_DATA)")
+        _ if state.refuses_poison.load(Ordering::Relaxed) && find_poison(&body).is_some() => {
+            refuse(REFUSED_FOR_CONTENT, &words_for_poison(&body))
         }
         Treatment::Delay(delay) => {
             tokio::time::sleep(delay).await;
@@ -249,9 +250,24 @@ async fn treat_insert(
     }
 }
 
-/// Whether a batch holds a message of poison.
-fn holds_poison(body: &[u8]) -> bool {
-    memchr::memmem::find(body, POISON.as_bytes()).is_some()
+/// Returns where a message of poison stands.
+fn find_poison(rows: &[u8]) -> Option<usize> {
+    memchr::memmem::find(rows, POISON.as_bytes())
+}
+
+/// Refuses as ClickHouse does: what it cannot read it names by its row, and what a view throws not.
+/// The first message of poison decides which of the two it is.
+fn words_for_poison(body: &[u8]) -> String {
+    let kind = find_poison(body).and_then(|at| body.get(at + POISON.len()));
+    let is_named = kind.is_some_and(|digit| digit.is_multiple_of(2));
+    let rows = row::marks(body).unwrap_or_default();
+    match rows.iter().position(|row| find_poison(row.bytes).is_some()) {
+        Some(row) if is_named => format!(
+            "Poison: (at row {})\n: While executing BinaryRowInputFormat. (INCORRECT_DATA)",
+            row + 1
+        ),
+        _ => "Poison. (INCORRECT_DATA)".to_owned(),
+    }
 }
 
 /// Hands a request on as it comes, and its answer.

@@ -95,7 +95,7 @@ async fn memory_limits_and_wrong_passwords_can_be_waited_out() {
         .query_raw("SELECT length(groupArray(number)) FROM numbers(10000000) SETTINGS max_memory_usage = 1000000")
         .execute()
         .await
-        .map_err(|source| WarehouseError::Server { action: "test", host: String::new(), source })
+        .map_err(|source| WarehouseError::Server { action: "test", host: String::new(), record: None, source })
         .unwrap_err();
     assert_eq!(
         (error.code(), error.retry_class()),

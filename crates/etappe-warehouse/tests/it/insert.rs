@@ -279,6 +279,23 @@ async fn refuse_some(client: &clickhouse::Client) {
     }
 }
 
+#[tokio::test]
+async fn the_row_that_the_server_names_is_the_record_to_blame() {
+    let test = TestWarehouse::new().await;
+    refuse_some(&test.client).await;
+    let mut some = new(messages(30));
+    some[3].name = "refused".to_owned();
+    let error = test.warehouse.insert(&batch(&some)).await.unwrap_err();
+    assert_eq!(error.record_to_blame(), Some(Offset(33)), "{error}");
+    // Of the rows with money the refund is the second, and of all the fifth.
+    let constraint = "ALTER TABLE money ADD CONSTRAINT sane CHECK milestone != 'refund'";
+    test.client.query_raw(constraint).execute().await.unwrap();
+    let refund = batch(&new(messages(40)));
+    let error = test.warehouse.insert(&refund).await.unwrap_err();
+    assert_eq!(error.retry_class(), RetryClass::Permanent, "{error}");
+    assert_eq!(error.record_to_blame(), Some(Offset(44)), "{error}");
+}
+
 fn refused_messages(first_offset: u64) -> RowBatch {
     let mut messages = new(messages(first_offset));
     for message in &mut messages {
