@@ -44,6 +44,8 @@ pub(crate) struct Known {
     settled: Option<Offset>,
     /// Offsets of which no table had anything when it was looked, and that nobody else stores.
     clear: Option<OffsetRange>,
+    /// Up to here some table has rows of a batch that was refused.
+    littered: Option<Offset>,
 }
 
 impl Progress {
@@ -56,11 +58,13 @@ impl Progress {
         if known.clear.is_some_and(covers) {
             return true;
         }
+        let is_littered = known.littered.is_some_and(|last| batch.range.first <= last);
         let follows = known
             .settled
             .is_some_and(|last| last.next() == batch.range.first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
         !batch.is_again
+            && !is_littered
             && follows
             && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
     }
@@ -68,7 +72,14 @@ impl Progress {
     /// Notes that an insert of the batch begins, and so that it may be stored or not; returns what
     /// was known before.
     pub(crate) fn begin(&self, batch: &RowBatch) -> Known {
-        self.lock().remove(&place(batch)).unwrap_or_default()
+        let mut all = self.lock();
+        let known = all.entry(place(batch)).or_default();
+        let before = *known;
+        *known = Known {
+            littered: before.littered,
+            ..Known::default()
+        };
+        before
     }
 
     /// Notes that the batch is stored, given what was known `before` that.
@@ -81,6 +92,7 @@ impl Progress {
                 first: clear.first.max(last.next()),
                 ..clear
             }),
+            littered: before.littered.filter(|littered| *littered > last),
         };
         self.lock().insert(place(batch), known);
     }
@@ -96,6 +108,7 @@ impl Progress {
                 before.settled
             },
             clear: Some(batch.range),
+            littered: before.littered,
         };
         self.lock().insert(place(batch), known);
     }
@@ -103,6 +116,14 @@ impl Progress {
     /// Forgets what was stored of a partition: somebody else may have had it since.
     pub(crate) fn forget(&self, topic: &str, partition: PartitionId) {
         self.lock().remove(&(Arc::from(topic), partition));
+    }
+
+    /// Notes that the batch was refused for its content and some table has rows of it: its parts have
+    /// a past, each of them.
+    pub(crate) fn littered(&self, batch: &RowBatch) {
+        let mut all = self.lock();
+        let known = all.entry(place(batch)).or_default();
+        known.littered = known.littered.max(Some(batch.range.last));
     }
 
     /// Notes that a refusal in these words left nothing in any table.
@@ -213,6 +234,24 @@ mod tests {
         assert!(progress.is_fresh(&high, STARTED));
         progress.begin(&high);
         assert!(!progress.is_fresh(&high, STARTED), "failed on the way");
+    }
+
+    #[test]
+    fn parts_of_a_batch_that_left_rows_have_a_past_to_the_last() {
+        let progress = Progress::default();
+        let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
+        progress.stored(&batch(0, 4, later), Known::default());
+        let whole = batch(5, 9, later);
+        progress.begin(&whole);
+        progress.littered(&whole);
+        for part in [batch(5, 7, later), batch(8, 9, later)] {
+            assert!(!progress.is_fresh(&part, STARTED));
+            // The first try fails on the way.
+            progress.begin(&part);
+            let before = progress.begin(&part);
+            progress.stored(&part, before);
+        }
+        assert!(progress.is_fresh(&batch(10, 12, later), STARTED));
     }
 
     #[test]

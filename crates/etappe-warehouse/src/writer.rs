@@ -78,6 +78,8 @@ impl Warehouse {
                 // It will come again in parts: they have no past if nothing was left of it.
                 if self.left_nothing(batch, error, is_fresh).await? {
                     self.progress().refused(batch, before);
+                } else {
+                    self.progress().littered(batch);
                 }
             }
             Err(_) => {}

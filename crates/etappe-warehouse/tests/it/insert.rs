@@ -296,6 +296,27 @@ async fn the_row_that_the_server_names_is_the_record_to_blame() {
     assert_eq!(error.record_to_blame(), Some(Offset(44)), "{error}");
 }
 
+#[tokio::test]
+async fn what_the_constraint_of_one_table_refuses_leaves_nothing_in_others() {
+    let test = TestWarehouse::new().await;
+    test.warehouse.insert(&new_messages(30)).await.unwrap();
+    let constraint = "ALTER TABLE money ADD CONSTRAINT sane CHECK milestone != 'refund'";
+    test.client.query_raw(constraint).execute().await.unwrap();
+    let all = new(messages(36));
+    test.warehouse.insert(&batch(&all)).await.unwrap_err();
+    assert_eq!(counts(&test.client).await, times(1));
+    test.warehouse.insert(&batch(&all[..4])).await.unwrap();
+    test.warehouse.insert(&batch(&all[4..5])).await.unwrap_err();
+    test.warehouse.insert(&batch(&all[5..])).await.unwrap();
+    let mut all_but_one = times(2);
+    // A refund is a row of these.
+    for table in ["events", "stage_events", "money", "messages"] {
+        let place = TARGETS.iter().position(|target| *target == table);
+        all_but_one[place.unwrap()] -= 1;
+    }
+    assert_eq!(counts(&test.client).await, all_but_one);
+}
+
 fn refused_messages(first_offset: u64) -> RowBatch {
     let mut messages = new(messages(first_offset));
     for message in &mut messages {
