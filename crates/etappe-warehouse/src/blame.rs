@@ -22,6 +22,13 @@ pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
     rows.nth(number.checked_sub(1)?).map(|row| row.offset)
 }
 
+/// Returns whether the answer is about a table behind the landing table: then what others of them
+/// stored is not known.
+pub(crate) fn is_about_target(answer: &str) -> bool {
+    let (table, _) = row_named(answer).unwrap_or_default();
+    answer.contains("pushing to view") || TARGETS.iter().any(|it| Some(it.table) == table)
+}
+
 /// Returns a table's name, if it is in the answer, and the number of a row.
 fn row_named(answer: &str) -> Option<(Option<&str>, usize)> {
     let (before, after) = answer.split_once("at row ")?;

@@ -10,7 +10,7 @@ use etappe_core::ports::{Classified, RetryClass, RowBatch};
 
 use etappe_wire::row::MalformedRow;
 
-use crate::blame::record_named;
+use crate::blame::{is_about_target, record_named};
 use crate::config::InvalidWarehouseConfig;
 
 /// An error of the warehouse.
@@ -226,8 +226,8 @@ impl WarehouseError {
 }
 
 impl WarehouseError {
-    /// Notes which record of a batch the server names.
-    pub(crate) fn about(mut self, batch: &RowBatch) -> Self {
+    /// Notes which record of an inserted batch the server names.
+    pub(crate) fn naming_record(mut self, batch: &RowBatch) -> Self {
         if let Self::Server {
             record,
             source: clickhouse::error::Error::BadResponse(text),
@@ -242,7 +242,7 @@ impl WarehouseError {
 
 fn words_of(answer: &str) -> Option<u64> {
     let code = code_of(answer)?;
-    if answer.contains("pushing to view") {
+    if is_about_target(answer) {
         return None;
     }
     let words: String = answer.chars().filter(|it| !it.is_ascii_digit()).collect();
@@ -366,6 +366,9 @@ mod tests {
             words_of("Code: 407. DB::Exception: overflow: while pushing to view etappe.money"),
             None
         );
+        let constraint = "Code: 469. DB::Exception: Constraint `c` for table etappe.money (9f01) is \
+                          violated at row 3.";
+        assert_eq!(words_of(constraint), None);
         assert_eq!(words_of("502 Bad Gateway"), None);
     }
 

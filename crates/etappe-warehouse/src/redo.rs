@@ -80,7 +80,10 @@ impl Warehouse {
     /// Returns whether no table has any row of a batch.
     pub(crate) async fn is_untouched(&self, batch: &RowBatch) -> Result<bool, WarehouseError> {
         self.sync_replica().await?;
-        let counts = self.count_stored(&Past::of(batch)?).await?;
+        let past = Past::of(batch)?;
+        let reached = |target: &&Target| past.rows.iter().any(|row| target.takes(row));
+        let reached: Vec<&Target> = TARGETS.iter().filter(reached).collect();
+        let counts = self.count_stored(&past, &reached).await?;
         Ok(counts.values().all(|stored| *stored == 0))
     }
 
@@ -104,7 +107,8 @@ impl Warehouse {
     async fn find_missing(&self, past: &Past<'_>) -> Result<Vec<Missing>, WarehouseError> {
         // Another replica may have stored some since the last look.
         self.sync_replica().await?;
-        let counts = self.count_stored(past).await?;
+        let all: Vec<&Target> = TARGETS.iter().collect();
+        let counts = self.count_stored(past, &all).await?;
         let mut all = Vec::new();
         for target in TARGETS {
             let mut offsets = past.offsets_of(target);
@@ -143,14 +147,14 @@ impl Warehouse {
         );
     }
 
-    /// Returns how many rows of the batch each table has that should have some.
+    /// Returns how many rows of the batch each of some tables has.
     async fn count_stored(
         &self,
         past: &Past<'_>,
+        targets: &[&Target],
     ) -> Result<HashMap<String, usize>, WarehouseError> {
-        let counts: Vec<String> = TARGETS
+        let counts: Vec<String> = targets
             .iter()
-            .filter(|target| past.rows.iter().any(|row| target.takes(row)))
             .map(|target| {
                 let table = target.table;
                 format!(

@@ -71,7 +71,6 @@ impl Warehouse {
         } else {
             self.redo(batch).await
         };
-        let inserted = inserted.map_err(|error| error.about(batch));
         match &inserted {
             Ok(()) => self.progress().stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {
@@ -108,8 +107,8 @@ impl Warehouse {
     /// Inserts a batch under its token.
     pub(crate) async fn insert_fresh(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
         let landing = landing_table(batch);
-        self.send_to(landing, row::COLUMNS, &batch.token, batch.bytes.clone())
-            .await
+        let sent = self.send_to(landing, row::COLUMNS, &batch.token, batch.bytes.clone());
+        sent.await.map_err(|error| error.naming_record(batch))
     }
 
     /// Inserts rows of a batch for one table; they end in its name. They go the way of the batch,

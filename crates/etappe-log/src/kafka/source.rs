@@ -11,6 +11,7 @@ mod committed;
 mod committer;
 mod context;
 mod holding;
+mod leaving;
 mod life;
 mod membership;
 mod metadata;
@@ -49,7 +50,7 @@ use crate::error::LogError;
 use crate::metrics::kafka_source::SourceMetrics;
 
 /// How long leaving the group may take.
-const LEFT_WITHIN: Duration = Duration::from_secs(8);
+const LEFT_WITHIN: Duration = Duration::from_secs(11);
 
 /// Consumes the topic of the events as a member of the group; clones are the same member.
 ///
@@ -206,8 +207,11 @@ impl RecordSource for KafkaSource {
 
 impl Inner {
     fn consumer(&self) -> Option<Arc<GroupConsumer>> {
-        let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
-        consumer.clone()
+        self.lock_consumer().clone()
+    }
+
+    fn lock_consumer(&self) -> MutexGuard<'_, Option<Arc<GroupConsumer>>> {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_holdings(&self) -> MutexGuard<'_, Holdings<Arc<Life>>> {

@@ -361,12 +361,15 @@ async fn take_over(node: &KafkaNode, successor: Successor) {
         // It is given the partition again, with what the other left behind.
         Successor::Leaves => drop(frozen.wait_for("begins at 100").await),
         Successor::Stays => drop(frozen.wait_for("revoked").await),
-        Successor::Namesake => drop(frozen.wait_for("it is not the one any more").await),
+        Successor::Namesake => drop(frozen.wait_for(FENCED).await),
     }
     if successor != Successor::Leaves {
         assert_eq!(place.committed(0).await, Some((100, "etappe/1".to_owned())));
     }
 }
+
+/// What a client says whose name another has taken.
+const FENCED: &str = "Static consumer fenced by other consumer with same group.instance.id";
 
 /// Returns the same place for members with a name, which the brokers would not give up in time.
 fn named<'a>(place: &Place<'a>, name: &str) -> Place<'a> {
@@ -375,6 +378,32 @@ fn named<'a>(place: &Place<'a>, name: &str) -> Place<'a> {
         session_timeout: PATIENCE * 2,
         ..place.config.clone()
     })
+}
+
+#[tokio::test]
+async fn who_has_a_name_goes_on_after_outages_of_about_a_session() {
+    let node = KafkaNode::start().await.unwrap();
+    let place = Place::on(&node, 1).await;
+    let place = Place::configured(&node, |_| KafkaConfig {
+        instance: "one".to_owned(),
+        ..place.config.clone()
+    });
+    place.produce(0, &["a"]).await;
+    let source = place.source();
+    assigned(&source, P0).await;
+    let mut committed = progress(0, None);
+    source.commit(P0, committed).await.unwrap();
+    for (outage, next) in [(3_000, 0), (4_500, 1), (6_000, 2)] {
+        node.kill().unwrap();
+        let away = Instant::now();
+        while away.elapsed() < Duration::from_millis(outage) {
+            source.commit(P0, committed).await.unwrap_err();
+        }
+        node.start_again().await.unwrap();
+        place.produce(0, &["b"]).await;
+        go_on(&source, next, committed).await;
+        committed = progress(next + 1, None);
+    }
 }
 
 #[tokio::test]
@@ -413,9 +442,12 @@ async fn commit_until_killed(place: &str) {
     };
     let follow = async {
         loop {
-            let Ok(change) = source.changed().await else {
-                println!("it is not the one any more");
-                break;
+            let change = match source.changed().await {
+                Ok(change) => change,
+                Err(error) => {
+                    println!("{:?}: {error}", error.retry_class());
+                    continue;
+                }
             };
             match change {
                 SourceEvent::Assigned { progress, .. } => {
@@ -463,7 +495,7 @@ impl Frozen {
         Self { child, lines }
     }
 
-    /// Waits, on a thread that may block, for a line that ends with `text`.
+    /// Waits, on a thread that may block, for a line with `text` in it.
     async fn wait_for(self, text: &'static str) -> Self {
         let wait = move || self.skip_to(text);
         tokio::task::spawn_blocking(wait).await.unwrap()
@@ -473,7 +505,7 @@ impl Frozen {
         let mut seen = Vec::new();
         while let Some(line) = self.lines.next() {
             let line = line.unwrap();
-            if line.ends_with(text) {
+            if line.contains(text) {
                 return self;
             }
             assert!(!line.starts_with("begins at"), "`{line}` and not `{text}`");

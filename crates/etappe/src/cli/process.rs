@@ -51,8 +51,8 @@ pub(crate) struct ClassifierArguments {
     pub(crate) config: ConfigSource,
     #[command(flatten)]
     pub(crate) outside: OutsideFlags,
-    /// A name in Kafka's group that no other classifier has, such as the host's: partitions wait for
-    /// it when it is started again after a crash.
+    /// A name in Kafka's group that no other classifier has, such as the host's: started again under
+    /// it after a crash, it has its partitions back at once.
     #[arg(long, value_name = "NAME")]
     pub(crate) instance: Option<String>,
     /// The admin address: metrics and health [default: 127.0.0.1:7071].

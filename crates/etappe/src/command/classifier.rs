@@ -36,8 +36,9 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
     kafka.ready();
     let warehouse = service.connect_server(&stored).await?;
     let partitions = service.config.kafka.partitions;
+    let source = cluster.source()?;
     let inputs = ClassifierInputs {
-        source: Source::Kafka(cluster.source()?),
+        source: Source::Kafka(source.clone()),
         letters: Letters::Kafka(cluster.dead_letters()?),
         warehouse: warehouse.clone(),
         partitions,
@@ -56,5 +57,7 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
         collector: None,
     };
     greeting.print(json)?;
-    classifier.await.context("the classifier broke")?
+    let ended = classifier.await.context("the classifier broke")?;
+    source.close().await;
+    ended
 }

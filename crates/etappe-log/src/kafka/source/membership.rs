@@ -20,7 +20,7 @@ use super::probe::Probe;
 use super::reader::PartitionReader;
 use super::rewind::KafkaRewind;
 use super::vigil::Vigil;
-use super::{Inner, as_i32, as_i64, committed};
+use super::{Inner, as_i32, as_i64, committed, leaving};
 use crate::error::LogError;
 use crate::kafka::client::SharedContext;
 use crate::kafka::cluster::KafkaCluster;
@@ -31,10 +31,6 @@ const POLL: Duration = Duration::from_millis(100);
 const BRIEFLY: Duration = Duration::from_millis(5);
 /// How long the client may take, after the session timeout, to give up what it could not send.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(2);
-/// How long the client takes at most to tell the brokers that it leaves, once it holds nothing.
-const TOLD_WITHIN: Duration = Duration::from_millis(300);
-/// How long the brokers may take to hear that the group is left.
-const LEFT_WITHIN: Duration = Duration::from_secs(5);
 /// How long the application may take to release a partition. Well under the
 /// time that brokers wait for a member.
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
@@ -42,17 +38,11 @@ const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 /// Joins the group and starts the thread.
 pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<Inner>, LogError> {
     let config = &cluster.config;
-    let failed = |error| LogError::kafka("join the group", None, error);
-    let shared = SharedContext::new("classifier", cluster.metrics.clone(), || {});
-    let consumer: GroupConsumer = config
-        .member()
-        .create_with_context(SourceContext::new(shared))
-        .map_err(failed)?;
-    consumer.subscribe(&[&config.topic]).map_err(failed)?;
+    let consumer = connect(cluster)?;
     let inner = Arc::new(Inner {
         topic: config.topic.as_str().into(),
         probe: Probe::new(cluster, &config.topic)?,
-        consumer: std::sync::Mutex::new(Some(Arc::new(consumer))),
+        consumer: std::sync::Mutex::new(Some(consumer)),
         holdings: std::sync::Mutex::new(Holdings::default()),
         told: Notify::new(),
         released: std::sync::Condvar::new(),
@@ -66,8 +56,9 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
     });
     let member = Member {
         inner: Arc::clone(&inner),
-        session_timeout: config.session_timeout,
-        is_named: !config.instance.is_empty(),
+        cluster: cluster.clone(),
+        is_lost: false,
+        is_outcast: false,
         warned_at: None,
     };
     std::thread::Builder::new()
@@ -80,21 +71,63 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
     Ok(inner)
 }
 
+/// Makes a client that is a member of the group.
+fn connect(cluster: &KafkaCluster) -> Result<Arc<GroupConsumer>, LogError> {
+    let failed = |error| LogError::kafka("join the group", None, error);
+    let shared = SharedContext::new("classifier", cluster.metrics.clone(), || {});
+    let consumer: GroupConsumer = cluster
+        .config
+        .member()
+        .create_with_context(SourceContext::new(shared))
+        .map_err(failed)?;
+    consumer
+        .subscribe(&[&cluster.config.topic])
+        .map_err(failed)?;
+    Ok(Arc::new(consumer))
+}
+
 /// The thread's own.
 struct Member {
     inner: Arc<Inner>,
-    session_timeout: Duration,
-    is_named: bool,
+    cluster: KafkaCluster,
+    /// Whether nothing was heard of the brokers for too long, and nothing was assigned since.
+    is_lost: bool,
+    /// Whether the client is broken and another one must take its place.
+    is_outcast: bool,
     warned_at: Option<Instant>,
 }
 
 impl Member {
     fn run(mut self) {
-        if let Some(consumer) = self.inner.consumer() {
-            while !self.is_closing() {
-                self.step(&consumer);
+        while !self.is_closing()
+            && let Some(consumer) = self.inner.consumer()
+        {
+            self.step(&consumer);
+            if std::mem::take(&mut self.is_outcast) {
+                self.begin_anew();
             }
+        }
+        if let Some(consumer) = self.inner.consumer() {
             consumer.context().close();
+        }
+    }
+
+    /// Joins the group with another client, after brokers were away for about as long as a session.
+    ///
+    /// A client with a name that lost its session keeps a commit that it could not send, sends it without
+    /// the membership that it belonged to when brokers are back, and is broken for good by the answer.
+    fn begin_anew(&mut self) {
+        match connect(&self.cluster) {
+            Ok(consumer) => {
+                tracing::warn!("joining the group with a new client");
+                let mut place = self.inner.lock_consumer();
+                if let Some(broken) = place.replace(consumer) {
+                    broken.context().close();
+                    // It may wait for brokers.
+                    std::thread::spawn(move || leaving::leave(broken));
+                }
+            }
+            Err(error) => self.inner.report(error),
         }
     }
 
@@ -106,7 +139,7 @@ impl Member {
         self.inner.vigil.beat();
         match consumer.poll(POLL) {
             None => {}
-            Some(Err(error)) => self.complain(error),
+            Some(Err(error)) => self.complain(consumer, error),
             // It is missed in its partition's own queue, and fetched again then.
             Some(Ok(_)) => tracing::debug!("a record came beside its partition's queue"),
         }
@@ -119,15 +152,20 @@ impl Member {
         self.inner.probe.serve();
     }
 
-    fn complain(&mut self, error: KafkaError) {
-        let is_broken = matches!(error, KafkaError::MessageConsumptionFatal(_));
-        let error = LogError::kafka("follow the group", None, error);
-        match error {
+    fn complain(&mut self, consumer: &GroupConsumer, error: KafkaError) {
+        if let Some((code, reason)) = consumer.client().fatal_error() {
             // The client does nothing any more.
-            LogError::KafkaUnavailable { action, source, .. } if is_broken => {
+            if self.is_lost {
+                self.is_outcast = true;
+            } else {
+                let action = format!("follow the group ({reason})");
+                let source = Box::new(KafkaError::Global(code));
                 self.inner.report(LogError::KafkaRefused { action, source });
             }
-            LogError::KafkaRefused { .. } => self.inner.report(error),
+            return;
+        }
+        match LogError::kafka("follow the group", None, error) {
+            error @ LogError::KafkaRefused { .. } => self.inner.report(error),
             error => self.warn(&error),
         }
     }
@@ -162,9 +200,10 @@ impl Member {
         }
         if let Err(error) = consumer.incremental_assign(&list) {
             // The group decides anew when the member is given up or comes back.
-            self.complain(error);
+            self.complain(consumer, error);
             return;
         }
+        self.is_lost = false;
         self.inner.metrics.record_assigned(lives.len());
         let mut holdings = self.inner.lock_holdings();
         for life in lives {
@@ -244,6 +283,7 @@ impl Member {
         let is_lost = consumer.assignment_lost();
         self.inner.metrics.record_revoked(partitions.len(), is_lost);
         if is_lost {
+            self.is_lost = true;
             tracing::warn!(
                 partitions = partitions.len(),
                 "the group gave our partitions to others, or will: nothing was heard of us"
@@ -265,22 +305,22 @@ impl Member {
             list.add_partition(&self.inner.topic, as_i32(*partition));
         }
         if let Err(error) = consumer.incremental_unassign(&list) {
-            self.complain(error);
+            self.complain(consumer, error);
         }
     }
 
     /// Waits for the commits under way: one that the client kept for when there is a coordinator
     /// would count for the membership that comes next. The client gives such a one up after the
     /// session timeout; any other says which membership it belongs to.
-    fn wait_for_commits(&self, consumer: &GroupConsumer, lives: &[Arc<Life>]) {
-        let deadline = Instant::now() + self.session_timeout + GIVEN_UP_WITHIN;
+    fn wait_for_commits(&mut self, consumer: &GroupConsumer, lives: &[Arc<Life>]) {
+        let deadline = Instant::now() + self.cluster.config.session_timeout + GIVEN_UP_WITHIN;
         while lives.iter().any(|life| life.committer.is_committing()) {
             if self.is_closing() || Instant::now() > deadline {
                 break;
             }
             self.inner.vigil.beat();
             if let Some(Err(error)) = consumer.poll(BRIEFLY) {
-                tracing::debug!(%error, "trouble with the group");
+                self.complain(consumer, error);
             }
         }
     }
@@ -326,53 +366,14 @@ impl Drop for Member {
         for life in holdings.into_all() {
             life.end();
         }
-        let consumer = self
-            .inner
-            .consumer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let consumer = self.inner.lock_consumer().take();
         if let Some(consumer) = consumer {
-            if self.is_named {
-                say_goodbye(&consumer);
+            if !self.cluster.config.instance.is_empty() {
+                leaving::say_goodbye(&consumer);
             }
-            leave(consumer);
+            leaving::leave(consumer);
         }
         self.inner.metrics.set_held(0);
         self.inner.left.send_replace(true);
-    }
-}
-
-/// Tells the brokers that a member with a name leaves. Closing alone does not: its partitions would
-/// wait for the name to come back.
-fn say_goodbye(consumer: &GroupConsumer) {
-    consumer.unsubscribe();
-    let deadline = Instant::now() + LEFT_WITHIN;
-    let mut told_by = None;
-    while told_by.unwrap_or(deadline) > Instant::now() {
-        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
-            tracing::debug!(%error, "trouble while leaving the group");
-        }
-        let holds_nothing = consumer.assignment().is_ok_and(|held| held.count() == 0);
-        if holds_nothing && told_by.is_none() {
-            told_by = Some(Instant::now() + TOLD_WITHIN);
-        }
-    }
-}
-
-fn leave(consumer: Arc<GroupConsumer>) {
-    if let Err(error) = consumer.close_queue() {
-        tracing::debug!(%error, "the group was left before");
-    }
-    let deadline = Instant::now() + LEFT_WITHIN;
-    while !consumer.closed() {
-        if Instant::now() > deadline {
-            // Dropping it would wait for brokers that do not answer.
-            std::mem::forget(consumer);
-            return;
-        }
-        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
-            tracing::debug!(%error, "trouble while leaving the group");
-        }
     }
 }

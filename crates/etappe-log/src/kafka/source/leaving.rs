@@ -1,0 +1,55 @@
+//! How the group is left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use tokio::time::Instant;
+
+use super::context::GroupConsumer;
+
+/// How long a poll waits.
+const BRIEFLY: Duration = Duration::from_millis(5);
+/// How long the client takes at most to tell the brokers that it leaves, once it holds nothing.
+const TOLD_WITHIN: Duration = Duration::from_millis(300);
+/// How long the brokers may take to hear that the group is left.
+const LEFT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Tells the brokers that a member with a name leaves. Closing alone does not: its partitions would
+/// wait for the name to come back.
+pub(super) fn say_goodbye(consumer: &GroupConsumer) {
+    if consumer.client().fatal_error().is_some() {
+        return;
+    }
+    consumer.unsubscribe();
+    let mut leave_at = Instant::now() + LEFT_WITHIN;
+    let mut is_free = false;
+    while leave_at > Instant::now() {
+        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+            tracing::debug!(%error, "trouble while leaving the group");
+        }
+        let holds_nothing = consumer.assignment().is_ok_and(|held| held.count() == 0);
+        if holds_nothing && !is_free {
+            is_free = true;
+            leave_at = Instant::now() + TOLD_WITHIN;
+        }
+    }
+}
+
+/// Closes the client, which leaves the group if it has no name.
+pub(super) fn leave(consumer: Arc<GroupConsumer>) {
+    if let Err(error) = consumer.close_queue() {
+        tracing::debug!(%error, "the group was left before");
+    }
+    let deadline = Instant::now() + LEFT_WITHIN;
+    while !consumer.closed() {
+        if Instant::now() > deadline {
+            // Dropping it would wait for brokers that do not answer.
+            std::mem::forget(consumer);
+            return;
+        }
+        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+            tracing::debug!(%error, "trouble while leaving the group");
+        }
+    }
+}
