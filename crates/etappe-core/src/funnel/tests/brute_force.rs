@@ -183,6 +183,10 @@ impl Case<'_> {
                 }
             }
         }
+        if self.spec.ties == Ties::StrictlyLater {
+            // No other order is possible, so each event begins an attempt of its own.
+            return found.iter().map(|times| way(times)).collect();
+        }
         per_entry(&found, |times| {
             (
                 usize::MAX - times.len(),
