@@ -96,13 +96,13 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             }
             Inserted::Refused(error) => {
                 self.metrics.record_batch(BatchResult::Refused);
-                self.bisect(batch, error, mode).await
+                self.narrow_down(batch, error, mode).await
             }
         }
     }
 
     /// Narrows a refused batch down to the records that are to blame.
-    async fn bisect(
+    async fn narrow_down(
         &self,
         batch: &SealedBatch,
         error: SeamError,
