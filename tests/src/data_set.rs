@@ -1,4 +1,4 @@
-//! The event data that lies beside the project, read line by line.
+//! The event data in `tests/data`, read line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -41,7 +41,7 @@ pub struct Line {
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
+        .join("data")
         .join(name)
 }
 

@@ -34,7 +34,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub out: PathBuf,
     /// The data sets to import.
-    #[arg(long, value_name = "DIR", default_value = "../shared/data")]
+    #[arg(long, value_name = "DIR", default_value = "tests/data")]
     pub data_sets: PathBuf,
     /// Where criterion put its results.
     #[arg(long, value_name = "DIR", default_value = "target/criterion")]

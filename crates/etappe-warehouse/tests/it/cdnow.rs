@@ -17,7 +17,7 @@ use crate::fixture::{TestEvent, all_time, batch, numbered, range, scope};
 /// Reads the file, and what each line says: customer, time, amount in ten-thousandths.
 fn purchases() -> Vec<(String, i64, i64)> {
     let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/cdnow/events.ndjson.gz");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/cdnow/events.ndjson.gz");
     let file =
         std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines();
