@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use etappe_testkit::process::{EtappeProcess, binary_path};
@@ -224,7 +225,9 @@ async fn ask_engine(folder: &Path, sql: &str) -> anyhow::Result<String> {
             .unwrap_or_default()
             .to_owned()
     };
-    let answer = reqwest::Client::new()
+    let answer = reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        .build()?
         .post(format!("http://{address}/?database=etappe"))
         .header("X-ClickHouse-User", text("user"))
         .header("X-ClickHouse-Key", text("password"))

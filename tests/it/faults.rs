@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use etappe_testkit::wait::{PATIENCE, until};
 use etappe_tests::fleet::{Fleet, Sizes};
 use etappe_tests::rig::by_role::ByRole;
 use etappe_tests::rig::checker::{Database, Verdict, check_figures, check_stored};
@@ -100,9 +101,10 @@ async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
     let senders = Senders::start(vec![site.clone()], plan);
     senders.reach(2_000, Duration::from_secs(60)).await?;
     proxy.treat(treatment);
-    while proxy.treated() < 4 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("four answers are treated", PATIENCE, async || {
+        proxy.treated() >= 4
+    })
+    .await;
     proxy.treat(Treatment::Pass);
     let acknowledged = senders.finish().await;
     site.settle_down().await?;

@@ -1,9 +1,9 @@
 //! An import can be interrupted at any moment and resumed: nothing doubled, nothing missing.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use etappe_testkit::process::{EtappeProcess, binary_path};
+use etappe_testkit::wait::{PATIENCE, until};
 use etappe_tests::data_set;
 use etappe_tests::site::TestSite;
 use rustix::process::{Pid, Signal, kill_process};
@@ -39,13 +39,17 @@ async fn interrupt(
         .id()
         .and_then(|id| i32::try_from(id).ok())
         .and_then(Pid::from_raw);
-    while site.visible_events().await? < visible {
+    until("some events are visible", PATIENCE, async || {
+        let ended = import.try_wait().expect("its state can be read");
         assert!(
-            import.try_wait()?.is_none(),
+            ended.is_none(),
             "the import ended before it was interrupted"
         );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        site.visible_events()
+            .await
+            .is_ok_and(|seen| seen >= visible)
+    })
+    .await;
     kill_process(id.expect("it runs"), signal)?;
     Ok(import.wait().await?.code())
 }
@@ -85,10 +89,16 @@ async fn an_interrupted_import_goes_on_where_it_stopped() -> anyhow::Result<()> 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_survives_the_death_of_the_installation() -> anyhow::Result<()> {
     let (mut process, site) = started("retail").await?;
-    let import = start(&process, &site, "cdnow/events.ndjson.gz")?;
-    while site.visible_events().await? < 1 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut import = start(&process, &site, "cdnow/events.ndjson.gz")?;
+    until("the first events are visible", PATIENCE, async || {
+        let ended = import.try_wait().expect("its state can be read");
+        assert!(
+            ended.is_none(),
+            "the import ended before anything was visible"
+        );
+        site.visible_events().await.is_ok_and(|seen| seen >= 1)
+    })
+    .await;
     process.kill().await?;
     process.restart().await?;
     // Its key ended with the installation, so it ends with an error, and is started again.

@@ -79,6 +79,10 @@ fn large_batch(client: u64, number: u64) -> String {
     json!({ "batch": batch }).to_string()
 }
 
+fn client() -> reqwest::Result<Client> {
+    Client::builder().timeout(PATIENCE).build()
+}
+
 /// Sends batch after batch, each until it is accepted, until there were refusals enough.
 async fn flood(
     site: TestSite,
@@ -86,7 +90,7 @@ async fn flood(
     number: u64,
     counts: Arc<Counts>,
 ) -> anyhow::Result<()> {
-    let (client, deadline) = (Client::new(), Instant::now() + PATIENCE);
+    let (client, deadline) = (client()?, Instant::now() + PATIENCE);
     let mut batches = 0;
     while !counts.is_flood() {
         let batch = large_batch(number, batches);
@@ -104,9 +108,11 @@ async fn flood(
 
 /// Sends one event after the other until the flood is over; returns how many. None may be refused.
 async fn trickle(site: TestSite, url: String, counts: Arc<Counts>) -> anyhow::Result<u64> {
-    let client = Client::new();
+    let client = client()?;
     let mut sent = 0;
+    let deadline = Instant::now() + 2 * PATIENCE;
     while !counts.is_over.load(Ordering::Relaxed) {
+        ensure!(Instant::now() < deadline, "the flood does not end");
         let message = json!({
             "type": "track", "event": "Product Viewed",
             "messageId": format!("quiet-{sent}"), "anonymousId": format!("visitor-{}", sent % 7),

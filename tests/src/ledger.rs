@@ -8,15 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use etappe_testkit::wait::{PATIENCE, until};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::site::TestSite;
 
 /// How long a client waits before it repeats a batch.
 const REPEAT_AFTER: Duration = Duration::from_millis(50);
+/// How long a client repeats a batch; restarts of the whole installation fit in.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(300);
 
 /// What was promised: the sum of all batches answered with 200.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,11 +92,13 @@ impl Clients {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Waits until at least `events` events are acknowledged or all clients are done.
+    /// Waits until at least `events` events are acknowledged.
+    ///
+    /// # Panics
+    /// When that takes too long.
     pub async fn reach(&self, events: u64) {
-        while self.acknowledged() < events {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let what = format!("{events} events are acknowledged");
+        until(&what, PATIENCE, async || self.acknowledged() >= events).await;
     }
 
     /// Waits for all clients and adds their ledgers up.
@@ -126,7 +132,12 @@ async fn run(site: TestSite, plan: Plan, client: u64, acknowledged: Arc<AtomicU6
             ledger.orders += u64::from(order);
             ledger.cents += if order { cents } else { 0 };
         }
+        let deadline = Instant::now() + ACKNOWLEDGED_WITHIN;
         loop {
+            assert!(
+                Instant::now() < deadline,
+                "a batch is not acknowledged within {ACKNOWLEDGED_WITHIN:?}"
+            );
             ledger.requests += 1;
             match site.send(&batch).await {
                 Ok((200, body)) => {

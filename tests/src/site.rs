@@ -228,7 +228,12 @@ impl TestSite {
         loop {
             let (status, mut page) = self.get(&format!("/actors/{id}{cursor}")).await?;
             ensure!(status == 200, "actor: {status} {page}");
-            events.append(page["events"].as_array_mut().context("a page has events")?);
+            let new = page["events"].as_array_mut().context("a page has events")?;
+            ensure!(
+                !new.is_empty() || events.is_empty(),
+                "a page without events"
+            );
+            events.append(new);
             match page["next"].as_str() {
                 Some(next) => cursor = format!("?cursor={next}"),
                 None => return Ok(events),

@@ -8,6 +8,7 @@
 //! them fail, or stops everything at a chosen step as a crash would. [`generator`] makes events as
 //! trackers send them, with the totals that must come out. [`process::EtappeProcess`] starts the
 //! built program and talks to it over HTTP, as a user would. [`kafka::KafkaNode`] is a real Kafka.
+//! [`wait::until`] waits for a condition and ends with a message when it is never met.
 //!
 //! Invariants: everything random has a seed; the fakes never touch disk, network or wall clock.
 
@@ -23,3 +24,4 @@ pub mod memory_log;
 pub mod memory_sink;
 pub mod process;
 pub mod rows;
+pub mod wait;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 use super::message::{ACTORS, Place};
 use super::sender::Acknowledged;
 use crate::site::TestSite;
+
+/// How long a question may take after a long run.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
 
 /// ClickHouse's HTTP interface, for reading.
 #[derive(Debug, Clone)]
@@ -89,7 +93,9 @@ impl Database {
             .append_pair("password", &password);
         Ok(Self {
             url: url.into(),
-            client: reqwest::Client::new(),
+            client: reqwest::Client::builder()
+                .timeout(ANSWERED_WITHIN)
+                .build()?,
         })
     }
 

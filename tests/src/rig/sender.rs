@@ -19,6 +19,8 @@ use crate::site::TestSite;
 
 /// How long a client waits before it repeats a batch.
 const REPEAT_AFTER: Duration = Duration::from_millis(100);
+/// How long a client repeats a batch: far longer than any fault lasts.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(600);
 
 /// What the clients do.
 #[derive(Debug, Clone, Copy)]
@@ -180,7 +182,12 @@ impl Sender {
     }
 
     async fn send_until_acknowledged(&self, batch: &[Value], counts: &mut Counts) {
+        let deadline = Instant::now() + ACKNOWLEDGED_WITHIN;
         loop {
+            assert!(
+                Instant::now() < deadline,
+                "a batch is not acknowledged within {ACKNOWLEDGED_WITHIN:?}"
+            );
             counts.requests += 1;
             match self.site.send(batch).await {
                 Ok((200, body)) => {

@@ -225,9 +225,17 @@ impl World {
 
     /// Waits until every record of one partition is done with.
     pub(crate) async fn partition_caught_up(&self, partition: PartitionId) {
-        while !self.is_done(partition) {
-            tokio::time::sleep(Duration::from_millis(7)).await;
-        }
+        let wait = async {
+            while !self.is_done(partition) {
+                tokio::time::sleep(Duration::from_millis(7)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(
+            waited.is_ok(),
+            "stuck at {:?}",
+            self.log.progress(partition)
+        );
     }
 
     fn is_done(&self, partition: PartitionId) -> bool {

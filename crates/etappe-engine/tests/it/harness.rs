@@ -10,6 +10,9 @@ use etappe_engine::library::{cache_dir, cached_library};
 use etappe_engine::process::{EngineProcess, EngineProcessOptions};
 use tempfile::TempDir;
 
+/// How long an answer may take on a machine that is busy with other tests.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+
 /// An engine with a data folder of its own. Dropping it ends it.
 pub(crate) struct TestEngine {
     pub(crate) process: EngineProcess,
@@ -138,7 +141,10 @@ impl Client {
         Self {
             address,
             login,
-            http: reqwest::Client::new(),
+            http: reqwest::Client::builder()
+                .timeout(ANSWERED_WITHIN)
+                .build()
+                .expect("a client"),
         }
     }
 

@@ -9,7 +9,9 @@ use etappe_log::kafka::{
 };
 use etappe_testkit::kafka::{KafkaNode, SASL_PASSWORD, SASL_USER};
 use prometheus::Registry;
+use tokio::time::Instant;
 
+use crate::kafka_support::PATIENCE;
 use crate::support::{ManualClock, record};
 
 pub(crate) fn kafka_config(node: &KafkaNode, topic: &str) -> KafkaConfig {
@@ -170,7 +172,12 @@ async fn what_is_given_up_while_the_broker_is_frozen_can_be_published_again_in_o
     assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
     node.resume();
     let mut again = publisher.publish(batch(50)).await;
+    let deadline = Instant::now() + PATIENCE;
     while again.iter().any(Result::is_err) {
+        assert!(
+            Instant::now() < deadline,
+            "not published in time: {again:?}"
+        );
         again = publisher.publish(batch(50)).await;
     }
     assert!(

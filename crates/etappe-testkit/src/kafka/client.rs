@@ -10,8 +10,10 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::time::Instant;
 
 use super::{KafkaNode, KafkaNodeError};
+use crate::wait::PATIENCE;
 
 /// How long a question to a node may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
@@ -73,7 +75,11 @@ impl KafkaNode {
                 it.partitions().len() == count && it.partitions().iter().all(|it| it.leader() >= 0)
             }))
         };
+        let deadline = Instant::now() + PATIENCE;
         while !run_blocking(wait.clone()).await? {
+            if Instant::now() > deadline {
+                return Err(self.broken("made a topic whose partitions got no leaders"));
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())

@@ -1,0 +1,50 @@
+//! Waiting for a condition, with an end.
+//!
+//! No wait of a test may last for ever: one that is never met would hang the whole suite, and nobody
+//! would learn which one it was.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a wait may take that depends on nothing slow, on a machine that is busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a condition is checked.
+const CHECK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until `is_met` returns true, for `patience` at most. `what` completes "waited … until".
+///
+/// # Panics
+/// When the condition is not met in time; the message names it.
+pub async fn until(what: &str, patience: Duration, mut is_met: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + patience;
+    while !is_met().await {
+        assert!(
+            Instant::now() < deadline,
+            "waited {patience:?} in vain until {what}"
+        );
+        tokio::time::sleep(CHECK_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_with_its_condition() {
+        let mut checks = 0;
+        until("three checks", PATIENCE, async || {
+            checks += 1;
+            checks == 3
+        })
+        .await;
+        assert_eq!(checks, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[should_panic(expected = "waited 120s in vain until pigs fly")]
+    async fn a_wait_that_is_never_met_says_what_it_waited_for() {
+        until("pigs fly", PATIENCE, async || false).await;
+    }
+}
