@@ -13,6 +13,10 @@ if ! command -v cargo-deny >/dev/null; then
 fi
 # Crates of other systems too, which no build here has fetched.
 cargo fetch --quiet
-# Advisories need a database that is fetched from elsewhere; `cargo deny check advisories` reads it
-# where the network allows that.
 cargo-deny --offline check --hide-inclusion-graph bans licenses sources
+# Advisories need a database from elsewhere; not every machine reaches it, and that is no failure.
+if timeout 120 cargo-deny fetch db >/dev/null 2>&1; then
+  cargo-deny --offline check --hide-inclusion-graph advisories
+else
+  echo "advisories not checked: their database cannot be reached from here"
+fi

@@ -1,34 +1,93 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands; ends with the counts of tests.
+#
+# Each step runs even if an earlier one failed, and the last line counts what failed: tests, test
+# programs that died before they said how they ended, and steps. Whatever the run started is ended
+# with it. TEST_LIMIT is how many seconds the tests may take in all.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+: "${TEST_LIMIT:=3600}"
 started=$SECONDS
-step() { echo; echo "== $* ($((SECONDS - started)) s)"; }
+output=$(mktemp)
+failed_steps=()
 
-step "format"
-cargo fmt --all --check
-step "lints"
+# Every process of this run inherits the mark, also one that left its group, its session or its parent.
+RUN_OF_TESTS="$$.$(date +%s%N)"
+export RUN_OF_TESTS
+
+# Prints the ids of the processes that carry the mark, without this script and those it waits in.
+left_over() {
+  local environ pid
+  for environ in /proc/[0-9]*/environ; do
+    pid=${environ#/proc/}
+    pid=${pid%/environ}
+    [ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] || continue
+    if grep -qza "^RUN_OF_TESTS=$RUN_OF_TESTS\$" "$environ" 2>/dev/null; then echo "$pid"; fi
+  done
+}
+
+end_left_over() {
+  local signal pids
+  for signal in TERM KILL; do
+    pids=$(left_over)
+    [ -n "$pids" ] || return 0
+    echo "ending what the run left behind ($signal):" $pids >&2
+    # They may end by themselves meanwhile.
+    kill -s "$signal" $pids 2>/dev/null || true
+    for _ in $(seq 50); do
+      [ -n "$(left_over)" ] || return 0
+      sleep 0.1
+    done
+  done
+}
+
+finish() {
+  end_left_over
+  rm -f "$output"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+step() {
+  local name=$1
+  shift
+  echo
+  echo "== $name ($((SECONDS - started)) s)"
+  "$@" || failed_steps+=("$name")
+}
+
+run_tests() {
+  timeout --kill-after=30 "$TEST_LIMIT" cargo test --release --workspace --no-fail-fast 2>&1 | tee "$output"
+  local status=${PIPESTATUS[0]}
+  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    echo "the tests did not end within $TEST_LIMIT s (TEST_LIMIT); still running:"
+    # The harness names what takes long; what it never names again has not ended.
+    comm -23 \
+      <(sed -nE 's/^test (.*) has been running for over .*/\1/p' "$output" | sort -u) \
+      <(sed -nE 's/^test (.*) \.\.\. (ok|FAILED|ignored).*/\1/p' "$output" | sort -u) | sed 's/^/  /'
+  fi
+  return "$status"
+}
+
+lint() { cargo clippy --release --workspace --all-targets --quiet -- -D warnings; }
+document() { RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet; }
+fetch_kafka() { deploy/dev/kafka.sh fetch >/dev/null; }
+
+step "format" cargo fmt --all --check
 # In the release profile, as all that follows: C libraries are then built once.
-cargo clippy --release --workspace --all-targets --quiet -- -D warnings
-step "build"
-cargo build --release --quiet --bin etappe
-step "engine library"
+step "lints" lint
+step "build" cargo build --release --quiet --bin etappe
+echo
+echo "== engine library ($((SECONDS - started)) s)"
 ETAPPE_ENGINE_LIBRARY=$(target/release/etappe engine --fetch)
 export ETAPPE_ENGINE_LIBRARY
-step "Kafka"
-deploy/dev/kafka.sh fetch
-step "tests"
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
-status=0
-cargo test --release --workspace --no-fail-fast 2>&1 | tee "$output" || status=$?
-step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
-step "dependencies"
-deploy/dev/deny.sh
-step "deployments"
-deploy/dev/check-deploy.sh
+step "Kafka" fetch_kafka
+step "tests" run_tests
+step "documentation" document
+step "dependencies" deploy/dev/deny.sh
+step "deployments" deploy/dev/check-deploy.sh
 
-awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
-     END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$output"
-exit "$status"
+[ "${#failed_steps[@]}" -eq 0 ] || printf '\nfailed: %s\n' "${failed_steps[@]}"
+deploy/dev/count-tests.sh "$output" "${#failed_steps[@]}"
+[ "${#failed_steps[@]}" -eq 0 ]

@@ -5,15 +5,28 @@ cd "$(dirname "$0")/../.."
 : "${DATA:=etappe-data}" "${LISTEN:=127.0.0.1:7070}" "${ADMIN:=127.0.0.1:7071}"
 log="$DATA.log"
 
-echo "building (the first time takes some minutes)"
-cargo build --release --quiet --bin etappe
-echo "looking for ClickHouse's engine (fetched once, about 180 MB)"
-target/release/etappe engine --fetch >/dev/null
+running() { [ -f "$DATA/run.json" ] && kill -0 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$DATA/run.json")" 2>/dev/null; }
+value() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/;t;d" "$2"; }
+# Keys are shown at the first start only; the demo's are kept, readable by their owner.
+keys="$DATA/demo-keys.json"
 
-if [ -f "$DATA/run.json" ] && kill -0 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$DATA/run.json")" 2>/dev/null; then
+if running; then
   echo "Etappe runs on $DATA already; \`make down\` stops it"
+  echo "  events and KPIs   http://$(value listen "$DATA/run.json")"
+  echo "  metrics, health   http://$(value admin "$DATA/run.json")/metrics"
+  if [ -f "$keys" ]; then
+    echo "  keys of the demo  in $keys, readable by you only"
+  else
+    echo "  keys              target/release/etappe keys create --site demo --data $DATA makes another pair"
+  fi
+  echo "  log               $log"
   exit 0
 fi
+
+echo "building (the first time takes some minutes)"
+cargo build --release --bin etappe
+echo "looking for ClickHouse's engine (fetched once, about 180 MB)"
+target/release/etappe engine --fetch >/dev/null
 
 mkdir -p "$DATA"
 ready=$(mktemp)
@@ -30,9 +43,6 @@ until [ -s "$ready" ]; do
   sleep 0.2
 done
 
-value() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/;t;d" "$2"; }
-# Keys are shown at the first start only; the demo's are kept, readable by their owner.
-keys="$DATA/demo-keys.json"
 if grep -q '"write_key"' "$ready"; then
   (umask 077 && cp "$ready" "$keys")
 fi

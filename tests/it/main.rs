@@ -10,6 +10,7 @@ mod imports;
 mod kafka;
 mod kills;
 mod overload;
+mod scripts;
 mod start;
 
 use etappe_testkit::process::EtappeProcess;

@@ -161,3 +161,41 @@ fn every_file_says_what_it_is_and_stays_readable() {
     }
     assert!(problems.is_empty(), "{problems:#?}");
 }
+
+/// Returns the relative paths in `text` that climb at least one folder, such as `../../config`.
+fn climbing_paths(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "./_-".contains(character);
+    text.split(move |character| !is_part(character))
+        .filter(|word| word.starts_with("../"))
+}
+
+#[test]
+fn a_clone_reads_nothing_that_lies_beside_it() {
+    let mut problems = Vec::new();
+    for path in files() {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let from_root = path
+            .strip_prefix(root())
+            .unwrap_or_else(|_| panic!("{} is outside the project", path.display()));
+        // `include_str!` starts in the file's folder, CARGO_MANIFEST_DIR higher up: never deeper.
+        let depth = from_root.components().count() - 1;
+        for climbing in climbing_paths(&text) {
+            let steps = climbing.split('/').filter(|part| *part == "..").count();
+            if steps > depth {
+                problems.push(format!("{}: {climbing}", from_root.display()));
+            }
+        }
+        // Crates and tests stand one or two folders below the root, and climb from there.
+        let base = match from_root.iter().next().and_then(|first| first.to_str()) {
+            Some("crates") => 2,
+            _ => 1,
+        };
+        let manifest = text
+            .split("CARGO_MANIFEST_DIR")
+            .skip(1)
+            .filter_map(|after| climbing_paths(after).next())
+            .filter(|first| first.split('/').filter(|part| *part == "..").count() > base);
+        problems.extend(manifest.map(|it| format!("{}: {it}", from_root.display())));
+    }
+    assert!(problems.is_empty(), "paths out of the clone: {problems:#?}");
+}
