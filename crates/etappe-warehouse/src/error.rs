@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use etappe_core::id::Offset;
-use etappe_core::ports::{Classified, RetryClass, RowBatch};
+use etappe_core::ports::{Classified, Cost, RetryClass, RowBatch};
 
 use etappe_wire::row::MalformedRow;
 
@@ -282,6 +282,32 @@ impl Classified for WarehouseError {
             _ => None,
         }
     }
+
+    fn exhausted(&self) -> Option<Cost> {
+        match self {
+            Self::Server {
+                source: clickhouse::error::Error::BadResponse(text),
+                ..
+            } => cost_of(text),
+            Self::TimedOut { .. } => Some(Cost::Time),
+            Self::UnitTooLarge { .. } | Self::TooManyReferrals { .. } => Some(Cost::Memory),
+            _ => None,
+        }
+    }
+}
+
+/// Returns what a question used up, if that is what the server says.
+fn cost_of(answer: &str) -> Option<Cost> {
+    match code_of(answer)? {
+        158 => Some(Cost::Rows),
+        307 => Some(Cost::Bytes),
+        159 | 160 => Some(Cost::Time),
+        // The question's own memory, not that of the whole server, which others may use.
+        241 if answer.contains("Query memory limit") || answer.contains("for query") => {
+            Some(Cost::Memory)
+        }
+        _ => None,
+    }
 }
 
 fn class_of(answer: &str) -> RetryClass {
@@ -289,6 +315,7 @@ fn class_of(answer: &str) -> RetryClass {
         Some(TOO_MANY_PARTS_OR_PARTITIONS) if answer.contains("oo many partitions") => {
             RetryClass::Permanent
         }
+        Some(_) if cost_of(answer).is_some() => RetryClass::Permanent,
         Some(code) if CONTENT_CODES.contains(&code) => RetryClass::Permanent,
         Some(code) if SCHEMA_CODES.contains(&code) => RetryClass::Fatal,
         _ => RetryClass::Transient,
