@@ -91,7 +91,11 @@ impl Admission {
     }
 
     /// Waits for a turn to work on a body of `bytes`; none is needed for a small one.
-    pub(crate) async fn turn_to_work(&self, holder: &Holder, bytes: usize) -> Option<Share<Holder>> {
+    pub(crate) async fn turn_to_work(
+        &self,
+        holder: &Holder,
+        bytes: usize,
+    ) -> Option<Share<Holder>> {
         if bytes < SMALL {
             return None;
         }
@@ -100,7 +104,11 @@ impl Admission {
     }
 
     /// Waits for a turn to publish `bytes`; none is needed for few.
-    pub(crate) async fn turn_to_publish(&self, holder: &Holder, bytes: usize) -> Option<Share<Holder>> {
+    pub(crate) async fn turn_to_publish(
+        &self,
+        holder: &Holder,
+        bytes: usize,
+    ) -> Option<Share<Holder>> {
         if bytes < SMALL {
             return None;
         }

@@ -90,7 +90,9 @@ pub enum InsightsError {
     #[error("too many questions are being answered: try again shortly")]
     Busy,
     /// Too many questions about this site wait already.
-    #[error("{waiting} questions about this site are waiting: ask fewer at a time, and try again shortly")]
+    #[error(
+        "{waiting} questions about this site are waiting: ask fewer at a time, and try again shortly"
+    )]
     SiteBusy {
         /// How many wait.
         waiting: usize,

@@ -296,7 +296,8 @@ impl Classified for WarehouseError {
     }
 }
 
-/// Returns what a question used up, if that is what the server says.
+/// Returns what a question used up, if that is what the server says. Of an insert it says nothing
+/// about the rows, which have to be stored all the same.
 fn cost_of(answer: &str) -> Option<Cost> {
     match code_of(answer)? {
         158 => Some(Cost::Rows),
@@ -315,7 +316,6 @@ fn class_of(answer: &str) -> RetryClass {
         Some(TOO_MANY_PARTS_OR_PARTITIONS) if answer.contains("oo many partitions") => {
             RetryClass::Permanent
         }
-        Some(_) if cost_of(answer).is_some() => RetryClass::Permanent,
         Some(code) if CONTENT_CODES.contains(&code) => RetryClass::Permanent,
         Some(code) if SCHEMA_CODES.contains(&code) => RetryClass::Fatal,
         _ => RetryClass::Transient,
@@ -406,6 +406,38 @@ mod tests {
         }
         for old in ["25.7.9.9", "24.12.1", "9.9", "", "head"] {
             assert!(!is_new_enough(old), "{old}");
+        }
+    }
+
+    #[test]
+    fn what_a_question_used_up_is_told_from_what_the_server_lacks() {
+        let cases = [
+            ("Code: 158. DB::Exception: Limit for rows", Some(Cost::Rows)),
+            (
+                "Code: 307. DB::Exception: Limit for bytes",
+                Some(Cost::Bytes),
+            ),
+            (
+                "Code: 159. DB::Exception: Timeout exceeded",
+                Some(Cost::Time),
+            ),
+            (
+                "Code: 241. DB::Exception: Query memory limit exceeded: would use",
+                Some(Cost::Memory),
+            ),
+            (
+                "Code: 241. DB::Exception: Memory limit (for query) exceeded",
+                Some(Cost::Memory),
+            ),
+            (
+                "Code: 241. DB::Exception: (total) memory limit exceeded",
+                None,
+            ),
+            ("Code: 202. DB::Exception: Too many queries", None),
+        ];
+        for (answer, expected) in cases {
+            assert_eq!(cost_of(answer), expected, "{answer}");
+            assert_eq!(class_of(answer), RetryClass::Transient, "{answer}");
         }
     }
 

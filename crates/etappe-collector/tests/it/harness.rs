@@ -228,9 +228,10 @@ impl Service {
         if config.trusted_proxies > 0 {
             public = public.behind(server.own_proxies().unwrap());
         }
-        let server = tokio::spawn(async move {
-            http_server::serve(listener, router, stopped, &public).await
-        });
+        let server =
+            tokio::spawn(
+                async move { http_server::serve(listener, router, stopped, &public).await },
+            );
         Self {
             log,
             collector,

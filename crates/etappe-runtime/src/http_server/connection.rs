@@ -79,10 +79,7 @@ impl Serving {
         }
     }
 
-    async fn answer(
-        mut self,
-        request: hyper::Request<Incoming>,
-    ) -> Result<Response, Infallible> {
+    async fn answer(mut self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
         let (parts, body) = request.into_parts();
         if let Err(error) = host::check(&parts) {
             self.metrics.count_refused("bad_host");

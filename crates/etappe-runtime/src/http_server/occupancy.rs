@@ -154,10 +154,7 @@ mod tests {
         let held = [occupancy.take(None), occupancy.take(None)];
         let third = take(&occupancy, "192.0.2.1").unwrap();
         assert_eq!(occupancy.take(None).unwrap_err(), Full::Everywhere);
-        assert_eq!(
-            take(&occupancy, "192.0.2.2").unwrap_err(),
-            Full::Everywhere
-        );
+        assert_eq!(take(&occupancy, "192.0.2.2").unwrap_err(), Full::Everywhere);
         drop((held, third));
         let open = occupancy.lock();
         assert!(open.total == 0 && open.networks.is_empty());

@@ -35,7 +35,11 @@ impl Proxies {
                 .or_else(|_| bare.parse::<IpAddr>().map(IpNet::from))
                 .map_err(|_| InvalidNetwork(text.clone()))
         };
-        networks.iter().map(parse).collect::<Result<_, _>>().map(Self)
+        networks
+            .iter()
+            .map(parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
@@ -65,9 +69,6 @@ mod tests {
     #[test]
     fn a_text_that_is_no_network_is_named() {
         let problem = Proxies::parse(&["10.0.0.0/8".to_owned(), "proxy.example".to_owned()]);
-        assert_eq!(
-            problem,
-            Err(InvalidNetwork("proxy.example".to_owned()))
-        );
+        assert_eq!(problem, Err(InvalidNetwork("proxy.example".to_owned())));
     }
 }

@@ -43,14 +43,13 @@ pub(crate) fn intake(
     collector: &Arc<Collector<Publisher, SystemClock>>,
     sites: &SiteStore,
 ) -> Router {
-    let rejections =
-        Arc::clone(collector)
-            .rejections_router()
-            // Not on other paths, where no site is named.
-            .route_layer(middleware::from_fn_with_state(
-                sites.subscribe(),
-                readers_only,
-            ));
+    let rejections = Arc::clone(collector)
+        .rejections_router()
+        // Not on other paths, where no site is named.
+        .route_layer(middleware::from_fn_with_state(
+            sites.subscribe(),
+            readers_only,
+        ));
     Arc::clone(collector).router().merge(rejections)
 }
 
