@@ -64,10 +64,7 @@ pub(super) async fn measure(
         events = load.run(target) => events?,
         never = ask_quietly(quiet, &mut quiet_cards) => match never {},
     };
-    progress(&format!(
-        "{} clients of the other site ask",
-        options.askers
-    ));
+    progress(&format!("{} clients of the other site ask", options.askers));
     let end = Instant::now() + Duration::from_secs(options.ask_seconds);
     let mut clients = JoinSet::new();
     for number in 0..options.askers {
