@@ -23,7 +23,7 @@ test: requirements ## Check format and lints, build, run every test; ends with t
 bench: requirements ## Measure, with the limit harness beside it.
 	@deploy/dev/bench.sh
 
-overload: requirements ## Flood one site with five times what this machine can do; measure another.
+overload: requirements ## Flood one site with five times what this machine can do, let it ask; measure another.
 	@deploy/dev/overload.sh
 
 faults: requirements ## Try the guarantee: a million events under a hundred faults.

@@ -1,5 +1,6 @@
 //! The system tests, one binary.
 
+mod attacks;
 mod bad_input;
 mod commands;
 mod data_sets;

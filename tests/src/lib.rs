@@ -9,6 +9,7 @@
 //!
 //! Invariants: a missing binary, engine or data file fails the test that needs it.
 
+pub mod attack;
 pub mod data_set;
 pub mod fleet;
 pub mod ledger;

@@ -3,8 +3,10 @@
 //! The flood is an open loop of gzip batches, the other site an open loop of single events whose
 //! latencies are what is measured; questions of that site are asked meanwhile. The event log's
 //! bound is so small that it fills within the run, so refusals have to come. Afterwards everything
-//! that was accepted has to be counted, each event once, by its message id.
+//! that was accepted has to be counted, each event once, by its message id. In the second half the
+//! site that was flooded asks as hard as it can, about all those events.
 
+mod asking;
 mod check;
 mod installation;
 mod options;
@@ -21,6 +23,7 @@ use super::child::{Load, LoadTarget};
 use super::environment;
 use super::report::{Report, progress};
 use crate::load::report::{LoadReport, per_second};
+use asking::Asking;
 use check::{Accounts, check};
 use installation::Installation;
 use watch::{Watched, watch};
@@ -54,6 +57,8 @@ struct Overload {
     drained: Duration,
     flood_accounts: Accounts,
     quiet_accounts: Accounts,
+    /// The second half.
+    asking: Asking,
 }
 
 /// Runs it; a JSON file with all figures is written too.
@@ -124,6 +129,7 @@ async fn measure(
     )
     .await?;
     let quiet_accounts = check(installation, &installation.quiet, 1, &[&alone, &quiet]).await?;
+    let asking = asking::measure(installation, &quiet_target, &options).await?;
     Ok(Overload {
         options,
         can,
@@ -134,6 +140,7 @@ async fn measure(
         drained,
         flood_accounts,
         quiet_accounts,
+        asking,
     })
 }
 

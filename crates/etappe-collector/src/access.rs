@@ -6,7 +6,8 @@ use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurpose};
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::site::{SiteDirectory, SiteSettings};
-use http::{HeaderMap, header};
+use etappe_runtime::authorization::Credentials;
+use http::HeaderMap;
 
 use crate::error::IntakeError;
 
@@ -83,19 +84,11 @@ fn allows(settings: &SiteSettings, origin: Option<&str>) -> bool {
 /// Returns the user name of HTTP Basic. Nothing if there is none; an unreadable one is an unknown
 /// key.
 pub(crate) fn basic_key(headers: &HeaderMap) -> Result<Option<String>, IntakeError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+    let credentials = Credentials::read(headers).map_err(|_| IntakeError::UnknownKey)?;
+    let Some(basic) = credentials.and_then(|it| it.of_scheme("basic")) else {
         return Ok(None);
     };
-    let text = value.to_str().map_err(|_| IntakeError::UnknownKey)?;
-    let Some((scheme, credentials)) = text.trim().split_once(' ') else {
-        return Ok(None);
-    };
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Ok(None);
-    }
-    let decoded = BASE64
-        .decode(credentials.trim())
-        .map_err(|_| IntakeError::UnknownKey)?;
+    let decoded = BASE64.decode(basic).map_err(|_| IntakeError::UnknownKey)?;
     let decoded = String::from_utf8(decoded).map_err(|_| IntakeError::UnknownKey)?;
     let (user, _) = decoded.split_once(':').unwrap_or((&decoded, ""));
     Ok(Some(user.to_owned()).filter(|user| !user.is_empty()))
@@ -104,7 +97,7 @@ pub(crate) fn basic_key(headers: &HeaderMap) -> Result<Option<String>, IntakeErr
 #[cfg(test)]
 mod tests {
     use etappe_core::site::{Grant, KeyHash, KeyRecord, Site};
-    use http::HeaderValue;
+    use http::{HeaderValue, header};
 
     use super::*;
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use etappe_core::id::SiteId;
 use etappe_core::ports::EventPublisher;
+use etappe_runtime::fair_queue::{FairQueue, Share};
 use tokio::time::Instant;
 
 use crate::budget::Holder;
 use crate::config::CollectorConfig;
 use crate::demand::Demand;
 use crate::error::IntakeError;
-use crate::fair_queue::{FairQueue, Share};
 use crate::metrics::AdmissionMetrics;
 
 /// Smaller ones need no turn: refusing them costs as much, and connections bound how many there are.
@@ -34,9 +34,9 @@ const RETRY_AFTER_FULL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// Turns to work on a body.
-    work: FairQueue,
+    work: FairQueue<Holder>,
     /// Bytes that may be on their way to the disk.
-    publishing: FairQueue,
+    publishing: FairQueue<Holder>,
     demand: Demand,
     fullness: Mutex<Option<(Instant, f64)>>,
     longest_wait: Duration,
@@ -91,7 +91,11 @@ impl Admission {
     }
 
     /// Waits for a turn to work on a body of `bytes`; none is needed for a small one.
-    pub(crate) async fn turn_to_work(&self, holder: &Holder, bytes: usize) -> Option<Share> {
+    pub(crate) async fn turn_to_work(
+        &self,
+        holder: &Holder,
+        bytes: usize,
+    ) -> Option<Share<Holder>> {
         if bytes < SMALL {
             return None;
         }
@@ -100,7 +104,11 @@ impl Admission {
     }
 
     /// Waits for a turn to publish `bytes`; none is needed for few.
-    pub(crate) async fn turn_to_publish(&self, holder: &Holder, bytes: usize) -> Option<Share> {
+    pub(crate) async fn turn_to_publish(
+        &self,
+        holder: &Holder,
+        bytes: usize,
+    ) -> Option<Share<Holder>> {
         if bytes < SMALL {
             return None;
         }

@@ -13,6 +13,7 @@ use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher};
 use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
+use etappe_runtime::http_server::ViaProxy;
 use etappe_wire::native::Limits;
 use http::request::Parts;
 use tokio::sync::watch;
@@ -185,13 +186,21 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
+    /// Returns how many own proxies a request came by.
+    pub(crate) fn proxies_before(&self, parts: &Parts) -> usize {
+        match parts.extensions.get::<ViaProxy>() {
+            Some(ViaProxy) => self.config.trusted_proxies,
+            None => 0,
+        }
+    }
+
     /// Returns the address that a request came from.
     pub(crate) fn client_address(&self, parts: &Parts) -> Option<std::net::IpAddr> {
         let peer = parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0);
-        client_address(&parts.headers, peer, self.config.trusted_proxies)
+        client_address(&parts.headers, peer, self.proxies_before(parts))
     }
 }
 

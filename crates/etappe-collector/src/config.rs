@@ -30,10 +30,6 @@ pub struct CollectorConfig {
     /// The most memory that all requests in progress may take together; half of it for one site, or
     /// one network before the site is known. Default 256 MiB. Too low: 503 under load.
     pub in_flight_bytes: usize,
-    /// How long a client may take to send a body. Default 30 s. Too high: slow clients hold
-    /// connections; too low: slow phones get 408.
-    #[serde(with = "etappe_core::duration_text")]
-    pub body_timeout: Duration,
     /// How long to wait until events are durable before answering 503. Default 30 s; at least as
     /// long as the log itself tries, or clients send again what was written.
     #[serde(with = "etappe_core::duration_text")]
@@ -55,28 +51,13 @@ pub struct CollectorConfig {
     /// cannot use the log.
     pub log_reserve_percent: u32,
     /// How many proxies of your own stand in front: the client's address is taken from
-    /// `X-Forwarded-For`, so many places from its end. Default 0: the header is not looked at. Too
-    /// high: clients can state any address.
+    /// `X-Forwarded-For`, so many places from its end, where the connection comes from one of
+    /// `server.proxies`. Default 0: the header is not looked at. Too high: clients can state any
+    /// address; too low: all clients are one.
     pub trusted_proxies: usize,
     /// The memory for the rejections that are kept for sites to see. Default 32 MiB. Too low: a
     /// site sees fewer than its last 1,000.
     pub rejection_log_bytes: usize,
-    /// The most connections at a time; further ones are closed with 503. Default 4,096, or fewer
-    /// where `ulimit -n` leaves the process no more files.
-    pub max_connections: usize,
-    /// The largest head (request line and headers) of a request. Default 16 KiB; a larger one gets
-    /// 431. Too low: pixels with long addresses are lost.
-    pub header_bytes: usize,
-    /// How long a client may take to send a head, also the first of a connection and the next of
-    /// one kept open. Default 30 s.
-    #[serde(with = "etappe_core::duration_text")]
-    pub header_timeout: Duration,
-    /// How long a client may refuse to take what is sent to it. Default 30 s.
-    #[serde(with = "etappe_core::duration_text")]
-    pub write_timeout: Duration,
-    /// How long requests in progress may go on after the order to stop. Default 15 s.
-    #[serde(with = "etappe_core::duration_text")]
-    pub drain_timeout: Duration,
 }
 
 impl Default for CollectorConfig {
@@ -87,18 +68,12 @@ impl Default for CollectorConfig {
             event_bytes: 32 * KIB,
             batch_events: 130_000,
             in_flight_bytes: 256 * MIB,
-            body_timeout: Duration::from_secs(30),
             publish_timeout: Duration::from_secs(30),
             turn_timeout: Duration::from_millis(500),
             publishing_bytes: 4 * MIB,
             log_reserve_percent: 10,
             trusted_proxies: 0,
             rejection_log_bytes: 32 * MIB,
-            max_connections: 4096,
-            header_bytes: 16 * KIB,
-            header_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(15),
         }
     }
 }
@@ -150,8 +125,6 @@ impl CollectorConfig {
             ("body_bytes", self.body_bytes, KIB, 256 * MIB),
             ("event_bytes", self.event_bytes, KIB, MIB),
             ("batch_events", self.batch_events, 1, 10_000_000),
-            ("max_connections", self.max_connections, 1, 1_000_000),
-            ("header_bytes", self.header_bytes, 8 * KIB, MIB),
             (
                 "publishing_bytes",
                 self.publishing_bytes,
@@ -167,12 +140,8 @@ impl CollectorConfig {
             );
         }
         let times = [
-            ("body_timeout", self.body_timeout),
             ("publish_timeout", self.publish_timeout),
             ("turn_timeout", self.turn_timeout),
-            ("header_timeout", self.header_timeout),
-            ("write_timeout", self.write_timeout),
-            ("drain_timeout", self.drain_timeout),
         ];
         for (name, value) in times {
             need(
@@ -220,18 +189,12 @@ mod tests {
         let config = CollectorConfig {
             event_bytes: 8 * MIB,
             in_flight_bytes: 1,
-            header_bytes: 10,
-            drain_timeout: Duration::ZERO,
+            turn_timeout: Duration::ZERO,
             ..CollectorConfig::default()
         };
         let problems = config.validate().join("\n");
-        assert_eq!(config.validate().len(), 5, "{problems}");
-        for name in [
-            "`event_bytes`",
-            "`in_flight_bytes`",
-            "`header_bytes`",
-            "`drain_timeout`",
-        ] {
+        assert_eq!(config.validate().len(), 4, "{problems}");
+        for name in ["`event_bytes`", "`in_flight_bytes`", "`turn_timeout`"] {
             assert!(problems.contains(name), "{problems}");
         }
     }
@@ -239,18 +202,18 @@ mod tests {
     #[test]
     fn settings_are_read_from_text_and_written_back() {
         let config: CollectorConfig =
-            serde_json::from_str(r#"{"body_timeout":"500ms","drain_timeout":"2m"}"#).unwrap();
-        assert_eq!(config.body_timeout, Duration::from_millis(500));
-        assert_eq!(config.drain_timeout, Duration::from_secs(120));
+            serde_json::from_str(r#"{"turn_timeout":"500ms","publish_timeout":"2m"}"#).unwrap();
+        assert_eq!(config.turn_timeout, Duration::from_millis(500));
+        assert_eq!(config.publish_timeout, Duration::from_secs(120));
         let text = serde_json::to_string(&config).unwrap();
-        assert!(text.contains(r#""body_timeout":"500ms""#), "{text}");
+        assert!(text.contains(r#""turn_timeout":"500ms""#), "{text}");
         assert_eq!(
             serde_json::from_str::<CollectorConfig>(&text).unwrap(),
             config
         );
         for bad in [
-            r#"{"body_timeout":"5"}"#,
-            r#"{"body_timeout":5}"#,
+            r#"{"turn_timeout":"5"}"#,
+            r#"{"turn_timeout":5}"#,
             r#"{"unknown":1}"#,
         ] {
             assert!(

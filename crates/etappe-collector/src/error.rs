@@ -1,4 +1,4 @@
-//! What can go wrong with a request as a whole, and with the server.
+//! What can go wrong with a request as a whole.
 
 use std::time::Duration;
 
@@ -145,18 +145,4 @@ impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} s", self.0)
     }
-}
-
-/// Why the server ended other than cleanly.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Requests were still in progress when the time for draining was over; they were cut off.
-    /// What they carried was not acknowledged.
-    #[error("{connections} connections were still busy after {limit:?}")]
-    DrainTimeout {
-        /// How many connections were cut off.
-        connections: usize,
-        /// How long was waited.
-        limit: Duration,
-    },
 }

@@ -46,7 +46,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         if parts.method == Method::OPTIONS {
             return cors.preflight(METHODS);
         }
-        let mut body = RequestBody::new(body, self.config.body_timeout);
+        let mut body = RequestBody::new(body);
         let mut sending = Sending {
             endpoint,
             parts: &parts,

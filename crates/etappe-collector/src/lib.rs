@@ -5,8 +5,8 @@
 //! accepted event is durable in the log that it was given.
 //!
 //! Where to start: [`Collector`] holds what requests share, [`Collector::router`] has the paths,
-//! `intake` follows one request from its head to its answer. [`serve::run`] is a server with bounds
-//! on everything a client can do; any router can be put behind it.
+//! `intake` follows one request from its head to its answer. The server around it, with bounds on
+//! everything a client can do, is `etappe_runtime::http_server`.
 //!
 //! Invariants: nothing a client sends makes it panic, block a worker or grow without bound; one
 //! site's flood does not keep another one's requests waiting (`admission`); one bad event never fails its neighbours; a failure is never answered with 200, but by the pixel, which
@@ -21,7 +21,6 @@ pub mod config;
 mod cors;
 mod demand;
 pub mod error;
-mod fair_queue;
 mod inflate;
 mod intake;
 pub mod metrics;
@@ -32,7 +31,6 @@ mod receptions;
 mod rejection_log;
 mod request_body;
 mod response;
-pub mod serve;
 mod tracker_settings;
 
 pub use collector::Collector;

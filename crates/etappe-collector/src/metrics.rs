@@ -42,11 +42,6 @@ pub struct CollectorMetrics {
     /// `etappe_collector_in_flight_bytes`, gauge: memory of requests in progress. Alert near
     /// `in_flight_bytes`.
     pub(crate) in_flight_bytes: IntGauge,
-    /// `etappe_collector_connections`, gauge: open connections. Alert near `max_connections`.
-    pub(crate) connections: IntGauge,
-    /// `etappe_collector_connections_total`, counter, by `result` (served, refused, failed).
-    /// `refused`: there were too many; `failed`: broken or too slow.
-    pub(crate) connections_ended: IntCounterVec,
 }
 
 /// What is counted of who is taken when not all can be.
@@ -138,12 +133,6 @@ impl CollectorMetrics {
                 "etappe_collector_in_flight_bytes",
                 "Memory of requests in progress.",
             )?,
-            connections: IntGauge::new("etappe_collector_connections", "Open connections.")?,
-            connections_ended: vec(
-                "etappe_collector_connections_total",
-                "Connections by how they ended.",
-                &["result"],
-            )?,
         };
         metrics.register_all(registry)?;
         Ok(metrics)
@@ -162,9 +151,7 @@ impl CollectorMetrics {
         registry.register(Box::new(self.published_bytes.clone()))?;
         registry.register(Box::new(self.publish_duration.clone()))?;
         self.admission.register_all(registry)?;
-        registry.register(Box::new(self.in_flight_bytes.clone()))?;
-        registry.register(Box::new(self.connections.clone()))?;
-        registry.register(Box::new(self.connections_ended.clone()))
+        registry.register(Box::new(self.in_flight_bytes.clone()))
     }
 }
 

@@ -11,6 +11,7 @@ use etappe_core::event::EventKind;
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
 use etappe_core::time::Timestamp;
+use etappe_runtime::fair_queue::Share;
 use etappe_wire::native::{Body, Limits, Message, Reason, Reception, Redactor, Rejection};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
@@ -20,7 +21,6 @@ use crate::access::Access;
 use crate::budget::Holder;
 use crate::collector::Collector;
 use crate::error::IntakeError;
-use crate::fair_queue::Share;
 use crate::rejection_log::{KEPT_PER_SITE, RejectedEvent, kept_text};
 
 /// The size of a chunk of records, give or take one record.
@@ -195,7 +195,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     /// given back as soon as the first chunk is made.
     pub(crate) async fn publish_body(
         &self,
-        (mut body, mut turn): (Body, Option<Share>),
+        (mut body, mut turn): (Body, Option<Share<Holder>>),
         circumstances: Circumstances,
         endpoint: &'static str,
     ) -> Result<Published, IntakeError> {

@@ -1,11 +1,9 @@
-//! Reads a request's body: no more than allowed, no longer than allowed, on a lease of memory.
-
-use std::time::Duration;
+//! Reads a request's body: no more than allowed, on a lease of memory. The server bounds its time.
 
 use axum::body::Body;
 use bytes::Bytes;
+use etappe_runtime::http_server::BodyTimedOut;
 use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
 
 use crate::budget::Lease;
 use crate::config::CollectorConfig;
@@ -27,19 +25,15 @@ pub(crate) struct RequestBody {
     begun: bool,
     /// Whether there is nothing more to come.
     ended: bool,
-    deadline: Instant,
-    timeout: Duration,
 }
 
 impl RequestBody {
-    /// Takes the body; the time for sending it runs from now on.
-    pub(crate) fn new(body: Body, timeout: Duration) -> Self {
+    /// Takes the body.
+    pub(crate) const fn new(body: Body) -> Self {
         Self {
             body,
             begun: false,
             ended: false,
-            deadline: Instant::now() + timeout,
-            timeout,
         }
     }
 
@@ -90,7 +84,7 @@ impl RequestBody {
         Ok(bytes)
     }
 
-    /// Reads the rest and drops it, within the same time and up to a bound. A client that waits for
+    /// Reads the rest and drops it, up to a bound. A client that waits for
     /// leave to send its body is not given it.
     pub(crate) async fn discard(mut self, waits_for_leave: bool) {
         if waits_for_leave && !self.begun {
@@ -108,22 +102,18 @@ impl RequestBody {
     async fn next(&mut self) -> Result<Option<Bytes>, IntakeError> {
         self.begun = true;
         while !self.ended {
-            let frame = timeout_at(self.deadline, self.body.frame()).await;
-            let frame = frame.map_err(|_| {
-                self.ended = true;
-                IntakeError::BodyTimeout {
-                    limit: self.timeout,
-                }
-            })?;
-            match frame {
+            match self.body.frame().await {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
                     }
                 }
-                Some(Err(_)) => {
+                Some(Err(error)) => {
                     self.ended = true;
-                    return Err(IntakeError::BrokenBody);
+                    return Err(match BodyTimedOut::find(&error) {
+                        Some(BodyTimedOut { limit }) => IntakeError::BodyTimeout { limit },
+                        None => IntakeError::BrokenBody,
+                    });
                 }
                 None => self.ended = true,
             }

@@ -88,7 +88,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let forwarded = parts
             .headers
             .get("x-forwarded-proto")
-            .filter(|_| self.config.trusted_proxies > 0);
+            .filter(|_| self.proxies_before(parts) > 0);
         if forwarded.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https")) {
             "https"
         } else {

@@ -7,7 +7,8 @@
 //! The actor's history is a value ([`crate::rules::ActorHistory`]); who loads it is not decided
 //! here. A new seam wants an ADR.
 
-use std::error::Error;
+mod failure;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -19,33 +20,12 @@ use crate::query::{CandidateQuery, Condition, Selector, UnitQuery};
 use crate::time::Timestamp;
 use crate::watermark::{CollectorMark, PartitionReach};
 
+pub use failure::{Classified, Cost, RetryClass};
+
 /// Tells the time of day.
 pub trait Clock: Send + Sync + 'static {
     /// Returns the present instant.
     fn now(&self) -> Timestamp;
-}
-
-/// What to do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RetryClass {
-    /// Back off and try the same again, as long as it takes.
-    Transient,
-    /// The content was refused: trying the same again cannot help.
-    Permanent,
-    /// The process cannot go on and must stop.
-    Fatal,
-}
-
-/// An error that says what to do about it.
-pub trait Classified: Error + Send + Sync + 'static {
-    /// Returns what to do.
-    fn retry_class(&self) -> RetryClass;
-
-    /// Returns the record that is to blame, if the error names one. A hint: whether it is so shows
-    /// when it is tried alone.
-    fn record_to_blame(&self) -> Option<Offset> {
-        None
-    }
 }
 
 /// A record on its way into the log.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use etappe_core::id::SiteId;
 use etappe_core::site::{SiteDirectory, SiteSettings};
-use http::header::AUTHORIZATION;
+use etappe_runtime::authorization::bearer_token;
 use http::request::Parts;
 
 use crate::error::InsightsError;
@@ -33,7 +33,8 @@ where
         state: &InsightsState<S, C>,
     ) -> Result<Self, Self::Rejection> {
         let directory = Arc::clone(&state.parts().sites.borrow());
-        let token = bearer_token(parts)
+        let token = bearer_token(&parts.headers)
+            .map_err(InsightsError::UnreadableToken)?
             .ok_or(InsightsError::MissingToken)?
             .to_owned();
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
@@ -62,16 +63,4 @@ fn admit(
         settings: site.settings.clone(),
         path,
     })
-}
-
-/// Returns the token in `Authorization: Bearer …`; the scheme's case does not matter.
-fn bearer_token(parts: &Parts) -> Option<&str> {
-    let (scheme, token) = parts
-        .headers
-        .get(AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

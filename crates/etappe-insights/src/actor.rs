@@ -127,7 +127,7 @@ pub(crate) async fn show_actor<S: JourneyStore, C: Clock>(
         limit,
     };
     let page = state
-        .run(async {
+        .run(&access.site, async {
             state
                 .parts()
                 .store

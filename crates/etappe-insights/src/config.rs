@@ -17,6 +17,11 @@ pub struct InsightsConfig {
     /// Questions that run at a time. Default 8. Too high: they slow each other and the writing
     /// down; too low: dashboards wait.
     pub concurrent_queries: usize,
+    /// Of these, how many may be about one site. Default 4. Too high: one site's questions slow all
+    /// others down; too low: the panels of one dashboard wait for each other.
+    pub site_queries: usize,
+    /// How many questions about one site may wait for their turn; more get 503 at once. Default 64.
+    pub queued_queries: usize,
     /// How long a question may wait for its turn before it gets 503. Default 5 s.
     #[serde(with = "crate::duration")]
     pub queue_timeout: Duration,
@@ -46,6 +51,8 @@ impl Default for InsightsConfig {
     fn default() -> Self {
         Self {
             concurrent_queries: 8,
+            site_queries: 4,
+            queued_queries: 64,
             queue_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_mins(1),
             body_bytes: 64 * KIB,
@@ -66,6 +73,8 @@ impl InsightsConfig {
         let mut problems = Vec::new();
         let numbers = [
             ("concurrent_queries", self.concurrent_queries, 1, 1_000),
+            ("site_queries", self.site_queries, 1, 1_000),
+            ("queued_queries", self.queued_queries, 1, 10_000),
             ("body_bytes", self.body_bytes, KIB, 16 * MIB),
             ("breakdown_values", self.breakdown_values, 1, 1_000_000),
             ("duration_bytes", self.duration_bytes, MIB, 16 * 1024 * MIB),

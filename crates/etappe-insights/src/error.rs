@@ -2,6 +2,9 @@
 
 use std::error::Error;
 
+use etappe_core::ports::Cost;
+use etappe_runtime::authorization::UnreadableAuthorization;
+use etappe_runtime::http_server::BodyTimedOut;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,12 +19,18 @@ pub struct FieldProblem {
     pub detail: String,
 }
 
+/// How a question that costs too much becomes a cheaper one.
+const NARROWER: &str = "ask for a shorter range (`from`, `to`), for one model, for fewer steps, or for a coarser breakdown";
+
 /// Why a question is not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum InsightsError {
     /// No token came along.
     #[error("send the site's read token as `Authorization: Bearer …`")]
     MissingToken,
+    /// A token came along in a way that can be read as two.
+    #[error("{0}")]
+    UnreadableToken(#[source] UnreadableAuthorization),
     /// Nobody has this token, or it does not read.
     #[error("this token reads no site")]
     UnknownToken,
@@ -46,6 +55,9 @@ pub enum InsightsError {
     /// The body broke off.
     #[error("the body could not be read to its end")]
     BrokenBody,
+    /// The body came too slowly.
+    #[error("the body did not arrive within {} s: send it again, faster", .0.limit.as_secs().max(1))]
+    BodyTimedOut(#[source] BodyTimedOut),
     /// The body is too large.
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge {
@@ -71,9 +83,20 @@ pub enum InsightsError {
     /// A unit has too many ways through the funnel.
     #[error("{0}")]
     SearchTooLarge(#[source] etappe_core::funnel::SearchTooLarge),
+    /// The question costs the store more than one question may.
+    #[error("{}: {NARROWER}", excess(*.0))]
+    TooCostly(Cost),
     /// Too many questions run already.
     #[error("too many questions are being answered: try again shortly")]
     Busy,
+    /// Too many questions about this site wait already.
+    #[error(
+        "{waiting} questions about this site are waiting: ask fewer at a time, and try again shortly"
+    )]
+    SiteBusy {
+        /// How many wait.
+        waiting: usize,
+    },
     /// The question took too long.
     #[error("the answer took longer than {seconds} s: ask for a shorter range")]
     Timeout {
@@ -86,4 +109,14 @@ pub enum InsightsError {
     /// The store failed, and will fail again.
     #[error("the store could not answer this question")]
     StoreFailed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Says what a question used up.
+const fn excess(cost: Cost) -> &'static str {
+    match cost {
+        Cost::Rows => "the question reads more events than one question may",
+        Cost::Bytes => "the question reads more bytes than one question may",
+        Cost::Memory => "the question needs more memory than one question may",
+        Cost::Time => "the store takes longer than one question may",
+    }
 }

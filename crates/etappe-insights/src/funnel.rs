@@ -67,7 +67,9 @@ pub(crate) async fn ask_funnel<S: JourneyStore, C: Clock>(
     let body = read_json(body, state.parts().config.body_bytes).await?;
     let now = state.now();
     let question = FunnelQuestion::parse(body, &access, &state.parts().catalog, now)?;
-    let answer = state.run(match_funnel(&state, &question)).await?;
+    let answer = state
+        .run(&access.site, match_funnel(&state, &question))
+        .await?;
     Ok(answer_table(&headers, &answer))
 }
 

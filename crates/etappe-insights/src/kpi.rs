@@ -56,7 +56,7 @@ pub(crate) async fn show_kpis<S: JourneyStore, C: Clock>(
     let question = ScopeQuestion::parse(pairs, &access, catalog, (state.now(), state.as_of()))?;
     let previous = question.span.previous();
     let (present, previous, leak) = state
-        .run(async {
+        .run(&access.site, async {
             tokio::try_join!(
                 figures(&state, &question, question.span.range),
                 async {

@@ -136,7 +136,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         let range = question.span.range;
         let (kpis, referrals) = self
             .state
-            .run(figures(&self.state, &question, range))
+            .run(&site.id, figures(&self.state, &question, range))
             .await?;
         let mut shown = currencies(std::iter::once(&kpis), &question.currency);
         let own = shown.take(&question.currency);

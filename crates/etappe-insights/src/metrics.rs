@@ -30,6 +30,9 @@ pub struct InsightsMetrics {
     /// `etappe_insights_queries_running`, gauge: questions being answered. Alert when it stays at
     /// `concurrent_queries`.
     queries_running: IntGauge,
+    /// `etappe_insights_queries_waiting`, gauge: questions that wait for their turn. Alert when it
+    /// stays above zero: somebody asks more than is answered.
+    queries_waiting: IntGauge,
     kpis: KpiMetrics,
 }
 
@@ -53,10 +56,10 @@ pub(crate) struct KpiMetrics {
     watermark_age: Gauge,
 }
 
-/// A question being answered; counted until it is dropped.
-pub(crate) struct Running(IntGauge);
+/// A question that is being answered or waits; counted until it is dropped.
+pub(crate) struct Counted(IntGauge);
 
-impl Drop for Running {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -96,6 +99,10 @@ impl InsightsMetrics {
                 "etappe_insights_queries_running",
                 "Questions being answered.",
             )?,
+            queries_waiting: IntGauge::new(
+                "etappe_insights_queries_waiting",
+                "Questions that wait for their turn.",
+            )?,
             kpis: KpiMetrics::register(registry)?,
         };
         registry.register(Box::new(metrics.requests.clone()))?;
@@ -103,6 +110,7 @@ impl InsightsMetrics {
         registry.register(Box::new(metrics.rows_visited.clone()))?;
         registry.register(Box::new(metrics.units_matched.clone()))?;
         registry.register(Box::new(metrics.queries_running.clone()))?;
+        registry.register(Box::new(metrics.queries_waiting.clone()))?;
         Ok(metrics)
     }
 
@@ -124,9 +132,14 @@ impl InsightsMetrics {
         &self.kpis
     }
 
-    pub(crate) fn running(&self) -> Running {
+    pub(crate) fn running(&self) -> Counted {
         self.queries_running.inc();
-        Running(self.queries_running.clone())
+        Counted(self.queries_running.clone())
+    }
+
+    pub(crate) fn waiting(&self) -> Counted {
+        self.queries_waiting.inc();
+        Counted(self.queries_waiting.clone())
     }
 }
 

@@ -1,7 +1,11 @@
-//! Lets a few questions run at a time, each for a limited time.
+//! Lets a few questions run at a time, each for a limited time, one site after the other.
+//!
+//! A site that asks much has its own questions waiting, and no more than its share running: the next
+//! question of another site runs at once, or is the next one to run.
 
 use std::future::Future;
 
+use etappe_core::id::SiteId;
 use etappe_core::ports::{Classified, RetryClass};
 use tokio::time::timeout;
 
@@ -9,18 +13,26 @@ use crate::error::InsightsError;
 use crate::state::InsightsState;
 
 impl<S, C> InsightsState<S, C> {
-    /// Runs `query` once it is its turn. Dropping the returned future stops the query.
+    /// Runs a `query` about `site` once it is its turn. Dropping the returned future stops the query.
     ///
     /// # Errors
-    /// [`InsightsError::Busy`] when its turn does not come, [`InsightsError::Timeout`] when it
-    /// takes too long, or the query's own error.
+    /// [`InsightsError::SiteBusy`] when too many wait before it, [`InsightsError::Busy`] when its
+    /// turn does not come, [`InsightsError::Timeout`] when it takes too long, or the query's own
+    /// error.
     pub(crate) async fn run<T>(
         &self,
+        site: &SiteId,
         query: impl Future<Output = Result<T, InsightsError>>,
     ) -> Result<T, InsightsError> {
         let config = &self.parts().config;
-        let turn = timeout(config.queue_timeout, self.turns().acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
+        let waiting = self.turns().waiting(site);
+        if waiting >= config.queued_queries {
+            return Err(InsightsError::SiteBusy { waiting });
+        }
+        let queued = self.parts().metrics.waiting();
+        let turn = timeout(config.queue_timeout, self.turns().request(site, 1)).await;
+        drop(queued);
+        let Ok(_turn) = turn else {
             return Err(InsightsError::Busy);
         };
         let running = self.parts().metrics.running();
@@ -36,6 +48,9 @@ impl<S, C> InsightsState<S, C> {
 
 /// Returns the store's error as the API's.
 pub(crate) fn store_error<E: Classified>(error: E) -> InsightsError {
+    if let Some(cost) = error.exhausted() {
+        return InsightsError::TooCostly(cost);
+    }
     match error.retry_class() {
         RetryClass::Transient => InsightsError::StoreUnavailable(Box::new(error)),
         RetryClass::Permanent | RetryClass::Fatal => InsightsError::StoreFailed(Box::new(error)),

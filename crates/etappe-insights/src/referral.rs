@@ -117,7 +117,7 @@ pub(crate) async fn show_referrals<S: JourneyStore, C: Clock>(
     let question = ScopeQuestion::parse(pairs, &access, catalog, (state.now(), state.as_of()))?;
     let scope = question.scope(question.span.range);
     let figures = state
-        .run(async {
+        .run(&access.site, async {
             state
                 .parts()
                 .store

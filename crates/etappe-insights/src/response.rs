@@ -1,6 +1,7 @@
 //! Turns errors into problem details (RFC 9457), and answers into JSON or CSV.
 
 use axum::response::{IntoResponse, Response};
+use etappe_core::ports::Cost;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -35,6 +36,11 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
     use InsightsError as E;
     match error {
         E::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "No token"),
+        E::UnreadableToken(_) => (
+            StatusCode::UNAUTHORIZED,
+            "unreadable-token",
+            "Unreadable token",
+        ),
         E::UnknownToken => (StatusCode::UNAUTHORIZED, "unknown-token", "Unknown token"),
         E::WrongSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
         E::NoSuchRoute => (StatusCode::NOT_FOUND, "not-found", "Not found"),
@@ -57,12 +63,21 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
             "invalid-question",
             "The question makes no sense",
         ),
-        E::BreakdownTooWide { .. } | E::AnswerTooLarge | E::SearchTooLarge(_) => (
+        E::TooCostly(Cost::Time) => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
+        E::TooCostly(Cost::Rows | Cost::Bytes | Cost::Memory)
+        | E::BreakdownTooWide { .. }
+        | E::AnswerTooLarge
+        | E::SearchTooLarge(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "question-too-large",
             "The question is too large",
         ),
-        E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+        E::BodyTimedOut(_) => (
+            StatusCode::REQUEST_TIMEOUT,
+            "body-timeout",
+            "The body took too long",
+        ),
+        E::Busy | E::SiteBusy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
         E::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
         E::StoreUnavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -101,7 +116,10 @@ impl IntoResponse for InsightsError {
                 HeaderValue::from_static("Bearer realm=\"etappe\""),
             );
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT
+        ) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -125,6 +143,9 @@ fn log_failure(error: &InsightsError) {
         }
         InsightsError::Timeout { seconds } => {
             tracing::warn!(seconds, "a question took too long");
+        }
+        InsightsError::TooCostly(cost) => {
+            tracing::info!(?cost, "a question was given up because of what it costs");
         }
         _ => {}
     }

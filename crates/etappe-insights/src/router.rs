@@ -10,6 +10,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, get, on};
 use etappe_core::ports::{Clock, JourneyStore};
+use etappe_runtime::http_server::BodyTimedOut;
 use http::header::CONTENT_TYPE;
 use http::{Method, Uri};
 use tokio::time::Instant;
@@ -46,7 +47,8 @@ pub fn router<S: JourneyStore, C: Clock>(state: InsightsState<S, C>) -> Router {
     let router = route::<model::__path_list_models, _, _, _>(router, model::list_models::<S, C>);
     let router = route::<actor::__path_show_actor, _, _, _>(router, actor::show_actor::<S, C>);
     router
-        .layer(from_fn_with_state(state.clone(), observe::<S, C>))
+        // Not on paths of other routers that this one is merged with.
+        .route_layer(from_fn_with_state(state.clone(), observe::<S, C>))
         .with_state(state)
 }
 
@@ -100,6 +102,9 @@ pub(crate) async fn read_json(
     limit: usize,
 ) -> Result<serde_json::Value, InsightsError> {
     let bytes = to_bytes(body, limit).await.map_err(|error| {
+        if let Some(timed_out) = BodyTimedOut::find(&error) {
+            return InsightsError::BodyTimedOut(timed_out);
+        }
         let cause = std::error::Error::source(&error);
         if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
             InsightsError::BodyTooLarge { limit }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use etappe_core::id::SiteId;
 use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::Watermark;
-use tokio::sync::{Semaphore, watch};
+use etappe_runtime::fair_queue::FairQueue;
+use tokio::sync::watch;
 
 use crate::catalog::ModelCatalog;
 use crate::config::InsightsConfig;
@@ -39,15 +41,16 @@ pub struct InsightsState<S, C> {
 #[derive(Debug)]
 pub(crate) struct Shared<S, C> {
     pub(crate) parts: InsightsParts<S, C>,
-    /// One permit for each question that may run.
-    pub(crate) turns: Semaphore,
+    /// Turns to be answered, site by site.
+    pub(crate) turns: FairQueue<SiteId>,
 }
 
 impl<S, C> InsightsState<S, C> {
     /// Makes the state.
     #[must_use]
     pub fn new(parts: InsightsParts<S, C>) -> Self {
-        let turns = Semaphore::new(parts.config.concurrent_queries);
+        let config = &parts.config;
+        let turns = FairQueue::shared_out(config.concurrent_queries, config.site_queries);
         Self {
             shared: Arc::new(Shared { parts, turns }),
         }
@@ -57,7 +60,7 @@ impl<S, C> InsightsState<S, C> {
         &self.shared.parts
     }
 
-    pub(crate) fn turns(&self) -> &Semaphore {
+    pub(crate) fn turns(&self) -> &FairQueue<SiteId> {
         &self.shared.turns
     }
 }

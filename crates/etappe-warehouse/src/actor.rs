@@ -166,8 +166,7 @@ impl Warehouse {
             return Ok(Some(query.id.clone()));
         }
         let owners = self
-            .ask("actor_owner", OWNER)
-            .text("site", query.site.as_str())
+            .ask_about(&query.site, "actor_owner", OWNER)
             .number("id_hash", hash64(&query.id))
             .text("id", &query.id)
             .rows::<OwnerRow>()
@@ -182,8 +181,7 @@ impl Warehouse {
         query: &ActorPageQuery,
         actor: &str,
     ) -> crate::query::Question {
-        self.ask(name, sql)
-            .text("site", query.site.as_str())
+        self.ask_about(&query.site, name, sql)
             .text("actor", actor)
             .number("actor_hash", ActorHash::of(actor).0)
     }

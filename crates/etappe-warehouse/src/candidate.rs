@@ -51,6 +51,9 @@ impl Warehouse {
                 piece = low.stream.next(), if low.is_open => low.take(piece?, &plan, &mut visit)?,
                 piece = high.stream.next(), if high.is_open => high.take(piece?, &plan, &mut visit)?,
             }
+            // Matching a piece takes a while, and the next one may be there already: without this
+            // a question of many pieces keeps a thread from all others.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -58,8 +61,7 @@ impl Warehouse {
     fn ask_candidates(&self, query: &CandidateQuery, plan: &Plan, units: (u64, u64)) -> Question {
         let statement = plan.statement();
         let mut question = self
-            .ask("candidates", &statement.sql)
-            .text("site", query.site.as_str())
+            .ask_about(&query.site, "candidates", &statement.sql)
             .bots(query.bots)
             .instant("from", query.from)
             .number("low", units.0)

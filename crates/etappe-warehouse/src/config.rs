@@ -51,6 +51,20 @@ pub struct WarehouseConfig {
     /// How long one statement of a migration may take. Default `"10m"`.
     #[serde(with = "etappe_core::duration_text")]
     pub migration_timeout: Duration,
+    /// How many questions of readers the server is asked at a time; half of them at most are about
+    /// one site. A page of figures is some twenty of them. Default 8. Too high: they slow each other
+    /// and the writing down, or find the server's own limit; too low: pages wait for a server that
+    /// has nothing to do.
+    pub concurrent_questions: usize,
+    /// The most rows that the server reads for one question of a reader; 0 is any number. Default
+    /// 2,000,000,000. A question over one of these three limits gets 422 and is told what to narrow.
+    pub question_rows: u64,
+    /// The most bytes that the server reads for one question of a reader; 0 is any number. Default
+    /// 256 GiB.
+    pub question_bytes: u64,
+    /// The most memory in bytes that the server uses for one question of a reader; 0 is what the
+    /// server allows. Default 1 GiB.
+    pub question_memory_bytes: u64,
     /// How much memory in bytes the hits of one unit may take while a question is answered. Default
     /// 256 MiB. Too low: questions about very busy actors are refused.
     pub max_unit_bytes: usize,
@@ -82,9 +96,9 @@ pub enum InvalidWarehouseConfig {
     /// A quorum is asked for, but tables are not replicated.
     #[error("insert_quorum needs `replicated = true`")]
     QuorumWithoutReplicas,
-    /// A timeout is zero.
+    /// A timeout or a number of questions is zero.
     #[error("{0} must be above 0")]
-    Timeout(&'static str),
+    Zero(&'static str),
     /// The file of certificates cannot be used.
     #[error("ca_file {} cannot be used: {problem}", path.display())]
     Certificates {
@@ -109,6 +123,10 @@ impl Default for WarehouseConfig {
             insert_timeout: Duration::from_secs(120),
             query_timeout: Duration::from_secs(30),
             migration_timeout: Duration::from_secs(600),
+            concurrent_questions: 8,
+            question_rows: 2_000_000_000,
+            question_bytes: 256 << 30,
+            question_memory_bytes: 1 << 30,
             max_unit_bytes: 256 << 20,
         }
     }
@@ -230,8 +248,11 @@ impl WarehouseConfig {
             ("migration_timeout", self.migration_timeout),
         ] {
             if timeout.is_zero() {
-                problems.push(InvalidWarehouseConfig::Timeout(name));
+                problems.push(InvalidWarehouseConfig::Zero(name));
             }
+        }
+        if self.concurrent_questions == 0 {
+            problems.push(InvalidWarehouseConfig::Zero("concurrent_questions"));
         }
         problems
     }
@@ -310,6 +331,10 @@ impl fmt::Debug for WarehouseConfig {
             .field("insert_timeout", &self.insert_timeout)
             .field("query_timeout", &self.query_timeout)
             .field("migration_timeout", &self.migration_timeout)
+            .field("concurrent_questions", &self.concurrent_questions)
+            .field("question_rows", &self.question_rows)
+            .field("question_bytes", &self.question_bytes)
+            .field("question_memory_bytes", &self.question_memory_bytes)
             .field("max_unit_bytes", &self.max_unit_bytes)
             .finish()
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use etappe_core::id::Offset;
-use etappe_core::ports::{Classified, RetryClass, RowBatch};
+use etappe_core::ports::{Classified, Cost, RetryClass, RowBatch};
 
 use etappe_wire::row::MalformedRow;
 
@@ -282,6 +282,33 @@ impl Classified for WarehouseError {
             _ => None,
         }
     }
+
+    fn exhausted(&self) -> Option<Cost> {
+        match self {
+            Self::Server {
+                source: clickhouse::error::Error::BadResponse(text),
+                ..
+            } => cost_of(text),
+            Self::TimedOut { .. } => Some(Cost::Time),
+            Self::UnitTooLarge { .. } | Self::TooManyReferrals { .. } => Some(Cost::Memory),
+            _ => None,
+        }
+    }
+}
+
+/// Returns what a question used up, if that is what the server says. Of an insert it says nothing
+/// about the rows, which have to be stored all the same.
+fn cost_of(answer: &str) -> Option<Cost> {
+    match code_of(answer)? {
+        158 => Some(Cost::Rows),
+        307 => Some(Cost::Bytes),
+        159 | 160 => Some(Cost::Time),
+        // The question's own memory, not that of the whole server, which others may use.
+        241 if answer.contains("Query memory limit") || answer.contains("for query") => {
+            Some(Cost::Memory)
+        }
+        _ => None,
+    }
 }
 
 fn class_of(answer: &str) -> RetryClass {
@@ -379,6 +406,38 @@ mod tests {
         }
         for old in ["25.7.9.9", "24.12.1", "9.9", "", "head"] {
             assert!(!is_new_enough(old), "{old}");
+        }
+    }
+
+    #[test]
+    fn what_a_question_used_up_is_told_from_what_the_server_lacks() {
+        let cases = [
+            ("Code: 158. DB::Exception: Limit for rows", Some(Cost::Rows)),
+            (
+                "Code: 307. DB::Exception: Limit for bytes",
+                Some(Cost::Bytes),
+            ),
+            (
+                "Code: 159. DB::Exception: Timeout exceeded",
+                Some(Cost::Time),
+            ),
+            (
+                "Code: 241. DB::Exception: Query memory limit exceeded: would use",
+                Some(Cost::Memory),
+            ),
+            (
+                "Code: 241. DB::Exception: Memory limit (for query) exceeded",
+                Some(Cost::Memory),
+            ),
+            (
+                "Code: 241. DB::Exception: (total) memory limit exceeded",
+                None,
+            ),
+            ("Code: 202. DB::Exception: Too many queries", None),
+        ];
+        for (answer, expected) in cases {
+            assert_eq!(cost_of(answer), expected, "{answer}");
+            assert_eq!(class_of(answer), RetryClass::Transient, "{answer}");
         }
     }
 

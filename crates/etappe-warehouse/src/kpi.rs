@@ -127,8 +127,7 @@ impl Warehouse {
 
     /// Starts a question with all of a scope's parameters; those that it does not name do no harm.
     pub(crate) fn ask_scope(&self, name: &'static str, sql: &str, scope: &KpiScope) -> Question {
-        self.ask(name, sql)
-            .text("site", scope.site.as_str())
+        self.ask_about(&scope.site, name, sql)
             .text("model", &scope.model)
             .text("timezone", &scope.timezone)
             .text("currency", &scope.currency)

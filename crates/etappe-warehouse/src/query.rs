@@ -1,12 +1,17 @@
-//! Asking the server: parameters, settings, timeouts and metrics of every question.
+//! Asking the server: parameters, settings, turns, timeouts and metrics of every question.
+//!
+//! A question about a site waits for its turn, one site after the other, and may cost only so much;
+//! questions of this program's own do neither.
 
 use std::time::Duration;
 
 use clickhouse::query::{BytesCursor, Query};
 use clickhouse::{RowOwned, RowRead};
+use etappe_core::id::SiteId;
 use etappe_core::ports::Classified;
 use etappe_core::query::{Bots, TimeRange};
 use etappe_core::time::Timestamp;
+use etappe_runtime::fair_queue::{Request, Share};
 use tokio::time::Instant;
 
 use crate::error::WarehouseError;
@@ -20,6 +25,8 @@ pub(crate) struct Question {
     warehouse: Warehouse,
     name: &'static str,
     query: Query,
+    /// The site that it is about, if it is a reader's question.
+    site: Option<SiteId>,
 }
 
 impl Warehouse {
@@ -35,7 +42,26 @@ impl Warehouse {
             warehouse: self.clone(),
             name,
             query,
+            site: None,
         }
+    }
+
+    /// Starts a reader's question about `site`, which is its parameter `site`.
+    pub(crate) fn ask_about(&self, site: &SiteId, name: &'static str, sql: &str) -> Question {
+        let config = self.config();
+        let limits = [
+            ("max_rows_to_read", config.question_rows),
+            ("max_bytes_to_read", config.question_bytes),
+            ("max_memory_usage", config.question_memory_bytes),
+        ];
+        let mut question = self.ask(name, sql).text("site", site.as_str());
+        for (setting, most) in limits {
+            if most > 0 {
+                question = question.setting(setting, &most.to_string());
+            }
+        }
+        question.site = Some(site.clone());
+        question
     }
 }
 
@@ -80,8 +106,18 @@ impl Question {
         self
     }
 
+    /// Asks for a turn; none is needed for questions that are not a reader's.
+    fn request_turn(&self) -> Option<Request<SiteId>> {
+        let site = self.site.as_ref()?;
+        Some(self.warehouse.turns().request(site, 1))
+    }
+
     /// Returns all rows of the answer.
     pub(crate) async fn rows<T: RowOwned + RowRead>(self) -> Result<Vec<T>, WarehouseError> {
+        let _turn = match self.request_turn() {
+            Some(request) => Some(request.await),
+            None => None,
+        };
         let started = Instant::now();
         let limit = self.warehouse.config().query_timeout;
         let answer = async {
@@ -120,6 +156,10 @@ impl Question {
     /// Starts to stream the answer in any of the server's formats.
     pub(crate) fn stream_as(self, format: &str) -> Result<Stream, WarehouseError> {
         let limit = self.warehouse.config().query_timeout;
+        let turn = match self.request_turn() {
+            Some(request) => Turn::Awaited(request),
+            None => Turn::NotNeeded,
+        };
         let cursor = self
             .query
             .fetch_bytes(format)
@@ -131,8 +171,16 @@ impl Question {
             name: self.name,
             warehouse: self.warehouse,
             cursor,
+            turn,
         })
     }
+}
+
+/// Whether it is a stream's turn. It holds its turn until it is dropped.
+enum Turn {
+    NotNeeded,
+    Awaited(Request<SiteId>),
+    Taken(#[expect(dead_code, reason = "it is given back when dropped")] Share<SiteId>),
 }
 
 /// An answer that arrives piece by piece.
@@ -143,11 +191,19 @@ pub(crate) struct Stream {
     started: Instant,
     deadline: Instant,
     limit: Duration,
+    turn: Turn,
 }
 
 impl Stream {
-    /// Returns the next piece, or `None` at the end.
+    /// Returns the next piece, or `None` at the end. Cancellation-safe.
+    ///
+    /// Nothing is sent to the server before the first piece is asked for, and it is the turn.
     pub(crate) async fn next(&mut self) -> Result<Option<bytes::Bytes>, WarehouseError> {
+        if let Turn::Awaited(request) = &mut self.turn {
+            self.turn = Turn::Taken(request.await);
+            self.started = Instant::now();
+            self.deadline = self.started + self.limit;
+        }
         let error = match tokio::time::timeout_at(self.deadline, self.cursor.next()).await {
             Ok(Ok(Some(piece))) => return Ok(Some(piece)),
             Ok(Ok(None)) => {

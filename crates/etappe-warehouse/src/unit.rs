@@ -53,8 +53,7 @@ impl Warehouse {
             Unit::Session => SESSIONS,
         };
         let row = self
-            .ask("count_units", sql)
-            .text("site", query.site.as_str())
+            .ask_about(&query.site, "count_units", sql)
             .range(query.range)
             .bots(query.bots)
             .row::<UnitRow>()

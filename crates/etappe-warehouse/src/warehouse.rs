@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::{Client, Compression};
+use etappe_core::id::SiteId;
 use etappe_core::ports::Classified;
 use etappe_core::time::Timestamp;
+use etappe_runtime::fair_queue::FairQueue;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -28,11 +30,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Warehouse {
     inner: Arc<Inner>,
+    client: Arc<Client>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    client: Client,
+    /// Turns to ask the server, site by site.
+    turns: FairQueue<SiteId>,
     config: WarehouseConfig,
     metrics: Metrics,
     progress: Progress,
@@ -53,15 +57,31 @@ impl Warehouse {
         let config = config.resolved().map_err(WarehouseError::Config)?;
         let metrics = Metrics::register(registry).map_err(WarehouseError::Metrics)?;
         let client = build_client(&config)?;
+        let questions = config.concurrent_questions;
         Ok(Self {
+            client: Arc::new(client),
             inner: Arc::new(Inner {
-                client,
+                turns: FairQueue::shared_out(questions, questions.div_ceil(2)),
                 config,
                 metrics,
                 progress: Progress::default(),
                 other_topics: OtherTopics::default(),
                 started: OnceCell::new(),
             }),
+        })
+    }
+
+    /// Returns a handle with connections of its own; everything else is shared.
+    ///
+    /// Connections are worked on by the runtime in which they were opened. So what must not wait for
+    /// the threads of questions has connections that no question has opened.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Config`] when the authorities' certificates cannot be read any more.
+    pub fn with_own_connections(&self) -> Result<Self, WarehouseError> {
+        Ok(Self {
+            inner: Arc::clone(&self.inner),
+            client: Arc::new(build_client(self.config())?),
         })
     }
 
@@ -99,7 +119,11 @@ impl Warehouse {
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.inner.client
+        &self.client
+    }
+
+    pub(crate) fn turns(&self) -> &FairQueue<SiteId> {
+        &self.inner.turns
     }
 
     pub(crate) fn config(&self) -> &WarehouseConfig {

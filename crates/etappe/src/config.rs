@@ -17,6 +17,7 @@ use etappe_insights::config::InsightsConfig;
 use etappe_log::kafka::KafkaConfig;
 use etappe_log::local::LocalLogConfig;
 use etappe_log::spool::SpoolConfig;
+use etappe_runtime::http_server::ServerConfig;
 use etappe_runtime::telemetry::TelemetryConfig;
 use etappe_warehouse::WarehouseConfig;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,7 @@ pub(crate) struct Config {
     /// The admin address. Default `127.0.0.1:7071`.
     pub(crate) admin: SocketAddr,
     pub(crate) telemetry: TelemetryConfig,
+    pub(crate) server: ServerConfig,
     pub(crate) rules: RuleFiles,
     pub(crate) collector: CollectorConfig,
     pub(crate) log: LocalLogConfig,
@@ -81,6 +83,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 7071)),
             telemetry: TelemetryConfig::default(),
+            server: ServerConfig::default(),
             rules: RuleFiles::default(),
             collector: CollectorConfig::default(),
             log: LocalLogConfig::default(),
@@ -229,6 +232,7 @@ impl Config {
                     .map(|problem| format!("{name}: {problem}")),
             );
         };
+        section("server", self.server.validate());
         section("collector", self.collector.validate());
         section("log", self.log.validate().err().unwrap_or_default());
         if self.uses_kafka() {

@@ -16,6 +16,7 @@ use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::site::KeyHash;
 use etappe_core::site::{Grant, SiteSettings};
+use etappe_runtime::authorization::bearer_token;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -69,11 +70,7 @@ pub(crate) fn router(control: Control) -> Router {
 }
 
 async fn authorize(State(state): State<Arc<Control>>, request: Request, next: Next) -> Response {
-    let presented = request
-        .headers()
-        .get(http_authorization())
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
+    let presented = bearer_token(request.headers()).ok().flatten();
     let allowed = presented.is_some_and(|token| {
         // Hashes are compared as text of equal length, in constant time.
         let hashes = (KeyHash::of(token).to_string(), state.token.to_string());
@@ -84,10 +81,6 @@ async fn authorize(State(state): State<Arc<Control>>, request: Request, next: Ne
     }
     let answer = json!({ "error": "present the admin token as `Authorization: Bearer …`" });
     (axum::http::StatusCode::UNAUTHORIZED, Json(answer)).into_response()
-}
-
-fn http_authorization() -> axum::http::HeaderName {
-    axum::http::header::AUTHORIZATION
 }
 
 /// An answer that the client can print.

@@ -26,8 +26,10 @@ use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::ports::RecordSource;
 use etappe_core::rules::RuleSet;
 use etappe_core::watermark::Watermark;
+use etappe_runtime::background::BackgroundThreads;
 use etappe_runtime::clock::SystemClock;
 use etappe_runtime::health::Health;
+use etappe_runtime::http_server::{self, Address, ServerMetrics};
 use etappe_runtime::shutdown::{Reason, Shutdown};
 use etappe_warehouse::Warehouse;
 use prometheus::Registry;
@@ -52,6 +54,9 @@ pub(crate) struct Service {
     pub(crate) tasks: TaskTracker,
     pub(crate) config: Config,
     pub(crate) rules: Arc<RuleSet>,
+    server_metrics: ServerMetrics,
+    /// Where questions are answered.
+    questions: BackgroundThreads,
 }
 
 /// What a classifier works with.
@@ -82,8 +87,11 @@ impl Service {
             .warnings()
             .iter()
             .for_each(|warning| tracing::warn!(%warning, "rules"));
+        let registry = Registry::new();
         Ok(Self {
-            registry: Registry::new(),
+            server_metrics: ServerMetrics::register(&registry)?,
+            questions: BackgroundThreads::start("questions")?,
+            registry,
             health: Health::default(),
             shutdown: Shutdown::default(),
             clock: SystemClock,
@@ -117,8 +125,15 @@ impl Service {
 
     /// Serves the admin address until the end.
     pub(crate) fn serve_admin(&self, listener: TcpListener, router: axum::Router) {
-        self.tasks
-            .spawn(serve(listener, router, self.shutdown.clone()));
+        let config = self.config.server.for_admin();
+        let address = Address::new("admin", config, self.server_metrics.clone());
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            let begun = async move { shutdown.begun().await };
+            if let Err(error) = http_server::serve(listener, router, begun, &address).await {
+                tracing::debug!(%error, "requests to the admin address were cut off");
+            }
+        });
     }
 
     /// Classifies until `stop`; begins the shutdown when that cannot go on.
@@ -195,22 +210,21 @@ impl Service {
         &self,
         listener: TcpListener,
         router: axum::Router,
-        metrics: &CollectorMetrics,
     ) -> anyhow::Result<()> {
         let shutdown = self.shutdown.clone();
         let begun = async move { shutdown.begun().await };
-        let config = &self.config.collector;
-        etappe_collector::serve::run(listener, router, begun, config, metrics)
-            .await
-            .context("requests were cut off")
-    }
-}
-
-async fn serve(listener: TcpListener, router: axum::Router, shutdown: Shutdown) {
-    let ended = async move { shutdown.begun().await };
-    let served = axum::serve(listener, router).with_graceful_shutdown(ended);
-    if let Err(error) = served.await {
-        tracing::error!(%error, "the admin address is not served any more");
+        let config = self.config.server.clone();
+        let proxies = config.own_proxies()?;
+        let mut address = Address::new("public", config, self.server_metrics.clone());
+        if self.config.collector.trusted_proxies > 0 {
+            address = address.behind(proxies);
+        }
+        let served = http_server::serve(listener, router, begun, &address).await;
+        if let Err(error) = served {
+            // Nothing that they carried was acknowledged: it is sent again.
+            tracing::warn!(%error, "requests were cut off");
+        }
+        Ok(())
     }
 }
 

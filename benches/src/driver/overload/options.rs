@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::Parser;
 use tempfile::TempDir;
 
-/// Floods one site of an Etappe of its own and measures what another site sees of it.
+/// Floods one site of an Etappe of its own, then lets it ask as hard as it can, and measures what
+/// another site sees of it.
 ///
 /// Programs are taken from the folder that this one is in; build them in release mode first.
 #[derive(Debug, Clone, Parser)]
@@ -28,6 +29,12 @@ pub struct OverloadOptions {
     /// The other site: single events a second.
     #[arg(long, value_name = "EVENTS", default_value_t = 40.0)]
     pub quiet_rate: f64,
+    /// How long one site asks as hard as it can.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub ask_seconds: u64,
+    /// How many of its clients ask at a time.
+    #[arg(long, value_name = "CLIENTS", default_value_t = 16)]
+    pub askers: u32,
     /// The bound of the local log.
     #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
     pub log_bytes: u64,

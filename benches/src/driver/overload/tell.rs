@@ -1,7 +1,9 @@
 //! The figures of a run.
 
 use super::Overload;
+use super::asking::Asking;
 use super::check::Accounts;
+use super::options::OverloadOptions;
 use crate::driver::report::Figure;
 use crate::load::report::per_second;
 
@@ -9,6 +11,8 @@ use crate::load::report::per_second;
 const TIMES: f64 = 5.0;
 /// The quiet site's bound, in milliseconds.
 const QUIET_P99: f64 = 250.0;
+/// How many times as long as with nobody asking the quiet site's cards may take.
+const CARDS_TIMES: f64 = 3.0;
 const MIB: f64 = 1024.0 * 1024.0;
 
 pub(super) fn figures(overload: &Overload) -> Vec<Figure> {
@@ -17,7 +21,53 @@ pub(super) fn figures(overload: &Overload) -> Vec<Figure> {
     figures.extend(memory(overload));
     figures.extend(accounts("flooded site", overload.flood_accounts));
     figures.extend(accounts("other site", overload.quiet_accounts));
+    figures.extend(asking(&overload.asking, &overload.options));
     figures
+}
+
+/// One site asks as hard as it can: what the other one sees of it.
+fn asking(asking: &Asking, options: &OverloadOptions) -> Vec<Figure> {
+    let (quiet, cards) = (
+        asking.quiet_cards.summary(),
+        asking.cards.questions.summary(),
+    );
+    let questions = asking.questions.summary();
+    let refused: u64 = asking.events.errors.values().sum::<u64>() + asking.events.unsent_requests;
+    vec![
+        Figure::new("asking: questions answered", count(asking.answered), "questions").note(
+            format!(
+                "{} clients of one site, {} s, each the next one at once: p50 {:.0} ms, p99 {:.0} ms; {} refused",
+                options.askers,
+                options.ask_seconds,
+                questions.p50_ms,
+                questions.p99_ms,
+                asking.refused
+            ),
+        ),
+        Figure::new("asking: other site's events, p99", asking.events.latency.p99_ms, "ms")
+            .at_most(QUIET_P99, QUIET_P99)
+            .note(format!(
+                "single events, open loop, of {}: p50 {:.1} ms; nobody asking p50 {:.1} ms, p99 {:.1} ms",
+                asking.events.latency.count,
+                asking.events.latency.p50_ms,
+                asking.quiet_events.latency.p50_ms,
+                asking.quiet_events.latency.p99_ms
+            )),
+        Figure::new("asking: other site's events refused", count(refused), "requests")
+            .at_most(0.0, 0.0),
+        Figure::new("asking: other site's cards, times quiet", cards.p50_ms / quiet.p50_ms, "×")
+            .at_most(CARDS_TIMES, CARDS_TIMES)
+            .note(format!(
+                "medians of {} and {}: p50 {:.0} ms, p95 {:.0} ms; nobody asking p50 {:.0} ms, p95 {:.0} ms",
+                cards.count, quiet.count, cards.p50_ms, cards.p95_ms, quiet.p50_ms, quiet.p95_ms
+            )),
+        Figure::new(
+            "asking: other site's cards unanswered",
+            count(asking.cards.unanswered),
+            "questions",
+        )
+        .at_most(0.0, 0.0),
+    ]
 }
 
 fn flood(overload: &Overload) -> Vec<Figure> {

@@ -12,7 +12,8 @@ use crate::process::{Pid, resident_bytes};
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 const ASK_EVERY: Duration = Duration::from_secs(1);
-const CARDS: &str = "/kpis?from=2020-01-01&to=2100-01-01&model=aaarrr";
+/// A page of figures about everything.
+pub(super) const CARDS: &str = "/kpis?from=2020-01-01&to=2100-01-01&model=aaarrr";
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -46,7 +47,8 @@ pub(super) async fn watch<T>(
     Ok((loaded, watched))
 }
 
-enum Never {}
+/// What never happens.
+pub(super) enum Never {}
 
 async fn sample(processes: &mut [(String, Pid, Vec<u64>)]) -> Never {
     let mut ticks = interval(SAMPLE_EVERY);
@@ -60,7 +62,8 @@ async fn sample(processes: &mut [(String, Pid, Vec<u64>)]) -> Never {
     }
 }
 
-async fn ask(site: &TestSite, watched: &mut Watched) -> Never {
+/// Asks for a site's cards once a second.
+pub(super) async fn ask(site: &TestSite, watched: &mut Watched) -> Never {
     let mut ticks = interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

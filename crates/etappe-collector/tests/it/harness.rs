@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use etappe_collector::Collector;
 use etappe_collector::config::CollectorConfig;
-use etappe_collector::error::ServeError;
 use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
+use etappe_runtime::http_server::{self, Address, ServeError, ServerConfig, ServerMetrics};
 use prometheus::Registry;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -192,11 +192,19 @@ impl Service {
         Self::start_with(CollectorConfig::default(), SiteSettings::default()).await
     }
 
+    pub(crate) async fn start_with(config: CollectorConfig, settings: SiteSettings) -> Self {
+        Self::start_served(config, settings, ServerConfig::default()).await
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the handle is kept and joined in `stop`"
     )]
-    pub(crate) async fn start_with(config: CollectorConfig, settings: SiteSettings) -> Self {
+    pub(crate) async fn start_served(
+        config: CollectorConfig,
+        settings: SiteSettings,
+        server: ServerConfig,
+    ) -> Self {
         let registry = Registry::new();
         let metrics = CollectorMetrics::register(&registry).unwrap();
         let (sites, receiver) = watch::channel(Arc::new(directory(settings)));
@@ -206,7 +214,7 @@ impl Service {
             FixedClock,
             receiver,
             config.clone(),
-            metrics.clone(),
+            metrics,
         ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -215,9 +223,15 @@ impl Service {
             .merge(Arc::clone(&collector).rejections_router());
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(async move {
-            etappe_collector::serve::run(listener, router, stopped, &config, &metrics).await
-        });
+        let counted = ServerMetrics::register(&registry).unwrap();
+        let mut public = Address::new("public", server.clone(), counted);
+        if config.trusted_proxies > 0 {
+            public = public.behind(server.own_proxies().unwrap());
+        }
+        let server =
+            tokio::spawn(
+                async move { http_server::serve(listener, router, stopped, &public).await },
+            );
         Self {
             log,
             collector,
@@ -265,7 +279,7 @@ impl Service {
     /// Waits until a connection has ended with `result`.
     pub(crate) async fn ended(&self, result: &str) {
         let patience = tokio::time::Instant::now() + Duration::from_secs(20);
-        while self.metric("etappe_collector_connections_total", result) < 0.5 {
+        while self.metric("etappe_runtime_connections_total", result) < 0.5 {
             assert!(
                 tokio::time::Instant::now() < patience,
                 "no connection ended: {result}"

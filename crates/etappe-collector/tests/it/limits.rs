@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use etappe_collector::config::CollectorConfig;
 use etappe_core::site::SiteSettings;
+use etappe_runtime::http_server::ServerConfig;
 use tokio::task::JoinSet;
 
 use crate::harness::{BROWSER_KEY, OTHER_KEY, SERVER_KEY, Service, basic, batch, gzip, track};
@@ -109,12 +110,13 @@ async fn an_unknown_encoding_is_415() {
 
 #[tokio::test]
 async fn slow_heads_are_cut_off_and_slow_bodies_get_408() {
-    let config = CollectorConfig {
+    let server = ServerConfig {
         header_timeout: Duration::from_secs(1),
         body_timeout: Duration::from_secs(1),
-        ..CollectorConfig::default()
+        ..ServerConfig::default()
     };
-    let service = Service::start_with(config, SiteSettings::default()).await;
+    let (config, settings) = (CollectorConfig::default(), SiteSettings::default());
+    let service = Service::start_served(config, settings, server).await;
     let mut silent = service.connect().await;
     let mut slow_head = service.connect().await;
     slow_head
@@ -184,11 +186,12 @@ async fn a_flood_of_headers_is_431() {
 
 #[tokio::test]
 async fn connections_over_the_limit_are_refused_and_the_others_served() {
-    let config = CollectorConfig {
+    let server = ServerConfig {
         max_connections: 2,
-        ..CollectorConfig::default()
+        ..ServerConfig::default()
     };
-    let service = Service::start_with(config, SiteSettings::default()).await;
+    let (config, settings) = (CollectorConfig::default(), SiteSettings::default());
+    let service = Service::start_served(config, settings, server).await;
     let mut held = service.connect().await;
     held.request("POST /v1/page", &[&basic(SERVER_KEY)], br#"{"userId":"u"}"#)
         .await;
@@ -208,8 +211,8 @@ async fn connections_over_the_limit_are_refused_and_the_others_served() {
     held.request("POST /v1/page", &[&basic(SERVER_KEY)], br#"{"userId":"u"}"#)
         .await;
     held.answer().await.expect_accepted();
-    assert!((service.metric("etappe_collector_connections_total", "refused") - 1.0).abs() < 0.1);
-    assert!((service.metric("etappe_collector_connections ", "") - 2.0).abs() < 0.1);
+    assert!((service.metric("etappe_runtime_connections_total", "\"refused\"") - 1.0).abs() < 0.1);
+    assert!((service.metric("etappe_runtime_connections{", "public") - 2.0).abs() < 0.1);
 }
 
 #[tokio::test]
@@ -297,11 +300,12 @@ async fn a_sites_flood_leaves_room_for_other_sites() {
 
 #[tokio::test]
 async fn a_client_that_takes_no_answers_is_cut_off() {
-    let config = CollectorConfig {
+    let server = ServerConfig {
         write_timeout: Duration::from_millis(500),
-        ..CollectorConfig::default()
+        ..ServerConfig::default()
     };
-    let service = Service::start_with(config, SiteSettings::default()).await;
+    let (config, settings) = (CollectorConfig::default(), SiteSettings::default());
+    let service = Service::start_served(config, settings, server).await;
     let worthless = format!("{{\"batch\":[{}]}}", vec!["{}"; 2_000].join(","));
     service
         .post("/v1/batch", worthless)

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use etappe_collector::config::CollectorConfig;
-use etappe_collector::error::ServeError;
 use etappe_core::site::SiteSettings;
+use etappe_runtime::http_server::{ServeError, ServerConfig};
 
 use crate::harness::{SERVER_KEY, Service, basic, batch, track};
 
@@ -39,11 +39,12 @@ async fn requests_in_progress_are_finished_and_idle_connections_closed() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_cut_off_and_was_not_acknowledged() {
-    let config = CollectorConfig {
+    let server = ServerConfig {
         drain_timeout: Duration::from_millis(100),
-        ..CollectorConfig::default()
+        ..ServerConfig::default()
     };
-    let service = Service::start_with(config, SiteSettings::default()).await;
+    let (config, settings) = (CollectorConfig::default(), SiteSettings::default());
+    let service = Service::start_served(config, settings, server).await;
     service.log.close();
     let mut busy = service.connect().await;
     busy.request(

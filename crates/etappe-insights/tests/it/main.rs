@@ -14,3 +14,4 @@ mod limits;
 mod memory_store;
 mod openapi;
 mod stages_and_referrals;
+mod turns;

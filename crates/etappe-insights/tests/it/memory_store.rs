@@ -9,7 +9,7 @@ use etappe_core::kpi::{
     ReferralFigures, StageFigures,
 };
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{Classified, JourneyStore, RetryClass};
+use etappe_core::ports::{Classified, Cost, JourneyStore, RetryClass};
 use etappe_core::query::{
     Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, Selector, Unit,
 };
@@ -42,6 +42,8 @@ pub(crate) struct MemoryStore {
     pub(crate) stages: StageFigures,
     /// What every question fails with, if it does.
     pub(crate) failure: Option<RetryClass>,
+    /// What a failed question used up.
+    pub(crate) exhausted: Option<Cost>,
     /// Whether questions never end.
     pub(crate) is_stuck: bool,
     /// The questions asked about figures.
@@ -51,11 +53,15 @@ pub(crate) struct MemoryStore {
 /// The store's only error.
 #[derive(Debug, thiserror::Error)]
 #[error("secret detail of the store")]
-pub(crate) struct StoreError(RetryClass);
+pub(crate) struct StoreError(RetryClass, Option<Cost>);
 
 impl Classified for StoreError {
     fn retry_class(&self) -> RetryClass {
         self.0
+    }
+
+    fn exhausted(&self) -> Option<Cost> {
+        self.1
     }
 }
 
@@ -64,7 +70,8 @@ impl MemoryStore {
         if self.is_stuck {
             std::future::pending::<()>().await;
         }
-        self.failure.map_or(Ok(()), |class| Err(StoreError(class)))
+        self.failure
+            .map_or(Ok(()), |class| Err(StoreError(class, self.exhausted)))
     }
 
     fn matching<'a>(

@@ -16,6 +16,7 @@ mod brute;
 mod candidates;
 mod cdnow;
 mod copying;
+mod costs;
 mod engine;
 mod errors;
 mod fixture;

@@ -47,7 +47,7 @@ async fn work(
     let spool = event_log::open_spool(&service.config, data, &cluster, shared).await?;
     let publisher = Publisher::Kafka(spool.clone());
     let metrics = CollectorMetrics::register(&service.registry)?;
-    let collector = service.build_collector(publisher.clone(), &sites, metrics.clone());
+    let collector = service.build_collector(publisher.clone(), &sites, metrics);
     let watch = health::watch_event_log(publisher, events, service.shutdown.token());
     service.tasks.spawn(watch);
     let greeting = RoleGreeting {
@@ -58,7 +58,7 @@ async fn work(
     };
     greeting.print(json)?;
     let router = routes::intake(&collector, &sites);
-    let served = service.serve_public(public, router, &metrics).await;
+    let served = service.serve_public(public, router).await;
     spool.close().await;
     served
 }

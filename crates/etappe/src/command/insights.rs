@@ -1,6 +1,5 @@
 //! `etappe insights`: answers questions about what is stored in ClickHouse.
 
-use anyhow::Context;
 use tokio::net::TcpListener;
 
 use crate::cli::InsightsArguments;
@@ -49,10 +48,5 @@ async fn work(
         collector: None,
     };
     greeting.print(json)?;
-    let shutdown = service.shutdown.clone();
-    let begun = async move { shutdown.begun().await };
-    let served = axum::serve(public, router).with_graceful_shutdown(begun);
-    served
-        .await
-        .context("the public address is not served any more")
+    service.serve_public(public, router).await
 }

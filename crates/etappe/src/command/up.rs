@@ -116,13 +116,13 @@ impl Up {
             watermark = service.follow_watermark(&warehouse);
         }
         let metrics = CollectorMetrics::register(&service.registry)?;
-        let collector = service.build_collector(parts.publisher.clone(), &sites, metrics.clone());
+        let collector = service.build_collector(parts.publisher.clone(), &sites, metrics);
         let insights = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
         let router = routes::intake(&collector, &sites).merge(insights);
         self.watch(parts.publisher, warehouse);
         self.greet(&sites, addresses, control_token).await?;
 
-        let mut ended = service.serve_public(public, router, &metrics).await;
+        let mut ended = service.serve_public(public, router).await;
         // Nothing comes in any more: finish what is being written, then close from the outside in.
         stop_classifier.cancel();
         ended = ended.and(classifier.await.context("the classifier broke")?);

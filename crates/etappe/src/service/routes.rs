@@ -14,6 +14,8 @@ use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage};
 use etappe_insights::kpi_gauge::KpiGauges;
 use etappe_insights::metrics::InsightsMetrics;
 use etappe_insights::state::{InsightsParts, InsightsState};
+use etappe_runtime::authorization::bearer_token;
+use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
 use tokio::sync::watch;
@@ -41,24 +43,24 @@ pub(crate) fn intake(
     collector: &Arc<Collector<Publisher, SystemClock>>,
     sites: &SiteStore,
 ) -> Router {
-    let rejections =
-        Arc::clone(collector)
-            .rejections_router()
-            .layer(middleware::from_fn_with_state(
-                sites.subscribe(),
-                readers_only,
-            ));
+    let rejections = Arc::clone(collector)
+        .rejections_router()
+        // Not on other paths, where no site is named.
+        .route_layer(middleware::from_fn_with_state(
+            sites.subscribe(),
+            readers_only,
+        ));
     Arc::clone(collector).router().merge(rejections)
 }
 
-/// KPIs out.
+/// KPIs out. Questions are answered on threads of their own, over connections of their own.
 pub(crate) fn insights(
     service: &Service,
     (warehouse, watermark): (Warehouse, Watermark),
     sites: &SiteStore,
 ) -> anyhow::Result<Router> {
     let insights = InsightsState::new(InsightsParts {
-        store: Arc::new(warehouse),
+        store: Arc::new(warehouse.with_own_connections()?),
         clock: Arc::new(service.clock),
         sites: sites.subscribe(),
         watermark,
@@ -66,9 +68,24 @@ pub(crate) fn insights(
         config: service.config.insights.clone(),
         metrics: InsightsMetrics::register(&service.registry)?,
     });
+    let threads = service.questions.handle();
     let gauges = KpiGauges::new(insights.clone()).run(service.shutdown.token());
-    service.tasks.spawn(gauges);
-    Ok(etappe_insights::router::router(insights))
+    service.tasks.spawn(threads.spawn(gauges));
+    let router = etappe_insights::router::router(insights);
+    Ok(router.route_layer(middleware::from_fn_with_state(threads, in_background)))
+}
+
+/// Answers a request on other threads; whoever goes away ends that.
+async fn in_background(
+    State(threads): State<BackgroundHandle>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answer = threads.spawn(async move { next.run(request).await });
+    answer.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a question could not be answered");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
 }
 
 /// Lets requests to `/v1/sites/{site}/…` pass that carry a read token of that site.
@@ -78,11 +95,7 @@ async fn readers_only(
     request: Request,
     next: Next,
 ) -> Response {
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
+    let token = bearer_token(request.headers()).ok().flatten();
     let opens = token.is_some_and(|token| {
         directory
             .borrow()

@@ -20,11 +20,18 @@ mod futures_now {
     }
 }
 
-fn site(name: &str) -> Holder {
-    Holder::Site(SiteId::try_new(name).unwrap())
+impl<H> State<H> {
+    fn is_untouched(&self) -> bool {
+        let nobody_waits = self.queues.is_empty() && self.turns.is_empty();
+        self.taken == 0 && self.held.is_empty() && nobody_waits
+    }
 }
 
-fn taken(queue: &FairQueue) -> usize {
+fn site(name: &str) -> SiteId {
+    SiteId::try_new(name).unwrap()
+}
+
+fn taken(queue: &FairQueue<SiteId>) -> usize {
     queue.lock().taken
 }
 
@@ -32,7 +39,7 @@ fn taken(queue: &FairQueue) -> usize {
 async fn a_holder_with_many_requests_delays_another_one_by_one_of_them() {
     let queue = FairQueue::new(1);
     let first = now(&mut queue.request(&site("a"), 1)).unwrap();
-    let mut flood: Vec<Request> = (0..50).map(|_| queue.request(&site("a"), 1)).collect();
+    let mut flood: Vec<Request<SiteId>> = (0..50).map(|_| queue.request(&site("a"), 1)).collect();
     let mut other = queue.request(&site("b"), 1);
     drop(first);
     assert!(now(&mut other).is_none());
@@ -71,7 +78,7 @@ async fn whoever_goes_away_leaves_its_place_and_its_grant_to_others() {
     drop(granted);
     assert!(now(&mut last).is_some());
     let state = queue.lock();
-    assert!(state.taken == 0 && state.queues.is_empty() && state.turns.is_empty());
+    assert!(state.is_untouched());
 }
 
 #[tokio::test]
@@ -83,6 +90,26 @@ async fn a_large_one_that_goes_away_lets_those_behind_it_pass() {
     assert!(now(&mut small).is_none());
     drop(large);
     assert!(now(&mut small).is_some());
+}
+
+#[tokio::test]
+async fn whoever_has_its_share_waits_for_itself_and_stands_in_nobodys_way() {
+    let queue = FairQueue::shared_out(4, 2);
+    let mut first = [queue.request(&site("a"), 1), queue.request(&site("a"), 1)];
+    let mut held: Vec<_> = first.iter_mut().map(|one| now(one).unwrap()).collect();
+    let mut third = queue.request(&site("a"), 1);
+    assert!(now(&mut third).is_none());
+    assert_eq!(queue.waiting(&site("a")), 1);
+    let mut others = [queue.request(&site("b"), 1), queue.request(&site("c"), 1)];
+    let _others: Vec<_> = others.iter_mut().map(|one| now(one).unwrap()).collect();
+    // Now all is taken: whose turn is next, once its share allows, goes before who came later.
+    let mut late = queue.request(&site("d"), 1);
+    assert!(now(&mut late).is_none());
+    held.pop();
+    assert!(now(&mut late).is_none());
+    let third = now(&mut third).expect("its share allows it again");
+    drop((third, held));
+    assert!(now(&mut late).is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,11 +146,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn nothing_is_lost_and_nobody_waits_for_ever(steps in prop::collection::vec(step(), 0..200)) {
+    fn nothing_is_lost_and_nobody_waits_for_ever(
+        share in 1..9_usize,
+        steps in prop::collection::vec(step(), 0..200),
+    ) {
         // Requests read the time of their arrival.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
-        let queue = FairQueue::new(5);
+        let queue = FairQueue::shared_out(5, share);
         let (mut requests, mut shares) = (Vec::new(), Vec::new());
         for step in steps {
             match step {
@@ -145,9 +175,12 @@ proptest! {
                 }
                 Step::Look(_) | Step::Leave(_) | Step::GiveBack(_) => {}
             }
-            let held: usize = shares.iter().map(|share: &Share| share.amount).sum();
+            let held: usize = shares.iter().map(|share: &Share<SiteId>| share.amount).sum();
             prop_assert!(held <= taken(&queue));
             prop_assert!(taken(&queue) <= 5 || taken(&queue) < 8);
+            let held = queue.lock().held.clone();
+            prop_assert!(held.values().all(|one| *one <= share || *one < 8));
+            prop_assert_eq!(held.values().sum::<usize>(), taken(&queue));
         }
         shares.clear();
         // Everybody left gets a turn once those before have given theirs back.
@@ -157,6 +190,6 @@ proptest! {
             drop(requests.remove(ready));
         }
         let state = queue.lock();
-        prop_assert!(state.taken == 0 && state.queues.is_empty() && state.turns.is_empty());
+        prop_assert!(state.is_untouched());
     }
 }

@@ -1,0 +1,139 @@
+//! Reads the `Authorization` header, on every address the same way.
+//!
+//! The scheme's case and surrounding spaces do not matter. Two headers are refused: a proxy may look
+//! at the one and its server at the other.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+/// What a request presents.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Credentials<'a> {
+    scheme: &'a str,
+    value: &'a str,
+}
+
+/// The header cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableAuthorization {
+    /// There are several.
+    #[error("the request has more than one `Authorization` header: send one")]
+    Several,
+    /// It has characters that are not ASCII, or not exactly one token after its scheme.
+    #[error("the `Authorization` header is not a scheme and one token")]
+    Malformed,
+}
+
+impl<'a> Credentials<'a> {
+    /// Reads the credentials of a request, if it has any.
+    ///
+    /// # Errors
+    /// [`UnreadableAuthorization`] when they cannot be read.
+    pub fn read(headers: &'a HeaderMap) -> Result<Option<Self>, UnreadableAuthorization> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(header) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(UnreadableAuthorization::Several);
+        }
+        let text = header
+            .to_str()
+            .map_err(|_| UnreadableAuthorization::Malformed)?
+            .trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let (scheme, value) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        Ok(Some(Self {
+            scheme,
+            value: value.trim(),
+        }))
+    }
+
+    /// Returns what follows the scheme, if the scheme is this one.
+    #[must_use]
+    pub fn of_scheme(self, scheme: &str) -> Option<&'a str> {
+        self.scheme
+            .eq_ignore_ascii_case(scheme)
+            .then_some(self.value)
+    }
+}
+
+/// Returns the token in `Authorization: Bearer …`, if there is exactly one.
+///
+/// # Errors
+/// [`UnreadableAuthorization`] when the header cannot be read, or holds no single token.
+pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, UnreadableAuthorization> {
+    let credentials = Credentials::read(headers)?;
+    let token = credentials.and_then(|it| it.of_scheme("bearer"));
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Some(token))
+    } else {
+        Err(UnreadableAuthorization::Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn token(values: &[&'static [u8]]) -> Result<Option<String>, UnreadableAuthorization> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        bearer_token(&headers).map(|token| token.map(str::to_owned))
+    }
+
+    #[test]
+    fn one_token_is_read_whatever_its_scheme_s_case_and_spaces() {
+        let spellings: [&[u8]; 6] = [
+            b"Bearer er_1",
+            b"bearer er_1",
+            b"BEARER er_1",
+            b"  Bearer   er_1  ",
+            b"Bearer\ter_1",
+            b"\tbEaReR \t er_1\t",
+        ];
+        for spelling in spellings {
+            assert_eq!(token(&[spelling]), Ok(Some("er_1".to_owned())));
+        }
+    }
+
+    #[test]
+    fn no_token_and_another_scheme_are_none() {
+        let others: [&[&'static [u8]]; 7] = [
+            &[],
+            &[b""],
+            &[b"Basic ZTo="],
+            &[b"BearerX er_1"],
+            &[b"er_1"],
+            &[b"Bearer"],
+            &[b"Bearer  "],
+        ];
+        for values in others {
+            assert_eq!(token(values), Ok(None), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        use UnreadableAuthorization::{Malformed, Several};
+        let bad: [(&[&'static [u8]], _); 5] = [
+            (&[b"Bearer er_1", b"Bearer er_1"], Several),
+            (&[b"Basic ZTo=", b"Bearer er_1"], Several),
+            (&[b"", b"Bearer er_1"], Several),
+            (&[b"Bearer er_1 er_2"], Malformed),
+            (&[b"Bearer er_\xe9"], Malformed),
+        ];
+        for (values, problem) in bad {
+            assert_eq!(token(values), Err(problem), "{values:?}");
+        }
+    }
+}

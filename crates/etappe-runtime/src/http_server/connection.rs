@@ -1,0 +1,102 @@
+//! Serves one connection: its requests one after the other, each within its bounds.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use super::body_deadline::{BodyDeadline, CutOff};
+use super::config::ServerConfig;
+use super::metrics::AddressMetrics;
+use super::proxy::ViaProxy;
+use super::write_deadline::WriteDeadline;
+use super::{host, problem};
+
+/// How much is buffered for a connection beyond the head.
+const BUFFER_BYTES: usize = 32 * 1024;
+
+/// What every connection of an address is served with.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub(super) router: Router,
+    pub(super) config: ServerConfig,
+    pub(super) metrics: AddressMetrics,
+    pub(super) stopping: CancellationToken,
+}
+
+impl Serving {
+    /// Serves a connection to its end.
+    pub(super) fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        is_proxy: bool,
+    ) -> impl Future<Output = Result<(), hyper::Error>> + Send {
+        let config = self.config.clone();
+        let stopping = self.stopping.clone();
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let begun = Arc::clone(&has_begun);
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+            begun.store(true, Ordering::Relaxed);
+            let extensions = request.extensions_mut();
+            extensions.insert(ConnectInfo(peer));
+            if is_proxy {
+                extensions.insert(ViaProxy);
+            }
+            self.clone().answer(request)
+        });
+        let io = TokioIo::new(WriteDeadline::new(stream, config.write_timeout));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.header_timeout)
+            .max_header_size(config.header_bytes)
+            .max_buf_size(config.header_bytes + BUFFER_BYTES)
+            .serve_connection(io, service);
+        async move {
+            tokio::pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = stopping.cancelled() => {}
+            }
+            if !has_begun.load(Ordering::Relaxed) {
+                // Half a head at most: nothing was promised to anybody.
+                return Ok(());
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
+
+    async fn answer(mut self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+        let (parts, body) = request.into_parts();
+        if let Err(error) = host::check(&parts) {
+            self.metrics.count_refused("bad_host");
+            return Ok(problem::bad_host(error));
+        }
+        let cut_off = CutOff::default();
+        let limit = self.config.body_timeout;
+        let body = Body::new(BodyDeadline::new(body, limit, cut_off.clone()));
+        let response = self.router.call(Request::from_parts(parts, body)).await?;
+        if !cut_off.happened() {
+            return Ok(response);
+        }
+        self.metrics.count_refused("body_timeout");
+        // A handler that does not know why the body broke off says that it is broken.
+        if response.status() == http::StatusCode::BAD_REQUEST {
+            return Ok(problem::body_timed_out(limit));
+        }
+        Ok(response)
+    }
+}

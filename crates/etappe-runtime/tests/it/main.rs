@@ -1,0 +1,5 @@
+//! The server over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod http_server;
