@@ -24,5 +24,7 @@ pub mod ports;
 pub mod query;
 pub mod rules;
 pub mod site;
+pub mod suggestion;
 pub mod time;
+pub mod value;
 pub mod watermark;

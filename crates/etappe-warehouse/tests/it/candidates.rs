@@ -8,7 +8,8 @@ use etappe_core::kpi::KpiScope;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Classified, JourneyStore, RetryClass};
 use etappe_core::query::{
-    Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, Selector, Unit, UnitQuery,
+    Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, PropertyTest, Selector,
+    Unit, UnitQuery,
 };
 use etappe_core::time::Timestamp;
 use etappe_warehouse::{Warehouse, WarehouseError};
@@ -34,7 +35,7 @@ fn condition(selector: Selector, properties: &[(&str, Value)]) -> Condition {
             .iter()
             .map(|(path, value)| PropertyCondition {
                 path: (*path).to_owned(),
-                value: value.clone(),
+                test: PropertyTest::of(value).expect("a value that can be equal"),
             })
             .collect(),
     }
@@ -90,6 +91,14 @@ fn conditions() -> Vec<Condition> {
             &[("deep.er", json!("x/1")), ("plan", json!(true))],
         ),
         condition(Selector::Any, &[("plan", json!(null))]),
+        condition(Selector::Any, &[("plan", json!("true"))]),
+        Condition {
+            selector: Selector::Milestone(Milestone::Purchase),
+            properties: vec![PropertyCondition {
+                path: "deep".to_owned(),
+                test: PropertyTest::Absent,
+            }],
+        },
         condition(
             Selector::Event("no such'; DROP TABLE events; --".to_owned()),
             &[],
@@ -118,11 +127,14 @@ fn matches(event: &TestEvent, condition: &Condition) -> bool {
             for name in path.split('.') {
                 found = found.and_then(|value| value.get(name));
             }
-            match (found, &wanted.value) {
-                (Some(Value::Number(found)), Value::Number(wanted)) => {
-                    found.as_f64() == wanted.as_f64()
+            match (found, &wanted.test) {
+                (Some(Value::Null), PropertyTest::Null) | (None, PropertyTest::Absent) => true,
+                (Some(_), PropertyTest::Present) => true,
+                (Some(Value::String(found)), PropertyTest::Is(wanted)) => found == wanted,
+                (Some(found @ (Value::Number(_) | Value::Bool(_))), PropertyTest::Is(wanted)) => {
+                    found.to_string() == *wanted
                 }
-                (found, wanted) => found == Some(wanted),
+                _ => false,
             }
         })
 }
@@ -239,17 +251,17 @@ async fn dimensions_come_with_their_hits() {
         Dimension::Channel,
     ];
     let visits = visits(&test.warehouse, &query).await;
-    let values: Vec<Vec<&str>> = visits[0]
+    let values: Vec<Vec<Option<&str>>> = visits[0]
         .1
         .iter()
-        .map(|hit| hit.dimensions.iter().map(String::as_str).collect())
+        .map(|hit| hit.dimensions.iter().map(Option::as_deref).collect())
         .collect();
     assert_eq!(
         values,
         [
-            ["Fire\"fox", "spring", "Linux", "1.50", ""],
-            ["", "spring", "Linux", "", ""],
-            ["", "spring", "Linux", "", ""],
+            [Some("Fire\"fox"), Some("spring"), Some("Linux"), Some("1.5"), None],
+            [None, Some("spring"), Some("Linux"), None, None],
+            [None, Some("spring"), Some("Linux"), None, None],
         ]
     );
 }
