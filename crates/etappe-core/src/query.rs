@@ -176,6 +176,15 @@ pub struct UnitQuery {
     pub range: TimeRange,
 }
 
+/// Names that a question may have mistyped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    /// Names of events.
+    Event,
+    /// Paths of properties; those in the context and the traits begin with `context.` and `traits.`.
+    Property,
+}
+
 /// One event of a unit, as far as a matcher is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {

@@ -57,7 +57,7 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
             "invalid-question",
             "The question makes no sense",
         ),
-        E::BreakdownTooWide { .. } | E::AnswerTooLarge | E::SearchTooLarge(_) => (
+        E::AnswerTooLarge | E::SearchTooLarge(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "question-too-large",
             "The question is too large",

@@ -1,7 +1,7 @@
 //! Selectors: what an event must be to count as a step.
 
 use etappe_core::milestone::Milestone;
-use etappe_core::query::{Condition, PropertyCondition, Selector};
+use etappe_core::query::{Condition, PropertyCondition, PropertyTest, Selector};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -29,8 +29,10 @@ pub(crate) struct SelectorBody {
     model: Option<String>,
     /// `true`: any event.
     any: Option<bool>,
-    /// Properties and the values that they must have: strings, numbers, truth values or null.
-    #[schema(value_type = Option<Object>, example = json!({"plan": "pro"}))]
+    /// Properties and the values that they must have: strings, numbers, truth values or null; or
+    /// `{"absent": true}` for a property that must not be there, and `{"absent": false}` for one that
+    /// must, whatever its value.
+    #[schema(value_type = Option<Object>, example = json!({"plan": "pro", "coupon": {"absent": true}}))]
     r#where: Option<Value>,
 }
 
@@ -159,11 +161,25 @@ fn take_properties(fields: &mut Fields, problems: &mut Problems) -> Vec<Property
         if name.is_empty() {
             problems.push(&path, "has a property without a name");
         }
-        if value.is_object() || value.is_array() {
-            let detail = "must be a string, a number, true, false or null";
+        let Some(test) = property_test(&value) else {
+            let detail = "must be a string, a number, true, false, null or {\"absent\": true}";
             problems.push(format!("{path}.{name}"), detail);
-        }
-        properties.push(PropertyCondition { path: name, value });
+            continue;
+        };
+        properties.push(PropertyCondition { path: name, test });
     }
     properties
+}
+
+/// Returns what a condition asks of its property; `None` where that makes no sense.
+fn property_test(value: &Value) -> Option<PropertyTest> {
+    let Value::Object(operators) = value else {
+        return PropertyTest::of(value);
+    };
+    match operators.get("absent").and_then(Value::as_bool) {
+        Some(_) if operators.len() > 1 => None,
+        Some(true) => Some(PropertyTest::Absent),
+        Some(false) => Some(PropertyTest::Present),
+        None => None,
+    }
 }

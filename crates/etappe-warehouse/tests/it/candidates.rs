@@ -259,7 +259,13 @@ async fn dimensions_come_with_their_hits() {
     assert_eq!(
         values,
         [
-            [Some("Fire\"fox"), Some("spring"), Some("Linux"), Some("1.5"), None],
+            [
+                Some("Fire\"fox"),
+                Some("spring"),
+                Some("Linux"),
+                Some("1.5"),
+                None
+            ],
             [None, Some("spring"), Some("Linux"), None, None],
             [None, Some("spring"), Some("Linux"), None, None],
         ]
