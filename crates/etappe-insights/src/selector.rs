@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::catalog::ModelCatalog;
-use crate::field::{Fields, Problems};
+use crate::field::{Fields, Problems, did_you_mean};
 
 /// What an event must be: exactly one of `event`, `milestone`, `stage` (with `model`) and `any`.
 #[derive(ToSchema)]
@@ -103,7 +103,9 @@ fn select_milestone(
     match name.parse::<Milestone>() {
         Ok(milestone) => Some((Selector::Milestone(milestone), name.to_owned())),
         Err(error) => {
-            problems.push(fields.path_of("milestone"), error.to_string());
+            let known = Milestone::ALL.iter().map(|milestone| milestone.as_str());
+            let near = did_you_mean(name, known);
+            problems.push(fields.path_of("milestone"), format!("{error}{near}"));
             None
         }
     }
@@ -123,14 +125,14 @@ fn select_stage(
         return None;
     };
     let Some(found) = catalog.find(model) else {
-        let detail = format!("no model is called `{model}`: {}", catalog.known());
-        problems.push(fields.path_of("model"), detail);
+        problems.push(fields.path_of("model"), catalog.unknown(model));
         return None;
     };
     let Some(stage) = found.stage(stage) else {
         let stages: Vec<&str> = found.stages.iter().map(|stage| stage.id.as_str()).collect();
+        let near = did_you_mean(stage, stages.iter().copied());
         let detail = format!(
-            "`{model}` has no stage `{stage}`: there is {}",
+            "`{model}` has no stage `{stage}`{near}: there is {}",
             stages.join(", ")
         );
         problems.push(fields.path_of("stage"), detail);
