@@ -150,3 +150,68 @@ async fn bad_lines_are_listed_and_cost_nothing_else() -> anyhow::Result<()> {
     process.stop().await?;
     Ok(())
 }
+
+/// Imports a text and returns the exit code and what was said.
+async fn import_text(
+    process: &EtappeProcess,
+    site: &TestSite,
+    text: &str,
+) -> anyhow::Result<(Option<i32>, serde_json::Value, String)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("events");
+    std::fs::write(&file, text)?;
+    let output = Command::new(binary_path())
+        .args(["import", "--site", &site.name, "--json", "--data"])
+        .arg(process.data())
+        .arg(&file)
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Ok((output.status.code(), answer, said))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_took_nothing_fails_and_may_be_tried_again() -> anyhow::Result<()> {
+    let (mut process, site) = started("nothing").await?;
+    let late = r#"{"event":"a","distinct_id":"u","timestamp":"2999-01-01T00:00:00Z"}"#;
+    let text = format!("nonsense\n{late}\n");
+    for attempt in 1..=2 {
+        let (code, answer, said) = import_text(&process, &site, &text).await?;
+        assert_eq!(code, Some(1), "attempt {attempt}: {said}");
+        assert_eq!(answer["state"], "failed", "attempt {attempt}: {answer}");
+        assert_eq!(
+            (&answer["accepted"], &answer["rejected"]),
+            (&json!(0), &json!(2)),
+            "attempt {attempt}: {answer}"
+        );
+        let first = &answer["first_rejected"];
+        assert_eq!(
+            (&first[0]["line"], &first[1]["line"]),
+            (&json!(1), &json!(2))
+        );
+        assert!(said.contains("line 1: not a JSON object"), "{said}");
+        assert!(said.contains("line 2: invalid_timestamp"), "{said}");
+    }
+    let (code, _, said) = import_text(&process, &site, "event,user\na,u\n").await?;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("this is CSV: a table with the columns event, user;"),
+        "{said}"
+    );
+    let (code, _, said) = import_text(&process, &site, "\n").await?;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("it holds no events"), "{said}");
+    let good = r#"{"event":"a","distinct_id":"u","timestamp":"2024-01-01T00:00Z"}"#;
+    let windows = format!("\u{feff}{good}\r\n\r\n{good}\r\n");
+    let (code, answer, said) = import_text(&process, &site, &windows).await?;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        (&answer["accepted"], &answer["rejected"]),
+        (&json!(2), &json!(0))
+    );
+    assert_eq!(site.settle(2).await?, 2);
+    process.stop().await?;
+    Ok(())
+}

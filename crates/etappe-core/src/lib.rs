@@ -11,6 +11,7 @@
 //! Invariants: text of the client is borrowed, not copied, until a row is made of it; numbers keep
 //! the text they were sent with, so that money stays exact; every identifier has a type of its own.
 
+pub mod dead_letter;
 pub mod duration_text;
 pub mod event;
 pub mod facts;
@@ -24,5 +25,7 @@ pub mod ports;
 pub mod query;
 pub mod rules;
 pub mod site;
+pub mod suggestion;
 pub mod time;
+pub mod value;
 pub mod watermark;

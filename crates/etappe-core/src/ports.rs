@@ -16,11 +16,12 @@ use bytes::Bytes;
 
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
-use crate::query::{CandidateQuery, Condition, Selector, UnitQuery};
+use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery};
 use crate::time::Timestamp;
 use crate::watermark::{CollectorMark, PartitionReach};
 
 pub use failure::{Classified, Cost, RetryClass};
+pub use crate::dead_letter::{BuriedLetter, DeadLetter};
 
 /// Tells the time of day.
 pub trait Clock: Send + Sync + 'static {
@@ -200,32 +201,6 @@ pub trait RowSink: Send + Sync + 'static {
     fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// A record that cannot be stored, with what is needed to look at it and to send it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The partition that the record stands in.
-    pub partition: PartitionId,
-    /// Its position there.
-    pub offset: Offset,
-    /// Its bytes.
-    pub payload: Bytes,
-    /// Why it could not be stored.
-    pub reason: String,
-}
-
-/// A dead letter as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuriedLetter {
-    /// The log that the record stood in.
-    pub topic: String,
-    /// The record and why it could not be stored.
-    pub letter: DeadLetter,
-    /// When it was given up.
-    pub buried_at: Timestamp,
-    /// When it was last sent again, if it was.
-    pub replayed_at: Option<Timestamp>,
-}
-
 /// Keeps records that cannot be stored.
 pub trait DeadLetters: Send + Sync + 'static {
     /// The keeper's error.
@@ -353,6 +328,14 @@ pub trait JourneyStore: Send + Sync + 'static {
             Ok(units)
         }
     }
+
+    /// Returns names that occur among the site's events, the most frequent first: all of them where
+    /// there are few, else as many as can be had quickly. They tell what a mistyped name may mean.
+    fn known_names(
+        &self,
+        site: &SiteId,
+        kind: NameKind,
+    ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
     /// Returns the counts and sums behind the KPI cards.
     fn kpi_figures(

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::SiteId;
+use crate::json::JsonValue;
 use crate::time::Timestamp;
+use crate::value::{number_spelling, spelling, text_spelling};
 
 /// A half-open range of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +62,56 @@ pub enum Selector {
     },
 }
 
-/// A property that must have a value; compared as JSON values (`1` equals `1.0`, not `"1"`).
-#[derive(Debug, Clone, PartialEq)]
+/// What a property must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyCondition {
     /// The property's name, or a path starting with `properties.`, `context.` or `traits.`.
     pub path: String,
-    /// The value it must have: a string, number, boolean or null.
-    pub value: serde_json::Value,
+    /// What its value must be.
+    pub test: PropertyTest,
+}
+
+/// What the value of a property must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertyTest {
+    /// A value with this [spelling](crate::value).
+    Is(String),
+    /// Null.
+    Null,
+    /// Not there at all.
+    Absent,
+    /// There, be it null.
+    Present,
+}
+
+impl PropertyTest {
+    /// Returns the test for one value: a text, a number, a truth value or null. `None` for objects
+    /// and arrays, which equal nothing.
+    #[must_use]
+    pub fn of(value: &serde_json::Value) -> Option<Self> {
+        use serde_json::Value;
+        let spelling = match value {
+            Value::Null => return Some(Self::Null),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Number(number) => number_spelling(&number.to_string()).into_owned(),
+            Value::String(text) => text_spelling(text).into_owned(),
+            Value::Array(_) | Value::Object(_) => return None,
+        };
+        Some(Self::Is(spelling))
+    }
+
+    /// Returns whether the value that was found passes.
+    #[must_use]
+    pub fn passes(&self, found: Option<&JsonValue<'_>>) -> bool {
+        match self {
+            Self::Is(wanted) => found
+                .and_then(spelling)
+                .is_some_and(|found| found == *wanted),
+            Self::Null => matches!(found, Some(JsonValue::Null)),
+            Self::Absent => found.is_none(),
+            Self::Present => found.is_some(),
+        }
+    }
 }
 
 /// A selector with conditions on properties, all of which must hold.
@@ -131,6 +176,15 @@ pub struct UnitQuery {
     pub range: TimeRange,
 }
 
+/// Names that a question may have mistyped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    /// Names of events.
+    Event,
+    /// Paths of properties; those in the context and the traits begin with `context.` and `traits.`.
+    Property,
+}
+
 /// One event of a unit, as far as a matcher is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
@@ -138,8 +192,8 @@ pub struct Hit {
     pub at: Timestamp,
     /// Bit k is set when the event matches condition k.
     pub conditions: u64,
-    /// The values of the dimensions asked for; empty text where the event has none.
-    pub dimensions: Vec<String>,
+    /// The [spellings](crate::value) of the dimensions asked for; `None` where the event has no value.
+    pub dimensions: Vec<Option<String>>,
 }
 
 /// The end of the time in which completions of entries in `range` may lie.

@@ -1,6 +1,6 @@
 //! Days, weeks and months in a site's time zone.
 
-use chrono::{Datelike, Days, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone};
+use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 use etappe_core::time::Timestamp;
 
@@ -39,13 +39,18 @@ impl Period {
 /// Returns the instant at which `date` begins in `zone`: midnight, or the first instant after it
 /// where the clocks were put forward at midnight.
 pub(crate) fn day_start(zone: Tz, date: NaiveDate) -> Timestamp {
-    let midnight = date.and_time(NaiveTime::MIN);
+    local_instant(zone, date.and_time(NaiveTime::MIN))
+}
+
+/// Returns the instant at which clocks in `zone` show `local`: the first one where they show it
+/// twice, and the first quarter of an hour after it that they show where they leave it out.
+pub(crate) fn local_instant(zone: Tz, local: NaiveDateTime) -> Timestamp {
     let quarters = (0..=96).filter_map(|quarter| {
-        let local = midnight.checked_add_signed(TimeDelta::minutes(15 * quarter))?;
-        zone.from_local_datetime(&local).earliest()
+        let later = local.checked_add_signed(TimeDelta::minutes(15 * quarter))?;
+        zone.from_local_datetime(&later).earliest()
     });
     let start = quarters.map(|at| at.timestamp_millis()).next();
-    Timestamp::from_millis(start.unwrap_or_else(|| midnight.and_utc().timestamp_millis()))
+    Timestamp::from_millis(start.unwrap_or_else(|| local.and_utc().timestamp_millis()))
 }
 
 /// Returns the date that it is in `zone` at `at`.

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::field::did_you_mean;
+
 /// A text in the languages of the interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Labels {
@@ -76,6 +78,13 @@ impl ModelCatalog {
     #[must_use]
     pub fn default_model(&self) -> Option<&Model> {
         self.find(DEFAULT_MODEL).or_else(|| self.models.first())
+    }
+
+    /// Returns a sentence about an id that no model has.
+    pub(crate) fn unknown(&self, id: &str) -> String {
+        let ids = self.models.iter().map(|model| model.id.as_str());
+        let near = did_you_mean(id, ids);
+        format!("no model is called `{id}`{near}: {}", self.known())
     }
 
     /// Returns a sentence that lists the models there are.

@@ -30,7 +30,9 @@ pub struct InsightsConfig {
     pub query_timeout: Duration,
     /// The largest body of a question. Default 64 KiB; a larger one gets 413.
     pub body_bytes: usize,
-    /// The most values that a breakdown may have. Default 10,000; more get 422.
+    /// How many values of a breakdown are counted at once. Default 10,000. A breakdown with more
+    /// values reads all events twice: first to find the largest values, then to count them. Too high:
+    /// memory; too low: time.
     pub breakdown_values: usize,
     /// The memory for the durations between a funnel's steps, per question. Default 32 MiB. Beyond
     /// it percentiles come from histograms; a question that needs four times as much gets 422.

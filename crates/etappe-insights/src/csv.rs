@@ -1,8 +1,11 @@
 //! Writes tables as CSV (RFC 4180).
 //!
-//! Texts that come from events may begin like a formula, which spreadsheets would run; such a text
-//! gets an apostrophe in front.
+//! Texts that come from events may begin like a formula, which spreadsheets would run. Blanks before
+//! it do not stop them, nor does a cell that only begins where their settings see one: after a
+//! semicolon, a tab or the end of a line. Such a text gets an apostrophe in front of each beginning.
+//! Our own figures are written as numbers and stay numbers, negative ones too.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// A table in the making.
@@ -29,19 +32,13 @@ impl CsvTable {
     /// Appends a cell with text.
     pub(crate) fn push_text(&mut self, text: &str) {
         self.separate();
-        let looks_like_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let needs_quotes = text.contains([',', '"', '\n', '\r']);
-        if needs_quotes {
+        let text = disarmed(text);
+        if text.contains([',', ';', '"', '\n', '\r', '\t']) {
             self.text.push('"');
-        }
-        if looks_like_formula {
-            self.text.push('\'');
-        }
-        if needs_quotes {
             self.text.push_str(&text.replace('"', "\"\""));
             self.text.push('"');
         } else {
-            self.text.push_str(text);
+            self.text.push_str(&text);
         }
     }
 
@@ -72,9 +69,125 @@ impl CsvTable {
     }
 }
 
+/// What a cell begins after, in one spreadsheet or another.
+const SEPARATORS: [char; 5] = [',', ';', '\t', '\n', '\r'];
+
+/// Returns a text with an apostrophe before everything that a spreadsheet may take for a formula.
+fn disarmed(text: &str) -> Cow<'_, str> {
+    if !text.contains(begins_formula) && !text.starts_with(is_blank) {
+        return Cow::Borrowed(text);
+    }
+    let mut disarmed = String::with_capacity(text.len() + 1);
+    for piece in text.split_inclusive(SEPARATORS) {
+        // A text that begins with a tab or the end of a line is taken for more than it is.
+        let is_first = disarmed.is_empty();
+        let begins_with_control = is_first && piece.starts_with(['\t', '\r', '\n']);
+        let inner = piece.trim_start_matches(is_blank);
+        if begins_with_control || inner.starts_with(begins_formula) {
+            disarmed.push('\'');
+        }
+        disarmed.push_str(piece);
+    }
+    Cow::Owned(disarmed)
+}
+
+/// Returns whether a spreadsheet may take what begins so for a formula; full-width signs are made
+/// plain ones by some.
+const fn begins_formula(letter: char) -> bool {
+    matches!(
+        letter,
+        '=' | '+'
+            | '-'
+            | '@'
+            | '\u{ff1d}'
+            | '\u{ff0b}'
+            | '\u{ff0d}'
+            | '\u{ff20}'
+            | '\u{2212}'
+            | '\u{fe62}'..='\u{fe63}' | '\u{fe66}' | '\u{fe6b}'
+    )
+}
+
+/// Returns whether a letter shows nothing: white space, control characters, and letters without
+/// width, which people and programs overlook.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace()
+        || letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn cell(text: &str) -> String {
+        let mut table = CsvTable::new(["x"]);
+        table.push_text(text);
+        table.into_text().split_off(3)
+    }
+
+    #[test]
+    fn no_cell_begins_a_formula() {
+        let cases = [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-2+3", "'-2+3"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "\"'\t=1\""),
+            ("\tx", "\"'\tx\""),
+            ("\r=1", "\"'\r'=1\""),
+            ("a;=1", "\"a;'=1\""),
+            ("a; =1", "\"a;' =1\""),
+            ("a\n=1\n+2", "\"a\n'=1\n'+2\""),
+            ("a,=1", "\"a,'=1\""),
+            ("a\",=1", "\"a\"\",'=1\""),
+            ("Hello, -5", "\"Hello,' -5\""),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\u{ff0b}1", "'\u{ff0b}1"),
+            ("\u{ff0d}1", "'\u{ff0d}1"),
+            ("\u{ff20}x", "'\u{ff20}x"),
+            ("  =1", "'  =1"),
+            ("\u{a0}=1", "'\u{a0}=1"),
+            ("\u{200b}\u{feff}=1", "'\u{200b}\u{feff}=1"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(cell(text), expected, "{text:?}");
+        }
+        for harmless in [
+            "",
+            "a-b",
+            "x=1",
+            "a@b.example",
+            "1+1",
+            "é",
+            "2024-03-01",
+            " a",
+            "it's",
+        ] {
+            assert_eq!(cell(harmless), harmless);
+        }
+    }
+
+    #[test]
+    fn our_own_negative_figures_stay_numbers() {
+        let mut table = CsvTable::new(["x", "y"]);
+        table.push_number(Some(-1.5));
+        table.push_number(Some(-3));
+        assert_eq!(table.into_text(), "x,y\r\n-1.5,-3");
+    }
+
+    proptest! {
+        #[test]
+        fn no_separator_makes_a_formula(text in "[=+@;,\\t\\r\\n|\" '\u{a0}\u{ff1d}a1-]{0,12}") {
+            let written = disarmed(&text);
+            for piece in written.split(SEPARATORS) {
+                let shown = piece.trim_start_matches(is_blank);
+                prop_assert!(!shown.starts_with(begins_formula), "{:?} {:?}", text, written);
+            }
+        }
+    }
 
     #[test]
     fn cells_are_quoted_where_they_must_be() {

@@ -67,14 +67,6 @@ pub enum InsightsError {
     /// The question makes no sense; every problem is listed.
     #[error("the question has {} problem{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
     InvalidQuestion(Vec<FieldProblem>),
-    /// The breakdown has too many values.
-    #[error(
-        "the breakdown has more than {limit} values, or very long ones: break down by something coarser"
-    )]
-    BreakdownTooWide {
-        /// The most values.
-        limit: usize,
-    },
     /// The answer would take too much memory.
     #[error(
         "the answer takes too much memory: ask for a shorter range, longer periods or fewer values"

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use etappe_core::suggestion::nearest;
 use serde_json::{Map, Value};
 
 use crate::duration;
@@ -143,10 +144,9 @@ impl Fields {
             .as_str()
             .and_then(|text| choices.iter().find(|(word, _)| *word == text));
         if chosen.is_none() {
-            problems.push(
-                self.path_of(name),
-                one_of(choices.iter().map(|(word, _)| *word)),
-            );
+            let words = || choices.iter().map(|(word, _)| *word);
+            let near = did_you_mean(value.as_str().unwrap_or_default(), words());
+            problems.push(self.path_of(name), format!("{}{near}", one_of(words())));
         }
         chosen.map(|(_, choice)| *choice)
     }
@@ -192,12 +192,20 @@ impl Fields {
             .filter(|name| !self.known.contains(&name.as_str()))
         {
             let expected = one_of(self.known.iter().copied());
+            let near = did_you_mean(name, self.known.iter().copied());
             problems.push(
                 self.path_of(name),
-                format!("is not a field here: {expected}"),
+                format!("is not a field here{near}: {expected}"),
             );
         }
     }
+}
+
+/// Returns " (did you mean `x`?)" for the known word nearest to `word`, or nothing if none is near.
+pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let near = nearest(word, known, 1);
+    near.first()
+        .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
 }
 
 /// Returns a phrase that lists what is expected.

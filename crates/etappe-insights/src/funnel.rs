@@ -2,6 +2,8 @@
 
 mod answer;
 mod body;
+mod breakdown;
+mod hint;
 pub(crate) mod question;
 mod steps;
 pub(crate) mod tally;
@@ -22,6 +24,7 @@ use crate::state::InsightsState;
 use answer::FunnelAnswer;
 pub(crate) use answer::rate;
 use body::FunnelBody;
+use hint::find_hints;
 use question::FunnelQuestion;
 use tally::{Tally, TallyLimits};
 
@@ -98,5 +101,20 @@ async fn match_funnel<S: JourneyStore, C: Clock>(
     let ((), units) =
         tokio::try_join!(matching, parts.store.count_units(&units)).map_err(store_error)?;
     parts.metrics.record_matching(tally.units(), tally.rows());
-    Ok(FunnelAnswer::new(question, tally.finish()?, units, as_of))
+    if let Some(mut again) = tally.again()? {
+        let matching = parts
+            .store
+            .candidates(&candidates, |_, hits| again.visit(hits));
+        matching.await.map_err(store_error)?;
+        parts.metrics.record_matching(again.units(), again.rows());
+        tally = again;
+    }
+    let hints = find_hints(parts.store.as_ref(), question, &tally).await;
+    Ok(FunnelAnswer::new(
+        question,
+        tally.finish()?,
+        units,
+        as_of,
+        hints,
+    ))
 }

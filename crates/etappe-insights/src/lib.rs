@@ -22,6 +22,7 @@ pub mod config;
 mod csv;
 mod duration;
 pub mod error;
+mod exact_json;
 mod field;
 mod funnel;
 mod kpi;

@@ -4,7 +4,7 @@ use etappe_core::query::Bots;
 use etappe_core::time::Timestamp;
 
 use crate::catalog::{Model, ModelCatalog};
-use crate::field::{Problems, one_of};
+use crate::field::{Problems, did_you_mean, one_of};
 use crate::span::{Span, SpanText};
 
 /// What `bots` may say.
@@ -69,10 +69,7 @@ impl Parameters {
         };
         let model = catalog.find(&id);
         if model.is_none() {
-            problems.push(
-                "model",
-                format!("no model is called `{id}`: {}", catalog.known()),
-            );
+            problems.push("model", catalog.unknown(&id));
         }
         model
     }
@@ -84,7 +81,9 @@ impl Parameters {
         };
         let chosen = BOTS.iter().find(|(name, _)| *name == word);
         if chosen.is_none() {
-            problems.push("bots", one_of(BOTS.iter().map(|(name, _)| *name)));
+            let words = || BOTS.iter().map(|(name, _)| *name);
+            let near = did_you_mean(&word, words());
+            problems.push("bots", format!("{}{near}", one_of(words())));
         }
         chosen.map_or_else(Bots::default, |(_, bots)| *bots)
     }
@@ -101,7 +100,9 @@ impl Parameters {
     pub(crate) fn finish(self, problems: &mut Problems) {
         for (name, _) in &self.pairs {
             let expected = one_of(self.known.iter().copied());
-            problems.push(name.clone(), format!("is not a parameter here: {expected}"));
+            let near = did_you_mean(name, self.known.iter().copied());
+            let detail = format!("is not a parameter here{near}: {expected}");
+            problems.push(name.clone(), detail);
         }
     }
 }

@@ -65,7 +65,6 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
         ),
         E::TooCostly(Cost::Time) => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
         E::TooCostly(Cost::Rows | Cost::Bytes | Cost::Memory)
-        | E::BreakdownTooWide { .. }
         | E::AnswerTooLarge
         | E::SearchTooLarge(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -18,7 +18,7 @@ use utoipa_axum::PathItemExt;
 
 use crate::error::InsightsError;
 use crate::state::InsightsState;
-use crate::{actor, funnel, kpi, model, openapi, referral, stage};
+use crate::{actor, exact_json, funnel, kpi, model, openapi, referral, stage};
 
 /// Paths under `/v1/sites` at which there is nothing, where no other route matches.
 const NOTHING_THERE: [&str; 5] = [
@@ -112,5 +112,5 @@ pub(crate) async fn read_json(
             InsightsError::BrokenBody
         }
     })?;
-    serde_json::from_slice(&bytes).map_err(InsightsError::MalformedJson)
+    exact_json::parse(&bytes).map_err(InsightsError::MalformedJson)
 }

@@ -1,12 +1,12 @@
 //! Selectors: what an event must be to count as a step.
 
 use etappe_core::milestone::Milestone;
-use etappe_core::query::{Condition, PropertyCondition, Selector};
+use etappe_core::query::{Condition, PropertyCondition, PropertyTest, Selector};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::catalog::ModelCatalog;
-use crate::field::{Fields, Problems};
+use crate::field::{Fields, Problems, did_you_mean};
 
 /// What an event must be: exactly one of `event`, `milestone`, `stage` (with `model`) and `any`.
 #[derive(ToSchema)]
@@ -29,8 +29,10 @@ pub(crate) struct SelectorBody {
     model: Option<String>,
     /// `true`: any event.
     any: Option<bool>,
-    /// Properties and the values that they must have: strings, numbers, truth values or null.
-    #[schema(value_type = Option<Object>, example = json!({"plan": "pro"}))]
+    /// Properties and the values that they must have: strings, numbers, truth values or null; or
+    /// `{"absent": true}` for a property that must not be there, and `{"absent": false}` for one that
+    /// must, whatever its value.
+    #[schema(value_type = Option<Object>, example = json!({"plan": "pro", "coupon": {"absent": true}}))]
     r#where: Option<Value>,
 }
 
@@ -101,7 +103,9 @@ fn select_milestone(
     match name.parse::<Milestone>() {
         Ok(milestone) => Some((Selector::Milestone(milestone), name.to_owned())),
         Err(error) => {
-            problems.push(fields.path_of("milestone"), error.to_string());
+            let known = Milestone::ALL.iter().map(|milestone| milestone.as_str());
+            let near = did_you_mean(name, known);
+            problems.push(fields.path_of("milestone"), format!("{error}{near}"));
             None
         }
     }
@@ -121,14 +125,14 @@ fn select_stage(
         return None;
     };
     let Some(found) = catalog.find(model) else {
-        let detail = format!("no model is called `{model}`: {}", catalog.known());
-        problems.push(fields.path_of("model"), detail);
+        problems.push(fields.path_of("model"), catalog.unknown(model));
         return None;
     };
     let Some(stage) = found.stage(stage) else {
         let stages: Vec<&str> = found.stages.iter().map(|stage| stage.id.as_str()).collect();
+        let near = did_you_mean(stage, stages.iter().copied());
         let detail = format!(
-            "`{model}` has no stage `{stage}`: there is {}",
+            "`{model}` has no stage `{stage}`{near}: there is {}",
             stages.join(", ")
         );
         problems.push(fields.path_of("stage"), detail);
@@ -159,11 +163,25 @@ fn take_properties(fields: &mut Fields, problems: &mut Problems) -> Vec<Property
         if name.is_empty() {
             problems.push(&path, "has a property without a name");
         }
-        if value.is_object() || value.is_array() {
-            let detail = "must be a string, a number, true, false or null";
+        let Some(test) = property_test(&value) else {
+            let detail = "must be a string, a number, true, false, null or {\"absent\": true}";
             problems.push(format!("{path}.{name}"), detail);
-        }
-        properties.push(PropertyCondition { path: name, value });
+            continue;
+        };
+        properties.push(PropertyCondition { path: name, test });
     }
     properties
+}
+
+/// Returns what a condition asks of its property; `None` where that makes no sense.
+fn property_test(value: &Value) -> Option<PropertyTest> {
+    let Value::Object(operators) = value else {
+        return PropertyTest::of(value);
+    };
+    match operators.get("absent").and_then(Value::as_bool) {
+        Some(_) if operators.len() > 1 => None,
+        Some(true) => Some(PropertyTest::Absent),
+        Some(false) => Some(PropertyTest::Present),
+        None => None,
+    }
 }

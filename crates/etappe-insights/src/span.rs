@@ -1,11 +1,11 @@
 //! The range of time that a question is about: `from`, `to` and `timezone`.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use etappe_core::query::TimeRange;
-use etappe_core::time::Timestamp;
+use etappe_core::time::{StatedTime, Timestamp};
 
-use crate::calendar::{date_starting_at, day_start, days_before, local_date};
+use crate::calendar::{date_starting_at, day_start, days_before, local_date, local_instant};
 use crate::field::Problems;
 
 /// How many days a question looks back that says nothing about it, today included.
@@ -99,23 +99,19 @@ impl Span {
     }
 }
 
-/// Reads an instant: RFC 3339, or a date, which is its first instant in `zone`.
+/// Reads a time: what states no offset is a time in `zone`, and a date is its first instant there.
 fn parse_instant(text: &str, zone: Tz) -> Result<Timestamp, String> {
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        if date < DATES.0 || date > DATES.1 {
-            return Err(outside(text));
-        }
+    let stated = StatedTime::parse(text).map_err(|_| {
+        let text: String = text.chars().take(64).collect();
+        format!("`{text}` is no time: use a date, or RFC 3339 such as 2024-03-01T12:00:00Z")
+    })?;
+    let at = match stated {
+        StatedTime::Date(date) if date < DATES.0 || date > DATES.1 => return Err(outside(text)),
         // In some zones the first and last day begin before or after the instants that bound them.
-        return Ok(clamp(day_start(zone, date)));
-    }
-    // In an address a plus sign that was not escaped arrives as a space.
-    let spaced = text.replace(' ', "+");
-    let at = DateTime::parse_from_rfc3339(text)
-        .or_else(|_| DateTime::parse_from_rfc3339(&spaced))
-        .map_err(|_| {
-            format!("`{text}` is no time: use a date, or RFC 3339 such as 2024-03-01T12:00:00Z")
-        })?;
-    let at = Timestamp::from_millis(at.timestamp_millis());
+        StatedTime::Date(date) => return Ok(clamp(day_start(zone, date))),
+        StatedTime::Local(local) => local_instant(zone, local),
+        StatedTime::Instant(at) => at,
+    };
     if at == clamp(at) {
         Ok(at)
     } else {
@@ -183,9 +179,21 @@ mod tests {
     #[test]
     fn instants_are_taken_as_they_are() {
         let expected = "2024-03-01T11:00:00.000Z 2024-03-02T00:00:00.500Z";
-        for from in ["2024-03-01T12:00:00+01:00", "2024-03-01T12:00:00 01:00"] {
+        for from in [
+            "2024-03-01T12:00:00+01:00",
+            "2024-03-01T12:00:00 01:00",
+            "2024-03-01T12:00+0100",
+            "2024-03-01 12:00 01",
+            "2024-03-01t11:00z",
+            "2024-03-01T20:00",
+            "2024-03-01 20:00:00,000",
+        ] {
             let to = Some("2024-03-02T00:00:00.5Z");
-            assert_eq!(resolve(Some(from), to, "Asia/Tokyo").unwrap(), expected);
+            assert_eq!(
+                resolve(Some(from), to, "Asia/Tokyo").unwrap(),
+                expected,
+                "{from}"
+            );
         }
     }
 
@@ -228,10 +236,10 @@ mod tests {
                 "from: `yesterday` is no time",
             ),
             (
-                Some("2024-03-01T12:00:00"),
+                Some("1709294400"),
                 None,
                 "UTC",
-                "from: `2024-03-01T12:00:00` is no time",
+                "from: `1709294400` is no time",
             ),
             (
                 Some("1969-12-31"),

@@ -29,6 +29,7 @@ mod kpi;
 mod message_index;
 mod metrics;
 mod migration;
+mod name;
 mod native;
 mod past;
 mod query;

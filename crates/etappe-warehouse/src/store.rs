@@ -1,10 +1,11 @@
 //! The port through which journeys are asked about.
 
+use etappe_core::id::SiteId;
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
 use etappe_core::ports::JourneyStore;
-use etappe_core::query::{CandidateQuery, Hit, UnitQuery};
+use etappe_core::query::{CandidateQuery, Hit, NameKind, UnitQuery};
 
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
@@ -24,6 +25,14 @@ impl JourneyStore for Warehouse {
 
     async fn count_units(&self, query: &UnitQuery) -> Result<u64, WarehouseError> {
         self.read_unit_count(query).await
+    }
+
+    async fn known_names(
+        &self,
+        site: &SiteId,
+        kind: NameKind,
+    ) -> Result<Vec<String>, WarehouseError> {
+        self.read_known_names(site, kind).await
     }
 
     async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, WarehouseError> {

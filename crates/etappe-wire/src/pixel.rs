@@ -295,6 +295,23 @@ mod tests {
     }
 
     #[test]
+    fn the_spellings_of_a_time_are_those_of_every_door() {
+        for text in [
+            "2024-02-29T09:53Z",
+            "2024-02-29T09:53",
+            "2024-02-29+09:53",
+            "2024-02-29t09:53:00,000z",
+            "2024-02-29T10:53+0100",
+            "2024-02-29T10:53%2B01",
+            "2024-02-29T10:53+01:00",
+        ] {
+            let record = check(&format!("event=x&timestamp={text}")).unwrap();
+            let expected = r#""timestamp":"2024-02-29T09:53:00.000Z""#;
+            assert!(record.contains(expected), "{text}: {record}");
+        }
+    }
+
+    #[test]
     fn names_that_contradict_each_other_leave_the_later() {
         let record =
             check("event=x&context.page=1&context.page.url=2&context.a.b.c.d.e.f=3").unwrap();

@@ -73,6 +73,18 @@ impl FunnelCounts {
         }
     }
 
+    /// Adds the counts of other units for the same funnel.
+    pub fn absorb(&mut self, other: Self) {
+        self.entered += other.entered;
+        self.void += other.void;
+        for (counts, more) in self.steps.iter_mut().zip(other.steps) {
+            counts.count += more.count;
+            counts.skipped += more.skipped;
+            counts.open += more.open;
+            counts.times.absorb(more.times);
+        }
+    }
+
     /// Returns the number of units that made an attempt, void ones that count as entrants included.
     #[must_use]
     pub const fn entered(&self) -> u64 {

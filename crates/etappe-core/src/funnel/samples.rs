@@ -86,6 +86,35 @@ impl DurationSamples {
         }
     }
 
+    /// Adds all durations of `other`.
+    pub fn absorb(&mut self, mut other: Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        if let (
+            Kept::Exact { short, long },
+            Kept::Exact {
+                short: more,
+                long: longer,
+            },
+        ) = (&mut self.kept, &mut other.kept)
+            && short.len() + long.len() + more.len() + longer.len() <= EXACT_SAMPLES
+        {
+            short.append(more);
+            long.append(longer);
+            return;
+        }
+        self.summarise();
+        other.summarise();
+        if let (Kept::Histogram(buckets), Kept::Histogram(more)) = (&mut self.kept, other.kept) {
+            if more.len() > buckets.len() {
+                buckets.resize(more.len(), 0);
+            }
+            for (bucket, count) in buckets.iter_mut().zip(more) {
+                *bucket += count;
+            }
+        }
+    }
+
     /// Returns the bytes held for the durations.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -202,7 +202,7 @@ fn read_bounds(table: &Table<'_, '_>, report: &mut Report<'_>) -> Option<NumberR
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "properties are compared as floating-point numbers, too"
+    reason = "ranges are compared as floating-point numbers"
 )]
 const fn as_float(number: Number) -> f64 {
     match number {
@@ -226,11 +226,17 @@ fn read_scalars(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>
 
 fn read_scalar(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>) -> Option<Scalar> {
     match value.get_ref() {
-        DeValue::String(text) => Some(Scalar::Text(text.as_ref().into())),
-        DeValue::Boolean(flag) => Some(Scalar::Bool(*flag)),
-        DeValue::Integer(_) | DeValue::Float(_) => match number(value.get_ref()) {
-            Some(number) => Some(Scalar::Number(as_float(number))),
-            None => wrong(key, value, "a number in range", report),
+        DeValue::String(text) => Some(Scalar::text(text)),
+        DeValue::Boolean(flag) => Some(Scalar::flag(*flag)),
+        DeValue::Integer(_) | DeValue::Float(_) => match (number(value.get_ref()), value.get_ref())
+        {
+            (Some(Number::Integer(integer)), _) => Some(Scalar::number(&integer.to_string())),
+            // Its text says more digits than a floating-point number keeps.
+            (Some(Number::Float(_)), DeValue::Float(float)) => {
+                let text = float.as_str();
+                Some(Scalar::number(text.strip_prefix('+').unwrap_or(text)))
+            }
+            _ => wrong(key, value, "a number in range", report),
         },
         DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => wrong(
             key,

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::suggestion;
+
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,34 +154,12 @@ pub(super) fn did_you_mean<'k>(
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// Returns the known word nearest to `word`: at most a third of its letters differ.
+/// Returns the known word nearest to `word`, if one is near; of equally near ones the first in the
+/// alphabet.
 pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = (word.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .map(|name| (edit_distance(word, name), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Returns how many letters must be added, left out or replaced, ignoring case.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            let replaced = diagonal + usize::from(a != *b);
-            row[j + 1] = replaced.min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row.last().copied().unwrap_or(0)
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    suggestion::nearest(word, known, 1).pop()
 }
 
 #[cfg(test)]

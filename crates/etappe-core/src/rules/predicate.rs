@@ -3,10 +3,12 @@
 //! Equal conditions of different rules are one [`Predicate`], so that it is evaluated once per
 //! event; its text is both its identity and what `etappe explain` shows.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::event::Event;
 use crate::json::JsonValue;
+use crate::value::{number_spelling, spelling, text_spelling};
 
 use super::address::{AddressPattern, PageAddress};
 use super::lookup::ValuePath;
@@ -39,11 +41,12 @@ pub(super) enum Test {
 }
 
 /// A value to compare with.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Scalar {
-    Text(Box<str>),
-    Number(f64),
-    Bool(bool),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scalar {
+    /// What [`crate::value`] compares.
+    spelling: Box<str>,
+    /// How it is shown.
+    shown: Box<str>,
 }
 
 /// A range of numbers; an absent end is open.
@@ -114,49 +117,52 @@ fn is_there(value: Option<&JsonValue<'_>>) -> bool {
 }
 
 fn is_one_of(value: Option<&JsonValue<'_>>, scalars: &[Scalar]) -> bool {
-    value.is_some_and(|value| scalars.iter().any(|scalar| scalar.equals(value)))
+    let Some(found) = value.and_then(spelling) else {
+        return false;
+    };
+    scalars.iter().any(|scalar| *scalar.spelling == *found)
 }
 
 fn is_like(value: Option<&JsonValue<'_>>, globs: &[Glob], scratch: &mut Scratch) -> bool {
-    let text: &str = match value {
-        Some(JsonValue::String(text)) => text,
-        Some(JsonValue::Number(text)) => text,
+    let text = match value {
+        Some(JsonValue::String(text)) => Cow::Borrowed(text.as_ref()),
+        Some(JsonValue::Number(text)) => number_spelling(text),
         Some(JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_))
         | None => return false,
     };
     if text.len() > LONGEST_TEXT {
         return false;
     }
-    fold(text, &mut scratch.folded);
+    fold(&text, &mut scratch.folded);
     globs.iter().any(|glob| glob.matches(&scratch.folded))
 }
 
 impl Scalar {
-    /// Returns whether a sent value is this one; protocols that know only texts send `"1"` and
-    /// `"true"` for 1 and true.
-    fn equals(&self, value: &JsonValue<'_>) -> bool {
-        match self {
-            Self::Number(number) => value.as_f64() == Some(*number),
-            Self::Text(text) => match value {
-                JsonValue::String(sent) => **sent == **text,
-                JsonValue::Number(sent) => **sent == **text,
-                JsonValue::Bool(sent) => **text == *bool_text(*sent),
-                JsonValue::Null | JsonValue::Object(_) | JsonValue::Array(_) => false,
-            },
-            Self::Bool(flag) => match value {
-                JsonValue::Bool(sent) => sent == flag,
-                JsonValue::String(sent) => **sent == *bool_text(*flag),
-                JsonValue::Null
-                | JsonValue::Number(_)
-                | JsonValue::Object(_)
-                | JsonValue::Array(_) => false,
-            },
+    /// Makes the value that a text in a rule file stands for.
+    pub(super) fn text(text: &str) -> Self {
+        Self {
+            spelling: text_spelling(text).into(),
+            shown: format!("{text:?}").into(),
         }
     }
-}
 
-const fn bool_text(flag: bool) -> &'static str {
-    if flag { "true" } else { "false" }
+    /// Makes the value that a number in a rule file stands for.
+    pub(super) fn number(text: &str) -> Self {
+        let spelling: Box<str> = number_spelling(text).into();
+        Self {
+            shown: spelling.clone(),
+            spelling,
+        }
+    }
+
+    /// Makes the value that `true` or `false` in a rule file stands for.
+    pub(super) fn flag(flag: bool) -> Self {
+        let spelling: Box<str> = flag.to_string().into();
+        Self {
+            shown: spelling.clone(),
+            spelling,
+        }
+    }
 }
 
 impl NumberRange {
@@ -218,11 +224,7 @@ impl fmt::Display for Test {
 
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Bool(flag) => write!(f, "{flag}"),
-        }
+        f.write_str(&self.shown)
     }
 }
 

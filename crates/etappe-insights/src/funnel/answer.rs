@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::csv::CsvTable;
+use crate::funnel::hint::Hint;
 use crate::funnel::question::FunnelQuestion;
 use crate::funnel::steps::StepName;
 use crate::funnel::tally::TallyResult;
@@ -48,7 +49,8 @@ pub(crate) struct FunnelAnswer {
     void: u64,
     /// The steps, first one first.
     steps: Vec<StepAnswer>,
-    /// The steps per value, most entrants first; only when asked for.
+    /// The steps per value, most entrants first, and those of all other values at the end; only when
+    /// asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     breakdown: Option<Vec<BreakdownAnswer>>,
@@ -57,6 +59,10 @@ pub(crate) struct FunnelAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     trend: Option<Vec<TrendAnswer>>,
+    /// Names in the question that no event has, and what may have been meant; absent without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    hints: Vec<Hint>,
 }
 
 /// One step.
@@ -108,12 +114,15 @@ pub(crate) struct TimeAnswer {
     exact: bool,
 }
 
-/// The steps of the units with one combination of values.
+/// The steps of the units with one combination of values, or of all combinations that are not
+/// listed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BreakdownAnswer {
     /// The values in the order asked for; null where the event has none or the unit did not reach
-    /// the step.
-    value: Vec<Option<String>>,
+    /// the step. Null as a whole for all combinations that are not listed.
+    value: Option<Vec<Option<String>>>,
+    /// Whether these are all combinations that are not listed.
+    other: bool,
     /// The steps.
     steps: Vec<StepAnswer>,
 }
@@ -134,20 +143,19 @@ impl FunnelAnswer {
         result: TallyResult,
         units: u64,
         as_of: Timestamp,
+        hints: Vec<Hint>,
     ) -> Self {
         let names = &question.steps;
         let breakdown = question.breakdown.as_ref().map(|_| {
-            let groups = result
-                .groups
-                .into_iter()
-                .map(|(values, counts)| BreakdownAnswer {
-                    value: values
-                        .into_iter()
-                        .map(|value| Some(value).filter(|v| !v.is_empty()))
-                        .collect(),
-                    steps: steps_of(&counts, names),
-                });
-            groups.collect()
+            let groups = result.groups.into_iter();
+            let groups = groups.map(|(values, counts)| (Some(values), counts));
+            let other = result.other.into_iter().map(|counts| (None, counts));
+            let answers = groups.chain(other).map(|(value, counts)| BreakdownAnswer {
+                other: value.is_none(),
+                value,
+                steps: steps_of(&counts, names),
+            });
+            answers.collect()
         });
         let lists_all = result.periods.len() <= LISTED_PERIODS;
         let trend = question.trend.map(|_| {
@@ -176,6 +184,7 @@ impl FunnelAnswer {
             steps: steps_of(&result.total, names),
             breakdown,
             trend,
+            hints,
         }
     }
 }
@@ -280,7 +289,8 @@ const COLUMNS: [&str; 18] = [
 ];
 
 impl Table for FunnelAnswer {
-    /// One row per step: of all units, then per value of the breakdown, then per period.
+    /// One row per step: of all units, then per value of the breakdown and of the other values, then
+    /// per period.
     fn to_csv(&self) -> String {
         let mut table = CsvTable::new(COLUMNS);
         write_steps(&mut table, ("total", "", ""), &self.steps);
@@ -288,13 +298,11 @@ impl Table for FunnelAnswer {
             let values: Vec<&str> = group
                 .value
                 .iter()
+                .flatten()
                 .map(|value| value.as_deref().unwrap_or_default())
                 .collect();
-            write_steps(
-                &mut table,
-                ("breakdown", "", &values.join(" / ")),
-                &group.steps,
-            );
+            let part = if group.other { "other" } else { "breakdown" };
+            write_steps(&mut table, (part, "", &values.join(" / ")), &group.steps);
         }
         for period in self.trend.iter().flatten() {
             write_steps(&mut table, ("trend", &period.period, ""), &period.steps);

@@ -93,6 +93,10 @@ pub(crate) struct BreakdownBody {
     /// The number of the step whose event has the values. Default: 1.
     #[schema(example = 1)]
     step: Option<u32>,
+    /// How many values are listed, the largest first; the others are added up. Default: 20, at most
+    /// 1,000.
+    #[schema(example = 20)]
+    limit: Option<u32>,
 }
 
 /// `ordered`, `strict` or `unordered`.

@@ -20,6 +20,11 @@ use crate::span::{Span, SpanText};
 /// The most values that a breakdown may combine.
 const MOST_DIMENSIONS: usize = 4;
 
+/// How many values of a breakdown are listed where the question does not say.
+const DEFAULT_VALUES: usize = 20;
+/// The most values of a breakdown that can be listed.
+const MOST_VALUES: usize = 1_000;
+
 /// A funnel question that makes sense.
 #[derive(Debug)]
 pub(crate) struct FunnelQuestion {
@@ -40,8 +45,12 @@ pub(crate) struct FunnelQuestion {
 #[derive(Debug)]
 pub(crate) struct Breakdown {
     pub(crate) dimensions: Vec<Dimension>,
+    /// The dimensions as the question names them.
+    pub(crate) names: Vec<String>,
     /// The step whose event has the values, counted from 0.
     pub(crate) step: usize,
+    /// How many values are listed; the others are added up.
+    pub(crate) limit: usize,
 }
 
 impl FunnelQuestion {
@@ -211,10 +220,13 @@ fn take_breakdown(
             format!("has more than {MOST_DIMENSIONS} entries"),
         );
     }
-    let mut dimensions = Vec::new();
+    let (mut dimensions, mut names) = (Vec::new(), Vec::new());
     for (index, value) in list.iter().enumerate() {
         match value.as_str() {
-            Some(name) if !name.is_empty() => dimensions.push(dimension(name)),
+            Some(name) if !name.is_empty() => {
+                dimensions.push(dimension(name));
+                names.push(name.to_owned());
+            }
             Some(_) | None => problems.push(
                 format!("breakdown.by[{index}]"),
                 "must be the name of a property, or channel, campaign, persona, touchpoint, device or country",
@@ -231,23 +243,35 @@ fn take_breakdown(
             format!("the funnel has {step_count} steps"),
         );
     }
+    let limit = fields
+        .take_number("limit", problems)
+        .unwrap_or(DEFAULT_VALUES);
+    if limit > MOST_VALUES {
+        let detail = format!("at most {MOST_VALUES} values can be listed");
+        problems.push("breakdown.limit", detail);
+    }
     fields.finish(problems);
     Some(Breakdown {
         dimensions,
+        names,
         step: step - 1,
+        limit,
     })
 }
 
+/// The dimensions that are no properties.
+pub(crate) const DIMENSIONS: [(&str, Dimension); 6] = [
+    ("channel", Dimension::Channel),
+    ("campaign", Dimension::Campaign),
+    ("persona", Dimension::Persona),
+    ("touchpoint", Dimension::Touchpoint),
+    ("device", Dimension::Device),
+    ("country", Dimension::Country),
+];
+
 fn dimension(name: &str) -> Dimension {
-    match name {
-        "channel" => Dimension::Channel,
-        "campaign" => Dimension::Campaign,
-        "persona" => Dimension::Persona,
-        "touchpoint" => Dimension::Touchpoint,
-        "device" => Dimension::Device,
-        "country" => Dimension::Country,
-        _ => Dimension::Property(name.to_owned()),
-    }
+    let known = DIMENSIONS.into_iter().find(|(known, _)| *known == name);
+    known.map_or_else(|| Dimension::Property(name.to_owned()), |(_, known)| known)
 }
 
 /// Notes what is wrong with the funnel as a whole, under the names of the question's fields.

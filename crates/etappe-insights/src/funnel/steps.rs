@@ -32,10 +32,7 @@ pub(super) fn take_model<'a>(
     let id = fields.take_text("model", problems)?;
     let model = catalog.find(&id);
     if model.is_none() {
-        problems.push(
-            "model",
-            format!("no model is called `{id}`: {}", catalog.known()),
-        );
+        problems.push("model", catalog.unknown(&id));
     }
     model
 }

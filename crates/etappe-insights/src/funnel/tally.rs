@@ -1,6 +1,6 @@
 //! Adds up a funnel over all units: in total, per value of the breakdown, per period of entry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use etappe_core::funnel::{Attempt, FunnelCounts, FunnelMatcher};
@@ -9,6 +9,7 @@ use etappe_core::time::Timestamp;
 
 use crate::calendar::{Period, day_start, local_date};
 use crate::error::{FieldProblem, InsightsError};
+use crate::funnel::breakdown::{BreakdownTally, Values};
 use crate::funnel::question::FunnelQuestion;
 use crate::span::Span;
 
@@ -16,12 +17,10 @@ use crate::span::Span;
 const SHORT_STEP_BYTES: usize = 16 * 1024;
 /// How much more than the limit the counts may take before the question is given up.
 const HARD_LIMIT_FACTOR: usize = 4;
-/// The most bytes of values of a breakdown.
-const VALUE_BYTES: usize = 8 * 1024 * 1024;
-
 /// How much a question may cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TallyLimits {
+    /// How many values of a breakdown are counted at once.
     pub(crate) breakdown_values: usize,
     pub(crate) duration_bytes: usize,
 }
@@ -37,8 +36,10 @@ pub(crate) struct EntryPeriod {
 #[derive(Debug)]
 pub(crate) struct TallyResult {
     pub(crate) total: FunnelCounts,
-    /// Per combination of values, empty text for none.
-    pub(crate) groups: Vec<(Vec<String>, FunnelCounts)>,
+    /// The largest combinations of values, most entrants first.
+    pub(crate) groups: Vec<(Values, FunnelCounts)>,
+    /// All other combinations together, if there are any.
+    pub(crate) other: Option<FunnelCounts>,
     /// All periods of the question; those in which nobody entered have no counts.
     pub(crate) periods: Vec<(NaiveDate, Option<FunnelCounts>)>,
 }
@@ -51,8 +52,9 @@ pub(crate) struct Tally<'a> {
     limits: TallyLimits,
     matcher: FunnelMatcher,
     total: FunnelCounts,
-    groups: HashMap<Vec<String>, FunnelCounts>,
-    value_bytes: usize,
+    groups: Option<BreakdownTally>,
+    /// The conditions that an event met.
+    met: u64,
     periods: Vec<EntryPeriod>,
     trend: BTreeMap<usize, FunnelCounts>,
     duration_bytes: usize,
@@ -70,6 +72,32 @@ impl<'a> Tally<'a> {
         as_of: Timestamp,
         limits: TallyLimits,
     ) -> Result<Self, InsightsError> {
+        let breakdown = question.breakdown.as_ref();
+        let groups = breakdown.map(|breakdown| {
+            let size = breakdown.dimensions.len();
+            BreakdownTally::of_all(size, breakdown.limit, limits.breakdown_values)
+        });
+        Self::with_groups(question, as_of, limits, groups)
+    }
+
+    /// Begins to count again from the start, when the first time there were more values than could
+    /// be counted at once: now the largest are known. Returns `None` when that is not so.
+    pub(crate) fn again(&mut self) -> Result<Option<Self>, InsightsError> {
+        if self.failure.is_some() {
+            return Ok(None);
+        }
+        let Some(groups) = self.groups.as_mut().and_then(BreakdownTally::of_largest) else {
+            return Ok(None);
+        };
+        Self::with_groups(self.question, self.as_of, self.limits, Some(groups)).map(Some)
+    }
+
+    fn with_groups(
+        question: &'a FunnelQuestion,
+        as_of: Timestamp,
+        limits: TallyLimits,
+        groups: Option<BreakdownTally>,
+    ) -> Result<Self, InsightsError> {
         let matcher = FunnelMatcher::try_new(&question.spec).map_err(|problems| {
             let problems = problems.iter().map(|problem| FieldProblem {
                 field: "steps".to_owned(),
@@ -83,8 +111,8 @@ impl<'a> Tally<'a> {
             limits,
             matcher,
             total: FunnelCounts::new(&question.spec),
-            groups: HashMap::new(),
-            value_bytes: 0,
+            groups,
+            met: 0,
             periods: question
                 .trend
                 .map_or_else(Vec::new, |period| entry_periods(period, &question.span)),
@@ -104,6 +132,7 @@ impl<'a> Tally<'a> {
         if self.failure.is_some() {
             return;
         }
+        self.met |= hits.iter().fold(0, |met, hit| met | hit.conditions);
         if let Err(error) = self.count(hits) {
             self.failure = Some(error);
         }
@@ -112,6 +141,17 @@ impl<'a> Tally<'a> {
     /// Returns the number of units visited.
     pub(crate) const fn units(&self) -> u64 {
         self.units
+    }
+
+    /// Returns the conditions that an event met, as in [`Hit::conditions`].
+    pub(crate) const fn met(&self) -> u64 {
+        self.met
+    }
+
+    /// Returns whether a unit that entered has a value of dimension `index`.
+    pub(crate) fn has_value(&self, index: usize) -> bool {
+        let groups = self.groups.as_ref();
+        self.total.entered() == 0 || groups.is_none_or(|groups| groups.has_value(index))
     }
 
     /// Returns the number of events visited.
@@ -124,16 +164,15 @@ impl<'a> Tally<'a> {
         if let Some(error) = self.failure {
             return Err(error);
         }
-        let mut groups: Vec<_> = self.groups.into_iter().collect();
-        groups.sort_by(|(one, one_counts), (other, other_counts)| {
-            let largest_first = other_counts.entered().cmp(&one_counts.entered());
-            largest_first.then_with(|| one.cmp(other))
-        });
+        let (groups, other) = self
+            .groups
+            .map_or_else(Default::default, BreakdownTally::finish);
         let mut trend = self.trend;
         let periods = self.periods.iter().enumerate();
         Ok(TallyResult {
             total: self.total,
             groups,
+            other,
             periods: periods
                 .map(|(index, period)| (period.start, trend.remove(&index)))
                 .collect(),
@@ -152,19 +191,12 @@ impl<'a> Tally<'a> {
         let mut added = record(&mut self.total, attempt, self.as_of);
         if let Some(breakdown) = &self.question.breakdown {
             let values = values_at(attempt, breakdown.step, hits, breakdown.dimensions.len());
-            let counts = match self.groups.get_mut(&values) {
-                Some(counts) => counts,
-                None => {
-                    self.value_bytes += values.iter().map(String::len).sum::<usize>();
-                    let limit = self.limits.breakdown_values;
-                    if self.groups.len() >= limit || self.value_bytes > VALUE_BYTES {
-                        return Err(InsightsError::BreakdownTooWide { limit });
-                    }
-                    let counts = FunnelCounts::new(&self.question.spec);
-                    self.groups.entry(values).or_insert(counts)
+            if let Some(groups) = &mut self.groups {
+                let new = || FunnelCounts::new(&self.question.spec);
+                if let Some(counts) = groups.counts_of(values, new) {
+                    added += record(counts, attempt, self.as_of);
                 }
-            };
-            added += record(counts, attempt, self.as_of);
+            }
         }
         added += self.count_trend(hits)?;
         self.duration_bytes += added;
@@ -206,19 +238,25 @@ impl<'a> Tally<'a> {
     /// Gives up long lists of durations for histograms.
     fn save_memory(&mut self) -> Result<(), InsightsError> {
         let all = std::iter::once(&mut self.total)
-            .chain(self.groups.values_mut())
+            .chain(self.groups.iter_mut().flat_map(BreakdownTally::all_counts))
             .chain(self.trend.values_mut());
         let mut bytes = 0;
         for counts in all {
             counts.summarise_over(SHORT_STEP_BYTES);
             bytes += counts.bytes();
         }
+        let hard_limit = HARD_LIMIT_FACTOR * self.limits.duration_bytes;
+        if bytes > hard_limit
+            && let Some(groups) = &mut self.groups
+        {
+            bytes -= groups.give_up_counts();
+        }
         self.duration_bytes = bytes;
         self.next_check = self
             .limits
             .duration_bytes
             .max(bytes + self.limits.duration_bytes / 8);
-        if bytes > HARD_LIMIT_FACTOR * self.limits.duration_bytes {
+        if bytes > hard_limit {
             return Err(InsightsError::AnswerTooLarge);
         }
         Ok(())
@@ -232,14 +270,14 @@ fn record(counts: &mut FunnelCounts, attempt: &Attempt, as_of: Timestamp) -> usi
     counts.bytes().saturating_sub(before)
 }
 
-/// Returns the values of the event at `step`, empty where the step was not reached.
-fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) -> Vec<String> {
+/// Returns the values of the event at `step`, none where the step was not reached.
+fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) -> Values {
     let reach = attempt.steps.get(step).copied().flatten();
     let values = reach
         .and_then(|reach| hits.get(reach.hit))
         .map(|hit| hit.dimensions.clone());
     let mut values = values.unwrap_or_default();
-    values.resize(dimensions, String::new());
+    values.resize(dimensions, None);
     values
 }
 

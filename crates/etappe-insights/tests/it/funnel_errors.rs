@@ -73,11 +73,43 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"event": "a", "evnt": "b"}]}"#,
-        "steps[0].evnt: is not a field here: expected one of event, milestone",
+        "steps[0].evnt: is not a field here (did you mean `event`?): expected one of event, milestone",
     ),
     (
         r#"{"steps": [{"any": true, "where": []}]}"#,
         "steps[0].where: must be an object",
+    ),
+    (
+        r#"{"steps": [{"any": true, "where": {"a": {"absent": 1}}}]}"#,
+        "steps[0].where.a: must be a string, a number, true, false, null or {\"absent\": true}",
+    ),
+    (
+        r#"{"steps": [{"any": true, "where": {"a": {"absent": true, "is": 1}}}]}"#,
+        "steps[0].where.a: must be a string, a number",
+    ),
+    (
+        r#"{"steps": [{"milestone": "purchas"}]}"#,
+        "steps[0].milestone: `purchas` is not a milestone (did you mean `purchase`?)",
+    ),
+    (
+        r#"{"steps": [{"stage": "revenu", "model": "aaarrr"}]}"#,
+        "steps[0].stage: `aaarrr` has no stage `revenu` (did you mean `revenue`?): there is",
+    ),
+    (
+        r#"{"model": "aarrr"}"#,
+        "model: no model is called `aarrr` (did you mean `aaarrr`?): there is",
+    ),
+    (
+        r#"{"steps": [{"any": true}], "order": "orderd"}"#,
+        "order: expected one of ordered, strict, unordered (did you mean `ordered`?)",
+    ),
+    (
+        r#"{"steps": [{"any": true}], "breakdown": {"by": ["a"], "limit": 1001}}"#,
+        "breakdown.limit: at most 1000 values can be listed",
+    ),
+    (
+        r#"{"steps": [{"any": true}], "breakdown": {"by": ["a"], "limit": 0}}"#,
+        "breakdown.limit: must be a whole number from 1 on",
     ),
     (
         r#"{"steps": [{"any": true, "where": {"a": [1]}}]}"#,
@@ -250,7 +282,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "form": "2024-03-01"}"#,
-        "form: is not a field here: expected one of from, to",
+        "form: is not a field here (did you mean `from`?): expected one of from, to",
     ),
 ];
 

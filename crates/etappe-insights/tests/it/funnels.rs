@@ -1,5 +1,7 @@
 //! Funnels over the garden's events, against figures worked out by hand.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -493,4 +495,113 @@ async fn an_actor_with_very_many_events_is_matched() {
         .march(json!({"steps": looked_and_bought(), "trend": "day"}))
         .await;
     assert_eq!(counts(&answer["steps"]), [1, 1]);
+}
+
+#[tokio::test]
+async fn equal_values_are_equal_however_they_are_written() {
+    let values = [
+        json!(200),
+        json!(200.0),
+        json!("200"),
+        json!("0200"),
+        json!(true),
+        json!("true"),
+        json!(null),
+        json!(""),
+    ];
+    let mut events: Vec<_> = values
+        .iter()
+        .enumerate()
+        .map(|(number, value)| StoredEvent {
+            properties: json!({ "p": value }),
+            ..event(&format!("u{number}"), "02T10:00:00", "x")
+        })
+        .collect();
+    events.push(event("u8", "02T10:00:00", "x"));
+    let api = Api::new(MemoryStore {
+        events,
+        ..MemoryStore::default()
+    });
+    for (wanted, count) in [
+        ("200", 3),
+        ("2e2", 3),
+        ("200.00", 3),
+        ("\"200\"", 3),
+        ("\"0200\"", 1),
+        ("true", 2),
+        ("null", 1),
+        ("\"\"", 1),
+        ("{\"absent\": true}", 1),
+        ("{\"absent\": false}", 8),
+        ("2000000000000000000000000000000", 0),
+    ] {
+        let question = format!(
+            r#"{{"steps": [{{"event": "x", "where": {{"p": {wanted}}}}}], "from": "2024-03-01", "to": "2024-04-01"}}"#
+        );
+        let path = "/v1/sites/demo/funnel";
+        let answer = api.send(Method::POST, path, question, "*/*").await.ok();
+        assert_eq!(counts(&answer["steps"]), [count], "{wanted}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_no_event_has_are_pointed_out() {
+    let api = Api::of_garden();
+    let answer = api
+        .march(json!({
+            "steps": [
+                {"event": "Product Viewd", "where": {"color": "red"}},
+                {"event": "Order Completed", "where": {"properties.itms": 2}},
+                {"event": "Order Completed", "where": {"items": 77}},
+                {"event": "Something Else Entirely"},
+            ],
+            "exclude": [{"event": "home_viewed", "after_step": 1, "before_step": 2}],
+        }))
+        .await;
+    let hint = |field: &str, detail: &str, nearest: &[&str]| json!({"field": field, "detail": detail, "nearest": nearest});
+    assert_eq!(
+        answer["hints"],
+        json!([
+            hint(
+                "steps[0].event",
+                "no event called `Product Viewd` was found: did you mean `Product Viewed`?",
+                &["Product Viewed"]
+            ),
+            hint(
+                "steps[3].event",
+                "no event called `Something Else Entirely` was found",
+                &[]
+            ),
+            hint(
+                "exclude[0].event",
+                "no event called `home_viewed` was found: did you mean `Home Viewed`?",
+                &["Home Viewed"]
+            ),
+            hint(
+                "steps[1].where.properties.itms",
+                "no property called `properties.itms` was found: did you mean `properties.items`?",
+                &["properties.items"]
+            ),
+        ])
+    );
+    let by = json!({"by": ["chanel", "brwser", "browser"]});
+    let answer = api
+        .march(json!({"steps": [{"event": "Product Viewed"}], "breakdown": by}))
+        .await;
+    let fields: Vec<_> = answer["hints"].as_array().unwrap().iter().collect();
+    assert_eq!(fields.len(), 2, "{fields:?}");
+    assert_eq!(fields[0]["nearest"], json!(["channel"]));
+    assert_eq!(fields[1]["nearest"], json!(["browser"]));
+}
+
+#[tokio::test]
+async fn a_question_without_mistakes_asks_for_no_names() {
+    let api = Api::of_garden();
+    let breakdown = json!({"by": ["browser", "channel"]});
+    let answer = api
+        .march(json!({"steps": looked_and_bought(), "breakdown": breakdown}))
+        .await;
+    assert!(answer.get("hints").is_none());
+    let asked = api.store.name_questions.load(Ordering::Relaxed);
+    assert_eq!(asked, 0);
 }

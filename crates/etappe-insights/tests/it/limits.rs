@@ -6,7 +6,7 @@ use std::time::Duration;
 use etappe_core::ports::RetryClass;
 use etappe_insights::config::InsightsConfig;
 use prometheus::{Encoder, TextEncoder};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::garden::{self, event};
@@ -103,24 +103,105 @@ fn many(actors: usize) -> MemoryStore {
     }
 }
 
+/// The first values of a breakdown, then the counts of the others.
+fn listed(answer: &Value) -> (Vec<(String, u64, u64)>, Option<(u64, u64)>) {
+    let (mut values, mut other) = (Vec::new(), None);
+    for group in answer["breakdown"].as_array().unwrap() {
+        let count = |step: usize| group["steps"][step]["count"].as_u64().unwrap();
+        if group["other"] == true {
+            assert!(group["value"].is_null() && other.is_none(), "{group}");
+            other = Some((count(0), count(1)));
+        } else {
+            assert!(other.is_none(), "the others come last");
+            let value = group["value"][0].as_str().unwrap_or("null").to_owned();
+            values.push((value, count(0), count(1)));
+        }
+    }
+    (values, other)
+}
+
 #[tokio::test]
-async fn a_breakdown_with_too_many_values_is_refused() {
+async fn a_breakdown_lists_the_largest_values_however_many_there_are() {
+    // Value n has n people, half of whom buy; 40 people have no value.
+    let mut events = Vec::new();
+    for value in 0..80_usize {
+        for person in 0..if value == 0 { 40 } else { value } {
+            let actor = format!("actor-{value}-{person}");
+            let mut looked = event(&actor, "02T10:00:00", "Product Viewed");
+            if value > 0 {
+                looked.properties = json!({ "n": format!("v{value:02}") });
+            }
+            events.push(looked);
+            if person % 2 == 0 {
+                events.push(event(&actor, "02T11:00:00", "Order Completed"));
+            }
+        }
+    }
+    let question = |limit: Value| {
+        json!({
+            "steps": [{"event": "Product Viewed"}, {"event": "Order Completed"}],
+            "breakdown": {"by": ["n"], "limit": limit},
+        })
+    };
+    for breakdown_values in [10_000, 10] {
+        let config = InsightsConfig {
+            breakdown_values,
+            ..InsightsConfig::default()
+        };
+        let store = MemoryStore {
+            events: events.clone(),
+            ..MemoryStore::default()
+        };
+        let api = Api::with_config(store, config);
+        let (values, other) = listed(&api.march(question(json!(null))).await);
+        assert_eq!(values.len(), 20);
+        assert_eq!(values[0], ("v79".to_owned(), 79, 40));
+        assert_eq!(values[19], ("v60".to_owned(), 60, 30));
+        let rest: (u64, u64) = (1..60)
+            .map(|n: u64| (n, n.div_ceil(2)))
+            .fold((40, 20), |sum, add| (sum.0 + add.0, sum.1 + add.1));
+        assert_eq!(other, Some(rest), "{breakdown_values} at once");
+        let (values, other) = listed(&api.march(question(json!(41))).await);
+        let null = values.iter().position(|(value, ..)| value == "null");
+        assert!(null.is_some_and(|at| values[at] == ("null".to_owned(), 40, 20)));
+        assert_eq!(other.map(|(count, _)| count), Some((1..40).sum()));
+        let (values, other) = listed(&api.march(question(json!(1_000))).await);
+        assert_eq!((values.len(), other), (80, None));
+    }
+}
+
+#[tokio::test]
+async fn a_breakdown_with_many_values_fits_into_little_memory() {
     let config = InsightsConfig {
         breakdown_values: 100,
         ..InsightsConfig::default()
     };
-    let question = json!({
-        "steps": [{"event": "Product Viewed"}], "from": "2024-03-01", "breakdown": {"by": ["n"]},
-    });
-    Api::with_config(many(100), config.clone())
-        .funnel(&question)
-        .await
-        .ok();
-    let problem = Api::with_config(many(101), config)
-        .funnel(&question)
-        .await
-        .problem(422);
-    assert_eq!(problem["type"], "urn:etappe:problem:question-too-large");
+    let api = Api::with_config(many(20_000), config);
+    let answer = api
+        .march(json!({
+            "steps": [{"event": "Product Viewed"}, {"event": "Order Completed"}],
+            "breakdown": {"by": ["n"]},
+        }))
+        .await;
+    let (values, other) = listed(&answer);
+    assert_eq!((values.len(), other), (20, Some((19_980, 19_980))));
+}
+
+#[tokio::test]
+async fn counts_per_value_are_given_up_before_the_question_is() {
+    let config = InsightsConfig {
+        duration_bytes: 4 * 1024,
+        ..InsightsConfig::default()
+    };
+    let api = Api::with_config(many(20_000), config);
+    let answer = api
+        .march(json!({
+            "steps": [{"event": "Product Viewed"}, {"event": "Order Completed"}],
+            "breakdown": {"by": ["n"], "limit": 1},
+        }))
+        .await;
+    let (values, other) = listed(&answer);
+    assert_eq!((values.len(), other), (1, Some((19_999, 19_999))));
 }
 
 #[tokio::test]
@@ -156,7 +237,7 @@ async fn counts_that_take_too_much_memory_are_given_up() {
     let question = json!({
         "steps": [{"event": "Product Viewed"}, {"event": "Order Completed"}],
         "from": "2024-03-01",
-        "breakdown": {"by": ["n"]},
+        "breakdown": {"by": ["n"], "limit": 1000},
     });
     let problem = Api::with_config(many(1_000), config)
         .funnel(&question)

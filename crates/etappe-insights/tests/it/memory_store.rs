@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use etappe_core::id::{SiteId, hash64};
 use etappe_core::kpi::{
@@ -11,7 +12,8 @@ use etappe_core::kpi::{
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Classified, Cost, JourneyStore, RetryClass};
 use etappe_core::query::{
-    Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, Selector, Unit,
+    Bots, CandidateQuery, Condition, Dimension, Hit, NameKind, PropertyCondition, PropertyTest,
+    Selector, Unit,
 };
 use etappe_core::time::Timestamp;
 use serde_json::Value;
@@ -46,6 +48,8 @@ pub(crate) struct MemoryStore {
     pub(crate) exhausted: Option<Cost>,
     /// Whether questions never end.
     pub(crate) is_stuck: bool,
+    /// How often names were asked for.
+    pub(crate) name_questions: AtomicU64,
     /// The questions asked about figures.
     pub(crate) scopes: Mutex<Vec<KpiScope>>,
 }
@@ -124,30 +128,34 @@ fn holds(event: &StoredEvent, condition: &Condition) -> bool {
 
 fn has(event: &StoredEvent, condition: &PropertyCondition) -> bool {
     let found = property(event, &condition.path);
-    match (found.as_f64(), condition.value.as_f64()) {
-        (Some(found), Some(wanted)) => found == wanted,
-        _ => found == condition.value,
+    match &condition.test {
+        PropertyTest::Absent => found.is_none(),
+        PropertyTest::Present => found.is_some(),
+        PropertyTest::Null => found == Some(&Value::Null),
+        PropertyTest::Is(_) => {
+            found.is_some_and(|found| PropertyTest::of(found).as_ref() == Some(&condition.test))
+        }
     }
 }
 
-fn property(event: &StoredEvent, path: &str) -> Value {
+fn property<'a>(event: &'a StoredEvent, path: &str) -> Option<&'a Value> {
     let name = path.strip_prefix("properties.").unwrap_or(path);
-    event.properties.get(name).cloned().unwrap_or_default()
+    event.properties.get(name)
 }
 
-fn dimension(event: &StoredEvent, dimension: &Dimension) -> String {
+fn dimension(event: &StoredEvent, dimension: &Dimension) -> Option<String> {
     match dimension {
-        Dimension::Channel => event.channel.to_owned(),
+        Dimension::Channel => Some(event.channel.to_owned()).filter(|channel| !channel.is_empty()),
         Dimension::Property(path) => match property(event, path) {
-            Value::String(text) => text,
-            Value::Null => String::new(),
-            other => other.to_string(),
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Null) | None => None,
+            Some(other) => Some(other.to_string()),
         },
         Dimension::Campaign
         | Dimension::Persona
         | Dimension::Touchpoint
         | Dimension::Device
-        | Dimension::Country => String::new(),
+        | Dimension::Country => None,
     }
 }
 
@@ -200,6 +208,25 @@ impl JourneyStore for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    async fn known_names(&self, site: &SiteId, kind: NameKind) -> Result<Vec<String>, StoreError> {
+        self.ready().await?;
+        self.name_questions.fetch_add(1, Ordering::Relaxed);
+        let mut names: BTreeMap<String, u64> = BTreeMap::new();
+        for (_, event) in self.matching(site, Bots::Include) {
+            let properties = event.properties.as_object();
+            let found: Vec<String> = match kind {
+                NameKind::Event => vec![event.name.to_owned()],
+                NameKind::Property => properties.unwrap().keys().cloned().collect(),
+            };
+            for name in found {
+                *names.entry(name).or_default() += 1;
+            }
+        }
+        let mut names: Vec<(String, u64)> = names.into_iter().collect();
+        names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        Ok(names.into_iter().map(|(name, _)| name).collect())
     }
 
     async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, StoreError> {

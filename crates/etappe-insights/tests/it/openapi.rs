@@ -176,7 +176,7 @@ async fn answers_have_the_fields_described() {
     let schemas = &description["components"]["schemas"];
     let question = json!({
         "model": "aaarrr", "from": "2024-03-01", "to": "2024-04-01", "window": "1d",
-        "breakdown": {"by": ["channel"]}, "trend": "month",
+        "breakdown": {"by": ["brwser"]}, "trend": "month",
     });
     let funnel = api.funnel(&question).await.ok();
     let kpis = api.get("kpis").await.ok();
@@ -189,6 +189,7 @@ async fn answers_have_the_fields_described() {
         ("TimeAnswer", &funnel["steps"][0]["time_from_previous"]),
         ("BreakdownAnswer", &funnel["breakdown"][0]),
         ("TrendAnswer", &funnel["trend"][0]),
+        ("Hint", &funnel["hints"][0]),
         ("KpisAnswer", &kpis),
         ("KpiAnswer", &kpis["kpis"][0]),
         ("StagesAnswer", &stages),

@@ -58,7 +58,7 @@ impl Grouping {
         }
         self.bytes += size_of::<Hit>();
         for value in &hit.dimensions {
-            self.bytes += size_of::<String>() + value.capacity();
+            self.bytes += size_of::<Option<String>>() + value.as_ref().map_or(0, String::capacity);
         }
         if self.bytes > self.limit {
             return Err(WarehouseError::UnitTooLarge {

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use etappe_core::json::JsonObject;
-use etappe_core::query::{CandidateQuery, Dimension};
-use serde_json::Value;
+use etappe_core::query::{CandidateQuery, Dimension, PropertyTest};
+use etappe_core::value::{spelling, text_spelling};
 
-use super::property::{has_value, split_path};
+use super::property::split_path;
 use super::statement::Statement;
 
 /// A statement and how its rows are read.
@@ -24,7 +24,7 @@ struct Check {
     bit: u64,
     column: usize,
     path: String,
-    value: Value,
+    test: PropertyTest,
 }
 
 /// Where the value of a dimension is found.
@@ -66,12 +66,12 @@ impl Plan {
 
     /// Returns the conditions that a row meets and its values of the dimensions, given the
     /// conditions that it may meet and its text columns.
-    pub(super) fn decide(&self, mut bits: u64, texts: &[Bytes]) -> (u64, Vec<String>) {
+    pub(super) fn decide(&self, mut bits: u64, texts: &[Bytes]) -> (u64, Vec<Option<String>>) {
         for check in &self.checks {
             if bits & check.bit != 0 {
-                let met = object_in(texts, check.column)
-                    .is_some_and(|object| has_value(&object, &check.path, &check.value));
-                if !met {
+                let object = object_in(texts, check.column);
+                let found = object.and_then(|object| object.get_path(&check.path));
+                if !check.test.passes(found.as_ref()) {
                     bits &= !check.bit;
                 }
             }
@@ -86,17 +86,15 @@ impl Plan {
 }
 
 impl Source {
-    fn value(&self, texts: &[Bytes]) -> String {
+    fn value(&self, texts: &[Bytes]) -> Option<String> {
         match self {
-            Self::Column(column) => text_in(texts, *column).to_owned(),
-            Self::Path(column, path) => object_in(texts, *column)
-                .and_then(|object| {
-                    object
-                        .get_path(path)?
-                        .into_text()
-                        .map(std::borrow::Cow::into_owned)
-                })
-                .unwrap_or_default(),
+            Self::Column(column) => Some(text_in(texts, *column))
+                .filter(|text| !text.is_empty())
+                .map(|text| text_spelling(text).into_owned()),
+            Self::Path(column, path) => {
+                let found = object_in(texts, *column)?.get_path(path)?;
+                Some(spelling(&found)?.into_owned())
+            }
         }
     }
 }
@@ -121,7 +119,7 @@ fn checks_of(query: &CandidateQuery, text_columns: &mut Vec<&'static str>) -> Ve
                 bit: 1 << number,
                 column: column_index(document.column(), text_columns),
                 path: path.to_owned(),
-                value: property.value.clone(),
+                test: property.test.clone(),
             });
         }
     }

@@ -94,7 +94,7 @@ impl Parts {
             for property in &condition.properties {
                 let (document, path) = split_path(&property.path);
                 let narrowing =
-                    narrowing_sql(document, path, &property.value, &mut parts.parameters);
+                    narrowing_sql(document, path, &property.test, &mut parts.parameters);
                 append(&mut bit, format_args!(" AND {narrowing}"));
                 parts.looks_inside = true;
             }

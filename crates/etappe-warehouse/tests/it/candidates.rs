@@ -8,11 +8,14 @@ use etappe_core::kpi::KpiScope;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Classified, JourneyStore, RetryClass};
 use etappe_core::query::{
-    Bots, CandidateQuery, Condition, Dimension, Hit, PropertyCondition, Selector, Unit, UnitQuery,
+    Bots, CandidateQuery, Condition, Dimension, Hit, NameKind, PropertyCondition, PropertyTest,
+    Selector, Unit, UnitQuery,
 };
 use etappe_core::time::Timestamp;
 use etappe_warehouse::{Warehouse, WarehouseError};
 use prometheus::Registry;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::brute::counted;
@@ -34,7 +37,7 @@ fn condition(selector: Selector, properties: &[(&str, Value)]) -> Condition {
             .iter()
             .map(|(path, value)| PropertyCondition {
                 path: (*path).to_owned(),
-                value: value.clone(),
+                test: PropertyTest::of(value).expect("a value that can be equal"),
             })
             .collect(),
     }
@@ -90,6 +93,14 @@ fn conditions() -> Vec<Condition> {
             &[("deep.er", json!("x/1")), ("plan", json!(true))],
         ),
         condition(Selector::Any, &[("plan", json!(null))]),
+        condition(Selector::Any, &[("plan", json!("true"))]),
+        Condition {
+            selector: Selector::Milestone(Milestone::Purchase),
+            properties: vec![PropertyCondition {
+                path: "deep".to_owned(),
+                test: PropertyTest::Absent,
+            }],
+        },
         condition(
             Selector::Event("no such'; DROP TABLE events; --".to_owned()),
             &[],
@@ -118,11 +129,17 @@ fn matches(event: &TestEvent, condition: &Condition) -> bool {
             for name in path.split('.') {
                 found = found.and_then(|value| value.get(name));
             }
-            match (found, &wanted.value) {
-                (Some(Value::Number(found)), Value::Number(wanted)) => {
-                    found.as_f64() == wanted.as_f64()
+            match (found, &wanted.test) {
+                (Some(Value::Null), PropertyTest::Null) | (None, PropertyTest::Absent) => true,
+                (Some(_), PropertyTest::Present) => true,
+                (Some(Value::String(found)), PropertyTest::Is(wanted)) => found == wanted,
+                (Some(Value::Number(found)), PropertyTest::Is(wanted)) => {
+                    found.as_f64().map(|found| found.to_string()).as_ref() == Some(wanted)
                 }
-                (found, wanted) => found == Some(wanted),
+                (Some(Value::Bool(found)), PropertyTest::Is(wanted)) => {
+                    found.to_string() == *wanted
+                }
+                _ => false,
             }
         })
 }
@@ -239,17 +256,23 @@ async fn dimensions_come_with_their_hits() {
         Dimension::Channel,
     ];
     let visits = visits(&test.warehouse, &query).await;
-    let values: Vec<Vec<&str>> = visits[0]
+    let values: Vec<Vec<Option<&str>>> = visits[0]
         .1
         .iter()
-        .map(|hit| hit.dimensions.iter().map(String::as_str).collect())
+        .map(|hit| hit.dimensions.iter().map(Option::as_deref).collect())
         .collect();
     assert_eq!(
         values,
         [
-            ["Fire\"fox", "spring", "Linux", "1.50", ""],
-            ["", "spring", "Linux", "", ""],
-            ["", "spring", "Linux", "", ""],
+            [
+                Some("Fire\"fox"),
+                Some("spring"),
+                Some("Linux"),
+                Some("1.5"),
+                None
+            ],
+            [None, Some("spring"), Some("Linux"), None, None],
+            [None, Some("spring"), Some("Linux"), None, None],
         ]
     );
 }
@@ -335,4 +358,140 @@ async fn a_unit_too_large_and_too_many_conditions_are_refused() {
         visits(&test.warehouse, &most).await[0].1[0].conditions,
         u64::MAX
     );
+}
+
+/// A random JSON value, often one that others equal in another spelling.
+fn value(random: &mut StdRng) -> String {
+    let digits = [
+        "0",
+        "1",
+        "7",
+        "200",
+        "12345678901234567890",
+        "12345678901234567891",
+        "9007199254740993",
+    ];
+    let digits = digits[random.random_range(0..digits.len())];
+    let sign = if random.random_bool(0.2) { "-" } else { "" };
+    let number = match random.random_range(0..7) {
+        0 => format!("{sign}{digits}.0"),
+        1 => format!("{sign}{digits}.50"),
+        2 => format!("{sign}{digits}e2"),
+        3 => format!("{sign}{digits}00E-2"),
+        4 => format!("{sign}{digits}.5"),
+        _ => format!("{sign}{digits}"),
+    };
+    match random.random_range(0..12) {
+        0 => "null".to_owned(),
+        1 => {
+            ["true", "false", "\"true\"", "\"null\"", "\"\""][random.random_range(0..5)].to_owned()
+        }
+        2 => format!("\"00{digits}\""),
+        3 => [
+            "\"é\"",
+            "\"\\u00e9\"",
+            "\"e\u{301}\"",
+            "\"x\\\"y\"",
+            "\"200 \"",
+            "\"pl\\u0061n\"",
+        ][random.random_range(0..6)]
+        .to_owned(),
+        4 => ["[200]", "{\"p\":200}", "\"1e2\"", "1e999", "1e-999"][random.random_range(0..5)]
+            .to_owned(),
+        5..8 => format!("\"{number}\""),
+        _ => number,
+    }
+}
+
+#[tokio::test]
+async fn the_server_leaves_out_no_event_that_meets_a_condition() {
+    let mut random = StdRng::seed_from_u64(seed());
+    let properties: Vec<String> = (0..600)
+        .map(|number| match number % 20 {
+            0 => "{}".to_owned(),
+            1 => format!("{{\"q\":{}}}", value(&mut random)),
+            2 => format!("{{\"\\u0070\":{}}}", value(&mut random)),
+            _ => format!("{{\"p\":{},\"q\":1}}", value(&mut random)),
+        })
+        .collect();
+    let test = TestWarehouse::new().await;
+    let events = properties
+        .iter()
+        .enumerate()
+        .map(|(number, text)| TestEvent {
+            properties: text.clone(),
+            ..TestEvent::of(&format!("u{number}"), START, None)
+        });
+    store(&test.warehouse, events.collect()).await;
+    // Every value that was stored is asked for, as it would arrive in a question.
+    let mut tests = vec![
+        PropertyTest::Null,
+        PropertyTest::Absent,
+        PropertyTest::Present,
+    ];
+    for text in &properties {
+        let object = JsonObject::parse(text).unwrap();
+        let spelled = object
+            .get("p")
+            .as_ref()
+            .and_then(etappe_core::value::spelling);
+        if let Some(spelled) = spelled {
+            let test = PropertyTest::Is(spelled.into_owned());
+            if !tests.contains(&test) {
+                tests.push(test);
+            }
+        }
+    }
+    assert!(tests.len() > 40, "{}", tests.len());
+    for tests in tests.chunks(60) {
+        let conditions = tests.iter().map(|test| Condition {
+            selector: Selector::Any,
+            properties: vec![PropertyCondition {
+                path: "p".to_owned(),
+                test: test.clone(),
+            }],
+        });
+        let found: BTreeMap<u64, u64> = visits(&test.warehouse, &query(conditions.collect()))
+            .await
+            .into_iter()
+            .map(|(unit, hits)| (unit, hits[0].conditions))
+            .collect();
+        for (number, text) in properties.iter().enumerate() {
+            let object = JsonObject::parse(text).unwrap();
+            let value = object.get("p");
+            let bits = tests.iter().enumerate();
+            let expected = bits
+                .filter(|(_, test)| test.passes(value.as_ref()))
+                .fold(0, |bits, (bit, _)| bits | 1 << bit);
+            let unit = ActorHash::of(&format!("u{number}")).0;
+            let found = found.get(&unit).copied().unwrap_or_default();
+            assert_eq!(found, expected, "{text}: {tests:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_of_events_and_paths_of_properties_are_known() {
+    let test = TestWarehouse::new().await;
+    let event = |number: i64, name: &str, properties: &str| TestEvent {
+        name: name.to_owned(),
+        properties: properties.to_owned(),
+        context: r#"{"page":{"url":"x"}}"#.to_owned(),
+        ..TestEvent::of(&format!("u{number}"), START + number, None)
+    };
+    let events = vec![
+        event(0, "Order Completed", r#"{"seats":1,"a":{"b":2}}"#),
+        event(1, "Order Completed", r#"{"seats":"2"}"#),
+        event(2, "Viewed", "{}"),
+        TestEvent {
+            site: "other",
+            ..event(3, "Secret", r#"{"hidden":1}"#)
+        },
+    ];
+    store(&test.warehouse, events).await;
+    let site = scope(all_time()).site;
+    let names = test.warehouse.known_names(&site, NameKind::Event).await;
+    assert_eq!(names.unwrap(), ["Order Completed", "Viewed"]);
+    let paths = test.warehouse.known_names(&site, NameKind::Property).await;
+    assert_eq!(paths.unwrap(), ["context.page.url", "seats", "a.b"]);
 }

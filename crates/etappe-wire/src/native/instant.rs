@@ -141,6 +141,28 @@ mod tests {
     }
 
     #[test]
+    fn the_spellings_of_a_time_are_those_of_every_door() {
+        for text in [
+            "2024-03-01T09:53Z",
+            "2024-03-01T09:53",
+            "2024-03-01 09:53",
+            "2024-03-01t09:53:00,000z",
+            "2024-03-01T10:53+0100",
+            "2024-03-01T10:53+01",
+            "2024-03-01T10:53 01:00",
+        ] {
+            let expected = "2024-03-01T09:53:00.000Z";
+            assert_eq!(check(text, None).as_deref(), Ok(expected), "{text}");
+            // The client's clock is read in the same spellings: it was right.
+            let sent = check("2024-03-01T09:00Z", Some(text));
+            assert!(
+                sent.is_ok_and(|at| at != "2024-03-01T09:00:00.000Z"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn a_small_correction_pushes_no_time_out_of_range() {
         let early = check("1970-01-01T00:00:00Z", Some("2024-03-10T12:00:05Z"));
         assert_eq!(early.as_deref(), Ok("1970-01-01T00:00:00.000Z"));

@@ -7,6 +7,7 @@
 mod ledger;
 mod line;
 mod sender;
+mod shape;
 mod source;
 
 use std::io::Write;
@@ -28,10 +29,13 @@ use crate::control::ControlClient;
 use crate::data_dir::DataDir;
 use ledger::{FileRecord, ImportLedger};
 use sender::{Batch, Sender};
+use shape::wrong_shape;
 use source::{Content, Lines};
 
 /// A request stays below the collector's limit of 500 KiB for a body that is not compressed.
 const BATCH_BYTES: usize = 400 * 1024;
+/// How many rejected lines are shown when none was taken.
+const SHOWN_LINES: usize = 5;
 /// How often progress is put on disk at most; a kill in between only sends lines again.
 const REMEMBER_EVERY: Duration = Duration::from_millis(200);
 
@@ -49,18 +53,29 @@ pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
     // Ends with the command.
     let mut listening = JoinSet::new();
     listening.spawn(async move { signals.listen_to_signals().await });
-    let mut refused = Vec::new();
+    let (mut refused, mut failed) = (Vec::new(), Vec::new());
     for path in &arguments.files {
         match import.file(path, &shutdown, arguments.json).await? {
             FileEnd::Finished => {}
             FileEnd::Refused => refused.push(path.display().to_string()),
+            FileEnd::Failed => failed.push(path.display().to_string()),
             FileEnd::Interrupted => {
                 bail!("interrupted; run the same command again to go on where it stopped")
             }
         }
     }
+    let mut problems = Vec::new();
     if !refused.is_empty() {
-        bail!("imported before, and not again: {}", refused.join(", "));
+        problems.push(format!(
+            "imported before, and not again: {}",
+            refused.join(", ")
+        ));
+    }
+    if !failed.is_empty() {
+        problems.push(format!("nothing was taken from: {}", failed.join(", ")));
+    }
+    if !problems.is_empty() {
+        bail!("{}", problems.join("; "));
     }
     Ok(())
 }
@@ -89,6 +104,8 @@ async fn destination(
 enum FileEnd {
     Finished,
     Refused,
+    /// Not one event of it was taken; it may be imported again.
+    Failed,
     Interrupted,
 }
 
@@ -112,7 +129,15 @@ impl Import<'_> {
             report(json, "refused", path, &record, &message);
             return Ok(FileEnd::Refused);
         }
+        if let Some(wrong) = wrong_shape(path)? {
+            let message = format!("{}: {wrong}; nothing was sent", path.display());
+            report_failure(json, path, &record, (&message, &[]));
+            return Ok(FileEnd::Failed);
+        }
         record.name = path.display().to_string();
+        if record.lines_done == 0 {
+            self.ledger.clear_rejected(&content.hash)?;
+        }
         let bar = progress_bar(path, content.bytes, record.bytes_done);
         let started = tokio::time::Instant::now();
         let before = record.accepted;
@@ -120,6 +145,9 @@ impl Import<'_> {
             .send_all(path, &content, &mut record, (shutdown, &bar))
             .await?;
         bar.finish_and_clear();
+        if finished && record.accepted == 0 {
+            return self.nothing_taken(path, &content, &record, json);
+        }
         if finished {
             record.finished_at = Some(SystemClock.now());
         }
@@ -145,6 +173,30 @@ impl Import<'_> {
         }
         report(json, "finished", path, &record, &message);
         Ok(FileEnd::Finished)
+    }
+
+    /// Says why not one line was taken; the file may be imported again once that is mended.
+    fn nothing_taken(
+        &self,
+        path: &Path,
+        content: &Content,
+        record: &FileRecord,
+        json: bool,
+    ) -> anyhow::Result<FileEnd> {
+        let first = self.ledger.first_rejected(&content.hash, SHOWN_LINES)?;
+        self.ledger.forget(&content.hash)?;
+        let mut message = format!(
+            "{}: no event was taken, {} lines were rejected, see {}; nothing is remembered, so that the file can be imported again",
+            path.display(),
+            record.rejected,
+            self.ledger.rejected_path(&content.hash).display()
+        );
+        for line in &first {
+            let reason = line["reason"].as_str().unwrap_or_default();
+            message += &format!("\n  line {}: {reason}", line["line"]);
+        }
+        report_failure(json, path, record, (&message, &first));
+        Ok(FileEnd::Failed)
     }
 
     /// Sends what is not settled yet; returns false when it was interrupted.
@@ -281,6 +333,27 @@ fn progress_bar(path: &Path, bytes: u64, done: u64) -> ProgressBar {
 
 fn bar_on_terminal(length: Option<u64>) -> ProgressBar {
     ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5))
+}
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command's answer"
+)]
+fn report_failure(
+    as_json: bool,
+    path: &Path,
+    record: &FileRecord,
+    (message, first_rejected): (&str, &[serde_json::Value]),
+) {
+    eprintln!("{message}");
+    if as_json {
+        let (file, rejected) = (path.display().to_string(), record.rejected);
+        println!(
+            "{}",
+            json!({ "file": file, "state": "failed", "lines": record.lines_done, "accepted": 0, "rejected": rejected, "reason": message, "first_rejected": first_rejected })
+        );
+    }
 }
 
 #[expect(

@@ -1,11 +1,13 @@
 //! How far each file's import came, per site; finished files stay on record for good.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use etappe_core::id::SiteId;
 use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The record of one file's import into one site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +60,31 @@ impl ImportLedger {
         crate::data_dir::write_private(&self.path(hash), &serde_json::to_vec(record)?)
     }
 
+    /// Forgets how far a content came, so that it can be imported again from its first line.
+    pub(crate) fn forget(&self, hash: &str) -> anyhow::Result<()> {
+        remove(&self.path(hash))
+    }
+
+    /// Begins the list of a content's rejected lines anew.
+    pub(crate) fn clear_rejected(&self, hash: &str) -> anyhow::Result<()> {
+        remove(&self.rejected_path(hash))
+    }
+
+    /// Returns the first lines of the list of a content's rejected lines.
+    pub(crate) fn first_rejected(&self, hash: &str, most: usize) -> anyhow::Result<Vec<Value>> {
+        let path = self.rejected_path(hash);
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let lines = std::io::BufReader::new(file).lines().take(most);
+        let lines = lines.map(|line| Ok(serde_json::from_str(&line?)?));
+        lines.collect()
+    }
+
     /// Returns where the rejected lines of a content are kept.
     pub(crate) fn rejected_path(&self, hash: &str) -> PathBuf {
         self.folder.join(format!("{hash}.rejected.ndjson"))
@@ -65,5 +92,13 @@ impl ImportLedger {
 
     fn path(&self, hash: &str) -> PathBuf {
         self.folder.join(format!("{hash}.json"))
+    }
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot remove {}", path.display())),
     }
 }

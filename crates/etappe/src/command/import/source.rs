@@ -10,6 +10,9 @@ use flate2::read::MultiGzDecoder;
 /// Longer lines are no events: the collector takes 32 KiB each.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
 
+/// What some editors begin a file with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Opens a file for reading its decompressed content.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -101,6 +104,11 @@ impl Lines {
                 length
             };
             let text = String::from_utf8(buffer).ok().filter(|_| !is_cut);
+            // Files that were put together have a byte order mark wherever one of them began.
+            let text = text.map(|text| match text.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) => rest.to_owned(),
+                None => text,
+            });
             if text.as_deref().is_some_and(|text| text.trim().is_empty()) {
                 continue;
             }
@@ -133,6 +141,17 @@ impl Lines {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn byte_order_marks_blank_lines_and_carriage_returns_cost_no_line() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("windows");
+        let text = "\u{feff}{\"a\":1}\r\n\r\n \t\r\n{\"a\":2}\r\n\u{feff}{\"a\":3}\r\n\u{feff}\r\n";
+        std::fs::write(&path, text).expect("written");
+        let expected = [(1, "{\"a\":1}"), (4, "{\"a\":2}"), (5, "{\"a\":3}")];
+        let expected = expected.map(|(number, text)| (number, Some(text.to_owned())));
+        assert_eq!(lines(&path), expected);
+    }
 
     const TEXT: &[u8] = b"{\"a\":1}\n\n{\"a\":2}\n\xff\n{\"a\":3}";
 

@@ -1,0 +1,128 @@
+//! Reads the JSON of a question without changing a number in it.
+//!
+//! A number that neither 64 bits nor floating point hold, such as an id of 22 digits, becomes a text
+//! with the same digits before the text is parsed: values of properties are compared by their
+//! spelling, and there a text of digits is its number.
+
+use std::borrow::Cow;
+
+use etappe_core::value::number_spelling;
+use serde_json::Value;
+
+/// Parses JSON; a byte order mark before it is passed over.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return serde_json::from_slice(bytes);
+    };
+    serde_json::from_str(&quote_large_numbers(text))
+}
+
+/// Puts numbers that would change into quotes.
+fn quote_large_numbers(text: &str) -> Cow<'_, str> {
+    let mut quoted = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = match rest.as_bytes().first() {
+            Some(b'"') => string_length(rest),
+            Some(b'-' | b'0'..=b'9') => {
+                let length = number_length(rest);
+                let number = rest.get(..length).unwrap_or_default();
+                if changes(number) {
+                    quoted.push_str(text.get(copied..at).unwrap_or_default());
+                    quoted.push('"');
+                    quoted.push_str(&number_spelling(number));
+                    quoted.push('"');
+                    copied = at + length;
+                }
+                length
+            }
+            _ => rest.chars().next().map_or(1, char::len_utf8),
+        };
+        at += length;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    quoted.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(quoted)
+}
+
+/// Returns the length of the string at the start of `text`, with its quotes.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn number_length(text: &str) -> usize {
+    let is_part = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+    text.bytes().take_while(is_part).count()
+}
+
+/// Returns whether a number is another one after it was parsed; what is no number is left to the
+/// parser.
+fn changes(number: &str) -> bool {
+    // Up to 15 digits always survive.
+    if number.len() <= 15 && !number.contains(['e', 'E']) {
+        return false;
+    }
+    let is_number = serde_json::from_str::<&serde_json::value::RawValue>(number).is_ok();
+    is_number
+        && !serde_json::from_str::<serde_json::Number>(number)
+            .is_ok_and(|parsed| number_spelling(&parsed.to_string()) == number_spelling(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_number_changes() {
+        let cases = [
+            (
+                "{\"a\":[200.00,2e2,-0.5,18446744073709551615]}",
+                json!({"a": [200.0, 200.0, -0.5, u64::MAX]}),
+            ),
+            ("1234567890123456789012", json!("1234567890123456789012")),
+            (
+                "[0.12345678901234567890,1e999, -1e-999]",
+                json!(["0.1234567890123456789", "1e999", "-1e-999"]),
+            ),
+            (
+                r#"{"a\"12345678901234567890123":"12345678901234567890123","é":12345678901234567890123}"#,
+                json!({"a\"12345678901234567890123": "12345678901234567890123", "é": "12345678901234567890123"}),
+            ),
+            ("\u{feff}{}", json!({})),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_stays_so() {
+        for text in [
+            "",
+            "{",
+            "12345678901234567890123e",
+            "--12345678901234567890123",
+            "\"\\\"",
+            "[1e",
+            "012345678901234567890123",
+        ] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+}

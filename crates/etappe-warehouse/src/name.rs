@@ -1,0 +1,154 @@
+//! Names of a site's events and properties, for telling what a mistyped one may mean.
+//!
+//! Both questions are bounded, and an answer in part is as good: names of events come from a narrow
+//! table within a second, paths of properties from the first few thousand events that the server
+//! finds, which are those of people picked by the hashes of their ids.
+
+use std::collections::HashMap;
+
+use clickhouse::Row;
+use etappe_core::id::SiteId;
+use etappe_core::json::{JsonObject, JsonValue};
+use etappe_core::query::NameKind;
+use serde::Deserialize;
+
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+/// The most names that are returned.
+const MOST_NAMES: usize = 5_000;
+/// How deep objects are looked into.
+const MOST_LEVELS: usize = 3;
+/// Longer texts are not looked into.
+const LONGEST_TEXT: usize = 64 * 1024;
+
+const EVENTS: &str = "
+SELECT CAST(event, 'String') AS name FROM stage_events
+WHERE site = {site:String} AND event != ''
+GROUP BY event ORDER BY count() DESC, event LIMIT 5000";
+
+const DOCUMENTS: &str = "
+SELECT
+    substringUTF8(properties, 1, 65537) AS properties,
+    substringUTF8(context, 1, 65537) AS context,
+    substringUTF8(traits, 1, 65537) AS traits
+FROM events WHERE site = {site:String} LIMIT 4000";
+
+#[derive(Row, Deserialize)]
+struct NameRow {
+    name: String,
+}
+
+#[derive(Row, Deserialize)]
+struct DocumentRow {
+    properties: String,
+    context: String,
+    traits: String,
+}
+
+impl Warehouse {
+    pub(crate) async fn read_known_names(
+        &self,
+        site: &SiteId,
+        kind: NameKind,
+    ) -> Result<Vec<String>, WarehouseError> {
+        let sql = match kind {
+            NameKind::Event => EVENTS,
+            NameKind::Property => DOCUMENTS,
+        };
+        let question = self
+            .ask("known_names", sql)
+            .text("site", site.as_str())
+            .setting("max_execution_time", "1")
+            .setting("timeout_overflow_mode", "break")
+            .setting("max_rows_to_group_by", "100000")
+            .setting("group_by_overflow_mode", "any");
+        match kind {
+            NameKind::Event => {
+                let rows = question.rows::<NameRow>().await?;
+                Ok(rows.into_iter().map(|row| row.name).collect())
+            }
+            NameKind::Property => {
+                let mut paths = Paths::default();
+                for row in question.rows::<DocumentRow>().await? {
+                    paths.note("", &row.properties, MOST_LEVELS);
+                    paths.note("context.", &row.context, MOST_LEVELS);
+                    paths.note("traits.", &row.traits, MOST_LEVELS);
+                }
+                Ok(paths.into_names())
+            }
+        }
+    }
+}
+
+/// Paths of values, and how often each was seen.
+#[derive(Debug, Default)]
+struct Paths(HashMap<String, u64>);
+
+impl Paths {
+    /// Notes the members of the object in `text`, and those of the objects in it.
+    fn note(&mut self, prefix: &str, text: &str, levels: usize) {
+        if text.len() > LONGEST_TEXT {
+            return;
+        }
+        let Ok(object) = JsonObject::parse(text) else {
+            return;
+        };
+        for (name, value) in object.iter() {
+            let path = format!("{prefix}{name}");
+            match JsonValue::of(value) {
+                JsonValue::Object(inner) if levels > 1 => {
+                    self.note(&format!("{path}."), inner, levels - 1);
+                }
+                _ => self.count(path),
+            }
+        }
+    }
+
+    fn count(&mut self, path: String) {
+        if let Some(count) = self.0.get_mut(&path) {
+            *count += 1;
+        } else if self.0.len() < MOST_NAMES {
+            self.0.insert(path, 1);
+        }
+    }
+
+    fn into_names(self) -> Vec<String> {
+        let mut paths: Vec<(String, u64)> = self.0.into_iter().collect();
+        paths.sort_by(|(one, one_count), (other, other_count)| {
+            other_count.cmp(one_count).then_with(|| one.cmp(other))
+        });
+        paths.into_iter().map(|(path, _)| path).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_into_objects_and_the_most_frequent_come_first() {
+        let mut paths = Paths::default();
+        paths.note(
+            "",
+            r#"{"seats":1,"a":{"b":{"c":{"d":1}},"l":[{"x":1}]}}"#,
+            3,
+        );
+        paths.note("", r#"{"seats":null,"seats":2}"#, 3);
+        paths.note("context.", r#"{"page":{"url":"x"}}"#, 3);
+        paths.note("traits.", "no object", 3);
+        assert_eq!(
+            paths.into_names(),
+            ["seats", "a.b.c", "a.l", "context.page.url"]
+        );
+    }
+
+    #[test]
+    fn endless_names_are_not_all_kept() {
+        let mut paths = Paths::default();
+        for number in 0..2 * MOST_NAMES {
+            paths.note("", &format!("{{\"p{number}\":1}}"), 3);
+        }
+        assert_eq!(paths.into_names().len(), MOST_NAMES);
+    }
+}
