@@ -377,7 +377,7 @@ fn value(random: &mut StdRng) -> String {
         0 => format!("{sign}{digits}.0"),
         1 => format!("{sign}{digits}.50"),
         2 => format!("{sign}{digits}e2"),
-        3 => format!("{sign}{digits}00E-2"),
+        3 if digits != "0" => format!("{sign}{digits}00E-2"),
         4 => format!("{sign}{digits}.5"),
         _ => format!("{sign}{digits}"),
     };
