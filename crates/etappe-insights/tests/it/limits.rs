@@ -157,8 +157,8 @@ async fn a_breakdown_lists_the_largest_values_however_many_there_are() {
         assert_eq!(values.len(), 20);
         assert_eq!(values[0], ("v79".to_owned(), 79, 40));
         assert_eq!(values[19], ("v60".to_owned(), 60, 30));
-        let rest: (u64, u64) = (1..60)
-            .map(|n: u64| (n, n.div_ceil(2)))
+        let rest: (u64, u64) = (1_u64..60)
+            .map(|n| (n, n.div_ceil(2)))
             .fold((40, 20), |sum, add| (sum.0 + add.0, sum.1 + add.1));
         assert_eq!(other, Some(rest), "{breakdown_values} at once");
         let (values, other) = listed(&api.march(question(json!(41))).await);
