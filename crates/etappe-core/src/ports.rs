@@ -20,8 +20,8 @@ use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery};
 use crate::time::Timestamp;
 use crate::watermark::{CollectorMark, PartitionReach};
 
-pub use failure::{Classified, Cost, RetryClass};
 pub use crate::dead_letter::{BuriedLetter, DeadLetter};
+pub use failure::{Classified, Cost, RetryClass};
 
 /// Tells the time of day.
 pub trait Clock: Send + Sync + 'static {

@@ -171,6 +171,12 @@ impl Import<'_> {
                 kept.display()
             );
         }
+        if record.warnings > 0 {
+            message += &format!(
+                "; {} values do not count, see /v1/sites/SITE/warnings",
+                record.warnings
+            );
+        }
         report(json, "finished", path, &record, &message);
         Ok(FileEnd::Finished)
     }
@@ -223,6 +229,7 @@ impl Import<'_> {
             record.bytes_done += batch.bytes;
             record.accepted += outcome.accepted;
             record.rejected += outcome.rejected.len() as u64;
+            record.warnings += outcome.warnings;
             bar.set_position(record.bytes_done);
             if remembered.elapsed() >= REMEMBER_EVERY {
                 self.ledger.remember(&content.hash, record)?;
@@ -303,13 +310,17 @@ fn append_line(batch: &mut Batch, next: &source::Line, hash: &str) {
     if before > 0 {
         batch.messages.push(b',');
     }
+    let start = batch.messages.len();
     let appended = match &next.text {
         Some(text) => line::append_message(text, hash, next.number, &mut batch.messages)
             .map_err(|error| error.to_string()),
         None => Err("the line is no UTF-8 text or longer than any event".to_owned()),
     };
     match appended {
-        Ok(()) => batch.lines.push(next.number),
+        Ok(()) => {
+            batch.lines.push(next.number);
+            batch.starts.push(start);
+        }
         Err(reason) => {
             batch.messages.truncate(before);
             batch.unreadable.push((next.number, reason));
@@ -365,11 +376,14 @@ fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message:
     if as_json {
         let (file, lines) = (path.display().to_string(), record.lines_done);
         let FileRecord {
-            accepted, rejected, ..
+            accepted,
+            rejected,
+            warnings,
+            ..
         } = record;
         println!(
             "{}",
-            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected })
+            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected, "warnings": warnings })
         );
     } else {
         eprintln!("{message}");
