@@ -5,12 +5,10 @@
 //! codes.
 
 /// Texts that stand for no id, in lower case. `NA` is not among them: it is somebody's real id.
-const PLACEHOLDERS: [&str; 24] = [
+const PLACEHOLDERS: [&str; 22] = [
     "undefined",
     "null",
-    "nil",
     "none",
-    "nan",
     "0",
     "-0",
     "0.0",
@@ -31,6 +29,10 @@ const PLACEHOLDERS: [&str; 24] = [
     "[object null]",
     "[object promise]",
 ];
+
+/// Texts that stand for no id as programs spell them. Where ids are letters that count (`A` to `ZZZ`),
+/// `NAN` and `NIL` come up as real ones, so capitals are ids here.
+const AS_SPELLED: [&str; 5] = ["nan", "NaN", "Nan", "nil", "Nil"];
 
 /// Quotes and brackets that people and programs put around a placeholder.
 const PAIRS: [(char, char); 9] = [
@@ -92,10 +94,11 @@ fn is_placeholder(id: &str) -> bool {
 
 fn is_known(text: &str) -> bool {
     // No placeholder is longer, and most ids are.
-    text.len() <= 20
-        && PLACEHOLDERS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(text))
+    if text.len() > 20 {
+        return false;
+    }
+    let is_same = |known: &&str| known.eq_ignore_ascii_case(text);
+    AS_SPELLED.contains(&text) || PLACEHOLDERS.iter().any(is_same)
 }
 
 /// Returns whether the text is a UUID of zeros only, with or without its hyphens.
@@ -150,6 +153,7 @@ mod tests {
             "(none)",
             "(not set)",
             "<null>",
+            "<nil>",
             "“null”",
         ] {
             assert_eq!(meaningful_id(text), None, "{text:?}");
@@ -160,6 +164,8 @@ mod tests {
     fn real_ids_stay_as_they_are_but_for_the_space_around_them() {
         for (text, id) in [
             ("NA", "NA"),
+            ("NAN", "NAN"),
+            ("NIL", "NIL"),
             ("n/a", "n/a"),
             (" u1\n", "u1"),
             ("\u{a0}u1\u{feff}", "u1"),
