@@ -180,94 +180,97 @@ mod tests {
         warnings.into_iter().map(parts).collect()
     }
 
+    /// Properties, and the field, value and reason that are told of them.
+    const TOLD: &[(&str, &str, &str, &str)] = &[
+        (
+            r#"{"revenue":"1,234"}"#,
+            "revenue",
+            "1,234",
+            "ambiguous_amount",
+        ),
+        (
+            r#"{"revenue":"20-30"}"#,
+            "revenue",
+            "20-30",
+            "unread_amount",
+        ),
+        (r#"{"revenue":"free"}"#, "revenue", "free", "unread_amount"),
+        (r#"{"revenue":true}"#, "revenue", "true", "unread_amount"),
+        (
+            r#"{"revenue":1000001}"#,
+            "revenue",
+            "1000001",
+            "large_amount",
+        ),
+        (r#"{"revenue":1e300}"#, "revenue", "1e300", "large_amount"),
+        (
+            r#"{"revenue":5,"currency":"XYZ"}"#,
+            "currency",
+            "XYZ",
+            "unknown_currency",
+        ),
+        (
+            r#"{"revenue":5,"currency_code":"$"}"#,
+            "currency_code",
+            "$",
+            "ambiguous_currency",
+        ),
+        (r#"{"revenue":"$5"}"#, "revenue", "$5", "ambiguous_currency"),
+        (
+            r#"{"revenue":"€5","currency":"USD"}"#,
+            "revenue",
+            "€5",
+            "conflicting_currency",
+        ),
+        (
+            r#"{"total":"1,234","order_id":"1"}"#,
+            "total",
+            "1,234",
+            "ambiguous_amount",
+        ),
+        (
+            r#"{"value":"1,234","currency":"EUR"}"#,
+            "value",
+            "1,234",
+            "ambiguous_amount",
+        ),
+        (
+            r#"{"revenue":"","total":"a lot","products":[]}"#,
+            "total",
+            "a lot",
+            "unread_amount",
+        ),
+        (
+            r#"{"order_id":"undefined"}"#,
+            "order_id",
+            "undefined",
+            "placeholder_id",
+        ),
+        (
+            r#"{"transaction_id":0}"#,
+            "transaction_id",
+            "0",
+            "placeholder_id",
+        ),
+        (
+            r#"{"referral_code":" "}"#,
+            "referral_code",
+            " ",
+            "placeholder_id",
+        ),
+        (
+            r#"{"inviterId":"null"}"#,
+            "inviterId",
+            "null",
+            "placeholder_id",
+        ),
+    ];
+
     #[test]
     fn what_does_not_count_is_told_with_its_field_and_value() {
-        for (properties, field, value, reason) in [
-            (
-                r#"{"revenue":"1,234"}"#,
-                "revenue",
-                "1,234",
-                "ambiguous_amount",
-            ),
-            (
-                r#"{"revenue":"20-30"}"#,
-                "revenue",
-                "20-30",
-                "unread_amount",
-            ),
-            (r#"{"revenue":"free"}"#, "revenue", "free", "unread_amount"),
-            (r#"{"revenue":true}"#, "revenue", "true", "unread_amount"),
-            (
-                r#"{"revenue":1000001}"#,
-                "revenue",
-                "1000001",
-                "large_amount",
-            ),
-            (r#"{"revenue":1e300}"#, "revenue", "1e300", "large_amount"),
-            (
-                r#"{"revenue":5,"currency":"XYZ"}"#,
-                "currency",
-                "XYZ",
-                "unknown_currency",
-            ),
-            (
-                r#"{"revenue":5,"currency_code":"$"}"#,
-                "currency_code",
-                "$",
-                "ambiguous_currency",
-            ),
-            (r#"{"revenue":"$5"}"#, "revenue", "$5", "ambiguous_currency"),
-            (
-                r#"{"revenue":"€5","currency":"USD"}"#,
-                "revenue",
-                "€5",
-                "conflicting_currency",
-            ),
-            (
-                r#"{"total":"1,234","order_id":"1"}"#,
-                "total",
-                "1,234",
-                "ambiguous_amount",
-            ),
-            (
-                r#"{"value":"1,234","currency":"EUR"}"#,
-                "value",
-                "1,234",
-                "ambiguous_amount",
-            ),
-            (
-                r#"{"revenue":"","total":"a lot","products":[]}"#,
-                "total",
-                "a lot",
-                "unread_amount",
-            ),
-            (
-                r#"{"order_id":"undefined"}"#,
-                "order_id",
-                "undefined",
-                "placeholder_id",
-            ),
-            (
-                r#"{"transaction_id":0}"#,
-                "transaction_id",
-                "0",
-                "placeholder_id",
-            ),
-            (
-                r#"{"referral_code":" "}"#,
-                "referral_code",
-                " ",
-                "placeholder_id",
-            ),
-            (
-                r#"{"inviterId":"null"}"#,
-                "inviterId",
-                "null",
-                "placeholder_id",
-            ),
-        ] {
+        for (properties, field, value, reason) in TOLD {
             let told = warnings("x", properties);
-            let expected = (format!("properties.{field}"), value.to_owned(), reason);
+            let expected = (format!("properties.{field}"), (*value).to_owned(), *reason);
             assert_eq!(told, [expected], "{properties}");
         }
         let told = warnings("Bestelling betaald", r#"{"value":"1.234,5,6"}"#);

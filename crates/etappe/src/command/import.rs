@@ -157,6 +157,19 @@ impl Import<'_> {
         }
         let seconds = started.elapsed().as_secs_f64();
         let sent = record.accepted - before;
+        let message = self.summary(path, &content, &record, (sent, seconds));
+        report(json, "finished", path, &record, &message);
+        Ok(FileEnd::Finished)
+    }
+
+    /// Says what became of a file, for people.
+    fn summary(
+        &self,
+        path: &Path,
+        content: &Content,
+        record: &FileRecord,
+        (sent, seconds): (u64, f64),
+    ) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = sent as f64 / seconds.max(0.001);
         let mut message = format!(
@@ -173,12 +186,11 @@ impl Import<'_> {
         }
         if record.warnings > 0 {
             message += &format!(
-                "; {} values do not count, see /v1/sites/SITE/warnings",
+                "; {} values do not count, see the site's warnings",
                 record.warnings
             );
         }
-        report(json, "finished", path, &record, &message);
-        Ok(FileEnd::Finished)
+        message
     }
 
     /// Says why not one line was taken; the file may be imported again once that is mended.
