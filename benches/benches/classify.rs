@@ -166,6 +166,7 @@ fn decode((kind, name, properties, context, _): &Sample) -> Event<'static> {
         site: SiteId::try_new("demo").expect("a valid name"),
         scope: KeyScope::Browser,
         counts_money: true,
+        money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind: *kind,
         name: (*name).into(),
         message_id: "ajs-next-1".into(),

@@ -32,6 +32,7 @@ fn event(name: &'static str, properties: &'static str, context: &'static str) ->
         site: SiteId::try_new("demo").expect("a good name"),
         scope: KeyScope::Browser,
         counts_money: true,
+        money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind: EventKind::Track,
         name: name.into(),
         message_id: "ajs-next-1709294400123-5b3c8a52-7c1d-4f3e-9d0a-1f2e3d4c5b6a".into(),

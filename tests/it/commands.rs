@@ -123,15 +123,20 @@ async fn keys_are_made_listed_revoked_and_settings_changed_while_it_runs() -> an
         "keys",
         "timezone=Europe/Amsterdam",
         "events_per_second=5",
+        "largest_amount={\"EUR\":5000}",
     ];
     let settings = process.run("keys", &set).await?;
     assert_eq!(settings["timezone"], "Europe/Amsterdam");
-    assert!(
-        process
-            .run("keys", &["set", "--site", "keys", "timezone=Mars"])
-            .await
-            .is_err()
-    );
+    assert_eq!(settings["largest_amount"], json!({ "EUR": 5000 }));
+    for wrong in [
+        "timezone=Mars",
+        "currency=XYZ",
+        "largest_amount=-1",
+        "largest_amount={\"EURO\":1}",
+    ] {
+        let set = process.run("keys", &["set", "--site", "keys", wrong]).await;
+        assert!(set.is_err(), "{wrong}");
+    }
     process.stop().await?;
     Ok(())
 }

@@ -11,6 +11,7 @@ mod imports;
 mod kafka;
 mod kills;
 mod overload;
+mod reading;
 mod scripts;
 mod start;
 

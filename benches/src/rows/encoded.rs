@@ -98,6 +98,7 @@ pub fn with_event<T>(
         site: SiteId::try_new(SITE)?,
         scope: KeyScope::Browser,
         counts_money: true,
+        money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind: if is_page {
             EventKind::Page
         } else {

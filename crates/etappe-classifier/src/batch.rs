@@ -3,6 +3,7 @@
 //! A [`Batch`] is being filled; a [`SealedBatch`] is not changed any more. Rows stand in the order of their offsets, so the rows of a part
 //! of the range are one slice of the bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{DeadLetter, MessageHash};
 use etappe_core::rules::{Outcome, OutcomeId};
 use etappe_core::time::Timestamp;
+use etappe_core::warning::WarningReason;
 use etappe_core::watermark::CollectorMark;
 use etappe_wire::row;
 use hashbrown::{HashMap, HashSet};
@@ -86,6 +88,7 @@ pub struct Batch {
     messages: Messages,
     suspects: Vec<Suspect>,
     duplicates: u64,
+    uncounted: Uncounted,
     letters: Vec<DeadLetter>,
     letter_bytes: usize,
     marks: Vec<PlacedMark>,
@@ -122,7 +125,12 @@ pub(crate) struct Entry<'a> {
     pub(crate) outcome: &'a Arc<Outcome>,
     /// Whether the message is an event; others only say who someone is.
     pub(crate) is_event: bool,
+    /// Why money that it should bring does not count.
+    pub(crate) uncounted: Option<WarningReason>,
 }
+
+/// Amounts of a batch that do not count, by reason; duplicates left out.
+pub(crate) type Uncounted = BTreeMap<WarningReason, u64>;
 
 impl Batch {
     /// Begins a batch of `topic` whose range starts at `first`; `expected` bytes are reserved.
@@ -145,6 +153,7 @@ impl Batch {
             messages: Messages::default(),
             suspects: Vec::new(),
             duplicates: 0,
+            uncounted: Uncounted::new(),
             letters: Vec::new(),
             letter_bytes: 0,
             marks: Vec::new(),
@@ -258,6 +267,9 @@ impl Batch {
             }),
         }
         let counts = outcome.is_some() && entry.standing != Standing::Duplicate;
+        if let Some(reason) = entry.uncounted.filter(|_| counts) {
+            *self.uncounted.entry(reason).or_default() += 1;
+        }
         self.outcomes
             .entry(entry.outcome.id.0)
             .or_insert_with(|| UsedOutcome {
@@ -351,6 +363,7 @@ impl Batch {
             rows: self.rows,
             messages: Arc::new(self.messages),
             duplicates: self.duplicates,
+            uncounted: self.uncounted,
             letters: self.letters,
             marks: self.marks,
             outcomes: self.outcomes,

@@ -23,6 +23,7 @@ pub struct ClassifierMetrics {
     board_posts: IntCounterVec,
     dead_letters: IntCounterVec,
     unmapped: IntCounterVec,
+    uncounted: IntCounterVec,
     suspects: IntCounter,
     retries: IntCounterVec,
     insert_seconds: Histogram,
@@ -82,6 +83,11 @@ impl ClassifierMetrics {
                 "Stored events that no rule of a model maps to a stage",
                 &["model"],
             )?,
+            uncounted: make.counters(
+                "uncounted_amounts_total",
+                "Stored purchases, renewals and refunds whose amount does not count",
+                &["reason"],
+            )?,
             suspects: make.counter("suspects_total", "Messages looked up in the database")?,
             retries: make.counters(
                 "retries_total",
@@ -125,6 +131,10 @@ impl ClassifierMetrics {
     /// Counts the rows of a whole batch that was stored.
     pub(crate) fn record_stored(&self, batch: &SealedBatch) {
         self.duplicates.inc_by(batch.duplicates);
+        for (reason, amounts) in &batch.uncounted {
+            let uncounted = self.uncounted.with_label_values(&[reason.as_str()]);
+            uncounted.inc_by(*amounts);
+        }
         for used in batch.outcomes.values().filter(|used| used.events > 0) {
             for stage in &used.outcome.stages {
                 if stage.main.is_none() {

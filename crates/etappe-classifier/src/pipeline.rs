@@ -8,6 +8,7 @@ use bytes::Bytes;
 use etappe_core::event::Event;
 use etappe_core::facts::{EventFacts, FactNames};
 use etappe_core::id::PartitionId;
+use etappe_core::milestone::Milestone;
 use etappe_core::ports::{DeadLetter, LogRecord, MessageHash};
 use etappe_core::rules::{ActorHistory, Classifier as RuleClassifier};
 use etappe_wire::record::{self, Record};
@@ -117,6 +118,9 @@ impl Pipeline {
             received_at: event.received_at,
             outcome: decided.outcome,
             is_event: event.kind.is_event(),
+            uncounted: facts
+                .uncounted
+                .filter(|_| brings_money(decided.outcome.milestone)),
         };
         let row = RowInput {
             event,
@@ -131,6 +135,14 @@ impl Pipeline {
         };
         batch.push(&entry, |bytes| etappe_wire::row::encode(&row, bytes));
     }
+}
+
+/// Returns whether an event of this meaning is about money: elsewhere a `value` is a score.
+const fn brings_money(milestone: Option<Milestone>) -> bool {
+    matches!(
+        milestone,
+        Some(Milestone::Purchase | Milestone::Renewal | Milestone::Refund)
+    )
 }
 
 /// Returns the id that an event's actor goes by, empty for nobody.

@@ -5,6 +5,7 @@ use base64::engine::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurpose};
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::money_terms::MoneyTerms;
 use etappe_core::site::{SiteDirectory, SiteSettings};
 use etappe_runtime::authorization::Credentials;
 use http::HeaderMap;
@@ -25,6 +26,8 @@ pub(crate) struct Access {
     pub(crate) scope: KeyScope,
     /// Whether money in them counts.
     pub(crate) counts_money: bool,
+    /// What the site says about its money.
+    pub(crate) money_terms: MoneyTerms,
     /// The site's limit of events per second.
     pub(crate) events_per_second: Option<u32>,
     /// The key itself, to keep it out of the log.
@@ -64,6 +67,7 @@ impl Access {
                 KeyScope::Pixel => site.settings.pixel_revenue,
                 KeyScope::Browser | KeyScope::Server => true,
             },
+            money_terms: site.settings.money_terms(),
             events_per_second: site.settings.events_per_second,
             key: key.to_owned(),
         }

@@ -27,6 +27,7 @@ use crate::metrics::CollectorMetrics;
 use crate::rate_limit::RateLimits;
 use crate::receptions::Receptions;
 use crate::rejection_log::RejectionLog;
+use crate::warning_log::WarningLog;
 
 /// The most of a `User-Agent` that is kept, in bytes.
 const KEPT_USER_AGENT: usize = 512;
@@ -44,6 +45,9 @@ pub struct Collector<P, C> {
     pub(crate) rates: RateLimits,
     pub(crate) receptions: Receptions,
     rejections: RejectionLog,
+    warnings: WarningLog,
+    /// When counting began.
+    started_at: Timestamp,
 }
 
 /// What a path takes.
@@ -102,6 +106,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
                 metrics.in_flight_bytes.clone(),
             )),
             rejections: RejectionLog::new(config.rejection_log_bytes),
+            warnings: WarningLog::new(config.rejection_log_bytes),
+            started_at: clock.now(),
             admission: Admission::new(&config, metrics.admission.clone()),
             rates: RateLimits::default(),
             receptions: Receptions::default(),
@@ -147,11 +153,12 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .with_state(self)
     }
 
-    /// Makes the router of `GET /v1/sites/{site}/rejections`: the last rejections of a site, newest
-    /// first. It checks no key: whoever mounts it guards it.
+    /// Makes the router of `GET /v1/sites/{site}/rejections` and `/warnings`: the last ones of a
+    /// site, newest first. It checks no key: whoever mounts it guards it.
     pub fn rejections_router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/v1/sites/{site}/rejections", get(Self::list_rejections))
+            .route("/v1/sites/{site}/warnings", get(Self::list_warnings))
             .with_state(self)
     }
 
@@ -159,13 +166,40 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         State(collector): State<Arc<Self>>,
         Path(site): Path<String>,
     ) -> Response {
-        match SiteId::try_new(&site) {
-            Ok(site) if collector.directory.borrow().site(site.as_str()).is_some() => {
+        match collector.known_site(&site) {
+            Some(site) => {
                 let rejections = collector.rejections.list(&site);
                 Json(serde_json::json!({ "site": site, "rejections": rejections })).into_response()
             }
-            _ => StatusCode::NOT_FOUND.into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
         }
+    }
+
+    async fn list_warnings(
+        State(collector): State<Arc<Self>>,
+        Path(site): Path<String>,
+    ) -> Response {
+        match collector.known_site(&site) {
+            Some(site) => Json(serde_json::json!({
+                "site": site,
+                "since": collector.started_at,
+                "counts": collector.warnings.counts(&site),
+                "warnings": collector.warnings.list(&site),
+            }))
+            .into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+
+    fn known_site(&self, name: &str) -> Option<SiteId> {
+        let site = SiteId::try_new(name).ok()?;
+        let is_known = self.directory.borrow().site(site.as_str()).is_some();
+        is_known.then_some(site)
+    }
+
+    /// Returns the warnings of every site.
+    pub const fn warnings(&self) -> &WarningLog {
+        &self.warnings
     }
 
     /// Returns the last rejections of every site.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::intake::ANSWER_BYTES;
 use crate::publication::CHUNK_BYTES;
+use crate::told::{ENTRY_BYTES, LISTED};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -55,8 +55,8 @@ pub struct CollectorConfig {
     /// `server.proxies`. Default 0: the header is not looked at. Too high: clients can state any
     /// address; too low: all clients are one.
     pub trusted_proxies: usize,
-    /// The memory for the rejections that are kept for sites to see. Default 32 MiB. Too low: a
-    /// site sees fewer than its last 1,000.
+    /// The memory for the rejections that are kept for sites to see, and as much for the warnings.
+    /// Default 32 MiB. Too low: a site sees fewer than its last 1,000 of each.
     pub rejection_log_bytes: usize,
 }
 
@@ -161,10 +161,10 @@ impl CollectorConfig {
 
     /// Returns the memory that the largest request may take.
     const fn largest_request(&self) -> usize {
-        // The body as sent and as text; for each message its place and its part of the answer; a
-        // chunk of records.
-        let messages = (32 + ANSWER_BYTES) * self.batch_events;
-        self.compressed_body_bytes + 2 * self.body_bytes + messages + 4 * CHUNK_BYTES
+        // The body as sent and as text; the place of each message; the answer; a chunk of records.
+        let messages = 32 * self.batch_events;
+        let answer = 2 * LISTED * ENTRY_BYTES;
+        self.compressed_body_bytes + 2 * self.body_bytes + messages + answer + 4 * CHUNK_BYTES
     }
 }
 

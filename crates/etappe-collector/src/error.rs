@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etappe_wire::native::BodyError;
 
-use crate::publication::RejectedMessage;
+use crate::told::{Listed, RejectedMessage};
 
 /// Why a request was refused as a whole. The sentence is what the client is told.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub(crate) enum IntakeError {
     #[error("no message was accepted: see `rejected` for the reason of each")]
     NothingValid {
         /// The reasons.
-        rejected: Vec<RejectedMessage>,
+        rejected: Listed<RejectedMessage>,
     },
     /// No key anywhere.
     #[error("no write key: send it as the user name of HTTP Basic or as `writeKey` in the body")]

@@ -20,11 +20,9 @@ use crate::publication::{CHUNK_BYTES, Circumstances, Published, off_the_workers}
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
+use crate::told::{ENTRY_BYTES, LISTED};
 
 const METHODS: &str = "POST, OPTIONS";
-
-/// What the answer may take for each message, should it be rejected.
-pub(crate) const ANSWER_BYTES: usize = 64;
 
 /// A request of the native protocol, as far as it is known.
 struct Sending<'a> {
@@ -64,7 +62,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
                 status_and_code(error).1
             }
         };
-        let response = answer(outcome).await;
+        let response = answer(&outcome);
         self.count_request(endpoint.as_str(), result, started);
         cors.allow(response)
     }
@@ -217,7 +215,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .decoded_bytes
             .inc_by(u64::try_from(body.text_bytes()).unwrap_or(u64::MAX));
         let records = body.text_bytes().min(CHUNK_BYTES) * 2;
-        let answer = body.len() * ANSWER_BYTES;
+        let answer = body.len().min(2 * LISTED) * ENTRY_BYTES;
         lease
             .resize(body.memory() + records + answer)
             .map_err(|_| IntakeError::Overloaded)?;
@@ -245,20 +243,12 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 }
 
-/// Writes the answer. One that lists many rejections is long, and written off the workers.
-async fn answer(outcome: Result<Published, IntakeError>) -> Response {
-    let listed = match &outcome {
-        Ok(published) => published.rejected.len(),
-        Err(IntakeError::NothingValid { rejected }) => rejected.len(),
-        Err(_) => 0,
-    };
-    let write = move || match &outcome {
+/// Writes the answer.
+fn answer(outcome: &Result<Published, IntakeError>) -> Response {
+    match outcome {
         Ok(published) => accepted(published),
         Err(error) => refused(error),
-    };
-    off_the_workers(listed * ANSWER_BYTES, write)
-        .await
-        .unwrap_or_else(|error| refused(&error))
+    }
 }
 
 /// A body on its way to its messages.

@@ -1,5 +1,6 @@
 //! What the collector counts.
 
+use etappe_core::warning::WarningReason;
 use etappe_wire::native::Reason;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -28,6 +29,10 @@ pub struct CollectorMetrics {
     /// `etappe_collector_events_rejected_total`, counter, by `reason`. A jump tells that somebody's
     /// tracker broke; the site's rejections say which.
     pub(crate) rejected: IntCounterVec,
+    /// `etappe_collector_warnings_total`, counter, by `reason`: values of accepted messages that do
+    /// not count. A jump tells that a shop sends amounts or ids that cannot be read; the site's
+    /// warnings say which.
+    pub(crate) warnings: IntCounterVec,
     /// `etappe_collector_received_bytes_total`, counter: bodies as they came.
     pub(crate) received_bytes: IntCounter,
     /// `etappe_collector_decoded_bytes_total`, counter: bodies after decompression.
@@ -112,6 +117,11 @@ impl CollectorMetrics {
                 "Messages rejected, by reason.",
                 &["reason"],
             )?,
+            warnings: vec(
+                "etappe_collector_warnings_total",
+                "Values of accepted messages that do not count, by reason.",
+                &["reason"],
+            )?,
             received_bytes: IntCounter::new(
                 "etappe_collector_received_bytes_total",
                 "Bytes of bodies as they came.",
@@ -142,10 +152,14 @@ impl CollectorMetrics {
         for reason in Reason::ALL {
             self.rejected.with_label_values(&[reason.as_str()]);
         }
+        for reason in WarningReason::ALL {
+            self.warnings.with_label_values(&[reason.as_str()]);
+        }
         registry.register(Box::new(self.requests.clone()))?;
         registry.register(Box::new(self.request_duration.clone()))?;
         registry.register(Box::new(self.accepted.clone()))?;
         registry.register(Box::new(self.rejected.clone()))?;
+        registry.register(Box::new(self.warnings.clone()))?;
         registry.register(Box::new(self.received_bytes.clone()))?;
         registry.register(Box::new(self.decoded_bytes.clone()))?;
         registry.register(Box::new(self.published_bytes.clone()))?;

@@ -11,10 +11,11 @@ use http::{HeaderValue, Method, header};
 use tokio::time::Instant;
 
 use crate::access::Access;
+use crate::chunk::Chunk;
 use crate::collector::Collector;
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
-use crate::publication::{Chunk, Outcome, too_large};
+use crate::publication::{Outcome, too_large};
 use crate::response::{refused, status_and_code};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -61,7 +62,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let mut chunk = Chunk::default();
         match query.message(&reception, &circumstances.limits) {
             Ok(message) => chunk.add(0, &message, &reception),
-            Err(rejection) => chunk.reject(0, &rejection, circumstances.received_at),
+            Err(rejection) => chunk.reject(0, &rejection, &reception),
         }
         let outcomes = self
             .publish(&circumstances.access.site, chunk.take_records())
@@ -69,9 +70,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         if outcomes.contains(&Outcome::TooLarge) {
             let message = query.message(&reception, &circumstances.limits);
             let rejection = too_large(message, parts.uri.query().map_or(0, str::len));
-            chunk.reject(0, &rejection, circumstances.received_at);
+            chunk.reject(0, &rejection, &reception);
         }
-        let rejected = self.note_rejections(&circumstances.access.site, chunk);
+        let rejected = self.note(&circumstances.access.site, chunk).rejected;
         if !rejected.is_empty() {
             return Err(IntakeError::NothingValid { rejected });
         }

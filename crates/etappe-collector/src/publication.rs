@@ -6,22 +6,20 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use etappe_core::event::EventKind;
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
 use etappe_core::time::Timestamp;
 use etappe_runtime::fair_queue::Share;
 use etappe_wire::native::{Body, Limits, Message, Reason, Reception, Redactor, Rejection};
-use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::access::Access;
 use crate::budget::Holder;
+use crate::chunk::{Chunk, Settled};
 use crate::collector::Collector;
 use crate::error::IntakeError;
-use crate::rejection_log::{KEPT_PER_SITE, RejectedEvent, kept_text};
+use crate::told::{Listed, RejectedMessage, Told, WarnedMessage};
 
 /// The size of a chunk of records, give or take one record.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
@@ -30,34 +28,15 @@ pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 /// to serve a request, and all requests wait for a worker.
 const INLINE_BYTES: usize = 16 * 1024;
 
-/// How many characters of a client's message id are repeated to it.
-const REPEATED_ID: usize = 256;
-
 /// What became of a request's messages.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
     /// How many are durable.
     pub(crate) accepted: usize,
     /// The others.
-    pub(crate) rejected: Vec<RejectedMessage>,
-}
-
-/// A message that was not accepted, as its sender is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct RejectedMessage {
-    pub(crate) index: usize,
-    #[serde(rename = "messageId")]
-    message_id: Option<Box<str>>,
-    #[serde(serialize_with = "as_name")]
-    reason: Reason,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-fn as_name<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(reason.as_str())
+    pub(crate) rejected: Listed<RejectedMessage>,
+    /// What does not count of those that are durable.
+    pub(crate) warnings: Listed<WarnedMessage>,
 }
 
 /// The circumstances of a request, owned; see [`Reception`].
@@ -78,6 +57,7 @@ impl Circumstances {
             site: &self.access.site,
             scope: self.access.scope,
             counts_money: self.access.counts_money,
+            money_terms: &self.access.money_terms,
             received_at: self.received_at,
             address: self.address,
             user_agent: self.user_agent.as_deref(),
@@ -85,94 +65,6 @@ impl Circumstances {
             redactor: self.redactor.as_ref(),
         }
     }
-}
-
-/// Records of some of a body's messages, and what was rejected among them.
-#[derive(Debug, Default)]
-pub(crate) struct Chunk {
-    buffer: Vec<u8>,
-    /// Where each record ends, its key, and the index of its message.
-    records: Vec<(usize, u64, usize)>,
-    received_at: Option<Timestamp>,
-    rejected: Vec<RejectedMessage>,
-    noted: Vec<RejectedEvent>,
-}
-
-impl Chunk {
-    /// Makes records of messages from `next` on until the chunk is full, and moves `next` on.
-    fn of(body: &Body, next: &mut usize, circumstances: &Circumstances) -> Self {
-        let reception = circumstances.reception();
-        let mut chunk = Self::default();
-        chunk
-            .buffer
-            .reserve(body.text_bytes().min(CHUNK_BYTES) * 9 / 8 + 512);
-        while *next < body.len() && chunk.buffer.len() < CHUNK_BYTES {
-            match body.message(*next, &reception, &circumstances.limits) {
-                Ok(message) => chunk.add(*next, &message, &reception),
-                Err(rejection) => chunk.reject(*next, &rejection, circumstances.received_at),
-            }
-            *next += 1;
-        }
-        chunk
-    }
-
-    pub(crate) fn add(&mut self, index: usize, message: &Message<'_>, reception: &Reception<'_>) {
-        message.encode(reception, &mut self.buffer);
-        self.received_at = Some(reception.received_at);
-        self.records.push((
-            self.buffer.len(),
-            message.partition_key(reception.site),
-            index,
-        ));
-    }
-
-    pub(crate) fn reject(
-        &mut self,
-        index: usize,
-        rejection: &Rejection<'_>,
-        received_at: Timestamp,
-    ) {
-        self.rejected.push(RejectedMessage {
-            index,
-            message_id: rejection.message_id.as_deref().map(repeated_id),
-            reason: rejection.reason,
-        });
-        if self.noted.len() < KEPT_PER_SITE {
-            self.noted.push(note(rejection, received_at));
-        }
-    }
-
-    /// Returns the records; they share one allocation.
-    pub(crate) fn take_records(&mut self) -> Vec<OutgoingRecord> {
-        let buffer = Bytes::from(std::mem::take(&mut self.buffer));
-        let received_at = self.received_at.unwrap_or(Timestamp::EPOCH);
-        let mut start = 0;
-        let record = |(end, key, _): &(usize, u64, usize)| {
-            let payload = buffer.slice(start..*end);
-            start = *end;
-            OutgoingRecord {
-                key: *key,
-                received_at,
-                payload,
-            }
-        };
-        self.records.iter().map(record).collect()
-    }
-}
-
-fn note(rejection: &Rejection<'_>, received_at: Timestamp) -> RejectedEvent {
-    RejectedEvent {
-        received_at,
-        reason: rejection.reason.as_str(),
-        kind: rejection.kind.map(EventKind::as_str),
-        event: rejection.event.as_deref().map(kept_text),
-        message_id: rejection.message_id.as_deref().map(kept_text),
-        bytes: rejection.bytes,
-    }
-}
-
-fn repeated_id(id: &str) -> Box<str> {
-    id.chars().take(REPEATED_ID).collect::<String>().into()
 }
 
 /// Runs work on `bytes` bytes where it keeps nobody waiting.
@@ -218,23 +110,19 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             let site = &circumstances.access.site;
             let outcomes = self.publish(site, chunk.take_records()).await?;
             let reception = circumstances.reception();
-            let records = std::mem::take(&mut chunk.records);
-            for ((_, _, index), outcome) in records.into_iter().zip(outcomes) {
+            for (index, outcome) in chunk.take_indexes().zip(outcomes) {
                 if outcome == Outcome::Durable {
                     published.accepted += 1;
                     continue;
                 }
                 let message = body.message(index, &reception, &circumstances.limits);
                 let rejection = too_large(message, body.message_bytes(index));
-                chunk.reject(index, &rejection, circumstances.received_at);
+                chunk.reject(index, &rejection, &reception);
             }
-            published
-                .rejected
-                .append(&mut self.note_rejections(&circumstances.access.site, chunk));
+            let told = self.note(&circumstances.access.site, chunk);
+            published.rejected.extend(told.rejected);
+            published.warnings.extend(told.warnings);
         }
-        published
-            .rejected
-            .sort_unstable_by_key(|rejected| rejected.index);
         let accepted = u64::try_from(published.accepted).unwrap_or(u64::MAX);
         self.metrics
             .accepted
@@ -243,21 +131,25 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         Ok(published)
     }
 
-    /// Counts and keeps what was rejected of a chunk, and returns it.
-    pub(crate) fn note_rejections(&self, site: &SiteId, chunk: Chunk) -> Vec<RejectedMessage> {
-        for reason in Reason::ALL {
-            let count = chunk
-                .rejected
-                .iter()
-                .filter(|message| message.reason == reason)
-                .count();
-            if count > 0 {
-                let counter = self.metrics.rejected.with_label_values(&[reason.as_str()]);
-                counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
-            }
+    /// Counts and keeps what was rejected of a chunk and what does not count, and returns it.
+    pub(crate) fn note(&self, site: &SiteId, chunk: Chunk) -> Told {
+        let Settled {
+            told,
+            rejections,
+            warnings,
+        } = chunk.settle();
+        for (reason, count) in rejections.counts {
+            let counter = self.metrics.rejected.with_label_values(&[reason.as_str()]);
+            counter.inc_by(count);
         }
-        self.rejections().record(site, chunk.noted);
-        chunk.rejected
+        for (reason, count) in &warnings.counts {
+            let counter = self.metrics.warnings.with_label_values(&[reason.as_str()]);
+            counter.inc_by(*count);
+        }
+        self.rejections().record(site, rejections.noted);
+        self.warnings()
+            .record(site, &warnings.counts, warnings.noted);
+        told
     }
 
     /// Publishes records and returns, for each, whether it is durable or too large for the log.

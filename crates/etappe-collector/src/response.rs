@@ -6,7 +6,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::error::{IntakeError, Seconds};
-use crate::publication::{Published, RejectedMessage};
+use crate::publication::Published;
+use crate::told::{RejectedMessage, WarnedMessage};
 
 /// The status and the code of an error; the code is part of the contract with clients.
 pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'static str) {
@@ -76,6 +77,12 @@ struct Accepted<'a> {
     success: bool,
     accepted: usize,
     rejected: &'a [RejectedMessage],
+    #[serde(skip_serializing_if = "is_none")]
+    rejected_more: usize,
+    #[serde(skip_serializing_if = "<[WarnedMessage]>::is_empty")]
+    warnings: &'a [WarnedMessage],
+    #[serde(skip_serializing_if = "is_none")]
+    warnings_more: usize,
 }
 
 #[derive(Serialize)]
@@ -86,6 +93,16 @@ struct Refused<'a> {
     accepted: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected: Option<&'a [RejectedMessage]>,
+    #[serde(skip_serializing_if = "is_none")]
+    rejected_more: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_none(more: &usize) -> bool {
+    *more == 0
 }
 
 #[derive(Serialize)]
@@ -99,7 +116,10 @@ pub(crate) fn accepted(published: &Published) -> Response {
     Json(Accepted {
         success: true,
         accepted: published.accepted,
-        rejected: &published.rejected,
+        rejected: &published.rejected.first,
+        rejected_more: published.rejected.more,
+        warnings: &published.warnings.first,
+        warnings_more: published.warnings.more,
     })
     .into_response()
 }
@@ -108,7 +128,7 @@ pub(crate) fn accepted(published: &Published) -> Response {
 pub(crate) fn refused(error: &IntakeError) -> Response {
     let (status, code) = status_and_code(error);
     let rejected = match error {
-        IntakeError::NothingValid { rejected } => Some(rejected.as_slice()),
+        IntakeError::NothingValid { rejected } => Some(rejected),
         _ => None,
     };
     let body = Refused {
@@ -118,7 +138,8 @@ pub(crate) fn refused(error: &IntakeError) -> Response {
             message: error.to_string(),
         },
         accepted: rejected.map(|_| 0),
-        rejected,
+        rejected: rejected.map(|listed| listed.first.as_slice()),
+        rejected_more: rejected.map_or(0, |listed| listed.more),
     };
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();

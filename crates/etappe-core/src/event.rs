@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::SiteId;
 use crate::json::JsonObject;
+use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
 /// The kind of message, by the names of the Segment HTTP tracking specification.
@@ -86,6 +87,8 @@ pub struct Event<'a> {
     pub scope: KeyScope,
     /// Whether amounts of money in it count; false for a pixel of a site that does not allow it.
     pub counts_money: bool,
+    /// What the site said about its money when the event was received.
+    pub money_terms: MoneyTerms,
     /// The kind of message.
     pub kind: EventKind,
     /// The event's name for `track`; `page` or `screen` for those kinds; the kind otherwise.

@@ -4,7 +4,10 @@
 //! in which order; a value that cannot be what it should be (an amount that is no number, a score
 //! out of range) counts as not sent, never as zero. Text is borrowed from the record where it can be.
 
+mod ids;
 mod known;
+mod money;
+mod notice;
 mod page;
 mod pick;
 mod sentiment;
@@ -14,12 +17,18 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::currency::Currency;
 use crate::event::{Event, EventKind};
 use crate::json::JsonValue;
 use crate::money::Amount;
 use crate::rules::FactMapping;
 
+use crate::warning::WarningReason;
+
 use known::{KnownContext, KnownProperties};
+use notice::sent;
+
+pub use notice::Noticed;
 
 /// What an event's properties and context say, by their known names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,11 +37,13 @@ pub struct EventFacts<'a> {
     pub account: Cow<'a, str>,
     /// The amount of money, if there is one and it counts.
     pub revenue: Option<Amount>,
+    /// Why money that was sent does not count; then there is no `revenue`.
+    pub uncounted: Option<WarningReason>,
     /// ISO 4217 code in capitals; empty if none was given.
     pub currency: Cow<'a, str>,
-    /// The order's id.
+    /// The order's id; empty for a placeholder.
     pub order_id: Cow<'a, str>,
-    /// The code of a referral.
+    /// The code of a referral, in lower case.
     pub referral_code: Cow<'a, str>,
     /// The actor's id who brought this one.
     pub inviter_id: Cow<'a, str>,
@@ -109,13 +120,16 @@ impl<'a> EventFacts<'a> {
     pub fn extract(event: &'a Event<'_>, names: FactNames<'_>) -> Self {
         let known = KnownProperties::scan(&event.properties);
         let context = KnownContext::scan(&event.context);
+        let money = money::decide(sent_money(event, names, &known), &event.money_terms);
+        let counts = event.counts_money;
         let mut facts = Self {
             account: account(event, &context),
-            revenue: revenue(event, names, &known),
-            currency: currency(event, names, &known),
+            revenue: money.amount.filter(|_| counts),
+            uncounted: money.uncounted.map(|it| it.reason).filter(|_| counts),
+            currency: Cow::Borrowed(money.currency.map_or("", Currency::as_str)),
             order_id: order_id(event, names, &known),
-            referral_code: known.referral_code.text(),
-            inviter_id: known.inviter_id.text(),
+            referral_code: ids::code(known.referral_code.text()),
+            inviter_id: ids::id(known.inviter_id.text()),
             touchpoint: known.touchpoint.text(),
             touchpoint_kind: touchpoint_kind(&known),
             persona: persona(event, &known, &context),
@@ -146,51 +160,38 @@ fn first_text<'a, const N: usize>(candidates: [Option<&'a RawValue>; N]) -> Cow<
 }
 
 fn account<'a>(event: &'a Event<'_>, context: &KnownContext<'a>) -> Cow<'a, str> {
-    match event.group_id.as_deref() {
-        Some(id) if !id.is_empty() => Cow::Borrowed(id),
-        _ => first_text([context.group_id]),
+    let own = event.group_id.as_deref().map(Cow::Borrowed);
+    match ids::id(own.unwrap_or_default()) {
+        id if !id.is_empty() => id,
+        _ => ids::id(first_text([context.group_id])),
     }
 }
 
-/// Returns the amount under the first of `revenue`, `value`, `total` that is an amount.
+/// Gathers what was sent about money: the vocabulary's names, then `revenue`, `value`, `total`.
 ///
 /// `revenue` leads, because it is the one name that means nothing but money (`value` is also a
 /// score or a meter's reading); `total` comes last, because it alone includes shipping and tax.
-fn revenue(event: &Event<'_>, names: FactNames<'_>, known: &KnownProperties<'_>) -> Option<Amount> {
-    if !event.counts_money {
-        return None;
-    }
-    let named = names.revenue.and_then(|path| event.value(path));
-    named.and_then(amount_of).or_else(|| {
-        known
-            .money
-            .into_iter()
-            .flatten()
-            .find_map(|raw| amount_of(JsonValue::of(raw)))
-    })
-}
-
-fn amount_of(value: JsonValue<'_>) -> Option<Amount> {
-    match value {
-        JsonValue::Number(text) => Amount::parse(text),
-        JsonValue::String(text) => Amount::parse(&text),
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_) => None,
-    }
-}
-
-fn currency<'a>(
+fn sent_money<'a, 'n>(
     event: &'a Event<'_>,
-    names: FactNames<'_>,
+    names: FactNames<'n>,
     known: &KnownProperties<'a>,
-) -> Cow<'a, str> {
-    let named = names.currency.and_then(|path| named_text(event, path));
-    let sent = page::trimmed(named.unwrap_or_else(|| known.currency.text()));
-    let is_code = sent.len() == 3 && sent.bytes().all(|byte| byte.is_ascii_alphabetic());
-    match names.currency_constant {
-        _ if is_code && sent.bytes().all(|byte| byte.is_ascii_uppercase()) => sent,
-        _ if is_code => Cow::Owned(sent.to_ascii_uppercase()),
-        Some(constant) => Cow::Owned(constant.to_owned()),
-        None => Cow::Borrowed(""),
+) -> money::Sent<'a, 'n> {
+    let named = names
+        .revenue
+        .and_then(|path| Some((path, event.value(path)?)))
+        .filter(|(_, value)| *value != JsonValue::Null);
+    let known_amounts = ["revenue", "value", "total"].into_iter().zip(known.money);
+    let known_amounts = known_amounts.filter_map(|(name, raw)| Some((name, sent(raw?)?)));
+    let named_currency = names
+        .currency
+        .and_then(|path| Some((path, named_text(event, path)?)));
+    let known_currency = || Some(("currency", known.currency.text()));
+    let currency = named_currency.or_else(known_currency);
+    let currency = currency.map(|(name, text)| (name, page::trimmed(text)));
+    money::Sent {
+        amounts: named.into_iter().chain(known_amounts).collect(),
+        currency: currency.filter(|(_, text)| !text.is_empty()),
+        constant: names.currency_constant,
     }
 }
 
@@ -203,7 +204,10 @@ fn order_id<'a>(
         return Cow::Borrowed("");
     }
     let named = names.order_id.and_then(|path| named_text(event, path));
-    named.unwrap_or_else(|| known.order_id.text())
+    match ids::id(named.unwrap_or_default()) {
+        id if !id.is_empty() => id,
+        _ => ids::id(known.order_id.text()),
+    }
 }
 
 /// Returns the text at a path, if there is any.

@@ -9,6 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+mod meaning;
+
+pub use meaning::{meaningful_id, referral_code};
+
 /// Returns the 64-bit XXH3 hash of `text`; ClickHouse's `xxh3(text)` gives the same number.
 #[must_use]
 pub fn hash64(text: &str) -> u64 {

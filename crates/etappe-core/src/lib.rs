@@ -11,6 +11,8 @@
 //! Invariants: text of the client is borrowed, not copied, until a row is made of it; numbers keep
 //! the text they were sent with, so that money stays exact; every identifier has a type of its own.
 
+pub mod amount_text;
+pub mod currency;
 pub mod dead_letter;
 pub mod duration_text;
 pub mod event;
@@ -21,6 +23,7 @@ pub mod json;
 pub mod kpi;
 pub mod milestone;
 pub mod money;
+pub mod money_terms;
 pub mod ports;
 pub mod query;
 pub mod rules;
@@ -28,4 +31,5 @@ pub mod site;
 pub mod suggestion;
 pub mod time;
 pub mod value;
+pub mod warning;
 pub mod watermark;

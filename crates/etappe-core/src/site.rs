@@ -9,8 +9,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::currency::Currency;
 use crate::event::KeyScope;
 use crate::id::SiteId;
+use crate::money_terms::{LargestAmounts, MoneyTerms};
 
 /// The SHA-256 of a key or token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +97,20 @@ pub struct SiteSettings {
     pub pixel_revenue: bool,
     /// Events per second accepted from this site; none means no limit. Default none.
     pub events_per_second: Option<u32>,
+    /// The largest amount of money that counts, for every currency or per currency; an amount over
+    /// it is kept apart and told. Default 10^15.
+    pub largest_amount: LargestAmounts,
+}
+
+impl SiteSettings {
+    /// Returns what decides which amounts of money count.
+    #[must_use]
+    pub fn money_terms(&self) -> MoneyTerms {
+        MoneyTerms {
+            currency: Currency::of_code(&self.currency).unwrap_or_default(),
+            largest: self.largest_amount.clone(),
+        }
+    }
 }
 
 impl Default for SiteSettings {
@@ -105,6 +121,7 @@ impl Default for SiteSettings {
             allowed_origins: Vec::new(),
             pixel_revenue: false,
             events_per_second: None,
+            largest_amount: LargestAmounts::default(),
         }
     }
 }

@@ -13,7 +13,9 @@ use std::net::IpAddr;
 
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::id::SiteId;
+use etappe_core::money_terms::MoneyTerms;
 use etappe_core::time::Timestamp;
+use etappe_core::warning::Warning;
 use uuid::Uuid;
 
 use crate::record::{RecordParts, key_of};
@@ -21,16 +23,20 @@ use crate::record::{RecordParts, key_of};
 mod address;
 mod body;
 mod context;
+mod cut;
 mod field;
 mod instant;
 mod message;
 mod message_id;
+pub(crate) mod notice;
 mod redactor;
 mod scan;
 mod surrogate;
 
 pub use address::truncate_address;
 pub use body::{Body, BodyError};
+pub(crate) use cut::cut_addresses;
+pub use cut::cut_addresses_in_text;
 pub(crate) use instant::check_range;
 pub(crate) use message_id::fresh_id;
 pub use redactor::Redactor;
@@ -63,6 +69,8 @@ pub struct Reception<'a> {
     pub scope: KeyScope,
     /// Whether amounts of money in the messages count.
     pub counts_money: bool,
+    /// What the site says about its money.
+    pub money_terms: &'a MoneyTerms,
     /// When the request came in.
     pub received_at: Timestamp,
     /// The client's address. Kept, truncated, if the client is a browser and states none itself.
@@ -86,7 +94,7 @@ impl Reception<'_> {
 }
 
 /// Why a message was rejected. The names are part of the contract with clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The message is larger than allowed.
     TooLarge,
@@ -104,8 +112,8 @@ pub enum Reason {
     InvalidId,
     /// A `track` message has no `event`.
     MissingEvent,
-    /// Nobody is named: neither `anonymousId` nor `userId`; or no `previousId` in an `alias`, no
-    /// `groupId` in a `group`.
+    /// Nobody is named: neither `anonymousId` nor `userId` was sent; or no `previousId` in an `alias`,
+    /// no `groupId` in a `group`. What was sent but is no id is accepted, with a warning.
     MissingId,
     /// `timestamp` is no time, or lies before 1970 or more than a day ahead.
     InvalidTimestamp,
@@ -184,6 +192,8 @@ pub struct Message<'a> {
     pub traits: Cow<'a, str>,
     /// The JSON text of the context, its address truncated; empty if there is none.
     pub context: Cow<'a, str>,
+    /// What was sent but does not count.
+    pub warnings: Vec<Warning<'a>>,
 }
 
 impl Message<'_> {
@@ -194,6 +204,7 @@ impl Message<'_> {
             site: reception.site,
             scope: reception.scope,
             counts_money: reception.counts_money,
+            money_terms: reception.money_terms,
             kind: self.kind,
             name: &self.name,
             message_id: &self.message_id,

@@ -11,8 +11,10 @@ use etappe_core::event::EventKind;
 use etappe_core::time::Timestamp;
 use percent_encoding::percent_decode;
 
+use crate::native::notice::{SentId, judge_message_id, warn_of_properties};
 use crate::native::{
-    Limits, Message, Reason, Reception, Rejection, check_range, fresh_id, truncate_address,
+    Limits, Message, Reason, Reception, Rejection, check_range, cut_addresses, fresh_id,
+    truncate_address,
 };
 use crate::record::json_text::push_string;
 
@@ -106,7 +108,11 @@ impl PixelQuery {
         })
     }
 
-    fn build(&self, reception: &Reception<'_>, limits: &Limits) -> Result<Message<'_>, Reason> {
+    fn build<'q>(
+        &'q self,
+        reception: &Reception<'_>,
+        limits: &Limits,
+    ) -> Result<Message<'q>, Reason> {
         if self.bytes > limits.event_bytes {
             return Err(Reason::TooLarge);
         }
@@ -118,22 +124,35 @@ impl PixelQuery {
             }
             None => reception.received_at,
         };
-        let message_id = match self.message_id.as_deref() {
-            Some(id) => Cow::Borrowed(id),
-            None => Cow::Owned(fresh_id(reception.first_id, 0)),
+        let mut warnings = Vec::new();
+        let message_id = self.message_id.as_deref().map(Cow::Borrowed);
+        let message_id =
+            message_id.and_then(|text| judge_message_id(text, &mut warnings).into_id());
+        let mut sent_id = |field, text: &'q Option<String>| {
+            let text = text.as_deref().map(Cow::Borrowed)?;
+            SentId::judge(field, text, &mut warnings).into_id()
         };
+        let anonymous_id = sent_id("anonymousId", &self.anonymous_id);
+        let user_id = sent_id("userId", &self.user_id);
+        let properties = object_text(&self.properties, &[]);
+        let mut noticed = Vec::new();
+        warn_of_properties(name, &properties, reception, &mut noticed);
+        for warning in noticed {
+            warnings.push(warning.into_owned());
+        }
         Ok(Message {
             kind: EventKind::Track,
             name: Cow::Borrowed(name),
-            message_id,
-            anonymous_id: self.anonymous_id.as_deref().map(Cow::Borrowed),
-            user_id: self.user_id.as_deref().map(Cow::Borrowed),
+            message_id: message_id.unwrap_or_else(|| Cow::Owned(fresh_id(reception.first_id, 0))),
+            anonymous_id,
+            user_id,
             previous_id: None,
             group_id: None,
             occurred_at,
-            properties: Cow::Owned(object_text(&self.properties, &[])),
+            properties: Cow::Owned(cut_addresses(&properties).into_owned()),
             traits: Cow::Borrowed(""),
-            context: Cow::Owned(self.context_text(reception)),
+            context: Cow::Owned(cut_addresses(&self.context_text(reception)).into_owned()),
+            warnings,
         })
     }
 
@@ -230,6 +249,7 @@ fn push_member(out: &mut Vec<u8>, name: &str, node: &Node) {
 mod tests {
     use etappe_core::event::KeyScope;
     use etappe_core::id::SiteId;
+    use etappe_core::money_terms::MoneyTerms;
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -238,16 +258,8 @@ mod tests {
 
     fn check(query: &str) -> Result<String, Reason> {
         let site = SiteId::try_new("demo").unwrap();
-        let reception = Reception {
-            site: &site,
-            scope: KeyScope::Pixel,
-            counts_money: false,
-            received_at: Timestamp::from_millis(1_709_294_400_000),
-            address: Some("198.51.100.7".parse().unwrap()),
-            user_agent: Some("Mail/1"),
-            first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
-            redactor: None,
-        };
+        let terms = MoneyTerms::default();
+        let reception = reception(&site, &terms);
         let query = PixelQuery::parse(query);
         let mut record = Vec::new();
         query
@@ -258,6 +270,20 @@ mod tests {
         let record = String::from_utf8(record).unwrap();
         let (_, tail) = record.split_once(r#""event":"#).unwrap();
         Ok(tail.to_owned())
+    }
+
+    fn reception<'a>(site: &'a SiteId, money_terms: &'a MoneyTerms) -> Reception<'a> {
+        Reception {
+            site,
+            scope: KeyScope::Pixel,
+            counts_money: false,
+            money_terms,
+            received_at: Timestamp::from_millis(1_709_294_400_000),
+            address: Some("198.51.100.7".parse().unwrap()),
+            user_agent: Some("Mail/1"),
+            first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
+            redactor: None,
+        }
     }
 
     #[test]
@@ -309,6 +335,35 @@ mod tests {
             let expected = r#""timestamp":"2024-02-29T09:53:00.000Z""#;
             assert!(record.contains(expected), "{text}: {record}");
         }
+    }
+
+    #[test]
+    fn placeholders_and_addresses_in_a_pixel_are_treated_as_in_a_message() {
+        let record = check("event=x&messageId=m&userId=undefined&anonymousId=+a1&ip=203.0.113.77&context.device.ip=203.0.113.77").unwrap();
+        assert!(
+            record.contains(r#""anonymousId":"a1","timestamp""#),
+            "{record}"
+        );
+        assert!(
+            !record.contains("203.0.113.77") && !record.contains("undefined"),
+            "{record}"
+        );
+        let query = PixelQuery::parse("event=x&userId=null&revenue=1%2C234&order_id=0");
+        let site = SiteId::try_new("demo").unwrap();
+        let terms = MoneyTerms::default();
+        let mut reception = reception(&site, &terms);
+        let told = |reception: &Reception<'_>| {
+            let message = query.message(reception, &Limits::default()).unwrap();
+            let reasons = message
+                .warnings
+                .iter()
+                .map(|warning| warning.reason.as_str());
+            reasons.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&reception), ["placeholder_id", "placeholder_id"]);
+        reception.counts_money = true;
+        let all = ["placeholder_id", "placeholder_id", "ambiguous_amount"];
+        assert_eq!(told(&reception), all);
     }
 
     #[test]

@@ -8,9 +8,11 @@
 
 use std::borrow::Cow;
 
+use etappe_core::currency::Currency;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::{InvalidSiteId, SiteId};
 use etappe_core::json::JsonObject;
+use etappe_core::money_terms::{LargestAmounts, MoneyTerms};
 use etappe_core::time::Timestamp;
 use serde::Deserialize;
 
@@ -40,6 +42,10 @@ struct RecordV1<'a> {
     scope: KeyScope,
     #[serde(default = "yes")]
     money: bool,
+    #[serde(default)]
+    currency: Currency,
+    #[serde(default)]
+    largest_amount: LargestAmounts,
     #[serde(rename = "type")]
     kind: EventKind,
     #[serde(borrow)]
@@ -88,6 +94,7 @@ pub(crate) struct RecordParts<'a> {
     pub(crate) site: &'a SiteId,
     pub(crate) scope: KeyScope,
     pub(crate) counts_money: bool,
+    pub(crate) money_terms: &'a MoneyTerms,
     pub(crate) kind: EventKind,
     pub(crate) name: &'a str,
     pub(crate) message_id: &'a str,
@@ -113,6 +120,7 @@ impl RecordParts<'_> {
         if !self.counts_money {
             out.extend_from_slice(br#","money":false"#);
         }
+        self.write_terms(out);
         out.extend_from_slice(br#","type":""#);
         out.extend_from_slice(self.kind.as_str().as_bytes());
         out.extend_from_slice(br#"","event":"#);
@@ -148,6 +156,20 @@ impl RecordParts<'_> {
         }
         out.push(b'}');
     }
+
+    /// Writes what the site says about its money, as far as it is not what is taken for granted.
+    fn write_terms(&self, out: &mut Vec<u8>) {
+        let MoneyTerms { currency, largest } = self.money_terms;
+        if *currency != Currency::default() {
+            out.extend_from_slice(br#","currency":"#);
+            push_string(out, currency.as_str());
+        }
+        if !largest.is_default() {
+            out.extend_from_slice(br#","largestAmount":"#);
+            let text = serde_json::to_vec(largest).expect("a map of texts and numbers");
+            out.extend_from_slice(&text);
+        }
+    }
 }
 
 /// Returns the text of an object, or nothing if it has no members.
@@ -165,6 +187,7 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
         site: &event.site,
         scope: event.scope,
         counts_money: event.counts_money,
+        money_terms: &event.money_terms,
         kind: event.kind,
         name: &event.name,
         message_id: &event.message_id,
@@ -199,6 +222,10 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, RecordError> {
         site: SiteId::try_new(&record.site).map_err(RecordError::Site)?,
         scope: record.scope,
         counts_money: record.money,
+        money_terms: MoneyTerms {
+            currency: record.currency,
+            largest: record.largest_amount,
+        },
         kind: record.kind,
         name: record.event,
         message_id: record.message_id,
@@ -240,6 +267,7 @@ mod tests {
             site: SiteId::try_new("demo").unwrap(),
             scope: KeyScope::Server,
             counts_money: true,
+            money_terms: MoneyTerms::default(),
             kind: EventKind::Track,
             name: "Order \"Completed\"\n".into(),
             message_id: "m\u{0}1".into(),
@@ -270,9 +298,25 @@ mod tests {
             r#"{"revenue":0.10,"a":{"b":[1]}}"#
         );
         assert!(decoded.counts_money);
+        assert_eq!(decoded.money_terms, MoneyTerms::default());
         let mut again = Vec::new();
         encode(&decoded, &mut again);
         assert_eq!(bytes, again);
+    }
+
+    #[test]
+    fn what_a_site_says_about_its_money_goes_with_the_event() {
+        let mut event = sample();
+        event.money_terms = MoneyTerms {
+            currency: Currency::of_code("AUD").unwrap(),
+            largest: serde_json::from_str(r#"{"AUD":5000,"*":"0.5"}"#).unwrap(),
+        };
+        let mut bytes = Vec::new();
+        encode(&event, &mut bytes);
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let terms = r#""currency":"AUD","largestAmount":{"AUD":5000,"*":"0.5"},"type""#;
+        assert!(text.contains(terms), "{text}");
+        assert_eq!(decode(&bytes).unwrap().money_terms, event.money_terms);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use etappe_core::ports::{BuriedLetter, Clock, EventPublisher, OutgoingRecord};
 use etappe_core::time::Timestamp;
 use etappe_log::kafka::KafkaDeadLetters;
 use etappe_runtime::clock::SystemClock;
+use etappe_wire::native::cut_addresses_in_text;
 use serde::{Deserialize, Serialize};
 
 use crate::service::event_log::{Letters, Publisher};
@@ -63,18 +64,21 @@ pub(crate) fn name_of(letter: &BuriedLetter) -> String {
     )
 }
 
-/// Returns a letter as it is shown, with its bytes or without.
+/// Returns a letter as it is shown, with its bytes or without. Addresses in it are cut: what is no
+/// record was not written by a collector.
 pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
     let payload = &letter.letter.payload;
     let text = std::str::from_utf8(payload).ok().map(str::to_owned);
     let base64 = text.is_none().then(|| STANDARD.encode(payload));
     ShownLetter {
         letter: name_of(letter),
-        reason: letter.letter.reason.clone(),
+        reason: cut_addresses_in_text(&letter.letter.reason).into_owned(),
         buried_at: letter.buried_at,
         replayed_at: letter.replayed_at,
         bytes: payload.len(),
-        text: text.filter(|_| with_bytes),
+        text: text
+            .filter(|_| with_bytes)
+            .map(|text| cut_addresses_in_text(&text).into_owned()),
         base64: base64.filter(|_| with_bytes),
     }
 }

@@ -169,3 +169,34 @@ async fn what_was_done_is_counted() {
         assert_eq!(World::metric(&registry, name), expected, "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn amounts_that_do_not_count_are_counted_by_their_reason() {
+    let world = World::new(1);
+    let site = etappe_core::id::SiteId::try_new("demo").expect("a good name");
+    let mut number = 0;
+    let mut send = |name: &str, revenue: serde_json::Value| {
+        number += 1;
+        let message = serde_json::json!({
+            "type": "track", "event": name, "messageId": format!("m{number}"), "anonymousId": "a",
+            "timestamp": "2024-03-01T12:00:00.000Z", "properties": { "revenue": revenue },
+        });
+        let record = etappe_testkit::generator::encode_record(&site, &message);
+        world.log.append(FIRST, record);
+    };
+    send("Order Completed", "1,234".into());
+    send("Order Completed", "33,95".into());
+    send("Order Completed", "1,234".into());
+    send("Something Else", "1,234".into());
+    let registry = Registry::new();
+    let classifier = world.classifier_in(world.log.consumer(), &registry);
+    let stop = CancellationToken::new();
+    let wait = async {
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
+    ended.expect("nothing failed");
+    let name = "etappe_classifier_uncounted_amounts_total";
+    assert_eq!(World::metric(&registry, name), 2.0);
+}

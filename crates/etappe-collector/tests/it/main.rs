@@ -17,3 +17,4 @@ mod pixel;
 mod sending;
 mod serving;
 mod trackers;
+mod warnings;

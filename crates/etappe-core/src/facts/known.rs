@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::text_of;
+use crate::id::meaningful_id;
 use crate::json::JsonObject;
 
 /// A fact that goes by several names: the value under the best of the names that were sent.
@@ -23,6 +24,13 @@ impl<'a> Slot<'a> {
         let is_better = self.best.is_none_or(|(held, _)| rank <= held);
         if is_better && !matches!(raw.get(), "null" | "\"\"") {
             self.best = Some((rank, raw));
+        }
+    }
+
+    /// Takes an id unless it is a placeholder, which leaves the place to another name.
+    fn offer_id(&mut self, rank: u8, raw: &'a RawValue) {
+        if meaningful_id(&text_of(raw)).is_some() {
+            self.offer(rank, raw);
         }
     }
 
@@ -79,16 +87,16 @@ impl<'a> KnownProperties<'a> {
             "total" => self.money[2] = Some(raw),
             "currency" => self.currency.offer(0, raw),
             "currency_code" | "currencyCode" => self.currency.offer(1, raw),
-            "order_id" => self.order_id.offer(0, raw),
-            "transaction_id" => self.order_id.offer(1, raw),
-            "orderId" => self.order_id.offer(2, raw),
-            "ec_id" => self.order_id.offer(3, raw),
-            "referral_code" => self.referral_code.offer(0, raw),
-            "referralCode" => self.referral_code.offer(1, raw),
-            "inviter_id" => self.inviter_id.offer(0, raw),
-            "referrer_id" => self.inviter_id.offer(1, raw),
-            "inviterId" => self.inviter_id.offer(2, raw),
-            "referrerId" => self.inviter_id.offer(3, raw),
+            "order_id" => self.order_id.offer_id(0, raw),
+            "transaction_id" => self.order_id.offer_id(1, raw),
+            "orderId" => self.order_id.offer_id(2, raw),
+            "ec_id" => self.order_id.offer_id(3, raw),
+            "referral_code" => self.referral_code.offer_id(0, raw),
+            "referralCode" => self.referral_code.offer_id(1, raw),
+            "inviter_id" => self.inviter_id.offer_id(0, raw),
+            "referrer_id" => self.inviter_id.offer_id(1, raw),
+            "inviterId" => self.inviter_id.offer_id(2, raw),
+            "referrerId" => self.inviter_id.offer_id(3, raw),
             "rating" => self.rating.offer(0, raw),
             "nps" => self.nps.offer(0, raw),
             "sentiment" => self.sentiment.offer(0, raw),

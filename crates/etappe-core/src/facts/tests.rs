@@ -4,6 +4,7 @@ use super::*;
 use crate::event::KeyScope;
 use crate::id::SiteId;
 use crate::json::JsonObject;
+use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
 fn event<'a>(kind: EventKind, properties: &'a str, context: &'a str) -> Event<'a> {
@@ -11,6 +12,7 @@ fn event<'a>(kind: EventKind, properties: &'a str, context: &'a str) -> Event<'a
         site: SiteId::try_new("demo").expect("a good name"),
         scope: KeyScope::Server,
         counts_money: true,
+        money_terms: MoneyTerms::default(),
         kind,
         name: "x".into(),
         message_id: "m".into(),
@@ -111,12 +113,15 @@ fn a_vocabulary_may_state_the_currency_and_that_there_is_no_order_id() {
 }
 
 #[test]
-fn a_currency_has_three_letters() {
+fn a_currency_is_a_code_of_iso_4217_or_stands_for_one() {
     let cases = [
         (r#"{"currency":"EUR"}"#, "EUR"),
         (r#"{"currency":" eur "}"#, "EUR"),
-        (r#"{"currency":"€"}"#, ""),
+        (r#"{"currency":"€"}"#, "EUR"),
+        (r#"{"currency":"US$"}"#, "USD"),
         (r#"{"currency":"E1R"}"#, ""),
+        (r#"{"currency":"XYZ"}"#, ""),
+        (r#"{"currency":"$"}"#, ""),
         (r#"{"currency":978}"#, ""),
         ("{}", ""),
     ];
@@ -125,6 +130,126 @@ fn a_currency_has_three_letters() {
             assert_eq!(facts.currency, expected, "{properties}");
         });
     }
+}
+
+#[test]
+fn an_amount_as_text_counts_in_its_currency_if_it_has_one_reading() {
+    for (properties, amount, currency) in [
+        (r#"{"revenue":"33,95","currency":"EUR"}"#, "33.95", "EUR"),
+        (r#"{"revenue":"€ 1.234,56"}"#, "1234.56", "EUR"),
+        (r#"{"revenue":"$20.00","currency":"cad"}"#, "20", "CAD"),
+        (r#"{"revenue":"$20.00 USD"}"#, "20", "USD"),
+        (r#"{"total":"1'234.50 CHF"}"#, "1234.5", "CHF"),
+        (r#"{"value":"(12,50)"}"#, "-12.5", ""),
+    ] {
+        check(properties, "{}", |facts| {
+            assert_eq!(facts.revenue, Amount::parse(amount), "{properties}");
+            assert_eq!(
+                (&*facts.currency, facts.uncounted),
+                (currency, None),
+                "{properties}"
+            );
+        });
+    }
+}
+
+#[test]
+fn money_that_is_not_understood_counts_nowhere_and_says_why() {
+    for (properties, reason) in [
+        (
+            r#"{"revenue":"1,234","total":1300}"#,
+            WarningReason::AmbiguousAmount,
+        ),
+        (
+            r#"{"revenue":"20-30","value":25}"#,
+            WarningReason::UnreadAmount,
+        ),
+        (r#"{"revenue":"free"}"#, WarningReason::UnreadAmount),
+        (r#"{"revenue":1e30}"#, WarningReason::LargeAmount),
+        (
+            r#"{"revenue":10,"currency":"US dollar bill"}"#,
+            WarningReason::UnknownCurrency,
+        ),
+        (
+            r#"{"revenue":10,"currency":"undefined"}"#,
+            WarningReason::UnknownCurrency,
+        ),
+        (
+            r#"{"revenue":10,"currency":"$"}"#,
+            WarningReason::AmbiguousCurrency,
+        ),
+        (r#"{"revenue":"¥10"}"#, WarningReason::AmbiguousCurrency),
+        (
+            r#"{"revenue":"€10","currency":"USD"}"#,
+            WarningReason::ConflictingCurrency,
+        ),
+    ] {
+        check(properties, "{}", |facts| {
+            assert_eq!(facts.revenue, None, "{properties}");
+            assert_eq!(facts.uncounted, Some(reason), "{properties}");
+        });
+    }
+}
+
+#[test]
+fn a_sites_own_currency_and_limit_decide() {
+    let properties = r#"{"revenue":"$ 100"}"#;
+    let mut event = event(EventKind::Track, properties, "{}");
+    event.money_terms.currency = Currency::of_code("AUD").expect("a code");
+    let facts = EventFacts::extract(&event, FactNames::default());
+    assert_eq!(
+        (facts.revenue, &*facts.currency),
+        (Amount::parse("100"), "AUD")
+    );
+    for (limit, counts) in [
+        (r#"{"AUD":100}"#, true),
+        (r#"{"AUD":99.99}"#, false),
+        (r#"{"EUR":99}"#, true),
+        (r#"{"*":99}"#, false),
+    ] {
+        event.money_terms.largest = serde_json::from_str(limit).expect("a limit");
+        let facts = EventFacts::extract(&event, FactNames::default());
+        assert_eq!(facts.revenue.is_some(), counts, "{limit}");
+        let expected = (!counts).then_some(WarningReason::LargeAmount);
+        assert_eq!(
+            (facts.uncounted, &*facts.currency),
+            (expected, "AUD"),
+            "{limit}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_currency_is_not_the_one_that_a_vocabulary_assumes() {
+    let names = FactNames {
+        currency_constant: Some("GBP"),
+        ..FactNames::default()
+    };
+    let event = event(EventKind::Track, r#"{"revenue":5,"currency":"gold"}"#, "{}");
+    let facts = EventFacts::extract(&event, names);
+    assert_eq!((facts.revenue, &*facts.currency), (None, ""));
+}
+
+#[test]
+fn placeholders_are_no_ids_and_leave_the_place_to_another_name() {
+    let sent = r#"{"order_id":"undefined","transaction_id":" T1 ","referral_code":"NULL","referrer_id":"0","inviterId":"u9"}"#;
+    check(sent, r#"{"groupId":"none"}"#, |facts| {
+        assert_eq!(
+            (
+                &*facts.order_id,
+                &*facts.referral_code,
+                &*facts.inviter_id,
+                &*facts.account
+            ),
+            ("T1", "", "u9", "")
+        );
+    });
+    let event = event(EventKind::Track, r#"{"no":"null","ec_id":"E"}"#, "{}");
+    let names = FactNames {
+        order_id: Some("no"),
+        ..FactNames::default()
+    };
+    assert_eq!(EventFacts::extract(&event, names).order_id, "E");
 }
 
 #[test]
@@ -267,7 +392,7 @@ fn referrals_name_who_brought_whom() {
     check(sent, "{}", |facts| {
         assert_eq!(
             (&*facts.referral_code, &*facts.inviter_id),
-            ("ANNA10", "u9")
+            ("anna10", "u9")
         );
     });
 }

@@ -19,6 +19,7 @@ use crate::event::{Event, EventKind, KeyScope};
 use crate::id::SiteId;
 use crate::json::JsonObject;
 use crate::milestone::Milestone;
+use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
 use super::{ActorHistory, RuleSet, RuleSource};
@@ -31,6 +32,7 @@ fn event<'a>(kind: EventKind, name: &'a str, properties: &'a str, context: &'a s
         site: SiteId::try_new("demo").unwrap(),
         scope: KeyScope::Server,
         counts_money: true,
+        money_terms: MoneyTerms::default(),
         kind,
         name: name.into(),
         message_id: "m".into(),

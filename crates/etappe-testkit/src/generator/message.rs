@@ -88,6 +88,7 @@ pub fn encode_record(site: &SiteId, message: &Value) -> Vec<u8> {
         site: site.clone(),
         scope: KeyScope::Server,
         counts_money: true,
+        money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind,
         name: text("event").unwrap_or(kind.as_str()).into(),
         message_id: text("messageId").expect("a message has an id").into(),

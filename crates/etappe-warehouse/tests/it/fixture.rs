@@ -189,6 +189,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
         site,
         scope: KeyScope::Server,
         counts_money: true,
+        money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind: event.kind,
         name: event.name.as_str().into(),
         message_id: event.message_id.as_str().into(),

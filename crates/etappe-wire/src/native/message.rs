@@ -6,7 +6,9 @@ use etappe_core::event::EventKind;
 use etappe_core::time::Timestamp;
 
 use super::context::kept_context;
+use super::cut::cut_addresses;
 use super::field::{id, object, string, unquote};
+use super::notice;
 use super::scan::{Fault, Scanner};
 use super::{Limits, Message, Reason, Reception, Rejection, fresh_id, instant};
 
@@ -126,40 +128,59 @@ fn build<'a>(
     let properties = object(members.properties)?;
     let traits = object(members.traits)?;
     let context = object(members.context)?;
-    let anonymous_id = id(members.anonymous_id)?;
-    let user_id = id(members.user_id)?;
-    let previous_id = id(members.previous_id)?;
-    let group_id = id(members.group_id)?;
-    let message_id = id(members.message_id)?;
+    let mut warnings = Vec::new();
+    let message_id = id(members.message_id)?
+        .and_then(|text| notice::judge_message_id(text, &mut warnings).into_id());
+    let mut sent_id = |field, raw| notice::sent_id(field, raw, &mut warnings);
+    let anonymous_id = sent_id("anonymousId", members.anonymous_id)?;
+    let user_id = sent_id("userId", members.user_id)?;
+    let previous_id = sent_id("previousId", members.previous_id)?;
+    let group_id = sent_id("groupId", members.group_id)?;
     let name = name(kind, string(members.event))?;
     let names_all = match kind {
-        EventKind::Alias => previous_id.is_some(),
-        EventKind::Group => group_id.is_some(),
+        EventKind::Alias => previous_id.is_sent(),
+        EventKind::Group => group_id.is_sent(),
         EventKind::Track | EventKind::Page | EventKind::Screen | EventKind::Identify => true,
     };
-    if (anonymous_id.is_none() && user_id.is_none()) || !names_all {
+    if !(anonymous_id.is_sent() || user_id.is_sent()) || !names_all {
         return Err(Reason::MissingId);
     }
     let timestamp = members.timestamp.or(members.original_timestamp);
     let occurred_at = instant::occurred_at(timestamp, sent_at, reception.received_at)?;
+    if kind.is_event() {
+        notice::warn_of_properties(&name, properties, reception, &mut warnings);
+    }
+    notice::warn_of_context(context, &mut warnings);
+    let properties = match kind {
+        EventKind::Page | EventKind::Screen => with_page_name(properties, members)?,
+        EventKind::Track | EventKind::Identify | EventKind::Group | EventKind::Alias => {
+            Cow::Borrowed(properties)
+        }
+    };
     Ok(Message {
         kind,
         name,
         message_id: message_id.unwrap_or_else(|| Cow::Owned(fresh_id(reception.first_id, index))),
-        anonymous_id,
-        user_id,
-        previous_id,
-        group_id,
+        anonymous_id: anonymous_id.into_id(),
+        user_id: user_id.into_id(),
+        previous_id: previous_id.into_id(),
+        group_id: group_id.into_id(),
         occurred_at,
-        properties: match kind {
-            EventKind::Page | EventKind::Screen => with_page_name(properties, members)?,
-            EventKind::Track | EventKind::Identify | EventKind::Group | EventKind::Alias => {
-                Cow::Borrowed(properties)
-            }
-        },
-        traits: Cow::Borrowed(traits_of(kind, traits, context)),
-        context: kept_context(context, reception),
+        properties: without_addresses(properties),
+        traits: cut_addresses(traits_of(kind, traits, context)),
+        context: without_addresses(kept_context(context, reception)),
+        warnings,
     })
+}
+
+fn without_addresses(object: Cow<'_, str>) -> Cow<'_, str> {
+    match object {
+        Cow::Borrowed(text) => cut_addresses(text),
+        Cow::Owned(text) => match cut_addresses(&text) {
+            Cow::Borrowed(_) => Cow::Owned(text),
+            Cow::Owned(cut) => Cow::Owned(cut),
+        },
+    }
 }
 
 /// Returns the event's name: what a `track` message says, else the kind itself.
@@ -211,7 +232,7 @@ fn traits_of<'a>(kind: EventKind, traits: &'a str, context: &'a str) -> &'a str 
 }
 
 /// Returns the raw value of the last member called `wanted` of a valid object, unless it is null.
-fn member<'a>(object: &'a str, wanted: &str) -> Option<&'a str> {
+pub(super) fn member<'a>(object: &'a str, wanted: &str) -> Option<&'a str> {
     let mut found = None;
     if !object.is_empty() {
         let walk = Scanner::new(object, super::scan::MAX_DEPTH).members(|name, value| {

@@ -3,6 +3,7 @@
 //! A key goes into the log only if a client puts it where it does not belong, such as the address
 //! of a page. Keys are long and random, so finding one by its text is safe.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memmem::Finder;
@@ -35,6 +36,18 @@ impl Redactor {
         (key.len() >= MIN_LENGTH && key.bytes().all(is_word) && has_letter).then(|| Self {
             finder: Finder::new(key.as_bytes()).into_owned(),
         })
+    }
+
+    /// Returns a text with every occurrence of the key in it replaced by asterisks.
+    #[must_use]
+    pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.finder.find(text.as_bytes()).is_none() {
+            return Cow::Borrowed(text);
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        self.redact(&mut bytes);
+        // The key is ASCII, and so are asterisks.
+        Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Replaces every occurrence of the key in `record` by asterisks.

@@ -7,11 +7,14 @@ use crate::record;
 
 const RECEIVED: &str = "2024-03-10T12:00:00Z";
 
+static TERMS: std::sync::LazyLock<MoneyTerms> = std::sync::LazyLock::new(MoneyTerms::default);
+
 fn reception(site: &SiteId, scope: KeyScope) -> Reception<'_> {
     Reception {
         site,
         scope,
         counts_money: true,
+        money_terms: &TERMS,
         received_at: Timestamp::parse(RECEIVED).unwrap(),
         address: Some("2001:db8:1:2:3::9".parse().unwrap()),
         user_agent: Some("Browser/1"),
@@ -319,6 +322,131 @@ fn a_body_that_cannot_be_taken_apart_says_why() {
         let found = Body::of_batch(text.as_bytes().to_vec(), 3).map(|body| body.len());
         assert_eq!(found, expected, "{text}");
     }
+}
+
+/// Returns the members of a message's record, and its warnings as field, value and reason.
+fn read(message: &str) -> Result<(serde_json::Value, Vec<[String; 3]>), Reason> {
+    let text = format!("{{\"batch\":[{message}]}}");
+    let body = Body::of_batch(text.into_bytes(), 10).expect("a body");
+    let site = SiteId::try_new("demo").unwrap();
+    let reception = reception(&site, KeyScope::Server);
+    let message = body.message(0, &reception, &Limits::default());
+    let message = message.map_err(|rejection| rejection.reason)?;
+    let mut out = Vec::new();
+    message.encode(&reception, &mut out);
+    let told = message.warnings.into_iter().map(|warning| {
+        let reason = warning.reason.as_str().to_owned();
+        [
+            warning.field.into_owned(),
+            warning.value.into_owned(),
+            reason,
+        ]
+    });
+    Ok((serde_json::from_slice(&out).unwrap(), told.collect()))
+}
+
+#[test]
+fn placeholders_are_no_ids_and_are_told() {
+    let placeholder =
+        |field: &str, value: &str| ["placeholder_id", value, field].map(str::to_owned);
+    for sent in ["undefined", "NULL", " ", "[object Object]", "0", "'null'"] {
+        let message = format!(
+            r#"{{"type":"track","event":"e","messageId":"m","userId":"{sent}","anonymousId":"a"}}"#
+        );
+        let (record, mut told) = read(&message).unwrap();
+        assert_eq!(record["anonymousId"], "a");
+        assert!(record.get("userId").is_none(), "{record}");
+        told.iter_mut().for_each(|parts| parts.reverse());
+        assert_eq!(told, [placeholder("userId", sent)]);
+    }
+}
+
+#[test]
+fn a_message_whose_only_ids_are_placeholders_is_accepted_for_nobody() {
+    for (message, field) in [
+        (
+            r#"{"type":"track","event":"e","userId":"undefined"}"#,
+            "userId",
+        ),
+        (r#"{"type":"page","anonymousId":0}"#, "anonymousId"),
+        (r#"{"type":"identify","userId":" \t"}"#, "userId"),
+        (
+            r#"{"type":"alias","userId":"u","previousId":"null"}"#,
+            "previousId",
+        ),
+        (
+            r#"{"type":"group","userId":"u","groupId":"None"}"#,
+            "groupId",
+        ),
+        (
+            r#"{"type":"page","userId":"u","messageId":"undefined"}"#,
+            "messageId",
+        ),
+        (
+            r#"{"type":"page","userId":"u","context":{"groupId":"nan"}}"#,
+            "context.groupId",
+        ),
+        (
+            r#"{"type":"track","event":"e","userId":"u","properties":{"order_id":"null"}}"#,
+            "properties.order_id",
+        ),
+    ] {
+        let (record, told) = read(message).unwrap();
+        assert_eq!(told.len(), 1, "{message}: {told:?}");
+        assert_eq!(
+            (&*told[0][0], &*told[0][2]),
+            (field, "placeholder_id"),
+            "{message}"
+        );
+        if !field.contains('.') && field != "messageId" {
+            assert!(record.get(field).is_none(), "{record}");
+        }
+    }
+    let (record, _) = read(r#"{"type":"page","userId":"u","messageId":"null"}"#).unwrap();
+    assert_eq!(record["messageId"], "018d0000-0000-7000-8000-000000000001");
+    let (record, told) = read(r#"{"type":"page","userId":"u","messageId":0}"#).unwrap();
+    assert_eq!((&record["messageId"], told.len()), (&"0".into(), 0));
+}
+
+#[test]
+fn white_space_around_an_id_does_not_make_another_person() {
+    let message = r#"{"type":"page","userId":" u1\n","anonymousId":"\u00a0a 1\ufeff"}"#;
+    let (record, told) = read(message).unwrap();
+    assert_eq!(
+        (&record["userId"], &record["anonymousId"]),
+        (&"u1".into(), &"a 1".into())
+    );
+    assert!(told.is_empty());
+}
+
+#[test]
+fn money_that_does_not_count_is_told_where_it_is_sent() {
+    let order = |properties: &str| {
+        let message = format!(
+            r#"{{"type":"track","event":"Order Completed","userId":"u","properties":{properties}}}"#
+        );
+        read(&message).unwrap().1
+    };
+    let expected = ["properties.total", "1,234", "ambiguous_amount"].map(str::to_owned);
+    assert_eq!(order(r#"{"total":"1,234"}"#), [expected]);
+    let expected = ["properties.currency", "gold", "unknown_currency"].map(str::to_owned);
+    assert_eq!(order(r#"{"revenue":5,"currency":"g\u006fld"}"#), [expected]);
+    assert!(order(r#"{"revenue":"33,95","currency":"eur"}"#).is_empty());
+}
+
+#[test]
+fn addresses_are_cut_in_properties_traits_and_context() {
+    let message = r#"{"type":"identify","userId":"u","properties":{"$ip":"203.0.113.77"},"traits":{"ip":"203.0.113.77"},"context":{"device":{"ip":"203.0.113.77"},"ip":"2002:cb00:714d::1"}}"#;
+    let (record, _) = read(message).unwrap();
+    assert_eq!(record["properties"]["$ip"], "203.0.113.0");
+    assert_eq!(record["traits"]["ip"], "203.0.113.0");
+    assert_eq!(record["context"]["device"]["ip"], "203.0.113.0");
+    assert_eq!(record["context"]["ip"], "2002:cb00:7100::");
+    let message =
+        r#"{"type":"identify","userId":"u","context":{"traits":{"ips":["203.0.113.77"]}}}"#;
+    let (record, _) = read(message).unwrap();
+    assert_eq!(record["traits"]["ips"][0], "203.0.113.0");
+    assert!(!record.to_string().contains("203.0.113.77"));
 }
 
 fn message_like() -> impl Strategy<Value = String> {

@@ -46,6 +46,7 @@ fn event<'a>(properties: &'a str) -> Event<'a> {
         site: SiteId::try_new("demo").unwrap(),
         scope: KeyScope::Pixel,
         counts_money: true,
+        money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind: EventKind::Track,
         name: "Order\u{0}Completed".into(),
         message_id: "m1".into(),

@@ -5,6 +5,7 @@ use std::io::Read;
 use anyhow::{Context, bail};
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::id::SiteId;
+use etappe_core::money_terms::MoneyTerms;
 use etappe_core::ports::Clock;
 use etappe_core::rules::ActorHistory;
 use etappe_runtime::clock::SystemClock;
@@ -61,10 +62,12 @@ fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
         })
         .context("`type` is none of track, page, screen, identify, group, alias")?;
     let body = Body::of_message(text.as_bytes().to_vec(), kind)?;
+    let terms = MoneyTerms::default();
     let reception = Reception {
         site: &SiteId::try_new(site)?,
         scope: KeyScope::Server,
         counts_money: true,
+        money_terms: &terms,
         received_at: SystemClock.now(),
         address: None,
         user_agent: None,

@@ -157,6 +157,19 @@ impl Import<'_> {
         }
         let seconds = started.elapsed().as_secs_f64();
         let sent = record.accepted - before;
+        let message = self.summary(path, &content, &record, (sent, seconds));
+        report(json, "finished", path, &record, &message);
+        Ok(FileEnd::Finished)
+    }
+
+    /// Says what became of a file, for people.
+    fn summary(
+        &self,
+        path: &Path,
+        content: &Content,
+        record: &FileRecord,
+        (sent, seconds): (u64, f64),
+    ) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = sent as f64 / seconds.max(0.001);
         let mut message = format!(
@@ -171,8 +184,13 @@ impl Import<'_> {
                 kept.display()
             );
         }
-        report(json, "finished", path, &record, &message);
-        Ok(FileEnd::Finished)
+        if record.warnings > 0 {
+            message += &format!(
+                "; {} values do not count, see the site's warnings",
+                record.warnings
+            );
+        }
+        message
     }
 
     /// Says why not one line was taken; the file may be imported again once that is mended.
@@ -223,6 +241,7 @@ impl Import<'_> {
             record.bytes_done += batch.bytes;
             record.accepted += outcome.accepted;
             record.rejected += outcome.rejected.len() as u64;
+            record.warnings += outcome.warnings;
             bar.set_position(record.bytes_done);
             if remembered.elapsed() >= REMEMBER_EVERY {
                 self.ledger.remember(&content.hash, record)?;
@@ -303,13 +322,17 @@ fn append_line(batch: &mut Batch, next: &source::Line, hash: &str) {
     if before > 0 {
         batch.messages.push(b',');
     }
+    let start = batch.messages.len();
     let appended = match &next.text {
         Some(text) => line::append_message(text, hash, next.number, &mut batch.messages)
             .map_err(|error| error.to_string()),
         None => Err("the line is no UTF-8 text or longer than any event".to_owned()),
     };
     match appended {
-        Ok(()) => batch.lines.push(next.number),
+        Ok(()) => {
+            batch.lines.push(next.number);
+            batch.starts.push(start);
+        }
         Err(reason) => {
             batch.messages.truncate(before);
             batch.unreadable.push((next.number, reason));
@@ -365,11 +388,14 @@ fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message:
     if as_json {
         let (file, lines) = (path.display().to_string(), record.lines_done);
         let FileRecord {
-            accepted, rejected, ..
+            accepted,
+            rejected,
+            warnings,
+            ..
         } = record;
         println!(
             "{}",
-            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected })
+            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected, "warnings": warnings })
         );
     } else {
         eprintln!("{message}");

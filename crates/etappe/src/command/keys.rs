@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use etappe_core::currency::Currency;
 use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
 use serde_json::Value;
@@ -152,12 +153,7 @@ fn check(settings: &SiteSettings) -> anyhow::Result<()> {
             settings.timezone
         );
     }
-    if settings.currency.len() != 3 || !settings.currency.bytes().all(|b| b.is_ascii_uppercase()) {
-        bail!(
-            "`{}` is no currency: use an ISO 4217 code such as EUR",
-            settings.currency
-        );
-    }
+    settings.currency.parse::<Currency>()?;
     Ok(())
 }
 

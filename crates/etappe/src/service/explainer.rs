@@ -8,6 +8,7 @@ use anyhow::Context;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
+use etappe_core::money_terms::MoneyTerms;
 use etappe_core::rules::{ActorHistory, RuleSet};
 use etappe_warehouse::{StoredMessage, Warehouse};
 use serde::de::DeserializeOwned;
@@ -70,6 +71,7 @@ fn as_event<'a>(site: &SiteId, stored: &'a StoredMessage) -> anyhow::Result<Even
         site: site.clone(),
         scope: named::<KeyScope>(&stored.scope)?,
         counts_money: true,
+        money_terms: MoneyTerms::default(),
         kind: named::<EventKind>(&stored.kind)?,
         name: Cow::Borrowed(&stored.decided.event),
         message_id: Cow::Borrowed(&stored.decided.message_id),

@@ -22,6 +22,9 @@ pub(crate) struct FileRecord {
     pub(crate) accepted: u64,
     /// Lines rejected.
     pub(crate) rejected: u64,
+    /// Values of acknowledged events that do not count.
+    #[serde(default)]
+    pub(crate) warnings: u64,
     /// When the end of the file was reached.
     pub(crate) finished_at: Option<Timestamp>,
 }

@@ -1,11 +1,16 @@
 //! Sends batches of messages until each is acknowledged.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use etappe_runtime::backoff::Backoff;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// How many rejections an answer lists at most.
+const LISTED: usize = 100;
 
 /// Messages on their way.
 #[derive(Debug, Default)]
@@ -14,6 +19,8 @@ pub(crate) struct Batch {
     pub(crate) messages: Vec<u8>,
     /// The line number of each message.
     pub(crate) lines: Vec<u64>,
+    /// Where each message begins.
+    pub(crate) starts: Vec<usize>,
     /// The last line that this batch settles, sent or not.
     pub(crate) last_line: u64,
     /// Bytes of the file that this batch settles.
@@ -29,6 +36,33 @@ pub(crate) struct Outcome {
     pub(crate) accepted: u64,
     /// Lines rejected, with the reason.
     pub(crate) rejected: Vec<(u64, String)>,
+    /// Values of acknowledged messages that do not count.
+    pub(crate) warnings: u64,
+}
+
+impl Outcome {
+    /// Adds what an answer says of the messages from the one at `start` on.
+    fn note(&mut self, batch: &Batch, start: usize, answer: Answer) {
+        self.accepted += answer.accepted;
+        self.warnings += answer.warnings.len() as u64 + answer.warnings_more;
+        for message in answer.rejected {
+            let line = batch.lines.get(start + message.index);
+            let line = line.copied().unwrap_or(batch.last_line);
+            self.rejected.push((line, message.reason));
+        }
+    }
+}
+
+impl Batch {
+    /// Returns the body that holds the messages of a range.
+    fn body(&self, messages: &Range<usize>) -> bytes::Bytes {
+        let start = self.starts.get(messages.start).copied().unwrap_or_default();
+        // A comma stands before the next message.
+        let end = self.starts.get(messages.end).map(|next| next - 1);
+        let end = end.unwrap_or(self.messages.len());
+        let text = self.messages.get(start..end).unwrap_or_default();
+        bytes::Bytes::from([b"{\"batch\":[", text, b"]}"].concat())
+    }
 }
 
 #[derive(Deserialize)]
@@ -36,6 +70,12 @@ struct Answer {
     accepted: u64,
     #[serde(default)]
     rejected: Vec<RejectedMessage>,
+    #[serde(default)]
+    rejected_more: u64,
+    #[serde(default)]
+    warnings: Vec<IgnoredAny>,
+    #[serde(default)]
+    warnings_more: u64,
 }
 
 #[derive(Deserialize)]
@@ -67,15 +107,40 @@ impl Sender {
     }
 
     /// Sends a batch until it is answered for good; backs off while the other side cannot take it.
+    ///
+    /// An answer lists its first rejections only. If there are more, the messages after them are sent
+    /// again in parts so small that every rejection is listed; what was accepted counts once.
     pub(crate) async fn send(&self, batch: &Batch) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome {
-            accepted: 0,
             rejected: batch.unreadable.clone(),
+            ..Outcome::default()
         };
-        if batch.lines.is_empty() {
+        let count = batch.lines.len();
+        if count == 0 {
             return Ok(outcome);
         }
-        let body = bytes::Bytes::from([b"{\"batch\":[", &batch.messages[..], b"]}"].concat());
+        let mut answer = self.ask(batch.body(&(0..count))).await?;
+        if answer.rejected_more == 0 {
+            outcome.note(batch, 0, answer);
+            return Ok(outcome);
+        }
+        let last = answer.rejected.last();
+        let settled = last.map_or(0, |rejected| rejected.index + 1).min(count);
+        answer.accepted = settled.saturating_sub(answer.rejected.len()) as u64;
+        let warnings = answer.warnings.len() as u64 + answer.warnings_more;
+        outcome.note(batch, 0, answer);
+        for start in (settled..count).step_by(LISTED) {
+            let part = start..(start + LISTED).min(count);
+            let answer = self.ask(batch.body(&part)).await?;
+            outcome.note(batch, start, answer);
+        }
+        // The first answer told all of them.
+        outcome.warnings = warnings;
+        Ok(outcome)
+    }
+
+    /// Posts a body until there is a final answer.
+    async fn ask(&self, body: bytes::Bytes) -> anyhow::Result<Answer> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         loop {
             let request = self
@@ -91,8 +156,7 @@ impl Sender {
                 Ok(response) => {
                     let status = response.status();
                     let text = response.text().await.context("the answer broke off")?;
-                    settle(status, &text, batch, &mut outcome)?;
-                    return Ok(outcome);
+                    return read_answer(status, &text);
                 }
                 Err(error) if error.is_builder() => return Err(error).context("cannot send"),
                 Err(error) => {
@@ -122,33 +186,54 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(Duration::from_secs(60)))
 }
 
-/// Adds what a final answer says to `outcome`.
-fn settle(
-    status: StatusCode,
-    text: &str,
-    batch: &Batch,
-    outcome: &mut Outcome,
-) -> anyhow::Result<()> {
+/// Reads a final answer.
+fn read_answer(status: StatusCode, text: &str) -> anyhow::Result<Answer> {
     if status == StatusCode::UNAUTHORIZED {
         bail!("the write key is not known there");
     }
     // 400 with a list of rejections: not one message of the batch was valid.
     let answer = serde_json::from_str::<Answer>(text).ok();
-    let Some(answer) = answer.filter(|_| status.is_success() || status == StatusCode::BAD_REQUEST)
-    else {
-        bail!(
-            "the batch was refused: {status} {}",
-            text.chars().take(300).collect::<String>()
-        );
-    };
-    outcome.accepted += answer.accepted;
-    for message in answer.rejected {
-        let line = batch
-            .lines
-            .get(message.index)
-            .copied()
-            .unwrap_or(batch.last_line);
-        outcome.rejected.push((line, message.reason));
+    answer
+        .filter(|_| status.is_success() || status == StatusCode::BAD_REQUEST)
+        .with_context(|| {
+            let beginning: String = text.chars().take(300).collect();
+            format!("the batch was refused: {status} {beginning}")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_batch_is_a_body_of_its_own() {
+        let batch = Batch {
+            messages: br#"{"a":1},{"b":2},{"c":3}"#.to_vec(),
+            lines: vec![3, 5, 8],
+            starts: vec![0, 8, 16],
+            ..Batch::default()
+        };
+        for (part, expected) in [
+            (0..3, r#"{"batch":[{"a":1},{"b":2},{"c":3}]}"#),
+            (0..1, r#"{"batch":[{"a":1}]}"#),
+            (1..2, r#"{"batch":[{"b":2}]}"#),
+            (1..3, r#"{"batch":[{"b":2},{"c":3}]}"#),
+        ] {
+            assert_eq!(batch.body(&part), expected.as_bytes(), "{part:?}");
+        }
     }
-    Ok(())
+
+    #[test]
+    fn rejections_are_those_of_their_lines() {
+        let batch = Batch {
+            lines: vec![3, 5, 8],
+            last_line: 9,
+            ..Batch::default()
+        };
+        let answer = r#"{"accepted":1,"rejected":[{"index":1,"reason":"missing_id"}],"warnings":[{}],"warnings_more":4}"#;
+        let mut outcome = Outcome::default();
+        outcome.note(&batch, 1, read_answer(StatusCode::OK, answer).unwrap());
+        assert_eq!(outcome.rejected, [(8, "missing_id".to_owned())]);
+        assert_eq!((outcome.accepted, outcome.warnings), (1, 5));
+    }
 }

@@ -1,0 +1,165 @@
+//! Records of some of a body's messages, what was rejected among them, and what does not count.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use etappe_core::event::EventKind;
+use etappe_core::ports::OutgoingRecord;
+use etappe_core::time::Timestamp;
+use etappe_core::warning::WarningReason;
+use etappe_wire::native::{Body, Message, Reason, Reception, Rejection};
+
+use crate::owner_log::KEPT_PER_SITE;
+use crate::publication::{CHUNK_BYTES, Circumstances};
+use crate::rejection_log::RejectedEvent;
+use crate::told::{RejectedMessage, Told, WarnedMessage, redacted};
+use crate::warning_log::WarnedEvent;
+
+/// What is counted and kept for the owner of a site, by reason.
+#[derive(Debug)]
+pub(crate) struct Notes<R, E> {
+    pub(crate) counts: BTreeMap<R, u64>,
+    /// The last ones.
+    pub(crate) noted: VecDeque<E>,
+}
+
+impl<R: Ord, E> Notes<R, E> {
+    fn note(&mut self, reason: R, entry: E) {
+        *self.counts.entry(reason).or_default() += 1;
+        if self.noted.len() == KEPT_PER_SITE {
+            self.noted.pop_front();
+        }
+        self.noted.push_back(entry);
+    }
+}
+
+impl<R, E> Default for Notes<R, E> {
+    fn default() -> Self {
+        Self {
+            counts: BTreeMap::new(),
+            noted: VecDeque::new(),
+        }
+    }
+}
+
+/// What there is to tell and to keep of a chunk once its records are durable.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) told: Told,
+    pub(crate) rejections: Notes<Reason, RejectedEvent>,
+    pub(crate) warnings: Notes<WarningReason, WarnedEvent>,
+}
+
+/// Records of some of a body's messages.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    buffer: Vec<u8>,
+    /// Where each record ends, its key, and the index of its message.
+    records: Vec<(usize, u64, usize)>,
+    received_at: Option<Timestamp>,
+    told: Told,
+    rejections: Notes<Reason, RejectedEvent>,
+    warnings: Notes<WarningReason, WarnedEvent>,
+}
+
+impl Chunk {
+    /// Makes records of messages from `next` on until the chunk is full, and moves `next` on.
+    pub(crate) fn of(body: &Body, next: &mut usize, circumstances: &Circumstances) -> Self {
+        let reception = circumstances.reception();
+        let mut chunk = Self::default();
+        chunk
+            .buffer
+            .reserve(body.text_bytes().min(CHUNK_BYTES) * 9 / 8 + 512);
+        while *next < body.len() && chunk.buffer.len() < CHUNK_BYTES {
+            match body.message(*next, &reception, &circumstances.limits) {
+                Ok(message) => chunk.add(*next, &message, &reception),
+                Err(rejection) => chunk.reject(*next, &rejection, &reception),
+            }
+            *next += 1;
+        }
+        chunk
+    }
+
+    pub(crate) fn add(&mut self, index: usize, message: &Message<'_>, reception: &Reception<'_>) {
+        message.encode(reception, &mut self.buffer);
+        self.received_at = Some(reception.received_at);
+        self.records.push((
+            self.buffer.len(),
+            message.partition_key(reception.site),
+            index,
+        ));
+        for warning in &message.warnings {
+            self.told
+                .warnings
+                .push_last(|| WarnedMessage::new(index, &message.message_id, warning, reception));
+            self.warnings.note(
+                warning.reason,
+                WarnedEvent {
+                    received_at: reception.received_at,
+                    reason: warning.reason.as_str(),
+                    kind: message.kind.as_str(),
+                    event: redacted(&message.name, reception),
+                    message_id: redacted(&message.message_id, reception),
+                    field: redacted(&warning.field, reception),
+                    value: redacted(&warning.value, reception),
+                },
+            );
+        }
+    }
+
+    pub(crate) fn reject(
+        &mut self,
+        index: usize,
+        rejection: &Rejection<'_>,
+        reception: &Reception<'_>,
+    ) {
+        self.told.warnings.forget(index);
+        self.told
+            .rejected
+            .push(RejectedMessage::new(index, rejection));
+        let kept = |text: &str| redacted(text, reception);
+        self.rejections.note(
+            rejection.reason,
+            RejectedEvent {
+                received_at: reception.received_at,
+                reason: rejection.reason.as_str(),
+                kind: rejection.kind.map(EventKind::as_str),
+                event: rejection.event.as_deref().map(kept),
+                message_id: rejection.message_id.as_deref().map(kept),
+                bytes: rejection.bytes,
+            },
+        );
+    }
+
+    /// Returns the records; they share one allocation.
+    pub(crate) fn take_records(&mut self) -> Vec<OutgoingRecord> {
+        let buffer = Bytes::from(std::mem::take(&mut self.buffer));
+        let received_at = self.received_at.unwrap_or(Timestamp::EPOCH);
+        let mut start = 0;
+        let record = |(end, key, _): &(usize, u64, usize)| {
+            let payload = buffer.slice(start..*end);
+            start = *end;
+            OutgoingRecord {
+                key: *key,
+                received_at,
+                payload,
+            }
+        };
+        self.records.iter().map(record).collect()
+    }
+
+    /// Returns the indexes of the records' messages, in the order of the records.
+    pub(crate) fn take_indexes(&mut self) -> impl Iterator<Item = usize> + use<> {
+        let records = std::mem::take(&mut self.records);
+        records.into_iter().map(|(_, _, index)| index)
+    }
+
+    /// Returns what there is to tell and to keep.
+    pub(crate) fn settle(self) -> Settled {
+        Settled {
+            told: self.told,
+            rejections: self.rejections,
+            warnings: self.warnings,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Amounts as people and shops write them: `33,95`, `€ 1.234,56`, `(12.50)`, `20,-`.
+//!
+//! An amount is read only if its text has exactly one reading. `€1.234` has two, one thousand and
+//! some or one and some, so it has none here; whoever sent it is told. A text that is a plain
+//! decimal number is what JSON would take it for: `1.234` is one and some.
+
+use crate::currency::Currencies;
+use crate::money::Amount;
+
+mod digits;
+mod frame;
+
+/// The longest text that is looked at, in bytes; no amount is longer.
+const MAX_BYTES: usize = 96;
+
+/// What a text says about an amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmountText {
+    /// Exactly one amount, and the currency that stands beside it, if one does.
+    Amount(Amount, Option<Currencies>),
+    /// Several amounts: a comma or dot may separate decimals or thousands.
+    Ambiguous,
+    /// One amount, but more than can be counted.
+    TooLarge,
+    /// Digits, but no amount.
+    Unreadable,
+    /// No digits at all: the text does not try to be an amount.
+    NoDigits,
+}
+
+/// Reads the text of an amount.
+#[must_use]
+pub fn read(text: &str) -> AmountText {
+    let text = frame::trim(text);
+    if is_plain(text) {
+        return of_plain(text, None);
+    }
+    if !text.chars().any(|c| digits::value(c).is_some()) {
+        return AmountText::NoDigits;
+    }
+    if text.len() > MAX_BYTES {
+        return AmountText::Unreadable;
+    }
+    let Some(frame) = frame::take_apart(text) else {
+        return AmountText::Unreadable;
+    };
+    match digits::read(frame.digits, frame.decimal_mark) {
+        digits::Reading::One(number) => {
+            let sign = if frame.is_negative { "-" } else { "" };
+            of_plain(&format!("{sign}{number}"), frame.currencies)
+        }
+        digits::Reading::Several => AmountText::Ambiguous,
+        digits::Reading::None => AmountText::Unreadable,
+    }
+}
+
+/// Returns whether the text is a decimal number as programs write it: digits, one dot at most, an
+/// exponent.
+fn is_plain(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let unsigned = |text: &str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = (unsigned(mantissa), unsigned(exponent));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((&mantissa, ""));
+    let has_digits = !(whole.is_empty() && fraction.is_empty()) && !exponent.is_empty();
+    has_digits && all_digits(whole) && all_digits(fraction) && all_digits(&exponent)
+}
+
+/// Makes an amount of a plain number, which can only fail for its size.
+fn of_plain(text: &str, currencies: Option<Currencies>) -> AmountText {
+    Amount::parse(text).map_or(AmountText::TooLarge, |amount| {
+        AmountText::Amount(amount, currencies)
+    })
+}
+
+#[cfg(test)]
+mod tests;

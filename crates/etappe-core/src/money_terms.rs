@@ -1,0 +1,217 @@
+//! What a site says about its money: its own currency, and the largest amount that counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::currency::Currency;
+use crate::money::Amount;
+
+/// A site's settings that decide which amounts count.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MoneyTerms {
+    /// The currency of amounts that come without one.
+    pub currency: Currency,
+    /// What is kept apart for its size.
+    pub largest: LargestAmounts,
+}
+
+/// The largest amount that counts, per currency: an amount over it is a mistake and no sale.
+///
+/// As a setting it is one number for every currency (`5000`), or one per currency, with `*` for the
+/// others: `{"EUR":5000,"IRR":"1000000000","*":100000}`. Where nothing is said it is 10^15.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LargestAmounts {
+    /// For currencies that have none of their own.
+    others: Option<Amount>,
+    by_currency: BTreeMap<Currency, Amount>,
+}
+
+/// What counts at most where the site says nothing: far beyond any shop, in any currency.
+const DEFAULT_LARGEST: &str = "1000000000000000";
+
+/// How many currencies may have a limit of their own: they are written into records.
+const MAX_CURRENCIES: usize = 32;
+
+/// Stands for every currency without a limit of its own.
+const OTHERS: &str = "*";
+
+impl LargestAmounts {
+    /// Returns whether an amount in `currency` is too large to count, whatever its sign.
+    #[must_use]
+    pub fn exceeded_by(&self, amount: Amount, currency: Currency) -> bool {
+        let stated = self.by_currency.get(&currency).copied().or(self.others);
+        let largest = stated.or_else(|| Amount::parse(DEFAULT_LARGEST));
+        largest.is_some_and(|largest| amount.abs() > largest)
+    }
+
+    /// Returns whether nothing is said.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An amount in JSON: a number, or a string where a number would lose digits.
+struct Number(Amount);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.to_string();
+        match text.parse::<u32>() {
+            Ok(whole) => serializer.serialize_u32(whole),
+            Err(_) => serializer.serialize_str(&text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Stated::deserialize(deserializer)? {
+            Stated::Every(amount) => Ok(Self(amount)),
+            Stated::Each(_) => Err(serde::de::Error::custom("an amount is a number")),
+        }
+    }
+}
+
+/// The two shapes of the setting.
+enum Stated {
+    Every(Amount),
+    Each(LargestAmounts),
+}
+
+impl<'de> Deserialize<'de> for Stated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StatedVisitor;
+        impl<'de> Visitor<'de> for StatedVisitor {
+            type Value = Stated;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an amount such as 5000, or amounts by currency such as {\"EUR\":5000}")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Stated, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Stated, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Stated, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Stated, E> {
+                let amount = Amount::parse(text).filter(|amount| *amount > Amount::default());
+                amount.map(Stated::Every).ok_or_else(|| {
+                    E::custom(format!("`{text}` is no amount above 0 that can be counted"))
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stated, A::Error> {
+                let mut largest = LargestAmounts::default();
+                while let Some((name, Number(amount))) = map.next_entry::<String, Number>()? {
+                    if name == OTHERS {
+                        largest.others = Some(amount);
+                    } else {
+                        let currency = name.parse().map_err(serde::de::Error::custom)?;
+                        largest.by_currency.insert(currency, amount);
+                    }
+                }
+                if largest.by_currency.len() > MAX_CURRENCIES {
+                    return Err(serde::de::Error::custom(format!(
+                        "more than {MAX_CURRENCIES} currencies have a largest amount: use `{OTHERS}` for most"
+                    )));
+                }
+                Ok(Stated::Each(largest))
+            }
+        }
+        deserializer.deserialize_any(StatedVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for LargestAmounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Stated::deserialize(deserializer)? {
+            Stated::Every(amount) => Self {
+                others: Some(amount),
+                by_currency: BTreeMap::new(),
+            },
+            Stated::Each(largest) => largest,
+        })
+    }
+}
+
+impl Serialize for LargestAmounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let own = self.by_currency.iter();
+        let own = own.map(|(currency, amount)| (currency.as_str(), Number(*amount)));
+        let others = self.others.map(|amount| (OTHERS, Number(amount)));
+        serializer.collect_map(own.chain(others))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn largest(json: &str) -> LargestAmounts {
+        serde_json::from_str(json).expect("a setting")
+    }
+
+    #[test]
+    fn a_limit_holds_for_its_currency_in_both_directions() {
+        let (eur, usd) = (Currency::EUR, Currency::of_code("USD").unwrap());
+        let amount = |text| Amount::parse(text).unwrap();
+        for (setting, currency, allowed, exceeding) in [
+            ("5000", usd, "5000", "5000.0001"),
+            (r#"{"EUR":5000}"#, eur, "-5000", "-5000.01"),
+            (r#"{"EUR":5000.5}"#, eur, "5000.5", "5000.51"),
+            (r#"{"EUR":"5000.5"}"#, eur, "5000.5", "5000.51"),
+            (r#"{"eur":5000,"*":10}"#, usd, "10", "11"),
+        ] {
+            let largest = largest(setting);
+            assert!(!largest.exceeded_by(amount(allowed), currency), "{setting}");
+            assert!(
+                largest.exceeded_by(amount(exceeding), currency),
+                "{setting}"
+            );
+        }
+        let own = largest(r#"{"EUR":1}"#);
+        assert!(!own.exceeded_by(amount("99999999999999"), usd));
+    }
+
+    #[test]
+    fn a_setting_survives_its_text() {
+        for (sent, written) in [
+            ("5000", r#"{"*":5000}"#),
+            (
+                r#"{"EUR":0.5,"*":99999999999999}"#,
+                r#"{"EUR":"0.5","*":"99999999999999"}"#,
+            ),
+            ("{}", "{}"),
+        ] {
+            let setting = largest(sent);
+            assert_eq!(serde_json::to_string(&setting).unwrap(), written);
+            assert_eq!(largest(written), setting);
+        }
+    }
+
+    #[test]
+    fn what_is_no_limit_is_refused_with_a_reason() {
+        for (sent, reason) in [
+            ("0", "no amount above 0"),
+            ("-5", "no amount above 0"),
+            (r#""much""#, "no amount above 0"),
+            (r#"{"EURO":5}"#, "no currency"),
+            (r#"{"EUR":{"USD":1}}"#, "an amount is a number"),
+            ("true", "an amount such as 5000"),
+        ] {
+            let error = serde_json::from_str::<LargestAmounts>(sent).unwrap_err();
+            assert!(error.to_string().contains(reason), "{sent}: {error}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Cuts internet addresses in what a client says, wherever they stand.
+//!
+//! A text that is an address, or a list of them, is cut under whatever name and however deep it
+//! stands, and so is one in a parameter such as `?ip=`. The one thing that looks the same and is
+//! none is the number of a version, `10.0.19.4`: it stays where its name says what it is.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::address::{read_address, truncate_address};
+use super::field::unquote;
+use super::scan::{skip_space, skip_string_blindly};
+use crate::record::json_text::push_string;
+
+/// The longest text that is tried as a list of addresses.
+const MAX_LIST_BYTES: usize = 1024;
+
+/// Returns the JSON text of an object with all addresses in it cut. `json` is valid.
+pub(crate) fn cut_addresses(json: &str) -> Cow<'_, str> {
+    let mut walk = Walk {
+        json,
+        kept: 0,
+        out: Vec::new(),
+    };
+    walk.run();
+    if walk.kept == 0 {
+        return Cow::Borrowed(json);
+    }
+    walk.out
+        .extend_from_slice(json.get(walk.kept..).unwrap_or_default().as_bytes());
+    Cow::Owned(String::from_utf8(walk.out).expect("cut at the borders of JSON values"))
+}
+
+/// Returns text for people to see with every address in it cut, also in the middle of other words.
+#[must_use]
+pub fn cut_addresses_in_text(text: &str) -> Cow<'_, str> {
+    let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
+    let mut out = String::new();
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find(is_part)) {
+        let start = at + found;
+        let rest = text.get(start..).unwrap_or_default();
+        let end = start + rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let word = text.get(start..end).unwrap_or_default();
+        let bare = word.trim_end_matches(['.', ':']);
+        let has_marks = bare.matches(['.', ':']).count() >= 2;
+        if let Some(address) = has_marks.then(|| address_within(bare)).flatten() {
+            out.push_str(text.get(kept..start).unwrap_or_default());
+            out.push_str(&truncate_address(address).to_string());
+            kept = start + bare.len();
+        }
+        at = end;
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(kept..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Returns the address in a word of digits, dots and colons; letters may be joined to it.
+fn address_within(word: &str) -> Option<IpAddr> {
+    let digits = word.trim_matches(|c: char| !c.is_ascii_digit());
+    read_address(word).or_else(|| read_address(digits))
+}
+
+/// Walks over an object.
+struct Walk<'a> {
+    json: &'a str,
+    /// Up to where the object is written to `out`.
+    kept: usize,
+    out: Vec<u8>,
+}
+
+impl<'a> Walk<'a> {
+    fn run(&mut self) {
+        let bytes = self.json.as_bytes();
+        // The name of the member that each open bracket is the value of, or inside of.
+        let mut outer: Vec<&'a str> = Vec::with_capacity(8);
+        let mut name = "";
+        let mut at = 0;
+        while let Some(found) = bytes.get(at..).and_then(|rest| {
+            rest.iter()
+                .position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))
+        }) {
+            at += found;
+            match bytes.get(at) {
+                Some(b'{' | b'[') => {
+                    outer.push(name);
+                    at += 1;
+                }
+                Some(b'"') => {
+                    let Some(end) = skip_string_blindly(bytes, at) else {
+                        return;
+                    };
+                    let text = self.json.get(at..end).unwrap_or_default();
+                    let after = skip_space(bytes, end);
+                    if bytes.get(after) == Some(&b':') {
+                        name = text;
+                        at = self.number(name, after + 1);
+                    } else {
+                        self.string(name, text, at);
+                        at = end;
+                    }
+                }
+                _ => {
+                    name = outer.pop().unwrap_or_default();
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    /// Cuts an IPv4 address that stands as one number from `at` on; returns where to go on.
+    fn number(&mut self, name: &str, at: usize) -> usize {
+        let start = skip_space(self.json.as_bytes(), at);
+        let rest = self.json.get(start..).unwrap_or_default();
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let end = start + digits;
+        let is_whole = !rest
+            .get(digits..)
+            .is_some_and(|rest| rest.starts_with(['.', 'e', 'E']));
+        let number = rest
+            .get(..digits)
+            .and_then(|digits| digits.parse::<u32>().ok());
+        // Smaller ones belong to no client: their first byte is zero.
+        let number = number.filter(|number| is_whole && *number > 0x00ff_ffff);
+        if let Some(number) = number.filter(|_| Name::of(name) == Name::Address) {
+            self.replace(start, end, (number & 0xffff_ff00).to_string().as_bytes());
+        }
+        end
+    }
+
+    /// Cuts the addresses of a string, which begins at `at`.
+    fn string(&mut self, name: &str, quoted: &str, at: usize) {
+        let Some(text) = unquote(quoted) else { return };
+        let cut = cut_value(name, &text);
+        if let Some(cut) = cut {
+            let mut string = Vec::with_capacity(cut.len() + 2);
+            push_string(&mut string, &cut);
+            self.replace(at, at + quoted.len(), &string);
+        }
+    }
+
+    fn replace(&mut self, start: usize, end: usize, by: &[u8]) {
+        let before = self.json.get(self.kept..start).unwrap_or_default();
+        self.out.extend_from_slice(before.as_bytes());
+        self.out.extend_from_slice(by);
+        self.kept = end;
+    }
+}
+
+/// Returns the value of a member with its addresses cut, or `None` if it has none.
+fn cut_value(name: &str, text: &str) -> Option<String> {
+    let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
+    // `Ad::Bed` is the name of a class, and `dead::beef` an address only where its name says so.
+    if !has_digit && !(text.contains(':') && Name::of(name) == Name::Address) {
+        return None;
+    }
+    if could_be_list(text) && text.len() <= MAX_LIST_BYTES {
+        let list = cut_list(name, text);
+        if list.is_some() {
+            return list;
+        }
+    }
+    if has_marks(text) && Name::of(name) == Name::Address {
+        // `unknown, 203.0.113.77`, or a sentence.
+        if let Cow::Owned(cut) = cut_addresses_in_text(text) {
+            return Some(cut);
+        }
+    }
+    if text.contains('=') {
+        return cut_parameters(text);
+    }
+    None
+}
+
+/// Returns whether a text has as many dots or colons as an address.
+fn has_marks(text: &str) -> bool {
+    let marks = text.bytes().filter(|byte| matches!(byte, b'.' | b':'));
+    marks.take(2).count() == 2
+}
+
+/// Returns whether a text begins like an address or the list of some.
+fn could_be_list(text: &str) -> bool {
+    let is_start = |byte: u8| {
+        byte.is_ascii_hexdigit() || matches!(byte, b':' | b'[' | b'"' | b'\'' | b' ' | b'\t')
+    };
+    let number = || text.bytes().all(|byte| byte.is_ascii_digit());
+    text.as_bytes().first().is_some_and(|byte| is_start(*byte)) && (has_marks(text) || number())
+}
+
+/// Cuts a list of addresses, of which one is a list too. None if anything else stands in it.
+fn cut_list(name: &str, text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut are_versions = true;
+    let mut found = false;
+    for piece in text.split_inclusive([',', ';', ' ']) {
+        let item = piece.trim_end_matches([',', ';', ' ']);
+        if item.is_empty() {
+            out.push_str(piece);
+            continue;
+        }
+        let address = read_address(item).or_else(|| read_number(name, item))?;
+        are_versions &= address.is_ipv4();
+        found = true;
+        out.push_str(&truncate_address(address).to_string());
+        out.push_str(piece.get(item.len()..)?);
+    }
+    let is_version = are_versions && Name::of(name) == Name::Version;
+    (found && !is_version).then_some(out)
+}
+
+/// Reads an IPv4 address that is one number, which only its name can tell.
+fn read_number(name: &str, text: &str) -> Option<IpAddr> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text
+        .parse::<u32>()
+        .ok()
+        .filter(|number| is_number && *number > 0x00ff_ffff)?;
+    (Name::of(name) == Name::Address).then(|| IpAddr::V4(Ipv4Addr::from_bits(number)))
+}
+
+/// Cuts the addresses in parameters such as `ip=203.0.113.77` of an address or a form.
+fn cut_parameters(text: &str) -> Option<String> {
+    let is_border = |c: char| matches!(c, '?' | '&' | '#' | ';' | ',') || c.is_whitespace();
+    let mut out = String::with_capacity(text.len());
+    let mut found = false;
+    for piece in text.split_inclusive(is_border) {
+        let pair = piece.trim_end_matches(is_border);
+        let address = pair.split_once('=').and_then(|(name, value)| {
+            let value = percent_encoding::percent_decode_str(value)
+                .decode_utf8()
+                .ok()?;
+            let is_named = Name::of(name) == Name::Address;
+            is_named.then(|| read_address(&value)).flatten()
+        });
+        match (address, pair.split_once('=')) {
+            (Some(address), Some((name, _))) => {
+                found = true;
+                out.push_str(name);
+                out.push('=');
+                out.push_str(&truncate_address(address).to_string());
+                out.push_str(piece.get(pair.len()..)?);
+            }
+            _ => out.push_str(piece),
+        }
+    }
+    found.then_some(out)
+}
+
+/// What a member's name says about an address under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Address,
+    Version,
+    Other,
+}
+
+impl Name {
+    /// Judges a name, with or without its quotes, by its words: `$ip`, `clientIp`, `x-real-ip`.
+    fn of(name: &str) -> Self {
+        if !may_tell(name) {
+            return Self::Other;
+        }
+        let name = unquote(name).unwrap_or(Cow::Borrowed(name));
+        let words = words(&name);
+        let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+        if has(&[
+            "ip",
+            "ips",
+            "ipv4",
+            "ipv6",
+            "ip4",
+            "ip6",
+            "ipaddress",
+            "ipaddr",
+            "clientip",
+            "userip",
+            "remoteip",
+            "remoteaddr",
+            "remoteaddress",
+            "forwarded",
+            "forwardedfor",
+        ]) || (has(&["addr", "address"]) && has(&["remote", "client", "peer", "host", "inet"]))
+        {
+            Self::Address
+        } else if has(&[
+            "version",
+            "versions",
+            "ver",
+            "v",
+            "build",
+            "release",
+            "firmware",
+            "revision",
+            "rev",
+            "sdk",
+            "appversion",
+            "osversion",
+            "browserversion",
+            "oid",
+        ]) {
+            Self::Version
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Returns whether a name may be more than [`Name::Other`]; most are seen at once not to be.
+fn may_tell(name: &str) -> bool {
+    let has = |part: &[u8]| {
+        let mut windows = name.as_bytes().windows(part.len());
+        windows.any(|window| window.eq_ignore_ascii_case(part))
+    };
+    let parts: [&[u8]; 9] = [
+        b"ip", b"addr", b"forw", b"v", b"build", b"rel", b"firm", b"sdk", b"oid",
+    ];
+    name.contains('\\') || parts.into_iter().any(has)
+}
+
+/// Returns the words of a name in lower case: borders are capitals after small letters, and
+/// everything that is no letter and no digit.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in name.chars() {
+        let begins = !c.is_alphanumeric() || (c.is_uppercase() && was_small);
+        if begins {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        was_small = c.is_lowercase() || c.is_numeric();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;
