@@ -40,9 +40,6 @@ SELECT score, answers
 FROM kpi_nps(site = {site:String}, bots = {bots:String},
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
 
-/// Amounts lie within this many ten-thousandths of a unit; a sum beyond them is shown as the limit.
-const AMOUNT_LIMIT: i64 = 999_999_999_999_999_999;
-
 #[derive(Row, Deserialize)]
 pub(crate) struct ActivityRow {
     pub(crate) visitors: u64,
@@ -153,17 +150,17 @@ impl Warehouse {
             .ask_scope("kpi_money", MONEY, scope)
             .rows::<MoneyRow>()
             .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| MoneyFigures {
-                revenue: held_amount(&row.revenue),
-                gross: held_amount(&row.gross),
-                lifetime_revenue: held_amount(&row.lifetime_revenue),
+        let figures = rows.into_iter().map(|row| {
+            Ok(MoneyFigures {
+                revenue: exact_amount(&row.revenue)?,
+                gross: exact_amount(&row.gross)?,
+                lifetime_revenue: exact_amount(&row.lifetime_revenue)?,
                 currency: row.currency,
                 orders: row.orders,
                 customers: row.customers,
             })
-            .collect())
+        });
+        figures.collect()
     }
 
     async fn read_nps(&self, scope: &KpiScope) -> Result<[u64; 11], WarehouseError> {
@@ -188,15 +185,10 @@ impl ActivityRow {
     }
 }
 
-/// Reads a sum; one that is too large for an amount is held at the limit.
-fn held_amount(text: &str) -> Amount {
-    Amount::parse(text).unwrap_or_else(|| {
-        let limit = if text.starts_with('-') {
-            -AMOUNT_LIMIT
-        } else {
-            AMOUNT_LIMIT
-        };
-        Amount::from_scaled(limit)
+/// Reads a sum. One beyond 10^34 units is an error: a figure that was held at a limit would be made up.
+fn exact_amount(text: &str) -> Result<Amount, WarehouseError> {
+    Amount::parse_sum(text).ok_or_else(|| {
+        WarehouseError::UnexpectedAnswer(format!("a sum of money is out of range: {text}"))
     })
 }
 
@@ -205,15 +197,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_beyond_an_amount_are_held_at_the_limit() {
-        assert_eq!(held_amount("12.5"), Amount::from_scaled(125_000));
-        assert_eq!(
-            held_amount("100000000000000"),
-            Amount::from_scaled(AMOUNT_LIMIT)
-        );
-        assert_eq!(
-            held_amount("-100000000000000"),
-            Amount::from_scaled(-AMOUNT_LIMIT)
-        );
+    fn a_sum_out_of_range_is_refused_and_never_held_at_a_limit() {
+        let amount = |text| exact_amount(text).ok().map(Amount::as_scaled);
+        assert_eq!(amount("12.5"), Some(125_000));
+        assert_eq!(amount("-135000000000000"), Some(-1_350_000_000_000_000_000));
+        assert_eq!(amount("10000000000000000000000000000000000"), None);
     }
 }

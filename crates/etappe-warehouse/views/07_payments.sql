@@ -3,16 +3,16 @@ CREATE OR REPLACE VIEW payments AS
 SELECT
     ordered_at AS paid_at,
     actor_hash,
-    amount,
+    toDecimal256(orders.amount, 4) AS amount,
     if(currency = '', {currency:String}, toString(currency)) AS currency,
     false AS is_refund
-FROM orders(site = {site:String}, bots = {bots:String})
+FROM orders(site = {site:String}, bots = {bots:String}) AS orders
 WHERE has_amount
 UNION ALL
 SELECT
     occurred_at AS paid_at,
     actor_hash,
-    -abs(money.amount) AS amount,
+    -abs(toDecimal256(money.amount, 4)) AS amount,
     if(currency = '', {currency:String}, toString(currency)) AS currency,
     true AS is_refund
 FROM money

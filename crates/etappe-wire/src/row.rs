@@ -101,7 +101,7 @@ pub fn encode_mark(
     put_u64(out, 0); // message_hash
     put_i64(out, mark.reached.as_millis());
     put_i64(out, mark.written_at.as_millis());
-    put_nullable::<8>(out, None); // revenue
+    put_nullable::<16>(out, None); // revenue
     put_empty_texts(out, 2); // currency, order_id
     put_u64(out, 0);
     put_empty_texts(out, 2); // referral_code, inviter_id

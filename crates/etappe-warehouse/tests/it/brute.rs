@@ -140,7 +140,7 @@ fn customers(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) 
 
 fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
     let mut newly = BTreeMap::new();
-    let mut payments: Vec<(&TestEvent, i64)> = Vec::new();
+    let mut payments: Vec<(&TestEvent, i128)> = Vec::new();
     for order in orders(events) {
         newly
             .entry(order.actor())
@@ -152,7 +152,7 @@ fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
         .iter()
         .filter(|event| event.milestone == Some(Milestone::Refund));
     payments.extend(refunds.filter_map(|event| Some((*event, -event.revenue?.abs()))));
-    let mut sums: BTreeMap<&str, (u64, BTreeSet<&str>, i64, i64, i64)> = BTreeMap::new();
+    let mut sums: BTreeMap<&str, (u64, BTreeSet<&str>, i128, i128, i128)> = BTreeMap::new();
     for (event, amount) in payments {
         let is_new = newly.get(event.actor()).copied().unwrap_or_default();
         if !within(scope, event.at) && !is_new {

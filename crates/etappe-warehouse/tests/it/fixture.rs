@@ -50,7 +50,7 @@ pub(crate) struct TestEvent {
     pub(crate) account: String,
     pub(crate) at: i64,
     pub(crate) received: i64,
-    pub(crate) revenue: Option<i64>,
+    pub(crate) revenue: Option<i128>,
     pub(crate) currency: String,
     pub(crate) order_id: String,
     pub(crate) code: String,
