@@ -28,6 +28,8 @@ pub struct EventFacts<'a> {
     pub account: Cow<'a, str>,
     /// The amount of money, if there is one and it counts.
     pub revenue: Option<Amount>,
+    /// Whether an amount was sent that is none: then a refund does not mean all that was paid.
+    pub has_unread_amount: bool,
     /// ISO 4217 code in capitals; empty if none was given.
     pub currency: Cow<'a, str>,
     /// The order's id.
@@ -109,9 +111,11 @@ impl<'a> EventFacts<'a> {
     pub fn extract(event: &'a Event<'_>, names: FactNames<'_>) -> Self {
         let known = KnownProperties::scan(&event.properties);
         let context = KnownContext::scan(&event.context);
+        let revenue = revenue(event, names, &known);
         let mut facts = Self {
             account: account(event, &context),
-            revenue: revenue(event, names, &known),
+            revenue,
+            has_unread_amount: revenue.is_none() && sends_amount(event, names, &known),
             currency: currency(event, names, &known),
             order_id: order_id(event, names, &known),
             referral_code: known.referral_code.text(),
@@ -168,6 +172,14 @@ fn revenue(event: &Event<'_>, names: FactNames<'_>, known: &KnownProperties<'_>)
             .flatten()
             .find_map(|raw| amount_of(JsonValue::of(raw)))
     })
+}
+
+/// Returns whether the event has a value where an amount would be.
+fn sends_amount(event: &Event<'_>, names: FactNames<'_>, known: &KnownProperties<'_>) -> bool {
+    let is_value = |raw: &RawValue| !matches!(raw.get(), "null" | "\"\"");
+    let named = names.revenue.and_then(|path| event.value(path));
+    named.is_some_and(|value| !matches!(value, JsonValue::Null))
+        || known.money.into_iter().flatten().any(is_value)
 }
 
 fn amount_of(value: JsonValue<'_>) -> Option<Amount> {

@@ -16,7 +16,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-pub use message::{Message, encode_record};
+pub use message::{Message, encode_record, encode_record_as};
 
 /// What to generate.
 #[derive(Debug, Clone)]

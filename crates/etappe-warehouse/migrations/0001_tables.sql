@@ -90,7 +90,7 @@ CREATE TABLE IF NOT EXISTS money
     actor_hash UInt64 CODEC(NONE),
     account_hash UInt64 CODEC(LZ4),
     order_id String CODEC(ZSTD(1)),
-    counts_money Bool CODEC(LZ4),
+    amount_state Enum8('absent' = 0, 'read' = 1, 'unread' = 2, 'withheld' = 3) CODEC(LZ4),
     has_amount Bool CODEC(LZ4),
     amount Decimal(38, 4) CODEC(LZ4),
     currency LowCardinality(String),
@@ -187,13 +187,13 @@ PARTITION BY toYYYYMM(received_at)
 ORDER BY (site, actor_hash, occurred_at, partition, offset)
 SETTINGS non_replicated_deduplication_window = 100000;
 
--- Which actor an id belongs to, for ids that are not the actor's own; rows repeat.
+-- Which actor an id belongs to, for ids that are not the actor's own, and by whose word; rows repeat.
 CREATE TABLE IF NOT EXISTS actor_ids
 (
     site LowCardinality(String),
     id_hash UInt64 CODEC(NONE),
     actor_hash UInt64 CODEC(NONE),
-    scope Enum8('browser' = 1, 'server' = 2, 'pixel' = 3),
+    scope LowCardinality(String),
     id String CODEC(ZSTD(1)),
     actor String CODEC(ZSTD(1)),
     received_at DateTime64(3, 'UTC') CODEC(Delta, LZ4)

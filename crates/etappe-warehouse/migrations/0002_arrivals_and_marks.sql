@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS arrivals
     site LowCardinality(String),
     kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7),
     scope Enum8('browser' = 1, 'server' = 2, 'pixel' = 3),
-    counts_money Bool,
+    amount_state Enum8('absent' = 0, 'read' = 1, 'unread' = 2, 'withheld' = 3),
     event LowCardinality(String),
     milestone LowCardinality(String),
     outcome_id UInt64,
@@ -99,7 +99,7 @@ SELECT
     actor_hash,
     account_hash,
     order_id,
-    counts_money,
+    amount_state,
     revenue IS NOT NULL AS has_amount,
     ifNull(revenue, 0) AS amount,
     currency,
@@ -155,7 +155,7 @@ FROM arrivals
 WHERE only IN ('', 'identities') AND NOT duplicate AND kind IN ('identify', 'group', 'alias');
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS actor_ids_from_arrivals TO actor_ids AS
-SELECT site, xxh3(id) AS id_hash, actor_hash, scope, id, actor, received_at
+SELECT site, xxh3(id) AS id_hash, actor_hash, toString(arrivals.scope) AS scope, id, actor, received_at
 FROM arrivals
 ARRAY JOIN arrayFilter(x -> x != '' AND x != actor, [anonymous_id, user_id, previous_id]) AS id
 WHERE only IN ('', 'actor_ids') AND NOT duplicate AND actor_hash != 0

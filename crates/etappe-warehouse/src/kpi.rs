@@ -28,6 +28,13 @@ const MONEY: &str = "
 SELECT currency, orders, customers, toString(revenue) AS revenue, toString(gross) AS gross,
     toString(lifetime_revenue) AS lifetime_revenue
 FROM kpi_money(site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    browser_refunds = {browser_refunds:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+const REFUNDS: &str = "
+SELECT sumIf(refunds, left_out = '') AS counted, sumIf(refunds, left_out != '') AS uncounted
+FROM kpi_refunds(site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    browser_refunds = {browser_refunds:String},
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
 
 const RETENTION: &str = "
@@ -74,6 +81,12 @@ struct MoneyRow {
 }
 
 #[derive(Row, Deserialize)]
+struct RefundRow {
+    counted: u64,
+    uncounted: u64,
+}
+
+#[derive(Row, Deserialize)]
 struct RetentionRow {
     retention_cohort: u64,
     retention_returned: u64,
@@ -91,11 +104,13 @@ impl Warehouse {
         &self,
         scope: &KpiScope,
     ) -> Result<KpiFigures, WarehouseError> {
-        let (activity, signups, orders, money, retention, nps, referred_actors) = tokio::try_join!(
+        let (activity, signups, orders, refunds, money, retention, nps, referred_actors) = tokio::try_join!(
             self.read_activity(scope),
             self.ask_scope("kpi_signups", SIGNUPS, scope)
                 .row::<SignupRow>(),
             self.read_orders(scope),
+            self.ask_scope("kpi_refunds", REFUNDS, scope)
+                .row::<RefundRow>(),
             self.read_money(scope),
             self.ask_scope("kpi_retention", RETENTION, scope)
                 .row::<RetentionRow>(),
@@ -111,6 +126,8 @@ impl Warehouse {
             repeat_customers: orders.repeat_customers,
             customer_orders: orders.customer_orders,
             orders: orders.orders,
+            refunds: refunds.counted,
+            refunds_left_out: refunds.uncounted,
             money,
             new_customers: orders.new_customers,
             referred_actors,
@@ -129,6 +146,7 @@ impl Warehouse {
             .text("model", &scope.model)
             .text("timezone", &scope.timezone)
             .text("currency", &scope.currency)
+            .flag("browser_refunds", scope.browser_refunds)
             .instant("as_of", scope.as_of)
             .range(scope.range)
             .bots(scope.bots)

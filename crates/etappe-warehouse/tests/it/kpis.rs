@@ -39,6 +39,9 @@ pub(crate) fn scopes() -> Vec<etappe_core::kpi::KpiScope> {
         other.currency = "USD".to_owned();
         scopes.push(other);
     }
+    let mut trusting = scope(all_time());
+    trusting.browser_refunds = true;
+    scopes.push(trusting);
     scopes
 }
 

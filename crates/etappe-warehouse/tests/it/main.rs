@@ -29,5 +29,6 @@ mod referrals;
 mod rows;
 mod server;
 mod stages;
+mod trust;
 mod views;
 mod watermark;

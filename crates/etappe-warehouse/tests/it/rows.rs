@@ -1,6 +1,6 @@
 //! Whatever is written into a row is read back from the table.
 
-use etappe_core::event::EventKind;
+use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::id::{ActorHash, hash64};
 use etappe_core::money::Amount;
 use etappe_core::ports::RowSink;
@@ -42,7 +42,7 @@ SELECT offset, toString(event) AS name, message_id, user_id, anonymous_id, actor
     toString(revenue) AS revenue, order_id, order_hash,
     inviter_hash, nps, toString(bot) AS bot, toString(kind) AS kind, properties, partition,
     (actor = '' OR actor_hash = xxh3(actor))
-        AND message_hash = xxh3(concat(site, '\\0', message_id))
+        AND message_hash = xxh3(concat(site, '\\0', toString(scope), '\\0', message_id))
         AND (order_id = '' OR order_hash = xxh3(order_id)) AS hashes_agree
 FROM events
 WHERE partition = {partition:UInt32}
@@ -68,7 +68,7 @@ fn event() -> impl Strategy<Value = TestEvent> {
         text(),
         proptest::option::of(0_u8..=10),
     );
-    let rest = (text(), text(), 0_i64..4_102_444_800_000, 0_u8..3, text());
+    let rest = (text(), text(), 0_i64..4_102_444_800_000, 0_u8..9, text());
     (people, money, rest).prop_map(
         |(
             (user, anonymous, account, inviter),
@@ -86,7 +86,8 @@ fn event() -> impl Strategy<Value = TestEvent> {
                 name,
                 bot,
                 at,
-                kind: [EventKind::Track, EventKind::Page, EventKind::Screen][usize::from(kind)],
+                kind: [EventKind::Track, EventKind::Page, EventKind::Screen][usize::from(kind % 3)],
+                scope: KeyScope::ALL[usize::from(kind / 3)],
                 properties: serde_json::json!({ "note": note }).to_string(),
                 ..TestEvent::default()
             }
