@@ -54,7 +54,8 @@ FROM
                 is_cancellation AND has_id, '',
                 claims.amount_state = 'unread', 'unread',
                 NOT has_id AND NOT claims.has_amount, 'no_amount',
-                has_id AND claims.has_currency AND claims.currency != known.currency, 'other_currency',
+                has_id AND claims.has_amount AND claims.has_currency AND claims.currency != known.currency,
+                    'other_currency',
                 ''
             ) AS reason
         FROM

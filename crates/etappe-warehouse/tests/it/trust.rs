@@ -154,6 +154,10 @@ async fn refunds_bring_back_what_their_order_brought_and_no_more() {
         currency: "USD".to_owned(),
         ..refund(Some(30))
     };
+    let all_in_dollars = TestEvent {
+        revenue: None,
+        ..dollars.clone()
+    };
     let without_currency = TestEvent {
         currency: String::new(),
         ..refund(Some(30))
@@ -181,6 +185,7 @@ async fn refunds_bring_back_what_their_order_brought_and_no_more() {
         ("unread", vec![unread()], (100, 0, 1)),
         ("in dollars", vec![dollars], (100, 0, 1)),
         ("in its currency", vec![without_currency], (70, 1, 0)),
+        ("all of it, in dollars", vec![all_in_dollars], (0, 1, 0)),
         ("of an unknown order", vec![unknown], (100, 0, 1)),
         ("of no order", vec![nameless], (70, 1, 0)),
         ("of nothing", vec![silent], (100, 0, 1)),
