@@ -90,7 +90,7 @@ fn measure(
                     facts,
                     outcome,
                     actor: event.actor_id().unwrap_or_default(),
-                    message_hash: MessageHash::of(&event.site, &event.message_id),
+                    message_hash: MessageHash::of(&event.site, event.scope, &event.message_id),
                     topic: "etappe.events.v1",
                     partition: PartitionId(1),
                     offset: Offset(number),

@@ -1,7 +1,7 @@
 //! The limit of everything after the log: rows, encoded beforehand, inserted as RowBinary.
 //!
 //! The rows have the columns and the width that the classifier writes; nothing is read, classified
-//! or encoded while the clock runs. They go either into `inbox`, so that the views behind it work
+//! or encoded while the clock runs. They go either into `arrivals`, so that the views behind it work
 //! too, or into a plain table of the same columns.
 
 mod encoded;
@@ -30,7 +30,7 @@ pub enum RowTarget {
     /// A plain table, made for this.
     Bare,
     /// The table that Etappe inserts into, with the views behind it.
-    Inbox,
+    Arrivals,
 }
 
 /// How ClickHouse's HTTP interface is reached.
@@ -128,7 +128,7 @@ impl Database {
 ///
 /// When there is no table whose columns it could take.
 pub async fn prepare(database: &Database, target: RowTarget) -> anyhow::Result<()> {
-    if target == RowTarget::Inbox {
+    if target == RowTarget::Arrivals {
         return Ok(());
     }
     let statement = format!(
@@ -227,7 +227,7 @@ impl RowTarget {
     pub const fn table(self) -> &'static str {
         match self {
             Self::Bare => BARE_TABLE,
-            Self::Inbox => TABLE,
+            Self::Arrivals => TABLE,
         }
     }
 }

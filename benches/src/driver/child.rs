@@ -212,7 +212,7 @@ pub(crate) async fn insert_rows(
 ) -> anyhow::Result<RowReport> {
     let name = match target {
         RowTarget::Bare => "bare",
-        RowTarget::Inbox => "inbox",
+        RowTarget::Arrivals => "arrivals",
     };
     let mut command = Command::new(program("etappe-limit")?);
     command

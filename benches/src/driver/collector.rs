@@ -131,7 +131,7 @@ struct CatchingUp {
     per_core: Vec<f64>,
     engine_per_core: Vec<f64>,
     bare: Vec<f64>,
-    inbox: Vec<f64>,
+    arrivals: Vec<f64>,
 }
 
 impl CatchingUp {
@@ -171,7 +171,7 @@ impl CatchingUp {
 
         for (target, rates) in [
             (RowTarget::Bare, &mut self.bare),
-            (RowTarget::Inbox, &mut self.inbox),
+            (RowTarget::Arrivals, &mut self.arrivals),
         ] {
             let report = insert_rows(&bench.engine, target, bench.pace.rows).await?;
             rates.push(report.rows_per_second);
@@ -200,14 +200,14 @@ impl CatchingUp {
             ),
             Figure::of_rounds(
                 "limit: bare rows into the same tables",
-                &self.inbox,
+                &self.arrivals,
                 "rows/s",
             )
-            .note("encoded beforehand; inbox and the views behind it"),
+            .note("encoded beforehand; arrivals and the views behind it"),
             Figure::ratio(
                 "catching up to bare rows, same tables",
                 &self.wall,
-                &self.inbox,
+                &self.arrivals,
             ),
             Figure::of_rounds(
                 "limit: bare rows into one plain table",

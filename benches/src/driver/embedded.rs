@@ -59,7 +59,7 @@ impl EmbeddedEngine {
         let secrets: Secrets = serde_json::from_str(&fs::read_to_string(path)?)?;
         let Login { user, password } = secrets.writer;
         let server = format!("http://127.0.0.1:{port}/");
-        let statement = "SELECT database FROM system.tables WHERE name = 'inbox' FORMAT TSVRaw";
+        let statement = "SELECT database FROM system.tables WHERE name = 'arrivals' FORMAT TSVRaw";
         let default = Database::new(&server, &user, &password);
         let found = default.run(statement, &[], Bytes::new()).await?;
         let url = format!("{server}?database={}", found.trim());

@@ -102,7 +102,7 @@ impl Pipeline {
         earlier: Earlier<'_>,
         batch: &mut Batch,
     ) {
-        let message = MessageHash::of(&event.site, &event.message_id);
+        let message = MessageHash::of(&event.site, event.scope, &event.message_id);
         let standing = earlier.standing(batch, message);
         let topic = Arc::clone(batch.topic());
         let partition: PartitionId = batch.partition();

@@ -67,6 +67,9 @@ pub enum KeyScope {
 }
 
 impl KeyScope {
+    /// Every scope, the most trusted one first.
+    pub const ALL: [Self; 3] = [Self::Server, Self::Browser, Self::Pixel];
+
     /// Returns the name used on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -28,6 +28,8 @@ pub struct KpiScope {
     pub as_of: Timestamp,
     /// The site's currency, for amounts that came without one.
     pub currency: String,
+    /// Whether refunds that a browser or a pixel reports count as those of a server do.
+    pub browser_refunds: bool,
 }
 
 /// The figures behind the KPI cards; counts are of distinct actors unless they say otherwise.
@@ -49,6 +51,11 @@ pub struct KpiFigures {
     pub customer_orders: u64,
     /// Orders in the range, also those of nobody.
     pub orders: u64,
+    /// Refunds and cancellations in the range that brought money back.
+    pub refunds: u64,
+    /// Refunds and cancellations in the range that brought nothing back: of an unknown order, of
+    /// one that has nothing left, in another currency, or from somebody who may not say so.
+    pub refunds_left_out: u64,
     /// Sums per currency, by currency code.
     pub money: Vec<MoneyFigures>,
     /// Customers who first bought in the range.
@@ -76,7 +83,7 @@ pub struct MoneyFigures {
     pub orders: u64,
     /// Customers among these.
     pub customers: u64,
-    /// Order amounts less refunds in the range.
+    /// Order amounts less what refunds and cancellations in the range brought back.
     pub revenue: Amount,
     /// Order amounts in the range, refunds not subtracted.
     pub gross: Amount,

@@ -1,56 +1,45 @@
 //! Amounts of money: exact decimals with four places, read from the text of a JSON number.
 //!
-//! ClickHouse keeps them as `Decimal(18,4)`, which is the same 64-bit number. Digits after the
+//! ClickHouse keeps them as `Decimal(38,4)`, which is the same 128-bit number. Digits after the
 //! fourth place are rounded half away from zero, as ClickHouse rounds a decimal literal's excess.
 
 use std::fmt;
 
-/// An amount in ten-thousandths of a currency unit, within ±10^14 units.
+/// An amount in ten-thousandths of a currency unit, within ±10^34 units. What a tracker sends is within
+/// ±10^24, so that ten thousand million of the largest have an exact sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Amount(i64);
+pub struct Amount(i128);
 
 /// Ten-thousandths in one unit.
-const SCALE: i64 = 10_000;
-/// `Decimal(18,4)` holds fewer than 10^18 ten-thousandths.
-const LIMIT: i128 = 1_000_000_000_000_000_000;
+const SCALE: i128 = 10_000;
+/// How many digits a sum may have: those of a `Decimal(38,4)`.
+const SUM_DIGITS: u32 = 38;
+/// How many digits an amount may have that was sent.
+const SENT_DIGITS: u32 = 28;
 
 impl Amount {
     /// Makes an amount of ten-thousandths of a unit.
     #[must_use]
-    pub const fn from_scaled(scaled: i64) -> Self {
+    pub const fn from_scaled(scaled: i128) -> Self {
         Self(scaled)
     }
 
     /// Returns the ten-thousandths of a unit.
     #[must_use]
-    pub const fn as_scaled(self) -> i64 {
+    pub const fn as_scaled(self) -> i128 {
         self.0
     }
 
-    /// Parses decimal text such as `12`, `-3.50`, `1e2`; `None` when it is no number or out of range.
+    /// Parses decimal text such as `12`, `-3.50`, `1e2`; `None` when it is no number or not below 10^24.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let (negative, digits) = match mantissa.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction)
-        {
-            return None;
-        }
-        let shift = exponent
-            .checked_add(4)?
-            .checked_sub(i32::try_from(fraction.len()).ok()?)?;
-        let scaled = scale_digits(whole.bytes().chain(fraction.bytes()), shift)?;
-        let signed = if negative { -scaled } else { scaled };
-        i64::try_from(signed).ok().map(Self)
+        parse_digits(text, SENT_DIGITS).map(Self)
+    }
+
+    /// Parses a sum of amounts: the same text, below 10^34.
+    #[must_use]
+    pub fn parse_sum(text: &str) -> Option<Self> {
+        parse_digits(text, SUM_DIGITS).map(Self)
     }
 
     /// Returns the amount without its sign.
@@ -60,8 +49,31 @@ impl Amount {
     }
 }
 
-/// Returns digits × 10^shift, rounded half away from zero, or `None` past the limit.
-fn scale_digits(digits: impl Iterator<Item = u8>, shift: i32) -> Option<i128> {
+/// Returns the ten-thousandths that decimal text stands for, if they have at most `limit` digits.
+fn parse_digits(text: &str, limit: u32) -> Option<i128> {
+    let text = text.trim();
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, digits) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let shift = exponent
+        .checked_add(4)?
+        .checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let scaled = scale_digits(whole.bytes().chain(fraction.bytes()), shift, limit)?;
+    Some(if negative { -scaled } else { scaled })
+}
+
+/// Returns digits × 10^shift, rounded half away from zero, or `None` if it has more than `limit` digits.
+fn scale_digits(digits: impl Iterator<Item = u8>, shift: i32, limit: u32) -> Option<i128> {
     let mut digits: Vec<u8> = digits
         .skip_while(|b| *b == b'0')
         .map(|b| b - b'0')
@@ -70,7 +82,7 @@ fn scale_digits(digits: impl Iterator<Item = u8>, shift: i32) -> Option<i128> {
         return Some(0);
     }
     let kept = i32::try_from(digits.len()).ok()?.checked_add(shift)?;
-    if kept > 18 {
+    if kept > limit.cast_signed() {
         return None;
     }
     if kept < 0 {
@@ -82,7 +94,7 @@ fn scale_digits(digits: impl Iterator<Item = u8>, shift: i32) -> Option<i128> {
     let value = digits
         .iter()
         .fold(0_i128, |sum, digit| sum * 10 + i128::from(*digit));
-    Some(value + i128::from(rounds_up)).filter(|value| *value < LIMIT)
+    Some(value + i128::from(rounds_up)).filter(|value| *value < 10_i128.pow(limit))
 }
 
 impl fmt::Display for Amount {
@@ -117,9 +129,11 @@ mod tests {
             ("-0.00005", Some(-1)),
             (".5", Some(5_000)),
             ("5.", Some(50_000)),
-            ("99999999999999.9999", Some(999_999_999_999_999_999)),
-            ("99999999999999.99999", None),
-            ("100000000000000", None),
+            ("45000000000000", Some(450_000_000_000_000_000)),
+            ("999999999999999999999999.9999", Some(10_i128.pow(28) - 1)),
+            ("999999999999999999999999.99999", None),
+            ("1e23", Some(10_i128.pow(27))),
+            ("1e24", None),
             ("1e400", None),
             ("1e-400", Some(0)),
             ("", None),
@@ -133,6 +147,23 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_sum_may_be_larger_than_what_is_sent() {
+        let cases = [
+            ("1e24", Some(10_i128.pow(28))),
+            (
+                "-9999999999999999999999999999999999.9999",
+                Some(1 - 10_i128.pow(38)),
+            ),
+            ("1e34", None),
+            ("x", None),
+        ];
+        for (text, expected) in cases {
+            let sum = Amount::parse_sum(text).map(Amount::as_scaled);
+            assert_eq!(sum, expected, "{text}");
         }
     }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::event::KeyScope;
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery};
@@ -211,16 +212,21 @@ pub trait DeadLetters: Send + Sync + 'static {
     fn bury(&self, letters: &[DeadLetter]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// The identity of a message for deduplication: the hash of its site and message id.
+/// The identity of a message for deduplication: the hash of its site, scope and message id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageHash(pub u64);
 
 impl MessageHash {
-    /// Hashes a message id within its site: `xxh3(site || '\0' || message_id)`.
+    /// Hashes a message id within its site and scope: `xxh3(site || '\0' || scope || '\0' || message_id)`.
+    ///
+    /// Anybody can send with a browser's key, so an id sent with it must not take the place of a message
+    /// that a server will send.
     #[must_use]
-    pub fn of(site: &SiteId, message_id: &str) -> Self {
+    pub fn of(site: &SiteId, scope: KeyScope, message_id: &str) -> Self {
         let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
         hasher.update(site.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(scope.as_str().as_bytes());
         hasher.update(&[0]);
         hasher.update(message_id.as_bytes());
         Self(hasher.digest())

@@ -95,6 +95,9 @@ pub struct SiteSettings {
     pub allowed_origins: Vec<String>,
     /// Whether revenue in a pixel's address counts: anybody can make such an address. Default false.
     pub pixel_revenue: bool,
+    /// Whether a refund or cancellation that a browser or a pixel reports counts, too, against an order
+    /// that a server reported, or without naming an order: anybody can send one. Default false.
+    pub browser_refunds: bool,
     /// Events per second accepted from this site; none means no limit. Default none.
     pub events_per_second: Option<u32>,
     /// The largest amount of money that counts, for every currency or per currency; an amount over
@@ -120,6 +123,7 @@ impl Default for SiteSettings {
             currency: "EUR".to_owned(),
             allowed_origins: Vec::new(),
             pixel_revenue: false,
+            browser_refunds: false,
             events_per_second: None,
             largest_amount: LargestAmounts::default(),
         }

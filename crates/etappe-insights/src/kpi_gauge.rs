@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::error::InsightsError;
 use crate::kpi::figures;
-use crate::kpi::measure::{Measure, currencies, measures};
+use crate::kpi::measure::{Currencies, Measure, measures};
 use crate::metrics::KpiMetrics;
 use crate::scope::ScopeQuestion;
 use crate::state::InsightsState;
@@ -35,8 +35,7 @@ const WATERMARK_INTERVAL: Duration = Duration::from_secs(5);
 const REST_FACTOR: u32 = 19;
 /// But no longer than this: after an outage the gauges should be back.
 const LONGEST_REST: Duration = Duration::from_mins(10);
-/// Of how many currencies a site's money is shown; its own is one of them. Currencies are what
-/// clients send, so there must be an end to them.
+/// Of how many currencies a site's money is shown: its own, and those with the most orders.
 const SHOWN_CURRENCIES: usize = 4;
 
 /// The labels of a gauge: site, KPI, currency.
@@ -138,11 +137,8 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
             .state
             .run(&site.id, figures(&self.state, &question, range))
             .await?;
-        let mut shown = currencies(std::iter::once(&kpis), &question.currency);
-        let own = shown.take(&question.currency);
-        let others = SHOWN_CURRENCIES - usize::from(own.is_some());
-        let shown = own.into_iter().chain(shown.into_iter().take(others));
-        Ok(measures(&kpis, &referrals, &shown.collect()))
+        let shown = Currencies::choose(&kpis, None, &question.currency, SHOWN_CURRENCIES);
+        Ok(measures(&kpis, &referrals, &shown))
     }
 
     /// Shows a site's figures in place of those that were shown before.

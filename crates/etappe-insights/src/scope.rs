@@ -50,6 +50,7 @@ pub(crate) struct ScopeQuestion<'a> {
     pub(crate) site: SiteId,
     pub(crate) bots: Bots,
     pub(crate) currency: String,
+    pub(crate) browser_refunds: bool,
 }
 
 impl<'a> ScopeQuestion<'a> {
@@ -82,6 +83,7 @@ impl<'a> ScopeQuestion<'a> {
             site: access.site.clone(),
             bots,
             currency: access.settings.currency.clone(),
+            browser_refunds: access.settings.browser_refunds,
         })
     }
 
@@ -101,6 +103,7 @@ impl<'a> ScopeQuestion<'a> {
             bots: self.bots,
             as_of: self.as_of,
             currency: self.currency.clone(),
+            browser_refunds: self.browser_refunds,
         }
     }
 }

@@ -16,7 +16,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-pub use message::{Message, encode_record};
+pub use message::{Message, encode_record, encode_record_as};
 
 /// What to generate.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ impl Actor {
         let cents = random.random_range(500..25_000_i64);
         self.orders.push(cents);
         let order = format!("o-{}-{}-{}", self.seed, self.number, self.orders.len());
-        let amount = Amount::from_scaled(cents * 100).to_string();
+        let amount = Amount::from_scaled(i128::from(cents) * 100).to_string();
         let revenue: serde_json::Number = amount.parse().expect("an amount is a JSON number");
         self.send(
             random,
@@ -252,7 +252,7 @@ impl Tally {
     }
 
     fn into_totals(mut self) -> JourneyTotals {
-        self.totals.revenue = Amount::from_scaled(self.cents * 100);
+        self.totals.revenue = Amount::from_scaled(i128::from(self.cents) * 100);
         self.totals
     }
 }
@@ -279,7 +279,7 @@ mod tests {
             .iter()
             .filter(|message| message["event"] == "Order Completed")
             .collect();
-        let revenue: i64 = orders
+        let revenue: i128 = orders
             .iter()
             .filter_map(|order| Amount::parse(&order["properties"]["revenue"].to_string()))
             .map(Amount::as_scaled)

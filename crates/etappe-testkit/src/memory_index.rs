@@ -60,7 +60,7 @@ impl MemoryIndex {
                 let event = etappe_wire::record::decode(&record.payload).ok()?;
                 Some(Stored {
                     offset: record.offset,
-                    hash: MessageHash::of(&event.site, &event.message_id),
+                    hash: MessageHash::of(&event.site, event.scope, &event.message_id),
                     received_at: event.received_at,
                 })
             })

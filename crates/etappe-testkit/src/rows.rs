@@ -32,10 +32,11 @@ enum Kind {
 
 fn kind_of(column: &str) -> Kind {
     match column {
-        "kind" | "scope" | "duplicate" => Kind::Fixed(1),
+        "kind" | "scope" | "amount_state" | "duplicate" => Kind::Fixed(1),
         "partition" => Kind::Fixed(4),
         "outcome_id" | "occurred_at" | "received_at" | "offset" => Kind::Fixed(8),
-        "revenue" | "rating" | "sentiment" => Kind::Nullable(8),
+        "revenue" => Kind::Nullable(16),
+        "rating" | "sentiment" => Kind::Nullable(8),
         "nps" => Kind::Nullable(1),
         hash if hash.ends_with("_hash") => Kind::Fixed(8),
         _ => Kind::Text,

@@ -14,9 +14,11 @@ use crate::warehouse::Warehouse;
 /// How many ids of an actor are named.
 const MAX_IDS: u64 = 1_000;
 
-/// Whose id it is: the actor it was last seen with, if it is not an actor's own.
+/// Whose id it is, if it is not an actor's own: the actor that a server last named it with; if none did, a
+/// browser; then a pixel.
 const OWNER: &str = "
-SELECT argMax(actor, received_at) AS actor
+SELECT
+    argMax(actor, (multiIf(scope = 'server', 2, scope = 'browser', 1, 0), received_at)) AS actor
 FROM actor_ids
 WHERE site = {site:String} AND id_hash = {id_hash:UInt64} AND id = {id:String}
 HAVING count() > 0";
@@ -33,13 +35,33 @@ SELECT count() AS number FROM
     LIMIT 1
 )";
 
+/// An alias that anybody can send joins no id that is a user's own.
 const IDS: &str = "
+WITH
+    claimed AS
+    (
+        SELECT xxh3(previous_id) AS hash FROM identities
+        WHERE site = {site:String} AND actor_hash = {actor_hash:UInt64} AND actor = {actor:String}
+          AND previous_id != '' AND scope != 'server'
+    ),
+    users AS
+    (
+        SELECT user_id FROM events
+        WHERE site = {site:String} AND actor_hash IN (SELECT hash FROM claimed) AND user_id != ''
+        UNION ALL
+        SELECT user_id FROM identities
+        WHERE site = {site:String} AND actor_hash IN (SELECT hash FROM claimed) AND user_id != ''
+    )
 SELECT DISTINCT id FROM
 (
     SELECT arrayJoin([anonymous_id, user_id]) AS id FROM events
     WHERE site = {site:String} AND actor_hash = {actor_hash:UInt64} AND actor = {actor:String}
     UNION ALL
-    SELECT arrayJoin([anonymous_id, user_id, previous_id]) AS id FROM identities
+    SELECT arrayJoin([
+        anonymous_id,
+        user_id,
+        if(scope != 'server' AND previous_id IN (SELECT user_id FROM users), '', previous_id)
+    ]) AS id FROM identities
     WHERE site = {site:String} AND actor_hash = {actor_hash:UInt64} AND actor = {actor:String}
 )
 WHERE id != '' AND id != {actor:String}

@@ -62,7 +62,11 @@ pub enum WarehouseError {
         known: u32,
     },
     /// A migration that was applied differs from the one this program holds.
-    #[error("migration {version} (`{name}`) was applied with other content than this program has")]
+    #[error(
+        "the tables were made by a development version: migration {version} (`{name}`) has other \
+         content here, and nothing converts them; start with a new data folder or database and \
+         import the events again, or go back to the version that made them"
+    )]
     AlteredMigration {
         /// The migration's version.
         version: u32,

@@ -28,6 +28,13 @@ const MONEY: &str = "
 SELECT currency, orders, customers, toString(revenue) AS revenue, toString(gross) AS gross,
     toString(lifetime_revenue) AS lifetime_revenue
 FROM kpi_money(site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    browser_refunds = {browser_refunds:String},
+    from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
+
+const REFUNDS: &str = "
+SELECT sumIf(refunds, left_out = '') AS counted, sumIf(refunds, left_out != '') AS uncounted
+FROM kpi_refunds(site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    browser_refunds = {browser_refunds:String},
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
 
 const RETENTION: &str = "
@@ -39,9 +46,6 @@ const NPS: &str = "
 SELECT score, answers
 FROM kpi_nps(site = {site:String}, bots = {bots:String},
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
-
-/// Amounts lie within this many ten-thousandths of a unit; a sum beyond them is shown as the limit.
-const AMOUNT_LIMIT: i64 = 999_999_999_999_999_999;
 
 #[derive(Row, Deserialize)]
 pub(crate) struct ActivityRow {
@@ -77,6 +81,12 @@ struct MoneyRow {
 }
 
 #[derive(Row, Deserialize)]
+struct RefundRow {
+    counted: u64,
+    uncounted: u64,
+}
+
+#[derive(Row, Deserialize)]
 struct RetentionRow {
     retention_cohort: u64,
     retention_returned: u64,
@@ -94,11 +104,13 @@ impl Warehouse {
         &self,
         scope: &KpiScope,
     ) -> Result<KpiFigures, WarehouseError> {
-        let (activity, signups, orders, money, retention, nps, referred_actors) = tokio::try_join!(
+        let (activity, signups, orders, refunds, money, retention, nps, referred_actors) = tokio::try_join!(
             self.read_activity(scope),
             self.ask_scope("kpi_signups", SIGNUPS, scope)
                 .row::<SignupRow>(),
             self.read_orders(scope),
+            self.ask_scope("kpi_refunds", REFUNDS, scope)
+                .row::<RefundRow>(),
             self.read_money(scope),
             self.ask_scope("kpi_retention", RETENTION, scope)
                 .row::<RetentionRow>(),
@@ -114,6 +126,8 @@ impl Warehouse {
             repeat_customers: orders.repeat_customers,
             customer_orders: orders.customer_orders,
             orders: orders.orders,
+            refunds: refunds.counted,
+            refunds_left_out: refunds.uncounted,
             money,
             new_customers: orders.new_customers,
             referred_actors,
@@ -131,6 +145,7 @@ impl Warehouse {
             .text("model", &scope.model)
             .text("timezone", &scope.timezone)
             .text("currency", &scope.currency)
+            .flag("browser_refunds", scope.browser_refunds)
             .instant("as_of", scope.as_of)
             .range(scope.range)
             .bots(scope.bots)
@@ -152,17 +167,17 @@ impl Warehouse {
             .ask_scope("kpi_money", MONEY, scope)
             .rows::<MoneyRow>()
             .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| MoneyFigures {
-                revenue: held_amount(&row.revenue),
-                gross: held_amount(&row.gross),
-                lifetime_revenue: held_amount(&row.lifetime_revenue),
+        let figures = rows.into_iter().map(|row| {
+            Ok(MoneyFigures {
+                revenue: exact_amount(&row.revenue)?,
+                gross: exact_amount(&row.gross)?,
+                lifetime_revenue: exact_amount(&row.lifetime_revenue)?,
                 currency: row.currency,
                 orders: row.orders,
                 customers: row.customers,
             })
-            .collect())
+        });
+        figures.collect()
     }
 
     async fn read_nps(&self, scope: &KpiScope) -> Result<[u64; 11], WarehouseError> {
@@ -187,15 +202,10 @@ impl ActivityRow {
     }
 }
 
-/// Reads a sum; one that is too large for an amount is held at the limit.
-fn held_amount(text: &str) -> Amount {
-    Amount::parse(text).unwrap_or_else(|| {
-        let limit = if text.starts_with('-') {
-            -AMOUNT_LIMIT
-        } else {
-            AMOUNT_LIMIT
-        };
-        Amount::from_scaled(limit)
+/// Reads a sum. One beyond 10^34 units is an error: a figure that was held at a limit would be made up.
+fn exact_amount(text: &str) -> Result<Amount, WarehouseError> {
+    Amount::parse_sum(text).ok_or_else(|| {
+        WarehouseError::UnexpectedAnswer(format!("a sum of money is out of range: {text}"))
     })
 }
 
@@ -204,15 +214,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_beyond_an_amount_are_held_at_the_limit() {
-        assert_eq!(held_amount("12.5"), Amount::from_scaled(125_000));
-        assert_eq!(
-            held_amount("100000000000000"),
-            Amount::from_scaled(AMOUNT_LIMIT)
-        );
-        assert_eq!(
-            held_amount("-100000000000000"),
-            Amount::from_scaled(-AMOUNT_LIMIT)
-        );
+    fn a_sum_out_of_range_is_refused_and_never_held_at_a_limit() {
+        let amount = |text| exact_amount(text).ok().map(Amount::as_scaled);
+        assert_eq!(amount("12.5"), Some(125_000));
+        assert_eq!(amount("-135000000000000"), Some(-1_350_000_000_000_000_000));
+        assert_eq!(amount("10000000000000000000000000000000000"), None);
     }
 }

@@ -33,8 +33,8 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 2,
-        name: "topics_and_marks",
-        sql: include_str!("../migrations/0002_topics_and_marks.sql"),
+        name: "arrivals_and_marks",
+        sql: include_str!("../migrations/0002_arrivals_and_marks.sql"),
     },
     Migration {
         version: 3,

@@ -72,6 +72,11 @@ impl Question {
         self
     }
 
+    /// Sets a query parameter that is true or false.
+    pub(crate) fn flag(self, name: &str, value: bool) -> Self {
+        self.text(name, if value { "true" } else { "false" })
+    }
+
     /// Sets a numeric query parameter.
     pub(crate) fn number(mut self, name: &str, value: u64) -> Self {
         self.query = self.query.param(name, value);

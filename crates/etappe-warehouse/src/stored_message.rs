@@ -1,6 +1,7 @@
 //! Finds one stored event again by its message id, to explain it.
 
 use clickhouse::Row;
+use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::kpi::ActorEvent;
 use etappe_core::ports::MessageHash;
@@ -11,7 +12,8 @@ use crate::actor::EventRow;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// A message stored twice (beyond the duplicates' window) is shown as it first arrived.
+/// A message stored twice (beyond the duplicates' window) is shown as it first arrived. Of messages with
+/// one id that came by keys of several scopes the server's is shown.
 const FIND: &str = "
 SELECT
     message_id,
@@ -31,8 +33,8 @@ SELECT
     context,
     traits
 FROM events
-WHERE site = {site:String} AND message_hash = {message_hash:UInt64} AND message_id = {message_id:String}
-ORDER BY partition, offset
+WHERE site = {site:String} AND message_hash IN {message_hashes:Array(UInt64)} AND message_id = {message_id:String}
+ORDER BY multiIf(scope = 'server', 0, scope = 'browser', 1, 2), partition, offset
 LIMIT 1";
 
 /// An event as it is stored.
@@ -91,10 +93,11 @@ impl Warehouse {
         site: &SiteId,
         message_id: &str,
     ) -> Result<Option<StoredMessage>, WarehouseError> {
+        let hashes = KeyScope::ALL.map(|scope| MessageHash::of(site, scope, message_id).0);
         let rows = self
             .ask("find_message", FIND)
             .text("site", site.as_str())
-            .number("message_hash", MessageHash::of(site, message_id).0)
+            .numbers("message_hashes", &hashes)
             .text("message_id", message_id)
             .rows::<MessageRow>()
             .await?;

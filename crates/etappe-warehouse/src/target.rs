@@ -66,7 +66,13 @@ pub(crate) const IDS: Target = Target {
     belongs: |row| !row.is_duplicate && row.has_actor && row.has_other_id,
 };
 
-const MONEY: &[&str] = &["purchase", "repeat_purchase", "referred_purchase", "refund"];
+const MONEY: &[&str] = &[
+    "purchase",
+    "repeat_purchase",
+    "referred_purchase",
+    "refund",
+    "order_cancel",
+];
 const INVITING: &[&str] = &["invite_sent", "invite_accepted", "share"];
 
 const fn is_counted(row: &RowMark<'_>) -> bool {

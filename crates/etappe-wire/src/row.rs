@@ -19,7 +19,7 @@ mod tests;
 pub use mark::{MalformedRow, RowMark, first_received_at, marks, only_marks};
 
 /// The columns of a row, in the order in which they are written.
-pub const COLUMNS: &str = "site, kind, scope, event, milestone, outcome_id, actor, actor_hash, \
+pub const COLUMNS: &str = "site, kind, scope, amount_state, event, milestone, outcome_id, actor, actor_hash, \
      anonymous_id, user_id, previous_id, account, account_hash, message_id, message_hash, \
      occurred_at, received_at, revenue, currency, order_id, order_hash, referral_code, inviter_id, \
      inviter_hash, nps, rating, sentiment, touchpoint, touchpoint_kind, persona, campaign_source, \
@@ -90,6 +90,7 @@ pub fn encode_mark(
     put_text(out, ""); // site
     out.push(MARK);
     out.push(scope_number(KeyScope::Server));
+    out.push(AMOUNT_ABSENT);
     put_text(out, mark.state.as_str());
     put_text(out, ""); // milestone
     put_u64(out, 0); // outcome_id
@@ -101,7 +102,7 @@ pub fn encode_mark(
     put_u64(out, 0); // message_hash
     put_i64(out, mark.reached.as_millis());
     put_i64(out, mark.written_at.as_millis());
-    put_nullable::<8>(out, None); // revenue
+    put_nullable::<16>(out, None); // revenue
     put_empty_texts(out, 2); // currency, order_id
     put_u64(out, 0);
     put_empty_texts(out, 2); // referral_code, inviter_id
@@ -138,6 +139,7 @@ fn put_meaning(row: &RowInput<'_>, out: &mut Vec<u8>) {
     put_text(out, row.event.site.as_str());
     out.push(kind_number(row.event.kind));
     out.push(scope_number(row.event.scope));
+    out.push(amount_state(row));
     put_text(out, &row.event.name);
     put_text(out, row.outcome.milestone.map_or("", |m| m.as_str()));
     put_u64(out, row.outcome.id.0);
@@ -213,6 +215,23 @@ const fn kind_number(kind: EventKind) -> u8 {
         EventKind::Identify => 4,
         EventKind::Group => 5,
         EventKind::Alias => 6,
+    }
+}
+
+/// The number for no amount in the table's enumeration of what became of the amount.
+const AMOUNT_ABSENT: u8 = 0;
+
+/// Returns the number for what became of the amount, in the table's enumeration: absent, read, unread,
+/// or withheld because amounts from such a key do not count.
+const fn amount_state(row: &RowInput<'_>) -> u8 {
+    if !row.event.counts_money {
+        3
+    } else if row.facts.revenue.is_some() {
+        1
+    } else if row.facts.has_unread_amount {
+        2
+    } else {
+        AMOUNT_ABSENT
     }
 }
 

@@ -36,16 +36,16 @@ pub(super) async fn run(bench: &Bench, fleet: &mut Fleet) -> anyhow::Result<Vec<
     let events = fill(bench).await?;
     progress(&format!("{events} events stand in the topic"));
     let stored = classify(bench, fleet, events).await?;
-    let inbox = insert_rows(&bench.engine, RowTarget::Inbox, bench.pace.rows).await?;
+    let arrivals = insert_rows(&bench.engine, RowTarget::Arrivals, bench.pace.rows).await?;
     let bare = insert_rows(&bench.engine, RowTarget::Bare, bench.pace.rows).await?;
     rows::clear(&bench.engine.database).await?;
     let mut figures = stored.figures();
     let rate = per_second(events, stored.seconds);
     for (limit, tables, note) in [
         (
-            inbox,
+            arrivals,
             "the same tables",
-            "encoded beforehand; inbox and the views behind it",
+            "encoded beforehand; arrivals and the views behind it",
         ),
         (bare, "one plain table", "encoded beforehand"),
     ] {

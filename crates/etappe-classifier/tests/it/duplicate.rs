@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use etappe_classifier::ClassifierConfig;
+use etappe_core::event::KeyScope;
 use etappe_core::ports::RetryClass;
 use etappe_testkit::draw::{Draw, each_case};
 use etappe_testkit::faults::Operation;
@@ -61,6 +62,36 @@ async fn a_filter_that_suspects_everybody_only_costs_questions() {
     }
     world.live_until_done().await;
     world.check_exactly_once("a tiny filter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_a_browser_sent_first_swallows_no_message_of_a_server() {
+    let world = World::new(1);
+    let message = serde_json::json!({
+        "type": "track", "event": "Order Completed", "messageId": "order-1", "anonymousId": "a",
+        "timestamp": "2024-03-01T12:00:00.000Z",
+    });
+    let scopes = [
+        KeyScope::Pixel,
+        KeyScope::Browser,
+        KeyScope::Server,
+        KeyScope::Browser,
+        KeyScope::Server,
+    ];
+    // The filter of the process that follows knows them from the index.
+    for _ in 0..2 {
+        for scope in scopes {
+            let site = etappe_core::id::SiteId::try_new("demo").expect("a good name");
+            let record = etappe_testkit::generator::encode_record_as(scope, &site, &message);
+            world.log.append(crate::world::FIRST, record);
+        }
+        world.live_until_done().await;
+    }
+    let rows = world.sink.stored_rows();
+    let marked: Vec<bool> = rows.iter().map(|row| row.is_duplicate).collect();
+    let mut expected = vec![true; 10];
+    expected[..3].fill(false);
+    assert_eq!(marked, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,10 +101,10 @@ mod tests {
     use etappe_core::kpi::{KpiFigures, ReferralFigures};
 
     use super::*;
-    use crate::kpi::measure::{currencies, measures};
+    use crate::kpi::measure::{Currencies, measures};
 
     fn measure(id: &str, figures: &KpiFigures) -> Measure {
-        let currencies = currencies(std::iter::once(figures), "EUR");
+        let currencies = Currencies::choose(figures, None, "EUR", 1);
         let all = measures(figures, &ReferralFigures::default(), &currencies);
         all.into_iter().find(|measure| measure.id == id).unwrap()
     }

@@ -12,9 +12,12 @@ use crate::kpi::advice::advise;
 use crate::kpi::figure::Figure;
 use crate::kpi::interval::wilson;
 use crate::kpi::leak::Leak;
-use crate::kpi::measure::{Measure, currencies, measures};
+use crate::kpi::measure::{Currencies, Measure, measures};
 use crate::response::Table;
 use crate::scope::ScopeQuestion;
+
+/// How many currencies have figures of their own; the others are counted.
+const SHOWN_CURRENCIES: usize = 10;
 
 /// The KPIs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,7 +39,8 @@ pub(crate) struct KpisAnswer {
     /// The model that stages are of.
     #[schema(example = "aaarrr")]
     model: String,
-    /// The figures; one about money is there once per currency.
+    /// The figures; one about money is there once per currency, for the site's own and those with the most
+    /// orders, ten at most. With more, `other_currencies` says how many they are.
     kpis: Vec<KpiAnswer>,
     /// The step that loses most compared with the best of the last six full months; null if no step
     /// with 30 actors does worse.
@@ -60,7 +64,7 @@ pub(crate) struct KpiAnswer {
     #[schema(value_type = Option<Vec<f64>>, example = json!([0.31, 0.5]))]
     interval: Option<[f64; 2]>,
     /// `actors`, `orders`, `share`, `money`, `orders_per_customer`, `actors_per_customer`,
-    /// `actors_per_actor`, `seconds` or `score`.
+    /// `actors_per_actor`, `seconds`, `score` or `currencies`.
     #[schema(example = "share")]
     unit: &'static str,
     /// Of money: ISO 4217; null otherwise.
@@ -80,10 +84,9 @@ impl KpisAnswer {
         previous: Option<&Figures>,
         biggest_leak: Option<Leak>,
     ) -> Self {
-        let figures = std::iter::once(present)
-            .chain(previous)
-            .map(|(kpis, _)| kpis);
-        let currencies = currencies(figures, &question.currency);
+        let before = previous.map(|(kpis, _)| kpis);
+        let currencies =
+            Currencies::choose(&present.0, before, &question.currency, SHOWN_CURRENCIES);
         let previous = previous.map(|(kpis, referrals)| measures(kpis, referrals, &currencies));
         let has_elapsed = question.span.range.to <= question.as_of;
         let kpis = measures(&present.0, &present.1, &currencies)

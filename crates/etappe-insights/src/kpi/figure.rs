@@ -32,10 +32,9 @@ impl Figure {
         if count == 0 {
             return None;
         }
-        let scaled = i128::from(amount.as_scaled());
-        let half = if scaled < 0 { -count / 2 } else { count / 2 };
-        let rounded = i64::try_from((scaled + half) / count).ok()?;
-        Some(Self::Money(Amount::from_scaled(rounded)))
+        let (whole, rest) = (amount.as_scaled() / count, amount.as_scaled() % count);
+        let away = i128::from(rest.abs() >= count - rest.abs()) * rest.signum();
+        Some(Self::Money(Amount::from_scaled(whole + away)))
     }
 }
 
@@ -68,10 +67,11 @@ mod tests {
 
     #[test]
     fn money_is_written_with_its_own_digits() {
-        let amount = Amount::parse("12345678901234.0001").unwrap();
+        let digits = "123456789012345678901234567890.0001";
+        let amount = Amount::parse_sum(digits).unwrap();
         assert_eq!(
             serde_json::to_string(&Figure::Money(amount)).unwrap(),
-            "12345678901234.0001"
+            digits
         );
         let negative = Figure::Money(Amount::from_scaled(-55_000));
         assert_eq!(serde_json::to_string(&negative).unwrap(), "-5.5");
@@ -84,10 +84,18 @@ mod tests {
             ("20", 3, "6.6667"),
             ("-20", 3, "-6.6667"),
             ("0.0001", 2, "0.0001"),
+            ("-0.0001", 2, "-0.0001"),
+            ("0.0001", 3, "0"),
+            ("135000000000000", 3, "45000000000000"),
+            (
+                "9999999999999999999999999999999999.9999",
+                1,
+                "9999999999999999999999999999999999.9999",
+            ),
             ("5", 1, "5"),
         ];
         for (amount, count, expected) in cases {
-            let share = Figure::share(Amount::parse(amount).unwrap(), count).unwrap();
+            let share = Figure::share(Amount::parse_sum(amount).unwrap(), count).unwrap();
             assert_eq!(share.to_string(), expected);
         }
         assert_eq!(Figure::share(Amount::from_scaled(1), 0), None);

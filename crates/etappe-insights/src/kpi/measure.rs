@@ -1,6 +1,7 @@
 //! Makes the KPIs of counts and sums. What has no divisor is null, never zero.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures};
 use etappe_core::money::Amount;
@@ -77,24 +78,51 @@ impl Measure {
     }
 }
 
-/// Returns the currencies that figures have money in, `site_currency` if there is none.
-pub(crate) fn currencies<'a>(
-    figures: impl Iterator<Item = &'a KpiFigures>,
-    site_currency: &str,
-) -> BTreeSet<String> {
-    let money = figures.flat_map(|figures| &figures.money);
-    let mut currencies: BTreeSet<String> = money.map(|money| money.currency.clone()).collect();
-    if currencies.is_empty() {
-        currencies.insert(site_currency.to_owned());
-    }
-    currencies
+/// The currencies that figures about money are shown in. Currencies are what clients send, so there
+/// must be an end to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Currencies {
+    shown: Vec<String>,
+    has_others: bool,
 }
 
-/// Returns every KPI; those about money once per currency.
+impl Currencies {
+    /// Chooses at most `limit` of the currencies that two ranges have money in: the site's own, then those
+    /// with the most orders in the present range, in the one before, then by code. The site's own stands
+    /// for all if there is no money at all.
+    pub(crate) fn choose(
+        present: &KpiFigures,
+        previous: Option<&KpiFigures>,
+        site_currency: &str,
+        limit: usize,
+    ) -> Self {
+        let mut orders: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+        for (place, figures) in [Some(present), previous].into_iter().enumerate() {
+            for money in figures.into_iter().flat_map(|figures| &figures.money) {
+                orders.entry(&money.currency).or_default()[place] = money.orders;
+            }
+        }
+        if orders.is_empty() {
+            orders.insert(site_currency, [0, 0]);
+        }
+        let mut ranked: Vec<_> = orders.into_iter().collect();
+        ranked.sort_by_key(|(code, orders)| (*code != site_currency, Reverse(*orders), *code));
+        Self {
+            has_others: ranked.len() > limit,
+            shown: ranked
+                .into_iter()
+                .take(limit)
+                .map(|(code, _)| code.to_owned())
+                .collect(),
+        }
+    }
+}
+
+/// Returns every KPI; those about money once per currency that is shown.
 pub(crate) fn measures(
     kpis: &KpiFigures,
     referrals: &ReferralFigures,
-    currencies: &BTreeSet<String>,
+    currencies: &Currencies,
 ) -> Vec<Measure> {
     let mut measures = vec![
         Measure::count("visitors", "actors", kpis.visitors),
@@ -106,7 +134,9 @@ pub(crate) fn measures(
         )
         .with("signups", kpis.signups),
         Measure::count("customers", "actors", kpis.customers),
-        Measure::count("orders", "orders", kpis.orders),
+        Measure::count("orders", "orders", kpis.orders)
+            .with("refunds", kpis.refunds)
+            .with("refunds_left_out", kpis.refunds_left_out),
     ];
     measures.extend(money_measures(kpis, currencies));
     measures.extend(referral_measures(kpis, referrals));
@@ -125,9 +155,9 @@ pub(crate) fn measures(
 }
 
 /// Returns the KPIs between orders and referrals, in the order in which they are shown.
-fn money_measures(kpis: &KpiFigures, currencies: &BTreeSet<String>) -> Vec<Measure> {
+fn money_measures(kpis: &KpiFigures, currencies: &Currencies) -> Vec<Measure> {
     let mut columns: [Vec<Measure>; 4] = Default::default();
-    for currency in currencies {
+    for currency in &currencies.shown {
         let nothing = MoneyFigures {
             currency: currency.clone(),
             orders: 0,
@@ -162,8 +192,22 @@ fn money_measures(kpis: &KpiFigures, currencies: &BTreeSet<String>) -> Vec<Measu
         order_value,
         per_customer,
         lifetime,
+        Vec::from_iter(
+            currencies
+                .has_others
+                .then(|| other_currencies(kpis, currencies)),
+        ),
     ]
     .concat()
+}
+
+/// Returns how many currencies are not shown, and the orders in them.
+fn other_currencies(kpis: &KpiFigures, currencies: &Currencies) -> Measure {
+    let is_other = |money: &&MoneyFigures| !currencies.shown.contains(&money.currency);
+    let others = || kpis.money.iter().filter(is_other);
+    let count = u64::try_from(others().count()).unwrap_or(u64::MAX);
+    Measure::count("other_currencies", "currencies", count)
+        .with("orders", others().map(|money| money.orders).sum())
 }
 
 fn per_currency(money: &MoneyFigures, new_customers: u64) -> [Measure; 4] {

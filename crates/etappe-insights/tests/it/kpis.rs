@@ -52,6 +52,8 @@ pub(crate) fn march() -> KpiFigures {
         repeat_customers: 5,
         customer_orders: 26,
         orders: 27,
+        refunds: 2,
+        refunds_left_out: 1,
         money: vec![
             MoneyFigures {
                 currency: "EUR".to_owned(),
@@ -174,6 +176,66 @@ async fn money_is_exact_and_there_once_per_currency() {
         )
     );
     assert_eq!(find(&kpis, "visitors")["currency"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_largest_currencies_have_cards_and_the_rest_are_counted() {
+    // A code, the orders in March, those in February.
+    let money = |code: &str, orders: u64| MoneyFigures {
+        currency: code.to_owned(),
+        orders,
+        customers: orders,
+        revenue: amount("1"),
+        gross: amount("1"),
+        lifetime_revenue: amount("1"),
+    };
+    let mut present: Vec<MoneyFigures> =
+        (0..1_000).map(|n| money(&format!("X{n:03}"), 1)).collect();
+    present.extend([money("EUR", 1), money("USD", 900), money("X500", 2)]);
+    present.retain(|money| money.currency != "X500" || money.orders == 2);
+    let previous = vec![money("X777", 3), money("ZZZ", 5)];
+    let figures = |money| KpiFigures {
+        money,
+        ..KpiFigures::default()
+    };
+    let march_start = at("2024-02-29T23:00:00Z").as_millis();
+    let before = at("2024-01-29T23:00:00Z").as_millis();
+    let api = Api::new(MemoryStore {
+        kpis: BTreeMap::from([(march_start, figures(present)), (before, figures(previous))]),
+        ..MemoryStore::default()
+    });
+    let kpis = kpis(&api).await;
+    let shown: Vec<&str> = kpis
+        .iter()
+        .filter(|kpi| kpi["id"] == "revenue")
+        .map(|kpi| kpi["currency"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "EUR", "USD", "X500", "X777", "X000", "X001", "X002", "X003", "X004", "X005"
+        ]
+    );
+    let others = find(&kpis, "other_currencies");
+    // Of 1,002 codes ten are shown; ZZZ has no orders in March.
+    assert_eq!(
+        (&others["value"], &others["previous"]),
+        (&json!(992), &json!(1))
+    );
+    assert_eq!(
+        (&others["unit"], &others["counts"]),
+        (
+            &json!("currencies"),
+            &json!({"other_currencies": 992, "orders": 992})
+        )
+    );
+    assert_eq!(others["currency"], Value::Null);
+    assert_eq!(kpis.len(), IDS.len() - 4 + 40 + 1);
+    let orders = find(&kpis, "orders");
+    assert_eq!(
+        orders["counts"],
+        json!({"orders": 0, "refunds": 0, "refunds_left_out": 0})
+    );
 }
 
 #[tokio::test]

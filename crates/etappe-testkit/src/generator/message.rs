@@ -73,6 +73,15 @@ impl Message {
 /// When the message lacks an id, a type or a time: generated ones have all of them.
 #[must_use]
 pub fn encode_record(site: &SiteId, message: &Value) -> Vec<u8> {
+    encode_record_as(KeyScope::Server, site, message)
+}
+
+/// Returns the same as a key of another scope sends it.
+///
+/// # Panics
+/// When the message lacks an id, a type or a time.
+#[must_use]
+pub fn encode_record_as(scope: KeyScope, site: &SiteId, message: &Value) -> Vec<u8> {
     let text = |name: &str| message[name].as_str();
     let kind: EventKind =
         serde_json::from_value(message["type"].clone()).expect("a message has a type");
@@ -86,7 +95,7 @@ pub fn encode_record(site: &SiteId, message: &Value) -> Vec<u8> {
     let parse = |text| JsonObject::parse(text).expect("written by serde_json");
     let event = Event {
         site: site.clone(),
-        scope: KeyScope::Server,
+        scope,
         counts_money: true,
         money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind,

@@ -94,7 +94,13 @@ pub(super) const TABLES: &[Table] = &[
     ),
     repeating(
         "actor_ids",
-        &[SITE, ("id_hash", "UInt64"), ACTOR, ("id", "String")],
+        &[
+            SITE,
+            ("id_hash", "UInt64"),
+            ACTOR,
+            ("id", "String"),
+            ("scope", "String"),
+        ],
         "received_at",
     ),
     repeating(

@@ -68,6 +68,7 @@ fn view(scope: &KpiScope, interval: u64) -> View {
         ("model", MODEL.to_owned()),
         ("bots", bots_word(scope.bots).to_owned()),
         ("currency", scope.currency.clone()),
+        ("browser_refunds", scope.browser_refunds.to_string()),
     ];
     View {
         variables: variables.into(),

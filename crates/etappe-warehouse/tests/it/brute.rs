@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{Datelike, Days, NaiveDate, TimeZone};
-use etappe_core::event::EventKind;
+use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::kpi::{
     KpiFigures, KpiScope, MoneyFigures, ReferralFigures, StageFigure, StageFigures,
     TransitionFigure, TransitionKind,
@@ -40,15 +40,107 @@ fn within(scope: &KpiScope, at: i64) -> bool {
     scope.range.from.as_millis() <= at && at < scope.range.to.as_millis()
 }
 
-/// Returns the first purchase of every order.
+/// Returns the events in the order in which they are believed: a server's, a browser's, a pixel's, each in
+/// order of time, then arrival.
+fn by_trust<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
+    let of = |scope| {
+        events
+            .iter()
+            .copied()
+            .filter(move |event| event.scope == scope)
+    };
+    of(KeyScope::Server)
+        .chain(of(KeyScope::Browser))
+        .chain(of(KeyScope::Pixel))
+        .collect()
+}
+
+/// Returns the purchase that counts of every order: the first one of whom is believed most. They are in
+/// order of time.
 fn orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     let mut seen = HashSet::new();
-    events
-        .iter()
-        .copied()
+    let mut orders: Vec<&TestEvent> = by_trust(events)
+        .into_iter()
         .filter(|event| event.milestone == Some(Milestone::Purchase))
         .filter(|event| seen.insert(event.order()))
-        .collect()
+        .collect();
+    orders.sort_by_key(|event| (event.at, event.offset));
+    orders
+}
+
+/// What an order brought and still has.
+struct Account<'a> {
+    order: &'a TestEvent,
+    currency: String,
+    left: i128,
+}
+
+/// What came of a refund or a cancellation.
+struct Refund<'a> {
+    at: i64,
+    actor: &'a str,
+    currency: String,
+    /// Nothing if it does not count.
+    amount: i128,
+}
+
+fn currency_of(event: &TestEvent, scope: &KpiScope) -> String {
+    if event.currency.is_empty() {
+        scope.currency.clone()
+    } else {
+        event.currency.clone()
+    }
+}
+
+/// Returns all refunds and cancellations, each with what it brings back.
+fn refunds<'a>(events: &[&'a TestEvent], scope: &KpiScope) -> Vec<Refund<'a>> {
+    let mut accounts: HashMap<&str, Account<'_>> = HashMap::new();
+    for order in orders(events) {
+        if !order.order_id.is_empty() {
+            let account = Account {
+                order,
+                currency: currency_of(order, scope),
+                left: order.revenue.unwrap_or_default().max(0),
+            };
+            accounts.insert(&order.order_id, account);
+        }
+    }
+    let mut refunds = Vec::new();
+    for event in by_trust(events) {
+        let is_cancellation = event.milestone == Some(Milestone::OrderCancel);
+        if !is_cancellation && event.milestone != Some(Milestone::Refund) {
+            continue;
+        }
+        let is_believed = event.scope == KeyScope::Server || scope.browser_refunds;
+        let mut refund = Refund {
+            at: event.at,
+            actor: event.actor(),
+            currency: currency_of(event, scope),
+            amount: 0,
+        };
+        if event.order_id.is_empty() {
+            if is_believed && event.counts_money {
+                refund.amount = event.revenue.unwrap_or_default().abs();
+            }
+        } else if let Some(account) = accounts.get_mut(event.order_id.as_str()) {
+            let may_say = is_believed || account.order.scope != KeyScope::Server;
+            let is_foreign = !event.currency.is_empty() && event.currency != account.currency;
+            let wanted = match event.revenue {
+                _ if !may_say || !event.counts_money => 0,
+                _ if is_cancellation => account.left,
+                _ if event.unread => 0,
+                None => account.left,
+                Some(_) if is_foreign => 0,
+                Some(amount) => amount.abs(),
+            };
+            refund.amount = wanted.min(account.left);
+            account.left -= refund.amount;
+            refund.actor = account.order.actor();
+            refund.currency.clone_from(&account.currency);
+        }
+        refunds.push(refund);
+    }
+    refunds
 }
 
 /// Returns each person's first event of a milestone.
@@ -138,42 +230,46 @@ fn customers(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) 
     figures.new_customers = first.values().filter(|at| within(scope, **at)).count() as u64;
 }
 
+/// Orders, customers, revenue, gross and lifetime revenue in a currency.
+type Sums<'a> = (u64, BTreeSet<&'a str>, i128, i128, i128);
+
 fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
     let mut newly = BTreeMap::new();
-    let mut payments: Vec<(&TestEvent, i64)> = Vec::new();
+    let mut sums: BTreeMap<String, Sums<'_>> = BTreeMap::new();
     for order in orders(events) {
         newly
             .entry(order.actor())
             .or_insert(within(scope, order.at));
-        payments.extend(order.revenue.map(|amount| (order, amount)));
     }
     newly.remove("");
-    let refunds = events
-        .iter()
-        .filter(|event| event.milestone == Some(Milestone::Refund));
-    payments.extend(refunds.filter_map(|event| Some((*event, -event.revenue?.abs()))));
-    let mut sums: BTreeMap<&str, (u64, BTreeSet<&str>, i64, i64, i64)> = BTreeMap::new();
-    for (event, amount) in payments {
-        let is_new = newly.get(event.actor()).copied().unwrap_or_default();
-        if !within(scope, event.at) && !is_new {
+    let is_new = |actor: &str| newly.get(actor).copied().unwrap_or_default();
+    for order in orders(events) {
+        let Some(amount) = order.revenue else {
             continue;
-        }
-        let currency = if event.currency.is_empty() {
-            &scope.currency
-        } else {
-            &event.currency
         };
-        let sum = sums.entry(currency).or_default();
-        if is_new {
-            sum.4 += amount;
-        }
-        if within(scope, event.at) {
+        let currency = currency_of(order, scope);
+        if within(scope, order.at) {
+            let sum = sums.entry(currency.clone()).or_default();
+            sum.0 += 1;
+            sum.1.insert(order.actor());
             sum.2 += amount;
-            if event.milestone == Some(Milestone::Purchase) {
-                sum.0 += 1;
-                sum.1.insert(event.actor());
-                sum.3 += amount;
+            sum.3 += amount;
+        }
+        if is_new(order.actor()) {
+            sums.entry(currency).or_default().4 += amount;
+        }
+    }
+    for refund in refunds(events, scope) {
+        if within(scope, refund.at) {
+            if refund.amount == 0 {
+                figures.refunds_left_out += 1;
+                continue;
             }
+            figures.refunds += 1;
+            sums.entry(refund.currency.clone()).or_default().2 -= refund.amount;
+        }
+        if refund.amount != 0 && is_new(refund.actor) {
+            sums.entry(refund.currency).or_default().4 -= refund.amount;
         }
     }
     figures.money = sums
@@ -182,7 +278,7 @@ fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
             |(currency, (orders, mut customers, revenue, gross, lifetime))| {
                 customers.remove("");
                 MoneyFigures {
-                    currency: currency.to_owned(),
+                    currency,
                     orders,
                     customers: customers.len() as u64,
                     revenue: Amount::from_scaled(revenue),
@@ -346,14 +442,15 @@ fn inviters<'a>(events: &[&'a TestEvent]) -> BTreeMap<&'a str, &'a str> {
             Some(Milestone::InviteSent | Milestone::Share)
         )
     };
+    let events = by_trust(events);
     let mut owners: HashMap<&str, &str> = HashMap::new();
-    for event in events {
+    for event in &events {
         if shows_code(event) && !event.code.is_empty() && !event.actor().is_empty() {
             owners.entry(&event.code).or_insert(event.actor());
         }
     }
     let mut links: BTreeMap<&str, &str> = BTreeMap::new();
-    for event in events {
+    for event in &events {
         let inviter = if !event.inviter.is_empty() {
             Some(event.inviter.as_str())
         } else if shows_code(event) {

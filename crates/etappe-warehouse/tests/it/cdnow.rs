@@ -15,7 +15,7 @@ use crate::engine::TestWarehouse;
 use crate::fixture::{TestEvent, all_time, batch, numbered, range, scope};
 
 /// Reads the file, and what each line says: customer, time, amount in ten-thousandths.
-fn purchases() -> Vec<(String, i64, i64)> {
+fn purchases() -> Vec<(String, i64, i128)> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/cdnow/events.ndjson.gz");
     let file =
@@ -65,7 +65,7 @@ async fn real_purchases_come_out_as_they_went_in() {
         }
         let orders: u64 = per_customer.values().sum();
         // All first purchases are in the first quarter, so lifetimes hold everything in both ranges.
-        let lifetime: i64 = purchases.iter().map(|(_, _, amount)| amount).sum();
+        let lifetime: i128 = purchases.iter().map(|(_, _, amount)| amount).sum();
         let everybody: BTreeSet<&str> = purchases.iter().map(|(id, ..)| id.as_str()).collect();
         let figures = test.warehouse.kpi_figures(&scope(range)).await.unwrap();
         assert_eq!(everybody.len(), 23_570);

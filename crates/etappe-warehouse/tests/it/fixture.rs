@@ -41,6 +41,11 @@ pub(crate) const STAGES: [&str; 6] = [
 pub(crate) struct TestEvent {
     pub(crate) site: &'static str,
     pub(crate) kind: EventKind,
+    pub(crate) scope: KeyScope,
+    /// False where amounts do not count, as in a pixel of a site that does not allow it.
+    pub(crate) counts_money: bool,
+    /// An amount was sent that is none.
+    pub(crate) unread: bool,
     pub(crate) name: String,
     pub(crate) milestone: Option<Milestone>,
     pub(crate) message_id: String,
@@ -50,7 +55,7 @@ pub(crate) struct TestEvent {
     pub(crate) account: String,
     pub(crate) at: i64,
     pub(crate) received: i64,
-    pub(crate) revenue: Option<i64>,
+    pub(crate) revenue: Option<i128>,
     pub(crate) currency: String,
     pub(crate) order_id: String,
     pub(crate) code: String,
@@ -70,6 +75,9 @@ impl Default for TestEvent {
         Self {
             site: "demo",
             kind: EventKind::Track,
+            scope: KeyScope::Server,
+            counts_money: true,
+            unread: false,
             name: "Event".to_owned(),
             milestone: None,
             message_id: String::new(),
@@ -184,11 +192,11 @@ pub(crate) fn outcome_of(milestone: Option<Milestone>) -> Outcome {
 pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
     let some = |text: &'_ str| Some(text.to_owned().into()).filter(|_| !text.is_empty());
     let site = SiteId::try_new(event.site).expect("a good name");
-    let message_hash = MessageHash::of(&site, &event.message_id);
+    let message_hash = MessageHash::of(&site, event.scope, &event.message_id);
     let decoded = Event {
         site,
-        scope: KeyScope::Server,
-        counts_money: true,
+        scope: event.scope,
+        counts_money: event.counts_money,
         money_terms: etappe_core::money_terms::MoneyTerms::default(),
         kind: event.kind,
         name: event.name.as_str().into(),
@@ -206,6 +214,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
     let facts = EventFacts {
         account: event.account.as_str().into(),
         revenue: event.revenue.map(Amount::from_scaled),
+        has_unread_amount: event.unread,
         currency: event.currency.as_str().into(),
         order_id: event.order_id.as_str().into(),
         referral_code: event.code.as_str().into(),
@@ -298,6 +307,7 @@ pub(crate) fn scope(range: TimeRange) -> KpiScope {
         bots: Bots::Exclude,
         as_of: range.to,
         currency: "EUR".to_owned(),
+        browser_refunds: false,
     }
 }
 

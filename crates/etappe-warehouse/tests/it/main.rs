@@ -30,5 +30,6 @@ mod referrals;
 mod rows;
 mod server;
 mod stages;
+mod trust;
 mod views;
 mod watermark;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use etappe_core::event::KeyScope;
 use etappe_core::id::{Offset, PartitionId, SiteId};
 use etappe_core::ports::{MessageHash, MessageIndex, RowSink};
 use etappe_core::time::Timestamp;
@@ -12,7 +13,11 @@ use crate::fixture::{DAY, TOPIC, TestEvent, batch, mark_batch, numbered};
 use crate::random::START;
 
 fn hash(message_id: &str) -> MessageHash {
-    MessageHash::of(&SiteId::try_new("demo").unwrap(), message_id)
+    MessageHash::of(
+        &SiteId::try_new("demo").unwrap(),
+        KeyScope::Server,
+        message_id,
+    )
 }
 
 /// 3,000 messages, a minute apart, with gaps in their offsets.

@@ -1,6 +1,6 @@
 //! Random journeys: small, crowded and full of the cases that definitions disagree about.
 
-use etappe_core::event::EventKind;
+use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::milestone::Milestone;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -24,6 +24,7 @@ const MILESTONES: &[Option<Milestone>] = &[
     Some(Milestone::Purchase),
     Some(Milestone::Purchase),
     Some(Milestone::Refund),
+    Some(Milestone::OrderCancel),
     Some(Milestone::InviteSent),
     Some(Milestone::InviteAccepted),
     Some(Milestone::Share),
@@ -74,6 +75,11 @@ fn event(random: &mut StdRng, number: usize) -> TestEvent {
         1 => EventKind::Page,
         _ => EventKind::Track,
     };
+    event.scope = match random.random_range(0..10) {
+        0..4 => KeyScope::Server,
+        4..9 => KeyScope::Browser,
+        _ => KeyScope::Pixel,
+    };
     if random.random_range(0..10) == 0 {
         event.nps = Some(random.random_range(0..=10));
     }
@@ -96,16 +102,26 @@ fn time(random: &mut StdRng) -> i64 {
 fn money(random: &mut StdRng, event: &mut TestEvent) {
     if !matches!(
         event.milestone,
-        Some(Milestone::Purchase | Milestone::Refund)
+        Some(Milestone::Purchase | Milestone::Refund | Milestone::OrderCancel)
     ) {
         return;
     }
-    if random.random_range(0..8) != 0 {
-        event.revenue = Some(random.random_range(-20_000..2_000_000));
+    // Orders are worth more than most refunds, so that several fit into one.
+    let most = if event.milestone == Some(Milestone::Purchase) {
+        2_000_000
+    } else {
+        900_000
+    };
+    match random.random_range(0..10) {
+        0 => {}
+        1 => event.unread = true,
+        2 if event.scope == KeyScope::Pixel => event.counts_money = false,
+        3 => event.revenue = Some(10_i128.pow(28) - random.random_range(1..3)),
+        _ => event.revenue = Some(random.random_range(-20_000..most)),
     }
-    event.currency = ["", "EUR", "USD", "JPY"][random.random_range(0..4)].to_owned();
-    if random.random_range(0..4) != 0 {
-        event.order_id = format!("o{}", random.random_range(0..200));
+    event.currency = ["", "", "EUR", "EUR", "USD", "JPY"][random.random_range(0..6)].to_owned();
+    if random.random_range(0..6) != 0 {
+        event.order_id = format!("o{}", random.random_range(0..250));
     }
 }
 

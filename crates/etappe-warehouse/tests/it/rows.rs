@@ -1,7 +1,8 @@
 //! Whatever is written into a row is read back from the table.
 
-use etappe_core::event::EventKind;
+use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::id::{ActorHash, hash64};
+use etappe_core::money::Amount;
 use etappe_core::ports::RowSink;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -22,7 +23,7 @@ struct Stored {
     account_hash: u64,
     at: i64,
     received: i64,
-    revenue: Option<i64>,
+    revenue: Option<String>,
     order_id: String,
     order_hash: u64,
     inviter_hash: u64,
@@ -38,10 +39,10 @@ const STORED: &str = "
 SELECT offset, toString(event) AS name, message_id, user_id, anonymous_id, actor, actor_hash,
     account_hash, toUnixTimestamp64Milli(occurred_at) AS at,
     toUnixTimestamp64Milli(received_at) AS received,
-    CAST(reinterpretAsInt64(revenue) AS Nullable(Int64)) AS revenue, order_id, order_hash,
+    toString(revenue) AS revenue, order_id, order_hash,
     inviter_hash, nps, toString(bot) AS bot, toString(kind) AS kind, properties, partition,
     (actor = '' OR actor_hash = xxh3(actor))
-        AND message_hash = xxh3(concat(site, '\\0', message_id))
+        AND message_hash = xxh3(concat(site, '\\0', toString(scope), '\\0', message_id))
         AND (order_id = '' OR order_hash = xxh3(order_id)) AS hashes_agree
 FROM events
 WHERE partition = {partition:UInt32}
@@ -63,11 +64,11 @@ fn text() -> impl Strategy<Value = String> {
 fn event() -> impl Strategy<Value = TestEvent> {
     let people = (text(), text(), text(), text());
     let money = (
-        proptest::option::of(-999_999_999_999_999_999_i64..=999_999_999_999_999_999),
+        proptest::option::of(-(10_i128.pow(38) - 1)..10_i128.pow(38)),
         text(),
         proptest::option::of(0_u8..=10),
     );
-    let rest = (text(), text(), 0_i64..4_102_444_800_000, 0_u8..3, text());
+    let rest = (text(), text(), 0_i64..4_102_444_800_000, 0_u8..9, text());
     (people, money, rest).prop_map(
         |(
             (user, anonymous, account, inviter),
@@ -85,7 +86,8 @@ fn event() -> impl Strategy<Value = TestEvent> {
                 name,
                 bot,
                 at,
-                kind: [EventKind::Track, EventKind::Page, EventKind::Screen][usize::from(kind)],
+                kind: [EventKind::Track, EventKind::Page, EventKind::Screen][usize::from(kind % 3)],
+                scope: KeyScope::ALL[usize::from(kind / 3)],
                 properties: serde_json::json!({ "note": note }).to_string(),
                 ..TestEvent::default()
             }
@@ -113,7 +115,9 @@ fn as_stored(event: &TestEvent) -> Stored {
         account_hash: hash_of(&event.account),
         at: event.at,
         received: event.received,
-        revenue: event.revenue,
+        revenue: event
+            .revenue
+            .map(|amount| Amount::from_scaled(amount).to_string()),
         order_id: event.order_id.clone(),
         order_hash: if event.order_id.is_empty() {
             0

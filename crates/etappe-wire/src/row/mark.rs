@@ -76,7 +76,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     let mut walk = Walk(bytes);
     walk.text()?; // site
     let kind = walk.byte()?;
-    walk.byte()?; // scope
+    walk.take(2)?; // scope, amount_state
     walk.text()?; // event
     let milestone = walk.text()?;
     walk.number()?; // outcome_id
@@ -89,7 +89,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     walk.number()?; // message_hash
     walk.number()?; // occurred_at
     let received_at = Timestamp::from_millis(walk.number()?.cast_signed());
-    walk.nullable(8)?; // revenue
+    walk.nullable(16)?; // revenue
     walk.texts(2)?; // currency, order_id
     walk.number()?; // order_hash
     let (code, inviter) = (walk.text()?, walk.text()?);

@@ -100,7 +100,7 @@ fn a_row_holds_its_columns_in_their_order() {
     let bytes = full_row(&properties);
     let mut reader = Reader(bytes.strip_prefix(b"before").unwrap());
     assert_eq!(reader.text(), "demo");
-    assert_eq!((reader.byte(), reader.byte()), (1, 3));
+    assert_eq!((reader.byte(), reader.byte(), reader.byte()), (1, 3, 1));
     assert_eq!(reader.text(), "Order\u{0}Completed");
     assert_eq!((reader.text(), reader.number()), ("purchase", 7));
     assert_eq!(
@@ -118,8 +118,8 @@ fn a_row_holds_its_columns_in_their_order() {
         (1_709_294_400_123, 1_709_294_400_999)
     );
     assert_eq!(
-        (reader.byte(), reader.number().cast_signed()),
-        (0, -125_000)
+        (reader.byte(), reader.take(16)),
+        (0, &(-125_000_i128).to_le_bytes()[..])
     );
     assert_eq!(
         (reader.text(), reader.text(), reader.number()),
@@ -140,6 +140,42 @@ fn a_row_holds_its_columns_in_their_order() {
     assert_eq!(reader.take(4), 1_u32.to_le_bytes());
     assert_eq!((reader.number(), reader.byte()), (42, 1));
     assert!(reader.0.is_empty());
+}
+
+#[test]
+fn a_row_says_what_became_of_the_amount() {
+    let state = |counts_money, revenue: Option<&str>, has_unread_amount| {
+        let event = Event {
+            counts_money,
+            ..event("{}")
+        };
+        let facts = EventFacts {
+            revenue: revenue.and_then(Amount::parse),
+            has_unread_amount,
+            ..EventFacts::default()
+        };
+        let outcome = Outcome {
+            id: OutcomeId(7),
+            milestone: None,
+            vocabulary: None,
+            stages: Box::default(),
+        };
+        amount_state(&RowInput {
+            event: &event,
+            facts: &facts,
+            outcome: &outcome,
+            actor: "",
+            message_hash: MessageHash(3),
+            topic: "t",
+            partition: PartitionId(0),
+            offset: Offset(0),
+            duplicate: false,
+        })
+    };
+    assert_eq!(state(true, None, false), 0);
+    assert_eq!(state(true, Some("1"), false), 1);
+    assert_eq!(state(true, None, true), 2);
+    assert_eq!(state(false, None, true), 3);
 }
 
 #[test]
@@ -166,7 +202,7 @@ fn nobody_has_no_hash() {
     encode(&row, &mut bytes);
     let mut reader = Reader(&bytes);
     reader.text();
-    reader.take(2);
+    reader.take(3);
     reader.text();
     assert_eq!((reader.text(), reader.number()), ("", 7));
     assert_eq!((reader.text(), reader.number()), ("", 0));

@@ -21,7 +21,10 @@ FROM
             WHERE first_ordered_at >= {from:DateTime64(3, 'UTC')}
               AND first_ordered_at < {to:DateTime64(3, 'UTC')}
         ) AS is_new_customer
-    FROM payments(site = {site:String}, bots = {bots:String}, currency = {currency:String})
+    FROM payments(
+        site = {site:String}, bots = {bots:String}, currency = {currency:String},
+        browser_refunds = {browser_refunds:String}
+    )
 )
 WHERE in_range OR is_new_customer
 GROUP BY currency

@@ -1,29 +1,14 @@
--- Every row says which log it came from: positions of two logs must not be mixed up when an
--- installation moves from one to the other. Rows that were there before say nothing, and count as
--- another log's.
---
--- Rows now land in `arrivals`, which has views of its own. `inbox` and its views stay for programs
--- that know only them and may still run. Changing the queries of its views in place would change
--- the marks by which the server knows a token again, but only until its next start.
-ALTER TABLE events ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE events MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
-ALTER TABLE stage_events ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE money ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE feedback ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE messages ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE duplicates ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE duplicates MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
-ALTER TABLE identities ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-ALTER TABLE identities MODIFY COLUMN kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7);
-ALTER TABLE referral_events ADD COLUMN IF NOT EXISTS topic LowCardinality(String);
-
--- The landing table, as `inbox` was. A row of the kind `mark` is a collector's word on how far its
--- records are complete; it goes into the table `marks` and into no other.
+-- The landing table: one insert per batch goes here, materialized views route its rows. Nothing is
+-- stored in it; every target keeps its own deduplication window. `only` names the one table that a
+-- row is for when a batch is completed after a crash; it is empty otherwise. A row of the kind `mark`
+-- is a collector's word on how far its records are complete; it goes into the table `marks` and into
+-- no other.
 CREATE TABLE IF NOT EXISTS arrivals
 (
     site LowCardinality(String),
     kind Enum8('track' = 1, 'page' = 2, 'screen' = 3, 'identify' = 4, 'group' = 5, 'alias' = 6, 'mark' = 7),
     scope Enum8('browser' = 1, 'server' = 2, 'pixel' = 3),
+    amount_state Enum8('absent' = 0, 'read' = 1, 'unread' = 2, 'withheld' = 3),
     event LowCardinality(String),
     milestone LowCardinality(String),
     outcome_id UInt64,
@@ -38,7 +23,7 @@ CREATE TABLE IF NOT EXISTS arrivals
     message_hash UInt64,
     occurred_at DateTime64(3, 'UTC'),
     received_at DateTime64(3, 'UTC'),
-    revenue Nullable(Decimal(18, 4)),
+    revenue Nullable(Decimal(38, 4)),
     currency LowCardinality(String),
     order_id String,
     order_hash UInt64,
@@ -110,9 +95,11 @@ SELECT
     partition,
     offset,
     milestone,
+    scope,
     actor_hash,
     account_hash,
     order_id,
+    amount_state,
     revenue IS NOT NULL AS has_amount,
     ifNull(revenue, 0) AS amount,
     currency,
@@ -123,7 +110,9 @@ FROM arrivals
 WHERE only IN ('', 'money')
   AND NOT duplicate
   AND kind IN ('track', 'page', 'screen')
-  AND milestone IN ('purchase', 'repeat_purchase', 'referred_purchase', 'refund');
+  AND milestone IN (
+      'purchase', 'repeat_purchase', 'referred_purchase', 'refund', 'order_cancel'
+  );
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS feedback_from_arrivals TO feedback AS
 SELECT
@@ -132,6 +121,7 @@ SELECT
     partition,
     offset,
     milestone,
+    scope,
     actor_hash,
     outcome_id,
     nps,
@@ -153,23 +143,23 @@ FROM arrivals
 WHERE only IN ('', 'messages') AND kind != 'mark';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS duplicates_from_arrivals TO duplicates AS
-SELECT site, kind, event, message_id, message_hash, occurred_at, received_at, partition, offset, topic
+SELECT site, kind, scope, event, message_id, message_hash, occurred_at, received_at, partition, offset, topic
 FROM arrivals
 WHERE only IN ('', 'duplicates') AND duplicate;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS identities_from_arrivals TO identities AS
 SELECT
-    site, kind, actor, actor_hash, anonymous_id, user_id, previous_id, account, account_hash,
+    site, kind, scope, actor, actor_hash, anonymous_id, user_id, previous_id, account, account_hash,
     message_id, occurred_at, received_at, context, traits, partition, offset, topic
 FROM arrivals
 WHERE only IN ('', 'identities') AND NOT duplicate AND kind IN ('identify', 'group', 'alias');
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS actor_ids_from_arrivals TO actor_ids AS
-SELECT site, xxh3(id) AS id_hash, actor_hash, id, actor, received_at
+SELECT site, xxh3(id) AS id_hash, actor_hash, toString(arrivals.scope) AS scope, id, actor, received_at
 FROM arrivals
 ARRAY JOIN arrayFilter(x -> x != '' AND x != actor, [anonymous_id, user_id, previous_id]) AS id
 WHERE only IN ('', 'actor_ids') AND NOT duplicate AND actor_hash != 0
-LIMIT 1 BY site, id_hash, actor_hash, id;
+LIMIT 1 BY site, id_hash, actor_hash, id, scope;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS referral_events_from_arrivals TO referral_events AS
 SELECT
@@ -178,6 +168,7 @@ SELECT
     partition,
     offset,
     milestone,
+    scope,
     actor,
     actor_hash,
     referral_code,

@@ -1,6 +1,7 @@
 -- One row a person who was brought by another: the first event that says by whom. It says so by the
--- inviter's id, else by a code; a code belongs to whoever first sent an invitation or shared with
--- it. Self-referrals are left out; longer loops are for the reader to cut.
+-- inviter's id, else by a code; a code belongs to whoever first sent an invitation or shared with it. Of
+-- both, what a server said comes before what anybody could say. Self-referrals are left out; longer
+-- loops are for the reader to cut.
 CREATE OR REPLACE VIEW referral_links AS
 SELECT
     actor_hash,
@@ -17,11 +18,12 @@ FROM
                 if(links.inviter_hash != 0, links.inviter_id, owners.owner),
                 links.occurred_at
             ),
-            (links.occurred_at, links.partition, links.offset)
+            (links.rank, links.occurred_at, links.partition, links.offset)
         ) AS first
     FROM
     (
         SELECT actor_hash, inviter_hash, inviter_id, occurred_at, partition, offset,
+               multiIf(scope = 'server', 0, scope = 'browser', 1, 2) AS rank,
                if(milestone IN ('invite_sent', 'share'), '', referral_code) AS code
         FROM referral_events
         WHERE site = {site:String}
@@ -31,10 +33,11 @@ FROM
     ) AS links
     LEFT JOIN
     (
+        WITH multiIf(scope = 'server', 0, scope = 'browser', 1, 2) AS rank
         SELECT
             referral_code AS code,
-            argMin(actor_hash, (occurred_at, partition, offset)) AS owner_hash,
-            argMin(actor, (occurred_at, partition, offset)) AS owner
+            argMin(actor_hash, (rank, occurred_at, partition, offset)) AS owner_hash,
+            argMin(actor, (rank, occurred_at, partition, offset)) AS owner
         FROM referral_events
         WHERE site = {site:String}
           AND actor_hash != 0

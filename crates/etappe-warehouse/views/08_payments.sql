@@ -1,0 +1,23 @@
+-- One row an amount of money: what an order brought, or what a refund or a cancellation brought back, as a
+-- negative amount at its own time.
+CREATE OR REPLACE VIEW payments AS
+SELECT
+    ordered_at AS paid_at,
+    actor_hash,
+    toDecimal256(orders.amount, 4) AS amount,
+    if(orders.currency = '', {currency:String}, toString(orders.currency)) AS currency,
+    false AS is_refund
+FROM orders(site = {site:String}, bots = {bots:String}) AS orders
+WHERE has_amount
+UNION ALL
+SELECT
+    refunded_at AS paid_at,
+    actor_hash,
+    -refunds.amount AS amount,
+    refunds.currency AS currency,
+    true AS is_refund
+FROM refunds(
+    site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    browser_refunds = {browser_refunds:String}
+) AS refunds
+WHERE left_out = ''

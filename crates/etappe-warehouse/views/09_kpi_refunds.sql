@@ -1,0 +1,10 @@
+-- Refunds and cancellations in the range, by why they bring nothing back; empty for those that do.
+CREATE OR REPLACE VIEW kpi_refunds AS
+SELECT left_out, count() AS refunds
+FROM refunds(
+    site = {site:String}, bots = {bots:String}, currency = {currency:String},
+    browser_refunds = {browser_refunds:String}
+)
+WHERE refunded_at >= {from:DateTime64(3, 'UTC')} AND refunded_at < {to:DateTime64(3, 'UTC')}
+GROUP BY left_out
+ORDER BY left_out
