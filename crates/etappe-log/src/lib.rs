@@ -16,9 +16,21 @@
 //! [`RecordSource`]: etappe_core::ports::RecordSource
 
 pub mod error;
+mod interleaving;
 pub mod kafka;
 pub mod local;
 pub mod metrics;
 pub mod spool;
 
 pub use error::LogError;
+
+/// Has a property test draw so many cases, by a seed that is told when one of them fails.
+#[cfg(test)]
+fn seeded(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(etappe_testkit::draw::seed()),
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::interleaving;
+
 /// How many bits of a ticket tell the place in the call.
 const PLACE_BITS: u32 = 32;
 const _: () = assert!(
@@ -46,6 +48,17 @@ impl Outcome {
     }
 }
 
+/// How a call stands, as one look at it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A record has no outcome yet.
+    Waiting,
+    /// Every record has an outcome, and nothing more needs to be done.
+    Settled,
+    /// Every record has an outcome, and some were given up.
+    Failed,
+}
+
 /// The records of one call.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -66,6 +79,7 @@ impl Delivery {
 
     /// Returns what became of the record at `place`.
     pub(crate) fn outcome(&self, place: usize) -> Outcome {
+        interleaving::point();
         Outcome::from_byte(self.outcomes[place].load(Ordering::Acquire))
     }
 
@@ -76,15 +90,21 @@ impl Delivery {
 
     /// Returns whether every record has an outcome.
     pub(crate) fn is_complete(&self) -> bool {
+        interleaving::point();
         self.remaining.load(Ordering::Acquire) == 0
     }
 
-    /// Returns whether every record has an outcome and needs nothing more to be done.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.is_complete()
-            && self
-                .outcomes()
-                .all(|outcome| outcome != Outcome::Undelivered)
+    /// Returns how the call stands. Reports go on coming, so two looks at a call may tell two
+    /// things: whoever decides takes the answer of one.
+    pub(crate) fn standing(&self) -> Standing {
+        // Completeness comes first: outcomes that are all there do not change any more.
+        if !self.is_complete() {
+            Standing::Waiting
+        } else if self.outcomes().any(|it| it == Outcome::Undelivered) {
+            Standing::Failed
+        } else {
+            Standing::Settled
+        }
     }
 
     /// Waits until every record has an outcome. Cancellation-safe.
@@ -209,11 +229,11 @@ mod tests {
         handover.refuse(2, Outcome::TooLarge);
         deliveries.report(tickets[0], Outcome::Delivered);
         let delivery = handover.finish();
-        assert!(!delivery.is_complete());
+        assert_eq!(delivery.standing(), Standing::Waiting);
         let waiting = delivery.completed();
         deliveries.report(tickets[1], Outcome::Undelivered);
         waiting.await;
-        assert!(delivery.is_complete() && !delivery.is_settled());
+        assert_eq!(delivery.standing(), Standing::Failed);
         let outcomes: Vec<Outcome> = delivery.outcomes().collect();
         let expected = [Outcome::Delivered, Outcome::Undelivered, Outcome::TooLarge];
         assert_eq!(outcomes, expected);
@@ -229,7 +249,7 @@ mod tests {
         let deliveries = Deliveries::default();
         let delivery = deliveries.begin(0).finish();
         delivery.completed().await;
-        assert!(delivery.is_settled());
+        assert_eq!(delivery.standing(), Standing::Settled);
         assert_eq!(deliveries.lock().free.len(), 1);
     }
 
@@ -240,7 +260,7 @@ mod tests {
         let second = deliveries.begin(1);
         deliveries.report(first.ticket(0), Outcome::Delivered);
         assert_ne!(first.ticket(0), second.ticket(0));
-        assert!(first.finish().is_settled());
+        assert_eq!(first.finish().standing(), Standing::Settled);
         assert!(!second.finish().is_complete());
     }
 }

@@ -16,19 +16,8 @@ use bytes::Bytes;
 use etappe_core::id::Offset;
 use etappe_core::ports::{EventPublisher, LogRecord, OutgoingRecord, PublishError, ReadRequest};
 use etappe_core::time::Timestamp;
-use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 
 use super::*;
-
-/// So many cases, drawn from a seed that is told.
-fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases: count,
-        rng_seed: RngSeed::Fixed(etappe_testkit::draw::seed()),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,11 @@
 //! can still come.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use etappe_core::time::Timestamp;
+
+use crate::kafka::delivery::Standing;
 
 /// Identifies a call; the order is that of receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +32,15 @@ impl<F> Default for Calls<F> {
             calls: BTreeMap::new(),
         }
     }
+}
+
+/// What one look at the calls under way has found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// Records of a call were given up.
+    pub(crate) has_failed: bool,
+    /// How long the oldest call has been waiting that was handed over.
+    pub(crate) oldest_wait: Duration,
 }
 
 impl<F: Clone> Calls<F> {
@@ -66,10 +78,23 @@ impl<F: Clone> Calls<F> {
             .collect()
     }
 
-    /// Ends the calls whose flight `is_over`.
-    pub(crate) fn sweep(&mut self, is_over: impl Fn(&F) -> bool) {
-        self.calls
-            .retain(|_, flight| !flight.as_ref().is_some_and(&is_over));
+    /// Looks at every flight once: ends the calls that are settled, and returns what is to be known
+    /// of the others. `look` tells how a flight stands, and for how long it has been under way.
+    pub(crate) fn survey(&mut self, look: impl Fn(&F) -> (Standing, Duration)) -> Survey {
+        let mut survey = Survey::default();
+        self.calls.retain(|_, flight| {
+            let Some(flight) = flight else {
+                return true;
+            };
+            let (standing, waited) = look(flight);
+            if standing == Standing::Settled {
+                return false;
+            }
+            survey.has_failed |= standing == Standing::Failed;
+            survey.oldest_wait = survey.oldest_wait.max(waited);
+            true
+        });
+        survey
     }
 }
 
@@ -83,7 +108,7 @@ mod tests {
         Begin(i64),
         HandOver(usize),
         End(usize),
-        Sweep,
+        Survey,
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -91,16 +116,22 @@ mod tests {
             (0_i64..50).prop_map(Step::Begin),
             (0_usize..20).prop_map(Step::HandOver),
             (0_usize..20).prop_map(Step::End),
-            Just(Step::Sweep),
+            Just(Step::Survey),
         ];
         proptest::collection::vec(step, 0..60)
     }
 
+    /// Tells how a flight stands that was received at `at`: one of three ways.
+    fn standing(at: i64) -> Standing {
+        [Standing::Settled, Standing::Waiting, Standing::Failed][usize::try_from(at % 3).unwrap()]
+    }
+
     proptest! {
+        #![proptest_config(crate::seeded(256))]
         #[test]
         fn the_low_mark_is_the_earliest_call_that_has_not_ended(steps in steps()) {
             let mut calls = Calls::<i64>::default();
-            // The reference: key, receipt, flight; swept when the flight is even.
+            // The reference: key, receipt, flight.
             let mut model: Vec<(CallKey, i64, Option<i64>)> = Vec::new();
             for step in steps {
                 match step {
@@ -118,9 +149,17 @@ mod tests {
                         calls.end(key);
                     }
                     Step::HandOver(_) | Step::End(_) => {}
-                    Step::Sweep => {
-                        calls.sweep(|at| at % 2 == 0);
-                        model.retain(|(_, _, flight)| flight.is_none_or(|at| at % 2 != 0));
+                    Step::Survey => {
+                        let waited = |at| Duration::from_secs(u64::try_from(at).unwrap());
+                        let found = calls.survey(|at| (standing(*at), waited(*at)));
+                        let is_open = |at: &i64| standing(*at) != Standing::Settled;
+                        model.retain(|(_, _, flight)| flight.as_ref().is_none_or(is_open));
+                        let open: Vec<i64> = model.iter().filter_map(|it| it.2).collect();
+                        let expected = Survey {
+                            has_failed: open.iter().any(|at| standing(*at) == Standing::Failed),
+                            oldest_wait: waited(open.iter().copied().max().unwrap_or(0)),
+                        };
+                        prop_assert_eq!(found, expected);
                     }
                 }
                 let low = model.iter().map(|(_, at, _)| *at).min();

@@ -9,6 +9,7 @@
 
 mod drain;
 mod marks;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,14 +24,12 @@ use tokio::time::Instant;
 use self::drain::Step;
 use self::marks::Marks;
 use super::calls::CallKey;
-use super::decision::{Signs, SpoolReason, reason_to_spool};
+use super::decision::Attention;
 use super::relay::Relay;
 use super::spooler::{Flight, Mode, Shared, entries};
-use crate::kafka::delivery::{Delivery, Outcome};
+use crate::kafka::delivery::{Outcome, Standing};
 use crate::local::{LocalLog, LocalSource};
 
-/// How often Kafka is looked at while all is well.
-const TICK: Duration = Duration::from_millis(100);
 /// How long the reports of what was given up may take.
 const PURGE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the last of the spool may hold the gate.
@@ -53,6 +52,8 @@ pub(super) struct Conductor<R: Relay> {
     /// The floor of a record at or before the first one in the spool, if one was read.
     floor: Option<Timestamp>,
     pause: Duration,
+    /// When Kafka was looked at.
+    attention: Attention,
 }
 
 impl<R: Relay> Drop for Conductor<R> {
@@ -70,6 +71,7 @@ impl<R: Relay> Conductor<R> {
             marks: Marks::every(mark_interval),
             floor: None,
             pause: PAUSES.0,
+            attention: Attention::new(Instant::now().into_std()),
             shared,
         }
     }
@@ -94,62 +96,10 @@ impl<R: Relay> Conductor<R> {
         self.finish().await;
     }
 
-    /// Waits for trouble while records go to Kafka.
-    async fn watch(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        tokio::select! {
-            () = shared.relay.trouble() => {}
-            () = shared.wake.notified() => {}
-            () = tokio::time::sleep(TICK.min(self.marks.due_in())) => {}
-            () = shared.closing.cancelled() => return,
-        }
-        self.write_mark_if_due();
-        let signs = self.signs();
-        if let Some(reason) = reason_to_spool(signs, shared.relay.delivery_timeout()) {
-            self.switch(reason).await;
-        }
-    }
-
-    /// Ends the calls that are over and returns what is seen of Kafka.
-    fn signs(&self) -> Signs {
-        let mut calls = self.shared.lock_calls();
-        calls.sweep(|flight| flight.delivery.is_settled());
-        let flights = calls.flights();
-        drop(calls);
-        let oldest = flights
-            .iter()
-            .map(|(_, flight)| flight.since.elapsed())
-            .max();
-        Signs {
-            is_away: self.shared.relay.is_away(),
-            has_failed: flights.iter().any(|(_, it)| it.delivery.is_complete()),
-            oldest_wait: oldest.unwrap_or_default().max(self.marks.waiting_for()),
-            queue_was_full: self.shared.queue_was_full.swap(false, Ordering::AcqRel),
-        }
-    }
-
-    /// Sends everything to the spool from now on.
-    async fn switch(&mut self, reason: SpoolReason) {
-        let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
-        let problem = self.shared.relay.problem();
-        let spooled = self.spool_flights().await;
-        tracing::warn!(
-            reason = reason.as_str(),
-            problem,
-            records = spooled,
-            "events go to the spool until Kafka takes them again"
-        );
-        self.shared
-            .metrics
-            .switches
-            .with_label_values(&[reason.as_str()])
-            .inc();
-        self.open(&mut gate, Mode::Spooling);
-        self.pause = PAUSES.0;
-    }
-
     fn open(&self, gate: &mut OwnedRwLockWriteGuard<Mode>, mode: Mode) {
         **gate = mode;
+        // What was noted before this says nothing of what comes.
+        self.shared.queue_was_full.store(false, Ordering::Release);
         let is_spooling = mode == Mode::Spooling;
         self.shared
             .is_spooling
@@ -211,7 +161,7 @@ impl<R: Relay> Conductor<R> {
     async fn drain(&mut self) {
         self.write_mark_if_due();
         let patience = self.shared.relay.delivery_timeout();
-        let is_near_end = match self.drain_step(patience).await {
+        let is_near_end = match self.drain_step(patience, None).await {
             Step::Empty => self.probe(patience).await,
             Step::Moved { left } => {
                 self.pause = PAUSES.0;
@@ -231,27 +181,11 @@ impl<R: Relay> Conductor<R> {
     async fn probe(&mut self, patience: Duration) -> bool {
         let state = CollectorState::Direct;
         let probe = self.write_mark(state);
-        let has_passed = self.completed(&probe, patience).await;
+        let has_passed = self.completed(&probe, patience, None).await;
         if !has_passed {
             self.rest().await;
         }
         has_passed
-    }
-
-    /// Drains the last of the spool behind a closed gate and goes back to Kafka.
-    async fn finish_draining(&mut self) {
-        let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
-        let deadline = Instant::now() + FINISH_PATIENCE;
-        loop {
-            let patience = deadline.saturating_duration_since(Instant::now());
-            match self.drain_step(patience).await {
-                Step::Empty => break,
-                Step::Moved { .. } if Instant::now() < deadline => {}
-                Step::Moved { .. } | Step::Stuck => return,
-            }
-        }
-        self.open(&mut gate, Mode::Direct);
-        tracing::info!("the spool is empty, events go to Kafka again");
     }
 
     /// Waits a while after a failure, longer each time.
@@ -263,33 +197,6 @@ impl<R: Relay> Conductor<R> {
         self.pause = (self.pause * 2).min(PAUSES.1);
     }
 
-    /// Waits until `delivery` is complete and returns whether all of it is delivered. If not,
-    /// everything that waits is given up.
-    async fn completed(&self, delivery: &Delivery, patience: Duration) -> bool {
-        let completed = async {
-            tokio::select! {
-                () = delivery.completed() => {}
-                // At the end nothing is worth waiting for long.
-                () = async {
-                    self.shared.closing.cancelled().await;
-                    tokio::time::sleep(FINISH_PATIENCE).await;
-                } => {}
-            }
-        };
-        tokio::time::timeout(patience, completed).await.ok();
-        let is_delivered = || {
-            let mut outcomes = delivery.outcomes();
-            outcomes.all(|outcome| outcome == Outcome::Delivered)
-        };
-        if !is_delivered() {
-            self.shared.relay.purge();
-            tokio::time::timeout(PURGE_PATIENCE, delivery.completed())
-                .await
-                .ok();
-        }
-        is_delivered()
-    }
-
     /// Waits until `deadline` for what was handed to Kafka; what is left then goes to the spool.
     async fn land(&mut self, deadline: Instant) {
         let flights = self.shared.lock_calls().flights();
@@ -298,7 +205,8 @@ impl<R: Relay> Conductor<R> {
                 .await
                 .ok();
         }
-        let is_settled = |it: &(CallKey, Arc<Flight>)| it.1.delivery.is_settled();
+        let is_settled =
+            |it: &(CallKey, Arc<Flight>)| it.1.delivery.standing() == Standing::Settled;
         if !flights.iter().all(is_settled) {
             self.spool_flights().await;
         }
@@ -317,7 +225,7 @@ impl<R: Relay> Conductor<R> {
             Mode::Direct => self.land(deadline).await,
             Mode::Spooling => {
                 while Instant::now() < deadline
-                    && let Step::Moved { .. } = self.drain_step(FINISH_PATIENCE).await
+                    && let Step::Moved { .. } = self.drain_step(FINISH_PATIENCE, None).await
                 {
                 }
             }
@@ -336,7 +244,7 @@ impl<R: Relay> Conductor<R> {
             CollectorState::Retired
         };
         let last = self.write_mark(state);
-        if !self.completed(&last, PURGE_PATIENCE).await {
+        if !self.completed(&last, PURGE_PATIENCE, None).await {
             tracing::warn!("the last mark could not be written");
         }
         self.shared.relay.close().await;

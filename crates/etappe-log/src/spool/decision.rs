@@ -1,9 +1,13 @@
 //! When records stop going to Kafka directly. Pure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long nothing may be delivered while the queue is full.
+/// How long a call may wait while the queue is full.
 const STALL: Duration = Duration::from_secs(1);
+/// How late a look may come before it says nothing of how long Kafka took.
+const LATE: Duration = Duration::from_secs(1);
+/// How long reports may take to be heard after that.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What is seen of Kafka.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +20,39 @@ pub(crate) struct Signs {
     pub(crate) oldest_wait: Duration,
     /// Records were refused because too much is waiting.
     pub(crate) queue_was_full: bool,
+    /// This process stood still a moment ago: what was delivered meanwhile may not be heard of yet.
+    pub(crate) was_inattentive: bool,
+}
+
+/// When Kafka was looked at: a process that was frozen must not blame the brokers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attention {
+    last: Instant,
+    was_late: bool,
+    judges_from: Instant,
+}
+
+impl Attention {
+    /// Begins to look at `now`.
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self {
+            last: now,
+            was_late: false,
+            judges_from: now,
+        }
+    }
+
+    /// Notes a look, and returns whether it comes too soon after a time without looks. A process
+    /// that always looks late is excused once: it is too slow for its senders, whoever is to blame.
+    pub(crate) fn look(&mut self, now: Instant) -> bool {
+        let is_late = now.saturating_duration_since(self.last) > LATE;
+        if is_late && !self.was_late {
+            self.judges_from = now + GRACE;
+        }
+        self.last = now;
+        self.was_late = is_late;
+        now < self.judges_from
+    }
 }
 
 /// Why records go to the spool.
@@ -49,6 +86,8 @@ pub(crate) fn reason_to_spool(signs: Signs, delivery_timeout: Duration) -> Optio
         Some(SpoolReason::Away)
     } else if signs.has_failed {
         Some(SpoolReason::Failed)
+    } else if signs.was_inattentive {
+        None
     } else if signs.oldest_wait >= delivery_timeout {
         Some(SpoolReason::TooSlow)
     } else if signs.queue_was_full && signs.oldest_wait >= STALL {
@@ -90,5 +129,27 @@ mod tests {
             ..failed
         };
         check(away, Some(SpoolReason::Away));
+        let frozen = |signs| Signs {
+            was_inattentive: true,
+            ..signs
+        };
+        check(frozen(waiting(60)), None);
+        check(frozen(full(60)), None);
+        check(frozen(failed), Some(SpoolReason::Failed));
+        check(frozen(away), Some(SpoolReason::Away));
+    }
+
+    #[test]
+    fn a_process_that_stood_still_is_excused_for_a_moment_and_a_slow_one_once() {
+        let begun = Instant::now();
+        let mut attention = Attention::new(begun);
+        let mut look = |millis| attention.look(begun + Duration::from_millis(millis));
+        assert!(!look(100) && !look(1_000));
+        assert!(look(20_000) && look(20_100) && look(20_999));
+        assert!(!look(21_000) && !look(21_100));
+        assert!(look(25_000));
+        assert!(!look(27_000) && !look(29_000), "late again and again");
+        assert!(!look(29_100));
+        assert!(look(40_000));
     }
 }

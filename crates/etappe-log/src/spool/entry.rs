@@ -37,6 +37,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::seeded(256))]
         #[test]
         fn what_is_encoded_is_decoded(
             key in any::<u64>(),

@@ -19,10 +19,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::calls::{CallKey, Calls};
+use super::calls::{CallKey, Calls, Survey};
 use super::entry;
 use super::relay::Relay;
-use crate::kafka::delivery::{Delivery, Outcome};
+use crate::interleaving;
+use crate::kafka::delivery::{Delivery, Outcome, Standing};
 use crate::local::{LocalPublisher, LocalReader};
 use crate::metrics::spool::SpoolMetrics;
 
@@ -54,6 +55,13 @@ pub(super) struct Flight {
     pub(super) spooled: SetOnce<Result<(), PublishError>>,
     /// When they were handed over.
     pub(super) since: Instant,
+}
+
+impl Calls<Arc<Flight>> {
+    /// Ends the calls that are settled, and returns what is to be known of the others.
+    pub(super) fn look(&mut self) -> Survey {
+        self.survey(|flight| (flight.delivery.standing(), flight.since.elapsed()))
+    }
 }
 
 /// What the publishing side and the conductor share.
@@ -97,6 +105,7 @@ pub(super) struct Shared<R> {
 impl<R> Shared<R> {
     /// Returns the calls under way.
     pub(super) fn lock_calls(&self) -> MutexGuard<'_, Calls<Arc<Flight>>> {
+        interleaving::point();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -274,7 +283,7 @@ async fn arrive<R: Relay>(
     if flight.delivery.outcomes().any(has_full_queue) {
         shared.queue_was_full.store(true, Ordering::Release);
     }
-    let spooled = if flight.delivery.is_settled() {
+    let spooled = if flight.delivery.standing() == Standing::Settled {
         &Ok(())
     } else {
         shared.wake.notify_one();

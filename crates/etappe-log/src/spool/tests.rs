@@ -5,6 +5,8 @@
 //! in their order, and no mark has promised what came after it.
 
 mod fake;
+mod healthy;
+mod interleaving;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;

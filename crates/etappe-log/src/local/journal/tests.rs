@@ -108,7 +108,7 @@ fn a_newer_version_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::seeded(64))]
 
     #[test]
     fn a_torn_or_damaged_journal_gives_a_committed_state(

@@ -119,6 +119,8 @@ fn the_account_is_bounded() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded(256))]
+
     #[test]
     fn any_history_is_rebuilt_from_its_snapshot(
         moves in prop::collection::vec((0..4_u64, prop::option::of(0..5_u64), 0..50_i64), 0..60),

@@ -56,7 +56,7 @@ fn any_groups() -> impl Strategy<Value = Vec<(usize, usize)>> {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(crate::seeded(64))]
 
     #[test]
     fn a_cut_anywhere_keeps_all_groups_before_it(

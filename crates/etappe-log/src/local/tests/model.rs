@@ -364,7 +364,7 @@ pub(super) async fn read_kept(
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(crate::seeded(40))]
 
     #[test]
     fn any_course_of_events_agrees_with_a_simple_account(

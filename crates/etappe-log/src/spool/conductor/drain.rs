@@ -3,15 +3,19 @@
 //! Progress is committed after delivery, up to the first record that was not delivered. What comes
 //! after that one may be in Kafka already and is handed over again, in the same order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{LogRecord, OutgoingRecord, Progress, ReadRequest, RecordSource as _};
+use tokio::sync::OwnedRwLockWriteGuard;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Conductor;
-use crate::kafka::delivery::Outcome;
+use super::{Conductor, FINISH_PATIENCE, PURGE_PATIENCE};
+use crate::kafka::delivery::{Delivery, Outcome, Standing};
 use crate::spool::entry;
 use crate::spool::relay::Relay;
+use crate::spool::spooler::Mode;
 
 /// How many bytes are brought at once: enough to keep the brokers busy, and a bound on memory.
 const PART_BYTES: usize = 2 << 20;
@@ -32,9 +36,75 @@ pub(super) enum Step {
     Stuck,
 }
 
+/// The gate, closed for the last of the spool.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// The gate, until it was let go of.
+    gate: Option<OwnedRwLockWriteGuard<Mode>>,
+    /// How long senders may be kept waiting.
+    until: Instant,
+}
+
 impl<R: Relay> Conductor<R> {
-    /// Delivers the next part of the spool within `patience`.
-    pub(super) async fn drain_step(&mut self, patience: Duration) -> Step {
+    /// Drains the last of the spool behind a closed gate and goes back to Kafka.
+    pub(super) async fn finish_draining(&mut self) {
+        let mut hold = Hold {
+            gate: Some(Arc::clone(&self.shared.gate).write_owned().await),
+            until: Instant::now() + FINISH_PATIENCE,
+        };
+        let patience = self.shared.relay.delivery_timeout();
+        loop {
+            let step = self.drain_step(patience, Some(&mut hold)).await;
+            match (step, &mut hold.gate) {
+                (Step::Empty, Some(gate)) => {
+                    self.open(gate, Mode::Direct);
+                    tracing::info!("the spool is empty, events go to Kafka again");
+                    return;
+                }
+                (Step::Moved { .. }, Some(_)) if Instant::now() < hold.until => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Waits until `delivery` is complete and returns whether all of it is delivered. If some of it
+    /// still waits or was given up, everything that waits is given up.
+    pub(super) async fn completed(
+        &self,
+        delivery: &Delivery,
+        patience: Duration,
+        hold: Option<&mut Hold>,
+    ) -> bool {
+        let completed = async {
+            if let Some(hold) = hold
+                && timeout_at(hold.until, delivery.completed()).await.is_err()
+            {
+                // Senders have waited long enough. What is on its way is not given up for that: it
+                // would be sent twice.
+                hold.gate = None;
+            }
+            tokio::select! {
+                () = delivery.completed() => {}
+                // At the end nothing is worth waiting for long.
+                () = async {
+                    self.shared.closing.cancelled().await;
+                    tokio::time::sleep(FINISH_PATIENCE).await;
+                } => {}
+            }
+        };
+        timeout(patience, completed).await.ok();
+        // What was refused before it was sent is no reason to give up what was not.
+        if delivery.standing() != Standing::Settled {
+            self.shared.relay.purge();
+            timeout(PURGE_PATIENCE, delivery.completed()).await.ok();
+        }
+        let mut outcomes = delivery.outcomes();
+        outcomes.all(|outcome| outcome == Outcome::Delivered)
+    }
+
+    /// Delivers the next part of the spool within `patience`; a gate that is held is let go of when
+    /// that takes longer than it may be held.
+    pub(super) async fn drain_step(&mut self, patience: Duration, hold: Option<&mut Hold>) -> Step {
         let (next, end) = self.shared.positions();
         if next >= end {
             return Step::Empty;
@@ -51,8 +121,15 @@ impl<R: Relay> Conductor<R> {
         };
         let records = decode(&read);
         self.floor = records.first().map(|record| record.received_at);
-        let delivery = self.shared.relay.hand_over(&records);
-        let is_delivered = self.completed(&delivery, patience).await;
+        // What stands behind a record that is never taken would be sent again with every try.
+        let limit = self.shared.relay.max_record_bytes();
+        let is_taken = |record: &&OutgoingRecord| record.payload.len() <= limit;
+        let taken = records.iter().take_while(is_taken).count();
+        if let Some(first) = records.first().filter(|_| taken == 0) {
+            return self.stuck(too_large(first));
+        }
+        let delivery = self.shared.relay.hand_over(&records[..taken]);
+        let is_delivered = self.completed(&delivery, patience, hold).await;
         let delivered = delivery
             .outcomes()
             .take_while(|outcome| *outcome == Outcome::Delivered)
@@ -74,12 +151,7 @@ impl<R: Relay> Conductor<R> {
             };
         }
         match delivery.outcomes().nth(delivered) {
-            Some(Outcome::TooLarge) => {
-                let size = records[delivered].payload.len();
-                self.stuck(format!(
-                    "a record of {size} bytes is larger than `kafka.max_record_bytes`: raise it"
-                ))
-            }
+            Some(Outcome::TooLarge) => self.stuck(too_large(&records[delivered])),
             // The queue is smaller than a part: the rest goes with the next one.
             Some(Outcome::QueueFull) if delivered > 0 => Step::Moved {
                 left: end.0 - reached.0,
@@ -113,6 +185,11 @@ impl<R: Relay> Conductor<R> {
             }
         }
     }
+}
+
+fn too_large(record: &OutgoingRecord) -> String {
+    let size = record.payload.len();
+    format!("a record of {size} bytes is larger than `kafka.max_record_bytes`: raise it")
 }
 
 /// Returns the records of the entries.

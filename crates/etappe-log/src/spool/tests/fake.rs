@@ -46,6 +46,9 @@ struct State {
     health: Health,
     partitions: [Partition; PARTITIONS],
     random: StdRng,
+    delivery_timeout: Duration,
+    max_record_bytes: usize,
+    purges: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +65,9 @@ impl FakeKafka {
                 health: Health::Up,
                 partitions: Default::default(),
                 random: StdRng::seed_from_u64(seed),
+                delivery_timeout: Duration::from_millis(150),
+                max_record_bytes: 1_000,
+                purges: 0,
             })),
             deliveries: Arc::default(),
             trouble: Arc::default(),
@@ -77,6 +83,29 @@ impl FakeKafka {
         if health == Health::Away {
             self.trouble.notify_one();
         }
+    }
+
+    /// Gives records so much time.
+    pub(super) fn be_patient(&self, delivery_timeout: Duration) {
+        self.lock().delivery_timeout = delivery_timeout;
+    }
+
+    /// Takes no larger records from now on.
+    pub(super) fn take_at_most(&self, bytes: usize) {
+        self.lock().max_record_bytes = bytes;
+    }
+
+    /// Returns how often everything that waits was given up.
+    pub(super) fn purges(&self) -> usize {
+        self.lock().purges
+    }
+
+    /// Returns how many of the records that wait are no marks.
+    pub(super) fn waiting(&self) -> usize {
+        let state = self.lock();
+        let waiting = state.partitions.iter().flat_map(|it| &it.queue);
+        let is_record = |(_, payload): &&(usize, Bytes)| !payload.starts_with(b"mark");
+        waiting.filter(is_record).count()
     }
 
     pub(super) fn log(&self, partition: usize) -> Vec<Bytes> {
@@ -151,11 +180,11 @@ impl FakeKafka {
 
 impl Relay for FakeKafka {
     fn delivery_timeout(&self) -> Duration {
-        Duration::from_millis(150)
+        self.lock().delivery_timeout
     }
 
     fn max_record_bytes(&self) -> usize {
-        1000
+        self.lock().max_record_bytes
     }
 
     fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery> {
@@ -173,6 +202,7 @@ impl Relay for FakeKafka {
 
     fn purge(&self) {
         let mut state = self.lock();
+        state.purges += 1;
         let State {
             partitions, random, ..
         } = &mut *state;

@@ -1,0 +1,77 @@
+//! Watching Kafka while records go there directly, and the switch to the spool.
+//!
+//! A call is looked at once for each decision, and the decision is taken again once the gate is
+//! closed: what was delivered in the meantime is no reason to give anything up.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Conductor, PAUSES};
+use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
+use crate::spool::relay::Relay;
+use crate::spool::spooler::Mode;
+
+/// How often Kafka is looked at while all is well.
+const TICK: Duration = Duration::from_millis(100);
+
+impl<R: Relay> Conductor<R> {
+    /// Waits for trouble while records go to Kafka.
+    pub(super) async fn watch(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            () = shared.relay.trouble() => {}
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep(TICK.min(self.marks.due_in())) => {}
+            () = shared.closing.cancelled() => return,
+        }
+        self.write_mark_if_due();
+        let signs = self.signs();
+        if self.reason_to_spool(signs).is_some() {
+            self.switch(signs).await;
+        }
+    }
+
+    /// Ends the calls that are over and returns what is seen of Kafka.
+    fn signs(&mut self) -> Signs {
+        let survey = self.shared.lock_calls().look();
+        Signs {
+            is_away: self.shared.relay.is_away(),
+            has_failed: survey.has_failed,
+            oldest_wait: survey.oldest_wait.max(self.marks.waiting_for()),
+            queue_was_full: self.shared.queue_was_full.swap(false, Ordering::AcqRel),
+            was_inattentive: self.attention.look(Instant::now().into_std()),
+        }
+    }
+
+    fn reason_to_spool(&self, signs: Signs) -> Option<SpoolReason> {
+        reason_to_spool(signs, self.shared.relay.delivery_timeout())
+    }
+
+    /// Sends everything to the spool from now on, if there still is a reason behind the closed gate.
+    async fn switch(&mut self, before: Signs) {
+        let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
+        let mut signs = self.signs();
+        signs.queue_was_full |= before.queue_was_full;
+        let Some(reason) = self.reason_to_spool(signs) else {
+            return;
+        };
+        let problem = self.shared.relay.problem();
+        let spooled = self.spool_flights().await;
+        tracing::warn!(
+            reason = reason.as_str(),
+            problem,
+            records = spooled,
+            "events go to the spool until Kafka takes them again"
+        );
+        self.shared
+            .metrics
+            .switches
+            .with_label_values(&[reason.as_str()])
+            .inc();
+        self.open(&mut gate, Mode::Spooling);
+        self.pause = PAUSES.0;
+    }
+}

@@ -1,0 +1,200 @@
+//! While Kafka is well, nothing is given up and nothing is sent twice.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::time::Timestamp;
+use tokio_util::task::TaskTracker;
+
+use super::fake::{FakeKafka, Health};
+use super::{Reception, SENDERS, message, open};
+use crate::kafka::delivery::Outcome;
+use crate::spool::relay::Relay as _;
+use crate::spool::spooler::{Mode, Spooler};
+
+/// How long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any test takes.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Starts a collector that has nothing in its spool.
+async fn direct(directory: &Path, kafka: &FakeKafka) -> Spooler<FakeKafka> {
+    let spooler = open(directory, kafka.clone(), Arc::<Reception>::default()).await;
+    until("records go to Kafka directly", || {
+        kafka.work();
+        !spooler.is_spooling()
+    })
+    .await;
+    spooler
+}
+
+/// Waits until `is_so`, which is asked again and again.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
+fn switches(spooler: &Spooler<FakeKafka>) -> u64 {
+    let switches = &spooler.shared.metrics.switches;
+    let reasons = ["away", "failed", "too_slow", "stalled"];
+    let counts = reasons.map(|reason| switches.with_label_values(&[reason]).get());
+    counts.iter().sum()
+}
+
+/// Returns the records in the log, without marks.
+fn records(kafka: &FakeKafka) -> Vec<String> {
+    let log = [kafka.log(0), kafka.log(1)].concat();
+    let texts = log
+        .iter()
+        .map(|it| String::from_utf8_lossy(it).into_owned());
+    texts.filter(|text| !text.starts_with("mark")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_often_the_conductor_looks_a_healthy_kafka_is_no_reason_to_spool() {
+    const MESSAGES: u64 = 500;
+    let directory = tempfile::tempdir().unwrap();
+    let kafka = FakeKafka::new(1);
+    kafka.be_patient(DELIVERY_TIMEOUT);
+    let spooler = direct(directory.path(), &kafka).await;
+    let given_up = kafka.purges();
+    let tasks = TaskTracker::new();
+    for sender in 0..SENDERS {
+        let spooler = spooler.clone();
+        tasks.spawn(async move {
+            for number in 0..MESSAGES {
+                let mut record = message(&format!("{sender} {number}"));
+                record.key = sender;
+                record.received_at = Timestamp::from_millis(i64::try_from(number).unwrap());
+                assert_eq!(spooler.publish(vec![record]).await, [Ok(())]);
+            }
+        });
+    }
+    tasks.close();
+    let shared = Arc::clone(&spooler.shared);
+    let (working, looking) = (kafka.clone(), tasks.clone());
+    let others = TaskTracker::new();
+    others.spawn_blocking(move || {
+        while !looking.is_empty() {
+            working.work();
+            shared.wake.notify_one();
+            std::thread::yield_now();
+        }
+    });
+    others.close();
+    tokio::time::timeout(PATIENCE, tasks.wait()).await.unwrap();
+    tokio::time::timeout(PATIENCE, others.wait()).await.unwrap();
+    assert_eq!((switches(&spooler), kafka.purges()), (0, given_up));
+    assert_eq!(records(&kafka).len() as u64, SENDERS * MESSAGES);
+}
+
+#[tokio::test]
+async fn a_call_that_is_delivered_while_the_gate_closes_is_no_reason_to_spool() {
+    let directory = tempfile::tempdir().unwrap();
+    let kafka = FakeKafka::new(1);
+    let spooler = direct(directory.path(), &kafka).await;
+    let given_up = kafka.purges();
+    kafka.set(Health::Frozen);
+    let sending = spooler.clone();
+    let tasks = TaskTracker::new();
+    let sent = tasks.spawn(async move { sending.publish(vec![message("late")]).await });
+    until("the call is handed over", || kafka.waiting() == 1).await;
+    // As long as somebody holds the gate the conductor waits for it, its decision taken.
+    let gate = Arc::clone(&spooler.shared.gate).read_owned().await;
+    until("the conductor closes the gate", || {
+        spooler.shared.gate.try_read().is_err()
+    })
+    .await;
+    kafka.set(Health::Up);
+    // The marks, too, which wait for as long.
+    let next = kafka.hand_over_everywhere(&"mark".into());
+    until("all is delivered", || {
+        kafka.work();
+        kafka.waiting() == 0 && next.outcomes().all(|it| it == Outcome::Delivered)
+    })
+    .await;
+    drop(gate);
+    assert_eq!(sent.await.unwrap(), [Ok(())]);
+    let gate = spooler.shared.gate.read().await;
+    assert_eq!(*gate, Mode::Direct);
+    assert_eq!((switches(&spooler), kafka.purges()), (0, given_up));
+    assert_eq!(records(&kafka), ["late"]);
+}
+
+#[tokio::test]
+async fn the_last_of_the_spool_is_waited_for_and_not_sent_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let kafka = FakeKafka::new(1);
+    kafka.be_patient(DELIVERY_TIMEOUT);
+    kafka.set(Health::Away);
+    let clock = Arc::<Reception>::default();
+    let spooler = open(directory.path(), kafka.clone(), clock).await;
+    assert_eq!(spooler.publish(vec![message("first")]).await, [Ok(())]);
+    until("the spool is being drained", || kafka.waiting() == 1).await;
+    assert_eq!(spooler.publish(vec![message("last")]).await, [Ok(())]);
+    let given_up = kafka.purges();
+    kafka.set(Health::Up);
+    until("the last part is handed over behind the gate", || {
+        if records(&kafka).is_empty() {
+            kafka.work();
+        }
+        !records(&kafka).is_empty() && kafka.waiting() == 1
+    })
+    .await;
+    assert!(
+        spooler.shared.gate.try_read().is_err(),
+        "the gate is closed"
+    );
+    until("the gate opens again", || {
+        spooler.shared.gate.try_read().is_ok()
+    })
+    .await;
+    assert_eq!(kafka.waiting(), 1, "it is still on its way");
+    until("the spool is empty", || {
+        kafka.work();
+        !spooler.is_spooling()
+    })
+    .await;
+    assert_eq!(records(&kafka), ["first", "last"]);
+    assert_eq!(kafka.purges(), given_up);
+}
+
+#[tokio::test]
+async fn what_stands_behind_a_record_that_is_too_large_is_sent_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let kafka = FakeKafka::new(1);
+    kafka.be_patient(DELIVERY_TIMEOUT);
+    kafka.set(Health::Away);
+    let clock = Arc::<Reception>::default();
+    let spooler = open(directory.path(), kafka.clone(), clock).await;
+    assert_eq!(spooler.publish(vec![message("first")]).await, [Ok(())]);
+    until("the spool is being drained", || kafka.waiting() == 1).await;
+    let large = "x".repeat(900);
+    let sent = ["small", &large, "behind"].map(message);
+    assert_eq!(spooler.publish(sent.into()).await, [Ok(()); 3]);
+    kafka.take_at_most(500);
+    kafka.set(Health::Up);
+    let tries = std::cell::Cell::new(0);
+    until("the drainer has told of it and tried again", || {
+        kafka.work();
+        let is_told = spooler.outage().is_some_and(|it| it.contains("900 bytes"));
+        tries.set(tries.get() + u32::from(is_told));
+        // Some hundred looks apart, the drainer has come back to it.
+        tries.get() > 500
+    })
+    .await;
+    assert_eq!(records(&kafka), ["first", "small"]);
+    kafka.take_at_most(1_000);
+    until("the spool is empty", || {
+        kafka.work();
+        !spooler.is_spooling()
+    })
+    .await;
+    assert_eq!(records(&kafka), ["first", "small", &large, "behind"]);
+}

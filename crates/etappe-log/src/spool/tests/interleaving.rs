@@ -1,0 +1,181 @@
+//! Every order in which reports and new calls can come in between the conductor's looks.
+//!
+//! The client's thread reports one record after the other, publishers hand calls over, and the
+//! conductor looks; the explorer puts the steps of the first two between any two looks of the third
+//! at what they share.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
+
+use etappe_core::time::Timestamp;
+use tokio::sync::SetOnce;
+use tokio::time::Instant;
+
+use crate::interleaving::explorer::{Choices, explore, interleave};
+use crate::interleaving::point;
+use crate::kafka::delivery::{Deliveries, Outcome, Standing};
+use crate::spool::calls::Calls;
+use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
+use crate::spool::spooler::Flight;
+
+/// Long enough that no run lasts as long.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(1_000);
+
+/// What the threads share: the calls, and the client's reports.
+#[derive(Default)]
+struct Shared {
+    calls: Mutex<Calls<Arc<Flight>>>,
+    deliveries: Deliveries,
+    flights: RefCell<Vec<Arc<Flight>>>,
+}
+
+impl Shared {
+    /// Returns whether somebody holds the calls, so that publishers wait.
+    fn is_locked(&self) -> bool {
+        matches!(self.calls.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Hands a call of so many records over, and returns their tickets.
+    fn hand_over(&self, records: usize) -> Vec<usize> {
+        let mut calls = self.calls.lock().unwrap();
+        let at = i64::try_from(self.flights.borrow().len()).unwrap();
+        let key = calls.begin(Timestamp::from_millis(at));
+        let handover = self.deliveries.begin(records);
+        let tickets = (0..records).map(|place| handover.ticket(place)).collect();
+        let flight = Arc::new(Flight {
+            records: Vec::new(),
+            delivery: handover.finish(),
+            spooled: SetOnce::new(),
+            since: Instant::now(),
+        });
+        calls.hand_over(key, Arc::clone(&flight));
+        self.flights.borrow_mut().push(flight);
+        tickets
+    }
+
+    /// Looks as the conductor does, and decides.
+    fn decide(&self) -> Option<SpoolReason> {
+        point();
+        let survey = self.calls.lock().unwrap().look();
+        let signs = Signs {
+            has_failed: survey.has_failed,
+            oldest_wait: survey.oldest_wait,
+            ..Signs::default()
+        };
+        reason_to_spool(signs, DELIVERY_TIMEOUT)
+    }
+}
+
+/// What the other threads have yet to do.
+struct Script {
+    shared: Rc<Shared>,
+    /// How many records each call has that is handed over later.
+    calls: Vec<usize>,
+    /// What the client has to report, in order.
+    tickets: Vec<usize>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Script {
+    fn begin(shared: &Rc<Shared>, calls: &[usize], outcomes: &[Outcome]) -> Self {
+        let mut script = Self {
+            shared: Rc::clone(shared),
+            calls: calls.iter().rev().copied().collect(),
+            tickets: Vec::new(),
+            outcomes: outcomes.iter().rev().copied().collect(),
+        };
+        script.hand_over();
+        script
+    }
+
+    /// Returns the steps that can be done now.
+    fn steps(&self) -> Vec<fn(&mut Self)> {
+        let mut steps: Vec<fn(&mut Self)> = Vec::new();
+        if !self.tickets.is_empty() {
+            steps.push(Self::report);
+        }
+        if !self.calls.is_empty() && !self.shared.is_locked() {
+            steps.push(Self::hand_over);
+        }
+        steps
+    }
+
+    fn hand_over(&mut self) {
+        let records = self.calls.pop().expect("a call is left");
+        let tickets = self.shared.hand_over(records);
+        self.tickets.splice(0..0, tickets.into_iter().rev());
+    }
+
+    fn report(&mut self) {
+        let ticket = self.tickets.pop().expect("a ticket is left");
+        let outcome = self.outcomes.pop().expect("there is one for every record");
+        self.shared.deliveries.report(ticket, outcome);
+    }
+
+    /// Does some of the steps that can be done now, or none.
+    fn act(&mut self, choices: &mut Choices) {
+        loop {
+            let steps = self.steps();
+            match choices.choose(steps.len() + 1) {
+                0 => return,
+                chosen => steps[chosen - 1](self),
+            }
+        }
+    }
+
+    fn do_all_the_rest(&mut self) {
+        while let Some(step) = self.steps().first() {
+            step(self);
+        }
+    }
+}
+
+/// Lets the conductor look twice while the others work, and once when they are done; returns the
+/// three decisions, and the calls that are still known in the end.
+fn run(
+    choices: &mut Choices,
+    calls: &[usize],
+    outcomes: &[Outcome],
+) -> ([Option<SpoolReason>; 3], usize) {
+    let shared = Rc::new(Shared::default());
+    let script = Rc::new(RefCell::new(Script::begin(&shared, calls, outcomes)));
+    let (acting, deciding) = (Rc::clone(&script), Rc::clone(&shared));
+    let (first, second) = interleave(
+        choices,
+        move |choices| acting.borrow_mut().act(choices),
+        || (deciding.decide(), deciding.decide()),
+    );
+    script.borrow_mut().do_all_the_rest();
+    let last = shared.decide();
+    let known = shared.calls.lock().unwrap().flights();
+    let is_kept = |flight: &&Arc<Flight>| known.iter().any(|(_, it)| Arc::ptr_eq(it, flight));
+    for flight in shared.flights.borrow().iter() {
+        let has_failed = flight.delivery.standing() == Standing::Failed;
+        assert_eq!(is_kept(&flight), has_failed, "{flight:?}");
+    }
+    ([first, second, last], known.len())
+}
+
+#[test]
+fn a_healthy_kafka_is_no_reason_to_spool_whatever_comes_in_between() {
+    let outcomes = [Outcome::Delivered, Outcome::TooLarge, Outcome::Delivered];
+    let runs = explore(|choices| {
+        let (decisions, known) = run(choices, &[2, 1], &outcomes);
+        assert_eq!(decisions, [None; 3], "{choices:?}");
+        assert_eq!(known, 0, "{choices:?}");
+    });
+    assert!(runs > 500, "{runs} ways are too few to mean anything");
+}
+
+#[test]
+fn a_call_that_failed_is_told_of_and_kept_whatever_comes_in_between() {
+    let outcomes = [Outcome::Delivered, Outcome::Undelivered, Outcome::Delivered];
+    let runs = explore(|choices| {
+        let (decisions, known) = run(choices, &[2, 1], &outcomes);
+        assert_eq!(decisions[2], Some(SpoolReason::Failed), "{choices:?}");
+        assert_eq!(known, 1, "{choices:?}");
+    });
+    assert!(runs > 500, "{runs} ways are too few to mean anything");
+}
