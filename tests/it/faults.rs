@@ -11,7 +11,9 @@ use etappe_tests::rig::fault::{Fault, Lengths};
 use etappe_tests::rig::on_one_machine::OnOneMachine;
 use etappe_tests::rig::proxy::Treatment;
 use etappe_tests::rig::sender::{SendPlan, Senders};
+use etappe_tests::rig::switches::{SpoolFigures, SwitchWatch};
 use etappe_tests::rig::trial::{self, Plan};
+use tokio::time::Instant;
 
 /// A trial that is short enough for every build: always the same faults in the same order;
 /// `make faults` draws others each time.
@@ -127,4 +129,34 @@ async fn a_lost_a_doubled_and_an_altered_event_are_noticed() -> anyhow::Result<(
     let verdict = sabotaged(Treatment::Alter).await?;
     assert!(verdict.altered > 0 && verdict.lost == 0, "{verdict}");
     Ok(())
+}
+
+fn figures(process: u32, failed: u64, is_spooling: bool) -> [SpoolFigures; 1] {
+    let active = u8::from(is_spooling);
+    let metrics = format!(
+        "# HELP x y\netappe_log_spool_active {active}\n\
+         etappe_log_spool_switches_total{{reason=\"failed\"}} {failed}\n"
+    );
+    let collector = ("collector-0".to_owned(), process);
+    [SpoolFigures::parse(collector, &metrics)]
+}
+
+#[test]
+fn a_switch_to_the_spool_that_no_fault_of_the_brokers_explains_is_noticed() {
+    let begun = Instant::now();
+    let at = |seconds| begun + Duration::from_secs(seconds);
+    let mut watch = SwitchWatch::default();
+    watch.note(None, &figures(1, 0, true), at(0));
+    watch.note(Some(Fault::KillEngine), &figures(1, 0, false), at(1));
+    watch.note(Some(Fault::KillBroker), &figures(1, 1, true), at(5));
+    // Not over yet: it still spools, or did a moment ago.
+    watch.note(Some(Fault::Slow), &figures(1, 2, true), at(16));
+    watch.note(Some(Fault::Slow), &figures(1, 3, false), at(17));
+    // A new process counts from 0.
+    watch.note(Some(Fault::KillCollector), &figures(2, 0, false), at(18));
+    assert_eq!(watch.unexplained(), [""; 0]);
+    watch.note(Some(Fault::Slow), &figures(2, 2, true), at(19));
+    let told = watch.unexplained();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("collector-0 turned to its spool 2 times (failed)"));
 }

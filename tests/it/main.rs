@@ -1,6 +1,7 @@
 //! The system tests, one binary.
 
 mod attacks;
+mod at_rest;
 mod bad_input;
 mod commands;
 mod data_sets;

@@ -12,5 +12,6 @@ pub mod power_loss;
 pub mod proxy;
 pub mod sender;
 pub mod shim;
+pub mod switches;
 pub mod tail;
 pub mod trial;

@@ -11,6 +11,7 @@ use super::checker::Database;
 use super::fault::{Fault, Lengths};
 use super::installation::Installation;
 use super::proxy::{Proxy, Treatment};
+use super::switches::{SpoolFigures, spool_figures};
 use super::tail::{self, Damage};
 use crate::fleet::{Fleet, Sizes};
 use crate::role::RoleProcess;
@@ -75,12 +76,11 @@ impl Installation for ByRole {
             Fault::StopInsights => stop(&mut self.fleet.insights).await,
             Fault::KillEngine => kill(&mut self.fleet.engine).await,
             Fault::StopEngine => stop(&mut self.fleet.engine).await,
+            Fault::FreezeCollector => {
+                freeze(any(&mut self.fleet.collectors, random), self.lengths).await
+            }
             Fault::FreezeClassifier => {
-                let classifier = any(&mut self.fleet.classifiers, random);
-                classifier.freeze();
-                sleep(self.lengths.frozen).await;
-                classifier.thaw();
-                Ok(())
+                freeze(any(&mut self.fleet.classifiers, random), self.lengths).await
             }
             Fault::Rebalance => self.rebalance().await,
             Fault::KillBroker | Fault::StopBroker | Fault::FreezeBroker => {
@@ -98,6 +98,11 @@ impl Installation for ByRole {
             Fault::ClockJump => self.jump(random).await,
             other => bail!("{other:?} is no fault of an installation by role"),
         }
+    }
+
+    async fn spools(&self) -> anyhow::Result<Vec<SpoolFigures>> {
+        let collectors = self.fleet.collectors.iter().map(spool_figures);
+        futures_util::future::try_join_all(collectors).await
     }
 
     fn unreadable(&self) -> u64 {
@@ -227,6 +232,14 @@ impl ByRole {
 fn any<'a>(roles: &'a mut [RoleProcess], random: &mut StdRng) -> &'a mut RoleProcess {
     let chosen = random.random_range(0..roles.len());
     &mut roles[chosen]
+}
+
+/// Has a process stand still for a while.
+async fn freeze(role: &RoleProcess, lengths: Lengths) -> anyhow::Result<()> {
+    role.freeze();
+    sleep(lengths.frozen).await;
+    role.thaw();
+    Ok(())
 }
 
 /// Kills a process and starts it again.

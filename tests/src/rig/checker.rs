@@ -41,6 +41,8 @@ pub struct Verdict {
     pub holes: Vec<String>,
     /// Figures that differ from the ledger.
     pub figures: Vec<String>,
+    /// Switches to a spool that nothing explains.
+    pub switches: Vec<String>,
 }
 
 impl Verdict {
@@ -56,16 +58,17 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "{} lost, {} doubled, {} altered, {} never issued, {} out of order, {} holes, {} wrong \
-             figures",
+             figures, {} switches to a spool without a reason",
             self.lost,
             self.doubled,
             self.altered,
             self.never_issued,
             self.out_of_order,
             self.holes.len(),
-            self.figures.len()
+            self.figures.len(),
+            self.switches.len()
         )?;
-        let details = self.holes.iter().chain(&self.figures);
+        let details = self.holes.iter().chain(&self.figures).chain(&self.switches);
         details
             .into_iter()
             .try_for_each(|line| write!(f, "\n  {line}"))

@@ -12,6 +12,8 @@ pub enum Fault {
     KillCollector,
     /// A collector is stopped cleanly and started again.
     StopCollector,
+    /// A collector stands still for longer than a record may take, and wakes up.
+    FreezeCollector,
     /// A classifier is killed and started again.
     KillClassifier,
     /// A classifier is stopped cleanly and started again.
@@ -88,10 +90,26 @@ impl Fault {
         all
     }
 
+    /// Returns whether it gives a collector a reason to turn to its spool.
+    #[must_use]
+    pub const fn touches_brokers(self) -> bool {
+        matches!(
+            self,
+            Self::KillBroker
+                | Self::StopBroker
+                | Self::FreezeBroker
+                | Self::KafkaAway
+                | Self::FullSpool
+                | Self::TornSpool
+                | Self::CorruptSpool
+        )
+    }
+
     /// Those of an installation by role, on Kafka.
     pub const BY_ROLE: &[Self] = &[
         Self::KillCollector,
         Self::StopCollector,
+        Self::FreezeCollector,
         Self::KillClassifier,
         Self::StopClassifier,
         Self::FreezeClassifier,
@@ -163,7 +181,8 @@ pub struct Lengths {
     pub outage: Duration,
     /// Of a long one.
     pub long: Duration,
-    /// Of a process that is frozen; longer than a group's membership lasts.
+    /// Of a process that is frozen; longer than a group's membership lasts, and than a record may
+    /// take.
     pub frozen: Duration,
     /// How long a classifier that comes and goes stays, and stays away.
     pub stay: Duration,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::checker::Database;
 use super::fault::Fault;
+use super::switches::SpoolFigures;
 use crate::site::TestSite;
 
 /// An installation of Etappe and everything that it needs.
@@ -26,6 +27,11 @@ pub trait Installation {
         fault: Fault,
         random: &mut StdRng,
     ) -> impl Future<Output = anyhow::Result<()>>;
+
+    /// Returns what the collectors say of their spools, where there are any.
+    fn spools(&self) -> impl Future<Output = anyhow::Result<Vec<SpoolFigures>>> {
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// Returns how many records were put into the log that cannot be read.
     fn unreadable(&self) -> u64;

@@ -16,6 +16,7 @@ use super::installation::Installation;
 use super::outcome::Outcome;
 use super::proxy::REFUSED_FOR_CONTENT;
 use super::sender::{Acknowledged, SendPlan, Senders};
+use super::switches::SwitchWatch;
 use crate::site::TestSite;
 
 /// How long the system may take to be well again before the trial has failed.
@@ -59,13 +60,17 @@ pub async fn run(
     let through = |client: usize| site.through(&collectors[client % collectors.len()]);
     let senders = Senders::start((0..plan.clients).map(through).collect(), plan.send);
     let sites = (&probes, &senders);
-    let recoveries = break_everything(&plan, &mut installation, sites, &mut tell).await?;
+    let mut watch = SwitchWatch::default();
+    let broken = break_everything(&plan, &mut installation, (sites, &mut watch), &mut tell);
+    let recoveries = broken.await?;
     let acknowledged = senders.finish().await;
     let total: u64 = acknowledged.by_client.iter().sum();
     let refused_for_content = send_poison_again(&installation, &site).await?;
     site.settle(total).await?;
     let unreadable = installation.unreadable();
-    let verdict = check(&mut installation, &site, (&acknowledged, plan.send.seed)).await?;
+    let mut verdict = check(&mut installation, &site, (&acknowledged, plan.send.seed)).await?;
+    watch.note(None, &installation.spools().await?, Instant::now());
+    verdict.switches = watch.unexplained().to_vec();
     installation.stop().await?;
     Ok(Outcome {
         seed: plan.seed,
@@ -85,12 +90,13 @@ pub async fn run(
 async fn break_everything(
     plan: &Plan,
     installation: &mut impl Installation,
-    (probes, senders): (&TestSite, &Senders),
+    ((probes, senders), watch): ((&TestSite, &Senders), &mut SwitchWatch),
     tell: &mut impl FnMut(&str),
 ) -> anyhow::Result<Vec<(Fault, Duration)>> {
     let mut random = StdRng::seed_from_u64(plan.seed);
     let mut recoveries = Vec::new();
     let mut round = Vec::new();
+    watch.note(None, &installation.spools().await?, Instant::now());
     while recoveries.len() < plan.faults || senders.acknowledged() < plan.send.messages {
         if round.is_empty() {
             let all = installation.faults().iter().copied();
@@ -110,6 +116,7 @@ async fn break_everything(
         let took = recover(installation, probes, recoveries.len())
             .await
             .with_context(|| format!("after {fault:?}; {}", installation.last_words()))?;
+        watch.note(Some(fault), &installation.spools().await?, Instant::now());
         recoveries.push((fault, took));
         tell(&format!(
             "{:4} {fault:?}: well again after {:.1} s; {} acknowledged",
