@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use etappe_core::warning::{Warning, WarningReason};
 use etappe_wire::native::{Reason, Reception, Rejection, cut_addresses_in_text};
+use etappe_wire::secret::without_keys;
 use serde::{Serialize, Serializer};
 
 /// How many entries a list of an answer has at most.
@@ -101,6 +102,7 @@ pub(crate) fn redacted(text: &str, reception: &Reception<'_>) -> Box<str> {
         Some(redactor) => redactor.redact_text(seen),
         None => Cow::Borrowed(seen),
     };
+    let seen = without_keys(&seen);
     beginning(&cut_addresses_in_text(&seen), REPEATED_VALUE).into()
 }
 

@@ -12,3 +12,4 @@ pub mod native;
 pub mod pixel;
 pub mod record;
 pub mod row;
+pub mod secret;

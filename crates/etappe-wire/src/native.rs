@@ -219,8 +219,11 @@ impl Message<'_> {
             context: &self.context,
         }
         .write(out);
-        if let (Some(redactor), Some(record)) = (reception.redactor, out.get_mut(start..)) {
-            redactor.redact(record);
+        if let Some(record) = out.get_mut(start..) {
+            crate::secret::mask_keys(record);
+            if let Some(redactor) = reception.redactor {
+                redactor.redact(record);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod cross_origin;
 mod fairness;
 mod fuzz;
 mod harness;
+mod keys;
 mod limits;
 mod outcomes;
 mod pixel;
