@@ -1,12 +1,15 @@
 //! Dead letters in a file of this machine: one line of JSON each, with a checksum.
 //!
-//! The file is only ever appended to, and synced before a letter counts as kept, or as sent again. A
-//! last line that a crash left unfinished is cut off at the next start. The bound on the file's size
-//! is a safety net: when it is reached, the partition waits until somebody looks into the matter.
+//! The file is only ever appended to, and synced before a letter counts as kept, or as sent again.
+//! Lines that are not what was written, a last one that a crash left unfinished among them, are moved
+//! to a file beside it at the next start: they stop nothing else. The bound on the file's size is a
+//! safety net: when it is reached, the partition waits until somebody looks into the matter.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,14 +31,6 @@ pub enum DeadLetterFileError {
         #[source]
         source: io::Error,
     },
-    /// A line in the middle of the file is not what was written.
-    #[error("dead letter file {} is damaged at line {line}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-    },
     /// The file has reached its bound.
     #[error("dead letter file {} has reached its bound of {limit} bytes", path.display())]
     Full {
@@ -51,7 +46,6 @@ impl Classified for DeadLetterFileError {
         match self {
             // A full disk and a full file are dealt with by somebody, and then it goes on.
             Self::Io { .. } | Self::Full { .. } => RetryClass::Transient,
-            Self::Damaged { .. } => RetryClass::Fatal,
         }
     }
 }
@@ -62,6 +56,16 @@ pub struct DeadLetterFile<C> {
     topic: Arc<str>,
     clock: C,
     writer: Arc<Mutex<Writer>>,
+    damaged: usize,
+}
+
+/// What a file of dead letters says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReadLetters {
+    /// All letters that can be read, in the order in which they were buried.
+    pub letters: Vec<BuriedLetter>,
+    /// How many lines cannot be read.
+    pub damaged: usize,
 }
 
 #[derive(Debug)]
@@ -76,10 +80,11 @@ struct Writer {
 
 impl<C: Clock + Clone> DeadLetterFile<C> {
     /// Opens the dead letters of `topic`, or makes an empty file; at most `limit` bytes are written.
-    /// Letters of other topics in the file stay as they are.
+    /// Letters of other topics in the file stay as they are. Lines that cannot be read are moved to
+    /// the file whose name ends in `.damaged`, and told.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be used or is damaged.
+    /// [`DeadLetterFileError`] when the file cannot be used.
     pub fn open(
         path: &Path,
         topic: &str,
@@ -90,16 +95,25 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
             path: path.to_owned(),
             source,
         };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(failed)?;
+        let mut file = open_private(path).map_err(failed)?;
         let mut content = Vec::new();
         file.read_to_end(&mut content).map_err(failed)?;
-        let (letters, length) = parse(path, &content)?;
+        let read = parse(&content);
+        if !read.damaged.is_empty() {
+            let aside = aside(path);
+            tracing::error!(
+                file = %path.display(),
+                lines = read.damaged.len(),
+                aside = %aside.display(),
+                "dead letters are damaged and are set aside"
+            );
+            match set_aside(path, &content, &read.damaged) {
+                Ok(without) => file = without,
+                // They are passed over where they are.
+                Err(error) => tracing::warn!(%error, "damaged dead letters stay where they are"),
+            }
+        }
+        let length = whole_lines(&mut file).map_err(failed)?;
         file.set_len(length).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         sync_folder(path).map_err(failed)?;
@@ -111,21 +125,33 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
                 file,
                 length,
                 limit,
-                buried: letters.iter().map(place_of).collect(),
+                buried: read.letters.iter().map(place_of).collect(),
             })),
+            damaged: read.damaged.len(),
         })
     }
 
-    /// Reads all dead letters of a file, of all topics, in the order in which they were buried. The
-    /// file may be in use.
+    /// Returns how many lines were damaged when the file was opened.
+    #[must_use]
+    pub const fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// Reads all dead letters of a file, of all topics. The file may be in use.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be read or is damaged; there are none in a file
-    /// that is not there.
-    pub fn read_all(path: &Path) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
+    /// [`DeadLetterFileError`] when the file cannot be read; there are no letters in a file that is
+    /// not there.
+    pub fn read_all(path: &Path) -> Result<ReadLetters, DeadLetterFileError> {
         match std::fs::read(path) {
-            Ok(content) => parse(path, &content).map(|(letters, _)| letters),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Ok(content) => {
+                let read = parse(&content);
+                Ok(ReadLetters {
+                    letters: read.letters,
+                    damaged: read.damaged.len(),
+                })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ReadLetters::default()),
             Err(source) => Err(DeadLetterFileError::Io {
                 path: path.to_owned(),
                 source,
@@ -136,10 +162,10 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     /// Returns all dead letters, as [`Self::read_all`] does.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be read or is damaged.
+    /// [`DeadLetterFileError`] when the file cannot be read.
     pub async fn letters(&self) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
-        self.with_writer(|writer| Self::read_all(&writer.path))
-            .await
+        let read = self.with_writer(|writer| Self::read_all(&writer.path));
+        Ok(read.await?.letters)
     }
 
     /// Remembers that a letter was sent again; returns once that would survive the process. The
@@ -234,6 +260,60 @@ impl Writer {
         self.file.write_all(lines)?;
         self.file.sync_data()
     }
+}
+
+/// Opens a file that only its owner may read, and makes it where it is missing.
+fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Returns where lines of a file go that cannot be read.
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".damaged");
+    name.into()
+}
+
+/// Returns how long a file is up to the end of its last whole line.
+fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let mut content = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut content)?;
+    let end = content.iter().rposition(|byte| *byte == b'\n');
+    Ok(end.map_or(0, |end| u64::try_from(end + 1).unwrap_or(u64::MAX)))
+}
+
+/// Moves `damaged` lines to the file beside `path`, and returns the file without them. A crash in
+/// between leaves a line in both.
+fn set_aside(path: &Path, content: &[u8], damaged: &[Range<usize>]) -> io::Result<File> {
+    let mut lost = open_private(&aside(path))?;
+    lost.seek(SeekFrom::End(0))?;
+    let mut kept = Vec::with_capacity(content.len());
+    let mut from = 0;
+    for line in damaged {
+        let bytes = &content[line.clone()];
+        lost.write_all(bytes)?;
+        if !bytes.ends_with(b"\n") {
+            lost.write_all(b"\n")?;
+        }
+        kept.extend_from_slice(&content[from..line.start]);
+        from = line.end;
+    }
+    kept.extend_from_slice(&content[from..]);
+    lost.sync_all()?;
+    let new = path.with_extension("new");
+    let mut file = open_private(&new)?;
+    file.set_len(0)?;
+    file.write_all(&kept)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    Ok(file)
 }
 
 /// Makes the file's name durable.

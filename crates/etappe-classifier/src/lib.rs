@@ -37,7 +37,7 @@ pub use batch::{Batch, BatchLimits, SealedBatch};
 pub use board::{BoardFollower, BoardPoster};
 pub use classifier::{Classifier, ClassifierParts};
 pub use config::{ClassifierConfig, MAX_BATCH_ROWS};
-pub use dead_letter_file::{DeadLetterFile, DeadLetterFileError};
+pub use dead_letter_file::{DeadLetterFile, DeadLetterFileError, ReadLetters};
 pub use duplicate_filter::DuplicateFilter;
 pub use error::{ClassifierError, SeamError};
 pub use metrics::ClassifierMetrics;

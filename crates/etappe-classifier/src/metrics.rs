@@ -22,6 +22,7 @@ pub struct ClassifierMetrics {
     silent_collectors: IntGaugeVec,
     board_posts: IntCounterVec,
     dead_letters: IntCounterVec,
+    damaged_letters: IntCounter,
     unmapped: IntCounterVec,
     uncounted: IntCounterVec,
     suspects: IntCounter,
@@ -78,6 +79,10 @@ impl ClassifierMetrics {
                 &["result"],
             )?,
             dead_letters: make.counters("dead_letters_total", "Dead letters", &["reason"])?,
+            damaged_letters: make.counter(
+                "damaged_letters_total",
+                "Lines of the file of dead letters that were damaged and set aside",
+            )?,
             unmapped: make.counters(
                 "unmapped_events_total",
                 "Stored events that no rule of a model maps to a stage",
@@ -174,6 +179,11 @@ impl ClassifierMetrics {
         self.dead_letters
             .with_label_values(&[label])
             .inc_by(letters);
+    }
+
+    /// Counts lines of the file of dead letters that were set aside.
+    pub fn record_damaged_letters(&self, lines: usize) {
+        self.damaged_letters.inc_by(count(lines));
     }
 
     pub(crate) fn record_suspects(&self, suspects: usize) {

@@ -5,7 +5,7 @@
 //! one was sent again. `payload` is Base64, `crc` is the CRC-32 of the text of what follows it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +14,6 @@ use etappe_core::ports::{BuriedLetter, DeadLetter};
 use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-
-use super::DeadLetterFileError;
 
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 2_000;
@@ -113,48 +111,41 @@ fn write_line(line: &Line<'_>, lines: &mut Vec<u8>) {
     lines.push(b'\n');
 }
 
-/// Returns the letters of a file and the length of its whole lines. Only the last line may be
-/// unfinished; nothing in it was ever reported as kept.
-pub(super) fn parse(
-    path: &Path,
-    content: &[u8],
-) -> Result<(Vec<BuriedLetter>, u64), DeadLetterFileError> {
-    let whole = content
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let (lines, unfinished) = content.split_at(whole);
-    let mut letters: Vec<BuriedLetter> = Vec::new();
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// Its letters, in the order in which they were buried.
+    pub(super) letters: Vec<BuriedLetter>,
+    /// Where lines stand that are not what was written: damaged ones, and a last one that a crash
+    /// left unfinished, of which nothing was ever reported as kept.
+    pub(super) damaged: Vec<Range<usize>>,
+}
+
+/// Reads a file; a line that cannot be read harms no other.
+pub(super) fn parse(content: &[u8]) -> Content {
+    let mut read = Content::default();
     let mut places: HashMap<Place, usize> = HashMap::new();
-    let mut length = 0;
-    let mut rest = lines
-        .split_inclusive(|byte| *byte == b'\n')
-        .enumerate()
-        .peekable();
-    while let Some((number, line)) = rest.next() {
-        match parse_line(line) {
+    let mut start = 0;
+    for line in content.split_inclusive(|byte| *byte == b'\n') {
+        let end = start + line.len();
+        let entry = parse_line(line).filter(|_| line.ends_with(b"\n"));
+        match entry {
             Some(Entry::Letter(letter)) => {
-                places.insert(place_of(&letter), letters.len());
-                letters.push(letter);
+                places.insert(place_of(&letter), read.letters.len());
+                read.letters.push(letter);
             }
             Some(Entry::Replay(place, at)) => {
-                let letter = places.get(&place).and_then(|index| letters.get_mut(*index));
+                let index = places.get(&place);
+                let letter = index.and_then(|index| read.letters.get_mut(*index));
                 if let Some(letter) = letter {
                     letter.replayed_at = Some(at);
                 }
             }
-            // A torn write may also end in a newline of what stood on the disk before.
-            None if rest.peek().is_none() && unfinished.is_empty() => break,
-            None => {
-                return Err(DeadLetterFileError::Damaged {
-                    path: path.to_owned(),
-                    line: number + 1,
-                });
-            }
+            None => read.damaged.push(start..end),
         }
-        length += line.len();
+        start = end;
     }
-    Ok((letters, u64::try_from(length).unwrap_or(u64::MAX)))
+    read
 }
 
 fn parse_line(line: &[u8]) -> Option<Entry> {

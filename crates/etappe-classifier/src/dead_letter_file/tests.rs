@@ -22,7 +22,7 @@ fn open(path: &Path) -> DeadLetterFile<ManualClock> {
 }
 
 fn read(path: &Path) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
-    DeadLetterFile::<ManualClock>::read_all(path)
+    DeadLetterFile::<ManualClock>::read_all(path).map(|read| read.letters)
 }
 
 fn payloads(path: &Path) -> Vec<Vec<u8>> {
@@ -73,18 +73,51 @@ async fn an_unfinished_last_line_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_damaged_line_in_the_middle_is_told() {
+async fn damaged_letters_are_set_aside_counted_and_stop_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
-    let letters = [letter(1, "one"), letter(2, "two")];
-    open(&path).bury(&letters).await.expect("room");
-    let text = std::fs::read_to_string(&path).expect("a file");
-    std::fs::write(&path, text.replacen("line", "lime", 1)).expect("room");
-    let damaged = DeadLetterFile::open(&path, "t", 10_000, ManualClock::default());
-    assert!(matches!(
-        damaged,
-        Err(DeadLetterFileError::Damaged { line: 1, .. })
-    ));
+    let all = [letter(1, "one"), letter(2, "two"), letter(3, "three")];
+    open(&path).bury(&all).await.expect("room");
+    let whole = std::fs::read_to_string(&path).expect("a file");
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for damaged in 0..3 {
+        for change in ["lime", "", "\u{0}\u{0}\u{0}\u{0}", "li\nne"] {
+            let bad = lines[damaged].replacen("line", change, 1);
+            let mut changed = lines.clone();
+            changed[damaged] = &bad;
+            std::fs::write(&path, changed.concat()).expect("room");
+            let aside = aside(&path);
+            std::fs::remove_file(&aside).ok();
+            let count = DeadLetterFile::<ManualClock>::read_all(&path);
+            let expected = bad.lines().count();
+            assert_eq!(count.expect("readable").damaged, expected);
+            let file = open(&path);
+            assert_eq!(file.damaged(), expected, "{damaged} {change:?}");
+            assert_eq!(std::fs::read_to_string(&aside).expect("a file"), bad);
+            assert_eq!(payloads(&path).len(), 2);
+            // It may come again, and then it is kept again.
+            file.bury(&all).await.expect("room");
+            assert_eq!(payloads(&path).len(), 3);
+            assert_eq!(open(&path).damaged(), 0, "it is told once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_nothing_but_noise_is_set_aside_as_a_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dead-letters.ndjson");
+    let noise: Vec<u8> = (0..5_000_u32)
+        .map(|it| it.to_le_bytes()[0] ^ 0x5a)
+        .collect();
+    std::fs::write(&path, &noise).expect("room");
+    let file = open(&path);
+    assert!(file.damaged() > 0);
+    let mut kept = std::fs::read(aside(&path)).expect("a file");
+    kept.truncate(noise.len());
+    assert_eq!(kept, noise);
+    file.bury(&[letter(1, "one")]).await.expect("room");
+    assert_eq!(payloads(&path), [b"one".to_vec()]);
 }
 
 #[tokio::test]
