@@ -7,7 +7,8 @@ log="$DATA.log"
 
 running() { [ -f "$DATA/run.json" ] && kill -0 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$DATA/run.json")" 2>/dev/null; }
 value() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/;t;d" "$2"; }
-# Keys are shown at the first start only; the demo's are kept, readable by their owner.
+# Etappe shows keys at its first start only and stores their hashes. This copy is the owner's alone, so
+# that the demo can be shown again; remove it where the keys matter.
 keys="$DATA/demo-keys.json"
 
 if running; then
@@ -28,6 +29,8 @@ cargo build --release --bin etappe
 echo "looking for ClickHouse's engine (fetched once, about 180 MB)"
 target/release/etappe engine --fetch >/dev/null
 
+# The data, the log and the demo's keys are their owner's alone.
+umask 077
 mkdir -p "$DATA"
 ready=$(mktemp)
 trap 'rm -f "$ready"' EXIT
@@ -44,7 +47,7 @@ until [ -s "$ready" ]; do
 done
 
 if grep -q '"write_key"' "$ready"; then
-  (umask 077 && cp "$ready" "$keys")
+  install -m 0600 "$ready" "$keys"
 fi
 listen=$(value listen "$ready") admin=$(value admin "$ready")
 key="YOUR-WRITE-KEY" token="YOUR-READ-TOKEN"

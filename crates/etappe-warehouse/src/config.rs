@@ -15,7 +15,7 @@ const REDACTED: &str = "***";
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WarehouseConfig {
-    /// The server's HTTP interface, such as `https://etappe:secret@clickhouse.example:8443/etappe`.
+    /// The server's HTTP interface, such as `https://etappe@clickhouse.example:8443/etappe`.
     /// User, password and database in it go before the settings of these names. Default empty: no
     /// server is configured.
     #[serde(serialize_with = "url_without_password")]
@@ -28,6 +28,8 @@ pub struct WarehouseConfig {
     /// The user's password. Default empty.
     #[serde(serialize_with = "redacted")]
     pub password: String,
+    /// A file with the password, read once at the start. Default none.
+    pub password_file: Option<PathBuf>,
     /// A file with the certificates (PEM) of authorities that may vouch for the server, besides
     /// those that the operating system trusts. Default none.
     pub ca_file: Option<PathBuf>,
@@ -116,6 +118,7 @@ impl Default for WarehouseConfig {
             database: "etappe".to_owned(),
             user: "default".to_owned(),
             password: String::new(),
+            password_file: None,
             ca_file: None,
             replicated: false,
             cluster: String::new(),
@@ -261,7 +264,7 @@ impl WarehouseConfig {
     #[must_use]
     pub fn host(&self) -> String {
         let Ok(url) = Url::parse(&self.url) else {
-            return self.url.clone();
+            return without_password(&self.url);
         };
         let port = url.port_or_known_default().map(|port| format!(":{port}"));
         format!(
@@ -304,9 +307,18 @@ fn without_password(text: &str) -> String {
         // What is no address may have a password anywhere before its last `@`.
         _ => match text.rsplit_once('@') {
             Some((_, host)) => format!("{REDACTED}@{host}"),
+            // Neither host nor port: the start of a login.
+            None if has_colon_before_text(text) => REDACTED.to_owned(),
             None => text.to_owned(),
         },
     }
+}
+
+fn has_colon_before_text(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn url_without_password<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -324,6 +336,7 @@ impl fmt::Debug for WarehouseConfig {
             .field("database", &self.database)
             .field("user", &self.user)
             .field("password", &REDACTED)
+            .field("password_file", &self.password_file)
             .field("ca_file", &self.ca_file)
             .field("replicated", &self.replicated)
             .field("cluster", &self.cluster)
@@ -359,8 +372,17 @@ mod tests {
             serde_json::to_string(&config).expect("text")
         );
         assert!(!shown.contains("secret"), "{shown}");
-        let garbage = WarehouseConfig::new("u:secret@h", "etappe", "u", "");
-        assert!(!format!("{:?}", garbage.problems()).contains("secret"));
+        for garbage in [
+            "u:secret@h",
+            "https://u:secret",
+            "u:secret",
+            "https://u:secret/etappe",
+            "u:secret@h/x@y",
+        ] {
+            let garbage = WarehouseConfig::new(garbage, "etappe", "u", "");
+            let shown = format!("{:?} {} {garbage:?}", garbage.problems(), garbage.host());
+            assert!(!shown.contains("secret"), "{shown}");
+        }
         assert_eq!(WarehouseConfig::default().validate(), Ok(()));
         assert_eq!(WarehouseConfig::default().problems().len(), 1);
     }

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use flag::{AddressFlags, ConfigSource, FlagSetting, KafkaFlag, OutsideFlags};
+pub(crate) use flag::{
+    AddressFlags, ConfigSource, FlagSetting, KafkaFlag, OutsideFlags, ServerFlags,
+};
 pub(crate) use process::{
     ClassifierArguments, CollectorArguments, EngineArguments, InsightsArguments, MigrateArguments,
     MoveArguments, UpArguments,
@@ -89,11 +91,20 @@ pub(crate) struct ImportArguments {
     )]
     pub(crate) data: PathBuf,
     /// The address of an Etappe elsewhere, such as `http://host:7070`.
-    #[arg(long, value_name = "URL", requires = "write_key")]
+    #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// A write key of the site there.
-    #[arg(long, value_name = "KEY", env = "ETAPPE_WRITE_KEY")]
+    /// A write key of the site there; better in the variable or a file, because everybody on the
+    /// machine can read a command line.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "ETAPPE_WRITE_KEY",
+        hide_env_values = true
+    )]
     pub(crate) write_key: Option<String>,
+    /// A file with the write key.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_key")]
+    pub(crate) write_key_file: Option<PathBuf>,
     /// Where to remember how far an import to `--url` came.
     #[arg(long, value_name = "DIR", default_value = "etappe-import-state")]
     pub(crate) state: PathBuf,

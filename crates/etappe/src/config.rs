@@ -4,6 +4,7 @@
 //! every layer at once. Nothing is bound, opened or made before it has succeeded.
 
 mod layers;
+mod passwords;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -179,15 +180,18 @@ impl Config {
             value: Value::String(value),
             origin: Origin::flag(&format!("--{name}")),
         }));
-        match layers::assemble::<Self>(&settings) {
-            Ok(config) => problems.extend(config.problems(needs)),
-            Err(found) => problems.extend(found),
+        let mut assembled = layers::assemble::<Self>(&settings);
+        match &mut assembled {
+            Ok(config) => {
+                problems.extend(config.read_passwords());
+                problems.extend(config.problems(needs));
+            }
+            Err(found) => problems.append(found),
         }
-        problems
-            .is_empty()
-            .then_some(())
-            .ok_or(BadConfiguration(problems))?;
-        layers::assemble(&settings).map_err(|problems| BadConfiguration(problems).into())
+        match assembled {
+            Ok(config) if problems.is_empty() => Ok(config),
+            _ => Err(BadConfiguration(problems).into()),
+        }
     }
 
     /// Returns whether events go through an outside Kafka.

@@ -8,7 +8,13 @@
 //! DIR/imports/    how far imports came DIR/dead-letters/  records that could not be stored
 //! DIR/engine-synced.json  with Kafka: how much of the topic the engine holds for certain
 //! ```
+//!
+//! Only the owner may read any of it.
 
+pub(crate) mod parts;
+pub(crate) mod rights;
+
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -34,7 +40,7 @@ pub(crate) struct DataLock {
 }
 
 /// How commands reach the running `etappe up`; written once it is ready.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RunInfo {
     /// Its process id.
     pub(crate) pid: u32,
@@ -46,6 +52,17 @@ pub(crate) struct RunInfo {
     pub(crate) control_token: String,
 }
 
+impl fmt::Debug for RunInfo {
+    /// Does not show the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunInfo")
+            .field("pid", &self.pid)
+            .field("listen", &self.listen)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
+}
+
 impl DataDir {
     /// Creates the folder where it is missing, and checks that it can be written to.
     pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
@@ -54,6 +71,7 @@ impl DataDir {
         let root = root
             .canonicalize()
             .with_context(|| format!("cannot enter the data folder {}", root.display()))?;
+        rights::close_to_others(&root);
         tempfile::tempfile_in(&root).with_context(|| {
             format!(
                 "the data folder {} cannot be written to: is it read-only or full?",
@@ -95,6 +113,7 @@ impl DataDir {
             .truncate(false)
             .read(true)
             .write(true)
+            .mode(0o600)
             .open(&path)
             .with_context(|| format!("cannot open {}", path.display()))?;
         let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
@@ -147,9 +166,9 @@ impl DataDir {
     /// Returns how to reach the running `etappe up`, or `None` if none was left running.
     pub(crate) fn read_run_info(&self) -> anyhow::Result<Option<RunInfo>> {
         match std::fs::read(self.path("run.json")) {
-            Ok(bytes) => Ok(Some(
-                serde_json::from_slice(&bytes).context("run.json is damaged")?,
-            )),
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).context(
+                "run.json is damaged: start `etappe up` again, which writes it anew",
+            )?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("cannot read run.json"),
         }

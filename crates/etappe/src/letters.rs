@@ -83,9 +83,21 @@ pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
     }
 }
 
-/// Reads the letters of a file that no process has open.
+/// Reads the letters of a file that no process has open; what cannot be read is told.
 pub(crate) fn read_file(file: &Path) -> anyhow::Result<Vec<BuriedLetter>> {
-    Ok(DeadLetterFile::<SystemClock>::read_all(file)?)
+    let read = DeadLetterFile::<SystemClock>::read_all(file)?;
+    if read.damaged > 0 {
+        tell_of_damaged(file, read.damaged);
+    }
+    Ok(read.letters)
+}
+
+#[expect(clippy::print_stderr, reason = "a remark beside the command's answer")]
+fn tell_of_damaged(file: &Path, lines: usize) {
+    eprintln!(
+        "{lines} damaged lines of {} are left out; the next `etappe up` sets them aside",
+        file.display()
+    );
 }
 
 /// Reads the letters of a topic and drops the bytes of each at once.

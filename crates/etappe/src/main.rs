@@ -20,11 +20,13 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::config::BadConfiguration;
+use crate::data_dir::parts::MissingParts;
 
 /// `EX_USAGE` of sysexits.h: bad configuration or usage.
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    data_dir::rights::keep_to_owner();
     raise_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -98,6 +100,11 @@ fn fail(error: &anyhow::Error) -> ExitCode {
             .0
             .iter()
             .for_each(|problem| eprintln!("  {problem}"));
+        return ExitCode::from(EXIT_USAGE);
+    }
+    if let Some(missing) = error.downcast_ref::<MissingParts>() {
+        eprintln!("etappe: the data folder is incomplete:");
+        missing.0.iter().for_each(|part| eprintln!("  {part}"));
         return ExitCode::from(EXIT_USAGE);
     }
     eprintln!("etappe: {error:#}");

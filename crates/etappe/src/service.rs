@@ -144,6 +144,10 @@ impl Service {
     ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
         let topic = inputs.source.topic().to_owned();
         let (board, watermark) = (inputs.warehouse.clone(), inputs.watermark.clone());
+        let damaged = match &inputs.letters {
+            Letters::File(file) => file.damaged(),
+            Letters::Kafka(_) => 0,
+        };
         let parts = ClassifierParts {
             source: inputs.source,
             sink: inputs.warehouse.clone(),
@@ -156,6 +160,7 @@ impl Service {
             watermark: inputs.watermark,
         };
         let classifier = Classifier::new(parts, &self.registry)?;
+        classifier.metrics().record_damaged_letters(damaged);
         if inputs.audience == Audience::Everywhere {
             let poster = BoardPoster::new(board, &topic, watermark, classifier.metrics());
             self.tasks.spawn(poster.run(stop.clone()));

@@ -21,13 +21,14 @@ use tokio::sync::watch;
 use crate::data_dir::write_private;
 use stored::{SiteChange, StoredSites};
 
-/// A key's random part: 32 characters of 62 are 190 bits.
-const KEY_LENGTH: usize = 32;
+/// A key's random part: 32 characters of 62 are 190 bits. Texts of clients are searched for keys of
+/// this length.
+const KEY_LENGTH: usize = etappe_wire::secret::KEY_LETTERS;
 /// How long to wait until a change of the shared table is seen here.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A pair of keys, shown once.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct NewKeys {
     pub(crate) site: SiteId,
     pub(crate) write_key: String,
@@ -64,14 +65,20 @@ impl SiteStore {
 
     /// Takes the sites of a shared table as far as it is known already; [`follow`](Self::follow)
     /// keeps up with it. `copy` is the file of what was last known, for a start without the table.
-    pub(crate) fn open_table(table: KafkaTable, copy: Option<&PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn open_table(table: KafkaTable, copy: Option<&PathBuf>) -> Self {
         let stored = if table.is_current() {
             of_table(&table.rows().borrow())
         } else {
-            let known = copy.map(|path| read_file(path)).transpose()?.flatten();
+            let known = copy.and_then(|path| {
+                let read = read_file(path);
+                // The table has it all, and the copy is written anew from there.
+                read.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "no copy"))
+                    .ok()
+                    .flatten()
+            });
             known.unwrap_or_default()
         };
-        Ok(Self::new(Place::Table(table), stored))
+        Self::new(Place::Table(table), stored)
     }
 
     fn new(place: Place, stored: StoredSites) -> Self {
@@ -356,6 +363,17 @@ mod tests {
                 .reader(&keys.read_token)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn every_kind_of_key_is_known_to_who_keeps_keys_out_of_the_log() {
+        // An admin's, a control's, a reader's, an import's, a writer's.
+        for prefix in ["ea", "ec", "er", "et", "ew"] {
+            let key = random_key(prefix);
+            assert_eq!(key.len(), prefix.len() + 1 + KEY_LENGTH);
+            let masked = etappe_wire::secret::without_keys(&key).into_owned();
+            assert_eq!(masked, "*".repeat(key.len()));
+        }
     }
 
     #[tokio::test]

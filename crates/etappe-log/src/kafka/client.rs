@@ -16,7 +16,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use tokio::time::Instant;
 
+use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
+use super::security::Secrets;
 use crate::metrics::kafka::KafkaMetrics;
 
 /// How long the same kind of line is not shown again.
@@ -114,6 +116,7 @@ pub(super) struct SharedContext {
     metrics: KafkaMetrics,
     reachability: Arc<Reachability>,
     quiet: Quiet,
+    secrets: Secrets,
     /// Called when all brokers are away, or the client is broken.
     on_trouble: Box<dyn Fn() + Send + Sync>,
 }
@@ -130,14 +133,15 @@ impl SharedContext {
     /// Makes the context of a client.
     pub(super) fn new(
         role: &'static str,
-        metrics: KafkaMetrics,
+        cluster: &KafkaCluster,
         on_trouble: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         Self {
             role,
-            metrics,
+            metrics: cluster.metrics.clone(),
             reachability: Arc::default(),
             quiet: Quiet::default(),
+            secrets: cluster.config.secrets(),
             on_trouble: Box::new(on_trouble),
         }
     }
@@ -160,6 +164,7 @@ impl ClientContext for SharedContext {
             return;
         }
         let role = self.role;
+        let message = self.secrets.mask(message);
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(target: "librdkafka", role, facility, "{message}");
@@ -188,6 +193,7 @@ impl ClientContext for SharedContext {
             return;
         }
         self.metrics.record_error(self.role);
+        let reason = &*self.secrets.mask(reason);
         let is_away = self.reachability.note(&error, reason);
         let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
         let kind = if is_away { "away" } else { "error" };

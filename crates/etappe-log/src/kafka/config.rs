@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use rdkafka::error::KafkaError;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::properties;
-use super::security::{KafkaSecurity, REDACTED};
+use super::security::{KafkaSecurity, REDACTED, Secrets};
+
+/// The shortest value of a property that counts as a secret.
+const LEAST_SECRET: usize = 6;
 
 /// How batches are compressed on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -184,13 +188,40 @@ impl KafkaConfig {
         if problems.is_empty()
             && let Err(error) = self.client("check").create_native_config()
         {
-            problems.push(format!("librdkafka does not take the properties: {error}"));
+            let problem = self.without_secrets(&error);
+            problems.push(format!(
+                "librdkafka does not take the properties: {problem}"
+            ));
         }
         if problems.is_empty() {
             Ok(())
         } else {
             Err(problems)
         }
+    }
+
+    /// Returns what must not be shown of anything that the client says.
+    pub(super) fn secrets(&self) -> Secrets {
+        let properties = self.properties.iter();
+        let hidden = properties.filter(|(name, _)| properties::is_secret(name));
+        // What is shorter is a choice, such as `true`.
+        let hidden = hidden.map(|(_, value)| value.as_str());
+        let hidden = hidden.filter(|value| value.len() >= LEAST_SECRET);
+        Secrets::of(hidden.chain(self.security.passwords()))
+    }
+
+    /// Returns what the client says about a property, without the value of one that is a secret, or
+    /// may be: a name that the client does not know may be a secret's, misspelt.
+    fn without_secrets(&self, error: &KafkaError) -> String {
+        let told = match error {
+            KafkaError::ClientConfig(_, reason, name, value)
+                if properties::is_secret(name) || reason.starts_with("No such") =>
+            {
+                reason.replace(&format!("\"{value}\""), REDACTED)
+            }
+            other => other.to_string(),
+        };
+        self.secrets().mask(&told).into_owned()
     }
 
     fn check_names(&self, problems: &mut Vec<String>) {

@@ -22,7 +22,7 @@ pub(super) struct PlainContext(SharedContext);
 impl PlainContext {
     /// Makes the context of a client; `role` tells it apart in metrics and logs.
     pub(super) fn new(cluster: &KafkaCluster, role: &'static str) -> Self {
-        Self(SharedContext::new(role, cluster.metrics.clone(), || {}))
+        Self(SharedContext::new(role, cluster, || {}))
     }
 
     /// Returns what the client last complained about, until a broker answered again.

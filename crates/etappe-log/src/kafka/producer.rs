@@ -90,7 +90,7 @@ impl Reports {
     pub(super) fn producer(&self, cluster: &KafkaCluster) -> Result<Client, LogError> {
         let trouble = Arc::clone(&self.trouble);
         let on_trouble = move || trouble.notify_one();
-        let shared = SharedContext::new(ROLE, cluster.metrics.clone(), on_trouble)
+        let shared = SharedContext::new(ROLE, cluster, on_trouble)
             .with_reachability(Arc::clone(&self.reachability));
         let context = PublisherContext {
             shared,

@@ -13,9 +13,21 @@ pub(super) fn refusal(name: &str) -> Option<String> {
 
 /// Returns whether the value of `name` should not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
-    ["password", "secret", "pem", "private", "oauth", "sasl.jaas"]
-        .iter()
-        .any(|part| name.contains(part))
+    const PARTS: [&str; 11] = [
+        "password",
+        "passphrase",
+        "secret",
+        "pem",
+        "private",
+        "oauth",
+        "jaas",
+        "token",
+        "credential",
+        "assertion",
+        "kinit",
+    ];
+    let name = name.to_ascii_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
 }
 
 fn own_setting(name: &str) -> Option<&'static str> {
@@ -116,7 +128,15 @@ mod tests {
     fn other_properties_are_passed_on_and_secret_ones_are_known() {
         assert_eq!(refusal("client.rack"), None);
         assert_eq!(refusal("ssl.endpoint.identification.algorithm"), None);
-        assert!(is_secret("ssl.keystore.password"));
+        for name in [
+            "ssl.keystore.password",
+            "sasl.oauthbearer.config",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+            "SSL.KEY.PEM",
+            "sasl.kerberos.kinit.cmd",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
         assert!(!is_secret("client.rack"));
     }
 }

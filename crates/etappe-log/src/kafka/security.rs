@@ -2,6 +2,7 @@
 //!
 //! What is secret never shows: not in `Debug`, and as `***` where the configuration is printed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -38,6 +39,38 @@ impl fmt::Debug for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(REDACTED)
+    }
+}
+
+/// The texts that the client knows and nobody else should read.
+#[derive(Clone, Default)]
+pub(super) struct Secrets(Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl Secrets {
+    /// Collects the texts that are not empty.
+    pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let texts = texts.into_iter().filter(|text| !text.is_empty());
+        let mut secrets: Vec<String> = texts.map(str::to_owned).collect();
+        // One may be the beginning of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self(secrets)
+    }
+
+    /// Returns what the client says without the secrets in it.
+    pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut masked = Cow::Borrowed(text);
+        for secret in &self.0 {
+            if masked.contains(secret.as_str()) {
+                masked = Cow::Owned(masked.replace(secret.as_str(), REDACTED));
+            }
+        }
+        masked
     }
 }
 
@@ -115,15 +148,25 @@ pub struct KafkaSecurity {
     pub key_file: Option<PathBuf>,
     /// The password of the private key. Default: none.
     pub key_password: Option<Secret>,
+    /// A file with the password of the private key, read once at the start. Default none.
+    pub key_password_file: Option<PathBuf>,
     /// How the name and the password are proven. Default: `SCRAM-SHA-512`.
     pub mechanism: SaslMechanism,
     /// The name. Default: none.
     pub username: Option<String>,
     /// The password. Default: none.
     pub password: Option<Secret>,
+    /// A file with the password, read once at the start. Default none.
+    pub password_file: Option<PathBuf>,
 }
 
 impl KafkaSecurity {
+    /// Returns the passwords that are set.
+    pub(super) fn passwords(&self) -> impl Iterator<Item = &str> {
+        let passwords = [&self.key_password, &self.password];
+        passwords.into_iter().flatten().map(Secret::expose)
+    }
+
     /// Adds what is wrong to `problems`, one sentence each.
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         let mut check = |good: bool, problem: &str| {

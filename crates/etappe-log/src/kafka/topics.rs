@@ -91,7 +91,7 @@ impl KafkaCluster {
     /// [`LogError::KafkaUnavailable`] when the brokers cannot be reached now,
     /// [`LogError::KafkaRefused`] when they do not let us.
     pub async fn ensure_topics(&self) -> Result<(), LogError> {
-        let context = SharedContext::new("admin", self.metrics.clone(), || {});
+        let context = SharedContext::new("admin", self, || {});
         let reachability = Arc::clone(context.reachability());
         let admin: Admin = self
             .config

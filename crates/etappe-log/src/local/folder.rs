@@ -122,7 +122,7 @@ impl Folder {
     /// Returns whether the machine has gone down since the log was last in use, without the log
     /// having been closed before.
     pub(crate) fn had_unclean_boot(&self) -> Result<bool, LogError> {
-        let mark: Option<Mark> = read_json(&self.path.join(MARK))?;
+        let mark = self.read_mark()?;
         Ok(mark.is_none_or(|mark| !mark.clean && mark.boot_id != self.boot_id))
     }
 
@@ -138,13 +138,30 @@ impl Folder {
         self.write_mark(true)
     }
 
+    /// Reads how the log was left. What cannot be understood says nothing: the log counts as left
+    /// unclean, and what may be lost is stored again.
+    fn read_mark(&self) -> Result<Option<Mark>, LogError> {
+        let path = self.path.join(MARK);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LogError::unusable("read", path)(error)),
+        };
+        let mark = serde_json::from_slice(&text);
+        Ok(mark
+            .inspect_err(|error| {
+                tracing::warn!(file = %path.display(), %error, "the file is damaged and made anew");
+            })
+            .ok())
+    }
+
     fn write_mark(&self, clean: bool) -> Result<(), LogError> {
         let mark = Mark {
             boot_id: self.boot_id.clone(),
             clean,
         };
         // A disk that is full does not keep a log from opening after its process was killed.
-        if read_json(&self.path.join(MARK))?.as_ref() == Some(&mark) {
+        if self.read_mark()?.as_ref() == Some(&mark) {
             return Ok(());
         }
         self.write_json(MARK, &mark)

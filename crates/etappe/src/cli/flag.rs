@@ -18,9 +18,19 @@ pub(crate) struct KafkaFlag {
 pub(crate) struct OutsideFlags {
     #[command(flatten)]
     pub(crate) kafka: KafkaFlag,
-    /// ClickHouse's address, such as `https://user:password@host:8443/database`.
+    #[command(flatten)]
+    pub(crate) server: ServerFlags,
+}
+
+/// An outside ClickHouse.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServerFlags {
+    /// ClickHouse's address, such as `https://user@host:8443/database`.
     #[arg(long, value_name = "URL")]
     pub(crate) clickhouse: Option<String>,
+    /// A file with the password for it; everybody on the machine can read a command line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) clickhouse_password_file: Option<String>,
 }
 
 /// The addresses to listen on.
@@ -50,8 +60,17 @@ impl KafkaFlag {
 impl OutsideFlags {
     /// Returns the settings that the flags make.
     pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
-        let clickhouse = self.clickhouse.clone().map(|url| ("clickhouse.url", url));
-        self.kafka.flags().chain(clickhouse)
+        self.kafka.flags().chain(self.server.flags())
+    }
+}
+
+impl ServerFlags {
+    /// Returns the settings that the flags make.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
+        let url = self.clickhouse.clone().map(|url| ("clickhouse.url", url));
+        let file = self.clickhouse_password_file.clone();
+        let file = file.map(|file| ("clickhouse.password_file", file));
+        url.into_iter().chain(file)
     }
 }
 

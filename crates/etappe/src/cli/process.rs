@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{AddressFlags, ConfigSource, KafkaFlag, OutsideFlags};
+use super::{AddressFlags, ConfigSource, KafkaFlag, OutsideFlags, ServerFlags};
+use crate::data_dir::parts::Part;
 
 /// Arguments of `etappe up`.
 #[derive(Debug, Args)]
@@ -22,6 +23,10 @@ pub(crate) struct UpArguments {
     /// The file libchdb.so; by default the one in the cache, fetched if missing.
     #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
     pub(crate) engine_library: Option<PathBuf>,
+    /// Begin a part of the data folder anew that was there before and is gone: `sites`, `log` or
+    /// `engine`.
+    #[arg(long, value_name = "PART", value_enum)]
+    pub(crate) accept_missing: Vec<Part>,
     /// Print one line of JSON on standard output once everything is ready.
     #[arg(long)]
     pub(crate) json: bool,
@@ -109,7 +114,8 @@ pub(crate) struct EngineArguments {
     /// Only make sure that the library is there, and print its path.
     #[arg(long)]
     pub(crate) fetch: bool,
-    /// Only print the address for `--clickhouse`, with the password, as the engine listens on it.
+    /// Only print the address with the password, as the engine listens on it: for the variable
+    /// `ETAPPE_CLICKHOUSE__URL`.
     #[arg(long, requires = "data")]
     pub(crate) url: bool,
     /// End with standard input instead of a signal: how `up` runs it.
@@ -136,9 +142,8 @@ pub(crate) struct MigrateArguments {
         conflicts_with = "clickhouse"
     )]
     pub(crate) data: PathBuf,
-    /// A ClickHouse server instead, such as `https://user:password@host:8443/database`.
-    #[arg(long, value_name = "URL")]
-    pub(crate) clickhouse: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerFlags,
     /// The file libchdb.so; by default the one in the cache, fetched if missing.
     #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
     pub(crate) engine_library: Option<PathBuf>,

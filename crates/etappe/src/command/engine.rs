@@ -13,6 +13,7 @@ use prometheus::Registry;
 
 use crate::cli::EngineArguments;
 use crate::config::{Config, Needs};
+use crate::data_dir::rights::close_to_others;
 use crate::service::warehouse::DATABASE;
 
 /// Serves until a signal or, as a child, until standard input ends.
@@ -33,6 +34,7 @@ pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let data = data
         .canonicalize()
         .with_context(|| format!("cannot enter the folder {}", data.display()))?;
+    close_to_others(&data);
     if arguments.url {
         println!("{}", url(&data, arguments.listen)?);
         return Ok(());

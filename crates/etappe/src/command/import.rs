@@ -11,6 +11,7 @@ mod shape;
 mod source;
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,10 +87,7 @@ async fn destination(
     site: &SiteId,
 ) -> anyhow::Result<(PathBuf, Sender)> {
     if let Some(url) = &arguments.url {
-        let key = arguments
-            .write_key
-            .clone()
-            .context("--url needs --write-key")?;
+        let key = write_key(arguments)?;
         return Ok((arguments.state.clone(), Sender::new(url, key)?));
     }
     let data = DataDir::existing(&arguments.data)?;
@@ -99,6 +97,20 @@ async fn destination(
         data.root().to_owned(),
         Sender::new(&control.public_url(), key)?,
     ))
+}
+
+/// Returns the key for `--url`.
+fn write_key(arguments: &ImportArguments) -> anyhow::Result<String> {
+    let Some(file) = &arguments.write_key_file else {
+        let key = arguments.write_key.clone();
+        return key.context(
+            "--url needs a write key of the site: in the variable ETAPPE_WRITE_KEY, or in a file that \
+             --write-key-file names",
+        );
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the write key in {}", file.display()))?;
+    Ok(text.trim().to_owned())
 }
 
 enum FileEnd {
@@ -261,6 +273,7 @@ impl Import<'_> {
         let mut file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(0o600)
             .open(&path)?;
         for (line, reason) in rejected {
             writeln!(file, "{}", json!({ "line": line, "reason": reason }))?;

@@ -8,14 +8,15 @@ use crate::cli::MigrateArguments;
 use crate::command::engine::library;
 use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
+use crate::data_dir::parts::Kept;
 use crate::service::engine::EngineCommand;
 use crate::service::warehouse::DATABASE;
 
 /// Migrates the embedded engine's database of a data folder, or that of a server.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
-    let url = arguments.clickhouse.map(|url| ("clickhouse.url", url));
-    let config = Config::load(&arguments.config, url.into_iter().collect(), Needs::NOTHING)?;
+    let flags = arguments.server.flags().collect();
+    let config = Config::load(&arguments.config, flags, Needs::NOTHING)?;
     etappe_runtime::telemetry::init(&config.telemetry)?;
     if config.uses_server() {
         println!("{}", migrate(config.clickhouse).await?);
@@ -26,6 +27,12 @@ pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
         .lock()
         .await
         .context("a running `etappe up` migrates by itself")?;
+    // An engine that is gone must not look as if it had always been empty.
+    let kept = Kept {
+        log: false,
+        engine: true,
+    };
+    data.check_parts(kept, &[])?;
     let command = EngineCommand {
         data: data.path("engine"),
         library: library(arguments.engine_library).await?,

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::UpArguments;
 use crate::config::{Config, Needs};
 use crate::control::{self, Control};
+use crate::data_dir::parts::{Kept, Part};
 use crate::data_dir::{DataDir, DataLock, RunInfo};
 use crate::letters::LetterBox;
 use crate::service::auditor::{Auditor, Positions};
@@ -44,12 +45,14 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
     let service = Service::start(config)?;
     let data = DataDir::open(&arguments.data)?;
     let lock = data.lock().await?;
+    let missing = check_parts(&service.config, &data, &arguments)?;
     let public = bind(service.config.listen, "public", "--listen").await?;
     let admin = bind(service.config.admin, "admin", "--admin").await?;
     let up = Up {
         service,
         data,
         arguments,
+        begins_engine: missing.contains(&Part::Engine),
     };
     let ended = up.service.run(up.work(public, admin)).await;
     up.data.remove_run_info();
@@ -57,10 +60,33 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
     ended
 }
 
+/// Checks that the data folder holds what it held before; returns what may begin anew.
+fn check_parts(
+    config: &Config,
+    data: &DataDir,
+    arguments: &UpArguments,
+) -> anyhow::Result<Vec<Part>> {
+    let kept = Kept {
+        log: !config.uses_kafka(),
+        engine: !config.uses_server(),
+    };
+    let missing = data.check_parts(kept, &arguments.accept_missing)?;
+    if missing.contains(&Part::Engine) {
+        // A log that does not know how it was left gives out again what it still holds.
+        event_log::forget_how_it_was_left(data)?;
+    }
+    let imports = data.path("imports");
+    std::fs::create_dir_all(&imports)
+        .with_context(|| format!("cannot create {}", imports.display()))?;
+    Ok(missing)
+}
+
 struct Up {
     service: Service,
     data: DataDir,
     arguments: UpArguments,
+    /// The engine was there before, is gone, and begins anew.
+    begins_engine: bool,
 }
 
 /// The event log, open.
@@ -219,7 +245,8 @@ impl Up {
             return Ok((cluster.source()?, None));
         }
         let kafka = &config.kafka;
-        let checkpoint = Checkpoint::open(&self.data, &kafka.topic, kafka.partitions)?;
+        let topic = (kafka.topic.as_str(), kafka.partitions);
+        let checkpoint = Checkpoint::open(&self.data, topic, self.begins_engine)?;
         let source = cluster.source_rewound(checkpoint.rewind())?;
         let keep = checkpoint.keep(cluster.clone(), source.rewind(), stop.clone());
         Ok((source, Some(self.service.tasks.spawn(keep))))

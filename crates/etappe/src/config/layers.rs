@@ -218,12 +218,18 @@ fn accepted_value<T: DeserializeOwned>(
     {
         return Ok(text);
     }
-    Err(error
-        .message()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned())
+    let message = error.message().lines().next().unwrap_or_default();
+    if holds_secret(&setting.path) && message.starts_with("invalid") {
+        // The message quotes the value.
+        return Err("is no text: put it in quotes".to_owned());
+    }
+    Err(message.to_owned())
+}
+
+/// Returns whether a setting's value, or a part of it, should not be shown.
+fn holds_secret(path: &[String]) -> bool {
+    let is_secret = |name: &String| name.contains("password") || name == "url";
+    path.iter().any(is_secret) || path.iter().any(|name| name == "properties")
 }
 
 fn place_value(table: &mut Table, path: &[String], value: Value) {

@@ -49,19 +49,34 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads what the last use left, and remembers that the engine is in use again.
-    pub(crate) fn open(data: &DataDir, topic: &str, partitions: u32) -> anyhow::Result<Self> {
+    /// Reads what the last use left, and remembers that the engine is in use again. An engine that
+    /// `begins_anew` holds nothing, whatever was left.
+    pub(crate) fn open(
+        data: &DataDir,
+        (topic, partitions): (&str, u32),
+        begins_anew: bool,
+    ) -> anyhow::Result<Self> {
         let file = data.path(FILE);
         let boot_id = current_boot_id()?;
-        let last = read(&file)?.filter(|last| last.topic == topic);
+        let left = if begins_anew {
+            Left::Damaged
+        } else {
+            read(&file)?
+        };
         // Of a topic that was never read here, nothing is certain.
-        let reached = (0..partitions).map(|partition| (partition, 0));
-        let mut state = last.clone().unwrap_or_else(|| Synced {
-            boot_id: boot_id.clone(),
+        let reached = (0..partitions).map(|partition| (partition, 0)).collect();
+        let nothing = |boot_id: &str| Synced {
+            boot_id: boot_id.to_owned(),
             clean: false,
             topic: topic.to_owned(),
-            reached: reached.collect(),
-        });
+            reached,
+        };
+        let mut state = match left {
+            Left::Known(last) if last.topic == topic => last,
+            Left::Known(_) | Left::Nothing => nothing(&boot_id),
+            // As after an unclean end in a boot that nobody knows.
+            Left::Damaged => nothing(""),
+        };
         let rewind = rewind(&state, &boot_id);
         state.boot_id = boot_id;
         state.clean = false;
@@ -75,8 +90,8 @@ impl Checkpoint {
             checkpoint.write()?;
         } else {
             tracing::warn!(
-                "the machine went down while the engine was in use; storing again what it may \
-                 have lost"
+                "what the engine holds is not certain since its last use; storing again what it \
+                 may have lost"
             );
         }
         Ok(checkpoint)
@@ -139,13 +154,26 @@ impl Checkpoint {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Option<Synced>> {
+/// What the last use left.
+enum Left {
+    /// Nothing: there was none.
+    Nothing,
+    /// What can be understood.
+    Known(Synced),
+    /// What cannot, so that nothing is certain.
+    Damaged,
+}
+
+fn read(file: &Path) -> anyhow::Result<Left> {
     match std::fs::read(file) {
-        Ok(bytes) => {
-            let synced = serde_json::from_slice(&bytes);
-            synced.with_context(|| format!("{} is damaged", file.display()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Ok(bytes) => Ok(match serde_json::from_slice(&bytes) {
+            Ok(synced) => Left::Known(synced),
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "the file is damaged and made anew");
+                Left::Damaged
+            }
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Left::Nothing),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
     }
 }
@@ -195,12 +223,29 @@ mod tests {
         let data = DataDir::open(folder.path())?;
         std::fs::write(data.path(FILE), serde_json::to_vec(&left("other", false))?)?;
         for _ in 0..2 {
-            let checkpoint = Checkpoint::open(&data, "events", 2)?;
+            let checkpoint = Checkpoint::open(&data, ("events", 2), false)?;
             assert_eq!(checkpoint.rewind().len(), 2);
         }
-        let other_topic = Checkpoint::open(&data, "others", 2)?;
+        let other_topic = Checkpoint::open(&data, ("others", 2), false)?;
         assert!(other_topic.rewind().is_empty());
         assert_eq!(other_topic.state.reached, BTreeMap::from([(0, 0), (1, 0)]));
+        Ok(())
+    }
+
+    #[test]
+    fn of_a_damaged_file_and_of_a_new_engine_nothing_is_certain() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let data = DataDir::open(folder.path())?;
+        let all = BTreeMap::from([(PartitionId(0), Offset(0)), (PartitionId(1), Offset(0))]);
+        std::fs::write(data.path(FILE), "{\"boot_id\":\"a")?;
+        assert_eq!(Checkpoint::open(&data, ("events", 2), false)?.rewind(), all);
+        std::fs::write(data.path(FILE), serde_json::to_vec(&left("other", true))?)?;
+        assert!(
+            Checkpoint::open(&data, ("events", 2), false)?
+                .rewind()
+                .is_empty()
+        );
+        assert_eq!(Checkpoint::open(&data, ("events", 2), true)?.rewind(), all);
         Ok(())
     }
 }

@@ -166,6 +166,17 @@ pub(crate) async fn open_local(
     opened.context("the event log cannot be opened")
 }
 
+/// Has the local log of a data folder, if there is one, give out again what it still holds.
+pub(crate) fn forget_how_it_was_left(data: &DataDir) -> anyhow::Result<()> {
+    let mark = data.path("log").join("boot.json");
+    match std::fs::remove_file(&mark) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", mark.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Opens the file of dead letters of a data folder.
 pub(crate) fn open_letters(
     data: &DataDir,

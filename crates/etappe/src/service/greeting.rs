@@ -8,7 +8,7 @@ use crate::data_dir::RunInfo;
 use crate::sites::NewKeys;
 
 /// Addresses, and at the first start keys; the only thing on standard output.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct Greeting {
     listen: String,
     admin: String,

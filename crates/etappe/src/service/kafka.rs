@@ -86,7 +86,7 @@ impl Service {
                 tracing::warn!("the sites are those that were last known, until Kafka answers");
             }
         }
-        let sites = Arc::new(SiteStore::open_table(table, copy.as_ref())?);
+        let sites = Arc::new(SiteStore::open_table(table, copy.as_ref()));
         let (followed, shutdown) = (Arc::clone(&sites), self.shutdown.clone());
         self.tasks.spawn(async move {
             tokio::select! {

@@ -21,6 +21,7 @@ fn secured() -> KafkaConfig {
             ca_file: Some("ca.pem".into()),
             certificate_file: Some("own.pem".into()),
             key_file: Some("own.key".into()),
+            ..KafkaSecurity::default()
         },
         properties: BTreeMap::from([
             ("client.rack".to_owned(), "ams-1".to_owned()),
@@ -112,4 +113,39 @@ fn secrets_never_show() {
         assert!(!text.contains("hush"), "{text}");
         assert!(text.contains("ams-1") && text.contains("***"), "{text}");
     }
+}
+
+#[test]
+fn no_secret_shows_in_what_the_client_says() {
+    let secrets = secured().secrets();
+    let said = "conf: sasl.password = hush-1, hush-2 and hush-3 for broker-1";
+    assert_eq!(
+        secrets.mask(said),
+        "conf: sasl.password = ***, *** and *** for broker-1"
+    );
+    assert_eq!(secrets.mask("nothing"), "nothing");
+    assert!(!format!("{secrets:?}").contains("hush"));
+    let nested = Secrets::of(["hush", "hush-long", ""]);
+    assert_eq!(nested.mask("hush-long hush"), "*** ***");
+}
+
+#[test]
+fn a_property_that_is_refused_does_not_show_what_may_be_a_secret() {
+    for (name, value) in [
+        ("sasl.oauthbearer.methd", "hush-4"),
+        ("ssl.keystore.pasword", "hush-4"),
+        ("sasl.oauthbearer.method", "hush-4"),
+        ("ssl.key.pem", "hush-4"),
+    ] {
+        let found = problems(|config| {
+            config.brokers = "h:1".to_owned();
+            config.properties = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        });
+        let found = found.join("; ");
+        assert!(!found.contains("hush"), "{name}: {found}");
+    }
+    let found = problems(|config| {
+        config.properties = BTreeMap::from([("client.dns.lookup".to_owned(), "never".to_owned())]);
+    });
+    assert!(found[0].contains("never"), "{found:?}");
 }

@@ -74,7 +74,7 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
 /// Makes a client that is a member of the group.
 fn connect(cluster: &KafkaCluster) -> Result<Arc<GroupConsumer>, LogError> {
     let failed = |error| LogError::kafka("join the group", None, error);
-    let shared = SharedContext::new("classifier", cluster.metrics.clone(), || {});
+    let shared = SharedContext::new("classifier", cluster, || {});
     let consumer: GroupConsumer = cluster
         .config
         .member()

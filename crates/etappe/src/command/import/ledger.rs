@@ -48,8 +48,14 @@ impl ImportLedger {
     pub(crate) fn record(&self, hash: &str) -> anyhow::Result<FileRecord> {
         let path = self.path(hash);
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is damaged", path.display())),
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!(
+                    "{} is damaged: put it back from a backup, or remove it to import the file \
+                         from its beginning (its events count again unless they were stored within \
+                         the last day)",
+                    path.display()
+                )
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(FileRecord::default()),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }

@@ -85,7 +85,6 @@ struct RejectedMessage {
 }
 
 /// Where batches go.
-#[derive(Debug)]
 pub(crate) struct Sender {
     client: Client,
     url: String,

@@ -1,0 +1,205 @@
+//! What a data folder that was used before must hold.
+//!
+//! A part that is gone would be made anew, empty, and the service would look well: so a start that
+//! misses one is refused, until somebody puts it back or says that it may begin anew.
+
+use std::fmt;
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use super::DataDir;
+
+/// A part of a data folder that cannot be made anew without a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// `sites.json`: sites, settings, hashes of keys.
+    Sites,
+    /// `log`: events that were acknowledged, until they are stored.
+    Log,
+    /// `engine`: stored events and figures.
+    Engine,
+}
+
+/// Which parts an installation keeps in its folder and nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    /// Events and sites, which are on Kafka otherwise.
+    pub(crate) log: bool,
+    /// What is stored, which is in a ClickHouse server otherwise.
+    pub(crate) engine: bool,
+}
+
+/// Parts of a data folder are missing; says how to go on, a sentence for each.
+#[derive(Debug)]
+pub(crate) struct MissingParts(pub(crate) Vec<String>);
+
+impl fmt::Display for MissingParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl std::error::Error for MissingParts {}
+
+impl DataDir {
+    /// Checks that nothing is missing that an installation had, except what is `accepted`; returns
+    /// which of these are missing.
+    ///
+    /// # Errors
+    /// [`MissingParts`] with every one that is missing and not accepted.
+    pub(crate) fn check_parts(
+        &self,
+        kept: Kept,
+        accepted: &[Part],
+    ) -> Result<Vec<Part>, MissingParts> {
+        let missing = self.missing_parts(kept);
+        let refused = missing.iter().filter(|part| !accepted.contains(part));
+        let problems: Vec<String> = refused.map(|part| self.advice(*part)).collect();
+        if problems.is_empty() {
+            self.warn_of_minor_parts(kept);
+            Ok(missing)
+        } else {
+            Err(MissingParts(problems))
+        }
+    }
+
+    fn missing_parts(&self, kept: Kept) -> Vec<Part> {
+        let has_sites = self.path("sites.json").exists();
+        let has_log = self.path("log").join("log.json").exists();
+        let has_events = has_records(&self.path("log"));
+        // The sites are written at the end of the first start, before events are taken.
+        let was_used = has_sites || has_events || self.path("engine-synced.json").exists();
+        let parts = [
+            (Part::Sites, kept.log && has_events && !has_sites),
+            (Part::Log, kept.log && has_sites && !has_log && !has_events),
+            (
+                Part::Engine,
+                kept.engine && was_used && !has_entries(&self.path("engine")),
+            ),
+        ];
+        let missing = parts.into_iter().filter(|(_, is_missing)| *is_missing);
+        missing.map(|(part, _)| part).collect()
+    }
+
+    fn advice(&self, part: Part) -> String {
+        let folder = self.root().display();
+        match part {
+            Part::Sites => format!(
+                "{folder} holds events, but no sites.json: no key would work any more. Put the file \
+                 back from a backup; or give `--accept-missing sites`, which makes a new site `demo` \
+                 with new keys (sites of the same names have their stored events again)"
+            ),
+            Part::Log => format!(
+                "{folder} was used before, but holds no log: events that were acknowledged and not \
+                 stored yet would be lost. Put the folder `log` back (if events went through Kafka, \
+                 give --kafka); or give `--accept-missing log`, which begins an empty one"
+            ),
+            Part::Engine => format!(
+                "{folder} was used before, but holds no engine: everything stored would be lost. Put \
+                 the folder `engine` back (if rows went to a ClickHouse server, give --clickhouse); \
+                 or give `--accept-missing engine`, which begins anew with what the event log still \
+                 holds"
+            ),
+        }
+    }
+
+    /// Tells of parts that are missing and without which the service goes on as before.
+    fn warn_of_minor_parts(&self, kept: Kept) {
+        if !self.path("sites.json").exists() {
+            return;
+        }
+        if !self.path("imports").exists() {
+            tracing::warn!("`imports` is missing: files that were imported before are taken again");
+        }
+        if kept.log && !self.path("dead-letters").exists() {
+            tracing::warn!("`dead-letters` is missing: records put aside before are gone");
+        }
+    }
+}
+
+fn has_entries(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Returns whether a log has records in its segments, if it is one.
+fn has_records(log: &Path) -> bool {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries(log)
+        .flat_map(|partition| entries(&partition.path()).collect::<Vec<_>>())
+        .any(|file| {
+            let is_segment = file.path().extension().is_some_and(|it| it == "log");
+            is_segment && file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Kept = Kept {
+        log: true,
+        engine: true,
+    };
+
+    fn folder(files: &[&str]) -> (tempfile::TempDir, DataDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            let content = if file.ends_with("empty.log") { "" } else { "x" };
+            std::fs::write(path, content).expect("written");
+        }
+        let data = DataDir::open(folder.path()).expect("a data folder");
+        (folder, data)
+    }
+
+    const SITES: &str = "sites.json";
+    const LOG: [&str; 2] = ["log/log.json", "log/partition-0/0.log"];
+    const ENGINE: &str = "engine/engine-secret.json";
+
+    #[test]
+    fn a_part_that_is_gone_refuses_the_start_until_that_is_accepted() {
+        for (files, missing) in [
+            (&[][..], &[][..]),
+            (&[SITES, LOG[0], LOG[1], ENGINE], &[]),
+            // A first start that was interrupted.
+            (&[ENGINE], &[]),
+            (&[ENGINE, LOG[0], "log/partition-0/empty.log"], &[]),
+            (&[LOG[0], LOG[1], ENGINE], &[Part::Sites]),
+            (&[SITES, ENGINE], &[Part::Log]),
+            (&[SITES, LOG[0], LOG[1]], &[Part::Engine]),
+            (&[SITES, LOG[0]], &[Part::Engine]),
+            (&[LOG[0], LOG[1]], &[Part::Sites, Part::Engine]),
+            (&[SITES], &[Part::Log, Part::Engine]),
+        ] {
+            let (_folder, data) = folder(files);
+            match data.check_parts(ALL, &[]) {
+                Ok(none) => assert!(none.is_empty() && missing.is_empty(), "{files:?}"),
+                Err(MissingParts(advice)) => {
+                    assert_eq!(advice.len(), missing.len(), "{files:?} {advice:?}");
+                    assert!(advice.iter().all(|it| it.contains("--accept-missing")));
+                }
+            }
+            let accepted = data.check_parts(ALL, missing).expect("accepted");
+            assert_eq!(accepted, missing, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_not_missed_here() {
+        let nowhere = Kept {
+            log: false,
+            engine: false,
+        };
+        let (_folder, data) = folder(&[SITES]);
+        assert!(data.check_parts(nowhere, &[]).is_ok());
+        let (_folder, data) = folder(&["engine-synced.json"]);
+        let engine = Kept {
+            log: false,
+            engine: true,
+        };
+        assert!(data.check_parts(engine, &[]).is_err());
+        assert!(data.check_parts(nowhere, &[]).is_ok());
+    }
+}

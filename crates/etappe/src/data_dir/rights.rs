@@ -1,0 +1,154 @@
+//! Who may read what Etappe writes: its owner, and nobody else.
+//!
+//! The process takes all rights from others before it makes its first file. A folder that was made
+//! otherwise, by hand or by an earlier version, is closed when it is opened.
+
+use std::fs::{Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+
+/// The rights of a group and of everybody else.
+const OTHERS: u32 = 0o077;
+/// Holds the files of an engine: a hundred thousand of them, made by a process that knows the rule.
+const ENGINE: &str = "engine";
+
+/// Makes files and folders from here on readable by their owner only.
+pub(crate) fn keep_to_owner() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// What was found open to others.
+#[derive(Debug, Default)]
+struct Found {
+    closed: usize,
+    failure: Option<(PathBuf, io::Error)>,
+}
+
+/// Takes the rights that others have on a folder and on what is in it, and tells if there were any.
+/// A folder that belongs to somebody else stays as it is, and that is told too.
+pub(crate) fn close_to_others(root: &Path) {
+    let mut found = Found::default();
+    close(root, &mut found);
+    if found.closed > 0 {
+        tracing::warn!(
+            data = %root.display(),
+            entries = found.closed,
+            "others could read the data folder; it is closed to them now"
+        );
+    }
+    if let Some((path, error)) = found.failure {
+        tracing::warn!(
+            path = %path.display(),
+            %error,
+            "others may read this, and its rights cannot be changed: make it the service's own, or \
+             use a folder of it for --data"
+        );
+    }
+}
+
+fn close(path: &Path, found: &mut Found) {
+    // What a link points to is not part of the folder.
+    let Ok(metadata) = path.symlink_metadata() else {
+        return;
+    };
+    if metadata.is_symlink() {
+        return;
+    }
+    let was_open = metadata.permissions().mode() & OTHERS != 0;
+    if was_open {
+        match take_rights(path, &metadata) {
+            Ok(()) => found.closed += 1,
+            Err(error) => {
+                found.failure.get_or_insert((path.to_owned(), error));
+            }
+        }
+    }
+    let is_closed_engine = !was_open && path.file_name().is_some_and(|name| name == ENGINE);
+    if !metadata.is_dir() || is_closed_engine {
+        return;
+    }
+    // What cannot be entered is not ours, such as `lost+found`.
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        close(&entry.path(), found);
+    }
+}
+
+fn take_rights(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    let mode = metadata.permissions().mode() & !OTHERS;
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        let metadata = path.symlink_metadata().expect("it is there");
+        metadata.permissions().mode() & 0o777
+    }
+
+    fn make(path: &Path, mode: u32) {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, "x").expect("written");
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("changed");
+    }
+
+    fn set(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("changed");
+    }
+
+    #[test]
+    fn an_open_folder_is_closed_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("data");
+        let outside = folder.path().join("outside");
+        make(&outside, 0o644);
+        let files = [
+            "sites.json",
+            "log/partition-0/0.log",
+            "engine/store/a/data.bin",
+        ];
+        for file in files {
+            make(&root.join(file), 0o644);
+        }
+        std::os::unix::fs::symlink(&outside, root.join("link")).expect("made");
+        for path in [
+            "",
+            "log",
+            "log/partition-0",
+            "engine",
+            "engine/store",
+            "engine/store/a",
+        ] {
+            set(&root.join(path), 0o755);
+        }
+        close_to_others(&root);
+        for file in files {
+            assert_eq!(mode(&root.join(file)), 0o600, "{file}");
+        }
+        for path in ["", "log", "log/partition-0", "engine", "engine/store/a"] {
+            assert_eq!(mode(&root.join(path)), 0o700, "{path}");
+        }
+        assert_eq!(mode(&outside), 0o644, "a link is not followed");
+    }
+
+    #[test]
+    fn single_open_files_are_closed_and_a_closed_engine_is_not_searched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().to_owned();
+        make(&root.join("imports/demo/a.json"), 0o664);
+        make(&root.join("engine/store/data.bin"), 0o640);
+        for path in ["", "imports", "imports/demo", "engine"] {
+            set(&root.join(path), 0o700);
+        }
+        close_to_others(&root);
+        assert_eq!(mode(&root.join("imports/demo/a.json")), 0o600);
+        assert_eq!(mode(&root.join("engine/store/data.bin")), 0o640);
+        set(&root.join("engine"), 0o750);
+        close_to_others(&root);
+        assert_eq!(mode(&root.join("engine/store/data.bin")), 0o600);
+    }
+}
