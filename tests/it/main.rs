@@ -1,7 +1,7 @@
 //! The system tests, one binary.
 
-mod attacks;
 mod at_rest;
+mod attacks;
 mod bad_input;
 mod commands;
 mod data_sets;
