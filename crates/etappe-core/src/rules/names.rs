@@ -10,6 +10,7 @@ use crate::event::EventKind;
 
 use super::pattern::{Name, NameForm, NameMatch, fold};
 use super::ruleset::Rule;
+use super::words::Words;
 
 /// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255; without a
 /// bound, made-up names of many kilobytes would cost milliseconds each.
@@ -31,7 +32,7 @@ pub(super) struct Candidate {
 pub(super) struct NameIndex {
     exact: HashMap<String, Vec<u32>>,
     folded: HashMap<String, Vec<u32>>,
-    /// Rules with a glob or without a name.
+    /// Rules with a glob or words, or without a name.
     patterns: Vec<u32>,
 }
 
@@ -47,7 +48,7 @@ impl NameIndex {
                             push(&mut index.folded, folded, at);
                         }
                     }
-                    NameForm::Glob { .. } | NameForm::Any => {
+                    NameForm::Glob { .. } | NameForm::Words(_) | NameForm::Any => {
                         if index.patterns.last() != Some(&at) {
                             index.patterns.push(at);
                         }
@@ -76,7 +77,8 @@ impl NameIndex {
             .collect();
         possible.sort_unstable();
         possible.dedup();
-        let name = Name::new(name, &folded);
+        let words = Words::of(name);
+        let name = Name::new(name, &folded, &words);
         let mut found: Vec<_> = possible
             .into_iter()
             .filter_map(|at| {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::event::Event;
 use crate::milestone::Milestone;
 
@@ -24,6 +26,8 @@ pub struct RuleSet {
     pub(super) rules: Box<[Rule]>,
     pub(super) predicates: Box<[Predicate]>,
     pub(super) names: NameIndex,
+    /// Words that undo what a name says, of all vocabularies.
+    pub(super) undoing: HashSet<Box<str>>,
     pub(super) models: Box<[ModelInfo]>,
     /// The rules of each model, in the order of `models`.
     pub(super) model_rules: Box<[Box<[StageRule]>]>,
@@ -50,6 +54,8 @@ pub(super) struct Rule {
     pub(super) mapping: Option<Arc<FactMapping>>,
     /// Whether `event_from` of other rules finds this one.
     pub(super) is_for_anyone: bool,
+    /// Whether its file lists words that undo what a name says.
+    pub(super) heeds_undoing: bool,
 }
 
 /// A model's rule.

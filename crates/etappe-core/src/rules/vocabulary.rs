@@ -18,6 +18,7 @@ use super::reader::{Located, Table};
 use super::source::{
     RuleOrigin, RuleSource, UsedIds, id_from, parse_document, read_id, version_of,
 };
+use super::word_reader::FileWords;
 
 /// A vocabulary as read from its file.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(super) struct VocabularyFile {
     pub(super) priority: i64,
     /// Holds names that anybody may use; `event_from` looks here.
     pub(super) is_generic: bool,
+    /// Words that undo what a name says.
+    pub(super) undoing: Vec<Box<str>>,
     pub(super) rules: Vec<VocabularyRule>,
 }
 
@@ -81,7 +84,7 @@ impl KindSet {
     }
 }
 
-const FILE_KEYS: [&str; 12] = [
+const FILE_KEYS: [&str; 13] = [
     "id",
     "title",
     "source",
@@ -92,12 +95,14 @@ const FILE_KEYS: [&str; 12] = [
     "match",
     "where",
     "facts",
+    "words",
     "rule",
     "description",
 ];
-const RULE_KEYS: [&str; 11] = [
+const RULE_KEYS: [&str; 12] = [
     "id",
     "event",
+    "words",
     "except",
     "kind",
     "match",
@@ -118,6 +123,7 @@ struct Defaults {
     spelling: Spelling,
     predicates: Vec<Predicate>,
     mapping: FactMapping,
+    words: FileWords,
 }
 
 /// Reads a vocabulary; `None` when it has no usable id. Mistakes are reported either way.
@@ -162,6 +168,7 @@ pub(super) fn read_vocabulary(
         origin: source.origin,
         priority: priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
         is_generic: generic.is_some_and(|flag| flag.value),
+        undoing: defaults.words.undoing().map(Into::into).collect(),
         rules,
     })
 }
@@ -177,6 +184,7 @@ fn read_defaults(file: &Table<'_, '_>, report: &mut Report<'_>) -> Defaults {
             .table("facts", report)
             .map(|facts| FactMapping::read(&facts, report))
             .unwrap_or_default(),
+        words: FileWords::read(file, report),
     }
 }
 
@@ -190,7 +198,7 @@ fn read_rule(
     rule.allow_only(&RULE_KEYS, "a rule", report);
     rule.text("description", report);
     let spelling = read_spelling(rule, report).unwrap_or(defaults.spelling);
-    let own_names = read_names(rule, spelling, report);
+    let own_names = read_own_names(rule, spelling, &defaults.words, report);
     let id = rule_id(rule, own_names.as_deref(), used, report);
     let kinds = read_kinds(rule, report);
     let except = rule
@@ -260,7 +268,7 @@ fn rule_id(
         (id.value.to_owned(), id.span)
     } else {
         let of_name = match names {
-            Some(names) => id_from(&names.first()?.written),
+            Some(names) => names.first()?.written_name().and_then(id_from),
             None => None,
         };
         let made = match of_name {
@@ -302,6 +310,24 @@ fn read_meaning(rule: &Table<'_, '_>, report: &mut Report<'_>) -> Option<Option<
         return None;
     }
     Some(Some(milestone))
+}
+
+/// Returns the names that the rule itself states, letter by letter and by their words.
+fn read_own_names(
+    rule: &Table<'_, '_>,
+    spelling: Spelling,
+    words: &FileWords,
+    report: &mut Report<'_>,
+) -> Option<Vec<NamePattern>> {
+    let names = read_names(rule, spelling, report);
+    match (names, words.read_meanings(rule, report)) {
+        (None, meanings) => meanings,
+        (names, None) => names,
+        (Some(mut names), Some(meanings)) => {
+            names.extend(meanings);
+            Some(names)
+        }
+    }
 }
 
 fn read_names(
