@@ -14,6 +14,7 @@ mod compile;
 mod condition;
 mod diagnostic;
 mod evaluation;
+mod exception;
 mod explanation;
 mod history;
 mod info;

@@ -144,7 +144,7 @@ fn build(
             id: rule.id,
             line: rule.line,
             names: rule.names.into(),
-            except: rule.except.into(),
+            except: rule.except,
             kinds: rule.kinds,
             predicates: predicates.intern(rule.predicates),
             milestone: rule.milestone,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, tidy_name};
 use crate::milestone::Milestone;
 
 use super::classifier::{Wanted, find_candidates};
@@ -259,9 +259,10 @@ impl RuleSet {
     fn explain_decision(&self, decided: &Decided) -> MilestoneExplanation {
         let rule = self.rule(decided.candidate);
         let vocabulary = &self.vocabularies[rule.vocabulary as usize];
-        let folded_name = folded(&decided.name);
-        let words = Words::of(&decided.name);
-        let name = Name::new(&decided.name, &folded_name, &words);
+        let tidy = tidy_name(decided.name.as_str().into());
+        let folded_name = folded(&tidy);
+        let words = Words::of(&tidy);
+        let name = Name::new(&tidy, &folded_name, &words);
         let how = decided.candidate.how;
         let pattern = rule
             .names

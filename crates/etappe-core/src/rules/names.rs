@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use crate::event::EventKind;
+use crate::event::{EventKind, tidy_name};
 
 use super::pattern::{Name, NameForm, NameMatch, fold};
 use super::ruleset::Rule;
@@ -65,6 +65,7 @@ impl NameIndex {
     pub(super) fn candidates(&self, rules: &[Rule], name: &str, kind: EventKind) -> Vec<Candidate> {
         // No rule can spell out the empty name, and no pattern with a star matches it.
         let name = if name.len() > LONGEST_NAME { "" } else { name };
+        let name = &*tidy_name(name.into());
         let mut folded = String::with_capacity(name.len());
         fold(name, &mut folded);
         let named = [self.exact.get(name), self.folded.get(folded.as_str())];
@@ -133,6 +134,5 @@ fn match_name(rule: &Rule, name: &Name<'_>, kind: EventKind) -> Option<NameMatch
         .iter()
         .filter_map(|pattern| pattern.matches(name))
         .min()?;
-    let is_excepted = rule.except.iter().any(|glob| name.is_like(glob));
-    (!is_excepted).then_some(how)
+    (!rule.except.include(name)).then_some(how)
 }

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::words::{Meaning, Words};
+use crate::event::tidy_name;
+
+use super::words::{Meaning, Phrase, Words};
 
 /// Writes `text` in lower case with white space, hyphens and dots as underscores; white space
 /// counts once however much there is, and not at all at the ends.
@@ -113,6 +115,11 @@ impl<'n> Name<'n> {
             words,
             bytes: ByteSet::of(exact).with(ByteSet::of(folded)),
         }
+    }
+
+    /// Returns whether one of the phrases is among the name's words.
+    pub(super) fn has_words(&self, phrases: &[Phrase]) -> bool {
+        self.words.has_any(phrases)
     }
 
     /// Returns whether the folded name matches.
@@ -280,7 +287,7 @@ impl NamePattern {
             NameForm::Any
         } else if let Some(exact) = plain.as_literal() {
             NameForm::Name {
-                exact: exact.into(),
+                exact: tidy_name(exact.into()).into(),
                 folded: (spelling == Spelling::Any).then(|| folded(exact).into_boxed_str()),
             }
         } else {

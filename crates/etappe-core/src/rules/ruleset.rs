@@ -9,13 +9,14 @@ use crate::milestone::Milestone;
 
 use super::diagnostic::Diagnostic;
 use super::evaluation::Evaluation;
+use super::exception::Exceptions;
 use super::history::{ActorHistory, HistoryCondition};
 use super::info::{ModelInfo, VocabularyInfo};
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
 use super::names::{Candidate, NameIndex};
 use super::outcome::{Outcome, StageDecision, StageHit, VocabularyDecision};
-use super::pattern::{Glob, NamePattern};
+use super::pattern::NamePattern;
 use super::predicate::Predicate;
 use super::vocabulary::KindSet;
 
@@ -45,7 +46,7 @@ pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) line: u32,
     pub(super) names: Box<[NamePattern]>,
-    pub(super) except: Box<[Glob]>,
+    pub(super) except: Exceptions,
     pub(super) kinds: KindSet,
     /// Places in the rule set's predicates.
     pub(super) predicates: Box<[u32]>,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::event::EventKind;
 use crate::milestone::Milestone;
 
-use super::condition::{read_address, read_conditions, read_globs};
+use super::condition::{read_address, read_conditions};
 use super::diagnostic::{Report, did_you_mean};
+use super::exception::Exceptions;
 use super::history::read_milestone;
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
-use super::pattern::{Glob, NamePattern, Spelling};
+use super::pattern::{NamePattern, Spelling};
 use super::predicate::Predicate;
 use super::reachability::report_hidden;
 use super::reader::{Located, Table};
@@ -45,8 +46,7 @@ pub(super) struct VocabularyRule {
     pub(super) line: u32,
     pub(super) span: Range<usize>,
     pub(super) names: Vec<NamePattern>,
-    /// Names that are left out, although a pattern matches; compared folded.
-    pub(super) except: Vec<Glob>,
+    pub(super) except: Exceptions,
     pub(super) kinds: KindSet,
     pub(super) predicates: Vec<Predicate>,
     /// `None` says that the event is no step of any journey.
@@ -99,11 +99,12 @@ const FILE_KEYS: [&str; 13] = [
     "rule",
     "description",
 ];
-const RULE_KEYS: [&str; 12] = [
+const RULE_KEYS: [&str; 13] = [
     "id",
     "event",
     "words",
     "except",
+    "except_words",
     "kind",
     "match",
     "where",
@@ -201,9 +202,7 @@ fn read_rule(
     let own_names = read_own_names(rule, spelling, &defaults.words, report);
     let id = rule_id(rule, own_names.as_deref(), used, report);
     let kinds = read_kinds(rule, report);
-    let except = rule
-        .value("except")
-        .map(|value| read_globs("except", value, report));
+    let except = Exceptions::read(rule, &defaults.words, report);
     let predicates = read_predicates(rule, defaults, report);
     let event_from = rule.texts("event_from", report).unwrap_or_default();
     let mapping = rule.table("facts", report);
@@ -229,7 +228,7 @@ fn read_rule(
         span: rule.span.clone(),
         id: id?.into(),
         names,
-        except: except.unwrap_or_default(),
+        except,
         kinds: kinds.or(defaults.kinds).unwrap_or(KindSet::ALL),
         predicates,
         milestone: milestone?,

@@ -157,7 +157,11 @@ impl FileWords {
     }
 
     /// Reads a list of phrases and groups.
-    fn read_list(&self, texts: &[Located<&str>], report: &mut Report<'_>) -> Vec<Phrase> {
+    pub(super) fn read_list(
+        &self,
+        texts: &[Located<&str>],
+        report: &mut Report<'_>,
+    ) -> Vec<Phrase> {
         let mut phrases: Vec<Phrase> = Vec::with_capacity(texts.len());
         for text in texts {
             let found = match text.value.strip_prefix('@') {

@@ -345,6 +345,18 @@ fn plausible_revenue_makes_a_purchase() {
         let custom = event(EventKind::Track, "Wedding cake", properties, context);
         assert_eq!(meaning(&SHIPPED, &custom), expected, "{properties}");
     }
+    for (expected, name) in [
+        ("unknown", "Purchase failed"),
+        ("unknown", "Purchase button clicked"),
+        ("checkout_start", "Checkout Started"),
+        ("add_to_cart", "Add to cart"),
+        ("refund", "Refund"),
+        ("unknown", "Aankoop mislukt"),
+        ("purchase", "Purchase"),
+    ] {
+        let custom = event(EventKind::Track, name, r#"{"revenue":12.5}"#, context);
+        assert_eq!(meaning(&SHIPPED, &custom), expected, "{name}");
+    }
     let of_another_tracker = track("Wedding cake", r#"{"revenue":12.5}"#);
     assert_eq!(meaning(&SHIPPED, &of_another_tracker), "unknown");
 }
@@ -370,16 +382,17 @@ const ADDRESSES: &[Row] = &[
     ("subscribe", "https://shop.example/nieuwsbrief/bedankt"),
     ("lead", "https://shop.example/contact/bedankt"),
     ("lead", "https://shop.example/offerte/bedankt/"),
-    ("lead", "https://shop.example/thank-you"),
-    ("signup", "https://shop.example/welcome"),
-    ("signup", "https://shop.example/welkom"),
+    ("lead", "https://shop.example/contact/thank-you"),
+    ("visit", "https://shop.example/thank-you"),
+    ("visit", "https://shop.example/welcome"),
+    ("visit", "https://shop.example/welkom"),
     ("checkout_start", "https://shop.example/checkout"),
     ("checkout_start", "https://shop.example/afrekenen"),
     ("checkout_start", "https://shop.example/kassa"),
     ("purchase", "https://shop.example/order-received/123/?key=x"),
     ("purchase", "https://shop.example/bestelling/bedankt"),
-    ("support_request", "https://shop.example/support"),
-    ("support_request", "https://shop.example/klantenservice"),
+    ("visit", "https://shop.example/support"),
+    ("visit", "https://shop.example/klantenservice"),
     ("visit", "https://shop.example"),
     ("visit", "https://shop.example/over-ons"),
 ];
@@ -457,6 +470,11 @@ const FORMS_ARE_LEADS_ONLY_WHEN_THEIR_NAME_OR_PAGE_SAYS_SO: &[Case] = &[
     ("subscribe", "Form: Submission", r#"{"url":"https://x.example/nieuwsbrief"}"#),
     ("signup", "Form Submitted", r#"{"form_name":"Sign up"}"#),
     ("engage", "[Amplitude] Form Submitted", r#"{"form_name":"Filter"}"#),
+    ("engage", "form_submit", r#"{"form_name":"Demographics"}"#),
+    ("engage", "form_submit", r#"{"form_name":"Contact lens size"}"#),
+    ("engage", "form_submit", r#"{"form_id":"newsletter-unsubscribe"}"#),
+    ("engage", "form_submit", r#"{"form_name":"Cancel appointment"}"#),
+    ("engage", "Form: Submission", r#"{"path":"/democracy"}"#),
     ("engage", "form_submit", "{}"),
 ];
 
