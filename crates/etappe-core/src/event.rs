@@ -54,6 +54,34 @@ impl EventKind {
     }
 }
 
+/// Returns an event's name without white space around it, and with one space for every run of
+/// white space within: `Order Completed` and ` Order\u{a0}\u{a0}Completed ` are one event.
+///
+/// Names are stored and asked for in this form. Idempotent; allocates only if there is something
+/// to change.
+#[must_use]
+pub fn tidy_name(name: Cow<'_, str>) -> Cow<'_, str> {
+    let trimmed = name.trim();
+    let mut after_space = false;
+    let is_tidy = trimmed.chars().all(|letter| {
+        let is_space = letter.is_whitespace();
+        let is_fine = !is_space || (letter == ' ' && !after_space);
+        after_space = is_space;
+        is_fine
+    });
+    if is_tidy && trimmed.len() == name.len() {
+        return name;
+    }
+    let mut tidy = String::with_capacity(trimmed.len());
+    for word in trimmed.split_whitespace() {
+        if !tidy.is_empty() {
+            tidy.push(' ');
+        }
+        tidy.push_str(word);
+    }
+    Cow::Owned(tidy)
+}
+
 /// What a write key may be used for; it says how far an event can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -138,5 +166,29 @@ impl<'a> Event<'a> {
         }
         self.properties
             .get_path(path.strip_prefix("properties.").unwrap_or(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_of_every_kind_is_tidied() {
+        for name in [
+            "Order Completed",
+            " Order Completed",
+            "Order Completed ",
+            "Order  Completed",
+            "\tOrder\r\nCompleted\u{85}",
+            "\u{a0}Order \u{2003}\u{3000}Completed\u{2028}",
+        ] {
+            assert_eq!(tidy_name(name.into()), "Order Completed", "{name:?}");
+        }
+        for (name, expected) in [("", ""), (" \u{a0} ", ""), (" é ", "é"), ("a_b", "a_b")] {
+            assert_eq!(tidy_name(name.into()), expected, "{name:?}");
+        }
+        let tidy = tidy_name("Order Completed".into());
+        assert!(matches!(tidy, Cow::Borrowed(_)));
     }
 }

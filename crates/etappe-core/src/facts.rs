@@ -4,6 +4,7 @@
 //! in which order; a value that cannot be what it should be (an amount that is no number, a score
 //! out of range) counts as not sent, never as zero. Text is borrowed from the record where it can be.
 
+mod agent;
 mod ids;
 mod known;
 mod money;

@@ -2,7 +2,8 @@
 //!
 //! Rule files are texts ([`RuleSource`]) that are compiled once into a [`RuleSet`]; mistakes in
 //! them come back as [`Diagnostic`]s, all at once. A [`Classifier`] then answers for each event:
-//! its vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] says why.
+//! its vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] says why, [`RuleSet::suggest`] what an unknown name
+//! may mean.
 //!
 //! Invariants: the answer depends on the rules' content, the event and the actor's history alone,
 //! never on the order of files or of earlier events; a main stage is above its secondary stages.
@@ -13,9 +14,11 @@ mod compile;
 mod condition;
 mod diagnostic;
 mod evaluation;
+mod exception;
 mod explanation;
 mod history;
 mod info;
+mod inner_name;
 mod lookup;
 mod mapping;
 mod model;
@@ -28,9 +31,12 @@ mod reader;
 mod ruleset;
 mod shipped;
 mod source;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod word_reader;
+mod words;
 
 pub use classifier::{Classified, Classifier};
 pub use diagnostic::{Diagnostic, Severity};
@@ -44,3 +50,4 @@ pub use outcome::{Outcome, OutcomeId, StageDecision, StageHit, VocabularyDecisio
 pub use pattern::NameMatch;
 pub use ruleset::RuleSet;
 pub use source::{RuleFileKind, RuleOrigin, RuleSource};
+pub use suggestion::{Doubt, Suggestion};

@@ -1,5 +1,6 @@
 //! Selectors: what an event must be to count as a step.
 
+use etappe_core::event::tidy_name;
 use etappe_core::milestone::Milestone;
 use etappe_core::query::{Condition, PropertyCondition, PropertyTest, Selector};
 use serde_json::Value;
@@ -75,6 +76,7 @@ pub(crate) fn take_selector(
         problems.push(fields.path_of("model"), "only goes with `stage`");
     }
     let (selector, label) = if let Some(event) = event {
+        let event = tidy_name(event.into()).into_owned();
         (Selector::Event(event.clone()), event)
     } else if let Some(milestone) = milestone {
         select_milestone(&milestone, fields, problems)?

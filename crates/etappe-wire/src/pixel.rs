@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use etappe_core::event::EventKind;
+use etappe_core::event::{EventKind, tidy_name};
 use etappe_core::time::Timestamp;
 use percent_encoding::percent_decode;
 
@@ -116,7 +116,10 @@ impl PixelQuery {
         if self.bytes > limits.event_bytes {
             return Err(Reason::TooLarge);
         }
-        let name = self.event.as_deref().ok_or(Reason::MissingEvent)?;
+        let name = self.event.as_deref().map(Cow::Borrowed).map(tidy_name);
+        let name = name
+            .filter(|name| !name.is_empty())
+            .ok_or(Reason::MissingEvent)?;
         let occurred_at = match self.timestamp.as_deref() {
             Some(text) => {
                 let at = Timestamp::parse(text).map_err(|_| Reason::InvalidTimestamp)?;
@@ -136,13 +139,13 @@ impl PixelQuery {
         let user_id = sent_id("userId", &self.user_id);
         let properties = object_text(&self.properties, &[]);
         let mut noticed = Vec::new();
-        warn_of_properties(name, &properties, reception, &mut noticed);
+        warn_of_properties(&name, &properties, reception, &mut noticed);
         for warning in noticed {
             warnings.push(warning.into_owned());
         }
         Ok(Message {
             kind: EventKind::Track,
-            name: Cow::Borrowed(name),
+            name,
             message_id: message_id.unwrap_or_else(|| Cow::Owned(fresh_id(reception.first_id, 0))),
             anonymous_id,
             user_id,
@@ -301,6 +304,12 @@ mod tests {
     }
 
     #[test]
+    fn white_space_around_a_name_and_repeated_in_it_is_left_out() {
+        let record = check("event=+Order++Completed%C2%A0&messageId=m").unwrap();
+        assert!(record.starts_with("\"Order Completed\","), "{record}");
+    }
+
+    #[test]
     fn a_pixel_may_name_nobody_but_not_no_event() {
         assert_eq!(
             check("event=x&context.ip=2001:db8:1:2::3&context.userAgent=own").as_deref(),
@@ -310,6 +319,7 @@ mod tests {
         );
         assert_eq!(check("userId=u"), Err(Reason::MissingEvent));
         assert_eq!(check("event="), Err(Reason::MissingEvent));
+        assert_eq!(check("event=%20+"), Err(Reason::MissingEvent));
         assert_eq!(
             check("event=x&timestamp=9999-01-01"),
             Err(Reason::InvalidTimestamp)

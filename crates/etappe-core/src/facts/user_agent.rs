@@ -1,163 +1,19 @@
 //! What a user agent says: the kind of device, and whether a program sent it.
 //!
 //! Only `context.userAgent` is judged; the header of the request is the sender's own program for
-//! everything that comes from a server. The list is ours, short, and names what is seen often. It
-//! leaves out what apps for people are made with (okhttp, Dalvik, CFNetwork, Dart), and it looks
-//! at what stands around `bot`, because there are phones called Cubot.
+//! everything that comes from a server. Programs that are seen often are named in [`super::agent`]
+//! and found as whole words. Others call themselves bot, crawler or spider, but so do vacuum
+//! cleaners, phones and games: such a word counts only beside what programs alone say.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
+use super::agent::{PIECES, Place, Sign};
 use super::known::{KnownContext, KnownProperties};
 use super::pick::pick;
 use super::{EventFacts, first_text, text_of};
-
-/// What a piece of a user agent tells. Where several kinds of bot match, the first one counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
-    /// Fetches a page because a person asked an assistant about it.
-    Assistant,
-    /// Collects texts for a language model.
-    Ai,
-    /// Makes the preview of a shared link.
-    Preview,
-    /// Checks that a site is up or fast.
-    Monitor,
-    /// A browser without a person.
-    Automation,
-    /// A program's HTTP library.
-    HttpLibrary,
-    /// Reads sites for a search engine, an archive, a tool.
-    Crawler,
-    Television,
-    Tablet,
-    Android,
-    Mobile,
-    Desktop,
-}
-
-/// Where a piece must stand to count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Anywhere,
-    Start,
-    /// The word ends here, and is not the phone maker Cubot's.
-    BotWord,
-}
-
-/// Pieces of user agents, in lower case.
-const PIECES: &[(&str, Sign, Place)] = &[
-    ("chatgpt-user", Sign::Assistant, Place::Anywhere),
-    ("claude-user", Sign::Assistant, Place::Anywhere),
-    ("perplexity-user", Sign::Assistant, Place::Anywhere),
-    ("mistralai-user", Sign::Assistant, Place::Anywhere),
-    ("duckassistbot", Sign::Assistant, Place::Anywhere),
-    ("gptbot", Sign::Ai, Place::Anywhere),
-    ("oai-searchbot", Sign::Ai, Place::Anywhere),
-    ("claudebot", Sign::Ai, Place::Anywhere),
-    ("claude-searchbot", Sign::Ai, Place::Anywhere),
-    ("anthropic-ai", Sign::Ai, Place::Anywhere),
-    ("perplexitybot", Sign::Ai, Place::Anywhere),
-    ("ccbot", Sign::Ai, Place::Anywhere),
-    ("bytespider", Sign::Ai, Place::Anywhere),
-    ("amazonbot", Sign::Ai, Place::Anywhere),
-    ("meta-externalagent", Sign::Ai, Place::Anywhere),
-    ("cohere-ai", Sign::Ai, Place::Anywhere),
-    ("diffbot", Sign::Ai, Place::Anywhere),
-    ("facebookexternalhit", Sign::Preview, Place::Anywhere),
-    ("facebookcatalog", Sign::Preview, Place::Anywhere),
-    ("twitterbot", Sign::Preview, Place::Anywhere),
-    ("slackbot", Sign::Preview, Place::Anywhere),
-    ("slack-imgproxy", Sign::Preview, Place::Anywhere),
-    ("linkedinbot", Sign::Preview, Place::Anywhere),
-    ("telegrambot", Sign::Preview, Place::Anywhere),
-    ("discordbot", Sign::Preview, Place::Anywhere),
-    ("pinterestbot", Sign::Preview, Place::Anywhere),
-    ("redditbot", Sign::Preview, Place::Anywhere),
-    ("skypeuripreview", Sign::Preview, Place::Anywhere),
-    ("embedly", Sign::Preview, Place::Anywhere),
-    ("iframely", Sign::Preview, Place::Anywhere),
-    ("vkshare", Sign::Preview, Place::Anywhere),
-    ("snap url preview", Sign::Preview, Place::Anywhere),
-    ("bitlybot", Sign::Preview, Place::Anywhere),
-    ("whatsapp/", Sign::Preview, Place::Start),
-    ("uptimerobot", Sign::Monitor, Place::Anywhere),
-    ("uptime-kuma", Sign::Monitor, Place::Anywhere),
-    ("pingdom", Sign::Monitor, Place::Anywhere),
-    ("statuscake", Sign::Monitor, Place::Anywhere),
-    ("site24x7", Sign::Monitor, Place::Anywhere),
-    (
-        "googlestackdrivermonitoring",
-        Sign::Monitor,
-        Place::Anywhere,
-    ),
-    ("datadogsynthetics", Sign::Monitor, Place::Anywhere),
-    ("newrelicpinger", Sign::Monitor, Place::Anywhere),
-    ("checkly", Sign::Monitor, Place::Anywhere),
-    ("chrome-lighthouse", Sign::Monitor, Place::Anywhere),
-    ("gtmetrix", Sign::Monitor, Place::Anywhere),
-    (" ptst/", Sign::Monitor, Place::Anywhere),
-    ("blackbox exporter", Sign::Monitor, Place::Anywhere),
-    ("kube-probe", Sign::Monitor, Place::Start),
-    ("headless", Sign::Automation, Place::Anywhere),
-    ("phantomjs", Sign::Automation, Place::Anywhere),
-    ("puppeteer", Sign::Automation, Place::Anywhere),
-    ("playwright", Sign::Automation, Place::Anywhere),
-    ("selenium", Sign::Automation, Place::Anywhere),
-    ("curl/", Sign::HttpLibrary, Place::Start),
-    ("wget/", Sign::HttpLibrary, Place::Start),
-    ("python-requests", Sign::HttpLibrary, Place::Anywhere),
-    ("python-urllib", Sign::HttpLibrary, Place::Anywhere),
-    ("python-httpx", Sign::HttpLibrary, Place::Anywhere),
-    ("aiohttp/", Sign::HttpLibrary, Place::Anywhere),
-    ("go-http-client", Sign::HttpLibrary, Place::Start),
-    ("java/", Sign::HttpLibrary, Place::Start),
-    ("java-http-client", Sign::HttpLibrary, Place::Start),
-    ("apache-httpclient", Sign::HttpLibrary, Place::Start),
-    ("libwww-perl", Sign::HttpLibrary, Place::Anywhere),
-    ("guzzlehttp", Sign::HttpLibrary, Place::Start),
-    ("node-fetch", Sign::HttpLibrary, Place::Start),
-    ("axios/", Sign::HttpLibrary, Place::Start),
-    ("undici", Sign::HttpLibrary, Place::Start),
-    ("got (", Sign::HttpLibrary, Place::Start),
-    ("postmanruntime", Sign::HttpLibrary, Place::Start),
-    ("insomnia/", Sign::HttpLibrary, Place::Start),
-    ("httpie/", Sign::HttpLibrary, Place::Start),
-    ("faraday v", Sign::HttpLibrary, Place::Start),
-    ("wordpress/", Sign::HttpLibrary, Place::Start),
-    ("bot", Sign::Crawler, Place::BotWord),
-    ("crawl", Sign::Crawler, Place::Anywhere),
-    ("spider", Sign::Crawler, Place::Anywhere),
-    ("slurp", Sign::Crawler, Place::Anywhere),
-    ("scrapy", Sign::Crawler, Place::Anywhere),
-    ("ia_archiver", Sign::Crawler, Place::Anywhere),
-    ("httrack", Sign::Crawler, Place::Anywhere),
-    ("mediapartners-google", Sign::Crawler, Place::Anywhere),
-    ("google-inspectiontool", Sign::Crawler, Place::Anywhere),
-    ("googleother", Sign::Crawler, Place::Anywhere),
-    ("apis-google", Sign::Crawler, Place::Anywhere),
-    ("feedfetcher", Sign::Crawler, Place::Anywhere),
-    ("bingpreview", Sign::Crawler, Place::Anywhere),
-    ("smart-tv", Sign::Television, Place::Anywhere),
-    ("smarttv", Sign::Television, Place::Anywhere),
-    ("appletv", Sign::Television, Place::Anywhere),
-    ("googletv", Sign::Television, Place::Anywhere),
-    ("android tv", Sign::Television, Place::Anywhere),
-    ("ipad", Sign::Tablet, Place::Anywhere),
-    ("tablet", Sign::Tablet, Place::Anywhere),
-    ("kindle", Sign::Tablet, Place::Anywhere),
-    ("android", Sign::Android, Place::Anywhere),
-    ("mobi", Sign::Mobile, Place::Anywhere),
-    ("iphone", Sign::Mobile, Place::Anywhere),
-    ("ipod", Sign::Mobile, Place::Anywhere),
-    ("windows phone", Sign::Mobile, Place::Anywhere),
-    ("opera mini", Sign::Mobile, Place::Anywhere),
-    ("windows nt", Sign::Desktop, Place::Anywhere),
-    ("macintosh", Sign::Desktop, Place::Anywhere),
-    ("x11;", Sign::Desktop, Place::Anywhere),
-];
 
 /// Kinds of bot in the order in which they count, with their names.
 const BOTS: [(Sign, &str); 7] = [
@@ -175,34 +31,59 @@ static AUTOMATON: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .ascii_case_insensitive(true)
         .kind(Some(aho_corasick::AhoCorasickKind::DFA))
         .build(PIECES.iter().map(|(piece, _, _)| piece))
-        .expect("a hundred short constant pieces make a small automaton")
+        .expect("two hundred short constant pieces make a small automaton")
 });
 
 /// The signs found in a user agent.
 #[derive(Debug, Clone, Copy, Default)]
-struct Signs(u16);
+struct Signs(u32);
 
 impl Signs {
     fn find(user_agent: &str) -> Self {
+        let text = user_agent.as_bytes();
         let mut signs = Self::default();
         for found in AUTOMATON.find_overlapping_iter(user_agent) {
             let Some((_, sign, place)) = PIECES.get(found.pattern().as_usize()) else {
                 continue;
             };
+            let (start, end) = (found.start(), found.end());
             let counts = match place {
                 Place::Anywhere => true,
-                Place::Start => found.start() == 0,
-                Place::BotWord => is_bot_word(user_agent.as_bytes(), found.start(), found.end()),
+                Place::Start => start == 0,
+                Place::Whole => start == 0 && end == text.len(),
+                Place::Word => is_whole_word(text, start, end),
+                Place::WordEnd => !goes_on(text, end),
             };
             if counts {
-                signs.0 |= 1 << (*sign as u16);
+                signs.add(*sign);
             }
+            if *sign == Sign::BotWord && counts && is_declared(text, start) {
+                signs.add(Sign::Declared);
+            }
+        }
+        if signs.has(Sign::BotWord) && signs.is_program(user_agent) {
+            signs.add(Sign::Crawler);
         }
         signs
     }
 
+    const fn add(&mut self, sign: Sign) {
+        self.0 |= 1 << (sign as u32);
+    }
+
     const fn has(self, sign: Sign) -> bool {
-        self.0 & (1 << (sign as u16)) != 0
+        self.0 & (1 << (sign as u32)) != 0
+    }
+
+    /// Returns whether a text that calls itself a bot is a program: it says where its owner can be
+    /// found, or that it is compatible with browsers; or nothing in it is a browser, a device or
+    /// what apps are made with. A robot is mostly a machine that an app controls.
+    fn is_program(self, user_agent: &str) -> bool {
+        let is_of_people = user_agent.starts_with("Mozilla/")
+            || self.has(Sign::App)
+            || self.has(Sign::Robot)
+            || !self.device(user_agent).is_empty();
+        self.has(Sign::Contact) || self.has(Sign::Declared) || !is_of_people
     }
 
     fn bot(self) -> &'static str {
@@ -230,11 +111,35 @@ impl Signs {
     }
 }
 
-/// Returns whether `bot` at these places ends a word that is not the phone maker's name.
-fn is_bot_word(text: &[u8], start: usize, end: usize) -> bool {
-    let goes_on = text.get(end).is_some_and(u8::is_ascii_alphabetic);
-    let before = text.get(start.saturating_sub(2)..start).unwrap_or_default();
-    !goes_on && !before.eq_ignore_ascii_case(b"cu")
+/// Returns whether the word goes on at `end`.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    text.get(end).is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// Returns whether no letter stands on either side; a piece that ends in a sign needs none after.
+fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
+    let is_letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
+    let follows = text
+        .get(..start)
+        .and_then(|before| before.last())
+        .is_some_and(u8::is_ascii_alphanumeric);
+    let is_cut = end > start && is_letter(end - 1) && is_letter(end);
+    !follows && !is_cut
+}
+
+/// Returns whether the product's name that holds this place follows `compatible;`.
+fn is_declared(text: &[u8], start: usize) -> bool {
+    let name_start = text
+        .get(..start)
+        .unwrap_or_default()
+        .iter()
+        .rposition(|byte| matches!(byte, b';' | b'('))
+        .unwrap_or_default();
+    let word: &[u8] = b"compatible";
+    name_start
+        .checked_sub(word.len())
+        .and_then(|from| text.get(from..name_start))
+        .is_some_and(|before| before.eq_ignore_ascii_case(word))
 }
 
 /// Fills in the kinds of bot and device.
@@ -283,56 +188,21 @@ mod tests {
 
     const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36";
 
+    /// A kind of bot or `-`, a tab, a user agent.
+    const AGENTS: &str = include_str!("user_agents.tsv");
+
     #[test]
     fn programs_are_told_from_people() {
-        let cases = [
-            (CHROME, ""),
-            (
-                "Mozilla/5.0 (Linux; Android 12; CUBOT X50) AppleWebKit/537.36 Chrome/120 Mobile",
-                "",
-            ),
-            (
-                "Mozilla/5.0 (Linux; Android 9; KFMAWI) AppleWebKit/537.36 Silk/108.4 like Chrome",
-                "",
-            ),
-            ("Dalvik/2.1.0 (Linux; U; Android 13; Pixel 7)", ""),
-            ("okhttp/4.12.0", ""),
-            ("MyShop/12 CFNetwork/1490.0.4 Darwin/23.2.0", ""),
-            ("BOTIM/3.1 (iPhone)", ""),
-            ("", ""),
-            (
-                "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-                "crawler",
-            ),
-            (
-                "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
-                "crawler",
-            ),
-            (
-                "Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)",
-                "ai",
-            ),
-            (
-                "Mozilla/5.0 (compatible; ChatGPT-User/1.0; +https://openai.com/bot)",
-                "assistant",
-            ),
-            ("facebookexternalhit/1.1", "preview"),
-            ("WhatsApp/2.23.20.0 A", "preview"),
-            (
-                "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
-                "monitor",
-            ),
-            (
-                "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/126.0",
-                "automation",
-            ),
-            ("curl/8.5.0", "http-library"),
-            ("python-requests/2.31.0", "http-library"),
-            ("Mozilla/5.0 (Macintosh) curl/ended here", ""),
-        ];
-        for (user_agent, expected) in cases {
+        let mut counts = [0; 2];
+        for line in AGENTS.lines().filter(|line| !line.starts_with('#')) {
+            let (expected, user_agent) = line.split_once('\t').unwrap();
+            let expected = expected.trim_start_matches('-');
             assert_eq!(Signs::find(user_agent).bot(), expected, "{user_agent}");
+            counts[usize::from(expected.is_empty())] += 1;
         }
+        let [programs, people] = counts;
+        assert!(programs >= 30 && people >= 30, "{counts:?}");
+        assert_eq!(Signs::find("").bot(), "");
     }
 
     #[test]

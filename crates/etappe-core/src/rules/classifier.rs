@@ -14,7 +14,7 @@ use crate::milestone::Milestone;
 
 use super::evaluation::Evaluation;
 use super::history::ActorHistory;
-use super::lookup::ValuePath;
+use super::inner_name::{InnerRoom, find_inner};
 use super::mapping::FactMapping;
 use super::names::{Candidate, LONGEST_NAME, NameIndex};
 use super::outcome::Outcome;
@@ -47,6 +47,7 @@ pub struct Classifier<R = Arc<RuleSet>> {
     screen: Option<Box<[Candidate]>>,
     outcomes: OutcomeCache,
     scratch: Scratch,
+    inner: InnerRoom,
 }
 
 impl Classifier {
@@ -73,6 +74,7 @@ impl<R: Deref<Target = RuleSet>> Classifier<R> {
             screen: None,
             outcomes,
             scratch: Scratch::default(),
+            inner: InnerRoom::default(),
         }
     }
 
@@ -101,7 +103,12 @@ impl<R: Deref<Target = RuleSet>> Classifier<R> {
         let decided = match outer {
             Some(candidate) if !rules.rule(candidate).event_from.is_empty() => {
                 let paths = &rules.rule(candidate).event_from;
-                find_inner(rules, paths, &mut self.names, &mut evaluation).or(outer)
+                let names = &mut self.names;
+                let inner = find_inner(rules, event, paths, &mut self.inner, |name| {
+                    let candidates = names.find(rules, name, Wanted::ForAnyone);
+                    rules.first_match(candidates, &mut evaluation)
+                });
+                inner.map(|inner| inner.candidate).or(outer)
             }
             Some(_) | None => outer,
         };
@@ -132,20 +139,6 @@ fn known_kind<'c>(
 ) -> &'c [Candidate] {
     slot.get_or_insert_with(|| {
         find_candidates(rules, event.kind.as_str(), event.kind, Wanted::Deciding)
-    })
-}
-
-/// Tries the values of an event as its name, among the names that anybody may use.
-fn find_inner(
-    rules: &RuleSet,
-    paths: &[ValuePath],
-    names: &mut NameCache,
-    evaluation: &mut Evaluation<'_, '_>,
-) -> Option<Candidate> {
-    paths.iter().find_map(|path| {
-        let name = path.find(evaluation.event())?.into_text()?;
-        let candidates = names.find(rules, &name, Wanted::ForAnyone);
-        rules.first_match(candidates, evaluation)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::milestone::Milestone;
 
@@ -132,22 +132,26 @@ fn build(
 ) -> RuleSet {
     let mut predicates = PredicateTable::default();
     let mut rules = Vec::new();
+    let mut undoing = HashSet::new();
     let mut vocabulary_infos = Vec::with_capacity(vocabularies.len());
     for (at, vocabulary) in (0_u32..).zip(vocabularies) {
         vocabulary_infos.push(vocabulary_info(&vocabulary));
+        let heeds_undoing = !vocabulary.undoing.is_empty();
+        undoing.extend(vocabulary.undoing);
         let is_for_anyone = vocabulary.is_generic || vocabulary.origin == RuleOrigin::User;
         rules.extend(vocabulary.rules.into_iter().map(|rule| Rule {
             vocabulary: at,
             id: rule.id,
             line: rule.line,
             names: rule.names.into(),
-            except: rule.except.into(),
+            except: rule.except,
             kinds: rule.kinds,
             predicates: predicates.intern(rule.predicates),
             milestone: rule.milestone,
             event_from: rule.event_from.into(),
             mapping: rule.mapping,
             is_for_anyone,
+            heeds_undoing,
         }));
     }
     let model_infos: Box<[ModelInfo]> = models.iter().map(model_info).collect();
@@ -166,6 +170,7 @@ fn build(
         rules: rules.into(),
         predicates: predicates.predicates.into(),
         names,
+        undoing,
         models: model_infos,
         model_rules,
         plans,

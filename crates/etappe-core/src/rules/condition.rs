@@ -10,14 +10,28 @@ use toml::de::DeValue;
 use super::address::AddressPattern;
 use super::diagnostic::{Report, did_you_mean};
 use super::lookup::ValuePath;
-use super::pattern::{Glob, folded};
+use super::pattern::{Glob, folded_piece};
 use super::predicate::{NumberRange, Predicate, Scalar, Test};
 use super::reader::{Located, Number, Table, number, texts_of, wrong};
+use super::word_reader::read_phrase;
+use super::words::Phrase;
 
 /// What may be asked of a value.
-const OPERATORS: [&str; 12] = [
-    "is", "not", "exists", "absent", "glob", "not_glob", "above", "at_least", "below", "at_most",
-    "one_of", "none_of",
+const OPERATORS: [&str; 14] = [
+    "is",
+    "not",
+    "exists",
+    "absent",
+    "glob",
+    "not_glob",
+    "words",
+    "not_words",
+    "above",
+    "at_least",
+    "below",
+    "at_most",
+    "one_of",
+    "none_of",
 ];
 /// The operators of number ranges.
 const BOUNDS: [&str; 4] = ["above", "at_least", "below", "at_most"];
@@ -132,6 +146,14 @@ fn read_operators(path: &str, table: &Table<'_, '_>, report: &mut Report<'_>) ->
                 let globs = read_globs(key, value, report);
                 tests.extend((!globs.is_empty()).then(|| Test::Unlike(globs.into())));
             }
+            "words" => {
+                let phrases = read_phrases(key, value, report);
+                tests.extend((!phrases.is_empty()).then(|| Test::HasWords(phrases.into())));
+            }
+            "not_words" => {
+                let phrases = read_phrases(key, value, report);
+                tests.extend((!phrases.is_empty()).then(|| Test::LacksWords(phrases.into())));
+            }
             _ => {}
         }
     }
@@ -148,12 +170,21 @@ pub(super) fn read_globs(
     let texts = texts_of(key, value, report);
     let mut globs = Vec::with_capacity(texts.len());
     for text in texts {
-        match Glob::parse(text.value, folded) {
+        match Glob::parse(text.value, folded_piece) {
             Ok(glob) => globs.push(glob),
             Err(error) => report.error(&text.span, format!("`{}`: {error}", text.value)),
         }
     }
     globs
+}
+
+/// Reads phrases that are looked for among the words of a text.
+fn read_phrases(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>) -> Vec<Phrase> {
+    let texts = texts_of(key, value, report);
+    texts
+        .iter()
+        .filter_map(|text| read_phrase(text, report))
+        .collect()
 }
 
 /// Reads a number, meaning just that one, or a table of bounds.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, tidy_name};
 use crate::milestone::Milestone;
 
 use super::classifier::{Wanted, find_candidates};
@@ -12,6 +12,7 @@ use super::diagnostic::nearest;
 use super::evaluation::Evaluation;
 use super::history::ActorHistory;
 use super::info::{Labels, as_text};
+use super::inner_name::{InnerRoom, find_inner, name_at};
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
 use super::names::Candidate;
@@ -19,6 +20,8 @@ use super::pattern::{Name, NameMatch, folded};
 use super::predicate::Scratch;
 use super::ruleset::{PlanBits, RuleSet, StageRule};
 use super::source::RuleOrigin;
+use super::suggestion::Suggestion;
+use super::words::Words;
 
 /// Why an event is what it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,6 +42,8 @@ pub struct Explanation {
     pub vocabularies: Vec<String>,
     /// A known name that looks like this one, when no rule knows it.
     pub did_you_mean: Option<String>,
+    /// What the name may mean by its words, when no rule knows it.
+    pub suggestion: Option<Suggestion>,
 }
 
 /// The rule that gave an event its milestone.
@@ -63,7 +68,7 @@ pub struct MilestoneExplanation {
     pub line: u32,
     /// The name that was compared.
     pub name: String,
-    /// The value in the event that `name` was taken from, if it is not the event's own name.
+    /// The values in the event that `name` was taken from, if it is not the event's own name.
     pub name_from: Option<String>,
     /// How the name matches.
     pub how: NameMatch,
@@ -154,12 +159,11 @@ impl RuleSet {
         let bits = milestone.map_or_else(PlanBits::default, |milestone| {
             self.plan_bits(milestone, history, &mut evaluation)
         });
-        let did_you_mean = match decided {
-            None if event.kind == EventKind::Track => {
-                nearest(&event.name, self.names.known_names())
-            }
+        let unknown = match decided {
+            None if event.kind == EventKind::Track => Some(&*event.name),
             _ => None,
         };
+        let did_you_mean = unknown.and_then(|name| nearest(name, self.names.known_names()));
         Explanation {
             event: event.name.clone().into_owned(),
             kind: event.kind,
@@ -171,6 +175,7 @@ impl RuleSet {
             tried,
             vocabularies: self.vocabularies.iter().map(|v| v.id.to_string()).collect(),
             did_you_mean: did_you_mean.map(str::to_owned),
+            suggestion: unknown.and_then(|name| self.suggest(name)),
         }
     }
 
@@ -187,10 +192,9 @@ impl RuleSet {
         };
         let candidates = find_candidates(self, name, event.kind, Wanted::Deciding);
         let candidate = self.first_explained(&candidates, evaluation, tried)?;
-        for path in &self.rule(candidate).event_from {
-            if let Some(inner) = self.decide_inner(path, evaluation, tried) {
-                return Some(inner);
-            }
+        let paths = &self.rule(candidate).event_from;
+        if let Some(inner) = self.decide_inner(paths, evaluation, tried) {
+            return Some(inner);
         }
         Some(Decided {
             candidate,
@@ -201,16 +205,22 @@ impl RuleSet {
 
     fn decide_inner(
         &self,
-        path: &ValuePath,
+        paths: &[ValuePath],
         evaluation: &mut Evaluation<'_, '_>,
         tried: &mut Vec<TriedRule>,
     ) -> Option<Decided> {
-        let name = path.find(evaluation.event())?.into_text()?;
-        let candidates = find_candidates(self, &name, EventKind::Track, Wanted::ForAnyone);
+        let event = evaluation.event();
+        let mut room = InnerRoom::default();
+        let inner = find_inner(self, event, paths, &mut room, |name| {
+            let candidates = find_candidates(self, name, EventKind::Track, Wanted::ForAnyone);
+            self.first_explained(&candidates, evaluation, tried)
+        })?;
+        let from: Vec<_> = inner.paths.iter().map(ToString::to_string).collect();
+        let mut joined = String::new();
         Some(Decided {
-            candidate: self.first_explained(&candidates, evaluation, tried)?,
-            name: name.into_owned(),
-            name_from: Some(path.to_string()),
+            candidate: inner.candidate,
+            name: name_at(event, inner.paths, &mut joined)?.into_owned(),
+            name_from: Some(from.join(", ")),
         })
     }
 
@@ -249,8 +259,10 @@ impl RuleSet {
     fn explain_decision(&self, decided: &Decided) -> MilestoneExplanation {
         let rule = self.rule(decided.candidate);
         let vocabulary = &self.vocabularies[rule.vocabulary as usize];
-        let folded_name = folded(&decided.name);
-        let name = Name::new(&decided.name, &folded_name);
+        let tidy = tidy_name(decided.name.as_str().into());
+        let folded_name = folded(&tidy);
+        let words = Words::of(&tidy);
+        let name = Name::new(&tidy, &folded_name, &words);
         let how = decided.candidate.how;
         let pattern = rule
             .names

@@ -6,10 +6,11 @@
 
 use hashbrown::HashMap;
 
-use crate::event::EventKind;
+use crate::event::{EventKind, tidy_name};
 
 use super::pattern::{Name, NameForm, NameMatch, fold};
 use super::ruleset::Rule;
+use super::words::Words;
 
 /// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255; without a
 /// bound, made-up names of many kilobytes would cost milliseconds each.
@@ -31,7 +32,7 @@ pub(super) struct Candidate {
 pub(super) struct NameIndex {
     exact: HashMap<String, Vec<u32>>,
     folded: HashMap<String, Vec<u32>>,
-    /// Rules with a glob or without a name.
+    /// Rules with a glob or words, or without a name.
     patterns: Vec<u32>,
 }
 
@@ -47,7 +48,7 @@ impl NameIndex {
                             push(&mut index.folded, folded, at);
                         }
                     }
-                    NameForm::Glob { .. } | NameForm::Any => {
+                    NameForm::Glob { .. } | NameForm::Words(_) | NameForm::Any => {
                         if index.patterns.last() != Some(&at) {
                             index.patterns.push(at);
                         }
@@ -64,6 +65,7 @@ impl NameIndex {
     pub(super) fn candidates(&self, rules: &[Rule], name: &str, kind: EventKind) -> Vec<Candidate> {
         // No rule can spell out the empty name, and no pattern with a star matches it.
         let name = if name.len() > LONGEST_NAME { "" } else { name };
+        let name = &*tidy_name(name.into());
         let mut folded = String::with_capacity(name.len());
         fold(name, &mut folded);
         let named = [self.exact.get(name), self.folded.get(folded.as_str())];
@@ -76,7 +78,8 @@ impl NameIndex {
             .collect();
         possible.sort_unstable();
         possible.dedup();
-        let name = Name::new(name, &folded);
+        let words = Words::of(name);
+        let name = Name::new(name, &folded, &words);
         let mut found: Vec<_> = possible
             .into_iter()
             .filter_map(|at| {
@@ -131,6 +134,5 @@ fn match_name(rule: &Rule, name: &Name<'_>, kind: EventKind) -> Option<NameMatch
         .iter()
         .filter_map(|pattern| pattern.matches(name))
         .min()?;
-    let is_excepted = rule.except.iter().any(|glob| name.is_like(glob));
-    (!is_excepted).then_some(how)
+    (!rule.except.include(name)).then_some(how)
 }

@@ -1,24 +1,32 @@
 //! Patterns for event names: names, and globs in which `*` stands for any text.
 //!
 //! Two spellings of one name are the same after [`fold`]: lower case, with spaces, hyphens, dots
-//! and underscores alike. Patterns are folded once, names once per distinct name.
+//! and underscores alike, and white space around and repeated left out. Patterns are folded once,
+//! names once per distinct name. What names say word by word is in [`super::words`].
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Writes `text` in lower case with spaces, hyphens and dots as underscores.
+use crate::event::tidy_name;
+
+use super::words::{Meaning, Phrase, Words};
+
+/// Writes `text` in lower case with white space, hyphens and dots as underscores; white space
+/// counts once however much there is, and not at all at the ends.
 pub(super) fn fold(text: &str, folded: &mut String) {
     folded.clear();
-    if text.is_ascii() {
-        folded.extend(text.bytes().map(|byte| match byte {
-            b' ' | b'-' | b'.' => '_',
-            _ => char::from(byte.to_ascii_lowercase()),
-        }));
-        return;
-    }
-    for letter in text.chars() {
+    let mut after_space = false;
+    for letter in text.trim().chars() {
+        if letter.is_whitespace() {
+            if !after_space {
+                folded.push('_');
+            }
+            after_space = true;
+            continue;
+        }
+        after_space = false;
         match letter {
-            ' ' | '-' | '.' => folded.push('_'),
+            '-' | '.' => folded.push('_'),
             _ if letter.is_ascii() => folded.push(letter.to_ascii_lowercase()),
             _ => folded.extend(letter.to_lowercase()),
         }
@@ -30,6 +38,19 @@ pub(super) fn folded(text: &str) -> String {
     let mut into = String::with_capacity(text.len());
     fold(text, &mut into);
     into
+}
+
+/// Returns a pattern's piece in the spelling of [`fold`], the white space at its ends included:
+/// there the text that a star stands for may follow.
+pub(super) fn folded_piece(piece: &str) -> String {
+    let trimmed = piece.trim();
+    if trimmed.is_empty() {
+        return if piece.is_empty() { "" } else { "_" }.to_owned();
+    }
+    let edge = |is_there: bool| if is_there { "_" } else { "" };
+    let before = edge(!piece.starts_with(trimmed));
+    let after = edge(!piece.ends_with(trimmed));
+    format!("{before}{}{after}", folded(trimmed))
 }
 
 /// A pattern's text is no pattern.
@@ -81,17 +102,24 @@ impl ByteSet {
 pub(super) struct Name<'n> {
     exact: &'n str,
     folded: &'n str,
+    words: &'n Words,
     bytes: ByteSet,
 }
 
 impl<'n> Name<'n> {
-    /// Takes a name and what [`fold`] makes of it.
-    pub(super) fn new(exact: &'n str, folded: &'n str) -> Self {
+    /// Takes a name, what [`fold`] makes of it, and its words.
+    pub(super) fn new(exact: &'n str, folded: &'n str, words: &'n Words) -> Self {
         Self {
             exact,
             folded,
+            words,
             bytes: ByteSet::of(exact).with(ByteSet::of(folded)),
         }
+    }
+
+    /// Returns whether one of the phrases is among the name's words.
+    pub(super) fn has_words(&self, phrases: &[Phrase]) -> bool {
+        self.words.has_any(phrases)
     }
 
     /// Returns whether the folded name matches.
@@ -210,6 +238,8 @@ pub enum NameMatch {
     Exact,
     /// After lower-casing, with spaces, hyphens, dots and underscores alike.
     Normalised,
+    /// By its words: an object, an action, and nothing that is not understood.
+    Words,
     /// By a pattern with `*`.
     Glob,
     /// The rule does not look at the name.
@@ -233,7 +263,7 @@ pub(super) struct NamePattern {
     pub(super) form: NameForm,
 }
 
-/// The three kinds of name pattern.
+/// The kinds of name pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NameForm {
     /// One name; `folded` is absent when only this very spelling matches.
@@ -243,6 +273,8 @@ pub(super) enum NameForm {
     },
     /// A glob over the folded name, or over the name itself for [`Spelling::Exact`].
     Glob { glob: Glob, spelling: Spelling },
+    /// A meaning, in whatever words and order.
+    Words(Arc<Meaning>),
     /// Every name.
     Any,
 }
@@ -255,13 +287,13 @@ impl NamePattern {
             NameForm::Any
         } else if let Some(exact) = plain.as_literal() {
             NameForm::Name {
-                exact: exact.into(),
+                exact: tidy_name(exact.into()).into(),
                 folded: (spelling == Spelling::Any).then(|| folded(exact).into_boxed_str()),
             }
         } else {
             let glob = match spelling {
                 Spelling::Exact => plain,
-                Spelling::Any => Glob::parse(text, folded)?,
+                Spelling::Any => Glob::parse(text, folded_piece)?,
             };
             NameForm::Glob { glob, spelling }
         };
@@ -277,6 +309,11 @@ impl NamePattern {
             written: "*".into(),
             form: NameForm::Any,
         }
+    }
+
+    /// Returns the pattern as written, unless it is one of words.
+    pub(super) fn written_name(&self) -> Option<&str> {
+        (!matches!(self.form, NameForm::Words(_))).then_some(&*self.written)
     }
 
     /// Returns how `name` matches.
@@ -298,6 +335,7 @@ impl NamePattern {
                 let matches = name.bytes.includes(glob.needs) && glob.matches(text);
                 matches.then_some(NameMatch::Glob)
             }
+            NameForm::Words(meaning) => meaning.fits(name.words).then_some(NameMatch::Words),
             NameForm::Any => Some(NameMatch::AnyName),
         }
     }
@@ -325,7 +363,11 @@ impl NamePattern {
                     spelling: other_spelling,
                 },
             ) => spelling == other_spelling && glob.pieces == other_glob.pieces,
-            (NameForm::Any | NameForm::Name { .. } | NameForm::Glob { .. }, _) => false,
+            (NameForm::Words(meaning), NameForm::Words(other)) => meaning == other,
+            (
+                NameForm::Any | NameForm::Name { .. } | NameForm::Glob { .. } | NameForm::Words(_),
+                _,
+            ) => false,
         }
     }
 }
@@ -370,14 +412,30 @@ mod tests {
     #[test]
     fn names_match_exactly_then_normalised() {
         let pattern = NamePattern::parse("Order Completed", Spelling::Any).unwrap();
-        let check = |name: &str| pattern.matches(&Name::new(name, &folded(name)));
+        let check = |name: &str| pattern.matches(&Name::new(name, &folded(name), &Words::of(name)));
         assert_eq!(check("Order Completed"), Some(NameMatch::Exact));
         assert_eq!(check("order-completed"), Some(NameMatch::Normalised));
         assert_eq!(check("ORDER_COMPLETED"), Some(NameMatch::Normalised));
         assert_eq!(check("order.completed"), Some(NameMatch::Normalised));
+        assert_eq!(check("Order Completed "), Some(NameMatch::Normalised));
+        assert_eq!(
+            check("\u{a0}Order \t Completed\n"),
+            Some(NameMatch::Normalised)
+        );
         assert_eq!(check("ordercompleted"), None);
         let exact = NamePattern::parse("Subscribe", Spelling::Exact).unwrap();
-        assert_eq!(exact.matches(&Name::new("subscribe", "subscribe")), None);
+        let words = Words::of("subscribe");
+        let name = Name::new("subscribe", "subscribe", &words);
+        assert_eq!(exact.matches(&name), None);
+    }
+
+    #[test]
+    fn white_space_in_a_pattern_is_part_of_it() {
+        let pattern = NamePattern::parse("Order * sent", Spelling::Any).unwrap();
+        let check = |name: &str| pattern.matches(&Name::new(name, &folded(name), &Words::of(name)));
+        assert_eq!(check("order  mail  sent "), Some(NameMatch::Glob));
+        assert_eq!(check("orders sent"), None);
+        assert_eq!(check("order mailsent"), None);
     }
 
     #[test]

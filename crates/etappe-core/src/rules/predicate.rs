@@ -13,6 +13,7 @@ use crate::value::{number_spelling, spelling, text_spelling};
 use super::address::{AddressPattern, PageAddress};
 use super::lookup::ValuePath;
 use super::pattern::{Glob, fold};
+use super::words::{Phrase, Words};
 
 /// A condition on an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,10 @@ pub(super) enum Test {
     Like(Box<[Glob]>),
     /// Not there, or matched by none of the globs.
     Unlike(Box<[Glob]>),
+    /// A text that has one of the phrases among its words.
+    HasWords(Box<[Phrase]>),
+    /// Not there, or without any of the phrases.
+    LacksWords(Box<[Phrase]>),
     /// A number, or a text that holds one, within the range.
     Number(NumberRange),
 }
@@ -58,13 +63,14 @@ pub(super) struct NumberRange {
     pub(super) at_most: Option<f64>,
 }
 
-/// The longest text that is compared with globs, in bytes.
+/// The longest text that is compared with globs and words, in bytes.
 const LONGEST_TEXT: usize = 4096;
 
 /// Room for texts in a normalised spelling, reused from event to event.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) folded: String,
+    pub(super) words: Words,
     pub(super) address: PageAddress,
     /// Per condition, what [`Predicate::ground`] was last time, and the answer.
     pub(super) grounds: Vec<(String, bool)>,
@@ -99,6 +105,8 @@ impl Test {
             Self::NoneOf(scalars) => !is_one_of(value, scalars),
             Self::Like(globs) => is_like(value, globs, scratch),
             Self::Unlike(globs) => !is_like(value, globs, scratch),
+            Self::HasWords(phrases) => has_words(value, phrases, scratch),
+            Self::LacksWords(phrases) => !has_words(value, phrases, scratch),
             Self::Number(range) => value
                 .and_then(JsonValue::as_f64)
                 .is_some_and(|number| range.contains(number)),
@@ -124,17 +132,29 @@ fn is_one_of(value: Option<&JsonValue<'_>>, scalars: &[Scalar]) -> bool {
 }
 
 fn is_like(value: Option<&JsonValue<'_>>, globs: &[Glob], scratch: &mut Scratch) -> bool {
-    let text = match value {
-        Some(JsonValue::String(text)) => Cow::Borrowed(text.as_ref()),
-        Some(JsonValue::Number(text)) => number_spelling(text),
-        Some(JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_))
-        | None => return false,
+    comparable_text(value).is_some_and(|text| {
+        fold(&text, &mut scratch.folded);
+        globs.iter().any(|glob| glob.matches(&scratch.folded))
+    })
+}
+
+fn has_words(value: Option<&JsonValue<'_>>, phrases: &[Phrase], scratch: &mut Scratch) -> bool {
+    comparable_text(value).is_some_and(|text| {
+        scratch.words.read(&text);
+        scratch.words.has_any(phrases)
+    })
+}
+
+/// Returns the text of a value that is compared with patterns.
+fn comparable_text<'v>(value: Option<&'v JsonValue<'_>>) -> Option<Cow<'v, str>> {
+    let text = match value? {
+        JsonValue::String(text) => Cow::Borrowed(text.as_ref()),
+        JsonValue::Number(text) => number_spelling(text),
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_) => {
+            return None;
+        }
     };
-    if text.len() > LONGEST_TEXT {
-        return false;
-    }
-    fold(&text, &mut scratch.folded);
-    globs.iter().any(|glob| glob.matches(&scratch.folded))
+    (text.len() <= LONGEST_TEXT).then_some(text)
 }
 
 impl Scalar {
@@ -217,6 +237,8 @@ impl fmt::Display for Test {
             Self::NoneOf(scalars) => write!(f, "is not {}", Listed(scalars)),
             Self::Like(globs) => write!(f, "is like {}", Listed(globs)),
             Self::Unlike(globs) => write!(f, "is not like {}", Listed(globs)),
+            Self::HasWords(phrases) => write!(f, "has the word {}", Listed(phrases)),
+            Self::LacksWords(phrases) => write!(f, "has not the word {}", Listed(phrases)),
             Self::Number(range) => write!(f, "is {range}"),
         }
     }

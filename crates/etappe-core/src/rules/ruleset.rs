@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::event::Event;
 use crate::milestone::Milestone;
 
 use super::diagnostic::Diagnostic;
 use super::evaluation::Evaluation;
+use super::exception::Exceptions;
 use super::history::{ActorHistory, HistoryCondition};
 use super::info::{ModelInfo, VocabularyInfo};
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
 use super::names::{Candidate, NameIndex};
 use super::outcome::{Outcome, StageDecision, StageHit, VocabularyDecision};
-use super::pattern::{Glob, NamePattern};
+use super::pattern::NamePattern;
 use super::predicate::Predicate;
 use super::vocabulary::KindSet;
 
@@ -24,6 +27,8 @@ pub struct RuleSet {
     pub(super) rules: Box<[Rule]>,
     pub(super) predicates: Box<[Predicate]>,
     pub(super) names: NameIndex,
+    /// Words that undo what a name says, of all vocabularies.
+    pub(super) undoing: HashSet<Box<str>>,
     pub(super) models: Box<[ModelInfo]>,
     /// The rules of each model, in the order of `models`.
     pub(super) model_rules: Box<[Box<[StageRule]>]>,
@@ -41,7 +46,7 @@ pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) line: u32,
     pub(super) names: Box<[NamePattern]>,
-    pub(super) except: Box<[Glob]>,
+    pub(super) except: Exceptions,
     pub(super) kinds: KindSet,
     /// Places in the rule set's predicates.
     pub(super) predicates: Box<[u32]>,
@@ -50,6 +55,8 @@ pub(super) struct Rule {
     pub(super) mapping: Option<Arc<FactMapping>>,
     /// Whether `event_from` of other rules finds this one.
     pub(super) is_for_anyone: bool,
+    /// Whether its file lists words that undo what a name says.
+    pub(super) heeds_undoing: bool,
 }
 
 /// A model's rule.

@@ -7,6 +7,7 @@ mod diagnostics;
 mod documents;
 mod explaining;
 mod facts;
+mod generic_names;
 mod history;
 mod invariants;
 mod models;

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use crate::event::EventKind;
 use crate::milestone::Milestone;
 
-use super::condition::{read_address, read_conditions, read_globs};
+use super::condition::{read_address, read_conditions};
 use super::diagnostic::{Report, did_you_mean};
+use super::exception::Exceptions;
 use super::history::read_milestone;
 use super::lookup::ValuePath;
 use super::mapping::FactMapping;
-use super::pattern::{Glob, NamePattern, Spelling};
+use super::pattern::{NamePattern, Spelling};
 use super::predicate::Predicate;
 use super::reachability::report_hidden;
 use super::reader::{Located, Table};
 use super::source::{
     RuleOrigin, RuleSource, UsedIds, id_from, parse_document, read_id, version_of,
 };
+use super::word_reader::FileWords;
 
 /// A vocabulary as read from its file.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct VocabularyFile {
     pub(super) priority: i64,
     /// Holds names that anybody may use; `event_from` looks here.
     pub(super) is_generic: bool,
+    /// Words that undo what a name says.
+    pub(super) undoing: Vec<Box<str>>,
     pub(super) rules: Vec<VocabularyRule>,
 }
 
@@ -42,8 +46,7 @@ pub(super) struct VocabularyRule {
     pub(super) line: u32,
     pub(super) span: Range<usize>,
     pub(super) names: Vec<NamePattern>,
-    /// Names that are left out, although a pattern matches; compared folded.
-    pub(super) except: Vec<Glob>,
+    pub(super) except: Exceptions,
     pub(super) kinds: KindSet,
     pub(super) predicates: Vec<Predicate>,
     /// `None` says that the event is no step of any journey.
@@ -81,7 +84,7 @@ impl KindSet {
     }
 }
 
-const FILE_KEYS: [&str; 12] = [
+const FILE_KEYS: [&str; 13] = [
     "id",
     "title",
     "source",
@@ -92,13 +95,16 @@ const FILE_KEYS: [&str; 12] = [
     "match",
     "where",
     "facts",
+    "words",
     "rule",
     "description",
 ];
-const RULE_KEYS: [&str; 11] = [
+const RULE_KEYS: [&str; 13] = [
     "id",
     "event",
+    "words",
     "except",
+    "except_words",
     "kind",
     "match",
     "where",
@@ -118,6 +124,7 @@ struct Defaults {
     spelling: Spelling,
     predicates: Vec<Predicate>,
     mapping: FactMapping,
+    words: FileWords,
 }
 
 /// Reads a vocabulary; `None` when it has no usable id. Mistakes are reported either way.
@@ -162,6 +169,7 @@ pub(super) fn read_vocabulary(
         origin: source.origin,
         priority: priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
         is_generic: generic.is_some_and(|flag| flag.value),
+        undoing: defaults.words.undoing().map(Into::into).collect(),
         rules,
     })
 }
@@ -177,6 +185,7 @@ fn read_defaults(file: &Table<'_, '_>, report: &mut Report<'_>) -> Defaults {
             .table("facts", report)
             .map(|facts| FactMapping::read(&facts, report))
             .unwrap_or_default(),
+        words: FileWords::read(file, report),
     }
 }
 
@@ -190,12 +199,10 @@ fn read_rule(
     rule.allow_only(&RULE_KEYS, "a rule", report);
     rule.text("description", report);
     let spelling = read_spelling(rule, report).unwrap_or(defaults.spelling);
-    let own_names = read_names(rule, spelling, report);
+    let own_names = read_own_names(rule, spelling, &defaults.words, report);
     let id = rule_id(rule, own_names.as_deref(), used, report);
     let kinds = read_kinds(rule, report);
-    let except = rule
-        .value("except")
-        .map(|value| read_globs("except", value, report));
+    let except = Exceptions::read(rule, &defaults.words, report);
     let predicates = read_predicates(rule, defaults, report);
     let event_from = rule.texts("event_from", report).unwrap_or_default();
     let mapping = rule.table("facts", report);
@@ -221,7 +228,7 @@ fn read_rule(
         span: rule.span.clone(),
         id: id?.into(),
         names,
-        except: except.unwrap_or_default(),
+        except,
         kinds: kinds.or(defaults.kinds).unwrap_or(KindSet::ALL),
         predicates,
         milestone: milestone?,
@@ -260,7 +267,7 @@ fn rule_id(
         (id.value.to_owned(), id.span)
     } else {
         let of_name = match names {
-            Some(names) => id_from(&names.first()?.written),
+            Some(names) => names.first()?.written_name().and_then(id_from),
             None => None,
         };
         let made = match of_name {
@@ -302,6 +309,24 @@ fn read_meaning(rule: &Table<'_, '_>, report: &mut Report<'_>) -> Option<Option<
         return None;
     }
     Some(Some(milestone))
+}
+
+/// Returns the names that the rule itself states, letter by letter and by their words.
+fn read_own_names(
+    rule: &Table<'_, '_>,
+    spelling: Spelling,
+    words: &FileWords,
+    report: &mut Report<'_>,
+) -> Option<Vec<NamePattern>> {
+    let names = read_names(rule, spelling, report);
+    match (names, words.read_meanings(rule, report)) {
+        (None, meanings) => meanings,
+        (names, None) => names,
+        (Some(mut names), Some(meanings)) => {
+            names.extend(meanings);
+            Some(names)
+        }
+    }
 }
 
 fn read_names(

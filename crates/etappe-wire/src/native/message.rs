@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use etappe_core::event::EventKind;
+use etappe_core::event::{EventKind, tidy_name};
 use etappe_core::time::Timestamp;
 
 use super::context::kept_context;
@@ -189,7 +189,10 @@ fn name<'a>(
     event: Result<Option<Cow<'a, str>>, Reason>,
 ) -> Result<Cow<'a, str>, Reason> {
     match kind {
-        EventKind::Track => event?.ok_or(Reason::MissingEvent),
+        EventKind::Track => event?
+            .map(tidy_name)
+            .filter(|name| !name.is_empty())
+            .ok_or(Reason::MissingEvent),
         EventKind::Page
         | EventKind::Screen
         | EventKind::Identify

@@ -198,6 +198,23 @@ fn a_message_of_the_wrong_shape_is_told_which() {
 }
 
 #[test]
+fn white_space_around_a_name_and_repeated_in_it_is_left_out() {
+    for name in [
+        "Order Completed",
+        " Order Completed",
+        "Order Completed ",
+        r"Order \t\u00a0 Completed",
+        "\u{2003}Order  Completed",
+    ] {
+        let record = check(&format!(
+            r#"{{"type":"track","event":"{name}","userId":"u"}}"#
+        ));
+        let record = record.unwrap();
+        assert!(record.contains(r#""event":"Order Completed""#), "{record}");
+    }
+}
+
+#[test]
 fn a_member_of_the_wrong_type_is_told_which() {
     for (member, reason) in [
         (r#""event":5"#, Reason::InvalidField),
@@ -209,6 +226,7 @@ fn a_member_of_the_wrong_type_is_told_which() {
         (r#""messageId":[1]"#, Reason::InvalidId),
         (r#""event":null"#, Reason::MissingEvent),
         (r#""event":"""#, Reason::MissingEvent),
+        (r#""event":" \u00a0\t""#, Reason::MissingEvent),
         (r#""userId":null"#, Reason::MissingId),
         (r#""userId":"""#, Reason::MissingId),
         (r#""type":"alias""#, Reason::MissingId),

@@ -122,7 +122,12 @@ fn print(explained: &Value, as_json: bool) {
     println!("milestone  {}", text(&explained["milestone"]));
     let decided = &explained["decided_by"];
     if decided.is_null() {
-        println!("           no vocabulary knows this name");
+        println!("           not understood: no vocabulary knows this name");
+        if let Some(suggestion) = explained["suggestion"].as_object() {
+            let told = ["milestone", "why", "rule", "vocabulary"].map(|key| text(&suggestion[key]));
+            let [milestone, why, rule, vocabulary] = told;
+            println!("           perhaps `{milestone}`, but {why} (rule {rule} of {vocabulary})");
+        }
         if let Some(name) = explained["did_you_mean"].as_str() {
             println!("           did you mean `{name}`?");
         }

@@ -87,6 +87,73 @@ event = "e"
 }
 
 #[test]
+fn mistakes_in_words_are_reported_with_the_others() {
+    vocabulary(
+        r#"id = "own"
+[words]
+besides = ["the"]
+beside = ["the", "a b", "..."]
+undo = ["the", "@don"]
+[words.group]
+done = ["done", "@self", "@gone"]
+self = ["@self"]
+[[rule]]
+words = { object = ["order"], verb = ["done"] }
+milestone = "purchase"
+[[rule]]
+id = "b"
+words = "order done"
+milestone = "purchase"
+[[rule]]
+id = "c"
+words = [{ action = ["@dane"] }, { action = [], about = 7 }]
+milestone = "purchase"
+[[rule]]
+id = "d"
+words = []
+milestone = "purchase"
+[[rule]]
+id = "e"
+where = { a = { words = ["--"] } }
+milestone = "purchase"
+"#,
+        &[
+            "3:1 `besides` is not a key of `words`",
+            "4:18 `a b` is more than one word",
+            "4:25 there is no word in `...`",
+            "5:9 `the` cannot both undo and change nothing",
+            "5:16 there is no group of words `don`",
+            "7:26 there is no group of words `gone`",
+            "8:9 the group of words `self` names itself",
+            "10:9 the words say nothing that happened",
+            "10:31 `verb` is not a key of `words` of a rule",
+            "14:9 `words` must be a table or a list of tables, not text",
+            "18:22 there is no group of words `dane`",
+            "18:45 `action` is empty",
+            "18:57 `about` must be text in quotes or a list of texts, not a number",
+            "22:9 `words` is empty",
+            "26:26 there is no word in `--`",
+        ],
+    );
+}
+
+#[test]
+fn words_that_an_earlier_rule_has_already_are_an_error() {
+    vocabulary(
+        r#"id = "own"
+[[rule]]
+words = { object = ["order"], action = ["done"] }
+milestone = "purchase"
+[[rule]]
+id = "again"
+words = { object = ["Order"], action = ["done"] }
+milestone = "lead"
+"#,
+        &["5:1 rule `again` is never reached"],
+    );
+}
+
+#[test]
 fn a_misspelled_word_comes_with_the_right_one() {
     let text = "id = \"own\"\n[[rule]]\nevnt = \"a\"\nevent = \"a\"\nmilestone = \"purchse\"\n";
     let diagnostics = RuleSet::compile([RuleSource::vocabulary("own.toml", text)]).unwrap_err();

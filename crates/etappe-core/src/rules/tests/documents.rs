@@ -36,6 +36,26 @@ fn the_shortest_vocabulary_and_its_conditions_compile() {
 }
 
 #[test]
+fn the_words_of_the_document_mean_the_same_in_every_spelling() {
+    let rules = only_vocabulary(&format!("id = \"own\"\n{}", blocks(VOCABULARIES)[2]));
+    for name in [
+        "Order placed",
+        "order_placed",
+        "orderPlaced",
+        "ORDER-PLACED",
+        "order:placed",
+        "web/order.placed",
+        "Placed the order",
+        "Acme: express gift card completed",
+    ] {
+        assert_eq!(meaning(&rules, &track(name, "{}")), "purchase", "{name}");
+    }
+    for name in ["order", "order not placed", "gift order card placed"] {
+        assert_eq!(meaning(&rules, &track(name, "{}")), "unknown", "{name}");
+    }
+}
+
+#[test]
 fn the_shortest_model_and_its_conditions_compile() {
     let blocks = blocks(MODELS);
     assert_eq!(only_model(blocks[0]).models()[0].stages.len(), 2);

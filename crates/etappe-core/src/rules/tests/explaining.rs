@@ -73,14 +73,18 @@ fn an_unknown_name_comes_with_a_suggestion() {
 
 #[test]
 fn a_name_taken_from_a_value_is_told() {
-    let structured = track("se", r#"{"se_ac":"open","se_ca":"Nieuwsbrief"}"#);
-    let decided = SHIPPED
-        .explain(&structured, &ActorHistory::default())
-        .decided_by
-        .unwrap();
-    assert_eq!(&*decided.vocabulary, "generic-nl");
-    assert_eq!(decided.name, "Nieuwsbrief");
-    assert_eq!(decided.name_from.as_deref(), Some("se_ca"));
+    let explain = |properties: &str| {
+        let explanation = SHIPPED.explain(&track("se", properties), &ActorHistory::default());
+        explanation.decided_by.unwrap()
+    };
+    let alone = explain(r#"{"se_ac":"Account aangemaakt","se_ca":"Kop"}"#);
+    assert_eq!(&*alone.vocabulary, "generic-nl");
+    assert_eq!(alone.name, "Account aangemaakt");
+    assert_eq!(alone.name_from.as_deref(), Some("se_ac"));
+    let together = explain(r#"{"se_ac":"aangemeld","se_ca":"Nieuwsbrief"}"#);
+    assert_eq!(&*together.rule, "nieuwsbrief");
+    assert_eq!(together.name, "aangemeld Nieuwsbrief");
+    assert_eq!(together.name_from.as_deref(), Some("se_ac, se_ca"));
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! Says what a name that no rule knows may mean, and what stood in the way.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::milestone::Milestone;
+
+use super::info::as_text;
+use super::names::LONGEST_NAME;
+use super::pattern::NameForm;
+use super::ruleset::RuleSet;
+use super::words::{Meaning, Nearness, Words};
+
+/// A milestone that a name may mean. It is only a hint for people: the event has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    /// The likely milestone.
+    pub milestone: Milestone,
+    /// The vocabulary whose rule comes nearest.
+    #[serde(serialize_with = "as_text")]
+    pub vocabulary: Arc<str>,
+    /// That rule's id.
+    #[serde(serialize_with = "as_text")]
+    pub rule: Arc<str>,
+    /// Why the rule was not taken.
+    pub doubt: Doubt,
+    /// The same in words.
+    pub why: String,
+}
+
+/// Why a rule that comes near was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Doubt {
+    /// The name also has words that the vocabulary does not know.
+    UnknownWords {
+        /// The words, in small letters.
+        words: Vec<String>,
+    },
+    /// The name has words that undo what the others say, such as `failed`.
+    UndoingWords {
+        /// The words, in small letters.
+        words: Vec<String>,
+    },
+    /// The name says what it is about, but not what happened.
+    NoAction,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownWords { words } => {
+                write!(f, "the vocabulary does not know {}", Quoted(words))
+            }
+            Self::UndoingWords { words } => write!(f, "{} may say otherwise", Quoted(words)),
+            Self::NoAction => f.write_str("the name does not say that it was completed"),
+        }
+    }
+}
+
+struct Quoted<'a>(&'a [String]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, word) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            write!(f, "{separator}`{word}`")?;
+        }
+        Ok(())
+    }
+}
+
+impl RuleSet {
+    /// Returns what a name that no rule knows may mean: the milestone of the rule that comes
+    /// nearest by its words.
+    ///
+    /// Pure, and slow compared with classifying: for people who look at unmapped names. `None` for
+    /// a name that comes near no rule, or that a rule of words matches.
+    #[must_use]
+    pub fn suggest(&self, name: &str) -> Option<Suggestion> {
+        if name.len() > LONGEST_NAME {
+            return None;
+        }
+        let words = Words::of(name);
+        let near = self.rules.iter().filter_map(|rule| {
+            let milestone = rule.milestone?;
+            let meanings = rule.names.iter().filter_map(|name| match &name.form {
+                NameForm::Words(meaning) => Some(meaning),
+                NameForm::Name { .. } | NameForm::Glob { .. } | NameForm::Any => None,
+            });
+            let ranked = meanings.filter_map(|meaning| {
+                let nearness = meaning.nearness(&words)?;
+                Some((rank(&nearness, meaning), nearness))
+            });
+            let (rank, nearness) = ranked.min_by_key(|(rank, _)| *rank)?;
+            Some((rank, nearness, rule, milestone))
+        });
+        let (_, nearest, rule, milestone) = near.min_by_key(|(rank, ..)| *rank)?;
+        let vocabulary = &self.vocabularies[rule.vocabulary as usize];
+        let doubt = match nearest {
+            Nearness::WithUnknown(words) => Doubt::UnknownWords { words },
+            Nearness::WithoutAction(words) if words.is_empty() => Doubt::NoAction,
+            Nearness::Undone(words) | Nearness::WithoutAction(words) => {
+                Doubt::UndoingWords { words }
+            }
+        };
+        Some(Suggestion {
+            milestone,
+            vocabulary: Arc::clone(&vocabulary.id),
+            rule: Arc::clone(&rule.id),
+            why: doubt.to_string(),
+            doubt,
+        })
+    }
+}
+
+/// Orders what is near: whole meanings first, then by the number of words in the way. Where only
+/// the object is there, the meaning that can be said in most ways is the likeliest.
+fn rank(nearness: &Nearness, meaning: &Meaning) -> (u8, usize, Reverse<usize>) {
+    let (kind, words) = match nearness {
+        Nearness::WithUnknown(words) => (0, words),
+        Nearness::Undone(words) => (1, words),
+        Nearness::WithoutAction(words) => (2, words),
+    };
+    (kind, words.len(), Reverse(meaning.ways()))
+}
