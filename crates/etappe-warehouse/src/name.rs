@@ -57,8 +57,7 @@ impl Warehouse {
             NameKind::Property => DOCUMENTS,
         };
         let question = self
-            .ask("known_names", sql)
-            .text("site", site.as_str())
+            .ask_about(site, "known_names", sql)
             .setting("max_execution_time", "1")
             .setting("timeout_overflow_mode", "break")
             .setting("max_rows_to_group_by", "100000")
