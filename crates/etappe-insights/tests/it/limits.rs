@@ -190,7 +190,7 @@ async fn a_breakdown_with_many_values_fits_into_little_memory() {
 #[tokio::test]
 async fn counts_per_value_are_given_up_before_the_question_is() {
     let config = InsightsConfig {
-        duration_bytes: 4 * 1024,
+        duration_bytes: 16 * 1024,
         ..InsightsConfig::default()
     };
     let api = Api::with_config(many(20_000), config);

@@ -6,6 +6,7 @@
 
 mod ledger;
 mod line;
+mod report;
 mod sender;
 mod shape;
 mod source;
@@ -29,6 +30,7 @@ use crate::cli::ImportArguments;
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
 use ledger::{FileRecord, ImportLedger};
+use report::{report, report_failure};
 use sender::{Batch, Sender};
 use shape::wrong_shape;
 use source::{Content, Lines};
@@ -369,48 +371,4 @@ fn progress_bar(path: &Path, bytes: u64, done: u64) -> ProgressBar {
 
 fn bar_on_terminal(length: Option<u64>) -> ProgressBar {
     ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5))
-}
-
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's answer"
-)]
-fn report_failure(
-    as_json: bool,
-    path: &Path,
-    record: &FileRecord,
-    (message, first_rejected): (&str, &[serde_json::Value]),
-) {
-    eprintln!("{message}");
-    if as_json {
-        let (file, rejected) = (path.display().to_string(), record.rejected);
-        println!(
-            "{}",
-            json!({ "file": file, "state": "failed", "lines": record.lines_done, "accepted": 0, "rejected": rejected, "reason": message, "first_rejected": first_rejected })
-        );
-    }
-}
-
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's answer"
-)]
-fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message: &str) {
-    if as_json {
-        let (file, lines) = (path.display().to_string(), record.lines_done);
-        let FileRecord {
-            accepted,
-            rejected,
-            warnings,
-            ..
-        } = record;
-        println!(
-            "{}",
-            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected, "warnings": warnings })
-        );
-    } else {
-        eprintln!("{message}");
-    }
 }

@@ -1,0 +1,53 @@
+//! What `etappe import` answers: sentences for people, or one JSON object per file.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::ledger::FileRecord;
+
+/// Says that not one event of a file was taken, and why.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command's answer"
+)]
+pub(super) fn report_failure(
+    as_json: bool,
+    path: &Path,
+    record: &FileRecord,
+    (message, first_rejected): (&str, &[Value]),
+) {
+    eprintln!("{message}");
+    if as_json {
+        let (file, rejected) = (path.display().to_string(), record.rejected);
+        println!(
+            "{}",
+            json!({ "file": file, "state": "failed", "lines": record.lines_done, "accepted": 0, "rejected": rejected, "reason": message, "first_rejected": first_rejected })
+        );
+    }
+}
+
+/// Says what became of a file.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command's answer"
+)]
+pub(super) fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message: &str) {
+    if as_json {
+        let (file, lines) = (path.display().to_string(), record.lines_done);
+        let FileRecord {
+            accepted,
+            rejected,
+            warnings,
+            ..
+        } = record;
+        println!(
+            "{}",
+            json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected, "warnings": warnings })
+        );
+    } else {
+        eprintln!("{message}");
+    }
+}
