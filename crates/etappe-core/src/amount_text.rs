@@ -58,12 +58,15 @@ pub fn read(text: &str) -> AmountText {
 /// exponent.
 fn is_plain(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let unsigned = |text: &str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) = (unsigned(mantissa), unsigned(exponent));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((&mantissa, ""));
-    let has_digits = !(whole.is_empty() && fraction.is_empty()) && !exponent.is_empty();
-    has_digits && all_digits(whole) && all_digits(fraction) && all_digits(&exponent)
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let lacks_digits = exponent.is_empty() || (whole.is_empty() && fraction.is_empty());
+    !lacks_digits && [whole, fraction, exponent].into_iter().all(all_digits)
+}
+
+fn unsigned(text: &str) -> &str {
+    text.strip_prefix(['-', '+']).unwrap_or(text)
 }
 
 /// Makes an amount of a plain number, which can only fail for its size.
