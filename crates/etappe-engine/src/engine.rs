@@ -4,11 +4,12 @@
 //! reaches another; opening one takes a tenth of a millisecond. One more session is kept open all
 //! the time, because the engine shuts down with the last.
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -33,6 +34,8 @@ pub(crate) struct Engine {
     timezone: String,
     /// Keeps the engine open; never used for anything else.
     keeper: Mutex<Connection>,
+    /// Names that are known to be views with parameters and nothing else. Bounded: they exist.
+    views: Mutex<HashSet<String>>,
     lock: DataLock,
 }
 
@@ -80,6 +83,7 @@ impl Engine {
             version,
             timezone,
             keeper: Mutex::new(keeper),
+            views: Mutex::default(),
             lock,
         })
     }
@@ -102,6 +106,34 @@ impl Engine {
                 "the engine could not open a session",
             )
         })
+    }
+
+    /// Returns the first of these names, which are letters, digits and underscores, that is not a
+    /// view's alone: there is no such view, or a function has the name, too.
+    pub(crate) fn first_that_is_no_view(&self, names: &[String]) -> Result<Option<String>, Exception> {
+        let known = || self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown: Vec<&String> = {
+            let known = known();
+            names.iter().filter(|name| !known.contains(*name)).collect()
+        };
+        if unknown.is_empty() {
+            return Ok(None);
+        }
+        let list: Vec<String> = unknown.iter().map(|name| format!("'{name}'")).collect();
+        let list = list.join(", ");
+        let statement = format!(
+            "SELECT DISTINCT name FROM system.tables WHERE engine = 'View' AND name IN ({list}) \
+             AND lower(name) NOT IN (SELECT lower(name) FROM system.functions \
+             UNION ALL SELECT lower(name) FROM system.table_functions)"
+        );
+        let answer = self
+            .session()?
+            .run(statement.as_bytes(), "TSVRaw", &[])
+            .map_err(|report| Exception::from_engine(&report))?;
+        let found = String::from_utf8_lossy(answer.as_ref());
+        let mut known = known();
+        known.extend(found.lines().map(str::to_owned));
+        Ok(unknown.into_iter().find(|name| !known.contains(*name)).cloned())
     }
 
     /// Closes the data folder and stops the engine's threads; every session must be closed before.

@@ -1,114 +1,99 @@
-//! Refuses statements that reach outside the engine, and whatever a reader may not do.
+//! Refuses statements that reach outside the engine, and whatever a login may not do.
 //!
 //! The engine's grants refuse most of it (see [`crate::server_config`]). They do not cover, as
 //! tried: the function `file()`, `executable()`, dictionaries with a file, program or network
 //! source, tables and databases on files, and `INTO OUTFILE`, which the library itself carries
-//! out. So names are looked at here, before a statement is handed over.
+//! out. So names are looked at here, before a statement is handed over. Only names on a list may be
+//! called (see [`super::names`]), and the engine's process is fenced in besides (see
+//! [`crate::fence`]).
 
 use super::lexer::{Kind, Token};
-use super::{Statement, StatementKind};
+use super::{Statement, StatementKind, names, reader};
 use crate::credentials::Role;
 use crate::exception::{Exception, code};
 
-/// Functions that read or write outside the engine, by the beginning of their names.
-const OUTSIDE_PREFIXES: &[&str] = &[
-    "s3",
-    "gcs",
-    "azureblobstorage",
-    "hdfs",
-    "iceberg",
-    "deltalake",
-    "hudi",
-    "paimon",
-    "ytsaurus",
-    "executable",
-    "arrow",
-    "prometheus",
-    "timeseries",
-    "ai",
-    "kafka",
-    "nats",
-    "rabbitmq",
+/// Who asks, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Access<'request> {
+    pub(crate) role: Role,
+    /// `GET` changes nothing, whoever asks.
+    pub(crate) is_read_only: bool,
+    /// The format of the result.
+    pub(crate) format: &'request str,
+}
+
+/// What statements may begin with, beside those that only read or insert.
+const CHANGES: &[&str] = &[
+    "ALTER", "ATTACH", "CHECK", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "KILL", "OPTIMIZE",
+    "RENAME", "REPLACE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE", "USE",
 ];
 
-/// Functions that read or write outside the engine, by their whole names.
-const OUTSIDE_NAMES: &[&str] = &[
-    "file",
-    "filecluster",
-    "url",
-    "urlcluster",
-    "remote",
-    "remotesecure",
-    "cluster",
-    "clusterallreplicas",
-    "oss",
-    "cosn",
-    "mysql",
-    "postgresql",
-    "mongodb",
-    "redis",
-    "sqlite",
-    "odbc",
-    "jdbc",
-    "python",
-    "disk",
-    "catboostevaluate",
-    "filesystem",
-];
+/// Words that a name follows whose parenthesis is no call: a table with its columns.
+const BEFORE_COLUMNS: &[&str] = &["TABLE", "INTO", "EXISTS", "VIEW", "DICTIONARY", "PROJECTION"];
 
-/// Engines of tables and databases that keep their data inside the engine. All of MergeTree's
-/// family is allowed too.
-const INSIDE_ENGINES: &[&str] = &[
-    "memory",
-    "null",
-    "log",
-    "tinylog",
-    "stripelog",
-    "set",
-    "join",
-    "buffer",
-    "merge",
-    "dictionary",
-    "view",
-    "materializedview",
-    "generaterandom",
-    "atomic",
-    "lazy",
-];
-
-/// Sources of dictionaries that stay inside the engine.
-const INSIDE_SOURCES: &[&str] = &["clickhouse", "null"];
-
-/// Refuses the statement if it may not be run in this role.
-pub(crate) fn check(statement: &Statement<'_>, role: Role) -> Result<(), Exception> {
+/// Refuses the statement unless it may be run. Returns names that are called and can only be views
+/// with parameters: the statement may be run if the engine says that they are.
+pub(crate) fn check(
+    statement: &Statement<'_>,
+    access: Access<'_>,
+) -> Result<Vec<String>, Exception> {
     let tokens = statement.tokens.as_slice();
-    if is_client_command(tokens) {
+    if is_client_command(tokens) || !is_known(statement) {
         return Err(Exception::new(
             code::SYNTAX_ERROR,
             "Syntax error: not a statement. (SYNTAX_ERROR)",
         ));
     }
-    let may_run = match statement.kind {
-        StatementKind::Select | StatementKind::Inspect => true,
-        StatementKind::InsertData(_) | StatementKind::Insert | StatementKind::Other => {
-            role == Role::Writer
-        }
-    };
-    if !may_run {
+    let only_reads = statement.kind.only_reads();
+    if !only_reads && access.role == Role::Reader {
         return Err(Exception::new(
             code::READONLY,
             "this user may only read: SELECT, SHOW, DESCRIBE, EXPLAIN, EXISTS. (READONLY)",
         ));
     }
+    if !only_reads && access.is_read_only {
+        return Err(Exception::new(
+            code::READONLY,
+            "GET only reads; send this statement with POST. (READONLY)",
+        ));
+    }
+    if access.role == Role::Reader {
+        reader::check(tokens, access.format)?;
+    }
+    let mut views = Vec::new();
     for index in 0..tokens.len() {
-        if let Some(what) = reaches_outside(tokens, index) {
-            return Err(Exception::new(
-                code::ACCESS_DENIED,
-                format!("{what} is refused: this engine does not reach outside. (ACCESS_DENIED)"),
-            ));
+        match called(statement, index, access.role) {
+            Call::Nothing => {}
+            Call::View(name) => views.push(name),
+            Call::Refused(what) => return Err(outside(&what)),
+        }
+        if let Some(what) = reaches_outside(statement, index) {
+            return Err(outside(&what));
         }
     }
-    Ok(())
+    Ok(views)
+}
+
+/// Refuses a statement because of what it names.
+pub(crate) fn outside(what: &str) -> Exception {
+    let text = format!(
+        "{what} is refused: it is not on the list of what stays inside this engine. (ACCESS_DENIED)"
+    );
+    Exception::new(code::ACCESS_DENIED, text)
+}
+
+/// Returns whether the statement begins with a word that is known.
+fn is_known(statement: &Statement<'_>) -> bool {
+    match statement.kind {
+        StatementKind::Other => statement
+            .tokens
+            .first()
+            .is_some_and(|first| CHANGES.iter().any(|word| first.is_word(word))),
+        StatementKind::Select
+        | StatementKind::Inspect
+        | StatementKind::Insert
+        | StatementKind::InsertData(_) => true,
+    }
 }
 
 /// The library takes some words alone as commands of an interactive client.
@@ -129,8 +114,87 @@ fn is_client_command(tokens: &[Token<'_>]) -> bool {
     }
 }
 
-/// Returns what reaches outside at this token, if anything does.
-fn reaches_outside(tokens: &[Token<'_>], index: usize) -> Option<String> {
+/// What a token calls.
+enum Call {
+    Nothing,
+    /// Something that must be a view.
+    View(String),
+    Refused(String),
+}
+
+/// Looks for a call at this token: a name before a parenthesis, or behind `APPLY`.
+fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
+    let tokens = statement.tokens.as_slice();
+    let Some(token) = tokens.get(index) else {
+        return Call::Nothing;
+    };
+    if token.is_word("APPLY") {
+        return applied(tokens, index);
+    }
+    if !tokens.get(index + 1).is_some_and(|next| next.is_sign(b'(')) {
+        return Call::Nothing;
+    }
+    if matches!(token.kind, Kind::Text | Kind::Sign(b'}')) {
+        return Call::Refused("a call of something that is no name".to_owned());
+    }
+    let (Some(exact), Some(name)) = (token.exact_name(), token.name()) else {
+        return Call::Nothing;
+    };
+    if names::may_be_called(&name) {
+        return Call::Nothing;
+    }
+    if role == Role::Writer {
+        let defines = !statement.kind.only_reads();
+        let is_definition = defines && (names::may_define(&name) || names_table(tokens, index));
+        if is_definition || names::is_for_the_writer(&name) {
+            return Call::Nothing;
+        }
+    }
+    let is_plain = exact
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain {
+        Call::View(exact)
+    } else {
+        Call::Refused(format!("a call of `{exact}`"))
+    }
+}
+
+/// `* APPLY name`, `* APPLY(name)`, `* APPLY(name, …)` and `* APPLY(x -> …)`.
+fn applied(tokens: &[Token<'_>], index: usize) -> Call {
+    let at = match tokens.get(index + 1) {
+        Some(next) if next.is_sign(b'(') => index + 2,
+        _ => index + 1,
+    };
+    let Some(name) = tokens.get(at).and_then(Token::name) else {
+        return Call::Nothing;
+    };
+    let is_lambda = tokens.get(at + 1).is_some_and(|next| next.is_sign(b'-'))
+        && tokens.get(at + 2).is_some_and(|next| next.is_sign(b'>'));
+    if is_lambda || names::is_function(&name) || names::is_query_word(&name) {
+        Call::Nothing
+    } else {
+        Call::Refused(format!("APPLY with `{name}`"))
+    }
+}
+
+/// Returns whether the name at `index` is that of a table, whose columns follow.
+fn names_table(tokens: &[Token<'_>], index: usize) -> bool {
+    let is_word_before_columns = |index: Option<usize>| {
+        index
+            .and_then(|index| tokens.get(index))
+            .is_some_and(|token| BEFORE_COLUMNS.iter().any(|word| token.is_word(word)))
+    };
+    let has_database = index
+        .checked_sub(1)
+        .and_then(|before| tokens.get(before))
+        .is_some_and(|before| before.is_sign(b'.'));
+    is_word_before_columns(index.checked_sub(if has_database { 3 } else { 1 }))
+}
+
+/// Returns what reaches outside at this token other than by a call, if anything does.
+fn reaches_outside(statement: &Statement<'_>, index: usize) -> Option<String> {
+    let tokens = statement.tokens.as_slice();
     let token = tokens.get(index)?;
     let next = tokens.get(index + 1);
     let follows = |word: &str| index > 0 && tokens.get(index - 1).is_some_and(|t| t.is_word(word));
@@ -140,71 +204,54 @@ fn reaches_outside(tokens: &[Token<'_>], index: usize) -> Option<String> {
     if token.is_word("INFILE") && follows("FROM") {
         return Some("FROM INFILE".to_owned());
     }
-    let is_call = next.is_some_and(|next| next.is_sign(b'('));
-    let is_table_name = follows("TABLE") || follows("INTO") || follows("EXISTS");
-    if is_call && !is_table_name {
-        let name = token.name()?;
-        if is_outside_function(&name) {
-            return Some(format!("the function `{name}`"));
-        }
-        if token.is_word("SOURCE") {
-            let source = tokens.get(index + 2)?.name()?;
-            let is_definition = tokens
-                .get(index + 3)
-                .is_some_and(|token| token.is_sign(b'('));
-            if is_definition && !INSIDE_SOURCES.contains(&source.as_str()) {
-                return Some(format!("the dictionary source `{source}`"));
-            }
+    if statement.kind.only_reads() {
+        return None;
+    }
+    if statement.kind == StatementKind::Other && token.kind == Kind::Text && follows("FROM") {
+        return Some("FROM with a path".to_owned());
+    }
+    if token.is_word("SOURCE") && next.is_some_and(|next| next.is_sign(b'(')) {
+        let source = tokens.get(index + 2)?.name()?;
+        if !names::is_inside_source(&source) {
+            return Some(format!("the dictionary source `{source}`"));
         }
     }
     if token.is_word("ENGINE") {
-        let name = next
-            .filter(|next| !next.is_sign(b'='))
-            .or_else(|| tokens.get(index + 2))?;
-        let is_definition = next.is_some_and(|next| next.is_sign(b'='))
-            || tokens
-                .first()
-                .is_some_and(|first| first.is_word("CREATE") || first.is_word("ATTACH"));
-        let name = name.name()?;
-        if is_definition && name_of_outside_engine(&name, tokens) {
+        let is_assigned = next.is_some_and(|next| next.is_sign(b'='));
+        let name = tokens.get(index + if is_assigned { 2 } else { 1 })?.name()?;
+        let first = tokens.first()?;
+        let makes_something = ["CREATE", "ATTACH", "REPLACE"]
+            .iter()
+            .any(|word| first.is_word(word));
+        let is_definition = makes_something || (is_assigned && first.is_word("ALTER"));
+        if is_definition && !names::is_inside_engine(&name) {
             return Some(format!("the engine `{name}`"));
         }
     }
     None
 }
 
-fn is_outside_function(name: &str) -> bool {
-    OUTSIDE_NAMES.contains(&name)
-        || OUTSIDE_PREFIXES.iter().any(|prefix| {
-            name.strip_prefix(prefix).is_some_and(|rest| {
-                // `arrow` and `ai` also begin harmless names.
-                match *prefix {
-                    "arrow" => rest.starts_with("stream") || rest.starts_with("flight"),
-                    "ai" => rest.starts_with("generate") || rest.starts_with("embed"),
-                    "timeseries" => rest.is_empty() || rest.starts_with("data"),
-                    _ => true,
-                }
-            })
-        })
-}
-
-/// Only statements that make something name an engine; elsewhere `engine = 'x'` compares a column.
-fn name_of_outside_engine(name: &str, tokens: &[Token<'_>]) -> bool {
-    let makes_something = tokens.first().is_some_and(|first| {
-        ["CREATE", "ATTACH", "REPLACE", "ALTER"]
-            .iter()
-            .any(|word| first.is_word(word))
-    });
-    makes_something && !name.ends_with("mergetree") && !INSIDE_ENGINES.contains(&name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn outcome(text: &str, role: Role) -> Result<(), i32> {
+    fn views(text: &str, role: Role) -> Result<Vec<String>, i32> {
         let statement = Statement::read(text.as_bytes(), true).map_err(|error| error.code)?;
-        check(&statement, role).map_err(|error| error.code)
+        let format = statement.format.clone().unwrap_or_else(|| "TSV".to_owned());
+        let access = Access {
+            role,
+            is_read_only: false,
+            format: &format,
+        };
+        check(&statement, access).map_err(|error| error.code)
+    }
+
+    /// Nothing that is called is a view here.
+    fn outcome(text: &str, role: Role) -> Result<(), i32> {
+        match views(text, role)?.as_slice() {
+            [] => Ok(()),
+            [..] => Err(code::ACCESS_DENIED),
+        }
     }
 
     #[test]
