@@ -8,20 +8,22 @@ use std::collections::HashSet;
 use std::ffi::CString;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::exception::Exception;
 use crate::ffi::{Connection, Library};
-use crate::server_config::write_server_config;
 
 /// The release of chdb this crate is written for and tested with.
 pub const CHDB_VERSION: &str = "26.7.3";
+
+/// Returns where ClickHouse's own files lie in a data folder.
+pub(crate) fn clickhouse_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("clickhouse")
+}
 
 const LOCK_FILE: &str = "engine.lock";
 const LOCK_POLL: Duration = Duration::from_millis(50);
@@ -41,7 +43,11 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Loads the library and opens the data folder. Blocks; reads the metadata of every table.
-    pub(crate) fn open(config: &EngineConfig, lock: DataLock) -> Result<Self, EngineError> {
+    pub(crate) fn open(
+        config: &EngineConfig,
+        server_config: &Path,
+        lock: DataLock,
+    ) -> Result<Self, EngineError> {
         let library = Arc::new(Library::load(&config.library)?);
         let chdb = library.version();
         if chdb != CHDB_VERSION {
@@ -56,10 +62,9 @@ impl Engine {
             path: config.data_dir.clone(),
             reason,
         };
-        let server_config = write_server_config(config)?;
         let arguments = [
             "etappe-engine".to_owned(),
-            format!("--path={}", config.data_dir.join("clickhouse").display()),
+            format!("--path={}", clickhouse_dir(&config.data_dir).display()),
             format!("--config-file={}", server_config.display()),
         ];
         let arguments: Vec<CString> = arguments
@@ -163,7 +168,7 @@ pub(crate) struct DataLock {
 
 impl DataLock {
     /// Takes the lock; waits up to `timeout` for a former process to end.
-    pub(crate) async fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
+    pub(crate) fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
         let path = data_dir.join(LOCK_FILE);
         let failed = |source| EngineError::io(format!("lock `{}`", path.display()), source);
         fs::create_dir_all(data_dir).map_err(failed)?;
@@ -180,7 +185,7 @@ impl DataLock {
                 Ok(()) => break,
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    tokio::time::sleep(LOCK_POLL).await;
+                    std::thread::sleep(LOCK_POLL);
                 }
                 Err(TryLockError::WouldBlock) => {
                     let mut holder = String::new();
@@ -203,11 +208,11 @@ impl DataLock {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_folder_is_locked_once() {
+    #[test]
+    fn a_folder_is_locked_once() {
         let dir = tempfile::tempdir().unwrap();
-        let first = DataLock::acquire(dir.path(), Duration::ZERO).await.unwrap();
-        let second = DataLock::acquire(dir.path(), Duration::ZERO).await;
+        let first = DataLock::acquire(dir.path(), Duration::ZERO).unwrap();
+        let second = DataLock::acquire(dir.path(), Duration::ZERO);
         let Err(error) = second else {
             panic!("two locks on one folder")
         };
@@ -218,6 +223,6 @@ mod tests {
             "{error}"
         );
         drop(first);
-        assert!(DataLock::acquire(dir.path(), Duration::ZERO).await.is_ok());
+        assert!(DataLock::acquire(dir.path(), Duration::ZERO).is_ok());
     }
 }

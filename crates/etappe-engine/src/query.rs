@@ -54,6 +54,8 @@ pub(crate) struct QueryLimits {
     pub(crate) body_bytes: u64,
     /// How long a reader's query may run.
     pub(crate) reader_timeout: Duration,
+    /// What a reader's query may allocate.
+    pub(crate) reader_memory: u64,
 }
 
 impl Query {

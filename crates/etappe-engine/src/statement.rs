@@ -4,6 +4,8 @@
 //! The engine parses statements itself; this finds out how to hand them over, and whether to
 //! ([`guard`]). What is handed over is put together from the tokens that were read here.
 
+#[cfg(test)]
+mod differential;
 pub(crate) mod guard;
 mod insert;
 mod lexer;
@@ -100,6 +102,14 @@ impl<'text> Statement<'text> {
             StatementKind::Other => "other",
         }
     }
+}
+
+/// Returns whether a statement of this beginning inserts or changes something. One that cannot be
+/// told yet counts as a question.
+pub(crate) fn begins_a_change(beginning: &[u8]) -> bool {
+    Lexer::new(beginning).next().is_some_and(|first| {
+        first.kind == Kind::Word && (first.is_word("INSERT") || kind_of(&first) == StatementKind::Other)
+    })
 }
 
 fn kind_of(first: &Token<'_>) -> StatementKind {

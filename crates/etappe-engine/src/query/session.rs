@@ -28,6 +28,9 @@ const ONE_BLOCK: &[(&str, &str)] = &[
     ),
 ];
 
+/// A reader's queries get one thread, and the processor after all others.
+const READER: [(&str, &str); 2] = [("max_threads", "1"), ("os_threads_nice_value_query", "10")];
+
 /// Applies database, settings and restrictions, in that order: after the restriction nothing can
 /// be changed any more.
 pub(crate) fn prepare(
@@ -60,6 +63,8 @@ pub(crate) fn prepare(
             .rfind(|(name, _)| name == "max_execution_time");
         let timeout = reader_timeout(wanted.map(|(_, value)| value), limits.reader_timeout);
         settings.push(("max_execution_time", timeout));
+        settings.push(("max_memory_usage", limits.reader_memory.to_string()));
+        settings.extend(READER.map(|(name, value)| (name, value.to_owned())));
     }
     settings.push(("log_comment", ticket.log_comment(&request.log_comment)));
     execute(connection, &set_statement(&settings))?;

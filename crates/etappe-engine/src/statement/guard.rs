@@ -267,6 +267,29 @@ mod tests {
             "SELECT * FROM remote('127.0.0.1', system.one)",
             "SELECT * FROM icebergS3('x')",
             "SELECT * FROM arrowStream('1')",
+            "SELECT * FROM x, file('x')",
+            "SELECT * APPLY(file) FROM t",
+            "SELECT * APPLY file FROM t",
+            "SELECT COLUMNS('a') APPLY `file` FROM t",
+            "SELECT * APPLY(x -> file(x)) FROM t",
+            "SELECT 'file'('x')",
+            "SELECT {f:Identifier}('x')",
+            "DESCRIBE TABLE file('x')",
+            "EXISTS file('x')",
+            "SELECT * FROM values('a UInt8 DEFAULT file(1)', 1)",
+            "SELECT * FROM generateRandom('a UInt8 DEFAULT file(1)')",
+            "SELECT structureToProtobufSchema('a UInt8 DEFAULT file(1)')",
+            "SELECT * FROM eval('SELECT 1')",
+            "SELECT 1 ORDER BY 1 WITH FILL TO file('x')",
+            "SELECT fileIf('x', 1)",
+            "CREATE VIEW v AS SELECT file('x')",
+            "CREATE TABLE t AS file('x')",
+            "CREATE TABLE t (a String DEFAULT file('x')) ENGINE = Memory",
+            "ALTER TABLE t UPDATE a = file('x') WHERE 1",
+            "INSERT INTO t SELECT file('x')",
+            "INSERT INTO t VALUES (file('x'))",
+            "INSERT INTO TABLE FUNCTION file('x') SELECT 1",
+            "ATTACH TABLE t FROM '/etc' (a UInt8) ENGINE = MergeTree ORDER BY a",
             "INSERT INTO FUNCTION file('/tmp/x') SELECT 1",
             "INSERT INTO FUNCTION url('http://x') FORMAT CSV\n1",
             "INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV",
@@ -294,6 +317,12 @@ mod tests {
         for text in [
             "SELECT url, file FROM t WHERE url IN ('a') AND file = 'INTO OUTFILE'",
             "SELECT arrayMap(x -> x, [1]), arrowCount FROM t",
+            "SELECT sumIf(a, b), uniqExactOrNullIf(a, b), quantile(0.5)(a) FROM numbers(3)",
+            "SELECT CAST(a AS Decimal(10, 2)), row_number() OVER (ORDER BY (a, b)) FROM t",
+            "SELECT * APPLY(sum), * APPLY max, * APPLY(x -> x + 1) FROM t",
+            "SELECT sleep(1)",
+            "INSERT INTO d.file (a) FORMAT CSV\n1",
+            "CREATE TABLE t (a UInt8 CODEC(Delta(1), ZSTD(3)), INDEX i a TYPE bloom_filter(0.01)) ENGINE = SummingMergeTree(a) PARTITION BY (a) ORDER BY (a)",
             "SELECT engine FROM system.tables WHERE engine = 'S3'",
             "CREATE TABLE file (url String) ENGINE = ReplacingMergeTree ORDER BY url",
             "CREATE TABLE IF NOT EXISTS url (a UInt8) ENGINE = MergeTree() ORDER BY a",
@@ -315,8 +344,15 @@ mod tests {
             "SELECT 1",
             "WITH 1 AS x SELECT x",
             "SHOW TABLES",
+            "SHOW CREATE TABLE t",
             "DESC t",
             "EXPLAIN SELECT 1",
+            "EXPLAIN indexes = 1, header = 1 SELECT 1",
+            "EXPLAIN QUERY TREE SELECT 1",
+            "SELECT name FROM system.tables",
+            "SELECT format FROM t FORMAT JSON",
+            "SELECT `settings`, \"into\" FROM t",
+            "SELECT 1 AS \"Umsatz in €\" FORMAT CSVWithNames",
         ] {
             assert_eq!(outcome(text, Role::Reader), Ok(()), "{text}");
         }
@@ -329,8 +365,72 @@ mod tests {
             "SYSTEM FLUSH LOGS",
             "DROP TABLE t",
             "CHECK TABLE t",
+            "SHOW PROCESSLIST",
+            "SHOW SETTINGS LIKE 'x'",
+            "SHOW GRANTS",
+            "SHOW USERS",
+            "EXPLAIN INSERT INTO t SELECT 1",
+            "EXPLAIN AST CREATE TABLE t (a UInt8) ENGINE = Memory",
+            "EXPLAIN TABLE OVERRIDE mysql('h:1', 'd', 't', 'u', 'p') COLUMNS (a UInt8)",
+            "SELECT * FROM (EXPLAIN AST DROP TABLE t)",
+            "SELECT 1 SETTINGS max_threads = 1",
+            "SELECT 1 PARALLEL WITH DROP TABLE t",
+            "SELECT 1 INTO OUTFILE 'x'",
+            "WITH 1 AS x INSERT INTO t SELECT x",
         ] {
             assert_eq!(outcome(text, Role::Reader), Err(code::READONLY), "{text}");
+        }
+        for text in [
+            "SELECT sleep(1)",
+            "SELECT hostName(), getServerSetting('x'), getMacro('x')",
+            "SELECT query FROM system.processes",
+            "SELECT * FROM `system`.\"query_log\"",
+            "SELECT * FROM SYSTEM . settings",
+            "SELECT 1 FORMAT Template",
+            "SELECT 1 FORMAT `Protobuf`",
+            "SELECT * FROM {t:Identifier}",
+            "SELECT a FROM v(b = 1)",
+        ] {
+            let refused = Err(code::ACCESS_DENIED);
+            assert_eq!(outcome(text, Role::Reader), refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_an_unknown_name_must_be_a_view() {
+        let called = views("SELECT * FROM d.kpi_Orders(a = 1) JOIN x(b = 2) ON 1", Role::Reader);
+        assert_eq!(called, Ok(vec!["kpi_Orders".to_owned(), "x".to_owned()]));
+        let odd = views("SELECT * FROM `a'b`(a = 1)", Role::Reader);
+        assert_eq!(odd, Err(code::ACCESS_DENIED));
+    }
+
+    #[test]
+    fn a_get_only_reads_whoever_asks() {
+        let outcome = |text: &str| {
+            let statement = Statement::read(text.as_bytes(), true).unwrap();
+            let access = Access {
+                role: Role::Writer,
+                is_read_only: true,
+                format: "TSV",
+            };
+            check(&statement, access).map_err(|error| error.code)
+        };
+        assert!(outcome("SELECT 1").is_ok() && outcome("SHOW PROCESSLIST").is_ok());
+        for text in [
+            "DROP TABLE t",
+            "INSERT INTO t VALUES (1)",
+            "INSERT INTO t FORMAT CSV\n1",
+            "KILL QUERY WHERE 1",
+            "SYSTEM STOP MERGES",
+        ] {
+            assert_eq!(outcome(text), Err(code::READONLY), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_begin_no_statement_are_none() {
+        for text in ["EXECUTE AS x", "BACKUP TABLE t TO File('x')", "GRANT ALL ON *.* TO x", "BEGIN"] {
+            assert_eq!(outcome(text, Role::Writer), Err(code::SYNTAX_ERROR), "{text}");
         }
     }
 

@@ -203,7 +203,7 @@ pub(super) fn is_open_system_table(name: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn withheld() -> HashSet<String> {
@@ -211,7 +211,7 @@ pub(super) mod tests {
     }
 
     /// Compares the lists with what the engine has, as its own tables tell.
-    pub(in crate::statement) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
+    pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
         let lower = |found: Vec<String>| -> HashSet<String> {
             found.iter().map(|name| name.to_ascii_lowercase()).collect()
         };
