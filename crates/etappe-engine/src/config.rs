@@ -95,7 +95,8 @@ impl EngineConfig {
         }
         if self.reader_memory_bytes == 0 || self.reader_memory_bytes > self.server_memory_bytes {
             problems.push(
-                "the memory of a reader's query must lie between 1 byte and the engine's".to_owned(),
+                "the memory of a reader's query must lie between 1 byte and the engine's"
+                    .to_owned(),
             );
         }
         if self.query_threads == 0 {

@@ -115,7 +115,10 @@ impl Engine {
 
     /// Returns the first of these names, which are letters, digits and underscores, that is not a
     /// view's alone: there is no such view, or a function has the name, too.
-    pub(crate) fn first_that_is_no_view(&self, names: &[String]) -> Result<Option<String>, Exception> {
+    pub(crate) fn first_that_is_no_view(
+        &self,
+        names: &[String],
+    ) -> Result<Option<String>, Exception> {
         let known = || self.views.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown: Vec<&String> = {
             let known = known();
@@ -138,7 +141,10 @@ impl Engine {
         let found = String::from_utf8_lossy(answer.as_ref());
         let mut known = known();
         known.extend(found.lines().map(str::to_owned));
-        Ok(unknown.into_iter().find(|name| !known.contains(*name)).cloned())
+        Ok(unknown
+            .into_iter()
+            .find(|name| !known.contains(*name))
+            .cloned())
     }
 
     /// Closes the data folder and stops the engine's threads; every session must be closed before.

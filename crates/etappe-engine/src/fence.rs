@@ -27,8 +27,12 @@ const SYSTEM_FILES: &[&str] = &[
     "/usr/lib",
     "/usr/lib64",
     "/usr/share/zoneinfo",
+    "/etc/gai.conf",
+    "/etc/host.conf",
+    "/etc/hosts",
     "/etc/ld.so.cache",
     "/etc/localtime",
+    "/etc/nsswitch.conf",
     "/dev/urandom",
     "/proc/cpuinfo",
     "/proc/meminfo",
@@ -39,16 +43,9 @@ const SYSTEM_FILES: &[&str] = &[
     "/sys/kernel/mm/transparent_hugepage",
 ];
 
-/// What is read as well where the engine may connect to others: names and addresses.
-const NETWORK_FILES: &[&str] = &[
-    "/etc/gai.conf",
-    "/etc/host.conf",
-    "/etc/hosts",
-    "/etc/nsswitch.conf",
-    "/etc/resolv.conf",
-    "/etc/ssl",
-    "/run/systemd/resolve",
-];
+/// What is read as well where the engine may connect to others. A dictionary over a table of its own
+/// looks up `localhost`, which the files above answer.
+const NETWORK_FILES: &[&str] = &["/etc/resolv.conf", "/etc/ssl", "/run/systemd/resolve"];
 
 /// Whether the engine may run without its fence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +122,10 @@ fn restrict(mode: FenceMode, gaps: &FenceGaps) -> Result<RestrictionStatus, Rule
         .scope(Scope::from_all(ABI::V6))?
         .create()?
         .add_rules(path_beneath_rules(&gaps.writable, writing()))?
-        .add_rules(path_beneath_rules(["/dev/null"], AccessFs::from_file(ABI::V3)))?
+        .add_rules(path_beneath_rules(
+            ["/dev/null"],
+            AccessFs::from_file(ABI::V3),
+        ))?
         .add_rules(path_beneath_rules(&gaps.readable, reading()))?
         .add_rules(path_beneath_rules(SYSTEM_FILES, reading()))?
         .add_rules(path_beneath_rules(network, reading()))?
@@ -191,7 +191,10 @@ mod tests {
 
     #[test]
     fn behind_the_fence_there_is_one_folder_and_no_network() {
-        let (dir, door) = (folder(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let (dir, door) = (
+            folder(),
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+        );
         let address = door.local_addr().unwrap();
         let path = dir.path().to_owned();
         let mut denied = on_thread(move || {
@@ -220,7 +223,10 @@ mod tests {
 
     #[test]
     fn an_engine_that_may_connect_is_still_fenced_off_from_files() {
-        let (dir, door) = (folder(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let (dir, door) = (
+            folder(),
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+        );
         let address = door.local_addr().unwrap();
         let path = dir.path().to_owned();
         let (secret, connected) = on_thread(move || {

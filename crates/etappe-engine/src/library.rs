@@ -132,8 +132,10 @@ fn find(request: &LibraryRequest, release: Option<&Release>) -> Result<PathBuf, 
         }
         return Ok(path);
     }
-    let release = release.map_or_else(published, Ok)?;
-    fetch(request, release, &path)?;
+    match release {
+        Some(release) => fetch(request, release, &path)?,
+        None => fetch(request, published()?, &path)?,
+    }
     Ok(path)
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::credentials::Role;
 use crate::engine::Engine;
 use crate::exception::{Exception, code};
 use crate::ffi::{Connection, Progress};
@@ -26,7 +27,6 @@ use crate::query::cancel::Ticket;
 use crate::query::format::{HeaderStripper, Streaming, streaming};
 use crate::query::output::Output;
 use crate::query::session::prepare;
-use crate::credentials::Role;
 use crate::statement::guard::Access;
 use crate::statement::{InsertData, Statement, StatementKind, guard, reader};
 
@@ -100,7 +100,10 @@ impl Query {
 
 /// Returns the format of the result: the statement's own, the request's, or the usual one.
 fn format_of(statement: &Statement<'_>, request: &QueryRequest) -> String {
-    let named = statement.format.as_ref().or(request.default_format.as_ref());
+    let named = statement
+        .format
+        .as_ref()
+        .or(request.default_format.as_ref());
     named.map_or_else(|| DEFAULT_FORMAT.to_owned(), Clone::clone)
 }
 

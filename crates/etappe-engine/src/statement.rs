@@ -108,7 +108,8 @@ impl<'text> Statement<'text> {
 /// told yet counts as a question.
 pub(crate) fn begins_a_change(beginning: &[u8]) -> bool {
     Lexer::new(beginning).next().is_some_and(|first| {
-        first.kind == Kind::Word && (first.is_word("INSERT") || kind_of(&first) == StatementKind::Other)
+        first.kind == Kind::Word
+            && (first.is_word("INSERT") || kind_of(&first) == StatementKind::Other)
     })
 }
 
@@ -129,7 +130,10 @@ fn check_tokens(tokens: &[Token<'_>]) -> Result<(), Exception> {
         if let Kind::Broken(why) = token.kind {
             return Err(Exception::new(
                 code::SYNTAX_ERROR,
-                format!("Syntax error at byte {}: {why}. (SYNTAX_ERROR)", token.start),
+                format!(
+                    "Syntax error at byte {}: {why}. (SYNTAX_ERROR)",
+                    token.start
+                ),
             ));
         }
     }

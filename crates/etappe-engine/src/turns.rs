@@ -147,7 +147,8 @@ mod tests {
         let changes = take_all(&turns, Claim::Change).await;
         assert_eq!(changes.len(), 4);
         drop(readers);
-        assert_eq!(take_all(&turns, Claim::Question).await.len(), 4);
+        let more_questions = take_all(&turns, Claim::Question).await;
+        assert_eq!(more_questions.len(), 4);
         let error = turns.take(Claim::Reader).await.unwrap_err();
         assert_eq!(error.code, code::TOO_MANY_SIMULTANEOUS_QUERIES);
         assert!(error.text.contains("readers"), "{}", error.text);

@@ -79,7 +79,8 @@ fn bare(prepared: PreparedEngine) -> ExitCode {
     };
     let mut stdout = std::io::stdout();
     for outcome in outcomes {
-        let line = serde_json::json!({"ok": outcome.as_ref().ok(), "error": outcome.as_ref().err()});
+        let line =
+            serde_json::json!({"ok": outcome.as_ref().ok(), "error": outcome.as_ref().err()});
         if writeln!(stdout, "{line}").is_err() {
             return ExitCode::FAILURE;
         }

@@ -240,7 +240,9 @@ impl Interface {
 /// Asks the client to take another connection next time.
 fn closing(mut response: QueryResponse) -> QueryResponse {
     let close = http::HeaderValue::from_static("close");
-    response.headers_mut().insert(http::header::CONNECTION, close);
+    response
+        .headers_mut()
+        .insert(http::header::CONNECTION, close);
     response
 }
 

@@ -129,7 +129,10 @@ mod tests {
     #[test]
     fn settings_are_allowed_by_their_whole_names() {
         assert!(READER_SETTINGS.is_sorted());
-        for name in ["max_execution_time", "output_format_json_quote_64bit_integers"] {
+        for name in [
+            "max_execution_time",
+            "output_format_json_quote_64bit_integers",
+        ] {
             assert!(is_reader_setting(name), "{name}");
         }
         for name in [

@@ -9,6 +9,7 @@ use super::multipart;
 use super::reader_settings::is_reader_setting;
 use crate::credentials::{EngineSecrets, Role};
 use crate::exception::{Exception, code};
+use crate::statement::names::is_file_setting;
 
 /// Parameters of the interface that mean nothing here: sessions are not kept, quotas not counted.
 const IGNORED: &[&str] = &[
@@ -136,6 +137,12 @@ impl QueryRequest {
             return Err(Exception::new(
                 code::UNKNOWN_SETTING,
                 format!("Unknown setting '{name}'. (UNKNOWN_SETTING)"),
+            ));
+        }
+        if is_file_setting(name) {
+            return Err(Exception::new(
+                code::ACCESS_DENIED,
+                format!("the setting `{name}` is refused: it names a file. (ACCESS_DENIED)"),
             ));
         }
         if self.role == Role::Reader {

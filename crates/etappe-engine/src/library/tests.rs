@@ -89,7 +89,10 @@ fn a_changed_library_is_not_loaded_and_one_of_the_operator_is_not_looked_at() {
     verify_file(&release, &path).unwrap();
     fs::write(&path, "1235").unwrap();
     let error = verify_file(&release, &path).unwrap_err();
-    assert!(matches!(error, EngineError::LibraryDamaged { .. }), "{error}");
+    assert!(
+        matches!(error, EngineError::LibraryDamaged { .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("delete it"), "{error}");
     verify_library(&path, &dir.path().join("cache")).unwrap();
 }

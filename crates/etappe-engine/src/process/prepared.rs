@@ -35,7 +35,10 @@ impl PreparedEngine {
         let secrets = EngineSecrets::load_or_create(&config.data_dir)?;
         let clickhouse = clickhouse_dir(&config.data_dir);
         fs::create_dir_all(&clickhouse).map_err(|source| {
-            EngineError::io(format!("make the folder `{}`", clickhouse.display()), source)
+            EngineError::io(
+                format!("make the folder `{}`", clickhouse.display()),
+                source,
+            )
         })?;
         let written = write_server_config(&config)?;
         let listener = TcpListener::bind(config.listen)

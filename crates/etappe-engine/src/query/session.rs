@@ -71,9 +71,15 @@ pub(crate) fn prepare(
     if let Some(database) = &request.database {
         execute(connection, &format!("USE {}", quoted(database, '`')))?;
     }
-    let wanted = request.settings.iter().rfind(|(name, _)| name == "readonly");
+    let wanted = request
+        .settings
+        .iter()
+        .rfind(|(name, _)| name == "readonly");
     match readonly(request, wanted.map(|(_, value)| value.as_str())) {
-        Some(level) => execute(connection, &format!("SET readonly = {}", quoted(level, '\''))),
+        Some(level) => execute(
+            connection,
+            &format!("SET readonly = {}", quoted(level, '\'')),
+        ),
         None => Ok(()),
     }
 }

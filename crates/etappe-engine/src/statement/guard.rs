@@ -24,12 +24,19 @@ pub(crate) struct Access<'request> {
 
 /// What statements may begin with, beside those that only read or insert.
 const CHANGES: &[&str] = &[
-    "ALTER", "ATTACH", "CHECK", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "KILL", "OPTIMIZE",
-    "RENAME", "REPLACE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE", "USE",
+    "ALTER", "ATTACH", "CHECK", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "KILL",
+    "OPTIMIZE", "RENAME", "REPLACE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE", "USE",
 ];
 
 /// Words that a name follows whose parenthesis is no call: a table with its columns.
-const BEFORE_COLUMNS: &[&str] = &["TABLE", "INTO", "EXISTS", "VIEW", "DICTIONARY", "PROJECTION"];
+const BEFORE_COLUMNS: &[&str] = &[
+    "TABLE",
+    "INTO",
+    "EXISTS",
+    "VIEW",
+    "DICTIONARY",
+    "PROJECTION",
+];
 
 /// Refuses the statement unless it may be run. Returns names that are called and can only be views
 /// with parameters: the statement may be run if the engine says that they are.
@@ -204,6 +211,12 @@ fn reaches_outside(statement: &Statement<'_>, index: usize) -> Option<String> {
     if token.is_word("INFILE") && follows("FROM") {
         return Some("FROM INFILE".to_owned());
     }
+    if next.is_some_and(|next| next.is_sign(b'=')) {
+        let name = token.exact_name()?;
+        if names::is_file_setting(&name) {
+            return Some(format!("the setting `{name}`"));
+        }
+    }
     if statement.kind.only_reads() {
         return None;
     }
@@ -218,7 +231,9 @@ fn reaches_outside(statement: &Statement<'_>, index: usize) -> Option<String> {
     }
     if token.is_word("ENGINE") {
         let is_assigned = next.is_some_and(|next| next.is_sign(b'='));
-        let name = tokens.get(index + if is_assigned { 2 } else { 1 })?.name()?;
+        let name = tokens
+            .get(index + if is_assigned { 2 } else { 1 })?
+            .name()?;
         let first = tokens.first()?;
         let makes_something = ["CREATE", "ATTACH", "REPLACE"]
             .iter()
@@ -289,6 +304,9 @@ mod tests {
             "INSERT INTO t SELECT file('x')",
             "INSERT INTO t VALUES (file('x'))",
             "INSERT INTO TABLE FUNCTION file('x') SELECT 1",
+            "SELECT 1 FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'",
+            "INSERT INTO t SETTINGS format_schema = '/x:M' FORMAT Protobuf",
+            "INSERT INTO t FORMAT Protobuf SETTINGS format_schema = '/x:M'",
             "ATTACH TABLE t FROM '/etc' (a UInt8) ENGINE = MergeTree ORDER BY a",
             "INSERT INTO FUNCTION file('/tmp/x') SELECT 1",
             "INSERT INTO FUNCTION url('http://x') FORMAT CSV\n1",
@@ -398,7 +416,10 @@ mod tests {
 
     #[test]
     fn a_call_of_an_unknown_name_must_be_a_view() {
-        let called = views("SELECT * FROM d.kpi_Orders(a = 1) JOIN x(b = 2) ON 1", Role::Reader);
+        let called = views(
+            "SELECT * FROM d.kpi_Orders(a = 1) JOIN x(b = 2) ON 1",
+            Role::Reader,
+        );
         assert_eq!(called, Ok(vec!["kpi_Orders".to_owned(), "x".to_owned()]));
         let odd = views("SELECT * FROM `a'b`(a = 1)", Role::Reader);
         assert_eq!(odd, Err(code::ACCESS_DENIED));
@@ -429,8 +450,17 @@ mod tests {
 
     #[test]
     fn words_that_begin_no_statement_are_none() {
-        for text in ["EXECUTE AS x", "BACKUP TABLE t TO File('x')", "GRANT ALL ON *.* TO x", "BEGIN"] {
-            assert_eq!(outcome(text, Role::Writer), Err(code::SYNTAX_ERROR), "{text}");
+        for text in [
+            "EXECUTE AS x",
+            "BACKUP TABLE t TO File('x')",
+            "GRANT ALL ON *.* TO x",
+            "BEGIN",
+        ] {
+            assert_eq!(
+                outcome(text, Role::Writer),
+                Err(code::SYNTAX_ERROR),
+                "{text}"
+            );
         }
     }
 

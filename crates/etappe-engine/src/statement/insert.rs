@@ -190,12 +190,7 @@ mod tests {
             "JSONEachRow",
             "",
         );
-        check(
-            "INSERT INTO t FORMAT TSV\r\n1",
-            "INSERT INTO t",
-            "TSV",
-            "1",
-        );
+        check("INSERT INTO t FORMAT TSV\r\n1", "INSERT INTO t", "TSV", "1");
     }
 
     #[test]

@@ -30,24 +30,112 @@ const COMBINATORS: &[&str] = &[
 /// Words of a query that a parenthesis may follow, and what looks like a function but is part of
 /// the language.
 const QUERY_WORDS: &[&str] = &[
-    "all", "and", "any", "apply", "as", "asc", "between", "by", "case", "columns", "cube",
-    "date_add", "date_sub", "dateadd", "datesub", "desc", "distinct", "else", "except", "exists",
-    "filter", "from", "group", "grouping", "having", "ilike", "in", "interpolate", "intersect",
-    "interval", "is", "join", "like", "limit", "not", "offset", "on", "or", "over", "partition",
-    "prewhere", "qualify", "replace", "rollup", "select", "sets", "step", "then", "timestamp_add",
-    "timestamp_sub", "timestampadd", "timestampsub", "to", "top", "union", "untuple", "using",
-    "when", "where", "with",
+    "all",
+    "and",
+    "any",
+    "apply",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "columns",
+    "cube",
+    "date_add",
+    "date_sub",
+    "dateadd",
+    "datesub",
+    "desc",
+    "distinct",
+    "else",
+    "except",
+    "exists",
+    "filter",
+    "from",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "interpolate",
+    "intersect",
+    "interval",
+    "is",
+    "join",
+    "like",
+    "limit",
+    "not",
+    "offset",
+    "on",
+    "or",
+    "over",
+    "partition",
+    "prewhere",
+    "qualify",
+    "replace",
+    "rollup",
+    "select",
+    "sets",
+    "step",
+    "then",
+    "timestamp_add",
+    "timestamp_sub",
+    "timestampadd",
+    "timestampsub",
+    "to",
+    "top",
+    "union",
+    "untuple",
+    "using",
+    "when",
+    "where",
+    "with",
 ];
 
 /// Words of other statements that a parenthesis may follow.
 const DEFINITION_WORDS: &[&str] = &[
-    "add", "check", "clickhouse", "codec", "column", "delete", "flat", "hashed", "key", "layout",
-    "lifetime", "max", "min", "modify", "range", "range_hashed", "complex_key_hashed", "cache",
-    "complex_key_cache", "source", "table", "ttl", "update", "values",
+    "add",
+    "check",
+    "clickhouse",
+    "codec",
+    "column",
+    "delete",
+    "flat",
+    "hashed",
+    "key",
+    "layout",
+    "lifetime",
+    "max",
+    "min",
+    "modify",
+    "range",
+    "range_hashed",
+    "complex_key_hashed",
+    "cache",
+    "complex_key_cache",
+    "source",
+    "table",
+    "ttl",
+    "update",
+    "values",
     // Codecs.
-    "delta", "doubledelta", "fpc", "gcd", "gorilla", "lz4", "lz4hc", "none", "t64", "zstd",
+    "delta",
+    "doubledelta",
+    "fpc",
+    "gcd",
+    "gorilla",
+    "lz4",
+    "lz4hc",
+    "none",
+    "t64",
+    "zstd",
     // Kinds of indices.
-    "bloom_filter", "minmax", "ngrambf_v1", "set", "text", "tokenbf_v1",
+    "bloom_filter",
+    "minmax",
+    "ngrambf_v1",
+    "set",
+    "text",
+    "tokenbf_v1",
 ];
 
 /// Table functions that stay inside the engine and take no text for code. A structure given as
@@ -90,23 +178,84 @@ const INSIDE_SOURCES: &[&str] = &["clickhouse", "null"];
 /// Formats that a reader may have its result in: none of them reads a schema or writes anything
 /// but the result.
 const READER_FORMATS: &[&str] = &[
-    "arrow", "arrowstream", "avro", "bsoneachrow", "csv", "csvwithnames", "csvwithnamesandtypes",
-    "hash", "json", "jsoncolumns", "jsoncolumnswithmetadata", "jsoncompact", "jsoncompactcolumns",
-    "jsoncompacteachrow", "jsoncompacteachrowwithnames", "jsoncompacteachrowwithnamesandtypes",
-    "jsoncompacteachrowwithprogress", "jsoncompactstrings", "jsoncompactstringseachrow",
-    "jsoncompactstringseachrowwithnames", "jsoncompactstringseachrowwithnamesandtypes",
-    "jsoncompactstringseachrowwithprogress", "jsoneachrow", "jsoneachrowwithprogress", "jsonl",
-    "jsonlines", "jsonobjecteachrow", "jsonstrings", "jsonstringseachrow",
-    "jsonstringseachrowwithprogress", "markdown", "md", "msgpack", "native", "ndjson", "null",
-    "orc", "parquet", "pretty", "prettycompact", "prettycompactmonoblock", "prettycompactnoescapes",
-    "prettycompactnoescapesmonoblock", "prettyjsoneachrow", "prettyjsonlines", "prettymonoblock",
-    "prettyndjson", "prettynoescapes", "prettynoescapesmonoblock", "prettyspace",
-    "prettyspacemonoblock", "prettyspacenoescapes", "prettyspacenoescapesmonoblock", "prometheus",
-    "raw", "rawblob", "rawwithnames", "rawwithnamesandtypes", "rowbinary", "rowbinarywithnames",
-    "rowbinarywithnamesandtypes", "sqlinsert", "tabseparated", "tabseparatedraw",
-    "tabseparatedrawwithnames", "tabseparatedrawwithnamesandtypes", "tabseparatedwithnames",
-    "tabseparatedwithnamesandtypes", "tskv", "tsv", "tsvraw", "tsvrawwithnames",
-    "tsvrawwithnamesandtypes", "tsvwithnames", "tsvwithnamesandtypes", "values", "vertical", "xml",
+    "arrow",
+    "arrowstream",
+    "avro",
+    "bsoneachrow",
+    "csv",
+    "csvwithnames",
+    "csvwithnamesandtypes",
+    "hash",
+    "json",
+    "jsoncolumns",
+    "jsoncolumnswithmetadata",
+    "jsoncompact",
+    "jsoncompactcolumns",
+    "jsoncompacteachrow",
+    "jsoncompacteachrowwithnames",
+    "jsoncompacteachrowwithnamesandtypes",
+    "jsoncompacteachrowwithprogress",
+    "jsoncompactstrings",
+    "jsoncompactstringseachrow",
+    "jsoncompactstringseachrowwithnames",
+    "jsoncompactstringseachrowwithnamesandtypes",
+    "jsoncompactstringseachrowwithprogress",
+    "jsoneachrow",
+    "jsoneachrowwithprogress",
+    "jsonl",
+    "jsonlines",
+    "jsonobjecteachrow",
+    "jsonstrings",
+    "jsonstringseachrow",
+    "jsonstringseachrowwithprogress",
+    "markdown",
+    "md",
+    "msgpack",
+    "native",
+    "ndjson",
+    "null",
+    "orc",
+    "parquet",
+    "pretty",
+    "prettycompact",
+    "prettycompactmonoblock",
+    "prettycompactnoescapes",
+    "prettycompactnoescapesmonoblock",
+    "prettyjsoneachrow",
+    "prettyjsonlines",
+    "prettymonoblock",
+    "prettyndjson",
+    "prettynoescapes",
+    "prettynoescapesmonoblock",
+    "prettyspace",
+    "prettyspacemonoblock",
+    "prettyspacenoescapes",
+    "prettyspacenoescapesmonoblock",
+    "prometheus",
+    "raw",
+    "rawblob",
+    "rawwithnames",
+    "rawwithnamesandtypes",
+    "rowbinary",
+    "rowbinarywithnames",
+    "rowbinarywithnamesandtypes",
+    "sqlinsert",
+    "tabseparated",
+    "tabseparatedraw",
+    "tabseparatedrawwithnames",
+    "tabseparatedrawwithnamesandtypes",
+    "tabseparatedwithnames",
+    "tabseparatedwithnamesandtypes",
+    "tskv",
+    "tsv",
+    "tsvraw",
+    "tsvrawwithnames",
+    "tsvrawwithnamesandtypes",
+    "tsvwithnames",
+    "tsvwithnamesandtypes",
+    "values",
+    "vertical",
+    "xml",
 ];
 
 /// Tables of the database `system` that a reader may look at: what there is, not who asked what.
@@ -134,8 +283,18 @@ static AGGREGATES: LazyLock<HashSet<String>> =
 static TYPES: LazyLock<HashSet<String>> =
     LazyLock::new(|| names(include_str!("../../names/types.txt")));
 
-/// Functions that do no harm but take time; the writer may call them.
-const WAITING: &[&str] = &["sleep", "sleepeachrow"];
+/// Functions that the writer may call, and readers may not.
+const FOR_THE_WRITER: &[&str] = &["getsetting", "getsettingordefault", "sleep", "sleepeachrow"];
+
+/// Settings by which a format reads a file, writes one or asks a server. Nobody may choose them.
+const FILE_SETTINGS: &[&str] = &[
+    "format_avro_schema_registry_url",
+    "format_schema",
+    "format_schema_source",
+    "format_template_resultset",
+    "format_template_row",
+    "output_format_schema",
+];
 
 /// Reads a list: a name a line, `#` begins a comment.
 fn names(text: &str) -> HashSet<String> {
@@ -173,7 +332,12 @@ pub(super) fn is_query_word(name: &str) -> bool {
 
 /// Returns whether the writer alone may call this function.
 pub(super) fn is_for_the_writer(name: &str) -> bool {
-    WAITING.contains(&name)
+    FOR_THE_WRITER.contains(&name)
+}
+
+/// Returns whether this setting, in any case, names a file or a server.
+pub(crate) fn is_file_setting(name: &str) -> bool {
+    FILE_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// Returns whether a parenthesis may follow this name in a statement that defines something or
@@ -230,7 +394,9 @@ pub(crate) mod tests {
         assert!(gone.is_empty(), "no longer in the engine: {gone:?}");
         let aggregates = lower(ask("SELECT name FROM system.functions WHERE is_aggregate"));
         assert!(AGGREGATES.is_subset(&aggregates));
-        let combinators = lower(ask("SELECT name FROM system.aggregate_function_combinators"));
+        let combinators = lower(ask(
+            "SELECT name FROM system.aggregate_function_combinators",
+        ));
         let known = COMBINATORS.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(combinators, known);
         let types = lower(ask(
@@ -258,7 +424,13 @@ pub(crate) mod tests {
 
     #[test]
     fn combinators_need_an_aggregate_function_before_them() {
-        for name in ["sumif", "uniqexactornullif", "countdistinct", "sum", "summap"] {
+        for name in [
+            "sumif",
+            "uniqexactornullif",
+            "countdistinct",
+            "sum",
+            "summap",
+        ] {
             assert!(may_be_called(name), "{name}");
         }
         for name in ["fileif", "if_", "file", "ifif", "url", "remote", ""] {

@@ -75,7 +75,9 @@ pub(super) fn check(tokens: &[Token<'_>], format: &str) -> Result<(), Exception>
 fn check_token(tokens: &[Token<'_>], index: usize, token: &Token<'_>) -> Result<(), Exception> {
     let next = tokens.get(index + 1);
     if token.is_sign(b':') && next.is_some_and(|next| next.is_word("IDENTIFIER")) {
-        return Err(denied("a parameter of the type Identifier is not for readers".to_owned()));
+        return Err(denied(
+            "a parameter of the type Identifier is not for readers".to_owned(),
+        ));
     }
     let Some(name) = token.name() else {
         return Ok(());
@@ -88,7 +90,9 @@ fn check_token(tokens: &[Token<'_>], index: usize, token: &Token<'_>) -> Result<
             } else {
                 "quote it if it is a column"
             };
-            return Err(readonly(format!("the word {name} is not for readers: {advice}")));
+            return Err(readonly(format!(
+                "the word {name} is not for readers: {advice}"
+            )));
         }
         if name == "format" {
             check_format(next)?;
@@ -149,7 +153,9 @@ fn check_explain(tokens: &[Token<'_>]) -> Result<(), Exception> {
             break;
         }
     }
-    Err(readonly("readers may have queries explained, and nothing else".to_owned()))
+    Err(readonly(
+        "readers may have queries explained, and nothing else".to_owned(),
+    ))
 }
 
 /// Refuses a database that is not for readers.

@@ -43,15 +43,30 @@ fn a_statement_that_gets_past_every_check_reaches_nothing() {
         format!("SELECT * FROM file('{secret}', 'LineAsString')"),
         "SELECT file('/etc/passwd')".to_owned(),
         "SELECT file('/proc/self/environ')".to_owned(),
-        format!("SELECT file('{}/engine-users.xml.new')", data.path().display()),
+        format!(
+            "SELECT file('{}/engine-users.xml.new')",
+            data.path().display()
+        ),
         format!("SELECT 1 INTO OUTFILE '{}'", new.display()),
         format!("SELECT 1 INTO OUTFILE '{secret}' TRUNCATE"),
-        format!("SELECT 1 INTO OUTFILE '{}/engine-users.xml' TRUNCATE", data.path().display()),
-        format!("SELECT * FROM url('http://{}/', 'LineAsString')", door.local_addr().unwrap()),
-        format!("SELECT * FROM remote('{}', system.one)", door.local_addr().unwrap()),
+        format!(
+            "SELECT 1 INTO OUTFILE '{}/engine-users.xml' TRUNCATE",
+            data.path().display()
+        ),
+        format!(
+            "SELECT * FROM url('http://{}/', 'LineAsString')",
+            door.local_addr().unwrap()
+        ),
+        format!(
+            "SELECT * FROM remote('{}', system.one)",
+            door.local_addr().unwrap()
+        ),
         "SELECT * FROM executable('/bin/true', 'TSV', 'a String')".to_owned(),
     ];
-    for (statement, outcome) in statements.iter().zip(run(data.path(), "required", &statements)) {
+    for (statement, outcome) in statements
+        .iter()
+        .zip(run(data.path(), "required", &statements))
+    {
         assert!(outcome["error"].is_string(), "{statement}: {outcome}");
     }
     assert!(!new.exists());

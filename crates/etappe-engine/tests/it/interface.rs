@@ -64,7 +64,11 @@ async fn a_get_changes_nothing() {
             }
         }
     }
-    let get = |level| client.http.get(client.url(&[("query", "SELECT count() FROM t"), ("readonly", level)]));
+    let get = |level| {
+        client
+            .http
+            .get(client.url(&[("query", "SELECT count() FROM t"), ("readonly", level)]))
+    };
     for level in ["0", "1", "2"] {
         let get = get(level).basic_auth(&client.login.user, Some(&client.login.password));
         assert_eq!(client.send(get).await.text(), "0");

@@ -27,12 +27,16 @@ async fn slow_queries_of_readers_and_questions_leave_inserts_their_turns() {
         slow.spawn(keep_asking(engine.reader.clone()));
     }
     // A third of what may read: four of twelve.
-    engine.wait_for_metric("etappe_engine_queries_in_flight", 4).await;
+    engine
+        .wait_for_metric("etappe_engine_queries_in_flight", 4)
+        .await;
     assert_eq!(writer.query("SELECT 1").await, "1");
     for _ in 0..12 {
         slow.spawn(keep_asking(writer.clone()));
     }
-    engine.wait_for_metric("etappe_engine_queries_in_flight", 12).await;
+    engine
+        .wait_for_metric("etappe_engine_queries_in_flight", 12)
+        .await;
     for number in 0..20 {
         let data = format!("{number}\n").into_bytes();
         writer.insert("INSERT INTO t FORMAT CSV", &[], data).await;
@@ -40,10 +44,17 @@ async fn slow_queries_of_readers_and_questions_leave_inserts_their_turns() {
     // A change that comes in the body is none the worse for it.
     writer.query("INSERT INTO t VALUES (20)").await;
     let refused = engine.reader.try_query(&[], "SELECT 1").await;
-    assert_eq!((refused.status, refused.code), (503, Some(202)), "{}", refused.text());
+    assert_eq!(
+        (refused.status, refused.code),
+        (503, Some(202)),
+        "{}",
+        refused.text()
+    );
     assert!(refused.text().contains("readers"), "{}", refused.text());
     slow.shutdown().await;
-    engine.wait_for_metric("etappe_engine_queries_in_flight", 0).await;
+    engine
+        .wait_for_metric("etappe_engine_queries_in_flight", 0)
+        .await;
     assert_eq!(writer.query("SELECT count() FROM t").await, "21");
 }
 
@@ -67,7 +78,10 @@ async fn connections_of_readers_leave_room_for_the_writer() {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while engine.reader.try_query(&[], "SELECT 1").await.status != 200 {
         let now = tokio::time::Instant::now();
-        assert!(now < deadline, "readers get no connection after the others left");
+        assert!(
+            now < deadline,
+            "readers get no connection after the others left"
+        );
         tokio::task::yield_now().await;
     }
 }

@@ -112,7 +112,12 @@ mod tests {
 
     #[test]
     fn the_engine_gets_its_own_settings_and_nobodys_password() {
-        for name in ["ETAPPE_ENGINE__FENCE", "ETAPPE_ENGINE_LIBRARY", "HOME", "LC_ALL"] {
+        for name in [
+            "ETAPPE_ENGINE__FENCE",
+            "ETAPPE_ENGINE_LIBRARY",
+            "HOME",
+            "LC_ALL",
+        ] {
             assert!(is_for_engine(name), "{name}");
         }
         for name in [
