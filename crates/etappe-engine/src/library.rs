@@ -87,8 +87,7 @@ pub fn find_library(request: &LibraryRequest) -> Result<PathBuf, EngineError> {
 }
 
 /// Compares a library from the cache with the hash of the published one. A file elsewhere is the
-/// operator's, and not looked at. Blocks for as long as it takes to read half a gigabyte, some
-/// tenths of a second when it is in memory.
+/// operator's, and not looked at. Blocks for as long as it takes to read half a gigabyte.
 ///
 /// # Errors
 ///

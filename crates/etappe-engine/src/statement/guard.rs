@@ -147,6 +147,9 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     let (Some(exact), Some(name)) = (token.exact_name(), token.name()) else {
         return Call::Nothing;
     };
+    if names::is_named_by_text(&name) {
+        return named_by_text(tokens, index, exact);
+    }
     if names::may_be_called(&name) {
         return Call::Nothing;
     }
@@ -167,6 +170,22 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     }
 }
 
+/// `arrayReduce('quantile(0.5)', …)`: the text must be all of the argument, and plain.
+fn named_by_text(tokens: &[Token<'_>], index: usize, name: String) -> Call {
+    match (tokens.get(index + 2), tokens.get(index + 3)) {
+        (Some(text), Some(comma))
+            if text.kind == Kind::Text
+                && names::is_plain_function(text.bytes)
+                && comma.is_sign(b',') =>
+        {
+            Call::Nothing
+        }
+        _ => Call::Refused(format!(
+            "`{name}` of something else than a plain name in quotes"
+        )),
+    }
+}
+
 /// `* APPLY name`, `* APPLY(name)`, `* APPLY(name, …)` and `* APPLY(x -> …)`.
 fn applied(tokens: &[Token<'_>], index: usize) -> Call {
     let at = match tokens.get(index + 1) {
@@ -178,7 +197,8 @@ fn applied(tokens: &[Token<'_>], index: usize) -> Call {
     };
     let is_lambda = tokens.get(at + 1).is_some_and(|next| next.is_sign(b'-'))
         && tokens.get(at + 2).is_some_and(|next| next.is_sign(b'>'));
-    if is_lambda || names::is_function(&name) || names::is_query_word(&name) {
+    let is_plain = names::is_function(&name) && !names::is_named_by_text(&name);
+    if is_lambda || is_plain || names::is_query_word(&name) {
         Call::Nothing
     } else {
         Call::Refused(format!("APPLY with `{name}`"))
@@ -297,6 +317,14 @@ mod tests {
             "SELECT * FROM eval('SELECT 1')",
             "SELECT 1 ORDER BY 1 WITH FILL TO file('x')",
             "SELECT fileIf('x', 1)",
+            "SELECT arrayReduce('quantile(toFloat64(file(1)))', [1])",
+            "SELECT arrayReduce('su' || 'm', [1])",
+            "SELECT arrayReduce(f, [1]) FROM t",
+            "SELECT initializeAggregation('quantile(file(1))', 1)",
+            "SELECT arrayReduceInRanges('sum(file(1))', [(1, 1)], [1])",
+            "SELECT * APPLY(arrayReduce, [1]) FROM (SELECT 'quantile(file(1))')",
+            "SELECT convertCharset('a', 'b', '/x')",
+            "SELECT formatRow('Template', 1), groupFormat('Template')(1)",
             "CREATE VIEW v AS SELECT file('x')",
             "CREATE TABLE t AS file('x')",
             "CREATE TABLE t (a String DEFAULT file('x')) ENGINE = Memory",
@@ -338,6 +366,7 @@ mod tests {
             "SELECT sumIf(a, b), uniqExactOrNullIf(a, b), quantile(0.5)(a) FROM numbers(3)",
             "SELECT CAST(a AS Decimal(10, 2)), row_number() OVER (ORDER BY (a, b)) FROM t",
             "SELECT * APPLY(sum), * APPLY max, * APPLY(x -> x + 1) FROM t",
+            "SELECT arrayReduce('sum', [1]), arrayReduce('quantile(0.5)', [1])",
             "SELECT sleep(1)",
             "INSERT INTO d.file (a) FORMAT CSV\n1",
             "CREATE TABLE t (a UInt8 CODEC(Delta(1), ZSTD(3)), INDEX i a TYPE bloom_filter(0.01)) ENGINE = SummingMergeTree(a) PARTITION BY (a) ORDER BY (a)",

@@ -286,6 +286,14 @@ static TYPES: LazyLock<HashSet<String>> =
 /// Functions that the writer may call, and readers may not.
 const FOR_THE_WRITER: &[&str] = &["getsetting", "getsettingordefault", "sleep", "sleepeachrow"];
 
+/// Functions whose first argument is the text of an aggregate function. The engine evaluates the
+/// parameters in it, so it is code.
+const NAMED_BY_TEXT: &[&str] = &[
+    "arrayreduce",
+    "arrayreduceinranges",
+    "initializeaggregation",
+];
+
 /// Settings by which a format reads a file, writes one or asks a server. Nobody may choose them.
 const FILE_SETTINGS: &[&str] = &[
     "format_avro_schema_registry_url",
@@ -333,6 +341,28 @@ pub(super) fn is_query_word(name: &str) -> bool {
 /// Returns whether the writer alone may call this function.
 pub(super) fn is_for_the_writer(name: &str) -> bool {
     FOR_THE_WRITER.contains(&name)
+}
+
+/// Returns whether the first argument of this function, in lower case, is the text of another.
+pub(super) fn is_named_by_text(name: &str) -> bool {
+    NAMED_BY_TEXT.contains(&name)
+}
+
+/// Returns whether a text, in its quotes, is a plain name or a name with numbers: `'quantile(0.5)'`.
+pub(super) fn is_plain_function(text: &[u8]) -> bool {
+    let content = text
+        .get(1..text.len().saturating_sub(1))
+        .unwrap_or_default();
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let length = content.iter().position(|byte| !is_word(byte));
+    let (name, rest) = content.split_at(length.unwrap_or(content.len()));
+    let parameters = match rest {
+        [] => return !name.is_empty(),
+        [b'(', parameters @ .., b')'] => parameters,
+        _ => return false,
+    };
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b' ');
+    !name.is_empty() && parameters.iter().all(is_number)
 }
 
 /// Returns whether this setting, in any case, names a file or a server.
@@ -420,6 +450,25 @@ pub(crate) mod tests {
             assert!(!may_be_called(&name), "{name}");
         }
         assert!(withheld().contains("file"));
+    }
+
+    #[test]
+    fn the_text_of_a_function_has_nothing_but_numbers_in_it() {
+        for text in ["'sum'", "'quantile(0.5)'", "'quantiles(0.5, 0.9)'"] {
+            assert!(is_plain_function(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "''",
+            "'sum '",
+            "'quantile(file(1))'",
+            "'quantile(1)(2)'",
+            "'sum(-1)'",
+            "'(1)'",
+            "'quantile(\\'1\\')'",
+            "'quantile(1'",
+        ] {
+            assert!(!is_plain_function(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]
