@@ -243,6 +243,28 @@ mod tests {
         assert_eq!((secret, connected), (false, true));
     }
 
+    /// A thread can put up sixteen fences; one more fails, as it does where the kernel has none.
+    fn use_up_all_fences() {
+        for _ in 0..16 {
+            let ruleset = Ruleset::default().handle_access(AccessFs::Execute);
+            ruleset.unwrap().create().unwrap().restrict_self().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_fence_that_cannot_be_put_up_stops_the_start_only_if_it_is_required() {
+        let dir = folder();
+        let path = dir.path().to_owned();
+        let (error, secret) = on_thread(move || {
+            use_up_all_fences();
+            let error = raise(FenceMode::Required, &gaps(&path)).unwrap_err();
+            raise(FenceMode::Preferred, &gaps(&path)).unwrap();
+            (error.to_string(), std::fs::read(path.join("secret")).unwrap())
+        });
+        assert!(error.contains("engine.fence"), "{error}");
+        assert_eq!(secret, b"s");
+    }
+
     #[test]
     fn without_a_fence_everything_stays_as_it_was() {
         let dir = folder();
