@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::EngineError;
+use crate::fence::FenceMode;
 
 const MIB: u64 = 1024 * 1024;
 
 /// Everything that [`run_engine`](crate::process::run_engine) needs to know.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// The folder that holds the engine's data, its lock and its secrets. Made if missing.
+    /// The folder that holds the engine's data in a folder of its own, and beside that, out of the
+    /// engine's reach, its lock, its secrets and its configuration. Made if missing.
     pub data_dir: PathBuf,
     /// The libchdb to load, see [`library`](crate::library).
     pub library: PathBuf,
@@ -24,9 +26,10 @@ pub struct EngineConfig {
     pub query_memory_bytes: u64,
     /// Threads of one query, and half the number of merges side by side; default 2.
     pub query_threads: u16,
-    /// Queries that run at a time; default 16. More wait.
+    /// Queries that run at a time; default 16. More wait. A quarter of them is kept for what changes
+    /// something, which readers and questions cannot take; readers get a third of the rest.
     pub concurrent_queries: usize,
-    /// Queries that may wait for their turn; default 64. More are refused with code 202.
+    /// Queries that may wait for their turn, of each kind; default 64. More are refused with code 202.
     pub queued_queries: usize,
     /// How long a query may wait for its turn; default 10 s, then it is refused with code 202.
     pub queue_timeout: Duration,
@@ -36,6 +39,12 @@ pub struct EngineConfig {
     pub idle_timeout: Duration,
     /// How long a reader's query may run unless it asks for less; default 60 s.
     pub reader_query_timeout: Duration,
+    /// What one query of a reader may allocate in bytes; default 384 MiB.
+    pub reader_memory_bytes: u64,
+    /// Whether the process may run without its fence; see [`fence`](crate::fence).
+    pub fence: FenceMode,
+    /// Whether the engine may connect to other servers, such as a ZooKeeper; default no.
+    pub network: bool,
     /// How long running queries may go on after the order to stop; default 15 s.
     pub drain_timeout: Duration,
     /// How long to wait for a former process to let go of the data folder; default 15 s.
@@ -58,6 +67,9 @@ impl EngineConfig {
             body_limit_bytes: 512 * MIB,
             idle_timeout: Duration::from_secs(60),
             reader_query_timeout: Duration::from_secs(60),
+            reader_memory_bytes: 384 * MIB,
+            fence: FenceMode::default(),
+            network: false,
             drain_timeout: Duration::from_secs(15),
             lock_timeout: Duration::from_secs(15),
         }
@@ -80,6 +92,12 @@ impl EngineConfig {
         }
         if self.query_memory_bytes == 0 || self.query_memory_bytes > self.server_memory_bytes {
             problems.push("a query's memory must lie between 1 byte and the engine's".to_owned());
+        }
+        if self.reader_memory_bytes == 0 || self.reader_memory_bytes > self.server_memory_bytes {
+            problems.push(
+                "the memory of a reader's query must lie between 1 byte and the engine's"
+                    .to_owned(),
+            );
         }
         if self.query_threads == 0 {
             problems.push("a query needs at least one thread".to_owned());

@@ -4,23 +4,26 @@
 //! reaches another; opening one takes a tenth of a millisecond. One more session is kept open all
 //! the time, because the engine shuts down with the last.
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::exception::Exception;
 use crate::ffi::{Connection, Library};
-use crate::server_config::write_server_config;
 
 /// The release of chdb this crate is written for and tested with.
 pub const CHDB_VERSION: &str = "26.7.3";
+
+/// Returns where ClickHouse's own files lie in a data folder.
+pub(crate) fn clickhouse_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("clickhouse")
+}
 
 const LOCK_FILE: &str = "engine.lock";
 const LOCK_POLL: Duration = Duration::from_millis(50);
@@ -33,12 +36,18 @@ pub(crate) struct Engine {
     timezone: String,
     /// Keeps the engine open; never used for anything else.
     keeper: Mutex<Connection>,
+    /// Names that are known to be views with parameters and nothing else. Bounded: they exist.
+    views: Mutex<HashSet<String>>,
     lock: DataLock,
 }
 
 impl Engine {
     /// Loads the library and opens the data folder. Blocks; reads the metadata of every table.
-    pub(crate) fn open(config: &EngineConfig, lock: DataLock) -> Result<Self, EngineError> {
+    pub(crate) fn open(
+        config: &EngineConfig,
+        server_config: &Path,
+        lock: DataLock,
+    ) -> Result<Self, EngineError> {
         let library = Arc::new(Library::load(&config.library)?);
         let chdb = library.version();
         if chdb != CHDB_VERSION {
@@ -53,10 +62,9 @@ impl Engine {
             path: config.data_dir.clone(),
             reason,
         };
-        let server_config = write_server_config(config)?;
         let arguments = [
             "etappe-engine".to_owned(),
-            format!("--path={}", config.data_dir.join("clickhouse").display()),
+            format!("--path={}", clickhouse_dir(&config.data_dir).display()),
             format!("--config-file={}", server_config.display()),
         ];
         let arguments: Vec<CString> = arguments
@@ -80,6 +88,7 @@ impl Engine {
             version,
             timezone,
             keeper: Mutex::new(keeper),
+            views: Mutex::default(),
             lock,
         })
     }
@@ -102,6 +111,40 @@ impl Engine {
                 "the engine could not open a session",
             )
         })
+    }
+
+    /// Returns the first of these names, which are letters, digits and underscores, that is not a
+    /// view's alone: there is no such view, or a function has the name, too.
+    pub(crate) fn first_that_is_no_view(
+        &self,
+        names: &[String],
+    ) -> Result<Option<String>, Exception> {
+        let known = || self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown: Vec<&String> = {
+            let known = known();
+            names.iter().filter(|name| !known.contains(*name)).collect()
+        };
+        if unknown.is_empty() {
+            return Ok(None);
+        }
+        let list: Vec<String> = unknown.iter().map(|name| format!("'{name}'")).collect();
+        let list = list.join(", ");
+        let statement = format!(
+            "SELECT DISTINCT name FROM system.tables WHERE engine = 'View' AND name IN ({list}) \
+             AND lower(name) NOT IN (SELECT lower(name) FROM system.functions \
+             UNION ALL SELECT lower(name) FROM system.table_functions)"
+        );
+        let answer = self
+            .session()?
+            .run(statement.as_bytes(), "TSVRaw", &[])
+            .map_err(|report| Exception::from_engine(&report))?;
+        let found = String::from_utf8_lossy(answer.as_ref());
+        let mut known = known();
+        known.extend(found.lines().map(str::to_owned));
+        Ok(unknown
+            .into_iter()
+            .find(|name| !known.contains(*name))
+            .cloned())
     }
 
     /// Closes the data folder and stops the engine's threads; every session must be closed before.
@@ -131,7 +174,7 @@ pub(crate) struct DataLock {
 
 impl DataLock {
     /// Takes the lock; waits up to `timeout` for a former process to end.
-    pub(crate) async fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
+    pub(crate) fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
         let path = data_dir.join(LOCK_FILE);
         let failed = |source| EngineError::io(format!("lock `{}`", path.display()), source);
         fs::create_dir_all(data_dir).map_err(failed)?;
@@ -148,7 +191,7 @@ impl DataLock {
                 Ok(()) => break,
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    tokio::time::sleep(LOCK_POLL).await;
+                    std::thread::sleep(LOCK_POLL);
                 }
                 Err(TryLockError::WouldBlock) => {
                     let mut holder = String::new();
@@ -171,11 +214,11 @@ impl DataLock {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_folder_is_locked_once() {
+    #[test]
+    fn a_folder_is_locked_once() {
         let dir = tempfile::tempdir().unwrap();
-        let first = DataLock::acquire(dir.path(), Duration::ZERO).await.unwrap();
-        let second = DataLock::acquire(dir.path(), Duration::ZERO).await;
+        let first = DataLock::acquire(dir.path(), Duration::ZERO).unwrap();
+        let second = DataLock::acquire(dir.path(), Duration::ZERO);
         let Err(error) = second else {
             panic!("two locks on one folder")
         };
@@ -186,6 +229,6 @@ mod tests {
             "{error}"
         );
         drop(first);
-        assert!(DataLock::acquire(dir.path(), Duration::ZERO).await.is_ok());
+        assert!(DataLock::acquire(dir.path(), Duration::ZERO).is_ok());
     }
 }

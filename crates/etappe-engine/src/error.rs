@@ -60,6 +60,18 @@ pub enum EngineError {
         /// The size it has.
         actual: u64,
     },
+    /// The file in the cache is not the published one.
+    #[error(
+        "the engine library `{path}` is not the published one: its BLAKE3 hash is {actual}, expected {expected}; delete it to have it fetched again"
+    )]
+    LibraryDamaged {
+        /// The file.
+        path: PathBuf,
+        /// The pinned hash.
+        expected: &'static str,
+        /// The hash it has.
+        actual: String,
+    },
     /// The library could not be loaded.
     #[error("the engine library `{path}` cannot be used: {reason}")]
     LibraryUnusable {
@@ -71,6 +83,15 @@ pub enum EngineError {
     /// The configuration makes no sense.
     #[error("bad engine configuration: {0}")]
     BadConfiguration(String),
+    /// The fence is required and cannot be put up.
+    #[error(
+        "the engine cannot be fenced in ({reason}): that takes Linux 6.7 with Landlock; \
+         `engine.fence = \"preferred\"` starts it with as much of a fence as there is"
+    )]
+    FenceMissing {
+        /// What is missing.
+        reason: String,
+    },
     /// Another process has the data folder open.
     #[error(
         "the engine's data folder `{path}` is in use by another process ({holder}); one data folder serves one engine"
@@ -152,6 +173,8 @@ impl Classified for EngineError {
             | Self::PlatformUnsupported { .. }
             | Self::HashMismatch { .. }
             | Self::LibraryTruncated { .. }
+            | Self::LibraryDamaged { .. }
+            | Self::FenceMissing { .. }
             | Self::LibraryUnusable { .. }
             | Self::BadConfiguration(_)
             | Self::OpenFailed { .. }

@@ -6,6 +6,7 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod handler;
 pub(crate) mod multipart;
+mod reader_settings;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod upload;

@@ -9,6 +9,9 @@
 //! process does, [`process::EngineProcess`] is what its parent holds. Inside, a request goes
 //! `server` → `http::handler` → `query` (a thread of its own) → `ffi`.
 //!
+//! Two things keep statements inside: names that may be used are listed (`statement`), and the
+//! process is fenced in ([`fence`]).
+//!
 //! Invariants: an insert's data is one block, written as a whole or not at all; a request's
 //! settings never reach another request; every buffer between client and engine is bounded; the
 //! only `unsafe` code is in `ffi`.
@@ -18,6 +21,7 @@ pub mod credentials;
 mod engine;
 pub mod error;
 mod exception;
+pub mod fence;
 mod ffi;
 mod http;
 pub mod library;
@@ -27,5 +31,6 @@ mod query;
 mod server;
 mod server_config;
 mod statement;
+mod turns;
 
 pub use engine::CHDB_VERSION;

@@ -17,8 +17,6 @@ use crate::error::EngineError;
 pub const LIBRARY_FILE: &str = "libchdb.so";
 /// The published version that is fetched.
 pub const LIBRARY_VERSION: &str = "26.7.3-stable.1";
-/// Beside the library: how many bytes it has, to notice a file that was cut off later.
-const SIZE_FILE: &str = "libchdb.so.bytes";
 
 /// A published library.
 struct Release {
@@ -27,12 +25,15 @@ struct Release {
     sha512: &'static str,
     /// Size of the library in it.
     bytes: u64,
+    /// BLAKE3 of the library in it.
+    blake3: &'static str,
 }
 
 const LINUX_X86_64: Release = Release {
     package: "@chdb/lib-linux-x64-gnu@26.7.3-stable.1",
     sha512: "5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7",
     bytes: 566_330_096,
+    blake3: "e7576c73102d9d90d12e77c687d7ad620ebbe05f38bfd570125305d94f5c4af4",
 };
 
 /// Where to look for the library.
@@ -75,12 +76,47 @@ pub fn cached_library(cache_dir: &Path) -> PathBuf {
         .join(LIBRARY_FILE)
 }
 
-/// Returns the library's path, after fetching it if it has to be. Blocks; fetching takes minutes.
+/// Returns the library's path, after fetching it if it has to be. Of a cached file only the size is
+/// looked at: whoever loads it calls [`verify_library`] first. Blocks; fetching takes minutes.
 ///
 /// # Errors
 ///
-/// When the named file does not exist, the cached one is damaged, or none can be fetched.
+/// When the named file does not exist, the cached one is cut off, or none can be fetched.
 pub fn find_library(request: &LibraryRequest) -> Result<PathBuf, EngineError> {
+    find(request, published().ok())
+}
+
+/// Compares a library from the cache with the hash of the published one. A file elsewhere is the
+/// operator's, and not looked at. Blocks for as long as it takes to read half a gigabyte.
+///
+/// # Errors
+///
+/// When the file cannot be read or is not the published one.
+pub fn verify_library(path: &Path, cache_dir: &Path) -> Result<(), EngineError> {
+    match published() {
+        Ok(release) if path == cached_library(cache_dir) => verify_file(release, path),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn verify_file(release: &Release, path: &Path) -> Result<(), EngineError> {
+    check_size(release, path)?;
+    let failed = |source| EngineError::io(format!("read `{}`", path.display()), source);
+    let mut hasher = blake3::Hasher::new();
+    let mut file = File::open(path).map_err(failed)?;
+    hasher.update_reader(&mut file).map_err(failed)?;
+    let actual = hasher.finalize().to_hex();
+    if actual.as_str() == release.blake3 {
+        return Ok(());
+    }
+    Err(EngineError::LibraryDamaged {
+        path: path.to_owned(),
+        expected: release.blake3,
+        actual: actual.to_string(),
+    })
+}
+
+fn find(request: &LibraryRequest, release: Option<&Release>) -> Result<PathBuf, EngineError> {
     if let Some(path) = &request.explicit {
         return if path.is_file() {
             Ok(path.clone())
@@ -90,11 +126,15 @@ pub fn find_library(request: &LibraryRequest) -> Result<PathBuf, EngineError> {
     }
     let path = cached_library(&request.cache_dir);
     if path.is_file() {
-        check_size(&path)?;
+        if let Some(release) = release {
+            check_size(release, &path)?;
+        }
         return Ok(path);
     }
-    let release = published()?;
-    fetch(request, release, &path)?;
+    match release {
+        Some(release) => fetch(request, release, &path)?,
+        None => fetch(request, published()?, &path)?,
+    }
     Ok(path)
 }
 
@@ -112,21 +152,18 @@ fn published() -> Result<&'static Release, EngineError> {
     })
 }
 
-/// Compares the size with the one it was installed with.
-fn check_size(path: &Path) -> Result<(), EngineError> {
+/// Notices a file that was cut off, without reading it.
+fn check_size(release: &Release, path: &Path) -> Result<(), EngineError> {
     let failed = |source| EngineError::io(format!("read `{}`", path.display()), source);
-    let recorded = fs::read_to_string(path.with_file_name(SIZE_FILE)).ok();
-    let recorded = recorded.and_then(|text| text.trim().parse().ok());
-    let expected = recorded.or_else(|| published().ok().map(|release| release.bytes));
     let actual = fs::metadata(path).map_err(failed)?.len();
-    match expected {
-        Some(expected) if expected != actual => Err(EngineError::LibraryTruncated {
-            path: path.to_owned(),
-            expected,
-            actual,
-        }),
-        _ => Ok(()),
+    if actual == release.bytes {
+        return Ok(());
     }
+    Err(EngineError::LibraryTruncated {
+        path: path.to_owned(),
+        expected: release.bytes,
+        actual,
+    })
 }
 
 /// Fetches the package, verifies it, unpacks the library and moves it to `path`.
@@ -142,7 +179,7 @@ fn fetch(request: &LibraryRequest, release: &Release, path: &Path) -> Result<(),
     let tarball = pack(request, release, work.path())?;
     verify(release, &tarball)?;
     let unpacked = unpack(release, &tarball, work.path())?;
-    let size = fs::metadata(&unpacked).map_err(failed)?.len();
+    verify_file(release, &unpacked)?;
     File::open(&unpacked)
         .and_then(|file| file.sync_all())
         .map_err(failed)?;
@@ -150,12 +187,11 @@ fn fetch(request: &LibraryRequest, release: &Release, path: &Path) -> Result<(),
         .parent()
         .expect("the library lies in a folder of the cache");
     fs::create_dir_all(folder).map_err(failed)?;
-    fs::write(folder.join(SIZE_FILE), format!("{size}\n")).map_err(failed)?;
     fs::rename(&unpacked, path).map_err(failed)?;
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed)?;
-    tracing::info!(path = %path.display(), bytes = size, "engine library installed");
+    tracing::info!(path = %path.display(), bytes = release.bytes, "engine library installed");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The engine's process, from the inside ([`run_engine`]) and from the outside
+//! The engine's process, from the inside ([`PreparedEngine`], [`run_engine`]) and from the outside
 //! ([`EngineProcess`]).
 //!
 //! The process ends when its control pipe closes, and only then: it ignores SIGINT, SIGTERM and
@@ -6,6 +6,7 @@
 //! take the engine away from writers that still drain. A parent that dies, however, closes the
 //! pipe with it.
 
+mod prepared;
 mod supervise;
 
 use std::net::SocketAddr;
@@ -17,19 +18,21 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EngineConfig;
 use crate::credentials::EngineSecrets;
-use crate::engine::{DataLock, Engine};
+use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::http::handler::{Interface, Turns};
+use crate::http::handler::Interface;
 use crate::metrics::EngineMetrics;
 use crate::query::QueryLimits;
 use crate::query::cancel::Canceller;
 use crate::server::serve;
+use crate::turns::Turns;
 
+pub use prepared::{PreparedEngine, run_statements};
 pub use supervise::{EngineProcess, EngineProcessOptions};
 
 /// The engine recurses deeply when it loads tables.
@@ -44,7 +47,7 @@ pub struct ReadyLine {
     pub listen: SocketAddr,
 }
 
-/// Runs the engine: opens the data folder, writes one [`ReadyLine`] as JSON to `ready`, and serves
+/// Runs a prepared engine: opens the data folder, writes one [`ReadyLine`] as JSON to `ready`, and serves
 /// until `control` reaches its end. Then stops accepting, lets running queries end within
 /// [`EngineConfig::drain_timeout`], kills the rest, and closes the data folder.
 ///
@@ -52,10 +55,9 @@ pub struct ReadyLine {
 ///
 /// # Errors
 ///
-/// When the configuration is bad, the library or the data folder cannot be opened, the address
-/// cannot be bound, or the metrics' names are taken.
+/// When the library or the data folder cannot be opened, or the metrics' names are taken.
 pub async fn run_engine<C, R>(
-    config: EngineConfig,
+    prepared: PreparedEngine,
     control: C,
     mut ready: R,
     registry: &Registry,
@@ -64,23 +66,28 @@ where
     C: AsyncRead + Unpin,
     R: AsyncWrite + Unpin,
 {
-    config.validate()?;
+    let PreparedEngine {
+        config,
+        lock,
+        secrets,
+        listener,
+        server_config,
+    } = prepared;
     let _signals = take_signals()?;
     let metrics = EngineMetrics::register(registry)
         .map_err(|error| EngineError::BadConfiguration(format!("metrics: {error}")))?;
-    let lock = DataLock::acquire(&config.data_dir, config.lock_timeout).await?;
-    let secrets = EngineSecrets::load_or_create(&config.data_dir)?;
     let bind_failed = |source| EngineError::io(format!("listen on {}", config.listen), source);
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(bind_failed)?;
+    let listener = TcpListener::from_std(listener).map_err(bind_failed)?;
     let listen = listener.local_addr().map_err(bind_failed)?;
     let opened = config.clone();
-    let engine = Arc::new(on_thread(move || Engine::open(&opened, lock)).await??);
-    let capacity = config.concurrent_queries + config.queued_queries;
-    let canceller = Canceller::start(Arc::clone(&engine), capacity)
+    let engine = Arc::new(on_thread(move || Engine::open(&opened, &server_config, lock)).await??);
+    let turns = Arc::new(Turns::new(
+        config.concurrent_queries,
+        config.queued_queries,
+        config.queue_timeout,
+    ));
+    let canceller = Canceller::start(Arc::clone(&engine), turns.capacity())
         .map_err(|source| EngineError::io("start a thread", source))?;
-    let running = Arc::new(Semaphore::new(config.concurrent_queries));
     let interface = Arc::new(build_interface(
         &config,
         Parts {
@@ -88,7 +95,7 @@ where
             secrets,
             canceller: Arc::new(canceller),
         },
-        Arc::clone(&running),
+        Arc::clone(&turns),
         metrics,
     ));
     announce(&mut ready, listen).await?;
@@ -113,7 +120,7 @@ where
         () = server => {}
         () = stopping => {}
     }
-    close(engine, interface, &running, config.concurrent_queries).await
+    close(engine, interface, &turns).await
 }
 
 /// Catches the signals; they are never looked at.
@@ -148,21 +155,18 @@ struct Parts {
 fn build_interface(
     config: &EngineConfig,
     parts: Parts,
-    running: Arc<Semaphore>,
+    turns: Arc<Turns>,
     metrics: EngineMetrics,
 ) -> Interface {
     Interface {
         engine: parts.engine,
         secrets: parts.secrets,
         canceller: parts.canceller,
-        turns: Turns {
-            running,
-            waiting: Semaphore::new(config.queued_queries),
-            timeout: config.queue_timeout,
-        },
+        turns,
         limits: QueryLimits {
             body_bytes: config.body_limit_bytes,
             reader_timeout: config.reader_query_timeout,
+            reader_memory: config.reader_memory_bytes,
         },
         idle_timeout: config.idle_timeout,
         metrics,
@@ -193,11 +197,9 @@ async fn wait_for_end<C: AsyncRead + Unpin>(mut control: C) {
 async fn close(
     engine: Arc<Engine>,
     interface: Arc<Interface>,
-    running: &Semaphore,
-    concurrent_queries: usize,
+    turns: &Turns,
 ) -> Result<(), EngineError> {
-    let all = u32::try_from(concurrent_queries).unwrap_or(u32::MAX);
-    if tokio::time::timeout(KILL_TIMEOUT, running.acquire_many(all))
+    if tokio::time::timeout(KILL_TIMEOUT, turns.all_ended())
         .await
         .is_err()
     {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::credentials::Role;
 use crate::engine::Engine;
 use crate::exception::{Exception, code};
 use crate::ffi::{Connection, Progress};
@@ -26,7 +27,8 @@ use crate::query::cancel::Ticket;
 use crate::query::format::{HeaderStripper, Streaming, streaming};
 use crate::query::output::Output;
 use crate::query::session::prepare;
-use crate::statement::{InsertData, Statement, StatementKind, guard};
+use crate::statement::guard::Access;
+use crate::statement::{InsertData, Statement, StatementKind, guard, reader};
 
 /// The format of a result when nobody asks for another.
 pub(crate) const DEFAULT_FORMAT: &str = "TabSeparated";
@@ -52,6 +54,8 @@ pub(crate) struct QueryLimits {
     pub(crate) body_bytes: u64,
     /// How long a reader's query may run.
     pub(crate) reader_timeout: Duration,
+    /// What a reader's query may allocate.
+    pub(crate) reader_memory: u64,
 }
 
 impl Query {
@@ -71,14 +75,15 @@ impl Query {
         let outcome = Head::read(&request.query, &mut body).and_then(|head| {
             let statement = Statement::read(&head.text, head.is_whole)?;
             kind = statement.label();
-            guard::check(&statement, request.role)?;
+            let format = format_of(&statement, &request);
+            check(&engine, &statement, &request, &format)?;
             let context = Context {
                 engine: &engine,
                 request: &request,
                 ticket: &ticket,
                 limits,
             };
-            context.run(&statement, &mut body, &mut output)
+            context.run(&statement, &format, &head.text, &mut body, &mut output)
         });
         ticket.finish();
         metrics.record_query(kind, outcome.is_ok());
@@ -90,6 +95,37 @@ impl Query {
                 output.fail(&exception);
             }
         }
+    }
+}
+
+/// Returns the format of the result: the statement's own, the request's, or the usual one.
+fn format_of(statement: &Statement<'_>, request: &QueryRequest) -> String {
+    let named = statement
+        .format
+        .as_ref()
+        .or(request.default_format.as_ref());
+    named.map_or_else(|| DEFAULT_FORMAT.to_owned(), Clone::clone)
+}
+
+/// Refuses the statement unless the login may run it, in the database that it asks for.
+fn check(
+    engine: &Engine,
+    statement: &Statement<'_>,
+    request: &QueryRequest,
+    format: &str,
+) -> Result<(), Exception> {
+    if let (Role::Reader, Some(database)) = (request.role, &request.database) {
+        reader::check_database(database)?;
+    }
+    let access = Access {
+        role: request.role,
+        is_read_only: request.is_read_only,
+        format,
+    };
+    let called = guard::check(statement, access)?;
+    match engine.first_that_is_no_view(&called)? {
+        Some(name) => Err(guard::outside(&format!("a call of `{name}`"))),
+        None => Ok(()),
     }
 }
 
@@ -131,15 +167,12 @@ impl Context<'_> {
     fn run(
         &self,
         statement: &Statement<'_>,
+        format: &str,
+        head: &[u8],
         body: &mut dyn Read,
         output: &mut Output,
     ) -> Result<Progress, Exception> {
-        let format = statement
-            .format
-            .clone()
-            .or_else(|| self.request.default_format.clone())
-            .unwrap_or_else(|| DEFAULT_FORMAT.to_owned());
-        output.set_format(&format);
+        output.set_format(format);
         self.ticket.check()?;
         let mut connection = self.engine.session()?;
         prepare(
@@ -152,22 +185,22 @@ impl Context<'_> {
         self.ticket.check()?;
         match &statement.kind {
             StatementKind::InsertData(insert) => {
-                let head = statement.text.get(insert.data_start..).unwrap_or_default();
+                let head = head.get(insert.data_start..).unwrap_or_default();
                 self.insert(&mut connection, insert, head, body)
             }
-            StatementKind::Select if !self.request.waits_for_end => match streaming(&format) {
+            StatementKind::Select if !self.request.waits_for_end => match streaming(format) {
                 Some(kind) => {
-                    match self.stream(&mut connection, statement, &format, kind, output)? {
+                    match self.stream(&mut connection, statement, format, kind, output)? {
                         Some(progress) => Ok(progress),
-                        None => self.collect(&mut connection, statement, &format, output),
+                        None => self.collect(&mut connection, statement, format, output),
                     }
                 }
-                None => self.collect(&mut connection, statement, &format, output),
+                None => self.collect(&mut connection, statement, format, output),
             },
             StatementKind::Select
             | StatementKind::Inspect
             | StatementKind::Insert
-            | StatementKind::Other => self.collect(&mut connection, statement, &format, output),
+            | StatementKind::Other => self.collect(&mut connection, statement, format, output),
         }
     }
 
@@ -180,7 +213,7 @@ impl Context<'_> {
         output: &mut Output,
     ) -> Result<Progress, Exception> {
         let result = connection
-            .run(statement.text, format, &self.request.parameters)
+            .run(&statement.text, format, &self.request.parameters)
             .map_err(|report| self.exception(&report))?;
         let progress = result.progress();
         let data = self.for_client(Bytes::from_owner(result), format)?;
@@ -198,7 +231,7 @@ impl Context<'_> {
         kind: Streaming,
         output: &mut Output,
     ) -> Result<Option<Progress>, Exception> {
-        let started = connection.stream(statement.text, format, &self.request.parameters);
+        let started = connection.stream(&statement.text, format, &self.request.parameters);
         let mut stream = match started {
             Ok(stream) => stream,
             // For statements such as `WITH … INSERT`.

@@ -1,25 +1,52 @@
 //! Accepts connections on the loopback address and serves the interface on them.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::credentials::Role;
+use crate::exception::{Exception, code};
 use crate::http::handler::Interface;
 
 /// Connections at a time; each is a task and two small buffers.
 const MAX_CONNECTIONS: usize = 512;
+/// How many of them readers may have.
+const READER_CONNECTIONS: usize = 256;
 /// How long a connection may be idle, or take for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection's place among those of its login. Readers have a share, so that they cannot take
+/// every connection there is.
+pub(crate) struct Place {
+    readers: Arc<Semaphore>,
+    taken: OnceLock<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Takes the place that a login needs, for as long as the connection lasts.
+    pub(crate) fn take(&self, role: Role) -> Result<(), Exception> {
+        if role == Role::Writer || self.taken.get().is_some() {
+            return Ok(());
+        }
+        let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| {
+            let text = "Too many connections of readers. (TOO_MANY_SIMULTANEOUS_QUERIES)";
+            Exception::new(code::TOO_MANY_SIMULTANEOUS_QUERIES, text)
+        })?;
+        // A connection has one request at a time.
+        drop(self.taken.set(permit));
+        Ok(())
+    }
+}
 
 /// Serves until `stop`, then lets running requests go on until `abort`.
 pub(crate) async fn serve(
@@ -30,6 +57,7 @@ pub(crate) async fn serve(
 ) {
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let readers = Arc::new(Semaphore::new(READER_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -41,8 +69,12 @@ pub(crate) async fn serve(
         };
         let interface = Arc::clone(&interface);
         let (stop, abort) = (stop.clone(), abort.clone());
+        let login = Place {
+            readers: Arc::clone(&readers),
+            taken: OnceLock::new(),
+        };
         connections.spawn(async move {
-            serve_connection(stream, interface, stop, abort).await;
+            serve_connection(stream, interface, login, stop, abort).await;
             drop(place);
         });
     }
@@ -54,7 +86,7 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
@@ -72,12 +104,14 @@ async fn accept(
 async fn serve_connection(
     stream: TcpStream,
     interface: Arc<Interface>,
+    place: Place,
     stop: CancellationToken,
     abort: CancellationToken,
 ) {
+    let place = Arc::new(place);
     let service = service_fn(move |request| {
-        let interface = Arc::clone(&interface);
-        async move { Ok::<_, Infallible>(interface.answer(request).await) }
+        let (interface, place) = (Arc::clone(&interface), Arc::clone(&place));
+        async move { Ok::<_, Infallible>(interface.answer(request, &place).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -22,13 +22,22 @@ const GRANTS: &str = "SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREA
     SYSTEM FLUSH LOGS, SYSTEM MERGES, SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE, \
     SYSTEM VIEWS, SYSTEM CLEANUP";
 
-/// Writes both files into the data folder and returns where the configuration is.
-pub(crate) fn write_server_config(config: &EngineConfig) -> Result<PathBuf, EngineError> {
+/// Where the files are.
+pub(crate) struct ServerConfig {
+    pub(crate) config: PathBuf,
+    pub(crate) users: PathBuf,
+}
+
+/// Writes both files into the data folder, outside the engine's own.
+pub(crate) fn write_server_config(config: &EngineConfig) -> Result<ServerConfig, EngineError> {
     let users = config.data_dir.join(USERS_FILE);
     write(&config.data_dir, &users, &users_xml(config))?;
     let path = config.data_dir.join(CONFIG_FILE);
     write(&config.data_dir, &path, &config_xml(config, &users))?;
-    Ok(path)
+    Ok(ServerConfig {
+        config: path,
+        users,
+    })
 }
 
 fn write(dir: &Path, path: &Path, text: &str) -> Result<(), EngineError> {
@@ -133,7 +142,7 @@ mod tests {
         let config = EngineConfig::new(dir.path().join("a&b"), "/x/libchdb.so");
         fs::create_dir(&config.data_dir).unwrap();
         write_server_config(&config).unwrap();
-        let path = write_server_config(&config).unwrap();
+        let path = write_server_config(&config).unwrap().config;
         let text = fs::read_to_string(path).unwrap();
         assert!(text.contains("a&amp;b/engine-users.xml</users_config>"));
     }

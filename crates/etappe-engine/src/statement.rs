@@ -1,11 +1,16 @@
 //! Reads as much of a statement as the interface must know: what kind it is, which format it asks
 //! for, and where an insert's data begins.
 //!
-//! The engine parses statements itself; this only finds out how to hand them over.
+//! The engine parses statements itself; this finds out how to hand them over, and whether to
+//! ([`guard`]). What is handed over is put together from the tokens that were read here.
 
+#[cfg(test)]
+mod differential;
 pub(crate) mod guard;
 mod insert;
 mod lexer;
+pub(crate) mod names;
+pub(crate) mod reader;
 
 use crate::exception::{Exception, code};
 
@@ -27,10 +32,18 @@ pub(crate) enum StatementKind {
     Other,
 }
 
+impl StatementKind {
+    /// Returns whether it only reads.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(self, Self::Select | Self::Inspect)
+    }
+}
+
 /// A statement, read.
 #[derive(Debug)]
 pub(crate) struct Statement<'text> {
-    pub(crate) text: &'text [u8],
+    /// The statement as the engine gets it; of an insert with data see [`InsertData`].
+    pub(crate) text: Vec<u8>,
     pub(crate) kind: StatementKind,
     /// The format named at the end of a query.
     pub(crate) format: Option<String>,
@@ -46,10 +59,10 @@ impl<'text> Statement<'text> {
         let kind = match first {
             Some(token) if token.is_word("INSERT") => {
                 if let Some((data, tokens)) = insert::read_insert(text, is_whole)? {
-                    let kind = StatementKind::InsertData(data);
+                    check_tokens(&tokens)?;
                     return Ok(Self {
-                        text,
-                        kind,
+                        text: Vec::new(),
+                        kind: StatementKind::InsertData(data),
                         format: None,
                         tokens,
                     });
@@ -74,7 +87,7 @@ impl<'text> Statement<'text> {
         check_tokens(&tokens)?;
         let format = trailing_format(&tokens);
         Ok(Self {
-            text,
+            text: lexer::rebuild(text, &tokens),
             kind,
             format,
             tokens,
@@ -91,6 +104,15 @@ impl<'text> Statement<'text> {
     }
 }
 
+/// Returns whether a statement of this beginning inserts or changes something. One that cannot be
+/// told yet counts as a question.
+pub(crate) fn begins_a_change(beginning: &[u8]) -> bool {
+    Lexer::new(beginning).next().is_some_and(|first| {
+        first.kind == Kind::Word
+            && (first.is_word("INSERT") || kind_of(&first) == StatementKind::Other)
+    })
+}
+
 fn kind_of(first: &Token<'_>) -> StatementKind {
     let is_one_of = |words: &[&str]| words.iter().any(|word| first.is_word(word));
     if is_one_of(&["SELECT", "WITH", "FROM"]) || first.is_sign(b'(') {
@@ -104,11 +126,16 @@ fn kind_of(first: &Token<'_>) -> StatementKind {
 
 /// Refuses what does not end and more than one statement: the engine would run them all.
 fn check_tokens(tokens: &[Token<'_>]) -> Result<(), Exception> {
-    if tokens.iter().any(|token| token.kind == Kind::Broken) {
-        return Err(Exception::new(
-            code::SYNTAX_ERROR,
-            "Syntax error: a quote or comment is not closed. (SYNTAX_ERROR)",
-        ));
+    for token in tokens {
+        if let Kind::Broken(why) = token.kind {
+            return Err(Exception::new(
+                code::SYNTAX_ERROR,
+                format!(
+                    "Syntax error at byte {}: {why}. (SYNTAX_ERROR)",
+                    token.start
+                ),
+            ));
+        }
     }
     let end = tokens
         .iter()

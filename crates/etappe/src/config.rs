@@ -14,6 +14,7 @@ use etappe_classifier::ClassifierConfig;
 use etappe_collector::config::CollectorConfig;
 use etappe_core::rules::{RuleFileKind, RuleSet, RuleSource};
 use etappe_engine::config::EngineConfig;
+use etappe_engine::fence::FenceMode;
 use etappe_insights::config::InsightsConfig;
 use etappe_log::kafka::KafkaConfig;
 use etappe_log::local::LocalLogConfig;
@@ -118,8 +119,16 @@ pub(crate) struct EngineSettings {
     pub(crate) query_memory_bytes: u64,
     /// Threads of one query. Default 2; more than the machine has cores is of no use.
     pub(crate) query_threads: u16,
-    /// Queries that run at a time. Default 16; more wait.
+    /// Queries that run at a time. Default 16; more wait. A quarter is kept for what changes
+    /// something, and readers get a third of the rest.
     pub(crate) concurrent_queries: usize,
+    /// What one query of a reader may allocate in bytes. Default 384 MiB.
+    pub(crate) reader_memory_bytes: u64,
+    /// Whether the engine may run without its fence: `required`, `preferred` or `off`. Default
+    /// `preferred`: what the kernel cannot fence off is warned of.
+    pub(crate) fence: FenceMode,
+    /// Whether the engine may connect to other servers, such as a ZooKeeper. Default false.
+    pub(crate) network: bool,
 }
 
 impl Default for EngineSettings {
@@ -130,6 +139,9 @@ impl Default for EngineSettings {
             query_memory_bytes: defaults.query_memory_bytes,
             query_threads: defaults.query_threads,
             concurrent_queries: defaults.concurrent_queries,
+            reader_memory_bytes: defaults.reader_memory_bytes,
+            fence: defaults.fence,
+            network: defaults.network,
         }
     }
 }
@@ -142,6 +154,9 @@ impl EngineSettings {
         config.query_memory_bytes = self.query_memory_bytes;
         config.query_threads = self.query_threads;
         config.concurrent_queries = self.concurrent_queries;
+        config.reader_memory_bytes = self.reader_memory_bytes;
+        config.fence = self.fence;
+        config.network = self.network;
         config
     }
 }

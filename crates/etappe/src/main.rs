@@ -44,11 +44,20 @@ fn main() -> ExitCode {
     if cli.command.is_service() {
         allocator::limit_arenas();
     }
+    let command = match cli.command {
+        // Before there are threads: it fences them in.
+        Command::Engine(arguments) => return ended(command::engine::run(arguments)),
+        command => command,
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("no runtime")),
     };
-    match runtime.block_on(run(cli.command)) {
+    ended(runtime.block_on(run(command)))
+}
+
+fn ended(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -75,7 +84,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Collector(arguments) => command::collector::run(arguments).await,
         Command::Classifier(arguments) => command::classifier::run(arguments).await,
         Command::Insights(arguments) => command::insights::run(arguments).await,
-        Command::Engine(arguments) => command::engine::run(arguments).await,
+        Command::Engine(arguments) => command::engine::run(arguments),
         Command::Migrate(arguments) => command::migrate::run(arguments).await,
         Command::Import(arguments) => command::import::run(arguments).await,
         Command::Explain(arguments) => command::explain::run(arguments).await,

@@ -3,30 +3,44 @@
 //! stdin is the control pipe: the engine stops when it ends. stdout gets the ready line; stderr says
 //! where the secrets are. Without `--library` the cache in the home folder is used, or filled.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use etappe_engine::config::EngineConfig;
 use etappe_engine::credentials::EngineSecrets;
-use etappe_engine::library::{LibraryRequest, cache_dir, find_library};
-use etappe_engine::process::run_engine;
+use etappe_engine::fence::FenceMode;
+use etappe_engine::library::{LibraryRequest, cache_dir, find_library, verify_library};
+use etappe_engine::process::{PreparedEngine, run_engine, run_statements};
 use prometheus::Registry;
 
 const USAGE: &str = "usage: etappe-engine-dev --data DIR [--library PATH] [--listen ADDR] \
-    [--memory MIB] [--queries N] [--queue N] [--drain-ms MS] [--lock-ms MS]";
+    [--memory MIB] [--fence required|preferred|off] [--statements yes] [--queries N] [--queue N] [--drain-ms MS] [--lock-ms MS]";
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let config = match configuration(std::env::args().skip(1)) {
-        Ok(config) => config,
+    let (config, is_bare) = match configuration(std::env::args().skip(1)) {
+        Ok(configured) => configured,
         Err(problem) => {
             tracing::error!("{problem}; {USAGE}");
             return ExitCode::from(64);
         }
     };
+    tracing::info!(secrets = %EngineSecrets::path(&config.data_dir).display(), "starting");
+    // Before there are threads: the fence holds for this one and those that it starts.
+    let prepared = match PreparedEngine::prepare(config) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            tracing::error!(%error, "engine failed");
+            return ExitCode::FAILURE;
+        }
+    };
+    if is_bare {
+        return bare(prepared);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -38,9 +52,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    tracing::info!(secrets = %EngineSecrets::path(&config.data_dir).display(), "starting");
     let registry = Registry::new();
-    let engine = run_engine(config, tokio::io::stdin(), tokio::io::stdout(), &registry);
+    let engine = run_engine(prepared, tokio::io::stdin(), tokio::io::stdout(), &registry);
     let code = match runtime.block_on(engine) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,7 +66,32 @@ fn main() -> ExitCode {
     code
 }
 
-fn configuration(mut arguments: impl Iterator<Item = String>) -> Result<EngineConfig, String> {
+/// Runs the statements on stdin, a line each, as they are: no login, no look at what they name.
+/// What comes back goes to stdout, a line of JSON each.
+fn bare(prepared: PreparedEngine) -> ExitCode {
+    let lines = std::io::stdin().lines().map_while(Result::ok).collect();
+    let outcomes = match run_statements(prepared, lines) {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            tracing::error!(%error, "engine failed");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut stdout = std::io::stdout();
+    for outcome in outcomes {
+        let line =
+            serde_json::json!({"ok": outcome.as_ref().ok(), "error": outcome.as_ref().err()});
+        if writeln!(stdout, "{line}").is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn configuration(
+    mut arguments: impl Iterator<Item = String>,
+) -> Result<(EngineConfig, bool), String> {
+    let mut is_bare = false;
     let mut data = None;
     let mut library = None;
     let mut config = EngineConfig::new("", "");
@@ -71,8 +109,18 @@ fn configuration(mut arguments: impl Iterator<Item = String>) -> Result<EngineCo
             "--memory" => {
                 config.server_memory_bytes = number()? * 1024 * 1024;
                 config.query_memory_bytes = config.server_memory_bytes;
+                config.reader_memory_bytes = config.server_memory_bytes / 4;
             }
             "--queries" => config.concurrent_queries = count()?,
+            "--statements" => is_bare = true,
+            "--fence" => {
+                config.fence = match value.as_str() {
+                    "required" => FenceMode::Required,
+                    "preferred" => FenceMode::Preferred,
+                    "off" => FenceMode::Off,
+                    _ => return Err(bad()),
+                };
+            }
             "--queue" => config.queued_queries = count()?,
             "--drain-ms" => config.drain_timeout = std::time::Duration::from_millis(number()?),
             "--lock-ms" => config.lock_timeout = std::time::Duration::from_millis(number()?),
@@ -86,7 +134,9 @@ fn configuration(mut arguments: impl Iterator<Item = String>) -> Result<EngineCo
         variable("HOME").as_deref(),
     );
     let cache = cache.unwrap_or_else(|| config.data_dir.join("cache"));
-    let request = LibraryRequest::new(library, cache);
-    config.library = find_library(&request).map_err(|error| error.to_string())?;
-    Ok(config)
+    let request = LibraryRequest::new(library, &cache);
+    let failed = |error: etappe_engine::error::EngineError| error.to_string();
+    config.library = find_library(&request).map_err(failed)?;
+    verify_library(&config.library, &cache).map_err(failed)?;
+    Ok((config, is_bare))
 }

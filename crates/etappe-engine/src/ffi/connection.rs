@@ -5,16 +5,16 @@
 #![expect(unsafe_code, reason = "calls into a C library")]
 
 use std::ffi::{CString, c_char, c_void};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, PoisonError};
 
-use super::{Library, RawConnection, RawInsert, RawResult, RunWithParams, text};
+use super::{Library, RawConnection, RawResult, RunWithParams, text};
 
 /// A session: settings, current database and temporary tables of its own.
 pub(crate) struct Connection {
     library: Arc<Library>,
     /// What `chdb_connect` returned: the address of the connection.
-    handle: *mut RawConnection,
+    handle: NonNull<RawConnection>,
 }
 
 // SAFETY: the library lets any thread use a session, one call at a time; `&mut self` on every
@@ -37,7 +37,10 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner);
         // SAFETY: as for `main`: `count` strings and a null pointer; they are copied, not changed.
         let handle = unsafe { (library.functions.connect)(count, pointers.as_mut_ptr()) };
-        (!handle.is_null()).then(|| Self {
+        let handle = NonNull::new(handle)?;
+        // SAFETY: `chdb_connect` returned it, so it points to a connection, which may be null.
+        let is_open = unsafe { !handle.as_ref().is_null() };
+        is_open.then(|| Self {
             library: Arc::clone(library),
             handle,
         })
@@ -81,6 +84,7 @@ impl Connection {
     ) -> Result<InsertStream<'_>, String> {
         let run = self.library.functions.insert_with_params;
         let raw = self.call(run, statement, format, parameters);
+        let raw = NonNull::new(raw).ok_or_else(nothing)?;
         let stream = InsertStream {
             connection: self,
             raw,
@@ -95,7 +99,7 @@ impl Connection {
     /// Returns the connection as the functions take it.
     fn raw(&self) -> RawConnection {
         // SAFETY: `handle` came from `chdb_connect` and is closed only when `self` is dropped.
-        unsafe { *self.handle }
+        unsafe { *self.handle.as_ref() }
     }
 
     fn call(
@@ -143,14 +147,19 @@ impl Drop for Connection {
             .unwrap_or_else(PoisonError::into_inner);
         // SAFETY: opened by `open`, closed here and nowhere else; streams borrow the session, so
         // none is left.
-        unsafe { (self.library.functions.close_conn)(self.handle) };
+        unsafe { (self.library.functions.close_conn)(self.handle.as_ptr()) };
     }
+}
+
+/// What a null pointer in the place of a result means.
+fn nothing() -> String {
+    "the engine returned nothing".to_owned()
 }
 
 /// Output of a statement, or one block of it. Its bytes stay where the library put them.
 pub(crate) struct QueryOutput {
     library: Arc<Library>,
-    raw: RawResult,
+    raw: NonNull<c_void>,
 }
 
 // SAFETY: a result is plain data that belongs to whoever holds the pointer; the library's
@@ -171,15 +180,13 @@ pub(crate) struct Progress {
 impl QueryOutput {
     /// Takes ownership of a result; the error's text if it is one.
     fn checked(library: &Arc<Library>, raw: RawResult) -> Result<Self, String> {
-        if raw.is_null() {
-            return Err("the engine returned nothing".to_owned());
-        }
+        let raw = NonNull::new(raw).ok_or_else(nothing)?;
         let output = Self {
             library: Arc::clone(library),
             raw,
         };
         // SAFETY: a live result.
-        match text(unsafe { (output.library.functions.result_error)(output.raw) }) {
+        match text(unsafe { (output.library.functions.result_error)(output.raw.as_ptr()) }) {
             Some(message) => Err(message),
             None => Ok(output),
         }
@@ -191,10 +198,10 @@ impl QueryOutput {
         // SAFETY: a live result.
         unsafe {
             Progress {
-                read_rows: (functions.result_storage_rows_read)(self.raw),
-                read_bytes: (functions.result_storage_bytes_read)(self.raw),
-                written_rows: (functions.result_rows_written)(self.raw),
-                written_bytes: (functions.result_bytes_written)(self.raw),
+                read_rows: (functions.result_storage_rows_read)(self.raw.as_ptr()),
+                read_bytes: (functions.result_storage_bytes_read)(self.raw.as_ptr()),
+                written_rows: (functions.result_rows_written)(self.raw.as_ptr()),
+                written_bytes: (functions.result_bytes_written)(self.raw.as_ptr()),
             }
         }
     }
@@ -204,8 +211,8 @@ impl AsRef<[u8]> for QueryOutput {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: a live result; its buffer has that length and does not change.
         unsafe {
-            let buffer = (self.library.functions.result_buffer)(self.raw);
-            let length = (self.library.functions.result_length)(self.raw);
+            let buffer = (self.library.functions.result_buffer)(self.raw.as_ptr());
+            let length = (self.library.functions.result_length)(self.raw.as_ptr());
             if buffer.is_null() {
                 &[]
             } else {
@@ -218,7 +225,7 @@ impl AsRef<[u8]> for QueryOutput {
 impl Drop for QueryOutput {
     fn drop(&mut self) {
         // SAFETY: this is the result's only owner.
-        unsafe { (self.library.functions.destroy_result)(self.raw) };
+        unsafe { (self.library.functions.destroy_result)(self.raw.as_ptr()) };
     }
 }
 
@@ -238,8 +245,9 @@ impl RowStream<'_> {
         }
         let library = Arc::clone(&self.connection.library);
         // SAFETY: the stream belongs to this session and has not ended.
-        let raw =
-            unsafe { (library.functions.stream_fetch)(self.connection.raw(), self.result.raw) };
+        let raw = unsafe {
+            (library.functions.stream_fetch)(self.connection.raw(), self.result.raw.as_ptr())
+        };
         let block = QueryOutput::checked(&library, raw).inspect_err(|_| self.is_finished = true)?;
         if block.as_ref().is_empty() {
             self.is_finished = true;
@@ -256,14 +264,14 @@ impl Drop for RowStream<'_> {
         }
         let cancel = self.connection.library.functions.stream_cancel;
         // SAFETY: the stream belongs to this session and has not ended.
-        unsafe { cancel(self.connection.raw(), self.result.raw) };
+        unsafe { cancel(self.connection.raw(), self.result.raw.as_ptr()) };
     }
 }
 
 /// An insert that takes its data in pieces.
 pub(crate) struct InsertStream<'connection> {
     connection: &'connection mut Connection,
-    raw: RawInsert,
+    raw: NonNull<c_void>,
     is_finished: bool,
 }
 
@@ -272,7 +280,7 @@ impl InsertStream<'_> {
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), String> {
         let append = self.connection.library.functions.insert_append;
         // SAFETY: a live stream; the data is copied.
-        let state = unsafe { append(self.raw, data.as_ptr().cast(), data.len()) };
+        let state = unsafe { append(self.raw.as_ptr(), data.as_ptr().cast(), data.len()) };
         if state == 0 {
             Ok(())
         } else {
@@ -285,13 +293,13 @@ impl InsertStream<'_> {
         self.is_finished = true;
         let library = Arc::clone(&self.connection.library);
         // SAFETY: a live stream that has not been finished.
-        let result = unsafe { (library.functions.insert_done)(self.raw) };
+        let result = unsafe { (library.functions.insert_done)(self.raw.as_ptr()) };
         QueryOutput::checked(&library, result).map(|output| output.progress())
     }
 
     fn error(&self) -> Option<String> {
         // SAFETY: a live stream.
-        text(unsafe { (self.connection.library.functions.insert_error)(self.raw) })
+        text(unsafe { (self.connection.library.functions.insert_error)(self.raw.as_ptr()) })
     }
 }
 
@@ -302,9 +310,13 @@ impl Drop for InsertStream<'_> {
         // nothing that has not been sent as a whole block.
         unsafe {
             if !self.is_finished {
-                (functions.insert_cancel)(self.raw);
+                (functions.insert_cancel)(self.raw.as_ptr());
             }
-            (functions.insert_destroy)(self.raw);
+            (functions.insert_destroy)(self.raw.as_ptr());
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -7,21 +7,23 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::decode::UploadEncoding;
 use super::multipart;
 use super::request::{QueryRequest, authenticate, url_parameters};
 use super::response::{Head, QueryBody, QueryResponse, RunningBody, plain};
-use super::upload::{self, PumpLimits};
-use crate::credentials::EngineSecrets;
+use super::upload::{self, PumpLimits, Upload};
+use crate::credentials::{EngineSecrets, Role};
 use crate::engine::Engine;
 use crate::exception::{Exception, code};
 use crate::metrics::EngineMetrics;
 use crate::query::cancel::{CancelOnDrop, Canceller, Ticket};
 use crate::query::output::{Event, Output, OutputOptions};
 use crate::query::{Query, QueryLimits};
+use crate::server::Place;
+use crate::statement;
+use crate::turns::{Claim, Turn, Turns};
 
 /// A form holds a statement and parameters, no data.
 const MAX_FORM: usize = 16 * 1024 * 1024;
@@ -35,41 +37,15 @@ pub(crate) struct Interface {
     pub(crate) engine: Arc<Engine>,
     pub(crate) secrets: EngineSecrets,
     pub(crate) canceller: Arc<Canceller>,
-    pub(crate) turns: Turns,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) limits: QueryLimits,
     pub(crate) idle_timeout: Duration,
     pub(crate) metrics: EngineMetrics,
 }
 
-/// Lets so many queries run, and so many wait.
-pub(crate) struct Turns {
-    pub(crate) running: Arc<Semaphore>,
-    pub(crate) waiting: Semaphore,
-    pub(crate) timeout: Duration,
-}
-
-impl Turns {
-    /// Waits for a turn.
-    async fn take(&self) -> Result<OwnedSemaphorePermit, Exception> {
-        let busy = || {
-            let text = "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)";
-            Exception::new(code::TOO_MANY_SIMULTANEOUS_QUERIES, text)
-        };
-        let running = Arc::clone(&self.running);
-        if let Ok(turn) = Arc::clone(&running).try_acquire_owned() {
-            return Ok(turn);
-        }
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
-        match tokio::time::timeout(self.timeout, running.acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => Err(busy()),
-        }
-    }
-}
-
 impl Interface {
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> QueryResponse {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, place: &Place) -> QueryResponse {
         let (parts, body) = request.into_parts();
         match (&parts.method, parts.uri.path()) {
             (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => text("Ok.\n"),
@@ -77,7 +53,7 @@ impl Interface {
             // What health checks of ClickHouse see that ask for nothing.
             (&Method::GET, "/") if parts.uri.query().is_none() => text("Ok.\n"),
             (&Method::HEAD, "/") => plain(StatusCode::OK, QueryBody::Full(None)),
-            (&Method::GET | &Method::POST, "/") => self.query(&parts, body).await,
+            (&Method::GET | &Method::POST, "/") => self.query(&parts, body, place).await,
             (_, "/") => plain(StatusCode::METHOD_NOT_ALLOWED, QueryBody::Full(None)),
             (_, path) => {
                 let text =
@@ -95,8 +71,8 @@ impl Interface {
         }
     }
 
-    async fn query(&self, parts: &Parts, body: Incoming) -> QueryResponse {
-        let request = match QueryRequest::read(parts, &self.secrets) {
+    async fn query(&self, parts: &Parts, body: Incoming, place: &Place) -> QueryResponse {
+        let mut request = match QueryRequest::read(parts, &self.secrets) {
             Ok(request) => request,
             Err(exception) => {
                 upload::discard(body, self.pump_limits(MAX_STRANGER)).await;
@@ -104,30 +80,64 @@ impl Interface {
             }
         };
         let head = self.head(request.query_id.clone());
-        let waited_from = Instant::now();
-        let turn = match self.turns.take().await {
-            Ok(turn) => turn,
+        if let Err(exception) = place.take(request.role) {
+            return closing(self.refuse(&head, &exception));
+        }
+        let begun = async {
+            let body = read_form(&mut request, &parts.headers, body).await?;
+            let (claim, body) = self.claim(&request, body).await?;
+            let waited_from = Instant::now();
+            let turn = self.turns.take(claim).await?;
+            self.metrics
+                .queue_duration
+                .observe(waited_from.elapsed().as_secs_f64());
+            Ok((turn, body))
+        };
+        let (turn, body) = match begun.await {
+            Ok(begun) => begun,
             Err(exception) => return self.refuse(&head, &exception),
         };
-        self.metrics
-            .queue_duration
-            .observe(waited_from.elapsed().as_secs_f64());
-        match self.run(parts, request, body, &head, turn).await {
+        match self.run(request, body, &head, turn).await {
             Ok(response) => response,
             Err(exception) => self.refuse(&head, &exception),
         }
     }
 
+    /// Finds out whose turn a request needs. The statement may be in the body: then its beginning is
+    /// read.
+    async fn claim(
+        &self,
+        request: &QueryRequest,
+        body: Option<Incoming>,
+    ) -> Result<(Claim, Option<Upload>), Exception> {
+        let mut upload = body.map(Upload::new);
+        if request.role == Role::Reader {
+            return Ok((Claim::Reader, upload));
+        }
+        let mut beginning = request.query.as_slice();
+        if let (true, true, Some(upload)) = (
+            request.query.is_empty(),
+            request.upload == UploadEncoding::default(),
+            &mut upload,
+        ) {
+            beginning = upload.peek(self.idle_timeout).await?;
+        }
+        let claim = if statement::begins_a_change(beginning) {
+            Claim::Change
+        } else {
+            Claim::Question
+        };
+        Ok((claim, upload))
+    }
+
     /// Runs a query on a thread of its own, feeds it the body, and waits until its result begins.
     async fn run(
         &self,
-        parts: &Parts,
-        mut request: QueryRequest,
-        body: Incoming,
+        request: QueryRequest,
+        body: Option<Upload>,
         head: &Head,
-        turn: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Result<QueryResponse, Exception> {
-        let body = read_form(&mut request, &parts.headers, body).await?;
         let encoding = request.encoding;
         let (output, mut events) = Output::new(OutputOptions {
             encoding,
@@ -183,7 +193,7 @@ impl Interface {
     }
 
     /// Starts the query's thread, which keeps the turn until it has ended.
-    fn start(&self, query: Query, turn: OwnedSemaphorePermit) -> Result<(), Exception> {
+    fn start(&self, query: Query, turn: Turn) -> Result<(), Exception> {
         let in_flight = self.metrics.in_flight.clone();
         let duration = self.metrics.duration.clone();
         let run = move || {
@@ -225,6 +235,15 @@ impl Interface {
             timezone: self.engine.timezone().to_owned(),
         }
     }
+}
+
+/// Asks the client to take another connection next time.
+fn closing(mut response: QueryResponse) -> QueryResponse {
+    let close = http::HeaderValue::from_static("close");
+    response
+        .headers_mut()
+        .insert(http::header::CONNECTION, close);
+    response
 }
 
 /// Reads the body into the request if it is a form; else gives it back, to be read as it comes.

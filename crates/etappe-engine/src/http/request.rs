@@ -6,43 +6,10 @@ use percent_encoding::percent_decode;
 use super::decode::{ContentEncoding, UploadEncoding};
 use super::encode::Encoding;
 use super::multipart;
+use super::reader_settings::is_reader_setting;
 use crate::credentials::{EngineSecrets, Role};
 use crate::exception::{Exception, code};
-
-/// Settings that a reader may choose, by their whole names.
-const READER_SETTINGS: &[&str] = &[
-    "add_http_cors_header",
-    "any_join_distinct_right_table_keys",
-    "cast_keep_nullable",
-    "date_time_input_format",
-    "date_time_output_format",
-    "enable_analyzer",
-    "enable_http_compression",
-    "extremes",
-    "http_headers_progress_interval_ms",
-    "http_write_exception_in_output_format",
-    "http_zlib_compression_level",
-    "join_use_nulls",
-    "log_queries",
-    "max_block_size",
-    "max_bytes_to_read",
-    "max_columns_to_read",
-    "max_execution_time",
-    "max_result_bytes",
-    "max_result_rows",
-    "max_rows_to_read",
-    "network_compression_method",
-    "network_zstd_compression_level",
-    "prefer_column_name_to_alias",
-    "read_overflow_mode",
-    "result_overflow_mode",
-    "send_progress_in_http_headers",
-    "session_timezone",
-    "timeout_overflow_mode",
-    "use_client_time_zone",
-];
-/// And by the beginnings of their names.
-const READER_SETTING_PREFIXES: &[&str] = &["output_format_", "format_csv_", "format_tsv_"];
+use crate::statement::names::is_file_setting;
 
 /// Parameters of the interface that mean nothing here: sessions are not kept, quotas not counted.
 const IGNORED: &[&str] = &[
@@ -172,16 +139,18 @@ impl QueryRequest {
                 format!("Unknown setting '{name}'. (UNKNOWN_SETTING)"),
             ));
         }
+        if is_file_setting(name) {
+            return Err(Exception::new(
+                code::ACCESS_DENIED,
+                format!("the setting `{name}` is refused: it names a file. (ACCESS_DENIED)"),
+            ));
+        }
         if self.role == Role::Reader {
             // A reader that asks for less than it has gets what it has.
             if name == "readonly" {
                 return Ok(());
             }
-            let may_choose = READER_SETTINGS.contains(&name)
-                || READER_SETTING_PREFIXES
-                    .iter()
-                    .any(|prefix| name.starts_with(prefix));
-            if !may_choose {
+            if !is_reader_setting(name) {
                 return Err(Exception::new(
                     code::READONLY,
                     format!("Cannot modify '{name}' setting in readonly mode. (READONLY)"),

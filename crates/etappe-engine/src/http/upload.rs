@@ -13,6 +13,8 @@ use hyper::body::Incoming;
 use prometheus::IntCounter;
 use tokio::sync::mpsc;
 
+use crate::exception::{Exception, code};
+
 /// Pieces on their way; each is as long as a read from the socket, some hundred KiB at most.
 const PIECES: usize = 8;
 
@@ -51,15 +53,64 @@ pub(crate) struct PumpLimits {
     pub(crate) discarded_bytes: u64,
 }
 
+/// A body whose beginning may have been looked at.
+pub(crate) struct Upload {
+    body: Incoming,
+    beginning: Bytes,
+}
+
+impl Upload {
+    pub(crate) fn new(body: Incoming) -> Self {
+        Self {
+            body,
+            beginning: Bytes::new(),
+        }
+    }
+
+    /// Waits for the first piece and returns it; empty if there is none.
+    pub(crate) async fn peek(&mut self, idle_timeout: Duration) -> Result<&[u8], Exception> {
+        while self.beginning.is_empty() {
+            match tokio::time::timeout(idle_timeout, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.beginning = data;
+                    }
+                }
+                Ok(None) => break,
+                Ok(Some(Err(error))) => {
+                    let error = UploadError::Broken(error.to_string()).to_string();
+                    return Err(Exception::new(code::NETWORK_ERROR, error));
+                }
+                Err(_) => {
+                    let text = "the client sends nothing. (SOCKET_TIMEOUT)";
+                    return Err(Exception::new(code::SOCKET_TIMEOUT, text));
+                }
+            }
+        }
+        Ok(&self.beginning)
+    }
+}
+
 /// Sends the body piece by piece. When the query's thread no longer wants it, the rest is read and
 /// thrown away, so that the client gets to see the answer instead of a broken connection.
 pub(crate) async fn pump(
-    mut body: Incoming,
+    upload: Upload,
     sender: mpsc::Sender<Piece>,
     limits: PumpLimits,
     received: IntCounter,
 ) {
+    let Upload {
+        mut body,
+        beginning,
+    } = upload;
     let mut discarded = 0_u64;
+    if !beginning.is_empty() {
+        let length = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+        received.inc_by(length);
+        if sender.send(Piece::Data(beginning)).await.is_err() {
+            discarded = length;
+        }
+    }
     while discarded <= limits.discarded_bytes {
         let message = match tokio::time::timeout(limits.idle_timeout, body.frame()).await {
             Ok(Some(Ok(frame))) => match frame.into_data() {

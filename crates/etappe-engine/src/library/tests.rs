@@ -63,28 +63,49 @@ fn a_cut_off_library_is_noticed() {
     let request = request(dir.path(), PathBuf::from("npm"));
     let path = cached_library(&request.cache_dir);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let release = release(b"1234", "");
     fs::write(&path, "1234").unwrap();
-    fs::write(path.with_file_name(SIZE_FILE), "4\n").unwrap();
-    assert_eq!(find_library(&request).unwrap(), path);
+    assert_eq!(find(&request, Some(&release)).unwrap(), path);
     fs::write(&path, "123").unwrap();
-    let error = find_library(&request).unwrap_err();
+    let error = find(&request, Some(&release)).unwrap_err();
+    let EngineError::LibraryTruncated {
+        expected, actual, ..
+    } = error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!((expected, actual), (4, 3));
+    // The published one is a little larger than four bytes.
+    let error = verify_library(&path, &request.cache_dir).unwrap_err();
+    assert!(matches!(error, EngineError::LibraryTruncated { .. }));
+}
+
+#[test]
+fn a_changed_library_is_not_loaded_and_one_of_the_operator_is_not_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("libchdb.so");
+    let release = release(b"1234", "");
+    fs::write(&path, "1234").unwrap();
+    verify_file(&release, &path).unwrap();
+    fs::write(&path, "1235").unwrap();
+    let error = verify_file(&release, &path).unwrap_err();
     assert!(
-        matches!(
-            error,
-            EngineError::LibraryTruncated {
-                expected: 4,
-                actual: 3,
-                ..
-            }
-        ),
+        matches!(error, EngineError::LibraryDamaged { .. }),
         "{error}"
     );
-    // Installed by other means, without a recorded size: the published size counts.
-    fs::remove_file(path.with_file_name(SIZE_FILE)).unwrap();
-    assert!(matches!(
-        find_library(&request),
-        Err(EngineError::LibraryTruncated { .. })
-    ));
+    assert!(error.to_string().contains("delete it"), "{error}");
+    verify_library(&path, &dir.path().join("cache")).unwrap();
+}
+
+/// A release whose library has this content.
+fn release(content: &[u8], sha512: &str) -> Release {
+    let hash = blake3::hash(content).to_hex().to_string();
+    Release {
+        package: "x@1",
+        sha512: sha512.to_owned().leak(),
+        bytes: content.len().try_into().unwrap(),
+        blake3: hash.leak(),
+    }
 }
 
 #[test]
@@ -145,16 +166,12 @@ fn a_verified_package_is_unpacked_into_the_cache() {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let release = Release {
-        package: "x@1",
-        sha512: sha512.leak(),
-        bytes: 11,
-    };
+    let release = release(b"the library", &sha512);
     let npm = npm(dir.path(), &format!("cp '{}' .", tarball.display()));
     let request = request(dir.path(), npm);
     let path = cached_library(&request.cache_dir);
     fetch(&request, &release, &path).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "the library");
-    assert_eq!(find_library(&request).unwrap(), path);
-    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+    assert_eq!(find(&request, Some(&release)).unwrap(), path);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 }

@@ -28,6 +28,9 @@ const ONE_BLOCK: &[(&str, &str)] = &[
     ),
 ];
 
+/// A reader's queries get one thread, and the processor after all others.
+const READER: [(&str, &str); 2] = [("max_threads", "1"), ("os_threads_nice_value_query", "10")];
+
 /// Applies database, settings and restrictions, in that order: after the restriction nothing can
 /// be changed any more.
 pub(crate) fn prepare(
@@ -49,6 +52,8 @@ pub(crate) fn prepare(
         request
             .settings
             .iter()
+            // It comes last: nothing can be changed behind it.
+            .filter(|(name, _)| name != "readonly")
             .map(|(name, value)| (name.as_str(), value.clone())),
     );
     if request.role == Role::Reader {
@@ -58,21 +63,36 @@ pub(crate) fn prepare(
             .rfind(|(name, _)| name == "max_execution_time");
         let timeout = reader_timeout(wanted.map(|(_, value)| value), limits.reader_timeout);
         settings.push(("max_execution_time", timeout));
+        settings.push(("max_memory_usage", limits.reader_memory.to_string()));
+        settings.extend(READER.map(|(name, value)| (name, value.to_owned())));
     }
     settings.push(("log_comment", ticket.log_comment(&request.log_comment)));
-    // A client may restrict itself; that has to come last.
-    settings.sort_by_key(|(name, _)| *name == "readonly");
     execute(connection, &set_statement(&settings))?;
     if let Some(database) = &request.database {
         execute(connection, &format!("USE {}", quoted(database, '`')))?;
     }
-    let restricts_itself = request.settings.iter().any(|(name, _)| name == "readonly");
-    match request.role {
-        Role::Reader => execute(connection, "SET readonly = 1"),
-        Role::Writer if request.is_read_only && !restricts_itself => {
-            execute(connection, "SET readonly = 2")
-        }
-        Role::Writer => Ok(()),
+    let wanted = request
+        .settings
+        .iter()
+        .rfind(|(name, _)| name == "readonly");
+    match readonly(request, wanted.map(|(_, value)| value.as_str())) {
+        Some(level) => execute(
+            connection,
+            &format!("SET readonly = {}", quoted(level, '\'')),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Returns how far the session is restricted. A client may restrict itself further than it is, and
+/// no less.
+fn readonly<'wanted>(request: &QueryRequest, wanted: Option<&'wanted str>) -> Option<&'wanted str> {
+    match (request.role, request.is_read_only) {
+        (Role::Reader, _) => Some("1"),
+        (Role::Writer, true) if wanted == Some("1") => Some("1"),
+        // Settings may still be changed, which clients do in the query.
+        (Role::Writer, true) => Some("2"),
+        (Role::Writer, false) => wanted,
     }
 }
 

@@ -1,114 +1,106 @@
-//! Refuses statements that reach outside the engine, and whatever a reader may not do.
+//! Refuses statements that reach outside the engine, and whatever a login may not do.
 //!
 //! The engine's grants refuse most of it (see [`crate::server_config`]). They do not cover, as
 //! tried: the function `file()`, `executable()`, dictionaries with a file, program or network
 //! source, tables and databases on files, and `INTO OUTFILE`, which the library itself carries
-//! out. So names are looked at here, before a statement is handed over.
+//! out. So names are looked at here, before a statement is handed over. Only names on a list may be
+//! called (see [`super::names`]), and the engine's process is fenced in besides (see
+//! [`crate::fence`]).
 
 use super::lexer::{Kind, Token};
-use super::{Statement, StatementKind};
+use super::{Statement, StatementKind, names, reader};
 use crate::credentials::Role;
 use crate::exception::{Exception, code};
 
-/// Functions that read or write outside the engine, by the beginning of their names.
-const OUTSIDE_PREFIXES: &[&str] = &[
-    "s3",
-    "gcs",
-    "azureblobstorage",
-    "hdfs",
-    "iceberg",
-    "deltalake",
-    "hudi",
-    "paimon",
-    "ytsaurus",
-    "executable",
-    "arrow",
-    "prometheus",
-    "timeseries",
-    "ai",
-    "kafka",
-    "nats",
-    "rabbitmq",
+/// Who asks, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Access<'request> {
+    pub(crate) role: Role,
+    /// `GET` changes nothing, whoever asks.
+    pub(crate) is_read_only: bool,
+    /// The format of the result.
+    pub(crate) format: &'request str,
+}
+
+/// What statements may begin with, beside those that only read or insert.
+const CHANGES: &[&str] = &[
+    "ALTER", "ATTACH", "CHECK", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "KILL",
+    "OPTIMIZE", "RENAME", "REPLACE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE", "USE",
 ];
 
-/// Functions that read or write outside the engine, by their whole names.
-const OUTSIDE_NAMES: &[&str] = &[
-    "file",
-    "filecluster",
-    "url",
-    "urlcluster",
-    "remote",
-    "remotesecure",
-    "cluster",
-    "clusterallreplicas",
-    "oss",
-    "cosn",
-    "mysql",
-    "postgresql",
-    "mongodb",
-    "redis",
-    "sqlite",
-    "odbc",
-    "jdbc",
-    "python",
-    "disk",
-    "catboostevaluate",
-    "filesystem",
+/// Words that a name follows whose parenthesis is no call: a table with its columns.
+const BEFORE_COLUMNS: &[&str] = &[
+    "TABLE",
+    "INTO",
+    "EXISTS",
+    "VIEW",
+    "DICTIONARY",
+    "PROJECTION",
 ];
 
-/// Engines of tables and databases that keep their data inside the engine. All of MergeTree's
-/// family is allowed too.
-const INSIDE_ENGINES: &[&str] = &[
-    "memory",
-    "null",
-    "log",
-    "tinylog",
-    "stripelog",
-    "set",
-    "join",
-    "buffer",
-    "merge",
-    "dictionary",
-    "view",
-    "materializedview",
-    "generaterandom",
-    "atomic",
-    "lazy",
-];
-
-/// Sources of dictionaries that stay inside the engine.
-const INSIDE_SOURCES: &[&str] = &["clickhouse", "null"];
-
-/// Refuses the statement if it may not be run in this role.
-pub(crate) fn check(statement: &Statement<'_>, role: Role) -> Result<(), Exception> {
+/// Refuses the statement unless it may be run. Returns names that are called and can only be views
+/// with parameters: the statement may be run if the engine says that they are.
+pub(crate) fn check(
+    statement: &Statement<'_>,
+    access: Access<'_>,
+) -> Result<Vec<String>, Exception> {
     let tokens = statement.tokens.as_slice();
-    if is_client_command(tokens) {
+    if is_client_command(tokens) || !is_known(statement) {
         return Err(Exception::new(
             code::SYNTAX_ERROR,
             "Syntax error: not a statement. (SYNTAX_ERROR)",
         ));
     }
-    let may_run = match statement.kind {
-        StatementKind::Select | StatementKind::Inspect => true,
-        StatementKind::InsertData(_) | StatementKind::Insert | StatementKind::Other => {
-            role == Role::Writer
-        }
-    };
-    if !may_run {
+    let only_reads = statement.kind.only_reads();
+    if !only_reads && access.role == Role::Reader {
         return Err(Exception::new(
             code::READONLY,
             "this user may only read: SELECT, SHOW, DESCRIBE, EXPLAIN, EXISTS. (READONLY)",
         ));
     }
+    if !only_reads && access.is_read_only {
+        return Err(Exception::new(
+            code::READONLY,
+            "GET only reads; send this statement with POST. (READONLY)",
+        ));
+    }
+    if access.role == Role::Reader {
+        reader::check(tokens, access.format)?;
+    }
+    let mut views = Vec::new();
     for index in 0..tokens.len() {
-        if let Some(what) = reaches_outside(tokens, index) {
-            return Err(Exception::new(
-                code::ACCESS_DENIED,
-                format!("{what} is refused: this engine does not reach outside. (ACCESS_DENIED)"),
-            ));
+        match called(statement, index, access.role) {
+            Call::Nothing => {}
+            Call::View(name) => views.push(name),
+            Call::Refused(what) => return Err(outside(&what)),
+        }
+        if let Some(what) = reaches_outside(statement, index) {
+            return Err(outside(&what));
         }
     }
-    Ok(())
+    Ok(views)
+}
+
+/// Refuses a statement because of what it names.
+pub(crate) fn outside(what: &str) -> Exception {
+    let text = format!(
+        "{what} is refused: it is not on the list of what stays inside this engine. (ACCESS_DENIED)"
+    );
+    Exception::new(code::ACCESS_DENIED, text)
+}
+
+/// Returns whether the statement begins with a word that is known.
+fn is_known(statement: &Statement<'_>) -> bool {
+    match statement.kind {
+        StatementKind::Other => statement
+            .tokens
+            .first()
+            .is_some_and(|first| CHANGES.iter().any(|word| first.is_word(word))),
+        StatementKind::Select
+        | StatementKind::Inspect
+        | StatementKind::Insert
+        | StatementKind::InsertData(_) => true,
+    }
 }
 
 /// The library takes some words alone as commands of an interactive client.
@@ -129,8 +121,107 @@ fn is_client_command(tokens: &[Token<'_>]) -> bool {
     }
 }
 
-/// Returns what reaches outside at this token, if anything does.
-fn reaches_outside(tokens: &[Token<'_>], index: usize) -> Option<String> {
+/// What a token calls.
+enum Call {
+    Nothing,
+    /// Something that must be a view.
+    View(String),
+    Refused(String),
+}
+
+/// Looks for a call at this token: a name before a parenthesis, or behind `APPLY`.
+fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
+    let tokens = statement.tokens.as_slice();
+    let Some(token) = tokens.get(index) else {
+        return Call::Nothing;
+    };
+    if token.is_word("APPLY") {
+        return applied(tokens, index);
+    }
+    if !tokens.get(index + 1).is_some_and(|next| next.is_sign(b'(')) {
+        return Call::Nothing;
+    }
+    if matches!(token.kind, Kind::Text | Kind::Sign(b'}')) {
+        return Call::Refused("a call of something that is no name".to_owned());
+    }
+    let (Some(exact), Some(name)) = (token.exact_name(), token.name()) else {
+        return Call::Nothing;
+    };
+    if names::is_named_by_text(&name) {
+        return named_by_text(tokens, index, exact);
+    }
+    if names::may_be_called(&name) {
+        return Call::Nothing;
+    }
+    if role == Role::Writer {
+        let defines = !statement.kind.only_reads();
+        let is_definition = defines && (names::may_define(&name) || names_table(tokens, index));
+        if is_definition || names::is_for_the_writer(&name) {
+            return Call::Nothing;
+        }
+    }
+    let is_plain = exact
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain {
+        Call::View(exact)
+    } else {
+        Call::Refused(format!("a call of `{exact}`"))
+    }
+}
+
+/// `arrayReduce('quantile(0.5)', …)`: the text must be all of the argument, and plain.
+fn named_by_text(tokens: &[Token<'_>], index: usize, name: String) -> Call {
+    match (tokens.get(index + 2), tokens.get(index + 3)) {
+        (Some(text), Some(comma))
+            if text.kind == Kind::Text
+                && names::is_plain_function(text.bytes)
+                && comma.is_sign(b',') =>
+        {
+            Call::Nothing
+        }
+        _ => Call::Refused(format!(
+            "`{name}` of something else than a plain name in quotes"
+        )),
+    }
+}
+
+/// `* APPLY name`, `* APPLY(name)`, `* APPLY(name, …)` and `* APPLY(x -> …)`.
+fn applied(tokens: &[Token<'_>], index: usize) -> Call {
+    let at = match tokens.get(index + 1) {
+        Some(next) if next.is_sign(b'(') => index + 2,
+        _ => index + 1,
+    };
+    let Some(name) = tokens.get(at).and_then(Token::name) else {
+        return Call::Nothing;
+    };
+    let is_lambda = tokens.get(at + 1).is_some_and(|next| next.is_sign(b'-'))
+        && tokens.get(at + 2).is_some_and(|next| next.is_sign(b'>'));
+    let is_plain = names::is_function(&name) && !names::is_named_by_text(&name);
+    if is_lambda || is_plain || names::is_query_word(&name) {
+        Call::Nothing
+    } else {
+        Call::Refused(format!("APPLY with `{name}`"))
+    }
+}
+
+/// Returns whether the name at `index` is that of a table, whose columns follow.
+fn names_table(tokens: &[Token<'_>], index: usize) -> bool {
+    let is_word_before_columns = |index: Option<usize>| {
+        index
+            .and_then(|index| tokens.get(index))
+            .is_some_and(|token| BEFORE_COLUMNS.iter().any(|word| token.is_word(word)))
+    };
+    let has_database = index
+        .checked_sub(1)
+        .and_then(|before| tokens.get(before))
+        .is_some_and(|before| before.is_sign(b'.'));
+    is_word_before_columns(index.checked_sub(if has_database { 3 } else { 1 }))
+}
+
+/// Returns what reaches outside at this token other than by a call, if anything does.
+fn reaches_outside(statement: &Statement<'_>, index: usize) -> Option<String> {
+    let tokens = statement.tokens.as_slice();
     let token = tokens.get(index)?;
     let next = tokens.get(index + 1);
     let follows = |word: &str| index > 0 && tokens.get(index - 1).is_some_and(|t| t.is_word(word));
@@ -140,71 +231,62 @@ fn reaches_outside(tokens: &[Token<'_>], index: usize) -> Option<String> {
     if token.is_word("INFILE") && follows("FROM") {
         return Some("FROM INFILE".to_owned());
     }
-    let is_call = next.is_some_and(|next| next.is_sign(b'('));
-    let is_table_name = follows("TABLE") || follows("INTO") || follows("EXISTS");
-    if is_call && !is_table_name {
-        let name = token.name()?;
-        if is_outside_function(&name) {
-            return Some(format!("the function `{name}`"));
+    if next.is_some_and(|next| next.is_sign(b'=')) {
+        let name = token.exact_name()?;
+        if names::is_file_setting(&name) {
+            return Some(format!("the setting `{name}`"));
         }
-        if token.is_word("SOURCE") {
-            let source = tokens.get(index + 2)?.name()?;
-            let is_definition = tokens
-                .get(index + 3)
-                .is_some_and(|token| token.is_sign(b'('));
-            if is_definition && !INSIDE_SOURCES.contains(&source.as_str()) {
-                return Some(format!("the dictionary source `{source}`"));
-            }
+    }
+    if statement.kind.only_reads() {
+        return None;
+    }
+    if statement.kind == StatementKind::Other && token.kind == Kind::Text && follows("FROM") {
+        return Some("FROM with a path".to_owned());
+    }
+    if token.is_word("SOURCE") && next.is_some_and(|next| next.is_sign(b'(')) {
+        let source = tokens.get(index + 2)?.name()?;
+        if !names::is_inside_source(&source) {
+            return Some(format!("the dictionary source `{source}`"));
         }
     }
     if token.is_word("ENGINE") {
-        let name = next
-            .filter(|next| !next.is_sign(b'='))
-            .or_else(|| tokens.get(index + 2))?;
-        let is_definition = next.is_some_and(|next| next.is_sign(b'='))
-            || tokens
-                .first()
-                .is_some_and(|first| first.is_word("CREATE") || first.is_word("ATTACH"));
-        let name = name.name()?;
-        if is_definition && name_of_outside_engine(&name, tokens) {
+        let is_assigned = next.is_some_and(|next| next.is_sign(b'='));
+        let name = tokens
+            .get(index + if is_assigned { 2 } else { 1 })?
+            .name()?;
+        let first = tokens.first()?;
+        let makes_something = ["CREATE", "ATTACH", "REPLACE"]
+            .iter()
+            .any(|word| first.is_word(word));
+        let is_definition = makes_something || (is_assigned && first.is_word("ALTER"));
+        if is_definition && !names::is_inside_engine(&name) {
             return Some(format!("the engine `{name}`"));
         }
     }
     None
 }
 
-fn is_outside_function(name: &str) -> bool {
-    OUTSIDE_NAMES.contains(&name)
-        || OUTSIDE_PREFIXES.iter().any(|prefix| {
-            name.strip_prefix(prefix).is_some_and(|rest| {
-                // `arrow` and `ai` also begin harmless names.
-                match *prefix {
-                    "arrow" => rest.starts_with("stream") || rest.starts_with("flight"),
-                    "ai" => rest.starts_with("generate") || rest.starts_with("embed"),
-                    "timeseries" => rest.is_empty() || rest.starts_with("data"),
-                    _ => true,
-                }
-            })
-        })
-}
-
-/// Only statements that make something name an engine; elsewhere `engine = 'x'` compares a column.
-fn name_of_outside_engine(name: &str, tokens: &[Token<'_>]) -> bool {
-    let makes_something = tokens.first().is_some_and(|first| {
-        ["CREATE", "ATTACH", "REPLACE", "ALTER"]
-            .iter()
-            .any(|word| first.is_word(word))
-    });
-    makes_something && !name.ends_with("mergetree") && !INSIDE_ENGINES.contains(&name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn outcome(text: &str, role: Role) -> Result<(), i32> {
+    fn views(text: &str, role: Role) -> Result<Vec<String>, i32> {
         let statement = Statement::read(text.as_bytes(), true).map_err(|error| error.code)?;
-        check(&statement, role).map_err(|error| error.code)
+        let format = statement.format.clone().unwrap_or_else(|| "TSV".to_owned());
+        let access = Access {
+            role,
+            is_read_only: false,
+            format: &format,
+        };
+        check(&statement, access).map_err(|error| error.code)
+    }
+
+    /// Nothing that is called is a view here.
+    fn outcome(text: &str, role: Role) -> Result<(), i32> {
+        match views(text, role)?.as_slice() {
+            [] => Ok(()),
+            [..] => Err(code::ACCESS_DENIED),
+        }
     }
 
     #[test]
@@ -220,6 +302,40 @@ mod tests {
             "SELECT * FROM remote('127.0.0.1', system.one)",
             "SELECT * FROM icebergS3('x')",
             "SELECT * FROM arrowStream('1')",
+            "SELECT * FROM x, file('x')",
+            "SELECT * APPLY(file) FROM t",
+            "SELECT * APPLY file FROM t",
+            "SELECT COLUMNS('a') APPLY `file` FROM t",
+            "SELECT * APPLY(x -> file(x)) FROM t",
+            "SELECT 'file'('x')",
+            "SELECT {f:Identifier}('x')",
+            "DESCRIBE TABLE file('x')",
+            "EXISTS file('x')",
+            "SELECT * FROM values('a UInt8 DEFAULT file(1)', 1)",
+            "SELECT * FROM generateRandom('a UInt8 DEFAULT file(1)')",
+            "SELECT structureToProtobufSchema('a UInt8 DEFAULT file(1)')",
+            "SELECT * FROM eval('SELECT 1')",
+            "SELECT 1 ORDER BY 1 WITH FILL TO file('x')",
+            "SELECT fileIf('x', 1)",
+            "SELECT arrayReduce('quantile(toFloat64(file(1)))', [1])",
+            "SELECT arrayReduce('su' || 'm', [1])",
+            "SELECT arrayReduce(f, [1]) FROM t",
+            "SELECT initializeAggregation('quantile(file(1))', 1)",
+            "SELECT arrayReduceInRanges('sum(file(1))', [(1, 1)], [1])",
+            "SELECT * APPLY(arrayReduce, [1]) FROM (SELECT 'quantile(file(1))')",
+            "SELECT convertCharset('a', 'b', '/x')",
+            "SELECT formatRow('Template', 1), groupFormat('Template')(1)",
+            "CREATE VIEW v AS SELECT file('x')",
+            "CREATE TABLE t AS file('x')",
+            "CREATE TABLE t (a String DEFAULT file('x')) ENGINE = Memory",
+            "ALTER TABLE t UPDATE a = file('x') WHERE 1",
+            "INSERT INTO t SELECT file('x')",
+            "INSERT INTO t VALUES (file('x'))",
+            "INSERT INTO TABLE FUNCTION file('x') SELECT 1",
+            "SELECT 1 FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'",
+            "INSERT INTO t SETTINGS format_schema = '/x:M' FORMAT Protobuf",
+            "INSERT INTO t FORMAT Protobuf SETTINGS format_schema = '/x:M'",
+            "ATTACH TABLE t FROM '/etc' (a UInt8) ENGINE = MergeTree ORDER BY a",
             "INSERT INTO FUNCTION file('/tmp/x') SELECT 1",
             "INSERT INTO FUNCTION url('http://x') FORMAT CSV\n1",
             "INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV",
@@ -247,6 +363,13 @@ mod tests {
         for text in [
             "SELECT url, file FROM t WHERE url IN ('a') AND file = 'INTO OUTFILE'",
             "SELECT arrayMap(x -> x, [1]), arrowCount FROM t",
+            "SELECT sumIf(a, b), uniqExactOrNullIf(a, b), quantile(0.5)(a) FROM numbers(3)",
+            "SELECT CAST(a AS Decimal(10, 2)), row_number() OVER (ORDER BY (a, b)) FROM t",
+            "SELECT * APPLY(sum), * APPLY max, * APPLY(x -> x + 1) FROM t",
+            "SELECT arrayReduce('sum', [1]), arrayReduce('quantile(0.5)', [1])",
+            "SELECT sleep(1)",
+            "INSERT INTO d.file (a) FORMAT CSV\n1",
+            "CREATE TABLE t (a UInt8 CODEC(Delta(1), ZSTD(3)), INDEX i a TYPE bloom_filter(0.01)) ENGINE = SummingMergeTree(a) PARTITION BY (a) ORDER BY (a)",
             "SELECT engine FROM system.tables WHERE engine = 'S3'",
             "CREATE TABLE file (url String) ENGINE = ReplacingMergeTree ORDER BY url",
             "CREATE TABLE IF NOT EXISTS url (a UInt8) ENGINE = MergeTree() ORDER BY a",
@@ -268,8 +391,15 @@ mod tests {
             "SELECT 1",
             "WITH 1 AS x SELECT x",
             "SHOW TABLES",
+            "SHOW CREATE TABLE t",
             "DESC t",
             "EXPLAIN SELECT 1",
+            "EXPLAIN indexes = 1, header = 1 SELECT 1",
+            "EXPLAIN QUERY TREE SELECT 1",
+            "SELECT name FROM system.tables",
+            "SELECT format FROM t FORMAT JSON",
+            "SELECT `settings`, \"into\" FROM t",
+            "SELECT 1 AS \"Umsatz in €\" FORMAT CSVWithNames",
         ] {
             assert_eq!(outcome(text, Role::Reader), Ok(()), "{text}");
         }
@@ -282,8 +412,84 @@ mod tests {
             "SYSTEM FLUSH LOGS",
             "DROP TABLE t",
             "CHECK TABLE t",
+            "SHOW PROCESSLIST",
+            "SHOW SETTINGS LIKE 'x'",
+            "SHOW GRANTS",
+            "SHOW USERS",
+            "EXPLAIN INSERT INTO t SELECT 1",
+            "EXPLAIN AST CREATE TABLE t (a UInt8) ENGINE = Memory",
+            "EXPLAIN TABLE OVERRIDE mysql('h:1', 'd', 't', 'u', 'p') COLUMNS (a UInt8)",
+            "SELECT * FROM (EXPLAIN AST DROP TABLE t)",
+            "SELECT 1 SETTINGS max_threads = 1",
+            "SELECT 1 PARALLEL WITH DROP TABLE t",
+            "SELECT 1 INTO OUTFILE 'x'",
+            "WITH 1 AS x INSERT INTO t SELECT x",
         ] {
             assert_eq!(outcome(text, Role::Reader), Err(code::READONLY), "{text}");
+        }
+        for text in [
+            "SELECT sleep(1)",
+            "SELECT hostName(), getServerSetting('x'), getMacro('x')",
+            "SELECT query FROM system.processes",
+            "SELECT * FROM `system`.\"query_log\"",
+            "SELECT * FROM SYSTEM . settings",
+            "SELECT 1 FORMAT Template",
+            "SELECT 1 FORMAT `Protobuf`",
+            "SELECT * FROM {t:Identifier}",
+            "SELECT a FROM v(b = 1)",
+        ] {
+            let refused = Err(code::ACCESS_DENIED);
+            assert_eq!(outcome(text, Role::Reader), refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_an_unknown_name_must_be_a_view() {
+        let called = views(
+            "SELECT * FROM d.kpi_Orders(a = 1) JOIN x(b = 2) ON 1",
+            Role::Reader,
+        );
+        assert_eq!(called, Ok(vec!["kpi_Orders".to_owned(), "x".to_owned()]));
+        let odd = views("SELECT * FROM `a'b`(a = 1)", Role::Reader);
+        assert_eq!(odd, Err(code::ACCESS_DENIED));
+    }
+
+    #[test]
+    fn a_get_only_reads_whoever_asks() {
+        let outcome = |text: &str| {
+            let statement = Statement::read(text.as_bytes(), true).unwrap();
+            let access = Access {
+                role: Role::Writer,
+                is_read_only: true,
+                format: "TSV",
+            };
+            check(&statement, access).map_err(|error| error.code)
+        };
+        assert!(outcome("SELECT 1").is_ok() && outcome("SHOW PROCESSLIST").is_ok());
+        for text in [
+            "DROP TABLE t",
+            "INSERT INTO t VALUES (1)",
+            "INSERT INTO t FORMAT CSV\n1",
+            "KILL QUERY WHERE 1",
+            "SYSTEM STOP MERGES",
+        ] {
+            assert_eq!(outcome(text), Err(code::READONLY), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_begin_no_statement_are_none() {
+        for text in [
+            "EXECUTE AS x",
+            "BACKUP TABLE t TO File('x')",
+            "GRANT ALL ON *.* TO x",
+            "BEGIN",
+        ] {
+            assert_eq!(
+                outcome(text, Role::Writer),
+                Err(code::SYNTAX_ERROR),
+                "{text}"
+            );
         }
     }
 

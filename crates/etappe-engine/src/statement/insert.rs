@@ -3,13 +3,13 @@
 //! The data is never left in the statement: in the engine's statements, data in a binary format
 //! stops at the first `;` byte.
 
-use super::lexer::{Kind, Lexer, Token};
+use super::lexer::{Kind, Lexer, Token, rebuild};
 use crate::exception::{Exception, code};
 
 /// An insert whose data follows the statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InsertData {
-    /// The statement without `FORMAT` and data.
+    /// The statement as the engine gets it, without `FORMAT` and data.
     pub(crate) statement: Vec<u8>,
     /// The data's format.
     pub(crate) format: String,
@@ -30,7 +30,7 @@ pub(super) fn read_insert(
         let follows_into = names_the_table(&tokens);
         tokens.push(token);
         match token.kind {
-            Kind::Broken => break,
+            Kind::Broken(_) => break,
             Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
             Kind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
             Kind::Word if depth == 0 && !follows_into => {
@@ -38,15 +38,17 @@ pub(super) fn read_insert(
                     return refuse_input(text).map(|()| None);
                 }
                 if token.is_word("VALUES") {
+                    tokens.pop();
                     let data = InsertData {
-                        statement: text.get(..token.start).unwrap_or_default().to_vec(),
+                        statement: rebuild(text, &tokens),
                         format: "Values".to_owned(),
                         data_start: token.end(),
                     };
                     return Ok((!is_whole).then_some((data, tokens)));
                 }
                 if token.is_word("FORMAT") {
-                    return format_and_data(text, token.start, lexer, tokens).map(Some);
+                    tokens.pop();
+                    return format_and_data(text, lexer, tokens).map(Some);
                 }
             }
             Kind::Word | Kind::QuotedName | Kind::Text | Kind::Sign(_) => {}
@@ -82,10 +84,10 @@ fn refuse_input(text: &[u8]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Reads the format's name, settings that may follow it, and finds the data behind.
+/// Reads the format's name, settings that may follow it, and finds the data behind. `tokens` are
+/// those before `FORMAT`; the settings' are added.
 fn format_and_data<'text>(
     text: &'text [u8],
-    format_start: usize,
     mut lexer: Lexer<'text>,
     mut tokens: Vec<Token<'text>>,
 ) -> Result<(InsertData, Vec<Token<'text>>), Exception> {
@@ -98,12 +100,13 @@ fn format_and_data<'text>(
                 "a format's name must follow FORMAT. (SYNTAX_ERROR)",
             )
         })?;
-    tokens.push(name);
-    let mut statement = text.get(..format_start).unwrap_or_default().to_vec();
-    let mut end = name.end();
-    if let Some(settings_end) = settings_after(&lexer) {
-        statement.extend_from_slice(text.get(end..settings_end).unwrap_or_default());
-        end = settings_end;
+    let mut statement = rebuild(text, &tokens);
+    let settings = settings_after(&lexer);
+    let end = settings.last().map_or(name.end(), Token::end);
+    if !settings.is_empty() {
+        statement.push(b' ');
+        statement.extend(rebuild(text, &settings));
+        tokens.extend(settings);
     }
     let data = InsertData {
         statement,
@@ -113,25 +116,24 @@ fn format_and_data<'text>(
     Ok((data, tokens))
 }
 
-/// Returns where `SETTINGS a = 1, b = 'x'` ends, if it stands here. Looks no further than that.
-fn settings_after(lexer: &Lexer<'_>) -> Option<usize> {
+/// Returns the tokens of `SETTINGS a = 1, b = 'x'`, if it stands here. Looks no further than that.
+fn settings_after<'text>(lexer: &Lexer<'text>) -> Vec<Token<'text>> {
     let mut lexer = lexer.clone();
-    lexer.next().filter(|token| token.is_word("SETTINGS"))?;
-    let mut end = None;
-    loop {
+    let mut taken = Vec::new();
+    let mut next = lexer.next().filter(|token| token.is_word("SETTINGS"));
+    while let Some(separator) = next {
         let name = lexer.next().filter(|token| token.kind == Kind::Word);
         let equals = lexer.next().filter(|token| token.is_sign(b'='));
         let value = lexer
             .next()
             .filter(|token| matches!(token.kind, Kind::Word | Kind::Text));
-        let (Some(_), Some(_), Some(value)) = (name, equals, value) else {
-            return end;
+        let (Some(name), Some(equals), Some(value)) = (name, equals, value) else {
+            break;
         };
-        end = Some(value.end());
-        if !lexer.next().is_some_and(|token| token.is_sign(b',')) {
-            return end;
-        }
+        taken.extend([separator, name, equals, value]);
+        next = lexer.next().filter(|token| token.is_sign(b','));
     }
+    taken
 }
 
 /// Skips what ClickHouse skips between the statement and its data: blanks and one line feed.
@@ -172,41 +174,36 @@ mod tests {
     fn data_begins_behind_the_format_and_one_line_feed() {
         check(
             "INSERT INTO t FORMAT RowBinary\n\n;x",
-            "INSERT INTO t ",
+            "INSERT INTO t",
             "RowBinary",
             "\n;x",
         );
         check(
             "INSERT INTO t(a, b) FORMAT CSV 1,2",
-            "INSERT INTO t(a, b) ",
+            "INSERT INTO t(a, b)",
             "CSV",
             "1,2",
         );
         check(
             "insert into t format JSONEachRow",
-            "insert into t ",
+            "insert into t",
             "JSONEachRow",
             "",
         );
-        check(
-            "INSERT INTO t FORMAT TSV\r\n1",
-            "INSERT INTO t ",
-            "TSV",
-            "1",
-        );
+        check("INSERT INTO t FORMAT TSV\r\n1", "INSERT INTO t", "TSV", "1");
     }
 
     #[test]
     fn settings_may_stand_before_and_after_the_format() {
         check(
             "INSERT INTO t SETTINGS a = 1 FORMAT CSV\n1",
-            "INSERT INTO t SETTINGS a = 1 ",
+            "INSERT INTO t SETTINGS a = 1",
             "CSV",
             "1",
         );
         check(
             "INSERT INTO t FORMAT CSV SETTINGS a = 1, b = 'x'\n1",
-            "INSERT INTO t  SETTINGS a = 1, b = 'x'",
+            "INSERT INTO t SETTINGS a = 1, b = 'x'",
             "CSV",
             "1",
         );
@@ -216,19 +213,19 @@ mod tests {
     fn tables_and_columns_may_be_called_like_keywords() {
         check(
             "INSERT INTO format FORMAT CSV\n1",
-            "INSERT INTO format ",
+            "INSERT INTO format",
             "CSV",
             "1",
         );
         check(
             "INSERT INTO a.values (format, select) FORMAT CSV\n1",
-            "INSERT INTO a.values (format, select) ",
+            "INSERT INTO a.values (format, select)",
             "CSV",
             "1",
         );
         check(
             "INSERT INTO `x FORMAT y` FORMAT CSV\n1",
-            "INSERT INTO `x FORMAT y` ",
+            "INSERT INTO `x FORMAT y`",
             "CSV",
             "1",
         );

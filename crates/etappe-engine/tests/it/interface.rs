@@ -42,17 +42,38 @@ async fn a_query_may_come_in_the_url_the_body_both_or_a_form() {
 async fn a_get_changes_nothing() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
-    let get = client
-        .http
-        .get(client.url(&[("query", "CREATE TABLE t (a UInt8) ENGINE = Memory")]))
-        .basic_auth(&client.login.user, Some(&client.login.password));
-    let answer = client.send(get).await;
-    assert_eq!(
-        (answer.status, answer.code),
-        (403, Some(164)),
-        "{}",
-        answer.text()
-    );
+    client
+        .query("CREATE TABLE t (a UInt8) ENGINE = Memory")
+        .await;
+    for login in [&client.login, &engine.reader.login] {
+        for statement in [
+            "CREATE TABLE x (a UInt8) ENGINE = Memory",
+            "INSERT INTO t VALUES (1)",
+            "WITH 1 AS x INSERT INTO t SELECT x",
+            "DROP TABLE t",
+            "KILL QUERY WHERE 1",
+            "SELECT 1 SETTINGS readonly = 0",
+        ] {
+            for level in ["0", "2", "1", ""] {
+                let pairs = [("query", statement), ("readonly", level)];
+                let get = client.http.get(client.url(&pairs));
+                let answer = client
+                    .send(get.basic_auth(&login.user, Some(&login.password)))
+                    .await;
+                assert!(answer.status >= 400, "{statement}: {}", answer.text());
+            }
+        }
+    }
+    let get = |level| {
+        client
+            .http
+            .get(client.url(&[("query", "SELECT count() FROM t"), ("readonly", level)]))
+    };
+    for level in ["0", "1", "2"] {
+        let get = get(level).basic_auth(&client.login.user, Some(&client.login.password));
+        assert_eq!(client.send(get).await.text(), "0");
+    }
+    assert_eq!(client.query("SHOW TABLES").await, "t");
 }
 
 #[tokio::test]

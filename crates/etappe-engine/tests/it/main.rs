@@ -3,9 +3,11 @@
 //! The library is found at `$ETAPPE_ENGINE_LIBRARY` or in the cache; without it the tests fail.
 
 mod access;
+mod fence;
 mod harness;
 mod insert;
 mod interface;
-
 mod official_client;
 mod process;
+mod respellings;
+mod turns;

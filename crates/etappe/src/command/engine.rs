@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use etappe_engine::credentials::EngineSecrets;
-use etappe_engine::library::{LibraryRequest, cache_dir, find_library};
-use etappe_engine::process::run_engine;
+use etappe_engine::library::{LibraryRequest, cache_dir, find_library, verify_library};
+use etappe_engine::process::{PreparedEngine, run_engine};
 use etappe_runtime::shutdown::{Reason, Shutdown};
 use prometheus::Registry;
 
@@ -16,12 +16,13 @@ use crate::config::{Config, Needs};
 use crate::data_dir::rights::close_to_others;
 use crate::service::warehouse::DATABASE;
 
-/// Serves until a signal or, as a child, until standard input ends.
+/// Serves until a signal or, as a child, until standard input ends. Must be called while the process
+/// has one thread: the engine's fence holds for that one and those that it starts.
 #[expect(clippy::print_stdout, reason = "the path is the command's answer")]
-pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
     if arguments.fetch {
-        println!("{}", library(arguments.engine_library).await?.display());
+        println!("{}", verified_library(arguments.engine_library)?.display());
         return Ok(());
     }
     etappe_runtime::telemetry::init(&config.telemetry)?;
@@ -39,11 +40,17 @@ pub(crate) async fn run(arguments: EngineArguments) -> anyhow::Result<()> {
         println!("{}", url(&data, arguments.listen)?);
         return Ok(());
     }
-    let library = library(arguments.engine_library).await?;
+    let library = verified_library(arguments.engine_library)?;
     let mut engine = config.engine.to_engine_config(data, library);
     engine.listen = arguments.listen;
+    let engine = PreparedEngine::prepare(engine)?;
+    let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
+    runtime.block_on(serve(engine, arguments.child))
+}
+
+async fn serve(engine: PreparedEngine, is_child: bool) -> anyhow::Result<()> {
     let (registry, stdout) = (Registry::new(), tokio::io::stdout());
-    if arguments.child {
+    if is_child {
         run_engine(engine, tokio::io::stdin(), stdout, &registry).await?;
         return Ok(());
     }
@@ -76,18 +83,35 @@ fn url(data: &Path, listen: SocketAddr) -> anyhow::Result<String> {
     ))
 }
 
-/// Finds the engine's library, fetching it where it is missing.
+/// Finds the engine's library, fetching it where it is missing. Whoever loads it verifies it.
 pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = cache_dir(
-        folder("XDG_CACHE_HOME").as_deref(),
-        folder("HOME").as_deref(),
-    );
-    let cache = cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")?;
-    let request = LibraryRequest::new(explicit, cache);
+    let request = LibraryRequest::new(explicit, cache()?);
     let found = tokio::task::spawn_blocking(move || find_library(&request));
     found
         .await
         .context("the search stopped")?
         .context("no engine library")
+}
+
+/// Finds the engine's library and compares one from the cache with the published one. Blocks.
+fn verified_library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let cache = cache();
+    let request = match (&cache, explicit) {
+        (Ok(cache), explicit) => LibraryRequest::new(explicit, cache),
+        (Err(_), explicit @ Some(_)) => LibraryRequest::new(explicit, ""),
+        (Err(_), None) => return Err(cache.expect_err("there is no cache")),
+    };
+    let library = find_library(&request).context("no engine library")?;
+    verify_library(&library, &request.cache_dir).context("no engine library")?;
+    Ok(library)
+}
+
+/// Returns the folder for fetched files.
+fn cache() -> anyhow::Result<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = cache_dir(
+        folder("XDG_CACHE_HOME").as_deref(),
+        folder("HOME").as_deref(),
+    );
+    cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")
 }

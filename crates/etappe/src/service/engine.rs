@@ -27,6 +27,10 @@ impl EngineCommand {
     pub(crate) async fn start(&self, before: Option<SocketAddr>) -> anyhow::Result<EngineProcess> {
         let program = std::env::current_exe().context("this program's own path is not known")?;
         let mut command = Command::new(program);
+        // What the engine has no use for, such as passwords of brokers, it does not get.
+        command
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_for_engine)));
         command
             .arg("engine")
             .arg("--child")
@@ -51,6 +55,20 @@ impl EngineCommand {
         let secrets = EngineSecrets::load(&self.data)?;
         Ok((secrets.writer.user, secrets.writer.password))
     }
+}
+
+/// Returns whether the engine's process gets this variable: its own settings, and the system's.
+fn is_for_engine(name: &str) -> bool {
+    const PREFIXES: [&str; 6] = [
+        "ETAPPE_ENGINE",
+        "ETAPPE_TELEMETRY",
+        "LC_",
+        "LD_",
+        "LLVM_PROFILE",
+        "RUST_",
+    ];
+    const NAMES: [&str; 6] = ["HOME", "LANG", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Watches the engine until `stop`, then stops it; starts it again whenever it dies.
@@ -85,5 +103,30 @@ pub(crate) async fn supervise(
     }
     if let Err(error) = engine.stop().await {
         tracing::error!(%error, "the engine did not stop cleanly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_gets_its_own_settings_and_nobodys_password() {
+        for name in [
+            "ETAPPE_ENGINE__FENCE",
+            "ETAPPE_ENGINE_LIBRARY",
+            "HOME",
+            "LC_ALL",
+        ] {
+            assert!(is_for_engine(name), "{name}");
+        }
+        for name in [
+            "ETAPPE_KAFKA__PASSWORD",
+            "ETAPPE_CLICKHOUSE__PASSWORD",
+            "ETAPPE_WRITE_KEY",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
+            assert!(!is_for_engine(name), "{name}");
+        }
     }
 }

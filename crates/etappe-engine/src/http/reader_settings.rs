@@ -1,0 +1,150 @@
+//! The settings that a reader may choose, by their whole names: they shape a result, or ask for
+//! less than the reader has. None of them names a file, an address or a schema.
+
+/// In alphabetical order.
+const READER_SETTINGS: &[&str] = &[
+    "add_http_cors_header",
+    "any_join_distinct_right_table_keys",
+    "cast_keep_nullable",
+    "date_time_input_format",
+    "date_time_output_format",
+    "enable_analyzer",
+    "enable_http_compression",
+    "extremes",
+    "format_csv_delimiter",
+    "format_csv_null_representation",
+    "format_tsv_null_representation",
+    "http_headers_progress_interval_ms",
+    "http_write_exception_in_output_format",
+    "http_zlib_compression_level",
+    "join_use_nulls",
+    "log_queries",
+    "max_block_size",
+    "max_bytes_to_read",
+    "max_columns_to_read",
+    "max_execution_time",
+    "max_result_bytes",
+    "max_result_rows",
+    "max_rows_to_read",
+    "network_compression_method",
+    "network_zstd_compression_level",
+    "output_format_always_write_decimal_point_in_float_and_decimal",
+    "output_format_arrow_compression_method",
+    "output_format_arrow_date_as_uint16",
+    "output_format_arrow_fixed_string_as_fixed_byte_array",
+    "output_format_arrow_low_cardinality_as_dictionary",
+    "output_format_arrow_string_as_string",
+    "output_format_arrow_unsupported_types_as_binary",
+    "output_format_arrow_use_64_bit_indexes_for_dictionary",
+    "output_format_arrow_use_native_writer",
+    "output_format_arrow_use_signed_indexes_for_dictionary",
+    "output_format_arrow_uuid_as_fixed_byte_array",
+    "output_format_arrow_variant_as_string",
+    "output_format_binary_encode_types_in_binary_format",
+    "output_format_binary_write_json_as_string",
+    "output_format_bson_string_as_string",
+    "output_format_csv_crlf_end_of_line",
+    "output_format_csv_header_serialize_tuple_into_separate_columns",
+    "output_format_csv_serialize_tuple_into_separate_columns",
+    "output_format_decimal_trailing_zeros",
+    "output_format_float_precision",
+    "output_format_json_array_of_rows",
+    "output_format_json_escape_forward_slashes",
+    "output_format_json_map_as_array_of_tuples",
+    "output_format_json_named_tuples_as_objects",
+    "output_format_json_pretty_print",
+    "output_format_json_quote_64bit_floats",
+    "output_format_json_quote_64bit_integers",
+    "output_format_json_quote_decimals",
+    "output_format_json_quote_denormals",
+    "output_format_json_skip_null_value_in_named_tuples",
+    "output_format_json_validate_utf8",
+    "output_format_markdown_escape_special_characters",
+    "output_format_msgpack_uuid_representation",
+    "output_format_native_encode_types_in_binary_format",
+    "output_format_native_use_flattened_dynamic_and_json_serialization",
+    "output_format_native_write_json_as_string",
+    "output_format_orc_compression_method",
+    "output_format_orc_string_as_string",
+    "output_format_parquet_compliant_nested_types",
+    "output_format_parquet_compression_method",
+    "output_format_parquet_date_as_uint16",
+    "output_format_parquet_datetime_as_uint32",
+    "output_format_parquet_enum_as_byte_array",
+    "output_format_parquet_fixed_string_as_fixed_byte_array",
+    "output_format_parquet_string_as_string",
+    "output_format_parquet_unsupported_types_as_binary",
+    "output_format_parquet_use_custom_encoder",
+    "output_format_parquet_version",
+    "output_format_parquet_write_checksums",
+    "output_format_parquet_write_page_index",
+    "output_format_pretty_color",
+    "output_format_pretty_display_footer_column_names",
+    "output_format_pretty_display_footer_column_names_min_rows",
+    "output_format_pretty_fallback_to_vertical",
+    "output_format_pretty_fallback_to_vertical_max_rows_per_chunk",
+    "output_format_pretty_fallback_to_vertical_min_columns",
+    "output_format_pretty_fallback_to_vertical_min_table_width",
+    "output_format_pretty_glue_chunks",
+    "output_format_pretty_grid_charset",
+    "output_format_pretty_highlight_digit_groups",
+    "output_format_pretty_highlight_trailing_spaces",
+    "output_format_pretty_max_column_name_width_cut_to",
+    "output_format_pretty_max_column_name_width_min_chars_to_cut",
+    "output_format_pretty_max_column_pad_width",
+    "output_format_pretty_max_rows",
+    "output_format_pretty_max_value_width",
+    "output_format_pretty_max_value_width_apply_for_single_value",
+    "output_format_pretty_multiline_fields",
+    "output_format_pretty_named_tuples_as_json",
+    "output_format_pretty_row_numbers",
+    "output_format_pretty_use_nbsp_for_padding",
+    "output_format_protobuf_nullables_with_google_wrappers",
+    "output_format_sql_insert_include_column_names",
+    "output_format_sql_insert_quote_names",
+    "output_format_sql_insert_table_name",
+    "output_format_sql_insert_use_replace",
+    "output_format_trim_fixed_string",
+    "output_format_tsv_crlf_end_of_line",
+    "output_format_values_escape_quote_with_quote",
+    "output_format_write_statistics",
+    "prefer_column_name_to_alias",
+    "read_overflow_mode",
+    "result_overflow_mode",
+    "send_progress_in_http_headers",
+    "session_timezone",
+    "timeout_overflow_mode",
+    "use_client_time_zone",
+];
+
+/// Returns whether a reader may choose this setting.
+pub(super) fn is_reader_setting(name: &str) -> bool {
+    READER_SETTINGS.binary_search(&name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_allowed_by_their_whole_names() {
+        assert!(READER_SETTINGS.is_sorted());
+        for name in [
+            "max_execution_time",
+            "output_format_json_quote_64bit_integers",
+        ] {
+            assert!(is_reader_setting(name), "{name}");
+        }
+        for name in [
+            "output_format_schema",
+            "output_format_",
+            "format_schema",
+            "format_template_resultset",
+            "max_threads",
+            "priority",
+            "readonly",
+        ] {
+            assert!(!is_reader_setting(name), "{name}");
+        }
+    }
+}

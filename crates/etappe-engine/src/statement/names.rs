@@ -1,0 +1,489 @@
+//! The whole names that a statement may use, and nothing else: functions, data types, table
+//! functions, formats, words of the language.
+//!
+//! A list of what is allowed errs on the safe side: a name that the engine gets with its next
+//! version is refused until somebody has looked at it. Names are compared in lower case; no name
+//! that is allowed differs from one that is withheld only in case, which a test checks.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// Aggregate function combinators: `sum` may be called as `sumIf`, `sumOrNullIf` and so on.
+const COMBINATORS: &[&str] = &[
+    "argmax",
+    "argmin",
+    "array",
+    "distinct",
+    "foreach",
+    "if",
+    "map",
+    "merge",
+    "null",
+    "ordefault",
+    "ornull",
+    "resample",
+    "simplestate",
+    "state",
+    "tuple",
+];
+
+/// Words of a query that a parenthesis may follow, and what looks like a function but is part of
+/// the language.
+const QUERY_WORDS: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "apply",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "columns",
+    "cube",
+    "date_add",
+    "date_sub",
+    "dateadd",
+    "datesub",
+    "desc",
+    "distinct",
+    "else",
+    "except",
+    "exists",
+    "filter",
+    "from",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "interpolate",
+    "intersect",
+    "interval",
+    "is",
+    "join",
+    "like",
+    "limit",
+    "not",
+    "offset",
+    "on",
+    "or",
+    "over",
+    "partition",
+    "prewhere",
+    "qualify",
+    "replace",
+    "rollup",
+    "select",
+    "sets",
+    "step",
+    "then",
+    "timestamp_add",
+    "timestamp_sub",
+    "timestampadd",
+    "timestampsub",
+    "to",
+    "top",
+    "union",
+    "untuple",
+    "using",
+    "when",
+    "where",
+    "with",
+];
+
+/// Words of other statements that a parenthesis may follow.
+const DEFINITION_WORDS: &[&str] = &[
+    "add",
+    "check",
+    "clickhouse",
+    "codec",
+    "column",
+    "delete",
+    "flat",
+    "hashed",
+    "key",
+    "layout",
+    "lifetime",
+    "max",
+    "min",
+    "modify",
+    "range",
+    "range_hashed",
+    "complex_key_hashed",
+    "cache",
+    "complex_key_cache",
+    "source",
+    "table",
+    "ttl",
+    "update",
+    "values",
+    // Codecs.
+    "delta",
+    "doubledelta",
+    "fpc",
+    "gcd",
+    "gorilla",
+    "lz4",
+    "lz4hc",
+    "none",
+    "t64",
+    "zstd",
+    // Kinds of indices.
+    "bloom_filter",
+    "minmax",
+    "ngrambf_v1",
+    "set",
+    "text",
+    "tokenbf_v1",
+];
+
+/// Table functions that stay inside the engine and take no text for code. A structure given as
+/// text is code: its `DEFAULT` expressions are evaluated. So `values`, `format`, `null` and
+/// `generateRandom` are not here.
+const TABLE_FUNCTIONS: &[&str] = &[
+    "generate_series",
+    "generateseries",
+    "numbers",
+    "numbers_mt",
+    "primes",
+    "view",
+    "zeros",
+    "zeros_mt",
+];
+
+/// Engines of tables and databases that keep their data inside the engine. All of MergeTree's
+/// family is allowed too.
+const INSIDE_ENGINES: &[&str] = &[
+    "memory",
+    "null",
+    "log",
+    "tinylog",
+    "stripelog",
+    "set",
+    "join",
+    "buffer",
+    "merge",
+    "dictionary",
+    "view",
+    "materializedview",
+    "generaterandom",
+    "atomic",
+    "lazy",
+];
+
+/// Sources of dictionaries that stay inside the engine.
+const INSIDE_SOURCES: &[&str] = &["clickhouse", "null"];
+
+/// Formats that a reader may have its result in: none of them reads a schema or writes anything
+/// but the result.
+const READER_FORMATS: &[&str] = &[
+    "arrow",
+    "arrowstream",
+    "avro",
+    "bsoneachrow",
+    "csv",
+    "csvwithnames",
+    "csvwithnamesandtypes",
+    "hash",
+    "json",
+    "jsoncolumns",
+    "jsoncolumnswithmetadata",
+    "jsoncompact",
+    "jsoncompactcolumns",
+    "jsoncompacteachrow",
+    "jsoncompacteachrowwithnames",
+    "jsoncompacteachrowwithnamesandtypes",
+    "jsoncompacteachrowwithprogress",
+    "jsoncompactstrings",
+    "jsoncompactstringseachrow",
+    "jsoncompactstringseachrowwithnames",
+    "jsoncompactstringseachrowwithnamesandtypes",
+    "jsoncompactstringseachrowwithprogress",
+    "jsoneachrow",
+    "jsoneachrowwithprogress",
+    "jsonl",
+    "jsonlines",
+    "jsonobjecteachrow",
+    "jsonstrings",
+    "jsonstringseachrow",
+    "jsonstringseachrowwithprogress",
+    "markdown",
+    "md",
+    "msgpack",
+    "native",
+    "ndjson",
+    "null",
+    "orc",
+    "parquet",
+    "pretty",
+    "prettycompact",
+    "prettycompactmonoblock",
+    "prettycompactnoescapes",
+    "prettycompactnoescapesmonoblock",
+    "prettyjsoneachrow",
+    "prettyjsonlines",
+    "prettymonoblock",
+    "prettyndjson",
+    "prettynoescapes",
+    "prettynoescapesmonoblock",
+    "prettyspace",
+    "prettyspacemonoblock",
+    "prettyspacenoescapes",
+    "prettyspacenoescapesmonoblock",
+    "prometheus",
+    "raw",
+    "rawblob",
+    "rawwithnames",
+    "rawwithnamesandtypes",
+    "rowbinary",
+    "rowbinarywithnames",
+    "rowbinarywithnamesandtypes",
+    "sqlinsert",
+    "tabseparated",
+    "tabseparatedraw",
+    "tabseparatedrawwithnames",
+    "tabseparatedrawwithnamesandtypes",
+    "tabseparatedwithnames",
+    "tabseparatedwithnamesandtypes",
+    "tskv",
+    "tsv",
+    "tsvraw",
+    "tsvrawwithnames",
+    "tsvrawwithnamesandtypes",
+    "tsvwithnames",
+    "tsvwithnamesandtypes",
+    "values",
+    "vertical",
+    "xml",
+];
+
+/// Tables of the database `system` that a reader may look at: what there is, not who asked what.
+const SYSTEM_TABLES: &[&str] = &[
+    "columns",
+    "data_type_families",
+    "databases",
+    "formats",
+    "functions",
+    "numbers",
+    "numbers_mt",
+    "one",
+    "parts",
+    "parts_columns",
+    "tables",
+    "time_zones",
+    "zeros",
+    "zeros_mt",
+];
+
+static FUNCTIONS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| names(include_str!("../../names/functions.txt")));
+static AGGREGATES: LazyLock<HashSet<String>> =
+    LazyLock::new(|| names(include_str!("../../names/aggregates.txt")));
+static TYPES: LazyLock<HashSet<String>> =
+    LazyLock::new(|| names(include_str!("../../names/types.txt")));
+
+/// Functions that the writer may call, and readers may not.
+const FOR_THE_WRITER: &[&str] = &["getsetting", "getsettingordefault", "sleep", "sleepeachrow"];
+
+/// Functions whose first argument is the text of an aggregate function. The engine evaluates the
+/// parameters in it, so it is code.
+const NAMED_BY_TEXT: &[&str] = &[
+    "arrayreduce",
+    "arrayreduceinranges",
+    "initializeaggregation",
+];
+
+/// Settings by which a format reads a file, writes one or asks a server. Nobody may choose them.
+const FILE_SETTINGS: &[&str] = &[
+    "format_avro_schema_registry_url",
+    "format_schema",
+    "format_schema_source",
+    "format_template_resultset",
+    "format_template_row",
+    "output_format_schema",
+];
+
+/// Reads a list: a name a line, `#` begins a comment.
+fn names(text: &str) -> HashSet<String> {
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect()
+}
+
+/// Returns whether `name`, in lower case, is a function that everybody may call.
+pub(super) fn is_function(name: &str) -> bool {
+    FUNCTIONS.contains(name) || is_aggregate(name)
+}
+
+fn is_aggregate(name: &str) -> bool {
+    AGGREGATES.contains(name)
+        || COMBINATORS
+            .iter()
+            .filter_map(|combinator| name.strip_suffix(combinator))
+            .any(|base| !base.is_empty() && is_aggregate(base))
+}
+
+/// Returns whether a parenthesis may follow this name, in lower case, in a query.
+pub(super) fn may_be_called(name: &str) -> bool {
+    is_function(name)
+        || is_query_word(name)
+        || TYPES.contains(name)
+        || TABLE_FUNCTIONS.contains(&name)
+}
+
+/// Returns whether this is a word of the language that may stand before a parenthesis.
+pub(super) fn is_query_word(name: &str) -> bool {
+    QUERY_WORDS.contains(&name)
+}
+
+/// Returns whether the writer alone may call this function.
+pub(super) fn is_for_the_writer(name: &str) -> bool {
+    FOR_THE_WRITER.contains(&name)
+}
+
+/// Returns whether the first argument of this function, in lower case, is the text of another.
+pub(super) fn is_named_by_text(name: &str) -> bool {
+    NAMED_BY_TEXT.contains(&name)
+}
+
+/// Returns whether a text, in its quotes, is a plain name or a name with numbers: `'quantile(0.5)'`.
+pub(super) fn is_plain_function(text: &[u8]) -> bool {
+    let content = text
+        .get(1..text.len().saturating_sub(1))
+        .unwrap_or_default();
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let length = content.iter().position(|byte| !is_word(byte));
+    let (name, rest) = content.split_at(length.unwrap_or(content.len()));
+    let parameters = match rest {
+        [] => return !name.is_empty(),
+        [b'(', parameters @ .., b')'] => parameters,
+        _ => return false,
+    };
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b' ');
+    !name.is_empty() && parameters.iter().all(is_number)
+}
+
+/// Returns whether this setting, in any case, names a file or a server.
+pub(crate) fn is_file_setting(name: &str) -> bool {
+    FILE_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Returns whether a parenthesis may follow this name in a statement that defines something or
+/// inserts.
+pub(super) fn may_define(name: &str) -> bool {
+    DEFINITION_WORDS.contains(&name) || is_inside_engine(name)
+}
+
+/// Returns whether an engine of a table or database keeps its data inside.
+pub(super) fn is_inside_engine(name: &str) -> bool {
+    name.ends_with("mergetree") || INSIDE_ENGINES.contains(&name)
+}
+
+/// Returns whether a dictionary's source stays inside the engine.
+pub(super) fn is_inside_source(name: &str) -> bool {
+    INSIDE_SOURCES.contains(&name)
+}
+
+/// Returns whether a reader may ask for a result in this format, named in any case.
+pub(crate) fn is_reader_format(name: &str) -> bool {
+    READER_FORMATS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Returns whether a reader may look at this table of the database `system`.
+pub(super) fn is_open_system_table(name: &str) -> bool {
+    SYSTEM_TABLES.contains(&name)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    fn withheld() -> HashSet<String> {
+        names(include_str!("../../names/withheld.txt"))
+    }
+
+    /// Compares the lists with what the engine has, as its own tables tell.
+    pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
+        let lower = |found: Vec<String>| -> HashSet<String> {
+            found.iter().map(|name| name.to_ascii_lowercase()).collect()
+        };
+        let listed: HashSet<String> = FUNCTIONS
+            .iter()
+            .chain(AGGREGATES.iter())
+            .cloned()
+            .chain(withheld())
+            .collect();
+        let functions = lower(ask("SELECT name FROM system.functions"));
+        let (new, gone): (Vec<_>, Vec<_>) = (
+            functions.difference(&listed).collect(),
+            listed.difference(&functions).collect(),
+        );
+        assert!(new.is_empty(), "to be listed in `names/`: {new:?}");
+        assert!(gone.is_empty(), "no longer in the engine: {gone:?}");
+        let aggregates = lower(ask("SELECT name FROM system.functions WHERE is_aggregate"));
+        assert!(AGGREGATES.is_subset(&aggregates));
+        let combinators = lower(ask(
+            "SELECT name FROM system.aggregate_function_combinators",
+        ));
+        let known = COMBINATORS.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(combinators, known);
+        let types = lower(ask(
+            "SELECT name FROM system.data_type_families WHERE position(name, ' ') = 0",
+        ));
+        assert_eq!(types, *TYPES);
+        for name in ask("SELECT name FROM system.table_functions") {
+            let name = name.to_ascii_lowercase();
+            // `dictionary` and `loop` are no functions, so nothing here lets them through.
+            let is_open = TABLE_FUNCTIONS.contains(&name.as_str());
+            assert!(is_open || !may_be_called(&name), "{name} can be called");
+        }
+        for name in lower(ask("SELECT name FROM system.formats WHERE NOT is_output")) {
+            assert!(!is_reader_format(&name), "{name} is no format of results");
+        }
+    }
+
+    #[test]
+    fn nothing_is_both_allowed_and_withheld() {
+        for name in withheld() {
+            assert!(!may_be_called(&name), "{name}");
+        }
+        assert!(withheld().contains("file"));
+    }
+
+    #[test]
+    fn the_text_of_a_function_has_nothing_but_numbers_in_it() {
+        for text in ["'sum'", "'quantile(0.5)'", "'quantiles(0.5, 0.9)'"] {
+            assert!(is_plain_function(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "''",
+            "'sum '",
+            "'quantile(file(1))'",
+            "'quantile(1)(2)'",
+            "'sum(-1)'",
+            "'(1)'",
+            "'quantile(\\'1\\')'",
+            "'quantile(1'",
+        ] {
+            assert!(!is_plain_function(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn combinators_need_an_aggregate_function_before_them() {
+        for name in [
+            "sumif",
+            "uniqexactornullif",
+            "countdistinct",
+            "sum",
+            "summap",
+        ] {
+            assert!(may_be_called(name), "{name}");
+        }
+        for name in ["fileif", "if_", "file", "ifif", "url", "remote", ""] {
+            assert!(!may_be_called(name), "{name}");
+        }
+    }
+}

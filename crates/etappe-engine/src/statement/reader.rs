@@ -1,0 +1,178 @@
+//! What a reader's statement may be, beyond what holds for every statement (see [`super::guard`]).
+
+use super::lexer::{Kind, Token};
+use super::names;
+use crate::exception::{Exception, code};
+
+/// What a reader may have shown.
+const SHOWN: &[&str] = &[
+    "columns",
+    "create",
+    "databases",
+    "dictionaries",
+    "extended",
+    "fields",
+    "full",
+    "functions",
+    "index",
+    "indexes",
+    "indices",
+    "keys",
+    "tables",
+];
+
+/// Words between `EXPLAIN` and the query: what is explained, and how.
+const EXPLAINED: &[&str] = &[
+    "actions",
+    "ast",
+    "compact",
+    "description",
+    "distributed",
+    "estimate",
+    "graph",
+    "header",
+    "indexes",
+    "json",
+    "oneline",
+    "optimize",
+    "passes",
+    "pipeline",
+    "plan",
+    "projections",
+    "query",
+    "run_passes",
+    "sorting",
+    "syntax",
+    "tree",
+];
+
+/// Words that begin something that a reader may not do, wherever they stand. A column of such a
+/// name has to be quoted.
+const RESERVED: &[&str] = &[
+    "execute", "infile", "insert", "into", "outfile", "parallel", "settings",
+];
+
+/// Refuses what a reader may not ask for.
+pub(super) fn check(tokens: &[Token<'_>], format: &str) -> Result<(), Exception> {
+    let Some(first) = tokens.first() else {
+        return Ok(());
+    };
+    if first.is_word("SHOW") {
+        check_show(tokens)?;
+    } else if first.is_word("EXPLAIN") {
+        check_explain(tokens)?;
+    }
+    for (index, token) in tokens.iter().enumerate() {
+        check_token(tokens, index, token)?;
+    }
+    if names::is_reader_format(format) {
+        Ok(())
+    } else {
+        Err(denied(format!("the format `{format}` is not for readers")))
+    }
+}
+
+fn check_token(tokens: &[Token<'_>], index: usize, token: &Token<'_>) -> Result<(), Exception> {
+    let next = tokens.get(index + 1);
+    if token.is_sign(b':') && next.is_some_and(|next| next.is_word("IDENTIFIER")) {
+        return Err(denied(
+            "a parameter of the type Identifier is not for readers".to_owned(),
+        ));
+    }
+    let Some(name) = token.name() else {
+        return Ok(());
+    };
+    if token.kind == Kind::Word {
+        let is_nested_explain = index > 0 && name == "explain";
+        if is_nested_explain || RESERVED.contains(&name.as_str()) {
+            let advice = if name == "settings" {
+                "give settings in the URL"
+            } else {
+                "quote it if it is a column"
+            };
+            return Err(readonly(format!(
+                "the word {name} is not for readers: {advice}"
+            )));
+        }
+        if name == "format" {
+            check_format(next)?;
+        }
+    }
+    if name == "system" && next.is_some_and(|next| next.is_sign(b'.')) {
+        let table = tokens.get(index + 2).and_then(Token::name);
+        if !table.as_deref().is_some_and(names::is_open_system_table) {
+            let table = table.unwrap_or_default();
+            return Err(denied(format!("`system.{table}` is not for readers")));
+        }
+    }
+    Ok(())
+}
+
+/// `FORMAT name` ends a query; the name may be quoted. Where a word of the language follows,
+/// `format` is a column.
+fn check_format(next: Option<&Token<'_>>) -> Result<(), Exception> {
+    match next.and_then(Token::exact_name) {
+        Some(name)
+            if !names::is_reader_format(&name)
+                && !names::is_query_word(&name.to_ascii_lowercase()) =>
+        {
+            Err(denied(format!("the format `{name}` is not for readers")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_show(tokens: &[Token<'_>]) -> Result<(), Exception> {
+    let what = tokens.get(1).and_then(Token::name).unwrap_or_default();
+    if SHOWN.contains(&what.as_str()) {
+        Ok(())
+    } else {
+        Err(readonly(format!("SHOW {what} is not for readers")))
+    }
+}
+
+/// Only queries are explained, not other statements, nor what asks another server.
+fn check_explain(tokens: &[Token<'_>]) -> Result<(), Exception> {
+    for token in tokens.iter().skip(1) {
+        let begins_query = token.is_sign(b'(')
+            || ["SELECT", "WITH", "FROM"]
+                .iter()
+                .any(|word| token.is_word(word));
+        if begins_query {
+            return Ok(());
+        }
+        let is_part = match token.kind {
+            Kind::Word => {
+                let name = token.name().unwrap_or_default();
+                EXPLAINED.contains(&name.as_str()) || name.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            Kind::Sign(sign) => matches!(sign, b'=' | b','),
+            Kind::QuotedName | Kind::Text | Kind::Broken(_) => false,
+        };
+        if !is_part {
+            break;
+        }
+    }
+    Err(readonly(
+        "readers may have queries explained, and nothing else".to_owned(),
+    ))
+}
+
+/// Refuses a database that is not for readers.
+pub(crate) fn check_database(name: &str) -> Result<(), Exception> {
+    let is_plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if is_plain && !name.eq_ignore_ascii_case("system") {
+        return Ok(());
+    }
+    Err(denied(format!("the database `{name}` is not for readers")))
+}
+
+fn denied(text: String) -> Exception {
+    Exception::new(code::ACCESS_DENIED, format!("{text}. (ACCESS_DENIED)"))
+}
+
+fn readonly(text: String) -> Exception {
+    Exception::new(code::READONLY, format!("{text}. (READONLY)"))
+}
