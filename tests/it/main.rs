@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_input;
+mod channels;
 mod commands;
 mod data_sets;
 mod deploy;
