@@ -85,6 +85,7 @@ fn decode(criterion: &mut Criterion<CpuTime>) {
             received_at: Timestamp::from_millis(1_710_072_000_000),
             address: Some([203, 0, 113, 77].into()),
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)"),
+            country: None,
             first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
             redactor: redactor.as_ref(),
         };
@@ -124,6 +125,7 @@ fn records(criterion: &mut Criterion<CpuTime>) {
             received_at: Timestamp::from_millis(1_710_072_000_000),
             address: None,
             user_agent: None,
+            country: None,
             first_id: Uuid::nil(),
             redactor: None,
         };

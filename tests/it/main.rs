@@ -3,6 +3,7 @@
 mod at_rest;
 mod attacks;
 mod bad_input;
+mod channels;
 mod commands;
 mod data_sets;
 mod deploy;

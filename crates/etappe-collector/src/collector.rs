@@ -23,6 +23,7 @@ use crate::address::client_address;
 use crate::admission::Admission;
 use crate::budget::Budget;
 use crate::config::CollectorConfig;
+use crate::country::stated_country;
 use crate::metrics::CollectorMetrics;
 use crate::rate_limit::RateLimits;
 use crate::receptions::Receptions;
@@ -235,6 +236,14 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0);
         client_address(&parts.headers, peer, self.proxies_before(parts))
+    }
+
+    /// Returns the country that a trusted proxy saw the client in.
+    pub(crate) fn country(&self, parts: &Parts) -> Option<&'static str> {
+        if self.proxies_before(parts) == 0 {
+            return None;
+        }
+        stated_country(&parts.headers, &self.config.country_header)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::country::impossible_names;
 use crate::publication::CHUNK_BYTES;
 use crate::told::{ENTRY_BYTES, LISTED};
 
@@ -55,6 +56,12 @@ pub struct CollectorConfig {
     /// `server.proxies`. Default 0: the header is not looked at. Too high: clients can state any
     /// address; too low: all clients are one.
     pub trusted_proxies: usize,
+    /// The headers in which a proxy of your own says which country the client is in, separated by
+    /// commas; the first that holds a country counts. Looked at only where `X-Forwarded-For` is, and
+    /// only for browsers and pixels that state no country. Default `CF-IPCountry,
+    /// CloudFront-Viewer-Country, X-Country-Code`; empty: none. Wrong: a proxy that passes on what the
+    /// client wrote there lets clients state any country.
+    pub country_header: String,
     /// The memory for the rejections that are kept for sites to see, and as much for the warnings.
     /// Default 32 MiB. Too low: a site sees fewer than its last 1,000 of each.
     pub rejection_log_bytes: usize,
@@ -73,6 +80,7 @@ impl Default for CollectorConfig {
             publishing_bytes: 4 * MIB,
             log_reserve_percent: 10,
             trusted_proxies: 0,
+            country_header: "CF-IPCountry, CloudFront-Viewer-Country, X-Country-Code".to_owned(),
             rejection_log_bytes: 32 * MIB,
         }
     }
@@ -95,6 +103,14 @@ impl CollectorConfig {
             "`event_bytes` is larger than `body_bytes`: such an event could never be sent"
                 .to_owned(),
         );
+        for name in impossible_names(&self.country_header) {
+            need(
+                false,
+                format!(
+                    "`country_header` names `{name}`, expected names of headers separated by commas"
+                ),
+            );
+        }
         let largest = self.largest_request();
         need(
             self.in_flight_bytes / 2 >= largest,
@@ -190,11 +206,17 @@ mod tests {
             event_bytes: 8 * MIB,
             in_flight_bytes: 1,
             turn_timeout: Duration::ZERO,
+            country_header: "CF-IPCountry, my country".to_owned(),
             ..CollectorConfig::default()
         };
         let problems = config.validate().join("\n");
-        assert_eq!(config.validate().len(), 4, "{problems}");
-        for name in ["`event_bytes`", "`in_flight_bytes`", "`turn_timeout`"] {
+        assert_eq!(config.validate().len(), 5, "{problems}");
+        for name in [
+            "`event_bytes`",
+            "`in_flight_bytes`",
+            "`turn_timeout`",
+            "`my country`",
+        ] {
             assert!(problems.contains(name), "{problems}");
         }
     }

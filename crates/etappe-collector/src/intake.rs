@@ -178,6 +178,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             received_at,
             address: self.client_address(parts),
             user_agent: user_agent(parts),
+            country: self.country(parts),
             first_id: first_id(received_at),
             limits: self.limits(),
         }

@@ -20,6 +20,7 @@ mod chunk;
 mod collector;
 pub mod config;
 mod cors;
+mod country;
 mod demand;
 pub mod error;
 mod inflate;

@@ -46,6 +46,7 @@ pub(crate) struct Circumstances {
     pub(crate) received_at: Timestamp,
     pub(crate) address: Option<IpAddr>,
     pub(crate) user_agent: Option<String>,
+    pub(crate) country: Option<&'static str>,
     pub(crate) first_id: Uuid,
     pub(crate) redactor: Option<Redactor>,
     pub(crate) limits: Limits,
@@ -61,6 +62,7 @@ impl Circumstances {
             received_at: self.received_at,
             address: self.address,
             user_agent: self.user_agent.as_deref(),
+            country: self.country,
             first_id: self.first_id,
             redactor: self.redactor.as_ref(),
         }

@@ -12,14 +12,17 @@ mod notice;
 mod page;
 mod pick;
 mod sentiment;
+mod touchpoint;
 mod user_agent;
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::channel::Channel;
+use crate::country;
 use crate::currency::Currency;
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::json::JsonValue;
 use crate::money::Amount;
 use crate::rules::FactMapping;
@@ -62,11 +65,13 @@ pub struct EventFacts<'a> {
     pub touchpoint_kind: Cow<'a, str>,
     /// The named segment.
     pub persona: Cow<'a, str>,
-    /// UTM source.
+    /// How the actor came, as far as this event tells.
+    pub channel: Option<Channel>,
+    /// The source that goes with the channel, such as `google`; as it was stated, if it was.
     pub campaign_source: Cow<'a, str>,
-    /// UTM medium.
+    /// The medium that goes with the channel, such as `cpc` or `organic`.
     pub campaign_medium: Cow<'a, str>,
-    /// UTM campaign, its name.
+    /// The campaign's name.
     pub campaign_name: Cow<'a, str>,
     /// The page's path.
     pub page_path: Cow<'a, str>,
@@ -78,7 +83,7 @@ pub struct EventFacts<'a> {
     pub locale: Cow<'a, str>,
     /// The kind of device: `desktop`, `mobile`, `tablet`, or empty.
     pub device: Cow<'a, str>,
-    /// Two-letter country code, if the sender said it; or empty.
+    /// ISO 3166-1 alpha-2 code of the country, if it is known; or empty.
     pub country: Cow<'a, str>,
     /// What kind of bot sent it; empty for people.
     pub bot: Cow<'a, str>,
@@ -134,15 +139,14 @@ impl<'a> EventFacts<'a> {
             order_id: order_id(event, names, &known),
             referral_code: ids::code(known.referral_code.text()),
             inviter_id: ids::id(known.inviter_id.text()),
-            touchpoint: known.touchpoint.text(),
-            touchpoint_kind: touchpoint_kind(&known),
             persona: persona(event, &known, &context),
             locale: first_text([context.locale, known.locale.raw()]),
-            country: country(&context),
+            country: Cow::Borrowed(country(&known, &context)),
             ..Self::default()
         };
         scores(&known, &mut facts);
-        page::fill(event.kind == EventKind::Page, &known, &context, &mut facts);
+        let tells_page = page::fill(event, &known, &context, &mut facts);
+        touchpoint::fill(event, &known, &context, tells_page, &mut facts);
         user_agent::fill(&known, &context, &mut facts);
         facts
     }
@@ -238,14 +242,6 @@ fn persona<'a>(
     ])
 }
 
-fn touchpoint_kind<'a>(known: &KnownProperties<'a>) -> Cow<'a, str> {
-    let sent = known.touchpoint_kind.text();
-    ["physical", "digital", "hybrid"]
-        .into_iter()
-        .find(|kind| sent.trim().eq_ignore_ascii_case(kind))
-        .map_or(Cow::Borrowed(""), Cow::Borrowed)
-}
-
 /// Reads the scores. An `nps` that is no whole number 0–10 is a rating on some other scale.
 fn scores(known: &KnownProperties<'_>, facts: &mut EventFacts<'_>) {
     let number = |raw: Option<&RawValue>| raw.and_then(|raw| JsonValue::of(raw).as_f64());
@@ -262,23 +258,18 @@ fn scores(known: &KnownProperties<'_>, facts: &mut EventFacts<'_>) {
         .and_then(|raw| sentiment::parse(&JsonValue::of(raw)));
 }
 
-/// Returns the country that the sender named; a language tag says nothing about where someone is.
-fn country<'a>(context: &KnownContext<'a>) -> Cow<'a, str> {
-    let Some(names) = context
+/// Returns the country where it happened; a language tag says nothing about where someone is.
+fn country(known: &KnownProperties<'_>, context: &KnownContext<'_>) -> &'static str {
+    let names = context
         .location
         .and_then(|raw| pick::pick(raw.get(), ["country", "countryCode", "country_code"]))
-    else {
-        return Cow::Borrowed("");
-    };
-    let is_code = |text: &Cow<'_, str>| {
-        text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
-    };
-    let code = names.into_iter().flatten().map(text_of).find(is_code);
-    match code {
-        Some(code) if code.bytes().all(|byte| byte.is_ascii_uppercase()) => code,
-        Some(code) => Cow::Owned(code.to_ascii_uppercase()),
-        None => Cow::Borrowed(""),
-    }
+        .unwrap_or_default();
+    names
+        .into_iter()
+        .chain([known.country.raw()])
+        .flatten()
+        .find_map(|raw| country::code_of(&text_of(raw)))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

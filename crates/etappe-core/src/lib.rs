@@ -12,6 +12,8 @@
 //! the text they were sent with, so that money stays exact; every identifier has a type of its own.
 
 pub mod amount_text;
+pub mod channel;
+pub mod country;
 pub mod currency;
 pub mod dead_letter;
 pub mod duration_text;

@@ -23,6 +23,7 @@ use crate::record::{RecordParts, key_of};
 mod address;
 mod body;
 mod context;
+mod country;
 mod cut;
 mod field;
 mod instant;
@@ -35,6 +36,7 @@ mod surrogate;
 
 pub use address::truncate_address;
 pub use body::{Body, BodyError};
+pub(crate) use country::with_country;
 pub(crate) use cut::cut_addresses;
 pub use cut::cut_addresses_in_text;
 pub(crate) use instant::check_range;
@@ -77,6 +79,9 @@ pub struct Reception<'a> {
     pub address: Option<IpAddr>,
     /// The client's `User-Agent`. Kept if the client is a browser and states none itself.
     pub user_agent: Option<&'a str>,
+    /// The country that a trusted proxy saw the client in, by its ISO 3166-1 alpha-2 code. Kept if the
+    /// client is a browser and states none itself.
+    pub country: Option<&'static str>,
     /// Where ids of messages that have none start: a UUIDv7, new for every request.
     pub first_id: Uuid,
     /// Overwrites the request's write key, should it stand in a message.
@@ -91,6 +96,16 @@ impl Reception<'_> {
             KeyScope::Server => false,
         }
     }
+
+    /// Returns the country that a proxy saw the person's device in.
+    pub(crate) fn proxys_country(&self) -> Option<&'static str> {
+        self.country.filter(|_| self.is_from_device())
+    }
+}
+
+/// Returns whether a raw value is null or an empty string.
+fn is_blank(raw: &str) -> bool {
+    raw == "null" || raw == "\"\""
 }
 
 /// Why a message was rejected. The names are part of the contract with clients.

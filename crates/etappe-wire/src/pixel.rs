@@ -14,7 +14,7 @@ use percent_encoding::percent_decode;
 use crate::native::notice::{SentId, judge_message_id, warn_of_properties};
 use crate::native::{
     Limits, Message, Reason, Reception, Rejection, check_range, cut_addresses, fresh_id,
-    truncate_address,
+    truncate_address, with_country,
 };
 use crate::record::json_text::push_string;
 
@@ -154,7 +154,10 @@ impl PixelQuery {
             occurred_at,
             properties: Cow::Owned(cut_addresses(&properties).into_owned()),
             traits: Cow::Borrowed(""),
-            context: Cow::Owned(cut_addresses(&self.context_text(reception)).into_owned()),
+            context: with_country(
+                Cow::Owned(cut_addresses(&self.context_text(reception)).into_owned()),
+                reception.proxys_country(),
+            ),
             warnings,
         })
     }
@@ -284,6 +287,7 @@ mod tests {
             received_at: Timestamp::from_millis(1_709_294_400_000),
             address: Some("198.51.100.7".parse().unwrap()),
             user_agent: Some("Mail/1"),
+            country: None,
             first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
             redactor: None,
         }

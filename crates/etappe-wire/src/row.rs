@@ -5,6 +5,7 @@
 //! LEB128 and its bytes, a nullable value is preceded by a byte that is 1 for null. Text passes
 //! through untouched, NUL bytes included.
 
+use etappe_core::channel::Channel;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::EventFacts;
 use etappe_core::id::{ActorHash, Offset, PartitionId, hash64};
@@ -66,8 +67,7 @@ pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
     put_i64(out, row.event.received_at.as_millis());
     put_facts(row.facts, out);
     put_circumstances(row.facts, out);
-    // The channel is decided by rules that do not exist yet.
-    put_text(out, "");
+    put_text(out, row.facts.channel.map_or("", Channel::as_str));
     put_text(out, row.event.properties.as_text());
     put_text(out, row.event.context.as_text());
     put_text(out, row.event.traits.as_text());

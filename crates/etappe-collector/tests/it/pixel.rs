@@ -156,3 +156,27 @@ async fn a_look_at_the_head_is_no_event() {
     answer.expect_error(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
 }
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_a_pixel_knows_its_country() {
+    let config = CollectorConfig {
+        trusted_proxies: 1,
+        country_header: "X-Geo".to_owned(),
+        ..CollectorConfig::default()
+    };
+    let service = Service::start_with(config, SiteSettings::default()).await;
+    for (query, expected) in [
+        ("", json!({"country": "NL"})),
+        (
+            "&context.location.city=Delft",
+            json!({"city": "Delft", "country": "NL"}),
+        ),
+        ("&context.location.country=be", json!({"country": "be"})),
+    ] {
+        let head = format!("GET /v1/pixel.gif?writeKey={PIXEL_KEY}&event=Open{query}");
+        let headers = ["X-Geo: nld", "CF-IPCountry: DE"];
+        expect_image(&service.send(&head, &headers, b"").await);
+        let record = service.log.values().pop().unwrap();
+        assert_eq!(record["context"]["location"], expected, "{query}");
+    }
+}

@@ -196,6 +196,44 @@ async fn behind_a_trusted_proxy_the_forwarded_address_is_the_clients() {
 }
 
 #[tokio::test]
+async fn a_country_comes_from_the_sender_else_from_a_trusted_proxy() {
+    let page = r#"{"userId":"u"}"#;
+    let named = r#"{"userId":"u","context":{"location":{"city":"Gent","country":"BE"}}}"#;
+    for (proxies, key, body, expected) in [
+        (1, BROWSER_KEY, page, json!({"country": "NL"})),
+        (
+            1,
+            BROWSER_KEY,
+            named,
+            json!({"city": "Gent", "country": "BE"}),
+        ),
+        (1, SERVER_KEY, page, json!(null)),
+        (0, BROWSER_KEY, page, json!(null)),
+    ] {
+        let config = etappe_collector::config::CollectorConfig {
+            trusted_proxies: proxies,
+            ..Default::default()
+        };
+        let service = Service::start_with(config, Default::default()).await;
+        let headers = [
+            basic(key),
+            "CF-IPCountry: XX".to_owned(),
+            "X-Country-Code: nl".to_owned(),
+        ];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        service
+            .send("POST /v1/page", &headers, body.as_bytes())
+            .await
+            .expect_accepted();
+        assert_eq!(
+            service.log.values()[0]["context"]["location"],
+            expected,
+            "{proxies} {key} {body}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order_on_one_connection() {
     let service = Service::start().await;
     let mut connection = service.connect().await;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::text_of;
+use crate::channel::ClickId;
 use crate::id::meaningful_id;
 use crate::json::JsonObject;
 
@@ -32,6 +33,11 @@ impl<'a> Slot<'a> {
         if meaningful_id(&text_of(raw)).is_some() {
             self.offer(rank, raw);
         }
+    }
+
+    /// Returns the rank of the name that the value has, if there is one.
+    pub(super) fn rank(self) -> Option<u8> {
+        self.best.map(|(rank, _)| rank)
     }
 
     /// Returns the value.
@@ -60,15 +66,24 @@ pub(super) struct KnownProperties<'a> {
     pub(super) touchpoint: Slot<'a>,
     pub(super) touchpoint_kind: Slot<'a>,
     pub(super) persona: Slot<'a>,
-    /// `utm_source`, `utm_medium` and `utm_campaign`.
+    /// Source, medium and name of a campaign, under names that mean nothing else.
     pub(super) utm: [Slot<'a>; 3],
     /// Mobile trackers send the campaign here, as an object.
     pub(super) campaign: Slot<'a>,
+    /// `source` and `medium`: those of a campaign only beside `campaign`.
+    pub(super) campaign_parts: [Slot<'a>; 2],
+    /// The click id that says most.
+    pub(super) click: Option<&'static ClickId>,
     pub(super) path: Slot<'a>,
     pub(super) url: Slot<'a>,
     pub(super) referrer: Slot<'a>,
+    /// Whether a referrer was sent that is empty: the page was opened from nowhere.
+    pub(super) denies_referrer: bool,
     pub(super) locale: Slot<'a>,
     pub(super) device: Slot<'a>,
+    pub(super) country: Slot<'a>,
+    /// The tracker's library.
+    pub(super) library: Slot<'a>,
 }
 
 impl<'a> KnownProperties<'a> {
@@ -103,22 +118,54 @@ impl<'a> KnownProperties<'a> {
             "touchpoint" => self.touchpoint.offer(0, raw),
             "touchpoint_kind" => self.touchpoint_kind.offer(0, raw),
             "persona" => self.persona.offer(0, raw),
+            "locale" => self.locale.offer(0, raw),
+            "$device_type" => self.device.offer(0, raw),
+            _ => self.take_origin(name, raw),
+        }
+    }
+
+    /// Takes what says where it happened and how the actor came.
+    fn take_origin(&mut self, name: &str, raw: &'a RawValue) {
+        match name {
             "utm_source" => self.utm[0].offer(0, raw),
+            "mtm_source" | "pk_source" | "mkt_source" => self.utm[0].offer(1, raw),
+            "utm_source_platform" => self.utm[0].offer(2, raw),
             "utm_medium" => self.utm[1].offer(0, raw),
+            "mtm_medium" | "pk_medium" | "mkt_medium" => self.utm[1].offer(1, raw),
             "utm_campaign" => self.utm[2].offer(0, raw),
+            "mtm_campaign" | "pk_campaign" | "mkt_campaign" | "_rcn" => {
+                self.utm[2].offer(1, raw);
+            }
+            "utm_id" => self.utm[2].offer(2, raw),
             "campaign" => self.campaign.offer(0, raw),
+            "source" => self.campaign_parts[0].offer(0, raw),
+            "medium" => self.campaign_parts[1].offer(0, raw),
             "path" => self.path.offer(0, raw),
             "$pathname" => self.path.offer(1, raw),
             "url" => self.url.offer(0, raw),
             "$current_url" => self.url.offer(1, raw),
             "page_location" => self.url.offer(2, raw),
-            "referrer" => self.referrer.offer(0, raw),
-            "$referrer" => self.referrer.offer(1, raw),
-            "page_referrer" => self.referrer.offer(2, raw),
-            "locale" => self.locale.offer(0, raw),
-            "$device_type" => self.device.offer(0, raw),
-            _ => {}
+            "referrer" => self.offer_referrer(0, raw),
+            "$referrer" => self.offer_referrer(1, raw),
+            "page_referrer" => self.offer_referrer(2, raw),
+            "urlref" | "refr" => self.offer_referrer(3, raw),
+            "$referring_domain" => self.referrer.offer(4, raw),
+            "$geoip_country_code" => self.country.offer(0, raw),
+            "mp_country_code" => self.country.offer(1, raw),
+            "$lib" => self.library.offer(0, raw),
+            "mp_lib" => self.library.offer(1, raw),
+            _ => {
+                let is_sent = !matches!(raw.get(), "null" | "\"\"" | "false");
+                if let Some(click) = ClickId::of_name(name).filter(|_| is_sent) {
+                    self.click = ClickId::stronger(self.click, Some(click));
+                }
+            }
         }
+    }
+
+    fn offer_referrer(&mut self, rank: u8, raw: &'a RawValue) {
+        self.denies_referrer |= raw.get() == "\"\"";
+        self.referrer.offer(rank, raw);
     }
 }
 
@@ -134,6 +181,7 @@ pub(super) struct KnownContext<'a> {
     pub(super) traits: Option<&'a RawValue>,
     pub(super) group_id: Option<&'a RawValue>,
     pub(super) referrer: Option<&'a RawValue>,
+    pub(super) library: Option<&'a RawValue>,
 }
 
 impl<'a> KnownContext<'a> {
@@ -150,6 +198,7 @@ impl<'a> KnownContext<'a> {
                 "traits" => &mut known.traits,
                 "groupId" => &mut known.group_id,
                 "referrer" => &mut known.referrer,
+                "library" => &mut known.library,
                 _ => continue,
             };
             *member = Some(raw);

@@ -1,4 +1,4 @@
-//! Where it happened and what brought the visitor: page, referrer, campaign.
+//! Where it happened and how the actor came: page, referrer, campaign, channel.
 //!
 //! A `page` message speaks of its page in its properties; any other event may use the same names
 //! for something else (a product's `url`), so there the context leads.
@@ -7,29 +7,39 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::known::{KnownContext, KnownProperties};
+use super::known::{KnownContext, KnownProperties, Slot};
 use super::pick::pick;
+use super::touchpoint::{self, View};
 use super::{EventFacts, first_text, text_of};
+use crate::channel::{AddressTags, ClickId, Evidence, FoundSource, Referrer, arrival, meaningful};
+use crate::event::{Event, EventKind, KeyScope};
 
 /// Source, medium and name of a campaign.
 type Campaign<'a> = [Cow<'a, str>; 3];
 
-/// The names of a campaign's parameters in a page's address.
-const UTM: [&str; 3] = ["utm_source", "utm_medium", "utm_campaign"];
+/// Names of campaigns by which analytics says that there is none.
+const NO_CAMPAIGN: [&str; 5] = [
+    "(direct)",
+    "(none)",
+    "(organic)",
+    "(referral)",
+    "(ai-assistant)",
+];
 
-/// Fills in page, referrer and campaign.
+/// Fills in page, referrer, campaign and channel. Returns whether the event says which page it
+/// happened on.
 pub(super) fn fill<'a>(
-    is_page: bool,
+    event: &Event<'_>,
     known: &KnownProperties<'a>,
     context: &KnownContext<'a>,
     facts: &mut EventFacts<'a>,
-) {
-    let [path, url, referrer] = context
+) -> bool {
+    let [path, url, referrer, search] = context
         .page
-        .and_then(|raw| pick(raw.get(), ["path", "url", "referrer"]))
+        .and_then(|raw| pick(raw.get(), ["path", "url", "referrer", "search"]))
         .unwrap_or_default();
     let choose = |own: Option<&'a RawValue>, around: Option<&'a RawValue>| {
-        if is_page {
+        if event.kind == EventKind::Page {
             first_text([own, around])
         } else {
             first_text([around, own])
@@ -41,15 +51,86 @@ pub(super) fn fill<'a>(
         facts.referrer = first_text([referrer_url(context)]);
     }
     let sent_path = choose(known.path.raw(), path);
+    let page = Page {
+        is_told: !first_text([url, path]).is_empty()
+            || known.url.rank().is_some_and(|rank| rank > 0)
+            || (event.kind == EventKind::Page
+                && !(facts.page_url.is_empty() && sent_path.is_empty())),
+        denies_referrer: known.denies_referrer || referrer.is_some_and(|raw| raw.get() == "\"\""),
+    };
+    let tags = tags([&facts.page_url, &first_text([search]), &sent_path]);
     facts.page_path = if sent_path.is_empty() {
         map_text(facts.page_url.clone(), path_of)
     } else {
         map_text(sent_path, path_of)
     };
-    let [source, medium, name] = campaign(known, context, &facts.page_url);
-    facts.campaign_source = source;
-    facts.campaign_medium = medium;
+    if event.kind.is_event() {
+        fill_arrival(event, known, context, (page, tags), facts);
+    }
+    page.is_told
+}
+
+/// What an event says about its page.
+#[derive(Debug, Clone, Copy)]
+struct Page {
+    /// Whether it says which page it is.
+    is_told: bool,
+    /// Whether it says that the page was opened from nowhere.
+    denies_referrer: bool,
+}
+
+fn fill_arrival<'a>(
+    event: &Event<'_>,
+    known: &KnownProperties<'a>,
+    context: &KnownContext<'a>,
+    (page, tags): (Page, AddressTags<'a>),
+    facts: &mut EventFacts<'a>,
+) {
+    let click = ClickId::stronger(tags.click, known.click);
+    let (tags, link) = tags.without_link();
+    let [source, medium, name] = campaign(known, context, tags);
+    let referrer = Referrer::of(&facts.referrer, &facts.page_url);
+    let says_none = referrer == Referrer::None && !facts.referrer.is_empty();
+    let page = Page {
+        denies_referrer: page.denies_referrer || says_none,
+        ..page
+    };
+    let is_entry = is_entry(event, known, context, page);
+    let user_agent = match (referrer, context.user_agent) {
+        (Referrer::None, Some(raw)) if is_entry => text_of(raw),
+        _ => Cow::Borrowed(""),
+    };
+    let arrival = arrival(&Evidence {
+        source: &source,
+        medium: &medium,
+        campaign: &name,
+        click,
+        link: &link,
+        referrer,
+        user_agent: &user_agent,
+        is_entry,
+    });
+    let added_source = arrival.source.map(|source| match source {
+        FoundSource::Known(name) => Cow::Borrowed(name),
+        FoundSource::Host(host) => Cow::Owned(host.into_owned()),
+    });
+    let added_medium = arrival.medium.map(Cow::Borrowed);
+    facts.channel = arrival.channel;
+    facts.campaign_source = added_source.unwrap_or(source);
+    facts.campaign_medium = added_medium.unwrap_or(medium);
     facts.campaign_name = name;
+}
+
+/// Returns what the first of these addresses says that has parameters.
+fn tags<'a>(addresses: [&Cow<'a, str>; 3]) -> AddressTags<'a> {
+    let found = addresses
+        .into_iter()
+        .find(|address| address.contains(['?', '&', '#']));
+    match found {
+        Some(Cow::Borrowed(address)) => AddressTags::read(address),
+        Some(Cow::Owned(address)) => AddressTags::read(address).into_owned(),
+        None => AddressTags::default(),
+    }
 }
 
 fn referrer_url<'a>(context: &KnownContext<'a>) -> Option<&'a RawValue> {
@@ -57,93 +138,68 @@ fn referrer_url<'a>(context: &KnownContext<'a>) -> Option<&'a RawValue> {
     url
 }
 
+/// Returns whether somebody may arrive by this event, so that it is direct when nothing is known of
+/// how. A view is, if it came from a device or says what was viewed; another event only if it says
+/// that its page was opened from nowhere.
+fn is_entry(
+    event: &Event<'_>,
+    known: &KnownProperties<'_>,
+    context: &KnownContext<'_>,
+    page: Page,
+) -> bool {
+    let from_device = event.scope == KeyScope::Browser;
+    match View::of(event) {
+        Some(View::Page) => from_device || page.is_told || page.denies_referrer,
+        Some(View::Screen) => from_device || touchpoint::is_app(known, context, page.is_told),
+        None => page.is_told && page.denies_referrer,
+    }
+}
+
 /// Returns the campaign from the first place that names one. Places are never mixed: the source of
 /// one campaign with the medium of another would be a campaign that nobody ran.
 fn campaign<'a>(
     known: &KnownProperties<'a>,
     context: &KnownContext<'a>,
-    page_url: &Cow<'a, str>,
+    tags: AddressTags<'a>,
 ) -> Campaign<'a> {
-    let object = |raw: Option<&'a RawValue>| {
-        raw.and_then(|raw| pick(raw.get(), ["source", "medium", "name"]))
-            .map(|parts| parts.map(|part| part.map(text_of).unwrap_or_default()))
-            .filter(is_named)
-    };
-    object(context.campaign)
-        .or_else(|| Some(known.utm.map(super::known::Slot::text)).filter(is_named))
-        .or_else(|| object(known.campaign.raw()))
-        .or_else(|| Some(campaign_in_url(page_url)).filter(is_named))
+    let [source, medium, name] = campaign_object(context.campaign)
+        .or_else(|| Some(known.utm.map(Slot::text)).filter(is_named))
+        .or_else(|| campaign_object(known.campaign.raw()))
+        .or_else(|| Some([tags.source, tags.medium, tags.name]).filter(is_named))
         .or_else(|| named_campaign(known))
-        .unwrap_or_default()
+        .map(|parts| parts.map(meaningful))
+        .unwrap_or_default();
+    let is_none = NO_CAMPAIGN
+        .iter()
+        .any(|none| name.eq_ignore_ascii_case(none));
+    let name = if is_none { Cow::Borrowed("") } else { name };
+    [source, medium, name]
+}
+
+/// Returns the campaign that an object describes. One without a name goes by its id.
+fn campaign_object<'a>(raw: Option<&'a RawValue>) -> Option<Campaign<'a>> {
+    let [source, medium, name, id] = pick(raw?.get(), ["source", "medium", "name", "id"])?;
+    let text = |raw: Option<&'a RawValue>| first_text([raw]);
+    Some([text(source), text(medium), first_text([name, id])]).filter(is_named)
 }
 
 fn is_named(campaign: &Campaign<'_>) -> bool {
     campaign.iter().any(|part| !part.is_empty())
 }
 
-/// Returns the campaign of a plain `campaign` property: its name.
+/// Returns the campaign of a plain `campaign` property: its name, and what stands beside it if that
+/// is both a source and a medium.
 fn named_campaign<'a>(known: &KnownProperties<'a>) -> Option<Campaign<'a>> {
     let name = known.campaign.text();
-    (!name.is_empty()).then(|| [Cow::default(), Cow::default(), name])
-}
-
-fn campaign_in_url<'a>(url: &Cow<'a, str>) -> Campaign<'a> {
-    if !url.contains("utm_") {
-        return Campaign::default();
+    if name.is_empty() {
+        return None;
     }
-    match url {
-        Cow::Borrowed(url) => utm_parameters(url),
-        Cow::Owned(url) => utm_parameters(url).map(|part| Cow::Owned(part.into_owned())),
-    }
-}
-
-fn utm_parameters(url: &str) -> Campaign<'_> {
-    let mut campaign = Campaign::default();
-    let before_fragment = url.split_once('#').map_or(url, |(before, _)| before);
-    let Some((_, query)) = before_fragment.split_once('?') else {
-        return campaign;
-    };
-    for pair in query.split('&') {
-        let Some((name, value)) = pair.split_once('=') else {
-            continue;
-        };
-        let place = UTM.iter().position(|known| *known == name);
-        if let Some(part) = place.and_then(|place| campaign.get_mut(place)) {
-            *part = decode_query(value);
+    match known.campaign_parts.map(Slot::text) {
+        [source, medium] if !source.is_empty() && !medium.is_empty() => {
+            Some([source, medium, name])
         }
+        _ => Some([Cow::default(), Cow::default(), name]),
     }
-    campaign
-}
-
-/// Decodes `%41` and `+` in a query's value; what is no escape stays as it is.
-fn decode_query(value: &str) -> Cow<'_, str> {
-    if !value.contains(['%', '+']) {
-        return Cow::Borrowed(value);
-    }
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut bytes = value.bytes();
-    while let Some(byte) = bytes.next() {
-        let escape = {
-            let mut ahead = bytes.clone();
-            ahead.next().and_then(hex).zip(ahead.next().and_then(hex))
-        };
-        match (byte, escape) {
-            (b'+', _) => decoded.push(b' '),
-            (b'%', Some((high, low))) => {
-                decoded.push(high * 16 + low);
-                bytes.next();
-                bytes.next();
-            }
-            (other, _) => decoded.push(other),
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 /// Returns the path in an address or path: without host, query, fragment and trailing slash; the
@@ -209,14 +265,5 @@ mod tests {
         for (sent, expected) in cases {
             assert_eq!(path_of(sent), expected, "{sent}");
         }
-    }
-
-    #[test]
-    fn campaign_parameters_are_decoded() {
-        let url = "https://a.example/?utm_source=news%20letter&utm_medium=e+mail&utm_campaign=50%&x#utm_source=no";
-        assert_eq!(
-            utm_parameters(url),
-            ["news letter".into(), "e mail".into(), Cow::Borrowed("50%")]
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! What is read from events as trackers send them.
 
 use super::*;
-use crate::event::KeyScope;
+use crate::event::{EventKind, KeyScope};
 use crate::id::SiteId;
 use crate::json::JsonObject;
 use crate::money_terms::MoneyTerms;
@@ -381,7 +381,7 @@ fn people_devices_and_places_come_from_the_context() {
         "{}",
         r#"{"location":{"country":"Netherlands"},"locale":"en-US"}"#,
         |facts| {
-            assert_eq!((&*facts.country, &*facts.bot), ("", ""));
+            assert_eq!((&*facts.country, &*facts.bot), ("NL", ""));
         },
     );
 }

@@ -260,9 +260,9 @@ async fn a_breakdown_takes_the_values_of_the_step_named() {
     assert_eq!(
         groups,
         [
-            (json!(["Chrome", "search"]), vec![2, 2]),
-            (json!(["Chrome", "email"]), vec![1, 0]),
-            (json!(["Firefox", "email"]), vec![1, 0]),
+            (json!(["Chrome", "Organic Search"]), vec![2, 2]),
+            (json!(["Chrome", "Email"]), vec![1, 0]),
+            (json!(["Firefox", "Email"]), vec![1, 0]),
         ]
     );
     // At step 2 there are orders; who did not get there has no value.
@@ -425,8 +425,8 @@ async fn a_funnel_comes_as_csv_if_wanted() {
             "part,period,value,step,label,count,skipped,open,step_rate,step_rate_closed,overall_rate,overall_rate_closed,drop_off,mean_s,p50_s,p75_s,p90_s,p95_s",
             "total,,,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
             "total,,,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
-            "breakdown,,search,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
-            "breakdown,,search,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
+            "breakdown,,Organic Search,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
+            "breakdown,,Organic Search,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
             "trend,2024-03-01,,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
             "trend,2024-03-01,,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
         ]

@@ -74,13 +74,17 @@ pub(crate) fn events() -> Vec<StoredEvent> {
     let bought = "Order Completed";
     let mut events = vec![
         by(
-            "search",
+            "Organic Search",
             "Chrome",
             event("anna", "01T10:00:00", "Home Viewed"),
         ),
         of(
             "green",
-            by("search", "Chrome", event("anna", "01T10:05:00", looked)),
+            by(
+                "Organic Search",
+                "Chrome",
+                event("anna", "01T10:05:00", looked),
+            ),
         ),
         event("anna", "01T10:20:00", "Signed Up"),
         with(
@@ -89,10 +93,14 @@ pub(crate) fn events() -> Vec<StoredEvent> {
         ),
         of(
             "green",
-            by("email", "Firefox", event("bob", "05T09:00:00", looked)),
+            by("Email", "Firefox", event("bob", "05T09:00:00", looked)),
         ),
-        by("email", "Firefox", event("bob", "05T09:30:00", looked)),
-        by("search", "Chrome", event("carla", "06T12:00:00", looked)),
+        by("Email", "Firefox", event("bob", "05T09:30:00", looked)),
+        by(
+            "Organic Search",
+            "Chrome",
+            event("carla", "06T12:00:00", looked),
+        ),
         of(
             "green",
             with(
@@ -100,7 +108,7 @@ pub(crate) fn events() -> Vec<StoredEvent> {
                 event("carla", "08T12:00:00", bought),
             ),
         ),
-        by("email", "Chrome", event("dave", "31T20:00:00", looked)),
+        by("Email", "Chrome", event("dave", "31T20:00:00", looked)),
         with(
             json!({"order_id": "o3", "items": 1}),
             event("erik", "10T12:00:00", bought),

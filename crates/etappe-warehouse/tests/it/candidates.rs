@@ -254,6 +254,9 @@ async fn dimensions_come_with_their_hits() {
         Dimension::Property("context.os.name".to_owned()),
         Dimension::Property("n".to_owned()),
         Dimension::Channel,
+        Dimension::Touchpoint,
+        Dimension::Country,
+        Dimension::Device,
     ];
     let visits = visits(&test.warehouse, &query).await;
     let values: Vec<Vec<Option<&str>>> = visits[0]
@@ -269,10 +272,31 @@ async fn dimensions_come_with_their_hits() {
                 Some("spring"),
                 Some("Linux"),
                 Some("1.5"),
+                Some("Email"),
+                Some("web"),
+                Some("NL"),
+                None,
+            ],
+            [
+                None,
+                Some("spring"),
+                Some("Linux"),
+                None,
+                Some("Email"),
+                Some("web"),
+                Some("NL"),
                 None
             ],
-            [None, Some("spring"), Some("Linux"), None, None],
-            [None, Some("spring"), Some("Linux"), None, None],
+            [
+                None,
+                Some("spring"),
+                Some("Linux"),
+                None,
+                Some("Email"),
+                Some("web"),
+                Some("NL"),
+                None
+            ],
         ]
     );
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use etappe_core::channel::Channel;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::EventFacts;
 use etappe_core::id::{Offset, OffsetRange, PartitionId, SiteId, hash64};
@@ -220,7 +221,10 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
         referral_code: event.code.as_str().into(),
         inviter_id: event.inviter.as_str().into(),
         nps: event.nps,
+        channel: Some(Channel::Email),
         campaign_name: "spring".into(),
+        touchpoint: "web".into(),
+        country: "NL".into(),
         bot: event.bot.as_str().into(),
         ..EventFacts::default()
     };

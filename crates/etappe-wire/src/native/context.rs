@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::field::unquote;
 use super::scan::{MAX_DEPTH, Scanner};
-use super::{Reception, truncate_address};
+use super::{Reception, is_blank, truncate_address};
 use crate::record::json_text::push_string;
 
 /// Returns the context to keep; `context` is the text of a valid object or empty.
@@ -89,8 +89,4 @@ fn compose(
 
 fn address(raw: &str) -> Option<IpAddr> {
     unquote(raw)?.trim().parse().ok()
-}
-
-fn is_blank(raw: &str) -> bool {
-    raw == "null" || raw == "\"\""
 }

@@ -10,7 +10,7 @@ use super::cut::cut_addresses;
 use super::field::{id, object, string, unquote};
 use super::notice;
 use super::scan::{Fault, Scanner};
-use super::{Limits, Message, Reason, Reception, Rejection, fresh_id, instant};
+use super::{Limits, Message, Reason, Reception, Rejection, fresh_id, instant, with_country};
 
 /// The raw values of a message's members; null is the same as absent.
 #[derive(Debug, Default)]
@@ -168,7 +168,10 @@ fn build<'a>(
         occurred_at,
         properties: without_addresses(properties),
         traits: cut_addresses(traits_of(kind, traits, context)),
-        context: without_addresses(kept_context(context, reception)),
+        context: with_country(
+                without_addresses(kept_context(context, reception)),
+                reception.proxys_country(),
+            ),
         warnings,
     })
 }

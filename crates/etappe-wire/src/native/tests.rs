@@ -18,6 +18,7 @@ fn reception(site: &SiteId, scope: KeyScope) -> Reception<'_> {
         received_at: Timestamp::parse(RECEIVED).unwrap(),
         address: Some("2001:db8:1:2:3::9".parse().unwrap()),
         user_agent: Some("Browser/1"),
+        country: None,
         first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
         redactor: None,
     }

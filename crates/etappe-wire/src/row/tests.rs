@@ -69,6 +69,7 @@ fn full_row(properties: &str) -> Vec<u8> {
         currency: "EUR".into(),
         order_id: "o1".into(),
         nps: Some(10),
+        channel: Some(Channel::OrganicSearch),
         bot: "crawler".into(),
         ..EventFacts::default()
     };
@@ -131,7 +132,10 @@ fn a_row_holds_its_columns_in_their_order() {
     for _ in 0..12 {
         assert_eq!(reader.text(), "");
     }
-    assert_eq!((reader.text(), reader.text()), ("crawler", ""));
+    assert_eq!(
+        (reader.text(), reader.text()),
+        ("crawler", "Organic Search")
+    );
     assert_eq!(
         (reader.text(), reader.text(), reader.text()),
         (&*properties, "{}", "{}")

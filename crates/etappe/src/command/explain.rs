@@ -71,6 +71,7 @@ fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
         received_at: SystemClock.now(),
         address: None,
         user_agent: None,
+        country: None,
         first_id: uuid::Uuid::now_v7(),
         redactor: None,
     };

@@ -1,0 +1,164 @@
+//! The parameters by which advertisers and mailers recognise a click of theirs.
+//!
+//! A click id survives when an address is copied or shared, so it is evidence for the page that was
+//! arrived at only. `fbclid` and `igshid` are put on every link, so they tell no advertisement.
+//!
+//! Names and meanings: `docs/channels.md`.
+
+/// A parameter, and what it says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ClickId {
+    /// The parameter's name, in lower case.
+    name: &'static str,
+    /// Where the click was made.
+    pub(crate) source: &'static str,
+    /// What kind of link it was.
+    pub(crate) medium: &'static str,
+    /// How much it says, where an address has several.
+    pub(crate) weight: Weight,
+}
+
+/// How much a click id says; the first is the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Somebody paid for the click.
+    Paid,
+    /// The link stood in one certain place.
+    Placed,
+    /// The link stood there once, and a referrer that is known says more.
+    Shared,
+}
+
+const fn paid(name: &'static str, source: &'static str, medium: &'static str) -> ClickId {
+    ClickId {
+        name,
+        source,
+        medium,
+        weight: Weight::Paid,
+    }
+}
+
+const fn placed(name: &'static str, source: &'static str, medium: &'static str) -> ClickId {
+    ClickId {
+        name,
+        source,
+        medium,
+        weight: Weight::Placed,
+    }
+}
+
+const fn shared(name: &'static str, source: &'static str, medium: &'static str) -> ClickId {
+    ClickId {
+        name,
+        source,
+        medium,
+        weight: Weight::Shared,
+    }
+}
+
+/// Stands on the links of Google's free product listings.
+const FREE_LISTING: &str = "srsltid";
+
+/// All that are known. Where several weigh the same, the first one counts.
+static CLICK_IDS: [ClickId; 39] = [
+    paid("gclid", "google", "cpc"),
+    paid("gbraid", "google", "cpc"),
+    paid("wbraid", "google", "cpc"),
+    paid("dclid", "google", "display"),
+    paid("gclsrc", "google", "cpc"),
+    paid("gad_source", "google", "cpc"),
+    paid("gad_campaignid", "google", "cpc"),
+    paid("msclkid", "bing", "cpc"),
+    paid("yclid", "yandex", "cpc"),
+    paid("ttclid", "tiktok", "paid-social"),
+    paid("twclid", "twitter", "paid-social"),
+    paid("li_fat_id", "linkedin", "paid-social"),
+    paid("rdt_cid", "reddit", "paid-social"),
+    paid("sccid", "snapchat", "paid-social"),
+    paid("qclid", "quora", "paid-social"),
+    paid("epik", "pinterest", "paid-social"),
+    paid("tblci", "taboola", "cpc"),
+    paid("dicbo", "outbrain", "cpc"),
+    placed("irclid", "impact", "affiliate"),
+    placed("irclickid", "impact", "affiliate"),
+    placed("awc", "awin", "affiliate"),
+    placed("cjevent", "cj", "affiliate"),
+    placed("ransiteid", "rakuten-advertising", "affiliate"),
+    placed("sscid", "shareasale", "affiliate"),
+    placed("tduid", "tradedoubler", "affiliate"),
+    placed(FREE_LISTING, "google", "organic"),
+    placed("mc_cid", "mailchimp", "email"),
+    placed("mc_eid", "mailchimp", "email"),
+    placed("_kx", "klaviyo", "email"),
+    placed("_hsenc", "hubspot", "email"),
+    placed("mkt_tok", "marketo", "email"),
+    placed("vero_id", "vero", "email"),
+    placed("dm_i", "dotdigital", "email"),
+    placed("ck_subscriber_id", "convertkit", "email"),
+    placed("ml_subscriber_hash", "mailerlite", "email"),
+    placed("oly_enc_id", "omeda", "email"),
+    shared("fbclid", "facebook", "social"),
+    shared("igshid", "instagram", "social"),
+    shared("igsh", "instagram", "social"),
+];
+
+impl ClickId {
+    /// Returns the click id of this name, in any case.
+    pub(crate) fn of_name(name: &str) -> Option<&'static Self> {
+        // Most names are ruled out by their length and their first letter.
+        let first = name.as_bytes().first()?.to_ascii_lowercase();
+        CLICK_IDS.iter().find(|id| {
+            id.name.len() == name.len()
+                && id.name.as_bytes().first() == Some(&first)
+                && id.name.eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Returns whether it marks one of Google's free product listings.
+    pub(super) fn is_free_listing(&self) -> bool {
+        self.name == FREE_LISTING
+    }
+
+    /// Returns whichever says more; the first one if both say as much.
+    pub(crate) fn stronger(
+        first: Option<&'static Self>,
+        second: Option<&'static Self>,
+    ) -> Option<&'static Self> {
+        match (first, second) {
+            (Some(one), Some(other)) if other.weight < one.weight => Some(other),
+            (Some(one), _) => Some(one),
+            (None, other) => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_case_and_are_unique() {
+        for id in &CLICK_IDS {
+            assert_eq!(ClickId::of_name(&id.name.to_uppercase()), Some(id));
+            assert_eq!(id.name, id.name.to_lowercase());
+        }
+        for other in ["", "gcli", "gclidx", "id", "utm_source"] {
+            assert_eq!(ClickId::of_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_was_paid_for_outweighs_what_was_shared() {
+        let of = ClickId::of_name;
+        for (first, second, expected) in [
+            ("fbclid", "gclid", "gclid"),
+            ("gclid", "fbclid", "gclid"),
+            ("mc_cid", "fbclid", "mc_cid"),
+            ("gclid", "msclkid", "gclid"),
+            ("fbclid", "", "fbclid"),
+            ("", "fbclid", "fbclid"),
+        ] {
+            assert_eq!(ClickId::stronger(of(first), of(second)), of(expected));
+        }
+    }
+}
