@@ -43,8 +43,6 @@ pub struct EventFacts<'a> {
     pub revenue: Option<Amount>,
     /// Why money that was sent does not count; then there is no `revenue`.
     pub uncounted: Option<WarningReason>,
-    /// Whether an amount was sent that is none: then a refund does not mean all that was paid.
-    pub has_unread_amount: bool,
     /// ISO 4217 code in capitals; empty if none was given.
     pub currency: Cow<'a, str>,
     /// The order's id; empty for a placeholder.
@@ -133,7 +131,6 @@ impl<'a> EventFacts<'a> {
         let mut facts = Self {
             account: account(event, &context),
             revenue: money.amount.filter(|_| counts),
-            has_unread_amount: money.uncounted.is_some() || (money.amount.is_some() && !counts),
             uncounted: money.uncounted.map(|it| it.reason).filter(|_| counts),
             currency: Cow::Borrowed(money.currency.map_or("", Currency::as_str)),
             order_id: order_id(event, names, &known),

@@ -228,7 +228,7 @@ const fn amount_state(row: &RowInput<'_>) -> u8 {
         3
     } else if row.facts.revenue.is_some() {
         1
-    } else if row.facts.has_unread_amount {
+    } else if row.facts.uncounted.is_some() {
         2
     } else {
         AMOUNT_ABSENT

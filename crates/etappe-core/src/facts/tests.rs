@@ -428,27 +428,3 @@ fn names_are_those_of_the_vocabularys_rule() {
     };
     assert_eq!(FactNames::of(&mapping), expected);
 }
-
-#[test]
-fn an_amount_that_is_none_is_told_from_none() {
-    let cases = [
-        (r#"{"revenue": 3}"#, Some(30_000), false),
-        (r#"{"revenue": "some", "value": 3}"#, Some(30_000), false),
-        (r#"{"revenue": "some"}"#, None, true),
-        (r#"{"total": {"amount": 3}}"#, None, true),
-        (r#"{"revenue": null, "value": ""}"#, None, false),
-        (r#"{"note": "some"}"#, None, false),
-    ];
-    for (properties, amount, is_unread) in cases {
-        check(properties, "{}", |facts| {
-            assert_eq!(
-                (
-                    facts.revenue.map(Amount::as_scaled),
-                    facts.has_unread_amount
-                ),
-                (amount, is_unread),
-                "{properties}"
-            );
-        });
-    }
-}

@@ -215,7 +215,9 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
     let facts = EventFacts {
         account: event.account.as_str().into(),
         revenue: event.revenue.map(Amount::from_scaled),
-        has_unread_amount: event.unread,
+        uncounted: event
+            .unread
+            .then_some(etappe_core::warning::WarningReason::UnreadAmount),
         currency: event.currency.as_str().into(),
         order_id: event.order_id.as_str().into(),
         referral_code: event.code.as_str().into(),

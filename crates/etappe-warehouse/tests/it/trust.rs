@@ -194,7 +194,13 @@ async fn refunds_bring_back_what_their_order_brought_and_no_more() {
         let events = [vec![order()], events].concat();
         assert_eq!(outcome(events).await, expected, "{name}");
     }
-    let events = vec![order(), cancel()];
+}
+
+#[tokio::test]
+async fn a_cancelled_order_stays_an_order_and_gives_back_its_revenue_in_its_own_time() {
+    let order = about(Milestone::Purchase, "o1", START, Some(100));
+    let cancel = about(Milestone::OrderCancel, "o1", START + 2 * DAY, Some(100));
+    let events = vec![order, cancel];
     let figures = figures_of(events.clone(), &scope(all_time())).await;
     assert_eq!(
         (figures.orders, figures.customers),

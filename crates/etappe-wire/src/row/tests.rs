@@ -148,14 +148,14 @@ fn a_row_holds_its_columns_in_their_order() {
 
 #[test]
 fn a_row_says_what_became_of_the_amount() {
-    let state = |counts_money, revenue: Option<&str>, has_unread_amount| {
+    let state = |counts_money, revenue: Option<&str>, is_unread: bool| {
         let event = Event {
             counts_money,
             ..event("{}")
         };
         let facts = EventFacts {
             revenue: revenue.and_then(Amount::parse),
-            has_unread_amount,
+            uncounted: is_unread.then_some(etappe_core::warning::WarningReason::UnreadAmount),
             ..EventFacts::default()
         };
         let outcome = Outcome {
