@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
 fn cut_value(name: &str, text: &str) -> Option<String> {
     let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
     // `Ad::Bed` is the name of a class, and `dead::beef` an address only where its name says so.
-    if !has_digit && !(text.contains(':') && Name::of(name) == Name::Address) {
+    if !(has_digit || text.contains(':') && Name::of(name) == Name::Address) {
         return None;
     }
     if could_be_list(text) && text.len() <= MAX_LIST_BYTES {
