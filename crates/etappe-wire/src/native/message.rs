@@ -169,9 +169,9 @@ fn build<'a>(
         properties: without_addresses(properties),
         traits: cut_addresses(traits_of(kind, traits, context)),
         context: with_country(
-                without_addresses(kept_context(context, reception)),
-                reception.proxys_country(),
-            ),
+            without_addresses(kept_context(context, reception)),
+            reception.proxys_country(),
+        ),
         warnings,
     })
 }
