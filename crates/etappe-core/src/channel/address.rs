@@ -268,150 +268,153 @@ fn hex(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
+    const PLAIN: [&str; 3] = ["news", "email", "spring"];
+
+    /// Addresses with their source, medium and name.
+    const ADDRESSES: &[(&str, [&str; 3])] = &[
+        (
+            "https://a.nl/?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news&amp;utm_medium=email&amp;utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?a=1&amp;amp;utm_source=news&amp;AMP;utm_medium=email&amp%3Butm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news&#38;utm_medium=email&#038;utm_campaign=spring#x",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news&#x26;utm_medium=email&#X26;utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/#utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?x=1#utm_source=news&amp;utm_medium=email&amp;utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/#/shop?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/#!/shop/?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/#?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/#!utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/#top&utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?a=1?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/shoes&utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?UTM_Source=news&Utm_Medium=email&UTM_CAMPAIGN=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm%5Fsource=news&utm%5Fmedium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=old&utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news&utm_source=&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "/shop?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "?utm_source=news&utm_medium=email&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?pk_source=news&pk_medium=email&pk_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?mtm_source=news&mtm_medium=email&mtm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?piwik_source=news&matomo_medium=email&pk_cpn=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source_platform=news&utm_medium=email&utm_id=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news&utm_source_platform=x&utm_medium=email&utm_id=1&utm_campaign=spring",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=+news+&utm_medium=%20email&utm_campaign=spring%20",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news&utm_medium=email&utm_campaign=spring#utm_source=other",
+            PLAIN,
+        ),
+        (
+            "https://a.nl/?utm_source=news+letter&utm_medium=e%2Dmail&utm_campaign=caf%C3%A9",
+            ["news letter", "e-mail", "café"],
+        ),
+        (
+            "https://a.nl/?utm_source=50%&utm_medium=%zz&utm_campaign=%e9",
+            ["50%", "%zz", "\u{fffd}"],
+        ),
+        (
+            "https://a.nl/?utm_source=a%26b&utm_medium=c%3Dd&utm_campaign=e=f",
+            ["a&b", "c=d", "e=f"],
+        ),
+        (
+            "https://a.nl/?utm_source=undefined&utm_medium=(not%20set)&utm_campaign=NULL",
+            ["", "", ""],
+        ),
+        (
+            "https://a.nl/?utm_term=x&utm_content=y&xutm_source=z&utm_=q&utm=1",
+            ["", "", ""],
+        ),
+        ("https://a.nl/utm_source=news", ["", "", ""]),
+        (
+            "https://a.nl/?u=https%3A%2F%2Fb.nl%2F%3Futm_source%3Dnews",
+            ["", "", ""],
+        ),
+        ("", ["", "", ""]),
+    ];
+
     #[test]
     fn a_campaign_is_read_from_whatever_address_arrives() {
-        let plain = ["news", "email", "spring"];
-        let cases = [
-            (
-                "https://a.nl/?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news&amp;utm_medium=email&amp;utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?a=1&amp;amp;utm_source=news&amp;AMP;utm_medium=email&amp%3Butm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news&#38;utm_medium=email&#038;utm_campaign=spring#x",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news&#x26;utm_medium=email&#X26;utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/#utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?x=1#utm_source=news&amp;utm_medium=email&amp;utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/#/shop?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/#!/shop/?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/#?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/#!utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/#top&utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?a=1?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/shoes&utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?UTM_Source=news&Utm_Medium=email&UTM_CAMPAIGN=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm%5Fsource=news&utm%5Fmedium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=old&utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news&utm_source=&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "/shop?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "?utm_source=news&utm_medium=email&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?pk_source=news&pk_medium=email&pk_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?mtm_source=news&mtm_medium=email&mtm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?piwik_source=news&matomo_medium=email&pk_cpn=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source_platform=news&utm_medium=email&utm_id=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news&utm_source_platform=x&utm_medium=email&utm_id=1&utm_campaign=spring",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=+news+&utm_medium=%20email&utm_campaign=spring%20",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news&utm_medium=email&utm_campaign=spring#utm_source=other",
-                plain,
-            ),
-            (
-                "https://a.nl/?utm_source=news+letter&utm_medium=e%2Dmail&utm_campaign=caf%C3%A9",
-                ["news letter", "e-mail", "café"],
-            ),
-            (
-                "https://a.nl/?utm_source=50%&utm_medium=%zz&utm_campaign=%e9",
-                ["50%", "%zz", "\u{fffd}"],
-            ),
-            (
-                "https://a.nl/?utm_source=a%26b&utm_medium=c%3Dd&utm_campaign=e=f",
-                ["a&b", "c=d", "e=f"],
-            ),
-            (
-                "https://a.nl/?utm_source=undefined&utm_medium=(not%20set)&utm_campaign=NULL",
-                ["", "", ""],
-            ),
-            (
-                "https://a.nl/?utm_term=x&utm_content=y&xutm_source=z&utm_=q&utm=1",
-                ["", "", ""],
-            ),
-            ("https://a.nl/utm_source=news", ["", "", ""]),
-            (
-                "https://a.nl/?u=https%3A%2F%2Fb.nl%2F%3Futm_source%3Dnews",
-                ["", "", ""],
-            ),
-            ("", ["", "", ""]),
-        ];
-        for (url, [source, medium, name]) in cases {
+        for (url, [source, medium, name]) in ADDRESSES {
             let tags = AddressTags::read(url);
             assert_eq!(
                 [&*tags.source, &*tags.medium, &*tags.name],
-                [source, medium, name],
+                [*source, *medium, *name],
                 "{url}"
             );
         }
