@@ -11,7 +11,7 @@ use crate::milestone::Milestone;
 use super::info::as_text;
 use super::names::LONGEST_NAME;
 use super::pattern::NameForm;
-use super::ruleset::RuleSet;
+use super::ruleset::{Rule, RuleSet};
 use super::words::{Meaning, Nearness, Words};
 
 /// A milestone that a name may mean. It is only a hint for people: the event has none.
@@ -85,18 +85,13 @@ impl RuleSet {
             return None;
         }
         let words = Words::of(name);
-        let near = self.rules.iter().filter_map(|rule| {
+        if meanings(&self.rules).any(|(_, meaning)| meaning.fits(&words)) {
+            return None;
+        }
+        let near = meanings(&self.rules).filter_map(|(rule, meaning)| {
             let milestone = rule.milestone?;
-            let meanings = rule.names.iter().filter_map(|name| match &name.form {
-                NameForm::Words(meaning) => Some(meaning),
-                NameForm::Name { .. } | NameForm::Glob { .. } | NameForm::Any => None,
-            });
-            let ranked = meanings.filter_map(|meaning| {
-                let nearness = meaning.nearness(&words)?;
-                Some((rank(&nearness, meaning), nearness))
-            });
-            let (rank, nearness) = ranked.min_by_key(|(rank, _)| *rank)?;
-            Some((rank, nearness, rule, milestone))
+            let nearness = meaning.nearness(&words)?;
+            Some((rank(&nearness, meaning), nearness, rule, milestone))
         });
         let (_, nearest, rule, milestone) = near.min_by_key(|(rank, ..)| *rank)?;
         let vocabulary = &self.vocabularies[rule.vocabulary as usize];
@@ -115,6 +110,16 @@ impl RuleSet {
             doubt,
         })
     }
+}
+
+/// Iterates over the meanings of all rules, in order.
+fn meanings(rules: &[Rule]) -> impl Iterator<Item = (&Rule, &Meaning)> {
+    rules.iter().flat_map(|rule| {
+        rule.names.iter().filter_map(move |name| match &name.form {
+            NameForm::Words(meaning) => Some((rule, &**meaning)),
+            NameForm::Name { .. } | NameForm::Glob { .. } | NameForm::Any => None,
+        })
+    })
 }
 
 /// Orders what is near: whole meanings first, then by the number of words in the way. Where only
