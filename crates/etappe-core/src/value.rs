@@ -189,6 +189,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn equal_values_have_one_spelling() {
         let classes: [(&str, &[&str]); 12] = [
             (

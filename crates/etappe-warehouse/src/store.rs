@@ -36,7 +36,7 @@ impl JourneyStore for Warehouse {
     }
 
     async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, WarehouseError> {
-        self.read_kpi_figures(scope).await
+        Box::pin(self.read_kpi_figures(scope)).await
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, WarehouseError> {

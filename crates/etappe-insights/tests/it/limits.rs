@@ -103,8 +103,11 @@ fn many(actors: usize) -> MemoryStore {
     }
 }
 
+/// A value of a breakdown with the counts of both steps.
+type Listed = (String, u64, u64);
+
 /// The first values of a breakdown, then the counts of the others.
-fn listed(answer: &Value) -> (Vec<(String, u64, u64)>, Option<(u64, u64)>) {
+fn listed(answer: &Value) -> (Vec<Listed>, Option<(u64, u64)>) {
     let (mut values, mut other) = (Vec::new(), None);
     for group in answer["breakdown"].as_array().unwrap() {
         let count = |step: usize| group["steps"][step]["count"].as_u64().unwrap();

@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_process_that_stood_still_is_excused_for_a_moment_and_a_slow_one_once() {
-        let begun = Instant::now();
+        let begun = tokio::time::Instant::now().into_std();
         let mut attention = Attention::new(begun);
         let mut look = |millis| attention.look(begun + Duration::from_millis(millis));
         assert!(!look(100) && !look(1_000));
