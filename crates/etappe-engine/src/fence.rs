@@ -259,7 +259,10 @@ mod tests {
             use_up_all_fences();
             let error = raise(FenceMode::Required, &gaps(&path)).unwrap_err();
             raise(FenceMode::Preferred, &gaps(&path)).unwrap();
-            (error.to_string(), std::fs::read(path.join("secret")).unwrap())
+            (
+                error.to_string(),
+                std::fs::read(path.join("secret")).unwrap(),
+            )
         });
         assert!(error.contains("engine.fence"), "{error}");
         assert_eq!(secret, b"s");

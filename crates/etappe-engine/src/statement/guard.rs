@@ -150,7 +150,8 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     if names::is_named_by_text(&name) {
         return named_by_text(tokens, index, exact);
     }
-    if names::may_be_called(&name) {
+    // Behind a dot it is a part of another name: `array.map(…)` does not call `map`.
+    if names::may_be_called(&name) && !is_part_of_name(tokens, index) {
         return Call::Nothing;
     }
     if role == Role::Writer {
@@ -168,6 +169,16 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     } else {
         Call::Refused(format!("a call of `{exact}`"))
     }
+}
+
+/// Returns whether a dot and another name stand before this one; `1.` is a number.
+fn is_part_of_name(tokens: &[Token<'_>], index: usize) -> bool {
+    let before = |count| index.checked_sub(count).and_then(|index| tokens.get(index));
+    let follows_dot = before(1).is_some_and(|token| token.is_sign(b'.'));
+    let is_number = before(2).is_some_and(|token| {
+        token.kind == Kind::Word && token.bytes.first().is_some_and(u8::is_ascii_digit)
+    });
+    follows_dot && !is_number
 }
 
 /// `arrayReduce('quantile(0.5)', …)`: the text must be all of the argument, and plain.
@@ -316,6 +327,8 @@ mod tests {
             "SELECT structureToProtobufSchema('a UInt8 DEFAULT file(1)')",
             "SELECT * FROM eval('SELECT 1')",
             "SELECT 1 ORDER BY 1 WITH FILL TO file('x')",
+            "SELECT array.Map(x -> x, [1])",
+            "SELECT `x`.sum(1)",
             "SELECT fileIf('x', 1)",
             "SELECT arrayReduce('quantile(toFloat64(file(1)))', [1])",
             "SELECT arrayReduce('su' || 'm', [1])",
@@ -366,6 +379,7 @@ mod tests {
             "SELECT sumIf(a, b), uniqExactOrNullIf(a, b), quantile(0.5)(a) FROM numbers(3)",
             "SELECT CAST(a AS Decimal(10, 2)), row_number() OVER (ORDER BY (a, b)) FROM t",
             "SELECT * APPLY(sum), * APPLY max, * APPLY(x -> x + 1) FROM t",
+            "SELECT a FROM t WHERE a > 1. AND (a < 2) AND t.b IN (1, 2)",
             "SELECT arrayReduce('sum', [1]), arrayReduce('quantile(0.5)', [1])",
             "SELECT sleep(1)",
             "INSERT INTO d.file (a) FORMAT CSV\n1",
