@@ -174,6 +174,10 @@ pub(crate) struct DataLock {
 
 impl DataLock {
     /// Takes the lock; waits up to `timeout` for a former process to end.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "there is no runtime yet: the process has one thread until its fence stands"
+    )]
     pub(crate) fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
         let path = data_dir.join(LOCK_FILE);
         let failed = |source| EngineError::io(format!("lock `{}`", path.display()), source);

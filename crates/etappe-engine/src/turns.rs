@@ -158,10 +158,11 @@ mod tests {
     async fn a_full_waiting_room_of_readers_leaves_the_others_theirs() {
         let turns = Arc::new(Turns::new(4, 1, Duration::from_secs(60)));
         let reader = turns.take(Claim::Reader).await.unwrap();
-        let waiting = {
+        let mut waiting = tokio::task::JoinSet::new();
+        {
             let turns = Arc::clone(&turns);
-            tokio::spawn(async move { turns.take(Claim::Reader).await })
-        };
+            waiting.spawn(async move { turns.take(Claim::Reader).await });
+        }
         while turns.waiting[2].available_permits() > 0 {
             tokio::task::yield_now().await;
         }
@@ -171,7 +172,7 @@ mod tests {
         assert!(turns.take(Claim::Question).await.is_ok());
         assert!(turns.take(Claim::Change).await.is_ok());
         drop(reader);
-        assert!(waiting.await.unwrap().is_ok());
+        assert!(waiting.join_next().await.unwrap().unwrap().is_ok());
         turns.all_ended().await;
     }
 }

@@ -258,8 +258,10 @@ fn what_is_harmless_here_names_nothing_else_for_the_engine() {
         let answer = answer.unwrap_or_else(|error| panic!("{query}: {error}"));
         answer.lines().map(str::to_owned).collect()
     });
-    let seed = std::env::var("ETAPPE_TEST_SEED")
-        .map_or_else(|_| rand::random(), |seed| seed.parse().expect("a number"));
+    let seed = std::env::var_os("ETAPPE_TEST_SEED").map_or_else(rand::random, |seed| {
+        let seed = seed.into_string().expect("a number");
+        seed.parse().expect("a number")
+    });
     let mut random = StdRng::seed_from_u64(seed);
     let (mut explained, mut refused) = (0, 0);
     for _ in 0..STATEMENTS {
