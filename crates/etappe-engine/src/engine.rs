@@ -176,7 +176,7 @@ impl DataLock {
     /// Takes the lock; waits up to `timeout` for a former process to end.
     #[expect(
         clippy::disallowed_methods,
-        reason = "this process is not fenced in yet and has neither clock nor runtime"
+        reason = "there is no runtime yet: the process has one thread until its fence stands"
     )]
     pub(crate) fn acquire(data_dir: &Path, timeout: Duration) -> Result<Self, EngineError> {
         let path = data_dir.join(LOCK_FILE);

@@ -159,8 +159,10 @@ mod tests {
         let turns = Arc::new(Turns::new(4, 1, Duration::from_secs(60)));
         let reader = turns.take(Claim::Reader).await.unwrap();
         let mut waiting = tokio::task::JoinSet::new();
-        let waiter = Arc::clone(&turns);
-        waiting.spawn(async move { waiter.take(Claim::Reader).await });
+        {
+            let turns = Arc::clone(&turns);
+            waiting.spawn(async move { turns.take(Claim::Reader).await });
+        }
         while turns.waiting[2].available_permits() > 0 {
             tokio::task::yield_now().await;
         }

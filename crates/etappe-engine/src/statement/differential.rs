@@ -259,8 +259,8 @@ fn what_is_harmless_here_names_nothing_else_for_the_engine() {
         answer.lines().map(str::to_owned).collect()
     });
     let seed = std::env::var_os("ETAPPE_TEST_SEED").map_or_else(rand::random, |seed| {
-        let seed = seed.to_str().and_then(|seed| seed.parse().ok());
-        seed.expect("ETAPPE_TEST_SEED is a number")
+        let seed = seed.into_string().expect("a number");
+        seed.parse().expect("a number")
     });
     let mut random = StdRng::seed_from_u64(seed);
     let (mut explained, mut refused) = (0, 0);
