@@ -28,6 +28,10 @@ fn open_to_others(folder: &Path) -> (Vec<String>, usize) {
         let Ok(metadata) = path.symlink_metadata() else {
             return false;
         };
+        // A link has no rights of its own; what it points to is looked at where it stands.
+        if metadata.is_symlink() {
+            return false;
+        }
         count += 1;
         let mode = metadata.permissions().mode() & 0o777;
         let expected = if metadata.is_dir() { 0o700 } else { 0o600 };

@@ -57,7 +57,13 @@ fn spellings(key: &str) -> Vec<(String, String)> {
 
 /// Returns whether something of what tells the key can still be read in `text`.
 fn shows(text: &str, telling: &str) -> bool {
-    let parts = telling.as_bytes().windows(12);
+    // A dozen characters, however each is written.
+    let length = match telling.as_bytes() {
+        [b'\\', ..] => 12 * 6,
+        [b'%', ..] => 12 * 3,
+        _ => 12,
+    };
+    let parts = telling.as_bytes().windows(length);
     parts.into_iter().any(|part| {
         let part = std::str::from_utf8(part).expect("ASCII");
         text.contains(part)

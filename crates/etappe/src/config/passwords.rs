@@ -111,7 +111,7 @@ mod tests {
             let found = load(text).expect_err("a number is no text");
             assert!(!found.contains("73537"), "{found}");
         }
-        let found = load("[collector]\nmax_connections = '73537x'\n").expect_err("no number");
+        let found = load("[collector]\nbatch_events = '73537x'\n").expect_err("no number");
         assert!(found.contains("73537x"), "{found}");
     }
 }
