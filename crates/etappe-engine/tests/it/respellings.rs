@@ -316,6 +316,7 @@ async fn the_writer_does_not_get_at_files_either() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of it is a table of cases")]
 async fn a_reader_sets_only_what_is_listed_wherever_it_asks() {
     let target = Target::start().await;
     let reader = &target.engine.reader;

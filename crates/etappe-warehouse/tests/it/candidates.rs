@@ -234,6 +234,7 @@ async fn each_kind_of_condition_can_be_asked_alone() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of it is a table of cases")]
 async fn dimensions_come_with_their_hits() {
     let test = TestWarehouse::new().await;
     let event = |offset: i64, properties: &str| TestEvent {
