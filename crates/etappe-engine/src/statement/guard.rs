@@ -364,7 +364,6 @@ mod tests {
     ];
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn nobody_reaches_files_networks_or_programs() {
         for text in OUTSIDE {
             assert_eq!(
