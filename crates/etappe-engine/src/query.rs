@@ -124,7 +124,7 @@ fn check(
     };
     let called = guard::check(statement, access)?;
     match engine.first_that_is_no_view(&called)? {
-        Some(name) => Err(guard::outside(&format!("a call of `{name}`"))),
+        Some(name) => Err(guard::outside(&format!("`{name}`, which is no view here,"))),
         None => Ok(()),
     }
 }
