@@ -46,16 +46,13 @@ fn is_utf16(path: &Path) -> anyhow::Result<bool> {
 
 fn shape_of(first: &str, second: Option<&str>) -> Option<WrongShape> {
     let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if first.starts_with('{')
-        || second.is_some_and(|second| second.starts_with('{') && first != "[")
-    {
-        return None;
-    }
     if first.starts_with('[') {
         let is_whole = second.is_none() || !is_json(first);
         return is_whole.then_some(WrongShape::Array);
     }
-    if is_json(first) {
+    // One bad line before good ones is refused by itself.
+    let has_event = first.starts_with('{') || second.is_some_and(|it| it.starts_with('{'));
+    if has_event || is_json(first) {
         return None;
     }
     let columns = [',', ';', '\t', '|']
