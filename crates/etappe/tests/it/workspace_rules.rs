@@ -50,13 +50,13 @@ fn adapters_and_applications_never_name_each_other() {
     let allowed = BTreeMap::from([
         ("etappe-core", set(&[])),
         ("etappe-wire", set(&["core"])),
-        ("etappe-log", set(&["core", "wire"])),
-        ("etappe-warehouse", set(&["core", "wire"])),
-        ("etappe-collector", set(&["core", "wire"])),
-        ("etappe-classifier", set(&["core", "wire"])),
-        ("etappe-insights", set(&["core", "wire"])),
+        ("etappe-log", set(&["core", "runtime", "wire"])),
+        ("etappe-warehouse", set(&["core", "runtime", "wire"])),
+        ("etappe-collector", set(&["core", "runtime", "wire"])),
+        ("etappe-classifier", set(&["core", "runtime", "wire"])),
+        ("etappe-insights", set(&["core", "runtime", "wire"])),
         ("etappe-runtime", set(&["core"])),
-        ("etappe-engine", set(&["core"])),
+        ("etappe-engine", set(&["core", "runtime"])),
         ("etappe-testkit", set(&["core", "wire", "runtime"])),
     ]);
     let edges = edges();
