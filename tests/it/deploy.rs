@@ -49,7 +49,8 @@ fn variables(text: &str) -> Vec<(String, String)> {
         let is_setting = name.contains("__") || matches!(name, "ETAPPE_LISTEN" | "ETAPPE_ADMIN");
         if name.starts_with("ETAPPE_") && is_setting {
             let value = if value.contains("${") { "x" } else { value };
-            found.push((name.to_owned(), value.to_owned()));
+            // YAML wants a number that is a text in quotes.
+            found.push((name.to_owned(), value.trim_matches('"').to_owned()));
         }
     }
     found
