@@ -1,7 +1,7 @@
 //! Channels: how a visitor came, in the words of Google Analytics' default channel group.
 //!
 //! What a sender or an address states comes first, then click ids, then the referrer, then the app
-//! whose browser showed the page; see [`arrival`]. From these come a source and a medium, and from
+//! whose browser showed the page; see `arrival`. From these come a source and a medium, and from
 //! those the channel. An event that says nothing of how its actor came has none: it is never guessed.
 //!
 //! Pure: lists of sources are part of the program, and nothing is looked up anywhere else.

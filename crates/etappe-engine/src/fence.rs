@@ -1,6 +1,6 @@
 //! A fence around the engine's process: Landlock, by which a process gives up rights for good.
 //!
-//! Statements are looked at before the engine gets them (see [`crate::statement`]), and that is
+//! Statements are looked at before the engine gets them (see `statement`), and that is
 //! what should keep them inside. The fence makes a mistake there cost nothing: behind it the process
 //! writes in ClickHouse's own folder alone, reads that, its library and what the C library needs,
 //! starts no program, and neither opens a port nor connects to one. Secrets, the log and

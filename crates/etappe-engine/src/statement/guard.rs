@@ -129,6 +129,16 @@ enum Call {
     Refused(String),
 }
 
+/// Returns whether the statement is `EXPLAIN AST` of one that changes something: it is read, and
+/// nothing in it is run.
+fn shows_syntax_of_change(tokens: &[Token<'_>]) -> bool {
+    let [explain, ast, first, ..] = tokens else {
+        return false;
+    };
+    let is_change = CHANGES.iter().any(|word| first.is_word(word));
+    explain.is_word("EXPLAIN") && ast.is_word("AST") && is_change
+}
+
 /// Looks for a call at this token: a name before a parenthesis, or behind `APPLY`.
 fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     let tokens = statement.tokens.as_slice();
@@ -155,7 +165,7 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
         return Call::Nothing;
     }
     if role == Role::Writer {
-        let defines = !statement.kind.only_reads();
+        let defines = !statement.kind.only_reads() || shows_syntax_of_change(tokens);
         let is_definition = defines && (names::may_define(&name) || names_table(tokens, index));
         if is_definition || names::is_for_the_writer(&name) {
             return Call::Nothing;
@@ -362,6 +372,19 @@ mod tests {
         "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(FILE(PATH '/x' FORMAT 'TSV')) LAYOUT(FLAT())",
         "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = local, path = '/x')",
     ];
+
+    #[test]
+    fn the_writer_may_look_at_the_syntax_of_a_definition() {
+        let definition = "EXPLAIN AST CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x";
+        assert_eq!(outcome(definition, Role::Writer), Ok(()));
+        for outside in [
+            "EXPLAIN AST CREATE TABLE t AS SELECT * FROM file('/x')",
+            "EXPLAIN AST SELECT * FROM t (x)",
+            "EXPLAIN SYNTAX CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x",
+        ] {
+            assert!(outcome(outside, Role::Writer).is_err(), "{outside}");
+        }
+    }
 
     #[test]
     fn nobody_reaches_files_networks_or_programs() {
