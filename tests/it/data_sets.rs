@@ -95,22 +95,7 @@ async fn purchases_of_a_music_shop_become_orders_and_customers() -> anyhow::Resu
 }
 
 /// A vocabulary of a few lines, as a user would write it for names that nobody else uses.
-const INVOICES: &str = r#"
-id = "invoices"
-title = "Invoices of our shop"
-
-[[rule]]
-id = "invoice"
-event = "invoice"
-milestone = "purchase"
-facts = { revenue = "Amount", order_id = "InvoiceNo", currency = "GBP" }
-
-[[rule]]
-id = "cancellation"
-event = "cancellation"
-milestone = "refund"
-facts = { revenue = "Amount", order_id = "InvoiceNo", currency = "GBP" }
-"#;
+const INVOICES: &str = include_str!("../../config/examples/invoices.toml");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vocabulary_of_a_few_lines_maps_names_that_nobody_knows() -> anyhow::Result<()> {
