@@ -31,6 +31,7 @@ const CHANGES: &[&str] = &[
 /// Words that a name follows whose parenthesis is no call: a table with its columns.
 const BEFORE_COLUMNS: &[&str] = &[
     "TABLE",
+    "CLUSTER",
     "INTO",
     "EXISTS",
     "VIEW",
@@ -145,7 +146,7 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     let Some(token) = tokens.get(index) else {
         return Call::Nothing;
     };
-    if token.is_word("APPLY") {
+    if token.is_word("APPLY") && !is_part_of_name(tokens, index) {
         return applied(tokens, index);
     }
     if !tokens.get(index + 1).is_some_and(|next| next.is_sign(b'(')) {
@@ -374,12 +375,19 @@ mod tests {
     ];
 
     #[test]
+    fn behind_a_dot_apply_is_a_name_like_any_other() {
+        assert_eq!(outcome("SELECT * APPLY(sum) FROM t", Role::Reader), Ok(()));
+        assert!(outcome("SELECT x.APPLY(sum) FROM t", Role::Reader).is_err());
+    }
+
+    #[test]
     fn the_writer_may_look_at_the_syntax_of_a_definition() {
         let definition = "EXPLAIN AST CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x";
         assert_eq!(outcome(definition, Role::Writer), Ok(()));
         for outside in [
             "EXPLAIN AST CREATE TABLE t AS SELECT * FROM file('/x')",
             "EXPLAIN AST SELECT * FROM t (x)",
+            "EXPLAIN AST CREATE TABLE t ON CLUSTER c (x UInt8) AS file('/x')",
             "EXPLAIN SYNTAX CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x",
         ] {
             assert!(outcome(outside, Role::Writer).is_err(), "{outside}");

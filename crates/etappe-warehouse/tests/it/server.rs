@@ -15,7 +15,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::engine::{database_name, shared_engine};
+use crate::engine::{TestWarehouse, database_name, shared_engine};
 
 fn connect(config: WarehouseConfig) -> Warehouse {
     Warehouse::connect(config, &Registry::new()).expect("a good configuration")
@@ -185,7 +185,9 @@ async fn an_old_server_is_refused_before_anything_is_changed() {
 #[tokio::test]
 async fn every_statement_for_replicas_is_one_that_the_server_can_read() {
     let engine = shared_engine();
-    let client = engine.client("system");
+    // Views that call others are read where those are.
+    let test = TestWarehouse::new().await;
+    let client = &test.client;
     for (replicated, cluster) in [(false, ""), (true, ""), (true, "main-1")] {
         let config = WarehouseConfig {
             replicated,
