@@ -77,7 +77,8 @@ fetch_kafka() { deploy/dev/kafka.sh fetch >/dev/null; }
 step "format" cargo fmt --all --check
 # In the release profile, as all that follows: C libraries are then built once.
 step "lints" lint
-step "build" cargo build --release --quiet --bin etappe
+# The programs as the tests want them: a build of the binary alone has other features and is a second one.
+step "build" cargo test --release --workspace --no-run --quiet
 echo
 echo "== engine library ($((SECONDS - started)) s)"
 ETAPPE_ENGINE_LIBRARY=$(target/release/etappe engine --fetch)

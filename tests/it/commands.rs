@@ -1,6 +1,10 @@
 //! The commands, as an operator types them.
 
+use std::process::Stdio;
+
+use etappe_testkit::process::binary_path;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::{run, started};
 
@@ -32,6 +36,38 @@ async fn an_event_is_explained_before_and_after_it_was_sent() -> anyhow::Result<
         .await;
     assert!(missing.is_err(), "no such message");
     process.stop().await?;
+    Ok(())
+}
+
+/// As in `etappe explain … | head -1`: the rest has no reader.
+#[tokio::test]
+async fn a_command_whose_answer_nobody_reads_ends_as_if_it_were_read() -> anyhow::Result<()> {
+    let event = r#"{"type":"track","event":"Order Completed","userId":"u"}"#;
+    for (arguments, expected) in [
+        (&["explain", event][..], 0),
+        (&["explain", event, "--json"], 0),
+        (&["models", "list"], 0),
+        (&["models", "check"], 0),
+        (&["config", "print"], 0),
+        (&["--help"], 0),
+        (&["explain", "{"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let ended = Command::new(binary_path())
+            .args(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .await?;
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(
+            ended.status.code(),
+            Some(expected),
+            "{arguments:?}: {errors}"
+        );
+        assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
+    }
     Ok(())
 }
 

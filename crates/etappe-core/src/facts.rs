@@ -187,15 +187,19 @@ fn sent_money<'a, 'n>(
         .filter(|(_, value)| *value != JsonValue::Null);
     let known_amounts = ["revenue", "value", "total"].into_iter().zip(known.money);
     let known_amounts = known_amounts.filter_map(|(name, raw)| Some((name, sent(raw?)?)));
-    let named_currency = names
-        .currency
-        .and_then(|path| Some((path, named_text(event, path)?)));
-    let known_currency = || Some(("currency", known.currency.text()));
-    let currency = named_currency.or_else(known_currency);
-    let currency = currency.map(|(name, text)| (name, page::trimmed(text)));
+    let text = |value| money::currency_text(value).map(page::trimmed);
+    let is_sent = |text: &Cow<'_, str>| !text.is_empty();
+    let named_currency = names.currency.and_then(|path| {
+        let text = event.value(path).and_then(text).filter(is_sent)?;
+        Some((path, text))
+    });
+    let known_currency = || {
+        let raw = known.currency.raw()?;
+        Some(("currency", text(JsonValue::of(raw)).filter(is_sent)?))
+    };
     money::Sent {
         amounts: named.into_iter().chain(known_amounts).collect(),
-        currency: currency.filter(|(_, text)| !text.is_empty()),
+        currency: named_currency.or_else(known_currency),
         constant: names.currency_constant,
     }
 }

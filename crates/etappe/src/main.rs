@@ -4,6 +4,7 @@
 //! else to standard error. Exit codes: 0, 1 failed, 64 bad configuration or usage.
 
 mod allocator;
+mod answer;
 mod audit;
 mod cli;
 mod command;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::amount_text::{self, AmountText};
 use crate::currency::{Currencies, Currency};
-use crate::json::JsonValue;
+use crate::json::{JsonObject, JsonValue};
 use crate::money::Amount;
 use crate::money_terms::MoneyTerms;
 use crate::warning::{Warning, WarningReason};
@@ -125,7 +125,7 @@ fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> Found<'a, 'n> 
                 return Found::Amount(field, value, amount, beside);
             }
             AmountText::NoDigits => {
-                let is_sent = !is_elsewhere(&value);
+                let is_sent = !holds_amount(&value);
                 wordy = wordy.or_else(|| is_sent.then_some((field, value)));
                 continue;
             }
@@ -160,9 +160,13 @@ fn read(value: &JsonValue<'_>) -> AmountText {
     }
 }
 
-/// Returns whether the amount may stand inside the value, where a vocabulary finds it.
-const fn is_elsewhere(value: &JsonValue<'_>) -> bool {
-    matches!(value, JsonValue::Object(_) | JsonValue::Array(_))
+/// Returns whether the value is an object with an `amount`, where a vocabulary finds it. Any other
+/// object or array says nothing that could be counted.
+fn holds_amount(value: &JsonValue<'_>) -> bool {
+    let JsonValue::Object(text) = value else {
+        return false;
+    };
+    JsonObject::parse(text).is_ok_and(|object| object.get("amount").is_some())
 }
 
 /// The currency, none for the site's own; or why it is not known, and the field that says it unless
@@ -196,6 +200,12 @@ fn currency<'a, 'n>(
             resolved => Ok(resolved),
         },
     }
+}
+
+/// Returns the text of a currency: of an object or array its JSON, which is no currency and is told,
+/// lest it pass for none and the amount for one in the site's own.
+pub(super) fn currency_text(value: JsonValue<'_>) -> Option<Cow<'_, str>> {
+    (value != JsonValue::Null).then(|| text_of(value))
 }
 
 /// Returns the text of a value as it is shown.

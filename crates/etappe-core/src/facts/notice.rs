@@ -78,7 +78,7 @@ impl<'a> Noticed<'a> {
         if let Some(amount) = place(&AMOUNTS).and_then(|at| self.amounts.get_mut(at)) {
             *amount = sent(raw);
         } else if let Some(rank) = place(&CURRENCIES) {
-            let text = sent(raw).and_then(JsonValue::into_text);
+            let text = sent(raw).and_then(money::currency_text);
             let is_better = self
                 .currency
                 .as_ref()
@@ -196,6 +196,25 @@ mod tests {
         ),
         (r#"{"revenue":"free"}"#, "revenue", "free", "unread_amount"),
         (r#"{"revenue":true}"#, "revenue", "true", "unread_amount"),
+        (r#"{"revenue":[5]}"#, "revenue", "[5]", "unread_amount"),
+        (
+            r#"{"revenue":{"cents":500}}"#,
+            "revenue",
+            r#"{"cents":500}"#,
+            "unread_amount",
+        ),
+        (
+            r#"{"revenue":5,"currency":["USD"]}"#,
+            "currency",
+            r#"["USD"]"#,
+            "unknown_currency",
+        ),
+        (
+            r#"{"revenue":5,"currency":{"code":"USD"}}"#,
+            "currency",
+            r#"{"code":"USD"}"#,
+            "unknown_currency",
+        ),
         (
             r#"{"revenue":1000001}"#,
             "revenue",

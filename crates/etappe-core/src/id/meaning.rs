@@ -5,7 +5,7 @@
 //! codes.
 
 /// Texts that stand for no id, in lower case. `NA` is not among them: it is somebody's real id.
-const PLACEHOLDERS: [&str; 22] = [
+const PLACEHOLDERS: [&str; 24] = [
     "undefined",
     "null",
     "none",
@@ -19,6 +19,8 @@ const PLACEHOLDERS: [&str; 22] = [
     "anonymous",
     "guest",
     "unknown",
+    "n/a",
+    "#n/a",
     "not set",
     "not_set",
     "not_authenticated",
@@ -150,6 +152,9 @@ mod tests {
             "' '",
             "\"\\\"null\\\"\"",
             "\\\"null\\\"",
+            "n/a",
+            "N/A",
+            "#N/A",
             "(none)",
             "(not set)",
             "<null>",
@@ -166,7 +171,7 @@ mod tests {
             ("NA", "NA"),
             ("NAN", "NAN"),
             ("NIL", "NIL"),
-            ("n/a", "n/a"),
+            ("N-A", "N-A"),
             (" u1\n", "u1"),
             ("\u{a0}u1\u{feff}", "u1"),
             ("u 1", "u 1"),

@@ -4,6 +4,7 @@ use anyhow::bail;
 use etappe_warehouse::Warehouse;
 use prometheus::Registry;
 
+use crate::answer::answer;
 use crate::audit::{AuditReport, audit};
 use crate::cli::AuditArguments;
 use crate::config::{Config, Needs};
@@ -42,15 +43,14 @@ async fn audit_outside(config: Config) -> anyhow::Result<AuditReport> {
     Ok(audit(topic, &positions, &stored, &letters))
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print(report: &AuditReport, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        answer!("{}", serde_json::to_string(report)?);
         return Ok(());
     }
-    println!("{}", report.topic);
+    answer!("{}", report.topic);
     for partition in &report.partitions {
-        println!(
+        answer!(
             "  partition {}: {} stored, {} dead letters, consumed to {} of {}; {} missing, {} twice",
             partition.partition,
             partition.stored,
@@ -61,7 +61,7 @@ fn print(report: &AuditReport, json: bool) -> anyhow::Result<()> {
             partition.surplus
         );
         for (first, last) in &partition.holes {
-            println!("    missing: {first} to {last}");
+            answer!("    missing: {first} to {last}");
         }
     }
     Ok(())

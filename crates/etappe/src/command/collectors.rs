@@ -9,6 +9,7 @@ use prometheus::Registry;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+use crate::answer::answer;
 use crate::cli::CollectorsCommand;
 use crate::config::{Config, Needs};
 use crate::service::{Service, event_log};
@@ -62,7 +63,6 @@ async fn last_marks(config: &Config) -> anyhow::Result<Vec<CollectorMark>> {
     Ok(last.into_values().collect())
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print(marks: &[CollectorMark], as_json: bool) -> anyhow::Result<()> {
     if as_json {
         let all: Vec<_> = marks
@@ -76,11 +76,11 @@ fn print(marks: &[CollectorMark], as_json: bool) -> anyhow::Result<()> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string(&all)?);
+        answer!("{}", serde_json::to_string(&all)?);
         return Ok(());
     }
     for mark in marks {
-        println!(
+        answer!(
             "{}  {}  complete until {}  last heard of {}",
             mark.collector,
             mark.state.as_str(),

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, bail};
 
+use crate::answer::answer;
 use crate::cli::{DeadLettersCommand, LettersPlace};
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
@@ -93,10 +94,9 @@ impl Access {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print_list(letters: &[ShownLetter], json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(letters)?);
+        answer!("{}", serde_json::to_string(letters)?);
         return Ok(());
     }
     for letter in letters {
@@ -105,40 +105,42 @@ fn print_list(letters: &[ShownLetter], json: bool) -> anyhow::Result<()> {
         } else {
             ""
         };
-        println!(
+        answer!(
             "{}  {}  {} bytes{sent}\n    {}",
-            letter.letter, letter.buried_at, letter.bytes, letter.reason
+            letter.letter,
+            letter.buried_at,
+            letter.bytes,
+            letter.reason
         );
     }
-    println!("{} dead letters", letters.len());
+    answer!("{} dead letters", letters.len());
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print_one(letter: &ShownLetter, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(letter)?);
+        answer!("{}", serde_json::to_string(letter)?);
         return Ok(());
     }
-    println!("letter       {}", letter.letter);
-    println!("given up     {}", letter.buried_at);
+    answer!("letter       {}", letter.letter);
+    answer!("given up     {}", letter.buried_at);
     if let Some(at) = letter.replayed_at {
-        println!("sent again   {at}");
+        answer!("sent again   {at}");
     }
-    println!("reason       {}", letter.reason);
+    answer!("reason       {}", letter.reason);
     let record = letter.text.as_ref().or(letter.base64.as_ref());
-    println!("\n{}", record.map_or("", String::as_str));
+    answer!("\n{}", record.map_or("", String::as_str));
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print_replayed(replayed: &Replayed, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(replayed)?);
+        answer!("{}", serde_json::to_string(replayed)?);
     } else {
-        println!(
+        answer!(
             "{} sent again, {} had been sent before",
-            replayed.sent, replayed.sent_before
+            replayed.sent,
+            replayed.sent_before
         );
     }
     Ok(())

@@ -11,6 +11,7 @@ use etappe_engine::process::{PreparedEngine, run_engine};
 use etappe_runtime::shutdown::{Reason, Shutdown};
 use prometheus::Registry;
 
+use crate::answer::answer;
 use crate::cli::EngineArguments;
 use crate::config::{Config, Needs};
 use crate::data_dir::rights::close_to_others;
@@ -18,11 +19,10 @@ use crate::service::warehouse::DATABASE;
 
 /// Serves until a signal or, as a child, until standard input ends. Must be called while the process
 /// has one thread: the engine's fence holds for that one and those that it starts.
-#[expect(clippy::print_stdout, reason = "the path is the command's answer")]
 pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
     if arguments.fetch {
-        println!("{}", verified_library(arguments.engine_library)?.display());
+        answer!("{}", verified_library(arguments.engine_library)?.display());
         return Ok(());
     }
     etappe_runtime::telemetry::init(&config.telemetry)?;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot enter the folder {}", data.display()))?;
     close_to_others(&data);
     if arguments.url {
-        println!("{}", url(&data, arguments.listen)?);
+        answer!("{}", url(&data, arguments.listen)?);
         return Ok(());
     }
     let library = verified_library(arguments.engine_library)?;

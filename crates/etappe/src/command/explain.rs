@@ -13,6 +13,7 @@ use etappe_wire::native::{Body, Limits, Reception};
 use etappe_wire::record;
 use serde_json::Value;
 
+use crate::answer::answer;
 use crate::cli::ExplainArguments;
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
@@ -97,10 +98,9 @@ async fn stored(arguments: &ExplainArguments) -> anyhow::Result<Value> {
     Ok(explained)
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print(explained: &Value, as_json: bool) {
     if as_json {
-        println!("{explained}");
+        answer!("{explained}");
         return;
     }
     let text = |value: &Value| {
@@ -108,33 +108,33 @@ fn print(explained: &Value, as_json: bool) {
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned)
     };
-    println!("event      {}", text(&explained["event"]));
+    answer!("event      {}", text(&explained["event"]));
     if let Some(stored) = explained["stored"].as_object() {
-        println!("stored     milestone {}", text(&stored["milestone"]));
+        answer!("stored     milestone {}", text(&stored["milestone"]));
         for stage in stored["stages"].as_array().into_iter().flatten() {
             let (model, rule) = (text(&stage["model"]), text(&stage["rule"]));
-            println!(
+            answer!(
                 "           {model}: {} by rule {rule}",
                 text(&stage["stage"])
             );
         }
-        println!("by the rules as they are now");
+        answer!("by the rules as they are now");
     }
-    println!("milestone  {}", text(&explained["milestone"]));
+    answer!("milestone  {}", text(&explained["milestone"]));
     let decided = &explained["decided_by"];
     if decided.is_null() {
-        println!("           not understood: no vocabulary knows this name");
+        answer!("           not understood: no vocabulary knows this name");
         if let Some(suggestion) = explained["suggestion"].as_object() {
             let told = ["milestone", "why", "rule", "vocabulary"].map(|key| text(&suggestion[key]));
             let [milestone, why, rule, vocabulary] = told;
-            println!("           perhaps `{milestone}`, but {why} (rule {rule} of {vocabulary})");
+            answer!("           perhaps `{milestone}`, but {why} (rule {rule} of {vocabulary})");
         }
         if let Some(name) = explained["did_you_mean"].as_str() {
-            println!("           did you mean `{name}`?");
+            answer!("           did you mean `{name}`?");
         }
     } else {
         let (file, line) = (text(&decided["file"]), text(&decided["line"]));
-        println!(
+        answer!(
             "           rule {} of {} ({file}:{line})",
             text(&decided["rule"]),
             text(&decided["vocabulary"])
@@ -143,10 +143,10 @@ fn print(explained: &Value, as_json: bool) {
     for stage in explained["stages"].as_array().into_iter().flatten() {
         let (model, main) = (text(&stage["model"]), &stage["main"]);
         if main.is_null() {
-            println!("{model:20} unmapped");
+            answer!("{model:20} unmapped");
         } else {
             let place = format!("{}:{}", text(&main["file"]), text(&main["line"]));
-            println!(
+            answer!(
                 "{model:20} {} by rule {} ({place})",
                 text(&main["stage"]),
                 text(&main["rule"])

@@ -9,6 +9,7 @@ use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
 use serde_json::Value;
 
+use crate::answer::answer;
 use crate::cli::{KeysCommand, KeysData};
 use crate::config::{Config, Needs};
 use crate::control::{ControlClient, KeyRequest, sites_as_json};
@@ -165,13 +166,12 @@ fn names(settings: &Value) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print(data: &KeysData, answer: &Value) {
     match (data.json, answer) {
-        (true, answer) => println!("{answer}"),
+        (true, answer) => answer!("{answer}"),
         (false, Value::Object(members)) => {
             for (name, value) in members {
-                println!(
+                answer!(
                     "{name:12} {}",
                     value
                         .as_str()
@@ -179,6 +179,6 @@ fn print(data: &KeysData, answer: &Value) {
                 );
             }
         }
-        (false, answer) => println!("{answer:#}"),
+        (false, answer) => answer!("{answer:#}"),
     }
 }

@@ -4,6 +4,7 @@ use anyhow::Context;
 use etappe_warehouse::{Warehouse, WarehouseConfig};
 use prometheus::Registry;
 
+use crate::answer::answer;
 use crate::cli::MigrateArguments;
 use crate::command::engine::library;
 use crate::config::{Config, Needs};
@@ -13,13 +14,12 @@ use crate::service::engine::EngineCommand;
 use crate::service::warehouse::DATABASE;
 
 /// Migrates the embedded engine's database of a data folder, or that of a server.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
     let flags = arguments.server.flags().collect();
     let config = Config::load(&arguments.config, flags, Needs::NOTHING)?;
     etappe_runtime::telemetry::init(&config.telemetry)?;
     if config.uses_server() {
-        println!("{}", migrate(config.clickhouse).await?);
+        answer!("{}", migrate(config.clickhouse).await?);
         return Ok(());
     }
     let data = DataDir::existing(&arguments.data)?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
     let url = format!("http://{}", engine.address());
     let migrated = migrate(WarehouseConfig::new(&url, DATABASE, &user, &password)).await;
     engine.stop().await?;
-    println!("{}", migrated?);
+    answer!("{}", migrated?);
     Ok(())
 }
 

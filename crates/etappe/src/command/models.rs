@@ -4,6 +4,7 @@ use anyhow::bail;
 use etappe_core::rules::{Diagnostic, RuleSet, RuleSource, Severity};
 use serde_json::json;
 
+use crate::answer::answer;
 use crate::cli::{ConfigSource, ModelsCommand};
 use crate::config::{Config, Needs, read_rules};
 
@@ -23,33 +24,31 @@ pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn list(rules: &RuleSet, as_json: bool) {
     if as_json {
         let (models, vocabularies) = (rules.models(), rules.vocabularies());
-        println!(
+        answer!(
             "{}",
             json!({ "models": models, "vocabularies": vocabularies })
         );
         return;
     }
-    println!("models");
+    answer!("models");
     for model in rules.models() {
         let stages: Vec<_> = model
             .stages
             .iter()
             .map(|stage| stage.labels.en.as_ref())
             .collect();
-        println!("  {:20} {}  {}", model.id, model.version, stages.join(", "));
+        answer!("  {:20} {}  {}", model.id, model.version, stages.join(", "));
     }
-    println!("vocabularies, in the order they are tried");
+    answer!("vocabularies, in the order they are tried");
     for vocabulary in rules.vocabularies() {
         let (id, version, title) = (&vocabulary.id, &vocabulary.version, &vocabulary.title);
-        println!("  {id:20} {version}  {title} ({} rules)", vocabulary.rules);
+        answer!("  {id:20} {version}  {title} ({} rules)", vocabulary.rules);
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn check(config: &ConfigSource, files: &[std::path::PathBuf], as_json: bool) -> anyhow::Result<()> {
     let mut sources = Vec::new();
     if files.is_empty() {
@@ -69,9 +68,9 @@ fn check(config: &ConfigSource, files: &[std::path::PathBuf], as_json: bool) -> 
         Err(mistakes) => mistakes,
     };
     if as_json {
-        println!("{}", serde_json::to_string(&found)?);
+        answer!("{}", serde_json::to_string(&found)?);
     } else {
-        found.iter().for_each(|diagnostic| println!("{diagnostic}"));
+        found.iter().for_each(|diagnostic| answer!("{diagnostic}"));
     }
     let errors = found
         .iter()
@@ -81,7 +80,7 @@ fn check(config: &ConfigSource, files: &[std::path::PathBuf], as_json: bool) -> 
         bail!("{errors} mistakes in the rules");
     }
     if !as_json {
-        println!("the rules are good");
+        answer!("the rules are good");
     }
     Ok(())
 }

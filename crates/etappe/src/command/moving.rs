@@ -18,6 +18,7 @@ use prometheus::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::answer;
 use crate::cli::MoveArguments;
 use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
@@ -223,15 +224,16 @@ fn key_of(payload: &[u8]) -> Option<(u64, Timestamp)> {
     ))
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 fn print(moved: &Moved, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(moved)?);
+        answer!("{}", serde_json::to_string(moved)?);
     } else {
-        println!(
+        answer!(
             "{} sites, {} rows and {} records carried over: start the collectors, classifiers and \
              insights now",
-            moved.sites, moved.rows, moved.records
+            moved.sites,
+            moved.rows,
+            moved.records
         );
     }
     Ok(())

@@ -5,13 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::ledger::FileRecord;
+use crate::answer::answer;
 
 /// Says that not one event of a file was taken, and why.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's answer"
-)]
+#[expect(clippy::print_stderr, reason = "the command's answer")]
 pub(super) fn report_failure(
     as_json: bool,
     path: &Path,
@@ -21,7 +18,7 @@ pub(super) fn report_failure(
     eprintln!("{message}");
     if as_json {
         let (file, rejected) = (path.display().to_string(), record.rejected);
-        println!(
+        answer!(
             "{}",
             json!({ "file": file, "state": "failed", "lines": record.lines_done, "accepted": 0, "rejected": rejected, "reason": message, "first_rejected": first_rejected })
         );
@@ -29,11 +26,7 @@ pub(super) fn report_failure(
 }
 
 /// Says what became of a file.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's answer"
-)]
+#[expect(clippy::print_stderr, reason = "the command's answer")]
 pub(super) fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message: &str) {
     if as_json {
         let (file, lines) = (path.display().to_string(), record.lines_done);
@@ -43,7 +36,7 @@ pub(super) fn report(as_json: bool, state: &str, path: &Path, record: &FileRecor
             warnings,
             ..
         } = record;
-        println!(
+        answer!(
             "{}",
             json!({ "file": file, "state": state, "lines": lines, "accepted": accepted, "rejected": rejected, "warnings": warnings })
         );

@@ -1,0 +1,31 @@
+//! Answers of commands on standard output.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write, stderr, stdout};
+use std::process::exit;
+
+/// `EX_IOERR` of sysexits.h: the answer could not be written.
+const EXIT_NOT_WRITTEN: i32 = 74;
+
+/// Writes a line to standard output, with the arguments of `println!`.
+///
+/// If nobody reads the rest, as in `etappe explain … | head -1`, the command goes on without it and
+/// ends with its own exit code. Any other failure ends the process.
+macro_rules! answer {
+    ($($text:tt)*) => {
+        $crate::answer::write(format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+pub(crate) use answer;
+
+/// Writes a text as it is; see [`answer!`].
+pub(crate) fn write(text: Arguments<'_>) {
+    match stdout().write_fmt(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            // Standard error may be closed as well.
+            writeln!(stderr(), "etappe: the answer could not be written: {error}").ok();
+            exit(EXIT_NOT_WRITTEN)
+        }
+        _ => {}
+    }
+}
