@@ -58,7 +58,9 @@ step() {
 }
 
 run_tests() {
-  timeout --kill-after=30 "$TEST_LIMIT" cargo test --release --workspace --no-fail-fast 2>&1 | tee "$output"
+  # The long tests wait more than they compute, so there is one more of them than cores.
+  RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))} \
+    timeout --kill-after=30 "$TEST_LIMIT" cargo test --release --workspace --no-fail-fast 2>&1 | tee "$output"
   local status=${PIPESTATUS[0]}
   if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
     echo "the tests did not end within $TEST_LIMIT s (TEST_LIMIT); still running:"
