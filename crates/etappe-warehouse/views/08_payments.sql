@@ -1,10 +1,15 @@
 -- One row an amount of money: what an order brought, or what a refund or a cancellation brought back, as a
--- negative amount at its own time.
+-- negative amount at its own time. A purchase of less than nothing takes money back, which a browser or a
+-- pixel may not do, so it brings nothing from there unless the site allows it.
 CREATE OR REPLACE VIEW payments AS
 SELECT
     ordered_at AS paid_at,
     actor_hash,
-    toDecimal256(orders.amount, 4) AS amount,
+    if(
+        orders.scope = 'server' OR {browser_refunds:String} = 'true',
+        toDecimal256(orders.amount, 4),
+        greatest(toDecimal256(orders.amount, 4), toDecimal256(0, 4))
+    ) AS amount,
     if(orders.currency = '', {currency:String}, toString(orders.currency)) AS currency,
     false AS is_refund
 FROM orders(site = {site:String}, bots = {bots:String}) AS orders

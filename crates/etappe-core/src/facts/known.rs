@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::text_of;
+use super::{sent, text_of};
 use crate::channel::ClickId;
 use crate::id::meaningful_id;
 use crate::json::JsonObject;
@@ -20,10 +20,10 @@ pub(super) struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     /// Takes a value unless a better name has one; of equal names the last one counts, as in
-    /// [`JsonObject::get`]. A null or an empty string is no value.
+    /// [`JsonObject::get`]. A null or a blank text is no value.
     fn offer(&mut self, rank: u8, raw: &'a RawValue) {
         let is_better = self.best.is_none_or(|(held, _)| rank <= held);
-        if is_better && !matches!(raw.get(), "null" | "\"\"") {
+        if is_better && sent(raw).is_some() {
             self.best = Some((rank, raw));
         }
     }

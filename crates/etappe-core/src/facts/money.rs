@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::amount_text::{self, AmountText};
 use crate::currency::{Currencies, Currency};
-use crate::json::{JsonObject, JsonValue};
+use crate::json::JsonValue;
 use crate::money::Amount;
 use crate::money_terms::MoneyTerms;
 use crate::warning::{Warning, WarningReason};
@@ -125,8 +125,7 @@ fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> Found<'a, 'n> 
                 return Found::Amount(field, value, amount, beside);
             }
             AmountText::NoDigits => {
-                let is_sent = !holds_amount(&value);
-                wordy = wordy.or_else(|| is_sent.then_some((field, value)));
+                wordy.get_or_insert((field, value));
                 continue;
             }
             AmountText::Ambiguous => WarningReason::AmbiguousAmount,
@@ -158,15 +157,6 @@ fn read(value: &JsonValue<'_>) -> AmountText {
             AmountText::NoDigits
         }
     }
-}
-
-/// Returns whether the value is an object with an `amount`, where a vocabulary finds it. Any other
-/// object or array says nothing that could be counted.
-fn holds_amount(value: &JsonValue<'_>) -> bool {
-    let JsonValue::Object(text) = value else {
-        return false;
-    };
-    JsonObject::parse(text).is_ok_and(|object| object.get("amount").is_some())
 }
 
 /// The currency, none for the site's own; or why it is not known, and the field that says it unless

@@ -204,6 +204,12 @@ mod tests {
             "unread_amount",
         ),
         (
+            r#"{"revenue":{"amount":5}}"#,
+            "revenue",
+            r#"{"amount":5}"#,
+            "unread_amount",
+        ),
+        (
             r#"{"revenue":5,"currency":["USD"]}"#,
             "currency",
             r#"["USD"]"#,
@@ -306,8 +312,8 @@ mod tests {
             r#"{"value":"high"}"#,
             r#"{"value":"1,234","total":"20-30"}"#,
             r#"{"currency":"gold"}"#,
-            r#"{"revenue":{"amount":5}}"#,
             r#"{"revenue":"n/a","value":5}"#,
+            r#"{"revenue":5,"currency":" ","currency_code":"EUR"}"#,
             r#"{"order_id":"","referral_code":null}"#,
             r#"{"order_id":"null","order_id":"7"}"#,
         ] {

@@ -59,6 +59,8 @@ pub(super) fn check(tokens: &[Token<'_>], format: &str) -> Result<(), Exception>
     };
     if first.is_word("SHOW") {
         check_show(tokens)?;
+    } else if first.is_word("EXISTS") {
+        check_exists(tokens)?;
     } else if first.is_word("EXPLAIN") {
         check_explain(tokens)?;
     }
@@ -108,17 +110,23 @@ fn check_token(tokens: &[Token<'_>], index: usize, token: &Token<'_>) -> Result<
     Ok(())
 }
 
+/// Words that may follow a column and that no parenthesis follows.
+const AFTER_COLUMN: &[&str] = &[
+    "collate", "end", "fetch", "global", "nulls", "order", "window",
+];
+
 /// `FORMAT name` ends a query; the name may be quoted. Where a word of the language follows,
 /// `format` is a column.
 fn check_format(next: Option<&Token<'_>>) -> Result<(), Exception> {
-    match next.and_then(Token::exact_name) {
-        Some(name)
-            if !names::is_reader_format(&name)
-                && !names::is_query_word(&name.to_ascii_lowercase()) =>
-        {
-            Err(denied(format!("the format `{name}` is not for readers")))
-        }
-        Some(_) | None => Ok(()),
+    let Some(name) = next.and_then(Token::exact_name) else {
+        return Ok(());
+    };
+    let word = name.to_ascii_lowercase();
+    let is_column = names::is_query_word(&word) || AFTER_COLUMN.contains(&word.as_str());
+    if is_column || names::is_reader_format(&name) {
+        Ok(())
+    } else {
+        Err(denied(format!("the format `{name}` is not for readers")))
     }
 }
 
@@ -129,6 +137,18 @@ fn check_show(tokens: &[Token<'_>]) -> Result<(), Exception> {
     } else {
         Err(readonly(format!("SHOW {what} is not for readers")))
     }
+}
+
+/// The engine may take a name with a slash for that of a file, and tell whether there is one.
+fn check_exists(tokens: &[Token<'_>]) -> Result<(), Exception> {
+    let is_path = |token: &Token<'_>| {
+        let name = token.exact_name();
+        name.is_some_and(|name| name.contains('/') || name.starts_with('.'))
+    };
+    if tokens.iter().any(is_path) {
+        return Err(denied("a name with a slash is no table's".to_owned()));
+    }
+    Ok(())
 }
 
 /// Only queries are explained, not other statements, nor what asks another server.

@@ -93,6 +93,46 @@ async fn readers_read_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_reader_learns_of_no_file() {
+    let engine = TestEngine::start().await;
+    for name in [
+        "`/etc/passwd`",
+        "\"/etc/passwd\"",
+        "default.`/etc/passwd`",
+        "`./x`",
+        "`../x`",
+    ] {
+        for kind in ["", "TABLE ", "VIEW ", "DICTIONARY "] {
+            let statement = format!("EXISTS {kind}{name}");
+            let answer = engine.reader.try_query(&[], &statement).await;
+            assert_eq!(answer.status, 403, "{statement}: {}", answer.text());
+        }
+        for statement in [
+            format!("DESCRIBE TABLE {name}"),
+            format!("SHOW CREATE TABLE {name}"),
+        ] {
+            let answer = engine.reader.try_query(&[], &statement).await;
+            assert!(answer.status >= 400, "{statement}: {}", answer.text());
+        }
+    }
+    assert_eq!(engine.reader.query("EXISTS TABLE system.one").await, "1");
+}
+
+/// The first question of Go's client for ClickHouse, which Grafana uses, and columns called `format`.
+#[tokio::test]
+async fn a_reader_may_ask_who_answers_and_have_a_column_called_format() {
+    let engine = TestEngine::start().await;
+    for statement in [
+        "SELECT displayName(), version(), revision(), timezone()",
+        "SELECT 1 AS format GROUP BY format ORDER BY format",
+        "SELECT CASE WHEN 1 THEN format END FROM (SELECT 1 AS format)",
+    ] {
+        let answer = engine.reader.try_query(&[], statement).await;
+        assert_eq!(answer.status, 200, "{statement}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn nobody_reaches_outside_the_engine() {
     let engine = TestEngine::start().await;
     let target = engine.data().join("stolen");
@@ -105,6 +145,7 @@ async fn nobody_reaches_outside_the_engine() {
             "SELECT * FROM file('/etc/passwd', 'LineAsString')",
             "SELECT * FROM \"/etc/passwd\"",
             "SELECT * FROM `/etc/passwd`",
+            "SELECT count() FROM `default`.`/etc/passwd`",
             "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')",
             "SELECT * FROM s3('http://127.0.0.1:1/b/k', 'CSV')",
             "SELECT * FROM remote('127.0.0.1:1', system.one)",

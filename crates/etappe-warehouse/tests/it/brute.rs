@@ -247,6 +247,8 @@ fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
         let Some(amount) = order.revenue else {
             continue;
         };
+        let is_believed = order.scope == KeyScope::Server || scope.browser_refunds;
+        let amount = if is_believed { amount } else { amount.max(0) };
         let currency = currency_of(order, scope);
         if within(scope, order.at) {
             let sum = sums.entry(currency.clone()).or_default();

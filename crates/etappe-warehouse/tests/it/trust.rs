@@ -75,6 +75,32 @@ async fn nobody_takes_the_place_of_an_order_that_a_server_reported() {
 }
 
 #[tokio::test]
+async fn a_browsers_purchase_of_less_than_nothing_takes_nothing_back() {
+    for order in ["", "o2"] {
+        for public in [KeyScope::Browser, KeyScope::Pixel] {
+            let owed = about(Milestone::Purchase, order, START + DAY, Some(-99_999));
+            let events = vec![
+                about(Milestone::Purchase, "o1", START, Some(100)),
+                by(public, owed.clone()),
+            ];
+            assert_eq!(
+                outcome(events.clone()).await,
+                (100, 0, 0),
+                "{order} {public:?}"
+            );
+            let trusting = KpiScope {
+                browser_refunds: true,
+                ..scope(all_time())
+            };
+            let figures = figures_of(events, &trusting).await;
+            assert_eq!(figures.money[0].revenue.as_scaled(), -99_899 * UNIT);
+            let by_server = vec![about(Milestone::Purchase, "o1", START, Some(100)), owed];
+            assert_eq!(outcome(by_server).await.0, -99_899);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_order_that_a_browser_and_a_server_report_counts_once() {
     let mut copy = browser(about(Milestone::Purchase, "o1", START, Some(99)));
     copy.user = String::new();

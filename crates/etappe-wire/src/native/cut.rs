@@ -12,6 +12,10 @@ use super::field::unquote;
 use super::scan::{skip_space, skip_string_blindly};
 use crate::record::json_text::push_string;
 
+mod parameters;
+
+use parameters::cut_parameters;
+
 /// The longest text that is tried as a list of addresses.
 const MAX_LIST_BYTES: usize = 1024;
 
@@ -89,9 +93,13 @@ impl<'a> Walk<'a> {
         }) {
             at += found;
             match bytes.get(at) {
-                Some(b'{' | b'[') => {
+                Some(b'{') => {
                     outer.push(name);
                     at += 1;
+                }
+                Some(b'[') => {
+                    outer.push(name);
+                    at = self.elements(name, at + 1);
                 }
                 Some(b'"') => {
                     let Some(end) = skip_string_blindly(bytes, at) else {
@@ -100,16 +108,17 @@ impl<'a> Walk<'a> {
                     let text = self.json.get(at..end).unwrap_or_default();
                     let after = skip_space(bytes, end);
                     if bytes.get(after) == Some(&b':') {
+                        self.key(outer.last().copied().unwrap_or_default(), text, at);
                         name = text;
                         at = self.number(name, after + 1);
                     } else {
                         self.string(name, text, at);
-                        at = end;
+                        at = self.elements(name, end);
                     }
                 }
                 _ => {
                     name = outer.pop().unwrap_or_default();
-                    at += 1;
+                    at = self.elements(name, at + 1);
                 }
             }
         }
@@ -137,15 +146,52 @@ impl<'a> Walk<'a> {
         end
     }
 
+    /// Cuts what stands as numbers among the elements of an array from `at` on; returns where the next
+    /// string or bracket may be.
+    fn elements(&mut self, name: &str, mut at: usize) -> usize {
+        let bytes = self.json.as_bytes();
+        let is_part =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-');
+        loop {
+            at = self.number(name, at);
+            let rest = bytes.get(at..).unwrap_or_default();
+            at += rest.iter().take_while(|byte| is_part(byte)).count();
+            let after = skip_space(bytes, at);
+            if bytes.get(after) != Some(&b',') {
+                return at;
+            }
+            at = skip_space(bytes, after + 1);
+            if !bytes.get(at).is_some_and(is_part) {
+                return at;
+            }
+        }
+    }
+
+    /// Cuts the name of a member that is an address, as in counts by address; it begins at `at`, in
+    /// the value of a member called `outer`.
+    fn key(&mut self, outer: &str, quoted: &str, at: usize) {
+        if !has_marks(quoted) {
+            return;
+        }
+        let cut = unquote(quoted).and_then(|key| cut_list(outer, &key));
+        if let Some(cut) = cut {
+            self.replace_string(at, quoted, &cut);
+        }
+    }
+
     /// Cuts the addresses of a string, which begins at `at`.
     fn string(&mut self, name: &str, quoted: &str, at: usize) {
         let Some(text) = unquote(quoted) else { return };
         let cut = cut_value(name, &text);
         if let Some(cut) = cut {
-            let mut string = Vec::with_capacity(cut.len() + 2);
-            push_string(&mut string, &cut);
-            self.replace(at, at + quoted.len(), &string);
+            self.replace_string(at, quoted, &cut);
         }
+    }
+
+    fn replace_string(&mut self, at: usize, quoted: &str, by: &str) {
+        let mut string = Vec::with_capacity(by.len() + 2);
+        push_string(&mut string, by);
+        self.replace(at, at + quoted.len(), &string);
     }
 
     fn replace(&mut self, start: usize, end: usize, by: &[u8]) {
@@ -225,34 +271,6 @@ fn read_number(name: &str, text: &str) -> Option<IpAddr> {
         .ok()
         .filter(|number| is_number && *number > 0x00ff_ffff)?;
     (Name::of(name) == Name::Address).then(|| IpAddr::V4(Ipv4Addr::from_bits(number)))
-}
-
-/// Cuts the addresses in parameters such as `ip=203.0.113.77` of an address or a form.
-fn cut_parameters(text: &str) -> Option<String> {
-    let is_border = |c: char| matches!(c, '?' | '&' | '#' | ';' | ',') || c.is_whitespace();
-    let mut out = String::with_capacity(text.len());
-    let mut found = false;
-    for piece in text.split_inclusive(is_border) {
-        let pair = piece.trim_end_matches(is_border);
-        let address = pair.split_once('=').and_then(|(name, value)| {
-            let value = percent_encoding::percent_decode_str(value)
-                .decode_utf8()
-                .ok()?;
-            let is_named = Name::of(name) == Name::Address;
-            is_named.then(|| read_address(&value)).flatten()
-        });
-        match (address, pair.split_once('=')) {
-            (Some(address), Some((name, _))) => {
-                found = true;
-                out.push_str(name);
-                out.push('=');
-                out.push_str(&truncate_address(address).to_string());
-                out.push_str(piece.get(pair.len()..)?);
-            }
-            _ => out.push_str(piece),
-        }
-    }
-    found.then_some(out)
 }
 
 /// What a member's name says about an address under it.

@@ -134,6 +134,18 @@ fn ids_and_words_are_no_keys() {
     }
 }
 
+#[test]
+fn a_key_behind_an_escape_is_masked_however_often_it_was_escaped() {
+    const KEY: &str = "er_0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0u";
+    for slashes in 1..5 {
+        for letter in ["n", "t", "r", "b", "f", "u000a"] {
+            let text = format!("a{}{letter}{KEY} b", "\\".repeat(slashes));
+            let masked = without_keys(&text);
+            assert!(!masked.contains("0aB1cD2e"), "{text}: {masked}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn texts_without_a_prefix_are_left_as_they_are(text in "[a-df-zA-Z0-9/+=%_\\\\\" -]{0,300}") {
