@@ -6,6 +6,12 @@
 DATA ?= etappe-data
 export DATA
 
+# OpenSSL 3 of this system, where its development files are: to build one takes minutes. A plain
+# `cargo build` makes a binary that brings its own.
+ifeq ($(shell pkg-config --atleast-version=3.0 openssl 2>/dev/null && echo found),found)
+export OPENSSL_NO_VENDOR := 1
+endif
+
 .PHONY: help up down test bench overload faults lint format docs deny build requirements
 
 help: ## List the commands.

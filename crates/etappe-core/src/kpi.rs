@@ -20,8 +20,8 @@ pub struct KpiScope {
     pub model: String,
     /// The stage ids of the model, lowest first.
     pub stages: Vec<String>,
-    /// IANA name of the zone that weeks are cut in.
-    pub timezone: String,
+    /// The weeks that retention is about.
+    pub weeks: RetentionWeeks,
     /// Whether bots are looked at.
     pub bots: Bots,
     /// The watermark: nothing after it has elapsed.
@@ -30,6 +30,17 @@ pub struct KpiScope {
     pub currency: String,
     /// Whether refunds that a browser or a pixel reports count as those of a server do.
     pub browser_refunds: bool,
+}
+
+/// The last calendar week whose following week has ended, as instants of the time zone asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionWeeks {
+    /// Where the week begins; whoever is active in it is expected back.
+    pub week: Timestamp,
+    /// Where the following week begins.
+    pub next_week: Timestamp,
+    /// Where the following week ends.
+    pub end: Timestamp,
 }
 
 /// The figures behind the KPI cards; counts are of distinct actors unless they say otherwise.

@@ -16,6 +16,7 @@ use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::exception::Exception;
 use crate::ffi::{Connection, Library};
+use crate::zones::ReaderZones;
 
 /// The release of chdb this crate is written for and tested with.
 pub const CHDB_VERSION: &str = "26.7.3";
@@ -38,6 +39,8 @@ pub(crate) struct Engine {
     keeper: Mutex<Connection>,
     /// Names that are known to be views with parameters and nothing else. Bounded: they exist.
     views: Mutex<HashSet<String>>,
+    /// Time zones that readers named.
+    pub(crate) zones: ReaderZones,
     lock: DataLock,
 }
 
@@ -89,6 +92,7 @@ impl Engine {
             timezone,
             keeper: Mutex::new(keeper),
             views: Mutex::default(),
+            zones: ReaderZones::default(),
             lock,
         })
     }

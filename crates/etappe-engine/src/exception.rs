@@ -21,6 +21,7 @@ pub(crate) mod code {
     pub(crate) const SOCKET_TIMEOUT: i32 = 209;
     pub(crate) const NETWORK_ERROR: i32 = 210;
     pub(crate) const CANNOT_DECOMPRESS: i32 = 271;
+    pub(crate) const LIMIT_EXCEEDED: i32 = 290;
     pub(crate) const QUERY_IS_TOO_LARGE: i32 = 307;
     pub(crate) const QUERY_WAS_CANCELLED: i32 = 394;
     pub(crate) const CANNOT_SCHEDULE_TASK: i32 = 439;

@@ -32,5 +32,6 @@ mod server;
 mod server_config;
 mod statement;
 mod turns;
+mod zones;
 
 pub use engine::CHDB_VERSION;

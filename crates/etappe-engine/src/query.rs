@@ -28,7 +28,7 @@ use crate::query::format::{HeaderStripper, Streaming, streaming};
 use crate::query::output::Output;
 use crate::query::session::prepare;
 use crate::statement::guard::Access;
-use crate::statement::{InsertData, Statement, StatementKind, guard, reader};
+use crate::statement::{InsertData, Statement, StatementKind, guard, reader, zones};
 
 /// The format of a result when nobody asks for another.
 pub(crate) const DEFAULT_FORMAT: &str = "TabSeparated";
@@ -123,6 +123,13 @@ fn check(
         format,
     };
     let called = guard::check(statement, access)?;
+    if request.role == Role::Reader {
+        let mut zones = statement.zones()?;
+        for name in request.setting("session_timezone") {
+            zones.push(zones::parse(name)?);
+        }
+        engine.zones.admit(&zones)?;
+    }
     match engine.first_that_is_no_view(&called)? {
         Some(name) => Err(guard::outside(&format!("`{name}`, which is no view here,"))),
         None => Ok(()),

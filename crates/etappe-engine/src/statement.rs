@@ -11,6 +11,9 @@ mod insert;
 mod lexer;
 pub(crate) mod names;
 pub(crate) mod reader;
+pub(crate) mod zones;
+
+use chrono_tz::Tz;
 
 use crate::exception::{Exception, code};
 
@@ -92,6 +95,11 @@ impl<'text> Statement<'text> {
             format,
             tokens,
         })
+    }
+
+    /// Returns the time zones that are named, or refuses those that are computed.
+    pub(crate) fn zones(&self) -> Result<Vec<Tz>, Exception> {
+        zones::named(&self.tokens)
     }
 
     /// Returns what metrics call this kind of statement.

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
+use etappe_core::kpi::RetentionWeeks;
 use etappe_core::time::Timestamp;
 
 /// A calendar period.
@@ -70,6 +71,21 @@ pub(crate) fn days_before(date: NaiveDate, days: u64) -> Option<NaiveDate> {
     date.checked_sub_days(Days::new(days))
 }
 
+/// Returns the last week in `zone` whose following week has ended at `at`.
+pub(crate) fn retention_weeks(zone: Tz, at: Timestamp) -> RetentionWeeks {
+    let monday = Period::Week.start(local_date(zone, at));
+    // What is stored begins with the epoch.
+    let start = |days| {
+        let date = days_before(monday, days).unwrap_or(monday);
+        day_start(zone, date).max(Timestamp::EPOCH)
+    };
+    RetentionWeeks {
+        week: start(14),
+        next_week: start(7),
+        end: start(0),
+    }
+}
+
 /// Returns the first days of the `count` whole months that ended at or before `at`, oldest first,
 /// and the first day after them.
 pub(crate) fn months_before(zone: Tz, at: Timestamp, count: u32) -> Vec<NaiveDate> {
@@ -119,6 +135,28 @@ mod tests {
         assert_eq!(Period::Month.start(day), date("2024-03-01"));
         assert_eq!(Period::Month.next(date("2024-12-01")), date("2025-01-01"));
         assert_eq!(Period::Week.next(date("2024-02-26")), date("2024-03-04"));
+    }
+
+    #[test]
+    fn weeks_of_retention_end_with_the_last_monday_of_the_zone() {
+        let zone = Tz::Europe__Amsterdam;
+        let weeks = |at: &str| {
+            let weeks = retention_weeks(zone, Timestamp::parse(at).unwrap());
+            [weeks.week, weeks.next_week, weeks.end].map(|start| start.to_string())
+        };
+        // The clocks go forward on 31 March.
+        let expected = [
+            "2024-03-17T23:00:00.000Z",
+            "2024-03-24T23:00:00.000Z",
+            "2024-03-31T22:00:00.000Z",
+        ];
+        assert_eq!(weeks("2024-03-31T22:00:00Z"), expected);
+        assert_eq!(weeks("2024-04-07T21:59:59.999Z"), expected);
+        assert_ne!(weeks("2024-03-31T21:59:59.999Z"), expected);
+        assert_eq!(
+            weeks("1970-01-02T00:00:00Z"),
+            ["1970-01-01T00:00:00.000Z"; 3]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use etappe_core::time::Timestamp;
 use utoipa::IntoParams;
 
 use crate::access::Access;
+use crate::calendar::retention_weeks;
 use crate::catalog::{Model, ModelCatalog};
 use crate::error::InsightsError;
 use crate::field::Problems;
@@ -99,7 +100,7 @@ impl<'a> ScopeQuestion<'a> {
                 .iter()
                 .map(|stage| stage.id.clone())
                 .collect(),
-            timezone: self.span.zone.name().to_owned(),
+            weeks: retention_weeks(self.span.zone, range.to.min(self.as_of)),
             bots: self.bots,
             as_of: self.as_of,
             currency: self.currency.clone(),

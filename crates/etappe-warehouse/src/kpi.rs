@@ -39,8 +39,8 @@ FROM kpi_refunds(site = {site:String}, bots = {bots:String}, currency = {currenc
 
 const RETENTION: &str = "
 SELECT retention_cohort, retention_returned
-FROM kpi_retention(site = {site:String}, bots = {bots:String}, timezone = {timezone:String},
-    to = {to:DateTime64(3, 'UTC')}, as_of = {as_of:DateTime64(3, 'UTC')})";
+FROM kpi_retention(site = {site:String}, bots = {bots:String}, week = {week:DateTime64(3, 'UTC')},
+    next_week = {next_week:DateTime64(3, 'UTC')}, end = {end:DateTime64(3, 'UTC')})";
 
 const NPS: &str = "
 SELECT score, answers
@@ -143,7 +143,6 @@ impl Warehouse {
     pub(crate) fn ask_scope(&self, name: &'static str, sql: &str, scope: &KpiScope) -> Question {
         self.ask_about(&scope.site, name, sql)
             .text("model", &scope.model)
-            .text("timezone", &scope.timezone)
             .text("currency", &scope.currency)
             .flag("browser_refunds", scope.browser_refunds)
             .instant("as_of", scope.as_of)

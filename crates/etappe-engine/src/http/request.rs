@@ -82,6 +82,14 @@ impl QueryRequest {
         Ok(request)
     }
 
+    /// Returns the values of a setting that are not empty.
+    pub(crate) fn setting(&self, name: &str) -> impl Iterator<Item = &str> {
+        let values = self.settings.iter().filter(move |(key, _)| key == name);
+        values
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
     /// Adds the fields of a multipart form.
     pub(crate) fn add_form(&mut self, body: &[u8], boundary: &str) -> Result<(), Exception> {
         for (name, value) in multipart::fields(body, boundary)? {

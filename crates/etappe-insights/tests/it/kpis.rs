@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::Method;
-use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures};
+use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures, RetentionWeeks};
 use etappe_core::money::Amount;
 use etappe_core::query::Bots;
 use serde_json::{Value, json};
@@ -272,11 +272,7 @@ async fn the_range_before_is_as_long_in_days() {
     assert_eq!(find(&kpis, "visitors")["previous"], 80);
     assert_eq!(find(&kpis, "activation_rate")["previous"], Value::Null);
     let scopes = api.store.scopes.lock().unwrap();
-    assert!(
-        scopes
-            .iter()
-            .all(|scope| scope.timezone == "Europe/Amsterdam" && scope.currency == "EUR")
-    );
+    assert!(scopes.iter().all(|scope| scope.currency == "EUR"));
     assert!(
         scopes
             .iter()
@@ -471,10 +467,13 @@ async fn bots_and_model_reach_the_store() {
         .ok();
     let scopes = api.store.scopes.lock().unwrap();
     assert_eq!(scopes[0].bots, Bots::Only);
-    assert_eq!(
-        (scopes[0].model.as_str(), scopes[0].timezone.as_str()),
-        ("store", "UTC")
-    );
+    assert_eq!(scopes[0].model, "store");
+    let weeks = RetentionWeeks {
+        week: at("2024-03-18T00:00:00Z"),
+        next_week: at("2024-03-25T00:00:00Z"),
+        end: at("2024-04-01T00:00:00Z"),
+    };
+    assert_eq!(scopes[0].weeks, weeks);
     assert_eq!(scopes[0].range.from, at("2024-02-29T23:00:00Z"));
     assert_eq!(scopes[0].as_of, at("2024-04-01T10:00:00Z"));
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{Datelike, Days, NaiveDate, TimeZone};
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::kpi::{
     KpiFigures, KpiScope, MoneyFigures, ReferralFigures, StageFigure, StageFigures,
@@ -12,6 +11,7 @@ use etappe_core::kpi::{
 use etappe_core::milestone::Milestone;
 use etappe_core::money::Amount;
 use etappe_core::query::Bots;
+use etappe_core::time::Timestamp;
 
 use crate::fixture::{DAY, STAGES, TestEvent, stage_of};
 
@@ -293,22 +293,8 @@ fn money(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
 }
 
 fn retention(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
-    let zone: chrono_tz::Tz = scope.timezone.parse().expect("a known zone");
-    let end = scope.range.to.min(scope.as_of);
-    let today = zone
-        .timestamp_millis_opt(end.as_millis())
-        .single()
-        .expect("an instant has one local time")
-        .date_naive();
-    let monday = today - Days::new(today.weekday().num_days_from_monday().into());
-    let midnight = |day: NaiveDate| {
-        let local = day.and_hms_opt(0, 0, 0).expect("midnight");
-        zone.from_local_datetime(&local)
-            .earliest()
-            .expect("midnight exists")
-            .timestamp_millis()
-    };
-    let weeks = [14, 7, 0].map(|days| midnight(monday - Days::new(days)));
+    let weeks =
+        [scope.weeks.week, scope.weeks.next_week, scope.weeks.end].map(Timestamp::as_millis);
     let active = |from: i64, to: i64| -> BTreeSet<&str> {
         let some: Vec<&TestEvent> = events
             .iter()

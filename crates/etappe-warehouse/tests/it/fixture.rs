@@ -9,7 +9,7 @@ use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::EventFacts;
 use etappe_core::id::{Offset, OffsetRange, PartitionId, SiteId, hash64};
 use etappe_core::json::JsonObject;
-use etappe_core::kpi::KpiScope;
+use etappe_core::kpi::{KpiScope, RetentionWeeks};
 use etappe_core::milestone::Milestone;
 use etappe_core::money::Amount;
 use etappe_core::ports::{MessageHash, RowBatch, RowSink};
@@ -309,11 +309,23 @@ pub(crate) fn scope(range: TimeRange) -> KpiScope {
         range,
         model: MODEL.to_owned(),
         stages: STAGES.map(str::to_owned).to_vec(),
-        timezone: "Europe/Amsterdam".to_owned(),
+        weeks: weeks_before(range.to),
         bots: Bots::Exclude,
         as_of: range.to,
         currency: "EUR".to_owned(),
         browser_refunds: false,
+    }
+}
+
+/// Returns the weeks of retention that end where a whole number of weeks of UTC have passed.
+pub(crate) fn weeks_before(at: Timestamp) -> RetentionWeeks {
+    let week = 7 * DAY;
+    let end = at.as_millis() / week * week;
+    let start = |weeks: i64| Timestamp::from_millis((end - weeks * week).max(0));
+    RetentionWeeks {
+        week: start(2),
+        next_week: start(1),
+        end: start(0),
     }
 }
 

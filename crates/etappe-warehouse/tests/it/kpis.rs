@@ -8,7 +8,7 @@ use etappe_core::time::Timestamp;
 
 use crate::brute;
 use crate::engine::TestWarehouse;
-use crate::fixture::{DAY, TestEvent, all_time, range, scope, store};
+use crate::fixture::{DAY, TestEvent, all_time, range, scope, store, weeks_before};
 use crate::random::{DAYS, START, journeys, seed};
 
 #[tokio::test]
@@ -35,7 +35,7 @@ pub(crate) fn scopes() -> Vec<etappe_core::kpi::KpiScope> {
         let mut other = scope(range(START + 10 * DAY, START + DAYS * DAY));
         other.bots = bots;
         other.as_of = watermark;
-        other.timezone = "Pacific/Auckland".to_owned();
+        other.weeks = weeks_before(Timestamp::from_millis(START + 38 * DAY + 5));
         other.currency = "USD".to_owned();
         scopes.push(other);
     }

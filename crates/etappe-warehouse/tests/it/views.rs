@@ -103,9 +103,8 @@ fn arguments(cell: &str) -> Option<String> {
                 "bots" => "'exclude'",
                 "currency" => "'EUR'",
                 "browser_refunds" => "'false'",
-                "timezone" => "'Europe/Amsterdam'",
-                "from" => "'1970-01-01 00:00:00'",
-                "to" | "as_of" => "'2100-01-01 00:00:00'",
+                "from" | "week" | "next_week" => "'1970-01-01 00:00:00'",
+                "to" | "as_of" | "end" => "'2100-01-01 00:00:00'",
                 "actor_hash" => "xxh3('u1')",
                 _ => return None,
             };

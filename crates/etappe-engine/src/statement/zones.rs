@@ -1,0 +1,261 @@
+//! Finds the time zones that a reader's statement names.
+//!
+//! The engine keeps a table of some 4.5 MiB for every time zone that was ever named, until it ends.
+//! It makes names such as `Fixed/UTC+00:00:01` up by itself, so one query over numbers can fill the
+//! memory of everybody. So a reader's time zones are known names, written out where they are used,
+//! and counted (see [`crate::zones`]).
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use chrono_tz::Tz;
+
+use super::lexer::{Kind, Lexer, Token};
+use crate::exception::{Exception, code};
+
+/// Types whose values have a time zone.
+const ZONED_TYPES: &[&str] = &["datetime", "datetime32", "datetime64", "timestamp"];
+
+/// Where a function takes a time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    /// From this argument on.
+    from: usize,
+    /// Within the text of a type.
+    is_type: bool,
+}
+
+/// Functions in lower case.
+static PLACES: LazyLock<HashMap<&str, Place>> = LazyLock::new(|| {
+    let lines = include_str!("../../names/zones.txt").lines();
+    lines
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let name = words.next()?;
+            let from = words.next()?.parse().ok()?;
+            let is_type = words.next().is_some();
+            Some((name, Place { from, is_type }))
+        })
+        .collect()
+});
+
+/// Returns the time zones that the statement names.
+pub(super) fn named(tokens: &[Token<'_>]) -> Result<Vec<Tz>, Exception> {
+    let mut zones = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let (Some(name), Some(rest)) = (token.name(), tokens.get(index + 1..)) else {
+            continue;
+        };
+        if !rest.first().is_some_and(|next| next.is_sign(b'(')) {
+            continue;
+        }
+        if ZONED_TYPES.contains(&name.as_str()) {
+            for argument in arguments(rest) {
+                zones.extend(zone_of(argument, &name)?);
+            }
+        } else if let Some(place) = PLACES.get(name.as_str()) {
+            let given = arguments(rest);
+            for argument in given.get(place.from..).unwrap_or_default() {
+                if place.is_type {
+                    zones.extend(zones_of_type(argument, &name)?);
+                } else {
+                    zones.extend(zone_of(argument, &name)?);
+                }
+            }
+        }
+    }
+    Ok(zones)
+}
+
+/// Returns the time zone of this name.
+pub(crate) fn parse(name: &str) -> Result<Tz, Exception> {
+    name.parse()
+        .map_err(|_| refused(&format!("the time zone `{name}` is not known")))
+}
+
+/// Splits what stands between the first parenthesis and its end at commas.
+fn arguments<'tokens, 'text>(tokens: &'tokens [Token<'text>]) -> Vec<&'tokens [Token<'text>]> {
+    let mut depth = 0_usize;
+    let mut begin = 1;
+    let mut arguments = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
+            Kind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            Kind::Sign(b',') if depth == 1 => {
+                arguments.extend(tokens.get(begin..index));
+                begin = index + 1;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            arguments.extend(tokens.get(begin..index));
+            break;
+        }
+    }
+    arguments
+}
+
+/// Reads an argument that may be a time zone: a text, or what can be none.
+fn zone_of(argument: &[Token<'_>], function: &str) -> Result<Option<Tz>, Exception> {
+    match argument {
+        [text] if text.kind == Kind::Text => match plain_text(text.bytes) {
+            Some(name) => parse(name).map(Some),
+            None => Err(computed(function)),
+        },
+        _ if is_number(argument) || is_interval(argument) => Ok(None),
+        _ => Err(computed(function)),
+    }
+}
+
+/// Reads an argument that may be the text of a type.
+fn zones_of_type(argument: &[Token<'_>], function: &str) -> Result<Vec<Tz>, Exception> {
+    match argument {
+        [text] if text.kind == Kind::Text => {
+            let content = type_text(text.bytes).ok_or_else(|| computed(function))?;
+            let inner: Vec<Token<'_>> = Lexer::new(&content).collect();
+            named(&inner)
+        }
+        _ if is_number(argument) => Ok(Vec::new()),
+        _ => Err(computed(function)),
+    }
+}
+
+/// Nothing, or a number with its sign: its dot is a token of its own.
+fn is_number(argument: &[Token<'_>]) -> bool {
+    argument.iter().all(|token| match token.kind {
+        Kind::Word => token.bytes.first().is_some_and(u8::is_ascii_digit),
+        Kind::Sign(sign) => matches!(sign, b'-' | b'+' | b'.'),
+        Kind::Text | Kind::QuotedName | Kind::Broken(_) => false,
+    })
+}
+
+/// `INTERVAL 1 DAY`.
+fn is_interval(argument: &[Token<'_>]) -> bool {
+    argument.len() == 3
+        && argument.iter().all(|token| token.kind == Kind::Word)
+        && argument
+            .first()
+            .is_some_and(|word| word.is_word("INTERVAL"))
+}
+
+/// Returns what stands between the quotes, if nothing in it is escaped.
+fn plain_text(bytes: &[u8]) -> Option<&str> {
+    let content = bytes.get(1..bytes.len().checked_sub(1)?)?;
+    let is_plain = !content.iter().any(|byte| matches!(byte, b'\\' | b'\''));
+    is_plain.then(|| std::str::from_utf8(content).ok())?
+}
+
+/// Returns what stands between the quotes, if nothing but quotes is escaped in it.
+fn type_text(bytes: &[u8]) -> Option<Vec<u8>> {
+    let content = bytes.get(1..bytes.len().checked_sub(1)?)?;
+    let mut text = Vec::with_capacity(content.len());
+    let mut rest = content.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'\\' | b'\'' => match rest.next() {
+                Some(b'\'') => text.push(b'\''),
+                _ => return None,
+            },
+            byte => text.push(*byte),
+        }
+    }
+    Some(text)
+}
+
+fn computed(function: &str) -> Exception {
+    refused(&format!(
+        "what `{function}` takes for a time zone or a type must be written out as plain text"
+    ))
+}
+
+fn refused(text: &str) -> Exception {
+    Exception::new(code::ACCESS_DENIED, format!("{text}. (ACCESS_DENIED)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::Statement;
+
+    fn zones(text: &str) -> Result<Vec<&'static str>, i32> {
+        let statement = Statement::read(text.as_bytes(), true).unwrap();
+        let zones = named(&statement.tokens).map_err(|error| error.code)?;
+        Ok(zones.into_iter().map(Tz::name).collect())
+    }
+
+    #[test]
+    fn time_zones_are_found_where_they_are_used() {
+        for (text, found) in [
+            ("SELECT toDateTime(a, 'UTC'), toString(b)", vec!["UTC"]),
+            ("SELECT toDateTime64(a, 3), now64(3), toWeek(a, 1)", vec![]),
+            (
+                "SELECT `toTimeZone`(a, 'Asia/Tokyo'), CAST(a AS DateTime64(3, 'Europe/Paris'))",
+                vec!["Asia/Tokyo", "Europe/Paris"],
+            ),
+            (
+                "SELECT a::DateTime('Asia/Tokyo') WHERE b = {t:DateTime64(3, 'UTC')}",
+                vec!["Asia/Tokyo", "UTC"],
+            ),
+            (
+                r"SELECT CAST(a, 'Nullable(DateTime(\'Asia/Tokyo\'))'), JSONExtract(b, 'a', 'Int8')",
+                vec!["Asia/Tokyo"],
+            ),
+            (
+                "SELECT CAST(a, 'Tuple(a DateTime(''UTC''), b String)')",
+                vec!["UTC"],
+            ),
+            (
+                "SELECT toStartOfInterval(t, INTERVAL 1 DAY, 'Asia/Tokyo')",
+                vec!["Asia/Tokyo"],
+            ),
+            (
+                "SELECT dateDiff('day', f(a, 'x'), [1, 2][1], 'Asia/Tokyo')",
+                vec!["Asia/Tokyo"],
+            ),
+            (
+                "SELECT toDateTime(toString(a, 'UTC')), 'Fixed/UTC+00:00:01'",
+                vec!["UTC"],
+            ),
+        ] {
+            assert_eq!(zones(text), Ok(found), "{text}");
+        }
+    }
+
+    #[test]
+    fn time_zones_that_are_computed_or_made_up_are_refused() {
+        for text in [
+            "SELECT toTimeZone(now(), 'Fixed/UTC+00:00:01')",
+            "SELECT toTimeZone(now(), concat('Fixed/UTC+00:00:', '01'))",
+            "SELECT toString(now(), z) FROM (SELECT 'UTC' AS z)",
+            "SELECT toString(now(), {z:String})",
+            "SELECT `TOSTRING`(now(), `z`)",
+            r"SELECT toTimeZone(now(), 'Fixed\/UTC+00:00:01')",
+            "SELECT toTimeZone(now(), '/usr/share/zoneinfo/Asia/Tokyo')",
+            "SELECT arrayMap(z -> toHour(now(), z), ['UTC'])",
+            "SELECT now()::DateTime('Fixed/UTC+00:00:01')",
+            "SELECT CAST(now() AS `DateTime`('Fixed/UTC+00:00:01'))",
+            "SELECT CAST(now(), concat('DateTime(', z, ')'))",
+            r"SELECT CAST(now(), 'DateTime(\'Fixed/UTC+00:00:01\')')",
+            r"SELECT CAST(now(), 'Date\x54ime(\'Fixed/UTC+00:00:01\')')",
+            r"SELECT JSONExtract('{}', 'a', 'DateTime(\'Fixed/UTC+00:00:01\')')",
+            "SELECT toStartOfInterval(now(), INTERVAL 1 DAY, (z))",
+            "SELECT toDateTime(1, ('UTC'))",
+        ] {
+            assert_eq!(zones(text), Err(code::ACCESS_DENIED), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_list_is_read() {
+        let lines = include_str!("../../names/zones.txt").lines();
+        let lines = lines.filter(|line| !line.starts_with('#')).count();
+        assert_eq!(PLACES.len(), lines);
+        assert!(
+            PLACES
+                .keys()
+                .all(|name| super::super::names::is_function(name))
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! Counts the time zones that readers named: the engine keeps a table for each until it ends.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use chrono_tz::Tz;
+
+use crate::exception::{Exception, code};
+
+/// How many time zones readers may name while the engine runs; a table has some 4.5 MiB.
+const MOST: usize = 40;
+
+/// The time zones that readers named.
+#[derive(Debug, Default)]
+pub(crate) struct ReaderZones(Mutex<HashSet<Tz>>);
+
+impl ReaderZones {
+    /// Takes note of time zones, or refuses them if there would be too many.
+    pub(crate) fn admit(&self, zones: &[Tz]) -> Result<(), Exception> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for zone in zones {
+            if known.len() >= MOST && !known.contains(zone) {
+                let text = format!(
+                    "readers have named {MOST} time zones since the engine was started, and each \
+                     costs memory until it ends: convert to `{}` outside. (LIMIT_EXCEEDED)",
+                    zone.name()
+                );
+                return Err(Exception::new(code::LIMIT_EXCEEDED, text));
+            }
+            known.insert(*zone);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_zones_stay_when_there_is_no_room_for_more() {
+        let zones = ReaderZones::default();
+        let all = chrono_tz::TZ_VARIANTS;
+        assert!(all.len() > MOST);
+        for zone in &all[..MOST] {
+            zones.admit(&[*zone]).unwrap();
+        }
+        zones.admit(&all[..MOST]).unwrap();
+        let refused = zones.admit(&all[MOST..]).unwrap_err();
+        assert!(refused.text.contains("convert to"), "{}", refused.text);
+    }
+}
