@@ -5,12 +5,19 @@
 
 use std::borrow::Cow;
 
+use super::sent;
 use crate::amount_text::{self, AmountText};
 use crate::currency::{Currencies, Currency};
-use crate::json::JsonValue;
+use crate::json::{JsonObject, JsonValue};
 use crate::money::Amount;
 use crate::money_terms::MoneyTerms;
 use crate::warning::{Warning, WarningReason};
+
+/// Where a price that is an object has its amount.
+const AMOUNT: &str = "amount";
+
+/// Names of properties that say a currency, the best one first.
+pub(super) const CURRENCIES: [&str; 3] = ["currency", "currency_code", "currencyCode"];
 
 /// What was sent about money; a null or a blank text is nothing sent.
 #[derive(Debug, Default)]
@@ -93,7 +100,7 @@ pub(super) fn decide<'a, 'n>(sent: Sent<'a, 'n>, terms: &MoneyTerms) -> Money<'a
     };
     match currency {
         Err((reason, Some((field, text)))) => uncounted(field, text, reason),
-        Err((reason, None)) => uncounted(field, text_of(value), reason),
+        Err((reason, None)) => uncounted(field, as_sent(value), reason),
         Ok(currency)
             if terms
                 .largest
@@ -101,7 +108,7 @@ pub(super) fn decide<'a, 'n>(sent: Sent<'a, 'n>, terms: &MoneyTerms) -> Money<'a
         {
             Money {
                 currency,
-                ..uncounted(field, text_of(value), WarningReason::LargeAmount)
+                ..uncounted(field, as_sent(value), WarningReason::LargeAmount)
             }
         }
         Ok(currency) => Money {
@@ -134,14 +141,14 @@ fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> Found<'a, 'n> 
         };
         return Found::Unread(Uncounted {
             field,
-            value: text_of(value),
+            value: as_sent(value),
             reason,
         });
     }
     wordy.map_or(Found::Nothing, |(field, value)| {
         Found::Unread(Uncounted {
             field,
-            value: text_of(value),
+            value: as_sent(value),
             reason: WarningReason::UnreadAmount,
         })
     })
@@ -153,9 +160,39 @@ fn read(value: &JsonValue<'_>) -> AmountText {
             AmountText::Amount(amount, None)
         }),
         JsonValue::String(text) => amount_text::read(text),
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Object(_) | JsonValue::Array(_) => {
-            AmountText::NoDigits
-        }
+        JsonValue::Object(text) => read_object(text),
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Array(_) => AmountText::NoDigits,
+    }
+}
+
+/// Reads `{"amount": 33.95, "currency": "EUR"}`, as Plausible, Shopify and others send prices. An
+/// object with anything else in it may mean something else.
+fn read_object(text: &str) -> AmountText {
+    let Ok(object) = JsonObject::parse(text) else {
+        return AmountText::NoDigits;
+    };
+    let is_known = |name: &str| name == AMOUNT || CURRENCIES.contains(&name);
+    if !object.iter().all(|(name, _)| is_known(name)) {
+        return AmountText::NoDigits;
+    }
+    let amount = match object.get(AMOUNT) {
+        Some(JsonValue::Number(text)) => read(&JsonValue::Number(text)),
+        Some(JsonValue::String(text)) => amount_text::read(&text),
+        _ => AmountText::NoDigits,
+    };
+    let named = CURRENCIES
+        .iter()
+        .find_map(|name| sent(object.get_raw(name)?));
+    let (AmountText::Amount(amount, beside), Some(named)) = (amount, named) else {
+        return amount;
+    };
+    let named = Currencies::of_text(&as_sent(named));
+    match (named, beside) {
+        (None, _) => AmountText::Unreadable,
+        (named, None) => AmountText::Amount(amount, named),
+        (Some(named), Some(beside)) => named.and(beside).map_or(AmountText::Unreadable, |both| {
+            AmountText::Amount(amount, Some(both))
+        }),
     }
 }
 
@@ -195,11 +232,11 @@ fn currency<'a, 'n>(
 /// Returns the text of a currency: of an object or array its JSON, which is no currency and is told,
 /// lest it pass for none and the amount for one in the site's own.
 pub(super) fn currency_text(value: JsonValue<'_>) -> Option<Cow<'_, str>> {
-    (value != JsonValue::Null).then(|| text_of(value))
+    (value != JsonValue::Null).then(|| as_sent(value))
 }
 
 /// Returns the text of a value as it is shown.
-fn text_of(value: JsonValue<'_>) -> Cow<'_, str> {
+fn as_sent(value: JsonValue<'_>) -> Cow<'_, str> {
     match value {
         JsonValue::Object(text) | JsonValue::Array(text) => Cow::Borrowed(text),
         other => other.into_text().unwrap_or(Cow::Borrowed("null")),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::money::{self, Sent};
+use super::money::{self, CURRENCIES, Sent};
 use crate::id::meaningful_id;
 use crate::json::JsonValue;
 use crate::money_terms::MoneyTerms;
@@ -60,7 +60,6 @@ pub struct Noticed<'a> {
 
 const AMOUNTS: [&str; 3] = ["revenue", "value", "total"];
 const PRODUCTS: &str = "products";
-const CURRENCIES: [&str; 3] = ["currency", "currency_code", "currencyCode"];
 
 impl<'a> Noticed<'a> {
     /// Returns whether a property of this name means something here.
@@ -204,9 +203,9 @@ mod tests {
             "unread_amount",
         ),
         (
-            r#"{"revenue":{"amount":5}}"#,
+            r#"{"revenue":{"amount":5,"tax":1}}"#,
             "revenue",
-            r#"{"amount":5}"#,
+            r#"{"amount":5,"tax":1}"#,
             "unread_amount",
         ),
         (
@@ -313,6 +312,8 @@ mod tests {
             r#"{"value":"1,234","total":"20-30"}"#,
             r#"{"currency":"gold"}"#,
             r#"{"revenue":"n/a","value":5}"#,
+            r#"{"revenue":{"amount":5}}"#,
+            r#"{"revenue":{"amount":"33,95","currencyCode":"EUR"}}"#,
             r#"{"revenue":5,"currency":" ","currency_code":"EUR"}"#,
             r#"{"order_id":"","referral_code":null}"#,
             r#"{"order_id":"null","order_id":"7"}"#,

@@ -52,7 +52,7 @@ fn money_is_read_exactly_from_the_first_name_that_holds_an_amount() {
         (r#"{"revenue":0}"#, Some("0")),
         (r#"{"revenue":1e30}"#, None),
         (r#"{"revenue":true}"#, None),
-        (r#"{"revenue":{"amount":5}}"#, None),
+        (r#"{"revenue":{"amount":5,"tax":1}}"#, None),
         (r#"{"price":5}"#, None),
     ];
     for (properties, expected) in cases {
@@ -141,6 +141,18 @@ fn an_amount_as_text_counts_in_its_currency_if_it_has_one_reading() {
         (r#"{"revenue":"$20.00 USD"}"#, "20", "USD"),
         (r#"{"total":"1'234.50 CHF"}"#, "1234.5", "CHF"),
         (r#"{"value":"(12,50)"}"#, "-12.5", ""),
+        (
+            r#"{"revenue":{"amount":33.95,"currency":"USD"}}"#,
+            "33.95",
+            "USD",
+        ),
+        (
+            r#"{"total":{"amount":"12.00","currencyCode":"nok"}}"#,
+            "12",
+            "NOK",
+        ),
+        (r#"{"revenue":{"amount":"€5","currency":null}}"#, "5", "EUR"),
+        (r#"{"revenue":{"amount":5},"currency":"GBP"}"#, "5", "GBP"),
     ] {
         check(properties, "{}", |facts| {
             assert_eq!(facts.revenue, Amount::parse(amount), "{properties}");
@@ -427,4 +439,24 @@ fn names_are_those_of_the_vocabularys_rule() {
         order_id_absent: true,
     };
     assert_eq!(FactNames::of(&mapping), expected);
+}
+
+#[test]
+fn a_price_that_is_an_object_counts_only_if_it_is_nothing_else() {
+    for properties in [
+        r#"{"revenue":{"amount":5,"discount":1}}"#,
+        r#"{"revenue":{"amount":{"amount":5}}}"#,
+        r#"{"revenue":{"amount":[5]}}"#,
+        r#"{"revenue":{"amount":5,"currency":"gold"}}"#,
+        r#"{"revenue":{"amount":5,"currency":["USD"]}}"#,
+        r#"{"revenue":{"amount":"€5","currency":"USD"}}"#,
+        r#"{"revenue":{"amount":5,"currency":"USD"},"currency":"EUR"}"#,
+        r#"{"revenue":{"amount":"1,234"}}"#,
+        r#"{"revenue":{"currency":"USD"}}"#,
+    ] {
+        check(properties, "{}", |facts| {
+            assert_eq!(facts.revenue, None, "{properties}");
+            assert!(facts.uncounted.is_some(), "{properties}");
+        });
+    }
 }

@@ -12,3 +12,4 @@ mod official_client;
 mod process;
 mod respellings;
 mod turns;
+mod zones;
