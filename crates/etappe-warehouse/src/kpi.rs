@@ -113,6 +113,9 @@ impl Warehouse {
                 .row::<RefundRow>(),
             self.read_money(scope),
             self.ask_scope("kpi_retention", RETENTION, scope)
+                .instant("week", scope.weeks.week)
+                .instant("next_week", scope.weeks.next_week)
+                .instant("end", scope.weeks.end)
                 .row::<RetentionRow>(),
             self.read_nps(scope),
             self.read_referred_actors(scope),

@@ -34,7 +34,7 @@ async fn readers_name_known_time_zones_and_compute_none() {
     assert_eq!(engine.reader.query(named).await, "2026-07-01 02:00:00");
     let zones = engine
         .client
-        .query("SELECT name FROM system.time_zones LIMIT 60")
+        .query("SELECT time_zone FROM system.time_zones LIMIT 60")
         .await;
     let mut refused = None;
     for zone in zones.lines() {
