@@ -68,8 +68,10 @@ const ARGUMENTS: &[&str] = &[
 
 #[tokio::test]
 async fn a_function_that_takes_a_time_zone_takes_no_computed_one_from_a_reader() {
-    let seed = std::env::var("ETAPPE_TEST_SEED");
-    let seed = seed.map_or_else(|_| rand::random(), |seed| seed.parse().expect("a number"));
+    let seed = std::env::var_os("ETAPPE_TEST_SEED").map_or_else(rand::random, |seed| {
+        let seed = seed.to_str().and_then(|seed| seed.parse().ok());
+        seed.expect("ETAPPE_TEST_SEED is a number")
+    });
     println!("ETAPPE_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let engine = TestEngine::start().await;
