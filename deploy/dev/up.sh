@@ -65,15 +65,25 @@ Etappe is running.
 Paste this into a web page:
 
 <script>
-  const id = localStorage.etappe ??= crypto.randomUUID();
-  const track = (event, properties = {}) => fetch("http://$listen/v1/track", {
-    method: "POST", keepalive: true, body: JSON.stringify({
-      writeKey: "$key", messageId: crypto.randomUUID(), anonymousId: id,
-      event, properties, timestamp: new Date(),
-      context: { userAgent: navigator.userAgent, page: { url: location.href, path: location.pathname } } }) });
-  track("Page Viewed");
+  (() => {
+    const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    let visitor;
+    try { visitor = localStorage.etappe ||= random(); } catch { visitor = random(); }
+    window.etappe = (event, properties = {}) => fetch("http://$listen/v1/track", {
+      method: "POST", keepalive: true, body: JSON.stringify({
+        writeKey: "$key", messageId: random(), anonymousId: visitor,
+        event, properties, timestamp: new Date(),
+        context: { userAgent: navigator.userAgent, page: {
+          url: location.href, path: location.pathname, title: document.title, referrer: document.referrer } } }),
+    }).catch(() => {});
+    window.etappe("Page Viewed");
+  })();
 </script>
-<img src="http://$listen/v1/pixel.gif?writeKey=$key&event=Email%20Opened&anonymousId=somebody" alt="">
+
+Then \`etappe("Product Viewed", { product: "Lamp" })\` sends an event from anywhere in the page. Where no script
+runs, as in a mail, an image does (it counts an event, but nobody: add &userId=… where you know who reads it):
+
+<img src="http://$listen/v1/pixel.gif?writeKey=$key&event=Email%20Opened" alt="">
 
 And ask:
 

@@ -59,7 +59,9 @@ async fn only_the_owner_may_read_what_a_running_etappe_has_written() -> anyhow::
         site.send(&[event(&format!("m{number}"))]).await?;
     }
     let file = data.with_file_name("events.ndjson");
-    std::fs::write(&file, format!("{}\nno event\n", event("imported")))?;
+    let mut imported = event("imported");
+    imported["timestamp"] = json!("2024-03-01T12:00:00Z");
+    std::fs::write(&file, format!("{imported}\nno event\n"))?;
     let file = file.to_str().expect("text");
     process.run("import", &["--site", "private", file]).await?;
     site.settle(21).await?;

@@ -178,6 +178,32 @@ async fn keys_are_made_listed_revoked_and_settings_changed_while_it_runs() -> an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn origins_are_set_as_people_write_them() -> anyhow::Result<()> {
+    let (mut process, _) = started("origins").await?;
+    let set = async |pair: &str| {
+        let arguments = ["set", "--site", "origins", pair];
+        process.run("keys", &arguments).await
+    };
+    let settings = set("allowed_origins=winkel.nl, http://localhost:3000/").await?;
+    let origins = [
+        "https://winkel.nl",
+        "https://www.winkel.nl",
+        "http://localhost:3000",
+    ];
+    assert_eq!(settings["allowed_origins"], json!(origins));
+    for wrong in [
+        "allowed_origins=https://winkel.nl/shop",
+        "allowed_origins=*",
+    ] {
+        assert!(set(wrong).await.is_err(), "{wrong}");
+    }
+    let settings = set("allowed_origins=").await?;
+    assert_eq!(settings["allowed_origins"], json!([]));
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_site_over_its_rate_is_told_to_come_back() -> anyhow::Result<()> {
     let (mut process, site) = started("rated").await?;
     process

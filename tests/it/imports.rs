@@ -212,3 +212,59 @@ async fn an_import_that_took_nothing_fails_and_may_be_tried_again() -> anyhow::R
     process.stop().await?;
     Ok(())
 }
+
+/// A line each of PostHog, Mixpanel, Amplitude and Google Analytics, a plain one with an epoch, and one
+/// without a time.
+const EXPORTS: &str = r#"{"uuid":"p-1","event":"Order Completed","distinct_id":"p","timestamp":"2024-03-01T12:00:00.123456+00:00","properties":{"revenue":1}}
+{"event":"Order Completed","properties":{"time":1709294400,"distinct_id":"m","$insert_id":"m-1","revenue":2}}
+{"$insert_id":"a-1","event_type":"Order Completed","user_id":"a","device_id":"d","event_time":"2024-03-01 12:00:00.123456","event_properties":{"revenue":4}}
+{"event_name":"Order Completed","event_timestamp":"1709294400250000","user_pseudo_id":"1.2","event_params":[{"key":"revenue","value":{"double_value":8}}]}
+{"event":"Order Completed","distinct_id":"t","ts":"1709294400250","properties":{"revenue":16}}
+{"event":"Order Completed","distinct_id":"n","properties":{"revenue":32,"time":"?"}}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_of_other_programs_are_read_and_a_line_without_a_time_is_not() -> anyhow::Result<()>
+{
+    let (mut process, site) = started("exports").await?;
+    let (code, answer, said) = import_text(&process, &site, EXPORTS).await?;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        (&answer["accepted"], &answer["rejected"]),
+        (&json!(5), &json!(1)),
+        "{answer} {said}"
+    );
+    assert_eq!(site.settle(5).await?, 5);
+    let day = json!({ "event": "Order Completed" });
+    assert_eq!(site.funnel(std::slice::from_ref(&day)).await?, [5]);
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_never_answers_is_told_and_given_up() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, EXPORTS)?;
+    let output = Command::new(binary_path())
+        .args([
+            "import",
+            "--site",
+            "x",
+            "--url",
+            "http://127.0.0.1:9",
+            "--state",
+        ])
+        .arg(folder.path())
+        .arg(&file)
+        .env("ETAPPE_WRITE_KEY", "key")
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["trying again", "cannot be reached", "refused"] {
+        assert!(said.contains(part), "{said}");
+    }
+    Ok(())
+}

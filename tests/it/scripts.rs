@@ -1,9 +1,11 @@
 //! The scripts behind `make`: they must not call a run good that was not.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::ensure;
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
 
 /// Runs the script that counts tests over an output of `cargo test`; returns what it prints.
 fn counted(output: &str, failed_steps: u32) -> anyhow::Result<String> {
@@ -47,5 +49,75 @@ fn a_step_that_failed_counts_even_if_all_tests_passed() -> anyhow::Result<()> {
         "4 passed, 2 failed, 1 skipped\n",
         "the step of the tests failed because of these two"
     );
+    Ok(())
+}
+
+/// A page as browsers show it on plain HTTP: `crypto.randomUUID` is missing there, and the page's own script
+/// has names that a snippet might use. Prints what is sent and the names that were added.
+const PAGE: &str = r#"
+const vm = require("vm"), snippet = require("fs").readFileSync(0, "utf8");
+const sent = [];
+const page = { navigator: { userAgent: "Mozilla/5.0" }, localStorage: {}, Uint8Array, JSON, Date, Array,
+  location: { href: "http://shop.example/lamp?a=1", pathname: "/lamp" },
+  document: { title: "Lamp", referrer: "https://search.example/" },
+  crypto: { getRandomValues: (bytes) => require("crypto").randomFillSync(bytes) },
+  fetch: (url, options) => { sent.push({ url, ...JSON.parse(options.body) }); return Promise.resolve(); } };
+page.window = page;
+vm.createContext(page);
+vm.runInContext("const id = 1, track = 2, random = 3, visitor = 4;", page);
+const before = Object.keys(page);
+vm.runInContext(snippet, page);
+vm.runInContext("etappe('Product Viewed', { product: 'Lamp' })", page);
+const added = Object.keys(page).filter((name) => !before.includes(name));
+console.log(JSON.stringify({ sent, added, kept: Object.keys(page.localStorage) }));
+"#;
+
+/// Returns the script of a text that begins with `<script>`.
+fn script_in(text: &str) -> anyhow::Result<&str> {
+    let after = text.split_once("<script>").context("no script")?.1;
+    Ok(after.split_once("</script>").context("no end of it")?.0)
+}
+
+#[test]
+fn the_snippet_for_pages_works_beside_other_scripts_and_on_plain_http() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let up = std::fs::read_to_string(root.join("deploy/dev/up.sh"))?;
+    let printed = script_in(&up)?
+        .replace("http://$listen", "https://HOST")
+        .replace("$key", "KEY");
+    let documented = std::fs::read_to_string(root.join("docs/sending-events.md"))?;
+    assert_eq!(printed, script_in(&documented)?, "one snippet");
+    let mut node = Command::new("node")
+        .args(["-e", PAGE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut input = node.stdin.take().context("it has an input")?;
+    input.write_all(printed.as_bytes())?;
+    drop(input);
+    let done = node.wait_with_output()?;
+    ensure!(done.status.success(), "{done:?}");
+    let seen: Value = serde_json::from_slice(&done.stdout)?;
+    assert_eq!(
+        (&seen["added"], &seen["kept"]),
+        (&json!(["etappe"]), &json!(["etappe"]))
+    );
+    let [first, second] = seen["sent"].as_array().context("a list")?.as_slice() else {
+        bail!("not two events: {seen}");
+    };
+    assert_eq!(
+        (&first["event"], &second["event"]),
+        (&json!("Page Viewed"), &json!("Product Viewed"))
+    );
+    assert_eq!(
+        first["context"]["page"]["referrer"],
+        "https://search.example/"
+    );
+    assert_eq!(
+        (&first["url"], &first["writeKey"]),
+        (&json!("https://HOST/v1/track"), &json!("KEY"))
+    );
+    assert_eq!(first["anonymousId"], second["anonymousId"]);
+    assert_ne!(first["messageId"], second["messageId"]);
     Ok(())
 }

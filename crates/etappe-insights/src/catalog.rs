@@ -26,6 +26,8 @@ pub struct ModelStage {
     pub labels: Labels,
     /// Whether everyone passes it on the way to later stages.
     pub gate: bool,
+    /// Whether it is passed by an event of its own only, as a stage that means money is.
+    pub own_hit: bool,
     /// Its place in the model, counted from 1.
     #[schema(example = 5)]
     pub ordinal: u32,

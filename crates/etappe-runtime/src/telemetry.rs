@@ -5,6 +5,7 @@
 use std::io::IsTerminal;
 
 use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -47,6 +48,18 @@ impl TelemetryConfig {
                 "telemetry.level: `{}` is no log filter: {error}",
                 self.level
             ));
+            return;
+        }
+        // The filter takes a mistyped level for the name of a part, and then logs nothing else.
+        let bare = self.level.split(',').map(str::trim);
+        let mut bare = bare.filter(|part| !part.contains(['=', '[']));
+        if let Some(wrong) =
+            bare.find(|part| part.is_empty() || part.parse::<LevelFilter>().is_err())
+        {
+            problems.push(format!(
+                "telemetry.level: `{wrong}` is no level: use error, warn, info, debug, trace or off; \
+                 a level for a part alone is written `etappe_collector=debug`"
+            ));
         }
     }
 }
@@ -82,4 +95,42 @@ pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     result.map_err(|_| TelemetryError::AlreadySet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_does_not_exist_is_a_problem() {
+        let problems = |level: &str| {
+            let config = TelemetryConfig {
+                level: level.to_owned(),
+                ..TelemetryConfig::default()
+            };
+            let mut problems = Vec::new();
+            config.validate(&mut problems);
+            problems
+        };
+        for level in [
+            "info",
+            "WARN",
+            "off",
+            "info,etappe_collector=debug",
+            "etappe_log=trace",
+        ] {
+            assert_eq!(problems(level), [""; 0], "{level}");
+        }
+        for level in [
+            "inof",
+            "verbose",
+            "info,hyper",
+            "info,etappe_collector=loud",
+            "",
+        ] {
+            let found = problems(level);
+            assert_eq!(found.len(), 1, "{level}: {found:?}");
+            assert!(found[0].starts_with("telemetry.level:"), "{found:?}");
+        }
+    }
 }

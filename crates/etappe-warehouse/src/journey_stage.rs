@@ -21,6 +21,8 @@ pub struct JourneyStage {
     pub stage: String,
     /// Whether everybody passes it on the way to later stages.
     pub gate: bool,
+    /// Whether it is passed by an event of its own only.
+    pub own_hit: bool,
     /// What it is called in English.
     pub label_en: String,
     /// What it is called in Dutch.
@@ -39,7 +41,7 @@ impl Warehouse {
         let mut current = self
             .ask(
                 "read journey stages",
-                "SELECT toString(model) AS model, ordinal, toString(stage) AS stage, gate, label_en, label_nl \
+                "SELECT toString(model) AS model, ordinal, toString(stage) AS stage, gate, own_hit, label_en, label_nl \
                  FROM journey_stages",
             )
             .rows::<JourneyStage>()

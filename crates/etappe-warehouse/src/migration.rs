@@ -46,6 +46,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "mark_arrivals",
         sql: include_str!("../migrations/0004_mark_arrivals.sql"),
     },
+    Migration {
+        version: 5,
+        name: "own_hit",
+        sql: include_str!("../migrations/0005_own_hit.sql"),
+    },
 ];
 
 /// How often a statement is tried that collides with another process doing the same.
@@ -380,7 +385,7 @@ mod tests {
             pending(&[applied(1, good), applied(99, String::new())]),
             Err(WarehouseError::NewerSchema {
                 found: 99,
-                known: 4
+                known: 5
             })
         ));
         assert!(matches!(

@@ -1,6 +1,6 @@
 -- The stages of all journey models as they are configured now, first ones first.
 CREATE OR REPLACE VIEW journey_stages AS
-SELECT DISTINCT model, ordinal, stage, gate, label_en, label_nl
+SELECT DISTINCT model, ordinal, stage, gate, own_hit, label_en, label_nl
 FROM published_stages
 WHERE published_at = (SELECT max(published_at) FROM published_stages)
 ORDER BY model, ordinal

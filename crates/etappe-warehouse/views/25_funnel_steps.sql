@@ -1,20 +1,27 @@
 -- One row a stage that a person reached on the attempt that counts, of a funnel without a window.
 --
 -- An attempt begins at any event of a stage in the range; a gate is passed at the first event of its
--- stage or a later one. The deepest attempt counts, then the one that skipped the fewest gates, then
+-- stage or a later one. A gate with `own_hit` takes an event of its own, and the gates behind it are passed
+-- from there on. The deepest attempt counts, then the one that skipped the fewest gates, then
 -- the one completed first, then the one begun last. A stage that is no gate is reached at its first
--- event, not before the gate above it.
+-- event, not before the last gate above it that was passed.
 --
 -- A hit is packed into one number, milliseconds * 256 + place of the stage, so that at the same
 -- moment an event of the gate itself comes before one of a later stage. Of neighbours in the same stage
--- the first and the last do: an attempt that begins in between is no better than both. `passes` holds per gate, for
--- an attempt begun at each of the hits, the hit that passes it, or `never`.
+-- the first and the last do: an attempt that begins in between is no better than both. `next` holds per gate, for
+-- each of the hits and `never` behind them, the index of the first hit from there on that passes it; `passes` the hit
+-- that passes it for an attempt begun at each of the hits, or `never`.
 CREATE OR REPLACE VIEW funnel_steps AS
 WITH
     18446744073709551615 AS never,
     toUInt64(toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')})) * 256 AS range_end,
     (SELECT arraySort(groupArray(ordinal)) FROM journey_stages WHERE model = {model:String} AND gate) AS gates,
     (SELECT arraySort(groupArray(ordinal)) FROM journey_stages WHERE model = {model:String} AND NOT gate) AS sides,
+    (
+        SELECT arrayMap(stage -> stage.2, arraySort(groupArray((ordinal, own_hit))))
+        FROM journey_stages
+        WHERE model = {model:String} AND gate
+    ) AS own_hits,
     (
         SELECT (arrayPushBack(groupArray(id), 0), arrayPushBack(groupArray(place), 0))
         FROM
@@ -49,10 +56,26 @@ FROM
             arrayPushFront(arrayPopBack(all_hits), 0),
             arrayPushBack(arrayPopFront(all_hits), never)
         ) AS hits,
+        arrayPushBack(hits, never) AS hits_and_never,
         arrayMap(
-            gate -> arrayReverseFill(hit -> bitAnd(hit, 255) >= gate, arrayPushBack(hits, never)),
-            gates
-        ) AS passes,
+            (gate, own_hit) -> arrayReverseFill(
+                (index, hit) -> hit = never OR bitAnd(hit, 255) = gate OR (NOT own_hit AND bitAnd(hit, 255) > gate),
+                arrayEnumerate(hits_and_never),
+                hits_and_never
+            ),
+            gates,
+            own_hits
+        ) AS next,
+        arrayFold(
+            (found, indices, own_hit) -> (
+                arrayPushBack(found.1, arrayMap(index -> indices[index], found.2)),
+                if(own_hit, arrayMap(index -> indices[index], found.2), found.2)
+            ),
+            next,
+            own_hits,
+            (CAST([], 'Array(Array(UInt32))'), arrayEnumerate(hits_and_never))
+        ).1 AS pass_indices,
+        arrayMap(indices -> arrayMap(index -> hits_and_never[index], indices), pass_indices) AS passes,
         arrayReduce('sumForEach', arrayMap(
             pass -> arrayMap(hit -> toInt64(hit != never), pass), passes
         )) AS depths,
@@ -94,7 +117,10 @@ FROM
                     if(passed = 0, never, reached[passed])
                 ),
                 sides,
-                arrayMap(side -> arrayCount(gate -> gate < side, gates), sides)
+                arrayMap(
+                    side -> least(arrayCount(gate -> gate < side, gates), arrayCount(hit -> hit != never, reached)),
+                    sides
+                )
             )
         ) AS steps
     FROM

@@ -18,6 +18,12 @@ macro_rules! answer {
 }
 pub(crate) use answer;
 
+/// Tells the person at the terminal something beside the answer, on standard error.
+pub(crate) fn note(text: Arguments<'_>) {
+    // Standard error may be closed; the answer does not depend on it.
+    writeln!(stderr(), "note: {text}").ok();
+}
+
 /// Writes a text as it is; see [`answer!`].
 pub(crate) fn write(text: Arguments<'_>) {
     match stdout().write_fmt(text) {

@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod engine;
 pub(crate) mod event_log;
 mod explainer;
+pub(crate) mod front_page;
 pub(crate) mod greeting;
 pub(crate) mod health;
 pub(crate) mod kafka;

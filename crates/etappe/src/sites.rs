@@ -3,6 +3,7 @@
 //! They stand in a file of the data folder, or in a table that all processes share. Keys are shown
 //! once, when they are made; only their hashes are stored.
 
+mod origin;
 mod stored;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::data_dir::write_private;
+pub(crate) use origin::origins_of;
 use stored::{SiteChange, StoredSites};
 
 /// A key's random part: 32 characters of 62 are 190 bits. Texts of clients are searched for keys of

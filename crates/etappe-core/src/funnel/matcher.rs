@@ -167,10 +167,16 @@ impl FunnelMatcher {
 }
 
 /// Notes where the steps that are no gates were reached: at their first event within the window,
-/// not before the last gate above them.
+/// not before the last gate above them. Whoever skips what takes an own hit still reaches what lies behind:
+/// then it is the last gate that was reached.
 fn write_sides(plan: &Plan, attempt: &mut Attempt, reaches: &[Reach], hits: &[Hit]) {
     for side in &plan.sides {
-        let from = match side.gates_before.checked_sub(1) {
+        let gates = if plan.search == Search::Stages {
+            side.gates_before.min(attempt.depth)
+        } else {
+            side.gates_before
+        };
+        let from = match gates.checked_sub(1) {
             None => attempt.entry,
             Some(gate) if gate < attempt.depth => reaches[gate].at,
             Some(_) => continue,

@@ -58,6 +58,8 @@ pub(super) enum Search {
 pub(super) struct Plan {
     pub(super) search: Search,
     pub(super) gates: Vec<Gate>,
+    /// The gates that take a hit of their own where others are passed by a later one.
+    pub(super) own_gates: Vec<usize>,
     pub(super) sides: Vec<Side>,
     pub(super) exclusions: Vec<Excluded>,
     pub(super) window: i64,
@@ -93,6 +95,7 @@ impl Plan {
         let strictly_later = spec.ties == Ties::StrictlyLater;
         Ok(Self {
             search: search_of(spec, &gates),
+            own_gates: own_gates_of(spec),
             sides: sides_of(spec),
             exclusions,
             window: spec.window.map_or(UNLIMITED, as_millis),
@@ -145,6 +148,12 @@ fn gates_of(spec: &FunnelSpec) -> Vec<Gate> {
             max_gap: step.max_gap.map_or(UNLIMITED, as_millis),
         })
         .collect()
+}
+
+fn own_gates_of(spec: &FunnelSpec) -> Vec<usize> {
+    let gates = spec.steps.iter().filter(|step| step.gate).enumerate();
+    let own = gates.filter(|(_, step)| step.own_hit);
+    own.map(|(gate, _)| gate).collect()
 }
 
 fn sides_of(spec: &FunnelSpec) -> Vec<Side> {

@@ -14,6 +14,8 @@ pub struct Step {
     pub condition: u8,
     /// Whether everyone passes this step; others show their own reach.
     pub gate: bool,
+    /// Whether a gate that later hits may pass ([`Passing::LaterHit`]) takes one of its own.
+    pub own_hit: bool,
     /// The least time after the gate before, inclusive.
     pub min_gap: Option<Duration>,
     /// The most time after the gate before, inclusive.
@@ -27,6 +29,7 @@ impl Step {
         Self {
             condition,
             gate: true,
+            own_hit: false,
             min_gap: None,
             max_gap: None,
         }

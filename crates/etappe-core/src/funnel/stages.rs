@@ -1,7 +1,9 @@
-//! Funnels of journey models: a gate is passed at the first event of its stage or a later one.
+//! Funnels of journey models: a gate is passed at the first event of its stage or a later one, or only
+//! at one of its own if it says so; then the gates behind it are passed from there on.
 //!
 //! Going backwards over the groups, the first event at or after each of them that passes a gate is
-//! known; so every entry is judged in as many steps as the model has gates.
+//! known; so every entry is judged in as many steps as the model has gates. An own event of a gate
+//! that takes one fixes how the gates from it on are passed by all who entered before it.
 
 use crate::query::Hit;
 use crate::time::Timestamp;
@@ -23,7 +25,12 @@ struct Pass {
 #[derive(Debug, Default)]
 pub(super) struct StageSearch {
     journey: Journey,
+    /// Per gate, what passes it at or after the group looked at last, if it takes no hit of its own.
     passes: Vec<Option<Pass>>,
+    /// Per gate that takes a hit of its own: what passes it, and the gates behind it from there on.
+    tails: Vec<Vec<Option<Pass>>>,
+    /// What an attempt that begins with the group looked at last passes.
+    passed: Vec<Pass>,
     times: Vec<i64>,
 }
 
@@ -40,10 +47,13 @@ impl StageSearch {
         self.journey.load_stages(plan, hits, range);
         self.passes.clear();
         self.passes.resize(plan.gates.len(), None);
+        self.tails.iter_mut().for_each(Vec::clear);
+        self.tails.resize(plan.own_gates.len(), Vec::new());
         let mut best: Option<Rank> = None;
         for index in (0..self.journey.groups.len()).rev() {
             let group = self.journey.groups[index];
             self.pass(plan, index);
+            self.pass_by_own_hits(plan, index);
             let is_entry = group.at < range.1;
             if !is_entry || (plan.first_entry_only && index > 0) {
                 continue;
@@ -52,7 +62,7 @@ impl StageSearch {
             if best.is_none_or(|best| rank.is_better_than(&best)) {
                 best = Some(rank);
                 reaches.clear();
-                let passed = self.passes.iter().flatten().take(self.times.len());
+                let passed = self.passed.iter().take(self.times.len());
                 reaches.extend(passed.map(|pass| Reach {
                     at: Timestamp::from_millis(pass.at),
                     hit: pass.hit,
@@ -83,11 +93,41 @@ impl StageSearch {
         }
     }
 
+    /// Notes the gates that take a hit of their own and have one in group number `index`, the last
+    /// gate first: what passes those behind it is taken over as it is known now.
+    fn pass_by_own_hits(&mut self, plan: &Plan, index: usize) {
+        let group = self.journey.groups[index];
+        let events = &self.journey.events[group.start..group.end];
+        for (number, gate) in plan.own_gates.iter().copied().enumerate().rev() {
+            let step = plan.gates[gate].step;
+            let Some(event) = events.iter().find(|event| event.mask >> step & 1 == 1) else {
+                continue;
+            };
+            let (tails, behind) = self.tails.split_at_mut(number + 1);
+            let tail = &mut tails[number];
+            tail.clear();
+            tail.push(Some(Pass {
+                at: event.at,
+                hit: event.hit,
+                skipped: false,
+            }));
+            let next = plan.own_gates.get(number + 1);
+            let end = next.copied().unwrap_or(plan.gates.len());
+            tail.extend_from_slice(&self.passes[gate + 1..end]);
+            tail.extend(behind.first().into_iter().flatten());
+        }
+    }
+
     /// Judges the attempt that begins at `entry`, the group passed last.
     fn judge(&mut self, plan: &Plan, entry: i64) -> Rank {
         self.times.clear();
+        self.passed.clear();
+        let first_own = plan.own_gates.first().copied();
+        let before = &self.passes[..first_own.unwrap_or(plan.gates.len())];
+        let tail = self.tails.first().into_iter().flatten();
+        self.passed.extend(before.iter().chain(tail).flatten());
         let mut skipped = 0;
-        for pass in self.passes.iter().flatten() {
+        for pass in &self.passed {
             if pass.at > plan.window_end(entry) {
                 break;
             }

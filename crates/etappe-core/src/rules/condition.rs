@@ -158,7 +158,35 @@ fn read_operators(path: &str, table: &Table<'_, '_>, report: &mut Report<'_>) ->
         }
     }
     tests.extend(read_bounds(table, report).map(Test::Number));
+    if contradict(&tests) {
+        report.error(
+            &table.span,
+            format!("no value of `{path}` meets these conditions together"),
+        );
+    }
     tests
+}
+
+/// Returns whether tests of one value cannot all hold, as far as that shows without trying values.
+fn contradict(tests: &[Test]) -> bool {
+    let is_absent = tests.iter().any(|test| matches!(test, Test::Absent));
+    // An empty text is absent, and may be one of those asked for.
+    let wants_value = tests.iter().any(|test| {
+        matches!(
+            test,
+            Test::Exists | Test::Like(_) | Test::HasWords(_) | Test::Number(_)
+        )
+    });
+    let refused = tests.iter().filter_map(|test| match test {
+        Test::NoneOf(values) => Some(values),
+        _ => None,
+    });
+    let refused: Vec<_> = refused.flatten().collect();
+    let has_only_refused = tests.iter().any(|test| match test {
+        Test::OneOf(values) => values.iter().all(|value| refused.contains(&value)),
+        _ => false,
+    });
+    (is_absent && wants_value) || has_only_refused
 }
 
 /// Reads globs that are compared with folded text.

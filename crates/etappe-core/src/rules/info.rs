@@ -30,6 +30,8 @@ pub struct StageInfo {
     pub description: Arc<str>,
     /// Whether everybody who gets further has passed this stage.
     pub gate: bool,
+    /// Whether it is passed by an event of its own only, as a stage that means money is.
+    pub own_hit: bool,
     /// Its place in the model, counted from 1.
     pub ordinal: u8,
 }

@@ -1,5 +1,6 @@
 //! Reads journey models: ordered stages, and which milestones lead to them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::milestone::Milestone;
@@ -41,7 +42,7 @@ pub(super) struct ModelRule {
 pub(super) const MAX_STAGES: usize = 64;
 
 const FILE_KEYS: [&str; 5] = ["id", "labels", "description", "stage", "rule"];
-const STAGE_KEYS: [&str; 4] = ["id", "label", "description", "gate"];
+const STAGE_KEYS: [&str; 5] = ["id", "label", "description", "gate", "own_hit"];
 const RULE_KEYS: [&str; 6] = [
     "id",
     "stage",
@@ -61,7 +62,7 @@ pub(super) fn read_model(source: &RuleSource, report: &mut Report<'_>) -> Option
         report.error(&file.span, "the model has no `id`");
     }
     let stages = read_stages(&file, report);
-    let rules = read_rules(&file, &stages, report);
+    let rules = read_rules(&file, &stages, source.origin, report);
     for (at, stage) in stages.iter().enumerate() {
         if !rules.iter().any(|rule| rule.stage == at) {
             report.warn_with(
@@ -119,12 +120,21 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
         let description = table
             .text("description", report)
             .map_or("", |text| text.value);
+        let gate = table.boolean("gate", report).is_none_or(|flag| flag.value);
+        let own_hit = table.boolean("own_hit", report);
+        if let Some(flag) = own_hit.as_ref().filter(|flag| flag.value && !gate) {
+            report.error(
+                &flag.span,
+                "only a gate has `own_hit`: nobody passes a stage that is none",
+            );
+        }
         stages.push(Located {
             value: StageInfo {
                 id: id.value.into(),
                 labels: read_labels(table, "label", id.value, report),
                 description: description.into(),
-                gate: table.boolean("gate", report).is_none_or(|flag| flag.value),
+                gate,
+                own_hit: own_hit.is_some_and(|flag| flag.value),
                 ordinal,
             },
             span: table.span.clone(),
@@ -136,6 +146,7 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
 fn read_rules(
     file: &Table<'_, '_>,
     stages: &[Located<StageInfo>],
+    origin: RuleOrigin,
     report: &mut Report<'_>,
 ) -> Vec<ModelRule> {
     let mut used = UsedIds::default();
@@ -155,9 +166,27 @@ fn read_rules(
                 ),
             );
         }
+        if origin == RuleOrigin::User {
+            warn_of_history(&rule, &table.span, report);
+        }
         rules.push(rule);
     }
     rules
+}
+
+/// Events are classified without their people's history so far, so a rule that asks for one does not
+/// do what it says. The shipped models name such milestones beside others.
+fn warn_of_history(rule: &ModelRule, span: &Range<usize>, report: &mut Report<'_>) {
+    let help = "events are classified without a history so far".to_owned();
+    if !rule.history.is_empty() {
+        let what = format!(
+            "rule `{}` takes everybody for somebody never seen before",
+            rule.id
+        );
+        report.warn_with(span, what, help);
+    } else if !rule.milestones.is_empty() && rule.milestones.iter().all(|m| m.needs_history()) {
+        report.warn_with(span, format!("rule `{}` never applies", rule.id), help);
+    }
 }
 
 /// Returns whether `earlier` chooses the same stage for everything that `later` matches.

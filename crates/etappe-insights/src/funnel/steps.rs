@@ -69,7 +69,10 @@ pub(super) fn model_steps(model: &Model) -> Steps {
             stage: Some(stage.id.clone()),
         });
         steps.steps.push(if stage.gate {
-            Step::gate(condition)
+            Step {
+                own_hit: stage.own_hit,
+                ..Step::gate(condition)
+            }
         } else {
             Step::side(condition)
         });

@@ -154,6 +154,7 @@ pub(crate) fn catalog() -> ModelCatalog {
             id: id.to_owned(),
             labels: labels(en, nl),
             gate,
+            own_hit: false,
             ordinal,
         });
     let store = ["instroom", "uitstroom"]
@@ -163,6 +164,7 @@ pub(crate) fn catalog() -> ModelCatalog {
             id: id.to_owned(),
             labels: labels(id, id),
             gate: true,
+            own_hit: false,
             ordinal,
         });
     ModelCatalog::new(vec![

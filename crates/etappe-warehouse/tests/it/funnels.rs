@@ -35,10 +35,20 @@ pub(crate) fn stages(gates: &[u8]) -> Vec<JourneyStage> {
             ordinal,
             stage: stage.to_owned(),
             gate: gates.contains(&ordinal),
+            own_hit: false,
             label_en: format!("The {stage}"),
             label_nl: format!("De {stage}"),
         })
         .collect()
+}
+
+/// As `stages`, where the gates that `own` names take a hit of their own.
+fn stages_with_own_hits(gates: &[u8], own: &[u8]) -> Vec<JourneyStage> {
+    let mut stages = stages(gates);
+    for stage in &mut stages {
+        stage.own_hit = own.contains(&stage.ordinal);
+    }
+    stages
 }
 
 async fn by_sql(test: &TestWarehouse, range: TimeRange, bots: Bots) -> Vec<FunnelRow> {
@@ -66,7 +76,10 @@ pub(crate) async fn by_matcher(
     bots: Bots,
 ) -> Vec<FunnelRow> {
     let step = |(condition, stage): (u8, &JourneyStage)| match stage.gate {
-        true => Step::gate(condition),
+        true => Step {
+            own_hit: stage.own_hit,
+            ..Step::gate(condition)
+        },
         false => Step::side(condition),
     };
     let spec = FunnelSpec {
@@ -166,10 +179,20 @@ fn millis(seconds: f64) -> i64 {
 async fn the_funnel_in_sql_is_the_one_of_the_api() {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, journeys(seed(), 4_000)).await;
-    let gates: [&[u8]; 5] = [&[1, 2, 3, 5], &[1, 2, 3, 4, 5, 6], &[3, 5], &[2, 6], &[6]];
+    let cases: [(&[u8], &[u8]); 9] = [
+        (&[1, 2, 3, 5], &[]),
+        (&[1, 2, 3, 5], &[5]),
+        (&[1, 2, 3, 4, 5, 6], &[]),
+        (&[1, 2, 3, 4, 5, 6], &[3]),
+        (&[1, 2, 3, 4, 5, 6], &[2, 3, 6]),
+        (&[3, 5], &[3, 5]),
+        (&[2, 6], &[]),
+        (&[2, 6], &[2]),
+        (&[6], &[6]),
+    ];
     let end = START + DAYS * DAY;
-    for gates in gates {
-        let stages = stages(gates);
+    for (gates, own) in cases {
+        let stages = stages_with_own_hits(gates, own);
         test.warehouse.publish_stages(&stages).await.unwrap();
         let ranges = [
             all_time(),
@@ -181,7 +204,11 @@ async fn the_funnel_in_sql_is_the_one_of_the_api() {
             for bots in [Bots::Exclude, Bots::Only] {
                 let expected = by_matcher(&test, &stages, range, bots).await;
                 let found = by_sql(&test, range, bots).await;
-                assert_same(found, expected, &format!("{gates:?} {range:?} {bots:?}"));
+                assert_same(
+                    found,
+                    expected,
+                    &format!("{gates:?} {own:?} {range:?} {bots:?}"),
+                );
             }
         }
     }

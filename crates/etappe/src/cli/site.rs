@@ -47,7 +47,8 @@ pub(crate) enum KeysCommand {
         /// The site's name.
         #[arg(long)]
         site: String,
-        /// `name=value`, such as `timezone=Europe/Amsterdam` or `allowed_origins=https://a.example,https://b.example`.
+        /// `name=value`, such as `timezone=Europe/Amsterdam` or `allowed_origins=shop.example,https://app.example`. A host alone
+        /// stands for HTTPS on it, with and without `www.`; empty lets all pages send.
         #[arg(required = true, value_name = "NAME=VALUE")]
         settings: Vec<String>,
         #[command(flatten)]

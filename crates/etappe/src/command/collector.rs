@@ -7,6 +7,7 @@ use crate::cli::CollectorArguments;
 use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
 use crate::service::event_log::{self, Publisher};
+use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::RoleGreeting;
 use crate::service::{Service, bind, health, routes};
 
@@ -57,7 +58,7 @@ async fn work(
         collector: Some(spool.collector()),
     };
     greeting.print(json)?;
-    let router = routes::intake(&collector, &sites);
+    let router = routes::intake(&collector, &sites).merge(front_page::router(Purpose::Events));
     let served = service.serve_public(public, router).await;
     spool.close().await;
     served

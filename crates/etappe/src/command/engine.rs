@@ -17,6 +17,11 @@ use crate::config::{Config, Needs};
 use crate::data_dir::rights::close_to_others;
 use crate::service::warehouse::DATABASE;
 
+/// What tells a folder of `up`, and where ClickHouse's files are in it.
+const SITES: &str = "sites.json";
+const SECRET_OF_UP: &str = "engine/engine-secret.json";
+const ENGINE: &str = "engine";
+
 /// Serves until a signal or, as a child, until standard input ends. Must be called while the process
 /// has one thread: the engine's fence holds for that one and those that it starts.
 pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
@@ -29,6 +34,11 @@ pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let data = arguments
         .data
         .context("--data names the folder of ClickHouse's files")?;
+    let data = if arguments.child {
+        data
+    } else {
+        folder_of_engine(data)
+    };
     std::fs::create_dir_all(&data)
         .with_context(|| format!("cannot create the folder {}", data.display()))?;
     // The engine takes relative paths for relative to its own folder.
@@ -46,6 +56,23 @@ pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let engine = PreparedEngine::prepare(engine)?;
     let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
     runtime.block_on(serve(engine, arguments.child))
+}
+
+/// Returns the folder of ClickHouse's files, where `data` may be that of `up`: beside its data a second
+/// database would be begun in silence.
+fn folder_of_engine(data: PathBuf) -> PathBuf {
+    let is_of_up = [SITES, SECRET_OF_UP]
+        .iter()
+        .any(|name| data.join(name).exists());
+    if !is_of_up {
+        return data;
+    }
+    let inner = data.join(ENGINE);
+    tracing::info!(
+        folder = %inner.display(),
+        "this is a folder of `etappe up`; its ClickHouse files are used"
+    );
+    inner
 }
 
 async fn serve(engine: PreparedEngine, is_child: bool) -> anyhow::Result<()> {
@@ -114,4 +141,28 @@ fn cache() -> anyhow::Result<PathBuf> {
         folder("HOME").as_deref(),
     );
     cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_folder_of_up_are_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |name: &str| {
+            let data = folder.path().join(name);
+            folder_of_engine(data.clone()) == data.join(ENGINE)
+        };
+        let make = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            std::fs::write(path, "").expect("written");
+        };
+        make("alone/engine-secret.json");
+        make("used/engine/engine-secret.json");
+        make("new/sites.json");
+        assert!(of("used") && of("new"));
+        assert!(!of("alone") && !of("missing"));
+    }
 }

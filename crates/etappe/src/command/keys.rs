@@ -9,13 +9,13 @@ use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
 use serde_json::Value;
 
-use crate::answer::answer;
+use crate::answer::{answer, note};
 use crate::cli::{KeysCommand, KeysData};
 use crate::config::{Config, Needs};
 use crate::control::{ControlClient, KeyRequest, sites_as_json};
 use crate::data_dir::{DataDir, DataLock};
 use crate::service::Service;
-use crate::sites::SiteStore;
+use crate::sites::{SiteStore, origins_of};
 
 /// Runs one of the commands.
 pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
@@ -130,11 +130,7 @@ async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result
             );
         }
         settings[name] = match name {
-            "allowed_origins" => text
-                .split(',')
-                .filter(|o| !o.is_empty())
-                .map(str::trim)
-                .collect(),
+            "allowed_origins" => read_origins(text)?.into(),
             _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
         };
     }
@@ -144,7 +140,31 @@ async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result
         Access::Running(control) => control.change_settings(site, &settings).await?,
         Access::Direct(store, _) => store.change_settings(site, settings.clone()).await?,
     }
+    let sets_origins = pairs
+        .iter()
+        .any(|pair| pair.starts_with("allowed_origins="));
+    if sets_origins && !settings.allowed_origins.is_empty() {
+        note(format_args!(
+            "with a browser key only pages on {} may send from now on; others get 403 \
+             `origin_not_allowed`, and so do apps, which have no origin. \
+             `allowed_origins=` lets all send again",
+            settings.allowed_origins.join(", ")
+        ));
+    }
     Ok(settings)
+}
+
+/// Reads a list of origins.
+fn read_origins(text: &str) -> anyhow::Result<Vec<String>> {
+    let mut origins: Vec<String> = Vec::new();
+    for one in text.split(',').filter(|one| !one.trim().is_empty()) {
+        for origin in origins_of(one)? {
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+    }
+    Ok(origins)
 }
 
 fn check(settings: &SiteSettings) -> anyhow::Result<()> {

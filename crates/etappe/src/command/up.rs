@@ -30,6 +30,7 @@ use crate::letters::LetterBox;
 use crate::service::auditor::{Auditor, Positions};
 use crate::service::checkpoint::Checkpoint;
 use crate::service::event_log::{self, Letters, Publisher, Source};
+use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::Greeting;
 use crate::service::warehouse::Embedded;
 use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
@@ -144,7 +145,9 @@ impl Up {
         let metrics = CollectorMetrics::register(&service.registry)?;
         let collector = service.build_collector(parts.publisher.clone(), &sites, metrics);
         let insights = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
-        let router = routes::intake(&collector, &sites).merge(insights);
+        let router = routes::intake(&collector, &sites)
+            .merge(insights)
+            .merge(front_page::router(Purpose::Both));
         self.watch(parts.publisher, warehouse);
         self.greet(&sites, addresses, control_token).await?;
 

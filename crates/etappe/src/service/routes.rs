@@ -129,6 +129,7 @@ fn catalog(service: &Service) -> ModelCatalog {
                 id: stage.id.to_string(),
                 labels: labels(&stage.labels),
                 gate: stage.gate,
+                own_hit: stage.own_hit,
                 ordinal: stage.ordinal.into(),
             })
             .collect(),

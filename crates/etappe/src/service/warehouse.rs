@@ -71,6 +71,7 @@ impl Service {
                 ordinal: stage.ordinal,
                 stage: stage.id.to_string(),
                 gate: stage.gate,
+                own_hit: stage.own_hit,
                 label_en: stage.labels.en.to_string(),
                 label_nl: stage.labels.nl.to_string(),
             })

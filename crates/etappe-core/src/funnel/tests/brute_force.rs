@@ -279,28 +279,34 @@ impl Case<'_> {
                     entry,
                     skipped: Vec::new(),
                 };
-                for (index, _) in self
+                let mut not_before = entry;
+                for (index, gate) in self
                     .spec
                     .steps
                     .iter()
                     .enumerate()
                     .filter(|(_, step)| step.gate)
                 {
-                    let at_or_above = |conditions: u64| {
-                        self.spec.steps[index..]
-                            .iter()
-                            .any(|step| conditions >> step.condition & 1 == 1)
+                    let is_own = |conditions: u64| conditions >> gate.condition & 1 == 1;
+                    let passes = |conditions: u64| {
+                        let later = &self.spec.steps[index..];
+                        is_own(conditions)
+                            || !gate.own_hit
+                                && later
+                                    .iter()
+                                    .any(|step| conditions >> step.condition & 1 == 1)
                     };
                     let first = hits.iter().find(|hit| {
-                        hit.0 >= entry && hit.0 - entry <= self.window && at_or_above(hit.1)
+                        hit.0 >= not_before && hit.0 - entry <= self.window && passes(hit.1)
                     });
-                    if let Some(first) = first {
-                        let own = self.spec.steps[index].condition;
-                        let has_own = hits
-                            .iter()
-                            .any(|hit| hit.0 == first.0 && hit.1 >> own & 1 == 1);
-                        attempt.times.push(first.0);
-                        attempt.skipped.push(!has_own);
+                    let Some(first) = first else {
+                        break;
+                    };
+                    let has_own = hits.iter().any(|hit| hit.0 == first.0 && is_own(hit.1));
+                    attempt.times.push(first.0);
+                    attempt.skipped.push(!has_own);
+                    if gate.own_hit {
+                        not_before = first.0;
                     }
                 }
                 attempt
@@ -348,7 +354,9 @@ impl Case<'_> {
         for step in &self.spec.steps {
             if step.gate {
                 let reach = reached.next().map(|(at, skipped)| (*at, *skipped));
-                before = reach.map(|reach| reach.0);
+                if self.spec.passing == Passing::OwnHit || reach.is_some() {
+                    before = reach.map(|reach| reach.0);
+                }
                 steps.push(reach);
                 continue;
             }

@@ -58,6 +58,14 @@ fn model(letters: &str) -> FunnelSpec {
     }
 }
 
+/// As `model`, where the gate of `letter` takes a hit of its own.
+fn model_with_own_hit(letters: &str, letter: char) -> FunnelSpec {
+    let mut spec = model(letters);
+    let own = letters.find(letter).expect("a stage");
+    spec.steps[own].own_hit = true;
+    spec
+}
+
 fn attempt(spec: &FunnelSpec, events: &[(i64, &str)], range: (i64, i64)) -> Option<Attempt> {
     let range = TimeRange {
         from: second_at(range.0),
@@ -622,4 +630,42 @@ fn a_large_group_of_equal_times_is_matched() {
     assert_eq!(reached(&steps("abc"), &events), [Some(1); 3]);
     let many = steps("abababababababababababababababab");
     assert_eq!(reached(&many, &events), [Some(1); 32]);
+}
+
+#[test]
+fn a_gate_that_takes_its_own_hit_is_not_passed_by_a_later_stage() {
+    let spec = model_with_own_hit("abc", 'b');
+    let all = (0, 100);
+    for (events, expected) in [
+        (vec![(0, "a"), (5, "c")], [Some(0), None, None]),
+        (vec![(5, "c")], [Some(5), None, None]),
+        (
+            vec![(0, "a"), (3, "b"), (5, "c")],
+            [Some(0), Some(3), Some(5)],
+        ),
+        // What came before the payment does not count as coming after it.
+        (vec![(0, "a"), (3, "c"), (5, "b")], [Some(0), Some(5), None]),
+        (
+            vec![(0, "c"), (3, "b"), (3, "c"), (5, "b"), (9, "c")],
+            [Some(3), Some(3), Some(3)],
+        ),
+    ] {
+        assert_eq!(reached_in(&spec, &events, all), expected, "{events:?}");
+    }
+    // A stage before it is passed by it, and skipped.
+    let steps = attempt(&spec, &[(7, "b")], all).unwrap().steps;
+    let skipped: Vec<_> = steps
+        .iter()
+        .map(|reach| reach.map(|reach| reach.skipped))
+        .collect();
+    assert_eq!(skipped, [Some(true), Some(false), None]);
+}
+
+#[test]
+fn whoever_does_not_pay_still_reaches_a_stage_that_is_no_gate() {
+    let spec = model_with_own_hit("abC", 'b');
+    let found = reached_in(&spec, &[(0, "a"), (5, "c")], (0, 100));
+    assert_eq!(found, [Some(0), None, Some(5)]);
+    let found = reached_in(&spec, &[(0, "a"), (2, "c"), (3, "b"), (5, "c")], (0, 100));
+    assert_eq!(found, [Some(0), Some(3), Some(5)]);
 }

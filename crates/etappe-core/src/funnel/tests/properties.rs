@@ -114,7 +114,7 @@ fn funnels(order: Order, gaps: bool) -> impl Strategy<Value = FunnelSpec> {
 /// A model's funnel of up to five stages, gates or not.
 fn models(passing: Passing) -> impl Strategy<Value = FunnelSpec> {
     (
-        proptest::collection::vec(any::<bool>(), 1..=usize::from(STEP_CONDITIONS)),
+        proptest::collection::vec(any::<(bool, bool)>(), 1..=usize::from(STEP_CONDITIONS)),
         durations(5),
         any::<bool>(),
         exclusions(2),
@@ -122,8 +122,10 @@ fn models(passing: Passing) -> impl Strategy<Value = FunnelSpec> {
         .prop_filter_map(
             "a gate is needed",
             move |(gates, window, first_entry, exclusions)| {
-                let steps = gates.into_iter().zip(0..).map(|(gate, condition)| Step {
+                let steps = gates.into_iter().zip(0..);
+                let steps = steps.map(|((gate, own_hit), condition)| Step {
                     gate,
+                    own_hit,
                     ..Step::gate(condition)
                 });
                 let steps: Vec<Step> = steps.collect();

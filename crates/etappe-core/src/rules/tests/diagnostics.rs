@@ -241,6 +241,40 @@ fn a_file_needs_an_id_and_rules() {
 }
 
 #[test]
+fn conditions_that_no_value_meets_are_mistakes() {
+    let with = |condition: &str| {
+        format!(
+            "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\nwhere = {{ plan = {condition} }}\n"
+        )
+    };
+    for condition in [
+        "{ exists = true, absent = true }",
+        "{ absent = true, glob = \"pro*\" }",
+        "{ exists = false, above = 3 }",
+        "{ is = \"pro\", not = [\"pro\", \"team\"] }",
+    ] {
+        vocabulary(
+            &with(condition),
+            &["5:18 no value of `plan` meets these conditions together"],
+        );
+    }
+    vocabulary(
+        &with("{ one_of = [\"pro\", \"team\"], not = \"pro\" }"),
+        &[],
+    );
+    vocabulary(&with("{ absent = true, not = \"pro\" }"), &[]);
+}
+
+#[test]
+fn a_stage_that_nobody_passes_takes_no_hit_of_its_own() {
+    model(
+        "id = \"own\"\n[[stage]]\nid = \"a\"\ngate = false\nown_hit = true\n\
+         [[rule]]\nstage = \"a\"\nmilestones = [\"visit\"]\n",
+        &["5:11 only a gate has `own_hit`: nobody passes a stage that is none"],
+    );
+}
+
+#[test]
 fn all_mistakes_of_a_model_are_reported_at_once() {
     model(
         r#"id = "own"

@@ -2,6 +2,7 @@
 
 use super::{meaning, only_model, only_vocabulary, track};
 use crate::milestone::Milestone;
+use crate::rules::StageInfo;
 
 const VOCABULARIES: &str = include_str!("../../../../../docs/vocabularies.md");
 const MODELS: &str = include_str!("../../../../../docs/models.md");
@@ -81,11 +82,15 @@ fn every_milestone_is_listed() {
 #[test]
 fn every_shipped_model_is_listed_with_its_stages() {
     for model in super::SHIPPED.models() {
-        let star = |gate: bool| if gate { "" } else { "*" };
+        let mark = |stage: &StageInfo| match (stage.gate, stage.own_hit) {
+            (false, _) => "*",
+            (true, false) => "",
+            (true, true) => "!",
+        };
         let stages: Vec<String> = model
             .stages
             .iter()
-            .map(|stage| format!("{}{}", stage.id, star(stage.gate)))
+            .map(|stage| format!("{}{}", stage.id, mark(stage)))
             .collect();
         let row = format!("| `{}` | {} |", model.id, stages.join(", "));
         assert!(MODELS.contains(&row), "{row}");

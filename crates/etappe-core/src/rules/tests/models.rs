@@ -117,13 +117,13 @@ fn the_expectations_cover_every_milestone_that_a_vocabulary_can_set() {
 /// A model's stages in order; a star marks those that not everybody passes.
 #[rustfmt::skip]
 const STAGES: [(&str, &str); 7] = [
-    ("aaarrr", "awareness acquisition activation retention* revenue referral*"),
-    ("aarrr", "acquisition activation retention* referral* revenue"),
-    ("advocacy-loop", "bewustwording overweging beslissing behoud advocatie"),
-    ("awareness-advocacy", "awareness consideration purchase initiate enablement advocacy"),
-    ("b2b", "orientatie afweging aankoop gebruik loyaliteit"),
-    ("klantreis", "bewustwording overweging aankoop service loyaliteit"),
-    ("store", "instroom levering verkoop uitstroom"),
+    ("aaarrr", "awareness acquisition activation retention* revenue! referral*"),
+    ("aarrr", "acquisition activation retention* referral* revenue!"),
+    ("advocacy-loop", "bewustwording overweging beslissing! behoud advocatie"),
+    ("awareness-advocacy", "awareness consideration purchase! initiate enablement advocacy"),
+    ("b2b", "orientatie afweging aankoop! gebruik loyaliteit"),
+    ("klantreis", "bewustwording overweging aankoop! service loyaliteit"),
+    ("store", "instroom levering verkoop! uitstroom"),
 ];
 
 #[test]
@@ -135,7 +135,14 @@ fn seven_models_are_shipped_in_the_order_of_their_ids() {
             let stages: Vec<String> = model
                 .stages
                 .iter()
-                .map(|stage| format!("{}{}", stage.id, if stage.gate { "" } else { "*" }))
+                .map(|stage| {
+                    let mark = match (stage.gate, stage.own_hit) {
+                        (false, _) => "*",
+                        (true, false) => "",
+                        (true, true) => "!",
+                    };
+                    format!("{}{mark}", stage.id)
+                })
                 .collect();
             (model.id.to_string(), stages.join(" "))
         })

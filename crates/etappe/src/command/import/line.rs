@@ -1,13 +1,18 @@
 //! One line of an import file, made into a message of the native protocol.
 //!
-//! Two shapes are understood: native messages (anything with `type`, `userId` or `anonymousId`),
-//! passed on as they are, and `{"event","distinct_id","timestamp","properties"}`, whose
-//! `distinct_id` becomes the `userId`. A line without an id gets one from the file's content and
-//! the line's number: the same line of the same file is always the same message, and two equal
-//! lines stay two.
+//! Native messages (anything with `type`, `userId` or `anonymousId`) are passed on as they are; lines
+//! of other programs' exports are made into `track` messages (see [`export`]). A line without an id
+//! gets one from the file's content and the line's number: the same line of the same file is always
+//! the same message, and two equal lines stay two. A line has to say when it happened: what is
+//! imported did not happen now.
+
+mod export;
+mod time;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use time::time_of;
 
 /// Why a line cannot be sent.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,16 +23,25 @@ pub(crate) enum LineError {
     /// The line names no event.
     #[error("neither `event` nor `type` is given")]
     NoEvent,
+    /// The line does not say when it happened.
+    #[error(
+        "no time is given: write it as `timestamp` (also read: time, ts, event_time, occurred_at, created_at)"
+    )]
+    NoTime,
+    /// What should be its time is none.
+    #[error("`{name}` is no time: {value}")]
+    BadTime {
+        /// The member's name.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+    },
 }
 
 #[derive(Deserialize)]
-struct Fields<'a> {
+struct NativeFields<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    event: Option<&'a RawValue>,
-    #[serde(borrow)]
-    distinct_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "messageId", alias = "message_id", alias = "uuid")]
     message_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "userId")]
@@ -36,10 +50,13 @@ struct Fields<'a> {
     anonymous_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "sentAt")]
     sent_at: Option<&'a RawValue>,
-    #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    properties: Option<&'a RawValue>,
+}
+
+/// Where a line stands: in the file with this content, and as which line, counted from 1.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    file: &'a str,
+    number: u64,
 }
 
 /// Appends the message of `line` to `out`; on an error `out` is as before.
@@ -51,69 +68,55 @@ pub(crate) fn append_message(
     number: u64,
     out: &mut Vec<u8>,
 ) -> Result<(), LineError> {
-    let fields: Fields<'_> =
-        serde_json::from_str(line).map_err(|error| LineError::Malformed(error.to_string()))?;
+    let malformed = |error: serde_json::Error| LineError::Malformed(error.to_string());
+    let fields: NativeFields<'_> = serde_json::from_str(line).map_err(malformed)?;
+    let place = Place { file, number };
     let is_native =
         fields.kind.is_some() || fields.user_id.is_some() || fields.anonymous_id.is_some();
-    if !is_native && fields.event.is_none() {
-        return Err(LineError::NoEvent);
-    }
-    out.push(b'{');
     if is_native {
-        append_missing(&fields, file, number, out);
-        // Valid JSON, and an object: the text starts with a brace.
-        let members = line
-            .trim()
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
-        out.extend_from_slice(members.unwrap_or_default().as_bytes());
-        if fields.sent_at.is_some() {
-            // It was sent long ago; the collector would move the event's time by as much. Of
-            // members with one name the last counts.
-            out.extend_from_slice(br#","sentAt":null"#);
-        }
-        out.push(b'}');
+        append_native(line, &fields, place, out)
     } else {
-        append_simple(&fields, file, number, out);
+        export::append(line, place, out)
     }
-    Ok(())
 }
 
-/// Appends what a native message lacks, each member followed by a comma.
-fn append_missing(fields: &Fields<'_>, file: &str, number: u64, out: &mut Vec<u8>) {
+/// Appends a native message: its text, and what it lacks.
+fn append_native(
+    line: &str,
+    fields: &NativeFields<'_>,
+    place: Place<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), LineError> {
+    let time = time_of(line)?;
+    out.push(b'{');
     if fields.message_id.is_none() {
         out.extend_from_slice(br#""messageId":"#);
-        append_id(file, number, out);
+        append_id(place, out);
         out.push(b',');
     }
     if fields.kind.is_none() {
         out.extend_from_slice(br#""type":"track","#);
     }
-}
-
-fn append_simple(fields: &Fields<'_>, file: &str, number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#""type":"track","messageId":"#);
-    match fields.message_id {
-        Some(id) => out.extend_from_slice(id.get().as_bytes()),
-        None => append_id(file, number, out),
+    // Valid JSON, and an object: the text starts with a brace.
+    let members = line
+        .trim()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    out.extend_from_slice(members.unwrap_or_default().as_bytes());
+    // Of members with one name the last counts.
+    if time.is_changed {
+        out.extend_from_slice(format!(",\"timestamp\":{}", time.json).as_bytes());
     }
-    let members = [
-        ("event", fields.event),
-        ("userId", fields.distinct_id),
-        ("timestamp", fields.timestamp),
-        ("properties", fields.properties),
-    ];
-    for (name, value) in members {
-        if let Some(value) = value {
-            out.extend_from_slice(format!(",\"{name}\":").as_bytes());
-            out.extend_from_slice(value.get().as_bytes());
-        }
+    if fields.sent_at.is_some() {
+        // It was sent long ago; the collector would move the event's time by as much.
+        out.extend_from_slice(br#","sentAt":null"#);
     }
     out.push(b'}');
+    Ok(())
 }
 
-fn append_id(file: &str, number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("\"import-{file}-{number}\"").as_bytes());
+fn append_id(place: Place<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("\"import-{}-{}\"", place.file, place.number).as_bytes());
 }
 
 #[cfg(test)]
@@ -137,19 +140,22 @@ mod tests {
 
     #[test]
     fn a_native_message_keeps_its_text_and_its_id() {
-        let line = r#"{"type":"page","messageId":"m1","anonymousId":"a1"}"#;
+        let line =
+            r#"{"type":"page","messageId":"m1","anonymousId":"a1","timestamp":"2024-03-01"}"#;
         assert_eq!(message(line).as_deref(), Ok(line));
         assert_eq!(
-            message(" {\"event\":\"Signed Up\",\"userId\":5}\r\n").as_deref(),
-            Ok(r#"{"messageId":"import-f00d-7","type":"track","event":"Signed Up","userId":5}"#)
+            message(" {\"event\":\"Signed Up\",\"userId\":5,\"timestamp\":\"2024-03-01\"}\r\n")
+                .as_deref(),
+            Ok(
+                r#"{"messageId":"import-f00d-7","type":"track","event":"Signed Up","userId":5,"timestamp":"2024-03-01"}"#
+            )
         );
     }
 
     #[test]
     fn history_keeps_its_time_though_it_was_sent_long_ago() {
-        let line =
-            r#"{"type":"page","messageId":"m1","userId":"u","sentAt":"2020-01-01T00:00:00Z"}"#;
-        let expected = r#"{"type":"page","messageId":"m1","userId":"u","sentAt":"2020-01-01T00:00:00Z","sentAt":null}"#;
+        let line = r#"{"type":"page","messageId":"m1","userId":"u","timestamp":"2020-01-01T00:00:00Z","sentAt":"2020-01-01T00:00:00Z"}"#;
+        let expected = r#"{"type":"page","messageId":"m1","userId":"u","timestamp":"2020-01-01T00:00:00Z","sentAt":"2020-01-01T00:00:00Z","sentAt":null}"#;
         assert_eq!(message(line).as_deref(), Ok(expected));
     }
 
@@ -160,5 +166,33 @@ mod tests {
             assert!(append_message(line, "f", 1, &mut out).is_err(), "{line}");
         }
         assert_eq!(out, b"[");
+    }
+
+    #[test]
+    fn the_time_of_a_native_message_is_read_under_other_names_too() {
+        for (time, expected) in [
+            (r#""time":1709294400"#, "2024-03-01T12:00:00.000Z"),
+            (r#""ts":"1709294400000""#, "2024-03-01T12:00:00.000Z"),
+            (
+                r#""event_time":"2024-03-01 12:00:00""#,
+                "2024-03-01 12:00:00",
+            ),
+            (r#""timestamp":1709294400.5"#, "2024-03-01T12:00:00.500Z"),
+            (
+                r#""timestamp":null,"created_at":"2024-03-01""#,
+                "2024-03-01",
+            ),
+        ] {
+            let line = format!(r#"{{"type":"track","event":"x","userId":"u",{time}}}"#);
+            let message: serde_json::Value =
+                serde_json::from_str(&message(&line).expect("a message")).expect("JSON");
+            assert_eq!(message["timestamp"], expected, "{line}");
+        }
+        for line in [
+            r#"{"type":"track","event":"x","userId":"u"}"#,
+            r#"{"type":"track","event":"x","userId":"u","timestamp":"","properties":{"time":1}}"#,
+        ] {
+            assert_eq!(message(line), Err(LineError::NoTime), "{line}");
+        }
     }
 }

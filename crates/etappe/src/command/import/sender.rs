@@ -1,6 +1,7 @@
 //! Sends batches of messages until each is acknowledged.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -8,6 +9,9 @@ use etappe_runtime::backoff::Backoff;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use tokio::time::Instant;
+
+use crate::answer::note;
 
 /// How many rejections an answer lists at most.
 const LISTED: usize = 100;
@@ -84,11 +88,17 @@ struct RejectedMessage {
     reason: String,
 }
 
+/// How long the first answer of an address is waited for: one that never answered is likely mistyped.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// How often the person at the terminal is told that nothing is taken.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
 /// Where batches go.
 pub(crate) struct Sender {
     client: Client,
     url: String,
     write_key: String,
+    has_answered: AtomicBool,
 }
 
 impl Sender {
@@ -96,12 +106,14 @@ impl Sender {
     pub(crate) fn new(base: &str, write_key: String) -> anyhow::Result<Self> {
         let client = Client::builder()
             .timeout(Duration::from_secs(60))
+            .connect_timeout(FIRST_ANSWER)
             .user_agent(concat!("etappe-import/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self {
             client,
             url: format!("{}/v1/batch", base.trim_end_matches('/')),
             write_key,
+            has_answered: AtomicBool::new(false),
         })
     }
 
@@ -141,31 +153,52 @@ impl Sender {
     /// Posts a body until there is a final answer.
     async fn ask(&self, body: bytes::Bytes) -> anyhow::Result<Answer> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+        let begun = Instant::now();
+        let mut told: Option<Instant> = None;
         loop {
             let request = self
                 .client
                 .post(&self.url)
                 .basic_auth(&self.write_key, Some(""))
                 .body(body.clone());
-            let wait = match request.send().await {
+            let (why, wait) = match request.send().await {
                 Ok(response) if is_temporary(response.status()) => {
-                    tracing::warn!(status = %response.status(), "not taken now; trying again");
-                    retry_after(&response).unwrap_or_else(|| backoff.next_delay())
+                    self.has_answered.store(true, Ordering::Relaxed);
+                    let wait = retry_after(&response);
+                    (format!("it answered {}", response.status()), wait)
                 }
                 Ok(response) => {
+                    self.has_answered.store(true, Ordering::Relaxed);
                     let status = response.status();
                     let text = response.text().await.context("the answer broke off")?;
                     return read_answer(status, &text);
                 }
                 Err(error) if error.is_builder() => return Err(error).context("cannot send"),
-                Err(error) => {
-                    tracing::warn!(%error, "not reached; trying again");
-                    backoff.next_delay()
-                }
+                Err(error) => (root_cause(&error), None),
             };
-            tokio::time::sleep(wait).await;
+            let is_new = !self.has_answered.load(Ordering::Relaxed);
+            if is_new && begun.elapsed() >= FIRST_ANSWER {
+                bail!(
+                    "{} cannot be reached: {why}. Is the address right, and does Etappe run there?",
+                    self.url
+                );
+            }
+            if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                note(format_args!("nothing is taken now ({why}); trying again"));
+                told = Some(Instant::now());
+            }
+            tokio::time::sleep(wait.unwrap_or_else(|| backoff.next_delay())).await;
         }
     }
+}
+
+/// Returns the innermost cause of an error: `Connection refused`, not that a request failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 fn is_temporary(status: StatusCode) -> bool {

@@ -1,0 +1,128 @@
+//! Reads the origins that a site's pages are on, as people write them.
+
+use anyhow::{Context, bail, ensure};
+use reqwest::Url;
+
+/// Returns the origins that `text` means: a host alone stands for HTTPS on it, with and without `www.`;
+/// an address for its own origin. Names are in lower case, ports that go without saying are left out.
+///
+/// # Errors
+/// When it names no host, or more than an origin.
+pub(crate) fn origins_of(text: &str) -> anyhow::Result<Vec<String>> {
+    let text = text.trim();
+    ensure!(
+        !text.contains('*'),
+        "`{text}` is a pattern: list each origin, or none at all to let all pages send"
+    );
+    // What browsers say of files and of frames that may nothing.
+    if text == "null" {
+        return Ok(vec![text.to_owned()]);
+    }
+    if text.contains("://") {
+        return Ok(vec![origin(text, text)?]);
+    }
+    let text = text.trim_end_matches('/');
+    let secure = origin(&format!("https://{text}"), text)?;
+    let host = secure.trim_start_matches("https://");
+    let is_name = host.contains('.') && !host.starts_with('[') && !is_number(host);
+    ensure!(
+        is_name,
+        "`{text}` needs its scheme: http://{text} or https://{text}"
+    );
+    let other = match host.strip_prefix("www.") {
+        Some(bare) => format!("https://{bare}"),
+        None => format!("https://www.{host}"),
+    };
+    Ok(vec![secure, other])
+}
+
+/// Returns the origin of an address that has nothing else in it; `text` is what was written.
+fn origin(address: &str, text: &str) -> anyhow::Result<String> {
+    let url = Url::parse(address).with_context(|| {
+        format!("`{text}` is no origin: write https://shop.example, or shop.example")
+    })?;
+    let has_more = !matches!(url.path(), "" | "/")
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some();
+    // Apps and extensions have schemes of their own, such as `capacitor://localhost`.
+    let origin = match (url.scheme(), url.host_str()) {
+        ("http" | "https", _) => url.origin().ascii_serialization(),
+        (scheme, Some(host)) => format!("{scheme}://{host}"),
+        (_, None) => bail!("`{text}` is no origin: it names no host"),
+    };
+    ensure!(
+        !has_more,
+        "`{text}` is more than an origin: write {origin}, which stands for all of its pages"
+    );
+    Ok(origin)
+}
+
+/// Returns whether a host, with or without a port, is an IPv4 address.
+fn is_number(host: &str) -> bool {
+    let host = host.split(':').next().unwrap_or(host);
+    host.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_stands_for_https_with_and_without_www() {
+        for (text, expected) in [
+            (
+                "winkel.nl",
+                vec!["https://winkel.nl", "https://www.winkel.nl"],
+            ),
+            (
+                " WWW.Winkel.NL/ ",
+                vec!["https://www.winkel.nl", "https://winkel.nl"],
+            ),
+            (
+                "shop.example:8443",
+                vec!["https://shop.example:8443", "https://www.shop.example:8443"],
+            ),
+            (
+                "café.example",
+                vec![
+                    "https://xn--caf-dma.example",
+                    "https://www.xn--caf-dma.example",
+                ],
+            ),
+            ("https://winkel.nl/", vec!["https://winkel.nl"]),
+            ("https://winkel.nl:443", vec!["https://winkel.nl"]),
+            ("HTTP://localhost:3000", vec!["http://localhost:3000"]),
+            ("http://192.168.1.5", vec!["http://192.168.1.5"]),
+            ("capacitor://localhost", vec!["capacitor://localhost"]),
+            (
+                "chrome-extension://abcdef/",
+                vec!["chrome-extension://abcdef"],
+            ),
+            ("null", vec!["null"]),
+        ] {
+            assert_eq!(origins_of(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused_with_what_to_write() {
+        for (text, advice) in [
+            ("https://winkel.nl/shop", "write https://winkel.nl,"),
+            ("winkel.nl/shop", "write https://winkel.nl,"),
+            ("https://winkel.nl?x=1", "write https://winkel.nl,"),
+            ("*.winkel.nl", "list each origin"),
+            ("*", "none at all"),
+            ("localhost:3000", "http://localhost:3000"),
+            ("192.168.1.5", "needs its scheme"),
+            ("winkel", "needs its scheme"),
+            ("file:///tmp/x", "names no host"),
+            ("https://", "write https://shop.example"),
+            ("win kel.nl", "write https://shop.example"),
+        ] {
+            let error = format!("{:#}", origins_of(text).unwrap_err());
+            assert!(error.contains(advice), "{text}: {error}");
+        }
+    }
+}
