@@ -7,6 +7,7 @@
 //! called (see [`super::names`]), and the engine's process is fenced in besides (see
 //! [`crate::fence`]).
 
+use super::call::function_named;
 use super::lexer::{Kind, Token};
 use super::{Statement, StatementKind, names, reader};
 use crate::credentials::Role;
@@ -158,6 +159,12 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     let (Some(exact), Some(name)) = (token.exact_name(), token.name()) else {
         return Call::Nothing;
     };
+    let given = tokens.get(index + 1..).unwrap_or_default();
+    if let Some(function) = function_named(&name, given)
+        && (!names::is_function(&function) || names::is_named_by_text(&function))
+    {
+        return Call::Refused(format!("`{function}` as the function of `{exact}`"));
+    }
     if names::is_named_by_text(&name) {
         return named_by_text(tokens, index, exact);
     }
@@ -328,6 +335,15 @@ mod tests {
         "SELECT * APPLY file FROM t",
         "SELECT COLUMNS('a') APPLY `file` FROM t",
         "SELECT * APPLY(x -> file(x)) FROM t",
+        "SELECT arrayMap(file, ['/etc/passwd'])",
+        "SELECT arrayMap(`file`, ['/etc/passwd'])",
+        "SELECT `arrayMap`((file), ['/etc/passwd'])",
+        "SELECT arrayMap(((file)) AS f, ['/etc/passwd'])",
+        "SELECT ARRAYSORT(file, ['/etc/passwd'])",
+        "SELECT mapApply(file, map('/etc/passwd', 1))",
+        "SELECT arrayFold(file, ['/etc/passwd'], '')",
+        "SELECT arrayMap(arrayReduce, ['sum(file(1))'], [[1]])",
+        "WITH x -> file(x) AS f SELECT arrayMap(f, ['/etc/passwd'])",
         "SELECT 'file'('x')",
         "SELECT {f:Identifier}('x')",
         "DESCRIBE TABLE file('x')",
@@ -410,6 +426,8 @@ mod tests {
         for text in [
             "SELECT url, file FROM t WHERE url IN ('a') AND file = 'INTO OUTFILE'",
             "SELECT arrayMap(x -> x, [1]), arrowCount FROM t",
+            "SELECT arrayMap(lower, names), arraySort(file), arraySum((file)), arrayPartialSort(2, file) FROM t",
+            "SELECT arrayMap((x, y) -> x + y, file, url), arrayFold((a, x) -> a + x, file, 0) FROM t",
             "SELECT sumIf(a, b), uniqExactOrNullIf(a, b), quantile(0.5)(a) FROM numbers(3)",
             "SELECT CAST(a AS Decimal(10, 2)), row_number() OVER (ORDER BY (a, b)) FROM t",
             "SELECT * APPLY(sum), * APPLY max, * APPLY(x -> x + 1) FROM t",

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use chrono_tz::Tz;
 
+use super::call::{arguments, function_named};
 use super::lexer::{Kind, Lexer, Token};
 use crate::exception::{Exception, code};
 
@@ -47,9 +48,13 @@ pub(super) fn named(tokens: &[Token<'_>]) -> Result<Vec<Tz>, Exception> {
         let (Some(name), Some(rest)) = (token.name(), tokens.get(index + 1..)) else {
             continue;
         };
+        if token.is_word("AT") && rest.first().is_some_and(|next| next.is_word("TIME")) {
+            zones.extend(zone_of(rest.get(2..3).unwrap_or_default(), "AT TIME ZONE")?);
+        }
         if !rest.first().is_some_and(|next| next.is_sign(b'(')) {
             continue;
         }
+        refuse_by_name(&name, rest)?;
         if ZONED_TYPES.contains(&name.as_str()) {
             for argument in arguments(rest) {
                 zones.extend(zone_of(argument, &name)?);
@@ -68,33 +73,23 @@ pub(super) fn named(tokens: &[Token<'_>]) -> Result<Vec<Tz>, Exception> {
     Ok(zones)
 }
 
+/// `arrayMap(toString, times, zones)`: a function that is named and not called gets its arguments from
+/// arrays, and a time zone among them is not written out.
+fn refuse_by_name(name: &str, rest: &[Token<'_>]) -> Result<(), Exception> {
+    let Some(function) = function_named(name, rest) else {
+        return Ok(());
+    };
+    let given = arguments(rest).len() - 1;
+    match PLACES.get(function.as_str()) {
+        Some(place) if given > place.from => Err(computed(&function)),
+        _ => Ok(()),
+    }
+}
+
 /// Returns the time zone of this name.
 pub(crate) fn parse(name: &str) -> Result<Tz, Exception> {
     name.parse()
         .map_err(|_| refused(&format!("the time zone `{name}` is not known")))
-}
-
-/// Splits what stands between the first parenthesis and its end at commas.
-fn arguments<'tokens, 'text>(tokens: &'tokens [Token<'text>]) -> Vec<&'tokens [Token<'text>]> {
-    let mut depth = 0_usize;
-    let mut begin = 1;
-    let mut arguments = Vec::new();
-    for (index, token) in tokens.iter().enumerate() {
-        match token.kind {
-            Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
-            Kind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            Kind::Sign(b',') if depth == 1 => {
-                arguments.extend(tokens.get(begin..index));
-                begin = index + 1;
-            }
-            _ => {}
-        }
-        if depth == 0 {
-            arguments.extend(tokens.get(begin..index));
-            break;
-        }
-    }
-    arguments
 }
 
 /// Reads an argument that may be a time zone: a text, or what can be none.
@@ -188,6 +183,8 @@ mod tests {
     #[test]
     fn time_zones_are_found_where_they_are_used() {
         for (text, found) in [
+            ("SELECT now() AT TIME ZONE 'Asia/Tokyo'", vec!["Asia/Tokyo"]),
+            ("SELECT arrayMap(toString, [1]), arraySum(a, b)", vec![]),
             ("SELECT toDateTime(a, 'UTC'), toString(b)", vec!["UTC"]),
             ("SELECT toDateTime64(a, 3), now64(3), toWeek(a, 1)", vec![]),
             (
@@ -242,6 +239,11 @@ mod tests {
             r"SELECT JSONExtract('{}', 'a', 'DateTime(\'Fixed/UTC+00:00:01\')')",
             "SELECT toStartOfInterval(now(), INTERVAL 1 DAY, (z))",
             "SELECT toDateTime(1, ('UTC'))",
+            "SELECT arrayMap(toString, [now()], ['Fixed/UTC+00:00:01'])",
+            "SELECT arrayMap((`toTimeZone`) AS f, [now()], ['UTC'])",
+            "SELECT now() AT TIME ZONE 'Fixed/UTC+00:00:01'",
+            "SELECT now() at time zone concat('U', 'TC')",
+            "SELECT now() AT TIME ZONE z",
         ] {
             assert_eq!(zones(text), Err(code::ACCESS_DENIED), "{text}");
         }

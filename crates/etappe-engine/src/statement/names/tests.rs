@@ -1,5 +1,6 @@
 //! The lists of names, checked against each other and against the engine.
 
+use super::super::call::HIGHER_ORDER;
 use super::*;
 
 fn withheld() -> HashSet<String> {
@@ -24,6 +25,9 @@ pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
     );
     assert!(new.is_empty(), "to be listed in `names/`: {new:?}");
     assert!(gone.is_empty(), "no longer in the engine: {gone:?}");
+    let higher_order = lower(ask("SELECT name FROM system.functions WHERE higher_order"));
+    let known = HIGHER_ORDER.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(higher_order, known);
     let aggregates = lower(ask("SELECT name FROM system.functions WHERE is_aggregate"));
     assert!(AGGREGATES.is_subset(&aggregates));
     let combinators = lower(ask(

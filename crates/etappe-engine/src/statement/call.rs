@@ -1,0 +1,92 @@
+//! What stands between the parentheses of a call.
+
+use super::lexer::{Kind, Token};
+
+/// Functions whose first argument may be another function, by its name alone: `arrayMap(lower, names)`. In
+/// lower case; the engine's table of functions says which they are.
+pub(super) const HIGHER_ORDER: &[&str] = &[
+    "arrayall",
+    "arrayavg",
+    "arraybottomk",
+    "arraycompact",
+    "arraycount",
+    "arraycumsum",
+    "arraycumsumnonnegative",
+    "arraydifference",
+    "arrayexists",
+    "arrayfill",
+    "arrayfilter",
+    "arrayfirst",
+    "arrayfirstindex",
+    "arrayfirstornull",
+    "arrayfold",
+    "arraylast",
+    "arraylastindex",
+    "arraylastornull",
+    "arraymap",
+    "arraymax",
+    "arraymin",
+    "arraypartialreversesort",
+    "arraypartialsort",
+    "arrayproduct",
+    "arrayreversefill",
+    "arrayreversesort",
+    "arrayreversesplit",
+    "arraysort",
+    "arraysplit",
+    "arraysum",
+    "arraytopk",
+    "mapall",
+    "mapapply",
+    "mapexists",
+    "mapfilter",
+    "mappartialreversesort",
+    "mappartialsort",
+    "mapreversesort",
+    "mapsort",
+];
+
+/// Splits what stands between the first parenthesis and its end at commas.
+pub(super) fn arguments<'tokens, 'text>(
+    tokens: &'tokens [Token<'text>],
+) -> Vec<&'tokens [Token<'text>]> {
+    let mut depth = 0_usize;
+    let mut begin = 1;
+    let mut arguments = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
+            Kind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            Kind::Sign(b',') if depth == 1 => {
+                arguments.extend(tokens.get(begin..index));
+                begin = index + 1;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            arguments.extend(tokens.get(begin..index));
+            break;
+        }
+    }
+    arguments
+}
+
+/// Returns the function that a call of `callee`, in lower case, names as its first argument; `tokens`
+/// begin with the parenthesis. With one argument that is an array, and no function.
+pub(super) fn function_named(callee: &str, tokens: &[Token<'_>]) -> Option<String> {
+    if !HIGHER_ORDER.contains(&callee) {
+        return None;
+    }
+    let arguments = arguments(tokens);
+    let (first, [_, ..]) = arguments.split_first()? else {
+        return None;
+    };
+    let mut rest = first.iter().skip_while(|token| token.is_sign(b'('));
+    let name = rest.next()?;
+    let is_alone = rest
+        .find(|token| !token.is_sign(b')'))
+        .is_none_or(|token| token.is_word("AS"));
+    let is_number = name.bytes.first().is_some_and(u8::is_ascii_digit);
+    let is_name = matches!(name.kind, Kind::Word | Kind::QuotedName) && !is_number;
+    (is_alone && is_name).then(|| name.name())?
+}
