@@ -9,6 +9,7 @@
 mod export;
 mod time;
 
+use etappe_core::json::JsonObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -70,24 +71,25 @@ pub(crate) fn append_message(
 ) -> Result<(), LineError> {
     let malformed = |error: serde_json::Error| LineError::Malformed(error.to_string());
     let fields: NativeFields<'_> = serde_json::from_str(line).map_err(malformed)?;
+    let object = JsonObject::parse(line.trim()).map_err(malformed)?;
     let place = Place { file, number };
     let is_native =
         fields.kind.is_some() || fields.user_id.is_some() || fields.anonymous_id.is_some();
     if is_native {
-        append_native(line, &fields, place, out)
+        append_native(line, (&fields, &object), place, out)
     } else {
-        export::append(line, place, out)
+        export::append(&object, place, out)
     }
 }
 
 /// Appends a native message: its text, and what it lacks.
 fn append_native(
     line: &str,
-    fields: &NativeFields<'_>,
+    (fields, object): (&NativeFields<'_>, &JsonObject<'_>),
     place: Place<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), LineError> {
-    let time = time_of(line)?;
+    let time = time_of(object)?;
     out.push(b'{');
     if fields.message_id.is_none() {
         out.extend_from_slice(br#""messageId":"#);

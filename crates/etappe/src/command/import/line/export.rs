@@ -35,20 +35,22 @@ struct Message<'a> {
 }
 
 /// Appends the message of an exported line; on an error `out` is as before.
-pub(super) fn append(line: &str, place: Place<'_>, out: &mut Vec<u8>) -> Result<(), LineError> {
-    let malformed = |error: serde_json::Error| LineError::Malformed(error.to_string());
-    let object = JsonObject::parse(line.trim()).map_err(malformed)?;
-    let message = if let Some(event) = sent(&object, "event") {
+pub(super) fn append(
+    object: &JsonObject<'_>,
+    place: Place<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), LineError> {
+    let message = if let Some(event) = sent(object, "event") {
         let properties = object.get_raw("properties");
         let inner = properties.and_then(|raw| JsonObject::parse(raw.get()).ok());
         match inner {
-            Some(inner) if is_mixpanel(&object, &inner) => mixpanel(event, properties, &inner)?,
-            _ => plain(line, &object, event)?,
+            Some(inner) if is_mixpanel(object, &inner) => mixpanel(event, properties, &inner)?,
+            _ => plain(object, event)?,
         }
-    } else if let Some(event) = sent(&object, "event_type") {
-        amplitude(line, &object, event)?
-    } else if let Some(event) = sent(&object, "event_name") {
-        google_analytics(&object, event)?
+    } else if let Some(event) = sent(object, "event_type") {
+        amplitude(object, event)?
+    } else if let Some(event) = sent(object, "event_name") {
+        google_analytics(object, event)?
     } else {
         return Err(LineError::NoEvent);
     };
@@ -95,16 +97,12 @@ fn is_mixpanel(object: &JsonObject<'_>, properties: &JsonObject<'_>) -> bool {
     sent(object, "distinct_id").is_none() && sent(properties, "time").is_some()
 }
 
-fn plain<'a>(
-    line: &str,
-    object: &JsonObject<'a>,
-    event: Cow<'a, str>,
-) -> Result<Message<'a>, LineError> {
+fn plain<'a>(object: &JsonObject<'a>, event: Cow<'a, str>) -> Result<Message<'a>, LineError> {
     Ok(Message {
         event,
         message_id: first(object, &["messageId", "message_id", "uuid"]),
         user_id: sent(object, "distinct_id"),
-        timestamp: time_of(line)?.json.into(),
+        timestamp: time_of(object)?.json.into(),
         properties: sent(object, "properties"),
         ..Message::default()
     })
@@ -136,18 +134,14 @@ fn mixpanel<'a>(
     })
 }
 
-fn amplitude<'a>(
-    line: &str,
-    object: &JsonObject<'a>,
-    event: Cow<'a, str>,
-) -> Result<Message<'a>, LineError> {
+fn amplitude<'a>(object: &JsonObject<'a>, event: Cow<'a, str>) -> Result<Message<'a>, LineError> {
     let traits = sent(object, "user_properties");
     Ok(Message {
         event,
         message_id: first(object, &["$insert_id", "insert_id", "uuid"]),
         user_id: sent(object, "user_id"),
         anonymous_id: sent(object, "device_id"),
-        timestamp: time_of(line)?.json.into(),
+        timestamp: time_of(object)?.json.into(),
         properties: sent(object, "event_properties"),
         context: traits.map(|traits| Cow::Owned(format!("{{\"traits\":{traits}}}"))),
     })
@@ -237,7 +231,12 @@ mod tests {
             file: "f00d",
             number: 7,
         };
-        append(line, place, &mut out).expect("a message");
+        append(
+            &JsonObject::parse(line).expect("an object"),
+            place,
+            &mut out,
+        )
+        .expect("a message");
         serde_json::from_slice(&out).expect("JSON")
     }
 
@@ -317,7 +316,15 @@ mod tests {
             (r#"{"event_name":"x"}"#, LineError::NoTime),
         ] {
             let mut out = Vec::new();
-            assert_eq!(append(line, place, &mut out), Err(expected), "{line}");
+            assert_eq!(
+                append(
+                    &JsonObject::parse(line).expect("an object"),
+                    place,
+                    &mut out
+                ),
+                Err(expected),
+                "{line}"
+            );
             assert!(out.is_empty());
         }
     }

@@ -34,9 +34,7 @@ pub(super) struct LineTime {
 }
 
 /// Finds the time among the members of a line.
-pub(super) fn time_of(line: &str) -> Result<LineTime, LineError> {
-    let malformed = |error: serde_json::Error| LineError::Malformed(error.to_string());
-    let object = JsonObject::parse(line.trim()).map_err(malformed)?;
+pub(super) fn time_of(object: &JsonObject<'_>) -> Result<LineTime, LineError> {
     let found = NAMES
         .iter()
         .find_map(|name| Some((*name, object.get(name).filter(is_sent)?)));
@@ -140,6 +138,10 @@ mod tests {
         }
     }
 
+    fn object(line: &str) -> JsonObject<'_> {
+        JsonObject::parse(line).expect("an object")
+    }
+
     #[test]
     fn what_is_no_time_is_named() {
         for line in [
@@ -148,14 +150,14 @@ mod tests {
             r#"{"time":12.5}"#,
         ] {
             assert!(
-                matches!(time_of(line), Err(LineError::BadTime { .. })),
+                matches!(time_of(&object(line)), Err(LineError::BadTime { .. })),
                 "{line}"
             );
         }
         // Other digits are a year or a date, which the collector reads or refuses.
         for text in ["2024", "202403011200", "20240301120000"] {
             let line = format!(r#"{{"timestamp":"{text}"}}"#);
-            let time = time_of(&line).expect("left to the collector");
+            let time = time_of(&object(&line)).expect("left to the collector");
             assert_eq!((time.json, time.is_changed), (format!("\"{text}\""), false));
         }
     }
