@@ -15,7 +15,7 @@ mod source;
 
 use std::borrow::Cow;
 
-pub(crate) use address::{AddressTags, meaningful};
+pub(crate) use address::{AddressTags, decode, meaningful};
 pub(crate) use click_id::ClickId;
 pub(crate) use referrer::Referrer;
 

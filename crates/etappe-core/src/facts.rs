@@ -25,12 +25,13 @@ use crate::currency::Currency;
 use crate::event::Event;
 use crate::json::JsonValue;
 use crate::money::Amount;
-use crate::rules::FactMapping;
+use crate::rules::{AddressPart, FactMapping};
 
 use crate::warning::WarningReason;
 
 use known::{KnownContext, KnownProperties};
 use notice::sent;
+use touchpoint::View;
 
 pub use notice::Noticed;
 
@@ -47,6 +48,9 @@ pub struct EventFacts<'a> {
     pub currency: Cow<'a, str>,
     /// The order's id; empty for a placeholder.
     pub order_id: Cow<'a, str>,
+    /// Whether the event only says that a page or screen was seen: an order is told of better by an
+    /// order event.
+    pub is_view: bool,
     /// The code of a referral, in lower case.
     pub referral_code: Cow<'a, str>,
     /// The actor's id who brought this one.
@@ -102,6 +106,8 @@ pub struct FactNames<'n> {
     pub order_id: Option<&'n str>,
     /// Whether the event has no order id, whatever its properties are called.
     pub order_id_absent: bool,
+    /// Where the page's address holds the order's id, if no property does.
+    pub order_id_from_url: &'n [AddressPart],
 }
 
 impl<'n> FactNames<'n> {
@@ -114,6 +120,7 @@ impl<'n> FactNames<'n> {
             currency_constant: mapping.currency_constant.as_deref(),
             order_id: mapping.order_id.as_deref(),
             order_id_absent: mapping.order_id_absent,
+            order_id_from_url: &mapping.order_id_from_url,
         }
     }
 }
@@ -134,6 +141,7 @@ impl<'a> EventFacts<'a> {
             uncounted: money.uncounted.map(|it| it.reason).filter(|_| counts),
             currency: Cow::Borrowed(money.currency.map_or("", Currency::as_str)),
             order_id: order_id(event, names, &known),
+            is_view: View::of(event).is_some(),
             referral_code: ids::code(known.referral_code.text()),
             inviter_id: ids::id(known.inviter_id.text()),
             persona: persona(event, &known, &context),
@@ -143,6 +151,9 @@ impl<'a> EventFacts<'a> {
         };
         scores(&known, &mut facts);
         let tells_page = page::fill(event, &known, &context, &mut facts);
+        if facts.order_id.is_empty() && !names.order_id_absent {
+            facts.order_id = order_id_in_address(names, &facts);
+        }
         touchpoint::fill(event, &known, &context, tells_page, &mut facts);
         user_agent::fill(&known, &context, &mut facts);
         facts
@@ -217,6 +228,16 @@ fn order_id<'a>(
         id if !id.is_empty() => id,
         _ => ids::id(known.order_id.text()),
     }
+}
+
+/// Returns the order's id in the address of the page, which is read as it was sent: ids keep their case.
+fn order_id_in_address<'a>(names: FactNames<'_>, facts: &EventFacts<'a>) -> Cow<'a, str> {
+    let found = |address: &str| {
+        let mut parts = names.order_id_from_url.iter();
+        parts.find_map(|part| part.find_in(address))
+    };
+    let in_address = found(&facts.page_url).or_else(|| found(&facts.page_path));
+    ids::id(Cow::Owned(in_address.unwrap_or_default()))
 }
 
 /// Returns the text at a path, if there is any.

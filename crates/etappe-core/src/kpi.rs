@@ -67,6 +67,9 @@ pub struct KpiFigures {
     /// Refunds and cancellations in the range that brought nothing back: of an unknown order, of
     /// one that has nothing left, in another currency, or from somebody who may not say so.
     pub refunds_left_out: u64,
+    /// Orders that only views of pages tell of, and that do not count because the site sends order
+    /// events.
+    pub order_pages_left_out: u64,
     /// Sums per currency, by currency code.
     pub money: Vec<MoneyFigures>,
     /// Customers who first bought in the range.

@@ -38,6 +38,7 @@ mod vocabulary;
 mod word_reader;
 mod words;
 
+pub use address::AddressPart;
 pub use classifier::{Classified, Classifier};
 pub use diagnostic::{Diagnostic, Severity};
 pub use explanation::{

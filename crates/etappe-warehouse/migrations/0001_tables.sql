@@ -87,6 +87,7 @@ CREATE TABLE IF NOT EXISTS money
     offset UInt64 CODEC(Delta, LZ4),
     milestone LowCardinality(String),
     scope Enum8('browser' = 1, 'server' = 2, 'pixel' = 3),
+    is_view Bool CODEC(LZ4),
     actor_hash UInt64 CODEC(NONE),
     account_hash UInt64 CODEC(LZ4),
     order_id String CODEC(ZSTD(1)),

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS published_stages
     ordinal UInt8,
     stage LowCardinality(String),
     gate Bool,
+    own_hit Bool,
     label_en String,
     label_nl String
 )

@@ -20,7 +20,7 @@ FROM kpi_signups(site = {site:String}, bots = {bots:String}, as_of = {as_of:Date
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
 
 const ORDERS: &str = "
-SELECT orders, customer_orders, customers, repeat_customers, new_customers
+SELECT orders, customer_orders, customers, repeat_customers, new_customers, pages_left_out
 FROM kpi_orders(site = {site:String}, bots = {bots:String},
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
 
@@ -68,6 +68,7 @@ pub(crate) struct OrderRow {
     pub(crate) customers: u64,
     repeat_customers: u64,
     new_customers: u64,
+    pages_left_out: u64,
 }
 
 #[derive(Row, Deserialize)]
@@ -131,6 +132,7 @@ impl Warehouse {
             orders: orders.orders,
             refunds: refunds.counted,
             refunds_left_out: refunds.uncounted,
+            order_pages_left_out: orders.pages_left_out,
             money,
             new_customers: orders.new_customers,
             referred_actors,

@@ -20,7 +20,7 @@ mod tests;
 pub use mark::{MalformedRow, RowMark, first_received_at, marks, only_marks};
 
 /// The columns of a row, in the order in which they are written.
-pub const COLUMNS: &str = "site, kind, scope, amount_state, event, milestone, outcome_id, actor, actor_hash, \
+pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, milestone, outcome_id, actor, actor_hash, \
      anonymous_id, user_id, previous_id, account, account_hash, message_id, message_hash, \
      occurred_at, received_at, revenue, currency, order_id, order_hash, referral_code, inviter_id, \
      inviter_hash, nps, rating, sentiment, touchpoint, touchpoint_kind, persona, campaign_source, \
@@ -91,6 +91,7 @@ pub fn encode_mark(
     out.push(MARK);
     out.push(scope_number(KeyScope::Server));
     out.push(AMOUNT_ABSENT);
+    out.push(0); // is_view
     put_text(out, mark.state.as_str());
     put_text(out, ""); // milestone
     put_u64(out, 0); // outcome_id
@@ -140,6 +141,7 @@ fn put_meaning(row: &RowInput<'_>, out: &mut Vec<u8>) {
     out.push(kind_number(row.event.kind));
     out.push(scope_number(row.event.scope));
     out.push(amount_state(row));
+    out.push(u8::from(row.facts.is_view));
     put_text(out, &row.event.name);
     put_text(out, row.outcome.milestone.map_or("", |m| m.as_str()));
     put_u64(out, row.outcome.id.0);

@@ -234,7 +234,7 @@ fn strip_prefix_in_any_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> 
 }
 
 /// Decodes `%41` and `+` in a name or value; what is no escape stays as it is.
-fn decode(value: &str) -> Cow<'_, str> {
+pub(crate) fn decode(value: &str) -> Cow<'_, str> {
     if !value.contains(['%', '+']) {
         return Cow::Borrowed(value);
     }

@@ -430,6 +430,7 @@ fn names_are_those_of_the_vocabularys_rule() {
         currency_constant: Some("USD".into()),
         order_id: Some("c".into()),
         order_id_absent: true,
+        order_id_from_url: Box::default(),
     };
     let expected = FactNames {
         revenue: Some("a"),
@@ -437,6 +438,7 @@ fn names_are_those_of_the_vocabularys_rule() {
         currency_constant: Some("USD"),
         order_id: Some("c"),
         order_id_absent: true,
+        order_id_from_url: &[],
     };
     assert_eq!(FactNames::of(&mapping), expected);
 }

@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
+use crate::channel::decode;
 use crate::event::Event;
 use crate::json::{JsonObject, JsonValue};
 
@@ -57,6 +60,67 @@ impl fmt::Display for AddressPattern {
             Self::QueryKey(key) => write!(f, "?{key}"),
         }
     }
+}
+
+/// A part of a page's address that holds a value: the part of the path after some text, or the value
+/// of a key of the query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AddressPart {
+    /// What follows this text in the path, up to the next slash. Letters match in any case.
+    AfterPath(Box<str>),
+    /// The value of this key. Letters match in any case.
+    QueryKey(Box<str>),
+}
+
+impl AddressPart {
+    /// Reads `/order/*` or `?order`; `None` for anything else.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if let Some(key) = text.strip_prefix('?') {
+            return (!key.is_empty()).then(|| Self::QueryKey(key.into()));
+        }
+        let before = text.strip_suffix('*')?;
+        let is_path = before.len() > 2 && before.starts_with('/') && before.ends_with('/');
+        (is_path && !before.contains('*')).then(|| Self::AfterPath(before.into()))
+    }
+
+    /// Returns the value in `address`, an address or a path as it was sent, with its escapes decoded.
+    pub(crate) fn find_in(&self, address: &str) -> Option<String> {
+        let (path, query) = split_url(address);
+        let found = match self {
+            Self::AfterPath(before) => {
+                let at = find_in_any_case(path, before)?;
+                path.get(at + before.len()..)?.split('/').next()?
+            }
+            Self::QueryKey(wanted) => query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(key, value)| key.eq_ignore_ascii_case(wanted) && !value.is_empty())
+                .map(|(_, value)| value)?,
+        };
+        Some(decode(found).into_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Display for AddressPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AfterPath(before) => write!(f, "{before}*"),
+            Self::QueryKey(key) => write!(f, "?{key}"),
+        }
+    }
+}
+
+impl Serialize for AddressPart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Returns where `wanted`, which is ASCII, first occurs in `text`, in any case.
+fn find_in_any_case(text: &str, wanted: &str) -> Option<usize> {
+    text.as_bytes()
+        .windows(wanted.len())
+        .position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// The address of the event at hand, read when a rule first asks for it.
@@ -269,5 +333,35 @@ mod tests {
             AddressPattern::parse("?"),
             Err(BadAddress::Pattern(BadPattern::Empty))
         );
+    }
+
+    #[test]
+    fn a_value_is_cut_out_of_an_address_as_it_was_sent() {
+        let after = AddressPart::parse("/order-received/*").unwrap();
+        let keyed = AddressPart::parse("?id_order").unwrap();
+        let cases = [
+            (
+                &after,
+                "https://x.nl/checkout/order-received/W-12/?key=k",
+                Some("W-12"),
+            ),
+            (&after, "/Afrekenen/Order-Received/W%2D12", Some("W-12")),
+            (&after, "https://x.nl/order-received/", None),
+            (&after, "https://x.nl/order-received", None),
+            (&after, "https://x.nl/?next=/order-received/7", None),
+            (
+                &keyed,
+                "https://x.nl/thanks?a=1&ID_Order=AB7&b#c",
+                Some("AB7"),
+            ),
+            (&keyed, "/thanks?id_order=", None),
+            (&keyed, "/id_order/7", None),
+        ];
+        for (part, address, expected) in cases {
+            assert_eq!(part.find_in(address).as_deref(), expected, "{address}");
+        }
+        for bad in ["", "?", "*", "/*", "//", "/order", "order/*", "/a*/b/*"] {
+            assert_eq!(AddressPart::parse(bad), None, "{bad}");
+        }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::address::AddressPart;
 use super::diagnostic::Report;
-use super::reader::{Table, wrong};
+use super::reader::{Located, Table, wrong};
 
 /// Which properties hold an event's facts; they come before the known names.
 ///
@@ -40,6 +41,9 @@ pub struct FactMapping {
     /// called `order_id` says.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub order_id_absent: bool,
+    /// Where the page's address holds the order's id, if no property does.
+    #[serde(skip_serializing_if = "<[AddressPart]>::is_empty")]
+    pub order_id_from_url: Box<[AddressPart]>,
 }
 
 fn as_optional_text<S: Serializer>(
@@ -49,7 +53,13 @@ fn as_optional_text<S: Serializer>(
     text.as_deref().serialize(serializer)
 }
 
-const KEYS: [&str; 4] = ["revenue", "currency", "currency_from", "order_id"];
+const KEYS: [&str; 5] = [
+    "revenue",
+    "currency",
+    "currency_from",
+    "order_id",
+    "order_id_from_url",
+];
 
 impl FactMapping {
     /// Reads a `facts` table.
@@ -66,6 +76,7 @@ impl FactMapping {
         let mut mapping = Self {
             revenue: path("revenue", report),
             currency: path("currency_from", report),
+            order_id_from_url: read_address_parts(table, report),
             ..Self::default()
         };
         match table.value("order_id") {
@@ -94,7 +105,8 @@ impl FactMapping {
 
     /// Fills what is not said here from `other`.
     pub(super) fn or(self, other: &Self) -> Self {
-        let says_order = self.order_id.is_some() || self.order_id_absent;
+        let says_order =
+            self.order_id.is_some() || self.order_id_absent || !self.order_id_from_url.is_empty();
         let says_currency = self.currency.is_some() || self.currency_constant.is_some();
         let kept = |ours: Option<Arc<str>>, theirs: &Option<Arc<str>>, said: bool| {
             if said { ours } else { theirs.clone() }
@@ -114,6 +126,11 @@ impl FactMapping {
             } else {
                 other.order_id_absent
             },
+            order_id_from_url: if says_order {
+                self.order_id_from_url
+            } else {
+                other.order_id_from_url.clone()
+            },
         }
     }
 
@@ -121,4 +138,22 @@ impl FactMapping {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn read_address_parts(table: &Table<'_, '_>, report: &mut Report<'_>) -> Box<[AddressPart]> {
+    let texts = table.texts("order_id_from_url", report).unwrap_or_default();
+    let read = |text: &Located<&str>| {
+        let part = AddressPart::parse(text.value);
+        if part.is_none() {
+            report.error_with(
+                &text.span,
+                format!("`order_id_from_url` cannot be read from `{}`", text.value),
+                "write `/order/*` for the part of the path after `/order/`, or `?order` for a key of \
+                 the query"
+                    .to_owned(),
+            );
+        }
+        part
+    };
+    texts.iter().filter_map(read).collect()
 }

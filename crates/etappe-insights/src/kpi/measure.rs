@@ -136,7 +136,8 @@ pub(crate) fn measures(
         Measure::count("customers", "actors", kpis.customers),
         Measure::count("orders", "orders", kpis.orders)
             .with("refunds", kpis.refunds)
-            .with("refunds_left_out", kpis.refunds_left_out),
+            .with("refunds_left_out", kpis.refunds_left_out)
+            .with("order_pages_left_out", kpis.order_pages_left_out),
     ];
     measures.extend(money_measures(kpis, currencies));
     measures.extend(referral_measures(kpis, referrals));

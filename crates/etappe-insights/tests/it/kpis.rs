@@ -54,6 +54,7 @@ pub(crate) fn march() -> KpiFigures {
         orders: 27,
         refunds: 2,
         refunds_left_out: 1,
+        order_pages_left_out: 3,
         money: vec![
             MoneyFigures {
                 currency: "EUR".to_owned(),
@@ -234,7 +235,7 @@ async fn the_largest_currencies_have_cards_and_the_rest_are_counted() {
     let orders = find(&kpis, "orders");
     assert_eq!(
         orders["counts"],
-        json!({"orders": 0, "refunds": 0, "refunds_left_out": 0})
+        json!({"orders": 0, "refunds": 0, "refunds_left_out": 0, "order_pages_left_out": 0})
     );
 }
 

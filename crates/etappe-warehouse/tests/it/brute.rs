@@ -58,14 +58,58 @@ fn by_trust<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
 /// Returns the purchase that counts of every order: the first one of whom is believed most. They are in
 /// order of time.
 fn orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
-    let mut seen = HashSet::new();
-    let mut orders: Vec<&TestEvent> = by_trust(events)
-        .into_iter()
-        .filter(|event| event.milestone == Some(Milestone::Purchase))
-        .filter(|event| seen.insert(event.order()))
-        .collect();
+    let mut orders = told_orders(events);
+    orders.retain(|order| !is_left_out(order, events));
     orders.sort_by_key(|event| (event.at, event.offset));
     orders
+}
+
+/// Returns the purchase that tells most of every order: order events go before views of pages.
+fn told_orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
+    let purchases = without_reloads(events);
+    let (views, sent): (Vec<_>, Vec<_>) =
+        by_trust(&purchases).into_iter().partition(|e| e.is_view());
+    let mut seen = HashSet::new();
+    sent.into_iter()
+        .chain(views)
+        .filter(|event| seen.insert(event.order()))
+        .collect()
+}
+
+/// Returns the purchases without the views of pages without an order's id that somebody had seen within
+/// the 24 hours before.
+fn without_reloads<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
+    let mut last: HashMap<&str, i64> = HashMap::new();
+    let mut kept = Vec::new();
+    for event in events {
+        if event.milestone != Some(Milestone::Purchase) {
+            continue;
+        }
+        if event.is_view() && event.order_id.is_empty() && !event.actor().is_empty() {
+            let before = last.insert(event.actor(), event.at);
+            if before.is_some_and(|before| event.at - before <= DAY) {
+                continue;
+            }
+        }
+        kept.push(*event);
+    }
+    kept
+}
+
+/// Returns whether an order is only seen on a page, although the site sends order events at that time.
+fn is_left_out(order: &TestEvent, events: &[&TestEvent]) -> bool {
+    let server_saw_it = events.iter().any(|event| {
+        event.milestone == Some(Milestone::Purchase)
+            && event.order() == order.order()
+            && event.scope == KeyScope::Server
+    });
+    order.is_view()
+        && events.iter().any(|event| {
+            event.milestone == Some(Milestone::Purchase)
+                && !event.is_view()
+                && (event.scope == KeyScope::Server || !server_saw_it)
+                && (event.at / DAY - order.at / DAY).abs() <= 30
+        })
 }
 
 /// What an order brought and still has.
@@ -215,6 +259,11 @@ fn activation(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures)
 fn customers(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures) {
     let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
     let mut first = BTreeMap::new();
+    for order in told_orders(events) {
+        if is_left_out(order, events) && within(scope, order.at) {
+            figures.order_pages_left_out += 1;
+        }
+    }
     for order in orders(events) {
         first.entry(order.actor()).or_insert(order.at);
         if within(scope, order.at) {

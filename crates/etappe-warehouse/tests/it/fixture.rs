@@ -128,6 +128,11 @@ impl TestEvent {
         }
     }
 
+    /// Returns whether it is a view of a page or a screen.
+    pub(crate) fn is_view(&self) -> bool {
+        matches!(self.kind, EventKind::Page | EventKind::Screen)
+    }
+
     /// Returns the order that the event belongs to: its id, else the message.
     pub(crate) fn order(&self) -> (bool, &str) {
         if self.order_id.is_empty() {
@@ -220,6 +225,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
             .then_some(etappe_core::warning::WarningReason::UnreadAmount),
         currency: event.currency.as_str().into(),
         order_id: event.order_id.as_str().into(),
+        is_view: event.is_view(),
         referral_code: event.code.as_str().into(),
         inviter_id: event.inviter.as_str().into(),
         nps: event.nps,

@@ -25,6 +25,7 @@ mod insert;
 mod kpis;
 mod message_index;
 mod migrations;
+mod order_pages;
 mod random;
 mod referrals;
 mod rows;

@@ -13,13 +13,12 @@ async fn a_second_migration_changes_nothing() {
     assert_eq!(
         (first.version, first.applied),
         (
-            5,
+            4,
             [
                 "tables",
                 "arrivals_and_marks",
                 "journey_stages",
-                "mark_arrivals",
-                "own_hit"
+                "mark_arrivals"
             ]
             .map(str::to_owned)
             .to_vec()
@@ -29,7 +28,7 @@ async fn a_second_migration_changes_nothing() {
     let second = warehouse.migrate().await.unwrap();
     assert_eq!(
         (second.version, second.applied.len(), second.views.len()),
-        (5, 0, 0)
+        (4, 0, 0)
     );
 }
 
@@ -43,7 +42,7 @@ async fn processes_that_migrate_at_once_do_no_harm() {
         tasks.spawn(async move { warehouse.migrate().await });
     }
     for result in tasks.join_all().await {
-        assert_eq!(result.unwrap().version, 5);
+        assert_eq!(result.unwrap().version, 4);
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
     let count = crate::engine::number(&engine.client(&database), tables).await;
@@ -70,8 +69,7 @@ async fn a_migration_that_died_half_way_is_completed() {
             "tables",
             "arrivals_and_marks",
             "journey_stages",
-            "mark_arrivals",
-            "own_hit"
+            "mark_arrivals"
         ]
     );
     for table in ["messages_from_arrivals", "referral_events", "kpi_money"] {
@@ -90,7 +88,7 @@ async fn a_newer_or_altered_schema_is_refused_and_left_alone() {
     test.client.query_raw(newer).execute().await.unwrap();
     let error = test.warehouse.migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::NewerSchema { found: 7, known: 5 }),
+        matches!(error, WarehouseError::NewerSchema { found: 7, known: 4 }),
         "{error}"
     );
     assert_eq!(error.retry_class(), RetryClass::Fatal);

@@ -72,7 +72,8 @@ fn event(random: &mut StdRng, number: usize) -> TestEvent {
     }
     event.kind = match random.random_range(0..20) {
         0 => EventKind::Identify,
-        1 => EventKind::Page,
+        1..4 => EventKind::Page,
+        4 => EventKind::Screen,
         _ => EventKind::Track,
     };
     event.scope = match random.random_range(0..10) {

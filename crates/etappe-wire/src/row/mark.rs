@@ -76,7 +76,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     let mut walk = Walk(bytes);
     walk.text()?; // site
     let kind = walk.byte()?;
-    walk.take(2)?; // scope, amount_state
+    walk.take(3)?; // scope, amount_state, is_view
     walk.text()?; // event
     let milestone = walk.text()?;
     walk.number()?; // outcome_id

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{ActorHistory, EventKind, event, only_vocabulary, track, with_vocabulary};
-use crate::rules::{Classifier, FactMapping, RuleSet};
+use crate::facts::{EventFacts, FactNames};
+use crate::rules::{Classifier, FactMapping, RuleSet, RuleSource};
 
 const EXAMPLE: &str = include_str!("../../../../../config/examples/invoices.toml");
 
@@ -21,6 +22,7 @@ fn the_example_maps_invoices() {
         currency_constant: Some("GBP".into()),
         order_id: Some("InvoiceNo".into()),
         order_id_absent: false,
+        order_id_from_url: Box::default(),
     };
     let invoice = mapping(with_vocabulary(EXAMPLE), "invoice", "{}");
     assert_eq!(invoice.as_ref(), Some(&expected));
@@ -57,8 +59,117 @@ facts = { currency_from = "valuta", order_id = false }
         currency_constant: None,
         order_id: None,
         order_id_absent: true,
+        order_id_from_url: Box::default(),
     };
     assert_eq!(mapping(rules, "a", "{}"), Some(expected));
+}
+
+/// Addresses of pages on which shops say that an order was placed, and the order's id in them.
+const ORDER_PAGES: &[(&str, &str)] = &[
+    (
+        "https://winkel.nl/checkout/order-received/W-1042/?key=wc_order_x",
+        "W-1042",
+    ),
+    ("https://winkel.nl/afrekenen/order-received/1042/", "1042"),
+    (
+        "https://winkel.nl/checkouts/cn/Z2NwLWV1cm9wZS/thank-you",
+        "",
+    ),
+    ("https://winkel.nl/54/checkouts/6a1f/thank_you", ""),
+    ("https://winkel.nl/checkout/onepage/success/", ""),
+    (
+        "https://winkel.nl/nl/order-confirmation?id_cart=8&id_module=3&id_order=77&key=q",
+        "77",
+    ),
+    ("https://winkel.nl/checkout/order-confirmation/311", "311"),
+    (
+        "https://winkel.nl/checkout/finish?orderId=0190aBcD",
+        "0190aBcD",
+    ),
+    ("https://winkel.nl/checkout/order-confirmed?oid=5", ""),
+    ("https://winkel.nl/nl/checkout/thankyou/", ""),
+    ("https://winkel.nl/bestelling/bedankt?order_id=A7", "A7"),
+];
+
+#[test]
+fn a_page_on_which_an_order_was_placed_is_a_view_and_may_name_the_order() {
+    let mut classifier = Classifier::new(Arc::new(RuleSet::shipped()));
+    let history = ActorHistory::default();
+    let mut read = |kind, name: &str, properties: &str, context: &str| {
+        let event = event(kind, name, properties, context);
+        let classified = classifier.classify(&event, &history);
+        let meaning = classified
+            .outcome
+            .milestone
+            .map(crate::milestone::Milestone::as_str);
+        let names = classified
+            .mapping
+            .map_or_else(FactNames::default, |m| FactNames::of(m));
+        let facts = EventFacts::extract(&event, names);
+        (meaning, facts.is_view, facts.order_id.to_string())
+    };
+    for (url, id) in ORDER_PAGES {
+        let expected = (Some("purchase"), true, (*id).to_owned());
+        let context = format!(r#"{{"page":{{"url":"{url}"}}}}"#);
+        let properties = format!(r#"{{"page_location":"{url}"}}"#);
+        assert_eq!(
+            read(EventKind::Page, "page", "{}", &context),
+            expected,
+            "{url}"
+        );
+        let as_event = read(EventKind::Track, "page_view", &properties, "{}");
+        assert_eq!(as_event, expected, "{url}");
+    }
+    // What the page says comes before its address; an order event is no view.
+    let context = r#"{"page":{"url":"https://winkel.nl/order-received/5"}}"#;
+    let named = read(EventKind::Page, "page", r#"{"order_id":"6"}"#, context);
+    assert_eq!(named.2, "6");
+    let sent = read(
+        EventKind::Track,
+        "Order Completed",
+        r#"{"order_id":"6"}"#,
+        context,
+    );
+    assert_eq!(sent, (Some("purchase"), false, "6".to_owned()));
+    // Pages that are looked at again, or before anything was ordered.
+    for path in [
+        "/account/orders/12",
+        "/orders/6a1f",
+        "/checkout",
+        "/order",
+        "/thank-you",
+        "/order-status/4",
+    ] {
+        let context = format!(r#"{{"page":{{"url":"https://winkel.nl{path}"}}}}"#);
+        let (meaning, _, id) = read(EventKind::Page, "page", "{}", &context);
+        assert_ne!(meaning, Some("purchase"), "{path}");
+        assert_eq!(id, "", "{path}");
+    }
+}
+
+#[test]
+fn a_place_in_the_address_that_cannot_be_is_a_mistake() {
+    let text = r#"
+id = "own"
+[[rule]]
+event = "a"
+milestone = "purchase"
+facts = { order_id_from_url = ["/order", "?number"] }
+"#;
+    let mistakes = RuleSet::compile([RuleSource::vocabulary("own.toml", text)]).unwrap_err();
+    let [mistake] = &mistakes[..] else {
+        panic!("{mistakes:#?}");
+    };
+    assert_eq!(
+        mistake.message,
+        "`order_id_from_url` cannot be read from `/order`"
+    );
+    assert!(
+        mistake
+            .help
+            .as_ref()
+            .is_some_and(|help| help.starts_with("write `/order/*`"))
+    );
 }
 
 #[test]
