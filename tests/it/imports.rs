@@ -268,3 +268,117 @@ async fn an_address_that_never_answers_is_told_and_given_up() -> anyhow::Result<
     }
     Ok(())
 }
+
+/// Returns lines of events of different people, numbered.
+fn numbered_lines(numbers: std::ops::Range<u32>) -> String {
+    numbers
+        .map(|number| {
+            format!(
+                "{{\"event\":\"a\",\"distinct_id\":\"u{number}\",\"timestamp\":\"2024-01-01\"}}\n"
+            )
+        })
+        .collect()
+}
+
+/// Runs an import and returns the exit code, the answer and what was said.
+async fn import_with(
+    arguments: &[&str],
+    file: &std::path::Path,
+) -> anyhow::Result<(Option<i32>, serde_json::Value, String)> {
+    let output = Command::new(binary_path())
+        .args(["import", "--json"])
+        .args(arguments)
+        .arg(file)
+        .env_remove("ETAPPE_WRITE_KEY")
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Ok((output.status.code(), answer, said))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_file_that_grew_only_the_new_lines_are_sent() -> anyhow::Result<()> {
+    let (mut process, site) = started("growing").await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("export.ndjson");
+    let data = process.data().display().to_string();
+    let plain = ["--site", "growing", "--data", &data];
+    let every = ["--site", "growing", "--data", &data, "--all"];
+    // The lines of the export, the arguments, the lines taken, and all events so far.
+    let exports = [
+        (30, &plain[..], 30, 30),
+        (50, &plain[..], 20, 50),
+        (51, &plain[..], 1, 51),
+        (60, &every[..], 60, 111),
+    ];
+    for (lines, arguments, taken, events) in exports {
+        std::fs::write(&file, numbered_lines(0..lines))?;
+        let (code, answer, said) = import_with(arguments, &file).await?;
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(answer["accepted"], json!(taken), "{answer} {said}");
+        let is_told = said.contains("begins with what was imported");
+        assert_eq!(is_told, taken < lines, "{said}");
+        assert_eq!(site.settle(events).await?, events);
+    }
+    // The same content is refused as ever, and one that differs in its first line is another file.
+    let (code, _, said) = import_with(&plain, &file).await?;
+    assert_eq!(code, Some(1), "{said}");
+    std::fs::write(&file, numbered_lines(100..170))?;
+    let (code, answer, said) = import_with(&plain, &file).await?;
+    assert_eq!((code, &answer["accepted"]), (Some(0), &json!(70)), "{said}");
+    // A line that is half written is sent once it is whole.
+    let whole = numbered_lines(200..203);
+    std::fs::write(&file, &whole[..whole.len() - 10])?;
+    let (code, answer, said) = import_with(&plain, &file).await?;
+    assert_eq!((code, &answer["accepted"]), (Some(0), &json!(2)), "{said}");
+    std::fs::write(&file, &whole)?;
+    let (code, answer, said) = import_with(&plain, &file).await?;
+    assert_eq!((code, &answer["accepted"]), (Some(0), &json!(1)), "{said}");
+    // Nothing but a blank line is new: that is no failure.
+    std::fs::write(&file, whole + "\n")?;
+    let (code, answer, said) = import_with(&plain, &file).await?;
+    assert_eq!((code, &answer["accepted"]), (Some(0), &json!(0)), "{said}");
+    assert_eq!(site.settle(111 + 70 + 3).await?, 184);
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_site_than_the_one_named_is_refused() -> anyhow::Result<()> {
+    let (mut process, site) = started("mine").await?;
+    let other = TestSite::create(&process, "other").await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, numbered_lines(0..3))?;
+    let state = folder.path().join("state").display().to_string();
+    let url = format!("http://{}", process.listen);
+    let arguments = |key: &str| {
+        let words = [
+            "--site",
+            "mine",
+            "--url",
+            &url,
+            "--state",
+            &state,
+            "--write-key",
+            key,
+        ];
+        words.map(str::to_owned)
+    };
+    let with_other = arguments(&other.write_key);
+    let (code, _, said) = import_with(&with_other.each_ref().map(String::as_str), &file).await?;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("belongs to another site than `mine`"),
+        "{said}"
+    );
+    let with_own = arguments(&site.write_key);
+    let (code, _, said) = import_with(&with_own.each_ref().map(String::as_str), &file).await?;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(site.settle(3).await?, 3);
+    assert_eq!(other.visible_events().await?, 0);
+    process.stop().await?;
+    Ok(())
+}

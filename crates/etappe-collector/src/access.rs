@@ -17,6 +17,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The header in which a sender may name the site that it means, so that a key of another site is
+/// refused and not used. Our own import sends it.
+pub(crate) const SITE_HEADER: &str = "etappe-site";
+
 /// What a key allows. Not to be shown in logs: it holds the key.
 #[derive(Clone)]
 pub(crate) struct Access {
@@ -50,6 +54,16 @@ impl Access {
             KeyScope::Browser | KeyScope::Server => {}
         }
         Ok(Self::new(site, scope, key))
+    }
+
+    /// Checks that the key belongs to the site that the sender means, if it says which.
+    pub(crate) fn expect_site(&self, headers: &HeaderMap) -> Result<(), IntakeError> {
+        match headers.get(SITE_HEADER) {
+            Some(site) if site.as_bytes() != self.site.as_str().as_bytes() => {
+                Err(IntakeError::OtherSite)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns what `key` allows for the pixel. The pixel is trusted no further than any pixel,

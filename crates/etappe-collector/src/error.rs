@@ -1,5 +1,6 @@
 //! What can go wrong with a request as a whole.
 
+use crate::access::SITE_HEADER;
 use std::time::Duration;
 
 use etappe_wire::native::BodyError;
@@ -45,6 +46,11 @@ pub(crate) enum IntakeError {
     /// A pixel key used for messages.
     #[error("this key is for the pixel only: use a browser or server key to send messages")]
     WrongScope,
+    /// A key of another site than the sender means.
+    #[error(
+        "this key does not belong to the site that the header {SITE_HEADER} names: use a key of that site"
+    )]
+    OtherSite,
     /// A browser key used from elsewhere.
     #[error(
         "this browser key may not be used from this origin: add the origin to the site's allowed_origins"

@@ -143,6 +143,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         bytes: usize,
     ) -> Result<Access, IntakeError> {
         let access = Access::to_messages(&self.sites(), key, sending.cors.origin())?;
+        access.expect_site(&sending.parts.headers)?;
         sending.site = Some(access.site.clone());
         self.check_rate(&access)?;
         self.admission

@@ -22,6 +22,7 @@ pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'stati
         IntakeError::MissingKey => (StatusCode::UNAUTHORIZED, "missing_key"),
         IntakeError::UnknownKey => (StatusCode::UNAUTHORIZED, "unknown_key"),
         IntakeError::WrongScope => (StatusCode::FORBIDDEN, "wrong_scope"),
+        IntakeError::OtherSite => (StatusCode::FORBIDDEN, "other_site"),
         IntakeError::OriginNotAllowed => (StatusCode::FORBIDDEN, "origin_not_allowed"),
         IntakeError::MethodNotAllowed { .. } => {
             (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
@@ -63,6 +64,7 @@ const fn retry_after(error: &IntakeError) -> Option<std::time::Duration> {
         | IntakeError::MissingKey
         | IntakeError::UnknownKey
         | IntakeError::WrongScope
+        | IntakeError::OtherSite
         | IntakeError::OriginNotAllowed
         | IntakeError::MethodNotAllowed { .. }
         | IntakeError::BodyTooLarge { .. }

@@ -14,10 +14,20 @@ use serde::Serialize;
 pub enum State {
     /// It does its work.
     Ready,
+    /// It does its work without something that it will need sooner or later.
+    Degraded(String),
     /// It cannot do its work now and will by itself, once the reason is gone.
     NotReady(String),
     /// It will not work again in this process.
     Failed(String),
+}
+
+impl State {
+    /// Returns whether the component does its work.
+    #[must_use]
+    pub const fn works(&self) -> bool {
+        matches!(self, Self::Ready | Self::Degraded(_))
+    }
 }
 
 /// The states of all components of a process; clones share them.
@@ -51,10 +61,10 @@ impl Health {
         self.lock().clone()
     }
 
-    /// Returns whether every component is ready.
+    /// Returns whether every component does its work, be it degraded.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(|state| *state == State::Ready)
+        self.lock().values().all(State::works)
     }
 
     /// Returns whether no component has failed.
@@ -84,6 +94,9 @@ impl Reporter {
         let component = self.component;
         match state {
             State::Ready => tracing::info!(component, "component is ready"),
+            State::Degraded(reason) => {
+                tracing::warn!(component, reason, "component is degraded");
+            }
             State::NotReady(reason) if before.is_none() => {
                 tracing::debug!(component, reason, "component is starting");
             }
@@ -95,6 +108,11 @@ impl Reporter {
     /// Records that the component does its work.
     pub fn ready(&self) {
         self.report(State::Ready);
+    }
+
+    /// Records that the component works, but without something that it needs.
+    pub fn degraded(&self, reason: impl Into<String>) {
+        self.report(State::Degraded(reason.into()));
     }
 
     /// Records that the component cannot work for now.
@@ -120,6 +138,8 @@ mod tests {
         log.ready();
         engine.not_ready("connection refused");
         assert!(!health.is_ready());
+        engine.degraded("the disk is slow");
+        assert!(health.is_ready());
         engine.ready();
         assert!(health.is_ready());
         log.failed("disk is gone");

@@ -6,8 +6,13 @@ use std::io::IsTerminal;
 
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+mod repeated;
+
+use repeated::RepeatedWarnings;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -84,17 +89,19 @@ pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
         .map_err(|_| TelemetryError::Filter(config.level.clone()))?;
     // Where the log's own disk is full, a line is lost and not the process: told of a failed write,
     // the subscriber would print to the same place and panic.
-    let builder = fmt()
-        .with_env_filter(filter)
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
-    let result = match config.format {
-        LogFormat::Text => builder
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = match config.format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    result.map_err(|_| TelemetryError::AlreadySet)
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(RepeatedWarnings::default())
+        .with(lines)
+        .try_init()
+        .map_err(|_| TelemetryError::AlreadySet)
 }
 
 #[cfg(test)]

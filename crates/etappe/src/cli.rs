@@ -108,6 +108,10 @@ pub(crate) struct ImportArguments {
     /// Where to remember how far an import to `--url` came.
     #[arg(long, value_name = "DIR", default_value = "etappe-import-state")]
     pub(crate) state: PathBuf,
+    /// Send all lines of a file that begins with those of a file imported before; without it only
+    /// the new ones are sent.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Print one line of JSON per file on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -253,6 +257,12 @@ pub(crate) enum ConfigCommand {
     },
     /// Check it; every problem is shown at once.
     Check {
+        /// Also try to reach the configured Kafka and ClickHouse, to log in, and to find the topics;
+        /// nothing is made or changed there.
+        #[arg(long)]
+        connect: bool,
+        #[command(flatten)]
+        outside: OutsideFlags,
         #[command(flatten)]
         config: ConfigSource,
     },

@@ -95,7 +95,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Collectors(command) => command::collectors::run(command).await,
         Command::Audit(arguments) => command::audit::run(arguments).await,
         Command::Move(arguments) => command::moving::run(arguments).await,
-        Command::Config(command) => command::config::run(command),
+        Command::Config(command) => command::config::run(command).await,
     }
 }
 

@@ -91,6 +91,27 @@ impl KafkaCluster {
     /// [`LogError::KafkaUnavailable`] when the brokers cannot be reached now,
     /// [`LogError::KafkaRefused`] when they do not let us.
     pub async fn ensure_topics(&self) -> Result<(), LogError> {
+        self.visit(async |visit| visit.ensure().await).await
+    }
+
+    /// Checks the topics as [`Self::ensure_topics`] does and returns the names of those that it would
+    /// make.
+    ///
+    /// # Errors
+    /// As [`Self::ensure_topics`].
+    pub async fn check_topics(&self) -> Result<Vec<String>, LogError> {
+        self.visit(async |visit| {
+            let (wanted, metadata) = visit.look().await?;
+            let missing = missing(&wanted, &metadata);
+            Ok(missing.iter().map(|topic| topic.name.clone()).collect())
+        })
+        .await
+    }
+
+    async fn visit<T>(
+        &self,
+        work: impl AsyncFnOnce(&Visit<'_>) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
         let context = SharedContext::new("admin", self, || {});
         let reachability = Arc::clone(context.reachability());
         let admin: Admin = self
@@ -105,12 +126,18 @@ impl KafkaCluster {
             admin: Arc::new(admin),
             reachability,
         };
-        let ensured = visit.ensure().await;
+        let done = work(&visit).await;
         // It waits for its thread.
         let admin = visit.admin;
         tokio::task::spawn_blocking(move || drop(admin)).await.ok();
-        ensured
+        done
     }
+}
+
+/// Returns the topics that are not there.
+fn missing<'w>(wanted: &'w [Wanted], metadata: &Metadata) -> Vec<&'w Wanted> {
+    let is_missing = |topic: &&Wanted| found(metadata, &topic.name).is_none();
+    wanted.iter().filter(is_missing).collect()
 }
 
 /// One look at the topics.
@@ -122,24 +149,26 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     async fn ensure(&self) -> Result<(), LogError> {
+        let (wanted, metadata) = self.look().await?;
+        let missing = missing(&wanted, &metadata);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.create(&missing, metadata.brokers().len()).await
+    }
+
+    /// Checks the topics that are there, and returns all that are wanted beside what was found.
+    async fn look(&self) -> Result<([Wanted; 3], Metadata), LogError> {
         let wanted = self.config.wanted_topics();
         let metadata = self.metadata().await?;
-        let missing: Vec<&Wanted> = wanted
-            .iter()
-            .filter(|topic| found(&metadata, &topic.name).is_none())
-            .collect();
-        let brokers = metadata.brokers().len();
-        if !missing.is_empty() {
-            self.create(&missing, brokers).await?;
-        }
         let there: Vec<&Wanted> = wanted
             .iter()
-            .filter(|topic| !missing.iter().any(|it| it.name == topic.name))
+            .filter(|topic| found(&metadata, &topic.name).is_some())
             .collect();
         if !there.is_empty() {
             self.check(&there, &metadata).await?;
         }
-        Ok(())
+        Ok((wanted, metadata))
     }
 
     async fn metadata(&self) -> Result<Metadata, LogError> {

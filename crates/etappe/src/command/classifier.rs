@@ -8,6 +8,7 @@ use crate::cli::ClassifierArguments;
 use crate::config::{Config, Needs};
 use crate::service::event_log::{Letters, Source};
 use crate::service::greeting::RoleGreeting;
+use crate::service::health::Absence;
 use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
 
 /// Runs until a signal or a failure; succeeds after a clean stop.
@@ -34,6 +35,7 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
     let cluster = service.kafka()?;
     service.ensure_topics(&cluster, &kafka).await?;
     kafka.ready();
+    service.watch_kafka(&cluster, kafka, Absence::Stops)?;
     let warehouse = service.connect_server(&stored).await?;
     let partitions = service.config.kafka.partitions;
     let source = cluster.source()?;

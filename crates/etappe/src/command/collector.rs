@@ -41,7 +41,7 @@ async fn work(
     let cluster = service.kafka()?;
     service
         .ensure_topics_meanwhile(cluster.clone(), kafka)
-        .await;
+        .await?;
     let copy = data.path("sites.json");
     let sites = service.share_sites(&cluster, Some(copy)).await?;
     let shared = (service.clock, &service.registry);

@@ -1,22 +1,95 @@
 //! `etappe config`: what the configuration is, and what is wrong with it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use etappe_log::kafka::KafkaCluster;
+use etappe_runtime::clock::SystemClock;
+use etappe_warehouse::Warehouse;
+use prometheus::Registry;
+
 use crate::answer::{answer, write};
 use crate::cli::ConfigCommand;
 use crate::config::{Config, Needs};
 
+/// How long one of the outside services may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// Runs one of the commands.
-pub(crate) fn run(command: ConfigCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: ConfigCommand) -> anyhow::Result<()> {
     match command {
         // There are no secrets among the settings: keys and tokens are kept elsewhere.
         ConfigCommand::Print { config } => {
             let config = Config::load(&config, Vec::new(), Needs::NOTHING)?;
             write(format_args!("{}", toml::to_string(&config)?));
         }
-        ConfigCommand::Check { config } => {
-            let config = Config::load(&config, Vec::new(), Needs::NOTHING)?;
+        ConfigCommand::Check {
+            connect: tries,
+            outside,
+            config,
+        } => {
+            let config = Config::load(&config, outside.flags().collect(), Needs::NOTHING)?;
             config.compile_rules()?;
             answer!("the configuration is good");
+            if tries {
+                connect(&config).await?;
+            }
         }
     }
     Ok(())
+}
+
+/// Tries to reach what is outside, and says of each how that went; fails if one of them did.
+async fn connect(config: &Config) -> anyhow::Result<()> {
+    // What is wrong is the answer here; the clients' own warnings would say it again.
+    let mut failed = Vec::new();
+    let mut tell = |name: &'static str, place: &str, tried: anyhow::Result<String>| match tried {
+        Ok(found) => answer!("{name} at {place}: {found}"),
+        Err(error) => {
+            answer!("{name} at {place}: {error:#}");
+            failed.push(name);
+        }
+    };
+    if config.kafka.is_enabled() {
+        tell("Kafka", &config.kafka.brokers, try_kafka(config).await);
+    }
+    if config.uses_server() {
+        let place = config.clickhouse.host();
+        tell("ClickHouse", &place, try_clickhouse(config).await);
+    }
+    if !config.kafka.is_enabled() && !config.uses_server() {
+        answer!("nothing outside is configured: `etappe up` keeps log and database in its folder");
+    }
+    if !failed.is_empty() {
+        bail!("{} cannot be used", failed.join(" and "));
+    }
+    Ok(())
+}
+
+async fn try_kafka(config: &Config) -> anyhow::Result<String> {
+    let clock = Arc::new(SystemClock);
+    let cluster = KafkaCluster::new(config.kafka.clone(), clock, &Registry::new())?;
+    let missing = tokio::time::timeout(PATIENCE, cluster.check_topics())
+        .await
+        .with_context(no_answer)??;
+    Ok(match missing[..] {
+        [] => "reached; the topics are there and as configured".to_owned(),
+        _ => format!(
+            "reached; the first process makes the missing topics {}",
+            missing.join(", ")
+        ),
+    })
+}
+
+async fn try_clickhouse(config: &Config) -> anyhow::Result<String> {
+    let warehouse = Warehouse::connect(config.clickhouse.clone(), &Registry::new())?;
+    tokio::time::timeout(PATIENCE, warehouse.check_server())
+        .await
+        .with_context(no_answer)??;
+    Ok("reached and logged in; the version is new enough".to_owned())
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} s", PATIENCE.as_secs())
 }

@@ -6,6 +6,7 @@
 
 mod ledger;
 mod line;
+mod progress;
 mod report;
 mod sender;
 mod shape;
@@ -21,15 +22,17 @@ use etappe_core::id::SiteId;
 use etappe_core::ports::Clock;
 use etappe_runtime::clock::SystemClock;
 use etappe_runtime::shutdown::Shutdown;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressStyle;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::answer::note;
 use crate::cli::ImportArguments;
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
 use ledger::{FileRecord, ImportLedger};
+use progress::{Progress, bar_on_terminal};
 use report::{report, report_failure};
 use sender::{Batch, Sender};
 use shape::wrong_shape;
@@ -50,6 +53,7 @@ pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
         site: &site,
         ledger: ImportLedger::open(&root, &site)?,
         sender,
+        takes_all: arguments.all,
     };
     let shutdown = Shutdown::default();
     let signals = shutdown.clone();
@@ -90,14 +94,15 @@ async fn destination(
 ) -> anyhow::Result<(PathBuf, Sender)> {
     if let Some(url) = &arguments.url {
         let key = write_key(arguments)?;
-        return Ok((arguments.state.clone(), Sender::new(url, key)?));
+        let sender = Sender::new(url, key, site.clone())?;
+        return Ok((arguments.state.clone(), sender));
     }
     let data = DataDir::existing(&arguments.data)?;
     let control = ControlClient::of(&data)?;
     let key = control.ephemeral_key(site).await?;
     Ok((
         data.root().to_owned(),
-        Sender::new(&control.public_url(), key)?,
+        Sender::new(&control.public_url(), key, site.clone())?,
     ))
 }
 
@@ -127,11 +132,14 @@ struct Import<'a> {
     site: &'a SiteId,
     ledger: ImportLedger,
     sender: Sender,
+    /// Whether lines that an earlier file began with are sent all the same.
+    takes_all: bool,
 }
 
 impl Import<'_> {
     async fn file(&self, path: &Path, shutdown: &Shutdown, json: bool) -> anyhow::Result<FileEnd> {
-        let content = identify(path).await?;
+        let earlier = self.ledger.earlier()?;
+        let content = identify(path, lengths(&earlier)).await?;
         let mut record = self.ledger.record(&content.hash)?;
         if let Some(at) = record.finished_at {
             let message = format!(
@@ -148,18 +156,23 @@ impl Import<'_> {
             report_failure(json, path, &record, (&message, &[]));
             return Ok(FileEnd::Failed);
         }
-        record.name = path.display().to_string();
-        if record.lines_done == 0 {
+        if record == FileRecord::default() {
             self.ledger.clear_rejected(&content.hash)?;
+            if !self.takes_all {
+                record = continuation(path, &content, &earlier);
+            }
         }
-        let bar = progress_bar(path, content.bytes, record.bytes_done);
+        record.name = path.display().to_string();
+        (record.bytes, record.lines) = (content.bytes, content.lines);
+        let progress = Progress::of(path, content.bytes, record.bytes_done);
         let started = tokio::time::Instant::now();
         let before = record.accepted;
         let finished = self
-            .send_all(path, &content, &mut record, (shutdown, &bar))
+            .send_all(path, &content, &mut record, (shutdown, &progress))
             .await?;
-        bar.finish_and_clear();
-        if finished && record.accepted == 0 {
+        progress.finish();
+        let is_old = record.rejected == 0 && !record.begins_with.is_empty();
+        if finished && record.accepted == 0 && !is_old {
             return self.nothing_taken(path, &content, &record, json);
         }
         if finished {
@@ -237,12 +250,12 @@ impl Import<'_> {
         path: &Path,
         content: &Content,
         record: &mut FileRecord,
-        (shutdown, bar): (&Shutdown, &ProgressBar),
+        (shutdown, progress): (&Shutdown, &Progress),
     ) -> anyhow::Result<bool> {
         let (batches, mut ready) = mpsc::channel(2);
         let reader = {
-            let (path, hash, skip) = (path.to_owned(), content.hash.clone(), record.lines_done);
-            tokio::task::spawn_blocking(move || read_batches(&path, &hash, skip, &batches))
+            let (path, hash, record) = (path.to_owned(), content.hash.clone(), record.clone());
+            tokio::task::spawn_blocking(move || read_batches(&path, &hash, &record, &batches))
         };
         let mut remembered = tokio::time::Instant::now();
         while let Some(batch) = ready.recv().await {
@@ -256,7 +269,7 @@ impl Import<'_> {
             record.accepted += outcome.accepted;
             record.rejected += outcome.rejected.len() as u64;
             record.warnings += outcome.warnings;
-            bar.set_position(record.bytes_done);
+            progress.reached(record.bytes_done);
             if remembered.elapsed() >= REMEMBER_EVERY {
                 self.ledger.remember(&content.hash, record)?;
                 remembered = tokio::time::Instant::now();
@@ -284,7 +297,38 @@ impl Import<'_> {
     }
 }
 
-async fn identify(path: &Path) -> anyhow::Result<Content> {
+/// Returns the lengths of contents, ascending.
+fn lengths(contents: &[(String, FileRecord)]) -> Vec<u64> {
+    let mut lengths: Vec<u64> = contents.iter().map(|(_, record)| record.bytes).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths
+}
+
+/// Returns the record to begin with: where the longest earlier content stopped that this one begins
+/// with, if there is one.
+fn continuation(path: &Path, content: &Content, earlier: &[(String, FileRecord)]) -> FileRecord {
+    let longest = content.prefixes.iter().rev().find_map(|prefix| {
+        let of_prefix = |(hash, _): &&(String, FileRecord)| *hash == prefix.hash;
+        earlier
+            .iter()
+            .find(of_prefix)
+            .map(|(_, record)| (prefix, record))
+    });
+    let Some((prefix, record)) = longest else {
+        return FileRecord::default();
+    };
+    let continued = record.continued(prefix);
+    note(format_args!(
+        "{} begins with what was imported as {}: its first {} lines are not sent again; --all sends them",
+        path.display(),
+        record.name,
+        continued.lines_done
+    ));
+    continued
+}
+
+async fn identify(path: &Path, lengths: Vec<u64>) -> anyhow::Result<Content> {
     let bar = bar_on_terminal(None);
     bar.set_style(ProgressStyle::with_template(
         "{spinner} reading {msg} {bytes}",
@@ -292,17 +336,17 @@ async fn identify(path: &Path) -> anyhow::Result<Content> {
     bar.set_message(path.display().to_string());
     let (path, shown) = (path.to_owned(), bar.clone());
     let content =
-        tokio::task::spawn_blocking(move || source::identify(&path, |bytes| shown.inc(bytes)));
+        tokio::task::spawn_blocking(move || source::identify(&path, &lengths, |n| shown.inc(n)));
     let content = content.await.context("the reader stopped")?;
     bar.finish_and_clear();
     content
 }
 
-/// Reads a file's lines after line `skip` into batches; ends early when nobody takes them.
+/// Reads a file's lines that `record` does not have yet into batches; ends early when nobody takes them.
 fn read_batches(
     path: &Path,
     hash: &str,
-    skip: u64,
+    record: &FileRecord,
     batches: &mpsc::Sender<Batch>,
 ) -> anyhow::Result<()> {
     let mut lines = Lines::of(path)?;
@@ -311,7 +355,7 @@ fn read_batches(
         .next_line()
         .with_context(|| format!("{}", path.display()))?
     {
-        if next.number <= skip {
+        if next.number <= record.lines_done {
             continue;
         }
         let full = batch.messages.len() + next.text.as_ref().map_or(0, String::len) > BATCH_BYTES;
@@ -321,7 +365,7 @@ fn read_batches(
         {
             return Ok(());
         }
-        append_line(&mut batch, &next, hash);
+        append_line(&mut batch, &next, record.first_content(hash, next.number));
     }
     if batch.last_line > 0 {
         // A closed channel means an interruption, which the receiver reports.
@@ -353,22 +397,4 @@ fn append_line(batch: &mut Batch, next: &source::Line, hash: &str) {
             batch.unreadable.push((next.number, reason));
         }
     }
-}
-
-fn progress_bar(path: &Path, bytes: u64, done: u64) -> ProgressBar {
-    let bar = bar_on_terminal(Some(bytes));
-    let template = "{msg} [{bar:30}] {percent}% {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.set_message(
-        path.file_name()
-            .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-    );
-    bar.set_position(done);
-    bar
-}
-
-fn bar_on_terminal(length: Option<u64>) -> ProgressBar {
-    ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5))
 }

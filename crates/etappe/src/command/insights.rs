@@ -7,6 +7,7 @@ use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
 use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::RoleGreeting;
+use crate::service::health::Absence;
 use crate::service::{Service, bind, health, routes};
 
 /// Runs until a signal or a failure; succeeds after a clean stop.
@@ -33,8 +34,10 @@ async fn work(
 ) -> anyhow::Result<()> {
     let (listen, admin_address) = (public.local_addr()?, admin.local_addr()?);
     let stored = service.health.register("warehouse");
+    let kafka = service.health.register("kafka");
     service.serve_admin(admin, routes::admin(service));
     let cluster = service.kafka()?;
+    service.watch_kafka(&cluster, kafka, Absence::GoesOn)?;
     let copy = data.map(|data| data.path("sites.json"));
     let sites = service.share_sites(&cluster, copy).await?;
     let warehouse = service.connect_server(&stored).await?;

@@ -176,7 +176,7 @@ impl Up {
         let service = &self.service;
         service
             .ensure_topics_meanwhile(cluster.clone(), report)
-            .await;
+            .await?;
         self.service.share_sites(cluster, Some(file)).await
     }
 

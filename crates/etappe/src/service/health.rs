@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etappe_classifier::CollectorWatch;
+use etappe_log::kafka::Lookout;
 use etappe_runtime::health::Reporter;
 use etappe_warehouse::Warehouse;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,46 @@ use super::event_log::Publisher;
 
 /// How often each component is asked.
 const EVERY: Duration = Duration::from_secs(2);
+/// How long a sign of life may take. With [`EVERY`] it keeps the promise that `/readyz` names what is
+/// away within 15 seconds; a busy database answers sooner.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a process does while Kafka is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// It cannot do its work.
+    Stops,
+    /// It goes on with what it has: a spool, or the sites that were last known.
+    GoesOn,
+}
+
+impl Absence {
+    /// Reports why Kafka is away.
+    pub(crate) fn tell(self, report: &Reporter, reason: String) {
+        match self {
+            Self::Stops => report.not_ready(reason),
+            Self::GoesOn => report.degraded(reason),
+        }
+    }
+}
+
+/// Asks Kafka for a sign of life.
+pub(crate) async fn watch_kafka(
+    lookout: Lookout,
+    report: Reporter,
+    absence: Absence,
+    shutdown: CancellationToken,
+) {
+    loop {
+        match lookout.look().await {
+            Ok(()) => report.ready(),
+            Err(error) => absence.tell(&report, error.to_string()),
+        }
+        if is_over(&shutdown).await {
+            return;
+        }
+    }
+}
 
 /// Asks the warehouse for a sign of life.
 pub(crate) async fn watch_warehouse(
@@ -19,9 +60,13 @@ pub(crate) async fn watch_warehouse(
     shutdown: CancellationToken,
 ) {
     loop {
-        match warehouse.ping().await {
-            Ok(()) => report.ready(),
-            Err(error) => report.not_ready(error.to_string()),
+        match tokio::time::timeout(PATIENCE, warehouse.ping()).await {
+            Ok(Ok(())) => report.ready(),
+            Ok(Err(error)) => report.not_ready(error.to_string()),
+            Err(_) => report.not_ready(format!(
+                "the database did not answer within {} s",
+                PATIENCE.as_secs()
+            )),
         }
         if is_over(&shutdown).await {
             return;

@@ -13,6 +13,7 @@ use etappe_runtime::health::Reporter;
 use etappe_runtime::shutdown::{Reason, Shutdown};
 
 use super::Service;
+use super::health::{self, Absence};
 use crate::sites::SiteStore;
 
 /// How long a start waits for the topics before it goes on without Kafka.
@@ -34,7 +35,7 @@ impl Service {
         cluster: &KafkaCluster,
         report: &Reporter,
     ) -> anyhow::Result<()> {
-        let ensured = until_ensured(cluster, report);
+        let ensured = until_ensured(cluster, report, Absence::Stops);
         tokio::select! {
             () = self.shutdown.begun() => anyhow::bail!("stopped before Kafka answered"),
             ensured = ensured => ensured.context("the topics cannot be used"),
@@ -42,24 +43,50 @@ impl Service {
     }
 
     /// Does the same, but waits for a moment only and goes on in the background: for a process that
-    /// works without Kafka meanwhile.
-    pub(crate) async fn ensure_topics_meanwhile(&self, cluster: KafkaCluster, report: Reporter) {
+    /// works without Kafka meanwhile. Afterwards it keeps watching whether Kafka is there.
+    ///
+    /// # Errors
+    /// When the client that watches cannot be made.
+    pub(crate) async fn ensure_topics_meanwhile(
+        &self,
+        cluster: KafkaCluster,
+        report: Reporter,
+    ) -> anyhow::Result<()> {
         let shutdown = self.shutdown.clone();
+        let lookout = cluster.lookout()?;
         let (done, is_done) = tokio::sync::oneshot::channel();
         self.tasks.spawn(async move {
             let ensured = tokio::select! {
                 () = shutdown.begun() => return,
-                ensured = until_ensured(&cluster, &report) => ensured,
+                ensured = until_ensured(&cluster, &report, Absence::GoesOn) => ensured,
             };
             match ensured {
                 Ok(()) => report.ready(),
-                Err(error) => stop_because(&shutdown, &error),
+                Err(error) => return stop_because(&shutdown, &error),
             }
             // Whoever waited may have gone on.
             done.send(()).ok();
+            health::watch_kafka(lookout, report, Absence::GoesOn, shutdown.token()).await;
         });
         // Ended or still under way: both are told by the report.
         tokio::time::timeout(TOPICS_PATIENCE, is_done).await.ok();
+        Ok(())
+    }
+
+    /// Watches whether Kafka is there, in the background.
+    ///
+    /// # Errors
+    /// When the client that watches cannot be made.
+    pub(crate) fn watch_kafka(
+        &self,
+        cluster: &KafkaCluster,
+        report: Reporter,
+        absence: Absence,
+    ) -> anyhow::Result<()> {
+        let lookout = cluster.lookout()?;
+        let watch = health::watch_kafka(lookout, report, absence, self.shutdown.token());
+        self.tasks.spawn(watch);
+        Ok(())
     }
 
     /// Opens the sites that all processes share and follows their changes; `copy` is the file of
@@ -98,12 +125,16 @@ impl Service {
     }
 }
 
-async fn until_ensured(cluster: &KafkaCluster, report: &Reporter) -> Result<(), LogError> {
+async fn until_ensured(
+    cluster: &KafkaCluster,
+    report: &Reporter,
+    absence: Absence,
+) -> Result<(), LogError> {
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
     loop {
         match cluster.ensure_topics().await {
             Err(error) if error.retry_class() == RetryClass::Transient => {
-                report.not_ready(error.to_string());
+                absence.tell(report, error.to_string());
                 tokio::time::sleep(backoff.next_delay()).await;
             }
             ended => return ended,

@@ -9,6 +9,8 @@ use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::source::Prefix;
+
 /// The record of one file's import into one site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileRecord {
@@ -27,6 +29,50 @@ pub(crate) struct FileRecord {
     pub(crate) warnings: u64,
     /// When the end of the file was reached.
     pub(crate) finished_at: Option<Timestamp>,
+    /// The length of the whole content in bytes.
+    #[serde(default)]
+    pub(crate) bytes: u64,
+    /// How many whole lines the content has.
+    #[serde(default)]
+    pub(crate) lines: u64,
+    /// The contents that this one begins with, shortest first.
+    #[serde(default)]
+    pub(crate) begins_with: Vec<Beginning>,
+}
+
+/// A content that was imported, or begun, before, and that another one begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Beginning {
+    /// Identifies the content.
+    pub(crate) hash: String,
+    /// How many lines the two have in common.
+    pub(crate) lines: u64,
+}
+
+impl FileRecord {
+    /// Returns the content that a line came in first: lines are known by that one, so that a line that
+    /// was sent before has the same id.
+    pub(crate) fn first_content<'a>(&'a self, own: &'a str, line: u64) -> &'a str {
+        let mut beginnings = self.begins_with.iter();
+        let first = beginnings.find(|beginning| line <= beginning.lines);
+        first.map_or(own, |beginning| &beginning.hash)
+    }
+
+    /// Makes the record of a content that begins with this one, whose content is `earlier`: it goes on
+    /// where this one stopped.
+    pub(crate) fn continued(&self, earlier: &Prefix) -> Self {
+        let mut begins_with = self.begins_with.clone();
+        begins_with.push(Beginning {
+            hash: earlier.hash.clone(),
+            lines: earlier.lines,
+        });
+        Self {
+            lines_done: self.lines_done.min(earlier.lines),
+            bytes_done: self.bytes_done.min(earlier.bytes),
+            begins_with,
+            ..Self::default()
+        }
+    }
 }
 
 /// The imports of one site.
@@ -59,6 +105,22 @@ impl ImportLedger {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(FileRecord::default()),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// Returns the contents that were imported or begun, with their records, that may be what another
+    /// one begins with.
+    pub(crate) fn earlier(&self) -> anyhow::Result<Vec<(String, FileRecord)>> {
+        let mut earlier = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let hash = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let Some(hash) = hash else { continue };
+            let record = self.record(hash)?;
+            if record.bytes > 0 && record.lines > 0 {
+                earlier.push((hash.to_owned(), record));
+            }
+        }
+        Ok(earlier)
     }
 
     /// Remembers how far a content came.
@@ -109,5 +171,45 @@ fn remove(path: &Path) -> anyhow::Result<()> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot remove {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_by_the_content_that_it_came_in_first() {
+        let prefix = |hash: &str, lines| Prefix {
+            hash: hash.to_owned(),
+            bytes: lines * 10,
+            lines,
+        };
+        // The first file was interrupted, and so was the second, which begins with it.
+        let first = FileRecord {
+            lines_done: 3,
+            bytes_done: 30,
+            accepted: 3,
+            ..FileRecord::default()
+        };
+        let mut second = first.continued(&prefix("first", 5));
+        assert_eq!((second.lines_done, second.accepted), (3, 0));
+        second.lines_done = 7;
+        let third = second.continued(&prefix("second", 8));
+        assert_eq!((third.lines_done, third.bytes_done), (7, 30));
+        let known_by = |line| third.first_content("third", line);
+        let expected = [
+            (4, "first"),
+            (5, "first"),
+            (6, "second"),
+            (8, "second"),
+            (9, "third"),
+        ];
+        for (line, hash) in expected {
+            assert_eq!(known_by(line), hash, "{line}");
+        }
+        // Of a line that was cut off only the whole one is known.
+        let cut = first.continued(&prefix("first", 2));
+        assert_eq!((cut.lines_done, cut.bytes_done), (2, 20));
     }
 }

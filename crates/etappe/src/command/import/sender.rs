@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use etappe_core::id::SiteId;
 use etappe_runtime::backoff::Backoff;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
@@ -98,12 +99,13 @@ pub(crate) struct Sender {
     client: Client,
     url: String,
     write_key: String,
+    site: SiteId,
     has_answered: AtomicBool,
 }
 
 impl Sender {
-    /// Makes a sender to `base`, such as `http://127.0.0.1:7070`.
-    pub(crate) fn new(base: &str, write_key: String) -> anyhow::Result<Self> {
+    /// Makes a sender to `base`, such as `http://127.0.0.1:7070`, of events of `site`.
+    pub(crate) fn new(base: &str, write_key: String, site: SiteId) -> anyhow::Result<Self> {
         let client = Client::builder()
             .timeout(Duration::from_secs(60))
             .connect_timeout(FIRST_ANSWER)
@@ -113,6 +115,7 @@ impl Sender {
             client,
             url: format!("{}/v1/batch", base.trim_end_matches('/')),
             write_key,
+            site,
             has_answered: AtomicBool::new(false),
         })
     }
@@ -160,6 +163,8 @@ impl Sender {
                 .client
                 .post(&self.url)
                 .basic_auth(&self.write_key, Some(""))
+                // A key of another site is refused, so that nothing lands there.
+                .header("etappe-site", self.site.as_str())
                 .body(body.clone());
             let (why, wait) = match request.send().await {
                 Ok(response) if is_temporary(response.status()) => {
@@ -171,7 +176,7 @@ impl Sender {
                     self.has_answered.store(true, Ordering::Relaxed);
                     let status = response.status();
                     let text = response.text().await.context("the answer broke off")?;
-                    return read_answer(status, &text);
+                    return read_answer(status, &text, &self.site);
                 }
                 Err(error) if error.is_builder() => return Err(error).context("cannot send"),
                 Err(error) => (root_cause(&error), None),
@@ -219,9 +224,12 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
 }
 
 /// Reads a final answer.
-fn read_answer(status: StatusCode, text: &str) -> anyhow::Result<Answer> {
+fn read_answer(status: StatusCode, text: &str, site: &SiteId) -> anyhow::Result<Answer> {
     if status == StatusCode::UNAUTHORIZED {
         bail!("the write key is not known there");
+    }
+    if status == StatusCode::FORBIDDEN && text.contains("other_site") {
+        bail!("the write key belongs to another site than `{site}`; nothing was sent");
     }
     // 400 with a list of rejections: not one message of the batch was valid.
     let answer = serde_json::from_str::<Answer>(text).ok();
@@ -263,8 +271,13 @@ mod tests {
             ..Batch::default()
         };
         let answer = r#"{"accepted":1,"rejected":[{"index":1,"reason":"missing_id"}],"warnings":[{}],"warnings_more":4}"#;
+        let site = SiteId::try_new("demo").unwrap();
         let mut outcome = Outcome::default();
-        outcome.note(&batch, 1, read_answer(StatusCode::OK, answer).unwrap());
+        outcome.note(
+            &batch,
+            1,
+            read_answer(StatusCode::OK, answer, &site).unwrap(),
+        );
         assert_eq!(outcome.rejected, [(8, "missing_id".to_owned())]);
         assert_eq!((outcome.accepted, outcome.warnings), (1, 5));
     }

@@ -35,13 +35,34 @@ pub(crate) struct Content {
     pub(crate) hash: String,
     /// Its length in bytes.
     pub(crate) bytes: u64,
+    /// How many lines it has, the last one without its end too.
+    pub(crate) lines: u64,
+    /// Its beginnings of the lengths that were asked for, as far as it is longer; shortest first.
+    pub(crate) prefixes: Vec<Prefix>,
 }
 
-/// Reads the whole content once to identify it; `read` is told of each piece's length.
-pub(crate) fn identify(path: &Path, read: impl Fn(u64)) -> anyhow::Result<Content> {
+/// The beginning of a content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prefix {
+    /// Identifies it, as [`Content::hash`] identifies the whole.
+    pub(crate) hash: String,
+    /// Its length in bytes.
+    pub(crate) bytes: u64,
+    /// How many whole lines it has. A line that it cuts off is none.
+    pub(crate) lines: u64,
+}
+
+/// Reads the whole content once to identify it, and its beginnings of the `lengths` given, which
+/// ascend; `read` is told of each piece's length.
+pub(crate) fn identify(
+    path: &Path,
+    lengths: &[u64],
+    read: impl Fn(u64),
+) -> anyhow::Result<Content> {
     let mut source = open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut bytes = 0;
+    let mut reading = Reading::default();
+    let mut lengths = lengths.iter().copied().peekable();
+    let mut prefixes = Vec::new();
     loop {
         let piece = source
             .fill_buf()
@@ -49,15 +70,60 @@ pub(crate) fn identify(path: &Path, read: impl Fn(u64)) -> anyhow::Result<Conten
         if piece.is_empty() {
             break;
         }
-        hasher.update(piece);
         let length = piece.len();
-        bytes += length as u64;
+        let mut rest = piece;
+        // A beginning is complete when what comes after it is in sight.
+        while let Some(wanted) =
+            lengths.next_if(|wanted| *wanted < reading.bytes + rest.len() as u64)
+        {
+            let within =
+                usize::try_from(wanted.saturating_sub(reading.bytes)).unwrap_or(usize::MAX);
+            let (before, after) = rest.split_at(within.min(rest.len()));
+            reading.take(before);
+            prefixes.push(reading.prefix(matches!(after.first(), Some(b'\n' | b'\r'))));
+            rest = after;
+        }
+        reading.take(rest);
         source.consume(length);
         read(length as u64);
     }
-    // 128 bits: short enough for a message id, far from any accidental repetition.
-    let hash = hasher.finalize().to_hex().chars().take(32).collect();
-    Ok(Content { hash, bytes })
+    let whole = reading.prefix(true);
+    Ok(Content {
+        hash: whole.hash,
+        bytes: whole.bytes,
+        lines: whole.lines,
+        prefixes,
+    })
+}
+
+/// What was read of a content so far.
+#[derive(Default)]
+struct Reading {
+    hasher: blake3::Hasher,
+    bytes: u64,
+    line_ends: u64,
+    is_within_line: bool,
+}
+
+impl Reading {
+    fn take(&mut self, piece: &[u8]) {
+        let Some(last) = piece.last() else { return };
+        self.hasher.update(piece);
+        self.bytes += piece.len() as u64;
+        self.line_ends += memchr::memchr_iter(b'\n', piece).count() as u64;
+        self.is_within_line = *last != b'\n';
+    }
+
+    /// Returns what was read; `is_end` says that a last line without its end is whole.
+    fn prefix(&self, is_end: bool) -> Prefix {
+        // 128 bits: short enough for a message id, far from any accidental repetition.
+        let hash = self.hasher.finalize().to_hex().chars().take(32).collect();
+        Prefix {
+            hash,
+            bytes: self.bytes,
+            lines: self.line_ends + u64::from(is_end && self.is_within_line),
+        }
+    }
 }
 
 /// A line of a file.
@@ -182,11 +248,11 @@ mod tests {
             (4, None),
             (5, Some("{\"a\":3}".to_owned())),
         ];
-        let content = identify(&plain, |_| ()).expect("readable");
+        let content = identify(&plain, &[], |_| ()).expect("readable");
         assert_eq!(content.bytes, TEXT.len() as u64);
         for path in [&plain, &gzip, &zstandard] {
             assert_eq!(lines(path), expected);
-            assert_eq!(identify(path, |_| ()).expect("readable"), content);
+            assert_eq!(identify(path, &[], |_| ()).expect("readable"), content);
         }
     }
 
@@ -198,5 +264,43 @@ mod tests {
         text.extend_from_slice(b"\nshort\n");
         std::fs::write(&path, text).expect("written");
         assert_eq!(lines(&path), vec![(1, None), (2, Some("short".to_owned()))]);
+    }
+
+    #[test]
+    fn beginnings_are_identified_as_the_files_they_were() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let identified = |text: &[u8], lengths: &[u64]| {
+            let path = folder.path().join("file");
+            std::fs::write(&path, text).expect("written");
+            identify(&path, lengths, |_| ()).expect("readable")
+        };
+        // The file, the one that begins with it, and the whole lines that they share.
+        let cases: [(&[u8], &[u8], u64); 6] = [
+            (b"a\nb\n", b"a\nb\nc\n", 2),
+            (b"a\nb", b"a\nb\nc\n", 2),
+            (b"a\r\nb", b"a\r\nb\r\nc", 2),
+            (b"a\nb", b"a\nbc\n", 1),
+            (b"a", b"ab", 0),
+            (b"a\n", b"a\n\n", 1),
+        ];
+        for (earlier, longer, lines) in cases {
+            let whole = identified(earlier, &[]);
+            let prefixes = identified(longer, &[whole.bytes]).prefixes;
+            let expected = Prefix {
+                hash: whole.hash,
+                bytes: whole.bytes,
+                lines,
+            };
+            assert_eq!(prefixes, [expected], "{earlier:?} {longer:?}");
+        }
+        let text = vec![b'x'; 3 << 20];
+        let lengths = [0, 1, 256 * 1024, 256 * 1024 + 1, 1 << 20, 3 << 20, 4 << 20];
+        let prefixes = identified(&text, &lengths).prefixes;
+        let found: Vec<u64> = prefixes.iter().map(|prefix| prefix.bytes).collect();
+        assert_eq!(found, lengths[..5], "neither the whole nor more than it");
+        for prefix in prefixes {
+            let length = usize::try_from(prefix.bytes).expect("small");
+            assert_eq!(prefix.hash, identified(&text[..length], &[]).hash);
+        }
     }
 }
