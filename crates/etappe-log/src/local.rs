@@ -53,6 +53,8 @@ use crate::metrics::LogMetrics;
 const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
 /// How often consumed segments are looked for.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is tried whether a log that failed can be written to again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How long closing waits for the file system to be synced.
 const SYNC_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -142,6 +144,7 @@ impl LocalLog {
             clock,
             metrics: LogMetrics::new(registry),
             upkeep_interval: UPKEEP_INTERVAL,
+            try_again: TRY_AGAIN,
             total_bytes: Arc::default(),
         };
         opening.run(boot_id)

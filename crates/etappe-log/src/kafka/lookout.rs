@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
 
 use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
@@ -16,6 +17,8 @@ use crate::error::LogError;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many lines of the client are heard at a time.
+const SERVED: usize = 50;
 
 /// Asks the brokers for a sign of life; clones share one client.
 #[derive(Clone)]
@@ -63,23 +66,32 @@ impl Lookout {
     }
 
     fn ask(&self) -> Result<(), LogError> {
+        self.metadata("reach Kafka", Some(&self.topic)).map(|_| ())
+    }
+
+    /// Asks for what the brokers say of a topic, or of all; blocks for 5 s at most. `action` is what
+    /// cannot be done if they do not answer.
+    pub(super) fn metadata(&self, action: &str, topic: Option<&str>) -> Result<Metadata, LogError> {
         self.serve();
-        let asked = self.client.fetch_metadata(Some(&self.topic), PATIENCE);
+        let asked = self.client.fetch_metadata(topic, PATIENCE);
         self.serve();
         match asked {
-            Ok(_) => {
+            Ok(metadata) => {
                 self.client.context().note_success();
-                Ok(())
+                Ok(metadata)
             }
             Err(error) => {
                 let reason = self.client.context().last_error();
-                Err(LogError::kafka("reach Kafka", reason, error))
+                Err(LogError::kafka(action, reason, error))
             }
         }
     }
 
-    /// Hears what the client has to say: without a group only errors of the client as a whole.
+    /// Hears what the client has to say: without a group only errors of the client as a whole. A poll
+    /// that meets a log line returns nothing, so that one that returns nothing is not the last.
     fn serve(&self) {
-        while self.client.poll(Duration::ZERO).is_some() {}
+        for _ in 0..SERVED {
+            drop(self.client.poll(Duration::from_millis(1)));
+        }
     }
 }

@@ -10,13 +10,14 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
     TopicReplication,
 };
-use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
+use super::blocking::run_blocking;
 use super::client::{Reachability, SharedContext};
 use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
+use super::lookout::Lookout;
 use crate::error::LogError;
 
 /// How long one answer of the brokers may take.
@@ -124,12 +125,15 @@ impl KafkaCluster {
         let visit = Visit {
             config: &self.config,
             admin: Arc::new(admin),
+            lookout: self.lookout()?,
             reachability,
         };
         let done = work(&visit).await;
-        // It waits for its thread.
-        let admin = visit.admin;
-        tokio::task::spawn_blocking(move || drop(admin)).await.ok();
+        // They wait for their threads.
+        let clients = (visit.admin, visit.lookout);
+        tokio::task::spawn_blocking(move || drop(clients))
+            .await
+            .ok();
         done
     }
 }
@@ -144,6 +148,7 @@ fn missing<'w>(wanted: &'w [Wanted], metadata: &Metadata) -> Vec<&'w Wanted> {
 struct Visit<'a> {
     config: &'a KafkaConfig,
     admin: Arc<Admin>,
+    lookout: Lookout,
     reachability: Arc<Reachability>,
 }
 
@@ -172,15 +177,10 @@ impl Visit<'_> {
     }
 
     async fn metadata(&self) -> Result<Metadata, LogError> {
-        let admin = Arc::clone(&self.admin);
-        let fetching = move || {
-            let client: &Client<SharedContext> = admin.inner();
-            client.fetch_metadata(None, PATIENCE)
-        };
-        let fetched = tokio::task::spawn_blocking(fetching).await;
-        fetched
-            .map_err(|_| LogError::Closed)?
-            .map_err(|error| self.error("ask the Kafka brokers for their topics", error))
+        // Not with the admin client, which hears nothing of why a broker cannot be reached.
+        let lookout = self.lookout.clone();
+        let fetching = move || lookout.metadata("ask the Kafka brokers for their topics", None);
+        run_blocking(fetching).await
     }
 
     fn error(&self, action: &str, error: KafkaError) -> LogError {

@@ -26,19 +26,31 @@ use crate::metrics::RefusalReason;
 
 /// How often the free space is looked at.
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
+/// How much is written to try whether the disk takes it: a block of most file systems.
+const TRIAL_BYTES: usize = 4096;
 
 /// Why a group could not be made durable; nothing of it is in the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppendError {
     /// The log is as large as it may be.
-    #[error("the log has reached its bound of {bound} bytes")]
+    #[error(
+        "the log in {directory} has reached its bound of {bound} bytes (max_bytes): what reads it has to \
+         catch up, or the bound to be raised"
+    )]
     AtBound {
+        /// Where the log is.
+        directory: String,
         /// The bound.
         bound: u64,
     },
     /// The disk is nearly full.
-    #[error("the disk has {free} bytes free, of which {reserve} are to stay free")]
+    #[error(
+        "the disk of {directory} has {free} bytes free, of which {reserve} are to stay free \
+         (min_free_bytes): make room"
+    )]
     DiskLow {
+        /// Where the log is.
+        directory: String,
         /// What is free.
         free: u64,
         /// What is to stay free.
@@ -136,7 +148,7 @@ impl Appender {
         let total = self.total_bytes.load(Ordering::Acquire) + appended.stored_bytes;
         if let Some(bound) = self.config.max_bytes.filter(|bound| total > *bound) {
             self.active = Some((segment, file));
-            return Err(AppendError::AtBound { bound });
+            return Err(self.at_bound(bound));
         }
         self.write_and_sync(&segment, &file)?;
         let start = segment.length();
@@ -251,6 +263,34 @@ impl Appender {
         outcome
     }
 
+    /// Tries whether a group could be written now, without writing one.
+    pub(crate) fn try_out(&mut self) -> Result<(), AppendError> {
+        self.space_checked_at = None;
+        self.check_free_space()?;
+        let total = self.total_bytes.load(Ordering::Acquire);
+        if let Some(bound) = self.config.max_bytes.filter(|bound| total >= *bound) {
+            return Err(self.at_bound(bound));
+        }
+        // No segment has such a name; one that a crash leaves behind is in nobody's way.
+        let path = self.log.directory().join("trial.tmp");
+        std::fs::remove_file(&path).ok();
+        let file = self.disk.create(&path).map_err(AppendError::Create)?;
+        let written = self.disk.write(&file, &[0; TRIAL_BYTES], 0);
+        let outcome = match written {
+            Ok(()) => self.disk.sync(&file).map_err(AppendError::Sync),
+            Err(error) => Err(AppendError::Write(error)),
+        };
+        std::fs::remove_file(&path).ok();
+        outcome
+    }
+
+    fn at_bound(&self, bound: u64) -> AppendError {
+        AppendError::AtBound {
+            directory: self.log.directory().display().to_string(),
+            bound,
+        }
+    }
+
     fn check_free_space(&mut self) -> Result<(), AppendError> {
         let reserve = self.config.min_free_bytes;
         let is_fresh = self
@@ -265,7 +305,12 @@ impl Appender {
             .free_bytes(self.log.directory())
             .unwrap_or(u64::MAX);
         if free < reserve {
-            return Err(AppendError::DiskLow { free, reserve });
+            let directory = self.log.directory().display().to_string();
+            return Err(AppendError::DiskLow {
+                directory,
+                free,
+                reserve,
+            });
         }
         self.space_checked_at = Some(Instant::now());
         Ok(())

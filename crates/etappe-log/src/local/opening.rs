@@ -33,6 +33,8 @@ pub(crate) struct Opening {
     pub(crate) metrics: LogMetrics,
     /// How often consumed segments are looked for.
     pub(crate) upkeep_interval: Duration,
+    /// How often it is tried whether a log that failed can be written to again.
+    pub(crate) try_again: Duration,
     /// Bytes of all partitions' segments; begins at 0.
     pub(crate) total_bytes: Arc<AtomicU64>,
 }
@@ -87,6 +89,7 @@ impl Opening {
         let upkeep = Upkeep {
             retention: self.config.retention,
             interval: self.upkeep_interval,
+            try_again: self.try_again,
         };
         let mut log = LocalLog {
             inner: Arc::new(Inner {

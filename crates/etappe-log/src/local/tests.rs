@@ -163,6 +163,8 @@ pub(crate) struct Bench {
     pub(crate) config: LocalLogConfig,
     pub(crate) disk: Arc<FaultyDisk>,
     pub(crate) clock: Arc<TestClock>,
+    /// How often a log that failed tries by itself; never, as far as most tests are concerned.
+    pub(crate) try_again: Duration,
 }
 
 impl Bench {
@@ -182,6 +184,7 @@ impl Bench {
             config,
             disk: Arc::default(),
             clock: Arc::default(),
+            try_again: Duration::MAX,
         }
     }
 
@@ -192,6 +195,7 @@ impl Bench {
             clock: Arc::<TestClock>::clone(&self.clock),
             metrics: LogMetrics::new(&Registry::new()),
             upkeep_interval: Duration::from_millis(1),
+            try_again: self.try_again,
             total_bytes: Arc::default(),
         };
         opening.run(boot)

@@ -101,21 +101,25 @@ pub(crate) struct Writer {
     clock: Arc<dyn Clock>,
     upkeep: Upkeep,
     upkeep_at: Instant,
+    /// When it was last tried whether the log can be written to again.
+    tried_at: Instant,
 }
 
-/// When segments are deleted.
+/// What is done beside writing, and when.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upkeep {
     /// How long consumed records are kept.
     pub(crate) retention: Duration,
-    /// How often that is looked at.
+    /// How often segments that are no longer needed are looked for.
     pub(crate) interval: Duration,
+    /// How often it is tried whether a log that failed can be written to again.
+    pub(crate) try_again: Duration,
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let stopped = "its writer has stopped".to_owned();
+            let stopped = "its writer has stopped by a fault: restart the process".to_owned();
             *self.shared.lock_problem() = Some(stopped);
             self.shared.metrics.writable.set(0);
         }
@@ -137,6 +141,7 @@ impl Writer {
             clock,
             upkeep,
             upkeep_at: Instant::now(),
+            tried_at: Instant::now(),
         }
     }
 
@@ -145,7 +150,11 @@ impl Writer {
         self.shared.metrics.writable.set(1);
         self.maintain();
         loop {
-            match self.shared.queue.take(GROUP_BYTES, self.upkeep.interval) {
+            let wait = match self.shared.problem() {
+                Some(_) => self.upkeep.interval.min(self.upkeep.try_again),
+                None => self.upkeep.interval,
+            };
+            match self.shared.queue.take(GROUP_BYTES, wait) {
                 Work::Group { submissions, cost } => {
                     let outcome = self.write_group(&submissions);
                     self.shared.queue.finish(cost);
@@ -162,6 +171,7 @@ impl Writer {
             if self.upkeep_at.elapsed() >= self.upkeep.interval {
                 self.maintain();
             }
+            self.try_again();
         }
     }
 
@@ -185,6 +195,20 @@ impl Writer {
                     retry_after: RETRY_AFTER,
                 })
             }
+        }
+    }
+
+    /// After a failure, tries now and then whether the log can be written to again: a process that is
+    /// not ready may be sent nothing, and would never find out.
+    fn try_again(&mut self) {
+        let is_due = self.tried_at.elapsed() >= self.upkeep.try_again;
+        if !is_due || self.shared.problem().is_none() {
+            return;
+        }
+        self.tried_at = Instant::now();
+        match self.appender.try_out() {
+            Ok(()) => self.note_success(),
+            Err(error) => self.note_failure(&error),
         }
     }
 

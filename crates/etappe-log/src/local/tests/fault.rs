@@ -119,6 +119,7 @@ async fn a_full_queue_refuses_and_empties_again() {
 async fn a_nearly_full_disk_refuses_before_the_engine_has_no_room() {
     let mut bench = Bench::new();
     bench.config.min_free_bytes = 1000;
+    bench.try_again = Duration::from_millis(20);
     bench.disk.set_free_bytes(999);
     let log = bench.open("boot").unwrap();
     let refused = publish(&log, 0, &[record(1, 10)]).await;
@@ -126,7 +127,17 @@ async fn a_nearly_full_disk_refuses_before_the_engine_has_no_room() {
         panic!("{refused:?}");
     };
     assert!(reason.contains("999 bytes free"), "{reason}");
+    let problem = log.publisher().problem();
+    assert!(problem.is_some_and(|it| it.contains("min_free_bytes")));
     bench.disk.set_free_bytes(1000);
+    // Nobody sends anything, and yet the log finds out that there is room.
+    for _ in 0..5_000 {
+        if log.publisher().problem().is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(log.publisher().problem(), None);
     publish(&log, 0, &[record(1, 10)]).await.unwrap();
 }
 

@@ -219,6 +219,7 @@ impl Run {
             clock: Arc::<TestClock>::clone(&self.bench.clock),
             metrics: LogMetrics::new(&Registry::new()),
             upkeep_interval: Duration::from_millis(1),
+            try_again: Duration::MAX,
             total_bytes: Arc::default(),
         };
         opening.run(&format!("boot {}", self.boot)).unwrap()
