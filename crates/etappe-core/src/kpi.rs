@@ -212,6 +212,8 @@ pub struct ActorPageQuery {
     pub after: Option<ActorCursor>,
     /// How many events at most.
     pub limit: usize,
+    /// How many bytes the [texts](ActorEvent::text_bytes) of the events may have together.
+    pub bytes: usize,
 }
 
 /// A position in an actor's events, which are ordered by time, partition and offset.
@@ -253,6 +255,17 @@ pub struct ActorEvent {
     pub milestone: Option<Milestone>,
     /// Its stage in each model that maps it.
     pub stages: Vec<ActorEventStage>,
+    /// Its properties, as the text of a JSON object.
+    pub properties: String,
+}
+
+impl ActorEvent {
+    /// Returns how many bytes of a page's bound an event with these texts takes: whatever its sender
+    /// decides the length of.
+    #[must_use]
+    pub const fn text_bytes(message_id: &str, event: &str, properties: &str) -> usize {
+        message_id.len() + event.len() + properties.len()
+    }
 }
 
 /// Which rule put an event in a stage.

@@ -32,6 +32,7 @@ pub mod rules;
 pub mod site;
 pub mod suggestion;
 pub mod time;
+pub mod unmapped;
 pub mod value;
 pub mod warning;
 pub mod watermark;

@@ -19,6 +19,7 @@ use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery};
 use crate::time::Timestamp;
+use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
 
 pub use crate::dead_letter::{BuriedLetter, DeadLetter};
@@ -361,7 +362,16 @@ pub trait JourneyStore: Send + Sync + 'static {
         scope: &KpiScope,
     ) -> impl Future<Output = Result<ReferralFigures, Self::Error>> + Send;
 
+    /// Returns the most frequent names of events that no rule gives a meaning or a stage.
+    fn unmapped_names(
+        &self,
+        query: &UnmappedQuery,
+    ) -> impl Future<Output = Result<UnmappedNames, Self::Error>> + Send;
+
     /// Returns one page of an actor's events, or `None` if nobody has that id.
+    ///
+    /// A page ends before the event that would take it beyond the query's `limit` or `bytes`, but has
+    /// at least one event if any is left.
     fn actor_page(
         &self,
         query: &ActorPageQuery,

@@ -79,6 +79,7 @@ SELECT
     toString(event) AS event,
     toUnixTimestamp64Milli(occurred_at) AS at,
     toString(milestone) AS milestone,
+    properties,
     outcome_id,
     partition,
     offset
@@ -91,7 +92,7 @@ WHERE site = {site:String}
 ORDER BY occurred_at, partition, offset, topic
 LIMIT {limit:UInt64}";
 
-/// How many events are read beyond a page: one that follows, and those that share a place.
+/// How many events are asked for beyond a page: one that follows, and those that share a place.
 const BEYOND_PAGE: u64 = 8;
 
 const OUTCOMES: &str = "
@@ -134,6 +135,7 @@ pub(crate) struct EventRow {
     pub(crate) event: String,
     pub(crate) at: i64,
     pub(crate) milestone: String,
+    pub(crate) properties: String,
     pub(crate) outcome_id: u64,
     pub(crate) partition: u32,
     pub(crate) offset: u64,
@@ -156,12 +158,11 @@ impl Warehouse {
         let Some(actor) = self.find_actor(query).await? else {
             return Ok(None);
         };
-        let (other_ids, stages, mut rows) = tokio::try_join!(
+        let (other_ids, stages, (rows, next)) = tokio::try_join!(
             self.read_ids(query, &actor),
             self.read_actor_stages(query, &actor),
             self.read_actor_events(query, &actor),
         )?;
-        let next = cut_page(&mut rows, query.limit);
         let events = self.explain_events(rows).await?;
         let mut ids = vec![actor.clone()];
         ids.extend(other_ids);
@@ -242,12 +243,12 @@ impl Warehouse {
             .collect())
     }
 
-    /// Reads a little more than the page holds, to know whether there is another page.
+    /// Returns the events of the page, and where the next one starts if there is one.
     async fn read_actor_events(
         &self,
         query: &ActorPageQuery,
         actor: &str,
-    ) -> Result<Vec<EventRow>, WarehouseError> {
+    ) -> Result<(Vec<EventRow>, Option<ActorCursor>), WarehouseError> {
         let start = (Timestamp::from_millis(i64::MIN), -1, 0);
         let (at, partition, offset) = query.after.map_or(start, |cursor| {
             (cursor.at, i64::from(cursor.partition), cursor.offset)
@@ -255,13 +256,17 @@ impl Warehouse {
         let limit = u64::try_from(query.limit)
             .unwrap_or(u64::MAX)
             .saturating_add(BEYOND_PAGE);
-        self.ask_actor("actor_events", EVENTS, query, actor)
+        let mut room = PageRoom::of(query);
+        let (rows, goes_on) = self
+            .ask_actor("actor_events", EVENTS, query, actor)
             .instant("after_at", at)
             .text("after_partition", &partition.to_string())
             .number("after_offset", offset)
             .number("limit", limit)
-            .rows::<EventRow>()
-            .await
+            .rows_while(|row| room.takes(row))
+            .await?;
+        let next = rows.last().filter(|_| goes_on).map(EventRow::place);
+        Ok((rows, next))
     }
 
     /// Adds to events what was decided about them.
@@ -299,29 +304,89 @@ impl Warehouse {
                 event: row.event,
                 at: Timestamp::from_millis(row.at),
                 milestone: row.milestone.parse().ok(),
+                properties: row.properties,
             })
             .collect())
     }
 }
 
-/// Drops the row past the page and returns the position that the next page starts after.
-fn cut_page(rows: &mut Vec<EventRow>, limit: usize) -> Option<ActorCursor> {
-    let place = |row: &EventRow| (row.at, row.partition, row.offset);
-    let mut end = limit;
-    // Events of two logs may share a place, and then they share the page.
-    while let (Some(last), Some(next)) = (rows.get(end.wrapping_sub(1)), rows.get(end)) {
-        if place(last) != place(next) {
-            break;
+impl EventRow {
+    fn place(&self) -> ActorCursor {
+        ActorCursor {
+            at: Timestamp::from_millis(self.at),
+            partition: self.partition,
+            offset: self.offset,
         }
-        end += 1;
     }
-    if rows.len() <= end {
-        return None;
+}
+
+/// What still fits on a page.
+struct PageRoom {
+    events: usize,
+    bytes: usize,
+    last: Option<ActorCursor>,
+}
+
+impl PageRoom {
+    const fn of(query: &ActorPageQuery) -> Self {
+        Self {
+            events: query.limit,
+            bytes: query.bytes,
+            last: None,
+        }
     }
-    rows.truncate(end);
-    rows.last().map(|row| ActorCursor {
-        at: Timestamp::from_millis(row.at),
-        partition: row.partition,
-        offset: row.offset,
-    })
+
+    /// Takes the next event onto the page if there is room for it. The first one always has room, and so
+    /// have events of two logs that share a place: a cursor cannot stand between them.
+    fn takes(&mut self, row: &EventRow) -> bool {
+        let place = row.place();
+        let size = ActorEvent::text_bytes(&row.message_id, &row.event, &row.properties);
+        let fits = self.events > 0 && size <= self.bytes;
+        if !fits && self.last.is_some_and(|last| last != place) {
+            return false;
+        }
+        self.events = self.events.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+        self.last = Some(place);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the offsets on the first page of events with these offsets and sizes of properties.
+    fn page(limit: usize, bytes: usize, events: &[(u64, usize)]) -> Vec<u64> {
+        let mut room = PageRoom {
+            events: limit,
+            bytes,
+            last: None,
+        };
+        let rows = events.iter().map(|(offset, size)| EventRow {
+            message_id: String::new(),
+            event: String::new(),
+            at: 0,
+            milestone: String::new(),
+            properties: "x".repeat(*size),
+            outcome_id: 0,
+            partition: 0,
+            offset: *offset,
+        });
+        rows.take_while(|row| room.takes(row))
+            .map(|row| row.offset)
+            .collect()
+    }
+
+    #[test]
+    fn a_page_ends_where_its_room_does_but_is_never_empty() {
+        let events = [(1, 40), (2, 50), (3, 20), (4, 0), (5, 0)];
+        assert_eq!(page(10, 1_000, &events), [1, 2, 3, 4, 5]);
+        assert_eq!(page(3, 1_000, &events), [1, 2, 3]);
+        assert_eq!(page(10, 109, &events), [1, 2]);
+        assert_eq!(page(10, 110, &events), [1, 2, 3, 4, 5]);
+        assert_eq!(page(10, 1, &events), [1]);
+        assert_eq!(page(10, 1, &[(1, 40), (1, 40), (2, 0)]), [1, 1]);
+        assert_eq!(page(2, 1_000, &[(1, 4), (2, 4), (2, 4), (3, 0)]), [1, 2, 2]);
+    }
 }

@@ -41,6 +41,7 @@ mod stored_message;
 mod target;
 mod tls;
 mod unit;
+mod unmapped;
 mod view;
 mod warehouse;
 mod writer;

@@ -119,6 +119,17 @@ impl Question {
 
     /// Returns all rows of the answer.
     pub(crate) async fn rows<T: RowOwned + RowRead>(self) -> Result<Vec<T>, WarehouseError> {
+        let (rows, _) = self.rows_while(|_| true).await?;
+        Ok(rows)
+    }
+
+    /// Returns the rows before the first one that is not `wanted`, and whether there is such a row.
+    ///
+    /// What follows it is not read, so memory is bounded by what is wanted.
+    pub(crate) async fn rows_while<T: RowOwned + RowRead>(
+        self,
+        mut wanted: impl FnMut(&T) -> bool,
+    ) -> Result<(Vec<T>, bool), WarehouseError> {
         let _turn = match self.request_turn() {
             Some(request) => Some(request.await),
             None => None,
@@ -129,6 +140,9 @@ impl Question {
             let mut cursor = self.query.fetch::<T>()?;
             let mut rows = Vec::new();
             while let Some(row) = cursor.next().await? {
+                if !wanted(&row) {
+                    return Ok(Ok((rows, true)));
+                }
                 if rows.len() == MAX_ANSWER_ROWS {
                     return Ok(Err(WarehouseError::UnexpectedAnswer(format!(
                         "`{}` has more than {MAX_ANSWER_ROWS} rows",
@@ -137,7 +151,7 @@ impl Question {
                 }
                 rows.push(row);
             }
-            Ok(Ok(rows))
+            Ok(Ok((rows, false)))
         };
         let rows = self.warehouse.within(limit, self.name, answer).await?;
         record_duration(&self.warehouse, self.name, started);

@@ -6,6 +6,7 @@ use etappe_core::kpi::{
 };
 use etappe_core::ports::JourneyStore;
 use etappe_core::query::{CandidateQuery, Hit, NameKind, UnitQuery};
+use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
 
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
@@ -45,6 +46,13 @@ impl JourneyStore for Warehouse {
 
     async fn referral_figures(&self, scope: &KpiScope) -> Result<ReferralFigures, WarehouseError> {
         self.read_referral_figures(scope).await
+    }
+
+    async fn unmapped_names(
+        &self,
+        query: &UnmappedQuery,
+    ) -> Result<UnmappedNames, WarehouseError> {
+        self.read_unmapped_names(query).await
     }
 
     async fn actor_page(

@@ -20,6 +20,7 @@ SELECT
     toString(event) AS event,
     toUnixTimestamp64Milli(occurred_at) AS at,
     toString(milestone) AS milestone,
+    properties,
     outcome_id,
     partition,
     offset,
@@ -29,7 +30,6 @@ SELECT
     anonymous_id,
     user_id,
     account,
-    properties,
     context,
     traits
 FROM events
@@ -40,7 +40,7 @@ LIMIT 1";
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredMessage {
-    /// Its name, its time, and what was decided about it.
+    /// Its name, its time, its properties, and what was decided about it.
     pub decided: ActorEvent,
     /// When it was received.
     pub received_at: Timestamp,
@@ -54,8 +54,6 @@ pub struct StoredMessage {
     pub user_id: String,
     /// The account; empty if there is none.
     pub account: String,
-    /// The text of its properties.
-    pub properties: String,
     /// The text of its context.
     pub context: String,
     /// The text of its traits.
@@ -68,6 +66,7 @@ struct MessageRow {
     event: String,
     at: i64,
     milestone: String,
+    properties: String,
     outcome_id: u64,
     partition: u32,
     offset: u64,
@@ -77,7 +76,6 @@ struct MessageRow {
     anonymous_id: String,
     user_id: String,
     account: String,
-    properties: String,
     context: String,
     traits: String,
 }
@@ -109,6 +107,7 @@ impl Warehouse {
             event: row.event,
             at: row.at,
             milestone: row.milestone,
+            properties: row.properties,
             outcome_id: row.outcome_id,
             partition: row.partition,
             offset: row.offset,
@@ -122,7 +121,6 @@ impl Warehouse {
             anonymous_id: row.anonymous_id,
             user_id: row.user_id,
             account: row.account,
-            properties: row.properties,
             context: row.context,
             traits: row.traits,
         }))

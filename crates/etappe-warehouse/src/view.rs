@@ -59,4 +59,8 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
         "kpi_referrals",
         include_str!("../views/30_kpi_referrals.sql"),
     ),
+    (
+        "unmapped_names",
+        include_str!("../views/31_unmapped_names.sql"),
+    ),
 ];

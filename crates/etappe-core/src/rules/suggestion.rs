@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::event::EventKind;
 use crate::milestone::Milestone;
 
+use super::classifier::{Wanted, find_candidates};
 use super::info::as_text;
 use super::names::LONGEST_NAME;
 use super::pattern::NameForm;
@@ -74,6 +76,22 @@ impl fmt::Display for Quoted<'_> {
 }
 
 impl RuleSet {
+    /// Returns whether a vocabulary decides about every `kind` of event called `name`, whatever its
+    /// properties; also when it decides that they are no step. The name of a page or a screen makes no
+    /// difference.
+    #[must_use]
+    pub fn understands(&self, name: &str, kind: EventKind) -> bool {
+        let name = match kind {
+            EventKind::Track => name,
+            EventKind::Page | EventKind::Screen => kind.as_str(),
+            EventKind::Identify | EventKind::Group | EventKind::Alias => return false,
+        };
+        let candidates = find_candidates(self, name, kind, Wanted::Deciding);
+        candidates
+            .iter()
+            .any(|candidate| self.rule(*candidate).predicates.is_empty())
+    }
+
     /// Returns what a name that no rule knows may mean: the milestone of the rule that comes
     /// nearest by its words.
     ///

@@ -81,7 +81,7 @@ fn as_event<'a>(site: &SiteId, stored: &'a StoredMessage) -> anyhow::Result<Even
         group_id: id(&stored.account),
         occurred_at: stored.decided.at,
         received_at: stored.received_at,
-        properties: object(&stored.properties)?,
+        properties: object(&stored.decided.properties)?,
         traits: object(&stored.traits)?,
         context: object(&stored.context)?,
     })

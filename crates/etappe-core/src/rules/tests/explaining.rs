@@ -1,6 +1,7 @@
 //! Why an event is classified as it is.
 
 use super::{ActorHistory, SHIPPED, page, track, with_vocabulary};
+use crate::event::EventKind;
 use crate::rules::NameMatch;
 
 #[test]
@@ -69,6 +70,25 @@ fn an_unknown_name_comes_with_a_suggestion() {
     assert_eq!(explanation.did_you_mean.as_deref(), Some("Order Completed"));
     assert_eq!(explanation.vocabularies.len(), SHIPPED.vocabularies().len());
     assert!(explanation.stages.iter().all(|stage| stage.main.is_none()));
+}
+
+#[test]
+fn a_name_is_understood_if_no_property_can_change_that() {
+    let rules = with_vocabulary(
+        "id = \"own\"\n\n[[rule]]\nevent = \"Tip Read\"\nmilestone = \"none\"\n\n\
+         [[rule]]\nevent = \"Tip Sent\"\nwhere = { paid = true }\nmilestone = \"purchase\"\n",
+    );
+    let cases = [
+        ("Order Completed", EventKind::Track, true),
+        ("tip_read", EventKind::Track, true),
+        ("Tip Sent", EventKind::Track, false),
+        ("Garden newsletter joined", EventKind::Track, false),
+        ("Home", EventKind::Page, true),
+        ("Home", EventKind::Identify, false),
+    ];
+    for (name, kind, expected) in cases {
+        assert_eq!(rules.understands(name, kind), expected, "{name}");
+    }
 }
 
 #[test]
