@@ -10,10 +10,12 @@ use etappe_core::kpi::{ActorCursor, ActorEvent, ActorPage, ActorPageQuery};
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::time::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::access::Access;
 use crate::error::InsightsError;
+use crate::exact_json::show_object;
 use crate::field::Problems;
 use crate::parameter::Parameters;
 use crate::query_limit::store_error;
@@ -22,6 +24,8 @@ use crate::state::InsightsState;
 
 /// The most events on a page.
 pub(crate) const MOST_EVENTS: usize = 1_000;
+/// The most bytes of properties, names and message ids on a page, unless one event alone has more.
+const MOST_BYTES: usize = 1 << 20;
 
 /// A page of an actor's story.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,6 +77,10 @@ pub(crate) struct EventAnswer {
     milestone: Option<&'static str>,
     /// Per model the stage it was put in, and why.
     stages: BTreeMap<String, EventStageAnswer>,
+    /// What came with it, as it is stored; a number that neither 64 bits nor floating point hold is a text
+    /// of the same digits. Null if it is no JSON object.
+    #[schema(value_type = Option<Object>)]
+    properties: Option<Box<RawValue>>,
 }
 
 /// Why an event is in a stage.
@@ -88,7 +96,8 @@ pub(crate) struct EventStageAnswer {
 
 /// What did this person do?
 ///
-/// `id` is any of the actor's ids, percent-encoded. No event appears on two pages.
+/// `id` is any of the actor's ids, percent-encoded. No event appears on two pages. A page has at most 1 MiB of
+/// properties, names and message ids, and ends earlier where there would be more.
 #[utoipa::path(
     get,
     path = "/v1/sites/{site}/actors/{id}",
@@ -125,6 +134,7 @@ pub(crate) async fn show_actor<S: JourneyStore, C: Clock>(
         id: id.clone(),
         after,
         limit,
+        bytes: MOST_BYTES,
     };
     let page = state
         .run(&access.site, async {
@@ -155,22 +165,10 @@ fn parse(
     if text.is_some() && cursor.is_none() {
         problems.push("cursor", "is not the `next` of an earlier page");
     }
-    let limit = match parameters.take("limit", &mut problems) {
-        None => Some(default_limit),
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=MOST_EVENTS).contains(limit)),
-    };
-    if limit.is_none() {
-        problems.push(
-            "limit",
-            format!("must be a whole number from 1 to {MOST_EVENTS}"),
-        );
-    }
+    let limit = parameters.take_limit(default_limit, MOST_EVENTS, &mut problems);
     parameters.finish(&mut problems);
     problems.into_result()?;
-    Ok((cursor, limit.unwrap_or(default_limit)))
+    Ok((cursor, limit))
 }
 
 impl ActorAnswer {
@@ -206,6 +204,7 @@ fn event_of(event: ActorEvent) -> EventAnswer {
         timestamp: event.at,
         milestone: event.milestone.map(|milestone| milestone.as_str()),
         stages: stages.collect(),
+        properties: show_object(&event.properties),
     }
 }
 

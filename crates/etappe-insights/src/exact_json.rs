@@ -1,4 +1,4 @@
-//! Reads the JSON of a question without changing a number in it.
+//! Reads the JSON of a question, and shows that of an event, without changing a number in it.
 //!
 //! A number that neither 64 bits nor floating point hold, such as an id of 22 digits, becomes a text
 //! with the same digits before the text is parsed: values of properties are compared by their
@@ -6,8 +6,10 @@
 
 use std::borrow::Cow;
 
+use etappe_core::json::JsonObject;
 use etappe_core::value::number_spelling;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Parses JSON; a byte order mark before it is passed over.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
@@ -16,6 +18,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
         return serde_json::from_slice(bytes);
     };
     serde_json::from_str(&quote_large_numbers(text))
+}
+
+/// Returns a stored object so that every reader of JSON reads it, or `None` if it is no object.
+///
+/// The text stays as it is, but for numbers that most readers would refuse or change.
+pub(crate) fn show_object(text: &str) -> Option<Box<RawValue>> {
+    JsonObject::parse(text).ok()?;
+    RawValue::from_string(quote_large_numbers(text).into_owned()).ok()
 }
 
 /// Puts numbers that would change into quotes.
@@ -107,6 +117,21 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn stored_objects_are_shown_so_that_everybody_can_read_them() {
+        let shown = |text: &str| show_object(text).map(|raw| raw.get().to_owned());
+        for text in ["{}", r#"{"n": 1.10,"n":-0.0,"x":"\ufffd","y":[{}]}"#] {
+            assert_eq!(shown(text).as_deref(), Some(text));
+        }
+        assert_eq!(
+            shown(r#"{"n":1e999,"m":123456789012345678901234567890}"#).as_deref(),
+            Some(r#"{"n":"1e999","m":"123456789012345678901234567890"}"#)
+        );
+        for broken in ["", "[1]", "null", r#"{"a":}"#] {
+            assert_eq!(shown(broken), None, "{broken}");
         }
     }
 

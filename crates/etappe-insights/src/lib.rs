@@ -1,11 +1,11 @@
 //! The KPI API: questions about journeys over HTTP, answered from a [`JourneyStore`].
 //!
-//! What it is *not*: it knows no database and no rules. What is stored comes through the store's
-//! port, the journey models as a [`catalog::ModelCatalog`], the time of day through a clock; the
-//! binary puts them together. The matchers behind the funnels are in `etappe_core::funnel`.
+//! What it is *not*: it knows no database and decides nothing about events. What is stored comes
+//! through the store's port, the journey models as a [`catalog::ModelCatalog`], the rules as they are
+//! in use, the time of day through a clock; the binary puts them together. The matchers behind the funnels are in `etappe_core::funnel`.
 //!
 //! Where to start: [`router::router`] lists the routes; each has a module of its own
-//! (`funnel`, `stage`, `kpi`, `referral`, `model`, `actor`). [`kpi_gauge`] shows the KPIs as metrics.
+//! (`funnel`, `stage`, `kpi`, `referral`, `model`, `actor`, `unmapped`). [`kpi_gauge`] shows the KPIs as metrics.
 //!
 //! Invariants: a token reads its own site and nothing says which other sites exist; a request is
 //! checked whole before anything is asked of the store, and every problem is named; every answer
@@ -40,3 +40,4 @@ mod selector;
 mod span;
 mod stage;
 pub mod state;
+mod unmapped;

@@ -17,6 +17,7 @@ use utoipa::{Modify, OpenApi};
         crate::kpi::show_kpis,
         crate::referral::show_referrals,
         crate::model::list_models,
+        crate::unmapped::list_unmapped,
         crate::actor::show_actor,
     ),
     tags((name = "questions", description = "Answers state their unit, time zone, watermark and the counts behind each rate.")),

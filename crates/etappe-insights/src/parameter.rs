@@ -88,6 +88,23 @@ impl Parameters {
         chosen.map_or_else(Bots::default, |(_, bots)| *bots)
     }
 
+    /// Takes `limit` out: a whole number from 1 to `most`.
+    pub(crate) fn take_limit(
+        &mut self,
+        default: usize,
+        most: usize,
+        problems: &mut Problems,
+    ) -> usize {
+        let Some(text) = self.take("limit", problems) else {
+            return default;
+        };
+        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        if limit.is_none() {
+            problems.push("limit", format!("must be a whole number from 1 to {most}"));
+        }
+        limit.unwrap_or(default)
+    }
+
     /// Takes `unit` out, which can only be people where it is asked.
     pub(crate) fn take_actor_unit(&mut self, problems: &mut Problems) {
         match self.take("unit", problems).as_deref() {

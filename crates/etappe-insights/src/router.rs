@@ -18,7 +18,7 @@ use utoipa_axum::PathItemExt;
 
 use crate::error::InsightsError;
 use crate::state::InsightsState;
-use crate::{actor, exact_json, funnel, kpi, model, openapi, referral, stage};
+use crate::{actor, exact_json, funnel, kpi, model, openapi, referral, stage, unmapped};
 
 /// Paths under `/v1/sites` at which there is nothing, where no other route matches.
 const NOTHING_THERE: [&str; 5] = [
@@ -45,6 +45,8 @@ pub fn router<S: JourneyStore, C: Clock>(state: InsightsState<S, C>) -> Router {
     let router =
         route::<referral::__path_show_referrals, _, _, _>(router, referral::show_referrals::<S, C>);
     let router = route::<model::__path_list_models, _, _, _>(router, model::list_models::<S, C>);
+    let router =
+        route::<unmapped::__path_list_unmapped, _, _, _>(router, unmapped::list_unmapped::<S, C>);
     let router = route::<actor::__path_show_actor, _, _, _>(router, actor::show_actor::<S, C>);
     router
         // Not on paths of other routers that this one is merged with.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use etappe_core::id::SiteId;
+use etappe_core::rules::RuleSet;
 use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::Watermark;
@@ -26,6 +27,8 @@ pub struct InsightsParts<S, C> {
     pub watermark: Watermark,
     /// The journey models.
     pub catalog: Arc<ModelCatalog>,
+    /// The rules in use, which say what a name may mean.
+    pub rules: Arc<RuleSet>,
     /// How much may be asked.
     pub config: InsightsConfig,
     /// What is counted.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::garden::event;
-use crate::memory_store::MemoryStore;
+use crate::memory_store::{MemoryStore, StoredEvent};
 
 #[tokio::test]
 async fn a_story_tells_every_event_and_why_it_is_where_it_is() {
@@ -25,7 +25,12 @@ async fn a_story_tells_every_event_and_why_it_is_where_it_is() {
             "timestamp": "2024-03-01T10:20:00.000Z",
             "milestone": "signup",
             "stages": {"aaarrr": {"stage": "activation", "rule": "activation-1", "version": "v1"}},
+            "properties": {},
         })
+    );
+    assert_eq!(
+        answer["events"][3]["properties"],
+        json!({"order_id": "o1", "items": 2})
     );
 }
 
@@ -66,6 +71,35 @@ async fn pages_show_every_event_once() {
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 25);
+}
+
+#[tokio::test]
+async fn a_page_is_bounded_in_bytes_and_loses_no_event() {
+    let note = "x".repeat(100_000);
+    let events = (0..25).map(|number| StoredEvent {
+        properties: json!({ "note": note, "number": number }),
+        ..event("ida", "02T10:00:00", "Home Viewed")
+    });
+    let api = Api::new(MemoryStore {
+        events: events.collect(),
+        ..MemoryStore::default()
+    });
+    let mut pages = Vec::new();
+    let mut path = "actors/ida?limit=1000".to_owned();
+    loop {
+        let answer = api.get(&path).await;
+        assert!(answer.text.len() < 1_100_000, "{}", answer.text.len());
+        let page = answer.ok();
+        let events = page["events"].as_array().unwrap().clone();
+        pages.push(events.len());
+        if let Some(next) = page["next"].as_str() {
+            path = format!("actors/ida?limit=1000&cursor={next}");
+        } else {
+            assert_eq!(events[4]["properties"]["number"], 24);
+            break;
+        }
+    }
+    assert_eq!(pages, [10, 10, 5]);
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Sends requests to the routes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::rules::RuleSet;
 use etappe_core::site::{Grant, KeyHash, KeyRecord, Site, SiteDirectory, SiteSettings};
 use etappe_core::watermark::Watermark;
 use etappe_insights::config::InsightsConfig;
@@ -21,6 +22,9 @@ use tower::ServiceExt;
 
 use crate::garden;
 use crate::memory_store::MemoryStore;
+
+/// Compiled once for all tests.
+static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(RuleSet::shipped()));
 
 pub(crate) const TOKEN: &str = "read-demo";
 
@@ -125,6 +129,7 @@ impl Api {
             sites: receiver,
             watermark: watermark.clone(),
             catalog: Arc::new(garden::catalog()),
+            rules: Arc::clone(&RULES),
             config,
             metrics: InsightsMetrics::register(&registry).unwrap(),
         });

@@ -9,6 +9,7 @@
 //! | erik | bought, without looking at anything first |
 //! | frits | saw the home page only |
 //! | robot | a bot that looked and bought |
+//! | frits and gerda | in February they joined the newsletter, by a name that no vocabulary knows |
 
 use etappe_core::time::Timestamp;
 use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage};
@@ -123,6 +124,11 @@ pub(crate) fn events() -> Vec<StoredEvent> {
         is_bot: true,
         ..event
     }));
+    for (actor, day) in [("frits", "11"), ("gerda", "20"), ("gerda", "21")] {
+        let joined = event(actor, "01T00:00:00", "Garden newsletter joined");
+        let at = at(&format!("2024-02-{day}T18:30:00Z"));
+        events.push(StoredEvent { at, ..joined });
+    }
     // Another site's, which must never show.
     events.push(StoredEvent {
         site: "other",

@@ -15,3 +15,4 @@ mod memory_store;
 mod openapi;
 mod stages_and_referrals;
 mod turns;
+mod unmapped;

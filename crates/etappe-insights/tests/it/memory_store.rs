@@ -1,9 +1,10 @@
 //! A journey store that holds plain events and looks at all of them for every question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use etappe_core::event::EventKind;
 use etappe_core::id::{SiteId, hash64};
 use etappe_core::kpi::{
     ActorCursor, ActorEvent, ActorEventStage, ActorPage, ActorPageQuery, KpiFigures, KpiScope,
@@ -16,6 +17,7 @@ use etappe_core::query::{
     Selector, Unit,
 };
 use etappe_core::time::Timestamp;
+use etappe_core::unmapped::{UnmappedName, UnmappedNames, UnmappedQuery, WhyUnmapped};
 use serde_json::Value;
 
 /// An event as it was stored.
@@ -255,6 +257,51 @@ impl JourneyStore for MemoryStore {
             .unwrap_or_default())
     }
 
+    /// Takes every event without a milestone for one that no vocabulary had a rule for.
+    async fn unmapped_names(&self, query: &UnmappedQuery) -> Result<UnmappedNames, StoreError> {
+        self.ready().await?;
+        let mut found: BTreeMap<(&str, &str), (UnmappedName, BTreeSet<&str>)> = BTreeMap::new();
+        for (_, event) in self.matching(&query.site, query.bots) {
+            let in_range = query.range.from <= event.at && event.at < query.range.to;
+            // All events of the garden were tracked.
+            if !in_range || query.kind.is_some_and(|kind| kind != EventKind::Track) {
+                continue;
+            }
+            let Some(why) = why_unmapped(event, query.model.as_deref()) else {
+                continue;
+            };
+            let milestone = event.milestone.map_or("", Milestone::as_str);
+            let entry = found.entry((event.name, milestone));
+            let (name, people) = entry.or_insert_with(|| {
+                let name = UnmappedName {
+                    name: event.name.to_owned(),
+                    kind: EventKind::Track,
+                    why,
+                    milestone: event.milestone,
+                    events: 0,
+                    people: 0,
+                    first_seen: event.at,
+                    last_seen: event.at,
+                };
+                (name, BTreeSet::new())
+            });
+            people.insert(&event.actor);
+            name.events += 1;
+            name.people = people.len() as u64;
+            name.first_seen = name.first_seen.min(event.at);
+            name.last_seen = name.last_seen.max(event.at);
+        }
+        let mut names: Vec<UnmappedName> = found.into_values().map(|(name, _)| name).collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.events));
+        let (all_names, all_events) = (names.len(), names.iter().map(|name| name.events).sum());
+        names.truncate(query.limit);
+        Ok(UnmappedNames {
+            names,
+            all_names: all_names as u64,
+            all_events,
+        })
+    }
+
     async fn actor_page(&self, query: &ActorPageQuery) -> Result<Option<ActorPage>, StoreError> {
         self.ready().await?;
         let mut events: Vec<(ActorCursor, &StoredEvent)> = self
@@ -278,8 +325,15 @@ impl JourneyStore for MemoryStore {
             .map(|(m, s)| ((*m).to_owned(), (*s).to_owned(), latest.at))
             .collect();
         events.retain(|(cursor, _)| query.after.is_none_or(|after| *cursor > after));
-        let is_last = events.len() <= query.limit;
-        events.truncate(query.limit);
+        let mut bytes = 0;
+        let room = events.iter().take(query.limit).take_while(|(cursor, event)| {
+            let shown = page_event(*cursor, event);
+            bytes += ActorEvent::text_bytes(&shown.message_id, &shown.event, &shown.properties);
+            bytes <= query.bytes
+        });
+        let room = room.count().max(1);
+        let is_last = events.len() <= room;
+        events.truncate(room);
         Ok(Some(ActorPage {
             actor: query.id.clone(),
             ids: vec![query.id.clone()],
@@ -296,6 +350,15 @@ impl JourneyStore for MemoryStore {
     }
 }
 
+fn why_unmapped(event: &StoredEvent, model: Option<&str>) -> Option<WhyUnmapped> {
+    if event.milestone.is_none() {
+        return Some(WhyUnmapped::NotUnderstood);
+    }
+    let model = model?;
+    let has_stage = event.stages.iter().any(|(known, _)| *known == model);
+    (!has_stage).then_some(WhyUnmapped::NoStage)
+}
+
 fn page_event(cursor: ActorCursor, event: &StoredEvent) -> ActorEvent {
     let stages = event.stages.iter().map(|(model, stage)| ActorEventStage {
         model: (*model).to_owned(),
@@ -309,5 +372,6 @@ fn page_event(cursor: ActorCursor, event: &StoredEvent) -> ActorEvent {
         at: event.at,
         milestone: event.milestone,
         stages: stages.collect(),
+        properties: event.properties.to_string(),
     }
 }

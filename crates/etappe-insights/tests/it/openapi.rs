@@ -28,6 +28,7 @@ async fn every_route_is_described_and_every_description_is_routed() {
         "models",
         "referrals",
         "stages",
+        "unmapped",
     ];
     let expected: BTreeSet<String> = expected
         .iter()
@@ -151,7 +152,7 @@ async fn the_fields_described_are_the_fields_read() {
 async fn the_parameters_described_are_the_parameters_read() {
     let api = Api::of_garden();
     let description = description(&api).await;
-    for route in ["stages", "kpis", "referrals", "actors/{id}"] {
+    for route in ["stages", "kpis", "referrals", "actors/{id}", "unmapped"] {
         let operation = &description["paths"][format!("/v1/sites/{{site}}/{route}")]["get"];
         let described: BTreeSet<String> = operation["parameters"]
             .as_array()
@@ -183,6 +184,7 @@ async fn answers_have_the_fields_described() {
     let stages = api.get("stages").await.ok();
     let actor = api.get("actors/anna").await.ok();
     let models = api.get("models").await.ok();
+    let unmapped = api.get("unmapped?from=2024-02-01").await.ok();
     let cases = [
         ("FunnelAnswer", &funnel),
         ("StepAnswer", &funnel["steps"][0]),
@@ -200,6 +202,9 @@ async fn answers_have_the_fields_described() {
         ("EventStageAnswer", &actor["events"][0]["stages"]["aaarrr"]),
         ("ModelsAnswer", &models),
         ("Model", &models["models"][0]),
+        ("UnmappedAnswer", &unmapped),
+        ("UnmappedNameAnswer", &unmapped["names"][0]),
+        ("SuggestionAnswer", &unmapped["names"][0]["suggestion"]),
         ("ReferralsAnswer", &api.get("referrals").await.ok()),
         ("Problem", &api.get("kpis?from=x").await.problem(422)),
     ];

@@ -65,6 +65,7 @@ pub(crate) fn insights(
         sites: sites.subscribe(),
         watermark,
         catalog: Arc::new(catalog(service)),
+        rules: Arc::clone(&service.rules),
         config: service.config.insights.clone(),
         metrics: InsightsMetrics::register(&service.registry)?,
     });
