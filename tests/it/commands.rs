@@ -39,6 +39,70 @@ async fn an_event_is_explained_before_and_after_it_was_sent() -> anyhow::Result<
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn names_without_a_meaning_are_listed_from_here_and_from_elsewhere() -> anyhow::Result<()> {
+    let (mut process, site) = started("nameless").await?;
+    let event = |name: &str, user: &str| json!({ "type": "track", "event": name, "userId": user });
+    let sent = [
+        event("Garden newsletter joined", "a"),
+        event("Garden newsletter joined", "b"),
+        event("Garden newsletter joined", "b"),
+        event("Plant care tip read", "a"),
+        event("Login", "a"),
+        event("Order Completed", "a"),
+    ];
+    assert_eq!(site.send(&sent).await?.0, 200);
+    site.settle(6).await?;
+    let found = process.run("unmapped", &["--site", "nameless"]).await?;
+    let first = &found["names"][0];
+    assert_eq!(
+        (&first["name"], &first["events"], &first["people"]),
+        (&json!("Garden newsletter joined"), &json!(3), &json!(2)),
+        "{found}"
+    );
+    assert_eq!(first["suggestion"]["milestone"], "subscribe", "{found}");
+    assert_eq!(found["names"].as_array().map(Vec::len), Some(2), "{found}");
+    assert_eq!(
+        site.get("/unmapped").await?.1["names"],
+        found["names"],
+        "the command and the address say the same"
+    );
+    let limited = ["--site", "nameless", "--limit", "1", "--kind", "track"];
+    let limited = process.run("unmapped", &limited).await?;
+    assert_eq!(
+        (&limited["names_more"], &limited["events_more"]),
+        (&json!(1), &json!(1))
+    );
+
+    let url = format!("http://{}", process.listen);
+    let elsewhere = [
+        "unmapped",
+        "--site",
+        "nameless",
+        "--url",
+        &url,
+        "--read-token",
+    ];
+    let (code, table, errors) = run(&[&elsewhere[..], &[&site.read_token]].concat()).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    for text in [
+        "Garden newsletter joined",
+        "perhaps `subscribe`",
+        "docs/vocabularies.md",
+    ] {
+        assert!(table.contains(text), "{text} in {table}");
+    }
+    let (code, _, errors) = run(&[&elsewhere[..], &["er_wrong"]].concat()).await?;
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("token"), "{errors}");
+    let unknown = ["--site", "nameless", "--model", "no such"];
+    assert!(process.run("unmapped", &unknown).await.is_err());
+    let (code, _, errors) = run(&[&elsewhere[..3], &["--kind", "pages"]].concat()).await?;
+    assert_eq!(code, Some(64), "{errors}");
+    process.stop().await?;
+    Ok(())
+}
+
 /// As in `etappe explain … | head -1`: the rest has no reader.
 #[tokio::test]
 async fn a_command_whose_answer_nobody_reads_ends_as_if_it_were_read() -> anyhow::Result<()> {

@@ -278,7 +278,8 @@ fn take_kind(parameters: &mut Parameters, problems: &mut Problems) -> Option<Eve
 
 impl UnmappedNameAnswer {
     fn new(rules: &RuleSet, found: UnmappedName) -> Self {
-        let understood_now = found.milestone.is_some() || rules.understands(&found.name, found.kind);
+        let understood_now =
+            found.milestone.is_some() || rules.understands(&found.name, found.kind);
         let suggestion = match found.kind {
             EventKind::Track if !understood_now => rules.suggest(&found.name),
             _ => None,

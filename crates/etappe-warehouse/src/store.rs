@@ -48,10 +48,7 @@ impl JourneyStore for Warehouse {
         self.read_referral_figures(scope).await
     }
 
-    async fn unmapped_names(
-        &self,
-        query: &UnmappedQuery,
-    ) -> Result<UnmappedNames, WarehouseError> {
+    async fn unmapped_names(&self, query: &UnmappedQuery) -> Result<UnmappedNames, WarehouseError> {
         self.read_unmapped_names(query).await
     }
 

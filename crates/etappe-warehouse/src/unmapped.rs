@@ -54,7 +54,10 @@ impl Warehouse {
             .first()
             .map_or((0, 0), |row| (row.all_names, row.all_events));
         Ok(UnmappedNames {
-            names: rows.into_iter().map(unmapped_name).collect::<Result<_, _>>()?,
+            names: rows
+                .into_iter()
+                .map(unmapped_name)
+                .collect::<Result<_, _>>()?,
             all_names,
             all_events,
         })

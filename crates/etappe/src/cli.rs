@@ -2,6 +2,7 @@
 
 mod flag;
 mod process;
+mod question;
 mod site;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use process::{
     ClassifierArguments, CollectorArguments, EngineArguments, InsightsArguments, MigrateArguments,
     MoveArguments, UpArguments,
 };
+pub(crate) use question::{ServiceArguments, UnmappedArguments};
 pub(crate) use site::{KeysCommand, KeysData};
 
 /// Measures customer journeys: tracking events in, stages and KPIs out.
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Import(ImportArguments),
     /// Say which milestone and stages an event gets, and which rule decided.
     Explain(ExplainArguments),
+    /// List the names of events that mean nothing yet, and what they may mean.
+    Unmapped(UnmappedArguments),
     /// Journey models and vocabularies.
     #[command(subcommand)]
     Models(ModelsCommand),

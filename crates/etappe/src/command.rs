@@ -14,4 +14,5 @@ pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod models;
 pub(crate) mod moving;
+pub(crate) mod unmapped;
 pub(crate) mod up;

@@ -56,6 +56,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/sites/settings", post(change_settings))
         .route("/control/keys", post(create_keys))
         .route("/control/keys/ephemeral", post(create_ephemeral_key))
+        .route("/control/tokens/ephemeral", post(ephemeral_token))
         .route("/control/keys/revoke", post(revoke_key))
         .route("/control/keys/admin", post(create_admin_token))
         .route("/control/explain", get(explain))
@@ -112,6 +113,11 @@ const fn default_scope() -> KeyScope {
 }
 
 #[derive(Serialize, Deserialize)]
+struct TokenRequest {
+    site: SiteId,
+}
+
+#[derive(Serialize, Deserialize)]
 struct RevokeRequest {
     site: SiteId,
     hash: String,
@@ -165,6 +171,15 @@ async fn create_ephemeral_key(
 ) -> Result<Json<Value>, Refusal> {
     Ok(Json(
         json!({ "write_key": state.sites.create_ephemeral_key(&request.site)? }),
+    ))
+}
+
+async fn ephemeral_token(
+    State(state): State<Arc<Control>>,
+    Json(request): Json<TokenRequest>,
+) -> Result<Json<Value>, Refusal> {
+    Ok(Json(
+        json!({ "read_token": state.sites.ephemeral_token(&request.site)? }),
     ))
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod data_dir;
 mod letters;
+mod reader;
 mod service;
 mod sites;
 
@@ -89,6 +90,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate(arguments) => command::migrate::run(arguments).await,
         Command::Import(arguments) => command::import::run(arguments).await,
         Command::Explain(arguments) => command::explain::run(arguments).await,
+        Command::Unmapped(arguments) => command::unmapped::run(arguments).await,
         Command::Models(command) => command::models::run(command),
         Command::Keys(command) => command::keys::run(command).await,
         Command::DeadLetters(command) => command::dead_letters::run(command).await,

@@ -6,6 +6,8 @@
 mod origin;
 mod stored;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +39,17 @@ pub(crate) struct NewKeys {
     pub(crate) read_token: String,
 }
 
+/// A read token for each site, in the clear.
+#[derive(Default)]
+struct ReadTokens(BTreeMap<SiteId, String>);
+
+impl fmt::Debug for ReadTokens {
+    /// Does not show the tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Where sites are stored.
 #[derive(Debug)]
 enum Place {
@@ -55,6 +68,8 @@ pub(crate) struct SiteStore {
     stored: Mutex<StoredSites>,
     /// Keys of this process alone, such as those of a running import.
     ephemeral: Mutex<Vec<(SiteId, KeyRecord)>>,
+    /// A read token for each site that a command of this machine asked about; they end with the process.
+    readers: Mutex<ReadTokens>,
     directory: watch::Sender<Arc<SiteDirectory>>,
 }
 
@@ -90,6 +105,7 @@ impl SiteStore {
             changing: tokio::sync::Mutex::default(),
             stored: Mutex::new(stored),
             ephemeral: Mutex::default(),
+            readers: Mutex::default(),
             directory,
         }
     }
@@ -222,13 +238,7 @@ impl SiteStore {
             grant: Grant::Write(KeyScope::Server),
         };
         let stored = self.lock();
-        if !stored.sites.iter().any(|existing| existing.id == *site) {
-            let names: Vec<_> = stored.sites.iter().map(|site| site.id.as_str()).collect();
-            bail!(
-                "there is no site `{site}`; the sites are: {}",
-                names.join(", ")
-            );
-        }
+        stored.expect_site(site)?;
         let mut ephemeral = self
             .ephemeral
             .lock()
@@ -241,6 +251,21 @@ impl SiteStore {
         drop(ephemeral);
         self.publish(&stored);
         Ok(key)
+    }
+
+    /// Returns a read token that works until this process ends; always the same one of a site.
+    pub(crate) fn ephemeral_token(&self, site: &SiteId) -> anyhow::Result<String> {
+        let stored = self.lock();
+        stored.expect_site(site)?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = readers.0.get(site) {
+            return Ok(token.clone());
+        }
+        let token = random_key("er");
+        readers.0.insert(site.clone(), token.clone());
+        drop(readers);
+        self.publish(&stored);
+        Ok(token)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, StoredSites> {
@@ -286,6 +311,16 @@ impl SiteStore {
             }
         }
         drop(ephemeral);
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, token) in &readers.0 {
+            if let Some(site) = sites.iter_mut().find(|site| site.id == *id) {
+                site.keys.push(KeyRecord {
+                    hash: KeyHash::of(token),
+                    grant: Grant::Read,
+                });
+            }
+        }
+        drop(readers);
         self.directory
             .send_replace(Arc::new(SiteDirectory::new(sites)));
     }
@@ -398,6 +433,26 @@ mod tests {
         );
         let again = SiteStore::open_file(folder.path().join("sites.json")).expect("readable");
         assert!(again.subscribe().borrow().writer(&key).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_ephemeral_token_reads_its_site_and_is_the_same_one_every_time() {
+        let (folder, store) = store();
+        assert!(store.ephemeral_token(&site("shop")).is_err());
+        for name in ["shop", "other"] {
+            store
+                .create_keys(&site(name), KeyScope::Server)
+                .await
+                .expect("created");
+        }
+        let token = store.ephemeral_token(&site("shop")).expect("created");
+        assert_eq!(store.ephemeral_token(&site("shop")).expect("kept"), token);
+        let directory = store.subscribe().borrow().clone();
+        let reads = directory.reader(&token).map(|site| site.id.as_str());
+        assert_eq!(reads, Some("shop"));
+        assert!(directory.writer(&token).is_none());
+        let again = SiteStore::open_file(folder.path().join("sites.json")).expect("readable");
+        assert!(again.subscribe().borrow().reader(&token).is_none());
     }
 
     #[tokio::test]

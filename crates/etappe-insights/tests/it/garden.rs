@@ -124,17 +124,22 @@ pub(crate) fn events() -> Vec<StoredEvent> {
         is_bot: true,
         ..event
     }));
-    for (actor, day) in [("frits", "11"), ("gerda", "20"), ("gerda", "21")] {
-        let joined = event(actor, "01T00:00:00", "Garden newsletter joined");
-        let at = at(&format!("2024-02-{day}T18:30:00Z"));
-        events.push(StoredEvent { at, ..joined });
-    }
+    events.extend(newsletters());
     // Another site's, which must never show.
     events.push(StoredEvent {
         site: "other",
         ..event("olga", "04T00:00:00", looked)
     });
     events
+}
+
+/// Events of February, with a name that no vocabulary knows.
+fn newsletters() -> impl Iterator<Item = StoredEvent> {
+    let joined = [("frits", "11"), ("gerda", "20"), ("gerda", "21")];
+    joined.into_iter().map(|(actor, day)| StoredEvent {
+        at: at(&format!("2024-02-{day}T18:30:00Z")),
+        ..event(actor, "01T00:00:00", "Garden newsletter joined")
+    })
 }
 
 fn labels(en: &str, nl: &str) -> Labels {

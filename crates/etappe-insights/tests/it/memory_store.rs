@@ -326,11 +326,14 @@ impl JourneyStore for MemoryStore {
             .collect();
         events.retain(|(cursor, _)| query.after.is_none_or(|after| *cursor > after));
         let mut bytes = 0;
-        let room = events.iter().take(query.limit).take_while(|(cursor, event)| {
-            let shown = page_event(*cursor, event);
-            bytes += ActorEvent::text_bytes(&shown.message_id, &shown.event, &shown.properties);
-            bytes <= query.bytes
-        });
+        let room = events
+            .iter()
+            .take(query.limit)
+            .take_while(|(cursor, event)| {
+                let shown = page_event(*cursor, event);
+                bytes += ActorEvent::text_bytes(&shown.message_id, &shown.event, &shown.properties);
+                bytes <= query.bytes
+            });
         let room = room.count().max(1);
         let is_last = events.len() <= room;
         events.truncate(room);

@@ -83,7 +83,10 @@ async fn what_is_beyond_the_limit_is_counted() {
 async fn a_model_adds_the_names_that_it_has_no_stage_for() {
     let api = Api::of_garden();
     let march = "from=2024-03-01&to=2024-04-01";
-    let answer = api.get(&format!("unmapped?{march}&model=aaarrr")).await.ok();
+    let answer = api
+        .get(&format!("unmapped?{march}&model=aaarrr"))
+        .await
+        .ok();
     assert_eq!(answer["names"], json!([]));
     let answer = api.get(&format!("unmapped?{march}&model=store")).await.ok();
     assert_eq!(answer["model"], "store");

@@ -20,6 +20,7 @@ fn query(id: &str, limit: usize) -> ActorPageQuery {
         id: id.to_owned(),
         after: None,
         limit,
+        bytes: 1 << 20,
     }
 }
 
@@ -50,6 +51,34 @@ async fn no_event_appears_twice_and_none_is_missing() {
         .collect();
     assert_eq!(found, expected);
     assert_eq!(page(&test, odd, 57).await.unwrap().next, None);
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_is_too_large_and_no_event_is_lost() {
+    let test = TestWarehouse::new().await;
+    let sizes = [300, 0, 900, 100, 2_000, 0, 0, 400, 400, 400];
+    let events = sizes.iter().zip(0..).map(|(size, number)| TestEvent {
+        properties: format!(r#"{{"number":{number},"note":"{}"}}"#, "x".repeat(*size)),
+        // Pairs of events happen at the same time.
+        ..TestEvent::of("u1", START + number / 2 * DAY, Some(Milestone::Visit))
+    });
+    let stored = store(&test.warehouse, events.collect()).await;
+    let mut query = query("u1", 100);
+    query.bytes = 1_500;
+    let mut pages: Vec<Vec<String>> = Vec::new();
+    loop {
+        let page = test.warehouse.actor_page(&query).await.unwrap().unwrap();
+        let texts = page.events.into_iter().map(|event| event.properties);
+        pages.push(texts.collect());
+        if page.next.is_none() {
+            break;
+        }
+        query.after = page.next;
+    }
+    let lengths: Vec<usize> = pages.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [4, 1, 5]);
+    let expected: Vec<String> = stored.into_iter().map(|event| event.properties).collect();
+    assert_eq!(pages.concat(), expected);
 }
 
 #[tokio::test]

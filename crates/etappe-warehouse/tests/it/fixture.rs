@@ -69,6 +69,8 @@ pub(crate) struct TestEvent {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
     pub(crate) duplicate: bool,
+    /// A rule says that the event is no step; only where it has no milestone.
+    pub(crate) is_no_step: bool,
 }
 
 impl Default for TestEvent {
@@ -101,6 +103,7 @@ impl Default for TestEvent {
             partition: 0,
             offset: 0,
             duplicate: false,
+            is_no_step: false,
         }
     }
 }
@@ -194,6 +197,23 @@ pub(crate) fn outcome_of(milestone: Option<Milestone>) -> Outcome {
     }
 }
 
+/// Returns the outcome of an event.
+fn decided(event: &TestEvent) -> Outcome {
+    let outcome = outcome_of(event.milestone);
+    if !event.is_no_step {
+        return outcome;
+    }
+    Outcome {
+        id: OutcomeId(hash64("outcome no step")),
+        vocabulary: Some(VocabularyDecision {
+            vocabulary: "test".into(),
+            version: "v1".into(),
+            rule: "no-step".into(),
+        }),
+        ..outcome
+    }
+}
+
 /// Appends the row of an event.
 pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
     let some = |text: &'_ str| Some(text.to_owned().into()).filter(|_| !text.is_empty());
@@ -239,7 +259,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
     let row = RowInput {
         event: &decoded,
         facts: &facts,
-        outcome: &outcome_of(event.milestone),
+        outcome: &decided(event),
         actor: event.actor(),
         message_hash,
         topic: event.topic,
@@ -258,7 +278,7 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
     let mut outcomes = BTreeMap::new();
     for event in events {
         encode(event, &mut bytes);
-        let outcome = outcome_of(event.milestone);
+        let outcome = decided(event);
         outcomes.insert(outcome.id, Arc::new(outcome));
     }
     RowBatch {

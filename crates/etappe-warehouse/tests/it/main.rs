@@ -32,5 +32,6 @@ mod rows;
 mod server;
 mod stages;
 mod trust;
+mod unmapped;
 mod views;
 mod watermark;

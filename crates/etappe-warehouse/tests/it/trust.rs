@@ -312,6 +312,7 @@ async fn nobody_claims_an_id_that_a_server_gave_to_another() {
             id: id.to_owned(),
             after: None,
             limit: 10,
+            bytes: 1 << 20,
         };
         let warehouse = test.warehouse.clone();
         async move { warehouse.actor_page(&query).await.unwrap().unwrap() }

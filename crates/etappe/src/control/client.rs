@@ -8,7 +8,7 @@ use etappe_core::site::SiteSettings;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{KeyRequest, ReplayRequest, RevokeRequest, SettingsRequest};
+use super::{KeyRequest, ReplayRequest, RevokeRequest, SettingsRequest, TokenRequest};
 use crate::audit::AuditReport;
 use crate::data_dir::{DataDir, RunInfo};
 use crate::letters::{Replayed, ShownLetter};
@@ -54,6 +54,14 @@ impl ControlClient {
             .await?;
         let key = answer.get("write_key").and_then(Value::as_str);
         Ok(key.context("the answer holds no key")?.to_owned())
+    }
+
+    /// Returns a read token that works as long as the running process.
+    pub(crate) async fn ephemeral_token(&self, site: &SiteId) -> anyhow::Result<String> {
+        let request = serde_json::to_value(TokenRequest { site: site.clone() })?;
+        let answer = self.post("/control/tokens/ephemeral", &request).await?;
+        let token = answer.get("read_token").and_then(Value::as_str);
+        Ok(token.context("the answer holds no token")?.to_owned())
     }
 
     /// Takes a key away.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::bail;
 use bytes::Bytes;
 use etappe_core::id::SiteId;
 use etappe_core::site::{KeyHash, KeyRecord, Site, SiteSettings};
@@ -39,6 +40,18 @@ impl StoredSites {
     /// Returns the site called `id`.
     pub(crate) fn site(&self, id: &SiteId) -> Option<&Site> {
         self.sites.iter().find(|site| site.id == *id)
+    }
+
+    /// Refuses a site that there is not.
+    pub(crate) fn expect_site(&self, id: &SiteId) -> anyhow::Result<()> {
+        if self.site(id).is_none() {
+            let names: Vec<_> = self.sites.iter().map(|site| site.id.as_str()).collect();
+            bail!(
+                "there is no site `{id}`; the sites are: {}",
+                names.join(", ")
+            );
+        }
+        Ok(())
     }
 
     /// Returns the changes that add what `other` has and this lacks.
