@@ -92,6 +92,9 @@ WHERE site = {site:String}
 ORDER BY occurred_at, partition, offset, topic
 LIMIT {limit:UInt64}";
 
+/// Up to which `LIMIT` the server reads wide columns only after it has found the rows.
+const LAZY_LIMIT: &str = "query_plan_max_limit_for_lazy_materialization";
+
 /// How many events are asked for beyond a page: one that follows, and those that share a place.
 const BEYOND_PAGE: u64 = 8;
 
@@ -263,6 +266,8 @@ impl Warehouse {
             .text("after_partition", &partition.to_string())
             .number("after_offset", offset)
             .number("limit", limit)
+            // Properties are wide: the server reads them for the events of the page alone.
+            .setting(LAZY_LIMIT, "10000")
             .rows_while(|row| room.takes(row))
             .await?;
         let next = rows.last().filter(|_| goes_on).map(EventRow::place);
@@ -386,7 +391,7 @@ mod tests {
         assert_eq!(page(10, 109, &events), [1, 2]);
         assert_eq!(page(10, 110, &events), [1, 2, 3, 4, 5]);
         assert_eq!(page(10, 1, &events), [1]);
-        assert_eq!(page(10, 1, &[(1, 40), (1, 40), (2, 0)]), [1, 1]);
+        assert_eq!(page(10, 1, &[(1, 40), (1, 40), (2, 5)]), [1, 1]);
         assert_eq!(page(2, 1_000, &[(1, 4), (2, 4), (2, 4), (3, 0)]), [1, 2, 2]);
     }
 }
