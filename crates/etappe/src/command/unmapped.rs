@@ -76,10 +76,10 @@ fn parameters(arguments: &UnmappedArguments) -> Vec<(&'static str, String)> {
 
 /// Returns the lines for people.
 fn table(site: &SiteId, found: &Unmapped) -> Vec<String> {
-    let (from, to) = (day(&found.from), day(&found.to));
+    let (from, to) = (minute(&found.from), minute(&found.to));
     if found.names.is_empty() {
         return vec![format!(
-            "every event of `{site}` from {from} to {to} is understood"
+            "no name of `{site}` from {from} to {to} UTC is without a meaning"
         )];
     }
     let names: Vec<String> = found.names.iter().map(|name| shown(&name.name)).collect();
@@ -107,7 +107,7 @@ fn table(site: &SiteId, found: &Unmapped) -> Vec<String> {
         ));
     }
     lines.push(format!(
-        "{} events from {from} to {to} have no meaning or no stage.",
+        "{} events from {from} to {to} UTC have no meaning or no stage.",
         found.events
     ));
     lines.push(NEXT_STEP.to_owned());
@@ -128,7 +128,12 @@ fn remark(name: &Name) -> String {
     }
 }
 
-/// Returns the date of an instant.
+/// Returns an instant without its seconds: a range begins and ends at a day of the site's time zone.
+fn minute(instant: &str) -> String {
+    instant.get(..16).unwrap_or(instant).replace('T', " ")
+}
+
+/// Returns the date of an instant in UTC.
 fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
 }
@@ -189,7 +194,7 @@ mod tests {
             "         5          2  Tip read  track   2024-02-11  2024-02-21  `login`, for which the model has no stage",
             "         5          2  \u{fffd}[2Jx     track   2024-02-11  2024-02-21  has a rule now; these came before it",
             "         2             in 3 more (--limit)",
-            "7 events from 2024-01-31 to 2024-02-29 have no meaning or no stage.",
+            "7 events from 2024-01-31 23:00 to 2024-02-29 23:00 UTC have no meaning or no stage.",
             NEXT_STEP,
         ];
         assert_eq!(found, expected);
@@ -199,7 +204,9 @@ mod tests {
     fn nothing_to_do_is_said_in_one_line() {
         assert_eq!(
             lines(json!([]), 0),
-            ["every event of `shop` from 2024-01-31 to 2024-02-29 is understood"]
+            [
+                "no name of `shop` from 2024-01-31 23:00 to 2024-02-29 23:00 UTC is without a meaning"
+            ]
         );
     }
 }
