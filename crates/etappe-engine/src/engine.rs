@@ -26,6 +26,13 @@ pub(crate) fn clickhouse_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("clickhouse")
 }
 
+/// Returns where `BACKUP … TO File('name')` puts a backup, and `RESTORE` looks for it: the name is that of a
+/// folder in this one.
+#[must_use]
+pub fn backups_dir(data_dir: &Path) -> PathBuf {
+    clickhouse_dir(data_dir).join("backups")
+}
+
 const LOCK_FILE: &str = "engine.lock";
 const LOCK_POLL: Duration = Duration::from_millis(50);
 

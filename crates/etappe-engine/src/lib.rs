@@ -34,4 +34,4 @@ mod statement;
 mod turns;
 mod zones;
 
-pub use engine::CHDB_VERSION;
+pub use engine::{CHDB_VERSION, backups_dir};

@@ -9,16 +9,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::config::EngineConfig;
+use crate::engine::backups_dir;
 use crate::error::EngineError;
 
 const CONFIG_FILE: &str = "engine-config.xml";
 const USERS_FILE: &str = "engine-users.xml";
 
-/// What the engine's user may do. Not in it: sources (`FILE`, `URL`, `S3`, `REMOTE`…), `BACKUP`,
-/// access management, introspection, `SYSTEM SHUTDOWN`.
+/// What the engine's user may do; backups only into one folder of its own (`allowed_path`), in one form
+/// (see [`crate::statement::backup`]). Not in it: sources (`FILE`, `URL`, `S3`, `REMOTE`…), access management, introspection, `SYSTEM SHUTDOWN`.
 const GRANTS: &str = "SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, \
     CREATE DICTIONARY, CREATE FUNCTION, CREATE TEMPORARY TABLE, CREATE ARBITRARY TEMPORARY TABLE, \
-    DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, SHOW, CHECK, KILL QUERY, dictGet, \
+    DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, SHOW, CHECK, BACKUP, KILL QUERY, dictGet, \
     SYSTEM FLUSH LOGS, SYSTEM MERGES, SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE, \
     SYSTEM VIEWS, SYSTEM CLEANUP";
 
@@ -57,6 +58,10 @@ fn config_xml(config: &EngineConfig, users: &Path) -> String {
     format!(
         "<clickhouse>
   <users_config>{users}</users_config>
+  <backups>
+    <allowed_path>{backups}</allowed_path>
+    <allow_concurrent_backups>false</allow_concurrent_backups>
+  </backups>
   <max_server_memory_usage>{memory}</max_server_memory_usage>
   <mark_cache_size>{mark_cache}</mark_cache_size>
   <primary_index_cache_size>{mark_cache}</primary_index_cache_size>
@@ -87,6 +92,7 @@ fn config_xml(config: &EngineConfig, users: &Path) -> String {
 </clickhouse>
 ",
         small = 32 * 1024 * 1024,
+        backups = escape(&backups_dir(&config.data_dir).to_string_lossy()),
     )
 }
 
@@ -151,9 +157,7 @@ mod tests {
     fn no_source_outside_the_engine_is_granted() {
         let config = EngineConfig::new("/tmp/data", "/x/libchdb.so");
         let text = users_xml(&config);
-        for source in [
-            "FILE", "URL", "S3", "REMOTE", "SOURCES", "SHUTDOWN", "BACKUP", "ALL",
-        ] {
+        for source in ["FILE", "URL", "S3", "REMOTE", "SOURCES", "SHUTDOWN", "ALL"] {
             let word = |text: &str| text.split([' ', ',']).any(|word| word == source);
             assert!(
                 !text.lines().filter(|line| line.contains("GRANT")).any(word),

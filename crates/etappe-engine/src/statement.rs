@@ -4,6 +4,7 @@
 //! The engine parses statements itself; this finds out how to hand them over, and whether to
 //! ([`guard`]). What is handed over is put together from the tokens that were read here.
 
+mod backup;
 mod call;
 #[cfg(test)]
 mod differential;

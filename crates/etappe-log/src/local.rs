@@ -10,6 +10,7 @@
 //! and `writer` (the thread), `publisher` and `source` (the ports).
 
 mod append;
+mod backup;
 mod config;
 mod disk;
 mod drain;

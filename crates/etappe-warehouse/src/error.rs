@@ -20,7 +20,7 @@ pub enum WarehouseError {
     #[error("invalid warehouse configuration: {0}")]
     Config(#[source] InvalidWarehouseConfig),
     /// The server refused or could not be reached.
-    #[error("cannot {action} at {host}: {source}{}", advice(source))]
+    #[error("cannot {action} at {host}: {}{}", with_causes(source), advice(source))]
     Server {
         /// What was tried.
         action: &'static str,
@@ -142,6 +142,22 @@ pub(crate) fn is_new_enough(version: &str) -> bool {
         Some((parts.next()?.ok()?, parts.next()?.ok()?))
     };
     numbers(version) >= numbers(OLDEST)
+}
+
+/// Returns what an error says, and its causes as far as they say more: that a connection was refused
+/// stands in the innermost one only.
+fn with_causes(error: &clickhouse::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 /// Returns what can be done about an error of the client, where that is known.
@@ -338,6 +354,17 @@ fn code_of(answer: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_says_its_causes_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("client error (Connect)")]
+        struct Outer(#[source] std::io::Error);
+        let refused = std::io::Error::other("Connection refused");
+        let error = clickhouse::error::Error::Network(Box::new(Outer(refused)));
+        let expected = "network error: client error (Connect): Connection refused";
+        assert_eq!(with_causes(&error), expected);
+    }
 
     #[test]
     fn answers_are_classified_by_code_and_text() {

@@ -17,6 +17,7 @@
 
 mod actor;
 mod audit;
+mod backup;
 mod blame;
 mod board;
 mod candidate;

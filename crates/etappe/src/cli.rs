@@ -63,6 +63,10 @@ pub(crate) enum Command {
     Collectors(CollectorsCommand),
     /// Compare what was consumed with what is stored: nothing missing, nothing twice.
     Audit(AuditArguments),
+    /// Copy everything of a running `etappe up` into a folder.
+    Backup(BackupArguments),
+    /// Make a data folder from such a copy.
+    Restore(RestoreArguments),
     /// Move an installation from one folder to Kafka and ClickHouse; can be run again.
     Move(MoveArguments),
     /// The configuration.
@@ -180,6 +184,36 @@ pub(crate) struct AuditArguments {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `etappe backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The folder to write to, new or empty.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The data folder of a running `etappe up`.
+    #[arg(long, value_name = "DIR", default_value = "etappe-data")]
+    pub(crate) data: PathBuf,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `etappe restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigSource,
+    /// The folder of the backup.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The data folder to make, new or empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The file libchdb.so; by default the one in the cache, fetched if missing.
+    #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
+    pub(crate) engine_library: Option<PathBuf>,
 }
 
 /// The commands about dead letters.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod classifier;
 pub(crate) mod collector;
 pub(crate) mod collectors;

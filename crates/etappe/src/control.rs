@@ -5,6 +5,7 @@
 
 mod client;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
 use crate::audit::AuditReport;
+use crate::backup::maker::{BackupMaker, Made};
 use crate::letters::{LetterBox, Replayed, ShownLetter, name_of, show};
 use crate::service::auditor::Auditor;
 use crate::sites::{NewKeys, SiteStore};
@@ -46,6 +48,7 @@ pub(crate) struct Control {
     pub(crate) explainer: Arc<dyn Explainer>,
     pub(crate) letters: LetterBox,
     pub(crate) auditor: Auditor,
+    pub(crate) backups: BackupMaker,
 }
 
 /// Makes the router of the control endpoints.
@@ -61,6 +64,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/keys/admin", post(create_admin_token))
         .route("/control/explain", get(explain))
         .route("/control/audit", get(audit))
+        .route("/control/backup", post(back_up))
         .route("/control/dead-letters", get(list_letters))
         .route("/control/dead-letters/replay", post(replay_letters))
         .layer(middleware::from_fn_with_state(
@@ -223,6 +227,20 @@ async fn create_admin_token(State(state): State<Arc<Control>>) -> Result<Json<Va
 
 async fn audit(State(state): State<Arc<Control>>) -> Result<Json<AuditReport>, Refusal> {
     Ok(Json(state.auditor.audit(&state.letters).await?))
+}
+
+/// Asks for a backup.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BackupRequest {
+    /// The folder to write to: an absolute path.
+    pub(crate) folder: PathBuf,
+}
+
+async fn back_up(
+    State(state): State<Arc<Control>>,
+    Json(request): Json<BackupRequest>,
+) -> Result<Json<Made>, Refusal> {
+    Ok(Json(state.backups.make(request.folder).await?))
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@
 mod allocator;
 mod answer;
 mod audit;
+mod backup;
 mod cli;
 mod command;
 mod config;
@@ -96,6 +97,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::DeadLetters(command) => command::dead_letters::run(command).await,
         Command::Collectors(command) => command::collectors::run(command).await,
         Command::Audit(arguments) => command::audit::run(arguments).await,
+        Command::Backup(arguments) => command::backup::back_up(arguments).await,
+        Command::Restore(arguments) => command::backup::restore(arguments).await,
         Command::Move(arguments) => command::moving::run(arguments).await,
         Command::Config(command) => command::config::run(command).await,
     }

@@ -153,6 +153,7 @@ impl Opening {
             commits_begun: AtomicU64::new(1),
             journal: Mutex::new(journal),
             problem: Mutex::default(),
+            holds: AtomicUsize::new(0),
             metrics,
         });
         shared.record_lag();

@@ -157,6 +157,11 @@ impl PartitionLog {
         (segments.len(), bytes)
     }
 
+    /// Returns the segments as they are now.
+    pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
+        self.read_segments().clone()
+    }
+
     /// Records that everything before `end` is synced and may be read.
     pub(crate) fn post_end(&self, end: Offset) {
         self.end.send_replace(end);

@@ -37,6 +37,10 @@ impl LocalReader {
         Self { inner }
     }
 
+    pub(super) const fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// Returns the positions of all partitions.
     #[must_use]
     pub fn positions(&self) -> Vec<PartitionPositions> {

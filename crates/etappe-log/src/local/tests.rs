@@ -1,5 +1,6 @@
 //! The parts of the local log together, on a disk that can be made to fail.
 
+mod backup;
 mod damage;
 mod fault;
 mod model;

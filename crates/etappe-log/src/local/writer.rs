@@ -3,7 +3,7 @@
 //! It runs on a thread of its own, because it does nothing but wait for the disk. Between groups it
 //! deletes segments that nobody needs any more and takes the figures that are slow to take.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) committed: AtomicU64,
     /// Why the last group could not be written, if it could not.
     pub(crate) problem: Mutex<Option<String>>,
+    /// How many copies are being made, for which no segment may be deleted.
+    pub(crate) holds: AtomicUsize,
     /// Its metrics.
     pub(crate) metrics: PartitionMetrics,
 }
@@ -242,7 +244,8 @@ impl Writer {
             .try_lock()
             .ok()
             .map(|mut journal| journal.forget(self.upkeep.retention, self.clock.now()));
-        if let Some(needed_from) = needed_from {
+        let is_held = self.shared.holds.load(Ordering::Acquire) > 0;
+        if let Some(needed_from) = needed_from.filter(|_| !is_held) {
             let deleted = self.appender.delete_before(needed_from);
             if deleted > 0 {
                 tracing::debug!(

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::Router;
 use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
@@ -16,11 +17,14 @@ use etappe_core::watermark::Watermark;
 use etappe_log::kafka::{KafkaCluster, KafkaSource};
 use etappe_log::local::LocalLog;
 use etappe_log::spool::SpoolingPublisher;
+use etappe_runtime::health::{Health, Reporter};
 use etappe_warehouse::Warehouse;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::backup::maker::BackupMaker;
 use crate::cli::UpArguments;
 use crate::config::{Config, Needs};
 use crate::control::{self, Control};
@@ -32,6 +36,7 @@ use crate::service::checkpoint::Checkpoint;
 use crate::service::event_log::{self, Letters, Publisher, Source};
 use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::Greeting;
+use crate::service::routes::LaterRoutes;
 use crate::service::warehouse::Embedded;
 use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
 use crate::sites::{SiteStore, random_key};
@@ -107,10 +112,36 @@ struct LogParts {
     checkpoint: Option<JoinHandle<Checkpoint>>,
 }
 
+/// What the parts report with; all are starting until they say otherwise.
+struct Reports {
+    classifier: Reporter,
+    collector: Reporter,
+    event_log: Reporter,
+    warehouse: Reporter,
+}
+
+impl Reports {
+    fn register(health: &Health) -> Self {
+        Self {
+            classifier: health.register("classifier"),
+            collector: health.register("collector"),
+            event_log: health.register("event_log"),
+            warehouse: health.register("warehouse"),
+        }
+    }
+}
+
 impl Up {
     async fn work(&self, public: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
         let service = &self.service;
         let addresses = (public.local_addr()?, admin.local_addr()?);
+        let reports = Reports::register(&service.health);
+        // From the first moment on, so that somebody who waits can ask what for.
+        let later = LaterRoutes::default();
+        service.serve_admin(
+            admin,
+            routes::admin(service).fallback_service(later.router()),
+        );
         let cluster = service
             .config
             .uses_kafka()
@@ -118,11 +149,11 @@ impl Up {
             .transpose()?;
         let sites = self.open_sites(cluster.as_ref()).await?;
         let stop_engine = CancellationToken::new();
-        let (warehouse, engine_task) = self.open_warehouse(&stop_engine).await?;
+        let opened = self.open_warehouse(&reports.warehouse, &stop_engine);
+        let (warehouse, engine_task) = opened.await?;
         let parts = self.open_log(cluster.as_ref(), &stop_engine).await?;
         let control_token = random_key("ec");
-        self.serve_admin(admin, &control_token, &sites, (&warehouse, &parts))
-            .await?;
+        later.open(self.control(&control_token, &sites, (&warehouse, &parts)));
 
         let stop_classifier = CancellationToken::new();
         let mut watermark = Watermark::new(usize::try_from(parts.partitions)?);
@@ -148,7 +179,7 @@ impl Up {
         let router = routes::intake(&collector, &sites)
             .merge(insights)
             .merge(front_page::router(Purpose::Both));
-        self.watch(parts.publisher, warehouse);
+        self.watch(reports, parts.publisher, warehouse);
         self.greet(&sites, addresses, control_token).await?;
 
         let mut ended = service.serve_public(public, router).await;
@@ -182,11 +213,11 @@ impl Up {
 
     async fn open_warehouse(
         &self,
+        report: &Reporter,
         stop: &CancellationToken,
     ) -> anyhow::Result<(Warehouse, Option<JoinHandle<()>>)> {
         if self.service.config.uses_server() {
-            let report = self.service.health.register("warehouse");
-            let warehouse = self.service.connect_server(&report).await?;
+            let warehouse = self.service.connect_server(report).await?;
             return Ok((warehouse, None));
         }
         let embedded = Embedded {
@@ -255,14 +286,14 @@ impl Up {
         Ok((source, Some(self.service.tasks.spawn(keep))))
     }
 
-    async fn serve_admin(
+    /// Makes what commands ask of the running process.
+    fn control(
         &self,
-        listener: TcpListener,
         control_token: &str,
         sites: &Arc<SiteStore>,
         (warehouse, parts): (&Warehouse, &LogParts),
-    ) -> anyhow::Result<()> {
-        let control = Control {
+    ) -> Router {
+        control::router(Control {
             token: KeyHash::of(control_token),
             sites: Arc::clone(sites),
             explainer: routes::explainer(&self.service, warehouse.clone()),
@@ -276,25 +307,34 @@ impl Up {
                 positions: parts.positions.clone(),
                 warehouse: warehouse.clone(),
             },
-        };
-        let router = routes::admin(&self.service).merge(control::router(control));
-        self.service.serve_admin(listener, router);
-        Ok(())
+            backups: self.backups(warehouse, &parts.log),
+        })
+    }
+
+    fn backups(&self, warehouse: &Warehouse, log: &OpenLog) -> BackupMaker {
+        let config = &self.service.config;
+        BackupMaker {
+            data: self.data.clone(),
+            warehouse: warehouse.clone(),
+            log: match log {
+                OpenLog::Local(log) if !config.uses_server() => Some(log.reader()),
+                OpenLog::Local(_) | OpenLog::Kafka(_) => None,
+            },
+            retention: config.log.retention,
+            turn: Mutex::default(),
+        }
     }
 
     /// Reports on what the parts say of themselves.
-    fn watch(&self, publisher: Publisher, warehouse: Warehouse) {
+    fn watch(&self, reports: Reports, publisher: Publisher, warehouse: Warehouse) {
         let Service {
-            health,
-            tasks,
-            shutdown,
-            ..
+            tasks, shutdown, ..
         } = &self.service;
-        health.register("classifier").ready();
-        health.register("collector").ready();
-        let report = health.register("event_log");
+        reports.classifier.ready();
+        reports.collector.ready();
+        let report = reports.event_log;
         tasks.spawn(health::watch_event_log(publisher, report, shutdown.token()));
-        let report = health.register("warehouse");
+        let report = reports.warehouse;
         tasks.spawn(health::watch_warehouse(warehouse, report, shutdown.token()));
     }
 

@@ -1,5 +1,6 @@
 //! The client of the control endpoints: how commands reach the running `etappe up` of a folder.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -8,11 +9,17 @@ use etappe_core::site::SiteSettings;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{KeyRequest, ReplayRequest, RevokeRequest, SettingsRequest, TokenRequest};
+use super::{
+    BackupRequest, KeyRequest, ReplayRequest, RevokeRequest, SettingsRequest, TokenRequest,
+};
 use crate::audit::AuditReport;
+use crate::backup::maker::Made;
 use crate::data_dir::{DataDir, RunInfo};
 use crate::letters::{Replayed, ShownLetter};
 use crate::sites::NewKeys;
+
+/// How long a backup may take.
+const LONGEST_BACKUP: Duration = Duration::from_secs(6 * 3600);
 
 /// Talks to the running `etappe up` of a data folder.
 #[derive(Debug)]
@@ -99,6 +106,16 @@ impl ControlClient {
     /// Makes the admin token anew.
     pub(crate) async fn create_admin_token(&self) -> anyhow::Result<Value> {
         self.post("/control/keys/admin", &json!({})).await
+    }
+
+    /// Has a backup made in a folder, which takes as long as copying everything takes.
+    pub(crate) async fn back_up(&self, folder: &Path) -> anyhow::Result<Made> {
+        let request = BackupRequest {
+            folder: folder.to_owned(),
+        };
+        let request = self.client.post(self.url("/control/backup")).json(&request);
+        let answer = self.answer(request.timeout(LONGEST_BACKUP)).await?;
+        Ok(serde_json::from_value(answer)?)
     }
 
     /// Compares what was consumed with what is stored.

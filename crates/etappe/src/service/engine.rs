@@ -86,7 +86,11 @@ pub(crate) async fn supervise(
             () = stop.cancelled() => break,
             ended = engine.wait() => {
                 let words = engine.last_words().join(" | ");
-                health.not_ready(format!("the engine ended ({ended:?}): {words}"));
+                let how = match ended {
+                    Ok(status) => status.to_string(),
+                    Err(error) => error.to_string(),
+                };
+                health.not_ready(format!("the engine ended ({how}) and is started again: {words}"));
             }
         }
         engine = loop {

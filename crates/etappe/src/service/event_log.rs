@@ -35,6 +35,14 @@ pub(crate) enum Publisher {
 }
 
 impl Publisher {
+    /// Returns why events go to the spool, if they do: they are taken all the same.
+    pub(crate) fn outage(&self) -> Option<String> {
+        match self {
+            Self::Kafka(publisher) => publisher.outage(),
+            Self::Local(_) | Self::Direct(_) => None,
+        }
+    }
+
     /// Returns why events are refused, if they are.
     pub(crate) fn problem(&self) -> Option<String> {
         match self {

@@ -81,9 +81,10 @@ pub(crate) async fn watch_event_log(
     shutdown: CancellationToken,
 ) {
     loop {
-        match publisher.problem() {
-            None => report.ready(),
-            Some(problem) => report.not_ready(problem),
+        match (publisher.problem(), publisher.outage()) {
+            (Some(problem), _) => report.not_ready(problem),
+            (None, Some(outage)) => report.degraded(outage),
+            (None, None) => report.ready(),
         }
         if is_over(&shutdown).await {
             return;

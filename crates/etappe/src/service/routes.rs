@@ -1,12 +1,12 @@
 //! Which routes stand on which address.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use etappe_collector::Collector;
 use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
@@ -18,7 +18,9 @@ use etappe_runtime::authorization::bearer_token;
 use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
+use serde_json::json;
 use tokio::sync::watch;
+use tower::ServiceExt;
 
 use super::Service;
 use super::event_log::Publisher;
@@ -28,6 +30,36 @@ use crate::sites::SiteStore;
 /// The admin address of every process: metrics and health.
 pub(crate) fn admin(service: &Service) -> Router {
     etappe_runtime::admin::router(service.registry.clone(), service.health.clone())
+}
+
+/// Routes of an address that is served before what they work on is there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LaterRoutes(Arc<OnceLock<Router>>);
+
+impl LaterRoutes {
+    /// Returns a router that hands every request to the routes, once they are there.
+    pub(crate) fn router(&self) -> Router {
+        let later = self.clone();
+        Router::new().fallback(async move |request: Request| match later.0.get() {
+            Some(router) => match router.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+            None => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Json(
+                    json!({ "error": "Etappe is still starting: /readyz says what it waits for" }),
+                ),
+            )
+                .into_response(),
+        })
+    }
+
+    /// Puts the routes in place, for good.
+    pub(crate) fn open(&self, router: Router) {
+        // They are put in place once.
+        self.0.set(router).ok();
+    }
 }
 
 /// What answers questions about stored events on the admin address.

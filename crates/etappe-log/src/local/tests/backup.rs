@@ -1,0 +1,73 @@
+//! A copy of a log in use: it opens, holds what was acknowledged, and has the consumer store again
+//! what it announced.
+
+use etappe_core::id::OffsetRange;
+use etappe_core::ports::{Progress, RecordSource, SourceEvent};
+
+use super::*;
+
+#[tokio::test]
+async fn a_copy_of_a_log_in_use_holds_what_was_acknowledged_and_repeats_what_was_announced() {
+    let mut bench = Bench::new();
+    bench.config.segment_bytes = 1 << 16;
+    let log = bench.open("boot").unwrap();
+    let records: Vec<Bytes> = (0..400).map(|number| record(number, 1_000)).collect();
+    for some in records[..300].chunks(10) {
+        publish(&log, 0, some).await.unwrap();
+    }
+    let announced = OffsetRange {
+        first: Offset(200),
+        last: Offset(249),
+    };
+    let source = log.source();
+    for progress in [
+        Progress {
+            next: Offset(200),
+            pending: Some(announced),
+        },
+        Progress {
+            next: Offset(250),
+            pending: None,
+        },
+    ] {
+        source.commit(PartitionId(0), progress).await.unwrap();
+    }
+    // Others go on publishing while the log is copied.
+    let publisher = log.publisher();
+    let rest = records[300..].to_vec();
+    let going_on = tokio::spawn(async move {
+        for payload in rest {
+            let outcome = publisher.publish(vec![outgoing(0, payload)]).await;
+            assert_eq!(outcome, [Ok(())]);
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("copy");
+    log.reader().copy_to(&target).await.unwrap();
+    going_on.await.unwrap();
+    assert!(
+        log.reader().copy_to(&target).await.is_err(),
+        "a copy is not written over"
+    );
+
+    let mut copied = Bench::new();
+    copied.config = LocalLogConfig {
+        directory: target,
+        ..bench.config.clone()
+    };
+    let copy = copied.open("boot").unwrap();
+    let found = read_from(&copy, 0, 0).await.unwrap();
+    assert!((300..=400).contains(&found.len()), "{}", found.len());
+    assert_records(&found, 0, &records[..found.len()]);
+    assert_eq!(copy.source().topic(), log.source().topic());
+    // It was not left clean, so what was announced is given out once more.
+    let SourceEvent::Assigned { replay, .. } = copy.source().changed().await.unwrap() else {
+        panic!("no partition was assigned");
+    };
+    assert!(
+        replay
+            .iter()
+            .any(|range| range.first <= announced.first && range.last >= announced.last),
+        "{replay:?}"
+    );
+}

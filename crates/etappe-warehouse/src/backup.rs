@@ -1,0 +1,39 @@
+//! Backups of the whole database, by the embedded engine, into a folder of its own.
+
+use std::time::Duration;
+
+use crate::error::WarehouseError;
+use crate::warehouse::Warehouse;
+
+/// How long the engine may take. A backup of 100 GB takes some ten minutes on an ordinary disk.
+const LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+impl Warehouse {
+    /// Has the engine write a backup of the database into the folder `name` among its backups.
+    ///
+    /// Each table is as it was at some moment while this runs; the tables need not agree with each other.
+    ///
+    /// # Errors
+    /// The server's error.
+    pub async fn back_up(&self, name: &str) -> Result<(), WarehouseError> {
+        let database = &self.config().database;
+        let statement = format!("BACKUP DATABASE {database} TO File('{name}')");
+        self.run_long(&statement, "make a backup").await
+    }
+
+    /// Has the engine make the database anew from the folder `name` among its backups.
+    ///
+    /// # Errors
+    /// The server's error; the database may be there in part.
+    pub async fn restore(&self, name: &str) -> Result<(), WarehouseError> {
+        let database = &self.config().database;
+        let statement = format!("RESTORE DATABASE {database} FROM File('{name}')");
+        self.run_long(&statement, "restore a backup").await
+    }
+
+    async fn run_long(&self, statement: &str, action: &'static str) -> Result<(), WarehouseError> {
+        let client = self.client().clone().with_database("system");
+        let run = client.query_raw(statement).execute();
+        self.within(LIMIT, action, run).await
+    }
+}

@@ -1,0 +1,154 @@
+//! A backup: a folder with copies of everything in a data folder, and a list of them.
+//!
+//! ```text
+//! DIR/backup.json    what the backup is, and every file with its length and hash; written last
+//! DIR/database/      the engine's own backup of its tables
+//! DIR/log/           the event log          DIR/sites.json
+//! DIR/imports/       how far imports came   DIR/dead-letters/
+//! DIR/engine-secret.json  the engine's passwords, so that readers keep theirs
+//! ```
+
+pub(crate) mod files;
+pub(crate) mod maker;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use etappe_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The list of a backup's files.
+pub(crate) const MANIFEST: &str = "backup.json";
+/// The engine's own backup of its tables.
+pub(crate) const DATABASE: &str = "database";
+/// Where the engine keeps its passwords, in its folder and in a backup.
+pub(crate) const SECRETS: &str = "engine-secret.json";
+/// Parts that are copied as they are.
+pub(crate) const FOLDERS: [&str; 2] = ["imports", "dead-letters"];
+/// The form of backups that this program makes and reads.
+const FORMAT: u32 = 1;
+
+/// What a backup is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    format: u32,
+    /// The program that made it.
+    pub(crate) version: String,
+    /// When it was begun: everything acknowledged before is in it.
+    pub(crate) begun_at: Timestamp,
+    /// When the event log had been copied: nothing acknowledged later is in it.
+    pub(crate) ended_at: Timestamp,
+    /// Every file but the list itself, in the order of the paths.
+    files: Vec<FileEntry>,
+}
+
+/// A file of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileEntry {
+    /// Its path in the backup.
+    path: String,
+    /// Its length.
+    bytes: u64,
+    /// Its BLAKE3 hash in hexadecimal digits.
+    blake3: String,
+}
+
+impl Manifest {
+    /// Lists the files in `folder`. Blocks.
+    pub(crate) fn of(
+        folder: &Path,
+        (begun_at, ended_at): (Timestamp, Timestamp),
+    ) -> anyhow::Result<Self> {
+        let files = files::all(folder)?
+            .into_iter()
+            .map(|path| {
+                let (bytes, blake3) = files::hash(&folder.join(&path))?;
+                Ok(FileEntry {
+                    path,
+                    bytes,
+                    blake3,
+                })
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            begun_at,
+            ended_at,
+            files,
+        })
+    }
+
+    /// Reads the list of a backup and compares every file with it. Blocks.
+    pub(crate) fn verify(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(MANIFEST);
+        let text = std::fs::read(&path).with_context(|| {
+            format!(
+                "{} is no whole backup: {MANIFEST}, which is written last, cannot be read",
+                folder.display()
+            )
+        })?;
+        let manifest: Self = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        if manifest.format != FORMAT {
+            bail!(
+                "the backup has format {}, this program reads format {FORMAT}: use Etappe {}, which made it",
+                manifest.format,
+                manifest.version
+            );
+        }
+        for file in &manifest.files {
+            let found = files::hash(&folder.join(&file.path));
+            match found {
+                Ok((bytes, blake3)) if bytes == file.bytes && blake3 == file.blake3 => {}
+                Ok(_) => bail!("the backup is damaged: {} has other content", file.path),
+                Err(error) => {
+                    return Err(error.context(format!("the backup is damaged: {}", file.path)));
+                }
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// Returns how many bytes the files have together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_is_not_whole_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let refused = || Manifest::verify(folder.path()).unwrap_err();
+        std::fs::create_dir_all(path("log/partition-0")).unwrap();
+        std::fs::write(path("log/partition-0/1.log"), "records").unwrap();
+        std::fs::write(path("sites.json"), "{}").unwrap();
+        assert!(refused().to_string().contains("is no whole backup"));
+        let times = (Timestamp::EPOCH, Timestamp::from_millis(5));
+        let manifest = Manifest::of(folder.path(), times).unwrap();
+        assert_eq!(manifest.bytes(), 9);
+        let write = |manifest: &Manifest| {
+            std::fs::write(path(MANIFEST), serde_json::to_vec(manifest).unwrap()).unwrap();
+        };
+        write(&manifest);
+        assert_eq!(Manifest::verify(folder.path()).unwrap(), manifest);
+        std::fs::write(path("log/partition-0/1.log"), "Records").unwrap();
+        assert!(
+            refused()
+                .to_string()
+                .contains("log/partition-0/1.log has other content")
+        );
+        std::fs::remove_file(path("log/partition-0/1.log")).unwrap();
+        assert!(refused().to_string().contains("log/partition-0/1.log"));
+        write(&Manifest {
+            format: 9,
+            ..manifest
+        });
+        assert!(refused().to_string().contains("format 9"));
+    }
+}

@@ -1,0 +1,113 @@
+//! Files and folders copied and moved so that they are on the disk afterwards. All of it blocks: see
+//! [`blocking`].
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use anyhow::Context;
+
+/// Returns the paths of all files in `folder`, relative to it, in order.
+pub(crate) fn all(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    collect(folder, "", &mut found).with_context(|| format!("cannot list {}", folder.display()))?;
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn collect(folder: &Path, prefix: &str, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
+        let path = format!("{prefix}{name}");
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{path}/"), found)?;
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Returns a file's length and the BLAKE3 hash of its content.
+pub(crate) fn hash(path: &Path) -> anyhow::Result<(u64, String)> {
+    let mut hasher = blake3::Hasher::new();
+    let read = File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
+}
+
+/// Copies a folder with everything in it; one that is not there is an empty one.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+    if !from.exists() {
+        return Ok(());
+    }
+    for path in all(from)? {
+        copy_file(&from.join(&path), &to.join(&path))?;
+    }
+    Ok(())
+}
+
+/// Copies a file, with the folders that it lies in. Of lines only those that are whole are copied:
+/// somebody may be writing the last one.
+pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let copy = || -> io::Result<()> {
+        if let Some(folder) = to.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if from.extension().is_some_and(|it| it == "ndjson") {
+            let mut lines = std::fs::read(from)?;
+            let end = memchr::memrchr(b'\n', &lines).map_or(0, |at| at + 1);
+            lines.truncate(end);
+            std::fs::write(to, lines)?;
+        } else {
+            std::fs::copy(from, to)?;
+        }
+        File::open(to)?.sync_all()
+    };
+    copy().with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+/// Moves a folder, by copying it where it goes to another file system.
+pub(crate) fn move_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if std::fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    copy_folder(from, to)?;
+    std::fs::remove_dir_all(from).with_context(|| format!("cannot remove {}", from.display()))
+}
+
+/// Removes a folder and everything in it, if it is there.
+pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Returns whether nothing is there, or an empty folder.
+pub(crate) fn is_free(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Puts everything on the file system of `path` on the disk.
+pub(crate) fn sync_file_system(path: &Path) -> anyhow::Result<()> {
+    let synced = File::open(path).and_then(|file| Ok(rustix::fs::syncfs(file)?));
+    synced.with_context(|| format!("cannot sync {}", path.display()))
+}
+
+/// Runs `work` on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("the copying broke")?
+}

@@ -1,0 +1,122 @@
+//! Makes a backup of a running `etappe up`, which goes on taking and storing events meanwhile.
+//!
+//! The tables are copied first and the event log last. So the log reaches further than the tables, and
+//! the copy looks like a data folder after a crash that cost the engine its latest inserts: a start on it
+//! stores again what the log says was stored lately, comparing it with the tables, and so nothing is
+//! missing and nothing is there twice. How far back "lately" goes is the log's `retention`, which a
+//! backup must not outlast.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use etappe_core::ports::Clock;
+use etappe_engine::backups_dir;
+use etappe_log::local::LocalReader;
+use etappe_runtime::clock::SystemClock;
+use etappe_warehouse::Warehouse;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::files::{self, blocking};
+use super::{DATABASE, FOLDERS, MANIFEST, Manifest, SECRETS};
+use crate::data_dir::{DataDir, write_private};
+
+/// What backups are made of.
+#[derive(Debug)]
+pub(crate) struct BackupMaker {
+    pub(crate) data: DataDir,
+    pub(crate) warehouse: Warehouse,
+    /// The log, if it is on this machine and the engine too: otherwise there is more elsewhere than here.
+    pub(crate) log: Option<LocalReader>,
+    /// How long the log keeps what was stored.
+    pub(crate) retention: Duration,
+    /// Held while a backup is made.
+    pub(crate) turn: Mutex<()>,
+}
+
+/// A backup that was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Made {
+    /// What is in it.
+    pub(crate) manifest: Manifest,
+    /// How long it took.
+    pub(crate) seconds: f64,
+}
+
+impl BackupMaker {
+    /// Makes a backup in the folder `to`, which must be empty or not there.
+    pub(crate) async fn make(&self, to: PathBuf) -> anyhow::Result<Made> {
+        let Some(log) = &self.log else {
+            bail!(
+                "the events or the tables of this installation are outside its folder: back up Kafka \
+                 and ClickHouse by their own means, as docs/operations.md says"
+            );
+        };
+        let Ok(_turn) = self.turn.try_lock() else {
+            bail!("another backup is being made");
+        };
+        let inside = to.starts_with(self.data.root());
+        if inside || !files::is_free(&to) {
+            bail!(
+                "{} has to be a new or empty folder outside the data folder",
+                to.display()
+            );
+        }
+        let made = self.fill(&to, log).await;
+        if made.is_err() {
+            // Without its list it would be refused, and with it the folder for the next try.
+            files::remove_folder(&to)?;
+        }
+        made
+    }
+
+    async fn fill(&self, to: &Path, log: &LocalReader) -> anyhow::Result<Made> {
+        let (begun_at, started) = (SystemClock.now(), Instant::now());
+        std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+        self.copy_tables(to).await?;
+        let (data, target) = (self.data.clone(), to.to_owned());
+        blocking(move || copy_state(&data, &target)).await?;
+        log.copy_to(&to.join("log")).await?;
+        let ended_at = SystemClock.now();
+        if started.elapsed() > self.retention / 2 {
+            bail!(
+                "the backup took {:.0} s, more than half of `log.retention`: give the log a longer one",
+                started.elapsed().as_secs_f64()
+            );
+        }
+        let (data, target) = (self.data.clone(), to.to_owned());
+        let manifest = blocking(move || {
+            // Sites that were made meanwhile, whose events may be in the log.
+            files::copy_file(&data.path("sites.json"), &target.join("sites.json"))?;
+            let manifest = Manifest::of(&target, (begun_at, ended_at))?;
+            write_private(&target.join(MANIFEST), &serde_json::to_vec(&manifest)?)?;
+            Ok(manifest)
+        });
+        let manifest = manifest.await?;
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!(folder = %to.display(), bytes = manifest.bytes(), seconds, "made a backup");
+        Ok(Made { manifest, seconds })
+    }
+
+    /// Has the engine copy its tables, in its own folder, and takes the copy from there.
+    async fn copy_tables(&self, to: &Path) -> anyhow::Result<()> {
+        let backups = backups_dir(&self.data.path("engine"));
+        // What a process left that died meanwhile.
+        let left = backups.clone();
+        blocking(move || files::remove_folder(&left)).await?;
+        let made = self.warehouse.back_up(DATABASE).await;
+        made.context("the engine cannot copy its tables")?;
+        let target = to.join(DATABASE);
+        blocking(move || files::move_folder(&backups.join(DATABASE), &target)).await
+    }
+}
+
+/// Copies what is beside the tables and the log.
+fn copy_state(data: &DataDir, to: &Path) -> anyhow::Result<()> {
+    for folder in FOLDERS {
+        files::copy_folder(&data.path(folder), &to.join(folder))?;
+    }
+    files::copy_file(&data.path("engine").join(SECRETS), &to.join(SECRETS))
+}

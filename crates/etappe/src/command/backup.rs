@@ -1,0 +1,144 @@
+//! `etappe backup` and `etappe restore`: everything in a data folder, copied while it is in use, and put
+//! back.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use etappe_engine::backups_dir;
+use etappe_warehouse::{Warehouse, WarehouseConfig};
+use indicatif::HumanBytes;
+use prometheus::Registry;
+use serde_json::json;
+
+use crate::answer::answer;
+use crate::backup::files::{self, blocking};
+use crate::backup::{DATABASE, FOLDERS, Manifest, SECRETS};
+use crate::cli::{BackupArguments, RestoreArguments};
+use crate::command::engine::library;
+use crate::config::{Config, Needs};
+use crate::control::ControlClient;
+use crate::data_dir::DataDir;
+use crate::service::engine::EngineCommand;
+use crate::service::warehouse;
+
+/// The engine's name for the backup that it restores.
+const RESTORED: &str = "restored";
+
+/// Has the running `etappe up` make a backup.
+pub(crate) async fn back_up(arguments: BackupArguments) -> anyhow::Result<()> {
+    let to = std::path::absolute(&arguments.folder)?;
+    let control = ControlClient::of(&DataDir::existing(&arguments.data)?)?;
+    let made = control.back_up(&to).await?;
+    if arguments.json {
+        let folder = to.display().to_string();
+        answer!(
+            "{}",
+            json!({ "folder": folder, "bytes": made.manifest.bytes(), "seconds": made.seconds,
+                "begun_at": made.manifest.begun_at, "ended_at": made.manifest.ended_at })
+        );
+        return Ok(());
+    }
+    answer!(
+        "{}: {} in {:.1} s; everything acknowledged before {} is in it",
+        to.display(),
+        HumanBytes(made.manifest.bytes()),
+        made.seconds,
+        made.manifest.begun_at
+    );
+    Ok(())
+}
+
+/// Makes a data folder from a backup. Nothing is there until all of it is.
+pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
+    let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
+    etappe_runtime::telemetry::init(&config.telemetry)?;
+    let target = std::path::absolute(&arguments.data)?;
+    if !files::is_free(&target) {
+        bail!(
+            "{} is not empty: a backup is restored into a new folder, which --data names",
+            target.display()
+        );
+    }
+    let from = arguments.folder.clone();
+    let manifest = blocking(move || Manifest::verify(&from)).await?;
+    let partial = partial_folder(&target)?;
+    // What an interrupted attempt left.
+    files::remove_folder(&partial)?;
+    let data = DataDir::open(&partial)?;
+    let (from, root) = (arguments.folder.clone(), data.clone());
+    blocking(move || copy_parts(&from, &root)).await?;
+    let command = EngineCommand {
+        data: data.path("engine"),
+        library: library(arguments.engine_library).await?,
+        config: arguments.config,
+    };
+    restore_tables(&command, &config).await?;
+    let (root, place) = (data.root().to_owned(), target.clone());
+    blocking(move || put_in_place(&root, &place)).await?;
+    answer!(
+        "restored {} into {}: everything acknowledged before {}, nothing after {}",
+        HumanBytes(manifest.bytes()),
+        target.display(),
+        manifest.begun_at,
+        manifest.ended_at
+    );
+    answer!(
+        "start it with `etappe up --data {}`; keys and passwords are those of then",
+        target.display()
+    );
+    Ok(())
+}
+
+/// Returns where a data folder is put together before it takes its place, on the same file system.
+fn partial_folder(target: &Path) -> anyhow::Result<PathBuf> {
+    let name = target.file_name().context("--data names no folder")?;
+    let mut partial = name.to_owned();
+    partial.push(".restoring");
+    Ok(target.with_file_name(partial))
+}
+
+/// Copies everything but the tables, and these to where the engine looks for them.
+fn copy_parts(from: &Path, data: &DataDir) -> anyhow::Result<()> {
+    for folder in FOLDERS.iter().chain(&["log"]) {
+        files::copy_folder(&from.join(folder), &data.path(folder))?;
+    }
+    files::copy_file(&from.join("sites.json"), &data.path("sites.json"))?;
+    let engine = data.path("engine");
+    files::copy_file(&from.join(SECRETS), &engine.join(SECRETS))?;
+    files::copy_folder(&from.join(DATABASE), &backups_dir(&engine).join(RESTORED))
+}
+
+/// Has an engine of the new folder make its tables from the backup in it.
+async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Result<()> {
+    let engine = command.start(None).await?;
+    let (user, password) = command.login()?;
+    let warehouse = WarehouseConfig {
+        url: format!("http://{}", engine.address()),
+        user,
+        password,
+        database: warehouse::DATABASE.to_owned(),
+        ..config.clickhouse.clone()
+    };
+    let restored = async {
+        let warehouse = Warehouse::connect(warehouse, &Registry::new())?;
+        warehouse.restore(RESTORED).await?;
+        // A backup of another version is told here, and not by the next start.
+        warehouse.migrate().await?;
+        anyhow::Ok(())
+    };
+    let restored = restored.await;
+    engine.stop().await?;
+    restored.context("the tables cannot be restored")?;
+    let backups = backups_dir(&command.data);
+    blocking(move || files::remove_folder(&backups)).await
+}
+
+/// Puts a folder that is whole in its place.
+fn put_in_place(partial: &Path, target: &Path) -> anyhow::Result<()> {
+    files::sync_file_system(partial)?;
+    // An empty folder may be there.
+    std::fs::remove_dir(target).ok();
+    std::fs::rename(partial, target)
+        .with_context(|| format!("cannot move {} to {}", partial.display(), target.display()))?;
+    files::sync_file_system(target)
+}
