@@ -32,7 +32,7 @@ enum Kind {
 
 fn kind_of(column: &str) -> Kind {
     match column {
-        "kind" | "scope" | "amount_state" | "duplicate" => Kind::Fixed(1),
+        "kind" | "scope" | "amount_state" | "is_view" | "duplicate" => Kind::Fixed(1),
         "partition" => Kind::Fixed(4),
         "outcome_id" | "occurred_at" | "received_at" | "offset" => Kind::Fixed(8),
         "revenue" => Kind::Nullable(16),
