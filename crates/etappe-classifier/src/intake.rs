@@ -58,6 +58,8 @@ pub(crate) struct Intake<S, M, C> {
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
     budget: BatchBudget,
+    /// When the partition was assigned.
+    assigned: Instant,
     leftover: Leftover,
     workshop: Arc<Mutex<Workshop>>,
     topic: Arc<str>,
@@ -128,6 +130,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             backoff: parts.backoff,
             filter_share: parts.filter_share,
             budget: parts.budget,
+            assigned: Instant::now(),
             leftover: Leftover::NONE,
             workshop: Arc::new(Mutex::new(Workshop {
                 pipeline: parts.pipeline,
@@ -309,7 +312,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             return Ok(());
         }
         self.metrics.record_suspects(suspects.len());
-        let first = batch.first();
+        let (first, oldest) = (batch.first(), batch.oldest());
         let seen = self
             .backoff
             .until_done(
@@ -317,7 +320,10 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
                     self.index
                         .seen_before(self.source.topic(), self.partition, first, &suspects)
                 },
-                |error, delay| self.note("seen_before", error, delay),
+                |error, delay| {
+                    self.note("seen_before", error, delay);
+                    self.show_lag(oldest);
+                },
             )
             .await
             .map_err(|source| ClassifierError::LookUp {
@@ -337,6 +343,23 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             ?delay,
             "failed, trying again"
         );
+    }
+
+    /// Notes a failure before anything was read. Nothing of the partition has become visible since it
+    /// was assigned, and that long is the least that its records wait.
+    fn note_opening<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {
+        self.note(operation, error, delay);
+        self.metrics
+            .set_lag(self.partition, self.assigned.elapsed());
+    }
+
+    /// Shows how long a record received at `oldest` has been waiting.
+    fn show_lag(&self, oldest: Option<Timestamp>) {
+        if let Some(oldest) = oldest {
+            let millis = self.clock.now().millis_since(oldest);
+            let lag = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+            self.metrics.set_lag(self.partition, lag);
+        }
     }
 
     fn lock_workshop(&self) -> std::sync::MutexGuard<'_, Workshop> {

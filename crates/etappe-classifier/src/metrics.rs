@@ -20,6 +20,7 @@ pub struct ClassifierMetrics {
     duplicates: IntCounter,
     marks: IntCounter,
     silent_collectors: IntGaugeVec,
+    holding_collectors: IntGaugeVec,
     board_posts: IntCounterVec,
     dead_letters: IntCounterVec,
     damaged_letters: IntCounter,
@@ -56,6 +57,17 @@ pub(crate) enum LetterReason {
     Refused,
 }
 
+impl LetterReason {
+    const ALL: [Self; 2] = [Self::Unreadable, Self::Refused];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 impl ClassifierMetrics {
     /// Makes the metrics and registers them.
     ///
@@ -63,22 +75,21 @@ impl ClassifierMetrics {
     /// The registry's error when a name is taken.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let make = Register(registry);
+        let [silent_collectors, holding_collectors] = make.collectors()?;
         Ok(Self {
             batches: make.counters("batches_total", "Batches by how they ended", &["result"])?,
             rows: make.counter("rows_total", "Rows stored, duplicates too")?,
             encoded_bytes: make.counter("encoded_bytes_total", "Bytes of rows stored")?,
             duplicates: make.counter("duplicates_total", "Rows stored and marked as duplicates")?,
             marks: make.counter("marks_total", "Collectors' marks stored")?,
-            silent_collectors: make.gauges(
-                "silent_collectors",
-                "Collectors not heard for a minute, those let go for ten minutes",
-            )?,
+            silent_collectors,
+            holding_collectors,
             board_posts: make.counters(
                 "board_posts_total",
                 "Tries to tell readers how far the figures reach",
                 &["result"],
             )?,
-            dead_letters: make.counters("dead_letters_total", "Dead letters", &["reason"])?,
+            dead_letters: make.dead_letters()?,
             damaged_letters: make.counter(
                 "damaged_letters_total",
                 "Lines of the file of dead letters that were damaged and set aside",
@@ -160,8 +171,15 @@ impl ClassifierMetrics {
         self.marks.inc_by(count(marks));
     }
 
-    pub(crate) fn set_silent_collectors(&self, partition: PartitionId, collectors: usize) {
-        set(&self.silent_collectors, partition, collectors);
+    /// Shows how many collectors are silent, and how many of them hold the figures back.
+    pub(crate) fn set_silent_collectors(
+        &self,
+        partition: PartitionId,
+        silent: usize,
+        holding: usize,
+    ) {
+        set(&self.silent_collectors, partition, silent);
+        set(&self.holding_collectors, partition, holding);
     }
 
     /// Counts a try to post to the board.
@@ -171,13 +189,9 @@ impl ClassifierMetrics {
     }
 
     pub(crate) fn record_letters(&self, reason: LetterReason, letters: usize) {
-        let label = match reason {
-            LetterReason::Unreadable => "unreadable",
-            LetterReason::Refused => "refused",
-        };
         let letters = count(letters);
         self.dead_letters
-            .with_label_values(&[label])
+            .with_label_values(&[reason.as_str()])
             .inc_by(letters);
     }
 
@@ -208,6 +222,22 @@ impl ClassifierMetrics {
         self.lag_seconds
             .with_label_values(&[label.as_str()])
             .set(lag.as_secs_f64());
+    }
+
+    /// Takes back what is shown of a partition: somebody else works on it now.
+    pub(crate) fn forget(&self, partition: PartitionId) {
+        let label = partition.to_string();
+        let label = [label.as_str()];
+        // One that was never shown is not there to remove.
+        self.lag_seconds.remove_label_values(&label).ok();
+        for gauges in [
+            &self.silent_collectors,
+            &self.holding_collectors,
+            &self.filter_bytes,
+            &self.in_flight_bytes,
+        ] {
+            gauges.remove_label_values(&label).ok();
+        }
     }
 
     pub(crate) fn set_filter_bytes(&self, partition: PartitionId, bytes: usize) {
@@ -269,6 +299,29 @@ impl Register<'_> {
         let gauges = IntGaugeVec::new(options(name, help), &["partition"])?;
         self.0.register(Box::new(gauges.clone()))?;
         Ok(gauges)
+    }
+
+    /// Makes the gauges of silent collectors: all of them, and those that hold the figures back.
+    fn collectors(&self) -> Result<[IntGaugeVec; 2], prometheus::Error> {
+        Ok([
+            self.gauges(
+                "silent_collectors",
+                "Collectors not heard for a minute, those let go for ten minutes",
+            )?,
+            self.gauges(
+                "holding_collectors",
+                "Silent collectors with records in their spool: the figures wait for them",
+            )?,
+        ])
+    }
+
+    /// Makes the counters of dead letters; one that is there from the start shows its first increase.
+    fn dead_letters(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let letters = self.counters("dead_letters_total", "Dead letters", &["reason"])?;
+        for reason in LetterReason::ALL {
+            letters.with_label_values(&[reason.as_str()]);
+        }
+        Ok(letters)
     }
 
     fn lag(&self) -> Result<GaugeVec, prometheus::Error> {

@@ -52,7 +52,7 @@ impl ReachOutlets {
     pub(crate) fn withdraw(&self, partition: PartitionId) {
         self.watermark.withdraw(partition);
         self.watch.lock().remove(&partition);
-        self.metrics.set_silent_collectors(partition, 0);
+        self.metrics.forget(partition);
     }
 }
 
@@ -133,10 +133,10 @@ impl Reach {
                 "collector is silent: figures wait for it if it holds, and are let go on if not"
             );
         }
-        let number = silent.len();
-        all.insert(self.partition, silent);
+        let holding = silent.iter().filter(|silent| silent.holds).count();
         self.outlets
             .metrics
-            .set_silent_collectors(self.partition, number);
+            .set_silent_collectors(self.partition, silent.len(), holding);
+        all.insert(self.partition, silent);
     }
 }

@@ -18,7 +18,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             .backoff
             .until_done(
                 || self.index.stored_until(self.source.topic(), self.partition),
-                |error, delay| self.note("stored_until", error, delay),
+                |error, delay| self.note_opening("stored_until", error, delay),
             )
             .await
             .map_err(|source| ClassifierError::LookUp {
@@ -37,7 +37,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             .backoff
             .until_done(
                 || self.index.marks(self.source.topic(), self.partition, next),
-                |error, delay| self.note("marks", error, delay),
+                |error, delay| self.note_opening("marks", error, delay),
             )
             .await
             .map_err(|source| ClassifierError::LookUp {
@@ -69,7 +69,9 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
                     .recent(self.source.topic(), self.partition, since, limit, visit)
             };
             self.backoff
-                .until_done(visit_list, |error, delay| self.note("recent", error, delay))
+                .until_done(visit_list, |error, delay| {
+                    self.note_opening("recent", error, delay);
+                })
                 .await
                 .map_err(|source| ClassifierError::LookUp {
                     partition: self.partition,

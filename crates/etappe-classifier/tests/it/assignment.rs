@@ -6,6 +6,7 @@ use std::time::Duration;
 use etappe_core::id::{Offset, OffsetRange};
 use etappe_core::ports::{Progress, RetryClass};
 use etappe_testkit::faults::Operation;
+use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{End, FIRST, SECOND, World, record};
@@ -37,6 +38,29 @@ async fn a_revoked_partition_is_finished_and_given_up_and_can_come_back() {
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
     ended.expect("nothing failed");
     world.check_exactly_once("revoked and assigned again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_given_up_is_no_longer_shown() {
+    let world = World::new(2);
+    let registry = Registry::new();
+    let control = world.log.consumer();
+    let classifier = world.classifier_in(control.clone(), &registry);
+    let stop = CancellationToken::new();
+    let moves = async {
+        world.send(["a", "b"]);
+        world.log.append(SECOND, record("c"));
+        world.caught_up().await;
+        control.revoke(FIRST);
+        control.wait_released(FIRST).await;
+        for gauge in ["lag_seconds", "filter_bytes", "in_flight_bytes"] {
+            let name = format!("etappe_classifier_{gauge}");
+            assert_eq!(World::series(&registry, &name), 1, "{name}");
+        }
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
+    ended.expect("nothing failed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use etappe_classifier::{ClassifierConfig, ClassifierError};
 use etappe_core::id::Offset;
 use etappe_core::ports::RetryClass;
+use etappe_core::time::Timestamp;
 use etappe_testkit::faults::Operation;
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +72,64 @@ async fn a_database_that_is_away_for_an_hour_needs_nobody_to_come_back() {
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
     ended.expect("an outage is no reason to stop");
     world.check_exactly_once("outage");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_cannot_be_begun_shows_how_long_it_has_waited() {
+    const LAG: &str = "etappe_classifier_lag_seconds";
+    for operation in [Operation::Marks, Operation::Recent] {
+        let world = World::new(1);
+        world.send(["a"]);
+        world
+            .faults
+            .fail(operation, RetryClass::Transient, usize::MAX);
+        let registry = Registry::new();
+        let classifier = world.classifier_in(world.log.consumer(), &registry);
+        let stop = CancellationToken::new();
+        let outage = async {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            let lag = World::metric(&registry, LAG);
+            assert!((500.0..=600.0).contains(&lag), "{operation:?}: {lag}");
+            world.faults.heal();
+            world.caught_up().await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            assert_eq!(World::metric(&registry, LAG), 0.0, "{operation:?}");
+            stop.cancel();
+        };
+        let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
+        ended.expect("an outage is no reason to stop");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_cannot_be_looked_up_show_how_long_they_have_waited() {
+    let world = World::new(1);
+    world.send(["a"]);
+    let registry = Registry::new();
+    let classifier = world.classifier_in(world.log.consumer(), &registry);
+    let stop = CancellationToken::new();
+    let outage = async {
+        world.caught_up().await;
+        // Until the next batch is no longer prepared beside the one that is stored.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world
+            .faults
+            .fail(Operation::SeenBefore, RetryClass::Transient, usize::MAX);
+        world.send(["a"]);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        // A quarter of an hour after the messages were received.
+        let later = Timestamp::parse("2024-03-01T12:15:00Z").expect("a time");
+        world.clock.set(later);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let lag = World::metric(&registry, "etappe_classifier_lag_seconds");
+        assert_eq!(lag, 900.0);
+        world.faults.heal();
+        world.caught_up().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
+    ended.expect("an outage is no reason to stop");
+    world.check_exactly_once("looked up again");
 }
 
 #[tokio::test(start_paused = true)]

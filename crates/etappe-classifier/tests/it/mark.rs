@@ -111,8 +111,14 @@ async fn a_spool_holds_the_figures_back_until_it_is_drained() {
     world.clock.set(after(100));
     world.say("quick", after(99), CollectorState::Direct);
     world.say("slow", after(10), CollectorState::Spooling);
-    let classifier = world.classifier(world.log.consumer());
+    let registry = Registry::new();
+    let classifier = world.classifier_in(world.log.consumer(), &registry);
     let collectors = classifier.collectors();
+    // Silent ones and those of them that hold, over both partitions.
+    let shown = || {
+        ["silent_collectors", "holding_collectors"]
+            .map(|name| World::metric(&registry, &format!("etappe_classifier_{name}")))
+    };
     let stop = CancellationToken::new();
     let steps = async {
         world.settled().await;
@@ -129,6 +135,7 @@ async fn a_spool_holds_the_figures_back_until_it_is_drained() {
             holds,
         };
         assert_eq!(collectors.silent(), [silent("slow", true)]);
+        assert_eq!(shown(), [2.0, 2.0]);
         let now = world.clock.now();
         world.log.append(FIRST, record("late"));
         world.say("slow", now, CollectorState::Direct);
@@ -138,6 +145,7 @@ async fn a_spool_holds_the_figures_back_until_it_is_drained() {
         assert_eq!(collectors.silent(), []);
         world.pass(70).await;
         assert_eq!(collectors.silent().len(), 2);
+        assert_eq!(shown(), [4.0, 0.0]);
         assert_eq!(
             world.watermark.as_of(far()),
             world.clock.now(),

@@ -294,6 +294,13 @@ impl World {
         }
     }
 
+    /// Returns how many series a metric of one life has; none while it is not shown.
+    pub(crate) fn series(registry: &Registry, name: &str) -> usize {
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        family.map_or(0, |family| family.get_metric().len())
+    }
+
     /// Returns the value of a metric of one life, summed over its labels.
     pub(crate) fn metric(registry: &Registry, name: &str) -> f64 {
         let families = registry.gather();
