@@ -121,11 +121,17 @@ impl Admission {
         match *known {
             Some((at, fullness)) if now.saturating_duration_since(at) < ROOM_INTERVAL => fullness,
             Some(_) | None => {
-                let fullness = publisher.fullness();
+                let fullness = self.show_fullness(publisher);
                 *known = Some((now, fullness));
-                self.metrics.log_fullness.set(fullness);
                 fullness
             }
         }
+    }
+
+    /// Looks how much of the event log's room is used, and shows it.
+    pub(crate) fn show_fullness(&self, publisher: &impl EventPublisher) -> f64 {
+        let fullness = publisher.fullness();
+        self.metrics.log_fullness.set(fullness);
+        fullness
     }
 }

@@ -126,6 +126,12 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         move || receptions.oldest()
     }
 
+    /// Looks how much of the event log's room is used and shows it as a metric. Requests do the same;
+    /// without any, somebody has to, or the metric stays where the last request left it.
+    pub fn show_log_fullness(&self) {
+        self.admission.show_fullness(&self.publisher);
+    }
+
     /// Makes the router of the public paths: those of the native protocol, the pixel, and the
     /// settings that trackers ask for. It can be merged with others; it has no fallback.
     pub fn router(self: Arc<Self>) -> Router {

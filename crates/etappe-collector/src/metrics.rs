@@ -149,6 +149,10 @@ impl CollectorMetrics {
     }
 
     fn register_all(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        // A counter that is there from the start shows its first increase, and that there is none.
+        for endpoint in ["message", "batch", "pixel"] {
+            self.accepted.with_label_values(&[endpoint]);
+        }
         for reason in Reason::ALL {
             self.rejected.with_label_values(&[reason.as_str()]);
         }

@@ -46,6 +46,9 @@ use event_log::{Letters, Publisher, Source};
 /// How long the parts may take to end: less than the 30 s after which others lose patience.
 const END_PATIENCE: Duration = Duration::from_secs(28);
 
+/// How often the metric of the event log's room is renewed while no requests come in.
+const FULLNESS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// What all parts of the process share.
 pub(crate) struct Service {
     pub(crate) registry: Registry,
@@ -208,7 +211,18 @@ impl Service {
         if let Some(spool) = spool {
             spool.watch_requests(collector.oldest_request());
         }
-        Arc::new(collector)
+        let collector = Arc::new(collector);
+        let (shown, shutdown) = (Arc::clone(&collector), self.shutdown.token());
+        self.tasks.spawn(async move {
+            loop {
+                shown.show_log_fullness();
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(FULLNESS_INTERVAL) => {}
+                }
+            }
+        });
+        collector
     }
 
     /// Serves the public address until the end; returns once no request is open any more.

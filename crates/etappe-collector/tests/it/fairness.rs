@@ -63,6 +63,11 @@ async fn the_last_part_of_the_log_is_kept_for_those_who_did_not_fill_it() {
     assert!(service.metric("etappe_collector_shed_requests_total", "log") > 0.5);
     let fullness = service.metric("etappe_collector_log_fullness_ratio", "");
     assert!((fullness - 0.93).abs() < 1e-9, "{fullness}");
+    // A log that has emptied since shows that without a request, too.
+    service.log.fill(0.1);
+    service.collector.show_log_fullness();
+    let fullness = service.metric("etappe_collector_log_fullness_ratio", "");
+    assert!((fullness - 0.1).abs() < 1e-9, "{fullness}");
     let texts = service.log.texts().join("");
     assert!(texts.contains("other") && !texts.contains(&id), "{texts}");
 }

@@ -79,6 +79,12 @@ async fn a_batch_is_answered_per_event() {
         (service.metric("etappe_collector_events_rejected_total", "missing_id") - 5.0).abs() < 0.1
     );
     assert!((service.metric("etappe_collector_events_accepted_total", "batch") - 10.0).abs() < 0.1);
+    // Those that no event came by are 0, not absent: alerts compare them.
+    let shown = service.registry.gather();
+    let accepted = shown
+        .iter()
+        .find(|it| it.name() == "etappe_collector_events_accepted_total");
+    assert_eq!(accepted.map(|it| it.get_metric().len()), Some(3));
     assert!(service.metric("etappe_collector_in_flight_bytes", "").abs() < 0.1);
 }
 
