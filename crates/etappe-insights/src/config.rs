@@ -44,7 +44,7 @@ pub struct InsightsConfig {
     pub kpi_gauge_sites: usize,
     /// How often these gauges are refreshed. Default 1 minute; less often when that takes over a
     /// twentieth of the time. Too short: the database answers little else; too long: graphs of KPIs
-    /// have steps.
+    /// have steps, and the alert on stale values, which waits three intervals, comes late.
     #[serde(with = "crate::duration")]
     pub kpi_gauge_interval: Duration,
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::site::{Site, SiteDirectory};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
@@ -62,8 +62,9 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
     /// that take long are asked less often.
     pub async fn run(mut self, stop: CancellationToken) {
         let state = self.state.clone();
+        let interval = state.parts().config.kpi_gauge_interval;
+        state.parts().metrics.kpis().record_interval(interval);
         let refreshing = async {
-            let interval = state.parts().config.kpi_gauge_interval;
             loop {
                 let begun = Instant::now();
                 self.refresh().await;
@@ -71,7 +72,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
             }
         };
         let watching = async {
-            let mut ticks = interval(WATERMARK_INTERVAL);
+            let mut ticks = tokio::time::interval(WATERMARK_INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;

@@ -51,6 +51,9 @@ pub(crate) struct KpiMetrics {
     refreshes: IntCounterVec,
     /// `etappe_insights_kpi_refreshed_timestamp_seconds`, gauge: when all values were last new.
     refreshed: Gauge,
+    /// `etappe_insights_kpi_interval_seconds`, gauge: how often they are refreshed at most. The alert on
+    /// old values measures their age against it.
+    interval: Gauge,
     /// `etappe_insights_watermark_age_seconds`, gauge: how far the figures are behind the clock.
     /// Alert over 60.
     watermark_age: Gauge,
@@ -168,6 +171,10 @@ impl KpiMetrics {
                 "etappe_insights_kpi_refreshed_timestamp_seconds",
                 "When the KPI gauges of all sites were last refreshed.",
             )?,
+            interval: Gauge::new(
+                "etappe_insights_kpi_interval_seconds",
+                "How often the KPI gauges are refreshed at most.",
+            )?,
             watermark_age: Gauge::new(
                 "etappe_insights_watermark_age_seconds",
                 "How far the figures are behind the clock.",
@@ -177,6 +184,7 @@ impl KpiMetrics {
         registry.register(Box::new(metrics.shown.clone()))?;
         registry.register(Box::new(metrics.refreshes.clone()))?;
         registry.register(Box::new(metrics.refreshed.clone()))?;
+        registry.register(Box::new(metrics.interval.clone()))?;
         registry.register(Box::new(metrics.watermark_age.clone()))?;
         Ok(metrics)
     }
@@ -196,6 +204,10 @@ impl KpiMetrics {
 
     pub(crate) fn record_shown(&self, is_shown: bool) {
         self.shown.set(i64::from(is_shown));
+    }
+
+    pub(crate) fn record_interval(&self, interval: Duration) {
+        self.interval.set(interval.as_secs_f64());
     }
 
     pub(crate) fn record_refresh(&self, all_answered: bool, now: Timestamp) {

@@ -47,9 +47,9 @@ impl KafkaCluster {
             return Err(LogError::InvalidConfig { problems });
         }
         Ok(Self {
+            metrics: KafkaMetrics::new(registry, config.retention),
             config: Arc::new(config),
             clock,
-            metrics: KafkaMetrics::new(registry),
         })
     }
 

@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rdkafka::statistics::{Broker, Statistics};
 
 use super::kafka_source::SourceMetrics;
@@ -94,8 +95,9 @@ impl DeliveryCounters {
 }
 
 impl KafkaMetrics {
-    /// Makes the metrics and registers them.
-    pub(crate) fn new(registry: &Registry) -> Self {
+    /// Makes the metrics of clients whose topic keeps records for `retention`, and registers them.
+    pub(crate) fn new(registry: &Registry, retention: Duration) -> Self {
+        show_retention(registry, retention);
         let gauge = |name, help| {
             let gauge = IntGaugeVec::new(Opts::new(name, help), &["role"])
                 .expect("the name and the label are valid");
@@ -218,6 +220,17 @@ impl KafkaMetrics {
     }
 }
 
+/// Shows `etappe_log_kafka_retention_seconds`, a gauge: how long the events topic keeps records. The
+/// alert on unread records measures their age against it.
+fn show_retention(registry: &Registry, retention: Duration) {
+    let gauge = Gauge::new(
+        "etappe_log_kafka_retention_seconds",
+        "How long the events topic keeps records, read or not.",
+    );
+    let gauge = register(registry, gauge.expect("the name is valid"));
+    gauge.set(retention.as_secs_f64());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,7 +253,7 @@ mod tests {
     #[test]
     fn what_clients_count_is_added_up_over_all_of_them() {
         let registry = Registry::new();
-        let metrics = KafkaMetrics::new(&registry);
+        let metrics = KafkaMetrics::new(&registry, Duration::from_secs(60));
         metrics.record_statistics("publisher", &statistics("one", 3));
         metrics.record_statistics("publisher", &statistics("one", 5));
         metrics.record_statistics("publisher", &statistics("two", 2));
