@@ -147,6 +147,44 @@ async fn a_dead_letter_is_listed_shown_and_sent_again_once() -> anyhow::Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_a_collector_that_was_heard_of_is_retired() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start(Sizes {
+        brokers: 1,
+        collectors: 1,
+        classifiers: 1,
+    })
+    .await?;
+    let (brokers, clickhouse) = (fleet.kafka.brokers(), fleet.clickhouse().to_owned());
+    let name = fleet.collectors[0].said("collector");
+    let mut listed = Value::Null;
+    for _ in 0..100 {
+        let list = ["collectors", "list", "--clickhouse", &clickhouse];
+        listed = fleet.run(&list).await?;
+        if listed[0]["collector"] == name.as_str() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(listed[0]["collector"], name.as_str(), "{listed}");
+    fleet.collectors[0].kill().await?;
+    let retire = async |collector: &str| {
+        let outside = ["--kafka", &brokers, "--clickhouse", &clickhouse];
+        run(&[&["collectors", "retire", collector], &outside[..]].concat()).await
+    };
+    let mistyped = format!("{name}x");
+    let (code, _, errors) = retire(&mistyped).await?;
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(
+        errors.contains(&format!("known collectors: {name}")),
+        "{errors}"
+    );
+    let (code, _, errors) = retire(&name).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    fleet.collectors[0].restart().await?;
+    fleet.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_installation_moves_to_kafka_and_clickhouse_and_keeps_every_event() -> anyhow::Result<()>
 {
     let mut process = EtappeProcess::start().await?;

@@ -273,7 +273,8 @@ pub(crate) enum CollectorsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Stop waiting for a collector that will not come back; what its spool held is lost.
+    /// Stop waiting for a collector that will not come back; what its spool held is lost. With
+    /// ClickHouse given, a name that was never heard of is refused.
     Retire {
         /// The collector, as `list` and `/readyz` name it.
         #[arg(value_name = "COLLECTOR")]
@@ -281,7 +282,7 @@ pub(crate) enum CollectorsCommand {
         #[command(flatten)]
         config: ConfigSource,
         #[command(flatten)]
-        kafka: KafkaFlag,
+        outside: OutsideFlags,
     },
 }
 

@@ -1,6 +1,6 @@
 //! `etappe collectors`: which collectors write to a shared Kafka, and which are gone for good.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{Clock, EventPublisher, MessageIndex, OutgoingRecord};
 use etappe_core::watermark::{CollectorMark, CollectorState};
@@ -9,7 +9,7 @@ use prometheus::Registry;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-use crate::answer::answer;
+use crate::answer::{answer, note};
 use crate::cli::CollectorsCommand;
 use crate::config::{Config, Needs};
 use crate::service::{Service, event_log};
@@ -32,14 +32,17 @@ pub(crate) async fn run(command: CollectorsCommand) -> anyhow::Result<()> {
         CollectorsCommand::Retire {
             collector,
             config,
-            kafka,
+            outside,
         } => {
             let needs = Needs {
                 kafka: true,
                 server: false,
             };
-            let config = Config::load(&config, kafka.flags().collect(), needs)?;
-            retire(config, collector).await
+            let config = Config::load(&config, outside.flags().collect(), needs)?;
+            check_name(&config, &collector).await?;
+            retire(config, &collector).await?;
+            answer!("{collector} is retired");
+            Ok(())
         }
     }
 }
@@ -91,15 +94,45 @@ fn print(marks: &[CollectorMark], as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a name that no collector has written marks under, as far as that can be known: the marks
+/// are in ClickHouse. Without it the name is taken as it is, which is also the way to retire a
+/// collector whose marks were lost with the database.
+async fn check_name(config: &Config, collector: &str) -> anyhow::Result<()> {
+    if !config.uses_server() {
+        note(format_args!(
+            "the name `{collector}` is not checked; give --clickhouse URL to have it checked"
+        ));
+        return Ok(());
+    }
+    let marks = last_marks(config)
+        .await
+        .context("cannot look up which collectors are known")?;
+    expect_known(collector, &marks)
+}
+
+/// Checks that one of `marks` is the collector's; the error names all that are known.
+fn expect_known(collector: &str, marks: &[CollectorMark]) -> anyhow::Result<()> {
+    let known: Vec<&str> = marks.iter().map(|mark| mark.collector.as_str()).collect();
+    let known = match &known[..] {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    };
+    ensure!(
+        marks.iter().any(|mark| mark.collector == collector),
+        "no collector `{collector}` was ever heard of; known collectors: {known}"
+    );
+    Ok(())
+}
+
 /// Writes a collector's last mark into every partition in its place.
-async fn retire(config: Config, collector: String) -> anyhow::Result<()> {
+async fn retire(config: Config, collector: &str) -> anyhow::Result<()> {
     let partitions = config.kafka.partitions;
     let service = Service::start(config)?;
     let cluster = service.kafka()?;
     cluster.ensure_topics().await?;
     let now = service.clock.now();
     let mark = CollectorMark {
-        collector,
+        collector: collector.to_owned(),
         reached: now,
         written_at: now,
         state: CollectorState::Retired,
@@ -119,4 +152,29 @@ async fn retire(config: Config, collector: String) -> anyhow::Result<()> {
         outcome.context("the mark was not written: run the command again")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use etappe_core::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_collector_that_was_never_heard_of_is_refused_and_the_known_ones_are_named() {
+        let mark = |collector: &str| CollectorMark {
+            collector: collector.to_owned(),
+            reached: Timestamp::EPOCH,
+            written_at: Timestamp::EPOCH,
+            state: CollectorState::Spooling,
+        };
+        let marks = [mark("c-1a"), mark("c-2b")];
+        assert!(expect_known("c-2b", &marks).is_ok());
+        for (marks, known) in [(&marks[..], "c-1a, c-2b"), (&[], "none")] {
+            let refused = expect_known("c-2", marks).expect_err("a part of a name is not it");
+            let expected =
+                format!("no collector `c-2` was ever heard of; known collectors: {known}");
+            assert_eq!(refused.to_string(), expected);
+        }
+    }
 }
