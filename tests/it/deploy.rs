@@ -186,14 +186,14 @@ fn rules_and_board_ask_for_documented_metrics_only() -> anyhow::Result<()> {
 
 #[test]
 fn every_alert_has_its_section_in_the_runbook_and_a_test() -> anyhow::Result<()> {
-    let runbook = read("docs/operations.md")?;
+    let runbook = read("docs/runbook.md")?;
     let tests =
-        read("deploy/prometheus/tests/rules.yml")? + &read("deploy/prometheus/tests/weekly.yml")?;
+        read("deploy/prometheus/tests/rules.yml")? + &read("deploy/prometheus/tests/long.yml")?;
     let rules = read("deploy/prometheus/rules/alerts.yml")?
         + &read("deploy/prometheus/rules/business.yml")?;
     let mut linked = BTreeSet::new();
     for line in rules.lines() {
-        if let Some(link) = line.trim().strip_prefix("runbook: docs/operations.md#") {
+        if let Some(link) = line.trim().strip_prefix("runbook: docs/runbook.md#") {
             linked.insert(link.to_owned());
         }
         let Some(alert) = line.trim().strip_prefix("- alert: ") else {
