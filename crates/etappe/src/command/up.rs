@@ -101,6 +101,16 @@ enum OpenLog {
     Kafka(SpoolingPublisher),
 }
 
+impl OpenLog {
+    /// Returns whom the classifier tells how far it is.
+    const fn audience(&self) -> Audience {
+        match self {
+            Self::Local(_) => Audience::Here,
+            Self::Kafka(_) => Audience::Everywhere,
+        }
+    }
+}
+
 /// Everything about the log that others work with.
 struct LogParts {
     log: OpenLog,
@@ -157,10 +167,7 @@ impl Up {
 
         let stop_classifier = CancellationToken::new();
         let mut watermark = Watermark::new(usize::try_from(parts.partitions)?);
-        let audience = match parts.log {
-            OpenLog::Local(_) => Audience::Here,
-            OpenLog::Kafka(_) => Audience::Everywhere,
-        };
+        let audience = parts.log.audience();
         let inputs = ClassifierInputs {
             source: parts.source,
             letters: parts.letters,
