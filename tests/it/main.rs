@@ -2,6 +2,7 @@
 
 mod at_rest;
 mod attacks;
+mod backups;
 mod bad_input;
 mod channels;
 mod commands;
@@ -12,6 +13,7 @@ mod fleet;
 mod imports;
 mod kafka;
 mod kills;
+mod outages;
 mod overload;
 mod reading;
 mod scripts;

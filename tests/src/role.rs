@@ -262,11 +262,17 @@ impl RoleProcess {
         &self.name
     }
 
+    /// Returns everything that it wrote to stderr.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Returns the last lines that it wrote to stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&log);
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         let start = lines.len().saturating_sub(20);
         lines.get(start..).unwrap_or_default().join("\n")

@@ -1,8 +1,8 @@
 //! What every client of the brokers has in common: its properties, and what becomes of its
 //! statistics, errors and log lines.
 //!
-//! While brokers are away librdkafka repeats itself every second for each of them; the same kind
-//! of line is shown at most once in [`QUIET`].
+//! While brokers are away librdkafka repeats itself every second for each of them, through each client;
+//! the same kind of line is shown at most once in [`QUIET`], whichever client it came through.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +22,7 @@ use super::security::Secrets;
 use crate::metrics::kafka::KafkaMetrics;
 
 /// How long the same kind of line is not shown again.
-const QUIET: Duration = Duration::from_secs(30);
+const QUIET: Duration = Duration::from_secs(60);
 /// How many kinds of lines are told apart.
 const KINDS: usize = 64;
 
@@ -115,7 +115,7 @@ pub(super) struct SharedContext {
     role: &'static str,
     metrics: KafkaMetrics,
     reachability: Arc<Reachability>,
-    quiet: Quiet,
+    quiet: Arc<Quiet>,
     secrets: Secrets,
     /// Called when all brokers are away, or the client is broken.
     on_trouble: Box<dyn Fn() + Send + Sync>,
@@ -140,7 +140,7 @@ impl SharedContext {
             role,
             metrics: cluster.metrics.clone(),
             reachability: Arc::default(),
-            quiet: Quiet::default(),
+            quiet: Arc::clone(&cluster.quiet),
             secrets: cluster.config.secrets(),
             on_trouble: Box::new(on_trouble),
         }
@@ -208,7 +208,7 @@ impl ClientContext for SharedContext {
 
 /// Keeps repeated lines quiet.
 #[derive(Debug, Default)]
-struct Quiet {
+pub(super) struct Quiet {
     spoken: Mutex<HashMap<String, Instant>>,
 }
 

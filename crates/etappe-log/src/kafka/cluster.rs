@@ -6,6 +6,7 @@ use std::sync::Arc;
 use etappe_core::ports::Clock;
 use prometheus::Registry;
 
+use super::client::Quiet;
 use super::config::KafkaConfig;
 use crate::error::LogError;
 use crate::metrics::kafka::KafkaMetrics;
@@ -18,6 +19,8 @@ pub struct KafkaCluster {
     pub(super) config: Arc<KafkaConfig>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: KafkaMetrics,
+    /// Keeps what all clients repeat quiet.
+    pub(super) quiet: Arc<Quiet>,
 }
 
 impl fmt::Debug for KafkaCluster {
@@ -48,6 +51,7 @@ impl KafkaCluster {
         }
         Ok(Self {
             metrics: KafkaMetrics::new(registry, config.retention),
+            quiet: Arc::default(),
             config: Arc::new(config),
             clock,
         })

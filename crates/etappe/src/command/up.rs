@@ -148,10 +148,7 @@ impl Up {
         let reports = Reports::register(&service.health);
         // From the first moment on, so that somebody who waits can ask what for.
         let later = LaterRoutes::default();
-        service.serve_admin(
-            admin,
-            routes::admin(service).fallback_service(later.router()),
-        );
+        service.serve_admin(admin, routes::admin(service).merge(later.router()));
         let cluster = service
             .config
             .uses_kafka()

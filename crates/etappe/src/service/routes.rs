@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use axum::{Json, Router};
 use etappe_collector::Collector;
 use etappe_core::site::SiteDirectory;
@@ -37,22 +38,24 @@ pub(crate) fn admin(service: &Service) -> Router {
 pub(crate) struct LaterRoutes(Arc<OnceLock<Router>>);
 
 impl LaterRoutes {
-    /// Returns a router that hands every request to the routes, once they are there.
+    /// Returns a router that hands every request under `/control` to the routes, once they are there.
     pub(crate) fn router(&self) -> Router {
         let later = self.clone();
-        Router::new().fallback(async move |request: Request| match later.0.get() {
+        let hand_on = async move |request: Request| match later.0.get() {
             Some(router) => match router.clone().oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
-            None => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Json(
-                    json!({ "error": "Etappe is still starting: /readyz says what it waits for" }),
-                ),
-            )
-                .into_response(),
-        })
+            None => {
+                let reason = "Etappe is still starting: /readyz says what it waits for";
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Json(json!({ "error": reason })),
+                )
+                    .into_response()
+            }
+        };
+        Router::new().route("/control/{*path}", any(hand_on))
     }
 
     /// Puts the routes in place, for good.

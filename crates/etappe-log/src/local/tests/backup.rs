@@ -35,7 +35,8 @@ async fn a_copy_of_a_log_in_use_holds_what_was_acknowledged_and_repeats_what_was
     // Others go on publishing while the log is copied.
     let publisher = log.publisher();
     let rest = records[300..].to_vec();
-    let going_on = tokio::spawn(async move {
+    let mut going_on = tokio::task::JoinSet::new();
+    going_on.spawn(async move {
         for payload in rest {
             let outcome = publisher.publish(vec![outgoing(0, payload)]).await;
             assert_eq!(outcome, [Ok(())]);
@@ -44,7 +45,7 @@ async fn a_copy_of_a_log_in_use_holds_what_was_acknowledged_and_repeats_what_was
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("copy");
     log.reader().copy_to(&target).await.unwrap();
-    going_on.await.unwrap();
+    going_on.join_all().await;
     assert!(
         log.reader().copy_to(&target).await.is_err(),
         "a copy is not written over"

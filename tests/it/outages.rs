@@ -1,0 +1,152 @@
+//! What processes say while Kafka or the database is away: within 15 seconds, with the reason, and not
+//! over and over.
+
+use std::time::Duration;
+
+use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::wait::until;
+use etappe_tests::fleet::{Fleet, Sizes};
+use etappe_tests::rig::proxy::Treatment;
+use etappe_tests::role::RoleProcess;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// Within which time an outage is told.
+const TOLD_WITHIN: Duration = Duration::from_secs(15);
+
+/// Returns the status of a role's `/readyz`, and what a component says.
+async fn readiness(role: &RoleProcess, component: &str) -> (u16, Value) {
+    let url = format!("http://{}/readyz", role.said("admin"));
+    let answer = reqwest::get(url).await.expect("the admin address answers");
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await.expect("JSON");
+    (status, body["components"][component].clone())
+}
+
+/// Waits until a component is in a state and returns its reason.
+async fn told(role: &RoleProcess, component: &str, expected: (u16, &str)) -> String {
+    let what = format!("{} tells of {component}: {expected:?}", role.name());
+    let mut reason = String::new();
+    until(&what, TOLD_WITHIN, async || {
+        let (status, said) = readiness(role, component).await;
+        reason = said["reason"].as_str().unwrap_or_default().to_owned();
+        (status, said["state"].as_str().unwrap_or_default()) == expected
+    })
+    .await;
+    reason
+}
+
+/// Counts the warnings that a role has written.
+fn warnings(role: &RoleProcess) -> usize {
+    let log = role.log();
+    log.lines().filter(|line| line.contains(" WARN ")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_tells_that_kafka_or_the_database_is_away_and_why() -> anyhow::Result<()> {
+    let sizes = Sizes {
+        brokers: 1,
+        collectors: 1,
+        classifiers: 1,
+    };
+    let (fleet, proxy) = Fleet::start_for_faults(sizes).await?;
+    let site = fleet.create_site("outages", 0).await?;
+    let event = |id: &str| json!({ "type": "track", "event": "a", "userId": "u", "messageId": id });
+    site.send(&[event("1")]).await?;
+    assert_eq!(site.settle(1).await?, 1);
+    let (collector, classifier) = (&fleet.collectors[0], &fleet.classifiers[0]);
+    for role in [collector, classifier, &fleet.insights] {
+        told(role, "kafka", (200, "ready")).await;
+    }
+
+    let broker = &fleet.kafka.nodes()[0];
+    let before = warnings(classifier);
+    broker.stop().await?;
+    let since = Instant::now();
+    for (role, expected) in [
+        (collector, (200, "degraded")),
+        (classifier, (503, "not_ready")),
+        (&fleet.insights, (200, "degraded")),
+    ] {
+        let reason = told(role, "kafka", expected).await;
+        assert!(
+            reason.contains("Connection refused"),
+            "{}: {reason}",
+            role.name()
+        );
+    }
+    assert!(since.elapsed() < TOLD_WITHIN, "{:?}", since.elapsed());
+    let reason = told(collector, "event_log", (200, "degraded")).await;
+    assert!(reason.contains("events go to the spool"), "{reason}");
+    site.send(&[event("2")]).await?;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let spoken = warnings(classifier) - before;
+    assert!(spoken <= 12, "{spoken} warnings: {}", classifier.log_tail());
+    broker.start_again().await?;
+    for role in [collector, classifier, &fleet.insights] {
+        told(role, "kafka", (200, "ready")).await;
+    }
+    assert_eq!(site.settle(2).await?, 2);
+
+    let before = warnings(classifier);
+    proxy.treat(Treatment::HangUp);
+    for role in [classifier, &fleet.insights] {
+        let reason = told(role, "warehouse", (503, "not_ready")).await;
+        assert!(!reason.is_empty(), "{}", role.name());
+    }
+    let (status, _) = readiness(collector, "kafka").await;
+    assert_eq!(status, 200, "a collector has no need of it");
+    site.send(&[event("3")]).await?;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let spoken = warnings(classifier) - before;
+    assert!(spoken <= 8, "{spoken} warnings: {}", classifier.log_tail());
+    proxy.treat(Treatment::Pass);
+    for role in [classifier, &fleet.insights] {
+        told(role, "warehouse", (200, "ready")).await;
+    }
+    assert_eq!(site.settle(3).await?, 3);
+    fleet.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_the_configuration_tries_to_connect_if_asked() -> anyhow::Result<()> {
+    let kafka = KafkaNode::start().await?;
+    let brokers = kafka.brokers();
+    let folder = tempfile::tempdir()?;
+    let (mut engine, clickhouse) = etappe_tests::fleet::start_engine(folder.path()).await?;
+    let check = async |brokers: &str, url: &str| {
+        let words = [
+            "config",
+            "check",
+            "--connect",
+            "--kafka",
+            brokers,
+            "--clickhouse",
+            url,
+        ];
+        crate::run(&words).await
+    };
+    let (code, said, _) = check(&brokers, &clickhouse).await?;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("makes the missing topics"), "{said}");
+    assert!(said.contains("the configuration is good"), "{said}");
+    let password = clickhouse.split(['@', ':']).nth(2).unwrap_or_default();
+    assert!(!said.contains(password), "a password is shown: {said}");
+    let wrong = clickhouse.replace(password, "wrong");
+    for (brokers, url, part) in [
+        ("127.0.0.1:9", clickhouse.as_str(), "Connection refused"),
+        (brokers.as_str(), "http://127.0.0.1:9", "Connection refused"),
+        (
+            brokers.as_str(),
+            wrong.as_str(),
+            "check `user` and `password`",
+        ),
+    ] {
+        let (code, said, told) = check(brokers, url).await?;
+        assert_eq!(code, Some(1), "{said} {told}");
+        assert!(said.contains(part), "{said}");
+        assert!(told.contains("cannot be used"), "{told}");
+        assert!(!said.contains("is good"), "{said}");
+    }
+    engine.stop().await
+}
