@@ -80,7 +80,8 @@ async fn a_backup_goes_into_a_folder_of_its_own_and_a_damaged_one_is_refused() -
     let taken = beside("taken");
     std::fs::create_dir(&taken)?;
     std::fs::write(taken.join("mine"), "precious")?;
-    for folder in [&inside, &taken.display().to_string()] {
+    let around = format!("{data}/../data/imports/backup");
+    for folder in [&inside, &around, &taken.display().to_string()] {
         let (code, _, told) = run(&["backup", folder, "--data", &data]).await?;
         assert_eq!(code, Some(1), "{told}");
         assert!(
@@ -109,7 +110,20 @@ async fn a_backup_goes_into_a_folder_of_its_own_and_a_damaged_one_is_refused() -
     assert!(told.contains("sites.json has other content"), "{told}");
     assert!(!beside("new").exists(), "nothing is left of it");
     std::fs::write(&sites, good)?;
-    let (code, _, told) = run(&["restore", &backup, "--data", &target]).await?;
-    assert_eq!(code, Some(0), "{told}");
+    // Into a new folder, and into one that is there and empty, such as a mount point.
+    std::fs::create_dir(beside("there"))?;
+    for name in ["new", "there"] {
+        let target = beside(name).display().to_string();
+        let (code, _, told) = run(&["restore", &backup, "--data", &target]).await?;
+        assert_eq!(code, Some(0), "{told}");
+        let mut names: Vec<_> = std::fs::read_dir(beside(name))?
+            .map(|entry| entry.expect("listed").file_name())
+            .filter(|entry| entry != "lock")
+            .collect();
+        names.sort();
+        let expected = ["dead-letters", "engine", "imports", "log", "sites.json"];
+        assert_eq!(names, expected, "{name}");
+    }
+    assert!(!beside("backup").join("engine").exists());
     Ok(())
 }

@@ -25,6 +25,9 @@ use crate::reach::{Reach, ReachOutlets};
 use crate::retry::Backoff;
 
 mod opening;
+mod room;
+
+use room::{Room, make_room};
 
 /// A read that brought less than this had the log's end before it; the next one may wait a little
 /// for more, since a hand-over to another thread for each record would cost more than the work.
@@ -364,36 +367,6 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
 
     fn lock_workshop(&self) -> std::sync::MutexGuard<'_, Workshop> {
         self.workshop.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether a batch that is full got room for more.
-enum Room {
-    /// It did.
-    Made,
-    /// It did once the batch before it was stored: until then others had all memory.
-    MadeLate,
-    /// It is to go off as it is.
-    None,
-}
-
-/// Makes room in a batch that is full. While the batch before it is being stored, it cannot go off
-/// anyway, and waits for the memory that this one gives back.
-async fn make_room(batch: &mut Batch, before: Option<&InFlight>) -> Room {
-    if batch.is_at_limit() {
-        return Room::None;
-    }
-    if batch.grow() {
-        return Room::Made;
-    }
-    let Some(before) = before.filter(|before| !before.is_done()) else {
-        return Room::None;
-    };
-    before.ended().await;
-    if batch.grow() {
-        Room::MadeLate
-    } else {
-        Room::None
     }
 }
 

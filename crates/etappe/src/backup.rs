@@ -12,6 +12,7 @@ pub(crate) mod files;
 pub(crate) mod maker;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use etappe_core::time::Timestamp;
@@ -97,6 +98,14 @@ impl Manifest {
                 manifest.version
             );
         }
+        let present = files::all(folder)?;
+        let listed = |path: &String| manifest.files.iter().any(|file| file.path == *path);
+        if let Some(stray) = present
+            .iter()
+            .find(|path| *path != MANIFEST && !listed(path))
+        {
+            bail!("the backup is damaged: {stray} is not one of its files");
+        }
         for file in &manifest.files {
             let found = files::hash(&folder.join(&file.path));
             match found {
@@ -108,6 +117,13 @@ impl Manifest {
             }
         }
         Ok(manifest)
+    }
+
+    /// Returns how long a log has to keep what was stored, so that a start on the restored folder stores
+    /// again all that was stored while the backup was made.
+    pub(crate) fn least_retention(&self) -> Duration {
+        let millis = self.ended_at.millis_since(self.begun_at);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0)) * 2
     }
 
     /// Returns how many bytes the files have together.
@@ -145,6 +161,14 @@ mod tests {
         );
         std::fs::remove_file(path("log/partition-0/1.log")).unwrap();
         assert!(refused().to_string().contains("log/partition-0/1.log"));
+        std::fs::write(path("log/partition-0/1.log"), "records").unwrap();
+        std::fs::write(path("log/partition-0/2.log"), "of another").unwrap();
+        assert!(
+            refused()
+                .to_string()
+                .contains("2.log is not one of its files")
+        );
+        std::fs::remove_file(path("log/partition-0/2.log")).unwrap();
         write(&Manifest {
             format: 9,
             ..manifest

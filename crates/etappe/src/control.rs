@@ -48,7 +48,7 @@ pub(crate) struct Control {
     pub(crate) explainer: Arc<dyn Explainer>,
     pub(crate) letters: LetterBox,
     pub(crate) auditor: Auditor,
-    pub(crate) backups: BackupMaker,
+    pub(crate) backups: Arc<BackupMaker>,
 }
 
 /// Makes the router of the control endpoints.
@@ -240,7 +240,7 @@ async fn back_up(
     State(state): State<Arc<Control>>,
     Json(request): Json<BackupRequest>,
 ) -> Result<Json<Made>, Refusal> {
-    Ok(Json(state.backups.make(request.folder).await?))
+    Ok(Json(Arc::clone(&state.backups).make(request.folder).await?))
 }
 
 #[derive(Deserialize)]

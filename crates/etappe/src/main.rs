@@ -56,7 +56,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("no runtime")),
     };
-    ended(runtime.block_on(run(command)))
+    let outcome = ended(runtime.block_on(run(command)));
+    // Copying that cannot be interrupted must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    outcome
 }
 
 fn ended(outcome: anyhow::Result<()>) -> ExitCode {

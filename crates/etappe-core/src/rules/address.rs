@@ -89,7 +89,9 @@ impl AddressPart {
         let found = match self {
             Self::AfterPath(before) => {
                 let at = find_in_any_case(path, before)?;
-                path.get(at + before.len()..)?.split('/').next()?
+                let found = path.get(at + before.len()..)?.split('/').next()?;
+                // In a path a plus is a plus.
+                return named(decode(&found.replace('+', "%2B")));
             }
             Self::QueryKey(wanted) => query
                 .split('&')
@@ -97,7 +99,7 @@ impl AddressPart {
                 .find(|(key, value)| key.eq_ignore_ascii_case(wanted) && !value.is_empty())
                 .map(|(_, value)| value)?,
         };
-        Some(decode(found).into_owned()).filter(|value| !value.is_empty())
+        named(decode(found))
     }
 }
 
@@ -114,6 +116,11 @@ impl Serialize for AddressPart {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// Returns a value that is not empty.
+fn named(value: Cow<'_, str>) -> Option<String> {
+    Some(value.into_owned()).filter(|value| !value.is_empty())
 }
 
 /// Returns where `wanted`, which is ASCII, first occurs in `text`, in any case.
@@ -346,6 +353,8 @@ mod tests {
                 Some("W-12"),
             ),
             (&after, "/Afrekenen/Order-Received/W%2D12", Some("W-12")),
+            (&after, "/order-received/A+12", Some("A+12")),
+            (&keyed, "/thanks?id_order=A+12%2B", Some("A 12+")),
             (&after, "https://x.nl/order-received/", None),
             (&after, "https://x.nl/order-received", None),
             (&after, "https://x.nl/?next=/order-received/7", None),

@@ -106,6 +106,8 @@ pub(crate) struct Appender {
     /// First offset and place in the buffer of each frame of the group.
     frames: Vec<(Offset, usize)>,
     space_checked_at: Option<Instant>,
+    /// The size of the latest group, if it may have been refused.
+    refused_bytes: u64,
 }
 
 impl Appender {
@@ -128,6 +130,7 @@ impl Appender {
             buffer: Vec::new(),
             frames: Vec::new(),
             space_checked_at: None,
+            refused_bytes: 0,
         }
     }
 
@@ -146,6 +149,7 @@ impl Appender {
         };
         let appended = self.encode(records, segment.length(), now);
         let total = self.total_bytes.load(Ordering::Acquire) + appended.stored_bytes;
+        self.refused_bytes = appended.stored_bytes;
         if let Some(bound) = self.config.max_bytes.filter(|bound| total > *bound) {
             self.active = Some((segment, file));
             return Err(self.at_bound(bound));
@@ -267,8 +271,9 @@ impl Appender {
     pub(crate) fn try_out(&mut self) -> Result<(), AppendError> {
         self.space_checked_at = None;
         self.check_free_space()?;
-        let total = self.total_bytes.load(Ordering::Acquire);
-        if let Some(bound) = self.config.max_bytes.filter(|bound| total >= *bound) {
+        // As much as the group that did not fit: with less the next one would be refused again.
+        let total = self.total_bytes.load(Ordering::Acquire) + self.refused_bytes;
+        if let Some(bound) = self.config.max_bytes.filter(|bound| total > *bound) {
             return Err(self.at_bound(bound));
         }
         // No segment has such a name; one that a crash leaves behind is in nobody's way.

@@ -50,6 +50,25 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Copies a folder that is in use: files that are replaced meanwhile are there once, under one name or
+/// the other.
+pub(crate) fn copy_folder_in_use(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+    if !from.exists() {
+        return Ok(());
+    }
+    // What is being written takes its name when it is whole.
+    let is_whole = |path: &String| Path::new(path).extension().is_none_or(|it| it != "new");
+    for path in all(from)?.into_iter().filter(is_whole) {
+        let copied = copy_file(&from.join(&path), &to.join(&path));
+        if copied.is_err() && !from.join(&path).exists() {
+            continue;
+        }
+        copied?;
+    }
+    Ok(())
+}
+
 /// Copies a file, with the folders that it lies in. Of lines only those that are whole are copied:
 /// somebody may be writing the last one.
 pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
@@ -89,12 +108,52 @@ pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Returns whether nothing is there, or an empty folder.
-pub(crate) fn is_free(path: &Path) -> bool {
+/// Returns whether nothing is there, or an empty folder; what is called `but` does not count.
+pub(crate) fn is_free(path: &Path, but: &str) -> bool {
     match std::fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_none(),
+        Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|it| it.file_name() == but)),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
+}
+
+/// Removes what is in a folder; the folder itself may be a mount point.
+pub(crate) fn empty_folder(folder: &Path) -> anyhow::Result<()> {
+    empty_folder_but(folder, "")
+}
+
+/// Removes what is in a folder, apart from what is called `kept`.
+pub(crate) fn empty_folder_but(folder: &Path, kept: &str) -> anyhow::Result<()> {
+    let remove = || -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name() == kept {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                std::fs::remove_dir_all(entry.path())?;
+            } else {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    remove().with_context(|| format!("cannot empty {}", folder.display()))
+}
+
+/// Returns a path without links and dots, as far as it is there already.
+pub(crate) fn resolved(path: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let known = path
+        .ancestors()
+        .find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let (part, real) = known.with_context(|| format!("{} is no path", path.display()))?;
+    let rest = path.strip_prefix(part)?;
+    if rest.components().any(|part| part.as_os_str() == "..") {
+        anyhow::bail!(
+            "{} leads through a folder that is not there",
+            path.display()
+        );
+    }
+    Ok(real.join(rest))
 }
 
 /// Puts everything on the file system of `path` on the disk.

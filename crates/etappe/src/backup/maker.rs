@@ -7,6 +7,7 @@
 //! backup must not outlast.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -18,6 +19,8 @@ use etappe_warehouse::Warehouse;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::files::{self, blocking};
 use super::{DATABASE, FOLDERS, MANIFEST, Manifest, SECRETS};
@@ -34,6 +37,10 @@ pub(crate) struct BackupMaker {
     pub(crate) retention: Duration,
     /// Held while a backup is made.
     pub(crate) turn: Mutex<()>,
+    /// Where backups are made.
+    pub(crate) tasks: TaskTracker,
+    /// Ends them.
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// A backup that was made.
@@ -46,8 +53,15 @@ pub(crate) struct Made {
 }
 
 impl BackupMaker {
-    /// Makes a backup in the folder `to`, which must be empty or not there.
-    pub(crate) async fn make(&self, to: PathBuf) -> anyhow::Result<Made> {
+    /// Makes a backup in the folder `to`, which must be empty or not there. Whoever asked may go away: it
+    /// goes on, and cleans up after itself.
+    pub(crate) async fn make(self: Arc<Self>, to: PathBuf) -> anyhow::Result<Made> {
+        let tasks = self.tasks.clone();
+        let made = tasks.spawn(async move { self.make_or_clean(to).await });
+        made.await.context("making the backup broke")?
+    }
+
+    async fn make_or_clean(&self, to: PathBuf) -> anyhow::Result<Made> {
         let Some(log) = &self.log else {
             bail!(
                 "the events or the tables of this installation are outside its folder: back up Kafka \
@@ -57,19 +71,39 @@ impl BackupMaker {
         let Ok(_turn) = self.turn.try_lock() else {
             bail!("another backup is being made");
         };
+        let to = files::resolved(&to)?;
         let inside = to.starts_with(self.data.root());
-        if inside || !files::is_free(&to) {
+        if inside || !files::is_free(&to, "") {
             bail!(
                 "{} has to be a new or empty folder outside the data folder",
                 to.display()
             );
         }
-        let made = self.fill(&to, log).await;
+        let was_there = to.exists();
+        let made = tokio::select! {
+            made = self.fill(&to, log) => made,
+            () = self.shutdown.cancelled() => Err(anyhow::anyhow!("stopped before the backup was whole")),
+        };
         if made.is_err() {
-            // Without its list it would be refused, and with it the folder for the next try.
-            files::remove_folder(&to)?;
+            self.clean(&to, was_there);
         }
         made
+    }
+
+    /// Removes what a backup that failed left: without its list it would be refused, and the folder with
+    /// it for the next try.
+    fn clean(&self, to: &Path, was_there: bool) {
+        let emptied = match was_there {
+            true => files::empty_folder(to),
+            false => files::remove_folder(to),
+        };
+        let engines = files::remove_folder(&backups_dir(&self.data.path("engine")));
+        if let Err(error) = emptied.and(engines) {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "what a failed backup left is still there"
+            );
+        }
     }
 
     async fn fill(&self, to: &Path, log: &LocalReader) -> anyhow::Result<Made> {
@@ -116,7 +150,7 @@ impl BackupMaker {
 /// Copies what is beside the tables and the log.
 fn copy_state(data: &DataDir, to: &Path) -> anyhow::Result<()> {
     for folder in FOLDERS {
-        files::copy_folder(&data.path(folder), &to.join(folder))?;
+        files::copy_folder_in_use(&data.path(folder), &to.join(folder))?;
     }
     files::copy_file(&data.path("engine").join(SECRETS), &to.join(SECRETS))
 }

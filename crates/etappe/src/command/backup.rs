@@ -21,6 +21,10 @@ use crate::data_dir::DataDir;
 use crate::service::engine::EngineCommand;
 use crate::service::warehouse;
 
+/// The folder in which a data folder is put together where that is there already.
+const WITHIN: &str = ".restoring";
+/// The parts of a data folder, in the order in which they take their place.
+const PARTS: [&str; 5] = ["engine", "imports", "dead-letters", "log", "sites.json"];
 /// The engine's name for the backup that it restores.
 const RESTORED: &str = "restored";
 
@@ -53,7 +57,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
     etappe_runtime::telemetry::init(&config.telemetry)?;
     let target = std::path::absolute(&arguments.data)?;
-    if !files::is_free(&target) {
+    if !files::is_free(&target, WITHIN) {
         bail!(
             "{} is not empty: a backup is restored into a new folder, which --data names",
             target.display()
@@ -61,10 +65,18 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     }
     let from = arguments.folder.clone();
     let manifest = blocking(move || Manifest::verify(&from)).await?;
+    let least = manifest.least_retention();
+    if config.log.retention < least {
+        bail!(
+            "the backup took long: set `log.retention` to {} s at least, here and for the first start",
+            least.as_secs() + 1
+        );
+    }
     let partial = partial_folder(&target)?;
-    // What an interrupted attempt left.
-    files::remove_folder(&partial)?;
     let data = DataDir::open(&partial)?;
+    // Another restoration may be at work there; what an interrupted one left is removed.
+    let lock = data.lock().await?;
+    files::empty_folder_but(&partial, "lock")?;
     let (from, root) = (arguments.folder.clone(), data.clone());
     blocking(move || copy_parts(&from, &root)).await?;
     let command = EngineCommand {
@@ -75,6 +87,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     restore_tables(&command, &config).await?;
     let (root, place) = (data.root().to_owned(), target.clone());
     blocking(move || put_in_place(&root, &place)).await?;
+    drop(lock);
     answer!(
         "restored {} into {}: everything acknowledged before {}, nothing after {}",
         HumanBytes(manifest.bytes()),
@@ -89,8 +102,12 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns where a data folder is put together before it takes its place, on the same file system.
+/// Returns where a data folder is put together before it takes its place, on the same file system: within
+/// a folder that is there, which may be a mount point, else beside it.
 fn partial_folder(target: &Path) -> anyhow::Result<PathBuf> {
+    if target.exists() {
+        return Ok(target.join(WITHIN));
+    }
     let name = target.file_name().context("--data names no folder")?;
     let mut partial = name.to_owned();
     partial.push(".restoring");
@@ -127,8 +144,9 @@ async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Res
         anyhow::Ok(())
     };
     let restored = restored.await;
-    engine.stop().await?;
+    let stopped = engine.stop().await;
     restored.context("the tables cannot be restored")?;
+    stopped?;
     let backups = backups_dir(&command.data);
     blocking(move || files::remove_folder(&backups)).await
 }
@@ -136,9 +154,15 @@ async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Res
 /// Puts a folder that is whole in its place.
 fn put_in_place(partial: &Path, target: &Path) -> anyhow::Result<()> {
     files::sync_file_system(partial)?;
-    // An empty folder may be there.
-    std::fs::remove_dir(target).ok();
-    std::fs::rename(partial, target)
-        .with_context(|| format!("cannot move {} to {}", partial.display(), target.display()))?;
+    let failed = || format!("cannot move {} to {}", partial.display(), target.display());
+    if partial.parent() == Some(target) {
+        // The sites come last: a folder without them does not start.
+        for name in PARTS {
+            std::fs::rename(partial.join(name), target.join(name)).with_context(failed)?;
+        }
+        std::fs::remove_dir_all(partial).with_context(failed)?;
+    } else {
+        std::fs::rename(partial, target).with_context(failed)?;
+    }
     files::sync_file_system(target)
 }

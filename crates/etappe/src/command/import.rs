@@ -349,7 +349,7 @@ fn read_batches(
     record: &FileRecord,
     batches: &mpsc::Sender<Batch>,
 ) -> anyhow::Result<()> {
-    let mut lines = Lines::of(path)?;
+    let mut lines = Lines::of(path, record.bytes)?;
     let mut batch = Batch::default();
     while let Some(next) = lines
         .next_line()

@@ -14,6 +14,7 @@ use etappe_core::id::SiteId;
 use etappe_core::ports::RecordSource;
 use etappe_core::site::KeyHash;
 use etappe_core::watermark::Watermark;
+use etappe_engine::backups_dir;
 use etappe_log::kafka::{KafkaCluster, KafkaSource};
 use etappe_log::local::LocalLog;
 use etappe_log::spool::SpoolingPublisher;
@@ -24,6 +25,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::backup::files;
 use crate::backup::maker::BackupMaker;
 use crate::cli::UpArguments;
 use crate::config::{Config, Needs};
@@ -224,6 +226,8 @@ impl Up {
             let warehouse = self.service.connect_server(report).await?;
             return Ok((warehouse, None));
         }
+        // What is left of a backup that a kill ended.
+        files::remove_folder(&backups_dir(&self.data.path("engine")))?;
         let embedded = Embedded {
             data: self.data.path("engine"),
             library: self.arguments.engine_library.clone(),
@@ -315,9 +319,9 @@ impl Up {
         })
     }
 
-    fn backups(&self, warehouse: &Warehouse, log: &OpenLog) -> BackupMaker {
+    fn backups(&self, warehouse: &Warehouse, log: &OpenLog) -> Arc<BackupMaker> {
         let config = &self.service.config;
-        BackupMaker {
+        Arc::new(BackupMaker {
             data: self.data.clone(),
             warehouse: warehouse.clone(),
             log: match log {
@@ -326,7 +330,9 @@ impl Up {
             },
             retention: config.log.retention,
             turn: Mutex::default(),
-        }
+            tasks: self.service.tasks.clone(),
+            shutdown: self.service.shutdown.token(),
+        })
     }
 
     /// Reports on what the parts say of themselves.

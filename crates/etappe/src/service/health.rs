@@ -43,14 +43,21 @@ pub(crate) async fn watch_kafka(
     shutdown: CancellationToken,
 ) {
     loop {
-        match lookout.look().await {
-            Ok(()) => report.ready(),
-            Err(error) => absence.tell(&report, error.to_string()),
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            looked = lookout.look() => match looked {
+                Ok(()) => report.ready(),
+                Err(error) => absence.tell(&report, error.to_string()),
+            },
         }
         if is_over(&shutdown).await {
-            return;
+            break;
         }
     }
+    // It waits for its threads.
+    tokio::task::spawn_blocking(move || drop(lookout))
+        .await
+        .ok();
 }
 
 /// Asks the warehouse for a sign of life.

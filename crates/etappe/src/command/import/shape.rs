@@ -27,7 +27,7 @@ pub(crate) fn wrong_shape(path: &Path) -> anyhow::Result<Option<WrongShape>> {
     if is_utf16(path)? {
         return Ok(Some(WrongShape::Utf16));
     }
-    let mut lines = Lines::of(path)?;
+    let mut lines = Lines::of(path, u64::MAX)?;
     let Some(first) = lines.next_line()? else {
         return Ok(Some(WrongShape::Empty));
     };
