@@ -157,16 +157,8 @@ async fn import_text(
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("events");
     std::fs::write(&file, text)?;
-    let output = Command::new(binary_path())
-        .args(["import", "--site", &site.name, "--json", "--data"])
-        .arg(process.data())
-        .arg(&file)
-        .stdin(Stdio::null())
-        .output()
-        .await?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    Ok((output.status.code(), answer, said))
+    let data = process.data().display().to_string();
+    import_with(&["--site", &site.name, "--data", &data], &file).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@
 pub(crate) mod files;
 pub(crate) mod maker;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -99,11 +100,9 @@ impl Manifest {
             );
         }
         let present = files::all(folder)?;
-        let listed = |path: &String| manifest.files.iter().any(|file| file.path == *path);
-        if let Some(stray) = present
-            .iter()
-            .find(|path| *path != MANIFEST && !listed(path))
-        {
+        let listed: HashSet<&str> = manifest.files.iter().map(|it| it.path.as_str()).collect();
+        let is_stray = |path: &&String| *path != MANIFEST && !listed.contains(path.as_str());
+        if let Some(stray) = present.iter().find(is_stray) {
             bail!("the backup is damaged: {stray} is not one of its files");
         }
         for file in &manifest.files {
