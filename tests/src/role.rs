@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use etappe_testkit::process::binary_path;
+use etappe_testkit::process::{binary_path, show_if_failing};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -272,9 +272,13 @@ impl RoleProcess {
     /// Returns the last lines that it wrote to stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
+        self.last_lines(20)
+    }
+
+    fn last_lines(&self, count: usize) -> String {
         let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
-        let start = lines.len().saturating_sub(20);
+        let start = lines.len().saturating_sub(count);
         lines.get(start..).unwrap_or_default().join("\n")
     }
 }
@@ -282,5 +286,6 @@ impl RoleProcess {
 impl Drop for RoleProcess {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        show_if_failing(&self.name, || self.last_lines(40));
     }
 }

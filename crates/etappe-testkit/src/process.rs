@@ -95,6 +95,15 @@ pub fn binary_path() -> PathBuf {
     )
 }
 
+/// Shows the end of a process's log if the test is failing: the reason may stand there and nowhere else,
+/// and the folder goes with the test.
+#[expect(clippy::print_stderr, reason = "a failing test shows what it printed")]
+pub fn show_if_failing(process: &str, last_lines: impl Fn() -> String) {
+    if std::thread::panicking() {
+        eprintln!("the log of `{process}` ends with:\n{}", last_lines());
+    }
+}
+
 /// Returns an address on loopback that was free a moment ago.
 ///
 /// # Errors
@@ -302,10 +311,14 @@ impl EtappeProcess {
     /// Returns the last lines that it wrote to stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
+        self.last_lines(20)
+    }
+
+    fn last_lines(&self, count: usize) -> String {
         let log = std::fs::read(self.log_path()).unwrap_or_default();
         let text = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = text.lines().collect();
-        let start = lines.len().saturating_sub(20);
+        let start = lines.len().saturating_sub(count);
         lines.get(start..).unwrap_or_default().join("\n")
     }
 
@@ -320,5 +333,6 @@ impl EtappeProcess {
 impl Drop for EtappeProcess {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        show_if_failing("etappe up", || self.last_lines(60));
     }
 }

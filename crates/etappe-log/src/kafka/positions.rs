@@ -9,6 +9,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::cluster::KafkaCluster;
+use super::plain::PlainContext;
 use super::source::probe::Probe;
 use crate::error::LogError;
 use crate::local::PartitionPositions;
@@ -61,7 +62,8 @@ fn ask_committed(cluster: &KafkaCluster) -> KafkaResult<Vec<Option<Offset>>> {
     client
         .set("group.id", &config.group)
         .set("statistics.interval.ms", "0");
-    let consumer: BaseConsumer = client.create()?;
+    let consumer: BaseConsumer<PlainContext> =
+        client.create_with_context(PlainContext::new(cluster, "audit"))?;
     let number = |partition: u32| i32::try_from(partition).unwrap_or(i32::MAX);
     let mut list = TopicPartitionList::new();
     for partition in 0..config.partitions {

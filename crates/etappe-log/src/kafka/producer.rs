@@ -1,6 +1,7 @@
 //! The producer behind a publisher: its properties, and what it reports.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -18,6 +19,10 @@ use super::delivery::{Deliveries, Outcome};
 use crate::error::LogError;
 use crate::metrics::kafka::DeliveryCounters;
 
+/// How often a producer may give up all that waits, with nothing delivered between and a broker there,
+/// until another takes its place. librdkafka's idempotent producer can wait without end for answers to
+/// what was given up, when brokers come and go meanwhile.
+const VAIN_PURGES: u32 = 3;
 /// What a record that waits costs beside its bytes.
 const RECORD_COST: usize = 512;
 /// What the clients of publishers are called in logs and metrics.
@@ -73,6 +78,16 @@ pub(super) struct Reports {
     pub(super) trouble: Arc<Notify>,
     /// Whether the brokers answer.
     pub(super) reachability: Arc<Reachability>,
+    progress: Arc<ProducerProgress>,
+}
+
+/// Whether a producer gets anywhere.
+#[derive(Debug, Default)]
+struct ProducerProgress {
+    /// How often everything was given up since something was delivered.
+    vain_purges: AtomicU32,
+    /// Whether a broker was connected when last looked.
+    has_broker: AtomicBool,
 }
 
 impl Reports {
@@ -83,11 +98,24 @@ impl Reports {
             counters: cluster.metrics.delivery_counters(),
             trouble: Arc::default(),
             reachability: Arc::default(),
+            progress: Arc::default(),
         }
+    }
+
+    /// Notes that everything that waits was given up.
+    pub(super) fn note_purge(&self) {
+        self.progress.vain_purges.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns whether the producer stands still although a broker is there.
+    pub(super) fn stands_still(&self) -> bool {
+        self.progress.vain_purges.load(Ordering::Relaxed) >= VAIN_PURGES
+            && self.progress.has_broker.load(Ordering::Relaxed)
     }
 
     /// Makes a producer that reports here.
     pub(super) fn producer(&self, cluster: &KafkaCluster) -> Result<Client, LogError> {
+        self.progress.vain_purges.store(0, Ordering::Relaxed);
         let trouble = Arc::clone(&self.trouble);
         let on_trouble = move || trouble.notify_one();
         let shared = SharedContext::new(ROLE, cluster, on_trouble)
@@ -122,6 +150,10 @@ impl ClientContext for PublisherContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let mut brokers = statistics.brokers.values();
+        let has_broker = brokers.any(|broker| broker.nodeid >= 0 && broker.state == "UP");
+        let progress = &self.reports.progress;
+        progress.has_broker.store(has_broker, Ordering::Relaxed);
         self.shared.stats(statistics);
     }
 
@@ -136,6 +168,8 @@ impl ProducerContext for PublisherContext {
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         let outcome = match result {
             Ok(_) => {
+                let vain = &self.reports.progress.vain_purges;
+                vain.store(0, Ordering::Relaxed);
                 self.reports.reachability.note_success();
                 Outcome::Delivered
             }

@@ -200,14 +200,20 @@ impl KafkaPublisher {
     /// soon after; what is on its way to a broker may arrive there all the same.
     pub fn purge(&self) {
         let everything = PurgeConfig::default().queue().inflight().non_blocking();
+        self.inner.reports.note_purge();
         self.client().purge(everything);
     }
 
-    /// Returns the client, after putting a new one in the place of one that has failed for good.
+    /// Returns the client, after putting a new one in the place of one that has failed for good or
+    /// stands still.
     fn working_client(&self) -> Arc<Client> {
         let client = self.client();
-        let Some((code, reason)) = client.client().fatal_error() else {
-            return client;
+        let reason = match client.client().fatal_error() {
+            Some((_, reason)) => reason,
+            None if self.inner.reports.stands_still() => {
+                "it delivered nothing again and again although a broker is there".to_owned()
+            }
+            None => return client,
         };
         let inner = &self.inner;
         let mut slot = inner.client.write().unwrap_or_else(PoisonError::into_inner);
@@ -216,7 +222,7 @@ impl KafkaPublisher {
         }
         match inner.reports.producer(&inner.cluster) {
             Ok(new) => {
-                tracing::warn!(%code, reason, "the Kafka producer has failed and was replaced");
+                tracing::warn!(reason, "the Kafka producer has failed and was replaced");
                 *slot = Arc::new(new);
                 let new = Arc::clone(&slot);
                 drop(slot);

@@ -22,6 +22,7 @@ mod rewind;
 mod settings;
 mod track;
 mod vigil;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,6 +45,7 @@ use self::probe::Probe;
 pub use self::rewind::KafkaRewind;
 use self::track::Gap;
 use self::vigil::Vigil;
+use self::watchdog::{Sign, Watchdog};
 use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use crate::error::LogError;
@@ -86,6 +88,7 @@ struct Inner {
     left: watch::Sender<bool>,
     fault: Mutex<Option<LogError>>,
     vigil: Vigil,
+    watchdog: Arc<Watchdog>,
     rewind: KafkaRewind,
     /// Since when a partition ends before the place that was reached in it.
     short_since: Mutex<BTreeMap<PartitionId, Instant>>,
@@ -264,6 +267,7 @@ impl Inner {
         let started = Instant::now();
         match life.committer.commit(progress).await {
             Ok(()) => {
+                self.watchdog.clear(Sign::Commit(partition));
                 self.metrics.record_commit(started.elapsed());
                 self.note_success();
                 self.rewind.done(partition);
@@ -274,10 +278,12 @@ impl Inner {
                 Err(LogError::NotAssigned { partition })
             }
             Err(CommitFailure::Unanswered) => {
+                self.watchdog.note(Sign::Commit(partition));
                 self.metrics.record_refused_commit("unanswered");
                 Err(self.unavailable(format!("commit progress of partition {partition}")))
             }
             Err(CommitFailure::Kafka(error)) => {
+                self.watchdog.note(Sign::Commit(partition));
                 self.metrics.record_refused_commit("brokers");
                 let action = format!("commit progress of partition {partition}");
                 Err(LogError::kafka(action, None, error))
@@ -348,3 +354,6 @@ fn as_i32(partition: PartitionId) -> i32 {
 fn as_i64(offset: Offset) -> i64 {
     i64::try_from(offset.0).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

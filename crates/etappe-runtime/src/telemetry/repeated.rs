@@ -2,7 +2,10 @@
 //!
 //! While Kafka or the database is away, every partition says so with every try: a dozen lines a second
 //! that hide everything else. Two warnings are the same if they come from the same place in the code and
-//! differ in nothing but digits (a partition, an offset) and the delay until the next try. Metrics still count each of them.
+//! differ in nothing but digits (a partition, an offset), parentheses and the delay until the next try.
+//!
+//! One outage has several reasons in one place: refused, not known yet, timed out. So a place shows
+//! [`REASONS`] of them a minute at most. Metrics still count each warning.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -18,26 +21,42 @@ use tracing_subscriber::layer::Context;
 
 /// How long the same warning is not shown again.
 const QUIET: Duration = Duration::from_secs(60);
+/// How many different warnings of one place in the code are shown in that time.
+const REASONS: usize = 3;
 /// How many warnings are remembered; beyond that, new ones are all shown.
 const REMEMBERED: usize = 1_024;
+
+/// What a warning is recognised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Warning {
+    /// The place in the code.
+    place: &'static str,
+    /// The hash of its text.
+    text: u64,
+}
 
 /// The layer that keeps repeated warnings from the layers after it.
 #[derive(Debug, Default)]
 pub(super) struct RepeatedWarnings {
-    shown: Mutex<HashMap<u64, Instant>>,
+    shown: Mutex<HashMap<Warning, Instant>>,
 }
 
 impl RepeatedWarnings {
     /// Returns whether a warning is to be shown `now`.
-    fn may_show(&self, warning: u64, now: Instant) -> bool {
+    fn may_show(&self, warning: Warning, now: Instant) -> bool {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = shown.get(&warning)
-            && now.duration_since(*at) < QUIET
-        {
+        let is_recent = |at: &Instant| now.duration_since(*at) < QUIET;
+        if shown.get(&warning).is_some_and(is_recent) {
+            return false;
+        }
+        let of_this_place = shown
+            .iter()
+            .filter(|(other, at)| other.place == warning.place && is_recent(at));
+        if of_this_place.count() >= REASONS {
             return false;
         }
         if shown.len() >= REMEMBERED {
-            shown.retain(|_, at| now.duration_since(*at) < QUIET);
+            shown.retain(|_, at| is_recent(at));
         }
         if shown.len() < REMEMBERED {
             shown.insert(warning, now);
@@ -51,20 +70,35 @@ impl<S: Subscriber> Layer<S> for RepeatedWarnings {
         if *event.metadata().level() != Level::WARN {
             return true;
         }
-        let mut print = Fingerprint(DefaultHasher::new());
-        print.add(event.metadata().name());
+        let mut print = Fingerprint::default();
         event.record(&mut print);
-        self.may_show(print.0.finish(), Instant::now())
+        let warning = Warning {
+            place: event.metadata().name(),
+            text: print.hasher.finish(),
+        };
+        self.may_show(warning, Instant::now())
     }
 }
 
-/// The hash of a warning's text without its digits.
-struct Fingerprint(DefaultHasher);
+/// The hash of a warning's text without its digits and what stands in parentheses: librdkafka puts there
+/// how often it had the same error since it last said so.
+#[derive(Default)]
+struct Fingerprint {
+    hasher: DefaultHasher,
+    parentheses: u32,
+}
 
 impl Fingerprint {
     fn add(&mut self, text: &str) {
-        let letters = text.bytes().filter(|byte| !byte.is_ascii_digit());
-        letters.for_each(|byte| self.0.write_u8(byte));
+        for byte in text.bytes() {
+            match byte {
+                b'(' => self.parentheses += 1,
+                b')' => self.parentheses = self.parentheses.saturating_sub(1),
+                b' ' | b'0'..=b'9' => {}
+                byte if self.parentheses == 0 => self.hasher.write_u8(byte),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -81,6 +115,7 @@ impl Visit for Fingerprint {
         if field.name() == "delay" {
             return;
         }
+        self.parentheses = 0;
         // Its own writing cannot fail; a value whose text fails is as good as none.
         write!(self, "\n{}={value:?}", field.name()).ok();
     }
@@ -120,17 +155,26 @@ mod tests {
         assert_eq!(shown(), 1, "partitions differ in digits only");
         warn_of(0, "too many parts");
         assert_eq!(shown(), 2, "another reason is another warning");
+        warn_of(0, "too many parts (after 3 identical errors)");
+        assert_eq!(shown(), 2, "parentheses hold how often it was so");
         tracing::warn!(partition = 0, error = "refused", "another place");
         assert_eq!(shown(), 3);
+        warn_of(0, "timed out");
+        warn_of(0, "not known here");
+        assert_eq!(
+            shown(),
+            4,
+            "no place has more than {REASONS} reasons a minute"
+        );
         tokio::time::advance(QUIET).await;
         warn_of(3, "refused");
         warn_of(4, "refused");
-        assert_eq!(shown(), 4, "a minute later it is shown again");
+        assert_eq!(shown(), 5, "a minute later it is shown again");
         for _ in 0..3 {
             tracing::error!("an error is always shown");
             tracing::info!("and so is other news");
         }
-        assert_eq!(shown(), 10);
+        assert_eq!(shown(), 11);
     }
 
     #[test]
@@ -138,11 +182,18 @@ mod tests {
         let repeated = RepeatedWarnings::default();
         let now = Instant::now();
         let remembered = || repeated.shown.lock().unwrap().len();
-        for warning in 0..REMEMBERED as u64 + 10 {
-            assert!(repeated.may_show(warning, now));
+        let places: Vec<&'static str> = (0..REMEMBERED + 10)
+            .map(|number| &*format!("place {number}").leak())
+            .collect();
+        for place in &places {
+            assert!(repeated.may_show(Warning { place, text: 0 }, now));
         }
         assert_eq!(remembered(), REMEMBERED);
-        assert!(repeated.may_show(u64::MAX, now + QUIET));
+        let other = Warning {
+            place: "another",
+            text: 0,
+        };
+        assert!(repeated.may_show(other, now + QUIET));
         assert_eq!(remembered(), 1);
     }
 }

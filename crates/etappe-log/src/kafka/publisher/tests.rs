@@ -25,10 +25,15 @@ impl Clock for Noon {
 type Mock = MockCluster<'static, DefaultProducerContext>;
 
 fn publisher() -> (Mock, KafkaPublisher) {
+    publisher_within(Duration::from_secs(5))
+}
+
+/// Makes a publisher that gives records up after `delivery_timeout`.
+fn publisher_within(delivery_timeout: Duration) -> (Mock, KafkaPublisher) {
     let mock = MockCluster::new(1).unwrap();
     let config = KafkaConfig {
         brokers: mock.bootstrap_servers(),
-        delivery_timeout: Duration::from_secs(5),
+        delivery_timeout,
         properties: BTreeMap::from([(
             "topic.metadata.refresh.interval.ms".to_owned(),
             "200".to_owned(),
@@ -100,6 +105,27 @@ async fn a_producer_that_has_failed_for_good_is_replaced() {
         "{failed:?}"
     );
     assert_eq!(publish(&publisher).await, Ok(()));
+    publisher.close().await;
+    assert!(before.upgrade().is_none(), "the old client is gone");
+}
+
+#[tokio::test]
+async fn a_producer_that_delivers_nothing_although_a_broker_is_there_is_replaced() {
+    let (mock, publisher) = publisher_within(Duration::from_secs(2));
+    assert_eq!(publish(&publisher).await, Ok(()));
+    let before = Arc::downgrade(&publisher.client());
+    let short = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1_000];
+    mock.request_errors(RDKafkaApiKey::Produce, &short);
+    for attempt in 1..=3 {
+        let failed = publish(&publisher).await;
+        assert!(failed.is_err(), "attempt {attempt}");
+        let client = Arc::downgrade(&publisher.client());
+        assert!(client.ptr_eq(&before), "not replaced after {attempt}");
+    }
+    mock.clear_request_errors(RDKafkaApiKey::Produce);
+    assert_eq!(publish(&publisher).await, Ok(()));
+    let client = Arc::downgrade(&publisher.client());
+    assert!(!client.ptr_eq(&before), "another one delivers");
     publisher.close().await;
     assert!(before.upgrade().is_none(), "the old client is gone");
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use etappe_core::id::PartitionId;
 use rdkafka::ClientContext;
@@ -14,6 +14,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::watchdog::Watchdog;
 use crate::kafka::client::SharedContext;
 
 /// The client that is a member of the group.
@@ -31,6 +32,7 @@ pub(super) enum Change {
 /// Notes what the group decides.
 pub(super) struct SourceContext {
     shared: SharedContext,
+    watchdog: Arc<Watchdog>,
     changes: Mutex<VecDeque<Change>>,
     is_closing: AtomicBool,
 }
@@ -42,9 +44,10 @@ impl fmt::Debug for SourceContext {
 }
 
 impl SourceContext {
-    pub(super) fn new(shared: SharedContext) -> Self {
+    pub(super) fn new(shared: SharedContext, watchdog: Arc<Watchdog>) -> Self {
         Self {
             shared,
+            watchdog,
             changes: Mutex::default(),
             is_closing: AtomicBool::new(false),
         }
@@ -78,6 +81,9 @@ impl ClientContext for SourceContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        if !self.is_closing.load(Ordering::Acquire) {
+            self.watchdog.observe(&statistics);
+        }
         self.shared.stats(statistics);
     }
 

@@ -139,6 +139,11 @@ impl<T: Clone> Holdings<T> {
             })
     }
 
+    /// Returns the partitions that the group has assigned.
+    pub(super) fn partitions(&self) -> Vec<PartitionId> {
+        self.partitions.keys().copied().collect()
+    }
+
     /// Returns how many partitions the group has assigned.
     pub(super) fn assigned(&self) -> usize {
         let is_ours = |stage: &&Stage<T>| !matches!(stage, Stage::Overdue(None));

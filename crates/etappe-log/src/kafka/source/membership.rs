@@ -1,5 +1,7 @@
 //! The thread that keeps the membership: polls, takes on partitions, gives them back.
 
+mod anew;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use super::probe::Probe;
 use super::reader::PartitionReader;
 use super::rewind::KafkaRewind;
 use super::vigil::Vigil;
+use super::watchdog::Watchdog;
 use super::{Inner, as_i32, as_i64, committed, leaving};
 use crate::error::LogError;
 use crate::kafka::client::SharedContext;
@@ -38,7 +41,8 @@ const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 /// Joins the group and starts the thread.
 pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<Inner>, LogError> {
     let config = &cluster.config;
-    let consumer = connect(cluster)?;
+    let watchdog = Arc::<Watchdog>::default();
+    let consumer = connect(cluster, &watchdog)?;
     let inner = Arc::new(Inner {
         topic: config.topic.as_str().into(),
         probe: Probe::new(cluster, &config.topic)?,
@@ -50,6 +54,7 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
         left: watch::Sender::new(false),
         fault: std::sync::Mutex::new(None),
         vigil: Vigil::new(config.session_timeout),
+        watchdog,
         rewind,
         short_since: std::sync::Mutex::default(),
         metrics: cluster.metrics.source.clone(),
@@ -72,13 +77,16 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
 }
 
 /// Makes a client that is a member of the group.
-fn connect(cluster: &KafkaCluster) -> Result<Arc<GroupConsumer>, LogError> {
+fn connect(
+    cluster: &KafkaCluster,
+    watchdog: &Arc<Watchdog>,
+) -> Result<Arc<GroupConsumer>, LogError> {
     let failed = |error| LogError::kafka("join the group", None, error);
     let shared = SharedContext::new("classifier", cluster, || {});
     let consumer: GroupConsumer = cluster
         .config
         .member()
-        .create_with_context(SourceContext::new(shared))
+        .create_with_context(SourceContext::new(shared, Arc::clone(watchdog)))
         .map_err(failed)?;
     consumer
         .subscribe(&[&cluster.config.topic])
@@ -103,31 +111,15 @@ impl Member {
             && let Some(consumer) = self.inner.consumer()
         {
             self.step(&consumer);
+            if let Some(sign) = self.inner.watchdog.stands_still() {
+                self.let_go(sign);
+            }
             if std::mem::take(&mut self.is_outcast) {
                 self.begin_anew();
             }
         }
         if let Some(consumer) = self.inner.consumer() {
             consumer.context().close();
-        }
-    }
-
-    /// Joins the group with another client, after brokers were away for about as long as a session.
-    ///
-    /// A client with a name that lost its session keeps a commit that it could not send, sends it without
-    /// the membership that it belonged to when brokers are back, and is broken for good by the answer.
-    fn begin_anew(&mut self) {
-        match connect(&self.cluster) {
-            Ok(consumer) => {
-                tracing::warn!("joining the group with a new client");
-                let mut place = self.inner.lock_consumer();
-                if let Some(broken) = place.replace(consumer) {
-                    broken.context().close();
-                    // It may wait for brokers.
-                    std::thread::spawn(move || leaving::leave(broken));
-                }
-            }
-            Err(error) => self.inner.report(error),
         }
     }
 

@@ -21,6 +21,7 @@ use super::life::Life;
 use super::probe::Ends;
 use super::reader::{Drained, PartitionReader, Placed, Wanted};
 use super::track::Gap;
+use super::watchdog::Sign;
 use crate::error::LogError;
 use crate::kafka::blocking::run_blocking;
 
@@ -69,7 +70,11 @@ pub(super) async fn read(
         deadline: Instant::now().checked_add(request.wait),
     };
     let reader = Arc::clone(&life.reader).lock_owned().await;
-    reading.run(reader).await
+    let read = reading.run(reader).await;
+    if read.is_ok() {
+        inner.watchdog.clear(Sign::Read(life.partition));
+    }
+    read
 }
 
 struct Reading<'a> {
@@ -187,10 +192,13 @@ impl Reading<'_> {
         let patience = if is_end { GAP_AFTER } else { COMING_WITHIN };
         match end {
             End::Ahead { since } => Ok(*since + patience <= now),
-            End::Proving { coming } if *coming <= now => Err(self.inner.unavailable(format!(
-                "read partition {} at {}",
-                self.life.partition, self.request.from
-            ))),
+            End::Proving { coming } if *coming <= now => {
+                self.inner.watchdog.note(Sign::Read(self.life.partition));
+                Err(self.inner.unavailable(format!(
+                    "read partition {} at {}",
+                    self.life.partition, self.request.from
+                )))
+            }
             End::Unasked | End::Asked(_) | End::Here | End::Proving { .. } => Ok(false),
         }
     }

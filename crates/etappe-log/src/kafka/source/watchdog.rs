@@ -1,0 +1,168 @@
+//! Notices that the group's client stands still although a broker is there.
+//!
+//! librdkafka has states that it does not always leave by itself when brokers go and come back at a
+//! bad moment: a partition whose leader epoch is being validated (its issue 4492), a commit that
+//! waits for a coordinator, an assignment that was never completed. A new client has none of them.
+//!
+//! A sign of standing still counts only if it is seen again and again for [`LONG`]: somebody who does
+//! not read has no trouble with reading.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etappe_core::id::PartitionId;
+use rdkafka::statistics::{ConsumerGroup, Statistics};
+use tokio::time::Instant;
+
+/// How long a client may stand still. Longer than the application may take to release a partition.
+const LONG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
+
+/// What a client does that stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sign {
+    /// It does not become a member of the group.
+    Outside,
+    /// It does not bring what a broker has.
+    Read(PartitionId),
+    /// It does not commit.
+    Commit(PartitionId),
+}
+
+/// Since when a sign was seen, and when last.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    first: Instant,
+    last: Instant,
+}
+
+/// Keeps the signs of one client.
+#[derive(Debug, Default)]
+pub(super) struct Watchdog {
+    signs: Mutex<BTreeMap<Sign, Seen>>,
+}
+
+impl Watchdog {
+    /// Notes that a sign was seen.
+    pub(super) fn note(&self, sign: Sign) {
+        let now = Instant::now();
+        let mut signs = self.lock();
+        let seen = signs.entry(sign).or_insert(Seen {
+            first: now,
+            last: now,
+        });
+        if now.duration_since(seen.last) > LONG {
+            seen.first = now;
+        }
+        seen.last = now;
+    }
+
+    /// Notes that what a sign says is not so any more.
+    pub(super) fn clear(&self, sign: Sign) {
+        self.lock().remove(&sign);
+    }
+
+    /// Forgets all signs.
+    pub(super) fn forget(&self) {
+        self.lock().clear();
+    }
+
+    /// Notes what the client says of itself.
+    pub(super) fn observe(&self, statistics: &Statistics) {
+        let is_up = |state: &str| state == "UP";
+        let mut brokers = statistics.brokers.values();
+        if !brokers.any(|broker| broker.nodeid >= 0 && is_up(&broker.state)) {
+            // Whatever the client waits for, brokers are to blame.
+            return self.forget();
+        }
+        match &statistics.cgrp {
+            Some(group) if is_outside(group) => self.note(Sign::Outside),
+            Some(_) | None => self.clear(Sign::Outside),
+        }
+    }
+
+    /// Returns what the client has been doing for too long.
+    pub(super) fn stands_still(&self) -> Option<Sign> {
+        let signs = self.lock();
+        let is_long = |seen: &Seen| seen.last.duration_since(seen.first) >= LONG;
+        let mut long = signs.iter().filter(|(_, seen)| is_long(seen));
+        long.next().map(|(sign, _)| *sign)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Sign, Seen>> {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether a client is no member, and does not wait for the group's coordinator to answer it:
+/// that one answers when the other members have given their partitions back, which may take long.
+fn is_outside(group: &ConsumerGroup) -> bool {
+    let waits_for_others = matches!(&*group.join_state, "steady" | "wait-join" | "wait-sync");
+    group.state != "up" || !waits_for_others
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Sign = Sign::Read(PartitionId(2));
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_seen_again_and_again_for_long_is_standing_still() {
+        let watchdog = Watchdog::default();
+        let after = async |part: u32| tokio::time::advance(LONG / part).await;
+        watchdog.note(READ);
+        after(1).await;
+        assert_eq!(watchdog.stands_still(), None, "seen once");
+        watchdog.note(READ);
+        assert_eq!(watchdog.stands_still(), Some(READ));
+        watchdog.clear(READ);
+        assert_eq!(watchdog.stands_still(), None);
+
+        watchdog.note(READ);
+        after(2).await;
+        watchdog.note(Sign::Outside);
+        watchdog.clear(READ);
+        watchdog.note(READ);
+        after(2).await;
+        watchdog.note(READ);
+        watchdog.note(Sign::Outside);
+        assert_eq!(watchdog.stands_still(), None, "a success lies between");
+
+        watchdog.forget();
+        watchdog.note(READ);
+        tokio::time::advance(LONG * 3).await;
+        watchdog.note(READ);
+        assert_eq!(watchdog.stands_still(), None, "nobody read meanwhile");
+    }
+
+    #[test]
+    fn a_client_that_waits_for_other_members_is_not_blamed() {
+        for (state, join_state, expected) in [
+            ("up", "steady", false),
+            ("up", "wait-join", false),
+            ("up", "wait-sync", false),
+            ("up", "wait-assign-call", true),
+            ("up", "init", true),
+            ("query-coord", "init", true),
+            ("wait-broker-transport", "steady", true),
+        ] {
+            let group = ConsumerGroup {
+                state: state.to_owned(),
+                join_state: join_state.to_owned(),
+                ..ConsumerGroup::default()
+            };
+            assert_eq!(is_outside(&group), expected, "{state} {join_state}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn brokers_that_are_away_are_to_blame_themselves() {
+        let watchdog = Watchdog::default();
+        watchdog.note(READ);
+        tokio::time::advance(LONG).await;
+        watchdog.note(READ);
+        watchdog.observe(&Statistics::default());
+        assert_eq!(watchdog.stands_still(), None);
+    }
+}
