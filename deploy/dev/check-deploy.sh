@@ -14,6 +14,7 @@ python_tools=(
 venv="$cache/deploy-tools-1"
 board_tools="$cache/board-tools-1"
 haproxy="$cache/haproxy"
+caddy="$cache/caddy"
 systemd_tools="$cache/systemd"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -45,6 +46,7 @@ fetch_haproxy() {
   [ -x "$haproxy/usr/sbin/haproxy" ] ||
     fetch_debs "$haproxy" haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
 }
+fetch_caddy() { [ -x "$caddy/usr/bin/caddy" ] || fetch_debs "$caddy" caddy; }
 fetch_systemd() {
   command -v systemd-analyze >/dev/null || [ -x "$systemd_tools/usr/bin/systemd-analyze" ] ||
     fetch_debs "$systemd_tools" systemd libsystemd-shared
@@ -95,6 +97,14 @@ proxy() {
   # Names are not resolved here; everything else must be right.
   LD_LIBRARY_PATH=$(echo "$haproxy"/usr/lib/*-linux-gnu) \
     "$haproxy/usr/sbin/haproxy" -q -c -f deploy/compose/haproxy.cfg
+}
+# What the documentation has people put in front of one machine.
+caddyfile() {
+  python3 -c 'import re
+section = open("docs/operations.md").read().split("### HTTPS on one machine")[1]
+print(re.search("^\x60{3}\n(.*?)^\x60{3}", section, re.S | re.M)[1])' >"$scratch/Caddyfile"
+  HOME="$scratch" "$caddy/usr/bin/caddy" validate --config "$scratch/Caddyfile" 2>"$scratch/caddy.log" ||
+    { cat "$scratch/caddy.log"; return 1; }
 }
 dockerfile() { "$venv/bin/hadolint" deploy/docker/Dockerfile; }
 # The layer of dependencies is built on empty sources: cargo must find all targets of all manifests.
@@ -178,12 +188,14 @@ run() {
 fetch_python_tools
 fetch_board_tools
 fetch_haproxy
+fetch_caddy
 fetch_systemd
 run "compose file" compose
 run "compose file wants passwords" compose_wants_passwords
 run "names in the compose set-up" compose_names
 run "ClickHouse's files" clickhouse
 run "proxy" proxy
+run "Caddyfile of the documentation" caddyfile
 run "Dockerfile" dockerfile
 run "dependency layer of the Dockerfile" skeleton
 run "engine in the Dockerfile" same_engine
