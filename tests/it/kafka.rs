@@ -208,7 +208,7 @@ async fn what_the_engine_lost_with_the_power_is_read_from_kafka_again() -> anyho
     std::fs::write(&synced, left.to_string())?;
     let mut random = StdRng::seed_from_u64(seed);
     let lost = power_loss::lose_parts(&process.data().join("engine"), &mut random)?;
-    assert!(lost > 10, "only {lost} parts are gone");
+    assert!(lost > 0, "no part is gone");
     process.restart().await?;
     let read =
         || -> anyhow::Result<Value> { Ok(serde_json::from_slice(&std::fs::read(&synced)?)?) };

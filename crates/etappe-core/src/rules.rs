@@ -12,6 +12,7 @@ mod address;
 mod classifier;
 mod compile;
 mod condition;
+mod contradiction;
 mod diagnostic;
 mod evaluation;
 mod exception;

@@ -4,10 +4,13 @@
 //! says more: `{ revenue = { above = 0 } }`. A table that holds no operator is a deeper path:
 //! `{ context.page.url = "x" }` and `{ "context.page.url" = "x" }` are the same.
 
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::AddressPattern;
+use super::contradiction::find_contradiction;
 use super::diagnostic::{Report, did_you_mean};
 use super::lookup::ValuePath;
 use super::pattern::{Glob, folded_piece};
@@ -38,8 +41,18 @@ const BOUNDS: [&str; 4] = ["above", "at_least", "below", "at_most"];
 
 /// Reads a table of conditions, sorted by their text.
 pub(super) fn read_conditions(table: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Predicate> {
-    let mut predicates = Vec::new();
-    read_level("", table, &mut predicates, report);
+    let mut read = Vec::new();
+    read_level("", table, &mut read, report);
+    let (mut predicates, spans): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    if let Some(path) = find_contradiction(&predicates) {
+        let is_of_path = |it: &Predicate| matches!(it, Predicate::Value { path: other, .. } if other.is_same(path));
+        let last = predicates.iter().rposition(is_of_path);
+        let span = last.and_then(|place| spans.get(place));
+        report.error(
+            span.unwrap_or(&table.span),
+            format!("no value of `{path}` meets these conditions together"),
+        );
+    }
     predicates.sort_by_cached_key(Predicate::to_string);
     predicates
 }
@@ -65,7 +78,7 @@ pub(super) fn read_address(
 fn read_level(
     prefix: &str,
     table: &Table<'_, '_>,
-    predicates: &mut Vec<Predicate>,
+    predicates: &mut Vec<(Predicate, Range<usize>)>,
     report: &mut Report<'_>,
 ) {
     for (key, span, value) in table.members() {
@@ -87,18 +100,16 @@ fn read_level(
             }
             Some(operators) => {
                 let tests = read_operators(&path, &operators, report);
-                predicates.extend(tests.into_iter().map(|test| Predicate::Value {
-                    path: ValuePath::new(&path),
-                    test,
+                predicates.extend(tests.into_iter().map(|test| {
+                    let path = ValuePath::new(&path);
+                    (Predicate::Value { path, test }, operators.span.clone())
                 }));
             }
             None => {
                 let scalars = read_scalars(&path, value, report);
                 if !scalars.is_empty() {
-                    predicates.push(Predicate::Value {
-                        path: ValuePath::new(&path),
-                        test: Test::OneOf(scalars.into()),
-                    });
+                    let (path, test) = (ValuePath::new(&path), Test::OneOf(scalars.into()));
+                    predicates.push((Predicate::Value { path, test }, value.span()));
                 }
             }
         }
@@ -158,35 +169,7 @@ fn read_operators(path: &str, table: &Table<'_, '_>, report: &mut Report<'_>) ->
         }
     }
     tests.extend(read_bounds(table, report).map(Test::Number));
-    if contradict(&tests) {
-        report.error(
-            &table.span,
-            format!("no value of `{path}` meets these conditions together"),
-        );
-    }
     tests
-}
-
-/// Returns whether tests of one value cannot all hold, as far as that shows without trying values.
-fn contradict(tests: &[Test]) -> bool {
-    let is_absent = tests.iter().any(|test| matches!(test, Test::Absent));
-    // An empty text is absent, and may be one of those asked for.
-    let wants_value = tests.iter().any(|test| {
-        matches!(
-            test,
-            Test::Exists | Test::Like(_) | Test::HasWords(_) | Test::Number(_)
-        )
-    });
-    let refused = tests.iter().filter_map(|test| match test {
-        Test::NoneOf(values) => Some(values),
-        _ => None,
-    });
-    let refused: Vec<_> = refused.flatten().collect();
-    let has_only_refused = tests.iter().any(|test| match test {
-        Test::OneOf(values) => values.iter().all(|value| refused.contains(&value)),
-        _ => false,
-    });
-    (is_absent && wants_value) || has_only_refused
 }
 
 /// Reads globs that are compared with folded text.

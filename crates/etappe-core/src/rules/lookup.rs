@@ -48,6 +48,11 @@ impl ValuePath {
         }
     }
 
+    /// Returns whether both lead to the same value, however they are written.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.part == other.part && self.name == other.name
+    }
+
     /// Returns the value at this path.
     pub(super) fn find<'a>(&self, event: &Event<'a>) -> Option<JsonValue<'a>> {
         find(self.object(event), &self.name)

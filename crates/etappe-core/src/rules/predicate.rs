@@ -97,7 +97,8 @@ impl Predicate {
 }
 
 impl Test {
-    fn passes(&self, value: Option<&JsonValue<'_>>, scratch: &mut Scratch) -> bool {
+    /// Returns whether a value passes; `None` is one that is not there.
+    pub(super) fn passes(&self, value: Option<&JsonValue<'_>>, scratch: &mut Scratch) -> bool {
         match self {
             Self::Exists => is_there(value),
             Self::Absent => !is_there(value),
@@ -185,7 +186,45 @@ impl Scalar {
     }
 }
 
+impl Scalar {
+    /// Returns what is compared.
+    pub(super) fn spelling(&self) -> &str {
+        &self.spelling
+    }
+
+    /// Returns the number that this value is as a JSON value, if it is one.
+    pub(super) fn as_number(&self) -> Option<f64> {
+        JsonValue::String(Cow::Borrowed(&self.spelling)).as_f64()
+    }
+}
+
 impl NumberRange {
+    /// Returns the range of the numbers that lie in both.
+    pub(super) fn and(self, other: Self) -> Self {
+        let larger = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        };
+        let smaller = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            above: larger(self.above, other.above),
+            at_least: larger(self.at_least, other.at_least),
+            below: smaller(self.below, other.below),
+            at_most: smaller(self.at_most, other.at_most),
+        }
+    }
+
+    /// Returns the only number in the range, if there is just one.
+    pub(super) fn only_number(&self) -> Option<f64> {
+        match (self.at_least, self.at_most) {
+            (Some(least), Some(most)) if least >= most && !self.is_empty() => Some(least),
+            _ => None,
+        }
+    }
+
     /// Returns the range that holds one number only.
     pub(super) const fn only(number: f64) -> Self {
         Self {

@@ -7,6 +7,7 @@ use crate::event::EventKind;
 use crate::milestone::Milestone;
 
 use super::condition::{read_address, read_conditions};
+use super::contradiction::find_contradiction;
 use super::diagnostic::{Report, did_you_mean};
 use super::exception::Exceptions;
 use super::history::read_milestone;
@@ -251,7 +252,17 @@ fn read_predicates(
     if let Some(patterns) = rule.texts("url", report) {
         predicates.extend(read_address(&patterns, report));
     }
-    predicates.extend(read_where(rule, report));
+    let own = read_where(rule, report);
+    let is_own_mistake = find_contradiction(&own).is_some();
+    predicates.extend(own);
+    if !is_own_mistake && let Some(path) = find_contradiction(&predicates) {
+        report.error(
+            &rule.span,
+            format!(
+                "no value of `{path}` meets the conditions of the file and of the rule together"
+            ),
+        );
+    }
     predicates
 }
 

@@ -252,6 +252,18 @@ fn conditions_that_no_value_meets_are_mistakes() {
         "{ absent = true, glob = \"pro*\" }",
         "{ exists = false, above = 3 }",
         "{ is = \"pro\", not = [\"pro\", \"team\"] }",
+        "{ is = 3, above = 3 }",
+        "{ one_of = [1, 2.5], at_least = 3 }",
+        "{ is = \"pro\", above = 0 }",
+        "{ is = true, at_most = 1 }",
+        "{ is = \"pro\", glob = \"team*\" }",
+        "{ is = \"pro\", not_glob = [\"P*\", \"x\"] }",
+        "{ is = \"pro plan\", words = \"team\" }",
+        "{ is = \"pro plan\", not_words = \"plan\" }",
+        "{ is = \"\", exists = true }",
+        "{ at_least = 3, at_most = 3, not = \"3\" }",
+        "{ glob = \"pro*\", not_glob = [\"team\", \"pro*\"] }",
+        "{ words = [\"pro\"], not_words = [\"team\", \"pro\"] }",
     ] {
         vocabulary(
             &with(condition),
@@ -263,6 +275,45 @@ fn conditions_that_no_value_meets_are_mistakes() {
         &[],
     );
     vocabulary(&with("{ absent = true, not = \"pro\" }"), &[]);
+    for condition in [
+        "{ is = \"\", absent = true }",
+        "{ one_of = [1, 3], above = 2 }",
+        "{ one_of = [\"pro\", 3], above = 2 }",
+        "{ is = \"3\", above = 2 }",
+        "{ is = 5, glob = \"5.*\" }",
+        "{ is = \"Pro\", glob = \"pro\" }",
+        "{ is = true, glob = \"t*\" }",
+        "{ at_least = 3, at_most = 4, not = 3 }",
+        "{ glob = [\"pro*\", \"team\"], not_glob = \"pro*\" }",
+    ] {
+        vocabulary(&with(condition), &[]);
+    }
+}
+
+#[test]
+fn conditions_of_one_value_in_two_places_are_held_against_each_other() {
+    vocabulary(
+        "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\n\
+         where = { plan = \"pro\", \"properties.plan\" = \"team\" }\n",
+        &["5:45 no value of `plan` meets these conditions together"],
+    );
+    let with = |of_rule: &str| {
+        format!(
+            "id = \"own\"\nwhere = {{ context.library.name = \"a\", total = {{ above = 3 }} }}\n\
+             [[rule]]\nevent = \"a\"\nmilestone = \"visit\"\nwhere = {of_rule}\n"
+        )
+    };
+    vocabulary(
+        &with("{ context.library.name = \"b\" }"),
+        &[
+            "3:1 no value of `context.library.name` meets the conditions of the file and of the rule together",
+        ],
+    );
+    vocabulary(
+        &with("{ total = { below = 3 } }"),
+        &["3:1 no value of `total` meets the conditions of the file and of the rule together"],
+    );
+    vocabulary(&with("{ total = { below = 3.5 }, traits.total = 1 }"), &[]);
 }
 
 #[test]
