@@ -106,7 +106,7 @@ pub(crate) struct PlacedMark {
 
 /// What is known about a row when it is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum DuplicateStatus {
     /// No earlier message has its id.
     New,
     /// An earlier message has its id.
@@ -120,7 +120,7 @@ pub(crate) enum Standing {
 pub(crate) struct Entry<'a> {
     pub(crate) offset: Offset,
     pub(crate) message: MessageHash,
-    pub(crate) standing: Standing,
+    pub(crate) status: DuplicateStatus,
     pub(crate) received_at: Timestamp,
     pub(crate) outcome: &'a Arc<Outcome>,
     /// Whether the message is an event; others only say who someone is.
@@ -258,15 +258,15 @@ impl Batch {
     pub(crate) fn push(&mut self, entry: &Entry<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
         encode(&mut self.bytes);
         let outcome = entry.is_event.then_some(entry.outcome.id);
-        match entry.standing {
-            Standing::New => {}
-            Standing::Duplicate => self.duplicates += 1,
-            Standing::Suspect => self.suspects.push(Suspect {
+        match entry.status {
+            DuplicateStatus::New => {}
+            DuplicateStatus::Duplicate => self.duplicates += 1,
+            DuplicateStatus::Suspect => self.suspects.push(Suspect {
                 row: self.rows.len(),
                 outcome,
             }),
         }
-        let counts = outcome.is_some() && entry.standing != Standing::Duplicate;
+        let counts = outcome.is_some() && entry.status != DuplicateStatus::Duplicate;
         if let Some(reason) = entry.uncounted.filter(|_| counts) {
             *self.uncounted.entry(reason).or_default() += 1;
         }

@@ -20,7 +20,7 @@ use crate::metrics::ClassifierMetrics;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How often that is posted too which did not change: somebody else may have posted what they knew
 /// after the partition was taken from them.
-const EVERYTHING: Duration = Duration::from_secs(30);
+const FULL_REPORT_EVERY: Duration = Duration::from_secs(30);
 
 /// Posts what a process knows to the board.
 #[derive(Debug)]
@@ -47,11 +47,11 @@ impl<B: WatermarkBoard> BoardPoster<B> {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut posted: BTreeMap<PartitionId, Timestamp> = BTreeMap::new();
         let mut last_of_all = Instant::now();
-        let mut trouble = Trouble::default();
+        let mut warnings = WarnOnce::default();
         let mut ticks = ticks();
         while tick(&mut ticks, &shutdown).await {
             let known = self.watermark.reaches();
-            if last_of_all.elapsed() >= EVERYTHING {
+            if last_of_all.elapsed() >= FULL_REPORT_EVERY {
                 last_of_all = Instant::now();
                 posted.clear();
             }
@@ -68,7 +68,7 @@ impl<B: WatermarkBoard> BoardPoster<B> {
                 result = self.board.post(&self.topic, &new) => result,
             };
             self.metrics.record_post(result.is_ok());
-            if trouble.over(result, "posted").is_some() {
+            if warnings.over(result, "posted").is_some() {
                 posted.extend(new.iter().map(|reach| (reach.partition, reach.reached)));
             }
         }
@@ -92,7 +92,7 @@ impl<B: WatermarkBoard> BoardFollower<B> {
     /// Reads the board each second until `shutdown`; while it cannot be read, what was read last
     /// stands.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut trouble = Trouble::default();
+        let mut warnings = WarnOnce::default();
         let mut ticks = ticks();
         while tick(&mut ticks, &shutdown).await {
             let loaded = tokio::select! {
@@ -100,7 +100,7 @@ impl<B: WatermarkBoard> BoardFollower<B> {
                 () = shutdown.cancelled() => return,
                 loaded = self.board.load() => loaded,
             };
-            if let Some(reaches) = trouble.over(loaded, "read") {
+            if let Some(reaches) = warnings.over(loaded, "read") {
                 self.watermark.replace(&reaches);
             }
         }
@@ -109,9 +109,9 @@ impl<B: WatermarkBoard> BoardFollower<B> {
 
 /// Whether the board could not be reached the last time; only the first failure is worth a warning.
 #[derive(Debug, Default)]
-struct Trouble(bool);
+struct WarnOnce(bool);
 
-impl Trouble {
+impl WarnOnce {
     fn over<T, E: std::error::Error>(
         &mut self,
         result: Result<T, E>,

@@ -17,7 +17,7 @@ const UNIT: usize = 4 << 10;
 /// By how much a batch grows at a time.
 const STEP: usize = 1 << 20;
 /// The most that is kept for each batch.
-const MOST_MINIMUM: usize = 1 << 20;
+const LARGEST_MINIMUM: usize = 1 << 20;
 /// Batches of a partition: one is filled while the one before it is stored.
 const BATCHES_PER_PARTITION: usize = 2;
 
@@ -44,7 +44,7 @@ impl BatchBudget {
     /// Divides `bytes`: at most half is kept as minimum for the batches of `partitions`.
     pub(crate) fn new(bytes: usize, partitions: usize, metrics: ClassifierMetrics) -> Self {
         let batches = partitions.max(1).saturating_mul(BATCHES_PER_PARTITION);
-        let minimum = (bytes / 2 / batches).min(MOST_MINIMUM);
+        let minimum = (bytes / 2 / batches).min(LARGEST_MINIMUM);
         let pool = (bytes - minimum * batches) / UNIT;
         let pool = pool.min(Semaphore::MAX_PERMITS);
         Self {

@@ -13,11 +13,11 @@ use prometheus::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::batch_reader::{BatchReader, BatchReaderParts, FilterShare};
 use crate::budget::BatchBudget;
 use crate::config::ClassifierConfig;
 use crate::delivery::{Delivery, KnownOutcomes};
-use crate::error::{ClassifierError, SeamError};
-use crate::intake::{FilterShare, Intake, IntakeParts};
+use crate::error::{ClassifierError, PortError};
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::Pipeline;
 use crate::reach::{CollectorWatch, ReachOutlets};
@@ -219,7 +219,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
         let backoff = Backoff::new(self.config.retry_first, self.config.retry_longest, seed);
         let partitions = self.partitions.max(1);
         let share = usize::try_from(partitions).unwrap_or(usize::MAX);
-        let intake = Intake::new(IntakeParts {
+        let reader = BatchReader::new(BatchReaderParts {
             partition,
             source: Arc::clone(&self.source),
             index: Arc::clone(&self.index),
@@ -245,7 +245,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             backoff,
             known: Arc::clone(&self.known),
         };
-        Worker::new(intake, delivery, stop)
+        Worker::new(reader, delivery, stop)
     }
 
     /// Waits for the next change; cancellation-safe, as the source's wait is.
@@ -260,7 +260,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
                 },
             )
             .await
-            .map_err(|source: SeamError| ClassifierError::Assignment {
+            .map_err(|source: PortError| ClassifierError::Assignment {
                 topic: self.source.topic().to_owned(),
                 source,
             })

@@ -17,7 +17,7 @@ use hashbrown::HashSet;
 use tokio::time::Instant;
 
 use crate::batch::SealedBatch;
-use crate::error::{ClassifierError, SeamError};
+use crate::error::{ClassifierError, PortError};
 use crate::metrics::{BatchResult, ClassifierMetrics, LetterReason};
 use crate::retry::Backoff;
 use crate::search::{Search, Step};
@@ -55,12 +55,12 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivered {
     /// Every record is stored or a dead letter.
-    Whole,
+    Complete,
     /// The range could not be remembered: nothing was inserted, the records must be read again.
-    Dropped,
+    NotAnnounced,
     /// What lies before `next` is stored, save for dead letters; the rest must be read again,
     /// because its rows were judged as if a dead letter before them had been stored.
-    Parted {
+    Partial {
         /// The first offset that is not done.
         next: Offset,
     },
@@ -69,7 +69,7 @@ pub(crate) enum Delivered {
 /// How an insert ended.
 enum Inserted {
     Stored,
-    Refused(SeamError),
+    Refused(PortError),
 }
 
 impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C> {
@@ -84,7 +84,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
         if mode == Mode::Live && !self.announce(batch.range).await? {
             self.metrics.record_batch(BatchResult::Dropped);
-            return Ok(Delivered::Dropped);
+            return Ok(Delivered::NotAnnounced);
         }
         match self.insert(batch, batch.range).await? {
             Inserted::Stored => {
@@ -92,7 +92,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                 self.metrics.record_batch(BatchResult::Stored);
                 self.metrics.record_stored(batch);
                 self.record_visible(batch);
-                Ok(Delivered::Whole)
+                Ok(Delivered::Complete)
             }
             Inserted::Refused(error) => {
                 self.metrics.record_batch(BatchResult::Refused);
@@ -105,7 +105,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
     async fn narrow_down(
         &self,
         batch: &SealedBatch,
-        error: SeamError,
+        error: PortError,
         mode: Mode,
     ) -> Result<Delivered, ClassifierError> {
         tracing::warn!(
@@ -122,7 +122,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                 Step::Try(part) => {
                     // This also remembers that what lies before the part is done.
                     if mode == Mode::Live && !self.announce(part).await? {
-                        return Ok(Delivered::Parted { next: part.first });
+                        return Ok(Delivered::Partial { next: part.first });
                     }
                     match self.insert(batch, part).await? {
                         Inserted::Stored => search.stored(),
@@ -137,12 +137,12 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                     if mode == Mode::Live {
                         let next = offset.next();
                         self.pass(next, mode).await?;
-                        return Ok(Delivered::Parted { next });
+                        return Ok(Delivered::Partial { next });
                     }
                 }
                 Step::Done => {
                     self.pass(batch.range.last.next(), mode).await?;
-                    return Ok(Delivered::Whole);
+                    return Ok(Delivered::Complete);
                 }
             }
         }
@@ -168,7 +168,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                 );
                 Ok(false)
             }
-            Err(error) => Err(self.commit_failed(range.first, SeamError::new(error))),
+            Err(error) => Err(self.commit_failed(range.first, PortError::new(error))),
         }
     }
 
@@ -192,7 +192,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             .map_err(|source| self.commit_failed(progress.next, source))
     }
 
-    fn commit_failed(&self, next: Offset, source: SeamError) -> ClassifierError {
+    fn commit_failed(&self, next: Offset, source: PortError) -> ClassifierError {
         ClassifierError::Commit {
             partition: self.partition,
             next,
@@ -244,7 +244,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
     }
 
     /// Buries the record whose row was refused.
-    async fn bury_refused(&self, offset: Offset, error: &SeamError) -> Result<(), ClassifierError> {
+    async fn bury_refused(&self, offset: Offset, error: &PortError) -> Result<(), ClassifierError> {
         let payload = self
             .read_again(offset)
             .await?

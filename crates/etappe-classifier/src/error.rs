@@ -16,7 +16,7 @@ pub enum ClassifierError {
         topic: String,
         /// What the log says.
         #[source]
-        source: SeamError,
+        source: PortError,
     },
     /// The log gave a partition that it had given before and not taken back.
     #[error("partition {partition} of topic `{topic}` was assigned twice")]
@@ -35,7 +35,7 @@ pub enum ClassifierError {
         offset: Offset,
         /// What the log says.
         #[source]
-        source: SeamError,
+        source: PortError,
     },
     /// Progress cannot be remembered.
     #[error("progress of partition {partition} cannot be remembered at offset {next}")]
@@ -46,7 +46,7 @@ pub enum ClassifierError {
         next: Offset,
         /// What the log says.
         #[source]
-        source: SeamError,
+        source: PortError,
     },
     /// Rows cannot be stored, and trying again cannot help.
     #[error("rows of partition {partition}, offsets {} to {}, cannot be stored", range.first, range.last)]
@@ -57,7 +57,7 @@ pub enum ClassifierError {
         range: OffsetRange,
         /// What the database says.
         #[source]
-        source: SeamError,
+        source: PortError,
     },
     /// A dead letter cannot be kept.
     #[error("dead letters of partition {partition} cannot be kept")]
@@ -66,7 +66,7 @@ pub enum ClassifierError {
         partition: PartitionId,
         /// What its keeper says.
         #[source]
-        source: SeamError,
+        source: PortError,
     },
     /// Nobody can tell which messages were stored before.
     #[error("earlier messages of partition {partition} cannot be looked up")]
@@ -75,15 +75,15 @@ pub enum ClassifierError {
         partition: PartitionId,
         /// What the database says.
         #[source]
-        source: SeamError,
+        source: PortError,
     },
 }
 
 /// The error of an adapter, whichever it is.
 #[derive(Debug)]
-pub struct SeamError(Box<dyn Classified>);
+pub struct PortError(Box<dyn Classified>);
 
-impl SeamError {
+impl PortError {
     /// Wraps the error of an adapter.
     pub fn new(error: impl Classified) -> Self {
         Self(Box::new(error))
@@ -102,13 +102,13 @@ impl SeamError {
     }
 }
 
-impl fmt::Display for SeamError {
+impl fmt::Display for PortError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl Error for SeamError {
+impl Error for PortError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
     }

@@ -5,7 +5,7 @@
 //! by `etappe_wire::row`.
 //!
 //! Where to start: [`Classifier`] follows the assignments. Each partition has a worker
-//! (`worker.rs`): its intake (`intake.rs`) makes a batch of one offset range by way of the
+//! (`worker.rs`): its reader (`batch_reader.rs`) makes a batch of one offset range by way of the
 //! [`Pipeline`], while its delivery (`delivery.rs`) stores the batch before it
 //! and, when it is refused, looks for the records to blame (`search.rs`). The guarantee that
 //! every acknowledged event counts once rests on these two and on the deduplication token.
@@ -15,6 +15,7 @@
 //! id the copy with the lowest offset is the event; everything kept in memory is bounded in bytes.
 
 mod batch;
+mod batch_reader;
 mod board;
 mod budget;
 mod classifier;
@@ -25,7 +26,6 @@ mod duplicate_filter;
 mod error;
 mod identity_hasher;
 mod in_flight;
-mod intake;
 mod metrics;
 mod pipeline;
 mod reach;
@@ -39,7 +39,7 @@ pub use classifier::{Classifier, ClassifierParts};
 pub use config::{ClassifierConfig, MAX_BATCH_ROWS};
 pub use dead_letter_file::{DeadLetterFile, DeadLetterFileError, ReadLetters};
 pub use duplicate_filter::DuplicateFilter;
-pub use error::{ClassifierError, SeamError};
+pub use error::{ClassifierError, PortError};
 pub use metrics::ClassifierMetrics;
-pub use pipeline::{Earlier, Pipeline};
+pub use pipeline::{KnownMessages, Pipeline};
 pub use reach::CollectorWatch;

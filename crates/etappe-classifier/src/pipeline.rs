@@ -14,17 +14,17 @@ use etappe_core::rules::{ActorHistory, Classifier as RuleClassifier};
 use etappe_wire::record::{self, Record};
 use etappe_wire::row::RowInput;
 
-use crate::batch::{Batch, Entry, Messages, Standing};
+use crate::batch::{Batch, DuplicateStatus, Entry, Messages};
 use crate::duplicate_filter::DuplicateFilter;
 
 /// What is known of the messages before a batch.
 #[derive(Debug, Clone, Copy)]
-pub struct Earlier<'a> {
+pub struct KnownMessages<'a> {
     filter: &'a DuplicateFilter,
     in_flight: Option<&'a Messages>,
 }
 
-impl<'a> Earlier<'a> {
+impl<'a> KnownMessages<'a> {
     /// Knows what the filter knows.
     #[must_use]
     pub const fn new(filter: &'a DuplicateFilter) -> Self {
@@ -40,14 +40,14 @@ impl<'a> Earlier<'a> {
         Self { in_flight, ..self }
     }
 
-    fn standing(&self, batch: &Batch, message: MessageHash) -> Standing {
+    fn status(&self, batch: &Batch, message: MessageHash) -> DuplicateStatus {
         let is_in_flight = self.in_flight.is_some_and(|it| it.contains(&message));
         if is_in_flight || batch.holds(message) {
-            Standing::Duplicate
+            DuplicateStatus::Duplicate
         } else if self.filter.contains(message) {
-            Standing::Suspect
+            DuplicateStatus::Suspect
         } else {
-            Standing::New
+            DuplicateStatus::New
         }
     }
 }
@@ -75,7 +75,12 @@ impl Pipeline {
     ///
     /// Records must be in the order of their offsets and follow what the batch has taken already. A
     /// record that cannot be read is taken as a dead letter.
-    pub fn add(&mut self, records: &[LogRecord], earlier: Earlier<'_>, batch: &mut Batch) -> usize {
+    pub fn add(
+        &mut self,
+        records: &[LogRecord],
+        earlier: KnownMessages<'_>,
+        batch: &mut Batch,
+    ) -> usize {
         for (taken, logged) in records.iter().enumerate() {
             if batch.is_full() {
                 return taken;
@@ -99,11 +104,11 @@ impl Pipeline {
         &mut self,
         event: &Event<'_>,
         logged: &LogRecord,
-        earlier: Earlier<'_>,
+        earlier: KnownMessages<'_>,
         batch: &mut Batch,
     ) {
         let message = MessageHash::of(&event.site, event.scope, &event.message_id);
-        let standing = earlier.standing(batch, message);
+        let status = earlier.status(batch, message);
         let topic = Arc::clone(batch.topic());
         let partition: PartitionId = batch.partition();
         let decided = self.rules.classify(event, &self.history);
@@ -114,7 +119,7 @@ impl Pipeline {
         let entry = Entry {
             offset: logged.offset,
             message,
-            standing,
+            status,
             received_at: event.received_at,
             outcome: decided.outcome,
             is_event: event.kind.is_event(),
@@ -131,7 +136,7 @@ impl Pipeline {
             topic: &topic,
             partition,
             offset: logged.offset,
-            duplicate: standing == Standing::Duplicate,
+            duplicate: status == DuplicateStatus::Duplicate,
         };
         batch.push(&entry, |bytes| etappe_wire::row::encode(&row, bytes));
     }

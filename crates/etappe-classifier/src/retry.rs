@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etappe_core::ports::{Classified, RetryClass};
 
-use crate::error::SeamError;
+use crate::error::PortError;
 
 /// How long to wait between tries.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ impl Backoff {
         self,
         mut work: impl FnMut() -> F + Send,
         mut note: impl FnMut(&E, Duration) + Send,
-    ) -> Result<T, SeamError>
+    ) -> Result<T, PortError>
     where
         E: Classified,
         F: Future<Output = Result<T, E>> + Send,
@@ -57,7 +57,7 @@ impl Backoff {
                     note(&error, delay);
                     tokio::time::sleep(delay).await;
                 }
-                Err(error) => return Err(SeamError::new(error)),
+                Err(error) => return Err(PortError::new(error)),
             }
         }
     }

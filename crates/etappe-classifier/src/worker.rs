@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::batch::{BatchLimits, SealedBatch};
+use crate::batch_reader::{BatchReader, Prepared};
 use crate::delivery::{Delivered, Delivery, Mode};
 use crate::error::ClassifierError;
 use crate::in_flight::InFlight;
-use crate::intake::{Intake, Prepared};
 
 /// After a refused batch, batches have at first this many rows, so that reading the rest of it
 /// again costs little when more of it is refused.
@@ -27,7 +27,7 @@ const ROWS_GROWTH: usize = 4;
 /// Works on one partition until it is told to stop.
 #[derive(Debug)]
 pub(crate) struct Worker<S, K, D, M, C> {
-    intake: Intake<S, M, C>,
+    reader: BatchReader<S, M, C>,
     delivery: Delivery<S, K, D, C>,
     stop: CancellationToken,
     row_limit: usize,
@@ -44,12 +44,12 @@ pub(crate) struct Start {
 }
 
 /// Why a worker ends.
-enum Halt {
+enum WorkerExit {
     Stopped,
     Failed(ClassifierError),
 }
 
-impl From<ClassifierError> for Halt {
+impl From<ClassifierError> for WorkerExit {
     fn from(error: ClassifierError) -> Self {
         Self::Failed(error)
     }
@@ -57,13 +57,13 @@ impl From<ClassifierError> for Halt {
 
 impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Worker<S, K, D, M, C> {
     pub(crate) fn new(
-        intake: Intake<S, M, C>,
+        reader: BatchReader<S, M, C>,
         delivery: Delivery<S, K, D, C>,
         stop: CancellationToken,
     ) -> Self {
         Self {
-            row_limit: intake.config.max_batch_rows,
-            intake,
+            row_limit: reader.config.max_batch_rows,
+            reader,
             delivery,
             stop,
             drops: 0,
@@ -74,21 +74,21 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     pub(crate) async fn run(mut self, start: Start) -> Result<(), ClassifierError> {
         let Err(halt) = self.work(start).await;
         match halt {
-            Halt::Stopped => Ok(()),
-            Halt::Failed(error) => Err(error),
+            WorkerExit::Stopped => Ok(()),
+            WorkerExit::Failed(error) => Err(error),
         }
     }
 
-    async fn work(&mut self, start: Start) -> Result<Infallible, Halt> {
+    async fn work(&mut self, start: Start) -> Result<Infallible, WorkerExit> {
         let progress = match start.progress {
             Some(progress) => progress,
-            None => self.until_stopped(self.intake.find_progress()).await?,
+            None => self.until_stopped(self.reader.find_progress()).await?,
         };
         let stop = self.stop.clone();
-        until_stopped(&stop, self.intake.restore_marks(progress.next)).await?;
+        until_stopped(&stop, self.reader.restore_marks(progress.next)).await?;
         let again = start.replay.iter().chain(&progress.pending);
         let again = again.map(|range| range.count()).sum();
-        self.until_stopped(self.intake.rebuild_filter(again))
+        self.until_stopped(self.reader.rebuild_filter(again))
             .await?;
         self.replay(&start.replay, progress).await?;
         let mut next = progress.next;
@@ -101,7 +101,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
                 None => {
                     let stop = self.stop.clone();
                     let limits = self.limits();
-                    until_stopped(&stop, self.intake.prepare(next, limits, None)).await?
+                    until_stopped(&stop, self.reader.prepare(next, limits, None)).await?
                 }
                 Some(batch) => match self.deliver_and_prepare(batch).await? {
                     Ok(prepared) => prepared,
@@ -118,23 +118,27 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
                     in_flight = Some(batch);
                 }
                 Prepared::CaughtUp(looked_at) => {
-                    self.intake.reach.caught_up(looked_at);
-                    self.intake
+                    self.reader.reach.caught_up(looked_at);
+                    self.reader
                         .metrics
-                        .set_lag(self.intake.partition, Duration::ZERO);
-                    self.intake.metrics.set_in_flight(self.intake.partition, 0);
+                        .set_lag(self.reader.partition, Duration::ZERO);
+                    self.reader.metrics.set_in_flight(self.reader.partition, 0);
                 }
             }
         }
     }
 
     /// Does again what an unclean boot may have lost, and remembers that it was done.
-    async fn replay(&mut self, ranges: &[OffsetRange], progress: Progress) -> Result<(), Halt> {
+    async fn replay(
+        &mut self,
+        ranges: &[OffsetRange],
+        progress: Progress,
+    ) -> Result<(), WorkerExit> {
         if ranges.is_empty() {
             return Ok(());
         }
         tracing::info!(
-            partition = self.intake.partition.0,
+            partition = self.reader.partition.0,
             ranges = ranges.len(),
             "storing ranges again after an unclean end"
         );
@@ -145,16 +149,16 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     }
 
     /// Does a range again with the same boundaries, and so under the same token.
-    async fn redo(&mut self, range: OffsetRange, mode: Mode) -> Result<Offset, Halt> {
+    async fn redo(&mut self, range: OffsetRange, mode: Mode) -> Result<Offset, WorkerExit> {
         loop {
             let stop = self.stop.clone();
-            let batch = until_stopped(&stop, self.intake.prepare_again(range)).await?;
+            let batch = until_stopped(&stop, self.reader.prepare_again(range)).await?;
             let span = self.batch_span(&batch);
             let delivered = self
                 .drain(self.delivery.deliver(&batch, mode))
                 .instrument(span)
                 .await?
-                .ok_or(Halt::Stopped)?;
+                .ok_or(WorkerExit::Stopped)?;
             if let Some(next) = self.settle(&batch, delivered).await? {
                 return Ok(next);
             }
@@ -166,7 +170,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     async fn deliver_and_prepare(
         &mut self,
         batch: Box<SealedBatch>,
-    ) -> Result<Result<Prepared, Offset>, Halt> {
+    ) -> Result<Result<Prepared, Offset>, WorkerExit> {
         let limits = self.limits();
         let stop = self.stop.clone();
         let span = self.batch_span(&batch);
@@ -174,9 +178,9 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         let in_flight = InFlight::new(&batch);
         let ((delivered, batch), prepared) = {
             let Self {
-                intake, delivery, ..
+                reader, delivery, ..
             } = &mut *self;
-            let drain = intake.config.drain;
+            let drain = reader.config.drain;
             let deliver = async {
                 let mut batch = batch;
                 let deliver = delivery.deliver(&batch, Mode::Live);
@@ -187,21 +191,21 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
             };
             let prepare = async {
                 // A stop ends the preparation only: the insert gets its time to finish.
-                let prepare = intake.prepare(after, limits, Some(&in_flight));
+                let prepare = reader.prepare(after, limits, Some(&in_flight));
                 match until_stopped(&stop, prepare).await {
-                    Err(Halt::Stopped) => Ok(None),
+                    Err(WorkerExit::Stopped) => Ok(None),
                     Ok(prepared) => Ok(Some(prepared)),
                     Err(failed) => Err(failed),
                 }
             };
             tokio::try_join!(deliver.instrument(span), prepare)?
         };
-        let delivered = delivered.ok_or(Halt::Stopped)?;
+        let delivered = delivered.ok_or(WorkerExit::Stopped)?;
         let next = self.settle(&batch, delivered).await?;
-        let prepared = prepared.ok_or(Halt::Stopped)?;
+        let prepared = prepared.ok_or(WorkerExit::Stopped)?;
         Ok(match (delivered, next) {
-            (Delivered::Whole, _) => Ok(prepared),
-            (Delivered::Dropped | Delivered::Parted { .. }, next) => {
+            (Delivered::Complete, _) => Ok(prepared),
+            (Delivered::NotAnnounced | Delivered::Partial { .. }, next) => {
                 Err(next.unwrap_or(batch.range.first))
             }
         })
@@ -213,19 +217,19 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         &mut self,
         batch: &SealedBatch,
         delivered: Delivered,
-    ) -> Result<Option<Offset>, Halt> {
+    ) -> Result<Option<Offset>, WorkerExit> {
         let next = match delivered {
-            Delivered::Whole => {
+            Delivered::Complete => {
                 self.drops = 0;
-                let most = self.intake.config.max_batch_rows;
+                let most = self.reader.config.max_batch_rows;
                 self.row_limit = self.row_limit.saturating_mul(ROWS_GROWTH).min(most);
                 batch.range.last.next()
             }
-            Delivered::Parted { next } => {
-                self.row_limit = ROWS_AFTER_REFUSAL.min(self.intake.config.max_batch_rows);
+            Delivered::Partial { next } => {
+                self.row_limit = ROWS_AFTER_REFUSAL.min(self.reader.config.max_batch_rows);
                 next
             }
-            Delivered::Dropped => {
+            Delivered::NotAnnounced => {
                 self.drops = self.drops.saturating_add(1);
                 let delay = self.delivery.backoff.delay(self.drops);
                 let wait = async {
@@ -238,30 +242,30 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         };
         let stored = batch.rows.iter().filter(|row| row.offset < next);
         let messages = stored.filter_map(|row| row.message).collect();
-        self.intake.remember(messages).await;
-        self.intake.reach.stored(&batch.marks, next);
+        self.reader.remember(messages).await;
+        self.reader.reach.stored(&batch.marks, next);
         Ok(Some(next))
     }
 
     fn limits(&self) -> BatchLimits {
         BatchLimits {
             rows: self.row_limit,
-            bytes: self.intake.config.max_batch_bytes,
+            bytes: self.reader.config.max_batch_bytes,
         }
     }
 
     fn show_position(&self, batch: &SealedBatch) {
-        self.intake.reach.waiting(batch.oldest);
+        self.reader.reach.waiting(batch.oldest);
         self.delivery.show_lag(batch);
-        self.intake
+        self.reader
             .metrics
-            .set_in_flight(self.intake.partition, batch.bytes().len());
+            .set_in_flight(self.reader.partition, batch.bytes().len());
     }
 
     fn batch_span(&self, batch: &SealedBatch) -> tracing::Span {
         tracing::debug_span!(
             "batch",
-            partition = self.intake.partition.0,
+            partition = self.reader.partition.0,
             first = batch.range.first.0,
             last = batch.range.last.0,
             rows = batch.rows.len(),
@@ -272,15 +276,15 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     async fn until_stopped<T>(
         &self,
         work: impl Future<Output = Result<T, ClassifierError>>,
-    ) -> Result<T, Halt> {
+    ) -> Result<T, WorkerExit> {
         until_stopped(&self.stop, work).await
     }
 
     async fn drain<T>(
         &self,
         work: impl Future<Output = Result<T, ClassifierError>>,
-    ) -> Result<Option<T>, Halt> {
-        drain_after(&self.stop, self.intake.config.drain, work).await
+    ) -> Result<Option<T>, WorkerExit> {
+        drain_after(&self.stop, self.reader.config.drain, work).await
     }
 }
 
@@ -288,11 +292,11 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
 async fn until_stopped<T>(
     stop: &CancellationToken,
     work: impl Future<Output = Result<T, ClassifierError>>,
-) -> Result<T, Halt> {
+) -> Result<T, WorkerExit> {
     tokio::select! {
         biased;
-        () = stop.cancelled() => Err(Halt::Stopped),
-        done = work => done.map_err(Halt::Failed),
+        () = stop.cancelled() => Err(WorkerExit::Stopped),
+        done = work => done.map_err(WorkerExit::Failed),
     }
 }
 
@@ -301,14 +305,14 @@ async fn drain_after<T>(
     stop: &CancellationToken,
     deadline: Duration,
     work: impl Future<Output = Result<T, ClassifierError>>,
-) -> Result<Option<T>, Halt> {
+) -> Result<Option<T>, WorkerExit> {
     tokio::pin!(work);
     tokio::select! {
-        done = &mut work => return done.map(Some).map_err(Halt::Failed),
+        done = &mut work => return done.map(Some).map_err(WorkerExit::Failed),
         () = stop.cancelled() => {}
     }
     match tokio::time::timeout(deadline, work).await {
-        Ok(done) => done.map(Some).map_err(Halt::Failed),
+        Ok(done) => done.map(Some).map_err(WorkerExit::Failed),
         Err(_) => Ok(None),
     }
 }

@@ -10,7 +10,7 @@ use etappe_core::warning::WarningReason;
 use etappe_wire::native::{Body, Message, Reason, Reception, Rejection};
 
 use crate::owner_log::KEPT_PER_SITE;
-use crate::publication::{CHUNK_BYTES, Circumstances};
+use crate::publication::{CHUNK_BYTES, RequestContext};
 use crate::rejection_log::RejectedEvent;
 use crate::told::{RejectedMessage, Told, WarnedMessage, redacted};
 use crate::warning_log::WarnedEvent;
@@ -64,14 +64,14 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Makes records of messages from `next` on until the chunk is full, and moves `next` on.
-    pub(crate) fn of(body: &Body, next: &mut usize, circumstances: &Circumstances) -> Self {
-        let reception = circumstances.reception();
+    pub(crate) fn of(body: &Body, next: &mut usize, context: &RequestContext) -> Self {
+        let reception = context.reception();
         let mut chunk = Self::default();
         chunk
             .buffer
             .reserve(body.text_bytes().min(CHUNK_BYTES) * 9 / 8 + 512);
         while *next < body.len() && chunk.buffer.len() < CHUNK_BYTES {
-            match body.message(*next, &reception, &circumstances.limits) {
+            match body.message(*next, &reception, &context.limits) {
                 Ok(message) => chunk.add(*next, &message, &reception),
                 Err(rejection) => chunk.reject(*next, &rejection, &reception),
             }

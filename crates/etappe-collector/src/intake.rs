@@ -16,7 +16,7 @@ use crate::collector::{Collector, Endpoint, first_id, user_agent};
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
-use crate::publication::{CHUNK_BYTES, Circumstances, Published, off_the_workers};
+use crate::publication::{CHUNK_BYTES, Published, RequestContext, run_blocking_if_large};
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
@@ -25,7 +25,7 @@ use crate::told::{ENTRY_BYTES, LISTED};
 const METHODS: &str = "POST, OPTIONS";
 
 /// A request of the native protocol, as far as it is known.
-struct Sending<'a> {
+struct RequestState<'a> {
     endpoint: Endpoint,
     parts: &'a Parts,
     cors: &'a CorsRequest,
@@ -45,7 +45,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             return cors.preflight(METHODS);
         }
         let mut body = RequestBody::new(body);
-        let mut sending = Sending {
+        let mut sending = RequestState {
             endpoint,
             parts: &parts,
             cors: &cors,
@@ -78,7 +78,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
 
     async fn receive(
         &self,
-        sending: &mut Sending<'_>,
+        sending: &mut RequestState<'_>,
         body: &mut RequestBody,
     ) -> Result<Published, IntakeError> {
         let parts = sending.parts;
@@ -108,7 +108,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let received = self.receptions.begin(&self.clock);
         let turn = self.admission.turn_to_work(lease.holder(), bytes.len());
         let turn = turn.await;
-        let body = self.take_apart(sending.endpoint, bytes, &mut lease).await?;
+        let body = self
+            .decode_body(sending.endpoint, bytes, &mut lease)
+            .await?;
         let access = match access {
             Some(access) => access,
             None => {
@@ -123,9 +125,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             return Err(IntakeError::EmptyBatch);
         }
         self.take_from_rate(&access, body.len());
-        let circumstances = self.circumstances(access, parts, received.at());
+        let context = self.context(access, parts, received.at());
         let published = self
-            .publish_body((body, turn), circumstances, sending.endpoint.as_str())
+            .publish_body((body, turn), context, sending.endpoint.as_str())
             .await?;
         if published.accepted == 0 {
             return Err(IntakeError::NothingValid {
@@ -139,7 +141,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     fn admit(
         &self,
         key: &str,
-        sending: &mut Sending<'_>,
+        sending: &mut RequestState<'_>,
         bytes: usize,
     ) -> Result<Access, IntakeError> {
         let access = Access::to_messages(&self.sites(), key, sending.cors.origin())?;
@@ -167,13 +169,13 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    pub(crate) fn circumstances(
+    pub(crate) fn context(
         &self,
         access: Access,
         parts: &Parts,
         received_at: Timestamp,
-    ) -> Circumstances {
-        Circumstances {
+    ) -> RequestContext {
+        RequestContext {
             redactor: Redactor::of(&access.key),
             access,
             received_at,
@@ -186,7 +188,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 
     /// Decompresses a body if need be and finds its messages. What is large is done off the workers.
-    async fn take_apart(
+    async fn decode_body(
         &self,
         endpoint: Endpoint,
         bytes: Vec<u8>,
@@ -205,7 +207,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             lease
                 .resize(work.memory())
                 .map_err(|_| IntakeError::Overloaded)?;
-            (work, outcome) = off_the_workers(work.size(), move || work.run()).await?;
+            (work, outcome) = run_blocking_if_large(work.size(), move || work.run()).await?;
             // It is larger than it says, or than is allowed.
             if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || work.limit == most {
                 break;
@@ -225,7 +227,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 
     /// Keeps a request that was refused as a whole for the owner of its site to see.
-    fn note_refusal(&self, sending: &Sending<'_>, error: &IntakeError) {
+    fn note_refusal(&self, sending: &RequestState<'_>, error: &IntakeError) {
         let is_noted_elsewhere = matches!(error, IntakeError::NothingValid { .. });
         let Some(site) = sending.site.as_ref().filter(|_| !is_noted_elsewhere) else {
             return;

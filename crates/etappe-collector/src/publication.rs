@@ -39,9 +39,9 @@ pub(crate) struct Published {
     pub(crate) warnings: Listed<WarnedMessage>,
 }
 
-/// The circumstances of a request, owned; see [`Reception`].
+/// The context of a request, owned; see [`Reception`].
 #[derive(Clone)]
-pub(crate) struct Circumstances {
+pub(crate) struct RequestContext {
     pub(crate) access: Access,
     pub(crate) received_at: Timestamp,
     pub(crate) address: Option<IpAddr>,
@@ -52,7 +52,7 @@ pub(crate) struct Circumstances {
     pub(crate) limits: Limits,
 }
 
-impl Circumstances {
+impl RequestContext {
     pub(crate) fn reception(&self) -> Reception<'_> {
         Reception {
             site: &self.access.site,
@@ -70,7 +70,7 @@ impl Circumstances {
 }
 
 /// Runs work on `bytes` bytes where it keeps nobody waiting.
-pub(crate) async fn off_the_workers<T: Send + 'static>(
+pub(crate) async fn run_blocking_if_large<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, IntakeError> {
@@ -90,38 +90,38 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     pub(crate) async fn publish_body(
         &self,
         (mut body, mut turn): (Body, Option<Share<Holder>>),
-        circumstances: Circumstances,
+        context: RequestContext,
         endpoint: &'static str,
     ) -> Result<Published, IntakeError> {
         let mut published = Published::default();
-        let mut circumstances = circumstances;
+        let mut context = context;
         let mut next = 0;
         while next < body.len() {
             let bytes = body.text_bytes();
             if next > 0 {
-                let holder = Holder::Site(circumstances.access.site.clone());
+                let holder = Holder::Site(context.access.site.clone());
                 turn = self.admission.turn_to_work(&holder, bytes).await;
             }
             let work = move || {
-                let chunk = Chunk::of(&body, &mut next, &circumstances);
-                (body, circumstances, next, chunk)
+                let chunk = Chunk::of(&body, &mut next, &context);
+                (body, context, next, chunk)
             };
             let mut chunk;
-            (body, circumstances, next, chunk) = off_the_workers(bytes, work).await?;
+            (body, context, next, chunk) = run_blocking_if_large(bytes, work).await?;
             drop(turn.take());
-            let site = &circumstances.access.site;
+            let site = &context.access.site;
             let outcomes = self.publish(site, chunk.take_records()).await?;
-            let reception = circumstances.reception();
+            let reception = context.reception();
             for (index, outcome) in chunk.take_indexes().zip(outcomes) {
                 if outcome == Outcome::Durable {
                     published.accepted += 1;
                     continue;
                 }
-                let message = body.message(index, &reception, &circumstances.limits);
+                let message = body.message(index, &reception, &context.limits);
                 let rejection = too_large(message, body.message_bytes(index));
                 chunk.reject(index, &rejection, &reception);
             }
-            let told = self.note(&circumstances.access.site, chunk);
+            let told = self.note(&context.access.site, chunk);
             published.rejected.extend(told.rejected);
             published.warnings.extend(told.warnings);
         }

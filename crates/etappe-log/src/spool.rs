@@ -7,10 +7,9 @@
 //!
 //! From the inside out: `entry` (a record in the spool), `calls` (what is under way), `decision`
 //! (when to spool), `relay` (what is asked of Kafka), `identity` (who this collector is), `spooler`
-//! (the publishing side), `conductor` (the task that switches, drains and writes marks).
+//! (the publishing side), `task` (the task that switches, drains and writes marks).
 
 mod calls;
-mod conductor;
 mod config;
 mod decision;
 mod entry;
@@ -18,6 +17,7 @@ mod identity;
 mod opening;
 mod relay;
 mod spooler;
+mod task;
 #[cfg(test)]
 mod tests;
 

@@ -14,6 +14,6 @@ pub(crate) mod insights;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod models;
-pub(crate) mod moving;
+pub(crate) mod transfer;
 pub(crate) mod unmapped;
 pub(crate) mod up;

@@ -24,7 +24,7 @@ use subtle::ConstantTimeEq;
 
 use crate::audit::AuditReport;
 use crate::backup::maker::{BackupMaker, Made};
-use crate::letters::{LetterBox, Replayed, ShownLetter, name_of, show};
+use crate::letters::{DeadLetterStore, Replayed, ShownLetter, name_of, show};
 use crate::service::auditor::Auditor;
 use crate::sites::{NewKeys, SiteStore};
 
@@ -46,7 +46,7 @@ pub(crate) struct Control {
     pub(crate) token: KeyHash,
     pub(crate) sites: Arc<SiteStore>,
     pub(crate) explainer: Arc<dyn Explainer>,
-    pub(crate) letters: LetterBox,
+    pub(crate) letters: DeadLetterStore,
     pub(crate) auditor: Auditor,
     pub(crate) backups: Arc<BackupMaker>,
 }

@@ -50,7 +50,7 @@ pub(crate) struct Replayed {
 
 /// The dead letters of a process that can also send them again.
 #[derive(Debug, Clone)]
-pub(crate) struct LetterBox {
+pub(crate) struct DeadLetterStore {
     pub(crate) letters: Letters,
     pub(crate) publisher: Publisher,
     pub(crate) clock: SystemClock,
@@ -111,7 +111,7 @@ pub(crate) async fn without_bytes(topic: &KafkaDeadLetters) -> anyhow::Result<Ve
     Ok(letters)
 }
 
-impl LetterBox {
+impl DeadLetterStore {
     /// Returns all letters in the order in which they were buried.
     pub(crate) async fn list(&self) -> anyhow::Result<Vec<BuriedLetter>> {
         match &self.letters {

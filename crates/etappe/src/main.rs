@@ -102,7 +102,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Audit(arguments) => command::audit::run(arguments).await,
         Command::Backup(arguments) => command::backup::back_up(arguments).await,
         Command::Restore(arguments) => command::backup::restore(arguments).await,
-        Command::Move(arguments) => command::moving::run(arguments).await,
+        Command::Move(arguments) => command::transfer::run(arguments).await,
         Command::Config(command) => command::config::run(command).await,
     }
 }

@@ -70,12 +70,12 @@ pub(crate) struct ClassifierInputs {
     pub(crate) warehouse: Warehouse,
     pub(crate) partitions: u32,
     pub(crate) watermark: Watermark,
-    pub(crate) audience: Audience,
+    pub(crate) scope: WatermarkScope,
 }
 
 /// Who wants to know how far the figures reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
+pub(crate) enum WatermarkScope {
     /// This process alone: it is the only one.
     Here,
     /// Every process that answers questions.
@@ -165,7 +165,7 @@ impl Service {
         };
         let classifier = Classifier::new(parts, &self.registry)?;
         classifier.metrics().record_damaged_letters(damaged);
-        if inputs.audience == Audience::Everywhere {
+        if inputs.scope == WatermarkScope::Everywhere {
             let poster = BoardPoster::new(board, &topic, watermark, classifier.metrics());
             self.tasks.spawn(poster.run(stop.clone()));
             let (report, watch) = (self.health.register("collectors"), classifier.collectors());

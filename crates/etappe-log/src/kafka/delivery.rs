@@ -50,7 +50,7 @@ impl Outcome {
 
 /// How a call stands, as one look at it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum DeliveryStatus {
     /// A record has no outcome yet.
     Waiting,
     /// Every record has an outcome, and nothing more needs to be done.
@@ -96,14 +96,14 @@ impl Delivery {
 
     /// Returns how the call stands. Reports go on coming, so two looks at a call may tell two
     /// things: whoever decides takes the answer of one.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn status(&self) -> DeliveryStatus {
         // Completeness comes first: outcomes that are all there do not change any more.
         if !self.is_complete() {
-            Standing::Waiting
+            DeliveryStatus::Waiting
         } else if self.outcomes().any(|it| it == Outcome::Undelivered) {
-            Standing::Failed
+            DeliveryStatus::Failed
         } else {
-            Standing::Settled
+            DeliveryStatus::Settled
         }
     }
 
@@ -229,11 +229,11 @@ mod tests {
         handover.refuse(2, Outcome::TooLarge);
         deliveries.report(tickets[0], Outcome::Delivered);
         let delivery = handover.finish();
-        assert_eq!(delivery.standing(), Standing::Waiting);
+        assert_eq!(delivery.status(), DeliveryStatus::Waiting);
         let waiting = delivery.completed();
         deliveries.report(tickets[1], Outcome::Undelivered);
         waiting.await;
-        assert_eq!(delivery.standing(), Standing::Failed);
+        assert_eq!(delivery.status(), DeliveryStatus::Failed);
         let outcomes: Vec<Outcome> = delivery.outcomes().collect();
         let expected = [Outcome::Delivered, Outcome::Undelivered, Outcome::TooLarge];
         assert_eq!(outcomes, expected);
@@ -249,7 +249,7 @@ mod tests {
         let deliveries = Deliveries::default();
         let delivery = deliveries.begin(0).finish();
         delivery.completed().await;
-        assert_eq!(delivery.standing(), Standing::Settled);
+        assert_eq!(delivery.status(), DeliveryStatus::Settled);
         assert_eq!(deliveries.lock().free.len(), 1);
     }
 
@@ -260,7 +260,7 @@ mod tests {
         let second = deliveries.begin(1);
         deliveries.report(first.ticket(0), Outcome::Delivered);
         assert_ne!(first.ticket(0), second.ticket(0));
-        assert_eq!(first.finish().standing(), Standing::Settled);
+        assert_eq!(first.finish().status(), DeliveryStatus::Settled);
         assert!(!second.finish().is_complete());
     }
 }

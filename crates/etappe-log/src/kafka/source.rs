@@ -7,12 +7,13 @@
 //! after it was released, and nothing is committed for it from then on: the brokers do not check to
 //! whom a partition belongs, only whether the sender is a member.
 
+mod assignment;
 mod committed;
 mod committer;
 mod context;
+mod freeze_detector;
 mod holding;
 mod leaving;
-mod life;
 mod membership;
 mod metadata;
 pub(in crate::kafka) mod probe;
@@ -21,7 +22,6 @@ mod reading;
 mod rewind;
 mod settings;
 mod track;
-mod vigil;
 mod watchdog;
 
 use std::collections::BTreeMap;
@@ -37,14 +37,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::assignment::Assignment;
 use self::committer::CommitFailure;
 use self::context::GroupConsumer;
+use self::freeze_detector::FreezeDetector;
 use self::holding::{Holdings, Notice};
-use self::life::Life;
 use self::probe::Probe;
 pub use self::rewind::KafkaRewind;
 use self::track::Gap;
-use self::vigil::Vigil;
 use self::watchdog::{Sign, Watchdog};
 use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
@@ -78,7 +78,7 @@ struct Inner {
     probe: Probe,
     /// `None` once the group is left.
     consumer: Mutex<Option<Arc<GroupConsumer>>>,
-    holdings: Mutex<Holdings<Arc<Life>>>,
+    holdings: Mutex<Holdings<Arc<Assignment>>>,
     /// Rings when the application is to be told something.
     told: Notify,
     /// Rings when the application released a partition.
@@ -87,7 +87,7 @@ struct Inner {
     /// Whether the group is left.
     left: watch::Sender<bool>,
     fault: Mutex<Option<LogError>>,
-    vigil: Vigil,
+    freeze_detector: FreezeDetector,
     watchdog: Arc<Watchdog>,
     rewind: KafkaRewind,
     /// Since when a partition ends before the place that was reached in it.
@@ -191,13 +191,13 @@ impl RecordSource for KafkaSource {
         partition: PartitionId,
         request: ReadRequest,
     ) -> Result<Vec<LogRecord>, LogError> {
-        let life = self.inner.life(partition)?;
-        reading::read(&self.inner, &life, request).await
+        let assignment = self.inner.assignment(partition)?;
+        reading::read(&self.inner, &assignment, request).await
     }
 
     async fn commit(&self, partition: PartitionId, progress: Progress) -> Result<(), LogError> {
-        let life = self.inner.life(partition)?;
-        self.inner.commit(&life, progress).await
+        let assignment = self.inner.assignment(partition)?;
+        self.inner.commit(&assignment, progress).await
     }
 
     async fn release(&self, partition: PartitionId) {
@@ -217,25 +217,25 @@ impl Inner {
         self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_holdings(&self) -> MutexGuard<'_, Holdings<Arc<Life>>> {
+    fn lock_holdings(&self) -> MutexGuard<'_, Holdings<Arc<Assignment>>> {
         self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn life(&self, partition: PartitionId) -> Result<Arc<Life>, LogError> {
+    fn assignment(&self, partition: PartitionId) -> Result<Arc<Assignment>, LogError> {
         let found = self.lock_holdings().find(partition).map(Arc::clone);
         found.ok_or(LogError::NotAssigned { partition })
     }
 
     fn next_event(&self) -> Option<SourceEvent> {
         let mut holdings = self.lock_holdings();
-        while let Some((notice, life)) = holdings.next_notice() {
-            match (notice, life) {
+        while let Some((notice, assignment)) = holdings.next_notice() {
+            match (notice, assignment) {
                 (Notice::Revoked(partition), _) => return Some(SourceEvent::Revoked { partition }),
-                (Notice::Assigned(partition), Some(life)) => {
+                (Notice::Assigned(partition), Some(assignment)) => {
                     return Some(SourceEvent::Assigned {
                         partition,
-                        progress: life.progress,
-                        replay: self.rewind.ranges(partition, life.progress),
+                        progress: assignment.progress,
+                        replay: self.rewind.ranges(partition, assignment.progress),
                     });
                 }
                 (Notice::Assigned(_), None) => {}
@@ -255,9 +255,9 @@ impl Inner {
         self.told.notify_one();
     }
 
-    async fn commit(&self, life: &Life, progress: Progress) -> Result<(), LogError> {
-        let partition = life.partition;
-        if self.vigil.is_doubtful() {
+    async fn commit(&self, assignment: &Assignment, progress: Progress) -> Result<(), LogError> {
+        let partition = assignment.partition;
+        if self.freeze_detector.is_doubtful() {
             self.metrics.record_refused_commit("stood_still");
             let action = format!("commit progress of partition {partition}");
             return Err(self.unavailable(format!(
@@ -265,7 +265,7 @@ impl Inner {
             )));
         }
         let started = Instant::now();
-        match life.committer.commit(progress).await {
+        match assignment.committer.commit(progress).await {
             Ok(()) => {
                 self.watchdog.clear(Sign::Commit(partition));
                 self.metrics.record_commit(started.elapsed());

@@ -164,7 +164,7 @@ impl Appender {
         self.total_bytes
             .fetch_add(appended.stored_bytes, Ordering::AcqRel);
         self.log
-            .post_end(Offset(self.log.end().0 + appended.records));
+            .publish_end(Offset(self.log.end().0 + appended.records));
         Ok(appended)
     }
 
@@ -178,7 +178,7 @@ impl Appender {
         remove_if_there(&empty).map_err(AppendError::Create)?;
         self.log.add(Arc::new(gap));
         self.active = Some(self.begin_segment(to)?);
-        self.log.post_end(to);
+        self.log.publish_end(to);
         Ok(())
     }
 

@@ -163,7 +163,7 @@ impl PartitionLog {
     }
 
     /// Records that everything before `end` is synced and may be read.
-    pub(crate) fn post_end(&self, end: Offset) {
+    pub(crate) fn publish_end(&self, end: Offset) {
         self.end.send_replace(end);
     }
 
@@ -235,7 +235,7 @@ impl PartitionLog {
         }
         let mut left = span.max_bytes;
         while let Some(current) = &mut place {
-            if !hand_out(current, span.from, last, &mut left, &mut records)? {
+            if !read_segment(current, span.from, last, &mut left, &mut records)? {
                 break;
             }
             if current.base < current.segment.end(end) {
@@ -368,7 +368,7 @@ impl PartitionLog {
 
 /// Moves records from `from` up to before `last` into `out`, as far as `left` bytes go. Returns
 /// whether more are wanted from the next frame.
-fn hand_out(
+fn read_segment(
     place: &mut Place,
     from: Offset,
     last: Offset,

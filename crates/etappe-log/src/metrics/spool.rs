@@ -20,7 +20,7 @@ pub(crate) struct SpoolMetrics {
     pub(crate) spooled: IntCounter,
     /// Counter: records brought from the spool to Kafka.
     pub(crate) drained: IntCounter,
-    /// Counter: marks handed over. Alert: standing still while the collector runs.
+    /// Counter: marks handed over. Alert: status still while the collector runs.
     pub(crate) marks: IntCounter,
     /// Counter with the label `reason`: how often records began to go to the spool. Alert: often.
     pub(crate) switches: IntCounterVec,

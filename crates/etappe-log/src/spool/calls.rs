@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use etappe_core::time::Timestamp;
 
-use crate::kafka::delivery::Standing;
+use crate::kafka::delivery::DeliveryStatus;
 
 /// Identifies a call; the order is that of receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +56,8 @@ impl<F: Clone> Calls<F> {
     }
 
     /// Notes what was handed over for a call.
-    pub(crate) fn hand_over(&mut self, key: CallKey, flight: F) {
-        self.calls.insert(key, Some(flight));
+    pub(crate) fn hand_over(&mut self, key: CallKey, pending: F) {
+        self.calls.insert(key, Some(pending));
     }
 
     /// Ends a call. Ending it twice changes nothing.
@@ -71,26 +71,26 @@ impl<F: Clone> Calls<F> {
     }
 
     /// Returns what was handed over, in order of receipt.
-    pub(crate) fn flights(&self) -> Vec<(CallKey, F)> {
+    pub(crate) fn pending_sends(&self) -> Vec<(CallKey, F)> {
         self.calls
             .iter()
-            .filter_map(|(key, flight)| flight.clone().map(|flight| (*key, flight)))
+            .filter_map(|(key, pending)| pending.clone().map(|pending| (*key, pending)))
             .collect()
     }
 
-    /// Looks at every flight once: ends the calls that are settled, and returns what is to be known
-    /// of the others. `look` tells how a flight stands, and for how long it has been under way.
-    pub(crate) fn survey(&mut self, look: impl Fn(&F) -> (Standing, Duration)) -> Survey {
+    /// Looks at every pending send once: ends the calls that are settled, and returns what is to be known
+    /// of the others. `look` tells how a pending send stands, and for how long it has been under way.
+    pub(crate) fn survey(&mut self, look: impl Fn(&F) -> (DeliveryStatus, Duration)) -> Survey {
         let mut survey = Survey::default();
-        self.calls.retain(|_, flight| {
-            let Some(flight) = flight else {
+        self.calls.retain(|_, pending| {
+            let Some(pending) = pending else {
                 return true;
             };
-            let (standing, waited) = look(flight);
-            if standing == Standing::Settled {
+            let (status, waited) = look(pending);
+            if status == DeliveryStatus::Settled {
                 return false;
             }
-            survey.has_failed |= standing == Standing::Failed;
+            survey.has_failed |= status == DeliveryStatus::Failed;
             survey.oldest_wait = survey.oldest_wait.max(waited);
             true
         });
@@ -121,9 +121,13 @@ mod tests {
         proptest::collection::vec(step, 0..60)
     }
 
-    /// Tells how a flight stands that was received at `at`: one of three ways.
-    fn standing(at: i64) -> Standing {
-        [Standing::Settled, Standing::Waiting, Standing::Failed][usize::try_from(at % 3).unwrap()]
+    /// Tells how a pending send stands that was received at `at`: one of three ways.
+    fn status(at: i64) -> DeliveryStatus {
+        [
+            DeliveryStatus::Settled,
+            DeliveryStatus::Waiting,
+            DeliveryStatus::Failed,
+        ][usize::try_from(at % 3).unwrap()]
     }
 
     proptest! {
@@ -131,7 +135,7 @@ mod tests {
         #[test]
         fn the_low_mark_is_the_earliest_call_that_has_not_ended(steps in steps()) {
             let mut calls = Calls::<i64>::default();
-            // The reference: key, receipt, flight.
+            // The reference: key, receipt, pending send.
             let mut model: Vec<(CallKey, i64, Option<i64>)> = Vec::new();
             for step in steps {
                 match step {
@@ -139,8 +143,8 @@ mod tests {
                         model.push((calls.begin(Timestamp::from_millis(at)), at, None));
                     }
                     Step::HandOver(index) if index < model.len() => {
-                        let (key, at, flight) = &mut model[index];
-                        *flight = Some(*at);
+                        let (key, at, pending) = &mut model[index];
+                        *pending = Some(*at);
                         calls.hand_over(*key, *at);
                     }
                     Step::End(index) if index < model.len() => {
@@ -151,12 +155,12 @@ mod tests {
                     Step::HandOver(_) | Step::End(_) => {}
                     Step::Survey => {
                         let waited = |at| Duration::from_secs(u64::try_from(at).unwrap());
-                        let found = calls.survey(|at| (standing(*at), waited(*at)));
-                        let is_open = |at: &i64| standing(*at) != Standing::Settled;
-                        model.retain(|(_, _, flight)| flight.as_ref().is_none_or(is_open));
+                        let found = calls.survey(|at| (status(*at), waited(*at)));
+                        let is_open = |at: &i64| status(*at) != DeliveryStatus::Settled;
+                        model.retain(|(_, _, pending)| pending.as_ref().is_none_or(is_open));
                         let open: Vec<i64> = model.iter().filter_map(|it| it.2).collect();
                         let expected = Survey {
-                            has_failed: open.iter().any(|at| standing(*at) == Standing::Failed),
+                            has_failed: open.iter().any(|at| status(*at) == DeliveryStatus::Failed),
                             oldest_wait: waited(open.iter().copied().max().unwrap_or(0)),
                         };
                         prop_assert_eq!(found, expected);
@@ -164,12 +168,12 @@ mod tests {
                 }
                 let low = model.iter().map(|(_, at, _)| *at).min();
                 prop_assert_eq!(calls.low().map(Timestamp::as_millis), low);
-                let mut flights: Vec<_> = model
+                let mut pending_sends: Vec<_> = model
                     .iter()
-                    .filter_map(|(key, _, flight)| flight.map(|flight| (*key, flight)))
+                    .filter_map(|(key, _, pending)| pending.map(|pending| (*key, pending)))
                     .collect();
-                flights.sort();
-                prop_assert_eq!(calls.flights(), flights);
+                pending_sends.sort();
+                prop_assert_eq!(calls.pending_sends(), pending_sends);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Opening a spool: the log on the disk, the collector's id, and the conductor.
+//! Opening a spool: the log on the disk, the collector's id, and the task.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -12,11 +12,11 @@ use tokio::sync::{Notify, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::conductor::Conductor;
 use super::config::SpoolConfig;
 use super::identity;
 use super::relay::Relay;
 use super::spooler::{Mode, Shared, Spooler};
+use super::task::SpoolTask;
 use crate::error::LogError;
 use crate::local::LocalLog;
 use crate::metrics::spool::SpoolMetrics;
@@ -70,8 +70,8 @@ impl<R: Relay> Opening<R> {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let conductor = Conductor::new(Arc::clone(&shared), log, self.mark_interval);
-        shared.tasks.spawn(conductor.run());
+        let task = SpoolTask::new(Arc::clone(&shared), log, self.mark_interval);
+        shared.tasks.spawn(task.run());
         Ok(Spooler { shared })
     }
 }

@@ -1,7 +1,7 @@
-//! The publishing side of the spool, and what it shares with the conductor.
+//! The publishing side of the spool, and what it shares with the task.
 //!
 //! A gate says where records go. Who hands records to Kafka holds it for that moment; who appends to
-//! the spool holds it until they are on the disk. The conductor alone changes it, and only when
+//! the spool holds it until they are on the disk. The task alone changes it, and only when
 //! nobody holds it: so nothing goes to Kafka directly while a record is in the spool or on its way
 //! there.
 
@@ -23,7 +23,7 @@ use super::calls::{CallKey, Calls, Survey};
 use super::entry;
 use super::relay::Relay;
 use crate::interleaving;
-use crate::kafka::delivery::{Delivery, Outcome, Standing};
+use crate::kafka::delivery::{Delivery, DeliveryStatus, Outcome};
 use crate::local::{LocalPublisher, LocalReader};
 use crate::metrics::spool::SpoolMetrics;
 
@@ -46,7 +46,7 @@ pub(super) enum Mode {
 
 /// The records of a call that were handed to Kafka.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct PendingSend {
     /// The records, in order.
     pub(super) records: Vec<OutgoingRecord>,
     /// What becomes of them.
@@ -57,14 +57,14 @@ pub(super) struct Flight {
     pub(super) since: Instant,
 }
 
-impl Calls<Arc<Flight>> {
+impl Calls<Arc<PendingSend>> {
     /// Ends the calls that are settled, and returns what is to be known of the others.
     pub(super) fn look(&mut self) -> Survey {
-        self.survey(|flight| (flight.delivery.standing(), flight.since.elapsed()))
+        self.survey(|pending| (pending.delivery.status(), pending.since.elapsed()))
     }
 }
 
-/// What the publishing side and the conductor share.
+/// What the publishing side and the task share.
 pub(super) struct Shared<R> {
     /// Kafka.
     pub(super) relay: R,
@@ -83,28 +83,28 @@ pub(super) struct Shared<R> {
     /// Whether they go to the spool, readable without waiting for the gate.
     pub(super) is_spooling: AtomicBool,
     /// The calls under way.
-    pub(super) calls: Mutex<Calls<Arc<Flight>>>,
-    /// Wakes the conductor.
+    pub(super) calls: Mutex<Calls<Arc<PendingSend>>>,
+    /// Wakes the task.
     pub(super) wake: Notify,
-    /// Kafka's queue was full since the conductor last looked.
+    /// Kafka's queue was full since the task last looked.
     pub(super) queue_was_full: AtomicBool,
     /// Why the spool is not drained, if that has a reason beside Kafka.
     pub(super) stuck: Mutex<Option<String>>,
-    /// The conductor has ended.
+    /// The task has ended.
     pub(super) has_ended: AtomicBool,
     /// Asks for the oldest request.
     pub(super) requests: OnceLock<OldestRequest>,
     /// The metrics.
     pub(super) metrics: SpoolMetrics,
-    /// Asks the conductor to end.
+    /// Asks the task to end.
     pub(super) closing: CancellationToken,
-    /// The conductor, and appends to the spool.
+    /// The task, and appends to the spool.
     pub(super) tasks: TaskTracker,
 }
 
 impl<R> Shared<R> {
     /// Returns the calls under way.
-    pub(super) fn lock_calls(&self) -> MutexGuard<'_, Calls<Arc<Flight>>> {
+    pub(super) fn lock_calls(&self) -> MutexGuard<'_, Calls<Arc<PendingSend>>> {
         interleaving::point();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,9 +150,9 @@ impl<R: Relay> Call<R> {
 
     /// Hands the records to Kafka. From here on the call ends when all of them have an outcome,
     /// whoever waits for it.
-    fn depart(mut self, records: Vec<OutgoingRecord>) -> Arc<Flight> {
+    fn send(mut self, records: Vec<OutgoingRecord>) -> Arc<PendingSend> {
         let delivery = self.shared.relay.hand_over(&records);
-        let flight = Arc::new(Flight {
+        let pending = Arc::new(PendingSend {
             records,
             delivery,
             spooled: SetOnce::new(),
@@ -160,9 +160,9 @@ impl<R: Relay> Call<R> {
         });
         self.has_departed = true;
         let mut calls = self.shared.lock_calls();
-        calls.hand_over(self.key, Arc::clone(&flight));
+        calls.hand_over(self.key, Arc::clone(&pending));
         drop(calls);
-        flight
+        pending
     }
 }
 
@@ -248,9 +248,9 @@ impl<R: Relay> Spooler<R> {
         match *gate {
             Mode::Direct => {
                 let key = call.key;
-                let flight = call.depart(records);
+                let pending = call.send(records);
                 drop(gate);
-                arrive(&self.shared, key, &flight).await
+                arrive(&self.shared, key, &pending).await
             }
             Mode::Spooling => {
                 let count = records.len();
@@ -269,31 +269,31 @@ impl<R: Relay> Spooler<R> {
     }
 }
 
-/// Waits until every record of a flight is durable or refused.
+/// Waits until every record of a pending send is durable or refused.
 async fn arrive<R: Relay>(
     shared: &Shared<R>,
     key: CallKey,
-    flight: &Flight,
+    pending: &PendingSend,
 ) -> Vec<Result<(), PublishError>> {
     tokio::select! {
-        () = flight.delivery.completed() => {}
-        _ = flight.spooled.wait() => {}
+        () = pending.delivery.completed() => {}
+        _ = pending.spooled.wait() => {}
     }
     let has_full_queue = |outcome| outcome == Outcome::QueueFull;
-    if flight.delivery.outcomes().any(has_full_queue) {
+    if pending.delivery.outcomes().any(has_full_queue) {
         shared.queue_was_full.store(true, Ordering::Release);
     }
-    let spooled = if flight.delivery.standing() == Standing::Settled {
+    let spooled = if pending.delivery.status() == DeliveryStatus::Settled {
         &Ok(())
     } else {
         shared.wake.notify_one();
-        flight.spooled.wait().await
+        pending.spooled.wait().await
     };
     shared.lock_calls().end(key);
-    flight
+    pending
         .records
         .iter()
-        .zip(flight.delivery.outcomes())
+        .zip(pending.delivery.outcomes())
         .map(|(record, outcome)| match outcome {
             Outcome::Undelivered | Outcome::Waiting => spooled.clone(),
             Outcome::Delivered | Outcome::TooLarge | Outcome::QueueFull => {

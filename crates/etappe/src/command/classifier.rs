@@ -9,7 +9,7 @@ use crate::config::{Config, Needs};
 use crate::service::event_log::{Letters, Source};
 use crate::service::greeting::RoleGreeting;
 use crate::service::health::Absence;
-use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
+use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
 
 /// Runs until a signal or a failure; succeeds after a clean stop.
 pub(crate) async fn run(arguments: ClassifierArguments) -> anyhow::Result<()> {
@@ -45,7 +45,7 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
         warehouse: warehouse.clone(),
         partitions,
         watermark: Watermark::new(usize::try_from(partitions)?),
-        audience: Audience::Everywhere,
+        scope: WatermarkScope::Everywhere,
     };
     let stop = service.shutdown.token().child_token();
     let classifier = service.start_classifier(inputs, &stop)?;

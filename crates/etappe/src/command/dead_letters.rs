@@ -8,7 +8,7 @@ use crate::cli::{DeadLettersCommand, LettersPlace};
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
-use crate::letters::{LetterBox, Replayed, ShownLetter, name_of, read_file, show};
+use crate::letters::{DeadLetterStore, Replayed, ShownLetter, name_of, read_file, show};
 use crate::service::Service;
 use crate::service::event_log::{Letters, Publisher, letters_file};
 
@@ -46,7 +46,7 @@ enum Access {
     /// The file of a folder that nothing runs on.
     File(std::path::PathBuf),
     /// The topic.
-    Topic(LetterBox),
+    Topic(DeadLetterStore),
 }
 
 impl Access {
@@ -57,7 +57,7 @@ impl Access {
             let service = Service::start(config)?;
             let cluster = service.kafka()?;
             cluster.ensure_topics().await?;
-            return Ok(Self::Topic(LetterBox {
+            return Ok(Self::Topic(DeadLetterStore {
                 letters: Letters::Kafka(cluster.dead_letters()?),
                 publisher: Publisher::Direct(cluster.publisher()?),
                 clock: service.clock,

@@ -32,7 +32,7 @@ use crate::config::{Config, Needs};
 use crate::control::{self, Control};
 use crate::data_dir::parts::{Kept, Part};
 use crate::data_dir::{DataDir, DataLock, RunInfo};
-use crate::letters::LetterBox;
+use crate::letters::DeadLetterStore;
 use crate::service::auditor::{Auditor, Positions};
 use crate::service::checkpoint::Checkpoint;
 use crate::service::event_log::{self, Letters, Publisher, Source};
@@ -40,7 +40,7 @@ use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::Greeting;
 use crate::service::routes::LaterRoutes;
 use crate::service::warehouse::Embedded;
-use crate::service::{Audience, ClassifierInputs, Service, bind, health, routes};
+use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
 use crate::sites::{SiteStore, random_key};
 
 /// The site that a first start makes.
@@ -105,10 +105,10 @@ enum OpenLog {
 
 impl OpenLog {
     /// Returns whom the classifier tells how far it is.
-    const fn audience(&self) -> Audience {
+    const fn scope(&self) -> WatermarkScope {
         match self {
-            Self::Local(_) => Audience::Here,
-            Self::Kafka(_) => Audience::Everywhere,
+            Self::Local(_) => WatermarkScope::Here,
+            Self::Kafka(_) => WatermarkScope::Everywhere,
         }
     }
 }
@@ -166,17 +166,17 @@ impl Up {
 
         let stop_classifier = CancellationToken::new();
         let mut watermark = Watermark::new(usize::try_from(parts.partitions)?);
-        let audience = parts.log.audience();
+        let scope = parts.log.scope();
         let inputs = ClassifierInputs {
             source: parts.source,
             letters: parts.letters,
             warehouse: warehouse.clone(),
             partitions: parts.partitions,
             watermark: watermark.clone(),
-            audience,
+            scope,
         };
         let classifier = service.start_classifier(inputs, &stop_classifier)?;
-        if audience == Audience::Everywhere {
+        if scope == WatermarkScope::Everywhere {
             watermark = service.follow_watermark(&warehouse);
         }
         let metrics = CollectorMetrics::register(&service.registry)?;
@@ -305,7 +305,7 @@ impl Up {
             token: KeyHash::of(control_token),
             sites: Arc::clone(sites),
             explainer: routes::explainer(&self.service, warehouse.clone()),
-            letters: LetterBox {
+            letters: DeadLetterStore {
                 letters: parts.letters.clone(),
                 publisher: parts.publisher.clone(),
                 clock: self.service.clock,

@@ -5,7 +5,7 @@ use etappe_log::local::{LocalReader, PartitionPositions};
 use etappe_warehouse::Warehouse;
 
 use crate::audit::{AuditReport, audit};
-use crate::letters::LetterBox;
+use crate::letters::DeadLetterStore;
 
 /// Who knows how far the consumer has come.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct Auditor {
 
 impl Auditor {
     /// Compares what was consumed with what is stored and with the dead `letters`.
-    pub(crate) async fn audit(&self, letters: &LetterBox) -> anyhow::Result<AuditReport> {
+    pub(crate) async fn audit(&self, letters: &DeadLetterStore) -> anyhow::Result<AuditReport> {
         // Positions first: what is stored or buried meanwhile lies behind them.
         let positions: Vec<PartitionPositions> = match &self.positions {
             Positions::Local(reader) => reader.positions(),

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::context::GroupConsumer;
 
 /// How long a poll waits.
-const BRIEFLY: Duration = Duration::from_millis(5);
+const SHORT_POLL: Duration = Duration::from_millis(5);
 /// How long the client takes at most to tell the brokers that it leaves, once it holds nothing.
-const TOLD_WITHIN: Duration = Duration::from_millis(300);
+const LEAVE_SENT_WITHIN: Duration = Duration::from_millis(300);
 /// How long the brokers may take to hear that the group is left.
 const LEFT_WITHIN: Duration = Duration::from_secs(5);
 
@@ -25,13 +25,13 @@ pub(super) fn say_goodbye(consumer: &GroupConsumer) {
     let mut leave_at = Instant::now() + LEFT_WITHIN;
     let mut is_free = false;
     while leave_at > Instant::now() {
-        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+        if let Some(Err(error)) = consumer.poll(SHORT_POLL) {
             tracing::debug!(%error, "trouble while leaving the group");
         }
         let holds_nothing = consumer.assignment().is_ok_and(|held| held.count() == 0);
         if holds_nothing && !is_free {
             is_free = true;
-            leave_at = Instant::now() + TOLD_WITHIN;
+            leave_at = Instant::now() + LEAVE_SENT_WITHIN;
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn leave(consumer: Arc<GroupConsumer>) {
             std::mem::forget(consumer);
             return;
         }
-        if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+        if let Some(Err(error)) = consumer.poll(SHORT_POLL) {
             tracing::debug!(%error, "trouble while leaving the group");
         }
     }

@@ -14,14 +14,14 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::assignment::Assignment;
 use super::committer::Committer;
 use super::context::{Change, GroupConsumer, SourceContext};
+use super::freeze_detector::FreezeDetector;
 use super::holding::Holdings;
-use super::life::Life;
 use super::probe::Probe;
 use super::reader::PartitionReader;
 use super::rewind::KafkaRewind;
-use super::vigil::Vigil;
 use super::watchdog::Watchdog;
 use super::{Inner, as_i32, as_i64, committed, leaving};
 use crate::error::LogError;
@@ -31,7 +31,7 @@ use crate::kafka::cluster::KafkaCluster;
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(100);
 /// How long a poll waits while commits are under way.
-const BRIEFLY: Duration = Duration::from_millis(5);
+const SHORT_POLL: Duration = Duration::from_millis(5);
 /// How long the client may take, after the session timeout, to give up what it could not send.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(2);
 /// How long the application may take to release a partition. Well under the
@@ -53,7 +53,7 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
         is_closing: std::sync::atomic::AtomicBool::new(false),
         left: watch::Sender::new(false),
         fault: std::sync::Mutex::new(None),
-        vigil: Vigil::new(config.session_timeout),
+        freeze_detector: FreezeDetector::new(config.session_timeout),
         watchdog,
         rewind,
         short_since: std::sync::Mutex::default(),
@@ -128,7 +128,7 @@ impl Member {
     }
 
     fn step(&mut self, consumer: &Arc<GroupConsumer>) {
-        self.inner.vigil.beat();
+        self.inner.freeze_detector.beat();
         match consumer.poll(POLL) {
             None => {}
             Some(Err(error)) => self.complain(consumer, error),
@@ -177,16 +177,16 @@ impl Member {
             // The client waits for an answer before it can leave the group.
             return self.accept(consumer, partitions);
         };
-        let mut lives = Vec::new();
+        let mut assignments = Vec::new();
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (partition, progress) in committed {
             let start = progress.map_or(KafkaOffset::Beginning, |progress| {
                 KafkaOffset::Offset(as_i64(progress.next))
             });
             let added = list.add_partition_offset(&self.inner.topic, as_i32(partition), start);
-            let life = self.begin(consumer, partition, progress);
-            match (added, life) {
-                (Ok(()), Some(life)) => lives.push(life),
+            let assignment = self.begin(consumer, partition, progress);
+            match (added, assignment) {
+                (Ok(()), Some(assignment)) => assignments.push(assignment),
                 _ => tracing::error!(partition = partition.0, "a partition cannot be read"),
             }
         }
@@ -196,10 +196,10 @@ impl Member {
             return;
         }
         self.is_lost = false;
-        self.inner.metrics.record_assigned(lives.len());
+        self.inner.metrics.record_assigned(assignments.len());
         let mut holdings = self.inner.lock_holdings();
-        for life in lives {
-            holdings.assign(life.partition, life);
+        for assignment in assignments {
+            holdings.assign(assignment.partition, assignment);
         }
         self.inner.metrics.set_held(holdings.assigned());
         drop(holdings);
@@ -223,7 +223,7 @@ impl Member {
         consumer: &Arc<GroupConsumer>,
         partition: PartitionId,
         progress: Option<Progress>,
-    ) -> Option<Arc<Life>> {
+    ) -> Option<Arc<Assignment>> {
         let mut queue = consumer.split_partition_queue(&self.inner.topic, as_i32(partition))?;
         let arrived = Arc::new(Notify::new());
         let bell = Arc::clone(&arrived);
@@ -231,8 +231,8 @@ impl Member {
         let reader = PartitionReader::new(queue, progress.map(|progress| progress.next));
         let committer = Committer::start(consumer, &self.inner.topic, partition);
         let committer = committer.map_err(|error| self.inner.report(error)).ok()?;
-        let life = Life::new((partition, progress), (reader, arrived), committer);
-        Some(Arc::new(life))
+        let assignment = Assignment::new((partition, progress), (reader, arrived), committer);
+        Some(Arc::new(assignment))
     }
 
     /// Asks for the progress of the partitions' last owners, as long as it takes. `None` when the
@@ -246,7 +246,7 @@ impl Member {
             return Some(Vec::new());
         }
         while !self.is_closing() {
-            self.inner.vigil.beat();
+            self.inner.freeze_detector.beat();
             match committed::ask(consumer, &self.inner.topic, partitions) {
                 Ok(committed) => return Some(committed),
                 Err(error) => {
@@ -281,17 +281,17 @@ impl Member {
                 "the group gave our partitions to others, or will: nothing was heard of us"
             );
         }
-        let lives = self.revoke(partitions);
+        let assignments = self.revoke(partitions);
         if is_lost {
-            for life in &lives {
-                life.committer.close();
+            for assignment in &assignments {
+                assignment.committer.close();
             }
         }
         self.wait_until_released(partitions);
-        for life in &lives {
-            life.end();
+        for assignment in &assignments {
+            assignment.end();
         }
-        self.wait_for_commits(consumer, &lives);
+        self.wait_for_commits(consumer, &assignments);
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(&self.inner.topic, as_i32(*partition));
@@ -304,36 +304,39 @@ impl Member {
     /// Waits for the commits under way: one that the client kept for when there is a coordinator
     /// would count for the membership that comes next. The client gives such a one up after the
     /// session timeout; any other says which membership it belongs to.
-    fn wait_for_commits(&mut self, consumer: &GroupConsumer, lives: &[Arc<Life>]) {
+    fn wait_for_commits(&mut self, consumer: &GroupConsumer, assignments: &[Arc<Assignment>]) {
         let deadline = Instant::now() + self.cluster.config.session_timeout + GIVEN_UP_WITHIN;
-        while lives.iter().any(|life| life.committer.is_committing()) {
+        while assignments
+            .iter()
+            .any(|assignment| assignment.committer.is_committing())
+        {
             if self.is_closing() || Instant::now() > deadline {
                 break;
             }
-            self.inner.vigil.beat();
-            if let Some(Err(error)) = consumer.poll(BRIEFLY) {
+            self.inner.freeze_detector.beat();
+            if let Some(Err(error)) = consumer.poll(SHORT_POLL) {
                 self.complain(consumer, error);
             }
         }
     }
 
-    fn revoke(&self, partitions: &[PartitionId]) -> Vec<Arc<Life>> {
+    fn revoke(&self, partitions: &[PartitionId]) -> Vec<Arc<Assignment>> {
         let mut holdings = self.inner.lock_holdings();
-        let mut lives = Vec::new();
+        let mut assignments = Vec::new();
         for partition in partitions {
-            lives.extend(holdings.find(*partition).map(Arc::clone));
+            assignments.extend(holdings.find(*partition).map(Arc::clone));
             holdings.revoke(*partition);
         }
         drop(holdings);
         self.inner.told.notify_one();
-        lives
+        assignments
     }
 
     fn wait_until_released(&self, partitions: &[PartitionId]) {
         let deadline = Instant::now() + RELEASED_WITHIN;
         let mut holdings = self.inner.lock_holdings();
         loop {
-            self.inner.vigil.beat();
+            self.inner.freeze_detector.beat();
             let is_leaving = partitions.iter().any(|it| holdings.is_leaving(*it));
             if !is_leaving || self.is_closing() || Instant::now() > deadline {
                 break;
@@ -355,8 +358,8 @@ impl Drop for Member {
     /// Leaves the group. Whoever still reads or commits is told that nothing is theirs.
     fn drop(&mut self) {
         let holdings = std::mem::take(&mut *self.inner.lock_holdings());
-        for life in holdings.into_all() {
-            life.end();
+        for assignment in holdings.into_all() {
+            assignment.end();
         }
         let consumer = self.inner.lock_consumer().take();
         if let Some(consumer) = consumer {

@@ -17,7 +17,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::life::Life;
+use super::assignment::Assignment;
 use super::probe::Ends;
 use super::reader::{Drained, PartitionReader, Placed, Wanted};
 use super::track::Gap;
@@ -32,9 +32,9 @@ const COMING_WITHIN: Duration = Duration::from_secs(5);
 /// How long they may take when the client believes to be at the end.
 const GAP_AFTER: Duration = Duration::from_millis(300);
 /// How long the client may take to begin with a partition.
-const BEGUN_WITHIN: Duration = Duration::from_secs(5);
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// When to ask again whether it has.
-const BEGUN_AGAIN: Duration = Duration::from_millis(20);
+const START_RETRY: Duration = Duration::from_millis(20);
 
 type Asked = Pin<Box<dyn Future<Output = Result<Ends, LogError>> + Send>>;
 type Guard = OwnedMutexGuard<PartitionReader>;
@@ -57,7 +57,7 @@ enum End {
 /// Reads as [`etappe_core::ports::RecordSource::read`] does.
 pub(super) async fn read(
     inner: &Arc<Inner>,
-    life: &Arc<Life>,
+    assignment: &Arc<Assignment>,
     request: ReadRequest,
 ) -> Result<Vec<LogRecord>, LogError> {
     if request.until.is_some_and(|until| until < request.from) {
@@ -65,21 +65,21 @@ pub(super) async fn read(
     }
     let reading = Reading {
         inner,
-        life,
+        assignment,
         request,
         deadline: Instant::now().checked_add(request.wait),
     };
-    let reader = Arc::clone(&life.reader).lock_owned().await;
+    let reader = Arc::clone(&assignment.reader).lock_owned().await;
     let read = reading.run(reader).await;
     if read.is_ok() {
-        inner.watchdog.clear(Sign::Read(life.partition));
+        inner.watchdog.clear(Sign::Read(assignment.partition));
     }
     read
 }
 
 struct Reading<'a> {
     inner: &'a Arc<Inner>,
-    life: &'a Arc<Life>,
+    assignment: &'a Arc<Assignment>,
     request: ReadRequest,
     /// `None`: a wait too long for the calendar is one without end.
     deadline: Option<Instant>,
@@ -92,9 +92,9 @@ impl Reading<'_> {
         }
         let mut end = End::Unasked;
         loop {
-            if self.life.is_over() {
+            if self.assignment.is_over() {
                 return Err(LogError::NotAssigned {
-                    partition: self.life.partition,
+                    partition: self.assignment.partition,
                 });
             }
             let (returned, drained) = self.drain(reader).await;
@@ -140,14 +140,14 @@ impl Reading<'_> {
                 let tick = Instant::now() + TICK;
                 let until = self.deadline.map_or(tick, |deadline| deadline.min(tick));
                 tokio::select! {
-                    () = self.life.arrived.notified() => {}
+                    () = self.assignment.arrived.notified() => {}
                     () = tokio::time::sleep_until(until) => {}
                 }
                 return Ok(end);
             }
         };
         tokio::select! {
-            () = self.life.arrived.notified() => Ok(End::Asked(asked)),
+            () = self.assignment.arrived.notified() => Ok(End::Asked(asked)),
             () = tokio::time::sleep(TICK) => Ok(End::Asked(asked)),
             ends = &mut asked => self.judge(ends?),
         }
@@ -158,16 +158,18 @@ impl Reading<'_> {
         let ReadRequest { from, until, .. } = self.request;
         let is_short = until.is_some_and(|until| ends.end <= until);
         if ends.end < from || is_short {
-            return Err(self.inner.too_short(self.life.partition, from, ends.end));
+            return Err(self
+                .inner
+                .too_short(self.assignment.partition, from, ends.end));
         }
-        self.inner.long_enough(self.life.partition);
+        self.inner.long_enough(self.assignment.partition);
         self.inner.note_success();
         if ends.end == from {
             return Ok(End::Here);
         }
         if ends.start >= ends.end {
             self.inner.tell_of_expired(
-                self.life.partition,
+                self.assignment.partition,
                 Gap {
                     expected: from,
                     found: ends.end,
@@ -193,10 +195,12 @@ impl Reading<'_> {
         match end {
             End::Ahead { since } => Ok(*since + patience <= now),
             End::Proving { coming } if *coming <= now => {
-                self.inner.watchdog.note(Sign::Read(self.life.partition));
+                self.inner
+                    .watchdog
+                    .note(Sign::Read(self.assignment.partition));
                 Err(self.inner.unavailable(format!(
                     "read partition {} at {}",
-                    self.life.partition, self.request.from
+                    self.assignment.partition, self.request.from
                 )))
             }
             End::Unasked | End::Asked(_) | End::Here | End::Proving { .. } => Ok(false),
@@ -204,18 +208,18 @@ impl Reading<'_> {
     }
 
     fn ask(&self) -> Asked {
-        let (inner, partition) = (Arc::clone(self.inner), self.life.partition);
+        let (inner, partition) = (Arc::clone(self.inner), self.assignment.partition);
         Box::pin(run_blocking(move || inner.probe.ends(partition)))
     }
 
     /// Has the client fetch from the first record wanted.
     async fn place(&self, mut reader: Guard) -> Result<Guard, LogError> {
-        let deadline = Instant::now() + BEGUN_WITHIN;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            let (inner, life) = (Arc::clone(self.inner), Arc::clone(self.life));
+            let (inner, assignment) = (Arc::clone(self.inner), Arc::clone(self.assignment));
             let from = self.request.from;
             let place = move || {
-                let place = (&*inner.topic, life.partition);
+                let place = (&*inner.topic, assignment.partition);
                 let placed = match inner.consumer() {
                     Some(consumer) => reader.place(&consumer, place, from),
                     None => Err(KafkaError::Canceled),
@@ -229,12 +233,12 @@ impl Reading<'_> {
                     self.inner.metrics.record_placing();
                     return Ok(reader);
                 }
-                Ok(Placed::NotYet) if self.life.is_over() || Instant::now() > deadline => {
+                Ok(Placed::NotYet) if self.assignment.is_over() || Instant::now() > deadline => {
                     return Err(LogError::NotAssigned {
-                        partition: self.life.partition,
+                        partition: self.assignment.partition,
                     });
                 }
-                Ok(Placed::NotYet) => tokio::time::sleep(BEGUN_AGAIN).await,
+                Ok(Placed::NotYet) => tokio::time::sleep(START_RETRY).await,
                 Err(error) => return Err(self.failed(error)),
             }
         }
@@ -263,20 +267,20 @@ impl Reading<'_> {
         if found > gap.expected {
             let expected = gap.expected;
             let gap = Gap { expected, found };
-            self.inner.tell_of_expired(self.life.partition, gap);
+            self.inner.tell_of_expired(self.assignment.partition, gap);
         }
     }
 
     async fn ends_early(&self) -> LogError {
         let end = self.ask().await.map_or(Offset(0), |ends| ends.end);
-        let (partition, from) = (self.life.partition, self.request.from);
+        let (partition, from) = (self.assignment.partition, self.request.from);
         self.inner.too_short(partition, from, end)
     }
 
     fn failed(&self, error: KafkaError) -> LogError {
         let action = format!(
             "read partition {} of `{}`",
-            self.life.partition, self.inner.topic
+            self.assignment.partition, self.inner.topic
         );
         LogError::kafka(action, None, error)
     }

@@ -105,9 +105,9 @@ async fn a_call_that_is_delivered_while_the_gate_closes_is_no_reason_to_spool() 
     let tasks = TaskTracker::new();
     let sent = tasks.spawn(async move { sending.publish(vec![message("late")]).await });
     until("the call is handed over", || kafka.waiting() == 1).await;
-    // As long as somebody holds the gate the conductor waits for it, its decision taken.
+    // As long as somebody holds the gate the task waits for it, its decision taken.
     let gate = Arc::clone(&spooler.shared.gate).read_owned().await;
-    until("the conductor closes the gate", || {
+    until("the task closes the gate", || {
         spooler.shared.gate.try_read().is_err()
     })
     .await;
@@ -137,7 +137,7 @@ async fn the_last_of_the_spool_is_waited_for_and_not_sent_twice() {
     let spooler = open(directory.path(), kafka.clone(), clock).await;
     assert_eq!(spooler.publish(vec![message("last")]).await, [Ok(())]);
     let given_up = kafka.purges();
-    // The conductor waits for a mark to arrive, and then drains what is there behind the gate.
+    // The task waits for a mark to arrive, and then drains what is there behind the gate.
     kafka.set(Health::Up);
     until("the last part is handed over", || {
         if kafka.waiting() == 0 {

@@ -1,7 +1,7 @@
-//! Every order in which reports and new calls can come in between the conductor's looks.
+//! Every order in which reports and new calls can come in between the task's looks.
 //!
 //! The client's thread reports one record after the other, publishers hand calls over, and the
-//! conductor looks; the explorer puts the steps of the first two between any two looks of the third
+//! task looks; the explorer puts the steps of the first two between any two looks of the third
 //! at what they share.
 
 use std::cell::RefCell;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::interleaving::explorer::{Choices, explore, interleave};
 use crate::interleaving::point;
-use crate::kafka::delivery::{Deliveries, Outcome, Standing};
+use crate::kafka::delivery::{Deliveries, DeliveryStatus, Outcome};
 use crate::spool::calls::Calls;
 use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
-use crate::spool::spooler::Flight;
+use crate::spool::spooler::PendingSend;
 
 /// Long enough that no run lasts as long.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(1_000);
@@ -26,9 +26,9 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(1_000);
 /// What the threads share: the calls, and the client's reports.
 #[derive(Default)]
 struct Shared {
-    calls: Mutex<Calls<Arc<Flight>>>,
+    calls: Mutex<Calls<Arc<PendingSend>>>,
     deliveries: Deliveries,
-    flights: RefCell<Vec<Arc<Flight>>>,
+    pending_sends: RefCell<Vec<Arc<PendingSend>>>,
 }
 
 impl Shared {
@@ -40,22 +40,22 @@ impl Shared {
     /// Hands a call of so many records over, and returns their tickets.
     fn hand_over(&self, records: usize) -> Vec<usize> {
         let mut calls = self.calls.lock().unwrap();
-        let at = i64::try_from(self.flights.borrow().len()).unwrap();
+        let at = i64::try_from(self.pending_sends.borrow().len()).unwrap();
         let key = calls.begin(Timestamp::from_millis(at));
         let handover = self.deliveries.begin(records);
         let tickets = (0..records).map(|place| handover.ticket(place)).collect();
-        let flight = Arc::new(Flight {
+        let pending = Arc::new(PendingSend {
             records: Vec::new(),
             delivery: handover.finish(),
             spooled: SetOnce::new(),
             since: Instant::now(),
         });
-        calls.hand_over(key, Arc::clone(&flight));
-        self.flights.borrow_mut().push(flight);
+        calls.hand_over(key, Arc::clone(&pending));
+        self.pending_sends.borrow_mut().push(pending);
         tickets
     }
 
-    /// Looks as the conductor does, and decides.
+    /// Looks as the task does, and decides.
     fn decide(&self) -> Option<SpoolReason> {
         point();
         let survey = self.calls.lock().unwrap().look();
@@ -132,7 +132,7 @@ impl Script {
     }
 }
 
-/// Lets the conductor look twice while the others work, and once when they are done; returns the
+/// Lets the task look twice while the others work, and once when they are done; returns the
 /// three decisions, and the calls that are still known in the end.
 fn run(
     choices: &mut Choices,
@@ -149,11 +149,12 @@ fn run(
     );
     script.borrow_mut().do_all_the_rest();
     let last = shared.decide();
-    let known = shared.calls.lock().unwrap().flights();
-    let is_kept = |flight: &&Arc<Flight>| known.iter().any(|(_, it)| Arc::ptr_eq(it, flight));
-    for flight in shared.flights.borrow().iter() {
-        let has_failed = flight.delivery.standing() == Standing::Failed;
-        assert_eq!(is_kept(&flight), has_failed, "{flight:?}");
+    let known = shared.calls.lock().unwrap().pending_sends();
+    let is_kept =
+        |pending: &&Arc<PendingSend>| known.iter().any(|(_, it)| Arc::ptr_eq(it, pending));
+    for pending in shared.pending_sends.borrow().iter() {
+        let has_failed = pending.delivery.status() == DeliveryStatus::Failed;
+        assert_eq!(is_kept(&pending), has_failed, "{pending:?}");
     }
     ([first, second, last], known.len())
 }

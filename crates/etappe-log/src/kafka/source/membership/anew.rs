@@ -17,13 +17,13 @@ impl Member {
         );
         let partitions = self.inner.lock_holdings().partitions();
         self.inner.metrics.record_revoked(partitions.len(), true);
-        let lives = self.revoke(&partitions);
-        for life in &lives {
-            life.committer.close();
+        let assignments = self.revoke(&partitions);
+        for assignment in &assignments {
+            assignment.committer.close();
         }
         self.wait_until_released(&partitions);
-        for life in &lives {
-            life.end();
+        for assignment in &assignments {
+            assignment.end();
         }
         self.inner.watchdog.forget();
         self.is_outcast = true;

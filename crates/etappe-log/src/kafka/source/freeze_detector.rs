@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// Watches the time between two signs of life.
 #[derive(Debug)]
-pub(super) struct Vigil {
+pub(super) struct FreezeDetector {
     /// The longest time between two signs of life that nobody minds.
     limit: Duration,
     /// How long to doubt after a longer one.
@@ -26,7 +26,7 @@ struct State {
     doubt_until: Option<Instant>,
 }
 
-impl Vigil {
+impl FreezeDetector {
     /// Makes one for a group whose members are given up after `session_timeout`. Within half of
     /// that they hear from the brokers several times.
     pub(super) fn new(session_timeout: Duration) -> Self {
@@ -71,19 +71,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stand_still_is_followed_by_doubt() {
-        let vigil = Vigil::new(Duration::from_secs(8));
+        let freeze_detector = FreezeDetector::new(Duration::from_secs(8));
         for _ in 0..20 {
-            vigil.beat();
-            assert!(!vigil.is_doubtful());
+            freeze_detector.beat();
+            assert!(!freeze_detector.is_doubtful());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         tokio::time::advance(Duration::from_secs(8)).await;
-        assert!(vigil.is_doubtful(), "whoever looks first notices it");
-        vigil.beat();
+        assert!(
+            freeze_detector.is_doubtful(),
+            "whoever looks first notices it"
+        );
+        freeze_detector.beat();
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert!(vigil.is_doubtful());
+        assert!(freeze_detector.is_doubtful());
         tokio::time::advance(Duration::from_secs(1)).await;
-        vigil.beat();
-        assert!(!vigil.is_doubtful());
+        freeze_detector.beat();
+        assert!(!freeze_detector.is_doubtful());
     }
 }

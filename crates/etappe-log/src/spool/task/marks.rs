@@ -10,7 +10,7 @@ use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
 use tokio::time::Instant;
 
-use super::Conductor;
+use super::SpoolTask;
 use crate::kafka::delivery::Delivery;
 use crate::metrics::as_gauge;
 use crate::spool::relay::Relay;
@@ -55,7 +55,7 @@ impl Marks {
     }
 }
 
-impl<R: Relay> Conductor<R> {
+impl<R: Relay> SpoolTask<R> {
     /// Writes a mark when it is time, unless the last one is still on its way.
     pub(super) fn write_mark_if_due(&mut self) {
         let is_waiting = self.marks.waiting_for() > Duration::ZERO;

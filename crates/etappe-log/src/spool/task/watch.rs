@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Conductor, PAUSES};
+use super::{PAUSES, SpoolTask};
 use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
 use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
@@ -17,7 +17,7 @@ use crate::spool::spooler::Mode;
 /// How often Kafka is looked at while all is well.
 const TICK: Duration = Duration::from_millis(100);
 
-impl<R: Relay> Conductor<R> {
+impl<R: Relay> SpoolTask<R> {
     /// Waits for trouble while records go to Kafka.
     pub(super) async fn watch(&mut self) {
         let shared = Arc::clone(&self.shared);
@@ -59,7 +59,7 @@ impl<R: Relay> Conductor<R> {
             return;
         };
         let problem = self.shared.relay.problem();
-        let spooled = self.spool_flights().await;
+        let spooled = self.spool_pending_sends().await;
         tracing::warn!(
             reason = reason.as_str(),
             problem,

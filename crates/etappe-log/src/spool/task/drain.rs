@@ -11,8 +11,8 @@ use etappe_core::ports::{LogRecord, OutgoingRecord, Progress, ReadRequest, Recor
 use tokio::sync::OwnedRwLockWriteGuard;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Conductor, FINISH_PATIENCE, PURGE_PATIENCE};
-use crate::kafka::delivery::{Delivery, Outcome, Standing};
+use super::{FINISH_PATIENCE, PURGE_PATIENCE, SpoolTask};
+use crate::kafka::delivery::{Delivery, DeliveryStatus, Outcome};
 use crate::spool::entry;
 use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
@@ -45,7 +45,7 @@ pub(super) struct Hold {
     until: Instant,
 }
 
-impl<R: Relay> Conductor<R> {
+impl<R: Relay> SpoolTask<R> {
     /// Drains the last of the spool behind a closed gate and goes back to Kafka.
     pub(super) async fn finish_draining(&mut self) {
         let mut hold = Hold {
@@ -94,7 +94,7 @@ impl<R: Relay> Conductor<R> {
         };
         timeout(patience, completed).await.ok();
         // What was refused before it was sent is no reason to give up what was not.
-        if delivery.standing() != Standing::Settled {
+        if delivery.status() != DeliveryStatus::Settled {
             self.shared.relay.purge();
             timeout(PURGE_PATIENCE, delivery.completed()).await.ok();
         }

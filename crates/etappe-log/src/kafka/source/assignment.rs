@@ -12,7 +12,7 @@ use super::committer::Committer;
 use super::reader::PartitionReader;
 
 /// A partition while it is ours.
-pub(super) struct Life {
+pub(super) struct Assignment {
     pub(super) partition: PartitionId,
     /// Where its last consumer stopped.
     pub(super) progress: Option<Progress>,
@@ -24,15 +24,15 @@ pub(super) struct Life {
     is_over: AtomicBool,
 }
 
-impl fmt::Debug for Life {
+impl fmt::Debug for Assignment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Life")
+        f.debug_struct("Assignment")
             .field("partition", &self.partition)
             .finish_non_exhaustive()
     }
 }
 
-impl Life {
+impl Assignment {
     pub(super) fn new(
         (partition, progress): (PartitionId, Option<Progress>),
         (reader, arrived): (PartitionReader, Arc<Notify>),

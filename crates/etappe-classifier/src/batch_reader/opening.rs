@@ -1,4 +1,4 @@
-//! What an intake finds out before it reads: where to begin, how far the collectors had come, which
+//! What an reader finds out before it reads: where to begin, how far the collectors had come, which
 //! messages are stored.
 
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,11 @@ use etappe_core::id::Offset;
 use etappe_core::ports::{Clock, MessageIndex, Progress, RecordSource};
 use etappe_core::time::Timestamp;
 
-use super::{FilterShare, Intake};
+use super::{BatchReader, FilterShare};
 use crate::duplicate_filter::FilterRebuild;
 use crate::error::ClassifierError;
 
-impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
+impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
     /// Returns where to begin when no progress is remembered: after what is stored.
     pub(crate) async fn find_progress(&self) -> Result<Progress, ClassifierError> {
         let stored = self
@@ -84,7 +84,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             .finish();
         self.metrics
             .set_filter_bytes(self.partition, rebuilt.bytes());
-        self.lock_workshop().filter = rebuilt;
+        self.lock_pipeline_state().filter = rebuilt;
         Ok(())
     }
 }

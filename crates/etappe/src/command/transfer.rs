@@ -24,7 +24,7 @@ use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
 use crate::service::event_log::{self, Source};
 use crate::service::warehouse::Embedded;
-use crate::service::{Audience, ClassifierInputs, Service};
+use crate::service::{ClassifierInputs, Service, WatermarkScope};
 use crate::sites::SiteStore;
 
 /// How often the progress of finishing is looked at.
@@ -55,22 +55,22 @@ pub(crate) async fn run(arguments: MoveArguments) -> anyhow::Result<()> {
         "stop the running `etappe up` first; events are taken again once the collectors are started",
     )?;
     let json = arguments.json;
-    let moving = Moving {
+    let transfer = Transfer {
         service,
         data,
         arguments,
     };
-    let moved = moving.run().await?;
+    let moved = transfer.run().await?;
     print(&moved, json)
 }
 
-struct Moving {
+struct Transfer {
     service: Service,
     data: DataDir,
     arguments: MoveArguments,
 }
 
-impl Moving {
+impl Transfer {
     async fn run(&self) -> anyhow::Result<Moved> {
         let cluster = self.service.kafka()?;
         cluster.ensure_topics().await?;
@@ -82,7 +82,7 @@ impl Moving {
             config: self.arguments.config.clone(),
         };
         let (source, engine) = self.service.start_engine(embedded, &stop_engine).await?;
-        let moved = self.carry(&cluster, (&source, &target)).await;
+        let moved = self.copy(&cluster, (&source, &target)).await;
         stop_engine.cancel();
         engine.await.context("the engine's supervisor broke")?;
         moved
@@ -98,13 +98,13 @@ impl Moving {
         Ok(target)
     }
 
-    async fn carry(
+    async fn copy(
         &self,
         cluster: &KafkaCluster,
         (source, target): (&Warehouse, &Warehouse),
     ) -> anyhow::Result<Moved> {
         self.finish_what_was_begun(source).await?;
-        let sites = self.carry_sites(cluster).await?;
+        let sites = self.copy_sites(cluster).await?;
         tracing::info!(sites, "sites carried over");
         let tell = |progress: CopyProgress| {
             let CopyProgress {
@@ -151,7 +151,7 @@ impl Moving {
             warehouse: warehouse.clone(),
             partitions,
             watermark: watermark.clone(),
-            audience: Audience::Here,
+            scope: WatermarkScope::Here,
         };
         let stop = CancellationToken::new();
         let started = self.service.clock.now();
@@ -164,7 +164,7 @@ impl Moving {
         log.close().await.map_err(Into::into)
     }
 
-    async fn carry_sites(&self, cluster: &KafkaCluster) -> anyhow::Result<usize> {
+    async fn copy_sites(&self, cluster: &KafkaCluster) -> anyhow::Result<usize> {
         let file = SiteStore::open_file(self.data.path("sites.json"))?;
         let shared = self.service.share_sites(cluster, None).await?;
         shared.adopt(&file).await

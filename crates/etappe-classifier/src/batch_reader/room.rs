@@ -8,7 +8,7 @@ pub(super) enum Room {
     /// It did.
     Made,
     /// It did once the batch before it was stored: until then others had all memory.
-    MadeLate,
+    MadeAfterWaiting,
     /// It is to go off as it is.
     None,
 }
@@ -27,7 +27,7 @@ pub(super) async fn make_room(batch: &mut Batch, before: Option<&InFlight>) -> R
     };
     before.ended().await;
     if batch.grow() {
-        Room::MadeLate
+        Room::MadeAfterWaiting
     } else {
         Room::None
     }

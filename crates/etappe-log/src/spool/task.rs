@@ -26,8 +26,8 @@ use self::marks::Marks;
 use super::calls::CallKey;
 use super::decision::Attention;
 use super::relay::Relay;
-use super::spooler::{Flight, Mode, Shared, entries};
-use crate::kafka::delivery::{Outcome, Standing};
+use super::spooler::{Mode, PendingSend, Shared, entries};
+use crate::kafka::delivery::{DeliveryStatus, Outcome};
 use crate::local::{LocalLog, LocalSource};
 
 /// How long the reports of what was given up may take.
@@ -44,7 +44,7 @@ const APPEND_BYTES: usize = 4 << 20;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// The task's state.
-pub(super) struct Conductor<R: Relay> {
+pub(super) struct SpoolTask<R: Relay> {
     shared: Arc<Shared<R>>,
     log: Option<LocalLog>,
     source: LocalSource,
@@ -56,14 +56,14 @@ pub(super) struct Conductor<R: Relay> {
     attention: Attention,
 }
 
-impl<R: Relay> Drop for Conductor<R> {
+impl<R: Relay> Drop for SpoolTask<R> {
     fn drop(&mut self) {
         self.shared.has_ended.store(true, Ordering::Release);
     }
 }
 
-impl<R: Relay> Conductor<R> {
-    /// Makes the conductor of a spool.
+impl<R: Relay> SpoolTask<R> {
+    /// Makes the task of a spool.
     pub(super) fn new(shared: Arc<Shared<R>>, log: LocalLog, mark_interval: Duration) -> Self {
         Self {
             source: log.source(),
@@ -109,20 +109,20 @@ impl<R: Relay> Conductor<R> {
 
     /// Gives up everything that waits for Kafka, appends it to the spool, and tells its senders.
     /// Returns how many records went to the spool. The gate must be closed.
-    async fn spool_flights(&mut self) -> usize {
+    async fn spool_pending_sends(&mut self) -> usize {
         self.shared.relay.purge();
-        let flights = self.shared.lock_calls().flights();
+        let pending_sends = self.shared.lock_calls().pending_sends();
         let deadline = Instant::now() + PURGE_PATIENCE;
-        for (_, flight) in &flights {
+        for (_, pending) in &pending_sends {
             // What is still not known then counts as given up; being delivered later is no harm.
-            tokio::time::timeout_at(deadline, flight.delivery.completed())
+            tokio::time::timeout_at(deadline, pending.delivery.completed())
                 .await
                 .ok();
         }
         let floor = self.shared.low();
         let mut refusal = None;
         let mut spooled = 0;
-        for group in groups(&flights) {
+        for group in groups(&pending_sends) {
             let outcome = match &refusal {
                 Some(refusal) => Err(PublishError::clone(refusal)),
                 None => self.append(&group, floor).await,
@@ -134,21 +134,23 @@ impl<R: Relay> Conductor<R> {
             }
             let outcome = outcome.map(|_| ());
             let mut calls = self.shared.lock_calls();
-            for (key, flight) in group {
-                flight.spooled.set(outcome.clone()).ok();
+            for (key, pending) in group {
+                pending.spooled.set(outcome.clone()).ok();
                 calls.end(*key);
             }
         }
         spooled
     }
 
-    /// Appends what was not delivered of `flights` and returns how many records that were.
+    /// Appends what was not delivered of `pending_sends` and returns how many records that were.
     async fn append(
         &self,
-        flights: &[&(CallKey, Arc<Flight>)],
+        pending_sends: &[&(CallKey, Arc<PendingSend>)],
         floor: Timestamp,
     ) -> Result<usize, PublishError> {
-        let undelivered = flights.iter().flat_map(|(_, flight)| undelivered(flight));
+        let undelivered = pending_sends
+            .iter()
+            .flat_map(|(_, pending)| undelivered(pending));
         let entries = entries(undelivered, floor);
         let count = entries.len();
         let outcomes = self.shared.spool.publish(entries).await;
@@ -198,17 +200,17 @@ impl<R: Relay> Conductor<R> {
     }
 
     /// Waits until `deadline` for what was handed to Kafka; what is left then goes to the spool.
-    async fn land(&mut self, deadline: Instant) {
-        let flights = self.shared.lock_calls().flights();
-        for (_, flight) in &flights {
-            tokio::time::timeout_at(deadline, flight.delivery.completed())
+    async fn settle(&mut self, deadline: Instant) {
+        let pending_sends = self.shared.lock_calls().pending_sends();
+        for (_, pending) in &pending_sends {
+            tokio::time::timeout_at(deadline, pending.delivery.completed())
                 .await
                 .ok();
         }
         let is_settled =
-            |it: &(CallKey, Arc<Flight>)| it.1.delivery.standing() == Standing::Settled;
-        if !flights.iter().all(is_settled) {
-            self.spool_flights().await;
+            |it: &(CallKey, Arc<PendingSend>)| it.1.delivery.status() == DeliveryStatus::Settled;
+        if !pending_sends.iter().all(is_settled) {
+            self.spool_pending_sends().await;
         }
     }
 
@@ -222,7 +224,7 @@ impl<R: Relay> Conductor<R> {
         };
         let deadline = Instant::now() + patience;
         match *gate {
-            Mode::Direct => self.land(deadline).await,
+            Mode::Direct => self.settle(deadline).await,
             Mode::Spooling => {
                 while Instant::now() < deadline
                     && let Step::Moved { .. } = self.drain_step(FINISH_PATIENCE, None).await
@@ -256,10 +258,10 @@ impl<R: Relay> Conductor<R> {
     }
 }
 
-/// Returns the records of a flight that Kafka may not have.
-fn undelivered(flight: &Flight) -> impl Iterator<Item = &OutgoingRecord> {
-    let outcomes = flight.delivery.outcomes();
-    flight
+/// Returns the records of a pending send that Kafka may not have.
+fn undelivered(pending: &PendingSend) -> impl Iterator<Item = &OutgoingRecord> {
+    let outcomes = pending.delivery.outcomes();
+    pending
         .records
         .iter()
         .zip(outcomes)
@@ -267,12 +269,12 @@ fn undelivered(flight: &Flight) -> impl Iterator<Item = &OutgoingRecord> {
         .map(|(record, _)| record)
 }
 
-/// Splits flights into groups of about [`APPEND_BYTES`].
-fn groups(flights: &[(CallKey, Arc<Flight>)]) -> Vec<Vec<&(CallKey, Arc<Flight>)>> {
+/// Splits pending sends into groups of about [`APPEND_BYTES`].
+fn groups(pending_sends: &[(CallKey, Arc<PendingSend>)]) -> Vec<Vec<&(CallKey, Arc<PendingSend>)>> {
     let mut groups = Vec::new();
     let mut group = Vec::new();
     let mut bytes = 0;
-    for entry in flights {
+    for entry in pending_sends {
         let size: usize = undelivered(&entry.1).map(|it| it.payload.len()).sum();
         if bytes + size > APPEND_BYTES && !group.is_empty() {
             groups.push(std::mem::take(&mut group));

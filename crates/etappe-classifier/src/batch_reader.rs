@@ -20,7 +20,7 @@ use crate::duplicate_filter::DuplicateFilter;
 use crate::error::ClassifierError;
 use crate::in_flight::InFlight;
 use crate::metrics::ClassifierMetrics;
-use crate::pipeline::{Earlier, Pipeline};
+use crate::pipeline::{KnownMessages, Pipeline};
 use crate::reach::{Reach, ReachOutlets};
 use crate::retry::Backoff;
 
@@ -43,14 +43,14 @@ const LARGE_BATCH: usize = 1 << 20;
 
 /// What the pipeline of a partition works with.
 #[derive(Debug)]
-struct Workshop {
+struct PipelineState {
     pipeline: Pipeline,
     filter: DuplicateFilter,
 }
 
 /// Prepares the batches of one partition.
 #[derive(Debug)]
-pub(crate) struct Intake<S, M, C> {
+pub(crate) struct BatchReader<S, M, C> {
     pub(crate) partition: PartitionId,
     pub(crate) source: Arc<S>,
     pub(crate) index: Arc<M>,
@@ -64,7 +64,7 @@ pub(crate) struct Intake<S, M, C> {
     /// When the partition was assigned.
     assigned: Instant,
     leftover: Leftover,
-    workshop: Arc<Mutex<Workshop>>,
+    pipeline_state: Arc<Mutex<PipelineState>>,
     topic: Arc<str>,
     expected_bytes: usize,
 }
@@ -85,8 +85,8 @@ pub(crate) enum Prepared {
     CaughtUp(Timestamp),
 }
 
-/// What an [`Intake`] is made of.
-pub(crate) struct IntakeParts<S, M, C> {
+/// What an [`BatchReader`] is made of.
+pub(crate) struct BatchReaderParts<S, M, C> {
     pub(crate) partition: PartitionId,
     pub(crate) source: Arc<S>,
     pub(crate) index: Arc<M>,
@@ -116,9 +116,9 @@ impl Leftover {
     };
 }
 
-impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
-    /// Makes an intake whose filter knows nothing yet.
-    pub(crate) fn new(parts: IntakeParts<S, M, C>) -> Self {
+impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
+    /// Makes a reader whose filter knows nothing yet.
+    pub(crate) fn new(parts: BatchReaderParts<S, M, C>) -> Self {
         // Until the filter is rebuilt, a small one stands in for it.
         let filter = DuplicateFilter::new(0, 1);
         Self {
@@ -135,7 +135,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             budget: parts.budget,
             assigned: Instant::now(),
             leftover: Leftover::NONE,
-            workshop: Arc::new(Mutex::new(Workshop {
+            pipeline_state: Arc::new(Mutex::new(PipelineState {
                 pipeline: parts.pipeline,
                 filter,
             })),
@@ -149,13 +149,15 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
 
     /// Remembers the messages of rows that are stored.
     pub(crate) async fn remember(&self, messages: Vec<MessageHash>) {
-        let workshop = Arc::clone(&self.workshop);
+        let pipeline_state = Arc::clone(&self.pipeline_state);
         let insert = move || {
-            let mut workshop = workshop.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pipeline_state = pipeline_state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             for message in messages {
-                workshop.filter.insert(message);
+                pipeline_state.filter.insert(message);
             }
-            workshop.filter.bytes()
+            pipeline_state.filter.bytes()
         };
         let bytes = run_blocking(insert).await;
         self.metrics.set_filter_bytes(self.partition, bytes);
@@ -176,7 +178,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
             if batch.is_full() {
                 match make_room(&mut batch, before).await {
                     Room::Made => {}
-                    Room::MadeLate => deadline = None,
+                    Room::MadeAfterWaiting => deadline = None,
                     Room::None => break,
                 }
             }
@@ -295,11 +297,13 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         mut records: Vec<LogRecord>,
         in_flight: Option<Arc<Messages>>,
     ) -> (Batch, Leftover) {
-        let workshop = Arc::clone(&self.workshop);
+        let pipeline_state = Arc::clone(&self.pipeline_state);
         let add = move || {
-            let mut workshop = workshop.lock().unwrap_or_else(PoisonError::into_inner);
-            let Workshop { pipeline, filter } = &mut *workshop;
-            let earlier = Earlier::new(filter).with_in_flight(in_flight.as_deref());
+            let mut pipeline_state = pipeline_state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let PipelineState { pipeline, filter } = &mut *pipeline_state;
+            let earlier = KnownMessages::new(filter).with_in_flight(in_flight.as_deref());
             let taken = pipeline.add(&records, earlier, &mut batch);
             records.drain(..taken);
             let from = batch.next();
@@ -365,8 +369,10 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> Intake<S, M, C> {
         }
     }
 
-    fn lock_workshop(&self) -> std::sync::MutexGuard<'_, Workshop> {
-        self.workshop.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_pipeline_state(&self) -> std::sync::MutexGuard<'_, PipelineState> {
+        self.pipeline_state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
