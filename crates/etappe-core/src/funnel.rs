@@ -1,16 +1,16 @@
 //! Matchers that find the best attempt of every actor at a funnel.
 //!
-//! A [`FunnelSpec`] says what a funnel is; [`FunnelMatcher`] is fed the hits of one unit after the
-//! other and returns the unit's best [`Attempt`]; [`FunnelCounts`] adds attempts up. Everything is
-//! pure: the same hits in the same order give the same attempt.
+//! A [`FunnelSpec`] defines a funnel. A [`FunnelMatcher`] takes the hits of one unit at a time and
+//! returns the unit's best [`Attempt`]. [`FunnelCounts`] adds attempts up. Everything is pure: the
+//! same hits in the same order give the same attempt.
 //!
-//! Terms: a *gate* is a step that everyone passes in order; the steps of a plain funnel are all
-//! gates, a model's stages need not be. Hits of equal time form a *group*: within it a funnel is
-//! free to choose the order, so the searches move from group to group, and distinct events of a
-//! group are given to consecutive steps by bipartite matching (`group`).
+//! Terms: a *gate* is a step that everyone passes in order. All steps of a plain funnel are gates;
+//! a model's stages need not be. Hits of equal time form a *group*. Within a group the order is
+//! free, so the searches move from group to group, and bipartite matching gives distinct events of
+//! a group to consecutive steps (`group`).
 //!
-//! Which search runs: `ordered` (linear), `gapped` and `searched` when gaps between steps are
-//! limited, `strict`, `unordered`, and `stages` for models. `exclusion` voids attempts.
+//! The searches: `ordered` (linear), `gapped` and `searched` when gaps between steps are limited,
+//! `strict`, `unordered`, and `stages` for models. `exclusion` voids attempts.
 
 mod attempt;
 mod counts;

@@ -2,12 +2,12 @@
 
 use crate::time::Timestamp;
 
-/// How a step was reached.
+/// How and when a step was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// When it was reached.
     pub at: Timestamp,
-    /// The index, among the unit's hits, of the event that did it.
+    /// The index, among the unit's hits, of the event that reached it.
     pub hit: usize,
     /// Whether it was passed without an event of its own.
     pub skipped: bool,
@@ -16,7 +16,7 @@ pub struct Reach {
 /// The attempt that counts for a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// When it began.
+    /// When the attempt began.
     pub entry: Timestamp,
     /// The last instant at which a step could be reached; `None` without a window.
     pub window_end: Option<Timestamp>,
@@ -29,10 +29,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Returns whether the attempt may still get deeper: its window has not ended at `as_of`.
+    /// Returns whether the attempt may still get deeper, because its window has not ended at
+    /// `as_of`.
     ///
-    /// Everything received before `as_of` has been seen, so a window that ends at `as_of` itself
-    /// is still open. An attempt that is void, or has no window, is not open.
+    /// Everything received before `as_of` has been seen, so a window that ends at `as_of` itself is
+    /// still open. An attempt that is void or has no window is not open.
     #[must_use]
     pub fn is_open(&self, as_of: Timestamp) -> bool {
         !self.void && self.window_end.is_some_and(|end| end >= as_of)

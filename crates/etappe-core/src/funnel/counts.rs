@@ -1,4 +1,4 @@
-//! Adds attempts up: how many units reached each step, passed it without an event, may still come.
+//! Adds attempts up: how many units reached each step, skipped it, or may still reach it.
 
 use crate::time::Timestamp;
 
@@ -6,7 +6,7 @@ use super::attempt::Attempt;
 use super::samples::DurationSamples;
 use super::spec::FunnelSpec;
 
-/// What a funnel's units did, step by step.
+/// The step counts of a funnel's units.
 #[derive(Debug, Clone)]
 pub struct FunnelCounts {
     entered: u64,
@@ -14,23 +14,23 @@ pub struct FunnelCounts {
     steps: Vec<StepCounts>,
 }
 
-/// What units did at one step.
+/// The counts of one step.
 #[derive(Debug, Clone)]
 pub struct StepCounts {
     /// Whether everyone passes this step.
     pub gate: bool,
-    /// Units that reached it.
+    /// Units that reached the step.
     pub count: u64,
     /// Of `count`, those that passed it without an event of its own.
     pub skipped: u64,
-    /// Units at the gate before whose window has not ended at the watermark.
+    /// Units that reached the gate before and whose window has not ended at the watermark.
     pub open: u64,
-    /// Time from the gate before, of the units that reached both.
+    /// Time since the gate before, for the units that reached both.
     pub times: DurationSamples,
 }
 
 impl FunnelCounts {
-    /// Makes counts of zero for the steps of `spec`.
+    /// Creates zero counts for the steps of `spec`.
     #[must_use]
     pub fn new(spec: &FunnelSpec) -> Self {
         let steps = spec.steps.iter().map(|step| StepCounts {
@@ -85,7 +85,8 @@ impl FunnelCounts {
         }
     }
 
-    /// Returns the number of units that made an attempt, void ones that count as entrants included.
+    /// Returns the number of units that made an attempt, including void ones that count as
+    /// entrants.
     #[must_use]
     pub const fn entered(&self) -> u64 {
         self.entered
@@ -103,13 +104,13 @@ impl FunnelCounts {
         &self.steps
     }
 
-    /// Returns the bytes held for durations.
+    /// Returns the bytes used by durations.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.steps.iter().map(|step| step.times.bytes()).sum()
     }
 
-    /// Gives up the durations of every step that holds more than `bytes` of them for a histogram.
+    /// Replaces the durations of every step that uses more than `bytes` with a histogram.
     pub fn summarise_over(&mut self, bytes: usize) {
         for step in &mut self.steps {
             if step.times.bytes() > bytes {

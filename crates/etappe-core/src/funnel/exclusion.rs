@@ -1,18 +1,18 @@
-//! Exclusions: which attempts are void, and how attempts compare.
+//! Exclusions: which attempts are void, and how attempts are ranked.
 
 use std::cmp::{Ordering, Reverse};
 
 use super::group::Journey;
 use super::plan::Plan;
 
-/// Whether an attempt counts; a lesser one counts more.
+/// Whether an attempt counts; a lesser standing counts more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Standing {
-    /// It counts.
+    /// The attempt counts.
     Clear,
-    /// It is void, but the unit still entered.
+    /// The attempt is void, but the unit still entered.
     VoidKept,
-    /// It is void, and so is the entry.
+    /// The attempt is void, and so is the entry.
     VoidDropped,
 }
 
@@ -26,13 +26,13 @@ impl Standing {
     }
 }
 
-/// What attempts are compared by.
+/// What attempts are ranked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rank {
     pub(super) standing: Standing,
-    /// The gates reached.
+    /// How many gates were reached.
     pub(super) depth: usize,
-    /// The gates passed without an event of their own.
+    /// How many gates were passed without an event of their own.
     pub(super) skipped: usize,
     /// When the deepest gate was reached.
     pub(super) completion: i64,
@@ -41,7 +41,7 @@ pub(super) struct Rank {
 }
 
 impl Rank {
-    /// Returns the rank as it counts: of a void attempt only the entry is left.
+    /// Returns the rank that counts: a void attempt keeps only its entry.
     pub(super) fn judged(self) -> Self {
         match self.standing {
             Standing::Clear => self,
@@ -54,8 +54,8 @@ impl Rank {
         }
     }
 
-    /// Returns whether this attempt counts rather than `other`: the deepest, then the fewest
-    /// skipped, then the earliest completion, then the latest entry.
+    /// Returns whether this attempt ranks above `other`: deepest first, then fewest skipped gates,
+    /// then earliest completion, then latest entry.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
         self.key().cmp(&other.key()) == Ordering::Less
     }

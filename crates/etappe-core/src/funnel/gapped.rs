@@ -1,10 +1,11 @@
-//! Ordered funnels with limited gaps between steps: all assignments are looked at, in one pass.
+//! Ordered funnels with limited gaps between steps: one pass covers all assignments.
 //!
-//! With gaps, taking a step early can make the next one impossible, so no single walk is right.
-//! The pass keeps for every gate the groups in which it was the last one filled, each with the
-//! latest entry that leads there; a sliding maximum over the gap's range gives the source of the
-//! next gate. The steps in between are then found backwards from the completion: of the assignments
-//! that rank equal, the one that takes the second step earliest counts, then the third, and so on.
+//! With gaps, taking a step early can make the next one impossible, so a greedy walk is not enough.
+//! For every gate, the pass keeps the groups in which it was the last gate filled, each with the
+//! latest entry that leads there. A sliding maximum over the gap's range gives the source of the
+//! next gate. The steps in between are then found backwards from the completion. Of the assignments
+//! with equal rank, the one with the earliest second step counts, then the one with the earliest
+//! third step, and so on.
 
 use std::collections::VecDeque;
 
@@ -20,12 +21,12 @@ struct Source {
     entry: i64,
 }
 
-/// The sources of one gate, with the latest entry among those that are as far back as it takes.
+/// The sources of one gate, with the latest entry among those that satisfy the minimum gap.
 #[derive(Debug, Default)]
 struct SourceQueue {
-    /// Too near still; in order of time.
+    /// Sources nearer than the minimum gap, in order of time.
     near: VecDeque<Source>,
-    /// Far enough; in order of time, entries falling.
+    /// Sources that satisfy the minimum gap, in order of time and with falling entries.
     ready: VecDeque<Source>,
 }
 
@@ -62,13 +63,13 @@ impl SourceQueue {
     }
 }
 
-/// The memory of the search.
+/// The buffers of the search.
 #[derive(Debug, Default)]
 pub(super) struct GapSearch {
     queues: Vec<SourceQueue>,
-    /// Per gate, the groups behind the current one from which it can be reached and completed.
+    /// Per gate, the groups after the current one from which it can be reached and completed.
     starts: Vec<Vec<usize>>,
-    /// Per group of the way back, the depths from which the attempt can be completed.
+    /// Per group of the backward pass, the depths from which the attempt can be completed.
     completable: Vec<u64>,
 }
 
@@ -154,7 +155,7 @@ impl GapSearch {
         loop {
             let end = journey.run_end(plan, group, depth);
             let completable = self.completable[last - group];
-            // The longest run that still completes takes every step earliest.
+            // The longest run that still completes takes every step as early as possible.
             let end = (depth + 1..=end)
                 .rev()
                 .find(|end| completable >> end & 1 == 1)?;
@@ -171,7 +172,8 @@ impl GapSearch {
         }
     }
 
-    /// Notes for the groups from `ends.1` back to `ends.0` from which depths the attempt completes.
+    /// Records for the groups from `ends.1` back to `ends.0` from which depths the attempt
+    /// completes.
     fn trace_back(
         &mut self,
         plan: &Plan,

@@ -1,8 +1,8 @@
 //! A unit's events in groups of equal time, and how a group's events are given to steps.
 //!
-//! Within a group the order is free, so a run of consecutive gates can be filled by a group when
-//! its events can be matched to them one to one. Most groups hold one event, or events that fit
-//! one gate each; then bit operations answer. Otherwise augmenting paths do (Kuhn).
+//! Within a group the order is free, so a group can fill a run of consecutive gates when its events
+//! can be matched to them one to one. Most groups hold one event, or events that fit one gate each;
+//! bit operations answer those. Other groups need augmenting paths (Kuhn).
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use crate::query::Hit;
 
 use super::plan::{Plan, Search};
 
-/// An event that fits at least one gate (or any event, where neighbours matter).
+/// An event that fits at least one gate; for strict order, any event.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Event {
     pub(super) at: i64,
-    /// The gates that it fits.
+    /// The gates that the event fits.
     pub(super) mask: u64,
     /// Its index among the unit's hits.
     pub(super) hit: usize,
@@ -26,7 +26,7 @@ pub(super) struct Group {
     pub(super) at: i64,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// The gates that any of its events fits.
+    /// The gates that at least one of its events fits.
     pub(super) union: u64,
     /// Whether no event fits more than one gate.
     simple: bool,
@@ -50,7 +50,7 @@ pub(super) struct Run {
     pub(super) end: usize,
 }
 
-/// A unit's events; its memory is used again for the next unit.
+/// A unit's events; the memory is reused for the next unit.
 #[derive(Debug, Default)]
 pub(super) struct Journey {
     pub(super) events: Vec<Event>,
@@ -64,7 +64,7 @@ pub(super) struct Journey {
 }
 
 impl Journey {
-    /// Takes up the hits that attempts entered within `range` (from, to) can have.
+    /// Loads the hits that attempts entered within `range` (from, to) can use.
     pub(super) fn load(&mut self, plan: &Plan, hits: &[Hit], range: (i64, i64)) {
         self.clear(plan);
         let (start, end) = plan.reachable(hits, range);
@@ -83,7 +83,7 @@ impl Journey {
         }
     }
 
-    /// Forgets the unit before.
+    /// Removes the previous unit's events.
     pub(super) fn clear(&mut self, plan: &Plan) {
         self.events.clear();
         self.groups.clear();
@@ -92,7 +92,7 @@ impl Journey {
         self.excluded.iter_mut().for_each(Vec::clear);
     }
 
-    /// Notes an event's time for the exclusions that it matches.
+    /// Records an event's time for the exclusions that it matches.
     pub(super) fn note_excluded(&mut self, plan: &Plan, conditions: u64, at: i64) {
         for (exclusion, times) in plan.exclusions.iter().zip(&mut self.excluded) {
             if conditions >> exclusion.condition & 1 == 1 {
@@ -122,7 +122,7 @@ impl Journey {
         }
     }
 
-    /// Makes every event a group of its own, in the order of arrival.
+    /// Makes every event a group of its own, in order of arrival.
     pub(super) fn split_groups(&mut self) {
         self.groups.clear();
         let groups = self.events.iter().enumerate().map(|(index, event)| Group {
@@ -135,7 +135,7 @@ impl Journey {
         self.groups.extend(groups);
     }
 
-    /// Notes for every gate where it fits, so that [`Self::next_fitting`] can jump.
+    /// Records the groups that fit each gate, so that [`Self::next_fitting`] can jump.
     pub(super) fn index_positions(&mut self, gates: usize) {
         self.positions.resize_with(gates, Vec::new);
         self.positions.iter_mut().for_each(Vec::clear);
@@ -167,7 +167,8 @@ impl Journey {
         (self.groups.get(index)?.at == at).then_some(index)
     }
 
-    /// Returns the end of the longest run of gates from `first` on that group number `index` fills.
+    /// Returns the end of the longest run of gates starting at `first` that group number `index`
+    /// fills.
     pub(super) fn run_end(&mut self, plan: &Plan, index: usize, first: usize) -> usize {
         let group = self.groups[index];
         if !group.fits(first) {
@@ -187,8 +188,8 @@ impl Journey {
             .unwrap_or(end)
     }
 
-    /// Calls `assign` with each gate of `run` and the event that fills it: for each gate in turn the
-    /// earliest arrival that leaves the run possible.
+    /// Calls `assign` with each gate of `run` and the event that fills it: for each gate in turn,
+    /// the earliest arrival that still allows the whole run.
     pub(super) fn assign(&mut self, plan: &Plan, run: Run, mut assign: impl FnMut(usize, &Event)) {
         let group = self.groups[run.group];
         if group.simple || run.end == run.first + 1 {
@@ -207,7 +208,7 @@ impl Journey {
     }
 }
 
-/// Returns how many bits are set from bit 0 on without a gap.
+/// Returns the number of consecutive set bits, counted from bit 0.
 fn run_length(mask: u64) -> usize {
     usize::try_from(mask.trailing_ones()).unwrap_or(usize::MAX)
 }
@@ -219,14 +220,15 @@ struct Assigner {
     candidates: Vec<(usize, u64)>,
     /// Per candidate the gate it fills.
     gate_of: Vec<Option<usize>>,
-    /// Candidates looked at in the current augmentation, or given away for good.
+    /// Candidates visited in the current augmentation, or permanently assigned.
     seen: Vec<bool>,
     given: Vec<bool>,
     copies: HashMap<u64, usize>,
 }
 
 impl Assigner {
-    /// Takes up a group. Of events that fit the same gates, as many as there are gates suffice.
+    /// Loads a group. Of events that fit the same gates, at most as many as there are gates are
+    /// kept.
     fn load(&mut self, events: &[Event], group: Group, gates: usize) {
         self.candidates.clear();
         let fitting = (group.start..group.end).filter(|index| events[*index].mask != 0);
@@ -249,7 +251,7 @@ impl Assigner {
         self.given.resize(self.candidates.len(), false);
     }
 
-    /// Fills one more gate, moving events between gates if need be; returns whether it could.
+    /// Fills one more gate, moving events between gates if needed; returns whether it could.
     fn add(&mut self, gate: usize) -> bool {
         self.seen.clear();
         self.seen.extend_from_slice(&self.given);

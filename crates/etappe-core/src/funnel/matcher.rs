@@ -1,4 +1,4 @@
-//! Finds the attempt that counts, one unit after the other.
+//! Finds the attempt that counts for each unit.
 
 use crate::query::{Hit, TimeRange};
 use crate::time::Timestamp;
@@ -13,16 +13,16 @@ use super::spec::{FunnelSpec, SpecProblem};
 use super::stages::StageSearch;
 use super::unordered::UnorderedSearch;
 
-/// A unit has too many ways through the funnel to look at all of them.
+/// A unit has too many ways through the funnel to try all of them.
 ///
 /// Only funnels with both gaps and exclusions can need that many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many ways through the funnel: gaps together with exclusions want fewer events")]
 pub struct SearchTooLarge;
 
-/// Finds the attempt that counts for each unit it is shown.
+/// Finds the attempt that counts for each unit.
 ///
-/// Memory is used again from unit to unit, and is proportional to the hits of the largest one.
+/// Memory is reused from unit to unit and is proportional to the hits of the largest unit.
 #[derive(Debug)]
 pub struct FunnelMatcher {
     plan: Plan,
@@ -32,7 +32,7 @@ pub struct FunnelMatcher {
     attempt: Attempt,
 }
 
-/// The memory of the searches that need some of their own.
+/// The buffers of the searches that need them.
 #[derive(Debug, Default)]
 struct Searches {
     gapped: GapSearch,
@@ -49,10 +49,10 @@ pub(super) struct Found {
 }
 
 impl FunnelMatcher {
-    /// Makes a matcher.
+    /// Creates a matcher.
     ///
     /// # Errors
-    /// Everything that is wrong with `spec`.
+    /// Every problem of `spec`.
     pub fn try_new(spec: &FunnelSpec) -> Result<Self, Vec<SpecProblem>> {
         Ok(Self {
             plan: Plan::try_new(spec)?,
@@ -69,13 +69,14 @@ impl FunnelMatcher {
         })
     }
 
-    /// Returns the attempt that counts among those that began in `entries`, or `None` without one.
+    /// Returns the attempt that counts among those that began in `entries`, or `None` if there is
+    /// none.
     ///
-    /// `hits` are all of one unit, in order of time, then arrival. A plain ordered funnel takes
-    /// time in proportion to hits × steps.
+    /// `hits` all belong to one unit and are in order of time, then arrival. A plain ordered funnel
+    /// takes time proportional to hits × steps.
     ///
     /// # Errors
-    /// [`SearchTooLarge`] when gaps and exclusions together leave too many ways to look at.
+    /// [`SearchTooLarge`] when gaps and exclusions together leave too many ways to try.
     pub fn best(
         &mut self,
         hits: &[Hit],
@@ -166,9 +167,9 @@ impl FunnelMatcher {
     }
 }
 
-/// Notes where the steps that are no gates were reached: at their first event within the window,
-/// not before the last gate above them. Whoever skips what takes an own hit still reaches what lies behind:
-/// then it is the last gate that was reached.
+/// Records where the steps that are not gates were reached: at their first event within the window
+/// that is not before the last gate above them. An attempt that skips a gate with `own_hit` can
+/// still reach the steps behind that gate; the reference is then the last gate that was reached.
 fn write_sides(plan: &Plan, attempt: &mut Attempt, reaches: &[Reach], hits: &[Hit]) {
     for side in &plan.sides {
         let gates = if plan.search == Search::Stages {

@@ -1,10 +1,10 @@
-//! Ordered funnels without gaps: one pass over the groups, and the greedy walk from an entry.
+//! Ordered funnels without gaps: one pass over the groups, then a greedy walk from an entry.
 //!
-//! Being deeper never hurts: whatever a group adds to a shallow attempt it adds to a deeper one
-//! with the same entry, because it fills a run of gates and every part of a run can be filled. So
-//! taking each step at the earliest event gets deepest, and reaches every depth earliest. Of two
-//! attempts at equal depth the one entered later has more window left; so the pass keeps, per
-//! depth, the latest entry only.
+//! Being deeper never hurts. Whatever a group adds to a shallow attempt it also adds to a deeper
+//! one with the same entry, because it fills a run of gates and every part of a run can be filled.
+//! So taking each step at its earliest event gets deepest and reaches every depth earliest. Of two
+//! attempts of equal depth, the one entered later has more window left. So the pass keeps only the
+//! latest entry per depth.
 
 use super::exclusion::{Rank, Standing};
 use super::group::{Journey, Run};
@@ -12,7 +12,7 @@ use super::matcher::Found;
 use super::plan::Plan;
 use super::spec::MAX_STEPS;
 
-/// No attempt has this depth yet.
+/// Marks a depth that no attempt has reached yet.
 const NO_ENTRY: i64 = i64::MIN;
 
 impl Journey {
@@ -117,7 +117,7 @@ impl Journey {
         best
     }
 
-    /// Takes every further step at the earliest event from the entry in group `entry` on.
+    /// Walks on from the entry in group `entry`, taking every further step at its earliest event.
     fn walk(&mut self, plan: &Plan, entry: usize) -> Found {
         let entered_at = self.groups[entry].at;
         let end = plan.window_end(entered_at);

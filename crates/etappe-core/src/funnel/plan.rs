@@ -1,4 +1,4 @@
-//! A funnel made ready for matching: gates only, gaps and window as milliseconds.
+//! A funnel prepared for matching: only gates, with gaps and window in milliseconds.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::query::Hit;
 
 use super::spec::{AttemptChoice, FunnelSpec, Order, Passing, SpecProblem, Ties};
 
-/// A window or gap without an end.
+/// A window or gap without a limit.
 pub(super) const UNLIMITED: i64 = i64::MAX;
 
 /// A gate: a step that is passed in order.
@@ -22,7 +22,7 @@ pub(super) struct Gate {
     pub(super) max_gap: i64,
 }
 
-/// A step that is no gate.
+/// A step that is not a gate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Side {
     /// The step's index in the funnel.
@@ -33,7 +33,7 @@ pub(super) struct Side {
     pub(super) gates_before: usize,
 }
 
-/// An exclusion between two gates, counted from 0.
+/// An exclusion between two gates, which are counted from 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Excluded {
     pub(super) condition: u8,
@@ -53,12 +53,13 @@ pub(super) enum Search {
     Stages,
 }
 
-/// A funnel that is known to be sound.
+/// A validated funnel.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) search: Search,
     pub(super) gates: Vec<Gate>,
-    /// The gates that take a hit of their own where others are passed by a later one.
+    /// The gates that need a hit of their own, in a funnel whose other gates may be passed by a
+    /// later hit.
     pub(super) own_gates: Vec<usize>,
     pub(super) sides: Vec<Side>,
     pub(super) exclusions: Vec<Excluded>,
@@ -124,7 +125,7 @@ impl Plan {
             })
     }
 
-    /// Returns where the hits begin and end that attempts entered within `range` (from, to) can have.
+    /// Returns the range of `hits` that attempts entered within `range` (from, to) can use.
     pub(super) fn reachable(&self, hits: &[Hit], range: (i64, i64)) -> (usize, usize) {
         let last = self.window_end(range.1);
         let start = hits.partition_point(|hit| hit.at.as_millis() < range.0);

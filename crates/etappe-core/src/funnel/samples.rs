@@ -1,9 +1,10 @@
 //! Durations between steps, and their mean and percentiles in bounded memory.
 //!
 //! Up to [`EXACT_SAMPLES`] durations are kept as they are, in milliseconds: four bytes each below
-//! 49 days, eight above. Past that the percentiles come from a logarithmic histogram whose buckets
-//! are at most 1/64 wide of their value, which depends on the durations alone, not on their order.
-//! The mean is exact always. So one step takes at most 8 MiB, and 16 KiB once it is summarised.
+//! 49 days, eight above. Beyond that, the percentiles come from a logarithmic histogram whose
+//! buckets are at most 1/64 of their value wide. The histogram depends on the durations alone, not
+//! on their order. The mean is always exact. So one step takes at most 8 MiB, and 16 KiB once it is
+//! summarised.
 
 /// The most durations that are kept as they are.
 pub(super) const EXACT_SAMPLES: usize = 1_000_000;
@@ -48,7 +49,7 @@ pub struct DurationSummary {
     pub p90_s: f64,
     /// The 95th percentile.
     pub p95_s: f64,
-    /// Whether the percentiles are those of the durations themselves, not of a histogram.
+    /// Whether the percentiles are computed from the durations themselves, not from a histogram.
     pub is_exact: bool,
 }
 
@@ -72,7 +73,7 @@ impl DurationSamples {
         }
     }
 
-    /// Gives up the durations themselves for a histogram of them.
+    /// Replaces the durations with a histogram of them.
     pub fn summarise(&mut self) {
         if let Kept::Exact { short, long } = &self.kept {
             let mut buckets = Vec::new();
@@ -115,7 +116,7 @@ impl DurationSamples {
         }
     }
 
-    /// Returns the bytes held for the durations.
+    /// Returns the bytes used by the durations.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.kept {
@@ -130,7 +131,7 @@ impl DurationSamples {
         self.count
     }
 
-    /// Returns mean and percentiles, or `None` without any duration.
+    /// Returns mean and percentiles, or `None` if there are no durations.
     ///
     /// Percentiles are interpolated linearly between the two nearest durations, so that the median
     /// of two is halfway between them.
@@ -234,7 +235,7 @@ const fn as_f64(value: u64) -> f64 {
     value as f64
 }
 
-/// Divides a sum of milliseconds, keeping what 64-bit floating point can hold of the quotient.
+/// Divides a sum of milliseconds, to the precision of 64-bit floating point.
 fn mean_seconds(sum: u128, count: u64) -> f64 {
     let divisor = u128::from(count) * 1_000;
     let whole = u64::try_from(sum / divisor).unwrap_or(u64::MAX);

@@ -1,7 +1,7 @@
 //! Ordered funnels with gaps and exclusions: assignments are tried one by one.
 //!
-//! Whether an assignment is void depends on several of its steps together, so there is no single
-//! best way to a step. The search goes depth first, earliest steps first, and does not enter the
+//! Whether an assignment is void depends on several of its steps together, so no single way to
+//! reach a step is best. The search goes depth first, earliest steps first. It never enters the
 //! same situation twice: same group and depth, same standing, same next excluded events. An attempt
 //! is an assignment to which no further step can be added.
 
@@ -12,22 +12,22 @@ use super::group::{Journey, Run};
 use super::matcher::{Found, SearchTooLarge};
 use super::plan::Plan;
 
-/// How many situations and moves may be looked at for one unit.
+/// The most situations and moves that are tried for one unit.
 const WORK_LIMIT: usize = 2_000_000;
 
-/// What decides how an assignment can go on.
+/// Everything that determines how an assignment can continue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Situation {
     group: usize,
     depth: usize,
     standing: Standing,
-    /// Per exclusion whose first step is reached and whose second is not: its next event.
+    /// Per exclusion whose first step is reached and whose second is not: its next excluding event.
     pending: Vec<Option<i64>>,
     /// Whether the group could have filled another gate.
     is_extendable: bool,
 }
 
-/// The memory of the search.
+/// The buffers of the search.
 #[derive(Debug, Default)]
 pub(super) struct AssignmentSearch {
     seen: HashSet<Situation>,
@@ -88,7 +88,7 @@ impl AssignmentSearch {
         Ok(())
     }
 
-    /// Tries every group that the next gate can be filled from.
+    /// Tries every group that can fill the next gate.
     fn go_on(
         &mut self,
         plan: &Plan,
@@ -163,7 +163,7 @@ impl AssignmentSearch {
     }
 }
 
-/// Returns the situation after `run`, which could have gone on to gate `longest`.
+/// Returns the situation after `run`; the group could have filled the gates up to `longest`.
 fn advance(
     plan: &Plan,
     journey: &Journey,

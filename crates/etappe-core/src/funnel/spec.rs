@@ -1,29 +1,31 @@
-//! What a funnel is: its steps, its window and the rules by which attempts are judged.
+//! The definition of a funnel: its steps, its window and the rules for judging attempts.
 
 use std::time::Duration;
 
 /// The most steps that a funnel may have.
 pub const MAX_STEPS: usize = 32;
-/// The most conditions that the hits of one question can carry.
+/// The most conditions that the hits of one query can carry.
 const MAX_CONDITIONS: u8 = 64;
 
 /// One step of a funnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The bit of [`Hit::conditions`](crate::query::Hit::conditions) that events of this step have.
+    /// The bit of [`Hit::conditions`](crate::query::Hit::conditions) that is set for events of this
+    /// step.
     pub condition: u8,
-    /// Whether everyone passes this step; others show their own reach.
+    /// Whether everyone passes this step; steps that are not gates only show their own reach.
     pub gate: bool,
-    /// Whether a gate that later hits may pass ([`Passing::LaterHit`]) takes one of its own.
+    /// Whether this gate needs a hit of its own in a funnel whose gates later hits may pass
+    /// ([`Passing::LaterHit`]).
     pub own_hit: bool,
-    /// The least time after the gate before, inclusive.
+    /// The least time since the gate before, inclusive.
     pub min_gap: Option<Duration>,
-    /// The most time after the gate before, inclusive.
+    /// The most time since the gate before, inclusive.
     pub max_gap: Option<Duration>,
 }
 
 impl Step {
-    /// Makes a step that everyone passes, for events with condition number `condition`.
+    /// Creates a step that everyone passes, for events with condition number `condition`.
     #[must_use]
     pub const fn gate(condition: u8) -> Self {
         Self {
@@ -35,7 +37,7 @@ impl Step {
         }
     }
 
-    /// Makes a step that shows its own reach only.
+    /// Creates a step that only shows its own reach.
     #[must_use]
     pub const fn side(condition: u8) -> Self {
         Self {
@@ -51,13 +53,13 @@ pub enum Order {
     /// In the order of the steps; other events in between are ignored.
     #[default]
     Ordered,
-    /// In the order of the steps, as neighbours in the unit's events.
+    /// In the order of the steps, with no other event of the unit in between.
     Strict,
-    /// In any order; step k is reached at the k-th new step.
+    /// In any order; step k is reached at the k-th distinct step.
     Unordered,
 }
 
-/// What reaching a gate takes.
+/// What it takes to reach a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Passing {
     /// An event of the step itself, one event per step.
@@ -70,17 +72,17 @@ pub enum Passing {
 /// Which of a unit's attempts counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AttemptChoice {
-    /// The deepest, then the earliest completion, then the latest entry.
+    /// The deepest attempt, then the earliest completion, then the latest entry.
     #[default]
     Best,
-    /// The one that was entered first.
+    /// The attempt that was entered first.
     FirstEntry,
 }
 
 /// How steps relate to events of equal time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ties {
-    /// Events of equal time are in whatever order gets deepest.
+    /// Events of equal time count in whichever order gets deepest.
     #[default]
     StepOrder,
     /// Each step must be later than the one before.
@@ -90,37 +92,37 @@ pub enum Ties {
 /// An event that voids an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion {
-    /// The bit of [`Hit::conditions`](crate::query::Hit::conditions) that such events have.
+    /// The bit of [`Hit::conditions`](crate::query::Hit::conditions) that is set for such events.
     pub condition: u8,
-    /// The step, counted from 0, after which it voids.
+    /// The step, counted from 0, after which the event voids an attempt.
     pub after_step: usize,
-    /// The step, counted from 0, before which it voids.
+    /// The step, counted from 0, before which the event voids an attempt.
     pub before_step: usize,
-    /// Whether a unit that has void attempts only still counts at the first gate.
+    /// Whether a unit that has only void attempts still counts at the first gate.
     pub keep_entrant: bool,
 }
 
 /// A funnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunnelSpec {
-    /// The steps, first one first.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// The most time from entry to completion, inclusive; unlimited without it.
+    /// The most time from entry to completion, inclusive; `None` is unlimited.
     pub window: Option<Duration>,
     /// How events must follow each other.
     pub order: Order,
-    /// What reaching a gate takes.
+    /// What it takes to reach a gate.
     pub passing: Passing,
     /// Which attempt counts.
     pub attempt: AttemptChoice,
-    /// How events of equal time are taken.
+    /// How events of equal time are treated.
     pub ties: Ties,
     /// What voids an attempt.
     pub exclusions: Vec<Exclusion>,
 }
 
 impl FunnelSpec {
-    /// Makes a plain ordered funnel of `steps` without a window.
+    /// Creates a plain ordered funnel of `steps` without a window.
     #[must_use]
     pub const fn ordered(steps: Vec<Step>) -> Self {
         Self {
@@ -134,7 +136,7 @@ impl FunnelSpec {
         }
     }
 
-    /// Returns everything that is wrong with the funnel; nothing when it can be matched.
+    /// Returns every problem of the funnel; empty when it can be matched.
     #[must_use]
     pub fn problems(&self) -> Vec<SpecProblem> {
         let mut problems = Vec::new();
@@ -219,22 +221,22 @@ pub enum SpecProblem {
     /// A model's funnel that allows skips is always ordered.
     #[error("skipping stages only goes with order `ordered`")]
     OrderWithLaterHit,
-    /// One event may pass several gates of a model, so ties mean nothing there.
+    /// One event may pass several gates of a model, so ties have no meaning there.
     #[error("skipping stages does not go with `ties`")]
     TiesWithLaterHit,
-    /// A gap is limited where steps have no order of their own.
+    /// A gap is limited in a funnel whose steps have no order.
     #[error("`min_gap` and `max_gap` only go with steps in order")]
     GapWithoutOrder(usize),
-    /// A gap is limited on a step that has none before it.
+    /// A gap is limited on a step that has no gate before it.
     #[error("`min_gap` and `max_gap` need a step before")]
     GapWithoutStepBefore(usize),
-    /// No gap is long and short enough.
+    /// The minimum gap exceeds the maximum gap.
     #[error("`min_gap` is longer than `max_gap`")]
     EmptyGap(usize),
     /// An exclusion ends before it begins.
     #[error("`after_step` must come before `before_step`")]
     ExclusionBackwards(usize),
-    /// An exclusion names a step that is not there or that not everyone passes.
+    /// An exclusion names a step that does not exist or is not a gate.
     #[error("`after_step` and `before_step` must be numbers of steps that everyone passes")]
     ExclusionOutside(usize),
 }

@@ -1,9 +1,11 @@
-//! Funnels of journey models: a gate is passed at the first event of its stage or a later one, or only
-//! at one of its own if it says so; then the gates behind it are passed from there on.
+//! Funnels of journey models: the first event of a gate's stage or of a later stage passes the
+//! gate. A gate with `own_hit` is passed only by an event of its own stage; the gates behind it are
+//! then passed from there on.
 //!
-//! Going backwards over the groups, the first event at or after each of them that passes a gate is
-//! known; so every entry is judged in as many steps as the model has gates. An own event of a gate
-//! that takes one fixes how the gates from it on are passed by all who entered before it.
+//! The search goes backwards over the groups. It knows, for each group, the first event at or after
+//! it that passes each gate. So judging an entry takes as many steps as the model has gates. An
+//! event of a gate with `own_hit` fixes how the gates from it on are passed by every attempt that
+//! entered before it.
 
 use crate::query::Hit;
 use crate::time::Timestamp;
@@ -21,15 +23,15 @@ struct Pass {
     skipped: bool,
 }
 
-/// The memory of the search.
+/// The buffers of the search.
 #[derive(Debug, Default)]
 pub(super) struct StageSearch {
     journey: Journey,
-    /// Per gate, what passes it at or after the group looked at last, if it takes no hit of its own.
+    /// Per gate without `own_hit`: what passes it at or after the group visited last.
     passes: Vec<Option<Pass>>,
-    /// Per gate that takes a hit of its own: what passes it, and the gates behind it from there on.
+    /// Per gate with `own_hit`: what passes it, and what passes the gates behind it from there on.
     tails: Vec<Vec<Option<Pass>>>,
-    /// What an attempt that begins with the group looked at last passes.
+    /// What an attempt that begins in the group visited last passes.
     passed: Vec<Pass>,
     times: Vec<i64>,
 }
@@ -73,7 +75,7 @@ impl StageSearch {
         best
     }
 
-    /// Notes the gates that group number `index` passes.
+    /// Records the gates that group number `index` passes.
     fn pass(&mut self, plan: &Plan, index: usize) {
         let group = self.journey.groups[index];
         let events = &self.journey.events[group.start..group.end];
@@ -93,8 +95,8 @@ impl StageSearch {
         }
     }
 
-    /// Notes the gates that take a hit of their own and have one in group number `index`, the last
-    /// gate first: what passes those behind it is taken over as it is known now.
+    /// Records the gates with `own_hit` that have a hit in group number `index`, last gate first.
+    /// What passes the gates behind each is copied as it is known at this point.
     fn pass_by_own_hits(&mut self, plan: &Plan, index: usize) {
         let group = self.journey.groups[index];
         let events = &self.journey.events[group.start..group.end];
@@ -118,7 +120,7 @@ impl StageSearch {
         }
     }
 
-    /// Judges the attempt that begins at `entry`, the group passed last.
+    /// Judges the attempt that begins at `entry`, the time of the group passed last.
     fn judge(&mut self, plan: &Plan, entry: i64) -> Rank {
         self.times.clear();
         self.passed.clear();
@@ -150,7 +152,7 @@ impl StageSearch {
 }
 
 impl Journey {
-    /// Takes up the hits that attempts entered within `range` (from, to) can have, with masks of
+    /// Loads the hits that attempts entered within `range` (from, to) can use, with masks of all
     /// the funnel's steps, gates or not.
     fn load_stages(&mut self, plan: &Plan, hits: &[Hit], range: (i64, i64)) {
         self.clear(plan);

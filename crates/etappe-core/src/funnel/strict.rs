@@ -1,9 +1,9 @@
 //! Strict funnels: consecutive steps are neighbours in the unit's events.
 //!
-//! Events of equal time may be put in any order, so a group can be left early only from its end:
-//! the group of the entry puts the events it fills gates with last, every further group but the
-//! last one must be used up. Hence the only choice is how many gates the first group fills. Where
-//! steps must be strictly later there is no such choice, and neighbours are neighbours by arrival.
+//! Events of equal time may be put in any order, so a group can be left early only from its end.
+//! The group of the entry puts the events that fill gates last; every further group except the last
+//! must be used up. Hence the only choice is how many gates the first group fills. If steps must be
+//! strictly later, there is no such choice, and neighbours are neighbours by arrival.
 
 use super::exclusion::{Rank, Standing};
 use super::group::{Journey, Run};
@@ -32,7 +32,7 @@ impl Journey {
             }
             next = self.entry_from(range, entry + 1);
             if plan.first_entry_only {
-                // Events of one instant were entered equally early.
+                // Attempts that begin at the same instant are equally early.
                 next = next.filter(|next| self.groups[*next].at == self.groups[entry].at);
             }
         }

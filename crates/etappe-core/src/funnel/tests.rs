@@ -1,4 +1,4 @@
-//! Funnels checked by hand, and against a brute force that shares no code with the matchers.
+//! Funnel tests: examples checked by hand, and a brute force that shares no code with the matchers.
 
 mod brute_force;
 mod examples;

@@ -1,9 +1,9 @@
-//! Unordered funnels: how many different steps the events within the window can fill.
+//! Unordered funnels: how many distinct steps the events within the window can fill.
 //!
-//! Events that can be given to different steps form a matroid, so taking events in order of time
-//! and keeping each that raises the number gets deepest, and reaches every depth earliest. An event
-//! that raises nothing shows that no later event fitting the same steps will, so each kind of event
-//! is looked at until it first fails.
+//! Sets of events that can be assigned to distinct steps form a matroid. So taking events in order
+//! of time, and keeping each one that raises the number of filled steps, gets deepest and reaches
+//! every depth earliest. If an event raises nothing, no later event that fits the same steps will,
+//! so each kind of event is tried until it first fails.
 
 use crate::time::Timestamp;
 
@@ -13,12 +13,12 @@ use super::group::{Event, Journey};
 use super::plan::Plan;
 use super::spec::MAX_STEPS;
 
-/// The memory of the search.
+/// The buffers of the search.
 #[derive(Debug, Default)]
 pub(super) struct UnorderedSearch {
-    /// The events, or one for each instant where steps must be strictly later.
+    /// The events; where steps must be strictly later, one merged event per instant.
     items: Vec<Event>,
-    /// The first `kinds_in_use` belong to this unit; the memory of the others waits for the next.
+    /// The first `kinds_in_use` belong to this unit; the rest are kept for their memory.
     kinds: Vec<Kind>,
     kinds_in_use: usize,
     chosen: Vec<usize>,
@@ -30,7 +30,7 @@ struct Kind {
     mask: u64,
     /// Indices of its items, ascending.
     items: Vec<usize>,
-    /// The next one to look at; `None` once it has failed or run out.
+    /// The next item to try; `None` once it has failed or run out.
     next: Option<usize>,
 }
 
@@ -66,7 +66,7 @@ impl UnorderedSearch {
     fn load(&mut self, plan: &Plan, journey: &Journey) {
         self.items.clear();
         if plan.strictly_later {
-            // At one instant one step can be filled at most, by any of its events.
+            // Events of one instant can fill at most one step; any of them may do so.
             let merged = journey.groups.iter().map(|group| Event {
                 mask: group.union,
                 ..journey.events[group.start]
@@ -83,7 +83,7 @@ impl UnorderedSearch {
         }
     }
 
-    /// Returns the kind of events that fit `mask`; there are few, because steps are.
+    /// Returns the kind of events that fit `mask`. A linear search is enough: there are few kinds.
     fn kind_of(&mut self, mask: u64) -> &mut Kind {
         let in_use = &self.kinds[..self.kinds_in_use];
         let index = in_use
@@ -102,7 +102,7 @@ impl UnorderedSearch {
         &mut self.kinds[index]
     }
 
-    /// Collects steps from item `entry` on.
+    /// Collects steps, starting with item `entry`.
     fn collect(&mut self, plan: &Plan, journey: &Journey, entry: usize) -> Rank {
         for kind in &mut self.kinds[..self.kinds_in_use] {
             let next = kind.items.partition_point(|item| *item < entry);
@@ -161,7 +161,7 @@ fn reach(item: &Event) -> Reach {
 /// Steps and the events that fill them.
 #[derive(Debug)]
 struct Filled {
-    /// Per step the mask of the event that fills it; zero while it is free.
+    /// Per step, the mask of the event that fills it; zero while it is free.
     by: [u64; MAX_STEPS],
 }
 
@@ -172,7 +172,7 @@ impl Default for Filled {
 }
 
 impl Filled {
-    /// Fills one more step with an event that fits `mask`, moving others if need be.
+    /// Fills one more step with an event that fits `mask`, moving other events if needed.
     fn add(&mut self, mask: u64) -> bool {
         let mut seen = 0;
         self.augment(mask, &mut seen)

@@ -1,4 +1,4 @@
-//! The definitions of a funnel, spelled out by trying everything: slow, and written apart from the
+//! A brute-force version of the funnel definitions. It is slow and shares no code with the
 //! searches, so that the two can be compared.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use crate::query::{Hit, TimeRange};
 
 use crate::funnel::{AttemptChoice, FunnelSpec, Order, Passing, Step, Ties};
 
-/// What the best attempt must be.
+/// The expected best attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) entry: i64,
@@ -101,7 +101,7 @@ impl Case<'_> {
             .iter()
             .any(|gate| gate.min_gap.is_some() || gate.max_gap.is_some());
         if has_gaps {
-            // All assignments to which nothing can be added.
+            // Keeps the assignments to which nothing can be added.
             let is_whole = |times: &Vec<i64>| {
                 !found
                     .iter()
@@ -196,7 +196,7 @@ impl Case<'_> {
         })
     }
 
-    /// Returns every order of the events that is an order of time.
+    /// Returns every order of the events that is sorted by time.
     fn orders(&self, left: Vec<usize>) -> Vec<Vec<usize>> {
         let Some(earliest) = left.iter().map(|event| self.events[*event].0).min() else {
             return vec![Vec::new()];
@@ -234,7 +234,7 @@ impl Case<'_> {
         per_entry(&found, |times| (usize::MAX - times.len(), times.clone()))
     }
 
-    /// Collects the sorted times of every way to give events to different gates.
+    /// Collects the sorted times of every way to assign events to different gates.
     fn give(&self, event: usize, given: &mut Vec<Option<usize>>, found: &mut BTreeSet<Vec<i64>>) {
         if event == self.events.len() {
             let chosen = given

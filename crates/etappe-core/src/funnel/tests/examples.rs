@@ -46,7 +46,7 @@ fn within(spec: FunnelSpec, seconds: u64) -> FunnelSpec {
     }
 }
 
-/// A model of stages a, b, c …; capitals are stages that are no gates.
+/// A model of stages a, b, c …; capitals are stages that are not gates.
 fn model(letters: &str) -> FunnelSpec {
     let steps = letters.bytes().map(|letter| Step {
         gate: letter.is_ascii_lowercase(),
@@ -58,7 +58,7 @@ fn model(letters: &str) -> FunnelSpec {
     }
 }
 
-/// As `model`, where the gate of `letter` takes a hit of its own.
+/// As `model`, but the gate of `letter` needs a hit of its own.
 fn model_with_own_hit(letters: &str, letter: char) -> FunnelSpec {
     let mut spec = model(letters);
     let own = letters.find(letter).expect("a stage");
@@ -243,7 +243,7 @@ fn strict_steps_are_neighbours() {
         reached(&spec, &[(1, "a"), (2, ""), (3, "b"), (4, "c")]),
         [Some(1), None, None]
     );
-    // A second start is an attempt of its own.
+    // A second start begins an attempt of its own.
     let events = [(1, "a"), (2, "a"), (3, "b"), (4, "c")];
     assert_eq!(reached(&spec, &events), [Some(2), Some(3), Some(4)]);
 }
@@ -254,7 +254,8 @@ fn strict_neighbours_of_equal_time_are_in_the_order_that_gets_deepest() {
         order: Order::Strict,
         ..steps("abc")
     };
-    // The stranger at second 1 can come before the start, that at second 2 can come after.
+    // The unrelated event at second 1 can come before the start, the one at second 2 can come
+    // after.
     assert_eq!(
         reached(&spec, &[(1, "a"), (1, ""), (2, ""), (2, "b")]),
         [Some(1), Some(2), None]
@@ -264,7 +265,7 @@ fn strict_neighbours_of_equal_time_are_in_the_order_that_gets_deepest() {
         reached(&spec, &[(1, "a"), (1, "b"), (2, "b"), (3, "c")]),
         [Some(1), Some(2), Some(3)]
     );
-    // But at second 2 something stands between, whatever the order.
+    // But at second 2 another event stands in between, whatever the order.
     let events = [(1, "a"), (2, ""), (2, "b"), (3, "c")];
     assert_eq!(reached(&spec, &events), [Some(1), Some(2), None]);
     // Strictly later steps leave no order to choose: neighbours by arrival.
@@ -288,10 +289,10 @@ fn unordered_counts_different_steps_within_the_window() {
         order: Order::Unordered,
         ..within(steps("abc"), 10)
     };
-    // Step k is reached at the k-th new step.
+    // Step k is reached at the k-th distinct step.
     let events = [(0, "c"), (4, "a"), (5, "a"), (10, "b")];
     assert_eq!(reached(&spec, &events), [Some(0), Some(4), Some(10)]);
-    // The attempt begins at any step; a later one may hold more of them.
+    // An attempt may begin at any step; a later entry may reach more of them.
     let events = [(0, "a"), (20, "c"), (25, "b")];
     assert_eq!(reached(&spec, &events), [Some(20), Some(25), None]);
 }
@@ -382,7 +383,7 @@ fn an_excluded_event_strictly_between_voids_the_attempt() {
     let void = [(0, "a"), (1, "x"), (2, "b"), (3, "c")];
     assert_eq!(reached(&spec, &void), [Some(0), None, None]);
     assert!(attempt(&spec, &void, ALL).unwrap().void);
-    // At the time of either step it does not lie between them, nor does it after the second.
+    // An event at the time of either step is not between them, nor is one after the second step.
     for events in [
         [(0, "a"), (0, "x"), (2, "b"), (3, "c")],
         [(0, "a"), (2, "x"), (2, "b"), (3, "c")],
@@ -404,7 +405,7 @@ fn an_excluded_event_before_the_window_ends_voids_what_never_reaches_the_second_
     let spec = excluding(within(steps("ab"), 10), (0, 1), true);
     assert!(attempt(&spec, &[(0, "a"), (10, "x")], ALL).unwrap().void);
     assert!(!attempt(&spec, &[(0, "a"), (11, "x")], ALL).unwrap().void);
-    // Where the first of the two steps is not reached there is nothing to exclude between.
+    // If the first of the two steps is not reached, the exclusion has no range.
     let later = excluding(within(steps("abc"), 10), (1, 2), true);
     assert!(!attempt(&later, &[(0, "a"), (5, "x")], ALL).unwrap().void);
 }
@@ -463,7 +464,7 @@ fn the_attempt_with_the_fewest_skipped_stages_counts() {
     let events = [(1, "c"), (2, "a"), (3, "b"), (4, "c")];
     assert_eq!(reached(&model("abc"), &events), [Some(2), Some(3), Some(4)]);
     assert_eq!(skipped(&model("abc"), &events), [false; 3]);
-    // But a deeper one goes first.
+    // But a deeper attempt ranks first.
     let events = [(1, "c"), (2, "a"), (3, "b")];
     assert_eq!(reached(&model("abc"), &events), [Some(1); 3]);
 }
@@ -484,7 +485,7 @@ fn equally_good_attempts_at_a_model_go_by_completion_then_entry() {
 #[test]
 fn stages_that_are_no_gates_show_their_own_reach() {
     let spec = model("aBc");
-    // Passing the last gate does not pass them.
+    // Passing the last gate does not pass these steps.
     assert_eq!(
         reached(&spec, &[(1, "a"), (3, "c")]),
         [Some(1), None, Some(3)]
@@ -493,7 +494,7 @@ fn stages_that_are_no_gates_show_their_own_reach() {
         reached(&spec, &[(1, "a"), (3, "c"), (5, "b")]),
         [Some(1), Some(5), Some(3)]
     );
-    // Their own event passes the gates below them, and no gate above them.
+    // Their own event passes the gates below them, and none above them.
     assert_eq!(reached(&spec, &[(2, "b")]), [Some(2), Some(2), None]);
     assert_eq!(skipped(&spec, &[(2, "b")]), [true, false, false]);
     // After the window they are out of reach.
@@ -643,7 +644,7 @@ fn a_gate_that_takes_its_own_hit_is_not_passed_by_a_later_stage() {
             vec![(0, "a"), (3, "b"), (5, "c")],
             [Some(0), Some(3), Some(5)],
         ),
-        // What came before the payment does not count as coming after it.
+        // An event before the payment does not count as coming after it.
         (vec![(0, "a"), (3, "c"), (5, "b")], [Some(0), Some(5), None]),
         (
             vec![(0, "c"), (3, "b"), (3, "c"), (5, "b"), (9, "c")],
@@ -652,7 +653,7 @@ fn a_gate_that_takes_its_own_hit_is_not_passed_by_a_later_stage() {
     ] {
         assert_eq!(reached_in(&spec, &events, all), expected, "{events:?}");
     }
-    // A stage before it is passed by it, and skipped.
+    // It passes the stage before it, which counts as skipped.
     let steps = attempt(&spec, &[(7, "b")], all).unwrap().steps;
     let skipped: Vec<_> = steps
         .iter()

@@ -1,5 +1,5 @@
-//! Random small journeys, full of equal times, through every kind of funnel: the searches must
-//! find what trying everything finds.
+//! Random small journeys with many equal times, through every kind of funnel: the searches must
+//! find what the brute force finds.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -18,7 +18,7 @@ use super::brute_force;
 use crate::funnel::{AttemptChoice, Exclusion, FunnelSpec, Order, Passing, Step, Ties};
 use crate::funnel::{FunnelCounts, FunnelMatcher};
 
-/// Conditions of steps come first, those of exclusions after them.
+/// Conditions of steps come first, then those of exclusions.
 const STEP_CONDITIONS: u8 = 5;
 const CONDITIONS: u8 = 7;
 
@@ -67,7 +67,7 @@ fn exclusions(most: usize) -> impl Strategy<Value = Vec<(u8, usize, usize, bool)
     proptest::collection::vec(one, 0..=most)
 }
 
-/// A plain funnel of one to four steps, some of which may want the same events.
+/// A plain funnel of one to four steps, some of which may match the same events.
 fn funnels(order: Order, gaps: bool) -> impl Strategy<Value = FunnelSpec> {
     let gap = || {
         if gaps {
@@ -172,7 +172,7 @@ fn sound_exclusions(drawn: Vec<(u8, usize, usize, bool)>, steps: &[Step]) -> Vec
 
 fn check(spec: &FunnelSpec, hits: &[Hit], range: TimeRange) -> Result<(), TestCaseError> {
     let mut matcher = FunnelMatcher::try_new(spec).expect("drawn funnels are sound");
-    // An earlier unit leaves nothing behind.
+    // State of an earlier unit must not leak.
     matcher
         .best(&hits[hits.len() / 2..], range)
         .expect("small journeys are searched");
