@@ -1,8 +1,8 @@
 //! Amounts as people and shops write them: `33,95`, `€ 1.234,56`, `(12.50)`, `20,-`.
 //!
-//! An amount is read only if its text has exactly one reading. `€1.234` has two, one thousand and
-//! some or one and some, so it has none here; whoever sent it is told. A text that is a plain
-//! decimal number is what JSON would take it for: `1.234` is one and some.
+//! An amount is read only if its text has exactly one reading. `€1.234` has two, 1234 and 1.234, so
+//! it is refused and the sender gets a warning. A text that is a plain decimal number is read as
+//! JSON would read it: `1.234` is 1.234.
 
 use crate::currency::Currencies;
 use crate::money::Amount;
@@ -10,25 +10,25 @@ use crate::money::Amount;
 mod digits;
 mod frame;
 
-/// The longest text that is looked at, in bytes; no amount is longer.
+/// The longest text that is parsed, in bytes; no amount is longer.
 const MAX_BYTES: usize = 96;
 
-/// What a text says about an amount of money.
+/// The result of reading a text as an amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AmountText {
-    /// Exactly one amount, and the currency that stands beside it, if one does.
+    /// Exactly one amount, with the currency beside it, if any.
     Amount(Amount, Option<Currencies>),
-    /// Several amounts: a comma or dot may separate decimals or thousands.
+    /// Several possible amounts: a comma or dot may separate decimals or thousands.
     Ambiguous,
-    /// One amount, but more than can be counted.
+    /// One amount, but too large to represent.
     TooLarge,
-    /// Digits, but no amount.
+    /// Digits that are not an amount.
     Unreadable,
-    /// No digits at all: the text does not try to be an amount.
+    /// No digits at all: the text is not meant as an amount.
     NoDigits,
 }
 
-/// Reads the text of an amount.
+/// Reads a text as an amount.
 #[must_use]
 pub fn read(text: &str) -> AmountText {
     let text = frame::trim(text);
@@ -54,8 +54,8 @@ pub fn read(text: &str) -> AmountText {
     }
 }
 
-/// Returns whether the text is a decimal number as programs write it: digits, one dot at most, an
-/// exponent.
+/// Returns whether the text is a decimal number as programs write it: digits, at most one dot, and
+/// an optional exponent.
 fn is_plain(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -69,7 +69,7 @@ fn unsigned(text: &str) -> &str {
     text.strip_prefix(['-', '+']).unwrap_or(text)
 }
 
-/// Makes an amount of a plain number, which can only fail for its size.
+/// Turns a plain number into an amount; this fails only if the number is too large.
 fn of_plain(text: &str, currencies: Option<Currencies>) -> AmountText {
     Amount::parse(text).map_or(AmountText::TooLarge, |amount| {
         AmountText::Amount(amount, currencies)

@@ -1,10 +1,11 @@
-//! Channels: how a visitor came, in the words of Google Analytics' default channel group.
+//! Channels: how a visitor came, using the names of Google Analytics' default channel group.
 //!
-//! What a sender or an address states comes first, then click ids, then the referrer, then the app
-//! whose browser showed the page; see `arrival`. From these come a source and a medium, and from
-//! those the channel. An event that says nothing of how its actor came has none: it is never guessed.
+//! Statements by the sender or in the address come first, then click ids, then the referrer, then
+//! the app whose browser showed the page; see `arrival`. They give a source and a medium, and those
+//! give the channel. An event that does not say how its actor came has no channel: it is never
+//! guessed.
 //!
-//! Pure: lists of sources are part of the program, and nothing is looked up anywhere else.
+//! Pure: the lists of sources are compiled into the program, and nothing else is looked up.
 
 mod address;
 mod click_id;
@@ -27,11 +28,11 @@ use source::{Source, SourceKind};
 /// How an actor came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// By typing the address, by a bookmark, or from where nothing is known of.
+    /// By typing the address, by a bookmark, or without any known source.
     Direct,
     /// By an advertisement that runs on several networks at once.
     CrossNetwork,
-    /// By an advertisement in a market place or for a product.
+    /// By an advertisement in a marketplace or for a product.
     PaidShopping,
     /// By an advertisement beside search results.
     PaidSearch,
@@ -45,7 +46,7 @@ pub enum Channel {
     PaidOther,
     /// By the answer of an assistant.
     AiAssistant,
-    /// From a market place or a price comparison.
+    /// From a marketplace or a price comparison site.
     OrganicShopping,
     /// From a social network.
     OrganicSocial,
@@ -57,15 +58,15 @@ pub enum Channel {
     Referral,
     /// By a link in a mail.
     Email,
-    /// By a partner who is paid for what the visit brings.
+    /// By a partner who is paid for the results of the visit.
     Affiliates,
-    /// By an advertisement that was heard.
+    /// By an audio advertisement.
     Audio,
     /// By a text message.
     Sms,
-    /// By a message on the screen of a device.
+    /// By a push notification.
     MobilePush,
-    /// By a campaign whose source and medium are in no row of the table.
+    /// By a campaign whose source and medium match no row of the table.
     Unassigned,
 }
 
@@ -98,43 +99,42 @@ impl Channel {
     }
 }
 
-/// What is known of how an event's actor came.
+/// The evidence of how an event's actor came.
 #[derive(Debug)]
 pub(crate) struct Evidence<'e> {
     /// The source that the campaign states; empty if none is stated.
     pub(crate) source: &'e str,
-    /// Its medium.
+    /// The campaign's medium.
     pub(crate) medium: &'e str,
-    /// Its name.
+    /// The campaign's name.
     pub(crate) campaign: &'e str,
-    /// The click id that says most.
+    /// The strongest click id.
     pub(crate) click: Option<&'static ClickId>,
     /// The parameter `ref` or `source` of the page's address.
     pub(crate) link: &'e str,
     /// Where the page was opened from.
     pub(crate) referrer: Referrer<'e>,
-    /// The user agent of whoever opened it.
+    /// The user agent of the visitor.
     pub(crate) user_agent: &'e str,
-    /// Whether the event is one by which somebody arrives, so that knowing of no source means that
-    /// there was none.
+    /// Whether a visitor arrives by this event, so that a missing source means that there was none.
     pub(crate) is_entry: bool,
 }
 
 /// How an event's actor came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arrival<'e> {
-    /// The channel; none if nothing is known.
+    /// The channel; `None` if nothing is known.
     pub(crate) channel: Option<Channel>,
-    /// The source, where it is not the one that was stated.
+    /// The source, if it differs from the stated one.
     pub(crate) source: Option<FoundSource<'e>>,
-    /// The medium, where it is not the one that was stated.
+    /// The medium, if it differs from the stated one.
     pub(crate) medium: Option<&'static str>,
 }
 
-/// A source that was found and not stated.
+/// A source that was found rather than stated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FoundSource<'e> {
-    /// One with a name, in lower case.
+    /// A known source by its name, in lower case.
     Known(&'static str),
     /// A host or app, in lower case.
     Host(Cow<'e, str>),
@@ -142,17 +142,17 @@ pub(crate) enum FoundSource<'e> {
 
 /// Returns how an actor came, by the first of these that is known:
 ///
-/// 1. the source and medium that are stated, a missing medium added from a click id of that source;
-/// 2. a click id, unless it stands on every shared link;
+/// 1. the stated source and medium; a missing medium is taken from a click id of that source;
+/// 2. a click id, unless the platform adds it to every shared link;
 /// 3. `ref` or `source` in the address, if it names a known source;
 /// 4. the referrer, if it is a known source;
 /// 5. any other referrer;
 /// 6. the app whose browser showed the page, if there is no referrer;
-/// 7. a click id that stands on every shared link, if there is no referrer;
-/// 8. nothing at all, which is direct for an event by which somebody arrives.
+/// 7. a click id that the platform adds to every shared link, if there is no referrer;
+/// 8. nothing, which means direct for an event by which a visitor arrives.
 ///
-/// On the way from one of the site's own pages, or back from a payment, only 1 counts: the address
-/// keeps its click id there, but nobody arrives.
+/// If the visitor came from a page of the same site, or back from a payment page, only 1 counts:
+/// the address still carries its click id there, but nobody arrives.
 pub(crate) fn arrival<'e>(evidence: &Evidence<'e>) -> Arrival<'e> {
     let arrives = !matches!(evidence.referrer, Referrer::Internal | Referrer::Passage);
     let click = evidence.click.filter(|_| arrives);
@@ -212,8 +212,8 @@ fn stated<'e>(evidence: &Evidence<'e>, click: Option<&'static ClickId>) -> Arriv
     }
 }
 
-/// Returns the medium that goes with a source for which none is stated, or nothing: that of a click
-/// id of this source, or `cpc` where the source is the name of an advertiser's programme.
+/// Returns the implied medium of a source that states none, or an empty text: the medium of a click
+/// id of this source, or `cpc` if the source is the name of an advertising programme.
 fn implied_medium(
     source: &str,
     known: Option<&'static Source>,
@@ -229,13 +229,13 @@ fn implied_medium(
     }
 }
 
-/// Where a visitor came from, as far as it was found.
+/// Where a visitor came from, as far as that could be found.
 #[derive(Debug)]
 struct Origin<'e> {
     source: FoundSource<'e>,
     kind: Option<SourceKind>,
     medium: &'static str,
-    /// Whether the address is one of a free product listing.
+    /// Whether the click came from a free product listing.
     is_listing: bool,
 }
 
@@ -285,7 +285,7 @@ impl Origin<'_> {
     }
 }
 
-/// Returns the source that is found where none is stated.
+/// Returns the origin of a visitor when none is stated.
 fn found<'e>(evidence: &Evidence<'e>, click: Option<&'static ClickId>) -> Option<Origin<'e>> {
     let sure = click.filter(|click| click.weight != Weight::Shared);
     if let Some(click) = sure {
@@ -309,7 +309,7 @@ fn found<'e>(evidence: &Evidence<'e>, click: Option<&'static ClickId>) -> Option
     }
 }
 
-/// Returns the source that a link names. What is no known source is a code of somebody's.
+/// Returns the source that a link names. A value that is not a known source is some private code.
 fn linked(link: &str) -> Option<&'static Source> {
     if link.is_empty() {
         return None;

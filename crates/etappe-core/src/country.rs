@@ -1,13 +1,13 @@
 //! Countries by their ISO 3166-1 codes and names.
 //!
 //! Senders write a country as `NL`, `nld`, `Netherlands` or `Nederland`; Etappe stores the alpha-2
-//! code. What is none of them is no country.
+//! code. Any other text is not a country.
 
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-/// Codes and names; the file says where they come from.
+/// Codes and names; the file states its sources.
 const LIST: &str = include_str!("../../../config/countries.tsv");
 
 /// The longest text that is looked up, in bytes.

@@ -1,4 +1,4 @@
-//! Currencies: the codes of ISO 4217, and the signs and names that stand for them.
+//! Currencies: ISO 4217 codes, and the signs and names that stand for them.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 mod codes;
 mod symbols;
 
-/// A currency of ISO 4217, by its code.
+/// An ISO 4217 currency, by its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency(&'static str);
 
-/// Why a text is no [`Currency`].
+/// A text that is not the code of a [`Currency`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no currency: use a code of ISO 4217 such as EUR")]
 pub struct UnknownCurrency(pub String);
@@ -72,17 +72,17 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// The currencies that a text may stand for: one, or several that share a sign or a name.
+/// The currencies that a text may stand for: one, or several that share a sign or name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Currencies {
     /// Exactly this one.
     One(Currency),
-    /// One of these codes.
+    /// One of the currencies with these codes.
     OneOf(&'static [&'static str]),
 }
 
 impl Currencies {
-    /// Reads a code, a sign or a name, with or without space around it; `None` for anything else.
+    /// Reads a code, sign or name, ignoring surrounding space; `None` for anything else.
     #[must_use]
     pub fn of_text(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -100,7 +100,7 @@ impl Currencies {
     }
 
     /// Returns the currency that is meant on a site whose own currency is `site`: the only one, or
-    /// the site's own if it is among several.
+    /// the site's own if it is one of several.
     #[must_use]
     pub fn resolve(self, site: Currency) -> Option<Currency> {
         match self {
@@ -109,7 +109,7 @@ impl Currencies {
         }
     }
 
-    /// Returns what both allow, or `None` if they contradict each other.
+    /// Returns the currencies that both allow, or `None` if they contradict each other.
     #[must_use]
     pub fn and(self, other: Self) -> Option<Self> {
         match (self, other) {
@@ -118,7 +118,7 @@ impl Currencies {
                 codes.contains(&one.0).then_some(Self::One(one))
             }
             (Self::OneOf(codes), Self::OneOf(others)) => {
-                // Families are small; the narrower one is what both allow if one holds the other.
+                // The sets are small. If one contains the other, the smaller one is the answer.
                 let is_within =
                     |inner: &[&str], outer: &[&str]| inner.iter().all(|code| outer.contains(code));
                 if is_within(codes, others) {
@@ -133,7 +133,7 @@ impl Currencies {
     }
 }
 
-/// Compares without regard to case; of several spaces one counts. `known` is in lower case.
+/// Compares without regard to case and to repeated spaces. `known` is in lower case.
 fn is_same(sent: &str, known: &str) -> bool {
     let mut words = sent.split_whitespace();
     let mut expected = known.split(' ');

@@ -5,28 +5,28 @@ use bytes::Bytes;
 use crate::id::{Offset, PartitionId};
 use crate::time::Timestamp;
 
-/// A record that cannot be stored, with what is needed to look at it and to send it again.
+/// A record that cannot be stored, with everything needed to inspect it and to send it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The partition that the record stands in.
+    /// The partition that the record is in.
     pub partition: PartitionId,
-    /// Its position there.
+    /// The record's offset in its partition.
     pub offset: Offset,
-    /// Its bytes.
+    /// The record's bytes.
     pub payload: Bytes,
-    /// Why it could not be stored.
+    /// Why the record could not be stored.
     pub reason: String,
 }
 
-/// A dead letter as it is kept.
+/// A dead letter as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuriedLetter {
-    /// The log that the record stood in.
+    /// The topic that the record was in.
     pub topic: String,
     /// The record and why it could not be stored.
     pub letter: DeadLetter,
-    /// When it was given up.
+    /// When the record was buried.
     pub buried_at: Timestamp,
-    /// When it was last sent again, if it was.
+    /// When the record was last sent again, if ever.
     pub replayed_at: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! Durations in settings as a person writes them: a whole number and `ms`, `s`, `m` or `h`.
+//! Durations in settings in human-readable form: a whole number and `ms`, `s`, `m` or `h`.
 //!
 //! For `#[serde(with = "etappe_core::duration_text")]`.
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
-/// Writes a duration in the largest unit that it is a whole number of.
+/// Writes a duration in the largest unit that divides it evenly.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -26,7 +26,7 @@ pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S:
 /// Reads a duration.
 ///
 /// # Errors
-/// Those of the deserializer, and text that is no duration.
+/// Those of the deserializer, and text that is not a duration.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
     parse(text.trim()).ok_or_else(|| {

@@ -1,7 +1,7 @@
-//! What a tracker told us: one event, whatever protocol it came by.
+//! An event as a tracker sent it, whatever protocol it came by.
 //!
-//! An event borrows from the log record it was decoded from. Its time is already corrected for
-//! the client's clock, its address already truncated; nothing here checks that again.
+//! An event borrows from the log record it was decoded from. Its time is already corrected for the
+//! client's clock and its IP address is already truncated; nothing here checks that again.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::json::JsonObject;
 use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
-/// The kind of message, by the names of the Segment HTTP tracking specification.
+/// The kind of message, by the names of Segment's HTTP tracking specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
@@ -22,7 +22,7 @@ pub enum EventKind {
     Page,
     /// An app's screen was shown.
     Screen,
-    /// Says who an actor is, with their traits.
+    /// Says who an actor is, with the actor's traits.
     Identify,
     /// Says which account an actor belongs to.
     Group,
@@ -31,7 +31,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Returns whether messages of this kind are events; the others only say who someone is.
+    /// Returns whether messages of this kind are events; the others only identify someone.
     #[must_use]
     pub const fn is_event(self) -> bool {
         match self {
@@ -54,11 +54,10 @@ impl EventKind {
     }
 }
 
-/// Returns an event's name without white space around it, and with one space for every run of
-/// white space within: `Order Completed` and ` Order\u{a0}\u{a0}Completed ` are one event.
+/// Returns an event's name without surrounding white space, and with a single space for every run
+/// of white space inside it: `Order Completed` and ` Order\u{a0}\u{a0}Completed ` are one event.
 ///
-/// Names are stored and asked for in this form. Idempotent; allocates only if there is something
-/// to change.
+/// Names are stored and queried in this form. Idempotent; allocates only if the name changes.
 #[must_use]
 pub fn tidy_name(name: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = name.trim();
@@ -82,15 +81,15 @@ pub fn tidy_name(name: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(tidy)
 }
 
-/// What a write key may be used for; it says how far an event can be trusted.
+/// The scope of a write key, which determines how far an event can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyScope {
-    /// Published in a web page or an app.
+    /// The key is published in a web page or an app.
     Browser,
-    /// Kept secret on a server.
+    /// The key is kept secret on a server.
     Server,
-    /// Part of an image address.
+    /// The key is part of an image address.
     Pixel,
 }
 
@@ -118,7 +117,7 @@ pub struct Event<'a> {
     pub scope: KeyScope,
     /// Whether amounts of money in it count; false for a pixel of a site that does not allow it.
     pub counts_money: bool,
-    /// What the site said about its money when the event was received.
+    /// The site's money terms at the time the event was received.
     pub money_terms: MoneyTerms,
     /// The kind of message.
     pub kind: EventKind,
@@ -132,11 +131,11 @@ pub struct Event<'a> {
     pub user_id: Option<Cow<'a, str>>,
     /// The id that an `alias` replaces.
     pub previous_id: Option<Cow<'a, str>>,
-    /// The account (company).
+    /// The account's (company's) id.
     pub group_id: Option<Cow<'a, str>>,
-    /// When it happened, corrected for the client's clock.
+    /// When the event happened, corrected for the client's clock.
     pub occurred_at: Timestamp,
-    /// When the collector received it.
+    /// When the collector received the event.
     pub received_at: Timestamp,
     /// What the client said about the event.
     pub properties: JsonObject<'a>,
@@ -155,7 +154,7 @@ impl<'a> Event<'a> {
 
     /// Returns the value of a property, `context.` path or `traits.` path.
     ///
-    /// A bare name and `properties.name` are the same.
+    /// A bare name and `properties.name` mean the same.
     #[must_use]
     pub fn value(&self, path: &str) -> Option<crate::json::JsonValue<'a>> {
         if let Some(rest) = path.strip_prefix("context.") {

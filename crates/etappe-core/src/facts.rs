@@ -1,8 +1,8 @@
 //! The known meanings of properties: money, orders, referrals, scores, touchpoints, campaigns.
 //!
-//! Trackers call the same thing by different names. Each fact below says which names are read and
-//! in which order; a value that cannot be what it should be (an amount that is no number, a score
-//! out of range) counts as not sent, never as zero. Text is borrowed from the record where it can be.
+//! Trackers use different names for the same thing. Each fact below lists the names that are read,
+//! and their order. An invalid value (an amount that is not a number, a score out of range) counts
+//! as not sent, never as zero. Text is borrowed from the record where possible.
 
 mod agent;
 mod ids;
@@ -35,41 +35,41 @@ use touchpoint::View;
 
 pub use notice::Noticed;
 
-/// What an event's properties and context say, by their known names.
+/// The facts in an event's properties and context, read by their known names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventFacts<'a> {
     /// The account (company) the event belongs to.
     pub account: Cow<'a, str>,
-    /// The amount of money, if there is one and it counts.
+    /// The amount of money, if one was sent and it counts.
     pub revenue: Option<Amount>,
-    /// Why money that was sent does not count; then there is no `revenue`.
+    /// Why an amount that was sent does not count; `revenue` is then `None`.
     pub uncounted: Option<WarningReason>,
     /// ISO 4217 code in capitals; empty if none was given.
     pub currency: Cow<'a, str>,
     /// The order's id; empty for a placeholder.
     pub order_id: Cow<'a, str>,
-    /// Whether the event only says that a page or screen was seen: an order is told of better by an
-    /// order event.
+    /// Whether the event only says that a page or screen was viewed. For an order, an order event
+    /// is better evidence than a view.
     pub is_view: bool,
-    /// The code of a referral, in lower case.
+    /// The referral code, in lower case.
     pub referral_code: Cow<'a, str>,
-    /// The actor's id who brought this one.
+    /// The id of the actor who invited this one.
     pub inviter_id: Cow<'a, str>,
-    /// The score 0–10 given to "would you recommend us".
+    /// The answer to "would you recommend us", 0–10.
     pub nps: Option<u8>,
     /// A rating on the sender's own scale.
     pub rating: Option<f64>,
     /// Sentiment, −1 to 1.
     pub sentiment: Option<f64>,
-    /// Where contact happened, such as `web`, `app`, `email`, `store`.
+    /// Where the contact happened, such as `web`, `app`, `email`, `store`.
     pub touchpoint: Cow<'a, str>,
     /// `physical`, `digital` or `hybrid`.
     pub touchpoint_kind: Cow<'a, str>,
     /// The named segment.
     pub persona: Cow<'a, str>,
-    /// How the actor came, as far as this event tells.
+    /// How the actor came, as far as this event shows.
     pub channel: Option<Channel>,
-    /// The source that goes with the channel, such as `google`; as it was stated, if it was.
+    /// The source that goes with the channel, such as `google`; as stated by the sender, if it was.
     pub campaign_source: Cow<'a, str>,
     /// The medium that goes with the channel, such as `cpc` or `organic`.
     pub campaign_medium: Cow<'a, str>,
@@ -79,28 +79,28 @@ pub struct EventFacts<'a> {
     pub page_path: Cow<'a, str>,
     /// The page's address.
     pub page_url: Cow<'a, str>,
-    /// Where the visitor came from.
+    /// The address that the visitor came from.
     pub referrer: Cow<'a, str>,
     /// The browser's or app's language tag.
     pub locale: Cow<'a, str>,
     /// The kind of device: `desktop`, `mobile`, `tablet`, or empty.
     pub device: Cow<'a, str>,
-    /// ISO 3166-1 alpha-2 code of the country, if it is known; or empty.
+    /// The country's ISO 3166-1 alpha-2 code; empty if unknown.
     pub country: Cow<'a, str>,
-    /// What kind of bot sent it; empty for people.
+    /// The kind of bot that sent the event; empty for people.
     pub bot: Cow<'a, str>,
 }
 
-/// Where the money and the order of an event are whose tracker has names of its own.
+/// Where an event keeps its money and order id when its tracker uses names of its own.
 ///
-/// A name may be a path as in [`Event::value`]. It comes before the known names.
+/// A name may be a path as in [`Event::value`]. It takes precedence over the known names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FactNames<'n> {
     /// The property that holds the amount of money.
     pub revenue: Option<&'n str>,
     /// The property that holds the currency's code.
     pub currency: Option<&'n str>,
-    /// The currency of amounts where no property tells it.
+    /// The currency of amounts if no property states one.
     pub currency_constant: Option<&'n str>,
     /// The property that holds the order's id.
     pub order_id: Option<&'n str>,
@@ -111,7 +111,7 @@ pub struct FactNames<'n> {
 }
 
 impl<'n> FactNames<'n> {
-    /// Returns the names that a vocabulary's rule states.
+    /// Returns the names stated by a vocabulary's rule.
     #[must_use]
     pub fn of(mapping: &'n FactMapping) -> Self {
         Self {
@@ -165,7 +165,7 @@ fn text_of(raw: &RawValue) -> Cow<'_, str> {
     JsonValue::of(raw).into_text().unwrap_or_default()
 }
 
-/// Returns the first text that is not empty.
+/// Returns the first non-empty text.
 fn first_text<'a, const N: usize>(candidates: [Option<&'a RawValue>; N]) -> Cow<'a, str> {
     candidates
         .into_iter()
@@ -183,10 +183,11 @@ fn account<'a>(event: &'a Event<'_>, context: &KnownContext<'a>) -> Cow<'a, str>
     }
 }
 
-/// Gathers what was sent about money: the vocabulary's names, then `revenue`, `value`, `total`.
+/// Gathers the money values that were sent: by the vocabulary's names, then `revenue`, `value`,
+/// `total`.
 ///
-/// `revenue` leads, because it is the one name that means nothing but money (`value` is also a
-/// score or a meter's reading); `total` comes last, because it alone includes shipping and tax.
+/// `revenue` comes first because it is the only name that always means money (`value` may also be a
+/// score or a meter reading). `total` comes last because it alone includes shipping and tax.
 fn sent_money<'a, 'n>(
     event: &'a Event<'_>,
     names: FactNames<'n>,
@@ -230,7 +231,8 @@ fn order_id<'a>(
     }
 }
 
-/// Returns the order's id in the address of the page, which is read as it was sent: ids keep their case.
+/// Returns the order's id in the page's address. The address is read as sent, because ids keep
+/// their case.
 fn order_id_in_address<'a>(names: FactNames<'_>, facts: &EventFacts<'a>) -> Cow<'a, str> {
     let found = |address: &str| {
         let mut parts = names.order_id_from_url.iter();
@@ -240,7 +242,7 @@ fn order_id_in_address<'a>(names: FactNames<'_>, facts: &EventFacts<'a>) -> Cow<
     ids::id(Cow::Owned(in_address.unwrap_or_default()))
 }
 
-/// Returns the text at a path, if there is any.
+/// Returns the text at a path, if any.
 fn named_text<'a>(event: &'a Event<'_>, path: &str) -> Option<Cow<'a, str>> {
     event
         .value(path)
@@ -264,7 +266,7 @@ fn persona<'a>(
     ])
 }
 
-/// Reads the scores. An `nps` that is no whole number 0–10 is a rating on some other scale.
+/// Reads the scores. An `nps` that is not a whole number 0–10 is a rating on some other scale.
 fn scores(known: &KnownProperties<'_>, facts: &mut EventFacts<'_>) {
     let number = |raw: Option<&RawValue>| raw.and_then(|raw| JsonValue::of(raw).as_f64());
     facts.rating = number(known.rating.raw());
@@ -280,7 +282,7 @@ fn scores(known: &KnownProperties<'_>, facts: &mut EventFacts<'_>) {
         .and_then(|raw| sentiment::parse(&JsonValue::of(raw)));
 }
 
-/// Returns the country where it happened; a language tag says nothing about where someone is.
+/// Returns the country where the event happened. A language tag is not evidence of a country.
 fn country(known: &KnownProperties<'_>, context: &KnownContext<'_>) -> &'static str {
     let names = context
         .location

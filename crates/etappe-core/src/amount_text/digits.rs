@@ -1,9 +1,9 @@
-//! The digits of an amount and what separates them.
+//! The digits of an amount and their separators.
 //!
-//! Every way to understand the separators is tried: each may separate decimals, once and last, or
-//! groups of digits. What all ways agree on is the number.
+//! Every reading of the separators is tried: each may separate decimals (once, and last) or groups
+//! of digits. The text is a number if all possible readings agree.
 
-/// What may stand between digits.
+/// A character between digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Separator {
     Dot,
@@ -15,10 +15,10 @@ pub(super) enum Separator {
     ArabicDecimal,
 }
 
-/// What may separate decimals.
+/// Separators of decimals.
 const DECIMAL_MARKS: [Separator; 3] = [Separator::Dot, Separator::Comma, Separator::ArabicDecimal];
 
-/// What may separate groups of digits.
+/// Separators of groups of digits.
 const GROUP_MARKS: [Separator; 6] = [
     Separator::Dot,
     Separator::Comma,
@@ -28,7 +28,7 @@ const GROUP_MARKS: [Separator; 6] = [
     Separator::ArabicThousands,
 ];
 
-/// The numbers that a text may be, as plain decimal text.
+/// The numbers that a text may stand for, as plain decimal text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     None,
@@ -46,7 +46,7 @@ pub(super) fn value(c: char) -> Option<char> {
     })
 }
 
-/// Returns the separator that `c` is.
+/// Returns the separator that `c` stands for, if any.
 pub(super) fn separator(c: char) -> Option<Separator> {
     Some(match c {
         '.' | '\u{ff0e}' => Separator::Dot,
@@ -64,12 +64,12 @@ pub(super) fn separator(c: char) -> Option<Separator> {
 #[derive(Debug, Default)]
 struct Group {
     digits: String,
-    /// What follows the group, unless it is the last.
+    /// The separator after the group; `None` for the last group.
     end: Option<Separator>,
 }
 
-/// Reads digits and separators. `decimal` is the decimal mark where something else told it already,
-/// as in `1.234,-`; there is none among the digits then.
+/// Reads digits and separators. `decimal` is the decimal mark if the rest of the text already gave
+/// it, as in `1.234,-`; the digits then contain no decimal mark.
 pub(super) fn read(text: &str, decimal: Option<Separator>) -> Reading {
     let Some(groups) = groups(text) else {
         return Reading::None;
@@ -106,7 +106,8 @@ pub(super) fn read(text: &str, decimal: Option<Separator>) -> Reading {
     found.map_or(Reading::None, Reading::One)
 }
 
-/// Splits the text at its separators. None where two separators meet or something else stands.
+/// Splits the text at its separators. Returns `None` if two separators are adjacent or another
+/// character occurs.
 fn groups(text: &str) -> Option<Vec<Group>> {
     let mut groups = vec![Group::default()];
     for c in text.chars() {
@@ -167,8 +168,8 @@ fn with_decimals(
     })
 }
 
-/// Returns whether the sizes of the groups are those of thousands, or of India's lakhs where a
-/// comma separates them. Nobody groups a number that begins with zero.
+/// Returns whether the groups have the sizes of thousands, or of Indian lakhs if a comma separates
+/// them. A grouped number never begins with zero.
 fn are_groups(groups: &[Group], mark: Option<Separator>) -> bool {
     let [first, rest @ ..] = groups else {
         return false;
@@ -186,7 +187,7 @@ fn are_groups(groups: &[Group], mark: Option<Separator>) -> bool {
     begins_well && size(last) == 3 && (thousands || lakhs)
 }
 
-/// Writes equal numbers equally: without zeros that change nothing.
+/// Returns one spelling for equal numbers, without redundant zeros.
 fn canonical(whole: &str, fraction: &str) -> String {
     let whole = whole.trim_start_matches('0');
     let fraction = fraction.trim_end_matches('0');

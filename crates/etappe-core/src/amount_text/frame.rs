@@ -1,12 +1,12 @@
-//! What stands around the digits of an amount: sign, currency, parentheses, `,-` for no cents.
+//! The text around the digits of an amount: sign, currency, parentheses, `,-` for no cents.
 
 use super::digits::{Separator, separator, value};
 use crate::currency::Currencies;
 
-/// An amount's text, taken apart.
+/// An amount's text, split into its parts.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
-    /// From the first digit, or a decimal mark before it, to the last.
+    /// From the first digit, or a decimal mark before it, to the last digit.
     pub(super) digits: &'a str,
     pub(super) is_negative: bool,
     pub(super) currencies: Option<Currencies>,
@@ -14,7 +14,7 @@ pub(super) struct Frame<'a> {
     pub(super) decimal_mark: Option<Separator>,
 }
 
-/// What may stand on either side.
+/// The text on one side of the digits.
 #[derive(Debug, Default)]
 struct Side<'a> {
     sign: Option<Sign>,
@@ -28,7 +28,7 @@ enum Sign {
     Minus,
 }
 
-/// Cuts off white space, and marks of direction and order, which nobody sees.
+/// Trims white space and invisible marks of direction and byte order.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(is_blank)
 }
@@ -46,7 +46,7 @@ const fn sign_of(c: char) -> Option<Sign> {
     }
 }
 
-/// Takes an amount apart, or returns `None` if something else stands around the digits.
+/// Splits an amount into its parts, or returns `None` if there is other text around the digits.
 pub(super) fn take_apart(text: &str) -> Option<Frame<'_>> {
     let is_digit = |c: char| value(c).is_some();
     let start = text.find(is_digit)?;
@@ -72,7 +72,7 @@ pub(super) fn take_apart(text: &str) -> Option<Frame<'_>> {
     })
 }
 
-/// Reads what stands before the first digit, which is at `start`. Returns where the digits begin: a
+/// Reads the text before the first digit, which is at `start`. Returns where the digits begin: a
 /// decimal mark right before them belongs to them, unless it ends an abbreviation such as `Rs.`.
 fn front(text: &str, start: usize) -> Option<(usize, Side<'_>)> {
     if let Some(side) = front_side(text) {
@@ -88,7 +88,7 @@ fn front(text: &str, start: usize) -> Option<(usize, Side<'_>)> {
     Some((start, side))
 }
 
-/// Reads sign, parenthesis and currency in any order that people use.
+/// Reads sign, parenthesis and currency in any customary order.
 fn front_side(text: &str) -> Option<Side<'_>> {
     let mut side = Side::default();
     let mut rest = trim(text);
@@ -125,7 +125,7 @@ fn front_side(text: &str) -> Option<Side<'_>> {
     (rest.is_empty() || Currencies::of_text(rest).is_some()).then_some(side)
 }
 
-/// Reads what stands after the last digit: `,-` and the like for no cents, then the rest.
+/// Reads the text after the last digit: `,-` or similar for no cents, then the rest.
 fn back(text: &str) -> Option<(Option<Separator>, Side<'_>)> {
     let (decimal_mark, text) = no_cents(text);
     let mut side = Side::default();
@@ -163,7 +163,7 @@ fn back(text: &str) -> Option<(Option<Separator>, Side<'_>)> {
     is_known.then_some((decimal_mark, side))
 }
 
-/// Takes off `,-`, `.--`, `,–` or `,=`, which stand for no cents, and India's `/-`.
+/// Strips `,-`, `.--`, `,–` or `,=`, which stand for no cents, and the Indian `/-`.
 fn no_cents(text: &str) -> (Option<Separator>, &str) {
     if let Some(rest) = text.strip_prefix("/-") {
         return (Some(Separator::Dot), rest);

@@ -1,4 +1,4 @@
-//! What is read of amounts as text, and that nothing is ever read as another amount.
+//! How amounts are read from text; no text may ever be read as a different amount.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn amount(text: &str, code: &str) -> AmountText {
     AmountText::Amount(Amount::parse(text).expect("a number"), currencies)
 }
 
-/// Texts, the number that each is, and the currency beside it.
+/// Texts, the number that each stands for, and the currency beside it.
 const READ: &[(&str, &str, &str)] = &[
     ("33,95", "33.95", ""),
     ("1.234,56", "1234.56", ""),
@@ -80,7 +80,7 @@ const READ: &[(&str, &str, &str)] = &[
     ("\u{200f}20,50 ₪\u{200f}", "20.5", "ILS"),
     ("١٬٢٣٤٫٥٠", "1234.5", ""),
     ("２０．５", "20.5", ""),
-    // Plain numbers are what they always were.
+    // Plain numbers keep their meaning.
     ("1.234", "1.234", ""),
     ("20", "20", ""),
     (" 20.00 ", "20", ""),
@@ -129,7 +129,7 @@ fn amounts_with_two_readings_are_ambiguous() {
     }
 }
 
-/// Texts with digits that are no amounts.
+/// Texts with digits that are not amounts.
 const UNREADABLE: &[&str] = &[
     "12,34,56",
     "1,2,3",
@@ -202,7 +202,7 @@ fn what_is_no_amount_is_not_read() {
     assert_eq!(read("9".repeat(60).as_str()), AmountText::TooLarge);
 }
 
-/// How amounts are written somewhere.
+/// A local style of writing amounts.
 #[derive(Debug, Clone, Copy)]
 struct Style {
     group: &'static str,
@@ -260,7 +260,7 @@ fn written(whole: u64, fraction: &str, style: Style) -> String {
     text
 }
 
-/// What is put around a number, and whether it makes it negative.
+/// The text around a number, and whether it makes the number negative.
 const FRAMES: [(&str, &str, bool); 12] = [
     ("", "", false),
     ("-", "", true),
@@ -290,7 +290,7 @@ proptest! {
         let expected = Amount::parse(&format!("{sign}{whole}.{fraction}")).expect("a number");
         match read(&text) {
             AmountText::Amount(amount, _) => {
-                // `1.234` without anything is a plain number, whoever wrote it.
+                // `1.234` on its own is a plain number, whatever the style.
                 let is_plain_thousand = is_plain(trim_sign(&text)) && fraction.is_empty();
                 prop_assert!(amount == expected || is_plain_thousand, "{text}: {amount}");
             }

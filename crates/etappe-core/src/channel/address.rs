@@ -1,14 +1,14 @@
-//! What the address of a page says about how its visitor came: campaign parameters and click ids.
+//! The campaign parameters and click ids in the address of a page.
 //!
-//! Addresses are read as they arrive: with `&amp;` for `&`, with the parameters behind the `#`, with
-//! a second `?`, with names in any case. What is no escape stays as it is.
+//! Addresses are read as they arrive: with `&amp;` for `&`, with parameters after the `#`, with a
+//! second `?`, with names in any case. Invalid escapes are kept as they are.
 
 use std::borrow::Cow;
 
 use super::click_id::ClickId;
 
-/// Values that stand for nothing, in lower case: what templates and analytics leave in a place that
-/// nobody filled.
+/// Values that stand for nothing, in lower case: what templates and analytics tools leave in an
+/// unfilled parameter.
 const PLACEHOLDERS: [&str; 6] = [
     "(not set)",
     "(not provided)",
@@ -18,7 +18,7 @@ const PLACEHOLDERS: [&str; 6] = [
     "nan",
 ];
 
-/// What an address says.
+/// The tags found in an address.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct AddressTags<'a> {
     /// The campaign's source: `utm_source` and its namesakes, else `utm_source_platform`.
@@ -27,13 +27,13 @@ pub(crate) struct AddressTags<'a> {
     pub(crate) medium: Cow<'a, str>,
     /// The campaign's name, else its id.
     pub(crate) name: Cow<'a, str>,
-    /// The click id that says most.
+    /// The strongest click id.
     pub(crate) click: Option<&'static ClickId>,
     /// `ref` or `source`: some sites put their name there, others a code.
     pub(crate) link: Cow<'a, str>,
 }
 
-/// The parts of a campaign, as parameters name them.
+/// The parts of a campaign, by the names of their parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Source,
@@ -58,7 +58,8 @@ impl<'a> AddressTags<'a> {
         if fragment.contains('=') {
             let mut behind = Campaign::default();
             tags.take(fragment, &mut behind);
-            // Places are never mixed: half of one campaign with half of another is a third one.
+            // Places are never mixed: half of one campaign with half of another would be a third
+            // campaign.
             if campaign.is_empty() {
                 campaign = behind;
             }
@@ -90,13 +91,13 @@ impl<'a> AddressTags<'a> {
         }
     }
 
-    /// Takes the link's name out of the tags.
+    /// Separates the link's name from the tags.
     pub(crate) fn without_link(mut self) -> (Self, Cow<'a, str>) {
         let link = std::mem::take(&mut self.link);
         (self, link)
     }
 
-    /// Returns the same tags, none of them borrowed.
+    /// Returns the same tags as owned texts.
     pub(crate) fn into_owned(self) -> AddressTags<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         AddressTags {
@@ -171,7 +172,7 @@ impl Part {
     }
 }
 
-/// Returns `value` without the space around it, or nothing if it stands for nothing.
+/// Returns `value` without surrounding space, or an empty text if it stands for nothing.
 pub(crate) fn meaningful(value: Cow<'_, str>) -> Cow<'_, str> {
     let value = match value {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
@@ -192,7 +193,7 @@ fn first_filled<'a>(first: Cow<'a, str>, second: Cow<'a, str>) -> Cow<'a, str> {
     if first.is_empty() { second } else { first }
 }
 
-/// Splits an address at its `#`. The one in `&#38;` is part of an ampersand.
+/// Splits an address at its `#`. The `#` in `&#38;` is part of an encoded ampersand.
 fn split_at_fragment(url: &str) -> (&str, &str) {
     for (at, _) in url.match_indices('#') {
         let (Some(before), Some(after)) = (url.get(..at), url.get(at + 1..)) else {
@@ -206,15 +207,15 @@ fn split_at_fragment(url: &str) -> (&str, &str) {
     (url, "")
 }
 
-/// Returns what follows the number of an ampersand's character reference.
+/// Strips the number of an ampersand's character reference and returns the rest.
 fn without_number(text: &str) -> Option<&str> {
     ["38;", "038;", "x26;", "X26;"]
         .into_iter()
         .find_map(|number| text.strip_prefix(number))
 }
 
-/// Returns a parameter without the rest of an ampersand that was written as an entity, or several
-/// times over.
+/// Strips what is left of an entity-encoded ampersand at the start of a parameter, even if it was
+/// encoded several times.
 fn without_entity(mut pair: &str) -> &str {
     loop {
         let named = ["amp;", "amp%3b"]
@@ -233,7 +234,7 @@ fn strip_prefix_in_any_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> 
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Decodes `%41` and `+` in a name or value; what is no escape stays as it is.
+/// Decodes `%41` and `+` in a name or value; invalid escapes are kept as they are.
 pub(crate) fn decode(value: &str) -> Cow<'_, str> {
     if !value.contains(['%', '+']) {
         return Cow::Borrowed(value);

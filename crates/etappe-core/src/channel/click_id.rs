@@ -1,11 +1,11 @@
-//! The parameters by which advertisers and mailers recognise a click of theirs.
+//! The parameters by which advertisers and mail services recognise their own clicks.
 //!
-//! A click id survives when an address is copied or shared, so it is evidence for the page that was
-//! arrived at only. `fbclid` and `igshid` are put on every link, so they tell no advertisement.
+//! A click id survives when an address is copied or shared, so it is evidence only for the landing
+//! page. `fbclid` and `igshid` are added to every link, so they do not indicate an advertisement.
 //!
 //! Names and meanings: `docs/channels.md`.
 
-/// A parameter, and what it says.
+/// A parameter and its meaning.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ClickId {
     /// The parameter's name, in lower case.
@@ -14,18 +14,18 @@ pub(crate) struct ClickId {
     pub(crate) source: &'static str,
     /// What kind of link it was.
     pub(crate) medium: &'static str,
-    /// How much it says, where an address has several.
+    /// How strong the evidence is, for addresses with several click ids.
     pub(crate) weight: Weight,
 }
 
-/// How much a click id says; the first is the most.
+/// The strength of a click id as evidence, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Weight {
-    /// Somebody paid for the click.
+    /// The click was paid for.
     Paid,
-    /// The link stood in one certain place.
+    /// The link was placed in one specific place.
     Placed,
-    /// The link stood there once, and a referrer that is known says more.
+    /// The platform adds it to every shared link; a known referrer is stronger evidence.
     Shared,
 }
 
@@ -56,10 +56,10 @@ const fn shared(name: &'static str, source: &'static str, medium: &'static str) 
     }
 }
 
-/// Stands on the links of Google's free product listings.
+/// Added to the links of Google's free product listings.
 const FREE_LISTING: &str = "srsltid";
 
-/// All that are known. Where several weigh the same, the first one counts.
+/// All known click ids. Of several with the same weight, the first one counts.
 static CLICK_IDS: [ClickId; 39] = [
     paid("gclid", "google", "cpc"),
     paid("gbraid", "google", "cpc"),
@@ -103,9 +103,9 @@ static CLICK_IDS: [ClickId; 39] = [
 ];
 
 impl ClickId {
-    /// Returns the click id of this name, in any case.
+    /// Returns the click id with this name, in any case.
     pub(crate) fn of_name(name: &str) -> Option<&'static Self> {
-        // Most names are ruled out by their length and their first letter.
+        // The length and the first letter rule out most names.
         let first = name.as_bytes().first()?.to_ascii_lowercase();
         CLICK_IDS.iter().find(|id| {
             id.name.len() == name.len()
@@ -114,12 +114,12 @@ impl ClickId {
         })
     }
 
-    /// Returns whether it marks one of Google's free product listings.
+    /// Returns whether it marks a Google free product listing.
     pub(super) fn is_free_listing(&self) -> bool {
         self.name == FREE_LISTING
     }
 
-    /// Returns whichever says more; the first one if both say as much.
+    /// Returns the stronger of two click ids; the first one if they are equally strong.
     pub(crate) fn stronger(
         first: Option<&'static Self>,
         second: Option<&'static Self>,

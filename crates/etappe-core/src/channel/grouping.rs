@@ -1,14 +1,15 @@
-//! Puts a source, a medium and a campaign's name into a channel.
+//! Maps a source, a medium and a campaign's name to a channel.
 //!
-//! The table is Google Analytics' default channel group; `docs/channels.md` has it, and what differs.
+//! The table is Google Analytics' default channel group; `docs/channels.md` lists it, with the
+//! differences.
 
 use super::Channel;
 use super::source::SourceKind;
 
-/// Mediums of banners and the like.
+/// Mediums of display advertising.
 const DISPLAY: [&str; 5] = ["display", "banner", "expandable", "interstitial", "cpm"];
 
-/// Mediums of links in social networks that nobody paid for.
+/// Mediums of unpaid links in social networks.
 const SOCIAL: [&str; 6] = [
     "social",
     "social-network",
@@ -31,7 +32,7 @@ const EMAIL: [&str; 9] = [
     "emailing",
 ];
 
-/// What a visitor came by. Texts are in lower case.
+/// The traffic source of a visitor. Texts are in lower case.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traffic<'t> {
     /// What visitors do at the source, if the source is known.
@@ -41,7 +42,7 @@ pub(super) struct Traffic<'t> {
     pub(super) campaign: &'t str,
 }
 
-/// Returns the channel of `traffic`; the first row of the table that applies decides.
+/// Returns the channel of `traffic`: that of the first row of the table that applies.
 pub(super) fn channel_of(traffic: Traffic<'_>) -> Channel {
     let Traffic {
         kind,
@@ -81,7 +82,7 @@ pub(super) fn channel_of(traffic: Traffic<'_>) -> Channel {
     }
 }
 
-/// Returns the channel by the rows of the table in which the kind of site does not matter.
+/// Returns the channel by the rows of the table that ignore the kind of source.
 fn direct_contact(traffic: Traffic<'_>) -> Channel {
     let Traffic {
         kind,
@@ -107,14 +108,14 @@ fn direct_contact(traffic: Traffic<'_>) -> Channel {
     {
         Channel::MobilePush
     } else if medium.is_empty() && source.contains('.') && !source.contains(' ') {
-        // A link that names the site it stands on, and nothing else.
+        // A link that names the site it is on, and nothing else.
         Channel::Referral
     } else {
         Channel::Unassigned
     }
 }
 
-/// Returns whether a medium is paid for: `^(.*cp.*|ppc|retargeting|paid.*)$`.
+/// Returns whether a medium is paid: `^(.*cp.*|ppc|retargeting|paid.*)$`.
 fn is_paid(medium: &str) -> bool {
     medium.contains("cp")
         || medium == "ppc"
@@ -122,8 +123,8 @@ fn is_paid(medium: &str) -> bool {
         || medium.starts_with("paid")
 }
 
-/// Returns whether a campaign's name speaks of shopping:
-/// `^(.*(([^a-df-z]|^)shop|shopping).*)$`, so `eshop` and `shop-may` do and `workshop` does not.
+/// Returns whether a campaign's name mentions shopping: `^(.*(([^a-df-z]|^)shop|shopping).*)$`, so
+/// `eshop` and `shop-may` match and `workshop` does not.
 fn names_a_shop(campaign: &str) -> bool {
     campaign.contains("shopping")
         || campaign.match_indices("shop").any(|(at, _)| {

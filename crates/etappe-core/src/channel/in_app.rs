@@ -1,6 +1,6 @@
-//! The apps that open pages in a browser of their own, told by its user agent.
+//! Apps that open pages in a browser of their own, recognised by its user agent.
 //!
-//! They often send no referrer, so that their visitors look as if they came from nowhere.
+//! They often send no referrer, so their visitors would otherwise count as direct.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::source::{self, Source};
 
-/// Pieces of user agents, with the source that the app belongs to. Where several match, the one that
+/// Parts of user agents, with the source that the app belongs to. If several match, the one that
 /// begins first counts.
 const PIECES: [(&str, &str); 28] = [
     ("Instagram ", "instagram"),
@@ -49,7 +49,7 @@ static AUTOMATON: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("a few short constant pieces make a small automaton")
 });
 
-/// Returns the source whose app showed a page, if the user agent is one of such an app's browser.
+/// Returns the source whose app showed a page, if the user agent is that app's browser.
 pub(super) fn source_of(user_agent: &str) -> Option<&'static Source> {
     if !user_agent.starts_with("Mozilla/") {
         return None;

@@ -1,10 +1,10 @@
-//! What a referrer says: the site, app or mail that a page was opened from.
+//! Reads a referrer: the site, app or mail that a page was opened from.
 
 use std::borrow::Cow;
 
 use super::source::{self, Source, SourceKind};
 
-/// Referrers that say that there is none, in lower case.
+/// Referrers that stand for no referrer, in lower case.
 const NOTHING: [&str; 12] = [
     "$direct",
     "direct",
@@ -23,22 +23,22 @@ const NOTHING: [&str; 12] = [
 /// Where a page was opened from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Referrer<'r> {
-    /// Nowhere that is known of.
+    /// No known place.
     None,
     /// The site itself.
     Internal,
-    /// A place that people pass through and come back from, such as a payment's page.
+    /// A place that visitors pass through and come back from, such as a payment page.
     Passage,
-    /// A source that is known.
+    /// A known source.
     Known(&'static Source),
     /// Another site, by its host as it was sent, or another app, by its id.
     Other(&'r str),
-    /// Something that cannot be told: an address without a name, a file, an extension.
+    /// Something that cannot be identified: an address without a name, a file, an extension.
     Unreadable,
 }
 
 impl<'r> Referrer<'r> {
-    /// Reads a referrer of a page at `page_url`, which may be empty.
+    /// Reads the referrer of a page at `page_url`, which may be empty.
     pub(crate) fn of(referrer: &'r str, page_url: &str) -> Self {
         let text = referrer.trim();
         let says_nothing = text.len() <= 12
@@ -68,8 +68,8 @@ impl<'r> Referrer<'r> {
         Self::of_site(parts, page_url)
     }
 
-    /// Reads a referrer that may be a host without a scheme, or something else altogether, such as the
-    /// person who told of the site: it is a host only if it ends like one.
+    /// Reads a referrer that may be a host without a scheme, or something else altogether, such as
+    /// the name of the person who recommended the site. It is a host only if it ends like one.
     fn of_words(text: &'r str, page_url: &str) -> Self {
         let (host, path) = split_host(text);
         match Self::of_site((host, path), page_url) {
@@ -95,7 +95,7 @@ impl<'r> Referrer<'r> {
             return Self::Internal;
         }
         if !is_name(host) {
-            // Some senders write the name of a source there.
+            // Some senders put the name of a source there.
             let is_bare = path.is_empty() && !host.contains('.');
             let named = source::of_name(&lower(host)).filter(|_| is_bare);
             return named.map_or(Self::Unreadable, Self::of_source);
@@ -125,7 +125,7 @@ impl<'r> Referrer<'r> {
     }
 }
 
-/// Returns the host in an address; empty if there is none.
+/// Returns the host of an address; empty if there is none.
 fn host_of(url: &str) -> &str {
     let rest = match url.trim_start().split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => rest,
@@ -137,7 +137,7 @@ fn host_of(url: &str) -> &str {
     split_host(rest).0
 }
 
-/// Splits what follows `://` into the host, without user and port, and what comes after it.
+/// Splits the text after `://` into the host, without user and port, and the rest.
 fn split_host(rest: &str) -> (&str, &str) {
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -151,8 +151,8 @@ fn is_scheme(text: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
-/// Returns whether `host` is the name of a host, or of an app: labels between dots, the last of them
-/// no number.
+/// Returns whether `host` is the name of a host or an app: labels between dots, of which the last
+/// is not a number.
 fn is_name(host: &str) -> bool {
     let Some((_, last)) = host.rsplit_once('.') else {
         return false;
@@ -165,12 +165,12 @@ fn is_name(host: &str) -> bool {
         && host.bytes().all(|byte| is_label(byte) || !byte.is_ascii())
 }
 
-/// Returns whether a host ends in a public suffix that there is. It must be in lower case.
+/// Returns whether a host ends in an existing public suffix. The host must be in lower case.
 fn has_public_suffix(host: &str) -> bool {
     psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
 }
 
-/// Returns whether two hosts belong to one registered domain. Both must be in lower case.
+/// Returns whether two hosts have the same registered domain. Both must be in lower case.
 fn is_same_site(one: &str, other: &str) -> bool {
     if other.is_empty() {
         return false;

@@ -1,8 +1,8 @@
-//! The sites, apps and names that visitors are known to come from.
+//! The known sources of visitors: sites, apps and names.
 //!
-//! The lists are files in `config/sources`, compiled in; their README says how an entry is written.
-//! A host is looked up by its ends, the longest first, so that `mail.google.com` is mail although
-//! `google.com` is a search engine.
+//! The lists are files in `config/sources`, compiled in; their README describes the format of an
+//! entry. A host is looked up by its suffixes, the longest first, so `mail.google.com` is mail
+//! although `google.com` is a search engine.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -31,47 +31,47 @@ static SOURCES: LazyLock<Sources> = LazyLock::new(|| {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SourceKind {
-    /// They search.
+    /// Visitors search.
     Search,
-    /// They meet others.
+    /// Visitors meet others.
     Social,
-    /// They watch.
+    /// Visitors watch videos.
     Video,
-    /// They buy from many shops, or compare them.
+    /// Visitors buy from many shops, or compare them.
     Shopping,
-    /// They read mail.
+    /// Visitors read mail.
     Email,
-    /// They ask an assistant.
+    /// Visitors ask an AI assistant.
     Ai,
-    /// They read text messages.
+    /// Visitors read text messages.
     Sms,
-    /// They pay, log in or prove something, and go back to where they were.
+    /// Visitors pay, log in or verify something, and go back to where they were.
     Passage,
-    /// They use a browser, which says nothing about where they were.
+    /// Visitors use a browser, which says nothing about where they came from.
     Browser,
 }
 
-/// Somewhere that visitors come from.
+/// A known place that visitors come from.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// The name that it goes by, in lower case.
+    /// The source's name, in lower case.
     pub(crate) name: String,
     /// What visitors do there.
     pub(crate) kind: SourceKind,
 }
 
-/// Returns the source that has this host and path. The host must be in lower case.
+/// Returns the source with this host and path. The host must be in lower case.
 pub(crate) fn of_host(host: &str, path: &str) -> Option<&'static Source> {
     SOURCES.of_host(host, path)
 }
 
-/// Returns the source that has the app with this id. The id must be in lower case.
+/// Returns the source with this app id. The id must be in lower case.
 pub(crate) fn of_app(id: &str) -> Option<&'static Source> {
     let held = SOURCES.hosts.get(id)?;
     SOURCES.all.get(held.whole?)
 }
 
-/// Returns the source that goes by this name or host, as in `utm_source`. It must be in lower case.
+/// Returns the source with this name or host, as in `utm_source`. It must be in lower case.
 pub(crate) fn of_name(name: &str) -> Option<&'static Source> {
     if let Some(index) = SOURCES.names.get(name) {
         return SOURCES.all.get(*index);
@@ -102,12 +102,12 @@ struct Sources {
     stems: HashMap<String, Held>,
 }
 
-/// What a host belongs to.
+/// The sources of a host.
 #[derive(Debug, Default)]
 struct Held {
     /// The source of the whole host.
     whole: Option<usize>,
-    /// Whether hosts below it are something else.
+    /// Whether its subdomains are something else.
     is_alone: bool,
     /// The sources of single paths.
     paths: Vec<(String, usize)>,
@@ -162,7 +162,7 @@ impl Sources {
         let host = host.strip_prefix("www.").unwrap_or(host);
         let index = find(&self.hosts, host, path).or_else(|| {
             let suffix = psl::suffix(host.as_bytes())?;
-            // A private suffix is a host for the sites of many: google.blogspot.com is not Google.
+            // A private suffix hosts unrelated sites: google.blogspot.com is not Google.
             let is_public = suffix.typ() == Some(psl::Type::Icann);
             let end = host.len().checked_sub(suffix.as_bytes().len() + 1)?;
             find(&self.stems, host.get(..end).filter(|_| is_public)?, path)
@@ -171,7 +171,7 @@ impl Sources {
     }
 }
 
-/// Looks a host up, then what is left without its first label, and so on.
+/// Looks a host up, then the host without its first label, and so on.
 fn find(hosts: &HashMap<String, Held>, host: &str, path: &str) -> Option<usize> {
     let mut rest = host;
     loop {
@@ -189,7 +189,7 @@ fn find(hosts: &HashMap<String, Held>, host: &str, path: &str) -> Option<usize> 
     }
 }
 
-/// Returns whether `path` is `start` or lies below it.
+/// Returns whether `path` is `start` or a path below it.
 fn is_below(path: &str, start: &str) -> bool {
     path.strip_prefix(start)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))

@@ -1,4 +1,4 @@
-//! How actors come, told from whole events.
+//! How actors came, read from whole events.
 
 use crate::event::{Event, EventKind, KeyScope};
 use crate::facts::{EventFacts, FactNames};
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::Channel;
 
-/// Page views and what is to be read from them.
+/// Page views and the expected readings.
 const ARRIVALS: &str = include_str!("tests/arrivals.txt");
 
 fn event<'a>(
@@ -98,7 +98,7 @@ fn who_is_not_seen_to_arrive_has_no_channel() {
     const NOWHERE: &str = r#"{"page":{"url":"https://shop.example/","referrer":""}}"#;
     const PHONE: &str = r#"{"library":{"name":"analytics-ios"}}"#;
     let cases = [
-        // A view is direct when nothing is known of how its visitor came.
+        // A view is direct when nothing is known about how its visitor came.
         (Browser, Page, "page", "{}", "{}", "Direct"),
         (Server, Page, "page", "{}", SHOP, "Direct"),
         (Server, Page, "page", r#"{"path":"/"}"#, "{}", "Direct"),
@@ -120,7 +120,7 @@ fn who_is_not_seen_to_arrive_has_no_channel() {
             "{}",
             "Direct",
         ),
-        // Other events are only if they say that there was nothing.
+        // Other events are direct only if they say that there was no referrer.
         (Browser, Track, "x", "{}", NOWHERE, "Direct"),
         (
             Browser,
@@ -131,7 +131,7 @@ fn who_is_not_seen_to_arrive_has_no_channel() {
             "Direct",
         ),
         (Browser, Track, "x", "{}", SHOP, ""),
-        // Who knows nothing says nothing.
+        // Without any evidence there is no channel.
         (Server, Page, "page", "{}", "{}", ""),
         (Server, Screen, "screen", "{}", "{}", ""),
         (Server, Track, "page_view", "{}", "{}", ""),

@@ -1,7 +1,7 @@
-//! The codes of ISO 4217: those in use (list one) and those withdrawn (list three), because history
-//! is imported in guilders and marks too.
+//! ISO 4217 codes: those in use (list one) and those withdrawn (list three), because imported
+//! history may be in guilders or marks.
 //!
-//! `XXX` (no currency) and `XTS` (for tests) are left out: an amount in them is in no currency.
+//! `XXX` (no currency) and `XTS` (for tests) are left out: neither is a currency.
 
 /// All codes, in order.
 pub(super) const CODES: &[&str] = &[

@@ -1,7 +1,8 @@
-//! What people write for a currency instead of its code.
+//! Signs and names that people write for a currency instead of its code.
 //!
-//! Only what stands for one currency has one code here. A sign that several countries use has all
-//! their codes: it is read where the site's own currency is among them, and told otherwise.
+//! A text has a single code only if it stands for one currency. A sign that several countries use
+//! has all their codes: it is accepted if the site's own currency is one of them; otherwise the
+//! sender gets a warning.
 
 /// Currencies whose sign is a bare `$`.
 const DOLLARS: &[&str] = &[
@@ -29,11 +30,11 @@ const FRANCS: &[&str] = &[
 const LEI: &[&str] = &["MDL", "RON"];
 const YEN_OR_YUAN: &[&str] = &["CNY", "JPY"];
 
-/// Abbreviations that people end with a dot. Elsewhere a dot is no part of the text: in `€.50` it is
-/// the decimal mark.
+/// Abbreviations that are written with a final dot. After any other text a dot is not part of it:
+/// in `€.50` it is the decimal mark.
 const ABBREVIATIONS: [&str; 8] = ["fr", "kr", "rp", "rs", "sfr", "грн", "лв", "руб"];
 
-/// Returns an abbreviation without its dot, and any other text as it is.
+/// Strips the dot of an abbreviation; any other text is returned unchanged.
 pub(super) fn without_dot(text: &str) -> &str {
     let short = text.strip_suffix('.').unwrap_or(text);
     let is_known = ABBREVIATIONS.contains(&short.to_lowercase().as_str());
@@ -43,8 +44,8 @@ pub(super) fn without_dot(text: &str) -> &str {
 /// Lower-case texts, and the codes they may stand for.
 ///
 /// `£` alone is the British pound: Egypt, Lebanon and Syria write theirs `E£`, `L£`, `S£` or with
-/// letters. The word `pound` alone is any of them. `C$` is Canada's, though Nicaragua has its
-/// córdoba by the same sign.
+/// letters. The word `pound` alone may be any of them. `C$` is the Canadian dollar, although
+/// Nicaragua uses the same sign for its córdoba.
 pub(super) const SYMBOLS: &[(&str, &[&str])] = &[
     ("$", DOLLARS),
     ("dollar", CALLED_DOLLAR),

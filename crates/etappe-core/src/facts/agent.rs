@@ -1,13 +1,13 @@
-//! Pieces of user agents and what they tell.
+//! Parts of user agents and their meaning.
 //!
-//! The list is ours, short, and names what is seen often; programs that introduce themselves need
-//! no line here. It leaves out what apps for people are made with (okhttp, Dalvik, CFNetwork, Dart),
-//! except to tell that somebody's app it is.
+//! The list is our own and short, and names what is common. Bots that identify themselves need no
+//! entry here. HTTP libraries used in apps for people (okhttp, Dalvik, CFNetwork, Dart) are listed
+//! only as the sign of an app, never as that of a bot.
 
-/// What a piece of a user agent tells. Where several kinds of bot match, the first one counts.
+/// The meaning of a part of a user agent. If several kinds of bot match, the first one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// Fetches a page because a person asked an assistant about it.
+    /// Fetches a page because a person asked an AI assistant about it.
     Assistant,
     /// Collects texts for a language model.
     Ai,
@@ -15,21 +15,21 @@ pub(super) enum Sign {
     Preview,
     /// Checks that a site is up or fast.
     Monitor,
-    /// A browser without a person.
+    /// A browser controlled by a program.
     Automation,
     /// A program's HTTP library.
     HttpLibrary,
-    /// Reads sites for a search engine, an archive, a tool.
+    /// Reads sites for a search engine, an archive or a tool.
     Crawler,
-    /// A word that programs use for themselves, and makers of other things too.
+    /// A word that bots use for themselves, but other products use too.
     BotWord,
-    /// Mostly a machine that an app controls.
+    /// The word `robot`, mostly a machine that an app controls.
     Robot,
     /// The word follows `compatible;`.
     Declared,
-    /// Where the owner can be found.
+    /// The owner's contact details.
     Contact,
-    /// What apps for people are made with or run on.
+    /// A framework or platform of apps for people.
     App,
     Television,
     Tablet,
@@ -38,20 +38,20 @@ pub(super) enum Sign {
     Desktop,
 }
 
-/// Where a piece must stand to count.
+/// Where a part must be for it to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Anywhere,
     Start,
-    /// It is all there is.
+    /// The part is the whole user agent.
     Whole,
-    /// No letter or digit goes before, no letter follows.
+    /// No letter or digit comes before it, no letter follows.
     Word,
     /// No letter follows.
     WordEnd,
 }
 
-/// Pieces of user agents, in lower case.
+/// Parts of user agents, in lower case.
 #[rustfmt::skip]
 pub(super) const PIECES: &[(&str, Sign, Place)] = &[
     ("chatgpt-user", Sign::Assistant, Place::Word),

@@ -1,6 +1,6 @@
 //! One pass over an event's properties and context that keeps the values with known names.
 //!
-//! Looking every name up by itself would cost a scan per name; here each member is matched once.
+//! Looking up every name separately would cost one scan per name; here each member is matched once.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,16 @@ use crate::channel::ClickId;
 use crate::id::meaningful_id;
 use crate::json::JsonObject;
 
-/// A fact that goes by several names: the value under the best of the names that were sent.
+/// A fact that has several names, with the value of the best name that was sent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Slot<'a> {
-    /// The value with its name's rank; lower is better.
+    /// The value and the rank of its name; lower is better.
     best: Option<(u8, &'a RawValue)>,
 }
 
 impl<'a> Slot<'a> {
-    /// Takes a value unless a better name has one; of equal names the last one counts, as in
-    /// [`JsonObject::get`]. A null or a blank text is no value.
+    /// Takes a value unless a better name already has one; of equal names the last one counts, as
+    /// in [`JsonObject::get`]. A null or a blank text is not a value.
     fn offer(&mut self, rank: u8, raw: &'a RawValue) {
         let is_better = self.best.is_none_or(|(held, _)| rank <= held);
         if is_better && sent(raw).is_some() {
@@ -28,14 +28,15 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Takes an id unless it is a placeholder, which leaves the place to another name.
+    /// Takes an id unless it is a placeholder; after a placeholder another name may still fill the
+    /// slot.
     fn offer_id(&mut self, rank: u8, raw: &'a RawValue) {
         if meaningful_id(&text_of(raw)).is_some() {
             self.offer(rank, raw);
         }
     }
 
-    /// Returns the rank of the name that the value has, if there is one.
+    /// Returns the rank of the value's name, if there is a value.
     pub(super) fn rank(self) -> Option<u8> {
         self.best.map(|(rank, _)| rank)
     }
@@ -51,7 +52,7 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// The properties that mean something to Etappe.
+/// The properties with a meaning to Etappe.
 #[derive(Debug, Default)]
 pub(super) struct KnownProperties<'a> {
     /// `revenue`, `value` and `total`, in the order in which they are tried.
@@ -66,18 +67,18 @@ pub(super) struct KnownProperties<'a> {
     pub(super) touchpoint: Slot<'a>,
     pub(super) touchpoint_kind: Slot<'a>,
     pub(super) persona: Slot<'a>,
-    /// Source, medium and name of a campaign, under names that mean nothing else.
+    /// Source, medium and name of a campaign, under names that have no other meaning.
     pub(super) utm: [Slot<'a>; 3],
     /// Mobile trackers send the campaign here, as an object.
     pub(super) campaign: Slot<'a>,
-    /// `source` and `medium`: those of a campaign only beside `campaign`.
+    /// `source` and `medium`, which belong to a campaign only together with `campaign`.
     pub(super) campaign_parts: [Slot<'a>; 2],
-    /// The click id that says most.
+    /// The strongest click id.
     pub(super) click: Option<&'static ClickId>,
     pub(super) path: Slot<'a>,
     pub(super) url: Slot<'a>,
     pub(super) referrer: Slot<'a>,
-    /// Whether a referrer was sent that is empty: the page was opened from nowhere.
+    /// Whether an empty referrer was sent, which says that the page was opened without one.
     pub(super) denies_referrer: bool,
     pub(super) locale: Slot<'a>,
     pub(super) device: Slot<'a>,
@@ -124,7 +125,7 @@ impl<'a> KnownProperties<'a> {
         }
     }
 
-    /// Takes what says where it happened and how the actor came.
+    /// Takes the members that say where the event happened and how the actor came.
     fn take_origin(&mut self, name: &str, raw: &'a RawValue) {
         match name {
             "utm_source" => self.utm[0].offer(0, raw),
@@ -169,7 +170,7 @@ impl<'a> KnownProperties<'a> {
     }
 }
 
-/// The parts of the context that mean something to Etappe, not taken apart yet.
+/// The parts of the context with a meaning to Etappe, not parsed yet.
 #[derive(Debug, Default)]
 pub(super) struct KnownContext<'a> {
     pub(super) campaign: Option<&'a RawValue>,

@@ -1,6 +1,8 @@
-//! Decides which amount of money an event carries, and says what was sent but does not count.
+//! Decides which amount of money an event carries, and reports what was sent but does not count.
 //!
-//! An amount that cannot be read for certain, in a currency that is not known, or larger than the
+//! An amount does not count if it cannot be read with certainty, if its currency is unknown, or if
+//! it is larger than the site's limit. It is never guessed, taken as zero or taken as an amount in
+//! the site's currency.
 //! site counts, is no amount: it is never guessed, taken for zero or for the site's currency.
 
 use std::borrow::Cow;
@@ -13,35 +15,35 @@ use crate::money::Amount;
 use crate::money_terms::MoneyTerms;
 use crate::warning::{Warning, WarningReason};
 
-/// Where a price that is an object has its amount.
+/// The member that holds the amount of a price object.
 const AMOUNT: &str = "amount";
 
-/// Names of properties that say a currency, the best one first.
+/// Names of properties that hold a currency, the best one first.
 pub(super) const CURRENCIES: [&str; 3] = ["currency", "currency_code", "currencyCode"];
 
-/// What was sent about money; a null or a blank text is nothing sent.
+/// The money values that were sent; a null or a blank text counts as not sent.
 #[derive(Debug, Default)]
 pub(super) struct Sent<'a, 'n> {
     /// Amounts with the names of their fields, the best name first.
     pub(super) amounts: Vec<(&'n str, JsonValue<'a>)>,
     /// The currency's text with the name of its field.
     pub(super) currency: Option<(&'n str, Cow<'a, str>)>,
-    /// The currency where none is sent.
+    /// The currency if none is sent.
     pub(super) constant: Option<&'n str>,
 }
 
-/// What counts of what was sent.
+/// The part of the sent values that counts.
 #[derive(Debug, Default)]
 pub(super) struct Money<'a, 'n> {
     /// The amount that counts.
     pub(super) amount: Option<Amount>,
-    /// Its currency, or the one that was named without an amount; none is the site's own.
+    /// The amount's currency, or the one that was sent without an amount; `None` is the site's own.
     pub(super) currency: Option<Currency>,
-    /// What does not count: where it stands, what it is, and why.
+    /// The value that does not count: its field, the value and the reason.
     pub(super) uncounted: Option<Uncounted<'a, 'n>>,
 }
 
-/// A value that keeps an amount from being counted.
+/// A value that prevents an amount from being counted.
 #[derive(Debug, Clone)]
 pub(super) struct Uncounted<'a, 'n> {
     pub(super) field: &'n str,
@@ -121,9 +123,9 @@ pub(super) fn decide<'a, 'n>(sent: Sent<'a, 'n>, terms: &MoneyTerms) -> Money<'a
 
 /// Returns the amount under the first name that holds one.
 ///
-/// A text without digits does not try to be an amount, so the next name is asked. One with digits
-/// that cannot be read ends the search: what stands under the next name is another amount, such as
-/// the one with tax.
+/// A text without digits is not meant as an amount, so the next name is tried. A text with digits
+/// that cannot be read ends the search: the next name holds a different amount, such as the one
+/// with tax.
 fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> Found<'a, 'n> {
     let mut wordy = None;
     for (field, value) in amounts {
@@ -166,7 +168,7 @@ fn read(value: &JsonValue<'_>) -> AmountText {
 }
 
 /// Reads `{"amount": 33.95, "currency": "EUR"}`, as Plausible, Shopify and others send prices. An
-/// object with anything else in it may mean something else.
+/// object with any other member may mean something else.
 fn read_object(text: &str) -> AmountText {
     let Ok(object) = JsonObject::parse(text) else {
         return AmountText::NoDigits;
@@ -196,8 +198,8 @@ fn read_object(text: &str) -> AmountText {
     }
 }
 
-/// The currency, none for the site's own; or why it is not known, and the field that says it unless
-/// the text of the amount does.
+/// The currency (`None` is the site's own), or why it is unknown and the field that states it. The
+/// field is `None` if the text of the amount states the currency.
 type Decided<'a, 'n> = Result<Option<Currency>, (WarningReason, Option<(&'n str, Cow<'a, str>)>)>;
 
 fn currency<'a, 'n>(
@@ -229,13 +231,14 @@ fn currency<'a, 'n>(
     }
 }
 
-/// Returns the text of a currency: of an object or array its JSON, which is no currency and is told,
-/// lest it pass for none and the amount for one in the site's own.
+/// Returns the text of a currency. For an object or array this is its JSON, which is not a currency
+/// and causes a warning. Otherwise it would count as absent, and the amount as one in the site's
+/// own currency.
 pub(super) fn currency_text(value: JsonValue<'_>) -> Option<Cow<'_, str>> {
     (value != JsonValue::Null).then(|| as_sent(value))
 }
 
-/// Returns the text of a value as it is shown.
+/// Returns the text of a value for display.
 fn as_sent(value: JsonValue<'_>) -> Cow<'_, str> {
     match value {
         JsonValue::Object(text) | JsonValue::Array(text) => Cow::Borrowed(text),

@@ -1,7 +1,8 @@
-//! What a message says under known names that does not count: told when it is accepted.
+//! Finds values under known names that do not count, so that the sender is warned when the message
+//! is accepted.
 //!
-//! It is found before the rules say what the event means, by the same functions that decide later
-//! what counts. Names that only a vocabulary knows are not looked at here.
+//! This runs before the rules classify the event, and uses the same functions that later decide
+//! what counts. Names that only a vocabulary knows are not checked here.
 
 use std::borrow::Cow;
 
@@ -27,7 +28,7 @@ const IDS: [&str; 10] = [
     "referrerId",
 ];
 
-/// Names of orders among [`IDS`]: an event with one of them is about money.
+/// The number of order names at the start of [`IDS`]: an event with one of them is about money.
 const ORDERS: usize = 4;
 
 /// Parts of the names of events that are about money, in English and Dutch.
@@ -48,7 +49,7 @@ const MONEY_WORDS: [&str; 14] = [
     "factuur",
 ];
 
-/// The values of an event's properties that have known names.
+/// The values of an event's properties with known names.
 #[derive(Debug, Default)]
 pub struct Noticed<'a> {
     amounts: [Option<JsonValue<'a>>; 3],
@@ -62,7 +63,7 @@ const AMOUNTS: [&str; 3] = ["revenue", "value", "total"];
 const PRODUCTS: &str = "products";
 
 impl<'a> Noticed<'a> {
-    /// Returns whether a property of this name means something here.
+    /// Returns whether a property of this name is checked here.
     #[must_use]
     pub fn knows(name: &str) -> bool {
         AMOUNTS.contains(&name)
@@ -104,12 +105,12 @@ impl<'a> Noticed<'a> {
         }
     }
 
-    /// Adds what does not count of an event called `name` to `warnings`; without terms its money
-    /// counts nowhere, so nothing is said about it.
+    /// Adds a warning for each value of an event called `name` that does not count. Without terms
+    /// the event's money does not count at all, so its amounts cause no warnings.
     ///
-    /// `revenue` is always an amount. `value` and `total` are one only where the event is about
-    /// money, by its name, a revenue, an order, products or a currency: elsewhere they are scores and
-    /// counts.
+    /// `revenue` is always an amount. `value` and `total` are amounts only if the event is about
+    /// money, as shown by its name, a revenue, an order, products or a currency; otherwise they are
+    /// scores and counts.
     pub fn warn(self, name: &str, terms: Option<&MoneyTerms>, warnings: &mut Vec<Warning<'a>>) {
         for (field, value) in self.placeholders {
             warnings.push(Warning {
@@ -140,7 +141,7 @@ impl<'a> Noticed<'a> {
     }
 }
 
-/// Returns a value unless it is null or a blank text, which is nothing sent.
+/// Returns a value, unless it is null or a blank text, which count as not sent.
 pub(super) fn sent(raw: &RawValue) -> Option<JsonValue<'_>> {
     match JsonValue::of(raw) {
         JsonValue::Null => None,
@@ -179,7 +180,7 @@ mod tests {
         warnings.into_iter().map(parts).collect()
     }
 
-    /// Properties, and the field, value and reason that are told of them.
+    /// Properties, and the field, value and reason of the expected warning.
     const TOLD: &[(&str, &str, &str, &str)] = &[
         (
             r#"{"revenue":"1,234"}"#,

@@ -1,7 +1,7 @@
-//! Where it happened and how the actor came: page, referrer, campaign, channel.
+//! Where an event happened and how the actor came: page, referrer, campaign, channel.
 //!
-//! A `page` message speaks of its page in its properties; any other event may use the same names
-//! for something else (a product's `url`), so there the context leads.
+//! The properties of a `page` message describe its page. Any other event may use the same names for
+//! something else (a product's `url`), so for those the context comes first.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::event::{Event, EventKind, KeyScope};
 /// Source, medium and name of a campaign.
 type Campaign<'a> = [Cow<'a, str>; 3];
 
-/// Names of campaigns by which analytics says that there is none.
+/// Campaign names that analytics tools use for "no campaign".
 const NO_CAMPAIGN: [&str; 5] = [
     "(direct)",
     "(none)",
@@ -73,9 +73,9 @@ pub(super) fn fill<'a>(
 /// What an event says about its page.
 #[derive(Debug, Clone, Copy)]
 struct Page {
-    /// Whether it says which page it is.
+    /// Whether the event says which page it is.
     is_told: bool,
-    /// Whether it says that the page was opened from nowhere.
+    /// Whether the event says that the page was opened without a referrer.
     denies_referrer: bool,
 }
 
@@ -121,7 +121,7 @@ fn fill_arrival<'a>(
     facts.campaign_name = name;
 }
 
-/// Returns what the first of these addresses says that has parameters.
+/// Returns the tags of the first of these addresses that has parameters.
 fn tags<'a>(addresses: [&Cow<'a, str>; 3]) -> AddressTags<'a> {
     let found = addresses
         .into_iter()
@@ -138,9 +138,9 @@ fn referrer_url<'a>(context: &KnownContext<'a>) -> Option<&'a RawValue> {
     url
 }
 
-/// Returns whether somebody may arrive by this event, so that it is direct when nothing is known of
-/// how. A view is, if it came from a device or says what was viewed; another event only if it says
-/// that its page was opened from nowhere.
+/// Returns whether a visitor may arrive by this event, so that it is direct when nothing is known
+/// about the source. That holds for a view, if it came from a device or says what was viewed. It
+/// holds for another event only if that event says that its page was opened without a referrer.
 fn is_entry(
     event: &Event<'_>,
     known: &KnownProperties<'_>,
@@ -156,7 +156,7 @@ fn is_entry(
 }
 
 /// Returns the campaign from the first place that names one. Places are never mixed: the source of
-/// one campaign with the medium of another would be a campaign that nobody ran.
+/// one campaign with the medium of another would be a campaign that never ran.
 fn campaign<'a>(
     known: &KnownProperties<'a>,
     context: &KnownContext<'a>,
@@ -176,7 +176,7 @@ fn campaign<'a>(
     [source, medium, name]
 }
 
-/// Returns the campaign that an object describes. One without a name goes by its id.
+/// Returns the campaign that an object describes. Without a name, its id is used.
 fn campaign_object<'a>(raw: Option<&'a RawValue>) -> Option<Campaign<'a>> {
     let [source, medium, name, id] = pick(raw?.get(), ["source", "medium", "name", "id"])?;
     let text = |raw: Option<&'a RawValue>| first_text([raw]);
@@ -187,8 +187,8 @@ fn is_named(campaign: &Campaign<'_>) -> bool {
     campaign.iter().any(|part| !part.is_empty())
 }
 
-/// Returns the campaign of a plain `campaign` property: its name, and what stands beside it if that
-/// is both a source and a medium.
+/// Returns the campaign of a plain `campaign` property: its name, and the `source` and `medium`
+/// beside it if both are present.
 fn named_campaign<'a>(known: &KnownProperties<'a>) -> Option<Campaign<'a>> {
     let name = known.campaign.text();
     if name.is_empty() {
@@ -202,8 +202,8 @@ fn named_campaign<'a>(known: &KnownProperties<'a>) -> Option<Campaign<'a>> {
     }
 }
 
-/// Returns the path in an address or path: without host, query, fragment and trailing slash; the
-/// path `/` stays.
+/// Returns the path of an address or path, without host, query, fragment and trailing slash; the
+/// path `/` is kept.
 fn path_of(text: &str) -> &str {
     let after_host = match text.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => from_first_slash(rest),
@@ -223,7 +223,7 @@ fn path_of(text: &str) -> &str {
     }
 }
 
-/// Returns what follows the host: from the first `/` on, or nothing where the query begins first.
+/// Returns the text from the first `/` after the host on, or nothing if the query begins first.
 fn from_first_slash(after_scheme: &str) -> &str {
     let host = after_scheme
         .split(['/', '?', '#'])
@@ -232,12 +232,12 @@ fn from_first_slash(after_scheme: &str) -> &str {
     after_scheme.strip_prefix(host).unwrap_or_default()
 }
 
-/// Returns `text` without the space around it.
+/// Returns `text` without surrounding space.
 pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
     map_text(text, str::trim)
 }
 
-/// Cuts a part out of `text`; stays borrowed if it was.
+/// Cuts a part out of `text`; the result is borrowed if `text` is.
 fn map_text<'a>(text: Cow<'a, str>, part: impl for<'t> Fn(&'t str) -> &'t str) -> Cow<'a, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(part(text)),

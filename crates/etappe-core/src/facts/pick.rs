@@ -1,4 +1,4 @@
-//! Takes a few named members out of the text of an object, without a list of all of them.
+//! Picks a few named members from the text of an object, without listing all of its members.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Returns the values of `names` in the object `text`, in the order of `names`; `None` if the text
-/// is no object. Of members with equal names the last one counts.
+/// is not an object. Of members with equal names the last one counts.
 pub(super) fn pick<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
@@ -51,7 +51,8 @@ impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
     }
 }
 
-/// Turns a member's name into its place in the list of names, or one past the list's end.
+/// Turns a member's name into its index in the list of names, or the list's length if it is not
+/// there.
 struct Place<'n, const N: usize> {
     names: &'n [&'n str; N],
 }

@@ -2,7 +2,7 @@
 
 use crate::json::JsonValue;
 
-/// Words and their numbers; lower case, a space where senders also write `_` or `-`.
+/// Words and their numbers, in lower case; senders may write `_` or `-` for the space.
 const WORDS: [(f64, &[&str]); 5] = [
     (
         -1.0,
@@ -79,7 +79,7 @@ const WORDS: [(f64, &[&str]); 5] = [
 ];
 
 /// Returns the sentiment that `value` states, or `None` for a number out of range, an unknown word
-/// or anything else: what is not understood is not guessed.
+/// or anything else; nothing is guessed.
 pub(super) fn parse(value: &JsonValue<'_>) -> Option<f64> {
     if let Some(number) = value.as_f64() {
         return (-1.0..=1.0).contains(&number).then_some(number);
@@ -93,7 +93,7 @@ pub(super) fn parse(value: &JsonValue<'_>) -> Option<f64> {
         .map(|(number, _)| *number)
 }
 
-/// Compares without regard to case, or to which of space, `_` and `-` separates words.
+/// Compares without regard to case and to whether a space, `_` or `-` separates words.
 fn is_same(sent: &str, known: &str) -> bool {
     let plain = |c: char| match c {
         '_' | '-' => ' ',

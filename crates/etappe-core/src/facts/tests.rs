@@ -1,4 +1,4 @@
-//! What is read from events as trackers send them.
+//! Facts read from events as trackers send them.
 
 use super::*;
 use crate::event::{EventKind, KeyScope};

@@ -1,7 +1,7 @@
-//! Where contact happened, and of what kind that place is.
+//! Where the contact happened, and the kind of that place.
 //!
-//! What the sender says counts. Otherwise a page is `web`, an app's screen is `app`, and a message
-//! is `email`, `sms` or `push`, all of them digital. Anything else is not known, and stays so.
+//! The sender's statement counts. Otherwise a page is `web`, an app's screen is `app`, and a
+//! message is `email`, `sms` or `push`, all of them digital. Anything else stays unknown.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ const PHYSICAL: &str = "physical";
 const DIGITAL: &str = "digital";
 const HYBRID: &str = "hybrid";
 
-/// Names of touchpoints whose kind is in the word.
+/// Names of touchpoints that determine their kind.
 const KINDS: [(&str, &str); 38] = [
     ("web", DIGITAL),
     ("website", DIGITAL),
@@ -60,7 +60,7 @@ const KINDS: [(&str, &str); 38] = [
     ("kiosk", HYBRID),
 ];
 
-/// Names of events by which a page is viewed, without case.
+/// Names of page-view events, without case.
 const PAGE_VIEWS: [&str; 11] = [
     "page_view",
     "pageview",
@@ -75,7 +75,7 @@ const PAGE_VIEWS: [&str; 11] = [
     "session_start",
 ];
 
-/// Names of events by which an app's screen is viewed, or the app opened.
+/// Names of events that view an app's screen or open the app.
 const SCREEN_VIEWS: [&str; 9] = [
     "screen_view",
     "$screen",
@@ -88,7 +88,7 @@ const SCREEN_VIEWS: [&str; 9] = [
     "$ae_session",
 ];
 
-/// What becomes of a message, as names of events tell it: letters and digits only.
+/// Outcomes of a message in event names: letters and digits only.
 const OF_A_MESSAGE: [&str; 26] = [
     "sent",
     "send",
@@ -118,7 +118,7 @@ const OF_A_MESSAGE: [&str; 26] = [
     "geklikt",
 ];
 
-/// Words in the names of trackers' libraries for apps.
+/// Words in the names of tracker libraries for apps.
 const APP_LIBRARIES: [&str; 13] = [
     "ios",
     "android",
@@ -135,7 +135,7 @@ const APP_LIBRARIES: [&str; 13] = [
     "watchos",
 ];
 
-/// What an event shows, if it shows something.
+/// What an event shows, if anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum View {
     Page,
@@ -160,7 +160,7 @@ impl View {
     }
 }
 
-/// Fills in the touchpoint and its kind; `tells_page` says whether the event says which page it
+/// Fills in the touchpoint and its kind; `tells_page` says whether the event names the page it
 /// happened on.
 pub(super) fn fill<'a>(
     event: &Event<'_>,
@@ -192,7 +192,7 @@ pub(super) fn fill<'a>(
     facts.touchpoint_kind = Cow::Borrowed(kind.unwrap_or_else(|| kind_of(&facts.touchpoint)));
 }
 
-/// Returns the kind that is in the name of a touchpoint, or nothing.
+/// Returns the kind that a touchpoint's name determines, or an empty text.
 fn kind_of(touchpoint: &str) -> &'static str {
     let is = |name: &str| {
         name.len() == touchpoint.len()
@@ -206,8 +206,8 @@ fn kind_of(touchpoint: &str) -> &'static str {
         .map_or("", |(_, kind)| kind)
 }
 
-/// Returns whether a tracker inside an app sent the event. What a page says about the device it was
-/// shown on makes no app of it.
+/// Returns whether a tracker inside an app sent the event. The device on which a page was shown
+/// does not make the page an app.
 pub(super) fn is_app(
     known: &KnownProperties<'_>,
     context: &KnownContext<'_>,
@@ -237,7 +237,7 @@ fn member<'a>(object: Option<&'a RawValue>, name: &str) -> Cow<'a, str> {
     first_text([found.and_then(|[value]| value)])
 }
 
-/// Returns the kind of message whose fate the name of an event tells, or nothing.
+/// Returns the kind of message whose outcome the event's name reports, or an empty text.
 fn message_of(name: &str) -> &'static str {
     const KINDS: [(&str, &str); 8] = [
         ("email", "email"),

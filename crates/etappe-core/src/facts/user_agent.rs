@@ -1,9 +1,9 @@
-//! What a user agent says: the kind of device, and whether a program sent it.
+//! Reads a user agent: the kind of device, and whether a bot sent it.
 //!
-//! Only `context.userAgent` is judged; the header of the request is the sender's own program for
-//! everything that comes from a server. Programs that are seen often are named in [`super::agent`]
-//! and found as whole words. Others call themselves bot, crawler or spider, but so do vacuum
-//! cleaners, phones and games: such a word counts only beside what programs alone say.
+//! Only `context.userAgent` is checked, because the request header of a server event names the
+//! sender's own program. Common bots are listed in [`super::agent`] and matched as whole words.
+//! Others call themselves bot, crawler or spider, but so do vacuum cleaners, phones and games: such
+//! a word counts only together with something that only bots say.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use super::known::{KnownContext, KnownProperties};
 use super::pick::pick;
 use super::{EventFacts, first_text, text_of};
 
-/// Kinds of bot in the order in which they count, with their names.
+/// Kinds of bot in order of precedence, with their names.
 const BOTS: [(Sign, &str); 7] = [
     (Sign::Assistant, "assistant"),
     (Sign::Ai, "ai"),
@@ -75,9 +75,10 @@ impl Signs {
         self.0 & (1 << (sign as u32)) != 0
     }
 
-    /// Returns whether a text that calls itself a bot is a program: it says where its owner can be
-    /// found, or that it is compatible with browsers; or nothing in it is a browser, a device or
-    /// what apps are made with. A robot is mostly a machine that an app controls.
+    /// Returns whether a user agent that calls itself a bot is one: it names its owner's contact or
+    /// claims to be compatible with browsers, or it shows no sign of a browser, a device or an app
+    /// framework. `robot` counts as a sign of a device, because it is mostly a machine that an app
+    /// controls.
     fn is_program(self, user_agent: &str) -> bool {
         let is_of_people = user_agent.starts_with("Mozilla/")
             || self.has(Sign::App)
@@ -92,7 +93,7 @@ impl Signs {
             .map_or("", |(_, name)| name)
     }
 
-    /// Android tablets are told by what is missing: phones say `Mobile` in a browser.
+    /// Android tablets are recognised by the absence of `Mobile`, which phones send in a browser.
     fn device(self, user_agent: &str) -> &'static str {
         if self.has(Sign::Television) {
             return "";
@@ -111,12 +112,13 @@ impl Signs {
     }
 }
 
-/// Returns whether the word goes on at `end`.
+/// Returns whether the word continues at `end`.
 fn goes_on(text: &[u8], end: usize) -> bool {
     text.get(end).is_some_and(u8::is_ascii_alphabetic)
 }
 
-/// Returns whether no letter stands on either side; a piece that ends in a sign needs none after.
+/// Returns whether no letter or digit comes before and no letter follows; a piece that ends in a
+/// symbol may be followed by a letter.
 fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
     let is_letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
     let follows = text
@@ -127,7 +129,7 @@ fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
     !follows && !is_cut
 }
 
-/// Returns whether the product's name that holds this place follows `compatible;`.
+/// Returns whether the product name around this position follows `compatible;`.
 fn is_declared(text: &[u8], start: usize) -> bool {
     let name_start = text
         .get(..start)
@@ -142,7 +144,7 @@ fn is_declared(text: &[u8], start: usize) -> bool {
         .is_some_and(|before| before.eq_ignore_ascii_case(word))
 }
 
-/// Fills in the kinds of bot and device.
+/// Fills in the kind of bot and the kind of device.
 pub(super) fn fill<'a>(
     known: &KnownProperties<'a>,
     context: &KnownContext<'a>,
@@ -158,7 +160,7 @@ pub(super) fn fill<'a>(
     });
 }
 
-/// Returns the kind of device that the sender named, or nothing.
+/// Returns the kind of device that the sender named, or an empty text.
 fn named_device(known: &KnownProperties<'_>, context: &KnownContext<'_>) -> &'static str {
     let [kind, model] = context
         .device
@@ -188,7 +190,7 @@ mod tests {
 
     const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36";
 
-    /// A kind of bot or `-`, a tab, a user agent.
+    /// Lines of a kind of bot or `-`, a tab, and a user agent.
     const AGENTS: &str = include_str!("user_agents.tsv");
 
     #[test]
