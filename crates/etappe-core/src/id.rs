@@ -1,7 +1,7 @@
-//! Identifiers: one type each, so that they cannot be mixed up.
+//! Identifiers: each has a type of its own, so that they cannot be mixed up.
 //!
-//! Text identifiers are also carried as 64-bit XXH3 hashes (seed 0), the same function as
-//! ClickHouse's `xxh3`, so that a hash made here and one made in SQL are equal.
+//! Text identifiers are also stored as 64-bit XXH3 hashes (seed 0). ClickHouse's `xxh3` is the same
+//! function, so a hash made here equals one made in SQL.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub fn hash64(text: &str) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SiteId(Arc<str>);
 
-/// Why a text is no [`SiteId`].
+/// A text that is not a valid [`SiteId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a site name: use 1 to 64 of a-z, 0-9, `-` and `_`, starting with a letter or digit"
@@ -31,10 +31,10 @@ pub struct SiteId(Arc<str>);
 pub struct InvalidSiteId(pub String);
 
 impl SiteId {
-    /// Checks `name` and makes a site identifier of it.
+    /// Checks `name` and turns it into a site identifier.
     ///
     /// # Errors
-    /// [`InvalidSiteId`] when the name is empty, too long or holds another character.
+    /// [`InvalidSiteId`] when the name is empty, too long or contains any other character.
     pub fn try_new(name: &str) -> Result<Self, InvalidSiteId> {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let valid = (1..=64).contains(&name.len())
@@ -73,16 +73,16 @@ impl<'de> Deserialize<'de> for SiteId {
     }
 }
 
-/// The hash of an actor's resolved id; zero means that the event names nobody.
+/// The hash of an actor's resolved id; zero means that the event has no actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ActorHash(pub u64);
 
 impl ActorHash {
-    /// The actor of an event that came without any id.
+    /// The actor of an event without any id.
     pub const NOBODY: Self = Self(0);
 
-    /// Returns the hash of an actor's id; the one text that hashes to zero becomes one.
+    /// Returns the hash of an actor's id. A hash of zero is reserved, so it becomes one.
     #[must_use]
     pub fn of(id: &str) -> Self {
         Self(hash64(id).max(1))
@@ -135,7 +135,7 @@ impl OffsetRange {
         self.last.0 - self.first.0 + 1
     }
 
-    /// Splits the range into what lies before an offset and the rest, or returns `None` if one of them
+    /// Splits the range into the offsets before `at` and the rest, or returns `None` if either
     /// would be empty.
     #[must_use]
     pub fn split_before(self, at: Offset) -> Option<(Self, Self)> {

@@ -1,8 +1,8 @@
 //! JSON objects that are read without being copied.
 //!
-//! A client's `properties` are looked at by name, a few of them per event, and otherwise pass
-//! through untouched. So an object is kept as a list of names and the text of their values, which
-//! are taken apart only when somebody asks. Numbers keep their text: `0.10` stays `0.10`.
+//! Only a few of a client's `properties` are read per event, by name; the rest passes through
+//! untouched. So an object is kept as a list of names and the JSON text of their values, which are
+//! parsed only on demand. Numbers keep their text: `0.10` stays `0.10`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -27,7 +27,7 @@ impl Default for JsonObject<'_> {
     }
 }
 
-/// A value taken apart one level deep.
+/// A value parsed one level deep.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JsonValue<'a> {
     /// `null`.
@@ -36,7 +36,7 @@ pub enum JsonValue<'a> {
     Bool(bool),
     /// A number, as its JSON text.
     Number(&'a str),
-    /// A string, unescaped; borrowed when it held no escape.
+    /// A string, unescaped; borrowed if it contained no escape.
     String(Cow<'a, str>),
     /// An object, as its JSON text.
     Object(&'a str),
@@ -48,7 +48,7 @@ impl<'a> JsonObject<'a> {
     /// Parses the text of an object.
     ///
     /// # Errors
-    /// The parser's error when the text is no JSON object.
+    /// The parser's error when the text is not a JSON object.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         let Members(members) = serde_json::from_str(text)?;
         Ok(Self { text, members })
@@ -76,9 +76,10 @@ impl<'a> JsonObject<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// Returns the value at a dotted path; only objects are entered, never arrays.
+    /// Returns the value at a dotted path; arrays are never entered, only objects.
     ///
-    /// A member whose own name holds the dots is preferred: `org:group` and `a.b` are found as they are.
+    /// A member whose own name contains the dots takes precedence: `org:group` and `a.b` are found
+    /// as they are.
     #[must_use]
     pub fn get_path(&self, path: &str) -> Option<JsonValue<'a>> {
         if let Some(value) = self.get(path) {
@@ -110,7 +111,7 @@ impl<'a> JsonObject<'a> {
 }
 
 impl<'a> JsonValue<'a> {
-    /// Takes apart the JSON text of one value.
+    /// Parses the JSON text of one value.
     #[must_use]
     pub fn of(raw: &'a RawValue) -> Self {
         let text = raw.get();
@@ -157,11 +158,11 @@ fn unescape(quoted: &str) -> Cow<'_, str> {
     if !inner.contains('\\') {
         return Cow::Borrowed(inner);
     }
-    // A lone surrogate (`"\ud800"`) is valid JSON text but no string: it is kept as it was sent.
+    // A lone surrogate (`"\ud800"`) is valid JSON text but not a valid string: it is kept as sent.
     serde_json::from_str::<String>(quoted).map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
-/// A member name: borrowed from the input unless it held an escape.
+/// A member name: borrowed from the input unless it contained an escape.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {

@@ -1,7 +1,7 @@
 //! The counts and sums behind the KPIs, as a store returns them.
 //!
-//! Figures are raw: rates, intervals and advice are made of them elsewhere, so that every rate can
-//! show the counts behind it.
+//! Figures are raw: rates, intervals and advice are computed elsewhere, so that every rate can show
+//! the counts behind it.
 
 use crate::id::SiteId;
 use crate::milestone::Milestone;
@@ -9,7 +9,7 @@ use crate::money::Amount;
 use crate::query::{Bots, TimeRange};
 use crate::time::Timestamp;
 
-/// What the figures are about.
+/// The scope of the figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KpiScope {
     /// The site.
@@ -20,26 +20,26 @@ pub struct KpiScope {
     pub model: String,
     /// The stage ids of the model, lowest first.
     pub stages: Vec<String>,
-    /// The weeks that retention is about.
+    /// The weeks for retention.
     pub weeks: RetentionWeeks,
-    /// Whether bots are looked at.
+    /// How events of bots are treated.
     pub bots: Bots,
-    /// The watermark: nothing after it has elapsed.
+    /// The watermark; time after it has not elapsed yet.
     pub as_of: Timestamp,
-    /// The site's currency, for amounts that came without one.
+    /// The site's currency, used for amounts without one.
     pub currency: String,
-    /// Whether refunds that a browser or a pixel reports count as those of a server do.
+    /// Whether refunds reported by a browser or a pixel count like those reported by a server.
     pub browser_refunds: bool,
 }
 
-/// The last calendar week whose following week has ended, as instants of the time zone asked for.
+/// The last calendar week whose following week has ended, in the requested time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionWeeks {
-    /// Where the week begins; whoever is active in it is expected back.
+    /// The start of the week; actors active in it are expected back.
     pub week: Timestamp,
-    /// Where the following week begins.
+    /// The start of the following week.
     pub next_week: Timestamp,
-    /// Where the following week ends.
+    /// The end of the following week.
     pub end: Timestamp,
 }
 
@@ -50,7 +50,7 @@ pub struct KpiFigures {
     pub visitors: u64,
     /// Actors whose first signup is in the range.
     pub signups: u64,
-    /// Of `signups`, those whose 14 days have elapsed at the watermark or who activated.
+    /// Of `signups`, those who activated or whose 14 days have elapsed at the watermark.
     pub activation_eligible: u64,
     /// Of `activation_eligible`, those who activated within 14 days of their signup.
     pub activated: u64,
@@ -60,15 +60,15 @@ pub struct KpiFigures {
     pub repeat_customers: u64,
     /// Orders in the range whose customer is known.
     pub customer_orders: u64,
-    /// Orders in the range, also those of nobody.
+    /// Orders in the range, including those without a known customer.
     pub orders: u64,
-    /// Refunds and cancellations in the range that brought money back.
+    /// Refunds and cancellations in the range that returned money.
     pub refunds: u64,
-    /// Refunds and cancellations in the range that brought nothing back: of an unknown order, of
-    /// one that has nothing left, in another currency, or from somebody who may not say so.
+    /// Refunds and cancellations in the range that do not count: the order is unknown, is already
+    /// fully refunded or is in another currency, or the sender is not allowed to report refunds.
     pub refunds_left_out: u64,
-    /// Orders that only views of pages tell of, and that do not count because the site sends order
-    /// events.
+    /// Orders that are known only from page views, and that do not count because the site sends
+    /// order events.
     pub order_pages_left_out: u64,
     /// Sums per currency, by currency code.
     pub money: Vec<MoneyFigures>,
@@ -97,15 +97,15 @@ pub struct MoneyFigures {
     pub orders: u64,
     /// Customers among these.
     pub customers: u64,
-    /// Order amounts less what refunds and cancellations in the range brought back.
+    /// Order amounts minus the refunds and cancellations in the range.
     pub revenue: Amount,
-    /// Order amounts in the range, refunds not subtracted.
+    /// Order amounts in the range, without subtracting refunds.
     pub gross: Amount,
     /// Revenue to date of the customers who first bought in the range.
     pub lifetime_revenue: Amount,
 }
 
-/// Stock, moves and dwell per stage.
+/// Stock, moves and dwell times per stage.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StageFigures {
     /// One entry per stage of the model, in its order.
@@ -123,17 +123,17 @@ pub struct StageFigures {
 pub struct StageFigure {
     /// The stage's id.
     pub stage: String,
-    /// Actors whose current stage it is at the end of the range.
+    /// Actors in this stage at the end of the range.
     pub stock: u64,
-    /// Moves into it in the range, first entries into the journey included.
+    /// Moves into the stage in the range, including first entries into the journey.
     pub entered: u64,
-    /// Moves out of it in the range.
+    /// Moves out of the stage in the range.
     pub left: u64,
-    /// Ended stays: median length in seconds, if there is one.
+    /// Median length of ended stays, in seconds; `None` if there are none.
     pub dwell_p50_s: Option<f64>,
-    /// Ended stays: 90th percentile in seconds, if there is one.
+    /// 90th percentile of the length of ended stays, in seconds; `None` if there are none.
     pub dwell_p90_s: Option<f64>,
-    /// Stays that have not ended; they are in no percentile.
+    /// Stays that have not ended; the percentiles exclude them.
     pub open: u64,
 }
 
@@ -163,7 +163,7 @@ impl TransitionKind {
     }
 }
 
-/// A number of moves between two stages.
+/// The number of moves between two stages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransitionFigure {
     /// The stage left; `None` for an actor's first stage.
@@ -172,16 +172,16 @@ pub struct TransitionFigure {
     pub to: String,
     /// The kind of move; `None` for an actor's first stage.
     pub kind: Option<TransitionKind>,
-    /// How often.
+    /// The number of moves.
     pub count: u64,
 }
 
-/// Who brought whom.
+/// Figures about referrals.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReferralFigures {
     /// Invitations sent in the range.
     pub invitations: u64,
-    /// Actors who sent one.
+    /// Actors who sent an invitation.
     pub inviters: u64,
     /// Invitations that converted within the attribution window of 30 days.
     pub converted: u64,
@@ -193,26 +193,27 @@ pub struct ReferralFigures {
     pub referred: u64,
     /// Referred actors activated in the range.
     pub referred_activated: u64,
-    /// Median of invitee's activation less inviter's activation, in seconds.
+    /// Median time from the inviter's activation to the invitee's activation, in seconds.
     pub viral_cycle_p50_s: Option<f64>,
-    /// Actors per generation of the tree; generation 1 was invited by somebody uninvited.
+    /// Actors per generation of the referral tree; generation 1 was invited by someone who was not
+    /// invited.
     pub generations: Vec<(u32, u64)>,
-    /// Who referred most: the actor's id and the number of actors they referred.
+    /// The actors who referred most: id and number of referred actors.
     pub advocates: Vec<(String, u64)>,
 }
 
-/// One page of an actor's events.
+/// A query for one page of an actor's events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActorPageQuery {
     /// The site.
     pub site: SiteId,
     /// Any of the actor's ids.
     pub id: String,
-    /// Events after this position; from the first one without it.
+    /// Only events after this position; `None` starts at the first one.
     pub after: Option<ActorCursor>,
-    /// How many events at most.
+    /// The most events to return.
     pub limit: usize,
-    /// How many bytes the [texts](ActorEvent::text_bytes) of the events may have together.
+    /// The most bytes that the [texts](ActorEvent::text_bytes) of the events may have together.
     pub bytes: usize,
 }
 
@@ -221,9 +222,9 @@ pub struct ActorPageQuery {
 pub struct ActorCursor {
     /// When the event happened.
     pub at: Timestamp,
-    /// Its partition.
+    /// The event's partition.
     pub partition: u32,
-    /// Its offset.
+    /// The event's offset.
     pub offset: u64,
 }
 
@@ -242,7 +243,7 @@ pub struct ActorPage {
     pub next: Option<ActorCursor>,
 }
 
-/// One event in an actor's story.
+/// One event of an actor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActorEvent {
     /// The message's id.
@@ -251,31 +252,31 @@ pub struct ActorEvent {
     pub event: String,
     /// When it happened.
     pub at: Timestamp,
-    /// What it means.
+    /// The event's milestone, if any.
     pub milestone: Option<Milestone>,
-    /// Its stage in each model that maps it.
+    /// The event's stage in each model that maps it.
     pub stages: Vec<ActorEventStage>,
-    /// Its properties, as the text of a JSON object.
+    /// The event's properties, as the text of a JSON object.
     pub properties: String,
 }
 
 impl ActorEvent {
-    /// Returns how many bytes of a page's bound an event with these texts takes: whatever its sender
-    /// decides the length of.
+    /// Returns the bytes that an event with these texts takes of a page's byte limit: the texts
+    /// whose length its sender determines.
     #[must_use]
     pub const fn text_bytes(message_id: &str, event: &str, properties: &str) -> usize {
         message_id.len() + event.len() + properties.len()
     }
 }
 
-/// Which rule put an event in a stage.
+/// The rule that put an event in a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActorEventStage {
     /// The model's id.
     pub model: String,
-    /// The stage's id; `None` if the model has no rule for the event.
+    /// The stage's id; `None` if no rule of the model matches the event.
     pub stage: Option<String>,
-    /// The deciding rule's id.
+    /// The id of the rule that decided.
     pub rule: Option<String>,
     /// The model's version.
     pub version: String,

@@ -1,15 +1,15 @@
 //! The domain of customer journeys: events, milestones, models, rules, and the matchers behind the KPIs.
 //!
 //! What it is *not*: there is no I/O, no clock, no runtime and no logging here. Time, rules and
-//! state come in as arguments, results go out as values; so nothing in this crate can fail for a
+//! state come in as arguments, results go out as values. So nothing in this crate can fail for a
 //! reason outside its arguments, and the same input always gives the same answer.
 //!
-//! Where to start: [`event::Event`] is what a tracker told us, [`rules`] turns it into a milestone
-//! and into the stages of every journey model, [`funnel`] answers the questions about many of
-//! them. The seams to the outside world are declared, never implemented, in [`ports`].
+//! Where to start: [`event::Event`] is what a tracker sent, [`rules`] turns it into a milestone and
+//! into the stages of every journey model, and [`funnel`] answers questions about many events. The
+//! interfaces to the outside world are declared, never implemented, in [`ports`].
 //!
-//! Invariants: text of the client is borrowed, not copied, until a row is made of it; numbers keep
-//! the text they were sent with, so that money stays exact; every identifier has a type of its own.
+//! Invariants: client text is borrowed, not copied, until a row is made from it. Numbers keep the
+//! text they were sent with, so that money stays exact. Every identifier has a type of its own.
 
 pub mod amount_text;
 pub mod channel;

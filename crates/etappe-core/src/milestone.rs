@@ -1,7 +1,7 @@
-//! What an event means, whatever the tracker and the journey model.
+//! The meaning of an event, independent of the tracker and the journey model.
 //!
-//! Vocabularies assign milestones to event names; models assign stages to milestones. The four
-//! that need the actor's history are never named by a vocabulary.
+//! Vocabularies map event names to milestones; models map milestones to stages. No vocabulary
+//! assigns the four milestones that need the actor's history.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ macro_rules! milestones {
     };
 }
 
-/// No milestone has this name.
+/// The name is not that of a milestone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a milestone")]
 pub struct UnknownMilestone(pub String);
@@ -59,19 +59,19 @@ milestones! {
     Engage => "engage",
     /// Opted in to a free stream such as a newsletter.
     Subscribe => "subscribe",
-    /// Opted out of it again, or marked it as spam.
+    /// Opted out of it again, or marked a message as spam.
     Unsubscribe => "unsubscribe",
     /// Left details, or asked for contact, a quote, an appointment.
     Lead => "lead",
     /// Sales found the lead worth pursuing.
     LeadQualified => "lead_qualified",
-    /// Sales gave the lead up.
+    /// Sales gave up the lead.
     LeadLost => "lead_lost",
     /// Asked for or was given a price.
     Quote => "quote",
     /// Asked for or saw a demonstration.
     Demo => "demo",
-    /// An account was made.
+    /// Created an account.
     Signup => "signup",
     /// A trial began.
     TrialStart => "trial_start",
@@ -87,25 +87,25 @@ milestones! {
     OnboardingStart => "onboarding_start",
     /// Set-up or tutorial finished.
     OnboardingComplete => "onboarding_complete",
-    /// The product is being put to use at the customer.
+    /// The product is being deployed at the customer's site.
     Implementation => "implementation",
     /// Was trained in using it.
     Training => "training",
     /// Put a product in the cart.
     AddToCart => "add_to_cart",
-    /// Looked at the cart.
+    /// Viewed the cart.
     CartView => "cart_view",
-    /// Took a product out of the cart.
+    /// Removed a product from the cart.
     CartRemove => "cart_remove",
-    /// Wish list.
+    /// Saved a product on a wish list.
     SaveForLater => "save_for_later",
-    /// Began to check out.
+    /// Started the checkout.
     CheckoutStart => "checkout_start",
     /// A step inside the checkout.
     CheckoutProgress => "checkout_progress",
-    /// A payment did not go through.
+    /// A payment failed.
     PaymentFailed => "payment_failed",
-    /// Signed.
+    /// Signed a contract.
     Contract => "contract",
     /// Ordered or paid; once per order id.
     Purchase => "purchase",
@@ -113,39 +113,39 @@ milestones! {
     RepeatPurchase => "repeat_purchase",
     /// Paid again under a running contract.
     Renewal => "renewal",
-    /// To a dearer plan.
+    /// Changed to a more expensive plan.
     Upgrade => "upgrade",
-    /// To a cheaper plan.
+    /// Changed to a cheaper plan.
     Downgrade => "downgrade",
-    /// An order was called off.
+    /// An order was cancelled.
     OrderCancel => "order_cancel",
-    /// Money went back.
+    /// Money was paid back.
     Refund => "refund",
     /// Ended a contract or account.
     Cancel => "cancel",
     /// Used the product itself.
     FeatureUse => "feature_use",
-    /// Came in with an existing account.
+    /// Logged in to an existing account.
     Login => "login",
     /// Asked for help.
     SupportRequest => "support_request",
-    /// Help ended.
+    /// A support request was closed.
     SupportResolved => "support_resolved",
     /// Something went wrong for the person: an error, a rage click, a refused coupon.
     Friction => "friction",
-    /// Goods or service handed over.
+    /// Goods or service were delivered.
     Delivery => "delivery",
-    /// Answered us: a survey, a rating.
+    /// Gave feedback: a survey, a rating.
     Feedback => "feedback",
-    /// Judged in public.
+    /// Reviewed in public.
     Review => "review",
-    /// Let us quote them.
+    /// Allowed us to quote them.
     Testimonial => "testimonial",
     /// Joined a loyalty scheme.
     LoyaltyJoin => "loyalty_join",
-    /// Passed content on, no named invitation.
+    /// Shared content, without a named invitation.
     Share => "share",
-    /// A named invitation went out.
+    /// A named invitation was sent.
     InviteSent => "invite_sent",
     /// A named invitation was used.
     InviteAccepted => "invite_accepted",
@@ -153,12 +153,12 @@ milestones! {
     ReferredSignup => "referred_signup",
     /// A purchase of somebody who was referred (from the actor's history).
     ReferredPurchase => "referred_purchase",
-    /// End of the visit.
+    /// The visit ended.
     Exit => "exit",
 }
 
 impl Milestone {
-    /// Returns whether only the actor's history can tell this milestone.
+    /// Returns whether this milestone can be derived only from the actor's history.
     #[must_use]
     pub const fn needs_history(self) -> bool {
         matches!(

@@ -1,36 +1,38 @@
 //! Amounts of money: exact decimals with four places, read from the text of a JSON number.
 //!
-//! ClickHouse keeps them as `Decimal(38,4)`, which is the same 128-bit number. Digits after the
-//! fourth place are rounded half away from zero, as ClickHouse rounds a decimal literal's excess.
+//! ClickHouse stores them as `Decimal(38,4)`, which is the same 128-bit number. Digits beyond the
+//! fourth place are rounded half away from zero, as ClickHouse rounds the excess digits of a
+//! decimal literal.
 
 use std::fmt;
 
-/// An amount in ten-thousandths of a currency unit, within ±10^34 units. What a tracker sends is within
-/// ±10^24, so that ten thousand million of the largest have an exact sum.
+/// An amount in ten-thousandths of a currency unit, within ±10^34 units. Amounts from trackers are
+/// within ±10^24, so that 10^10 of the largest still have an exact sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Amount(i128);
 
 /// Ten-thousandths in one unit.
 const SCALE: i128 = 10_000;
-/// How many digits a sum may have: those of a `Decimal(38,4)`.
+/// The most digits of a sum: those of a `Decimal(38,4)`.
 const SUM_DIGITS: u32 = 38;
-/// How many digits an amount may have that was sent.
+/// The most digits of an amount that a tracker sends.
 const SENT_DIGITS: u32 = 28;
 
 impl Amount {
-    /// Makes an amount of ten-thousandths of a unit.
+    /// Creates an amount from ten-thousandths of a unit.
     #[must_use]
     pub const fn from_scaled(scaled: i128) -> Self {
         Self(scaled)
     }
 
-    /// Returns the ten-thousandths of a unit.
+    /// Returns the amount in ten-thousandths of a unit.
     #[must_use]
     pub const fn as_scaled(self) -> i128 {
         self.0
     }
 
-    /// Parses decimal text such as `12`, `-3.50`, `1e2`; `None` when it is no number or not below 10^24.
+    /// Parses decimal text such as `12`, `-3.50`, `1e2`; `None` when it is not a number or not
+    /// below 10^24.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         parse_digits(text, SENT_DIGITS).map(Self)
@@ -49,7 +51,7 @@ impl Amount {
     }
 }
 
-/// Returns the ten-thousandths that decimal text stands for, if they have at most `limit` digits.
+/// Returns the value of decimal text in ten-thousandths, if it has at most `limit` digits.
 fn parse_digits(text: &str, limit: u32) -> Option<i128> {
     let text = text.trim();
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {

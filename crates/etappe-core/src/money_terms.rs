@@ -1,4 +1,4 @@
-//! What a site says about its money: its own currency, and the largest amount that counts.
+//! A site's money terms: its own currency, and the largest amount that counts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,27 +12,27 @@ use crate::money::Amount;
 /// A site's settings that decide which amounts count.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MoneyTerms {
-    /// The currency of amounts that come without one.
+    /// The currency of amounts sent without one.
     pub currency: Currency,
-    /// What is kept apart for its size.
+    /// The limits above which an amount does not count.
     pub largest: LargestAmounts,
 }
 
-/// The largest amount that counts, per currency: an amount over it is a mistake and no sale.
+/// The largest amount that counts, per currency. A larger amount is a mistake, not a sale.
 ///
 /// As a setting it is one number for every currency (`5000`), or one per currency, with `*` for the
-/// others: `{"EUR":5000,"IRR":"1000000000","*":100000}`. Where nothing is said it is 10^15.
+/// others: `{"EUR":5000,"IRR":"1000000000","*":100000}`. The default is 10^15.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LargestAmounts {
-    /// For currencies that have none of their own.
+    /// The limit for currencies without one of their own.
     others: Option<Amount>,
     by_currency: BTreeMap<Currency, Amount>,
 }
 
-/// What counts at most where the site says nothing: far beyond any shop, in any currency.
+/// The largest amount that counts by default: far beyond any shop, in any currency.
 const DEFAULT_LARGEST: &str = "1000000000000000";
 
-/// How many currencies may have a limit of their own: they are written into records.
+/// The most currencies with a limit of their own; the limits are written into records.
 const MAX_CURRENCIES: usize = 32;
 
 /// Stands for every currency without a limit of its own.
@@ -47,14 +47,14 @@ impl LargestAmounts {
         largest.is_some_and(|largest| amount.abs() > largest)
     }
 
-    /// Returns whether nothing is said.
+    /// Returns whether no limit is set.
     #[must_use]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// An amount in JSON: a number, or a string where a number would lose digits.
+/// An amount in JSON: a number, or a string if a number would lose digits.
 struct Number(Amount);
 
 impl Serialize for Number {

@@ -1,11 +1,10 @@
-//! The seams to the outside world, in the words of the domain.
+//! Ports: the interfaces to the outside world, in the terms of the domain.
 //!
-//! They are declared here, because an adapter can only implement what it can name, and adapters
-//! must not know the applications. No type of a runtime, a broker or a database appears in them.
-//! There are eight: clock, event publisher, record source, row sink, dead letters, message index,
-//! watermark board, journey store.
-//! The actor's history is a value ([`crate::rules::ActorHistory`]); who loads it is not decided
-//! here. A new seam wants an ADR.
+//! They are declared here because an adapter can only implement a trait it can name, and adapters
+//! must not know the applications. They contain no type of a runtime, a broker or a database. There
+//! are eight: clock, event publisher, record source, row sink, dead letters, message index,
+//! watermark board, journey store. The actor's history is a plain value
+//! ([`crate::rules::ActorHistory`]); how it is loaded is not decided here. A new port needs an ADR.
 
 mod failure;
 
@@ -25,18 +24,19 @@ use crate::watermark::{CollectorMark, PartitionReach};
 pub use crate::dead_letter::{BuriedLetter, DeadLetter};
 pub use failure::{Classified, Cost, RetryClass};
 
-/// Tells the time of day.
+/// Provides the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// Returns the present instant.
+    /// Returns the current instant.
     fn now(&self) -> Timestamp;
 }
 
-/// A record on its way into the log.
+/// A record to be written to the log.
 #[derive(Debug, Clone)]
 pub struct OutgoingRecord {
     /// Records with equal keys keep their order.
     pub key: u64,
-    /// When it was received: a collector's marks say from when on its records may be missing.
+    /// When the record was received. A collector's marks state from when on its records may be
+    /// missing.
     pub received_at: Timestamp,
     /// The record's bytes.
     pub payload: Bytes,
@@ -45,21 +45,21 @@ pub struct OutgoingRecord {
 /// Why records could not be made durable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// Nothing durable can take the record now: the disk is full, the log is at its bound, or the
-    /// write failed. The sender should come back after `retry_after`.
+    /// No durable storage can take the record now: the disk is full, the log is at its limit, or
+    /// the write failed. The sender should retry after `retry_after`.
     #[error("the event log cannot take events now: {reason}")]
     Unavailable {
-        /// What is wrong, for the operator.
+        /// The reason, for the operator.
         reason: String,
         /// When to try again.
         retry_after: Duration,
     },
-    /// The record alone is larger than the log takes.
+    /// The record is larger than the log accepts.
     #[error("a record of {size} bytes exceeds the log's limit of {limit} bytes")]
     TooLarge {
         /// The record's size in bytes.
         size: usize,
-        /// The largest size that is taken.
+        /// The largest size that the log accepts.
         limit: usize,
     },
 }
@@ -69,14 +69,15 @@ pub trait EventPublisher: Send + Sync + 'static {
     /// Publishes `records` and returns one outcome per record, in their order, once each is durable
     /// or refused.
     ///
-    /// When the returned future is dropped, records may or may not have been written.
+    /// If the returned future is dropped, records may or may not have been written.
     fn publish(
         &self,
         records: Vec<OutgoingRecord>,
     ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send;
 
-    /// Returns how much of its room is used, from 0 to 1, at which it takes nothing more; 0 where
-    /// room has no bound. Asked several times a second; may look at the disk, must not wait.
+    /// Returns the share of its space that is used, from 0 to 1, where at 1 it accepts nothing
+    /// more; 0 if space is unlimited. Called several times a second; it may look at the disk but
+    /// must not wait.
     fn fullness(&self) -> f64 {
         0.0
     }
@@ -85,47 +86,47 @@ pub trait EventPublisher: Send + Sync + 'static {
 /// A record read from the log.
 #[derive(Debug, Clone)]
 pub struct LogRecord {
-    /// Its position.
+    /// The record's offset.
     pub offset: Offset,
-    /// Its bytes.
+    /// The record's bytes.
     pub payload: Bytes,
 }
 
-/// How far a consumer has come in a partition: what survives it.
+/// A consumer's durable progress in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The first offset that is not known to be done.
+    /// The first offset that is not known to be processed.
     pub next: Offset,
-    /// The range that was about to be inserted; after a crash exactly this range is done again.
-    /// Its first offset is `next`.
+    /// The range that was about to be inserted; after a crash exactly this range is processed
+    /// again. Its first offset is `next`.
     pub pending: Option<OffsetRange>,
 }
 
-/// What a record source has to say.
+/// An event of a record source.
 #[derive(Debug)]
 pub enum SourceEvent {
-    /// A partition is this consumer's from here on. `replay` lists ranges that an unclean boot may
-    /// have lost: they are done again exactly as listed, in order, before `progress`.
+    /// A partition is assigned to this consumer from now on. `replay` lists ranges that an unclean
+    /// boot may have lost; they are processed again exactly as listed, in order, before `progress`.
     Assigned {
         /// The partition.
         partition: PartitionId,
-        /// Where its last consumer stopped; `None` when that is not remembered (any more): begin
-        /// after what is stored, see [`MessageIndex::stored_until`].
+        /// The last consumer's progress; `None` if it is not known or no longer known. Reading then
+        /// starts after the stored rows, see [`MessageIndex::stored_until`].
         progress: Option<Progress>,
-        /// Ranges before `progress.next` to do again with the same boundaries.
+        /// Ranges before `progress.next` to process again with the same boundaries.
         replay: Vec<OffsetRange>,
     },
-    /// A partition is taken away: finish or abandon its work, then call
-    /// [`RecordSource::release`]. Nothing of it may be committed afterwards.
+    /// A partition is revoked: finish or abandon its work, then call [`RecordSource::release`].
+    /// Nothing of it may be committed afterwards.
     Revoked {
         /// The partition.
         partition: PartitionId,
     },
 }
 
-/// Reads the log, partition by partition, and remembers how far its consumer has come.
+/// Reads the log, partition by partition, and stores its consumer's progress.
 ///
-/// Reads of different partitions may run side by side; the source is shared by reference.
+/// Partitions may be read concurrently; the source is shared by reference.
 pub trait RecordSource: Send + Sync + 'static {
     /// The source's error.
     type Error: Classified;
@@ -133,12 +134,12 @@ pub trait RecordSource: Send + Sync + 'static {
     /// Returns the topic's name: the first part of every deduplication token.
     fn topic(&self) -> &str;
 
-    /// Waits for the next assignment or revocation; pends while there is none. Cancellation-safe.
+    /// Waits for the next assignment or revocation; pending while there is none. Cancellation-safe.
     fn changed(&self) -> impl Future<Output = Result<SourceEvent, Self::Error>> + Send;
 
     /// Reads records of an assigned partition from `from` on, at most `max_bytes` of payload (but
-    /// at least one record), up to and including `until` if given. Waits up to `wait` for the
-    /// first one; an empty answer means that the end was reached. Cancellation-safe.
+    /// at least one record), up to and including `until` if given. Waits up to `wait` for the first
+    /// record; an empty answer means that the end was reached. Cancellation-safe.
     ///
     /// Offsets may have gaps (a broker's own records); the order is ascending.
     fn read(
@@ -147,27 +148,27 @@ pub trait RecordSource: Send + Sync + 'static {
         request: ReadRequest,
     ) -> impl Future<Output = Result<Vec<LogRecord>, Self::Error>> + Send;
 
-    /// Durably remembers `progress`; returns once it would survive the process.
+    /// Durably stores `progress`; returns once it would survive the process.
     fn commit(
         &self,
         partition: PartitionId,
         progress: Progress,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Gives a revoked partition up.
+    /// Releases a revoked partition.
     fn release(&self, partition: PartitionId) -> impl Future<Output = ()> + Send;
 }
 
-/// What to read.
+/// A request to read records.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRequest {
     /// The first offset wanted.
     pub from: Offset,
-    /// The last offset wanted, if there is an end.
+    /// The last offset wanted; `None` if unlimited.
     pub until: Option<Offset>,
-    /// How many bytes of payload to return at most.
+    /// The most bytes of payload to return.
     pub max_bytes: usize,
-    /// How long to wait for a first record.
+    /// How long to wait for the first record.
     pub wait: Duration,
 }
 
@@ -182,13 +183,13 @@ pub struct RowBatch {
     pub range: OffsetRange,
     /// Identifies the range for deduplication: `topic:partition:first-last`.
     pub token: String,
-    /// The number of rows, at most that of the range's offsets.
+    /// The number of rows, at most the number of offsets in the range.
     pub rows: usize,
     /// The rows in the sink's format.
     pub bytes: Bytes,
-    /// Whether somebody may have stored rows of it before, also as parts of other ranges.
+    /// Whether some of its rows may have been stored before, perhaps as parts of other ranges.
     pub is_again: bool,
-    /// Outcomes that rows of this batch refer to and that this process has not stored before.
+    /// Outcomes that rows of this batch refer to and that this process has not stored yet.
     pub outcomes: Vec<std::sync::Arc<crate::rules::Outcome>>,
 }
 
@@ -197,19 +198,19 @@ pub trait RowSink: Send + Sync + 'static {
     /// The sink's error.
     type Error: Classified;
 
-    /// Stores a batch. Storing the same batch again, with the same token, changes nothing; so it
-    /// may be repeated after any error. Of a batch that [`is_again`](RowBatch::is_again) only the rows
-    /// are stored that are not there. Its outcomes are stored before its rows.
+    /// Stores a batch. Storing the same batch again, with the same token, changes nothing, so it
+    /// may be repeated after any error. If [`is_again`](RowBatch::is_again) is set, only missing
+    /// rows are inserted. The batch's outcomes are stored before its rows.
     fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Keeps records that cannot be stored.
+/// Stores records that cannot be stored as rows.
 pub trait DeadLetters: Send + Sync + 'static {
-    /// The keeper's error.
+    /// The error of the dead-letter store.
     type Error: Classified;
 
-    /// Keeps `letters`; returns once they would survive the process. Burying the record of a
-    /// partition and offset again changes nothing.
+    /// Stores `letters`; returns once they would survive the process. Burying the record of the
+    /// same partition and offset again changes nothing.
     fn bury(&self, letters: &[DeadLetter]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
@@ -220,8 +221,8 @@ pub struct MessageHash(pub u64);
 impl MessageHash {
     /// Hashes a message id within its site and scope: `xxh3(site || '\0' || scope || '\0' || message_id)`.
     ///
-    /// Anybody can send with a browser's key, so an id sent with it must not take the place of a message
-    /// that a server will send.
+    /// A browser's key is public, so an id sent with it must not take the place of a message that a
+    /// server will send.
     #[must_use]
     pub fn of(site: &SiteId, scope: KeyScope, message_id: &str) -> Self {
         let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
@@ -234,23 +235,24 @@ impl MessageHash {
     }
 }
 
-/// Knows which messages are stored already.
+/// Knows which messages are already stored.
 ///
-/// Everything that came by another log than `topic` counts as stored before anything in `topic`: a
-/// log takes the place of another when an installation moves or the number of partitions changes.
+/// Messages from a log other than `topic` count as stored before everything in `topic`: a log is
+/// replaced when an installation moves or its number of partitions changes.
 pub trait MessageIndex: Send + Sync + 'static {
     /// The index's error.
     type Error: Classified;
 
-    /// Returns the offset after the last one of the partition that is stored with all before it, or
-    /// `None` if none is stored.
+    /// Returns the offset after the last one of the partition such that all offsets before it are
+    /// stored, or `None` if none is stored.
     fn stored_until(
         &self,
         topic: &str,
         partition: PartitionId,
     ) -> impl Future<Output = Result<Option<Offset>, Self::Error>> + Send;
 
-    /// Returns the last mark of each collector that is stored for the partition below `below`.
+    /// Returns each collector's last mark that is stored for the partition at an offset below
+    /// `below`.
     fn marks(
         &self,
         topic: &str,
@@ -258,8 +260,8 @@ pub trait MessageIndex: Send + Sync + 'static {
         below: Offset,
     ) -> impl Future<Output = Result<Vec<CollectorMark>, Self::Error>> + Send;
 
-    /// Returns those of `hashes` that are stored for `partition` at an offset below `below`, or by
-    /// another log.
+    /// Returns those of `hashes` that are stored for `partition` at an offset below `below`, or
+    /// from another log.
     fn seen_before(
         &self,
         topic: &str,
@@ -268,8 +270,8 @@ pub trait MessageIndex: Send + Sync + 'static {
         hashes: &[MessageHash],
     ) -> impl Future<Output = Result<Vec<MessageHash>, Self::Error>> + Send;
 
-    /// Calls `visit` with the hash of each of the latest `limit` messages stored for `partition`,
-    /// or by another log, and received at `since` or later, in no particular order.
+    /// Calls `visit` with the hashes of the latest `limit` messages that are stored for `partition`
+    /// or from another log and were received at `since` or later, in no particular order.
     fn recent(
         &self,
         topic: &str,
@@ -280,29 +282,30 @@ pub trait MessageIndex: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Where the processes that write tell those that read how far the figures reach.
+/// The board on which writing processes publish, for reading processes, how far the figures reach.
 pub trait WatermarkBoard: Send + Sync + 'static {
     /// The board's error.
     type Error: Classified;
 
-    /// Replaces what the board says of the partitions in `reaches`.
+    /// Replaces the entries of the partitions in `reaches`.
     fn post(
         &self,
         topic: &str,
         reaches: &[PartitionReach],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Returns what was last posted for each partition of the log that was posted to last.
+    /// Returns the last entry of each partition of the log that was posted to last.
     fn load(&self) -> impl Future<Output = Result<Vec<PartitionReach>, Self::Error>> + Send;
 }
 
-/// Answers questions about journeys from what is stored.
+/// Answers questions about journeys from the stored events.
 pub trait JourneyStore: Send + Sync + 'static {
     /// The store's error.
     type Error: Classified;
 
-    /// Calls `visit` once per unit (actor or account) that has at least one hit, with the hash of
-    /// its id and its hits in order of time, then arrival. Counts of a funnel and lists of its actors both come from this.
+    /// Calls `visit` once per unit (actor or account) with at least one hit, passing the hash of
+    /// its id and its hits in order of time, then arrival. Both the counts of a funnel and the
+    /// lists of its actors are computed from this.
     fn candidates(
         &self,
         query: &CandidateQuery,
@@ -311,7 +314,8 @@ pub trait JourneyStore: Send + Sync + 'static {
 
     /// Returns the number of units that have an event in the range.
     ///
-    /// As it stands this walks through all their events; a store that can count does so instead.
+    /// This default implementation walks through all their events; a store that can count should
+    /// override it.
     fn count_units(
         &self,
         query: &UnitQuery,
@@ -336,8 +340,9 @@ pub trait JourneyStore: Send + Sync + 'static {
         }
     }
 
-    /// Returns names that occur among the site's events, the most frequent first: all of them where
-    /// there are few, else as many as can be had quickly. They tell what a mistyped name may mean.
+    /// Returns names that occur among the site's events, the most frequent first: all of them if
+    /// there are few, otherwise as many as can be read quickly. They are used to suggest a
+    /// correction for a mistyped name.
     fn known_names(
         &self,
         site: &SiteId,
@@ -356,22 +361,22 @@ pub trait JourneyStore: Send + Sync + 'static {
         scope: &KpiScope,
     ) -> impl Future<Output = Result<StageFigures, Self::Error>> + Send;
 
-    /// Returns the figures about who brought whom.
+    /// Returns the referral figures.
     fn referral_figures(
         &self,
         scope: &KpiScope,
     ) -> impl Future<Output = Result<ReferralFigures, Self::Error>> + Send;
 
-    /// Returns the most frequent names of events that no rule gives a meaning or a stage.
+    /// Returns the most frequent names of events to which no rule assigns a milestone or a stage.
     fn unmapped_names(
         &self,
         query: &UnmappedQuery,
     ) -> impl Future<Output = Result<UnmappedNames, Self::Error>> + Send;
 
-    /// Returns one page of an actor's events, or `None` if nobody has that id.
+    /// Returns one page of an actor's events, or `None` if no actor has that id.
     ///
-    /// A page ends before the event that would take it beyond the query's `limit` or `bytes`, but has
-    /// at least one event if any is left.
+    /// A page ends before the event that would exceed the query's `limit` or `bytes`, but has at
+    /// least one event if any is left.
     fn actor_page(
         &self,
         query: &ActorPageQuery,

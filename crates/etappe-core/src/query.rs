@@ -1,4 +1,4 @@
-//! Questions about journeys, as values: ranges, selectors and what a funnel needs to be fed.
+//! Questions about journeys, as values: ranges, selectors and the input that funnels need.
 
 use std::time::Duration;
 
@@ -18,20 +18,20 @@ pub struct TimeRange {
     pub to: Timestamp,
 }
 
-/// Whether events of bots are looked at.
+/// How events of bots are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bots {
-    /// Leave them out.
+    /// Events of bots are left out.
     #[default]
     Exclude,
-    /// Take them like all others.
+    /// Events of bots count like all others.
     Include,
-    /// Look at nothing else.
+    /// Only events of bots count.
     Only,
 }
 
-/// What is counted.
+/// The unit that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
@@ -44,7 +44,7 @@ pub enum Unit {
     Account,
 }
 
-/// What an event must be.
+/// Which events match.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Selector {
     /// Any event.
@@ -62,31 +62,31 @@ pub enum Selector {
     },
 }
 
-/// What a property must be.
+/// A condition on a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyCondition {
     /// The property's name, or a path starting with `properties.`, `context.` or `traits.`.
     pub path: String,
-    /// What its value must be.
+    /// The test of its value.
     pub test: PropertyTest,
 }
 
-/// What the value of a property must be.
+/// A test of a property's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PropertyTest {
     /// A value with this [spelling](crate::value).
     Is(String),
     /// Null.
     Null,
-    /// Not there at all.
+    /// The property is missing.
     Absent,
-    /// There, be it null.
+    /// The property is present, even if it is null.
     Present,
 }
 
 impl PropertyTest {
-    /// Returns the test for one value: a text, a number, a truth value or null. `None` for objects
-    /// and arrays, which equal nothing.
+    /// Returns the test for one value: a text, a number, a boolean or null. `None` for objects and
+    /// arrays, which equal nothing.
     #[must_use]
     pub fn of(value: &serde_json::Value) -> Option<Self> {
         use serde_json::Value;
@@ -100,7 +100,7 @@ impl PropertyTest {
         Some(Self::Is(spelling))
     }
 
-    /// Returns whether the value that was found passes.
+    /// Returns whether the given value passes the test.
     #[must_use]
     pub fn passes(&self, found: Option<&JsonValue<'_>>) -> bool {
         match self {
@@ -117,9 +117,9 @@ impl PropertyTest {
 /// A selector with conditions on properties, all of which must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// What the event must be.
+    /// Which events match.
     pub selector: Selector,
-    /// What its properties must be.
+    /// The conditions on the event's properties.
     pub properties: Vec<PropertyCondition>,
 }
 
@@ -142,41 +142,41 @@ pub enum Dimension {
     Country,
 }
 
-/// What the matchers need: for every unit its events that match one of the conditions.
+/// The query for a matcher's input: for every unit, its events that match one of the conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CandidateQuery {
     /// The site.
     pub site: SiteId,
-    /// What a unit is.
+    /// The unit that is counted.
     pub unit: Unit,
-    /// Whether bots are looked at.
+    /// How events of bots are treated.
     pub bots: Bots,
-    /// Events before this instant are of no use.
+    /// Events before this instant are not needed.
     pub from: Timestamp,
-    /// Events at or after this instant are of no use, if there is such an instant.
+    /// Events at or after this instant are not needed; `None` is unlimited.
     pub until: Option<Timestamp>,
     /// At most 64 conditions; bit k of [`Hit::conditions`] stands for condition k.
     pub conditions: Vec<Condition>,
-    /// Whether events that match no condition are wanted too (strict order needs neighbours).
+    /// Whether events that match no condition are needed too (strict order depends on neighbours).
     pub include_others: bool,
     /// The values wanted in [`Hit::dimensions`], in their order.
     pub dimensions: Vec<Dimension>,
 }
 
-/// How many units there are to enter a funnel at all.
+/// The query for the number of units that could enter a funnel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitQuery {
     /// The site.
     pub site: SiteId,
-    /// What a unit is.
+    /// The unit that is counted.
     pub unit: Unit,
-    /// Whether bots are looked at.
+    /// How events of bots are treated.
     pub bots: Bots,
     /// The range of time in which a unit must have an event.
     pub range: TimeRange,
 }
 
-/// Names that a question may have mistyped.
+/// The kind of a name that a query may have mistyped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameKind {
     /// Names of events.
@@ -185,21 +185,21 @@ pub enum NameKind {
     Property,
 }
 
-/// One event of a unit, as far as a matcher is concerned.
+/// One event of a unit, reduced to what a matcher needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
     /// When it happened.
     pub at: Timestamp,
     /// Bit k is set when the event matches condition k.
     pub conditions: u64,
-    /// The [spellings](crate::value) of the dimensions asked for; `None` where the event has no value.
+    /// The [spellings](crate::value) of the requested dimensions; `None` if the event has no value.
     pub dimensions: Vec<Option<String>>,
 }
 
-/// The end of the time in which completions of entries in `range` may lie.
+/// Returns the end of the time range in which entries in `range` may be completed.
 #[must_use]
 pub fn completion_end(range: TimeRange, window: Option<Duration>) -> Option<Timestamp> {
-    // The window is inclusive, hence the millisecond.
+    // The window is inclusive, so one millisecond is added.
     window.map(|window| {
         range
             .to

@@ -1,7 +1,7 @@
-//! Sites (tenants), their settings, and the keys that open them.
+//! Sites (tenants), their settings and their keys.
 //!
-//! What is kept of a key is its SHA-256: keys hold 190 random bits, so a slow hash adds nothing.
-//! A [`SiteDirectory`] is an immutable snapshot; whoever changes it publishes a new one.
+//! Only a key's SHA-256 is stored. Keys have 190 random bits, so a slow hash would add nothing. A
+//! [`SiteDirectory`] is an immutable snapshot; a change publishes a new one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::money_terms::{LargestAmounts, MoneyTerms};
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// Hashes a key as it was presented.
+    /// Hashes a key as presented by the client.
     #[must_use]
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
@@ -64,22 +64,22 @@ impl<'de> Deserialize<'de> for KeyHash {
     }
 }
 
-/// What a key opens.
+/// The permission that a key grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grant {
-    /// Sending events, trusted as far as the scope says.
+    /// Sending events, which are trusted as far as the scope allows.
     Write(KeyScope),
     /// Reading KPIs.
     Read,
 }
 
-/// A key of a site: what is stored of it.
+/// The stored record of a site's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
     /// The hash of the key.
     pub hash: KeyHash,
-    /// What it opens.
+    /// The permission that the key grants.
     pub grant: Grant,
 }
 
@@ -87,26 +87,27 @@ pub struct KeyRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SiteSettings {
-    /// IANA name of the zone that calendar periods are cut in. Default `UTC`.
+    /// IANA name of the time zone for calendar periods. Default `UTC`.
     pub timezone: String,
-    /// ISO 4217 code assumed for amounts that come without one. Default `EUR`.
+    /// ISO 4217 code assumed for amounts sent without a currency. Default `EUR`.
     pub currency: String,
-    /// Origins that browsers may post from; empty means any. Default empty.
+    /// Origins that browsers may post from; empty allows any. Default empty.
     pub allowed_origins: Vec<String>,
-    /// Whether revenue in a pixel's address counts: anybody can make such an address. Default false.
+    /// Whether revenue in a pixel's address counts; such an address can be forged by anyone.
+    /// Default false.
     pub pixel_revenue: bool,
-    /// Whether a refund or cancellation that a browser or a pixel reports counts, too, against an order
-    /// that a server reported, or without naming an order: anybody can send one. Default false.
+    /// Whether a refund or cancellation reported by a browser or a pixel also counts if it concerns
+    /// an order that a server reported, or names no order; anyone can send one. Default false.
     pub browser_refunds: bool,
-    /// Events per second accepted from this site; none means no limit. Default none.
+    /// Events per second accepted from this site; `None` means no limit. Default `None`.
     pub events_per_second: Option<u32>,
-    /// The largest amount of money that counts, for every currency or per currency; an amount over
-    /// it is kept apart and told. Default 10^15.
+    /// The largest amount of money that counts, for every currency or per currency; a larger amount
+    /// does not count and causes a warning. Default 10^15.
     pub largest_amount: LargestAmounts,
 }
 
 impl SiteSettings {
-    /// Returns what decides which amounts of money count.
+    /// Returns the settings that decide which amounts of money count.
     #[must_use]
     pub fn money_terms(&self) -> MoneyTerms {
         MoneyTerms {
@@ -151,7 +152,7 @@ pub struct SiteDirectory {
 }
 
 impl SiteDirectory {
-    /// Makes a directory of `sites`; of two sites with one name the later one stays.
+    /// Creates a directory of `sites`; of two sites with the same name the later one is kept.
     #[must_use]
     pub fn new(sites: impl IntoIterator<Item = Site>) -> Self {
         let sites: BTreeMap<_, _> = sites
@@ -182,7 +183,7 @@ impl SiteDirectory {
 
     /// Returns the site and scope that `key` may write to.
     ///
-    /// Looks the hash up, so the time it takes says nothing about stored keys.
+    /// The lookup is by hash, so its duration reveals nothing about stored keys.
     #[must_use]
     pub fn writer(&self, key: &str) -> Option<(&Site, KeyScope)> {
         match self.keys.get(&KeyHash::of(key))? {

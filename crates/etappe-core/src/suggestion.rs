@@ -1,12 +1,12 @@
 //! Finds the known names that are nearest to a mistyped one.
 
-/// Names longer than this are not compared: the work grows with both lengths.
+/// Longer names are not compared: the cost grows with both lengths.
 const LONGEST: usize = 128;
 
 /// Returns at most `most` of the `known` names that are near to `word`, nearest first.
 ///
-/// Near means that at most a third of the letters differ; case, and what stands between words, do
-/// not count. Of equally near names those that come first in `known` come first.
+/// A name is near if at most a third of the letters differ; case and word separators do not count.
+/// Equally near names keep their order in `known`.
 #[must_use]
 pub fn nearest<'k>(
     word: &str,
@@ -32,7 +32,7 @@ pub fn nearest<'k>(
     near.into_iter().map(|(_, name)| name).collect()
 }
 
-/// Writes words in lower case with one blank between them, however they were joined.
+/// Returns the words in lower case with one space between them, whatever separated them.
 fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     let mut before_is_lower = false;

@@ -1,6 +1,6 @@
 //! Instants in milliseconds since 1970-01-01 UTC, and their RFC 3339 text.
 //!
-//! Milliseconds are what trackers send and what the tables keep; finer fractions are cut off.
+//! Trackers send milliseconds and the tables store them; finer fractions are truncated.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub use stated::StatedTime;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The text is no instant that Etappe can read.
+/// The text is not an instant that Etappe can read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time: use RFC 3339, such as 2024-03-01T12:00:00Z")]
 pub struct InvalidTimestamp(pub String);
@@ -24,10 +24,10 @@ pub struct InvalidTimestamp(pub String);
 impl Timestamp {
     /// 1970-01-01T00:00:00Z, the earliest event time that is accepted.
     pub const EPOCH: Self = Self(0);
-    /// 2100-01-01T00:00:00Z, the end of the widest range that can be asked for.
+    /// 2100-01-01T00:00:00Z, the end of the widest range that can be queried.
     pub const MAX_QUERY: Self = Self(4_102_444_800_000);
 
-    /// Makes an instant of milliseconds since the epoch.
+    /// Creates an instant from milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -39,8 +39,8 @@ impl Timestamp {
         self.0
     }
 
-    /// Parses any spelling of an instant that [`StatedTime`] reads. What states no offset is in UTC,
-    /// and a date alone is its midnight.
+    /// Parses every spelling of an instant that [`StatedTime`] reads. A text without an offset is
+    /// in UTC, and a date alone is its midnight.
     ///
     /// # Errors
     /// [`InvalidTimestamp`] when the text is none of these.
@@ -53,7 +53,7 @@ impl Timestamp {
         Ok(Self(local.and_utc().timestamp_millis()))
     }
 
-    /// Returns the instant `duration` later; saturates at the end of the number range.
+    /// Returns the instant `duration` later; saturates at the largest instant.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(
@@ -68,7 +68,7 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Returns the same instant for chrono, or `None` outside chrono's range of years.
+    /// Returns the same instant as a chrono value, or `None` outside chrono's range of years.
     #[must_use]
     pub fn to_utc(self) -> Option<DateTime<Utc>> {
         Utc.timestamp_millis_opt(self.0).single()

@@ -1,4 +1,4 @@
-//! Names of events that no rule gives a meaning or a stage, as a store finds them.
+//! Names of events to which no rule assigns a milestone or a stage, as a store returns them.
 
 use crate::event::EventKind;
 use crate::id::SiteId;
@@ -6,30 +6,29 @@ use crate::milestone::Milestone;
 use crate::query::{Bots, TimeRange};
 use crate::time::Timestamp;
 
-/// Which unmapped names are asked for.
+/// A query for unmapped names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnmappedQuery {
     /// The site.
     pub site: SiteId,
-    /// The range of time that the events lie in.
+    /// The time range of the events.
     pub range: TimeRange,
-    /// Whether bots are looked at.
+    /// How events of bots are treated.
     pub bots: Bots,
-    /// The kind of event; all of them without it.
+    /// The kind of event; `None` means all kinds.
     pub kind: Option<EventKind>,
-    /// The model whose stages are looked at. Without it only names that were not understood are
-    /// returned.
+    /// The model whose stages are checked. Without it, only names without a milestone are returned.
     pub model: Option<String>,
-    /// How many names at most.
+    /// The most names to return.
     pub limit: usize,
 }
 
-/// Why events of a name are unmapped.
+/// The reason why events of a name are unmapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WhyUnmapped {
-    /// No vocabulary had a rule for them. A rule that says "no step" is a rule.
+    /// No vocabulary had a rule for them. A rule that says "no step" counts as a rule.
     NotUnderstood,
-    /// They have a milestone, and the model had no stage for it.
+    /// They have a milestone, but the model has no stage for it.
     NoStage,
 }
 
@@ -54,9 +53,9 @@ pub struct UnmappedName {
     pub name: String,
     /// Their kind.
     pub kind: EventKind,
-    /// Why they are unmapped.
+    /// The reason why they are unmapped.
     pub why: WhyUnmapped,
-    /// What they mean, if they are understood.
+    /// Their milestone, if they have one.
     pub milestone: Option<Milestone>,
     /// How many there are.
     pub events: u64,
@@ -71,11 +70,11 @@ pub struct UnmappedName {
 /// The unmapped names of a site.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnmappedNames {
-    /// The most frequent ones, in descending order of their events, then by name, kind and
+    /// The most frequent names, in descending order of the number of events, then by name, kind and
     /// milestone.
     pub names: Vec<UnmappedName>,
-    /// How many there are, also those beyond the limit.
+    /// The number of names, including those beyond the limit.
     pub all_names: u64,
-    /// How many events all of them have.
+    /// The number of events of all these names.
     pub all_events: u64,
 }

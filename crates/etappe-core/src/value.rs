@@ -1,14 +1,14 @@
-//! When two property values are the same value: one notion for conditions, breakdowns and rules.
+//! Equality of property values: one definition for conditions, breakdowns and rules.
 //!
 //! Every value has one spelling, and values are equal when their spellings are. A number is spelled
 //! in its shortest plain form, from its digits and never through floating point: `200`, `200.00`
-//! and `2e2` are one, and 20 digits stay 20 digits. Protocols that know only texts send `200` and
-//! `true` as `"200"` and `"true"`, so a text is spelled as it is, and is thereby that number or truth
-//! value; `"200.00"` is 200, too.
+//! and `2e2` are equal, and 20 digits stay 20 digits. Protocols that only have texts send `200` and
+//! `true` as `"200"` and `"true"`. So a text is its own spelling and thereby equals that number or
+//! boolean; `"200.00"` equals 200, too.
 //!
-//! A text stays a text where it may mean something else than its number: `"007"` is an id, `"1e5"`
-//! may be a hash, and `"10.10"` is not the version `"10.1"`. Null has no spelling, nor have objects and
-//! arrays: they equal nothing.
+//! A text stays a text where it may mean something other than its number: `"007"` is an id, `"1e5"`
+//! may be a hash, and `"10.10"` is not the version `"10.1"`. Null, objects and arrays have no
+//! spelling: they equal nothing.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ pub fn text_spelling(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the spelling of a JSON number; a text that is none is its own spelling.
+/// Returns the spelling of a JSON number; a text that is not a number is its own spelling.
 #[must_use]
 pub fn number_spelling(text: &str) -> Cow<'_, str> {
     let is_short = text.len() <= MOST_ZEROS;
@@ -52,15 +52,15 @@ pub fn number_spelling(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns whether a spelling may be that of a number, whose other spellings look different.
+/// Returns whether a spelling may be that of a number, which can be written in other ways.
 #[must_use]
 pub fn may_be_number(spelling: &str) -> bool {
     let digits = spelling.strip_prefix('-').unwrap_or(spelling);
     digits.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// Returns whether a text is a number in plain decimal notation and nothing else: no zero before
-/// other digits, no exponent, and no zero at the end of a fraction that is not zero.
+/// Returns whether a text is a number in plain decimal notation and nothing else: no leading zeros,
+/// no exponent, and no trailing zero in a fraction that is not zero.
 fn is_plainly_a_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = match digits.split_once('.') {
@@ -79,7 +79,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A number: its significant digits, without zeros at either end, times a power of ten.
+/// A number: its significant digits, without leading and trailing zeros, times a power of ten.
 struct Decimal {
     is_negative: bool,
     digits: String,
@@ -87,7 +87,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// Takes a JSON number apart; `None` when it is none, or when its exponent has 19 digits.
+    /// Parses a JSON number; `None` when the text is not one, or when its exponent has 19 digits.
     fn parse(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -124,7 +124,7 @@ impl Decimal {
             spelled.push('-');
         }
         let places = i128::try_from(self.digits.len()).unwrap_or(i128::MAX);
-        // Where the point lies, counted from the first digit.
+        // The position of the decimal point, counted from the first digit.
         let point = places + self.exponent;
         let zeros = if self.exponent > 0 {
             self.exponent
@@ -320,7 +320,7 @@ mod tests {
         ) {
             let sign = if negative { "-" } else { "" };
             let reference = spelled(&format!("{sign}{digits}e{exponent}")).unwrap();
-            // Zeros at the end, and the point moved to the left.
+            // Trailing zeros, and the point moved to the left.
             let padded = format!("{digits}{}", "0".repeat(zeros));
             let moved = exponent - i64::try_from(zeros).unwrap();
             let (whole, fraction) = padded.split_at(padded.len().saturating_sub(shift).max(1));
@@ -332,7 +332,7 @@ mod tests {
             prop_assert_eq!(number_spelling(&reference), reference.as_str());
             prop_assert_eq!(text_spelling(&reference), reference.as_str());
             prop_assert!(may_be_number(&reference));
-            // The number is the one that was written.
+            // The spelling has the value of the number as written.
             let same = reference.parse::<f64>().unwrap().total_cmp(&other.parse::<f64>().unwrap());
             prop_assert!(same.is_eq(), "{} {}", reference, other);
         }

@@ -1,23 +1,24 @@
-//! What was accepted but not understood: told to whoever sent it, and counted for the site's owner.
+//! Warnings about accepted values that do not count: reported to the sender and counted for the
+//! site's owner.
 
 use std::borrow::Cow;
 
-/// Why a value of an accepted message does not count. The names are part of the contract with clients.
+/// Why a value of an accepted message does not count. The names are part of the client contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WarningReason {
-    /// An id such as `undefined` or `0`, or nothing but white space: it is taken for no id.
+    /// An id such as `undefined` or `0`, or only white space: it is treated as no id.
     PlaceholderId,
-    /// The amount is no number.
+    /// The amount is not a number.
     UnreadAmount,
-    /// The amount has several readings, as `1,234` has.
+    /// The amount has several readings, such as `1,234`.
     AmbiguousAmount,
-    /// The amount exceeds the largest that the site counts.
+    /// The amount exceeds the site's limit.
     LargeAmount,
-    /// The currency is none of ISO 4217, and no sign or name of one.
+    /// The currency is neither an ISO 4217 code nor the sign or name of a currency.
     UnknownCurrency,
     /// The currency's sign or name has several meanings, none of which is the site's own currency.
     AmbiguousCurrency,
-    /// The currency beside the amount is not the one that is sent for it.
+    /// The currency beside the amount differs from the currency that was sent for it.
     ConflictingCurrency,
 }
 
@@ -51,7 +52,7 @@ impl WarningReason {
 /// A value that was accepted but does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning<'a> {
-    /// Where it stands: `userId`, `properties.revenue`.
+    /// The field: `userId`, `properties.revenue`.
     pub field: Cow<'a, str>,
     /// The value: a string without its quotes, or the JSON text of anything else.
     pub value: Cow<'a, str>,
@@ -60,7 +61,7 @@ pub struct Warning<'a> {
 }
 
 impl Warning<'_> {
-    /// Returns the warning with texts of its own.
+    /// Returns the warning with owned texts.
     #[must_use]
     pub fn into_owned(self) -> Warning<'static> {
         Warning {

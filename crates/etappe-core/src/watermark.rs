@@ -1,8 +1,9 @@
-//! How far the figures reach: everything received before `as_of` is visible in them.
+//! The watermark: everything received before `as_of` is visible in the figures.
 //!
-//! Each partition's reader posts the receive time of its first record that is not visible yet, or
-//! how far the collectors' marks say that all is there, whichever is less; without collectors that
-//! write marks, and with everything read, the moment at which it looked. The least of all partitions
+//! Each partition's reader posts one instant. It is the receive time of the first record that is
+//! not visible yet, or the instant up to which the collectors' marks guarantee that all records
+//! have arrived, whichever is earlier. If everything is read and no collector writes marks, it is
+//! the moment at which the reader looked. The watermark is the earliest instant of all partitions.
 //! is the answer.
 
 use std::collections::BTreeMap;
@@ -26,30 +27,31 @@ pub struct PartitionReach {
     pub reached: Timestamp,
 }
 
-/// What a collector writes into every partition each second: how far its own records are complete.
+/// A collector's mark, written into every partition each second: how far its own records are
+/// complete.
 ///
-/// Collectors spool while the log is away, and then write records that they received long before;
-/// so the end of a partition alone does not say up to when its records are all there.
+/// Collectors spool while Kafka is down and later write records that they received long before. So
+/// the end of a partition alone does not tell up to when its records are complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectorMark {
-    /// The collector: the same as long as it has the same spool.
+    /// The collector's name; it stays the same as long as the spool does.
     pub collector: String,
-    /// Every record that it received before this instant stands before the mark.
+    /// Every record that the collector received before this instant is in the log before the mark.
     pub reached: Timestamp,
     /// When the mark was written, by the collector's clock.
     pub written_at: Timestamp,
-    /// What the collector is at.
+    /// The collector's state.
     pub state: CollectorState,
 }
 
-/// What a collector is at.
+/// The state of a collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CollectorState {
-    /// Its records go into the log as they come.
+    /// Its records go to the log as they arrive.
     Direct,
-    /// Records wait in its spool.
+    /// Records are waiting in its spool.
     Spooling,
-    /// It has ended and left nothing behind: its last mark.
+    /// It has shut down with an empty spool; this is its last mark.
     Retired,
 }
 
@@ -64,7 +66,7 @@ impl CollectorState {
         }
     }
 
-    /// Returns the state of that name, if there is one.
+    /// Returns the state with that name, if there is one.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Direct, Self::Spooling, Self::Retired]
@@ -73,7 +75,7 @@ impl CollectorState {
     }
 }
 
-/// The watermark of a process, shared by those that move it and the API that shows it.
+/// The watermark of a process, shared by the tasks that advance it and the API that shows it.
 #[derive(Debug, Clone)]
 pub struct Watermark {
     board: Arc<Mutex<Board>>,
@@ -81,13 +83,13 @@ pub struct Watermark {
 
 #[derive(Debug, Default)]
 struct Board {
-    /// How many partitions the log has, once that is known.
+    /// How many partitions the log has; `None` until that is known.
     partitions: Option<u32>,
     reached: BTreeMap<PartitionId, Timestamp>,
 }
 
 impl Watermark {
-    /// Makes a watermark over `partitions` partitions, all at the epoch until they are posted.
+    /// Creates a watermark over `partitions` partitions, all at the epoch until they are posted.
     #[must_use]
     pub fn new(partitions: usize) -> Self {
         let watermark = Self::unknown();
@@ -95,8 +97,8 @@ impl Watermark {
         watermark
     }
 
-    /// Makes a watermark over a log whose number of partitions is not known yet; it stands at the
-    /// epoch until [`Self::replace`] tells.
+    /// Creates a watermark over a log whose number of partitions is not known yet; it stays at the
+    /// epoch until [`Self::replace`] is called.
     #[must_use]
     pub fn unknown() -> Self {
         Self {
@@ -116,12 +118,12 @@ impl Watermark {
         }
     }
 
-    /// Takes back what was posted for a partition: somebody else works on it now.
+    /// Withdraws what was posted for a partition, because another process reads it now.
     pub fn withdraw(&self, partition: PartitionId) {
         self.lock().reached.remove(&partition);
     }
 
-    /// Puts what others posted in the place of everything; their number of partitions counts.
+    /// Replaces everything with what other processes posted, including the number of partitions.
     pub fn replace(&self, reaches: &[PartitionReach]) {
         let Some(partitions) = reaches.iter().map(|reach| reach.partitions).max() else {
             return;

@@ -1,10 +1,10 @@
-//! Tells ids that name somebody from what programs send in their place.
+//! Tells real ids from placeholders that programs send instead.
 //!
-//! Code that has no id often sends something all the same: `undefined`, `null`, `0`. Taken for an id
-//! it would make one person of everybody who has none. The same holds for orders, accounts and
+//! Code without an id often sends a placeholder: `undefined`, `null`, `0`. If it were taken as an
+//! id, everyone without an id would become one person. The same holds for orders, accounts and
 //! codes.
 
-/// Texts that stand for no id, in lower case. `NA` is not among them: it is somebody's real id.
+/// Placeholders, in lower case. `NA` is not among them, because it occurs as a real id.
 const PLACEHOLDERS: [&str; 24] = [
     "undefined",
     "null",
@@ -32,8 +32,8 @@ const PLACEHOLDERS: [&str; 24] = [
     "[object promise]",
 ];
 
-/// Texts that stand for no id as programs spell them. Where ids are letters that count (`A` to `ZZZ`),
-/// `NAN` and `NIL` come up as real ones, so capitals are ids here.
+/// Placeholders that count only in this spelling. Where ids are letters that count up (`A` to
+/// `ZZZ`), `NAN` and `NIL` are real ids, so their capital spellings are not listed.
 const AS_SPELLED: [&str; 5] = ["nan", "NaN", "Nan", "nil", "Nil"];
 
 /// Quotes and brackets that people and programs put around a placeholder.
@@ -49,19 +49,20 @@ const PAIRS: [(char, char); 9] = [
     ('{', '}'),
 ];
 
-/// Returns an id without the white space around it, or `None` for a placeholder or nothing at all.
+/// Returns an id without surrounding white space, or `None` if it is empty or a placeholder.
 ///
-/// White space around an id comes from forms and files, and never tells two people apart. It
-/// includes what Unicode calls white space, and marks that nobody sees, such as a byte order mark.
-/// Case is kept: `Anna` and `anna` may be two people.
+/// White space around an id comes from forms and files and never distinguishes two people. It
+/// includes all Unicode white space and invisible marks such as a byte order mark. Case is kept:
+/// `Anna` and `anna` may be two people.
 #[must_use]
 pub fn meaningful_id(text: &str) -> Option<&str> {
     let id = text.trim_matches(is_blank);
     (!id.is_empty() && !is_placeholder(id)).then_some(id)
 }
 
-/// Returns a referral code as codes are compared: trimmed, in lower case; `None` where there is
-/// none. People type codes from a card or a voice: `SPRING-7`, `spring-7` and ` Spring-7` are one.
+/// Returns a referral code in the form in which codes are compared: trimmed and in lower case;
+/// `None` if there is none. People type codes from a card or by ear: `SPRING-7`, `spring-7` and `
+/// Spring-7` are the same code.
 #[must_use]
 pub fn referral_code(text: &str) -> Option<String> {
     meaningful_id(text).map(str::to_lowercase)
@@ -75,8 +76,8 @@ const fn is_blank(c: char) -> bool {
         )
 }
 
-/// Returns whether `id`, which has no white space around it, stands for no id. Quotes may be around
-/// it several times, and escaped: `"\"null\""` is what is left of a text that was encoded twice.
+/// Returns whether `id`, which has no surrounding white space, is a placeholder. It may be quoted
+/// several times, with escapes: `"\"null\""` is left over from encoding a text twice.
 fn is_placeholder(id: &str) -> bool {
     let mut rest = id;
     loop {
@@ -95,7 +96,7 @@ fn is_placeholder(id: &str) -> bool {
 }
 
 fn is_known(text: &str) -> bool {
-    // No placeholder is longer, and most ids are.
+    // No placeholder is longer; most ids are.
     if text.len() > 20 {
         return false;
     }

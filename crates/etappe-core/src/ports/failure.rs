@@ -1,39 +1,39 @@
-//! What the errors of adapters say about what to do.
+//! How to react to the errors of adapters.
 
 use std::error::Error;
 
 use crate::id::Offset;
 
-/// What to do about an error.
+/// How to react to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryClass {
-    /// Back off and try the same again, as long as it takes.
+    /// Back off and retry the same operation, for as long as it takes.
     Transient,
-    /// The content was refused: trying the same again cannot help.
+    /// The content was refused: a retry of the same operation cannot help.
     Permanent,
-    /// The process cannot go on and must stop.
+    /// The process cannot continue and must stop.
     Fatal,
 }
 
-/// An error that says what to do about it.
+/// An error that states how to react to it.
 pub trait Classified: Error + Send + Sync + 'static {
-    /// Returns what to do.
+    /// Returns how to react.
     fn retry_class(&self) -> RetryClass;
 
-    /// Returns the record that is to blame, if the error names one. A hint: whether it is so shows
-    /// when it is tried alone.
+    /// Returns the record at fault, if the error names one. This is a hint: only trying the record
+    /// alone can confirm it.
     fn record_to_blame(&self) -> Option<Offset> {
         None
     }
 
-    /// Returns what a question used up, if it was given up for what it costs: only a narrower one
-    /// can be answered.
+    /// Returns the resource that a query exhausted, if it was cancelled for its cost. Only a
+    /// narrower query can succeed.
     fn exhausted(&self) -> Option<Cost> {
         None
     }
 }
 
-/// What one question may use so much of.
+/// A resource that a query can exhaust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cost {
     /// Rows read.

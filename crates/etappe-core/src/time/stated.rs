@@ -1,16 +1,16 @@
-//! Reads the spellings of a time that programs send: one reader for bodies, pixels, imports and
-//! questions.
+//! Reads the time formats that programs send: one reader for bodies, pixels, imports and queries.
 //!
-//! RFC 3339, and what deviates from it without a second meaning: no seconds (Java leaves them out
-//! when they are zero), a fraction after a comma, lower-case letters, a space for the `T` or before
-//! the offset, an offset without its colon or minutes, `UTC`, and a plus sign that arrived as a space
-//! because an address did not escape it. Numbers are no times: seconds and milliseconds look alike.
+//! It accepts RFC 3339 and unambiguous deviations from it: no seconds (Java omits them when they
+//! are zero), a fraction after a comma, lower-case letters, a space for the `T` or before the
+//! offset, an offset without its colon or minutes, `UTC`, and a plus sign that arrived as a space
+//! because it was not escaped in an address. Numbers are not accepted as times: seconds and
+//! milliseconds cannot be told apart.
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 
 use super::{InvalidTimestamp, Timestamp};
 
-/// What a text says about a time.
+/// A time as stated in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatedTime {
     /// An instant: the text states its offset.
@@ -25,7 +25,7 @@ impl StatedTime {
     /// Reads a time.
     ///
     /// # Errors
-    /// [`InvalidTimestamp`] when the text is none.
+    /// [`InvalidTimestamp`] when the text is not a time.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
         let mut reader = Reader {
             rest: text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}'),
@@ -69,7 +69,7 @@ impl Reader<'_> {
         NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
     }
 
-    /// Reads `hh:mm`, `hh:mm:ss` or `hh:mm:ss.fff`; what is finer than a millisecond is cut off.
+    /// Reads `hh:mm`, `hh:mm:ss` or `hh:mm:ss.fff`; digits beyond milliseconds are truncated.
     fn time_of_day(&mut self, date: NaiveDate) -> Option<NaiveDateTime> {
         let hour = self.number(2)?;
         self.take(&[':']).then_some(())?;
@@ -81,7 +81,7 @@ impl Reader<'_> {
                 millis = self.fraction()?;
             }
         }
-        // A leap second is the first moment of the next minute.
+        // A leap second becomes the first moment of the next minute.
         let leap = i64::from(second == 60);
         let second = if second == 60 { 59 } else { second };
         let at = date.and_hms_milli_opt(hour, minute, second, millis)?;
@@ -99,7 +99,7 @@ impl Reader<'_> {
         Some(millis.fold(0, |millis, digit| 10 * millis + u32::from(digit - b'0')))
     }
 
-    /// Reads an offset in minutes: `Some(None)` where there is none, `None` where it is wrong.
+    /// Reads an offset in minutes: `Some(None)` if there is none, `None` if it is invalid.
     fn offset(&mut self) -> Option<Option<i64>> {
         let was_blank = self.blanks();
         if self.rest.is_empty() {
@@ -136,7 +136,7 @@ impl Reader<'_> {
         (hours < 24 && minutes < 60).then(|| i64::from(60 * hours + minutes))
     }
 
-    /// Passes over a zone's name after the offset, as in `+01:00[Europe/Amsterdam]` (RFC 9557).
+    /// Skips a zone's name after the offset, as in `+01:00[Europe/Amsterdam]` (RFC 9557).
     fn zone_name(&mut self) -> Option<()> {
         if self.take(&['[']) {
             let (_, rest) = self.rest.split_once(']')?;
@@ -145,7 +145,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Reads a number of just so many digits.
+    /// Reads a number of exactly `digits` digits.
     fn number(&mut self, digits: usize) -> Option<u32> {
         let (number, rest) = self.rest.split_at_checked(digits)?;
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -155,14 +155,14 @@ impl Reader<'_> {
         number.parse().ok()
     }
 
-    /// Passes over one of a few letters; returns whether it was there.
+    /// Skips one of `letters`; returns whether there was one.
     fn take(&mut self, letters: &[char]) -> bool {
         let rest = self.rest.strip_prefix(letters);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
     }
 
-    /// Passes over blanks; returns whether there were any.
+    /// Skips blanks; returns whether there were any.
     fn blanks(&mut self) -> bool {
         let rest = self.rest.trim_start();
         let found = rest.len() < self.rest.len();

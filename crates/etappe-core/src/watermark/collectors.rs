@@ -1,12 +1,12 @@
-//! The collectors of one partition, as their marks show them: how far they let the figures reach.
+//! The collectors of one partition, as seen in their marks: how far they let the figures reach.
 //!
-//! A collector is silent when the log went on for a while without a word of it. "Went on" means that
-//! marks of others came, or that the end of the log was looked at, time and again: while the log is
-//! away nobody can be heard, and that is nobody's silence. So time is that of the log, and clocks
-//! that differ do no harm.
+//! A collector is silent when the log advanced for a while without a mark of it. The log advances
+//! when marks of others arrive or when the end of the log is read, repeatedly. While Kafka is down
+//! no collector counts as silent. Time is measured by the log, so clocks that differ do no harm.
 //!
-//! A silent collector that had records in its spool still has them, and holds the figures back. One
-//! that had none is let go: whatever it received last was never acknowledged. Pure: no clock.
+//! A silent collector that had records in its spool still has them and holds the watermark back. A
+//! silent collector without spooled records is dropped: any later records were never acknowledged.
+//! Pure: no clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use std::time::Duration;
 use super::{CollectorMark, CollectorState};
 use crate::time::Timestamp;
 
-/// How long a collector may say nothing while the log goes on.
+/// How long a collector may write no mark while the log advances.
 pub const SILENCE: Duration = Duration::from_secs(60);
-/// A longer pause between two signs of life of the log means that it was away.
+/// A longer pause between two signs of the log's progress means that the log was unavailable.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How long a collector that was let go is still named.
+/// How long a dropped collector is still reported.
 const MEMORY: Duration = Duration::from_secs(600);
-/// The most collectors that are kept in mind.
+/// The most collectors that are remembered.
 const MOST: usize = 4_096;
 
-/// What is known of the collectors that write into a partition.
+/// The known state of the collectors that write into a partition.
 #[derive(Debug, Clone, Default)]
 pub struct Collectors {
     heard: BTreeMap<String, Heard>,
@@ -33,36 +33,36 @@ pub struct Collectors {
 #[derive(Debug, Clone)]
 struct Heard {
     mark: CollectorMark,
-    /// How far the log was when the mark came.
+    /// The log's time when the mark was read.
     at: Timestamp,
 }
 
-/// The present period in which the log goes on without a pause.
+/// The current period in which the log has advanced without a pause.
 #[derive(Debug, Clone, Copy)]
 struct Life {
     since: Timestamp,
     until: Timestamp,
 }
 
-/// A collector that has not been heard for a while.
+/// A collector that has written no mark for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SilentCollector {
     /// The collector.
     pub collector: String,
     /// When it wrote its last mark.
     pub last_heard: Timestamp,
-    /// Whether it has records in its spool, and so holds the figures back.
+    /// Whether it has records in its spool and so holds the watermark back.
     pub holds: bool,
 }
 
 impl Collectors {
-    /// Makes what was known when a partition was last worked on: the last mark of each collector.
+    /// Restores the state from when the partition was last read: the last mark of each collector.
     #[must_use]
     pub fn restore(marks: Vec<CollectorMark>) -> Self {
         let newest = marks.iter().map(|mark| mark.written_at).max();
         let mut collectors = Self::default();
         for mark in marks {
-            // Somebody was heard long after this one: it had been let go before.
+            // Another collector wrote a mark long after this one, which had therefore been dropped.
             let is_past =
                 newest.is_some_and(|newest| newest > mark.written_at.saturating_add(MEMORY));
             if mark.state == CollectorState::Spooling || !is_past {
@@ -73,13 +73,14 @@ impl Collectors {
         collectors
     }
 
-    /// Takes a mark that stands in the log behind all taken before.
+    /// Takes a mark that comes after all previous ones in the log.
     pub fn heard(&mut self, mark: CollectorMark) {
         let at = self.advance(mark.written_at);
         self.take(mark, at);
     }
 
-    /// Takes note that the end of the log was reached at `at`: everybody was heard out.
+    /// Records that the end of the log was reached at `at`, so that all marks so far have been
+    /// read.
     pub fn looked(&mut self, at: Timestamp) {
         self.advance(at);
         if let Some(life) = self.life {
@@ -89,8 +90,8 @@ impl Collectors {
         }
     }
 
-    /// Returns the instant before which every record of every collector stands before the marks
-    /// taken, or `None` when no collector has a say.
+    /// Returns the instant before which every record of every collector is in the log before the
+    /// marks taken, or `None` when no collector limits it.
     #[must_use]
     pub fn reached(&self) -> Option<Timestamp> {
         self.heard
@@ -100,7 +101,7 @@ impl Collectors {
             .min()
     }
 
-    /// Returns the collectors that have not been heard for a while, by name.
+    /// Returns the silent collectors, by name.
     #[must_use]
     pub fn silent(&self) -> Vec<SilentCollector> {
         self.heard
@@ -118,7 +119,7 @@ impl Collectors {
         self.life.is_some_and(|life| heard.silence(life) > SILENCE)
     }
 
-    /// Moves the log's time on and returns it.
+    /// Advances the log's time and returns it.
     fn advance(&mut self, at: Timestamp) -> Timestamp {
         let life = self.life.get_or_insert(Life {
             since: at,
@@ -143,7 +144,7 @@ impl Collectors {
             .insert(mark.collector.clone(), Heard { mark, at });
     }
 
-    /// Forgets the one that was heard longest ago of those that hold nothing back.
+    /// Removes the collector with the oldest mark among those that hold nothing back.
     fn forget_one(&mut self) {
         let oldest = self.heard.values().filter(|heard| !heard.holds());
         let oldest = oldest.min_by_key(|heard| heard.at);
@@ -158,7 +159,7 @@ impl Heard {
         self.mark.state == CollectorState::Spooling
     }
 
-    /// Returns for how long the log has gone on without this collector.
+    /// Returns for how long the log has advanced without a mark of this collector.
     fn silence(&self, life: Life) -> Duration {
         let millis = life.until.millis_since(self.at.max(life.since));
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))

@@ -1,4 +1,4 @@
-//! Who holds the figures back, and who is let go.
+//! Which collectors hold the watermark back, and which are dropped.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn direct(collector: &str, time: i64) -> CollectorMark {
     mark(collector, time, time, CollectorState::Direct)
 }
 
-/// Looks at the end of the log every second.
+/// Reaches the end of the log every second.
 fn look(collectors: &mut Collectors, seconds: std::ops::RangeInclusive<i64>) {
     for second in seconds {
         collectors.looked(at(second));
@@ -92,7 +92,7 @@ fn nobody_is_silent_while_the_log_is_away() {
     collectors.heard(direct("a", 100));
     collectors.heard(direct("b", 100));
     collectors.looked(at(101));
-    // The log is away for an hour; then the first look, and the first collector that returns.
+    // The log is unavailable for an hour; then its end is read, and the first collector returns.
     collectors.looked(at(3_700));
     assert_eq!(collectors.reached(), Some(at(100)));
     collectors.heard(mark("a", 101, 3_701, CollectorState::Spooling));
@@ -106,7 +106,7 @@ fn nobody_is_silent_while_the_log_is_away() {
 #[test]
 fn what_is_read_late_is_no_silence() {
     let mut collectors = Collectors::restore(vec![direct("a", 100), direct("b", 100)]);
-    // An hour of log that nobody has read yet; `a` and `b` both went on all the time.
+    // An hour of unread log; `a` and `b` wrote marks all the time.
     for second in 101..3_700 {
         collectors.heard(direct("a", second));
         collectors.heard(direct("b", second));
@@ -162,7 +162,7 @@ enum Step {
     Look,
 }
 
-/// A collector that does what it must: its records in order, its marks true.
+/// A correct collector: its records are in order and its marks are true.
 #[derive(Debug, Default)]
 struct Model {
     waiting: std::collections::VecDeque<Timestamp>,
