@@ -1,12 +1,13 @@
-//! Vocabularies, journey models, and what they say about an event.
+//! Vocabularies, journey models, and how they classify an event.
 //!
 //! Rule files are texts ([`RuleSource`]) that are compiled once into a [`RuleSet`]; mistakes in
-//! them come back as [`Diagnostic`]s, all at once. A [`Classifier`] then answers for each event:
-//! its vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] says why, [`RuleSet::suggest`] what an unknown name
-//! may mean.
+//! them come back as [`Diagnostic`]s, all at once. A [`Classifier`] then classifies each event: its
+//! vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] gives the reasons,
+//! [`RuleSet::suggest`] the likely meaning of an unknown name.
 //!
-//! Invariants: the answer depends on the rules' content, the event and the actor's history alone,
-//! never on the order of files or of earlier events; a main stage is above its secondary stages.
+//! Invariants: the answer depends only on the content of the rules, the event and the actor's
+//! history, never on the order of files or of earlier events. A main stage is above its secondary
+//! stages.
 
 mod address;
 mod classifier;

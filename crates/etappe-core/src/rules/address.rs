@@ -1,7 +1,7 @@
 //! The address of the page an event happened on, and patterns for it.
 //!
-//! Trackers put the address in different places; the first that is there counts. Paths are
-//! compared in lower case and without a trailing slash.
+//! Trackers put the address in different places; the first one present counts. Paths are compared
+//! in lower case and without a trailing slash.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,9 +18,9 @@ use super::pattern::{BadPattern, Glob};
 /// A pattern for a page's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AddressPattern {
-    /// `/blog/*`: the whole path; `*` stands for any text, slashes too.
+    /// `/blog/*`: the whole path; `*` stands for any text, including slashes.
     Path(Glob),
-    /// `?q`: the query has this key, with a value.
+    /// `?q`: the query has this key with a value.
     QueryKey(Box<str>),
 }
 
@@ -62,11 +62,11 @@ impl fmt::Display for AddressPattern {
     }
 }
 
-/// A part of a page's address that holds a value: the part of the path after some text, or the value
-/// of a key of the query.
+/// A part of a page's address that holds a value: the part of the path after some text, or the
+/// value of a query key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AddressPart {
-    /// What follows this text in the path, up to the next slash. Letters match in any case.
+    /// The text after this one in the path, up to the next slash. Letters match in any case.
     AfterPath(Box<str>),
     /// The value of this key. Letters match in any case.
     QueryKey(Box<str>),
@@ -83,14 +83,15 @@ impl AddressPart {
         (is_path && !before.contains('*')).then(|| Self::AfterPath(before.into()))
     }
 
-    /// Returns the value in `address`, an address or a path as it was sent, with its escapes decoded.
+    /// Returns the value in `address`, an address or path as sent; escapes in the value are
+    /// decoded.
     pub(crate) fn find_in(&self, address: &str) -> Option<String> {
         let (path, query) = split_url(address);
         let found = match self {
             Self::AfterPath(before) => {
                 let at = find_in_any_case(path, before)?;
                 let found = path.get(at + before.len()..)?.split('/').next()?;
-                // In a path a plus is a plus.
+                // In a path a plus sign stands for itself.
                 return named(decode(&found.replace('+', "%2B")));
             }
             Self::QueryKey(wanted) => query
@@ -130,7 +131,7 @@ fn find_in_any_case(text: &str, wanted: &str) -> Option<usize> {
         .position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// The address of the event at hand, read when a rule first asks for it.
+/// The address of the current event, read when a rule first needs it.
 #[derive(Debug, Default)]
 pub(super) struct PageAddress {
     is_read: bool,
@@ -139,7 +140,7 @@ pub(super) struct PageAddress {
     query: String,
 }
 
-/// What properties say about the address.
+/// The parts of an address found in properties.
 #[derive(Debug, Default)]
 struct Sent<'a> {
     url: Option<Cow<'a, str>>,
@@ -148,8 +149,8 @@ struct Sent<'a> {
 }
 
 impl<'a> Sent<'a> {
-    /// Goes through the properties once; of several that say the same, the first name listed here
-    /// counts, and of one name the last value.
+    /// Reads the properties in one pass. Of several names for the same part, the first one listed
+    /// here counts; of equal names, the last value.
     fn of(properties: &JsonObject<'a>) -> Self {
         let mut sent = Self::default();
         let (mut url_rank, mut path_rank) = (u8::MAX, u8::MAX);
@@ -163,8 +164,8 @@ impl<'a> Sent<'a> {
                 "path" => (&mut sent.path, 0, &mut path_rank),
                 "$pathname" => (&mut sent.path, 1, &mut path_rank),
                 "current_url_path" => (&mut sent.path, 2, &mut path_rank),
-                // Segment's query with its question mark; under that name other trackers send
-                // what somebody searched for.
+                // Segment sends the query here, with its question mark. Other trackers send what
+                // the visitor searched for under this name.
                 "search" => {
                     sent.query = text(Some(JsonValue::of(value))).filter(|q| q.starts_with('?'));
                     continue;
@@ -182,12 +183,12 @@ impl<'a> Sent<'a> {
 }
 
 impl PageAddress {
-    /// Forgets the address, because the next event is another one.
+    /// Forgets the address; the next event has a different one.
     pub(super) const fn forget(&mut self) {
         self.is_read = false;
     }
 
-    /// Returns the address of `event`, reading it unless that was done since [`Self::forget`].
+    /// Returns the address of `event`; it is read at most once after [`Self::forget`].
     pub(super) fn of(&mut self, event: &Event<'_>) -> &Self {
         if !self.is_read {
             self.read(event);

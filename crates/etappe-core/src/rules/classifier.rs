@@ -1,8 +1,8 @@
-//! Classifies many events: remembers which rules a name leaves in question, and every outcome.
+//! Classifies many events; caches the candidate rules of each name, and every outcome.
 //!
-//! What is remembered never changes an answer, only how soon it is there. Names are remembered up
-//! to a bound in bytes; beyond it everything is forgotten and learnt again, so that a flood of
-//! invented names costs time but no memory.
+//! The caches never change an answer, only how fast it is found. The name cache has a limit in
+//! bytes. Beyond it the cache is cleared and refilled, so a flood of invented names costs time but
+//! no memory.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use super::outcome::Outcome;
 use super::predicate::Scratch;
 use super::ruleset::{PlanBits, RuleSet};
 
-/// What a classifier says about an event.
+/// How an event is classified.
 #[derive(Debug, Clone, Copy)]
 pub struct Classified<'c> {
-    /// The milestone and the stages; the same for all events that the same rules decided.
+    /// The milestone and the stages; shared by all events that the same rules decided.
     pub outcome: &'c Arc<Outcome>,
-    /// Where the event keeps its facts, if the vocabulary's rule says so.
+    /// Where the event keeps its facts, if the vocabulary's rule states it.
     pub mapping: Option<&'c Arc<FactMapping>>,
 }
 
-/// Bytes of names and candidate lists that are remembered.
+/// The most bytes of names and candidate lists that are cached.
 const NAMES_BYTES: usize = 4 << 20;
-/// What an entry costs beside its text and list: the hash table's slot and two allocations.
+/// The overhead of an entry besides its text and list: the hash table's slot and two allocations.
 const ENTRY_OVERHEAD: usize = 96;
-/// Outcomes that depend on more than the vocabulary's rule; each is a few KiB with its stages.
+/// The most cached outcomes that depend on more than the vocabulary's rule; each takes a few KiB.
 const MAX_CONDITIONAL_OUTCOMES: usize = 4096;
 
-/// Classifies events one after the other. Not shared: each worker has its own.
+/// Classifies events one by one. Not shared: each worker has its own.
 #[derive(Debug)]
 pub struct Classifier<R = Arc<RuleSet>> {
     rules: R,
@@ -51,7 +51,7 @@ pub struct Classifier<R = Arc<RuleSet>> {
 }
 
 impl Classifier {
-    /// Makes a classifier that has seen nothing yet.
+    /// Creates a classifier with empty caches.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>) -> Self {
         Self::over(rules)
@@ -78,10 +78,10 @@ impl<R: Deref<Target = RuleSet>> Classifier<R> {
         }
     }
 
-    /// Classifies one event in the light of its actor's history.
+    /// Classifies one event, given its actor's history.
     ///
-    /// Deterministic: the answer depends on the rules, the event and the history alone. Messages
-    /// that are no events (`identify`, `group`, `alias`) are always unmapped.
+    /// Deterministic: the answer depends only on the rules, the event and the history. Messages
+    /// that are not events (`identify`, `group`, `alias`) are always unmapped.
     pub fn classify(&mut self, event: &Event<'_>, history: &ActorHistory) -> Classified<'_> {
         let rules = &*self.rules;
         if !event.kind.is_event() {
@@ -126,7 +126,7 @@ impl<R: Deref<Target = RuleSet>> Classifier<R> {
         }
     }
 
-    /// Classifies one event and hands out its outcome.
+    /// Classifies one event and returns a shared outcome.
     pub fn outcome(&mut self, event: &Event<'_>, history: &ActorHistory) -> Arc<Outcome> {
         Arc::clone(self.classify(event, history).outcome)
     }
@@ -142,16 +142,17 @@ fn known_kind<'c>(
     })
 }
 
-/// Which candidates are asked for.
+/// Which candidates are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Up to the first that needs no condition.
+    /// All up to the first one without a condition.
     Deciding,
-    /// The same, from the vocabularies whose names anybody may use.
+    /// The same, but only from users' vocabularies and from generic ones, whose names any tracker
+    /// may use.
     ForAnyone,
 }
 
-/// Returns the candidates for a name, in order, none after one that always matches.
+/// Returns the candidates for a name, in order, up to the first one that always matches.
 pub(super) fn find_candidates(
     rules: &RuleSet,
     name: &str,
@@ -192,7 +193,7 @@ impl NameCache {
             Wanted::Deciding => &mut self.deciding,
             Wanted::ForAnyone => &mut self.for_anyone,
         };
-        // Longer names are all alike.
+        // All names that are too long have the same candidates.
         let name = if name.len() > LONGEST_NAME { "" } else { name };
         let bytes = &mut self.bytes;
         map.entry_ref(name).or_insert_with(|| {
@@ -203,7 +204,7 @@ impl NameCache {
     }
 }
 
-/// Outcomes by what they depend on: the vocabulary's rule, and the models' conditions that hold.
+/// Outcomes by what they depend on: the vocabulary's rule and the model conditions that hold.
 #[derive(Debug)]
 struct OutcomeCache {
     unknown: Option<Arc<Outcome>>,

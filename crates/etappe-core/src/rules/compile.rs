@@ -1,4 +1,4 @@
-//! Turns rule files into a rule set, or into the list of everything that is wrong with them.
+//! Turns rule files into a rule set, or into the list of all their mistakes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use super::source::{RuleFileKind, RuleOrigin, RuleSource, short_hash};
 use super::vocabulary::{VocabularyFile, read_vocabulary};
 
 impl RuleSet {
-    /// Compiles rule files; the order in which they are given does not matter.
+    /// Compiles rule files; their order does not matter.
     ///
-    /// A user's file takes the place of a shipped file of the same kind with the same id.
+    /// A user's file replaces a shipped file of the same kind with the same id.
     ///
     /// # Errors
-    /// Every mistake in every file, sorted by file and line, when at least one of them is an error.
-    /// Otherwise warnings are found in [`RuleSet::warnings`].
+    /// All mistakes in all files, sorted by file and line, when at least one of them is an error.
+    /// Otherwise [`RuleSet::warnings`] returns the warnings.
     pub fn compile(sources: impl IntoIterator<Item = RuleSource>) -> Result<Self, Vec<Diagnostic>> {
         let mut sources: Vec<_> = sources.into_iter().collect();
         sources.sort_by(|a, b| {
@@ -81,7 +81,7 @@ impl<T> Default for FilesById<T> {
 }
 
 impl<T> FilesById<T> {
-    /// Adds a file; shipped ones come first.
+    /// Adds a file; shipped ones must be added first.
     fn add(&mut self, id: Arc<str>, source: &RuleSource, read: T, report: &mut Report<'_>) {
         if let Some((origin, file, _)) = self.files.get(&id)
             && *origin == source.origin
@@ -100,7 +100,7 @@ impl<T> FilesById<T> {
     }
 }
 
-/// Conditions, each different one once.
+/// Conditions without duplicates.
 #[derive(Debug, Default)]
 struct PredicateTable {
     places: HashMap<String, u32>,
@@ -230,7 +230,7 @@ fn stage_rules(model: ModelFile, predicates: &mut PredicateTable) -> Box<[StageR
         .collect()
 }
 
-/// Collects what the models have to say about a milestone.
+/// Collects the rules of the models that can apply to a milestone.
 fn plan(
     milestone: Milestone,
     models: &[ModelInfo],

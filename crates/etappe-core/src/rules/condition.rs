@@ -1,8 +1,8 @@
 //! Reads conditions from rule files: `where` and `when` tables, `url` patterns, number ranges.
 //!
 //! `{ step = 1 }` compares, `{ plan = ["pro", "team"] }` offers a choice, and a table of operators
-//! says more: `{ revenue = { above = 0 } }`. A table that holds no operator is a deeper path:
-//! `{ context.page.url = "x" }` and `{ "context.page.url" = "x" }` are the same.
+//! expresses more: `{ revenue = { above = 0 } }`. A table without operators is a deeper path: `{
+//! context.page.url = "x" }` and `{ "context.page.url" = "x" }` are the same.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ use super::reader::{Located, Number, Table, number, texts_of, wrong};
 use super::word_reader::read_phrase;
 use super::words::Phrase;
 
-/// What may be asked of a value.
+/// The operators of conditions.
 const OPERATORS: [&str; 14] = [
     "is",
     "not",
@@ -116,8 +116,8 @@ fn read_level(
     }
 }
 
-/// Returns whether a table holds operators: one known key is enough, so that a misspelled one
-/// beside it is reported and not taken for a path.
+/// Returns whether a table holds operators. One known key is enough, so that a misspelled one
+/// beside it is reported instead of being taken as a path.
 fn is_operators(table: &Table<'_, '_>) -> bool {
     let mut keys = table.keys();
     let any_known = keys.any(|(key, _)| OPERATORS.contains(&key));
@@ -189,7 +189,7 @@ pub(super) fn read_globs(
     globs
 }
 
-/// Reads phrases that are looked for among the words of a text.
+/// Reads phrases that are searched for among the words of a text.
 fn read_phrases(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>) -> Vec<Phrase> {
     let texts = texts_of(key, value, report);
     texts
@@ -198,7 +198,7 @@ fn read_phrases(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>
         .collect()
 }
 
-/// Reads a number, meaning just that one, or a table of bounds.
+/// Reads a number, which stands for exactly that number, or a table of bounds.
 pub(super) fn read_range(
     key: &str,
     value: &Spanned<DeValue<'_>>,
@@ -273,7 +273,7 @@ fn read_scalar(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>)
         DeValue::Integer(_) | DeValue::Float(_) => match (number(value.get_ref()), value.get_ref())
         {
             (Some(Number::Integer(integer)), _) => Some(Scalar::number(&integer.to_string())),
-            // Its text says more digits than a floating-point number keeps.
+            // Its text has more digits than a floating-point number can hold.
             (Some(Number::Float(_)), DeValue::Float(float)) => {
                 let text = float.as_str();
                 Some(Scalar::number(text.strip_prefix('+').unwrap_or(text)))

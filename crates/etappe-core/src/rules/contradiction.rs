@@ -1,7 +1,7 @@
-//! Conditions that no event can meet: mistakes of whoever wrote them.
+//! Finds conditions that no event can meet, which are mistakes of their author.
 //!
-//! What is found here is certain; what is not found may be impossible all the same. Where a choice of
-//! values is asked for, each value is tried with the other tests, so the answer is the classifier's own.
+//! Every contradiction reported is certain, but not every contradiction is found. If a choice of
+//! values is required, each value is checked against the other tests by the classifier's own code.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::value::may_be_number;
 use super::lookup::ValuePath;
 use super::predicate::{NumberRange, Predicate, Scalar, Scratch, Test};
 
-/// Returns a path whose value no event can have: its conditions exclude each other.
+/// Returns a path for which no value meets all conditions, because they exclude each other.
 pub(super) fn find_contradiction(predicates: &[Predicate]) -> Option<&ValuePath> {
     let values = || {
         predicates.iter().filter_map(|predicate| match predicate {
@@ -41,13 +41,14 @@ fn exclude_each_other(tests: &[&Test]) -> bool {
     }
 }
 
-/// Returns whether a value of a choice passes all tests, in one of the ways that an event may write it.
+/// Returns whether a value of a choice passes all tests, in at least one of the ways in which an
+/// event may write it.
 fn may_pass(value: &Scalar, tests: &[&Test]) -> bool {
     let spelling = value.spelling();
     let mut scratch = Scratch::default();
     let mut passes = |written: &JsonValue<'_>| {
         tests.iter().all(|test| {
-            // A text that equals a number can look in many ways, such as `5` and `5.0`.
+            // A text that equals a number can be written in many ways, such as `5` and `5.0`.
             let is_of_looks = matches!(
                 test,
                 Test::Like(_) | Test::Unlike(_) | Test::HasWords(_) | Test::LacksWords(_)
@@ -76,9 +77,9 @@ fn wants_value(tests: &[&Test]) -> bool {
     })
 }
 
-/// Returns whether ranges have no number in common, or only one that is refused.
+/// Returns whether the ranges have no number in common, or only one that another test excludes.
 fn has_no_number(tests: &[&Test]) -> bool {
-    // A range that is empty by itself is told where it stands.
+    // A range that is empty by itself is reported elsewhere.
     let ranges = tests.iter().filter_map(|test| match test {
         Test::Number(range) if !range.is_empty() => Some(*range),
         _ => None,
@@ -96,7 +97,7 @@ fn has_no_number(tests: &[&Test]) -> bool {
         })
 }
 
-/// Returns whether every pattern that is asked for is refused as well.
+/// Returns whether every required pattern is also excluded.
 fn refuses_all_texts(tests: &[&Test]) -> bool {
     tests.iter().any(|test| match test {
         Test::Like(wanted) => wanted.iter().all(|glob| {

@@ -1,6 +1,6 @@
-//! Mistakes in vocabularies and models, each with the place where it stands.
+//! Mistakes in vocabularies and models, each with its position.
 //!
-//! A file is read to its end whatever is wrong with it, so that its author sees every mistake at
+//! A file is read to its end whatever is wrong with it, so that its author sees all mistakes at
 //! once. A [`Report`] collects them for one file and turns byte spans into lines and columns.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::suggestion;
 
-/// How bad a diagnostic is.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -29,11 +29,11 @@ pub struct Diagnostic {
     pub line: u32,
     /// The character in that line, counted from 1.
     pub column: u32,
-    /// Whether the rules can be used all the same.
+    /// Whether the rules can still be used.
     pub severity: Severity,
     /// What is wrong.
     pub message: String,
-    /// What to do about it, if that is known.
+    /// How to fix it, if that is known.
     pub help: Option<String>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Report<'a> {
     file: &'a str,
     text: &'a str,
     diagnostics: Vec<Diagnostic>,
-    /// Lines that are no TOML; what was made of them is no ground for further complaints.
+    /// Lines that are not valid TOML; no further mistakes are reported for them.
     broken_lines: Vec<u32>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Records that the text is no TOML at the start of `span`.
+    /// Records that the text is not valid TOML at the start of `span`.
     pub(super) fn syntax_error(&mut self, span: &Range<usize>, message: impl Into<String>) {
         self.push(Severity::Error, span, message.into(), None);
         self.broken_lines.push(self.line_of(span.start));
@@ -146,7 +146,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Returns "did you mean `x`?" for the known word nearest to `word`, if one is near.
+/// Returns "did you mean `x`?" for the known word nearest to `word`, if there is one.
 pub(super) fn did_you_mean<'k>(
     word: &str,
     known: impl IntoIterator<Item = &'k str>,
@@ -154,8 +154,8 @@ pub(super) fn did_you_mean<'k>(
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// Returns the known word nearest to `word`, if one is near; of equally near ones the first in the
-/// alphabet.
+/// Returns the known word nearest to `word`, if there is one; of equally near words, the first in
+/// alphabetical order.
 pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();

@@ -4,13 +4,14 @@ use crate::event::Event;
 
 use super::predicate::{Predicate, Scratch};
 
-/// The conditions that are remembered per event; the few beyond are evaluated again.
+/// The number of conditions whose result is cached per event; the few beyond are evaluated again.
 const REMEMBERED: usize = 256;
 const WORDS: usize = REMEMBERED / 64;
-/// Longer objects are looked through each time.
+/// The most bytes of an object for which a result is cached; longer objects are evaluated each
+/// time.
 const LONGEST_GROUND: usize = 256;
 
-/// An event, and what is known of the conditions on it.
+/// An event, and the results of the conditions evaluated on it so far.
 #[derive(Debug)]
 pub(super) struct Evaluation<'r, 'a> {
     event: &'r Event<'a>,
@@ -40,7 +41,7 @@ impl<'r, 'a> Evaluation<'r, 'a> {
         self.event
     }
 
-    /// Returns whether the event meets the condition at this place of the rule set.
+    /// Returns whether the event meets the condition at this index of the rule set.
     pub(super) fn holds(&mut self, predicate: u32) -> bool {
         let at = predicate as usize;
         let (word, bit) = (at / 64, 1_u64 << (at % 64));

@@ -1,4 +1,4 @@
-//! Names that a rule leaves out, although its pattern matches.
+//! Names that a rule excludes although its pattern matches.
 
 use super::condition::read_globs;
 use super::diagnostic::Report;
@@ -7,12 +7,12 @@ use super::reader::Table;
 use super::word_reader::FileWords;
 use super::words::Phrase;
 
-/// The names that a rule leaves out.
+/// The names that a rule excludes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Exceptions {
     /// Compared with the folded name.
     globs: Box<[Glob]>,
-    /// Looked for among the name's words.
+    /// Searched for among the name's words.
     phrases: Box<[Phrase]>,
 }
 
@@ -32,7 +32,7 @@ impl Exceptions {
         self.globs.is_empty() && self.phrases.is_empty()
     }
 
-    /// Returns whether the name is one of them.
+    /// Returns whether the name is excluded.
     pub(super) fn include(&self, name: &Name<'_>) -> bool {
         self.globs.iter().any(|glob| name.is_like(glob)) || name.has_words(&self.phrases)
     }

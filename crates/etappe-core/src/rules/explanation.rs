@@ -1,4 +1,4 @@
-//! Says why an event got its milestone and stages, or what was tried in vain.
+//! Explains why an event got its milestone and stages, or which rules were tried without success.
 
 use std::sync::Arc;
 
@@ -23,26 +23,27 @@ use super::source::RuleOrigin;
 use super::suggestion::Suggestion;
 use super::words::Words;
 
-/// Why an event is what it is.
+/// The reasons for an event's classification.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// The event's name.
     pub event: String,
     /// The kind of message.
     pub kind: EventKind,
-    /// What it means; `None` when no rule knows it, or when a rule says that it is no step.
+    /// The event's milestone; `None` when no rule matches, or when a rule says that the event is
+    /// not a step of any journey.
     pub milestone: Option<Milestone>,
-    /// The vocabulary's rule that decided, also when it decided for "no step".
+    /// The vocabulary's rule that decided, also if it decided for "no step".
     pub decided_by: Option<MilestoneExplanation>,
-    /// What each model makes of it, in the order of the models' ids.
+    /// How each model classifies the event, in the order of the models' ids.
     pub stages: Vec<StageExplanation>,
-    /// Rules whose name pattern matches, but whose condition does not, in the order tried.
+    /// Rules whose name pattern matches but whose condition does not, in the order tried.
     pub tried: Vec<TriedRule>,
-    /// The vocabularies that were looked in, in that order.
+    /// The vocabularies that were tried, in order.
     pub vocabularies: Vec<String>,
-    /// A known name that looks like this one, when no rule knows it.
+    /// A known name similar to this one, when no rule matches.
     pub did_you_mean: Option<String>,
-    /// What the name may mean by its words, when no rule knows it.
+    /// The likely meaning of the name by its words, when no rule matches.
     pub suggestion: Option<Suggestion>,
 }
 
@@ -61,27 +62,27 @@ pub struct MilestoneExplanation {
     /// The rule's id.
     #[serde(serialize_with = "as_text")]
     pub rule: Arc<str>,
-    /// The file it stands in.
+    /// The file that the rule is in.
     #[serde(serialize_with = "as_text")]
     pub file: Arc<str>,
-    /// The line it starts on.
+    /// The line that the rule starts on.
     pub line: u32,
     /// The name that was compared.
     pub name: String,
-    /// The values in the event that `name` was taken from, if it is not the event's own name.
+    /// The values in the event that make up `name`, if it is not the event's own name.
     pub name_from: Option<String>,
     /// How the name matches.
     pub how: NameMatch,
-    /// The pattern that it matches, as written.
+    /// The pattern that matches, as written.
     #[serde(serialize_with = "as_text")]
     pub pattern: Arc<str>,
     /// The conditions that the event meets.
     pub conditions: Vec<String>,
-    /// Where the event keeps its facts, if the rule says so.
+    /// Where the event keeps its facts, if the rule states it.
     pub mapping: Option<FactMapping>,
 }
 
-/// A rule that did not match in the end.
+/// A rule whose name pattern matched but whose condition did not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TriedRule {
     /// The vocabulary's id.
@@ -90,10 +91,10 @@ pub struct TriedRule {
     /// The rule's id.
     #[serde(serialize_with = "as_text")]
     pub rule: Arc<str>,
-    /// The file it stands in.
+    /// The file that the rule is in.
     #[serde(serialize_with = "as_text")]
     pub file: Arc<str>,
-    /// The line it starts on.
+    /// The line that the rule starts on.
     pub line: u32,
     /// How the name matches.
     pub how: NameMatch,
@@ -101,7 +102,7 @@ pub struct TriedRule {
     pub failed: String,
 }
 
-/// What a model makes of an event.
+/// How a model classifies an event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageExplanation {
     /// The model's id.
@@ -110,7 +111,7 @@ pub struct StageExplanation {
     /// The model's version.
     #[serde(serialize_with = "as_text")]
     pub version: Arc<str>,
-    /// The main stage and why; `None` is unmapped.
+    /// The main stage and the reason; `None` means unmapped.
     pub main: Option<StageReason>,
     /// Further stages, highest first.
     pub secondary: Vec<StageReason>,
@@ -122,23 +123,23 @@ pub struct StageReason {
     /// The stage's id.
     #[serde(serialize_with = "as_text")]
     pub stage: Arc<str>,
-    /// What people call it.
+    /// The stage's labels.
     pub labels: Labels,
-    /// Its place in the model, counted from 1.
+    /// The stage's position in the model, counted from 1.
     pub ordinal: u8,
     /// The rule's id.
     #[serde(serialize_with = "as_text")]
     pub rule: Arc<str>,
-    /// The file it stands in.
+    /// The file that the rule is in.
     #[serde(serialize_with = "as_text")]
     pub file: Arc<str>,
-    /// The line it starts on.
+    /// The line that the rule starts on.
     pub line: u32,
     /// The conditions that hold, on the event and on the actor's history.
     pub conditions: Vec<String>,
 }
 
-/// The rule that decides, and the name it was found by.
+/// The rule that decided, and the name that matched it.
 struct Decided {
     candidate: Candidate,
     name: String,
@@ -146,7 +147,7 @@ struct Decided {
 }
 
 impl RuleSet {
-    /// Says why an event is classified as it is; slow, for people.
+    /// Explains why an event is classified as it is; slow, meant for people.
     #[must_use]
     pub fn explain(&self, event: &Event<'_>, history: &ActorHistory) -> Explanation {
         let mut scratch = Scratch::default();
@@ -224,7 +225,7 @@ impl RuleSet {
         })
     }
 
-    /// Returns the first candidate that matches and notes those before it.
+    /// Returns the first candidate that matches and records those before it.
     fn first_explained(
         &self,
         candidates: &[Candidate],
@@ -238,7 +239,7 @@ impl RuleSet {
                 return Some(*candidate);
             };
             let vocabulary = &self.vocabularies[rule.vocabulary as usize];
-            // The shipped tables of other trackers are not news.
+            // Shipped vocabularies of other trackers are not worth listing.
             let is_of_another_tracker = vocabulary.origin == RuleOrigin::Shipped
                 && candidate.how == NameMatch::AnyName
                 && unmet == 0;

@@ -1,7 +1,7 @@
-//! What an actor did before, and conditions on it.
+//! An actor's history, and conditions on it.
 //!
-//! An empty history is the history of somebody never seen before. Nothing here looks anything up:
-//! the history comes as an argument, and the same history and event give the same answer.
+//! An empty history belongs to an actor never seen before. Nothing here is looked up: the history
+//! is an argument, and the same history and event give the same answer.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::diagnostic::{Report, did_you_mean};
 use super::predicate::NumberRange;
 use super::reader::Table;
 
-/// What is known of an actor's earlier events when an event is classified.
+/// The actor's earlier events, as known when an event is classified.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ActorHistory {
     /// When the actor's first event happened.
@@ -26,12 +26,12 @@ pub struct ActorHistory {
     pub milestones: Vec<(Milestone, u32, Timestamp, Timestamp)>,
 }
 
-/// A visit this long after the last event is a new one, as sessions are counted elsewhere.
+/// A visit this long after the last event is a new one; sessions use the same gap.
 const VISIT_GAP_MILLIS: i64 = 30 * 60 * 1000;
 const MILLIS_PER_DAY: f64 = 86_400_000.0;
 
 impl ActorHistory {
-    /// Returns whether nothing is known of the actor.
+    /// Returns whether the history is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.first_seen.is_none()
@@ -40,7 +40,7 @@ impl ActorHistory {
             && self.milestones.is_empty()
     }
 
-    /// Returns how often the actor reached a milestone so far.
+    /// Returns how often the actor has reached a milestone.
     #[must_use]
     pub fn count(&self, milestone: Milestone) -> u32 {
         self.of(milestone).map_or(0, |(_, count, _, _)| *count)
@@ -52,8 +52,8 @@ impl ActorHistory {
             .find(|(known, _, _, _)| *known == milestone)
     }
 
-    /// Returns whether an event that is `event` by its vocabulary is, in the light of the
-    /// history, also `derived`: a purchase is a `repeat_purchase` after an earlier order.
+    /// Returns whether an event with the milestone `event` also has the milestone `derived`, given
+    /// the history: a purchase is a `repeat_purchase` after an earlier order.
     pub(super) fn derives(&self, event: Milestone, derived: Milestone, now: Timestamp) -> bool {
         if self.is_empty() || !can_derive(event, derived) {
             return false;
@@ -73,7 +73,7 @@ impl ActorHistory {
     }
 }
 
-/// Returns whether the history can make `derived` of an event that is `event`.
+/// Returns whether a history can derive `derived` from `event`.
 pub(super) const fn can_derive(event: Milestone, derived: Milestone) -> bool {
     match derived {
         // A visit may begin on a product page.
@@ -104,8 +104,8 @@ enum Quantity {
 }
 
 impl HistoryCondition {
-    /// Returns whether the history meets the condition at the time of the event. Days since
-    /// something that never happened meet none.
+    /// Returns whether the history meets the condition at the time of the event. A condition on the
+    /// days since something is not met if it never happened.
     pub(super) fn holds(&self, history: &ActorHistory, now: Timestamp) -> bool {
         let since = |then: Timestamp| days_between(then, now);
         let value = match self.quantity {

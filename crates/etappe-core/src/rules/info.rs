@@ -1,4 +1,4 @@
-//! What the API tells about models and vocabularies.
+//! Public descriptions of models and vocabularies, for the API.
 
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ pub struct StageInfo {
     /// The stage's id, such as `revenue`.
     #[serde(serialize_with = "as_text")]
     pub id: Arc<str>,
-    /// What people call it.
+    /// The stage's labels.
     pub labels: Labels,
     /// What people do in it.
     #[serde(serialize_with = "as_text")]
     pub description: Arc<str>,
-    /// Whether everybody who gets further has passed this stage.
+    /// Whether everyone who gets further has passed this stage.
     pub gate: bool,
-    /// Whether it is passed by an event of its own only, as a stage that means money is.
+    /// Whether only an event of its own passes it, as for a stage about money.
     pub own_hit: bool,
-    /// Its place in the model, counted from 1.
+    /// The stage's position in the model, counted from 1.
     pub ordinal: u8,
 }
 
@@ -42,9 +42,9 @@ pub struct ModelInfo {
     /// The model's id, such as `aaarrr`.
     #[serde(serialize_with = "as_text")]
     pub id: Arc<str>,
-    /// What people call it.
+    /// The model's labels.
     pub labels: Labels,
-    /// What it is for.
+    /// The model's purpose.
     #[serde(serialize_with = "as_text")]
     pub description: Arc<str>,
     /// A hash of its content in hexadecimal digits.
@@ -75,16 +75,16 @@ pub struct VocabularyInfo {
     /// The vocabulary's id, such as `segment`.
     #[serde(serialize_with = "as_text")]
     pub id: Arc<str>,
-    /// What people call it.
+    /// The vocabulary's title.
     #[serde(serialize_with = "as_text")]
     pub title: Arc<str>,
-    /// Where its names come from.
+    /// The source of its names.
     #[serde(serialize_with = "as_text")]
     pub source: Arc<str>,
     /// A hash of its content in hexadecimal digits.
     #[serde(serialize_with = "as_text")]
     pub version: Arc<str>,
-    /// Its place among the vocabularies: lower ones are tried first.
+    /// The position among the vocabularies: lower ones are tried first.
     pub priority: i64,
     /// Who wrote it.
     pub origin: RuleOrigin,

@@ -1,8 +1,9 @@
-//! Finds an event's name in its values, for trackers whose events have none of their own.
+//! Finds an event's name in its values, for trackers whose events have no name of their own.
 //!
-//! A category and an action say together what happened, so the first two values are tried as one
-//! name before each is tried alone, and one of them that says `failed` or `click` speaks for the
-//! others as well. Further values are labels, such as a product's name, and speak for themselves.
+//! A category and an action together describe what happened. So the first two values are tried as
+//! one name before each is tried alone, and if one of them contains an undoing word such as
+//! `failed` or `click`, it applies to the other as well. Further values are labels, such as a
+//! product's name, and are judged alone.
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ use super::names::{Candidate, LONGEST_NAME};
 use super::ruleset::RuleSet;
 use super::words::Words;
 
-/// Room for putting names together, reused from event to event.
+/// Buffers for joining names, reused from event to event.
 #[derive(Debug, Default)]
 pub(super) struct InnerRoom {
     joined: String,
@@ -28,7 +29,7 @@ pub(super) struct InnerMatch<'p> {
     pub(super) paths: &'p [ValuePath],
 }
 
-/// Tries the values at `paths` as the event's name with `find`, until it finds a rule.
+/// Tries the values at `paths` as the event's name with `find`, until a rule matches.
 pub(super) fn find_inner<'p>(
     rules: &RuleSet,
     event: &Event<'_>,
@@ -61,7 +62,7 @@ pub(super) fn find_inner<'p>(
     None
 }
 
-/// Returns the values at `paths` as one name, if all are there.
+/// Returns the values at `paths` as one name, if all are present.
 pub(super) fn name_at<'a>(
     event: &Event<'a>,
     paths: &[ValuePath],

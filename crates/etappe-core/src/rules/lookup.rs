@@ -1,7 +1,7 @@
 //! Finds a value in an event's JSON without copying or building anything.
 //!
 //! [`crate::json::JsonObject::get_path`] gives the same answers, but builds a list of members for
-//! every nested object; rules look at nested values of most events, so they scan the text instead.
+//! every nested object. Rules look at nested values of most events, so they scan the text instead.
 //! The text comes from a parsed object and is therefore known to be valid JSON.
 
 use std::fmt;
@@ -12,13 +12,13 @@ use serde_json::value::RawValue;
 use crate::event::Event;
 use crate::json::{JsonObject, JsonValue};
 
-/// Where in an event a rule looks: `name`, `properties.name`, `context.page.url`, `traits.plan`.
+/// The path of a value in an event: `name`, `properties.name`, `context.page.url`, `traits.plan`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ValuePath {
     written: Arc<str>,
     part: Part,
     name: Box<str>,
-    /// Where the first dot of the name is.
+    /// The position of the first dot of the name.
     head: Option<usize>,
 }
 
@@ -48,7 +48,7 @@ impl ValuePath {
         }
     }
 
-    /// Returns whether both lead to the same value, however they are written.
+    /// Returns whether both paths lead to the same value, however they are written.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.part == other.part && self.name == other.name
     }
@@ -58,13 +58,13 @@ impl ValuePath {
         find(self.object(event), &self.name)
     }
 
-    /// Returns the text of the object that the value lies in, which alone decides about the value;
-    /// `None` when the value is no deeper than the first level.
+    /// Returns the text of the object that contains the value and alone determines it; `None` when
+    /// the value is a member of the first level.
     pub(super) fn enclosing<'a>(&self, event: &Event<'a>) -> Option<&'a str> {
         let (head, _) = self.name.split_at_checked(self.head?)?;
         let object = self.object(event);
         let enclosing = object.get_raw(head)?.get();
-        // A member whose own name holds the dots would win.
+        // A member whose own name contains the dots would take precedence.
         object.get_raw(&self.name).is_none().then_some(enclosing)
     }
 
@@ -83,7 +83,8 @@ impl fmt::Display for ValuePath {
     }
 }
 
-/// Returns the value at a dotted path of an object; a member whose own name holds the dots wins.
+/// Returns the value at a dotted path of an object; a member whose own name contains the dots takes
+/// precedence.
 pub(super) fn find<'a>(object: &JsonObject<'a>, path: &str) -> Option<JsonValue<'a>> {
     if let Some(value) = object.get(path) {
         return Some(value);
@@ -102,7 +103,7 @@ fn find_nested<'t>(object: &'t str, path: &str) -> Option<&'t str> {
     find_nested(member(object, head)?, rest)
 }
 
-/// Returns the text of the last member called `name`; `None` if `object` is no object.
+/// Returns the text of the last member called `name`; `None` if `object` is not an object.
 fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
     let bytes = object.as_bytes();
     let mut at = skip_space(bytes, 0);
@@ -114,7 +115,7 @@ fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
     while bytes.get(at) == Some(&b'"') {
         let key_end = skip_string(bytes, at);
         let key = object.get(at..key_end)?;
-        // Past the colon.
+        // Skip the colon.
         let start = skip_space(bytes, skip_space(bytes, key_end) + 1);
         let end = skip_value(bytes, start);
         if is_key(key, name) {
@@ -171,7 +172,7 @@ fn skip_value(bytes: &[u8], mut at: usize) -> usize {
             }
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth <= 1 => {
-                // The end of the value itself, or of the object around a bare number.
+                // The end of the value itself, or of the object that encloses a bare number.
                 return if depth == 1 { at + 1 } else { at };
             }
             b'}' | b']' => depth -= 1,

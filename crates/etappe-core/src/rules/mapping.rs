@@ -1,4 +1,4 @@
-//! Where a vocabulary's events keep their money and order ids, when not under the known names.
+//! Where a vocabulary's events keep their money and order ids, if not under the known names.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use super::address::AddressPart;
 use super::diagnostic::Report;
 use super::reader::{Located, Table, wrong};
 
-/// Which properties hold an event's facts; they come before the known names.
+/// The properties that hold an event's facts; they take precedence over the known names.
 ///
-/// Each is a path as [`crate::event::Event::value`] takes it.
+/// Each is a path as accepted by [`crate::event::Event::value`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct FactMapping {
     /// The amount of money.
@@ -19,13 +19,13 @@ pub struct FactMapping {
         serialize_with = "as_optional_text"
     )]
     pub revenue: Option<Arc<str>>,
-    /// The property with the currency.
+    /// The property that holds the currency.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "as_optional_text"
     )]
     pub currency: Option<Arc<str>>,
-    /// The currency itself, where no property tells: an ISO 4217 code in capitals.
+    /// The currency itself, if no property states it: an ISO 4217 code in capitals.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "as_optional_text"
@@ -37,8 +37,8 @@ pub struct FactMapping {
         serialize_with = "as_optional_text"
     )]
     pub order_id: Option<Arc<str>>,
-    /// Whether the events have no order id: every one is an order of its own, whatever a property
-    /// called `order_id` says.
+    /// Whether the events have no order id: each event is an order of its own, even if it has a
+    /// property called `order_id`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub order_id_absent: bool,
     /// Where the page's address holds the order's id, if no property does.
@@ -103,7 +103,7 @@ impl FactMapping {
         mapping
     }
 
-    /// Fills what is not said here from `other`.
+    /// Fills missing fields from `other`.
     pub(super) fn or(self, other: &Self) -> Self {
         let says_order =
             self.order_id.is_some() || self.order_id_absent || !self.order_id_from_url.is_empty();
@@ -134,7 +134,7 @@ impl FactMapping {
         }
     }
 
-    /// Returns whether nothing is said.
+    /// Returns whether no field is set.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

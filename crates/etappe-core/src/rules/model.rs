@@ -31,14 +31,15 @@ pub(super) struct ModelFile {
 pub(super) struct ModelRule {
     pub(super) id: Arc<str>,
     pub(super) line: u32,
-    /// The stage's place in [`ModelFile::stages`].
+    /// The stage's index in [`ModelFile::stages`].
     pub(super) stage: usize,
     pub(super) milestones: Vec<Milestone>,
     pub(super) predicates: Vec<Predicate>,
     pub(super) history: Vec<HistoryCondition>,
 }
 
-/// A stage's place is a `u8`, and a person's stages of a model fit one machine word.
+/// The most stages of a model: an ordinal is a `u8`, and an actor's stages in a model must fit one
+/// machine word.
 pub(super) const MAX_STAGES: usize = 64;
 
 const FILE_KEYS: [&str; 5] = ["id", "labels", "description", "stage", "rule"];
@@ -174,8 +175,9 @@ fn read_rules(
     rules
 }
 
-/// Events are classified without their people's history so far, so a rule that asks for one does not
-/// do what it says. The shipped models name such milestones beside others.
+/// Warns of rules that depend on history. Events are classified without their actors' history so
+/// far, so such a rule does not do what it says. The shipped models name such milestones only
+/// beside others.
 fn warn_of_history(rule: &ModelRule, span: &Range<usize>, report: &mut Report<'_>) {
     let help = "events are classified without a history so far".to_owned();
     if !rule.history.is_empty() {
@@ -189,7 +191,7 @@ fn warn_of_history(rule: &ModelRule, span: &Range<usize>, report: &mut Report<'_
     }
 }
 
-/// Returns whether `earlier` chooses the same stage for everything that `later` matches.
+/// Returns whether `earlier` assigns the same stage to everything that `later` matches.
 fn hides(earlier: &ModelRule, later: &ModelRule) -> bool {
     earlier.stage == later.stage
         && later
@@ -282,7 +284,7 @@ fn read_milestones(table: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Milest
     milestones
 }
 
-/// Reads one label for both languages, or `{ en = "…", nl = "…" }`; the id serves where none is.
+/// Reads one label for both languages, or `{ en = "…", nl = "…" }`; the default is the id.
 fn read_labels(
     table: &Table<'_, '_>,
     key: &str,

@@ -1,8 +1,8 @@
-//! Finds the rules that an event's name leaves in question, in the order they are to be tried.
+//! Finds the candidate rules of an event's name, in the order in which they are tried.
 //!
-//! This is the slow half of matching, and its answer depends on nothing but name and kind; so
-//! callers keep it. Order: the vocabularies' own; within one the rules with conditions before
-//! those without; then how well the name matches; then the file.
+//! This is the slow half of matching. Its result depends only on name and kind, so callers cache
+//! it. Order: by vocabulary; within one, rules with conditions before those without; then by the
+//! strength of the name match; then by position in the file.
 
 use hashbrown::HashMap;
 
@@ -12,18 +12,18 @@ use super::pattern::{Name, NameForm, NameMatch, fold};
 use super::ruleset::Rule;
 use super::words::Words;
 
-/// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255; without a
-/// bound, made-up names of many kilobytes would cost milliseconds each.
+/// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255. Without a
+/// limit, invented names of many kilobytes would cost milliseconds each.
 pub(super) const LONGEST_NAME: usize = 256;
 
 /// A rule whose name pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
-    /// The rule's place in the rule set.
+    /// The rule's index in the rule set.
     pub(super) rule: u32,
     pub(super) how: NameMatch,
-    /// How many candidates after this one ask for the same first condition; they need not be tried
-    /// when it does not hold.
+    /// How many candidates after this one have the same first condition; they are skipped if it
+    /// does not hold.
     pub(super) alike: u32,
 }
 
@@ -61,9 +61,9 @@ impl NameIndex {
 
     /// Returns the rules that an event of this name and kind may match, in order.
     ///
-    /// A name longer than [`LONGEST_NAME`] is left to the rules for any name.
+    /// A name longer than [`LONGEST_NAME`] is matched only by rules for any name.
     pub(super) fn candidates(&self, rules: &[Rule], name: &str, kind: EventKind) -> Vec<Candidate> {
-        // No rule can spell out the empty name, and no pattern with a star matches it.
+        // No rule can list the empty name, and no pattern with a star matches it.
         let name = if name.len() > LONGEST_NAME { "" } else { name };
         let name = &*tidy_name(name.into());
         let mut folded = String::with_capacity(name.len());
@@ -114,7 +114,7 @@ impl NameIndex {
         }
     }
 
-    /// Iterates over every name that some rule spells out.
+    /// Iterates over every name that is listed in a rule.
     pub(super) fn known_names(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(AsRef::as_ref)
     }

@@ -1,4 +1,4 @@
-//! What all rules together say about an event, and the id that stands for it.
+//! The outcome of all rules for an event, and its id.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::milestone::Milestone;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutcomeId(pub u64);
 
-/// What all rules together say about an event. There are few different ones, so that an event
-/// stores its outcome's id only.
+/// The outcome of all rules for an event. There are few distinct outcomes, so an event stores only
+/// the id of its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The hash of everything below.
     pub id: OutcomeId,
-    /// What the event means, if a vocabulary knows it.
+    /// The event's milestone, if a vocabulary has a rule for it.
     pub milestone: Option<Milestone>,
-    /// The vocabulary's rule that said so.
+    /// The vocabulary's rule that decided.
     ///
-    /// Present with no milestone when the rule says that the event is no step of any journey.
+    /// Present without a milestone when the rule says that the event is not a step of any journey.
     pub vocabulary: Option<VocabularyDecision>,
     /// One decision per journey model, in the order of the models' ids.
     pub stages: Box<[StageDecision]>,
@@ -37,14 +37,14 @@ pub struct VocabularyDecision {
     pub rule: Arc<str>,
 }
 
-/// What a model says about an event.
+/// A model's decision about an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StageDecision {
     /// The model's id, such as `aaarrr`.
     pub model: Arc<str>,
     /// The model's version: a hash of its content.
     pub version: Arc<str>,
-    /// The main stage; `None` is unmapped.
+    /// The main stage; `None` means unmapped.
     pub main: Option<StageHit>,
     /// Further stages whose rules match, highest first.
     pub secondary: Box<[StageHit]>,
@@ -55,14 +55,14 @@ pub struct StageDecision {
 pub struct StageHit {
     /// The stage's id, such as `revenue`.
     pub stage: Arc<str>,
-    /// The stage's place in its model, counted from 1.
+    /// The stage's position in its model, counted from 1.
     pub ordinal: u8,
     /// The rule's id.
     pub rule: Arc<str>,
 }
 
 impl Outcome {
-    /// Makes an outcome and its id.
+    /// Creates an outcome and computes its id.
     #[must_use]
     pub fn new(
         milestone: Option<Milestone>,
@@ -98,8 +98,8 @@ impl Outcome {
     }
 }
 
-/// Canonical bytes of an outcome: every text and list is preceded by its length, so that no two
-/// outcomes write the same bytes.
+/// Hashes the canonical bytes of an outcome: every text and list is preceded by its length, so that
+/// different outcomes have different bytes.
 struct Content(Xxh3);
 
 impl Content {

@@ -1,8 +1,8 @@
 //! Patterns for event names: names, and globs in which `*` stands for any text.
 //!
-//! Two spellings of one name are the same after [`fold`]: lower case, with spaces, hyphens, dots
-//! and underscores alike, and white space around and repeated left out. Patterns are folded once,
-//! names once per distinct name. What names say word by word is in [`super::words`].
+//! Two spellings of a name are equal after [`fold`]: lower case, spaces, hyphens, dots and
+//! underscores treated alike, and leading, trailing and repeated white space dropped. Patterns are
+//! folded once, names once per distinct name. Matching by words is in [`super::words`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::event::tidy_name;
 
 use super::words::{Meaning, Phrase, Words};
 
-/// Writes `text` in lower case with white space, hyphens and dots as underscores; white space
-/// counts once however much there is, and not at all at the ends.
+/// Writes `text` in lower case, with white space, hyphens and dots as underscores. Repeated white
+/// space becomes one underscore; leading and trailing white space is dropped.
 pub(super) fn fold(text: &str, folded: &mut String) {
     folded.clear();
     let mut after_space = false;
@@ -40,8 +40,8 @@ pub(super) fn folded(text: &str) -> String {
     into
 }
 
-/// Returns a pattern's piece in the spelling of [`fold`], the white space at its ends included:
-/// there the text that a star stands for may follow.
+/// Returns a piece of a pattern in the spelling of [`fold`], but keeps the white space at its ends:
+/// the text that a star stands for may be adjacent to it.
 pub(super) fn folded_piece(piece: &str) -> String {
     let trimmed = piece.trim();
     if trimmed.is_empty() {
@@ -53,33 +53,34 @@ pub(super) fn folded_piece(piece: &str) -> String {
     format!("{before}{}{after}", folded(trimmed))
 }
 
-/// A pattern's text is no pattern.
+/// The text is not a valid pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadPattern {
-    /// Nothing could match it, or everything.
+    /// It would match nothing or everything.
     #[error("a pattern cannot be empty")]
     Empty,
-    /// A backslash makes the next character literal; here there is none.
+    /// A backslash quotes the next character, but there is none.
     #[error("the pattern ends in a backslash that quotes nothing")]
     DanglingBackslash,
-    /// Only `*` and `\` are special, so nothing else needs a backslash.
+    /// Only `*` and `\` are special, so nothing else may be quoted.
     #[error("a backslash may only stand before `*` or another backslash")]
     UnknownEscape,
 }
 
-/// Text with `*` for any run of characters, the empty one too.
+/// Text with `*` for any run of characters, including an empty one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
     written: Arc<str>,
     /// The text between the stars; one piece is a literal.
     pieces: Box<[Box<str>]>,
-    /// Place and value of the first piece's last byte; the value is 0 when that piece is empty.
+    /// Position and value of the last byte of the first piece; the value is 0 if that piece is
+    /// empty.
     probe: (usize, u8),
     /// The bytes of all pieces.
     needs: ByteSet,
 }
 
-/// A set of byte values in which 64 apart are taken for the same.
+/// A set of byte values; values that differ by 64 are treated as equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct ByteSet(u64);
 
@@ -107,7 +108,7 @@ pub(super) struct Name<'n> {
 }
 
 impl<'n> Name<'n> {
-    /// Takes a name, what [`fold`] makes of it, and its words.
+    /// Creates a name from its text, the result of [`fold`], and its words.
     pub(super) fn new(exact: &'n str, folded: &'n str, words: &'n Words) -> Self {
         Self {
             exact,
@@ -129,7 +130,7 @@ impl<'n> Name<'n> {
 }
 
 impl Glob {
-    /// Reads a pattern; each literal piece goes through `spelling`.
+    /// Parses a pattern; `spelling` is applied to each literal piece.
     pub(super) fn parse(text: &str, spelling: fn(&str) -> String) -> Result<Self, BadPattern> {
         if text.is_empty() {
             return Err(BadPattern::Empty);
@@ -153,7 +154,7 @@ impl Glob {
         let pieces = pieces
             .iter()
             .enumerate()
-            // Two stars in a row are one.
+            // Two adjacent stars are one.
             .filter(|(at, piece)| *at == 0 || *at == last || !piece.is_empty())
             .map(|(_, piece)| spelling(piece).into_boxed_str())
             .collect::<Box<[_]>>();
@@ -170,7 +171,7 @@ impl Glob {
         })
     }
 
-    /// Returns the text if there is no star in the pattern.
+    /// Returns the text if the pattern has no star.
     pub(super) fn as_literal(&self) -> Option<&str> {
         match &*self.pieces {
             [literal] => Some(literal),
@@ -183,12 +184,13 @@ impl Glob {
         self.pieces.len() > 1 && self.pieces.iter().all(|piece| piece.is_empty())
     }
 
-    /// Returns whether the whole of `text` matches; it must be spelled as the pattern's pieces are.
+    /// Returns whether the whole of `text` matches; it must have the same spelling as the pattern's
+    /// pieces.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (Some((first, rest)), last) = (self.pieces.split_first(), self.pieces.last()) else {
             return false;
         };
-        // Most texts differ from most patterns in this byte, and looking at it is quick.
+        // A cheap test: most texts differ from most patterns in this byte.
         let (at, byte) = self.probe;
         if byte != 0 && text.as_bytes().get(at) != Some(&byte) {
             return false;
@@ -213,8 +215,8 @@ impl Glob {
     }
 }
 
-/// Returns the position after the first occurrence of a piece. Both are short: this is quicker
-/// than the standard search, which prepares itself for long texts.
+/// Returns the position after the first occurrence of a piece. Both texts are short, so this is
+/// faster than the standard search, which has a set-up cost.
 fn find_end(text: &str, piece: &str) -> Option<usize> {
     let (text, piece) = (text.as_bytes(), piece.as_bytes());
     let first = piece.first()?;
@@ -230,15 +232,15 @@ impl fmt::Display for Glob {
     }
 }
 
-/// How an event's name came to match a pattern; the first is the strongest.
+/// How an event's name matched a pattern, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameMatch {
     /// Letter by letter.
     Exact,
-    /// After lower-casing, with spaces, hyphens, dots and underscores alike.
+    /// After lower-casing, with spaces, hyphens, dots and underscores treated alike.
     Normalised,
-    /// By its words: an object, an action, and nothing that is not understood.
+    /// By its words: an object, an action, and no unknown word.
     Words,
     /// By a pattern with `*`.
     Glob,
@@ -246,16 +248,16 @@ pub enum NameMatch {
     AnyName,
 }
 
-/// Whether a pattern also matches other spellings of a name.
+/// Whether a pattern also matches other spellings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// Case and separators do not matter.
     Any,
-    /// Only the spelling that was written down matches.
+    /// Only the spelling as written matches.
     Exact,
 }
 
-/// What a vocabulary's rule says about an event's name.
+/// A vocabulary rule's pattern for event names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamePattern {
     /// As written in the file.
@@ -266,21 +268,21 @@ pub(super) struct NamePattern {
 /// The kinds of name pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NameForm {
-    /// One name; `folded` is absent when only this very spelling matches.
+    /// One name; `folded` is `None` if only this exact spelling matches.
     Name {
         exact: Box<str>,
         folded: Option<Box<str>>,
     },
     /// A glob over the folded name, or over the name itself for [`Spelling::Exact`].
     Glob { glob: Glob, spelling: Spelling },
-    /// A meaning, in whatever words and order.
+    /// A meaning, by words in any order.
     Words(Arc<Meaning>),
     /// Every name.
     Any,
 }
 
 impl NamePattern {
-    /// Reads a pattern as it stands in a file.
+    /// Parses a pattern as written in a file.
     pub(super) fn parse(text: &str, spelling: Spelling) -> Result<Self, BadPattern> {
         let plain = Glob::parse(text, str::to_owned)?;
         let form = if plain.matches_everything() {
@@ -311,7 +313,7 @@ impl NamePattern {
         }
     }
 
-    /// Returns the pattern as written, unless it is one of words.
+    /// Returns the pattern as written, unless it is a words pattern.
     pub(super) fn written_name(&self) -> Option<&str> {
         (!matches!(self.form, NameForm::Words(_))).then_some(&*self.written)
     }
@@ -340,8 +342,8 @@ impl NamePattern {
         }
     }
 
-    /// Returns whether everything that `other` matches is matched here just as strongly; sound but
-    /// not complete.
+    /// Returns whether everything that `other` matches is matched here at least as strongly; sound
+    /// but not complete.
     pub(super) fn covers(&self, other: &Self) -> bool {
         match (&self.form, &other.form) {
             (NameForm::Any, NameForm::Any) => true,
@@ -352,7 +354,8 @@ impl NamePattern {
                     folded: other_folded,
                 },
             ) => match (folded, other_folded) {
-                // Another spelling matches the other rule exactly, and so before this one.
+                // A different spelling matches the other rule exactly, and therefore before this
+                // one.
                 (_, Some(_)) => exact == other_exact && folded.is_some(),
                 (_, None) => exact == other_exact,
             },

@@ -1,7 +1,7 @@
-//! Conditions on the event itself: what `where` and `when` say in rule files.
+//! Conditions on the event itself, from `where` and `when` in rule files.
 //!
 //! Equal conditions of different rules are one [`Predicate`], so that it is evaluated once per
-//! event; its text is both its identity and what `etappe explain` shows.
+//! event. Its text is both its identity and what `etappe explain` shows.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,22 +24,22 @@ pub(super) enum Predicate {
     Address(Box<[AddressPattern]>),
 }
 
-/// What is asked of a value.
+/// A test of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Test {
-    /// There, and neither null nor an empty text.
+    /// Present, and neither null nor an empty text.
     Exists,
-    /// Not there, null, or an empty text.
+    /// Missing, null, or an empty text.
     Absent,
     OneOf(Box<[Scalar]>),
     NoneOf(Box<[Scalar]>),
-    /// A text that one of the globs matches, case and separators aside.
+    /// A text that one of the globs matches, ignoring case and separators.
     Like(Box<[Glob]>),
-    /// Not there, or matched by none of the globs.
+    /// Missing, or matched by none of the globs.
     Unlike(Box<[Glob]>),
     /// A text that has one of the phrases among its words.
     HasWords(Box<[Phrase]>),
-    /// Not there, or without any of the phrases.
+    /// Missing, or without any of the phrases.
     LacksWords(Box<[Phrase]>),
     /// A number, or a text that holds one, within the range.
     Number(NumberRange),
@@ -48,13 +48,13 @@ pub(super) enum Test {
 /// A value to compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scalar {
-    /// What [`crate::value`] compares.
+    /// The spelling that [`crate::value`] compares.
     spelling: Box<str>,
-    /// How it is shown.
+    /// The text for display.
     shown: Box<str>,
 }
 
-/// A range of numbers; an absent end is open.
+/// A range of numbers; a missing bound is unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct NumberRange {
     pub(super) above: Option<f64>,
@@ -66,19 +66,19 @@ pub(super) struct NumberRange {
 /// The longest text that is compared with globs and words, in bytes.
 const LONGEST_TEXT: usize = 4096;
 
-/// Room for texts in a normalised spelling, reused from event to event.
+/// Buffers for normalised texts, reused from event to event.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) folded: String,
     pub(super) words: Words,
     pub(super) address: PageAddress,
-    /// Per condition, what [`Predicate::ground`] was last time, and the answer.
+    /// Per condition, the last [`Predicate::ground`] and the result for it.
     pub(super) grounds: Vec<(String, bool)>,
 }
 
 impl Predicate {
-    /// Returns the text that alone decides about this condition, when that is an object of the
-    /// event's, such as `context.library`: many events in a row have the same.
+    /// Returns the text that alone determines this condition, if that is an object of the event,
+    /// such as `context.library`. Consecutive events often have the same one.
     pub(super) fn ground<'a>(&self, event: &Event<'a>) -> Option<&'a str> {
         match self {
             Self::Value { path, .. } => path.enclosing(event),
@@ -86,8 +86,8 @@ impl Predicate {
         }
     }
 
-    /// Returns whether `event` meets the condition. `scratch.address` must be the event's own or
-    /// unread.
+    /// Returns whether `event` meets the condition. `scratch.address` must belong to this event or
+    /// be unread.
     pub(super) fn holds(&self, event: &Event<'_>, scratch: &mut Scratch) -> bool {
         match self {
             Self::Value { path, test } => test.passes(path.find(event).as_ref(), scratch),
@@ -97,7 +97,7 @@ impl Predicate {
 }
 
 impl Test {
-    /// Returns whether a value passes; `None` is one that is not there.
+    /// Returns whether a value passes; `None` is a missing value.
     pub(super) fn passes(&self, value: Option<&JsonValue<'_>>, scratch: &mut Scratch) -> bool {
         match self {
             Self::Exists => is_there(value),
@@ -146,7 +146,7 @@ fn has_words(value: Option<&JsonValue<'_>>, phrases: &[Phrase], scratch: &mut Sc
     })
 }
 
-/// Returns the text of a value that is compared with patterns.
+/// Returns the text of a value, for comparison with patterns.
 fn comparable_text<'v>(value: Option<&'v JsonValue<'_>>) -> Option<Cow<'v, str>> {
     let text = match value? {
         JsonValue::String(text) => Cow::Borrowed(text.as_ref()),
@@ -159,7 +159,7 @@ fn comparable_text<'v>(value: Option<&'v JsonValue<'_>>) -> Option<Cow<'v, str>>
 }
 
 impl Scalar {
-    /// Makes the value that a text in a rule file stands for.
+    /// Creates the value that a text in a rule file stands for.
     pub(super) fn text(text: &str) -> Self {
         Self {
             spelling: text_spelling(text).into(),
@@ -167,7 +167,7 @@ impl Scalar {
         }
     }
 
-    /// Makes the value that a number in a rule file stands for.
+    /// Creates the value that a number in a rule file stands for.
     pub(super) fn number(text: &str) -> Self {
         let spelling: Box<str> = number_spelling(text).into();
         Self {
@@ -176,7 +176,7 @@ impl Scalar {
         }
     }
 
-    /// Makes the value that `true` or `false` in a rule file stands for.
+    /// Creates the value that `true` or `false` in a rule file stands for.
     pub(super) fn flag(flag: bool) -> Self {
         let spelling: Box<str> = flag.to_string().into();
         Self {
@@ -187,19 +187,19 @@ impl Scalar {
 }
 
 impl Scalar {
-    /// Returns what is compared.
+    /// Returns the spelling that is compared.
     pub(super) fn spelling(&self) -> &str {
         &self.spelling
     }
 
-    /// Returns the number that this value is as a JSON value, if it is one.
+    /// Returns this value as a JSON number, if it is one.
     pub(super) fn as_number(&self) -> Option<f64> {
         JsonValue::String(Cow::Borrowed(&self.spelling)).as_f64()
     }
 }
 
 impl NumberRange {
-    /// Returns the range of the numbers that lie in both.
+    /// Returns the intersection of two ranges.
     pub(super) fn and(self, other: Self) -> Self {
         let larger = |a: Option<f64>, b: Option<f64>| match (a, b) {
             (Some(a), Some(b)) => Some(a.max(b)),
@@ -217,7 +217,7 @@ impl NumberRange {
         }
     }
 
-    /// Returns the only number in the range, if there is just one.
+    /// Returns the only number in the range, if there is exactly one.
     pub(super) fn only_number(&self) -> Option<f64> {
         match (self.at_least, self.at_most) {
             (Some(least), Some(most)) if least >= most && !self.is_empty() => Some(least),
@@ -225,7 +225,7 @@ impl NumberRange {
         }
     }
 
-    /// Returns the range that holds one number only.
+    /// Returns the range that contains only this number.
     pub(super) const fn only(number: f64) -> Self {
         Self {
             above: None,
@@ -243,7 +243,7 @@ impl NumberRange {
             && self.at_most.is_none_or(|bound| number <= bound)
     }
 
-    /// Returns whether no number can lie within the range.
+    /// Returns whether the range contains no number.
     pub(super) fn is_empty(&self) -> bool {
         let lows = [(self.above, true), (self.at_least, false)];
         let highs = [(self.below, true), (self.at_most, false)];

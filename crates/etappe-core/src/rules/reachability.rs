@@ -1,13 +1,13 @@
-//! Finds rules of a vocabulary that an earlier rule keeps from ever matching.
+//! Finds rules of a vocabulary that can never match because of an earlier rule.
 //!
-//! Only what is certain is reported: the same pattern under the same or fewer conditions. Across
-//! vocabularies it is no mistake, there it is how a user overrides what is shipped.
+//! Only certain cases are reported: the same pattern under the same or fewer conditions. Across
+//! vocabularies this is not a mistake but the way in which users override shipped rules.
 
 use super::diagnostic::Report;
 use super::pattern::NamePattern;
 use super::vocabulary::VocabularyRule;
 
-/// Reports rules and names that are never reached.
+/// Reports rules and names that can never match.
 pub(super) fn report_hidden(rules: &[VocabularyRule], report: &mut Report<'_>) {
     for (at, rule) in rules.iter().enumerate() {
         let earlier = rules.get(..at).unwrap_or_default();
@@ -57,7 +57,7 @@ fn hiding_rule<'r>(
     earlier: &'r [VocabularyRule],
 ) -> Option<&'r VocabularyRule> {
     earlier.iter().find(|candidate| {
-        // Rules with conditions are tried before those without, wherever they stand.
+        // Rules with conditions are tried before those without, whatever their position.
         candidate.predicates.is_empty() == rule.predicates.is_empty()
             && candidate.kinds.includes(rule.kinds)
             && (candidate.except.is_empty() || candidate.except == rule.except)

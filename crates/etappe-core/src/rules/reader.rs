@@ -1,6 +1,6 @@
-//! Reads TOML tables with the place of every key and value, and records what is wrong with them.
+//! Reads TOML tables with the position of every key and value, and reports mistakes in them.
 //!
-//! Each function takes what it can and goes on: a wrong value is reported and treated as absent.
+//! Each function reads what it can and continues: a wrong value is reported and treated as missing.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Report, did_you_mean};
 
-/// A value and the place where it was written.
+/// A value and its position in the file.
 #[derive(Debug, Clone)]
 pub(super) struct Located<T> {
     pub(super) value: T,
     pub(super) span: Range<usize>,
 }
 
-/// A table and its place.
+/// A table and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Table<'d, 'i> {
     members: &'d DeTable<'i>,
@@ -24,7 +24,7 @@ pub(super) struct Table<'d, 'i> {
 }
 
 impl<'d, 'i> Table<'d, 'i> {
-    /// Takes a whole document.
+    /// Wraps a whole document.
     pub(super) const fn document(members: &'d DeTable<'i>) -> Self {
         Self {
             members,
@@ -32,7 +32,7 @@ impl<'d, 'i> Table<'d, 'i> {
         }
     }
 
-    /// Takes a value for a table, if it is one.
+    /// Wraps a value, if it is a table.
     pub(super) fn of(value: &'d Spanned<DeValue<'i>>) -> Option<Self> {
         value.get_ref().as_table().map(|members| Self {
             members,
@@ -40,7 +40,7 @@ impl<'d, 'i> Table<'d, 'i> {
         })
     }
 
-    /// Reports every key that is not in `known`; `what` is "a rule" or the like.
+    /// Reports every key that is not in `known`; `what` is "a rule" or similar.
     pub(super) fn allow_only(&self, known: &[&str], what: &str, report: &mut Report<'_>) {
         for (key, span) in self.keys() {
             if !known.contains(&key) {
@@ -132,7 +132,7 @@ impl<'d, 'i> Table<'d, 'i> {
     }
 }
 
-/// Returns one text, or a list of texts; what is neither is reported and left out.
+/// Returns one text, or a list of texts; any other value is reported and left out.
 pub(super) fn texts_of<'d>(
     key: &str,
     value: &'d Spanned<DeValue<'_>>,
@@ -158,14 +158,14 @@ pub(super) fn texts_of<'d>(
     }
 }
 
-/// A number of a TOML document.
+/// A number in a TOML document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
     Integer(i64),
     Float(f64),
 }
 
-/// Returns the number in a value, if it is one that fits.
+/// Returns the number in a value, if it is one and fits.
 pub(super) fn number(value: &DeValue<'_>) -> Option<Number> {
     match value {
         DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
@@ -185,8 +185,8 @@ pub(super) fn number(value: &DeValue<'_>) -> Option<Number> {
     }
 }
 
-/// Returns the canonical text of a value: the same for the same content, whatever the comments,
-/// the layout and the order of keys.
+/// Returns the canonical text of a value: it depends only on the content, not on comments, layout
+/// or the order of keys.
 pub(super) fn canonical(value: &DeValue<'_>, into: &mut String) {
     let tagged = |tag: char, text: &str, into: &mut String| {
         into.push(tag);

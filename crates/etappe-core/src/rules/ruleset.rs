@@ -1,4 +1,4 @@
-//! Vocabularies and models, compiled once, immutable from then on.
+//! Vocabularies and models, compiled once and immutable afterwards.
 
 use std::sync::Arc;
 
@@ -27,12 +27,12 @@ pub struct RuleSet {
     pub(super) rules: Box<[Rule]>,
     pub(super) predicates: Box<[Predicate]>,
     pub(super) names: NameIndex,
-    /// Words that undo what a name says, of all vocabularies.
+    /// Undoing words of all vocabularies: they reverse the meaning of a name.
     pub(super) undoing: HashSet<Box<str>>,
     pub(super) models: Box<[ModelInfo]>,
     /// The rules of each model, in the order of `models`.
     pub(super) model_rules: Box<[Box<[StageRule]>]>,
-    /// What the models have to say, by milestone.
+    /// The rules of the models that can apply, by milestone.
     pub(super) plans: Box<[MilestonePlan]>,
     pub(super) warnings: Vec<Diagnostic>,
     pub(super) version: Arc<str>,
@@ -41,21 +41,22 @@ pub struct RuleSet {
 /// A vocabulary's rule.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// The vocabulary's place in the rule set.
+    /// The vocabulary's index in the rule set.
     pub(super) vocabulary: u32,
     pub(super) id: Arc<str>,
     pub(super) line: u32,
     pub(super) names: Box<[NamePattern]>,
     pub(super) except: Exceptions,
     pub(super) kinds: KindSet,
-    /// Places in the rule set's predicates.
+    /// Indices into the rule set's predicates.
     pub(super) predicates: Box<[u32]>,
     pub(super) milestone: Option<Milestone>,
     pub(super) event_from: Box<[ValuePath]>,
     pub(super) mapping: Option<Arc<FactMapping>>,
-    /// Whether `event_from` of other rules finds this one.
+    /// Whether `event_from` of other rules can find this rule: its vocabulary is generic or a
+    /// user's.
     pub(super) is_for_anyone: bool,
-    /// Whether its file lists words that undo what a name says.
+    /// Whether undoing words cancel this rule; true if its file lists such words.
     pub(super) heeds_undoing: bool,
 }
 
@@ -64,21 +65,21 @@ pub(super) struct Rule {
 pub(super) struct StageRule {
     pub(super) id: Arc<str>,
     pub(super) line: u32,
-    /// The stage's place in its model, from 0.
+    /// The stage's index in its model, from 0.
     pub(super) stage: usize,
     pub(super) milestones: Box<[Milestone]>,
     pub(super) predicates: Box<[u32]>,
     pub(super) history: Box<[HistoryCondition]>,
 }
 
-/// What the models have to say about one milestone.
+/// The rules of the models that can apply to one milestone.
 #[derive(Debug, Default)]
 pub(super) struct MilestonePlan {
-    /// The rules in question: by model, then highest stage first, then the file's order.
+    /// The candidate rules: by model, then highest stage first, then in the file's order.
     pub(super) entries: Box<[PlanEntry]>,
-    /// The rules among them that ask for more than the milestone; their place is their bit.
+    /// The candidate rules that require more than the milestone; their index is their bit.
     pub(super) conditional: Box<[PlanCondition]>,
-    /// Whether none of those can hold without a history.
+    /// Whether none of the conditional rules can hold without a history.
     pub(super) wants_history: bool,
 }
 
@@ -86,7 +87,7 @@ pub(super) struct MilestonePlan {
 pub(super) struct PlanEntry {
     pub(super) model: usize,
     pub(super) rule: usize,
-    /// The bit that says whether the rule holds; without one it always does.
+    /// The bit that says whether the rule holds; without a bit it always holds.
     pub(super) bit: Option<usize>,
 }
 
@@ -96,11 +97,11 @@ pub(super) struct PlanCondition {
     pub(super) rule: usize,
     /// Whether the event's own milestone is one of the rule's.
     pub(super) direct: bool,
-    /// The rule's milestones that the history may make of the event's.
+    /// The rule's milestones that a history may derive from the event's milestone.
     pub(super) derived: Box<[Milestone]>,
 }
 
-/// Which conditional rules of a plan hold.
+/// The conditional rules of a plan that hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct PlanBits([u64; 4]);
 
@@ -138,13 +139,13 @@ impl RuleSet {
         self.models.iter().find(|model| *model.id == *id)
     }
 
-    /// Returns the vocabularies in the order they are tried.
+    /// Returns the vocabularies in the order in which they are tried.
     #[must_use]
     pub fn vocabularies(&self) -> &[VocabularyInfo] {
         &self.vocabularies
     }
 
-    /// Returns what has no effect in the rules, though they can be used.
+    /// Returns the warnings: parts of the rules that have no effect.
     #[must_use]
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
@@ -156,10 +157,9 @@ impl RuleSet {
         &self.version
     }
 
-    /// Returns what all rules together say about an event.
+    /// Classifies an event by all rules.
     ///
-    /// Looks everything up anew: for many events use a [`super::Classifier`], which gives the same
-    /// answers.
+    /// Uses no cache: for many events use a [`super::Classifier`], which gives the same answers.
     #[must_use]
     pub fn classify(&self, event: &Event<'_>, history: &ActorHistory) -> Arc<Outcome> {
         super::Classifier::over(self).outcome(event, history)
@@ -187,7 +187,7 @@ impl RuleSet {
         &self.rules[candidate.rule as usize]
     }
 
-    /// Returns what the models have to say about a milestone.
+    /// Returns the rules of the models that can apply to a milestone.
     pub(super) fn plan(&self, milestone: Milestone) -> &MilestonePlan {
         &self.plans[milestone as usize]
     }
@@ -221,7 +221,7 @@ impl RuleSet {
         bits
     }
 
-    /// Makes the outcome of an event that this rule, or none, gave its milestone.
+    /// Builds the outcome of an event whose milestone this rule, or no rule, decided.
     pub(super) fn build_outcome(&self, rule: Option<&Rule>, bits: PlanBits) -> Outcome {
         let milestone = rule.and_then(|rule| rule.milestone);
         let decision = rule.map(|rule| {

@@ -1,4 +1,4 @@
-//! The vocabularies and models that are part of Etappe, as texts inside the program.
+//! The vocabularies and models that ship with Etappe, compiled in as texts.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ const MODELS: &[(&str, &str)] = rule_files!("models":
 );
 
 impl RuleSource {
-    /// Returns the rule files that are part of Etappe.
+    /// Returns the rule files that ship with Etappe.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
         let of = |kind| {
@@ -64,7 +64,7 @@ impl RuleSource {
 }
 
 impl RuleSet {
-    /// Returns the rules that are part of Etappe.
+    /// Returns the rules that ship with Etappe.
     ///
     /// # Panics
     /// Never: the shipped files are compiled in the tests.
@@ -73,11 +73,11 @@ impl RuleSet {
         Self::compile(RuleSource::shipped()).expect("the shipped rule files are correct")
     }
 
-    /// Compiles the shipped rules together with the user's own, which come first and replace
-    /// shipped files of the same id.
+    /// Compiles the shipped rules together with the user's own. The user's rules come first and
+    /// replace shipped files with the same id.
     ///
     /// # Errors
-    /// Every mistake in the user's files, as [`RuleSet::compile`].
+    /// All mistakes in the user's files, as for [`RuleSet::compile`].
     pub fn with_user_files(
         files: impl IntoIterator<Item = RuleSource>,
     ) -> Result<Self, Vec<super::Diagnostic>> {

@@ -1,4 +1,4 @@
-//! The texts that rules are compiled from, and what vocabulary and model files have in common.
+//! The texts that rules are compiled from, and the common parts of vocabulary and model files.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,32 +9,32 @@ use toml::de::DeTable;
 use super::diagnostic::Report;
 use super::reader::{Located, Table, canonical_table};
 
-/// What a rule file holds.
+/// The kind of a rule file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleFileKind {
-    /// Event names and what they mean.
+    /// Event names and their milestones.
     Vocabulary,
     /// Stages and the milestones that lead to them.
     Model,
 }
 
-/// Who wrote a rule file.
+/// The author of a rule file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleOrigin {
-    /// It is part of Etappe.
+    /// It ships with Etappe.
     Shipped,
     /// The user wrote it; it replaces a shipped file with the same `id`.
     User,
 }
 
-/// The text of a rule file and where it comes from.
+/// The text of a rule file and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSource {
-    /// What it holds.
+    /// The kind of rule file.
     pub kind: RuleFileKind,
-    /// Who wrote it.
+    /// The author.
     pub origin: RuleOrigin,
     /// The name that diagnostics and explanations show.
     pub file: Cow<'static, str>,
@@ -43,19 +43,19 @@ pub struct RuleSource {
 }
 
 impl RuleSource {
-    /// Makes a vocabulary of the user's.
+    /// Creates a user's vocabulary.
     #[must_use]
     pub fn vocabulary(file: impl Into<String>, text: impl Into<String>) -> Self {
         Self::user(RuleFileKind::Vocabulary, file.into(), text.into())
     }
 
-    /// Makes a model of the user's.
+    /// Creates a user's model.
     #[must_use]
     pub fn model(file: impl Into<String>, text: impl Into<String>) -> Self {
         Self::user(RuleFileKind::Model, file.into(), text.into())
     }
 
-    /// Makes a rule file of the user's whose text says what it holds: a model has stages.
+    /// Creates a user's rule file of the kind that its text shows: a model has stages.
     #[must_use]
     pub fn detect(file: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -78,7 +78,7 @@ impl RuleSource {
     }
 }
 
-/// Parses a document and reports what is no TOML; what could be read is returned all the same.
+/// Parses a document and reports invalid TOML; the readable part is still returned.
 pub(super) fn parse_document<'t>(text: &'t str, report: &mut Report<'_>) -> DeTable<'t> {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -88,7 +88,7 @@ pub(super) fn parse_document<'t>(text: &'t str, report: &mut Report<'_>) -> DeTa
     document.into_inner()
 }
 
-/// Returns the version of a file: a hash of its content, the same whatever its comments and layout.
+/// Returns the version of a file: a hash of its content, independent of comments and layout.
 pub(super) fn version_of(document: &DeTable<'_>) -> String {
     let mut text = String::new();
     canonical_table(document, &mut text);
@@ -107,7 +107,7 @@ pub(super) fn short_hash(bytes: &[u8]) -> String {
 /// The longest id that is accepted.
 const MAX_ID: usize = 64;
 
-/// Reads the `id` of a file, stage or rule; a bad one is reported.
+/// Reads the `id` of a file, stage or rule; an invalid one is reported.
 pub(super) fn read_id<'d>(
     table: &Table<'d, '_>,
     report: &mut Report<'_>,
@@ -133,7 +133,7 @@ fn is_id(text: &str) -> bool {
             .all(|byte| allowed(byte) || matches!(byte, b'-' | b'_' | b'.'))
 }
 
-/// Makes an id of an event's name: `Order Completed` becomes `order-completed`.
+/// Derives an id from an event's name: `Order Completed` becomes `order-completed`.
 pub(super) fn id_from(name: &str) -> Option<String> {
     let mut id = String::new();
     for letter in name.chars().flat_map(char::to_lowercase) {
@@ -147,7 +147,7 @@ pub(super) fn id_from(name: &str) -> Option<String> {
     (!id.is_empty()).then_some(id)
 }
 
-/// Ids that have been used in a file, to find the ones used twice.
+/// Ids that are already used in a file, to find duplicates.
 #[derive(Debug, Default)]
 pub(super) struct UsedIds {
     used: Vec<(String, u32)>,

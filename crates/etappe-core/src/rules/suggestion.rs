@@ -1,4 +1,4 @@
-//! Says what a name that no rule knows may mean, and what stood in the way.
+//! Suggests the meaning of a name that no rule matches, and names the obstacle.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -16,38 +16,38 @@ use super::pattern::NameForm;
 use super::ruleset::{Rule, RuleSet};
 use super::words::{Meaning, Nearness, Words};
 
-/// A milestone that a name may mean. It is only a hint for people: the event has none.
+/// A possible milestone of a name. It is only a hint for people: the event has no milestone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Suggestion {
     /// The likely milestone.
     pub milestone: Milestone,
-    /// The vocabulary whose rule comes nearest.
+    /// The vocabulary of the nearest rule.
     #[serde(serialize_with = "as_text")]
     pub vocabulary: Arc<str>,
     /// That rule's id.
     #[serde(serialize_with = "as_text")]
     pub rule: Arc<str>,
-    /// Why the rule was not taken.
+    /// Why the rule did not apply.
     pub doubt: Doubt,
-    /// The same in words.
+    /// The doubt in words.
     pub why: String,
 }
 
-/// Why a rule that comes near was not taken.
+/// Why a near rule did not apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Doubt {
-    /// The name also has words that the vocabulary does not know.
+    /// The name also has words that are unknown to the vocabulary.
     UnknownWords {
-        /// The words, in small letters.
+        /// The words, in lower case.
         words: Vec<String>,
     },
-    /// The name has words that undo what the others say, such as `failed`.
+    /// The name has words that reverse the meaning of the others, such as `failed`.
     UndoingWords {
-        /// The words, in small letters.
+        /// The words, in lower case.
         words: Vec<String>,
     },
-    /// The name says what it is about, but not what happened.
+    /// The name states an object but no action.
     NoAction,
 }
 
@@ -77,8 +77,8 @@ impl fmt::Display for Quoted<'_> {
 
 impl RuleSet {
     /// Returns whether a vocabulary decides about every `kind` of event called `name`, whatever its
-    /// properties; also when it decides that they are no step. The name of a page or a screen makes no
-    /// difference.
+    /// properties; also if it decides that they are not a step. The name of a page or a screen
+    /// makes no difference.
     #[must_use]
     pub fn understands(&self, name: &str, kind: EventKind) -> bool {
         let name = match kind {
@@ -92,11 +92,11 @@ impl RuleSet {
             .any(|candidate| self.rule(*candidate).predicates.is_empty())
     }
 
-    /// Returns what a name that no rule knows may mean: the milestone of the rule that comes
-    /// nearest by its words.
+    /// Returns the likely meaning of a name that no rule matches: the milestone of the nearest rule
+    /// by words.
     ///
-    /// Pure, and slow compared with classifying: for people who look at unmapped names. `None` for
-    /// a name that comes near no rule, or that a rule of words matches.
+    /// Pure, and slow compared with classification: it is for people who review unmapped names.
+    /// `None` for a name that is near no rule, or that a words pattern matches.
     #[must_use]
     pub fn suggest(&self, name: &str) -> Option<Suggestion> {
         if name.len() > LONGEST_NAME {
@@ -140,8 +140,8 @@ fn meanings(rules: &[Rule]) -> impl Iterator<Item = (&Rule, &Meaning)> {
     })
 }
 
-/// Orders what is near: whole meanings first, then by the number of words in the way. Where only
-/// the object is there, the meaning that can be said in most ways is the likeliest.
+/// Ranks near meanings: whole meanings first, then by the number of obstructing words. If only the
+/// object is present, the meaning with the most phrases for its action is the likeliest.
 fn rank(nearness: &Nearness, meaning: &Meaning) -> (u8, usize, Reverse<usize>) {
     let (kind, words) = match nearness {
         Nearness::WithUnknown(words) => (0, words),

@@ -1,7 +1,7 @@
-//! The rules as a whole: what the shipped files say, precedence, diagnostics.
+//! Tests of the rules as a whole: the shipped files, precedence, diagnostics.
 //!
-//! The expectations are written by hand from the trackers' documents and the models' meaning; they
-//! never read the rule files that they check.
+//! The expectations are written by hand from the trackers' documentation and the meaning of the
+//! models; they are never derived from the rule files that they check.
 
 mod diagnostics;
 mod documents;
@@ -27,7 +27,7 @@ use super::{ActorHistory, RuleSet, RuleSource};
 
 static SHIPPED: LazyLock<RuleSet> = LazyLock::new(RuleSet::shipped);
 
-/// Makes an event; `json` holds `properties` and `context`.
+/// Creates an event; `json` holds `properties` and `context`.
 fn event<'a>(kind: EventKind, name: &'a str, properties: &'a str, context: &'a str) -> Event<'a> {
     Event {
         site: SiteId::try_new("demo").unwrap(),
@@ -57,8 +57,8 @@ fn page<'a>(properties: &'a str, context: &'a str) -> Event<'a> {
     event(EventKind::Page, "page", properties, context)
 }
 
-/// Returns the milestone's name; `none` when a rule says that it is no step, `unknown` when no
-/// rule does.
+/// Returns the milestone's name; `none` when a rule says that the event is not a step, `unknown`
+/// when no rule matches.
 fn meaning(rules: &RuleSet, event: &Event<'_>) -> &'static str {
     let outcome = rules.classify(event, &ActorHistory::default());
     match (outcome.milestone, &outcome.vocabulary) {
@@ -68,7 +68,7 @@ fn meaning(rules: &RuleSet, event: &Event<'_>) -> &'static str {
     }
 }
 
-/// Compiles the shipped rules with one vocabulary of a user's.
+/// Compiles the shipped rules with one user vocabulary.
 fn with_vocabulary(text: &str) -> RuleSet {
     RuleSet::with_user_files([RuleSource::vocabulary("own.toml", text)])
         .unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))

@@ -1,4 +1,4 @@
-//! Reads vocabularies: which events of a tracker mean which milestone.
+//! Reads vocabularies: which events of a tracker have which milestone.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,9 +33,9 @@ pub(super) struct VocabularyFile {
     pub(super) origin: RuleOrigin,
     /// Lower ones are tried first.
     pub(super) priority: i64,
-    /// Holds names that anybody may use; `event_from` looks here.
+    /// Whether the names are generic, so that any tracker may use them; `event_from` searches here.
     pub(super) is_generic: bool,
-    /// Words that undo what a name says.
+    /// Undoing words: they reverse the meaning of a name.
     pub(super) undoing: Vec<Box<str>>,
     pub(super) rules: Vec<VocabularyRule>,
 }
@@ -50,14 +50,14 @@ pub(super) struct VocabularyRule {
     pub(super) except: Exceptions,
     pub(super) kinds: KindSet,
     pub(super) predicates: Vec<Predicate>,
-    /// `None` says that the event is no step of any journey.
+    /// `None` says that the event is not a step of any journey.
     pub(super) milestone: Option<Milestone>,
     /// Values that are tried as the event's name before `milestone` applies.
     pub(super) event_from: Vec<ValuePath>,
     pub(super) mapping: Option<Arc<FactMapping>>,
 }
 
-/// Kinds of message a rule looks at.
+/// The kinds of message that a rule applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KindSet(u8);
 
@@ -74,7 +74,7 @@ impl KindSet {
         })
     }
 
-    /// Returns whether messages of this kind are looked at.
+    /// Returns whether the rule applies to messages of this kind.
     pub(super) const fn contains(self, kind: EventKind) -> bool {
         self.0 & Self::of(kind).0 != 0
     }
@@ -115,10 +115,10 @@ const RULE_KEYS: [&str; 13] = [
     "facts",
     "description",
 ];
-/// A user's vocabulary is tried before the shipped ones, which start at 100.
+/// The default for a user's vocabulary: it is tried before the shipped ones, which start at 100.
 const DEFAULT_PRIORITY: i64 = 10;
 
-/// What a file says for all its rules.
+/// The defaults that a file sets for all its rules.
 struct Defaults {
     names: Option<Vec<NamePattern>>,
     kinds: Option<KindSet>,
@@ -196,7 +196,7 @@ fn read_rule(
     used: &mut UsedIds,
     report: &mut Report<'_>,
 ) -> Option<VocabularyRule> {
-    // Everything is read before anything is given up, so that all mistakes are reported.
+    // Everything is read before the rule is rejected, so that all mistakes are reported.
     rule.allow_only(&RULE_KEYS, "a rule", report);
     rule.text("description", report);
     let spelling = read_spelling(rule, report).unwrap_or(defaults.spelling);
@@ -241,8 +241,8 @@ fn read_rule(
     })
 }
 
-/// Returns the conditions of the file and of the rule; the file's come first, since they decide
-/// for most events whether the vocabulary concerns them at all.
+/// Returns the conditions of the file and of the rule. The file's come first, since they decide for
+/// most events whether the vocabulary applies at all.
 fn read_predicates(
     rule: &Table<'_, '_>,
     defaults: &Defaults,
@@ -266,7 +266,7 @@ fn read_predicates(
     predicates
 }
 
-/// Returns the rule's id: its own, or one made of its first event or of its milestone.
+/// Returns the rule's id: its own, or one derived from its first event or its milestone.
 fn rule_id(
     rule: &Table<'_, '_>,
     names: Option<&[NamePattern]>,
@@ -322,7 +322,7 @@ fn read_meaning(rule: &Table<'_, '_>, report: &mut Report<'_>) -> Option<Option<
     Some(Some(milestone))
 }
 
-/// Returns the names that the rule itself states, letter by letter and by their words.
+/// Returns the name patterns that the rule itself states, by name and by words.
 fn read_own_names(
     rule: &Table<'_, '_>,
     spelling: Spelling,

@@ -1,4 +1,4 @@
-//! Reads what vocabularies say about names word by word: `[words]` of a file, `words` of a rule.
+//! Reads the word patterns of vocabularies: `[words]` of a file, `words` of a rule.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::words::{CommonWords, Meaning, Phrase};
 
 const FILE_KEYS: [&str; 3] = ["beside", "undo", "group"];
 const MEANING_KEYS: [&str; 4] = ["object", "action", "with", "about"];
-/// The parts of a meaning, in the order they are looked for.
+/// The parts of a meaning, in the order in which they are matched.
 const PARTS: [&str; 3] = ["object", "action", "with"];
 
 /// The `[words]` of a file.
 #[derive(Debug, Default)]
 pub(super) struct FileWords {
     common: Arc<CommonWords>,
-    /// Lists of words under a name; `@name` stands for them.
+    /// Named lists of words; `@name` refers to one.
     groups: HashMap<Box<str>, Vec<Phrase>>,
 }
 
@@ -47,7 +47,8 @@ impl FileWords {
         words
     }
 
-    /// Reads a group and, before it, those that it names; `open` are the groups that name this one.
+    /// Reads a group after the groups that it refers to; `open` holds the groups that are being
+    /// read.
     fn read_group<'d>(
         &mut self,
         name: &'d str,
@@ -72,7 +73,7 @@ impl FileWords {
             }
         }
         open.pop();
-        // A group that names itself is told once, above, and not looked for here.
+        // A circular reference has been reported above; it is not looked up here.
         let known: Vec<_> = texts
             .into_iter()
             .filter(|text| {
@@ -86,7 +87,7 @@ impl FileWords {
         self.groups.insert(name.into(), phrases);
     }
 
-    /// Returns the words that undo what a name says.
+    /// Returns the undoing words.
     pub(super) fn undoing(&self) -> impl Iterator<Item = &str> {
         self.common.undo.iter().map(AsRef::as_ref)
     }

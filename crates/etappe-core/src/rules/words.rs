@@ -1,24 +1,24 @@
-//! Names and values as words, and what they say together.
+//! Names and values as words, and the meaning of the words together.
 //!
-//! A pattern with `*` cannot tell `purchase_completed` from `purchase_failed` without listing one
-//! of them, so names that anybody may use are compared word by word: a [`Meaning`] wants its
-//! object and its action, in any order, and every other word must be known to change nothing. A
-//! name with a word that nobody listed is not understood, rather than guessed.
+//! A pattern with `*` cannot distinguish `purchase_completed` from `purchase_failed` without
+//! listing one of them. So generic names are compared word by word: a [`Meaning`] requires its
+//! object and its action, in any order, and every other word must be known to be harmless. A name
+//! with an unknown word has no meaning; nothing is guessed.
 //!
-//! [`Words`] splits a text without building anything but its spelling, so that the same room
-//! serves for one text after the other.
+//! [`Words`] splits a text without allocating anything but the spelling, so that its buffer can be
+//! reused for the next text.
 
 use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-/// The most words a text may have; longer ones say nothing by their words.
+/// The most words of a text; a longer text matches nothing by its words.
 const MOST_WORDS: usize = 32;
 
 /// A text split into words: lower case, without accents, digits and separators.
 ///
-/// A new word begins after anything that is neither letter nor digit, between a letter and a
-/// digit, and inside `orderPlaced` and `NPSScore`. A single small letter before a capital belongs
+/// A new word begins after any character that is neither a letter nor a digit, between a letter and
+/// a digit, and inside `orderPlaced` and `NPSScore`. A single small letter before a capital belongs
 /// to the word: `iDEAL`, `eMail`.
 #[derive(Debug, Default)]
 pub(super) struct Words {
@@ -29,8 +29,8 @@ pub(super) struct Words {
     marks: Marks,
 }
 
-/// The words that may be in a set, each as one of 64 marks: quick to compare, never wrong about
-/// what is missing.
+/// A Bloom filter of words with 64 bits: it is fast, and an unset bit proves that a word is
+/// missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Marks(u64);
 
@@ -59,7 +59,7 @@ impl Words {
         words
     }
 
-    /// Splits another text in the same room.
+    /// Splits another text, reusing the buffer.
     pub(super) fn read(&mut self, text: &str) {
         self.text.clear();
         self.count = 0;
@@ -113,7 +113,7 @@ impl Words {
             self.ends.get_mut(self.count),
             u16::try_from(self.text.len()),
         ) else {
-            // What does not fit is dropped, and the text is marked.
+            // Text that does not fit is dropped, and the text is marked as too long.
             self.is_too_long = true;
             let start = self.start(self.count);
             self.text.truncate(start);
@@ -171,8 +171,8 @@ impl Letter {
     }
 }
 
-/// Apostrophes belong to their word, and an accent that follows its letter is dropped with the
-/// accents that are part of theirs.
+/// Apostrophes do not end a word. A combining accent is dropped, just like the accent of a composed
+/// letter.
 const fn is_ignored(letter: char) -> bool {
     matches!(letter, '\'' | '\u{2019}' | '\u{300}'..='\u{36f}')
 }
@@ -190,7 +190,7 @@ const fn without_accent(letter: char) -> char {
     }
 }
 
-/// Words that must follow each other, mostly one.
+/// Consecutive words, mostly a single one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Phrase {
     words: Box<[Box<str>]>,
@@ -198,7 +198,7 @@ pub(super) struct Phrase {
 }
 
 impl Phrase {
-    /// Takes the words of a text; `None` if there is none, or too many.
+    /// Splits a text into a phrase; `None` if it has no words, or too many.
     pub(super) fn of(text: &str) -> Option<Self> {
         let words = Words::of(text);
         if words.count == 0 || words.is_too_long {
@@ -210,7 +210,7 @@ impl Phrase {
         })
     }
 
-    /// Returns the word if there is only one.
+    /// Returns the word if there is exactly one.
     pub(super) fn as_word(&self) -> Option<&str> {
         match &*self.words {
             [word] => Some(word),
@@ -218,7 +218,7 @@ impl Phrase {
         }
     }
 
-    /// Iterates over the places where the phrase stands, each as the set of its words.
+    /// Iterates over the occurrences of the phrase, each as the set of its words' positions.
     fn places<'w>(&'w self, words: &'w Words) -> impl Iterator<Item = u32> + 'w {
         let starts = if words.marks.includes(self.marks) {
             (words.count + 1).saturating_sub(self.words.len())
@@ -240,40 +240,41 @@ impl std::fmt::Display for Phrase {
     }
 }
 
-/// What a vocabulary says about words for all its rules.
+/// The words that a vocabulary defines for all its rules.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct CommonWords {
-    /// Words that change nothing about what a name says.
+    /// Harmless words: they do not change the meaning of a name.
     pub(super) beside: HashSet<Box<str>>,
-    /// Words that undo it; known, so that one can be told what stood in the way.
+    /// Undoing words: they reverse it. They are listed so that a suggestion can name the obstacle.
     pub(super) undo: HashSet<Box<str>>,
 }
 
-/// A whole meaning: what it is about and what happened to it.
+/// A whole meaning: an object and what happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Meaning {
-    /// For each part, the phrases of which one must be there; parts share no word of a name.
+    /// For each part, the alternative phrases, of which one must occur; parts share no word of a
+    /// name.
     pub(super) parts: Box<[Box<[Phrase]>]>,
-    /// The part that says what happened; without it nothing did.
+    /// The index of the part that says what happened, if there is one.
     pub(super) action: Option<usize>,
-    /// Further words that change nothing here.
+    /// Further words that are harmless here.
     pub(super) about: HashSet<Box<str>>,
     pub(super) common: Arc<CommonWords>,
 }
 
-/// How near a name comes to a meaning.
+/// How near a name is to a meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Nearness {
-    /// Every part is there, but also words that are not known here.
+    /// Every part is present, but also unknown words.
     WithUnknown(Vec<String>),
-    /// Every part is there, and words that undo it.
+    /// Every part is present, but also undoing words.
     Undone(Vec<String>),
-    /// The object is there, the action is not; what undoes it, if that is known.
+    /// The object is present, the action is not; with the undoing words, if any.
     WithoutAction(Vec<String>),
 }
 
 impl Meaning {
-    /// Returns whether the words say this, and nothing else.
+    /// Returns whether the words have this meaning and no other word matters.
     pub(super) fn fits(&self, words: &Words) -> bool {
         !words.is_too_long
             && place(&self.parts, words, 0, &mut |used| {
@@ -285,13 +286,13 @@ impl Meaning {
         self.common.beside.contains(word) || self.about.contains(word)
     }
 
-    /// Returns in how many ways it can be said that it happened.
+    /// Returns the number of phrases for the action.
     pub(super) fn ways(&self) -> usize {
         let action = self.action.and_then(|at| self.parts.get(at));
         action.map_or(0, |phrases| phrases.len())
     }
 
-    /// Says how near the words come; `None` if they are about something else, or fit.
+    /// Returns how near the words are; `None` if they have a different object, or fit.
     pub(super) fn nearness(&self, words: &Words) -> Option<Nearness> {
         if words.is_too_long || self.fits(words) {
             return None;
@@ -323,7 +324,7 @@ impl Meaning {
     }
 }
 
-/// Finds places for all parts that share no word, and asks `accept` about the words they use.
+/// Finds occurrences of all parts that share no word, and calls `accept` with the words used.
 fn place(
     parts: &[Box<[Phrase]>],
     words: &Words,

@@ -1,8 +1,8 @@
-//! Mistakes in rule files, with their places.
+//! Mistakes in rule files, with their positions.
 
 use crate::rules::{RuleSet, RuleSource, Severity};
 
-/// Compiles one file and compares what is wrong with it, as `line:column message`.
+/// Compiles one file and compares its diagnostics, as `line:column message`.
 fn check(source: RuleSource, expected: &[&str]) {
     let (diagnostics, label) = match RuleSet::compile([source]) {
         Ok(rules) => (rules.warnings().to_vec(), "warning"),

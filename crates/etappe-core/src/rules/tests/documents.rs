@@ -1,4 +1,4 @@
-//! What the documents tell users to write works.
+//! The examples in the user documentation work.
 
 use super::{meaning, only_model, only_vocabulary, track};
 use crate::milestone::Milestone;
@@ -26,7 +26,7 @@ fn the_shortest_vocabulary_and_its_conditions_compile() {
     for line in blocks[1].lines() {
         let text = format!("id = \"own\"\n[[rule]]\nevent = \"x\"\nmilestone = \"lead\"\n{line}\n");
         let found = meaning(&only_vocabulary(&text), &track("x", "{}"));
-        // Only the last one holds for an event that says nothing.
+        // Only the last condition holds for an event without properties.
         let expected = if line.contains("not = ") {
             "lead"
         } else {

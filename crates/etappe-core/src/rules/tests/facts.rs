@@ -1,4 +1,4 @@
-//! Where vocabularies say that money and order ids are.
+//! Where vocabularies say that events keep their money and order ids.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn the_example_maps_invoices() {
         super::meaning(&rules, &track("cancellation", "{}")),
         "refund"
     );
-    // A credit note has a number of its own, which is no order's.
+    // A credit note has a number of its own, which is not an order's.
     let of_cancellation = FactMapping {
         order_id: None,
         order_id_absent: true,
@@ -64,7 +64,7 @@ facts = { currency_from = "valuta", order_id = false }
     assert_eq!(mapping(rules, "a", "{}"), Some(expected));
 }
 
-/// Addresses of pages on which shops say that an order was placed, and the order's id in them.
+/// Addresses of order confirmation pages of shops, and the order's id in them.
 const ORDER_PAGES: &[(&str, &str)] = &[
     (
         "https://winkel.nl/checkout/order-received/W-1042/?key=wc_order_x",
@@ -120,7 +120,7 @@ fn a_page_on_which_an_order_was_placed_is_a_view_and_may_name_the_order() {
         let as_event = read(EventKind::Track, "page_view", &properties, "{}");
         assert_eq!(as_event, expected, "{url}");
     }
-    // What the page says comes before its address; an order event is no view.
+    // A property takes precedence over the address; an order event is not a view.
     let context = r#"{"page":{"url":"https://winkel.nl/order-received/5"}}"#;
     let named = read(EventKind::Page, "page", r#"{"order_id":"6"}"#, context);
     assert_eq!(named.2, "6");
@@ -131,7 +131,7 @@ fn a_page_on_which_an_order_was_placed_is_a_view_and_may_name_the_order() {
         context,
     );
     assert_eq!(sent, (Some("purchase"), false, "6".to_owned()));
-    // Pages that are looked at again, or before anything was ordered.
+    // Pages that may be opened again later, or before anything was ordered.
     for path in [
         "/account/orders/12",
         "/orders/6a1f",

@@ -1,9 +1,9 @@
-//! Names that anybody may use, against what they mean; most of them only look like a milestone.
+//! Generic names and their milestones; most of the names only look like a milestone.
 
 use super::{SHIPPED, meaning, track, with_vocabulary};
 use crate::rules::Doubt;
 
-/// A milestone or `-`, a tab, a name.
+/// Lines of a milestone or `-`, a tab, and a name.
 const NAMES: &str = include_str!("generic_names.tsv");
 
 fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -35,7 +35,7 @@ fn names_mean_what_they_say_and_nothing_that_they_deny() {
 
 #[test]
 fn white_space_around_a_name_and_within_it_changes_nothing() {
-    // Also where only one spelling counts.
+    // Also for names of which only one spelling matches.
     let exact = [
         ("purchase", "Subscribe"),
         ("feedback", "survey sent"),

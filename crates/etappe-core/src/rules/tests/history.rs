@@ -1,11 +1,11 @@
-//! What the actor's history changes about stages.
+//! How the actor's history changes stages.
 
 use super::{ActorHistory, Event, Milestone, RuleSet, SHIPPED, Timestamp, only_model, track};
 use crate::rules::StageHit;
 
 const DAY: i64 = 86_400_000;
 
-/// Returns the time some days before the events of these tests.
+/// Returns the time `days` days before the events of these tests.
 fn days_ago(days: i64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 - days * DAY)
 }

@@ -1,4 +1,4 @@
-//! What holds for every event and every set of rules.
+//! Invariants for every event and every set of rules.
 
 use std::sync::{Arc, LazyLock};
 
@@ -33,7 +33,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
     ])
 }
 
-/// Properties under names that rules look at, with values of every sort.
+/// Properties under names that rules use, with values of every type.
 fn properties() -> impl Strategy<Value = String> {
     let key = prop::sample::select(vec![
         "url",
@@ -103,7 +103,7 @@ fn history() -> impl Strategy<Value = ActorHistory> {
         })
 }
 
-// Compiling all shipped files hundreds of times would take longer than it tells.
+// Compiling all shipped files hundreds of times would take long and add little.
 const FEW: u32 = 24;
 
 proptest! {

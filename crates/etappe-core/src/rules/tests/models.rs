@@ -114,7 +114,7 @@ fn the_expectations_cover_every_milestone_that_a_vocabulary_can_set() {
     }
 }
 
-/// A model's stages in order; a star marks those that not everybody passes.
+/// A model's stages in order; a star marks those that are not gates.
 #[rustfmt::skip]
 const STAGES: [(&str, &str); 7] = [
     ("aaarrr", "awareness acquisition activation retention* revenue! referral*"),

@@ -64,7 +64,7 @@ milestone = "none"
         "none"
     );
     assert_eq!(meaning(&rules, &track("Order Completed", "{}")), "purchase");
-    // `none` is an answer: no later vocabulary is asked.
+    // `none` is a decision: no later vocabulary is tried.
     assert_eq!(meaning(&rules, &track("purchase", "{}")), "none");
     assert_eq!(meaning(&rules, &track("product viewed", "{}")), "none");
     assert_eq!(meaning(&rules, &page(r#"{"test":true}"#, "{}")), "none");
@@ -226,19 +226,19 @@ milestone = "visit"
     let check = |properties: &str| meaning(&rules, &track("custom", properties));
     assert_eq!(check(r#"{"label":"Nieuwsbrief aanmelding"}"#), "subscribe");
     assert_eq!(check(r#"{"label":"Nieuwsbrief"}"#), "engage");
-    // The two say it together, and one takes back what the other says.
+    // Both values together form the name, and an undoing word in one of them cancels the other.
     let together = r#"{"label":"Placed","action":{"name":"order"}}"#;
     assert_eq!(check(together), "purchase");
     let undone = r#"{"label":"Order placed","action":{"name":"click"}}"#;
     assert_eq!(check(undone), "engage");
-    // A user's own name is taken at its word.
+    // A name from a user's vocabulary is not affected by undoing words.
     let own = r#"{"label":"Gold card","action":{"name":"click"}}"#;
     assert_eq!(check(own), "loyalty_join");
     assert_eq!(
         check(r#"{"label":"?","action":{"name":"gold-card"}}"#),
         "loyalty_join"
     );
-    // Names of one tracker only are not looked at, nor is a rule that would look further.
+    // Names from a single tracker's vocabulary are not tried, nor are rules with `event_from`.
     assert_eq!(check(r#"{"label":"Subscribe"}"#), "engage");
     assert_eq!(check(r#"{"label":"again"}"#), "engage");
     assert_eq!(check(r#"{"label":7}"#), "engage");
@@ -290,8 +290,8 @@ fn the_first_vocabulary_that_knows_a_name_decides() {
     }
 }
 
-/// Names that two vocabularies understand differently, with the meaning that wins; a new one here
-/// is a decision to be made, not an accident to be overlooked.
+/// Names that two vocabularies understand differently, with the meaning that wins. A new one must
+/// be a deliberate decision.
 #[rustfmt::skip]
 const DISPUTED: &[(&str, &str, &str)] = &[];
 

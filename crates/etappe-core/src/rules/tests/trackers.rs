@@ -1,4 +1,4 @@
-//! Every event name of the trackers' documents against the milestone it stands for.
+//! Every event name in the trackers' documentation and its expected milestone.
 
 use super::{EventKind, SHIPPED, event, meaning, page, track};
 
@@ -180,9 +180,9 @@ fn plausible_shopify_and_meta_names() {
 
 #[rustfmt::skip]
 const NAMES_OF_ONE_TRACKER_IN_ANOTHER_SPELLING: &[Row] = &[
-    // A free newsletter is often called so; only Meta's own spelling is the paid one.
+    // A free newsletter often has this name; only Meta's exact spelling is the paid subscription.
     ("unknown", "subscribe | SUBSCRIBE | contact | schedule | lead | donate"),
-    // PostHog's surveys are sent by those who answer.
+    // In PostHog it is the respondent who sends a survey.
     ("unknown", "Survey Sent | survey_sent"),
 ];
 
