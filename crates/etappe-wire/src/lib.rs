@@ -1,12 +1,13 @@
 //! Formats, and nothing but formats: tracker protocols in, the log record, ClickHouse rows out.
 //!
 //! What it is *not*: there is no I/O here, no clock and no state. Every function turns bytes into
-//! values of the domain or values into bytes, and can be called with anything a stranger sends.
+//! domain values or domain values into bytes, and must accept arbitrary input from untrusted
+//! clients.
 //!
-//! Where to start: [`record`] is what stands in the event log.
+//! Where to start: [`record`] is the format of the event log.
 //!
-//! Invariants: no input makes a function here panic; what is decoded and encoded again is
-//! the same; a format that leaves the process carries a version.
+//! Invariants: no input makes a function here panic. Decoding and encoding again gives the same
+//! value. Every format that leaves the process has a version.
 
 pub mod native;
 pub mod pixel;

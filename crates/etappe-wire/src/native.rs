@@ -1,12 +1,12 @@
 //! The native protocol: the messages of Segment's HTTP tracking specification.
 //!
-//! A [`Body`] is taken apart into its messages first, without looking into them, so that each can be
-//! accepted or rejected on its own. [`Body::message`] then reads one [`Message`], which borrows from
-//! the body, and [`Message::encode`] writes its log record.
+//! A [`Body`] is first split into its messages without parsing them, so that each can be accepted
+//! or rejected on its own. [`Body::message`] then reads one [`Message`], which borrows from the
+//! body, and [`Message::encode`] writes its log record.
 //!
-//! Anything may come in: no input makes this panic, recurse, or allocate more than a small multiple
-//! of its size. Of a message only the members named in the specification go on; a write key in it
-//! does not.
+//! Input is untrusted: none makes this panic, recurse, or allocate more than a small multiple of
+//! its size. Only the members named in the specification are kept; a write key among the members of
+//! a message is dropped.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -43,12 +43,12 @@ pub(crate) use instant::check_range;
 pub(crate) use message_id::fresh_id;
 pub use redactor::Redactor;
 
-/// How large and how deep a message may be.
+/// Limits on the size and the nesting depth of a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The most bytes of JSON text that a message may have.
     pub event_bytes: usize,
-    /// How many levels objects and arrays may nest in a message, itself included; at most 64.
+    /// The most levels of nested objects and arrays in a message, itself included; at most 64.
     pub depth: u32,
 }
 
@@ -67,29 +67,30 @@ impl Default for Limits {
 pub struct Reception<'a> {
     /// The site that the key belongs to.
     pub site: &'a SiteId,
-    /// The scope of the key, or of the endpoint if that is trusted less.
+    /// The scope of the key, or of the endpoint if the endpoint is trusted less.
     pub scope: KeyScope,
     /// Whether amounts of money in the messages count.
     pub counts_money: bool,
-    /// What the site says about its money.
+    /// The site's money terms.
     pub money_terms: &'a MoneyTerms,
-    /// When the request came in.
+    /// When the request was received.
     pub received_at: Timestamp,
-    /// The client's address. Kept, truncated, if the client is a browser and states none itself.
+    /// The client's IP address. Kept, truncated, if the client is a browser and the message states
+    /// none.
     pub address: Option<IpAddr>,
-    /// The client's `User-Agent`. Kept if the client is a browser and states none itself.
+    /// The client's `User-Agent`. Kept if the client is a browser and the message states none.
     pub user_agent: Option<&'a str>,
-    /// The country that a trusted proxy saw the client in, by its ISO 3166-1 alpha-2 code. Kept if the
-    /// client is a browser and states none itself.
+    /// The client's country as seen by a trusted proxy, as an ISO 3166-1 alpha-2 code. Kept if the
+    /// client is a browser and the message states none.
     pub country: Option<&'static str>,
-    /// Where ids of messages that have none start: a UUIDv7, new for every request.
+    /// The first id for messages without one: a UUIDv7, new for every request.
     pub first_id: Uuid,
-    /// Overwrites the request's write key, should it stand in a message.
+    /// Masks the request's write key, should it occur in a message.
     pub redactor: Option<&'a Redactor>,
 }
 
 impl Reception<'_> {
-    /// Returns whether the request came straight from the device of the person it tells about.
+    /// Returns whether the request came directly from the device of the person it is about.
     const fn is_from_device(&self) -> bool {
         match self.scope {
             KeyScope::Browser | KeyScope::Pixel => true,
@@ -97,7 +98,7 @@ impl Reception<'_> {
         }
     }
 
-    /// Returns the country that a proxy saw the person's device in.
+    /// Returns the country of the person's device as seen by a proxy.
     pub(crate) fn proxys_country(&self) -> Option<&'static str> {
         self.country.filter(|_| self.is_from_device())
     }
@@ -113,24 +114,24 @@ fn is_blank(raw: &str) -> bool {
 pub enum Reason {
     /// The message is larger than allowed.
     TooLarge,
-    /// The message is no valid JSON object.
+    /// The message is not a valid JSON object.
     Malformed,
     /// Objects and arrays in the message nest deeper than allowed.
     TooDeep,
     /// The message holds bytes that are not UTF-8.
     InvalidUtf8,
-    /// `type` is missing or none of the six.
+    /// `type` is missing or not one of the six.
     InvalidType,
-    /// A member has another type than it must have, such as `properties` that are no object.
+    /// A member has the wrong type, such as `properties` that are not an object.
     InvalidField,
     /// An id is neither a string nor a number.
     InvalidId,
     /// A `track` message has no `event`.
     MissingEvent,
-    /// Nobody is named: neither `anonymousId` nor `userId` was sent; or no `previousId` in an `alias`,
-    /// no `groupId` in a `group`. What was sent but is no id is accepted, with a warning.
+    /// No id was sent: neither `anonymousId` nor `userId`; or no `previousId` in an `alias`, no
+    /// `groupId` in a `group`. A placeholder is accepted as sent, with a warning.
     MissingId,
-    /// `timestamp` is no time, or lies before 1970 or more than a day ahead.
+    /// `timestamp` is not a time, or is before 1970 or more than a day in the future.
     InvalidTimestamp,
 }
 
@@ -167,10 +168,10 @@ impl Reason {
     }
 }
 
-/// A message that was rejected, with what could be read of it.
+/// A message that was rejected, with its readable parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection<'a> {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// The message's id, if it has a readable one.
     pub message_id: Option<Cow<'a, str>>,
@@ -191,7 +192,7 @@ pub struct Message<'a> {
     pub name: Cow<'a, str>,
     /// The message's own id, or a new one; never empty.
     pub message_id: Cow<'a, str>,
-    /// The device's or browser's id.
+    /// The id of the device or browser.
     pub anonymous_id: Option<Cow<'a, str>>,
     /// The known person's id.
     pub user_id: Option<Cow<'a, str>>,
@@ -207,7 +208,7 @@ pub struct Message<'a> {
     pub traits: Cow<'a, str>,
     /// The JSON text of the context, its address truncated; empty if there is none.
     pub context: Cow<'a, str>,
-    /// What was sent but does not count.
+    /// Values that were sent but do not count.
     pub warnings: Vec<Warning<'a>>,
 }
 
@@ -242,7 +243,7 @@ impl Message<'_> {
         }
     }
 
-    /// Returns the key that the message's record is partitioned by, as
+    /// Returns the partition key of the message's record, as
     /// [`partition_key`](crate::record::partition_key) does for an event.
     #[must_use]
     pub fn partition_key(&self, site: &SiteId) -> u64 {

@@ -1,8 +1,8 @@
-//! The pixel: an event in the address of an image, for mail and for pages without scripts.
+//! The pixel: an event in the URL of an image, for mail and for pages without scripts.
 //!
-//! `writeKey`, `event`, `anonymousId`, `userId`, `messageId` and `timestamp` mean what they mean in a
-//! message; `context.…` goes into the context, by its dots; everything else is a property. Values
-//! are always strings. A pixel may name nobody: it then counts in totals only.
+//! `writeKey`, `event`, `anonymousId`, `userId`, `messageId` and `timestamp` mean the same as in a
+//! message. `context.…` goes into the context, by its dots; everything else is a property. Values
+//! are always strings. A pixel may have no id: it then counts only in totals.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,10 +22,10 @@ use crate::record::json_text::push_string;
 pub const GIF: &[u8; 43] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\
     \x21\xf9\x04\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
 
-/// How many levels a name such as `context.page.url` may open; deeper dots stay in the name.
+/// The most levels that a name such as `context.page.url` may open; further dots stay in the name.
 const MAX_LEVELS: usize = 4;
 
-/// The query of a pixel's address, taken apart. Of equal names the last counts.
+/// The parsed query of a pixel's URL. Of equal names the last one counts.
 #[derive(Debug, Default)]
 pub struct PixelQuery {
     write_key: Option<String>,
@@ -47,7 +47,7 @@ enum Node {
 }
 
 impl PixelQuery {
-    /// Takes a query apart. Never fails: what is no UTF-8 once decoded is replaced.
+    /// Parses a query. Never fails: invalid UTF-8 after decoding is replaced.
     #[must_use]
     pub fn parse(query: &str) -> Self {
         let mut parsed = Self {
@@ -84,16 +84,16 @@ impl PixelQuery {
         *slot = Some(value).filter(|value| !value.is_empty());
     }
 
-    /// Returns the write key that the address holds.
+    /// Returns the write key in the URL.
     #[must_use]
     pub fn write_key(&self) -> Option<&str> {
         self.write_key.as_deref()
     }
 
-    /// Makes the message of the query.
+    /// Builds the message of the query.
     ///
     /// # Errors
-    /// [`Rejection`] when the event has no name, its time is impossible, or it is too large.
+    /// [`Rejection`] when the event has no name, its time is invalid, or it is too large.
     pub fn message(
         &self,
         reception: &Reception<'_>,
@@ -181,7 +181,7 @@ impl PixelQuery {
     }
 }
 
-/// Decodes one name or value of a query: a plus is a space.
+/// Decodes one name or value of a query; a plus sign becomes a space.
 fn decode(text: &str) -> String {
     let spaced: Cow<'_, [u8]> = if text.contains('+') {
         Cow::Owned(text.replace('+', " ").into_bytes())
@@ -207,8 +207,8 @@ fn insert(object: &mut BTreeMap<String, Node>, path: &str, value: String, levels
     }
 }
 
-/// Returns the JSON text of `members` with the `set` ones in the place of their namesakes, or
-/// nothing if there are none.
+/// Returns the JSON text of `members`, with those in `set` replacing members of the same name, or
+/// an empty text if there are none.
 fn object_text(members: &BTreeMap<String, Node>, set: &[(&str, Option<&str>)]) -> String {
     let mut out = Vec::new();
     for (name, node) in members {

@@ -1,10 +1,10 @@
 //! The log record: what the collector writes and every consumer of the event log reads.
 //!
 //! A record is one JSON object in UTF-8. Its first member is always `"v":1`, the version of this
-//! format. Times are RFC 3339 in UTC with milliseconds; `timestamp` is corrected for the client's
-//! clock and `context.ip` is truncated. Members that have no value are left out. The format is
-//! documented for other consumers in `docs/log-record.md`. Collectors put marks of their own between
-//! the events; [`read`] reads both.
+//! format. Times are RFC 3339 in UTC with milliseconds. `timestamp` is corrected for the client's
+//! clock and `context.ip` is truncated. Members without a value are left out. The format is
+//! documented for other consumers in `docs/log-record.md`. Collectors write marks of their own
+//! between the events; [`read`] reads both.
 
 use std::borrow::Cow;
 
@@ -26,13 +26,13 @@ use json_text::{push_string, push_time};
 /// The version of the format that is written.
 pub const VERSION: u32 = 1;
 
-/// The version that a record says it has.
+/// The version stated in a record.
 #[derive(Deserialize)]
 struct VersionOnly {
     v: u32,
 }
 
-/// A record as it stands in the log; borrows from its bytes.
+/// A record as in the log; borrows from its bytes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RecordV1<'a> {
@@ -74,10 +74,10 @@ const fn yes() -> bool {
     true
 }
 
-/// Why bytes are no record that this version can read.
+/// Why bytes cannot be read as a record of this version.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The bytes are no record at all.
+    /// The bytes are not a record at all.
     #[error("not a log record: {0}")]
     Malformed(#[source] serde_json::Error),
     /// The record was written by a newer version.
@@ -88,7 +88,7 @@ pub enum RecordError {
     Site(#[source] InvalidSiteId),
 }
 
-/// The parts of a record, all borrowed; objects as their JSON text, empty when there is none.
+/// The parts of a record, all borrowed; objects are JSON text, empty if absent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordParts<'a> {
     pub(crate) site: &'a SiteId,
@@ -110,7 +110,7 @@ pub(crate) struct RecordParts<'a> {
 }
 
 impl RecordParts<'_> {
-    /// Appends the record to `out`. The texts of objects are spliced in as they are.
+    /// Appends the record to `out`. The texts of objects are copied unchanged.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"v":1,"site":"#);
         push_string(out, self.site.as_str());
@@ -157,7 +157,7 @@ impl RecordParts<'_> {
         out.push(b'}');
     }
 
-    /// Writes what the site says about its money, as far as it is not what is taken for granted.
+    /// Writes the site's money terms, if they differ from the defaults.
     fn write_terms(&self, out: &mut Vec<u8>) {
         let MoneyTerms { currency, largest } = self.money_terms;
         if *currency != Currency::default() {
@@ -172,7 +172,7 @@ impl RecordParts<'_> {
     }
 }
 
-/// Returns the text of an object, or nothing if it has no members.
+/// Returns the text of an object, or an empty text if it has no members.
 fn text_unless_empty<'a>(object: &JsonObject<'a>) -> &'a str {
     if object.is_empty() {
         ""
@@ -207,7 +207,7 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
 /// Decodes a record; the event borrows from `bytes`.
 ///
 /// # Errors
-/// [`RecordError`] when the bytes are no record or one of a newer version.
+/// [`RecordError`] when the bytes are not a record, or are one of a newer version.
 pub fn decode(bytes: &[u8]) -> Result<Event<'_>, RecordError> {
     let record: RecordV1<'_> = serde_json::from_slice(bytes).map_err(|error| {
         match serde_json::from_slice::<VersionOnly>(bytes) {
@@ -241,8 +241,8 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, RecordError> {
     })
 }
 
-/// Returns the key that a record of `event` is partitioned by: its site with its anonymous id,
-/// else its user id, else its message id, so that one actor's events keep their order.
+/// Returns the partition key of a record of `event`: its site with its anonymous id, else its user
+/// id, else its message id, so that one actor's events keep their order.
 #[must_use]
 pub fn partition_key(event: &Event<'_>) -> u64 {
     let actor = event.anonymous_id.as_deref().or(event.user_id.as_deref());

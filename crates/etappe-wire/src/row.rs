@@ -1,9 +1,9 @@
 //! The row that is inserted for a message: ClickHouse's RowBinary, written by hand.
 //!
-//! A row goes into the landing table `arrivals`, whose views route it; [`COLUMNS`] names the columns
-//! in the order in which [`encode`] writes them. Numbers are little-endian, text is its length as
-//! LEB128 and its bytes, a nullable value is preceded by a byte that is 1 for null. Text passes
-//! through untouched, NUL bytes included.
+//! A row goes into the landing table `arrivals`, whose views distribute it. [`COLUMNS`] names the
+//! columns in the order in which [`encode`] writes them. Numbers are little-endian. Text is its
+//! length as LEB128, then its bytes. A nullable value is preceded by a byte that is 1 for null.
+//! Text passes through unchanged, including NUL bytes.
 
 use etappe_core::channel::Channel;
 use etappe_core::event::{Event, EventKind, KeyScope};
@@ -30,34 +30,34 @@ pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, mile
 /// The table that rows are inserted into.
 pub const TABLE: &str = "arrivals";
 
-/// The table that batches of nothing but marks may be inserted into: the same columns, and less work
-/// for the server.
+/// The table for batches that contain only marks: it has the same columns but costs the server
+/// less.
 pub const MARK_TABLE: &str = "mark_arrivals";
 
-/// What a row is made of.
+/// The input of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct RowInput<'a> {
     /// The message.
     pub event: &'a Event<'a>,
-    /// What its properties mean.
+    /// The facts of the message.
     pub facts: &'a EventFacts<'a>,
-    /// What the rules say about it.
+    /// The outcome of the rules for the message.
     pub outcome: &'a Outcome,
-    /// The id of the actor, resolved; empty for nobody.
+    /// The resolved id of the actor; empty if there is none.
     pub actor: &'a str,
     /// The message's identity.
     pub message_hash: MessageHash,
-    /// The log that the message stands in.
+    /// The topic that the message is in.
     pub topic: &'a str,
-    /// The partition of the log that the message stands in.
+    /// The partition that the message is in.
     pub partition: PartitionId,
-    /// The message's position in its partition.
+    /// The message's offset in its partition.
     pub offset: Offset,
     /// Whether an earlier message of the partition has the same identity.
     pub duplicate: bool,
 }
 
-/// Appends the row of `row` to `out`.
+/// Appends the row for `row` to `out`.
 pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
     out.reserve(reservation(row));
     put_meaning(row, out);
@@ -116,18 +116,18 @@ pub fn encode_mark(
     out.push(0);
 }
 
-/// Marks a row as a duplicate. `row` is what one call of [`encode`] appended, and nothing else.
+/// Marks a row as a duplicate. `row` is exactly what one call of [`encode`] appended.
 ///
-/// Whether a message is a duplicate is known only after a question to the database, long after its
-/// row could be encoded.
+/// Whether a message is a duplicate is known only after a database query, long after its row could
+/// be encoded.
 ///
 /// # Panics
-/// When `row` is empty: no row is.
+/// When `row` is empty, which no encoded row is.
 pub fn mark_duplicate(row: &mut [u8]) {
     *row.last_mut().expect("a row has columns") = 1;
 }
 
-/// Returns about how many bytes the row takes, so that the buffer grows once for it.
+/// Returns the approximate size of the row in bytes, so that the buffer grows only once for it.
 fn reservation(row: &RowInput<'_>) -> usize {
     row.event.properties.as_text().len()
         + row.event.context.as_text().len()
@@ -195,7 +195,7 @@ fn put_circumstances(facts: &EventFacts<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Returns the hash that a column ending in `_hash` holds for an id: zero for an absent one.
+/// Returns the value of a `_hash` column for an id: zero if the id is absent.
 fn actor_hash(id: &str) -> u64 {
     if id.is_empty() {
         ActorHash::NOBODY.0
@@ -220,11 +220,11 @@ const fn kind_number(kind: EventKind) -> u8 {
     }
 }
 
-/// The number for no amount in the table's enumeration of what became of the amount.
+/// The number for an absent amount in the table's enumeration of amount states.
 const AMOUNT_ABSENT: u8 = 0;
 
-/// Returns the number for what became of the amount, in the table's enumeration: absent, read, unread,
-/// or withheld because amounts from such a key do not count.
+/// Returns the number of the amount's state in the table's enumeration: absent, read, unread, or
+/// withheld because amounts sent with such a key do not count.
 const fn amount_state(row: &RowInput<'_>) -> u8 {
     if !row.event.counts_money {
         3

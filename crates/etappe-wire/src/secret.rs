@@ -1,9 +1,9 @@
-//! Finds keys and tokens of Etappe in texts of clients, so that none is stored or told.
+//! Finds Etappe keys and tokens in client texts, so that none is stored or shown.
 //!
-//! A key belongs into the request's credentials. It also comes where it does not belong: in the
-//! address of a page, in copied headers, in a property. It is found there as it is, with characters
-//! escaped (JSON, percent), and in Base64, as HTTP Basic has it; a long text of both cases after a
-//! known prefix is nothing else.
+//! A key belongs in the request's credentials. Clients also put it where it does not belong: in the
+//! address of a page, in copied headers, in a property. It is found in plain form, with escaped
+//! characters (JSON, percent), and in Base64, as in HTTP Basic. A long text of mixed case after a
+//! known prefix is always a key.
 
 mod escape;
 
@@ -12,16 +12,16 @@ use std::ops::Range;
 
 use self::escape::Unescaped;
 
-/// How many characters follow the prefix of a key, such as `ew_`.
+/// The number of characters after the prefix of a key, such as `ew_`.
 pub const KEY_LETTERS: usize = 32;
-/// How long a key is.
+/// The length of a key.
 const KEY_BYTES: usize = KEY_LETTERS + 3;
-/// The second letters of prefixes: admin, control, read, transient and write.
+/// The second letters of the prefixes: admin, control, read, transient and write.
 const KINDS: &[u8] = b"acrtw";
-/// How often a text may be escaped over and over.
+/// The most levels of nested escapes that are decoded.
 const ROUNDS: usize = 4;
 
-/// Overwrites every key in `text` by asterisks. A JSON text stays one.
+/// Masks every key in `text` with asterisks. A JSON text stays valid JSON.
 pub fn mask_keys(text: &mut [u8]) {
     let mut found = Vec::new();
     find(text, &mut |range| found.push(range));
@@ -44,7 +44,7 @@ pub fn mask_keys(text: &mut [u8]) {
     }
 }
 
-/// Returns `text` with asterisks in the place of keys.
+/// Returns `text` with its keys replaced by asterisks.
 #[must_use]
 pub fn without_keys(text: &str) -> Cow<'_, str> {
     let mut bytes = text.as_bytes().to_vec();
@@ -55,10 +55,10 @@ pub fn without_keys(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Calls `visit` with the place of every key that stands in `text` as it is or in Base64.
+/// Calls `visit` with the range of every key in `text`, in plain form or in Base64.
 fn find(text: &[u8], visit: &mut impl FnMut(Range<usize>)) {
-    // A run of so many such characters has one at a multiple of the number: most of a text is not
-    // even looked at.
+    // A run of at least `KEY_BYTES` such characters covers one of the positions checked here, which
+    // are `KEY_BYTES` apart. So most of a text is never looked at.
     let mut at = KEY_BYTES - 1;
     let mut done = 0;
     while at < text.len() {
@@ -83,7 +83,7 @@ fn find_in_run(text: &[u8], run: Range<usize>, visit: &mut impl FnMut(Range<usiz
     find_plain(bytes, before, |place| {
         visit(run.start + place..run.start + place + KEY_BYTES);
     });
-    // One of these ways to cut the run into groups of four is that of the encoder.
+    // One of these four shifts is the encoder's grouping into four characters.
     for shift in 0..4.min(bytes.len()) {
         let decoded = decode_base64(&bytes[shift..]);
         let before = |place: usize| place > 0 && is_word(decoded[place - 1]);
@@ -95,7 +95,7 @@ fn find_in_run(text: &[u8], run: Range<usize>, visit: &mut impl FnMut(Range<usiz
     }
 }
 
-/// Calls `visit` with the start of every key in `bytes`, unless a letter or digit stands before it.
+/// Calls `visit` with the start of every key in `bytes` that does not follow a letter or digit.
 fn find_plain(
     bytes: &[u8],
     follows_a_letter: impl Fn(usize) -> bool,
@@ -110,7 +110,7 @@ fn find_plain(
         };
         let (prefix, letters) = key.split_at(3);
         let has = |is: fn(&u8) -> bool| letters.iter().any(is);
-        // Hashes and ids of other systems have letters of one case.
+        // Hashes and ids of other systems have letters of a single case.
         let is_key = prefix[0] == b'e'
             && KINDS.contains(&prefix[1])
             && letters.iter().all(u8::is_ascii_alphanumeric)
@@ -122,13 +122,13 @@ fn find_plain(
     }
 }
 
-/// Returns whether `text` ends in a letter or digit, and not in an escape of JSON that does.
+/// Returns whether `text` ends in a letter or digit that is not part of a JSON or percent escape.
 fn follows_a_letter(text: &[u8]) -> bool {
     let Some((last, rest)) = text.split_last() else {
         return false;
     };
-    // However many there are: a text of JSON may stand in a text of JSON, and what is masked for
-    // nothing does less harm than a key that is kept.
+    // The number of backslashes does not matter: JSON text may be nested in JSON text, and masking
+    // too much does less harm than keeping a key.
     let is_escape = |rest: &[u8]| rest.last() == Some(&b'\\');
     let is_short = b"bfnrt".contains(last) && is_escape(rest);
     let is_long = text
@@ -143,12 +143,12 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-/// Returns whether a byte can be part of a key or of Base64 of both alphabets.
+/// Returns whether a byte can be part of a key or of Base64 in either alphabet.
 const fn is_of_run(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/')
 }
 
-/// Decodes Base64 of both alphabets; the bits of an unfinished last group are left out.
+/// Decodes Base64 in either alphabet; the bits of an incomplete last group are dropped.
 fn decode_base64(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut count) = (0_u32, 0);

@@ -1,11 +1,11 @@
-//! Shortens internet addresses, so that the log never holds one that points at a person.
+//! Truncates IP addresses, so that the log never contains one that identifies a person.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns `address` without the part that tells one client of a network from another: an IPv4
-/// address without its last byte, an IPv6 address without all but its first 48 bits. An IPv4
-/// address inside an IPv6 one is treated as what it is: as one of IPv4 if it is mapped, and cut
-/// like one where it stands within the 48 bits, as in 6to4.
+/// Returns `address` without the part that identifies one client of a network: an IPv4 address
+/// without its last byte, an IPv6 address with only its first 48 bits. An IPv4 address inside an
+/// IPv6 one is truncated like IPv4, both if it is mapped and if it lies within the first 48 bits,
+/// as in 6to4.
 #[must_use]
 pub fn truncate_address(address: IpAddr) -> IpAddr {
     /// The first 16 bits of 6to4; the 32 after them are an IPv4 address.
@@ -23,11 +23,11 @@ pub fn truncate_address(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Reads an address as programs write one: with a port, in brackets, with a zone or a prefix length,
-/// with zeros before its numbers. Nothing else may stand around it but white space and quotes.
+/// Reads an IP address as programs write it: with a port, in brackets, with a zone or a prefix
+/// length, with leading zeros. Only white space and quotes may surround it.
 pub(super) fn read_address(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
-    // The longest: an IPv6 address that ends like one of IPv4, with a zone and a port.
+    // The longest is an IPv6 address that ends in an IPv4 address, with a zone and a port.
     if text.len() < 2 || text.len() > 100 {
         return None;
     }
@@ -56,7 +56,7 @@ pub(super) fn read_address(text: &str) -> Option<IpAddr> {
     (is_port && !is_bracketed).then(|| read_v4(host)).flatten()
 }
 
-/// Reads four numbers up to 255, which may have zeros before them.
+/// Reads four numbers up to 255, which may have leading zeros.
 fn read_v4(text: &str) -> Option<IpAddr> {
     let mut octets = [0; 4];
     let mut parts = text.split('.');

@@ -1,4 +1,4 @@
-//! Takes a request's body apart into its messages.
+//! Splits a request's body into its messages.
 
 use etappe_core::event::EventKind;
 use etappe_core::time::Timestamp;
@@ -13,49 +13,50 @@ use super::{Limits, Message, Reception, Rejection};
 /// The body as a whole cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// There is nothing in it.
+    /// The body is empty.
     #[error("the body is empty")]
     Empty,
-    /// It is no JSON object.
+    /// The body is not a JSON object.
     #[error("the body is no valid JSON object, first seen at byte {at}")]
     Malformed {
         /// Where reading stopped.
         at: usize,
     },
-    /// It is an object without a list of messages.
+    /// The body is an object without a list of messages.
     #[error("the body has no array `batch`")]
     MissingBatch,
-    /// It holds more messages than allowed.
+    /// The body has more messages than allowed.
     #[error("the body holds more than {limit} messages")]
     TooManyMessages {
-        /// How many are allowed.
+        /// How many messages are allowed.
         limit: usize,
     },
 }
 
-/// Where a value stands in the body.
+/// The position of a value in the body.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: usize,
     end: usize,
 }
 
-/// A request's body: its messages, found but not read yet, and what is said about all of them.
+/// A request's body: its messages, located but not read yet, and the members that apply to all of
+/// them.
 #[derive(Debug)]
 pub struct Body {
     bytes: Vec<u8>,
     messages: Vec<Span>,
-    /// The kind of message if the path says it.
+    /// The kind of message, if the path states it.
     kind: Option<EventKind>,
     write_key: Option<String>,
     sent_at: Option<Timestamp>,
 }
 
 impl Body {
-    /// Takes apart the body of a path that names the kind of message: the body is the message.
+    /// Reads the body of a path that names the kind of message: the body is the message.
     ///
     /// # Errors
-    /// [`BodyError`] when the bytes are no JSON object.
+    /// [`BodyError`] when the bytes are not a JSON object.
     pub fn of_message(bytes: Vec<u8>, kind: EventKind) -> Result<Self, BodyError> {
         let mut body = Self::new(bytes, Some(kind));
         let envelope = body.envelope(0)?;
@@ -64,11 +65,12 @@ impl Body {
         Ok(body)
     }
 
-    /// Takes apart the body of a batch: `{"batch":[…],"sentAt":…,"writeKey":…}`. At most `limit`
-    /// messages are taken.
+    /// Splits the body of a batch: `{"batch":[…],"sentAt":…,"writeKey":…}`. At most `limit`
+    /// messages are allowed.
     ///
     /// # Errors
-    /// [`BodyError`] when the bytes are no JSON object with an array `batch`, or it is too long.
+    /// [`BodyError`] when the bytes are not a JSON object with an array `batch`, or the array is
+    /// too long.
     pub fn of_batch(bytes: Vec<u8>, limit: usize) -> Result<Self, BodyError> {
         let mut body = Self::new(bytes, None);
         let mut envelope = body.envelope(limit)?;
@@ -106,19 +108,19 @@ impl Body {
         self.write_key.as_deref()
     }
 
-    /// Returns the bytes that the body takes in memory.
+    /// Returns the memory that the body uses, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.bytes.capacity() + self.messages.capacity() * size_of::<Span>()
     }
 
-    /// Returns the size of the body's text.
+    /// Returns the size of the body's text in bytes.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Returns the size of the message at `index` as it was sent; zero if there is none.
+    /// Returns the size in bytes of the message at `index` as sent; zero if there is none.
     #[must_use]
     pub fn message_bytes(&self, index: usize) -> usize {
         self.messages
@@ -129,7 +131,7 @@ impl Body {
     /// Reads the message at `index`.
     ///
     /// # Errors
-    /// [`Rejection`] when the message cannot be accepted; also when there is none at `index`.
+    /// [`Rejection`] when the message cannot be accepted, or when there is none at `index`.
     pub fn message<'a>(
         &'a self,
         index: usize,
@@ -162,8 +164,8 @@ impl Body {
             .and_then(|span| instant::sent_at(self.text(span)));
     }
 
-    /// Finds the members of the outermost object that are needed; of equal names the last counts.
-    /// The elements of `batch` are found on the way, `limit` at most.
+    /// Locates the required members of the outermost object; of equal names the last one counts.
+    /// The elements of `batch` are located in the same pass, at most `limit`.
     fn envelope(&self, limit: usize) -> Result<Envelope, BodyError> {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         let bytes = self.bytes.as_slice();
@@ -216,7 +218,7 @@ impl Body {
     }
 }
 
-/// What the outermost object says.
+/// The members of the outermost object.
 #[derive(Debug)]
 struct Envelope {
     object: Span,
@@ -247,7 +249,7 @@ impl Envelope {
     }
 }
 
-/// A place in the body.
+/// A position in the body.
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -275,7 +277,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Passes over white space and then over what `skip` finds.
+    /// Skips white space and then whatever `skip` skips.
     fn span(
         &mut self,
         skip: impl FnOnce(&[u8], usize) -> Option<usize>,
@@ -289,7 +291,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// Passes over a comma, or over `close`; returns whether it was the latter.
+    /// Skips a comma or `close`; returns whether it was `close`.
     fn comma_or(&mut self, close: u8) -> Result<bool, BodyError> {
         self.skip_space();
         let closed = match self.peek() {
@@ -301,7 +303,7 @@ impl Cursor<'_> {
         Ok(closed)
     }
 
-    /// Finds the elements of the array that starts here, and passes over it.
+    /// Locates the elements of the array that starts here, and skips it.
     fn elements(&mut self, limit: usize) -> Result<Vec<Span>, BodyError> {
         let mut elements = Vec::new();
         self.expect(b'[')?;

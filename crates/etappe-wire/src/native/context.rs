@@ -1,7 +1,7 @@
-//! Makes the context that goes into the log of the one that a client sent.
+//! Derives the context for the log from the context that a client sent.
 //!
-//! The client's address is truncated wherever it comes from; what a browser does not say about
-//! itself is filled in from its request.
+//! The client's IP address is truncated, wherever it comes from. If the client is a browser,
+//! missing members are filled in from its request.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use super::scan::{MAX_DEPTH, Scanner};
 use super::{Reception, is_blank, truncate_address};
 use crate::record::json_text::push_string;
 
-/// Returns the context to keep; `context` is the text of a valid object or empty.
+/// Returns the context to log; `context` is the text of a valid object or empty.
 pub(super) fn kept_context<'a>(context: &'a str, reception: &Reception<'_>) -> Cow<'a, str> {
     let mut members = Vec::with_capacity(if context.is_empty() { 0 } else { 12 });
     let mut has_address = false;

@@ -1,4 +1,4 @@
-//! Writes the country that a proxy saw into a context that names none.
+//! Writes the country seen by a proxy into a context that names none.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use super::scan::{MAX_DEPTH, Scanner};
 /// The members of `context.location` that name a country.
 const NAMES: [&str; 3] = ["country", "countryCode", "country_code"];
 
-/// Returns `context`, the text of a valid object or empty, with `country` in `location.country`. Where
-/// the sender named a country, or a place that is no object, it stays.
+/// Returns `context`, the text of a valid object or empty, with `country` in `location.country`. It
+/// is unchanged if the sender named a country, or sent a `location` that is not an object.
 pub(crate) fn with_country<'a>(context: Cow<'a, str>, country: Option<&str>) -> Cow<'a, str> {
     let Some(country) = country else {
         return context;

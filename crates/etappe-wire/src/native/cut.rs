@@ -1,8 +1,8 @@
-//! Cuts internet addresses in what a client says, wherever they stand.
+//! Truncates IP addresses in client data, wherever they occur.
 //!
-//! A text that is an address, or a list of them, is cut under whatever name and however deep it
-//! stands, and so is one in a parameter such as `?ip=`. The one thing that looks the same and is
-//! none is the number of a version, `10.0.19.4`: it stays where its name says what it is.
+//! A text that is an address or a list of addresses is truncated under any name and at any depth,
+//! and so is an address in a parameter such as `?ip=`. Only a version number such as `10.0.19.4`
+//! looks the same; it is kept if the member's name says that it is a version.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,10 +16,10 @@ mod parameters;
 
 use parameters::cut_parameters;
 
-/// The longest text that is tried as a list of addresses.
+/// The longest text that is parsed as a list of addresses.
 const MAX_LIST_BYTES: usize = 1024;
 
-/// Returns the JSON text of an object with all addresses in it cut. `json` is valid.
+/// Returns the JSON text of an object with all addresses in it truncated. `json` must be valid.
 pub(crate) fn cut_addresses(json: &str) -> Cow<'_, str> {
     if json.is_empty() {
         return Cow::Borrowed(json);
@@ -38,7 +38,7 @@ pub(crate) fn cut_addresses(json: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8(walk.out).expect("cut at the borders of JSON values"))
 }
 
-/// Returns text for people to see with every address in it cut, also in the middle of other words.
+/// Returns free text with every address in it truncated, even in the middle of other words.
 #[must_use]
 pub fn cut_addresses_in_text(text: &str) -> Cow<'_, str> {
     let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
@@ -66,16 +66,16 @@ pub fn cut_addresses_in_text(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns the address in a word of digits, dots and colons; letters may be joined to it.
+/// Returns the address in a word of digits, dots and colons; letters may be attached to it.
 fn address_within(word: &str) -> Option<IpAddr> {
     let digits = word.trim_matches(|c: char| !c.is_ascii_digit());
     read_address(word).or_else(|| read_address(digits))
 }
 
-/// Walks over an object.
+/// A pass over an object.
 struct Walk<'a> {
     json: &'a str,
-    /// Up to where the object is written to `out`.
+    /// The position up to which the object is written to `out`.
     kept: usize,
     out: Vec<u8>,
 }
@@ -83,7 +83,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn run(&mut self) {
         let bytes = self.json.as_bytes();
-        // The name of the member that each open bracket is the value of, or inside of.
+        // For each open bracket, the name of the member whose value it begins or lies in.
         let mut outer: Vec<&'a str> = Vec::with_capacity(8);
         let mut name = "";
         let mut at = 0;
@@ -124,7 +124,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Cuts an IPv4 address that stands as one number from `at` on; returns where to go on.
+    /// Truncates an IPv4 address written as a single number from `at` on; returns where to
+    /// continue.
     fn number(&mut self, name: &str, at: usize) -> usize {
         let start = skip_space(self.json.as_bytes(), at);
         let rest = self.json.get(start..).unwrap_or_default();
@@ -138,7 +139,7 @@ impl<'a> Walk<'a> {
         let number = rest
             .get(..digits)
             .and_then(|digits| digits.parse::<u32>().ok());
-        // Smaller ones belong to no client: their first byte is zero.
+        // The first byte of a smaller number is zero, so it is not a client's address.
         let number = number.filter(|number| is_whole && *number > 0x00ff_ffff);
         if let Some(number) = number.filter(|_| Name::of(name) == Name::Address) {
             self.replace(start, end, (number & 0xffff_ff00).to_string().as_bytes());
@@ -146,8 +147,8 @@ impl<'a> Walk<'a> {
         end
     }
 
-    /// Cuts what stands as numbers among the elements of an array from `at` on; returns where the next
-    /// string or bracket may be.
+    /// Truncates addresses written as numbers among the elements of an array from `at` on; returns
+    /// where the next string or bracket may be.
     fn elements(&mut self, name: &str, mut at: usize) -> usize {
         let bytes = self.json.as_bytes();
         let is_part =
@@ -167,8 +168,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Cuts the name of a member that is an address, as in counts by address; it begins at `at`, in
-    /// the value of a member called `outer`.
+    /// Truncates a member name that is an address, as in counts by address. The name begins at `at`
+    /// and lies in the value of a member called `outer`.
     fn key(&mut self, outer: &str, quoted: &str, at: usize) {
         if !has_marks(quoted) {
             return;
@@ -179,7 +180,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Cuts the addresses of a string, which begins at `at`.
+    /// Truncates the addresses in a string that begins at `at`.
     fn string(&mut self, name: &str, quoted: &str, at: usize) {
         let Some(text) = unquote(quoted) else { return };
         let cut = cut_value(name, &text);
@@ -202,10 +203,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns the value of a member with its addresses cut, or `None` if it has none.
+/// Returns the value of a member with its addresses truncated, or `None` if it has none.
 fn cut_value(name: &str, text: &str) -> Option<String> {
     let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
-    // `Ad::Bed` is the name of a class, and `dead::beef` an address only where its name says so.
+    // `Ad::Bed` is a class name, and `dead::beef` is an address only if the member's name says so.
     if !(has_digit || text.contains(':') && Name::of(name) == Name::Address) {
         return None;
     }
@@ -227,13 +228,13 @@ fn cut_value(name: &str, text: &str) -> Option<String> {
     None
 }
 
-/// Returns whether a text has as many dots or colons as an address.
+/// Returns whether a text has enough dots or colons for an address.
 fn has_marks(text: &str) -> bool {
     let marks = text.bytes().filter(|byte| matches!(byte, b'.' | b':'));
     marks.take(2).count() == 2
 }
 
-/// Returns whether a text begins like an address or the list of some.
+/// Returns whether a text may be an address or a list of addresses.
 fn could_be_list(text: &str) -> bool {
     let is_start = |byte: u8| {
         byte.is_ascii_hexdigit() || matches!(byte, b':' | b'[' | b'"' | b'\'' | b' ' | b'\t')
@@ -242,7 +243,7 @@ fn could_be_list(text: &str) -> bool {
     text.as_bytes().first().is_some_and(|byte| is_start(*byte)) && (has_marks(text) || number())
 }
 
-/// Cuts a list of addresses, of which one is a list too. None if anything else stands in it.
+/// Truncates a list of one or more addresses. Returns `None` if it contains anything else.
 fn cut_list(name: &str, text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut are_versions = true;
@@ -263,7 +264,7 @@ fn cut_list(name: &str, text: &str) -> Option<String> {
     (found && !is_version).then_some(out)
 }
 
-/// Reads an IPv4 address that is one number, which only its name can tell.
+/// Reads an IPv4 address written as a single number, which only the member's name can identify.
 fn read_number(name: &str, text: &str) -> Option<IpAddr> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text
@@ -273,7 +274,7 @@ fn read_number(name: &str, text: &str) -> Option<IpAddr> {
     (Name::of(name) == Name::Address).then(|| IpAddr::V4(Ipv4Addr::from_bits(number)))
 }
 
-/// What a member's name says about an address under it.
+/// The meaning of a member's name for an address in its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Address,
@@ -282,7 +283,7 @@ enum Name {
 }
 
 impl Name {
-    /// Judges a name, with or without its quotes, by its words: `$ip`, `clientIp`, `x-real-ip`.
+    /// Classifies a name, with or without its quotes, by its words: `$ip`, `clientIp`, `x-real-ip`.
     fn of(name: &str) -> Self {
         if !may_tell(name) {
             return Self::Other;
@@ -332,7 +333,8 @@ impl Name {
     }
 }
 
-/// Returns whether a name may be more than [`Name::Other`]; most are seen at once not to be.
+/// Returns whether a name may be anything but [`Name::Other`]: a fast test that rules out most
+/// names.
 fn may_tell(name: &str) -> bool {
     let has = |part: &[u8]| {
         let mut windows = name.as_bytes().windows(part.len());
@@ -344,8 +346,8 @@ fn may_tell(name: &str) -> bool {
     name.contains('\\') || parts.into_iter().any(has)
 }
 
-/// Returns the words of a name in lower case: borders are capitals after small letters, and
-/// everything that is no letter and no digit.
+/// Returns the words of a name in lower case: they are separated by characters other than letters
+/// and digits, and begin at capitals after small letters.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_small = false;

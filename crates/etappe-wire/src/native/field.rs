@@ -13,7 +13,8 @@ pub(super) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
 }
 
-/// Reads an id: a string, or a number, which keeps its text. Null and the empty string are none.
+/// Reads an id: a string, or a number, which keeps its text. Null and the empty string count as
+/// none.
 pub(super) fn id(raw: Option<&str>) -> Result<Option<Cow<'_, str>>, Reason> {
     let Some(raw) = raw else { return Ok(None) };
     let text = match raw.as_bytes().first() {
@@ -24,15 +25,15 @@ pub(super) fn id(raw: Option<&str>) -> Result<Option<Cow<'_, str>>, Reason> {
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-/// Reads a string. Null and the empty string are none.
+/// Reads a string. Null and the empty string count as none.
 pub(super) fn string(raw: Option<&str>) -> Result<Option<Cow<'_, str>>, Reason> {
     let Some(raw) = raw else { return Ok(None) };
     let text = unquote(raw).ok_or(Reason::InvalidField)?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-/// Reads an object: returns its text, empty if there is none. An empty array is taken for an empty
-/// object, because that is how PHP writes one.
+/// Reads an object: returns its text, empty if there is none. An empty array is accepted as an
+/// empty object, because that is how PHP encodes one.
 pub(super) fn object(raw: Option<&str>) -> Result<&str, Reason> {
     let Some(raw) = raw else { return Ok("") };
     let inner = |open, close| {

@@ -1,7 +1,8 @@
-//! Decides when an event happened.
+//! Determines when an event happened.
 //!
-//! A client's clock may be wrong by years. It stamps the event and, when it sends it, the message;
-//! the difference between `sentAt` and the collector's own clock is the error of both.
+//! A client's clock may be wrong by years. The client stamps the event with it and, on sending, the
+//! message. So the difference between `sentAt` and the collector's clock is the error of both
+//! stamps.
 
 use etappe_core::time::Timestamp;
 
@@ -12,9 +13,9 @@ const DAY: i64 = 86_400_000;
 
 /// Returns the time of an event from the raw `timestamp`, corrected for the client's clock.
 ///
-/// Without `timestamp` it is the time of reception. The corrected time must lie between 1970-01-01
-/// and a day after the reception; a correction of up to a day (delay on the way, a wrong time zone)
-/// never pushes a time out of that range which was inside.
+/// Without `timestamp`, it is the time of reception. The corrected time must lie between 1970-01-01
+/// and a day after the reception. A correction of up to a day (delay in transit, a wrong time zone)
+/// never moves a time out of that range if it was inside.
 pub(super) fn occurred_at(
     timestamp: Option<&str>,
     sent_at: Option<Timestamp>,
@@ -35,7 +36,7 @@ pub(super) fn occurred_at(
     })
 }
 
-/// Reads `sentAt`. Whatever is no time between 1970 and 2100 is taken for none: it says nothing
+/// Reads `sentAt`. A value that is not a time between 1970 and 2100 is ignored: it says nothing
 /// about the client's clock.
 pub(super) fn sent_at(raw: Option<&str>) -> Option<Timestamp> {
     let at = parse(raw?)?;
@@ -153,7 +154,7 @@ mod tests {
         ] {
             let expected = "2024-03-01T09:53:00.000Z";
             assert_eq!(check(text, None).as_deref(), Ok(expected), "{text}");
-            // The client's clock is read in the same spellings: it was right.
+            // `sentAt` accepts the same spellings; this client's clock was right.
             let sent = check("2024-03-01T09:00Z", Some(text));
             assert!(
                 sent.is_ok_and(|at| at != "2024-03-01T09:00:00.000Z"),

@@ -12,7 +12,7 @@ use super::notice;
 use super::scan::{Fault, Scanner};
 use super::{Limits, Message, Reason, Reception, Rejection, fresh_id, instant, with_country};
 
-/// The raw values of a message's members; null is the same as absent.
+/// The raw values of a message's members; null counts as absent.
 #[derive(Debug, Default)]
 struct Members<'a> {
     kind: Option<&'a str>,
@@ -78,8 +78,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Reads the message in `bytes`; `path_kind` is the kind that the request's path says, `sent_at`
-/// that of the batch.
+/// Reads the message in `bytes`; `path_kind` is the kind stated by the request's path, `sent_at`
+/// the batch's.
 pub(super) fn read_message<'a>(
     bytes: &'a [u8],
     path_kind: Option<EventKind>,
@@ -186,7 +186,7 @@ fn without_addresses(object: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// Returns the event's name: what a `track` message says, else the kind itself.
+/// Returns the event's name: for a `track` message the stated one, otherwise the kind.
 fn name<'a>(
     kind: EventKind,
     event: Result<Option<Cow<'a, str>>, Reason>,
@@ -204,7 +204,7 @@ fn name<'a>(
     }
 }
 
-/// Adds a page's `name` and `category` to its properties, unless they are there.
+/// Adds a page's `name` and `category` to its properties, unless they are already there.
 fn with_page_name<'a>(properties: &'a str, members: &Members<'a>) -> Result<Cow<'a, str>, Reason> {
     let named = [("name", members.name), ("category", members.category)];
     let mut missing = Vec::new();
@@ -229,7 +229,7 @@ fn with_page_name<'a>(properties: &'a str, members: &Members<'a>) -> Result<Cow<
     Ok(Cow::Owned(text))
 }
 
-/// Returns the traits; RudderStack's trackers put those of an `identify` into the context.
+/// Returns the traits; RudderStack's trackers send those of an `identify` in the context.
 fn traits_of<'a>(kind: EventKind, traits: &'a str, context: &'a str) -> &'a str {
     if traits.is_empty() && kind == EventKind::Identify {
         return object(member(context, "traits")).unwrap_or_default();

@@ -7,8 +7,8 @@ const RANDOM_BITS: u128 = (1 << 62) - 1;
 
 /// Returns the id of the message at `index` of a request whose first id is `first`.
 ///
-/// A request draws random bits once; its messages count on from there, so that their ids also sort
-/// as the messages were sent.
+/// Random bits are drawn once per request. Its messages count up from there, so their ids sort in
+/// the order in which the messages were sent.
 pub(crate) fn fresh_id(first: Uuid, index: usize) -> String {
     let bits = first.as_u128();
     let random = bits.wrapping_add(u128::try_from(index).unwrap_or_default()) & RANDOM_BITS;

@@ -1,4 +1,4 @@
-//! Notices what a message says that is accepted but does not count.
+//! Finds values in a message that are accepted but do not count.
 
 use std::borrow::Cow;
 
@@ -13,19 +13,19 @@ use super::message::member;
 use super::scan::{MAX_DEPTH, Scanner};
 use super::{Reason, Reception};
 
-/// What was sent as an id.
+/// A value sent as an id.
 #[derive(Debug)]
 pub(crate) enum SentId<'a> {
     /// Nothing, or an empty text.
     Nothing,
-    /// A text that names nobody.
+    /// A placeholder, which is not an id.
     Placeholder,
-    /// An id, without the white space around it.
+    /// An id, without surrounding white space.
     Id(Cow<'a, str>),
 }
 
 impl<'a> SentId<'a> {
-    /// Judges an id that was sent as text; a placeholder is told.
+    /// Judges a text sent as an id; a placeholder causes a warning.
     pub(crate) fn judge(
         field: &'static str,
         text: Cow<'a, str>,
@@ -74,8 +74,8 @@ pub(super) fn sent_id<'a>(
     Ok(id(raw)?.map_or(SentId::Nothing, |text| SentId::judge(field, text, warnings)))
 }
 
-/// Judges the id of a message. Here a number is an id, whichever: programs count their messages, and
-/// many begin with zero.
+/// Judges the id of a message. Any number is accepted here: programs number their messages, and
+/// many start at zero.
 pub(crate) fn judge_message_id<'a>(
     text: Cow<'a, str>,
     warnings: &mut Vec<Warning<'a>>,
@@ -87,8 +87,8 @@ pub(crate) fn judge_message_id<'a>(
     SentId::judge("messageId", text, warnings)
 }
 
-/// Warns of what does not count among the properties of an event; `properties` is the text of a
-/// valid object or empty.
+/// Adds warnings for values among an event's properties that do not count; `properties` is the text
+/// of a valid object or empty.
 pub(crate) fn warn_of_properties<'a>(
     event: &str,
     properties: &'a str,
@@ -118,10 +118,10 @@ pub(crate) fn warn_of_properties<'a>(
 /// Warns of a placeholder for the account in the context.
 pub(super) fn warn_of_context<'a>(context: &'a str, warnings: &mut Vec<Warning<'a>>) {
     const ACCOUNT: &str = "groupId";
-    // Rare: most contexts are not looked into.
+    // A fast test: few contexts contain the member, so most are not parsed.
     if memmem::find(context.as_bytes(), ACCOUNT.as_bytes()).is_some() {
         let raw = member(context, ACCOUNT);
-        // Anything but a text or a number is no account, and was never taken for one.
+        // Anything but a text or a number is not an account id; it is ignored without a warning.
         sent_id("context.groupId", raw, warnings).ok();
     }
 }

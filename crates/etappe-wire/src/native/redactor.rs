@@ -1,32 +1,34 @@
 //! Keeps write keys out of the log.
 //!
-//! A key goes into the log only if a client puts it where it does not belong, such as the address
-//! of a page. Keys are long and random, so finding one by its text is safe.
+//! A key gets into the log only if a client puts it where it does not belong, such as in the
+//! address of a page. Keys are long and random, so a search for the key's text has no false
+//! matches.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memmem::Finder;
 
-/// The shortest key that is looked for. A shorter text could be part of the record's own syntax.
+/// The shortest key that is searched for. A shorter text could be part of the record's own syntax.
 const MIN_LENGTH: usize = 16;
 
-/// Overwrites a write key wherever it stands in a record.
+/// Masks a write key wherever it occurs in a record.
 #[derive(Clone)]
 pub struct Redactor {
     finder: Finder<'static>,
 }
 
 impl fmt::Debug for Redactor {
-    /// Does not show the key.
+    /// Omits the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").finish_non_exhaustive()
     }
 }
 
 impl Redactor {
-    /// Makes a redactor of `key`, or `None` if the key is no long text of letters, digits, `-` and
-    /// `_` with a letter in it: only such a text cannot stand outside a string of a record.
+    /// Creates a redactor of `key`, or `None` if the key is not a long text of letters, digits, `-`
+    /// and `_` with at least one letter: only such a text cannot occur outside a string of a
+    /// record.
     #[must_use]
     pub fn of(key: &str) -> Option<Self> {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -38,7 +40,7 @@ impl Redactor {
         })
     }
 
-    /// Returns a text with every occurrence of the key in it replaced by asterisks.
+    /// Returns a text with every occurrence of the key replaced by asterisks.
     #[must_use]
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.finder.find(text.as_bytes()).is_none() {
@@ -46,11 +48,11 @@ impl Redactor {
         }
         let mut bytes = text.as_bytes().to_vec();
         self.redact(&mut bytes);
-        // The key is ASCII, and so are asterisks.
+        // Both the key and the asterisks are ASCII.
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Replaces every occurrence of the key in `record` by asterisks.
+    /// Replaces every occurrence of the key in `record` with asterisks.
     pub(super) fn redact(&self, record: &mut [u8]) {
         let length = self.finder.needle().len();
         let mut at = 0;

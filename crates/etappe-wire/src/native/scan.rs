@@ -1,16 +1,16 @@
-//! Walks JSON text without building anything of it.
+//! Scans JSON text without building values.
 //!
-//! Two ways: [`Scanner`] checks every byte against the grammar and knows the depth it is at;
-//! [`skip_blindly`] only balances brackets and quotes, to find where a broken value ends so that its
-//! neighbours can be read. Neither recurses, so no depth of nesting can exhaust the stack.
+//! There are two ways. [`Scanner`] checks every byte against the grammar and tracks the depth.
+//! [`skip_blindly`] only balances brackets and quotes, to find where an invalid value ends so that
+//! its neighbours can be read. Neither recurses, so no depth of nesting can exhaust the stack.
 
-/// The deepest nesting that the scanner can follow: one bit of a word remembers each level.
+/// The deepest nesting that the scanner can follow: it keeps one bit of a word per level.
 pub(super) const MAX_DEPTH: u32 = 64;
 
-/// What is wrong with a text.
+/// The fault of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is no JSON.
+    /// It is not valid JSON.
     Malformed,
     /// It nests deeper than allowed.
     TooDeep,
@@ -43,7 +43,7 @@ fn find(bytes: &[u8], from: usize, stops: &[bool; 256]) -> Option<usize> {
         .map(|at| from + at)
 }
 
-/// Returns the position of the first byte at or after `from` that is no white space.
+/// Returns the position of the first byte at or after `from` that is not white space.
 pub(super) fn skip_space(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
@@ -52,7 +52,7 @@ pub(super) fn skip_space(bytes: &[u8], from: usize) -> usize {
     at
 }
 
-/// Returns where the string that starts at `from` ends (after its quote), whatever it holds.
+/// Returns where the string that starts at `from` ends (after its quote), whatever it contains.
 pub(super) fn skip_string_blindly(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from + 1;
     loop {
@@ -93,7 +93,7 @@ pub(super) fn skip_blindly(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Walks a text and checks it.
+/// Scans and checks a text.
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
@@ -102,7 +102,7 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Makes a scanner that allows values to nest `max_depth` deep, at most [`MAX_DEPTH`].
+    /// Creates a scanner that allows values to nest `max_depth` deep, at most [`MAX_DEPTH`].
     pub(super) fn new(text: &'a str, max_depth: u32) -> Self {
         Self {
             text,
@@ -112,10 +112,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// Calls `visit` with the raw name (with its quotes) and the raw value of each member of the
-    /// object that the text is, and returns the first fault of a value.
+    /// object that is the text, and returns the first fault of a value.
     ///
-    /// A faulty value is passed over, so that the members after it are still visited; it is not
-    /// visited itself. Duplicate names are visited in turn.
+    /// A faulty value is skipped without being visited, so that the members after it are still
+    /// visited. Members with duplicate names are all visited.
     pub(super) fn members(mut self, mut visit: impl FnMut(&'a str, &'a str)) -> Result<(), Fault> {
         self.skip_space();
         self.expect(b'{')?;
@@ -163,7 +163,7 @@ impl<'a> Scanner<'a> {
     ) -> Result<&'a str, Fault> {
         let start = self.at;
         step(self)?;
-        // Both ends are at ASCII bytes of the grammar, hence at borders of characters.
+        // Both ends are at ASCII bytes of the grammar, hence at character boundaries.
         self.text.get(start..self.at).ok_or(Fault::Malformed)
     }
 
@@ -189,7 +189,7 @@ impl<'a> Scanner<'a> {
         self.at = skip_space(self.text.as_bytes(), self.at);
     }
 
-    /// Passes over one value that stands `depth` levels deep.
+    /// Skips one value at nesting depth `depth`.
     fn value(&mut self, depth: u32) -> Result<(), Fault> {
         // A set bit is an object, a clear one an array; the lowest bit is the innermost level.
         let mut levels = 0_u64;
@@ -228,8 +228,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes over what follows a value: closing brackets and a comma. Returns whether the
-    /// outermost value has ended.
+    /// Skips what follows a value: closing brackets and a comma. Returns whether the outermost
+    /// value has ended.
     fn close(&mut self, levels: &mut u64, open: &mut u32) -> Result<bool, Fault> {
         while *open > 0 {
             self.skip_space();

@@ -1,12 +1,12 @@
-//! Repairs escapes that stand for half a character.
+//! Repairs escapes of lone surrogates.
 //!
-//! A browser that cuts a text in the middle of an emoji sends `"\ud83d"`: valid JSON, but no text.
-//! Every consumer downstream would stumble over it, so each such escape is replaced by `\ufffd`, the
-//! replacement character, which has the same length.
+//! A browser that cuts a text in the middle of an emoji sends `"\ud83d"`, which is valid JSON but
+//! not valid text. Every consumer downstream would fail on it, so each such escape is replaced by
+//! `\ufffd`, the replacement character, which has the same length.
 
 use memchr::memchr;
 
-/// Replaces every `\uXXXX` in `json` that is half of a surrogate pair without its other half.
+/// Replaces every `\uXXXX` in `json` that is one half of a surrogate pair without the other.
 pub(super) fn repair_surrogates(json: &mut [u8]) {
     let mut at = 0;
     while let Some(found) = json.get(at..).and_then(|rest| memchr(b'\\', rest)) {
@@ -34,7 +34,7 @@ pub(super) fn repair_surrogates(json: &mut [u8]) {
 fn code_unit(json: &[u8], at: usize) -> Option<u16> {
     let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let text = std::str::from_utf8(digits).ok()?;
-    // `from_str_radix` would take a sign.
+    // `from_str_radix` would accept a sign.
     text.bytes()
         .all(|byte| byte.is_ascii_hexdigit())
         .then_some(())?;

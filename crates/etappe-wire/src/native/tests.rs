@@ -1,4 +1,4 @@
-//! Bodies and messages as clients send them, good and bad.
+//! Bodies and messages as clients send them, valid and invalid.
 
 use proptest::prelude::*;
 
@@ -48,7 +48,7 @@ fn outcomes(body: &Body, scope: KeyScope) -> Vec<Result<String, (Reason, Option<
         .collect()
 }
 
-/// Decodes one message of a batch and returns its record after the site.
+/// Decodes one message of a batch and returns its record from the member after the site on.
 fn check(message: &str) -> Result<String, Reason> {
     check_as(message, KeyScope::Server)
 }

@@ -1,12 +1,12 @@
 //! Writes JSON strings and RFC 3339 times straight into a buffer.
 //!
-//! Byte for byte what `serde_json` and `chrono` write, without their intermediate strings: these
-//! few lines run a dozen times for every event.
+//! The output is byte for byte that of `serde_json` and `chrono`, without their intermediate
+//! strings: these few lines run a dozen times per event.
 
 use etappe_core::time::Timestamp;
 
-/// What has to be done with each byte inside a JSON string: zero means that it stands as it is,
-/// `u` that it becomes `\u00XX`, anything else is the letter after the backslash.
+/// How each byte is written inside a JSON string: zero means unchanged, `u` means `\u00XX`,
+/// anything else is the letter after the backslash.
 const ESCAPES: [u8; 256] = escapes();
 
 const fn escapes() -> [u8; 256] {
@@ -90,7 +90,7 @@ pub(crate) fn push_time(out: &mut Vec<u8>, at: Timestamp) {
 
 /// Returns year, month and day of a day counted from 1970-01-01 in the Gregorian calendar.
 ///
-/// The year is taken to begin in March, so that the leap day is its last; see
+/// The year is computed as if it began in March, so that the leap day is its last day; see
 /// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
 const fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days.saturating_add(719_468);

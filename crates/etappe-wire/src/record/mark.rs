@@ -1,7 +1,7 @@
-//! The mark record: what a collector says about its own records, at its place among them.
+//! The mark record: a collector's statement about its own records, at its position among them.
 //!
 //! `{"v":1,"mark":{"collector":…,"reached":…,"writtenAt":…,"state":"direct|spooling|retired"}}`. It
-//! shares the version of all records, so that a program that knows neither refuses both.
+//! has the version of all records, so that a program that does not know the version refuses both.
 
 use std::borrow::Cow;
 
@@ -13,13 +13,13 @@ use serde::Deserialize;
 use super::json_text::{push_string, push_time};
 use super::{RecordError, VERSION, decode};
 
-/// How a mark begins, as it is written here.
+/// The start of every mark as written here.
 const START: &[u8] = br#"{"v":1,"mark":"#;
 
-/// The longest name of a collector in bytes.
+/// The longest name of a collector, in bytes.
 pub const MAX_COLLECTOR_BYTES: usize = 255;
 
-/// What stands in the log.
+/// A record in the log.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -28,7 +28,7 @@ pub const MAX_COLLECTOR_BYTES: usize = 255;
 pub enum Record<'a> {
     /// A message of a client.
     Event(Event<'a>),
-    /// A collector's word on its own records.
+    /// A collector's statement about its own records.
     Mark(CollectorMark),
 }
 
@@ -64,7 +64,7 @@ pub fn encode_mark(mark: &CollectorMark, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}}");
 }
 
-/// Returns the mark that `bytes` are the record of, or `None` if they are no mark of this version.
+/// Returns the mark whose record `bytes` is, or `None` if `bytes` is not a mark of this version.
 #[must_use]
 pub fn decode_mark(bytes: &[u8]) -> Option<CollectorMark> {
     let record: MarkRecord<'_> = serde_json::from_slice(bytes).ok()?;
@@ -83,7 +83,7 @@ pub fn decode_mark(bytes: &[u8]) -> Option<CollectorMark> {
 /// Reads a record of either kind; an event borrows from `bytes`.
 ///
 /// # Errors
-/// [`RecordError`] when the bytes are no record or one of a newer version.
+/// [`RecordError`] when the bytes are not a record, or are one of a newer version.
 pub fn read(bytes: &[u8]) -> Result<Record<'_>, RecordError> {
     if bytes.starts_with(START)
         && let Some(mark) = decode_mark(bytes)

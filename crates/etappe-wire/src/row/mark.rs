@@ -1,29 +1,29 @@
-//! Finds out from encoded rows what is needed to store them again after a crash.
+//! Extracts from encoded rows what is needed to store them again after a crash.
 //!
-//! It walks over the columns without building anything; it reads what [`super::encode`] wrote, in
-//! the order of [`super::COLUMNS`], and nothing else.
+//! It scans the columns without building values. It reads only what [`super::encode`] wrote, in the
+//! order of [`super::COLUMNS`].
 
 use etappe_core::id::Offset;
 use etappe_core::time::Timestamp;
 
-/// What a row says about where it belongs.
+/// The parts of a row that determine where it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowMark<'a> {
     /// The row's bytes.
     pub bytes: &'a [u8],
-    /// Whether it is a collector's mark and no message at all.
+    /// Whether it is a collector's mark rather than a message.
     pub is_mark: bool,
-    /// Whether it is an event; other messages only say who someone is.
+    /// Whether it is an event; other messages only identify someone.
     pub is_event: bool,
-    /// What it means, or empty.
+    /// The milestone, or empty.
     pub milestone: &'a str,
-    /// Whether it names an actor.
+    /// Whether it has an actor.
     pub has_actor: bool,
-    /// Whether it names an id that is not the actor's own.
+    /// Whether it has an id other than the actor's own.
     pub has_other_id: bool,
-    /// Whether it names a referral's code or an inviter.
+    /// Whether it has a referral code or an inviter.
     pub has_referral: bool,
-    /// Whether it holds a score, a rating or a sentiment.
+    /// Whether it has a score, a rating or a sentiment.
     pub has_feedback: bool,
     /// When it was received.
     pub received_at: Timestamp,
@@ -33,7 +33,7 @@ pub struct RowMark<'a> {
     pub is_duplicate: bool,
 }
 
-/// The bytes are no rows.
+/// The bytes are not valid rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("row {0} of a batch is malformed")]
 pub struct MalformedRow(pub usize);
@@ -41,7 +41,7 @@ pub struct MalformedRow(pub usize);
 /// Returns the marks of all rows in `bytes`.
 ///
 /// # Errors
-/// [`MalformedRow`] when the bytes are not what [`super::encode`] appended.
+/// [`MalformedRow`] when the bytes were not written by [`super::encode`].
 pub fn marks(bytes: &[u8]) -> Result<Vec<RowMark<'_>>, MalformedRow> {
     let mut marks = Vec::new();
     let mut rest = bytes;
@@ -59,7 +59,7 @@ pub fn first_received_at(bytes: &[u8]) -> Option<Timestamp> {
     take_row(bytes).map(|(mark, _)| mark.received_at)
 }
 
-/// Returns whether all rows are collectors' marks. Looks no further than the first that is none.
+/// Returns whether all rows are collectors' marks. Stops at the first row that is not.
 #[must_use]
 pub fn only_marks(bytes: &[u8]) -> bool {
     let mut rest = bytes;
@@ -118,7 +118,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     Some((mark, after))
 }
 
-/// The bytes that are still to be walked over.
+/// The bytes that are not scanned yet.
 struct Walk<'a>(&'a [u8]);
 
 impl<'a> Walk<'a> {
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
-    /// Returns whether there is a value.
+    /// Skips a nullable value and returns whether it is present.
     fn nullable(&mut self, size: usize) -> Option<bool> {
         let has_value = self.byte()? == 0;
         if has_value {

@@ -1,4 +1,4 @@
-//! Reads rows back with a reader of its own and compares them with what they were made of.
+//! Decodes rows with an independent reader and compares them with their input.
 
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
@@ -9,7 +9,7 @@ use etappe_core::time::Timestamp;
 
 use super::*;
 
-/// Takes a row apart, column by column.
+/// Reads a row column by column.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -62,7 +62,7 @@ fn event<'a>(properties: &'a str) -> Event<'a> {
     }
 }
 
-/// Encodes a row with something in most columns, after bytes that were there before.
+/// Encodes a row with a value in most columns, after bytes that were there before.
 fn full_row(properties: &str) -> Vec<u8> {
     let facts = EventFacts {
         revenue: Amount::parse("-12.5"),

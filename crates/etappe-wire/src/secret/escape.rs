@@ -1,21 +1,21 @@
-//! Escapes of JSON and of addresses undone, with the way back to the text that they stand in.
+//! Decodes JSON and percent escapes, and maps the result back to the original text.
 
 use std::ops::Range;
 
-/// A text without its escapes, and where each byte of it came from.
+/// A text with its escapes decoded, and the origin of each byte.
 pub(super) struct Unescaped {
     bytes: Vec<u8>,
-    /// Where each byte starts in the text at first; one more says where the last one ends.
+    /// Where each byte starts in the original text; one more entry is the end of the last byte.
     starts: Vec<usize>,
 }
 
 impl Unescaped {
-    /// Undoes the escapes of `text`.
+    /// Decodes the escapes of `text`.
     pub(super) fn of(text: &[u8]) -> Self {
         Self::from(text, |at| at)
     }
 
-    /// Undoes the escapes that are left.
+    /// Decodes the escapes that are left.
     pub(super) fn again(&self) -> Self {
         Self::from(&self.bytes, |at| self.starts[at])
     }
@@ -36,24 +36,24 @@ impl Unescaped {
         unescaped
     }
 
-    /// Returns the text without escapes.
+    /// Returns the decoded text.
     pub(super) fn text(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Returns where a part of it stands in the text at first.
+    /// Returns the range of a part in the original text.
     pub(super) fn source(&self, part: Range<usize>) -> Range<usize> {
         self.starts[part.start]..self.starts[part.end]
     }
 }
 
-/// Returns whether an escape in `text` stands for a character that needs none, or for the sign of
-/// another escape. Clients that do so are rare, so looking closer costs next to nothing.
+/// Returns whether an escape in `text` stands for a character that needs no escape, or for the
+/// first character of another escape. Few clients send such escapes, so the full check rarely runs.
 pub(super) fn may_hide_a_letter(text: &[u8]) -> bool {
     memchr::memchr2_iter(b'\\', b'%', text).any(|at| {
         let is_telling = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'%');
         match text.get(at + 1) {
-            // Text of JSON within a text of JSON.
+            // JSON text nested in JSON text.
             Some(b'\\') => text.get(at + 2) == Some(&b'u'),
             Some(b'b' | b'f' | b'n' | b'r' | b't') if text[at] == b'\\' => false,
             _ => escaped(&text[at..]).is_some_and(|(byte, _)| is_telling(byte) || byte == b'\\'),
@@ -61,7 +61,7 @@ pub(super) fn may_hide_a_letter(text: &[u8]) -> bool {
     })
 }
 
-/// Returns the byte that the escape at the start of `text` stands for, and how long the escape is.
+/// Returns the byte that the escape at the start of `text` stands for, and the escape's length.
 fn escaped(text: &[u8]) -> Option<(u8, usize)> {
     match text {
         [b'%', high, low, ..] => Some((hex(*high, *low)?, 3)),

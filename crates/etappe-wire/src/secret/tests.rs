@@ -1,4 +1,4 @@
-//! Keys are found however they are written, and nothing else is taken for one.
+//! Keys are found however they are written, and nothing else is mistaken for one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -16,7 +16,7 @@ fn unicode(text: &str) -> String {
     text.bytes().map(|byte| format!("\\u{byte:04x}")).collect()
 }
 
-/// Returns texts that a key is written as, each with the part of it that tells the key.
+/// Returns the ways to write a key, each with the part of it that reveals the key.
 fn spellings(key: &str) -> Vec<(String, String)> {
     let some = |escape: fn(&str) -> String| {
         let (first, rest) = key.split_at(1);
@@ -31,7 +31,7 @@ fn spellings(key: &str) -> Vec<(String, String)> {
         key.replace('_', "%5F"),
         key.replace('_', "%255f"),
         key.replace('_', "\\u005f"),
-        // JSON within JSON, and an address that was escaped twice within that.
+        // JSON nested in JSON, and a text that is percent-escaped twice within that.
         unicode(key).replace('\\', "\\\\"),
         unicode(&percent(key)),
         percent(&percent(key)),
@@ -55,7 +55,7 @@ fn spellings(key: &str) -> Vec<(String, String)> {
     spellings
 }
 
-/// Returns whether something of what tells the key can still be read in `text`.
+/// Returns whether a revealing part of the key can still be read in `text`.
 fn shows(text: &str, telling: &str) -> bool {
     // A dozen characters, however each is written.
     let length = match telling.as_bytes() {
@@ -149,7 +149,7 @@ fn a_key_behind_an_escape_is_masked_however_often_it_was_escaped() {
 proptest! {
     #[test]
     fn texts_without_a_prefix_are_left_as_they_are(text in "[a-df-zA-Z0-9/+=%_\\\\\" -]{0,300}") {
-        // Base64 may say anything, but hardly a key.
+        // Base64 may contain anything, but a key is unlikely.
         prop_assert_eq!(without_keys(&text), text.as_str());
     }
 

@@ -1,14 +1,14 @@
-//! Addresses in the parameters of an address or a form.
+//! IP addresses in the parameters of a URL or a form.
 
 use super::{Name, cut_list};
 
-/// Cuts the addresses in parameters such as `ip=203.0.113.77` of an address or a form; one may be a
-/// list.
+/// Truncates the IP addresses in parameters such as `ip=203.0.113.77` of a URL or a form; a
+/// parameter may hold a list.
 pub(super) fn cut_parameters(text: &str) -> Option<String> {
     let is_border = |c: char| matches!(c, '?' | '&' | '#' | ';' | ',') || c.is_whitespace();
     let mut out = String::with_capacity(text.len());
     let mut found = false;
-    // The parameter whose list goes on.
+    // The parameter whose list continues.
     let mut open = "";
     for piece in text.split_inclusive(is_border) {
         let pair = piece.trim_end_matches(is_border);
@@ -31,7 +31,7 @@ pub(super) fn cut_parameters(text: &str) -> Option<String> {
     found.then_some(out)
 }
 
-/// Returns the value of a parameter with its addresses cut, or `None` if it has none.
+/// Returns the value of a parameter with its addresses truncated, or `None` if it has none.
 fn cut_parameter(name: &str, value: &str) -> Option<String> {
     if Name::of(name) != Name::Address {
         return None;

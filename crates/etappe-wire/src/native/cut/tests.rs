@@ -1,11 +1,11 @@
-//! Addresses in all places and spellings, and texts that only look like one.
+//! IP addresses in all places and spellings, and texts that only look like one.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 
-/// Objects as they are sent, and as they are kept.
+/// Objects as sent, and as logged.
 const CUT: &[(&str, &str)] = &[
     (
         r#"{"url":"https://x.example/?ip=203.0.113.77%2C198.51.100.9&a=1"}"#,
@@ -155,7 +155,7 @@ fn a_text_for_people_keeps_no_address() {
     }
 }
 
-/// An address of documentation networks that ends in bits which must not stay.
+/// An address from a documentation network whose last bits must be removed.
 fn address() -> impl Strategy<Value = (String, IpAddr)> {
     let v4 = (1..255_u8, 1..255_u8).prop_map(|(c, d)| IpAddr::from([203, 0, c, d]));
     let v6 = any::<[u16; 5]>().prop_map(|rest| {

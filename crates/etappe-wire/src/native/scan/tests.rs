@@ -1,4 +1,4 @@
-//! The scanner against texts that are no JSON, or barely.
+//! The scanner on texts that are invalid JSON, or barely valid.
 
 use proptest::prelude::*;
 
