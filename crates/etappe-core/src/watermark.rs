@@ -4,7 +4,6 @@
 //! not visible yet, or the instant up to which the collectors' marks guarantee that all records
 //! have arrived, whichever is earlier. If everything is read and no collector writes marks, it is
 //! the moment at which the reader looked. The watermark is the earliest instant of all partitions.
-//! is the answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,7 +3,6 @@
 //! An amount does not count if it cannot be read with certainty, if its currency is unknown, or if
 //! it is larger than the site's limit. It is never guessed, taken as zero or taken as an amount in
 //! the site's currency.
-//! site counts, is no amount: it is never guessed, taken for zero or for the site's currency.
 
 use std::borrow::Cow;
 

@@ -61,8 +61,8 @@ pub fn meaningful_id(text: &str) -> Option<&str> {
 }
 
 /// Returns a referral code in the form in which codes are compared: trimmed and in lower case;
-/// `None` if there is none. People type codes from a card or by ear: `SPRING-7`, `spring-7` and `
-/// Spring-7` are the same code.
+/// `None` if there is none. People type codes from a card or by ear: `SPRING-7`, `spring-7` and
+/// ` Spring-7` are the same code.
 #[must_use]
 pub fn referral_code(text: &str) -> Option<String> {
     meaningful_id(text).map(str::to_lowercase)

@@ -1,8 +1,8 @@
 //! Reads conditions from rule files: `where` and `when` tables, `url` patterns, number ranges.
 //!
 //! `{ step = 1 }` compares, `{ plan = ["pro", "team"] }` offers a choice, and a table of operators
-//! expresses more: `{ revenue = { above = 0 } }`. A table without operators is a deeper path: `{
-//! context.page.url = "x" }` and `{ "context.page.url" = "x" }` are the same.
+//! expresses more: `{ revenue = { above = 0 } }`. A table without operators is a deeper path:
+//! `{ context.page.url = "x" }` and `{ "context.page.url" = "x" }` are the same.
 
 use std::ops::Range;
 
