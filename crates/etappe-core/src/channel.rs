@@ -44,7 +44,7 @@ pub enum Channel {
     Display,
     /// By another advertisement.
     PaidOther,
-    /// By the answer of an assistant.
+    /// By an answer of an AI assistant.
     AiAssistant,
     /// From a marketplace or a price comparison site.
     OrganicShopping,
@@ -120,7 +120,7 @@ pub(crate) struct Evidence<'e> {
     pub(crate) is_entry: bool,
 }
 
-/// How an event's actor came.
+/// The resulting channel, source and medium of an event's actor.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arrival<'e> {
     /// The channel; `None` if nothing is known.

@@ -111,11 +111,12 @@ impl KeyScope {
 /// One message of a tracker, decoded from its log record.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
-    /// The site it was sent to.
+    /// The site that the event was sent to.
     pub site: SiteId,
-    /// The scope of the key or protocol it was sent by.
+    /// The scope of the key or protocol that the event was sent with.
     pub scope: KeyScope,
-    /// Whether amounts of money in it count; false for a pixel of a site that does not allow it.
+    /// Whether amounts of money in the event count; false for a pixel of a site that does not allow
+    /// them.
     pub counts_money: bool,
     /// The site's money terms at the time the event was received.
     pub money_terms: MoneyTerms,

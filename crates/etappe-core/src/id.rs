@@ -149,7 +149,8 @@ impl OffsetRange {
         })
     }
 
-    /// Splits the range into its lower two thirds and the rest, or returns `None` for a single offset.
+    /// Splits the range into its lower two thirds and the rest, or returns `None` for a single
+    /// offset.
     #[must_use]
     pub fn split(self) -> Option<(Self, Self)> {
         let low = (self.count() - self.count() / 3).min(self.count() - 1);

@@ -18,7 +18,7 @@ pub struct JsonObject<'a> {
 }
 
 impl Default for JsonObject<'_> {
-    /// Makes the empty object.
+    /// Returns the empty object.
     fn default() -> Self {
         Self {
             text: "{}",

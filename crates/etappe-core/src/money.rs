@@ -74,7 +74,8 @@ fn parse_digits(text: &str, limit: u32) -> Option<i128> {
     Some(if negative { -scaled } else { scaled })
 }
 
-/// Returns digits × 10^shift, rounded half away from zero, or `None` if it has more than `limit` digits.
+/// Returns digits × 10^shift, rounded half away from zero, or `None` if it has more than `limit`
+/// digits.
 fn scale_digits(digits: impl Iterator<Item = u8>, shift: i32, limit: u32) -> Option<i128> {
     let mut digits: Vec<u8> = digits
         .skip_while(|b| *b == b'0')

@@ -35,7 +35,7 @@ const DEFAULT_LARGEST: &str = "1000000000000000";
 /// The most currencies with a limit of their own; the limits are written into records.
 const MAX_CURRENCIES: usize = 32;
 
-/// Stands for every currency without a limit of its own.
+/// The key for every currency without a limit of its own.
 const OTHERS: &str = "*";
 
 impl LargestAmounts {
@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// The two shapes of the setting.
+/// The two forms of the setting.
 enum Stated {
     Every(Amount),
     Each(LargestAmounts),

@@ -175,7 +175,7 @@ pub struct ReadRequest {
 /// Rows of one offset range, encoded, to be inserted as one block.
 #[derive(Debug, Clone)]
 pub struct RowBatch {
-    /// The log that the range belongs to; the first part of the token.
+    /// The topic that the range belongs to; the first part of the token.
     pub topic: std::sync::Arc<str>,
     /// The partition that the range belongs to.
     pub partition: PartitionId,
@@ -219,7 +219,8 @@ pub trait DeadLetters: Send + Sync + 'static {
 pub struct MessageHash(pub u64);
 
 impl MessageHash {
-    /// Hashes a message id within its site and scope: `xxh3(site || '\0' || scope || '\0' || message_id)`.
+    /// Hashes a message id within its site and scope: `xxh3(site || '\0' || scope || '\0' ||
+    /// message_id)`.
     ///
     /// A browser's key is public, so an id sent with it must not take the place of a message that a
     /// server will send.

@@ -159,7 +159,7 @@ pub struct CandidateQuery {
     pub conditions: Vec<Condition>,
     /// Whether events that match no condition are needed too (strict order depends on neighbours).
     pub include_others: bool,
-    /// The values wanted in [`Hit::dimensions`], in their order.
+    /// The values requested in [`Hit::dimensions`], in their order.
     pub dimensions: Vec<Dimension>,
 }
 
@@ -181,7 +181,8 @@ pub struct UnitQuery {
 pub enum NameKind {
     /// Names of events.
     Event,
-    /// Paths of properties; those in the context and the traits begin with `context.` and `traits.`.
+    /// Paths of properties; those in the context and the traits begin with `context.` and
+    /// `traits.`.
     Property,
 }
 

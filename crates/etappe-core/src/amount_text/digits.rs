@@ -36,8 +36,8 @@ pub(super) enum Reading {
     Several,
 }
 
-/// Returns the value of a decimal digit of Latin, Arabic, Persian, Devanagari, Bengali or full-width
-/// script.
+/// Returns the value of a decimal digit of Latin, Arabic, Persian, Devanagari, Bengali or
+/// full-width script.
 pub(super) fn value(c: char) -> Option<char> {
     const ZEROS: [char; 6] = ['0', '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{ff10}'];
     ZEROS.into_iter().find_map(|zero| {

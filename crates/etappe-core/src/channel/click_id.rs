@@ -12,7 +12,7 @@ pub(crate) struct ClickId {
     name: &'static str,
     /// Where the click was made.
     pub(crate) source: &'static str,
-    /// What kind of link it was.
+    /// The kind of link.
     pub(crate) medium: &'static str,
     /// How strong the evidence is, for addresses with several click ids.
     pub(crate) weight: Weight,

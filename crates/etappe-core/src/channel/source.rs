@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-/// The lists, as texts.
+/// The texts of the lists.
 const LISTS: [&str; 9] = [
     include_str!("../../../../config/sources/ai.toml"),
     include_str!("../../../../config/sources/browsers.toml"),
@@ -109,7 +109,7 @@ struct Held {
     whole: Option<usize>,
     /// Whether its subdomains are something else.
     is_alone: bool,
-    /// The sources of single paths.
+    /// The sources of specific paths.
     paths: Vec<(String, usize)>,
 }
 

@@ -11,7 +11,7 @@ const DOLLARS: &[&str] = &[
     "USD", "UYU", "XCD",
 ];
 
-/// Currencies called dollar.
+/// Currencies that are called dollar.
 const CALLED_DOLLAR: &[&str] = &[
     "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "FJD", "GYD", "HKD", "JMD", "KYD", "LRD",
     "NAD", "NZD", "SBD", "SGD", "SRD", "TTD", "TWD", "USD", "XCD",

@@ -11,7 +11,7 @@ pub(super) enum Sign {
     Assistant,
     /// Collects texts for a language model.
     Ai,
-    /// Makes the preview of a shared link.
+    /// Fetches a page to preview a shared link.
     Preview,
     /// Checks that a site is up or fast.
     Monitor,

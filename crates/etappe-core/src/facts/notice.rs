@@ -31,7 +31,7 @@ const IDS: [&str; 10] = [
 /// The number of order names at the start of [`IDS`]: an event with one of them is about money.
 const ORDERS: usize = 4;
 
-/// Parts of the names of events that are about money, in English and Dutch.
+/// Parts of event names that mean an event is about money, in English and Dutch.
 const MONEY_WORDS: [&str; 14] = [
     "order",
     "purchase",

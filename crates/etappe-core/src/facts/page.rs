@@ -70,7 +70,7 @@ pub(super) fn fill<'a>(
     page.is_told
 }
 
-/// What an event says about its page.
+/// What an event states about its page.
 #[derive(Debug, Clone, Copy)]
 struct Page {
     /// Whether the event says which page it is.

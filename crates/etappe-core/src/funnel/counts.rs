@@ -47,7 +47,7 @@ impl FunnelCounts {
         }
     }
 
-    /// Adds a unit's attempt, as it stands at the watermark `as_of`.
+    /// Adds a unit's attempt, given the watermark `as_of`.
     pub fn record(&mut self, attempt: &Attempt, as_of: Timestamp) {
         self.entered += 1;
         self.void += u64::from(attempt.void);

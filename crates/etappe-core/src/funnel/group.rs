@@ -1,4 +1,4 @@
-//! A unit's events in groups of equal time, and how a group's events are given to steps.
+//! A unit's events in groups of equal time, and the assignment of a group's events to steps.
 //!
 //! Within a group the order is free, so a group can fill a run of consecutive gates when its events
 //! can be matched to them one to one. Most groups hold one event, or events that fit one gate each;

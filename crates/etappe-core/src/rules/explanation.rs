@@ -96,7 +96,7 @@ pub struct TriedRule {
     pub file: Arc<str>,
     /// The line that the rule starts on.
     pub line: u32,
-    /// How the name matches.
+    /// How its pattern matches the name.
     pub how: NameMatch,
     /// The first condition that the event does not meet.
     pub failed: String,

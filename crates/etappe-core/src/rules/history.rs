@@ -76,7 +76,7 @@ impl ActorHistory {
 /// Returns whether a history can derive `derived` from `event`.
 pub(super) const fn can_derive(event: Milestone, derived: Milestone) -> bool {
     match derived {
-        // A visit may begin on a product page.
+        // A visit may start on a product page.
         Milestone::ReturnVisit => matches!(event, Milestone::Visit | Milestone::ContentView),
         Milestone::RepeatPurchase | Milestone::ReferredPurchase => {
             matches!(event, Milestone::Purchase)

@@ -25,7 +25,7 @@ pub struct StageInfo {
     pub id: Arc<str>,
     /// The stage's labels.
     pub labels: Labels,
-    /// What people do in it.
+    /// What people do in this stage.
     #[serde(serialize_with = "as_text")]
     pub description: Arc<str>,
     /// Whether everyone who gets further has passed this stage.
@@ -50,7 +50,7 @@ pub struct ModelInfo {
     /// A hash of its content in hexadecimal digits.
     #[serde(serialize_with = "as_text")]
     pub version: Arc<str>,
-    /// Who wrote it.
+    /// The author.
     pub origin: RuleOrigin,
     /// The file it was read from.
     #[serde(serialize_with = "as_text")]
@@ -86,7 +86,7 @@ pub struct VocabularyInfo {
     pub version: Arc<str>,
     /// The position among the vocabularies: lower ones are tried first.
     pub priority: i64,
-    /// Who wrote it.
+    /// The author.
     pub origin: RuleOrigin,
     /// The file it was read from.
     #[serde(serialize_with = "as_text")]

@@ -244,7 +244,7 @@ pub enum NameMatch {
     Words,
     /// By a pattern with `*`.
     Glob,
-    /// The rule does not look at the name.
+    /// The rule applies to any name.
     AnyName,
 }
 
@@ -305,7 +305,7 @@ impl NamePattern {
         })
     }
 
-    /// Returns the pattern of a rule that does not look at the name.
+    /// Returns the pattern of a rule that applies to any name.
     pub(super) fn any() -> Self {
         Self {
             written: "*".into(),

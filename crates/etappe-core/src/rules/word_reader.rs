@@ -23,7 +23,7 @@ pub(super) struct FileWords {
 }
 
 impl FileWords {
-    /// Reads the `[words]` of a file, which may have none.
+    /// Reads the `[words]` of a file; the table is optional.
     pub(super) fn read(file: &Table<'_, '_>, report: &mut Report<'_>) -> Self {
         let Some(table) = file.table("words", report) else {
             return Self::default();

@@ -9,7 +9,7 @@ use etappe_core::time::Timestamp;
 /// The parts of a row that determine where it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowMark<'a> {
-    /// The row's bytes.
+    /// The bytes of the row.
     pub bytes: &'a [u8],
     /// Whether it is a collector's mark rather than a message.
     pub is_mark: bool,
@@ -38,7 +38,7 @@ pub struct RowMark<'a> {
 #[error("row {0} of a batch is malformed")]
 pub struct MalformedRow(pub usize);
 
-/// Returns the marks of all rows in `bytes`.
+/// Returns a [`RowMark`] for each row in `bytes`.
 ///
 /// # Errors
 /// [`MalformedRow`] when the bytes were not written by [`super::encode`].
