@@ -255,7 +255,7 @@ pub(super) struct Meaning {
     /// For each part, the alternative phrases, of which one must occur; parts share no word of a
     /// name.
     pub(super) parts: Box<[Box<[Phrase]>]>,
-    /// The index of the part that says what happened, if there is one.
+    /// The index of the part that says what happened; a rule must have this part.
     pub(super) action: Option<usize>,
     /// Further words that are harmless here.
     pub(super) about: HashSet<Box<str>>,
