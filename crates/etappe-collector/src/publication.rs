@@ -217,7 +217,7 @@ fn outcome(result: Result<(), PublishError>) -> Result<Outcome, IntakeError> {
             reason,
             retry_after,
         }) => {
-            tracing::warn!(%reason, "the event log cannot take events now");
+            tracing::warn!(%reason, "the event log cannot accept events now");
             Err(IntakeError::Unavailable { retry_after })
         }
     }

@@ -13,7 +13,7 @@ pub struct Currency(&'static str);
 
 /// A text that is not the code of a [`Currency`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no currency: use a code of ISO 4217 such as EUR")]
+#[error("`{0}` is not a currency: use an ISO 4217 code such as EUR")]
 pub struct UnknownCurrency(pub String);
 
 impl Currency {

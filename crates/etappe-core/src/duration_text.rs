@@ -31,7 +31,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     let text = Cow::<'de, str>::deserialize(deserializer)?;
     parse(text.trim()).ok_or_else(|| {
         de::Error::custom(format!(
-            "`{text}` is no duration: use a whole number with ms, s, m or h, such as 30s"
+            "`{text}` is not a duration: use a whole number with ms, s, m or h, such as 30s"
         ))
     })
 }

@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Stated {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Stated, E> {
                 let amount = Amount::parse(text).filter(|amount| *amount > Amount::default());
                 amount.map(Stated::Every).ok_or_else(|| {
-                    E::custom(format!("`{text}` is no amount above 0 that can be counted"))
+                    E::custom(format!("`{text}` is not a valid amount above 0"))
                 })
             }
 

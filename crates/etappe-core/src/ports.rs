@@ -47,7 +47,7 @@ pub struct OutgoingRecord {
 pub enum PublishError {
     /// No durable storage can take the record now: the disk is full, the log is at its limit, or
     /// the write failed. The sender should retry after `retry_after`.
-    #[error("the event log cannot take events now: {reason}")]
+    #[error("the event log cannot accept events now: {reason}")]
     Unavailable {
         /// The reason, for the operator.
         reason: String,

@@ -16,7 +16,7 @@ const UNITS: [(&str, u64); 6] = [
 /// More than all of the time that can be asked about.
 const LONGEST: Duration = Duration::from_secs(200 * 366 * 86_400);
 
-/// Parses text such as `30d`, `12h` or `90`, which is seconds; `None` when it is no duration.
+/// Parses text such as `30d`, `12h` or `90`, which is seconds; `None` when it is not a duration.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -60,7 +60,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     let text = String::deserialize(deserializer)?;
     parse(&text).ok_or_else(|| {
         de::Error::custom(format!(
-            "`{text}` is no duration: use a whole number with ms, s, m or h, such as 30s"
+            "`{text}` is not a duration: use a whole number with ms, s, m or h, such as 30s"
         ))
     })
 }

@@ -84,7 +84,7 @@ pub enum RecordError {
     #[error("log record of version {0}, this program reads up to {VERSION}")]
     UnknownVersion(u32),
     /// The record names a site that cannot exist.
-    #[error("log record of an impossible site: {0}")]
+    #[error("log record has an invalid site: {0}")]
     Site(#[source] InvalidSiteId),
 }
 

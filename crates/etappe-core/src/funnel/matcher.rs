@@ -17,7 +17,7 @@ use super::unordered::UnorderedSearch;
 ///
 /// Only funnels with both gaps and exclusions can need that many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many ways through the funnel: gaps together with exclusions want fewer events")]
+#[error("the funnel has too many possible paths: gaps combined with exclusions need fewer events")]
 pub struct SearchTooLarge;
 
 /// Finds the attempt that counts for each unit.

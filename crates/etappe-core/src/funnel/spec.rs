@@ -210,25 +210,25 @@ impl FunnelSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SpecProblem {
     /// The funnel has too many steps.
-    #[error("a funnel has at most {MAX_STEPS} steps, this one has {0}")]
+    #[error("a funnel may have at most {MAX_STEPS} steps; this one has {0}")]
     TooManySteps(usize),
     /// Steps and exclusions together need too many conditions.
-    #[error("steps and exclusions together are at most {MAX_CONDITIONS}")]
+    #[error("a funnel may have at most {MAX_CONDITIONS} steps and exclusions in total")]
     TooManyConditions,
     /// No step is a gate.
     #[error("a funnel needs a step")]
     NoGate,
     /// A model's funnel that allows skips is always ordered.
-    #[error("skipping stages only goes with order `ordered`")]
+    #[error("skipping stages is supported only with order `ordered`")]
     OrderWithLaterHit,
     /// One event may pass several gates of a model, so ties have no meaning there.
-    #[error("skipping stages does not go with `ties`")]
+    #[error("skipping stages cannot be combined with `ties`")]
     TiesWithLaterHit,
     /// A gap is limited in a funnel whose steps have no order.
-    #[error("`min_gap` and `max_gap` only go with steps in order")]
+    #[error("`min_gap` and `max_gap` need ordered steps")]
     GapWithoutOrder(usize),
     /// A gap is limited on a step that has no gate before it.
-    #[error("`min_gap` and `max_gap` need a step before")]
+    #[error("`min_gap` and `max_gap` need a preceding gate")]
     GapWithoutStepBefore(usize),
     /// The minimum gap exceeds the maximum gap.
     #[error("`min_gap` is longer than `max_gap`")]
@@ -237,6 +237,6 @@ pub enum SpecProblem {
     #[error("`after_step` must come before `before_step`")]
     ExclusionBackwards(usize),
     /// An exclusion names a step that does not exist or is not a gate.
-    #[error("`after_step` and `before_step` must be numbers of steps that everyone passes")]
+    #[error("`after_step` and `before_step` must be the numbers of gates")]
     ExclusionOutside(usize),
 }

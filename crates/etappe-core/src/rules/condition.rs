@@ -50,7 +50,7 @@ pub(super) fn read_conditions(table: &Table<'_, '_>, report: &mut Report<'_>) ->
         let span = last.and_then(|place| spans.get(place));
         report.error(
             span.unwrap_or(&table.span),
-            format!("no value of `{path}` meets these conditions together"),
+            format!("no value of `{path}` can meet all these conditions"),
         );
     }
     predicates.sort_by_cached_key(Predicate::to_string);
@@ -237,7 +237,7 @@ fn read_bounds(table: &Table<'_, '_>, report: &mut Report<'_>) -> Option<NumberR
         }
     }
     if range.is_empty() {
-        report.error(&table.span, "no number can be in this range");
+        report.error(&table.span, "this range contains no number");
     }
     (range != NumberRange::default()).then_some(range)
 }

@@ -69,7 +69,7 @@ pub(super) fn read_model(source: &RuleSource, report: &mut Report<'_>) -> Option
             report.warn_with(
                 &stage.span,
                 format!("no rule leads to stage `{}`", stage.value.id),
-                "nobody will ever be in it".to_owned(),
+                "the stage will always be empty".to_owned(),
             );
         }
     }
@@ -102,7 +102,7 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
         report.error(
             &table.span,
             format!(
-                "a model has at most {MAX_STAGES} stages, this one has {}",
+                "a model may have at most {MAX_STAGES} stages; this one has {}",
                 tables.len()
             ),
         );
@@ -126,7 +126,7 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
         if let Some(flag) = own_hit.as_ref().filter(|flag| flag.value && !gate) {
             report.error(
                 &flag.span,
-                "only a gate has `own_hit`: nobody passes a stage that is none",
+                "`own_hit` is supported only on gates: other stages are not passed",
             );
         }
         stages.push(Located {
@@ -179,10 +179,10 @@ fn read_rules(
 /// far, so such a rule does not do what it says. The shipped models name such milestones only
 /// beside others.
 fn warn_of_history(rule: &ModelRule, span: &Range<usize>, report: &mut Report<'_>) {
-    let help = "events are classified without a history so far".to_owned();
+    let help = "events are not yet classified with a history".to_owned();
     if !rule.history.is_empty() {
         let what = format!(
-            "rule `{}` takes everybody for somebody never seen before",
+            "rule `{}` treats every actor as new",
             rule.id
         );
         report.warn_with(span, what, help);

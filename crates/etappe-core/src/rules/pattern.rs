@@ -63,7 +63,7 @@ pub(super) enum BadPattern {
     #[error("the pattern ends in a backslash that quotes nothing")]
     DanglingBackslash,
     /// Only `*` and `\` are special, so nothing else may be quoted.
-    #[error("a backslash may only stand before `*` or another backslash")]
+    #[error("a backslash may only precede `*` or another backslash")]
     UnknownEscape,
 }
 

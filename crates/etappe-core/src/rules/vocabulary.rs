@@ -216,7 +216,7 @@ fn read_rule(
     if names.is_none() && rule.value("where").is_none() && predicates.is_empty() {
         report.error_with(
             &rule.span,
-            "the rule says nothing about the event, so it would match every one",
+            "the rule has no condition, so it would match every event",
             "add `event`; `event = \"*\"` if every event is meant".to_owned(),
         );
     }
@@ -259,7 +259,7 @@ fn read_predicates(
         report.error(
             &rule.span,
             format!(
-                "no value of `{path}` meets the conditions of the file and of the rule together"
+                "no value of `{path}` can meet the conditions of both the file and the rule"
             ),
         );
     }
@@ -302,7 +302,7 @@ fn read_meaning(rule: &Table<'_, '_>, report: &mut Report<'_>) -> Option<Option<
             report.error_with(
                 &rule.span,
                 "the rule has no `milestone`",
-                "`milestone = \"none\"` says that the event is no step".to_owned(),
+                "`milestone = \"none\"` says that the event is not a step".to_owned(),
             );
         }
         return None;
@@ -314,7 +314,7 @@ fn read_meaning(rule: &Table<'_, '_>, report: &mut Report<'_>) -> Option<Option<
     if milestone.needs_history() {
         report.error_with(
             &name.span,
-            format!("`{milestone}` follows from an actor's history and cannot be set here"),
+            format!("`{milestone}` is derived from an actor's history and cannot be set here"),
             "set what the event is by itself, such as `visit`, `signup` or `purchase`".to_owned(),
         );
         return None;

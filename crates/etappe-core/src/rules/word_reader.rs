@@ -39,7 +39,7 @@ impl FileWords {
         let undo = words.read_set("undo", &table, report);
         for text in table.texts("undo", report).into_iter().flatten() {
             if beside.contains(text.value) {
-                let message = format!("`{}` cannot both undo and change nothing", text.value);
+                let message = format!("`{}` cannot be in both `undo` and `beside`", text.value);
                 report.error(&text.span, message);
             }
         }
@@ -140,7 +140,7 @@ impl FileWords {
         if action.is_none() {
             report.error_with(
                 &table.span,
-                "the words say nothing that happened",
+                "`words` has no `action`",
                 "add `action = [\"completed\"]`".to_owned(),
             );
             return None;
@@ -184,10 +184,10 @@ impl FileWords {
         }
         let known = || self.groups.keys().map(AsRef::as_ref);
         let help = did_you_mean(name, known())
-            .unwrap_or_else(|| "groups stand under [words.group]".to_owned());
+            .unwrap_or_else(|| "groups are defined in [words.group]".to_owned());
         report.error_with(
             &text.span,
-            format!("there is no group of words `{name}`"),
+            format!("there is no word group `{name}`"),
             help,
         );
         &[]
@@ -227,7 +227,7 @@ pub(super) fn read_phrase(text: &Located<&str>, report: &mut Report<'_>) -> Opti
         report.error_with(
             &text.span,
             format!("there is no word in `{}`", text.value),
-            "words are made of letters".to_owned(),
+            "a word consists of letters".to_owned(),
         );
     }
     phrase

@@ -117,7 +117,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true, "min_gap": "1d"}]}"#,
-        "steps[0]: `min_gap` and `max_gap` need a step before",
+        "steps[0]: `min_gap` and `max_gap` need a preceding gate",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true, "max_gap": "soon"}]}"#,
@@ -129,7 +129,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true, "max_gap": "1d"}], "order": "unordered"}"#,
-        "steps[1]: `min_gap` and `max_gap` only go with steps in order",
+        "steps[1]: `min_gap` and `max_gap` need ordered steps",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "model": "store"}"#,
@@ -194,11 +194,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"model": "aaarrr", "order": "strict"}"#,
-        "order: skipping stages only goes with order `ordered`",
+        "order: skipping stages is supported only with order `ordered`",
     ),
     (
         r#"{"model": "aaarrr", "ties": "strictly_later"}"#,
-        "ties: skipping stages does not go with `ties`",
+        "ties: skipping stages cannot be combined with `ties`",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "unit": "household"}"#,
@@ -278,7 +278,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"model": "aaarrr", "exclude": [{"event": "x", "after_step": 3, "before_step": 4}]}"#,
-        "exclude[0]: `after_step` and `before_step` must be numbers of steps that everyone passes",
+        "exclude[0]: `after_step` and `before_step` must be the numbers of gates",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "form": "2024-03-01"}"#,

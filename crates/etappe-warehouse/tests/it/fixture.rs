@@ -69,7 +69,7 @@ pub(crate) struct TestEvent {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
     pub(crate) duplicate: bool,
-    /// A rule says that the event is no step; only where it has no milestone.
+    /// A rule says that the event is not a step; only where it has no milestone.
     pub(crate) is_no_step: bool,
 }
 

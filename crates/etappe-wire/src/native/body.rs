@@ -17,7 +17,7 @@ pub enum BodyError {
     #[error("the body is empty")]
     Empty,
     /// The body is not a JSON object.
-    #[error("the body is no valid JSON object, first seen at byte {at}")]
+    #[error("the body is not a valid JSON object, at byte {at}")]
     Malformed {
         /// Where reading stopped.
         at: usize,

@@ -69,18 +69,18 @@ event = "e"
             "10:18 `event` `c\\`: the pattern ends in a backslash that quotes nothing",
             "11:8 `tracks` is not a kind of event",
             "12:9 `match` is \"exact\" or \"any\", not \"fuzzy\"",
-            "13:13 `repeat_purchase` follows from an actor's history and cannot be set here",
+            "13:13 `repeat_purchase` is derived from an actor's history and cannot be set here",
             "15:6 there is a rule `b` already, on line 9",
             "17:8 `blog`: a URL pattern starts with `/` (a path) or `?` (a key of the query)",
             "18:17 `abov` is not a key of the condition on `a`",
-            "18:33 no number can be in this range",
+            "18:33 this range contains no number",
             "18:63 the choice of `c` is empty",
             "18:71 `d` must be text, a number, true, false or a list of them, not a date",
             "19:21 `revenue` must be text in quotes, not a number",
             "19:35 `euro` is not a currency",
             "19:43 `orderid` is not a key of `facts`",
             "20:13 `milestone` must be text in quotes, not a number",
-            "21:1 the rule says nothing about the event, so it would match every one",
+            "21:1 the rule has no condition, so it would match every event",
             "23:1 the rule has no `milestone`",
         ],
     );
@@ -121,14 +121,14 @@ milestone = "purchase"
             "3:1 `besides` is not a key of `words`",
             "4:18 `a b` is more than one word",
             "4:25 there is no word in `...`",
-            "5:9 `the` cannot both undo and change nothing",
-            "5:16 there is no group of words `don`",
-            "7:26 there is no group of words `gone`",
+            "5:9 `the` cannot be in both `undo` and `beside`",
+            "5:16 there is no word group `don`",
+            "7:26 there is no word group `gone`",
             "8:9 the group of words `self` names itself",
-            "10:9 the words say nothing that happened",
+            "10:9 `words` has no `action`",
             "10:31 `verb` is not a key of `words` of a rule",
             "14:9 `words` must be a table or a list of tables, not text",
-            "18:22 there is no group of words `dane`",
+            "18:22 there is no word group `dane`",
             "18:45 `action` is empty",
             "18:57 `about` must be text in quotes or a list of texts, not a number",
             "22:9 `words` is empty",
@@ -267,7 +267,7 @@ fn conditions_that_no_value_meets_are_mistakes() {
     ] {
         vocabulary(
             &with(condition),
-            &["5:18 no value of `plan` meets these conditions together"],
+            &["5:18 no value of `plan` can meet all these conditions"],
         );
     }
     vocabulary(
@@ -295,7 +295,7 @@ fn conditions_of_one_value_in_two_places_are_held_against_each_other() {
     vocabulary(
         "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\n\
          where = { plan = \"pro\", \"properties.plan\" = \"team\" }\n",
-        &["5:45 no value of `plan` meets these conditions together"],
+        &["5:45 no value of `plan` can meet all these conditions"],
     );
     let with = |of_rule: &str| {
         format!(
@@ -306,12 +306,12 @@ fn conditions_of_one_value_in_two_places_are_held_against_each_other() {
     vocabulary(
         &with("{ context.library.name = \"b\" }"),
         &[
-            "3:1 no value of `context.library.name` meets the conditions of the file and of the rule together",
+            "3:1 no value of `context.library.name` can meet the conditions of both the file and the rule",
         ],
     );
     vocabulary(
         &with("{ total = { below = 3 } }"),
-        &["3:1 no value of `total` meets the conditions of the file and of the rule together"],
+        &["3:1 no value of `total` can meet the conditions of both the file and the rule"],
     );
     vocabulary(&with("{ total = { below = 3.5 }, traits.total = 1 }"), &[]);
 }
@@ -321,7 +321,7 @@ fn a_stage_that_nobody_passes_takes_no_hit_of_its_own() {
     model(
         "id = \"own\"\n[[stage]]\nid = \"a\"\ngate = false\nown_hit = true\n\
          [[rule]]\nstage = \"a\"\nmilestones = [\"visit\"]\n",
-        &["5:11 only a gate has `own_hit`: nobody passes a stage that is none"],
+        &["5:11 `own_hit` is supported only on gates: other stages are not passed"],
     );
 }
 
