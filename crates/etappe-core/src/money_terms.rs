@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Stated {
                 }
                 if largest.by_currency.len() > MAX_CURRENCIES {
                     return Err(serde::de::Error::custom(format!(
-                        "more than {MAX_CURRENCIES} currencies have a largest amount: use `{OTHERS}` for most"
+                        "at most {MAX_CURRENCIES} currencies may have a limit of their own: use `{OTHERS}` for the rest"
                     )));
                 }
                 Ok(Stated::Each(largest))
@@ -203,10 +203,10 @@ mod tests {
     #[test]
     fn what_is_no_limit_is_refused_with_a_reason() {
         for (sent, reason) in [
-            ("0", "no amount above 0"),
-            ("-5", "no amount above 0"),
-            (r#""much""#, "no amount above 0"),
-            (r#"{"EURO":5}"#, "no currency"),
+            ("0", "not a valid amount above 0"),
+            ("-5", "not a valid amount above 0"),
+            (r#""much""#, "not a valid amount above 0"),
+            (r#"{"EURO":5}"#, "not a currency"),
             (r#"{"EUR":{"USD":1}}"#, "an amount is a number"),
             ("true", "an amount such as 5000"),
         ] {

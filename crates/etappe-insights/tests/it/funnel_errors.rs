@@ -304,7 +304,7 @@ async fn too_many_steps_are_refused() {
     let question = json!({"steps": vec![json!({"any": true}); 33]});
     assert_eq!(
         problems(&question).await,
-        ["steps: a funnel has at most 32 steps, this one has 33"]
+        ["steps: a funnel may have at most 32 steps; this one has 33"]
     );
 }
 

@@ -389,7 +389,7 @@ fn a_model_has_at_most_sixty_four_stages() {
         .collect();
     model(
         &format!("id = \"own\"\n{stages}{rules}"),
-        &["130:1 a model has at most 64 stages, this one has 66"],
+        &["130:1 a model may have at most 64 stages; this one has 66"],
     );
 }
 
