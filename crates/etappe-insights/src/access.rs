@@ -1,4 +1,4 @@
-//! Who may read what: a token reads its own site.
+//! Access control: a token reads only its own site.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use http::request::Parts;
 use crate::error::InsightsError;
 use crate::state::InsightsState;
 
-/// The site asked about, by somebody who may read it.
+/// The site a request asks about, after its token was checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     pub(crate) site: SiteId,
     pub(crate) settings: SiteSettings,
-    /// The parts of the path, percent-decoded.
+    /// The path parameters, percent-decoded.
     pub(crate) path: HashMap<String, String>,
 }
 
@@ -43,9 +43,9 @@ where
     }
 }
 
-/// Checks that `token` reads the site named in `path`.
+/// Checks that `token` may read the site named in `path`.
 ///
-/// Whether a site exists that the token does not read makes no difference to the answer.
+/// The answer is the same whether a site does not exist or the token may not read it.
 fn admit(
     directory: &SiteDirectory,
     token: &str,

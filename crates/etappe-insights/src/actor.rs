@@ -1,4 +1,4 @@
-//! `GET …/actors/{id}`: one person's story, event by event, page by page.
+//! `GET …/actors/{id}`: the events of one person, in pages.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +24,14 @@ use crate::state::InsightsState;
 
 /// The most events on a page.
 pub(crate) const MOST_EVENTS: usize = 1_000;
-/// The most bytes of properties, names and message ids on a page, unless one event alone has more.
+/// The most bytes of properties, names and message ids on a page. A single larger event still gets
+/// a page.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A page of an actor's story.
+/// A page of an actor's events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ActorAnswer {
-    /// What this is about.
+    /// What is counted.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The site's time zone.
@@ -41,11 +42,11 @@ pub(crate) struct ActorAnswer {
     /// The actor's id.
     #[schema(example = "user-17")]
     actor: String,
-    /// All ids that are known for the actor.
+    /// All known ids of the actor.
     ids: Vec<String>,
-    /// Per model the current stage.
+    /// The current stage in each model.
     stages: BTreeMap<String, CurrentStage>,
-    /// Events, in order of time, then arrival.
+    /// Events, ordered by time, then by arrival.
     events: Vec<EventAnswer>,
     /// The `cursor` of the next page; null on the last one.
     next: Option<String>,
@@ -56,7 +57,7 @@ pub(crate) struct ActorAnswer {
 pub(crate) struct CurrentStage {
     /// The stage's id.
     stage: String,
-    /// Since when.
+    /// When the actor entered the stage.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
 }
@@ -72,13 +73,13 @@ pub(crate) struct EventAnswer {
     /// When it happened.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
-    /// What it means; null if no vocabulary knows it.
+    /// The event's milestone; null if no vocabulary has a rule for it.
     #[schema(example = "purchase")]
     milestone: Option<&'static str>,
-    /// Per model the stage it was put in, and why.
+    /// In each model, the event's stage and the rule that decided.
     stages: BTreeMap<String, EventStageAnswer>,
-    /// What came with it, as it is stored; a number that neither 64 bits nor floating point hold is a text
-    /// of the same digits. Null if it is no JSON object.
+    /// The event's properties as stored. A number that neither 64 bits nor floating point can hold
+    /// becomes a string of the same digits. Null if the properties are not a JSON object.
     #[schema(value_type = Option<Object>)]
     properties: Option<Box<RawValue>>,
 }
@@ -88,16 +89,16 @@ pub(crate) struct EventAnswer {
 pub(crate) struct EventStageAnswer {
     /// The stage's id; null if the model has no rule for the event.
     stage: Option<String>,
-    /// The deciding rule's id.
+    /// The id of the rule that decided.
     rule: Option<String>,
     /// The version of the model that decided.
     version: String,
 }
 
-/// What did this person do?
+/// Returns the events of one person.
 ///
-/// `id` is any of the actor's ids, percent-encoded. No event appears on two pages. A page has at most 1 MiB of
-/// properties, names and message ids, and ends earlier where there would be more.
+/// `id` is any of the actor's ids, percent-encoded. No event appears on two pages. A page has at
+/// most 1 MiB of properties, names and message ids; it ends early at that size.
 #[utoipa::path(
     get,
     path = "/v1/sites/{site}/actors/{id}",
@@ -208,7 +209,7 @@ fn event_of(event: ActorEvent) -> EventAnswer {
     }
 }
 
-/// Writes a position so that it can stand in an address.
+/// Encodes a position so that it can stand in a URL.
 fn write_cursor(cursor: ActorCursor) -> String {
     let mut bytes = Vec::with_capacity(20);
     bytes.extend_from_slice(&cursor.at.as_millis().to_be_bytes());

@@ -9,7 +9,7 @@ use etappe_core::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Period {
     Day,
-    /// From Monday on.
+    /// Starts on Monday.
     Week,
     Month,
 }
@@ -37,14 +37,14 @@ impl Period {
     }
 }
 
-/// Returns the instant at which `date` begins in `zone`: midnight, or the first instant after it
-/// where the clocks were put forward at midnight.
+/// Returns the instant at which `date` begins in `zone`: midnight, or the first instant after it if
+/// the clocks go forward at midnight.
 pub(crate) fn day_start(zone: Tz, date: NaiveDate) -> Timestamp {
     local_instant(zone, date.and_time(NaiveTime::MIN))
 }
 
-/// Returns the instant at which clocks in `zone` show `local`: the first one where they show it
-/// twice, and the first quarter of an hour after it that they show where they leave it out.
+/// Returns the instant at which clocks in `zone` show `local`. A time shown twice yields the first
+/// instant. A time that is skipped yields the first quarter of an hour after it that exists.
 pub(crate) fn local_instant(zone: Tz, local: NaiveDateTime) -> Timestamp {
     let quarters = (0..=96).filter_map(|quarter| {
         let later = local.checked_add_signed(TimeDelta::minutes(15 * quarter))?;
@@ -54,13 +54,13 @@ pub(crate) fn local_instant(zone: Tz, local: NaiveDateTime) -> Timestamp {
     Timestamp::from_millis(start.unwrap_or_else(|| local.and_utc().timestamp_millis()))
 }
 
-/// Returns the date that it is in `zone` at `at`.
+/// Returns the date in `zone` at `at`.
 pub(crate) fn local_date(zone: Tz, at: Timestamp) -> NaiveDate {
     at.to_utc()
         .map_or(NaiveDate::MIN, |at| at.with_timezone(&zone).date_naive())
 }
 
-/// Returns the date whose start `at` is, if it is one.
+/// Returns the date that starts exactly at `at` in `zone`, if any.
 pub(crate) fn date_starting_at(zone: Tz, at: Timestamp) -> Option<NaiveDate> {
     let date = local_date(zone, at);
     (day_start(zone, date) == at).then_some(date)
@@ -71,10 +71,10 @@ pub(crate) fn days_before(date: NaiveDate, days: u64) -> Option<NaiveDate> {
     date.checked_sub_days(Days::new(days))
 }
 
-/// Returns the last week in `zone` whose following week has ended at `at`.
+/// Returns the most recent week in `zone` whose following week has ended at `at`.
 pub(crate) fn retention_weeks(zone: Tz, at: Timestamp) -> RetentionWeeks {
     let monday = Period::Week.start(local_date(zone, at));
-    // What is stored begins with the epoch.
+    // Stored events start at the epoch.
     let start = |days| {
         let date = days_before(monday, days).unwrap_or(monday);
         day_start(zone, date).max(Timestamp::EPOCH)
@@ -86,8 +86,8 @@ pub(crate) fn retention_weeks(zone: Tz, at: Timestamp) -> RetentionWeeks {
     }
 }
 
-/// Returns the first days of the `count` whole months that ended at or before `at`, oldest first,
-/// and the first day after them.
+/// Returns the first days of the last `count` whole months that ended at or before `at`, oldest
+/// first, then the first day after them.
 pub(crate) fn months_before(zone: Tz, at: Timestamp, count: u32) -> Vec<NaiveDate> {
     let end = Period::Month.start(local_date(zone, at));
     let months = (0..=count).rev();
@@ -110,13 +110,13 @@ mod tests {
             ("Europe/Amsterdam", "2024-03-01", "2024-02-29T23:00:00.000Z"),
             ("Europe/Amsterdam", "2024-04-01", "2024-03-31T22:00:00.000Z"),
             ("UTC", "2024-03-01", "2024-03-01T00:00:00.000Z"),
-            // Midnight did not exist: the clocks went from 0:00 to 1:00.
+            // Midnight did not exist: the clocks went forward from 0:00 to 1:00.
             (
                 "America/Sao_Paulo",
                 "2018-11-04",
                 "2018-11-04T03:00:00.000Z",
             ),
-            // Midnight came twice: the clocks went from 1:00 back to 0:00.
+            // Midnight occurred twice: the clocks went back from 1:00 to 0:00.
             ("America/Havana", "2024-11-03", "2024-11-03T04:00:00.000Z"),
         ];
         for (zone, day, expected) in cases {

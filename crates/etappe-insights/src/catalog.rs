@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::field::did_you_mean;
 
-/// A text in the languages of the interface.
+/// A text in each language of the interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Labels {
     /// English.
@@ -22,11 +22,11 @@ pub struct ModelStage {
     /// The stage's id.
     #[schema(example = "revenue")]
     pub id: String,
-    /// What it is called.
+    /// The stage's name.
     pub labels: Labels,
     /// Whether everyone passes it on the way to later stages.
     pub gate: bool,
-    /// Whether it is passed by an event of its own only, as a stage that means money is.
+    /// Whether only an event of the stage itself passes it; true for stages that mean money.
     pub own_hit: bool,
     /// Its place in the model, counted from 1.
     #[schema(example = 5)]
@@ -39,22 +39,22 @@ pub struct Model {
     /// The model's id.
     #[schema(example = "aaarrr")]
     pub id: String,
-    /// What it is called.
+    /// The model's name.
     pub labels: Labels,
-    /// A hash of its content: events name the version that decided about them.
+    /// A hash of the model's content. Events name the version that assigned their stages.
     #[schema(example = "3f9c0a61")]
     pub version: String,
-    /// Its stages, first one first.
+    /// The stages in order.
     pub stages: Vec<ModelStage>,
 }
 
-/// All journey models, in the order in which they are shown.
+/// All journey models, in display order.
 #[derive(Debug, Clone, Default)]
 pub struct ModelCatalog {
     models: Vec<Model>,
 }
 
-/// The model of a question that names none.
+/// The model used if a question names none.
 const DEFAULT_MODEL: &str = "aaarrr";
 
 impl ModelCatalog {
@@ -76,20 +76,21 @@ impl ModelCatalog {
         self.models.iter().find(|model| model.id == id)
     }
 
-    /// Returns the model of a question that names none: `aaarrr`, or the first one without it.
+    /// Returns the model used if a question names none: `aaarrr`, or the first model if there is no
+    /// `aaarrr`.
     #[must_use]
     pub fn default_model(&self) -> Option<&Model> {
         self.find(DEFAULT_MODEL).or_else(|| self.models.first())
     }
 
-    /// Returns a sentence about an id that no model has.
+    /// Returns an error text for an id that no model has.
     pub(crate) fn unknown(&self, id: &str) -> String {
         let ids = self.models.iter().map(|model| model.id.as_str());
         let near = did_you_mean(id, ids);
         format!("no model is called `{id}`{near}: {}", self.known())
     }
 
-    /// Returns a sentence that lists the models there are.
+    /// Returns a sentence that lists the known models.
     pub(crate) fn known(&self) -> String {
         let ids: Vec<&str> = self.models.iter().map(|model| model.id.as_str()).collect();
         format!("there is {}", ids.join(", "))

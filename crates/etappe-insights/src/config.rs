@@ -8,19 +8,20 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const LEAST_GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How much may be asked at a time, and how much an answer may cost.
+/// Limits on concurrent questions and on the cost of one answer.
 ///
 /// Sizes are in bytes; times are texts such as `"30s"`, `"500ms"` or `"5m"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InsightsConfig {
-    /// Questions that run at a time. Default 8. Too high: they slow each other and the writing
-    /// down; too low: dashboards wait.
+    /// How many questions run at a time. Default 8. Too high: they slow down each other and the
+    /// inserts; too low: dashboards wait.
     pub concurrent_queries: usize,
-    /// Of these, how many may be about one site. Default 4. Too high: one site's questions slow all
-    /// others down; too low: the panels of one dashboard wait for each other.
+    /// How many of these may be about one site. Default 4. Too high: one site's questions slow down
+    /// all others; too low: the panels of one dashboard wait for each other.
     pub site_queries: usize,
-    /// How many questions about one site may wait for their turn; more get 503 at once. Default 64.
+    /// How many questions about one site may wait for their turn; any more get 503 at once. Default
+    /// 64.
     pub queued_queries: usize,
     /// How long a question may wait for its turn before it gets 503. Default 5 s.
     #[serde(with = "crate::duration")]
@@ -28,23 +29,25 @@ pub struct InsightsConfig {
     /// How long a question may run before it gets 504. Default 60 s.
     #[serde(with = "crate::duration")]
     pub query_timeout: Duration,
-    /// The largest body of a question. Default 64 KiB; a larger one gets 413.
+    /// The largest request body. Default 64 KiB; a larger one gets 413.
     pub body_bytes: usize,
-    /// How many values of a breakdown are counted at once. Default 10,000. A breakdown with more
-    /// values reads all events twice: first to find the largest values, then to count them. Too high:
-    /// memory; too low: time.
+    /// How many values of a breakdown are counted in one pass. Default 10,000. A breakdown with
+    /// more values reads all events twice: first to find the largest values, then to count them.
+    /// Too high: memory; too low: time.
     pub breakdown_values: usize,
-    /// The memory for the durations between a funnel's steps, per question. Default 32 MiB. Beyond
-    /// it percentiles come from histograms; a question that needs four times as much gets 422.
+    /// The memory for the durations between a funnel's steps, per question. Default 32 MiB. Above
+    /// it, percentiles come from histograms; a question that needs four times as much gets 422.
     pub duration_bytes: usize,
-    /// Events on a page of an actor's story, unless the question says otherwise. Default 100.
+    /// Events on a page of an actor's events if the question sets no limit. Default 100.
     pub page_events: usize,
-    /// The most sites whose KPIs are shown as gauges. Default 20; with more sites there are none, 0
-    /// turns them off. Each costs the database the questions of a site's cards at every interval.
+    /// The most sites whose KPIs are exported as gauges. Default 20; with more sites there are no
+    /// gauges, and 0 turns them off. At every interval each site costs the database the queries of
+    /// its KPI cards.
     pub kpi_gauge_sites: usize,
-    /// How often these gauges are refreshed. Default 1 minute; less often when that takes over a
-    /// twentieth of the time. Too short: the database answers little else; too long: graphs of KPIs
-    /// have steps, and the alert on stale values, which waits three intervals, comes late.
+    /// How often these gauges are refreshed. Default 1 minute. The interval grows if a refresh
+    /// takes more than a twentieth of the time. Too short: the database does little else; too long:
+    /// graphs of KPIs have steps, and the alert on stale values, which waits three intervals, fires
+    /// late.
     #[serde(with = "crate::duration")]
     pub kpi_gauge_interval: Duration,
 }
@@ -68,8 +71,7 @@ impl Default for InsightsConfig {
 }
 
 impl InsightsConfig {
-    /// Returns every problem of the settings, as sentences that name the setting; none if they can
-    /// be used.
+    /// Returns one sentence per invalid setting, which names the setting; empty if all are valid.
     #[must_use]
     pub fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -1,14 +1,14 @@
 //! Writes tables as CSV (RFC 4180).
 //!
-//! Texts that come from events may begin like a formula, which spreadsheets would run. Blanks before
-//! it do not stop them, nor does a cell that only begins where their settings see one: after a
-//! semicolon, a tab or the end of a line. Such a text gets an apostrophe in front of each beginning.
-//! Our own figures are written as numbers and stay numbers, negative ones too.
+//! Text from events may start like a formula, which a spreadsheet would run. Leading blanks do not
+//! prevent that. Some spreadsheets also start a cell after a semicolon, a tab or a line break,
+//! depending on their settings. So an apostrophe goes before every place where a formula may start.
+//! Etappe's own figures are written as numbers and stay numbers, including negative ones.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 
-/// A table in the making.
+/// A CSV table under construction.
 #[derive(Debug)]
 pub(crate) struct CsvTable {
     text: String,
@@ -16,7 +16,7 @@ pub(crate) struct CsvTable {
 }
 
 impl CsvTable {
-    /// Makes a table with a first row of column names.
+    /// Creates a table whose first row holds the column names.
     pub(crate) fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         let mut table = Self {
             text: String::new(),
@@ -42,7 +42,7 @@ impl CsvTable {
         }
     }
 
-    /// Appends a cell with a number; an empty one without it.
+    /// Appends a cell with a number; `None` becomes an empty cell.
     pub(crate) fn push_number<T: Display>(&mut self, number: Option<T>) {
         self.separate();
         if let Some(number) = number {
@@ -69,17 +69,17 @@ impl CsvTable {
     }
 }
 
-/// What a cell begins after, in one spreadsheet or another.
+/// Characters after which some spreadsheet starts a new cell.
 const SEPARATORS: [char; 5] = [',', ';', '\t', '\n', '\r'];
 
-/// Returns a text with an apostrophe before everything that a spreadsheet may take for a formula.
+/// Returns the text with an apostrophe before every place where a spreadsheet may see a formula.
 fn disarmed(text: &str) -> Cow<'_, str> {
     if !text.contains(begins_formula) && !text.starts_with(is_blank) {
         return Cow::Borrowed(text);
     }
     let mut disarmed = String::with_capacity(text.len() + 1);
     for piece in text.split_inclusive(SEPARATORS) {
-        // A text that begins with a tab or the end of a line is taken for more than it is.
+        // A text that starts with a tab or a line break also gets an apostrophe in front of it.
         let is_first = disarmed.is_empty();
         let begins_with_control = is_first && piece.starts_with(['\t', '\r', '\n']);
         let inner = piece.trim_start_matches(is_blank);
@@ -91,8 +91,8 @@ fn disarmed(text: &str) -> Cow<'_, str> {
     Cow::Owned(disarmed)
 }
 
-/// Returns whether a spreadsheet may take what begins so for a formula; full-width signs are made
-/// plain ones by some.
+/// Returns whether a spreadsheet may read text that starts with `letter` as a formula. Some
+/// spreadsheets convert full-width signs to plain ones.
 const fn begins_formula(letter: char) -> bool {
     matches!(
         letter,
@@ -108,8 +108,8 @@ const fn begins_formula(letter: char) -> bool {
     )
 }
 
-/// Returns whether a letter shows nothing: white space, control characters, and letters without
-/// width, which people and programs overlook.
+/// Returns whether a letter is invisible: white space, control characters and zero-width letters,
+/// which people and programs overlook.
 fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || letter.is_control()

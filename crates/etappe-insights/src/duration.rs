@@ -1,4 +1,5 @@
-//! Durations as a person writes them: seconds, or a whole number with `ms`, `s`, `m`, `h`, `d`, `w`.
+//! Durations as a person writes them: seconds, or a whole number with `ms`, `s`, `m`, `h`, `d` or
+//! `w`.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ const UNITS: [(&str, u64); 6] = [
     ("d", 86_400_000),
     ("w", 604_800_000),
 ];
-/// More than all of the time that can be asked about.
+/// An upper bound on durations, longer than any range that can be asked about.
 const LONGEST: Duration = Duration::from_secs(200 * 366 * 86_400);
 
-/// Parses text such as `30d`, `12h` or `90`, which is seconds; `None` when it is not a duration.
+/// Parses text such as `30d`, `12h` or `90`, which means seconds; `None` if it is not a duration.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -34,9 +35,9 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     (duration <= LONGEST).then_some(duration)
 }
 
-/// Makes a duration of seconds, which may have a fraction; `None` when they are negative or too many.
+/// Makes a duration of seconds, possibly fractional; `None` if they are negative or too many.
 pub(crate) fn of_seconds(seconds: f64) -> Option<Duration> {
-    // Milliseconds are what events are stored with.
+    // Events are stored with milliseconds.
     let duration = Duration::try_from_secs_f64((seconds * 1_000.0).round() / 1_000.0).ok()?;
     (duration <= LONGEST).then_some(duration)
 }

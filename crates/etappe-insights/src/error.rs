@@ -1,4 +1,4 @@
-//! Why a question is not answered.
+//! The API's errors.
 
 use std::error::Error;
 
@@ -19,40 +19,40 @@ pub struct FieldProblem {
     pub detail: String,
 }
 
-/// How a question that costs too much becomes a cheaper one.
+/// How to make an expensive question cheaper.
 const NARROWER: &str = "ask for a shorter range (`from`, `to`), for one model, for fewer steps, or for a coarser breakdown";
 
-/// Why a question is not answered.
+/// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum InsightsError {
-    /// No token came along.
+    /// The request has no token.
     #[error("send the site's read token as `Authorization: Bearer …`")]
     MissingToken,
-    /// A token came along in a way that can be read as two.
+    /// The `Authorization` header is ambiguous.
     #[error("{0}")]
     UnreadableToken(#[source] UnreadableAuthorization),
-    /// Nobody has this token, or it does not read.
+    /// The token is unknown or malformed.
     #[error("this token reads no site")]
     UnknownToken,
-    /// The token reads another site than the one asked about, which may not even exist.
+    /// The token does not read this site, which may not even exist.
     #[error("this token does not read the site asked about")]
     WrongSite,
-    /// There is nothing at this path.
+    /// No route has this path.
     #[error("there is nothing at this path")]
     NoSuchRoute,
-    /// The path is there, but not for this method.
+    /// The path exists, but not with this method.
     #[error("this path does not take {0}")]
     MethodNotAllowed(http::Method),
-    /// Nobody has this id.
+    /// No actor has this id.
     #[error("nobody has the id `{0}`")]
     UnknownActor(String),
-    /// The path holds no text.
+    /// The path is not valid text.
     #[error("the path is not valid UTF-8 once it is percent-decoded")]
     MalformedPath,
-    /// The body is no JSON.
+    /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     MalformedJson(#[source] serde_json::Error),
-    /// The body broke off.
+    /// The body ended early.
     #[error("the body could not be read to its end")]
     BrokenBody,
     /// The body came too slowly.
@@ -64,7 +64,7 @@ pub enum InsightsError {
         /// The most bytes that are read.
         limit: usize,
     },
-    /// The question makes no sense; every problem is listed.
+    /// The question is invalid; every problem is listed.
     #[error("the question has {} problem{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
     InvalidQuestion(Vec<FieldProblem>),
     /// The answer would take too much memory.
@@ -72,16 +72,16 @@ pub enum InsightsError {
         "the answer takes too much memory: ask for a shorter range, longer periods or fewer values"
     )]
     AnswerTooLarge,
-    /// A unit has too many ways through the funnel.
+    /// A unit has too many possible paths through the funnel.
     #[error("{0}")]
     SearchTooLarge(#[source] etappe_core::funnel::SearchTooLarge),
-    /// The question costs the store more than one question may.
+    /// The question exceeds the store's limits for one question.
     #[error("{}: {NARROWER}", excess(*.0))]
     TooCostly(Cost),
-    /// Too many questions run already.
+    /// Too many questions are running.
     #[error("too many questions are being answered: try again shortly")]
     Busy,
-    /// Too many questions about this site wait already.
+    /// Too many questions about this site are waiting.
     #[error(
         "{waiting} questions about this site are waiting: ask fewer at a time, and try again shortly"
     )]
@@ -95,15 +95,15 @@ pub enum InsightsError {
         /// How long a question may take.
         seconds: u64,
     },
-    /// The store cannot answer at the moment.
+    /// The store is temporarily unavailable.
     #[error("the store cannot answer at the moment: try again shortly")]
     StoreUnavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The store failed, and will fail again.
+    /// The store failed permanently.
     #[error("the store could not answer this question")]
     StoreFailed(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// Says what a question used up.
+/// Names the exhausted resource.
 const fn excess(cost: Cost) -> &'static str {
     match cost {
         Cost::Rows => "the question reads more events than one question may",

@@ -1,8 +1,8 @@
-//! Reads the JSON of a question, and shows that of an event, without changing a number in it.
+//! Parses a question's JSON and returns an event's JSON without changing any number.
 //!
-//! A number that neither 64 bits nor floating point hold, such as an id of 22 digits, becomes a text
-//! with the same digits before the text is parsed: values of properties are compared by their
-//! spelling, and there a text of digits is its number.
+//! A number that neither 64 bits nor floating point can hold, such as an id of 22 digits, is
+//! replaced by a string of the same digits before parsing. This is safe because property values are
+//! compared by their spelling, so such a string equals the number.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use etappe_core::value::number_spelling;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Parses JSON; a byte order mark before it is passed over.
+/// Parses JSON; a leading byte order mark is ignored.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let Ok(text) = std::str::from_utf8(bytes) else {
@@ -20,15 +20,16 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_str(&quote_large_numbers(text))
 }
 
-/// Returns a stored object so that every reader of JSON reads it, or `None` if it is no object.
+/// Returns a stored object in a form that every JSON parser reads, or `None` if it is not an
+/// object.
 ///
-/// The text stays as it is, but for numbers that most readers would refuse or change.
+/// Only numbers that most parsers would refuse or change are rewritten.
 pub(crate) fn show_object(text: &str) -> Option<Box<RawValue>> {
     JsonObject::parse(text).ok()?;
     RawValue::from_string(quote_large_numbers(text).into_owned()).ok()
 }
 
-/// Puts numbers that would change into quotes.
+/// Quotes numbers that parsing would change.
 fn quote_large_numbers(text: &str) -> Cow<'_, str> {
     let mut quoted = String::new();
     let mut copied = 0;
@@ -59,7 +60,7 @@ fn quote_large_numbers(text: &str) -> Cow<'_, str> {
     Cow::Owned(quoted)
 }
 
-/// Returns the length of the string at the start of `text`, with its quotes.
+/// Returns the length of the string at the start of `text`, including its quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -78,10 +79,9 @@ fn number_length(text: &str) -> usize {
     text.bytes().take_while(is_part).count()
 }
 
-/// Returns whether a number is another one after it was parsed; what is no number is left to the
-/// parser.
+/// Returns whether parsing would change a number. Invalid numbers are left to the parser.
 fn changes(number: &str) -> bool {
-    // Up to 15 digits always survive.
+    // Numbers of up to 15 digits are always exact.
     if number.len() <= 15 && !number.contains(['e', 'E']) {
         return false;
     }

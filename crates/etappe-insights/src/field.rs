@@ -1,4 +1,4 @@
-//! Takes a question apart field by field, noting every problem instead of stopping at the first.
+//! Reads a question field by field and collects every problem instead of stopping at the first.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::error::{FieldProblem, InsightsError};
 pub(crate) struct Problems(Vec<FieldProblem>);
 
 impl Problems {
-    /// Notes a problem.
+    /// Records a problem.
     pub(crate) fn push(&mut self, field: impl Into<String>, detail: impl Into<String>) {
         self.0.push(FieldProblem {
             field: field.into(),
@@ -21,12 +21,12 @@ impl Problems {
         });
     }
 
-    /// Returns whether something is wrong with the field at `path` itself.
+    /// Returns whether the field at `path` itself has a problem.
     pub(crate) fn mentions(&self, path: &str) -> bool {
         self.0.iter().any(|problem| problem.field == path)
     }
 
-    /// Returns whether something is wrong with the field at `path` or inside it.
+    /// Returns whether the field at `path`, or a field inside it, has a problem.
     pub(crate) fn mentions_within(&self, path: &str) -> bool {
         self.0.iter().any(|problem| {
             let rest = problem.field.strip_prefix(path);
@@ -43,7 +43,7 @@ impl Problems {
     }
 }
 
-/// The fields of an object that have not been taken yet. A field that is `null` counts as absent.
+/// The fields of an object that have not been read yet. A `null` field counts as absent.
 #[derive(Debug)]
 pub(crate) struct Fields {
     path: String,
@@ -52,7 +52,8 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Takes up the fields of `value`, which is at `path` of the question; empty for the whole.
+    /// Takes the fields of `value`, whose path in the question is `path`; empty for the whole
+    /// question.
     pub(crate) fn of(value: Value, path: &str, problems: &mut Problems) -> Option<Self> {
         let Value::Object(members) = value else {
             let name = if path.is_empty() { "body" } else { path };
@@ -75,13 +76,13 @@ impl Fields {
         }
     }
 
-    /// Takes a field out.
+    /// Removes a field and returns it.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.members.remove(name).filter(|value| !value.is_null())
     }
 
-    /// Takes text out.
+    /// Removes a text field and returns it.
     pub(crate) fn take_text(
         &mut self,
         name: &'static str,
@@ -100,7 +101,7 @@ impl Fields {
         }
     }
 
-    /// Takes a truth value out.
+    /// Removes a boolean field and returns it.
     pub(crate) fn take_bool(
         &mut self,
         name: &'static str,
@@ -115,7 +116,7 @@ impl Fields {
         }
     }
 
-    /// Takes a whole number from 1 on out.
+    /// Removes a field with a whole number of at least 1 and returns it.
     pub(crate) fn take_number(
         &mut self,
         name: &'static str,
@@ -132,7 +133,7 @@ impl Fields {
         number
     }
 
-    /// Takes one of a few words out.
+    /// Removes a field with one of a few words and returns it.
     pub(crate) fn take_choice<T: Copy>(
         &mut self,
         name: &'static str,
@@ -151,7 +152,7 @@ impl Fields {
         chosen.map(|(_, choice)| *choice)
     }
 
-    /// Takes a duration out: seconds, or text such as `30d`.
+    /// Removes a duration field and returns it: seconds, or text such as `30d`.
     pub(crate) fn take_duration(
         &mut self,
         name: &'static str,
@@ -169,7 +170,7 @@ impl Fields {
         duration
     }
 
-    /// Takes a list out.
+    /// Removes a list field and returns it.
     pub(crate) fn take_list(
         &mut self,
         name: &'static str,
@@ -184,7 +185,7 @@ impl Fields {
         }
     }
 
-    /// Notes every field that nobody took.
+    /// Records every remaining field as unknown.
     pub(crate) fn finish(self, problems: &mut Problems) {
         for name in self
             .members
@@ -201,14 +202,15 @@ impl Fields {
     }
 }
 
-/// Returns " (did you mean `x`?)" for the known word nearest to `word`, or nothing if none is near.
+/// Returns " (did you mean `x`?)" for the known word closest to `word`, or nothing if none is
+/// close.
 pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let near = nearest(word, known, 1);
     near.first()
         .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
 }
 
-/// Returns a phrase that lists what is expected.
+/// Returns a phrase that lists the expected words.
 pub(crate) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.collect();
     format!("expected one of {}", words.join(", "))

@@ -1,4 +1,5 @@
-//! `POST …/funnel`: how many get how far, how long each step takes, who may still come.
+//! `POST …/funnel`: how many people reach each step, how long each step takes, and who may still
+//! convert.
 
 mod answer;
 mod body;
@@ -28,11 +29,11 @@ use hint::find_hints;
 use question::FunnelQuestion;
 use tally::{Tally, TallyLimits};
 
-/// How far do people get?
+/// Counts how many people reach each step of a funnel.
 ///
-/// Asks about a journey model, or about steps of your own. Each unit's best attempt counts. The
-/// range bounds when an attempt begins; it may be completed later, within the window. With
-/// `Accept: text/csv` the answer is a table.
+/// The steps are the stages of a journey model, or your own. Each unit counts with its best
+/// attempt. The range bounds when an attempt begins; it may be completed later, within the window.
+/// With `Accept: text/csv` the answer is a table.
 #[utoipa::path(
     post,
     path = "/v1/sites/{site}/funnel",
@@ -76,7 +77,7 @@ pub(crate) async fn ask_funnel<S: JourneyStore, C: Clock>(
     Ok(answer_table(&headers, &answer))
 }
 
-/// Matches every unit of the site.
+/// Matches every unit of the site against the funnel.
 async fn match_funnel<S: JourneyStore, C: Clock>(
     state: &InsightsState<S, C>,
     question: &FunnelQuestion,

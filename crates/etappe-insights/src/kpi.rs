@@ -1,4 +1,4 @@
-//! `GET …/kpis`: the figures on the cards, and the biggest leak.
+//! `GET …/kpis`: the figures on the KPI cards, and the biggest leak.
 
 mod advice;
 mod answer;
@@ -22,14 +22,15 @@ use crate::scope::{ScopeParameters, ScopeQuestion};
 use crate::state::InsightsState;
 use answer::KpisAnswer;
 
-/// The figures of one range.
+/// The figures for one range.
 pub(crate) type Figures = (KpiFigures, ReferralFigures);
 
-/// How is it going?
+/// Returns the KPIs and the biggest leak.
 ///
-/// Every figure with the one of the same-length range before, an interval for rates, the counts
-/// behind it, and advice where it is weak; and the step where most people are lost compared with
-/// the best of the last six months. With `Accept: text/csv` the figures come as a table.
+/// Every figure comes with its value in the previous range of the same length, an interval if it is
+/// a rate, its underlying counts, and advice if it is weak. The biggest leak is the step that loses
+/// the most people compared with the best of the last six months. With `Accept: text/csv` the
+/// figures come as a table.
 #[utoipa::path(
     get,
     path = "/v1/sites/{site}/kpis",
@@ -75,7 +76,7 @@ pub(crate) async fn show_kpis<S: JourneyStore, C: Clock>(
     ))
 }
 
-/// Asks the store for the figures of one range.
+/// Queries the store for the figures of one range.
 pub(crate) async fn figures<S: JourneyStore, C: Clock>(
     state: &InsightsState<S, C>,
     question: &ScopeQuestion<'_>,

@@ -1,13 +1,13 @@
-//! The KPIs of every site as gauges, for alerts and for graphs over years.
+//! Exports the KPIs of every site as gauges, for alerts and for graphs over years.
 //!
-//! Once a minute the figures of each site's last 30 days, today included, are asked as the API asks
-//! them, one site after the other, and shown as `etappe_insights_kpi_value`; less often where that
-//! takes long. With more sites than `kpi_gauge_sites` there are no such gauges, because each costs
-//! the database a set of questions.
+//! Once a minute the figures of each site's last 30 days, including today, are computed as the API
+//! would compute them, one site after the other, and exported as `etappe_insights_kpi_value`. The
+//! refresh is less frequent if it takes long. With more sites than `kpi_gauge_sites` there are no
+//! such gauges, because each site costs the database a set of queries.
 //!
-//! A figure that has no divisor is not shown at all; when a question fails, the values stay and
-//! `etappe_insights_kpi_refreshes_total` says so. The age of the watermark is shown however many
-//! sites there are.
+//! A figure without a divisor has no gauge. If a query fails, the old values stay and
+//! `etappe_insights_kpi_refreshes_total` counts the error. The age of the watermark is exported for
+//! any number of sites.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -28,14 +28,14 @@ use crate::metrics::KpiMetrics;
 use crate::scope::ScopeQuestion;
 use crate::state::InsightsState;
 
-/// How often the age of the watermark is looked at.
+/// How often the age of the watermark is updated.
 const WATERMARK_INTERVAL: Duration = Duration::from_secs(5);
-/// How many times as long as its questions took the database is left alone afterwards, so that gauges
-/// take a twentieth of its time at most.
+/// The pause after a refresh, as a multiple of its duration, so that gauges take at most a
+/// twentieth of the database's time.
 const REST_FACTOR: u32 = 19;
-/// But no longer than this: after an outage the gauges should be back.
+/// The longest pause, so that the gauges come back soon after an outage.
 const LONGEST_REST: Duration = Duration::from_mins(10);
-/// Of how many currencies a site's money is shown: its own, and those with the most orders.
+/// For how many currencies a site's money is shown: its own, and those with the most orders.
 const SHOWN_CURRENCIES: usize = 4;
 
 /// The labels of a gauge: site, KPI, currency.
@@ -49,7 +49,7 @@ pub struct KpiGauges<S, C> {
 }
 
 impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
-    /// Makes the gauges of what `state` knows; nothing is asked before [`Self::run`].
+    /// Creates the gauges for the sites in `state`; no query runs before [`Self::run`].
     #[must_use]
     pub const fn new(state: InsightsState<S, C>) -> Self {
         Self {
@@ -58,8 +58,8 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         }
     }
 
-    /// Refreshes the gauges at once and then at every interval, until `stop` is cancelled. Questions
-    /// that take long are asked less often.
+    /// Refreshes the gauges at once and then at every interval, until `stop` is cancelled. Slow
+    /// refreshes are less frequent.
     pub async fn run(mut self, stop: CancellationToken) {
         let state = self.state.clone();
         let interval = state.parts().config.kpi_gauge_interval;
@@ -87,7 +87,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         }
     }
 
-    /// Asks the figures of all sites and shows them.
+    /// Queries the figures of all sites and sets the gauges.
     async fn refresh(&mut self) {
         let directory = Arc::clone(&self.state.parts().sites.borrow());
         let limit = self.state.parts().config.kpi_gauge_sites;
@@ -112,7 +112,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         metrics.record_refresh(all_answered, self.state.now());
     }
 
-    /// Takes the gauges of sites away that are not in `directory`; all of them without one.
+    /// Removes the gauges of sites that are not in `directory`; all of them if it is `None`.
     fn forget_others(&mut self, directory: Option<&SiteDirectory>, metrics: &KpiMetrics) {
         self.shown.retain(|labels| {
             let stays = directory.is_some_and(|sites| sites.site(labels.0.as_str()).is_some());
@@ -123,7 +123,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         });
     }
 
-    /// Returns a site's figures in the range of a question that names none.
+    /// Returns a site's figures in the default range.
     async fn ask(&self, site: &Site) -> Result<Vec<Measure>, InsightsError> {
         let access = Access {
             site: site.id.clone(),
@@ -142,7 +142,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
         Ok(measures(&kpis, &referrals, &shown))
     }
 
-    /// Shows a site's figures in place of those that were shown before.
+    /// Replaces a site's gauges.
     fn show(&mut self, site: &Site, measures: Vec<Measure>, metrics: &KpiMetrics) {
         let mut current = BTreeSet::new();
         for measure in measures {

@@ -1,16 +1,16 @@
-//! The KPI API: questions about journeys over HTTP, answered from a [`JourneyStore`].
+//! The KPI API: answers questions about journeys over HTTP from a [`JourneyStore`].
 //!
-//! What it is *not*: it knows no database and decides nothing about events. What is stored comes
-//! through the store's port, the journey models as a [`catalog::ModelCatalog`], the rules as they are
-//! in use, the time of day through a clock; the binary puts them together. The matchers behind the funnels are in `etappe_core::funnel`.
+//! This crate knows no database and decides nothing about events. It gets stored data through the
+//! store's port, the journey models as a [`catalog::ModelCatalog`], the rules in use, and the time
+//! from a clock; the binary wires these together. The funnel matchers are in `etappe_core::funnel`.
 //!
-//! Where to start: [`router::router`] lists the routes; each has a module of its own
-//! (`funnel`, `stage`, `kpi`, `referral`, `model`, `actor`, `unmapped`). [`kpi_gauge`] shows the KPIs as metrics.
+//! Start at [`router::router`], which lists the routes; each has its own module (`funnel`, `stage`,
+//! `kpi`, `referral`, `model`, `actor`, `unmapped`). [`kpi_gauge`] exports the KPIs as metrics.
 //!
-//! Invariants: a token reads its own site and nothing says which other sites exist; a request is
-//! checked whole before anything is asked of the store, and every problem is named; every answer
-//! states its unit, time zone and watermark; questions running at a time, and the memory and time
-//! of each, are bounded.
+//! Invariants: a token reads only its own site, and no answer reveals which other sites exist. A
+//! request is validated completely before the store is queried, and every problem is reported.
+//! Every answer states its unit, time zone and watermark. The number of concurrent questions, and
+//! the memory and time of each, are bounded.
 //!
 //! [`JourneyStore`]: etappe_core::ports::JourneyStore
 

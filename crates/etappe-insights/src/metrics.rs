@@ -1,4 +1,4 @@
-//! What the API counts.
+//! The API's metrics.
 
 use std::time::Duration;
 
@@ -17,49 +17,50 @@ const DURATION_BUCKETS: &[f64] = &[
 #[derive(Debug, Clone)]
 pub struct InsightsMetrics {
     /// `etappe_insights_requests_total`, counter, by `route` (the path's pattern) and `status`.
-    /// Alert on 5xx: 503 is too many questions or no store, 504 a question that took too long.
+    /// Alert on 5xx: 503 means too many questions or no store, 504 a question that took too long.
     requests: IntCounterVec,
     /// `etappe_insights_request_duration_seconds`, histogram, by `route`. Alert when the 95th
     /// percentile exceeds a second.
     request_duration: HistogramVec,
-    /// `etappe_insights_rows_visited_total`, counter: events that came from the store to be
-    /// matched. Its rate against requests tells how wide the questions are.
+    /// `etappe_insights_rows_visited_total`, counter: events read from the store for matching. Its
+    /// rate relative to requests shows how broad the questions are.
     rows_visited: IntCounter,
     /// `etappe_insights_units_matched_total`, counter: actors or accounts that were matched.
     units_matched: IntCounter,
     /// `etappe_insights_queries_running`, gauge: questions being answered. Alert when it stays at
     /// `concurrent_queries`.
     queries_running: IntGauge,
-    /// `etappe_insights_queries_waiting`, gauge: questions that wait for their turn. Alert when it
-    /// stays above zero: somebody asks more than is answered.
+    /// `etappe_insights_queries_waiting`, gauge: questions waiting for their turn. Alert when it
+    /// stays above zero: questions arrive faster than they are answered.
     queries_waiting: IntGauge,
     kpis: KpiMetrics,
 }
 
-/// The KPIs themselves; clones share their values.
+/// The metrics of the KPI gauges; clones share their values.
 #[derive(Debug, Clone)]
 pub(crate) struct KpiMetrics {
     /// `etappe_insights_kpi_value`, gauge, by `site`, `kpi` (the ids of the KPI API) and `currency`
-    /// (empty where it is no money): the last 30 days, today included. Alert on what the business
-    /// must not miss.
+    /// (empty if it is not money): the last 30 days, including today. Alert on the values that
+    /// matter to the business.
     value: GaugeVec,
-    /// `etappe_insights_kpi_shown`, gauge: 1 while the KPIs are shown, 0 with more sites than
-    /// `kpi_gauge_sites`.
+    /// `etappe_insights_kpi_shown`, gauge: 1 while the KPIs are exported, 0 if there are more sites
+    /// than `kpi_gauge_sites`.
     shown: IntGauge,
     /// `etappe_insights_kpi_refreshes_total`, counter, by `result` (ok, error). Alert when `error`
-    /// moves and `ok` does not: the values are old.
+    /// increases and `ok` does not: the values are stale.
     refreshes: IntCounterVec,
-    /// `etappe_insights_kpi_refreshed_timestamp_seconds`, gauge: when all values were last new.
+    /// `etappe_insights_kpi_refreshed_timestamp_seconds`, gauge: the time of the last complete
+    /// refresh.
     refreshed: Gauge,
-    /// `etappe_insights_kpi_interval_seconds`, gauge: how often they are refreshed at most. The alert on
-    /// old values measures their age against it.
+    /// `etappe_insights_kpi_interval_seconds`, gauge: the shortest interval between refreshes. The
+    /// alert on stale values compares their age with it.
     interval: Gauge,
-    /// `etappe_insights_watermark_age_seconds`, gauge: how far the figures are behind the clock.
+    /// `etappe_insights_watermark_age_seconds`, gauge: how far the figures lag behind the clock.
     /// Alert over 60.
     watermark_age: Gauge,
 }
 
-/// A question that is being answered or waits; counted until it is dropped.
+/// A question that is running or waiting; counted until it is dropped.
 pub(crate) struct Counted(IntGauge);
 
 impl Drop for Counted {
@@ -69,10 +70,10 @@ impl Drop for Counted {
 }
 
 impl InsightsMetrics {
-    /// Makes the metrics and registers them.
+    /// Creates the metrics and registers them.
     ///
     /// # Errors
-    /// The registry's error if it holds metrics of these names already.
+    /// The registry's error if it already holds metrics of these names.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             requests: IntCounterVec::new(
@@ -195,7 +196,7 @@ impl KpiMetrics {
             .set(value);
     }
 
-    /// Takes a gauge away; one that is not shown is none to take away.
+    /// Removes a gauge, if it exists.
     pub(crate) fn forget(&self, site: &str, kpi: &str, currency: &str) {
         if let Err(error) = self.value.remove_label_values(&[site, kpi, currency]) {
             tracing::debug!(%error, site, kpi, "gauge is not shown");

@@ -29,7 +29,7 @@ pub(crate) struct ModelsAnswer<'a> {
     models: &'a [Model],
 }
 
-/// Which journey models are there?
+/// Lists the journey models.
 #[utoipa::path(
     get,
     path = "/v1/sites/{site}/models",

@@ -1,9 +1,9 @@
-//! The description of the API (OpenAPI), made from the routes' own descriptions.
+//! The OpenAPI document, generated from the routes' annotations.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-/// All routes with everything they take and give.
+/// All routes with their parameters, bodies and answers.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -25,7 +25,7 @@ use utoipa::{Modify, OpenApi};
 )]
 pub(crate) struct Api;
 
-/// Says how to show that one may read.
+/// Describes authentication with a read token.
 struct ReadToken;
 
 impl Modify for ReadToken {
@@ -39,7 +39,7 @@ impl Modify for ReadToken {
     }
 }
 
-/// Returns the description as JSON.
+/// Returns the OpenAPI document as JSON.
 pub(crate) fn document() -> String {
     Api::openapi().to_json().unwrap_or_else(|error| {
         tracing::error!(%error, "the description of the api could not be written");

@@ -1,4 +1,4 @@
-//! The parameters in the address of a question.
+//! Query parameters.
 
 use etappe_core::query::Bots;
 use etappe_core::time::Timestamp;
@@ -7,14 +7,14 @@ use crate::catalog::{Model, ModelCatalog};
 use crate::field::{Problems, did_you_mean, one_of};
 use crate::span::{Span, SpanText};
 
-/// What `bots` may say.
+/// The values of `bots`.
 pub(crate) const BOTS: [(&str, Bots); 3] = [
     ("exclude", Bots::Exclude),
     ("include", Bots::Include),
     ("only", Bots::Only),
 ];
 
-/// Parameters that have not been taken yet.
+/// The parameters that have not been read yet.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
@@ -29,7 +29,7 @@ impl Parameters {
         }
     }
 
-    /// Takes a parameter out; an empty one counts as absent.
+    /// Removes a parameter and returns it; an empty one counts as absent.
     pub(crate) fn take(&mut self, name: &'static str, problems: &mut Problems) -> Option<String> {
         self.known.push(name);
         let mut values = self
@@ -43,7 +43,7 @@ impl Parameters {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Takes `from`, `to` and `timezone` out.
+    /// Removes `from`, `to` and `timezone` and returns the range.
     pub(crate) fn take_span(
         &mut self,
         site_zone: &str,
@@ -58,7 +58,7 @@ impl Parameters {
         text.resolve(site_zone, now, problems)
     }
 
-    /// Takes `model` out.
+    /// Removes `model` and returns it.
     pub(crate) fn take_model<'a>(
         &mut self,
         catalog: &'a ModelCatalog,
@@ -74,7 +74,7 @@ impl Parameters {
         model
     }
 
-    /// Takes `bots` out.
+    /// Removes `bots` and returns it.
     pub(crate) fn take_bots(&mut self, problems: &mut Problems) -> Bots {
         let Some(word) = self.take("bots", problems) else {
             return Bots::default();
@@ -88,7 +88,7 @@ impl Parameters {
         chosen.map_or_else(Bots::default, |(_, bots)| *bots)
     }
 
-    /// Takes `limit` out: a whole number from 1 to `most`.
+    /// Removes `limit` and returns it: a whole number from 1 to `most`.
     pub(crate) fn take_limit(
         &mut self,
         default: usize,
@@ -105,7 +105,7 @@ impl Parameters {
         limit.unwrap_or(default)
     }
 
-    /// Takes `unit` out, which can only be people where it is asked.
+    /// Removes `unit`, for routes that support only `actor`.
     pub(crate) fn take_actor_unit(&mut self, problems: &mut Problems) {
         match self.take("unit", problems).as_deref() {
             None | Some("actor") => {}
@@ -113,7 +113,7 @@ impl Parameters {
         }
     }
 
-    /// Notes every parameter that nobody took.
+    /// Records every remaining parameter as unknown.
     pub(crate) fn finish(self, problems: &mut Problems) {
         for (name, _) in &self.pairs {
             let expected = one_of(self.known.iter().copied());

@@ -1,7 +1,7 @@
-//! Lets a few questions run at a time, each for a limited time, one site after the other.
+//! Limits concurrent questions and their run time, and shares the turns fairly among the sites.
 //!
-//! A site that asks much has its own questions waiting, and no more than its share running: the next
-//! question of another site runs at once, or is the next one to run.
+//! A site with many questions runs no more than its share, and the rest of its questions wait.
+//! Another site's next question runs at once or is the next to run.
 
 use std::future::Future;
 
@@ -13,12 +13,13 @@ use crate::error::InsightsError;
 use crate::state::InsightsState;
 
 impl<S, C> InsightsState<S, C> {
-    /// Runs a `query` about `site` once it is its turn. Dropping the returned future stops the query.
+    /// Runs a `query` about `site` when it is its turn. Dropping the returned future stops the
+    /// query.
     ///
     /// # Errors
-    /// [`InsightsError::SiteBusy`] when too many wait before it, [`InsightsError::Busy`] when its
-    /// turn does not come, [`InsightsError::Timeout`] when it takes too long, or the query's own
-    /// error.
+    /// [`InsightsError::SiteBusy`] if too many questions are waiting, [`InsightsError::Busy`] if
+    /// its turn does not come in time, [`InsightsError::Timeout`] if it takes too long, or the
+    /// query's own error.
     pub(crate) async fn run<T>(
         &self,
         site: &SiteId,
@@ -46,7 +47,7 @@ impl<S, C> InsightsState<S, C> {
     }
 }
 
-/// Returns the store's error as the API's.
+/// Converts the store's error to the API's.
 pub(crate) fn store_error<E: Classified>(error: E) -> InsightsError {
     if let Some(cost) = error.exhausted() {
         return InsightsError::TooCostly(cost);

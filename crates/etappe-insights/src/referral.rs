@@ -1,4 +1,4 @@
-//! `GET …/referrals`: who brings whom.
+//! `GET …/referrals`: the referral figures.
 
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -18,10 +18,10 @@ use crate::response::{Problem, Table, answer_table};
 use crate::scope::{ScopeParameters, ScopeQuestion};
 use crate::state::InsightsState;
 
-/// Who brings whom.
+/// The referral figures.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReferralsAnswer {
-    /// What is counted, where it is not invitations.
+    /// What is counted, except where a figure counts invitations.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates are in.
@@ -37,11 +37,11 @@ pub(crate) struct ReferralsAnswer {
     to: Timestamp,
     /// Invitations sent.
     invitations: u64,
-    /// Actors who sent one.
+    /// Actors who sent an invitation.
     inviters: u64,
     /// Invitations that converted within 30 days.
     converted: u64,
-    /// Actors with an event.
+    /// Actors with an event in the range.
     active_actors: u64,
     /// Customers.
     customers: u64,
@@ -49,24 +49,25 @@ pub(crate) struct ReferralsAnswer {
     referred: u64,
     /// Referred actors who activated.
     referred_activated: u64,
-    /// Invitations per active actor × share of them that converted; null without either.
+    /// Invitations per active actor × share of invitations that converted; null if there are no
+    /// active actors or no invitations.
     k_factor: Option<f64>,
-    /// Referred actors who activated / active actors; null without any.
+    /// Referred actors who activated / active actors; null if there are none.
     k_observed: Option<f64>,
-    /// Referred actors who signed up or bought / customers; null without any.
+    /// Referred actors who signed up or bought / customers; null if there are none.
     referrals_per_customer: Option<f64>,
-    /// Invitee's activation less inviter's activation.
+    /// Time from the inviter's activation to the invitee's.
     viral_cycle_time_s: CycleTimeAnswer,
-    /// Actors per generation of the tree; generation 1 was invited by somebody uninvited.
+    /// Actors per generation of the referral tree; an uninvited actor invited generation 1.
     generations: Vec<GenerationAnswer>,
-    /// Who referred most.
+    /// The actors who referred the most others.
     advocates: Vec<AdvocateAnswer>,
 }
 
-/// Seconds.
+/// Durations in seconds.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CycleTimeAnswer {
-    /// Median; null without any.
+    /// Median; null if there are none.
     p50: Option<f64>,
 }
 
@@ -75,20 +76,20 @@ pub(crate) struct CycleTimeAnswer {
 pub(crate) struct GenerationAnswer {
     /// Its number.
     generation: u32,
-    /// How many belong to it.
+    /// How many actors belong to it.
     actors: u64,
 }
 
-/// Somebody who brought others.
+/// An actor who referred others.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AdvocateAnswer {
     /// The actor's id.
     actor: String,
-    /// How many they referred.
+    /// How many actors they referred.
     referred: u64,
 }
 
-/// Who brings whom?
+/// Returns the referral figures.
 ///
 /// With `Accept: text/csv` the advocates come as a table.
 #[utoipa::path(
@@ -132,14 +133,15 @@ pub(crate) async fn show_referrals<S: JourneyStore, C: Clock>(
     ))
 }
 
-/// Invitations per active actor × share of invitations that converted; null without either.
+/// Returns invitations per active actor × share of invitations that converted; `None` if there are
+/// no active actors or no invitations.
 pub(crate) fn k_factor(figures: &ReferralFigures) -> Option<f64> {
     let per_actor = rate(figures.invitations, Some(figures.active_actors))?;
     let converted_share = rate(figures.converted, Some(figures.invitations))?;
     Some(per_actor * converted_share)
 }
 
-/// Referred actors who activated / active actors; null without any.
+/// Returns referred actors who activated / active actors; `None` if there are none.
 pub(crate) fn k_observed(figures: &ReferralFigures) -> Option<f64> {
     rate(figures.referred_activated, Some(figures.active_actors))
 }

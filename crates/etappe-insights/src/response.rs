@@ -1,4 +1,4 @@
-//! Turns errors into problem details (RFC 9457), and answers into JSON or CSV.
+//! Converts errors to problem details (RFC 9457), and answers to JSON or CSV.
 
 use axum::response::{IntoResponse, Response};
 use etappe_core::ports::Cost;
@@ -25,13 +25,13 @@ pub(crate) struct Problem {
     /// What went wrong this time.
     #[schema(example = "the question has 1 problem")]
     detail: String,
-    /// Every field that is wrong, all at once; absent when no field is.
+    /// Every invalid field; absent if no field is invalid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldProblem>,
 }
 
-/// The status, the end of the type's URN, and the title of an error.
+/// Returns an error's status, the end of its type's URN, and its title.
 const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str) {
     use InsightsError as E;
     match error {
@@ -125,7 +125,7 @@ impl IntoResponse for InsightsError {
     }
 }
 
-/// Logs what somebody must look at; what a client did wrong is for the client to know.
+/// Logs failures that need an operator. Client errors are not logged.
 fn log_failure(error: &InsightsError) {
     match error {
         InsightsError::StoreFailed(source) => {
@@ -150,18 +150,18 @@ fn log_failure(error: &InsightsError) {
     }
 }
 
-/// An answer that is also a table.
+/// An answer that can also be a table.
 pub(crate) trait Table {
     /// Returns the answer as CSV.
     fn to_csv(&self) -> String;
 }
 
-/// Answers in JSON.
+/// Returns a JSON response.
 pub(crate) fn answer<T: Serialize>(answer: &T) -> Response {
     json(StatusCode::OK, answer, "application/json")
 }
 
-/// Answers in CSV if `headers` prefer it, in JSON otherwise.
+/// Returns CSV if `headers` prefer it, otherwise JSON.
 pub(crate) fn answer_table<T: Serialize + Table>(headers: &HeaderMap, table: &T) -> Response {
     if prefers_csv(headers) {
         let content_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
@@ -184,12 +184,12 @@ fn json<T: Serialize>(status: StatusCode, body: &T, content_type: &'static str) 
     }
 }
 
-/// Answers are about people and change by the second, so nobody in between keeps them.
+/// Forbids caching: answers are personal data and change every second.
 const fn no_store() -> (http::HeaderName, HeaderValue) {
     (CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
-/// Returns whether CSV is named before JSON or with a higher weight.
+/// Returns whether CSV comes before JSON or has a higher weight.
 fn prefers_csv(headers: &HeaderMap) -> bool {
     let mut best = (0.0, false);
     let values = headers

@@ -20,7 +20,7 @@ use crate::error::InsightsError;
 use crate::state::InsightsState;
 use crate::{actor, exact_json, funnel, kpi, model, openapi, referral, stage, unmapped};
 
-/// Paths under `/v1/sites` at which there is nothing, where no other route matches.
+/// Path patterns under `/v1/sites` that answer 404 unless another route matches.
 const NOTHING_THERE: [&str; 5] = [
     "/v1/sites",
     "/v1/sites/",
@@ -31,7 +31,7 @@ const NOTHING_THERE: [&str; 5] = [
 
 /// Returns the API's routes: everything under `/v1/sites/`, and `/openapi.json`.
 ///
-/// It sets no fallback for other paths, so that it can be merged with other routers.
+/// It sets no fallback for other paths, so it can be merged with other routers.
 pub fn router<S: JourneyStore, C: Clock>(state: InsightsState<S, C>) -> Router {
     let document = openapi::document();
     let description = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
@@ -49,12 +49,12 @@ pub fn router<S: JourneyStore, C: Clock>(state: InsightsState<S, C>) -> Router {
         route::<unmapped::__path_list_unmapped, _, _, _>(router, unmapped::list_unmapped::<S, C>);
     let router = route::<actor::__path_show_actor, _, _, _>(router, actor::show_actor::<S, C>);
     router
-        // Not on paths of other routers that this one is merged with.
+        // A route layer leaves the paths of merged routers alone.
         .route_layer(from_fn_with_state(state.clone(), observe::<S, C>))
         .with_state(state)
 }
 
-/// Adds a route at the path and for the methods that its description says.
+/// Adds a route with the path and methods of its OpenAPI annotation.
 fn route<P: utoipa::Path, St, H, T>(router: Router<St>, handler: H) -> Router<St>
 where
     St: Clone + Send + Sync + 'static,
@@ -80,7 +80,7 @@ async fn method_not_allowed(method: Method) -> InsightsError {
     InsightsError::MethodNotAllowed(method)
 }
 
-/// Counts a request, and logs the failures that somebody must look at.
+/// Counts a request and logs failures that need an operator.
 async fn observe<S: JourneyStore, C: Clock>(
     State(state): State<InsightsState<S, C>>,
     path: Option<MatchedPath>,
@@ -98,7 +98,7 @@ async fn observe<S: JourneyStore, C: Clock>(
     response
 }
 
-/// Reads a body of at most `limit` bytes as JSON, whatever its content type says.
+/// Reads a body of at most `limit` bytes as JSON, regardless of its content type.
 pub(crate) async fn read_json(
     body: Body,
     limit: usize,

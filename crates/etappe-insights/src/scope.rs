@@ -1,4 +1,4 @@
-//! What questions about figures have in common: range, zone, model and bots.
+//! The parameters common to questions about figures: range, zone, model and bots.
 
 use etappe_core::id::SiteId;
 use etappe_core::kpi::KpiScope;
@@ -25,7 +25,7 @@ pub(crate) struct ScopeParameters {
     /// The first instant (RFC 3339) or date of the range. Default: 30 days before `to`.
     #[param(example = "2024-03-01")]
     from: Option<String>,
-    /// The first instant or date after the range. Default: the end of the present day.
+    /// The first instant or date after the range. Default: the end of today.
     #[param(example = "2024-04-01")]
     to: Option<String>,
     /// The zone that dates are in, by its IANA name. Default: the site's.
@@ -34,15 +34,15 @@ pub(crate) struct ScopeParameters {
     /// The journey model. Default: `aaarrr`.
     #[param(example = "aaarrr")]
     model: Option<String>,
-    /// `exclude` (default), `include` or `only`: whether events of bots are looked at.
+    /// `exclude` (default), `include` or `only`: whether events of bots are included.
     #[param(example = "exclude")]
     bots: Option<String>,
-    /// What is counted; these figures are about people, so only `actor` goes.
+    /// What is counted; only `actor` is supported.
     #[param(example = "actor")]
     unit: Option<String>,
 }
 
-/// A question about figures that makes sense.
+/// A valid question about figures.
 #[derive(Debug)]
 pub(crate) struct ScopeQuestion<'a> {
     pub(crate) span: Span,
@@ -55,7 +55,7 @@ pub(crate) struct ScopeQuestion<'a> {
 }
 
 impl<'a> ScopeQuestion<'a> {
-    /// Reads a question asked at `now`, when the watermark was `as_of`.
+    /// Parses a question at `now`, when the watermark was `as_of`.
     pub(crate) fn parse(
         pairs: Vec<(String, String)>,
         access: &Access,
@@ -74,7 +74,7 @@ impl<'a> ScopeQuestion<'a> {
         parameters.finish(&mut problems);
         problems.into_result()?;
         let (Some(span), Some(model)) = (span, model) else {
-            // Without a problem both were read.
+            // If there is no problem, both were parsed.
             return Err(InsightsError::InvalidQuestion(Vec::new()));
         };
         Ok(Self {
@@ -88,7 +88,7 @@ impl<'a> ScopeQuestion<'a> {
         })
     }
 
-    /// Returns what the store needs to know for figures of `range`.
+    /// Returns the store query for the figures of `range`.
     pub(crate) fn scope(&self, range: TimeRange) -> KpiScope {
         KpiScope {
             site: self.site.clone(),

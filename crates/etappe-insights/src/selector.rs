@@ -1,4 +1,4 @@
-//! Selectors: what an event must be to count as a step.
+//! Selectors: the conditions under which an event counts as a step.
 
 use etappe_core::event::tidy_name;
 use etappe_core::milestone::Milestone;
@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use crate::catalog::ModelCatalog;
 use crate::field::{Fields, Problems, did_you_mean};
 
-/// What an event must be: exactly one of `event`, `milestone`, `stage` (with `model`) and `any`.
+/// The condition on an event: exactly one of `event`, `milestone`, `stage` (with `model`) and
+/// `any`.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -19,7 +20,7 @@ pub(crate) struct SelectorBody {
     /// The event's name.
     #[schema(example = "Order Completed")]
     event: Option<String>,
-    /// What the event means.
+    /// The event's milestone.
     #[schema(example = "purchase")]
     milestone: Option<String>,
     /// A stage of `model`.
@@ -30,17 +31,17 @@ pub(crate) struct SelectorBody {
     model: Option<String>,
     /// `true`: any event.
     any: Option<bool>,
-    /// Properties and the values that they must have: strings, numbers, truth values or null; or
-    /// `{"absent": true}` for a property that must not be there, and `{"absent": false}` for one that
-    /// must, whatever its value.
+    /// Properties and their required values: strings, numbers, booleans or null; or `{"absent":
+    /// true}` for a property that must not exist, and `{"absent": false}` for one that must exist
+    /// with any value.
     #[schema(value_type = Option<Object>, example = json!({"plan": "pro", "coupon": {"absent": true}}))]
     r#where: Option<Value>,
 }
 
-/// The most properties that one selector may look at.
+/// The most properties that a selector may test.
 const MOST_PROPERTIES: usize = 16;
 
-/// Takes a selector out of `fields` and names it.
+/// Reads a selector from `fields` and names it.
 pub(crate) fn take_selector(
     fields: &mut Fields,
     path: &str,
@@ -65,7 +66,7 @@ pub(crate) fn take_selector(
             .iter()
             .any(|name| problems.mentions(&fields.path_of(name)))
     {
-        // What is wrong with the selector has been said.
+        // The selector's problem was already reported.
         return None;
     }
     if given != 1 {
@@ -175,7 +176,7 @@ fn take_properties(fields: &mut Fields, problems: &mut Problems) -> Vec<Property
     properties
 }
 
-/// Returns what a condition asks of its property; `None` where that makes no sense.
+/// Returns the test of a property; `None` if the value is invalid.
 fn property_test(value: &Value) -> Option<PropertyTest> {
     let Value::Object(operators) = value else {
         return PropertyTest::of(value);

@@ -1,4 +1,4 @@
-//! The range of time that a question is about: `from`, `to` and `timezone`.
+//! The time range of a question: `from`, `to` and `timezone`.
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -8,9 +8,9 @@ use etappe_core::time::{StatedTime, Timestamp};
 use crate::calendar::{date_starting_at, day_start, days_before, local_date, local_instant};
 use crate::field::Problems;
 
-/// How many days a question looks back that says nothing about it, today included.
+/// The length of the default range in days, including today.
 const DEFAULT_DAYS: u64 = 30;
-/// The first and the last date that may be asked about.
+/// The first and the last supported date.
 const DATES: (NaiveDate, NaiveDate) = (
     NaiveDate::from_ymd_opt(1970, 1, 1).expect("a date"),
     NaiveDate::from_ymd_opt(2100, 1, 1).expect("a date"),
@@ -23,7 +23,7 @@ pub(crate) struct Span {
     pub(crate) zone: Tz,
 }
 
-/// What a question says about its range.
+/// The range parameters of a question.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SpanText {
     pub(crate) from: Option<String>,
@@ -32,9 +32,9 @@ pub(crate) struct SpanText {
 }
 
 impl SpanText {
-    /// Reads the range; what it does not say is taken from the site's zone and the present `now`.
+    /// Parses the range; defaults come from the site's zone and from `now`.
     ///
-    /// Without `to` it ends with the present day; without `from` it begins 30 days before its end.
+    /// Without `to` the range ends with today; without `from` it begins 30 days before its end.
     pub(crate) fn resolve(
         &self,
         site_zone: &str,
@@ -79,8 +79,8 @@ impl SpanText {
 }
 
 impl Span {
-    /// Returns the range of the same length that ends where this one begins, or `None` where it
-    /// would begin before 1970. Whole days stay whole days, also when the clocks change.
+    /// Returns the range of the same length that ends where this one begins, or `None` if it would
+    /// begin before 1970. Whole days stay whole days even if the clocks change.
     pub(crate) fn previous(&self) -> Option<TimeRange> {
         let TimeRange { from, to } = self.range;
         let whole_days = date_starting_at(self.zone, from)
@@ -99,7 +99,7 @@ impl Span {
     }
 }
 
-/// Reads a time: what states no offset is a time in `zone`, and a date is its first instant there.
+/// Parses a time: a time without an offset is in `zone`, and a date is its first instant there.
 fn parse_instant(text: &str, zone: Tz) -> Result<Timestamp, String> {
     let stated = StatedTime::parse(text).map_err(|_| {
         let text: String = text.chars().take(64).collect();
@@ -107,7 +107,7 @@ fn parse_instant(text: &str, zone: Tz) -> Result<Timestamp, String> {
     })?;
     let at = match stated {
         StatedTime::Date(date) if date < DATES.0 || date > DATES.1 => return Err(outside(text)),
-        // In some zones the first and last day begin before or after the instants that bound them.
+        // In some zones the first and last day extend beyond the supported instants.
         StatedTime::Date(date) => return Ok(clamp(day_start(zone, date))),
         StatedTime::Local(local) => local_instant(zone, local),
         StatedTime::Instant(at) => at,
@@ -127,7 +127,7 @@ fn clamp(at: Timestamp) -> Timestamp {
     at.clamp(Timestamp::EPOCH, Timestamp::MAX_QUERY)
 }
 
-/// Returns the instant `days` before `at`: by the calendar if `at` begins a day.
+/// Returns the instant `days` before `at`: by the calendar if `at` is the start of a day.
 fn before(zone: Tz, at: Timestamp, days: u64) -> Timestamp {
     let by_calendar = date_starting_at(zone, at)
         .and_then(|date| days_before(date, days))
@@ -283,7 +283,7 @@ mod tests {
             },
             zone: Tz::Europe__Amsterdam,
         };
-        // Seven days, although one of them has 23 hours.
+        // Seven days, one of which has 23 hours.
         let week = span("2024-03-31T22:00:00Z", "2024-04-07T22:00:00Z");
         assert_eq!(
             week.previous().unwrap().from.to_string(),

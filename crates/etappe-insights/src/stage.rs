@@ -1,4 +1,4 @@
-//! `GET …/stages`: who is in which stage, who moved, how long they stayed.
+//! `GET …/stages`: stage sizes, moves between stages, and how long actors stayed.
 
 use std::collections::HashMap;
 
@@ -41,13 +41,13 @@ pub(crate) struct StagesAnswer {
     /// The model's id.
     #[schema(example = "aaarrr")]
     model: String,
-    /// The stages, first one first.
+    /// The stages in order.
     stages: Vec<StageAnswer>,
     /// Moves between stages in the range.
     transitions: Vec<TransitionAnswer>,
     /// Events in the range.
     events: u64,
-    /// Of `events`, those in no stage.
+    /// Of `events`, those without a stage.
     unmapped: u64,
     /// `unmapped` / `events`; null without events.
     unmapped_share: Option<f64>,
@@ -59,33 +59,33 @@ pub(crate) struct StageAnswer {
     /// The stage's id.
     #[schema(example = "revenue")]
     id: String,
-    /// What it is called.
+    /// The stage's name.
     #[schema(example = "Revenue")]
     label: String,
     /// Whether everyone passes it on the way to later stages.
     gate: bool,
-    /// Actors whose current stage it is at the end of the range.
+    /// Actors in this stage at the end of the range.
     stock: u64,
-    /// Moves into it, first entries included.
+    /// Moves into the stage, including first entries.
     entered: u64,
-    /// Moves out of it.
+    /// Moves out of the stage.
     left: u64,
-    /// How long stays last.
+    /// How long actors stay.
     dwell: DwellAnswer,
 }
 
 /// How long actors stay in a stage, in seconds.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DwellAnswer {
-    /// Median of the stays that ended; null without any.
+    /// Median of the stays that ended; null if there are none.
     p50_s: Option<f64>,
-    /// 90th percentile of the stays that ended; null without any.
+    /// 90th percentile of the stays that ended; null if there are none.
     p90_s: Option<f64>,
-    /// Stays that have not ended; they are in no percentile.
+    /// Stays that have not ended; percentiles leave them out.
     open: u64,
 }
 
-/// A number of moves.
+/// A kind of move and how often it occurred.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TransitionAnswer {
     /// The stage left; null for an actor's first stage.
@@ -94,11 +94,11 @@ pub(crate) struct TransitionAnswer {
     to: String,
     /// `progress`, `skip`, `regress` or `revisit`; null for an actor's first stage.
     kind: Option<&'static str>,
-    /// How often.
+    /// How many such moves there were.
     count: u64,
 }
 
-/// Who is in which stage?
+/// Returns the figures of a model's stages.
 ///
 /// Stock, entries, exits and dwell per stage, and the moves between stages. With
 /// `Accept: text/csv` the stages come as a table.
@@ -170,7 +170,7 @@ impl StagesAnswer {
     }
 }
 
-/// Puts figures into the order of the model; a stage without figures has none of anything.
+/// Sorts figures into the order of the model; a stage without figures gets zeros.
 fn stages_of(model: &Model, figures: Vec<StageFigure>) -> Vec<StageAnswer> {
     let mut by_id: HashMap<String, StageFigure> = figures
         .into_iter()

@@ -1,4 +1,4 @@
-//! What the routes share.
+//! State shared by the routes.
 
 use std::sync::Arc;
 
@@ -14,28 +14,28 @@ use crate::catalog::ModelCatalog;
 use crate::config::InsightsConfig;
 use crate::metrics::InsightsMetrics;
 
-/// Everything that the API needs from outside.
+/// The dependencies of the API.
 #[derive(Debug)]
 pub struct InsightsParts<S, C> {
     /// Answers questions about journeys.
     pub store: Arc<S>,
     /// Tells the time.
     pub clock: Arc<C>,
-    /// The sites and their tokens, as they change.
+    /// The sites and their tokens; updated while running.
     pub sites: watch::Receiver<Arc<SiteDirectory>>,
-    /// How far the figures reach.
+    /// The time up to which the figures are complete.
     pub watermark: Watermark,
     /// The journey models.
     pub catalog: Arc<ModelCatalog>,
-    /// The rules in use, which say what a name may mean.
+    /// The rules in use, which suggest meanings of names.
     pub rules: Arc<RuleSet>,
-    /// How much may be asked.
+    /// The limits on questions.
     pub config: InsightsConfig,
-    /// What is counted.
+    /// The metrics.
     pub metrics: InsightsMetrics,
 }
 
-/// What the routes share; clones share it.
+/// State shared by the routes; clones share it.
 #[derive(Debug)]
 pub struct InsightsState<S, C> {
     shared: Arc<Shared<S, C>>,
@@ -44,7 +44,7 @@ pub struct InsightsState<S, C> {
 #[derive(Debug)]
 pub(crate) struct Shared<S, C> {
     pub(crate) parts: InsightsParts<S, C>,
-    /// Turns to be answered, site by site.
+    /// The turns of the questions, per site.
     pub(crate) turns: FairQueue<SiteId>,
 }
 
@@ -73,7 +73,7 @@ impl<S, C: etappe_core::ports::Clock> InsightsState<S, C> {
         self.parts().clock.now()
     }
 
-    /// Returns the watermark: nothing received after it needs to be in the figures.
+    /// Returns the watermark: events received after it may be missing from the figures.
     pub(crate) fn as_of(&self) -> Timestamp {
         self.parts().watermark.as_of(self.now())
     }

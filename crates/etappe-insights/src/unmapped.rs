@@ -1,4 +1,4 @@
-//! `GET …/unmapped`: names of events that mean nothing yet, and what they may mean.
+//! `GET …/unmapped`: names of events without a meaning, and suggested meanings.
 
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -23,18 +23,18 @@ use crate::response::{Problem, Table, answer_table};
 use crate::span::Span;
 use crate::state::InsightsState;
 
-/// How many names are listed unless the question says otherwise.
+/// How many names are listed by default.
 const DEFAULT_NAMES: usize = 100;
 /// The most names that are listed.
 const MOST_NAMES: usize = 1_000;
 
-/// What `kind` may say.
+/// The values of `kind`.
 const KINDS: [EventKind; 3] = [EventKind::Track, EventKind::Page, EventKind::Screen];
 
 /// Names without a meaning or a stage.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UnmappedAnswer {
-    /// What `people` counts.
+    /// The unit of `people`.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates are in.
@@ -48,62 +48,64 @@ pub(crate) struct UnmappedAnswer {
     /// The first instant after it.
     #[schema(value_type = String, format = DateTime)]
     to: Timestamp,
-    /// The model whose stages were looked at; null if only names that are not understood were asked for.
+    /// The model whose stages were checked; null if the question named none.
     #[schema(example = "aaarrr")]
     model: Option<String>,
-    /// Events of all these names, also of those beyond the limit.
+    /// Events of all these names, including those beyond the limit.
     events: u64,
-    /// The names, the most frequent first. One of several kinds or milestones has an entry for each.
+    /// The names, most frequent first. A name with several kinds or milestones has an entry for
+    /// each.
     names: Vec<UnmappedNameAnswer>,
-    /// How many entries there are beyond the limit.
+    /// How many entries are beyond the limit.
     names_more: u64,
-    /// Their events.
+    /// The events of those entries.
     events_more: u64,
 }
 
 /// A name without a meaning or a stage.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UnmappedNameAnswer {
-    /// The events' name; pages are called `page`, screens `screen`.
+    /// The events' name; for pages it is `page`, for screens `screen`.
     #[schema(example = "Garden newsletter joined")]
     name: String,
     /// `track`, `page` or `screen`.
     #[schema(example = "track")]
     kind: &'static str,
-    /// `not_understood`: no vocabulary had a rule for them. `no_stage`: they have a milestone, and the
-    /// model had no stage for it.
+    /// `not_understood`: no vocabulary had a rule for the events. `no_stage`: they have a
+    /// milestone, but the model had no stage for it.
     #[schema(example = "not_understood")]
     why: &'static str,
-    /// What the events mean; null if they were not understood.
+    /// The events' milestone; null if they were not understood.
     #[schema(example = "subscribe")]
     milestone: Option<&'static str>,
     /// How many events there are.
     events: u64,
-    /// How many people sent them.
+    /// How many people sent such events.
     people: u64,
-    /// When the first of them in the range happened.
+    /// The time of the first such event in the range.
     #[schema(value_type = String, format = DateTime)]
     first_seen: Timestamp,
-    /// When the last of them in the range happened.
+    /// The time of the last such event in the range.
     #[schema(value_type = String, format = DateTime)]
     last_seen: Timestamp,
-    /// Whether the rules in use understand this name whatever its properties are. Where events were not,
-    /// they came before these rules.
+    /// Whether the rules in use understand this name regardless of its properties. If so, events
+    /// that were not understood are older than these rules.
     understood_now: bool,
-    /// What a name that is not understood may mean by its words; null if it comes near no rule.
+    /// A suggested meaning, based on the words of a name that is not understood; null if no rule is
+    /// close.
     suggestion: Option<SuggestionAnswer>,
 }
 
-/// What a name may mean.
+/// A suggested meaning of a name.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SuggestionAnswer {
     /// The likely milestone.
     #[schema(example = "subscribe")]
     milestone: &'static str,
-    /// Why the nearest rule was not taken.
+    /// Why the closest rule did not match.
     #[schema(example = "the vocabulary does not know `garden`")]
     why: String,
-    /// The vocabulary of the nearest rule.
+    /// The vocabulary of the closest rule.
     #[schema(example = "generic-en")]
     vocabulary: String,
     /// That rule's id.
@@ -122,30 +124,30 @@ pub(crate) struct UnmappedParameters {
     /// The first instant (RFC 3339) or date of the range. Default: 30 days before `to`.
     #[param(example = "2024-03-01")]
     from: Option<String>,
-    /// The first instant or date after the range. Default: the end of the present day.
+    /// The first instant or date after the range. Default: the end of today.
     #[param(example = "2024-04-01")]
     to: Option<String>,
     /// The zone that dates are in, by its IANA name. Default: the site's.
     #[param(example = "Europe/Amsterdam")]
     timezone: Option<String>,
-    /// A journey model: names that are understood and have no stage in it are listed, too. Default: none.
+    /// A journey model: also list names that are understood but have no stage in it. Default: none.
     #[param(example = "aaarrr")]
     model: Option<String>,
     /// `track`, `page` or `screen`: the kind of event. Default: all.
     #[param(example = "track")]
     kind: Option<String>,
-    /// `exclude` (default), `include` or `only`: whether events of bots are looked at.
+    /// `exclude` (default), `include` or `only`: whether events of bots are included.
     #[param(example = "exclude")]
     bots: Option<String>,
     /// How many names are listed, 1 to 1000. Default: 100.
     #[param(example = 100)]
     limit: Option<u32>,
-    /// What is counted; these figures are about people, so only `actor` goes.
+    /// What is counted; only `actor` is supported.
     #[param(example = "actor")]
     unit: Option<String>,
 }
 
-/// A question that makes sense.
+/// A valid question.
 #[derive(Debug)]
 struct UnmappedQuestion {
     span: Span,
@@ -155,10 +157,11 @@ struct UnmappedQuestion {
     limit: usize,
 }
 
-/// Which names mean nothing yet?
+/// Lists event names without a meaning.
 ///
-/// The names of events that no vocabulary understands, the most frequent first, with what they may mean. With
-/// a `model` also names that are understood and have no stage in it. With `Accept: text/csv` they come as a table.
+/// The names of events that no vocabulary understands, most frequent first, with suggested
+/// meanings. With a `model`, also names that are understood but have no stage in it. With `Accept:
+/// text/csv` they come as a table.
 #[utoipa::path(
     get,
     path = "/v1/sites/{site}/unmapped",
@@ -207,12 +210,12 @@ pub(crate) async fn list_unmapped<S: JourneyStore, C: Clock>(
     Ok(answer_table(&headers, &answer))
 }
 
-/// Adds to names what the rules in use say about them.
+/// Adds what the rules in use say about each name.
 async fn advise(rules: &RuleSet, names: Vec<UnmappedName>) -> Vec<UnmappedNameAnswer> {
     let mut advised = Vec::with_capacity(names.len());
     for name in names {
         advised.push(UnmappedNameAnswer::new(rules, name));
-        // A name takes long to be compared with all rules, and there may be many.
+        // Comparing a name with all rules is slow, and there may be many names.
         tokio::task::yield_now().await;
     }
     advised
@@ -241,7 +244,7 @@ impl UnmappedQuestion {
         parameters.finish(&mut problems);
         problems.into_result()?;
         let Some(span) = span else {
-            // Without a problem it was read.
+            // If there is no problem, it was parsed.
             return Err(InsightsError::InvalidQuestion(Vec::new()));
         };
         Ok(Self {

@@ -13,10 +13,10 @@ use crate::funnel::steps::StepName;
 use crate::funnel::tally::TallyResult;
 use crate::response::Table;
 
-/// Up to so many periods are listed whether somebody entered in them or not.
+/// Up to this many periods, those without entrants are listed too.
 const LISTED_PERIODS: usize = 1_100;
 
-/// How far units got.
+/// How many units reached each step.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FunnelAnswer {
     /// What is counted.
@@ -31,35 +31,36 @@ pub(crate) struct FunnelAnswer {
     /// The first instant at which an attempt could begin.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
-    /// The first instant at which it could not.
+    /// The first instant at which an attempt could no longer begin.
     #[schema(value_type = String, format = DateTime)]
     to: Timestamp,
-    /// The journey model, if it was asked about.
+    /// The journey model, if the question named one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "aaarrr")]
     model: Option<String>,
-    /// The window in seconds; null when it is unlimited.
+    /// The window in seconds; null if unlimited.
     #[schema(example = 2_592_000.0)]
     window_s: Option<f64>,
     /// Units that made an attempt.
     entered: u64,
-    /// Units with an event in the range that made none, or none that counts.
+    /// Units with an event in the range but no attempt, or no attempt that counts.
     never_entered: u64,
-    /// Of `entered`, those whose attempts were all void; they count as entrants only.
+    /// Of `entered`, units whose attempts were all void; they count as entrants only.
     void: u64,
-    /// The steps, first one first.
+    /// The steps in order.
     steps: Vec<StepAnswer>,
-    /// The steps per value, most entrants first, and those of all other values at the end; only when
-    /// asked for.
+    /// The steps per value, most entrants first; all other values together come last. Present only
+    /// when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     breakdown: Option<Vec<BreakdownAnswer>>,
-    /// The steps per period of entry, in order; only when asked for. Where there are more than
-    /// 1,100 periods, those in which nobody entered are left out.
+    /// The steps per period of entry, in order. Present only when asked for. With more than 1,100
+    /// periods, those without entrants are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     trend: Option<Vec<TrendAnswer>>,
-    /// Names in the question that no event has, and what may have been meant; absent without any.
+    /// Names in the question that no event has, with the closest known names; absent if there are
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     hints: Vec<Hint>,
@@ -68,31 +69,33 @@ pub(crate) struct FunnelAnswer {
 /// One step.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StepAnswer {
-    /// What the step is called.
+    /// The step's name.
     #[schema(example = "purchase")]
     label: String,
-    /// The stage's id, in a model's funnel.
+    /// The stage's id; only in a model's funnel.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<String>,
-    /// Whether everyone passes this step on the way to later ones. Others show their own reach.
+    /// Whether everyone passes this step on the way to later ones. A step that is not a gate only
+    /// shows its own reach.
     gate: bool,
     /// Units that reached the step.
     count: u64,
-    /// Of `count`, those that passed it without an event of its own.
+    /// Of `count`, units that passed it without an event of the step itself.
     skipped: u64,
-    /// Units at the step before whose window has not ended: they may still come.
+    /// Units at the previous step whose window has not ended; they may still convert.
     open: u64,
-    /// Share of the units at the step (gate) before that reached this one; null without any.
+    /// Share of the units at the previous step (gate) that reached this one; null if there are
+    /// none.
     step_rate: Option<f64>,
-    /// The same without those that may still come.
+    /// The same, without units that may still convert.
     step_rate_closed: Option<f64>,
-    /// Share of the units at the first step that reached this one; null without any.
+    /// Share of the units at the first step that reached this one; null if there are none.
     overall_rate: Option<f64>,
-    /// The same without those that may still come.
+    /// The same, without units that may still convert.
     overall_rate_closed: Option<f64>,
-    /// Units at the step before that did not reach this one; null where nobody has to pass.
+    /// Units at the previous step that did not reach this one; null if the step is not a gate.
     drop_off: Option<u64>,
-    /// How long units took from the step before.
+    /// How long units took from the previous step.
     time_from_previous: TimeAnswer,
 }
 
@@ -109,25 +112,24 @@ pub(crate) struct TimeAnswer {
     p90_s: Option<f64>,
     /// 95th percentile, interpolated.
     p95_s: Option<f64>,
-    /// False when there were so many durations that percentiles come from a histogram; they are
-    /// within 1/64 then.
+    /// False if there were so many durations that percentiles come from a histogram; they are then
+    /// accurate to within 1/64.
     exact: bool,
 }
 
-/// The steps of the units with one combination of values, or of all combinations that are not
-/// listed.
+/// The steps of the units with one combination of values, or with any unlisted combination.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BreakdownAnswer {
-    /// The values in the order asked for; null where the event has none or the unit did not reach
-    /// the step. Null as a whole for all combinations that are not listed.
+    /// The values in the order asked for. A value is null if the event has none or the unit did not
+    /// reach the step. The whole list is null for the unlisted combinations.
     value: Option<Vec<Option<String>>>,
-    /// Whether these are all combinations that are not listed.
+    /// Whether this entry sums all unlisted combinations.
     other: bool,
     /// The steps.
     steps: Vec<StepAnswer>,
 }
 
-/// The steps of the attempts that began in one period.
+/// The steps of the attempts that began in a period.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TrendAnswer {
     /// The first day of the period.
@@ -197,11 +199,11 @@ const fn unit_word(unit: Unit) -> &'static str {
     }
 }
 
-/// Makes rates of counts.
+/// Computes the rates from the counts.
 fn steps_of(counts: &FunnelCounts, names: &[StepName]) -> Vec<StepAnswer> {
     let mut first: Option<u64> = None;
     let mut before: Option<u64> = None;
-    // Units that stopped at an earlier gate but may still come.
+    // Units that stopped at an earlier gate but may still convert.
     let mut open_before = 0;
     let mut steps = Vec::with_capacity(names.len());
     for (step, name) in counts.steps().iter().zip(names) {
@@ -289,8 +291,8 @@ const COLUMNS: [&str; 18] = [
 ];
 
 impl Table for FunnelAnswer {
-    /// One row per step: of all units, then per value of the breakdown and of the other values, then
-    /// per period.
+    /// One row per step: for all units, then per value of the breakdown and for the other values,
+    /// then per period.
     fn to_csv(&self) -> String {
         let mut table = CsvTable::new(COLUMNS);
         write_steps(&mut table, ("total", "", ""), &self.steps);

@@ -1,4 +1,4 @@
-//! A funnel question as the API's description shows it.
+//! A funnel question as the OpenAPI document describes it.
 
 use utoipa::ToSchema;
 
@@ -14,12 +14,13 @@ pub(crate) struct FunnelBody {
     /// A journey model, whose stages are the steps.
     #[schema(example = "aaarrr")]
     model: Option<String>,
-    /// One to 32 steps of your own, first one first.
+    /// One to 32 steps of your own, in order.
     steps: Option<Vec<StepBody>>,
     /// The first instant or date at which an attempt may begin. Default: 30 days before `to`.
     #[schema(example = "2024-03-01")]
     from: Option<String>,
-    /// The first instant or date at which it may not. Default: the end of the present day.
+    /// The first instant or date at which an attempt may no longer begin. Default: the end of
+    /// today.
     #[schema(example = "2024-04-01")]
     to: Option<String>,
     /// The zone that dates are in. Default: the site's.
@@ -28,17 +29,18 @@ pub(crate) struct FunnelBody {
     /// The most time from the first step to the last, inclusive. Default: unlimited.
     #[schema(value_type = Option<String>, example = "30d")]
     window: Option<String>,
-    /// `ordered` (default): other events in between are ignored; `strict`: steps are neighbours in
-    /// the unit's events; `unordered`: step k is reached at the k-th new step.
+    /// `ordered` (default): other events in between are ignored; `strict`: steps must be adjacent
+    /// in the unit's events; `unordered`: step k is reached when the unit matches its k-th distinct
+    /// step.
     order: Option<OrderWord>,
     /// `best` (default): the deepest attempt, then the earliest completion, then the latest entry;
     /// `first_entry`: the one that began first.
     attempt: Option<AttemptWord>,
-    /// `default`: events of equal time are in whatever order gets deepest; `strictly_later`: each
-    /// step must be later than the one before.
+    /// How events of equal time are ordered. `default`: the order that gets deepest;
+    /// `strictly_later`: each step must be later than the one before.
     ties: Option<TiesWord>,
-    /// With `model`. `allow` (default): a stage is passed at the first event of it or a later one;
-    /// `forbid`: only events of the stage itself count.
+    /// Only with `model`. `allow` (default): the first event of a stage or of a later one passes
+    /// it; `forbid`: only events of the stage itself count.
     skips: Option<SkipsWord>,
     /// Events that void an attempt.
     exclude: Option<Vec<ExclusionBody>>,
@@ -48,37 +50,37 @@ pub(crate) struct FunnelBody {
     trend: Option<PeriodWord>,
     /// What is counted. Default: `actor`.
     unit: Option<UnitWord>,
-    /// Whether events of bots are looked at. Default: `exclude`.
+    /// Whether events of bots are included. Default: `exclude`.
     bots: Option<BotsWord>,
 }
 
-/// A step: a selector, and how long after the step before it may come.
+/// A step: a selector, and how soon and how late after the previous step it may occur.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "this describes what is read by hand")]
 pub(crate) struct StepBody {
     #[serde(flatten)]
     selector: SelectorBody,
-    /// The least time after the step before, inclusive.
+    /// The least time after the previous step, inclusive.
     #[schema(value_type = Option<String>, example = "10m")]
     min_gap: Option<String>,
-    /// The most time after the step before, inclusive.
+    /// The most time after the previous step, inclusive.
     #[schema(value_type = Option<String>, example = "1d")]
     max_gap: Option<String>,
 }
 
-/// A selector of events that void an attempt when they lie strictly between two steps.
+/// A selector of events that void an attempt if they lie strictly between two steps.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "this describes what is read by hand")]
 pub(crate) struct ExclusionBody {
     #[serde(flatten)]
     selector: SelectorBody,
-    /// The number of the step after which it voids, counted from 1.
+    /// The number of the step after which an event voids the attempt, counted from 1.
     #[schema(example = 1)]
     after_step: u32,
-    /// The number of the step before which it voids.
+    /// The number of the step before which an event voids the attempt.
     #[schema(example = 2)]
     before_step: u32,
-    /// Whether a unit with void attempts only still counts at step 1. Default: true.
+    /// Whether a unit whose attempts are all void still counts at step 1. Default: true.
     keep_entrant: Option<bool>,
 }
 
@@ -90,10 +92,10 @@ pub(crate) struct BreakdownBody {
     /// property such as `properties.browser`.
     #[schema(example = json!(["properties.browser", "channel"]))]
     by: Vec<String>,
-    /// The number of the step whose event has the values. Default: 1.
+    /// The number of the step whose event supplies the values. Default: 1.
     #[schema(example = 1)]
     step: Option<u32>,
-    /// How many values are listed, the largest first; the others are added up. Default: 20, at most
+    /// How many values are listed, the largest first; the others are summed. Default: 20, at most
     /// 1,000.
     #[schema(example = 20)]
     limit: Option<u32>,
@@ -136,7 +138,7 @@ pub(crate) enum SkipsWord {
     Forbid,
 }
 
-/// `day`, `week` (from Monday on) or `month`.
+/// `day`, `week` (starts on Monday) or `month`.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "this describes what is read by hand")]
@@ -146,7 +148,8 @@ pub(crate) enum PeriodWord {
     Month,
 }
 
-/// `actor` (people), `account` (companies) or `session` (visits, ended by 30 minutes of silence).
+/// `actor` (people), `account` (companies) or `session` (visits; one ends after 30 minutes without
+/// an event).
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "this describes what is read by hand")]

@@ -1,11 +1,11 @@
-//! Adds up a funnel per value of a breakdown, however many values there are.
+//! Counts a funnel per value of a breakdown, in bounded memory for any number of values.
 //!
-//! As long as there are few, each value has its counts, and at the end the smallest are added to
-//! "other". When they become too many, the counts are given up for the number of units per value,
-//! sixteen bytes each; when all units have been seen, they are counted once more for the values that
-//! are then known to be the largest. Past 900,000 values the sizes are those of Misra and Gries,
-//! which may be too low by a millionth of all units: near the end of the list a value may then stand
-//! in the place of one that is as much larger.
+//! While there are few values, each has its own counts, and at the end the smallest are added to
+//! "other". When there are too many, the counts are dropped and only the number of units per value
+//! is kept, in sixteen bytes each. After this first pass the largest values are known, and a second
+//! pass counts only those. Above 900,000 values the sizes are those of Misra and Gries, which may
+//! be too low by a millionth of all units; the last listed values may then displace values that are
+//! larger by that much.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,33 +15,33 @@ use etappe_core::id::hash64;
 /// One value per dimension, in the order asked for; `None` where the event has none.
 pub(crate) type Values = Vec<Option<String>>;
 
-/// The most bytes of values that have counts.
+/// The most bytes of values that may have counts.
 const VALUE_BYTES: usize = 8 * 1024 * 1024;
-/// The most values whose sizes are kept: as many as a table of 18 MB holds.
+/// The most values whose sizes are kept: as many as fit into a hash table of 18 MB.
 const MOST_SIZES: usize = 900_000;
 
-/// The counts per value in the making.
+/// The counts per value, while counting.
 #[derive(Debug)]
 pub(crate) struct BreakdownTally {
     /// How many values the answer lists.
     limit: usize,
-    /// How many values are counted at once.
+    /// How many values are counted in one pass.
     most: usize,
-    /// Per dimension, whether some unit has a value.
+    /// Whether any unit has a value, per dimension.
     has_value: Vec<bool>,
     counted: Counted,
 }
 
 #[derive(Debug)]
 enum Counted {
-    /// Every value so far.
+    /// Every value so far has counts.
     All {
         groups: HashMap<Values, FunnelCounts>,
         bytes: usize,
     },
     /// The number of units per value, by its hash.
     Sizes(Sizes),
-    /// The values known to be the largest, by their hashes, and the others together.
+    /// The largest values, by their hashes, and the sum of the others.
     Largest {
         hashes: HashSet<u64>,
         groups: HashMap<Values, FunnelCounts>,
@@ -50,8 +50,8 @@ enum Counted {
 }
 
 impl BreakdownTally {
-    /// Begins to count `dimensions` values per unit for an answer that lists `limit` of them, of
-    /// which `most` are counted at once.
+    /// Starts counting `dimensions` values per unit for an answer that lists `limit` of them; at
+    /// most `most` are counted in one pass.
     pub(crate) fn of_all(dimensions: usize, limit: usize, most: usize) -> Self {
         Self {
             limit,
@@ -64,7 +64,7 @@ impl BreakdownTally {
         }
     }
 
-    /// Begins to count again for the largest values only, if there were too many to count at once.
+    /// Starts the second pass, for the largest values only; `None` if one pass was enough.
     pub(crate) fn of_largest(&mut self) -> Option<Self> {
         let Counted::Sizes(sizes) = &mut self.counted else {
             return None;
@@ -81,8 +81,7 @@ impl BreakdownTally {
         })
     }
 
-    /// Returns the counts that a unit with these values goes into; `None` where there are none, as
-    /// only the number of units is kept.
+    /// Returns the counts for a unit with these values; `None` if only the number of units is kept.
     pub(crate) fn counts_of(
         &mut self,
         values: Values,
@@ -117,12 +116,12 @@ impl BreakdownTally {
         }
     }
 
-    /// Returns whether a unit has a value of dimension `index`.
+    /// Returns whether any unit has a value of dimension `index`.
     pub(crate) fn has_value(&self, index: usize) -> bool {
         self.has_value.get(index).copied().unwrap_or(false)
     }
 
-    /// Returns all counts there are.
+    /// Returns all counts.
     pub(crate) fn all_counts(&mut self) -> impl Iterator<Item = &mut FunnelCounts> {
         let (groups, other) = match &mut self.counted {
             Counted::All { groups, .. } => (Some(groups), None),
@@ -135,8 +134,8 @@ impl BreakdownTally {
             .chain(other)
     }
 
-    /// Gives up counts of more values than the answer lists for their sizes; returns the memory for
-    /// durations that this freed.
+    /// If there are more values than the answer lists, replaces their counts by their sizes.
+    /// Returns the memory for durations that this freed.
     pub(crate) fn give_up_counts(&mut self) -> usize {
         let Counted::All { groups, .. } = &mut self.counted else {
             return 0;
@@ -154,7 +153,7 @@ impl BreakdownTally {
         freed
     }
 
-    /// Ends counting: the largest values, and all others together.
+    /// Returns the largest values, and all others together.
     pub(crate) fn finish(self) -> (Vec<(Values, FunnelCounts)>, Option<FunnelCounts>) {
         let (groups, mut other) = match self.counted {
             Counted::All { groups, .. } => (groups, None),
@@ -188,7 +187,7 @@ impl BreakdownTally {
     }
 }
 
-/// How many units each value has.
+/// The number of units per value.
 #[derive(Debug, Default)]
 struct Sizes(HashMap<u64, u64>);
 
@@ -208,7 +207,7 @@ impl Sizes {
         self.0.insert(hash, units);
     }
 
-    /// Returns the hashes of the `limit` largest values; of equal ones those with the least hashes.
+    /// Returns the hashes of the `limit` largest values; ties go to the smaller hashes.
     fn largest(&mut self, limit: usize) -> HashSet<u64> {
         let mut sizes: Vec<(u64, u64)> = self.0.drain().collect();
         sizes.sort_unstable_by_key(|(hash, size)| (std::cmp::Reverse(*size), *hash));
@@ -225,7 +224,7 @@ fn size_of_values(values: &Values) -> usize {
     texts + size_of::<Values>() + values.len() * size_of::<Option<String>>()
 }
 
-/// Hashes values; their lengths keep neighbours apart.
+/// Hashes values. Their lengths are hashed too, so that neighbouring values cannot run together.
 fn hash_of(values: &Values) -> u64 {
     let mut text = String::new();
     for value in values {
@@ -251,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// The counts of a funnel of one step after a unit entered it.
+    /// Adds a unit to a funnel of one step.
     fn enter(tally: &mut BreakdownTally, value: Option<&str>) {
         let spec = FunnelSpec::ordered(vec![Step::gate(0)]);
         let mut matcher = FunnelMatcher::try_new(&spec).unwrap();
@@ -278,7 +277,7 @@ mod tests {
         (groups.collect(), other.map(|other| other.entered()))
     }
 
-    /// Value `n` has `n` units; they come in turns.
+    /// Value `n` has `n` units, interleaved with those of the other values.
     fn units(count: usize) -> impl Iterator<Item = Option<String>> {
         let turns = (0..count).rev();
         turns.flat_map(move |turn| {

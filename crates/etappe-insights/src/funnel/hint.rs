@@ -1,8 +1,8 @@
-//! Tells of names in a question that no event has: they may be mistyped.
+//! Hints about names in a question that no event has, which may be misspelt.
 //!
-//! Such a question has an answer, zero, and is not refused: an event may well be announced before its
-//! first time. The store is only asked for names when a condition was never met, or when nobody had a
-//! value of a dimension.
+//! Such a question is valid and its answer is zero, because an event may be planned before it first
+//! occurs. The store is only asked for names if a condition was never met or no unit had a value of
+//! a dimension.
 
 use etappe_core::ports::JourneyStore;
 use etappe_core::query::{Condition, Dimension, NameKind, PropertyTest, Selector};
@@ -27,19 +27,19 @@ pub(crate) struct Hint {
         example = "no event called `Order Complete` was found: did you mean `Order Completed`?"
     )]
     detail: String,
-    /// Names that there are, nearest first; empty when none is near.
+    /// The closest known names, closest first; empty if none is close.
     #[schema(example = json!(["Order Completed"]))]
     nearest: Vec<String>,
 }
 
-/// What was not found, and under which names to look for it.
+/// A name that was not found, and the kind of names to search for it.
 struct Missing {
     field: String,
     name: String,
     kind: NameKind,
 }
 
-/// Returns a hint for each name that no event has. A store that cannot tell gives none.
+/// Returns a hint for each name that no event has; none if the store cannot list names.
 pub(super) async fn find_hints<S: JourneyStore>(
     store: &S,
     question: &FunnelQuestion,
@@ -64,7 +64,7 @@ pub(super) async fn find_hints<S: JourneyStore>(
             if let Some(hint) = hint(missing, &known)
                 && !absent_selectors.iter().any(|absent| absent == condition)
             {
-                // An event that is not there has no properties either.
+                // An event that does not exist has no properties either.
                 if kind == NameKind::Event {
                     absent_selectors.push(condition.to_owned());
                 }
@@ -125,10 +125,10 @@ fn names_of(condition: &Condition, path: &str) -> Vec<Missing> {
     names
 }
 
-/// Returns the hint about a name, if it is not known.
+/// Returns the hint about a name, unless the name is known.
 fn hint(missing: &Missing, known: &[String]) -> Option<Hint> {
     let known = known.iter().map(String::as_str);
-    // Names of properties are known without the `properties.` that a question may write.
+    // Known property names lack the `properties.` prefix that a question may use.
     let (prefix, name) = match missing.name.strip_prefix("properties.") {
         Some(rest) if missing.kind == NameKind::Property => ("properties.", rest),
         _ => ("", missing.name.as_str()),
@@ -156,7 +156,7 @@ fn hint(missing: &Missing, known: &[String]) -> Option<Hint> {
     })
 }
 
-/// Returns whether a known name is the one looked for, or lies within the object it names.
+/// Returns whether a known name is the one looked for, or a member of the object it names.
 fn is_at(known: &str, name: &str, kind: NameKind) -> bool {
     let rest = known.strip_prefix(name);
     rest.is_some_and(|rest| {

@@ -1,4 +1,4 @@
-//! A funnel question, read from its JSON and checked whole.
+//! Parses a funnel question from JSON and validates all of it.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use crate::funnel::steps::{StepName, model_steps, take_exclusions, take_model, t
 use crate::parameter::BOTS;
 use crate::span::{Span, SpanText};
 
-/// The most values that a breakdown may combine.
+/// The most dimensions that a breakdown may combine.
 const MOST_DIMENSIONS: usize = 4;
 
-/// How many values of a breakdown are listed where the question does not say.
+/// How many values of a breakdown are listed by default.
 const DEFAULT_VALUES: usize = 20;
 /// The most values of a breakdown that can be listed.
 const MOST_VALUES: usize = 1_000;
 
-/// A funnel question that makes sense.
+/// A valid funnel question.
 #[derive(Debug)]
 pub(crate) struct FunnelQuestion {
     pub(crate) site: SiteId,
@@ -45,16 +45,16 @@ pub(crate) struct FunnelQuestion {
 #[derive(Debug)]
 pub(crate) struct Breakdown {
     pub(crate) dimensions: Vec<Dimension>,
-    /// The dimensions as the question names them.
+    /// The dimensions as the question spells them.
     pub(crate) names: Vec<String>,
-    /// The step whose event has the values, counted from 0.
+    /// The step whose event supplies the values, counted from 0.
     pub(crate) step: usize,
-    /// How many values are listed; the others are added up.
+    /// How many values are listed; the others are summed.
     pub(crate) limit: usize,
 }
 
 impl FunnelQuestion {
-    /// Reads a question.
+    /// Parses a question.
     pub(crate) fn parse(
         body: Value,
         access: &Access,
@@ -64,11 +64,11 @@ impl FunnelQuestion {
         let mut problems = Problems::default();
         let question = parse_fields(body, access, (catalog, now), &mut problems);
         problems.into_result()?;
-        // Without a problem everything was read.
+        // If there is no problem, everything was parsed.
         question.ok_or_else(|| InsightsError::InvalidQuestion(Vec::new()))
     }
 
-    /// Returns what the matcher needs from the store.
+    /// Returns the query for the events that the matcher needs.
     pub(crate) fn candidates(&self) -> CandidateQuery {
         CandidateQuery {
             site: self.site.clone(),
@@ -86,7 +86,7 @@ impl FunnelQuestion {
     }
 }
 
-/// Makes a question about all gates of a model with a window.
+/// Makes a question about all gates of a model, with a window.
 pub(crate) fn model_question(model: &Model, window: Duration) -> (FunnelSpec, Vec<Condition>) {
     let steps = model_steps(model);
     let spec = FunnelSpec {
@@ -259,7 +259,7 @@ fn take_breakdown(
     })
 }
 
-/// The dimensions that are no properties.
+/// The dimensions that are not properties.
 pub(crate) const DIMENSIONS: [(&str, Dimension); 6] = [
     ("channel", Dimension::Channel),
     ("campaign", Dimension::Campaign),
@@ -274,7 +274,7 @@ fn dimension(name: &str) -> Dimension {
     known.map_or_else(|| Dimension::Property(name.to_owned()), |(_, known)| known)
 }
 
-/// Notes what is wrong with the funnel as a whole, under the names of the question's fields.
+/// Records what is wrong with the funnel as a whole, under the field names of the question.
 fn push_spec_problems(spec: &FunnelSpec, problems: &mut Problems) {
     if spec.steps.is_empty() {
         return;
@@ -282,7 +282,7 @@ fn push_spec_problems(spec: &FunnelSpec, problems: &mut Problems) {
     for problem in spec.problems() {
         let field = match problem {
             SpecProblem::TooManySteps(_) | SpecProblem::TooManyConditions => "steps".to_owned(),
-            // That there are no steps has been said already.
+            // Missing steps were already reported.
             SpecProblem::NoGate => continue,
             SpecProblem::OrderWithLaterHit => "order".to_owned(),
             SpecProblem::TiesWithLaterHit => "ties".to_owned(),

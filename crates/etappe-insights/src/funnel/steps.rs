@@ -8,15 +8,15 @@ use crate::catalog::{Model, ModelCatalog};
 use crate::field::{Fields, Problems};
 use crate::selector::take_selector;
 
-/// What a step is called.
+/// The name of a step.
 #[derive(Debug, Clone)]
 pub(crate) struct StepName {
     pub(crate) label: String,
-    /// The stage's id, in a model's funnel.
+    /// The stage's id; only in a model's funnel.
     pub(crate) stage: Option<String>,
 }
 
-/// Steps as they are read.
+/// The steps parsed so far.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     pub(super) names: Vec<StepName>,
@@ -111,7 +111,8 @@ fn read_steps(list: Vec<Value>, catalog: &ModelCatalog, problems: &mut Problems)
     steps
 }
 
-/// Returns a condition in the place of one that could not be read, so that numbers stay right.
+/// Returns a condition that takes the place of an unreadable one, so that condition numbers stay
+/// right.
 fn placeholder() -> (Condition, String) {
     let condition = Condition {
         selector: Selector::Any,
@@ -120,7 +121,7 @@ fn placeholder() -> (Condition, String) {
     (condition, String::new())
 }
 
-/// Returns the number of a condition; numbers past the last bit are reported as a problem.
+/// Returns the number of a condition; numbers beyond the last bit are reported as a problem.
 fn condition_number(index: usize) -> u8 {
     u8::try_from(index).unwrap_or(u8::MAX)
 }
@@ -151,7 +152,7 @@ pub(super) fn take_exclusions(
         let (after, before) = (number("after_step"), number("before_step"));
         let keep_entrant = fields.take_bool("keep_entrant", problems).unwrap_or(true);
         fields.finish(problems);
-        // An exclusion that could not be read keeps its number, and adds no further problem.
+        // An unreadable exclusion keeps its number and adds no further problem.
         let numbers = after.zip(before).unwrap_or((1, usize::MAX));
         exclusions.push(Exclusion {
             condition: condition_number(first_condition + conditions.len()),

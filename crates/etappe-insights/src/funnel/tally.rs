@@ -1,4 +1,4 @@
-//! Adds up a funnel over all units: in total, per value of the breakdown, per period of entry.
+//! Counts a funnel over all units: in total, per value of the breakdown and per period of entry.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::funnel::breakdown::{BreakdownTally, Values};
 use crate::funnel::question::FunnelQuestion;
 use crate::span::Span;
 
-/// How much memory the durations of one step may keep once memory is short.
+/// How much memory the durations of one step may keep once the memory limit is reached.
 const SHORT_STEP_BYTES: usize = 16 * 1024;
-/// How much more than the limit the counts may take before the question is given up.
+/// How many times the limit the counts may take before the question fails.
 const HARD_LIMIT_FACTOR: usize = 4;
-/// How much a question may cost.
+/// Limits on the cost of a question.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TallyLimits {
-    /// How many values of a breakdown are counted at once.
+    /// How many values of a breakdown are counted in one pass.
     pub(crate) breakdown_values: usize,
     pub(crate) duration_bytes: usize,
 }
@@ -38,13 +38,13 @@ pub(crate) struct TallyResult {
     pub(crate) total: FunnelCounts,
     /// The largest combinations of values, most entrants first.
     pub(crate) groups: Vec<(Values, FunnelCounts)>,
-    /// All other combinations together, if there are any.
+    /// The sum of all other combinations, if there are any.
     pub(crate) other: Option<FunnelCounts>,
-    /// All periods of the question; those in which nobody entered have no counts.
+    /// All periods of the question; those without entrants have no counts.
     pub(crate) periods: Vec<(NaiveDate, Option<FunnelCounts>)>,
 }
 
-/// Counts in the making.
+/// The counts, while counting.
 #[derive(Debug)]
 pub(crate) struct Tally<'a> {
     question: &'a FunnelQuestion,
@@ -53,12 +53,12 @@ pub(crate) struct Tally<'a> {
     matcher: FunnelMatcher,
     total: FunnelCounts,
     groups: Option<BreakdownTally>,
-    /// The conditions that an event met.
+    /// The conditions that at least one event met.
     met: u64,
     periods: Vec<EntryPeriod>,
     trend: BTreeMap<usize, FunnelCounts>,
     duration_bytes: usize,
-    /// From here on memory is short: durations are summarised.
+    /// The memory use at which durations are next replaced by histograms.
     next_check: usize,
     units: u64,
     rows: u64,
@@ -66,7 +66,7 @@ pub(crate) struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    /// Begins to count.
+    /// Starts counting.
     pub(crate) fn try_new(
         question: &'a FunnelQuestion,
         as_of: Timestamp,
@@ -80,8 +80,8 @@ impl<'a> Tally<'a> {
         Self::with_groups(question, as_of, limits, groups)
     }
 
-    /// Begins to count again from the start, when the first time there were more values than could
-    /// be counted at once: now the largest are known. Returns `None` when that is not so.
+    /// Starts the second pass if the first one had more values than it could count; by then the
+    /// largest are known. Returns `None` if one pass was enough.
     pub(crate) fn again(&mut self) -> Result<Option<Self>, InsightsError> {
         if self.failure.is_some() {
             return Ok(None);
@@ -125,7 +125,7 @@ impl<'a> Tally<'a> {
         })
     }
 
-    /// Counts one unit. After a failure nothing more is counted.
+    /// Counts one unit. After a failure it does nothing.
     pub(crate) fn visit(&mut self, hits: &[Hit]) {
         self.units += 1;
         self.rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
@@ -143,12 +143,12 @@ impl<'a> Tally<'a> {
         self.units
     }
 
-    /// Returns the conditions that an event met, as in [`Hit::conditions`].
+    /// Returns the conditions that at least one event met, as in [`Hit::conditions`].
     pub(crate) const fn met(&self) -> u64 {
         self.met
     }
 
-    /// Returns whether a unit that entered has a value of dimension `index`.
+    /// Returns whether any unit that entered has a value of dimension `index`.
     pub(crate) fn has_value(&self, index: usize) -> bool {
         let groups = self.groups.as_ref();
         self.total.entered() == 0 || groups.is_none_or(|groups| groups.has_value(index))
@@ -159,7 +159,7 @@ impl<'a> Tally<'a> {
         self.rows
     }
 
-    /// Ends counting.
+    /// Returns the counts.
     pub(crate) fn finish(self) -> Result<TallyResult, InsightsError> {
         if let Some(error) = self.failure {
             return Err(error);
@@ -206,7 +206,7 @@ impl<'a> Tally<'a> {
         Ok(())
     }
 
-    /// Counts a unit in every period in which it entered; returns the memory that took.
+    /// Counts a unit in every period in which it entered; returns the memory used for that.
     fn count_trend(&mut self, hits: &[Hit]) -> Result<usize, InsightsError> {
         let mut added = 0;
         let mut at = self.question.span.range.from;
@@ -235,7 +235,7 @@ impl<'a> Tally<'a> {
         Ok(added)
     }
 
-    /// Gives up long lists of durations for histograms.
+    /// Replaces long lists of durations by histograms.
     fn save_memory(&mut self) -> Result<(), InsightsError> {
         let all = std::iter::once(&mut self.total)
             .chain(self.groups.iter_mut().flat_map(BreakdownTally::all_counts))
@@ -263,14 +263,14 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Adds an attempt and returns the memory that took.
+/// Adds an attempt; returns the memory used for it.
 fn record(counts: &mut FunnelCounts, attempt: &Attempt, as_of: Timestamp) -> usize {
     let before = counts.bytes();
     counts.record(attempt, as_of);
     counts.bytes().saturating_sub(before)
 }
 
-/// Returns the values of the event at `step`, none where the step was not reached.
+/// Returns the values of the event at `step`; empty values if the step was not reached.
 fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) -> Values {
     let reach = attempt.steps.get(step).copied().flatten();
     let values = reach
@@ -281,7 +281,7 @@ fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) ->
     values
 }
 
-/// Cuts a range into periods; the first and the last one may be shorter.
+/// Splits a range into periods; the first and the last may be shorter.
 pub(crate) fn entry_periods(period: Period, span: &Span) -> Vec<EntryPeriod> {
     let mut periods = Vec::new();
     let mut start = period.start(local_date(span.zone, span.range.from));

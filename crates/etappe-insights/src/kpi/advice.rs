@@ -1,26 +1,26 @@
-//! A sentence of advice where a figure is weak.
+//! Advice for weak figures.
 //!
-//! Two things make a figure weak: it fell from the range before by more than chance explains, or it
-//! is below what most businesses get by on. Nothing is said about few people: with fewer than 30 a
-//! figure says little.
+//! A figure is weak if it fell from the previous range by more than chance explains, or if it is
+//! below what most businesses need. With fewer than 30 people a figure says little, so it gets no
+//! advice.
 
 use crate::kpi::figure::Figure;
 use crate::kpi::interval::wilson;
 use crate::kpi::measure::Measure;
 
-/// The fewest people or answers that anything is said about.
+/// The fewest people or answers for which there is advice.
 const FEWEST: u64 = 30;
 
-/// Returns advice about a KPI, or `None` where there is nothing to say.
+/// Returns advice about a KPI, or `None` if it is not weak.
 ///
-/// `previous` is the same KPI in the range before, if both ranges have elapsed.
+/// `previous` is the same KPI in the previous range, if both ranges have elapsed.
 pub(crate) fn advise(present: &Measure, previous: Option<&Measure>) -> Option<String> {
     previous
         .and_then(|previous| fall(present, previous))
         .or_else(|| weakness(present).map(str::to_owned))
 }
 
-/// Says that a KPI fell, if chance does not explain it.
+/// Returns advice if a KPI fell by more than chance explains.
 fn fall(present: &Measure, previous: &Measure) -> Option<String> {
     if present.id == "unmapped_share" {
         return None;
@@ -43,14 +43,14 @@ fn fall(present: &Measure, previous: &Measure) -> Option<String> {
     else {
         return None;
     };
-    // A fifth, and more than three standard deviations of a count.
+    // At least a fifth, and more than three standard deviations of a count.
     let lost = before.saturating_sub(now);
     let is_fall = before >= FEWEST && lost * 5 >= before && lost * lost > 9 * (before + now);
     is_fall
         .then(|| format!("Down from {before} in the time before: see which channel brought fewer."))
 }
 
-/// Says that a KPI is low.
+/// Returns advice if a KPI is low.
 fn weakness(present: &Measure) -> Option<&'static str> {
     let bounds = present.share.filter(|(_, whole)| *whole >= FEWEST);
     let bounds = bounds.and_then(|(part, whole)| wilson(part, whole));

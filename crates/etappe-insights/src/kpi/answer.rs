@@ -1,4 +1,4 @@
-//! The answer with the KPIs.
+//! The answer to a KPI question.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::kpi::measure::{Currencies, Measure, measures};
 use crate::response::Table;
 use crate::scope::ScopeQuestion;
 
-/// How many currencies have figures of their own; the others are counted.
+/// How many currencies have their own figures; the others are only counted.
 const SHOWN_CURRENCIES: usize = 10;
 
 /// The KPIs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KpisAnswer {
-    /// What is counted, where it is not orders, events or answers.
+    /// What is counted, except where a figure counts orders, events or answers.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates and weeks are in.
@@ -36,44 +36,44 @@ pub(crate) struct KpisAnswer {
     /// The first instant after it.
     #[schema(value_type = String, format = DateTime)]
     to: Timestamp,
-    /// The model that stages are of.
+    /// The model whose stages are counted.
     #[schema(example = "aaarrr")]
     model: String,
-    /// The figures; one about money is there once per currency, for the site's own and those with the most
-    /// orders, ten at most. With more, `other_currencies` says how many they are.
+    /// The figures. Each figure about money appears once per currency: for the site's own and for
+    /// those with the most orders, ten at most. `other_currencies` counts the rest.
     kpis: Vec<KpiAnswer>,
-    /// The step that loses most compared with the best of the last six full months; null if no step
-    /// with 30 actors does worse.
+    /// The step that loses the most compared with the best of the last six full months; null if no
+    /// step with 30 actors does worse.
     biggest_leak: Option<Leak>,
 }
 
 /// One figure.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KpiAnswer {
-    /// Which one.
+    /// The KPI's id.
     #[schema(example = "activation_rate")]
     id: &'static str,
-    /// The figure; null when there is nothing to divide by. Money is exact to four places.
+    /// The figure; null if there is nothing to divide by. Money is exact to four places.
     #[schema(value_type = Option<f64>, example = 0.4)]
     value: Option<Figure>,
-    /// The same in the range before, equally long; null where that would begin before 1970, or
-    /// there was nothing to divide by.
+    /// The figure in the previous range of equal length; null if that range would begin before
+    /// 1970, or if there was nothing to divide by.
     #[schema(value_type = Option<f64>, example = 0.35)]
     previous: Option<Figure>,
-    /// Of a share: where the true one lies with 95 % confidence (Wilson); null otherwise.
+    /// For a share: the 95 % confidence interval of the true share (Wilson); otherwise null.
     #[schema(value_type = Option<Vec<f64>>, example = json!([0.31, 0.5]))]
     interval: Option<[f64; 2]>,
     /// `actors`, `orders`, `share`, `money`, `orders_per_customer`, `actors_per_customer`,
     /// `actors_per_actor`, `seconds`, `score` or `currencies`.
     #[schema(example = "share")]
     unit: &'static str,
-    /// Of money: ISO 4217; null otherwise.
+    /// For money: the ISO 4217 code; otherwise null.
     #[schema(example = "EUR")]
     currency: Option<String>,
     /// The counts behind the figure.
     #[schema(value_type = BTreeMap<String, f64>, example = json!({"activated": 40, "eligible_signups": 100}))]
     counts: BTreeMap<&'static str, Figure>,
-    /// A sentence where the figure is weak; null otherwise.
+    /// A sentence of advice if the figure is weak; otherwise null.
     advice: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use etappe_core::money::Amount;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A figure; money stays exact, to the ten-thousandth.
+/// A figure; money is exact to the ten-thousandth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Figure {
     Count(u64),
@@ -13,7 +13,7 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    /// Returns the figure for comparing.
+    /// Returns the figure as a float, for comparisons.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a comparison needs no more than 53 bits"
@@ -49,7 +49,7 @@ impl std::fmt::Display for Figure {
 }
 
 impl Serialize for Figure {
-    /// Writes a JSON number; one of money has the amount's own digits.
+    /// Writes a JSON number; money keeps the amount's own digits.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Count(count) => serializer.serialize_u64(*count),

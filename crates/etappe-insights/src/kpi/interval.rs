@@ -1,6 +1,6 @@
-//! How sure a rate is: Wilson's interval.
+//! Wilson's confidence interval for rates.
 
-/// The normal quantile that leaves 2.5 % on either side.
+/// The normal quantile that leaves 2.5 % on each side.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// Returns the range in which the true rate lies with 95 % confidence, or `None` without trials.

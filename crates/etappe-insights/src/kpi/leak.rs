@@ -1,7 +1,7 @@
-//! The biggest leak: the step that loses most people compared with its best recent month.
+//! The biggest leak: the step that loses the most people compared with its best recent month.
 //!
-//! Present and past are the same funnel of the model, with a window of 30 days; whoever may still
-//! come is left out of both, so that recent entries do not look like losses.
+//! Present and past use the same funnel of the model, with a window of 30 days. Both leave out
+//! units that may still convert, so that recent entries do not look like losses.
 
 use std::time::Duration;
 
@@ -25,44 +25,44 @@ use crate::state::InsightsState;
 const WINDOW: Duration = Duration::from_hours(30 * 24);
 /// How many full months the present is compared with.
 const MONTHS: u32 = 6;
-/// The fewest actors at a step that is looked at.
+/// The fewest actors that a step needs to be considered.
 const FEWEST: u64 = 30;
 
-/// The step that loses most people compared with its best recent month.
+/// The step that loses the most people compared with its best recent month.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Leak {
-    /// The stage that fewer reach.
+    /// The stage that fewer people reach.
     #[schema(example = "activation")]
     stage: String,
-    /// What it is called.
+    /// The stage's name.
     #[schema(example = "Activation")]
     label: String,
-    /// The stage (gate) before.
+    /// The previous stage (gate).
     #[schema(example = "acquisition")]
     from_stage: String,
-    /// Actors at the stage before, without those that may still come.
+    /// Actors at the previous stage, without those that may still convert.
     actors: u64,
-    /// Of `actors`, those that reached the stage.
+    /// Of `actors`, those that reached this stage.
     reached: u64,
     /// `reached` / `actors`.
     rate: f64,
-    /// The best such rate of a full month.
+    /// The best rate in a full month.
     best_rate: f64,
-    /// The month that had it.
+    /// The month with the best rate.
     #[schema(example = "2024-01")]
     best_month: String,
     /// `(best_rate − rate) × actors`.
     lost: f64,
-    /// What that means, in a sentence.
+    /// A sentence that explains the leak.
     advice: String,
 }
 
-/// Counts per gate of the attempts that began in one range.
+/// Counts per gate of the attempts that began in a range.
 #[derive(Debug, Clone)]
 struct GateCounts {
     range: TimeRange,
     reached: Vec<u64>,
-    /// Attempts that stopped before the gate but may still come.
+    /// Attempts that stopped before the gate but may still convert.
     open: Vec<u64>,
 }
 
@@ -87,12 +87,12 @@ impl GateCounts {
         }
     }
 
-    /// Returns the actors at the gate before `gate`, less those that may still come.
+    /// Returns the actors at the gate before `gate`, without those that may still convert.
     fn actors(&self, gate: usize) -> u64 {
         self.reached[gate - 1].saturating_sub(self.open[gate])
     }
 
-    /// Returns the rate of `gate`, if enough actors were there.
+    /// Returns the rate of `gate`, if it has enough actors.
     fn rate(&self, gate: usize) -> Option<f64> {
         let actors = self.actors(gate);
         rate(
@@ -102,14 +102,14 @@ impl GateCounts {
     }
 }
 
-/// Finds the biggest leak of the question's range; `None` when no step does worse than it did.
+/// Finds the biggest leak of the question's range; `None` if no step does worse than before.
 pub(crate) async fn find<S: JourneyStore, C: Clock>(
     state: &InsightsState<S, C>,
     question: &ScopeQuestion<'_>,
 ) -> Result<Option<Leak>, InsightsError> {
     let (spec, conditions) = model_question(question.model, WINDOW);
     let Ok(mut matcher) = FunnelMatcher::try_new(&spec) else {
-        // A model without gates has no step to lose anybody at.
+        // A model without gates has no step that could lose anyone.
         return Ok(None);
     };
     let months = months(question);
@@ -157,7 +157,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
         .and_then(|present| biggest(question, &spec, present, past, &months)))
 }
 
-/// Returns the last full months before the end of the range, or before now.
+/// Returns the last full months before the end of the range or the watermark, whichever is earlier.
 fn months(question: &ScopeQuestion<'_>) -> Vec<(NaiveDate, TimeRange)> {
     let zone = question.span.zone;
     let starts = months_before(zone, question.span.range.to.min(question.as_of), MONTHS);

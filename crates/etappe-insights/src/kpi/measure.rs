@@ -1,4 +1,4 @@
-//! Makes the KPIs of counts and sums. What has no divisor is null, never zero.
+//! Computes the KPIs from counts and sums. A KPI without a divisor is null, never zero.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,17 +10,17 @@ use crate::funnel::rate;
 use crate::kpi::figure::Figure;
 use crate::referral::{k_factor, k_observed};
 
-/// One KPI of one range.
+/// One KPI in one range.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Measure {
     pub(crate) id: &'static str,
     pub(crate) unit: &'static str,
-    /// Of amounts of money.
+    /// The currency; only for money.
     pub(crate) currency: Option<String>,
     pub(crate) value: Option<Figure>,
-    /// The counts behind it, by name.
+    /// The underlying counts, by name.
     pub(crate) counts: BTreeMap<&'static str, Figure>,
-    /// Of a share: how many of how many.
+    /// For a share: its numerator and denominator.
     pub(crate) share: Option<(u64, u64)>,
 }
 
@@ -78,8 +78,7 @@ impl Measure {
     }
 }
 
-/// The currencies that figures about money are shown in. Currencies are what clients send, so there
-/// must be an end to them.
+/// The currencies for which money is shown. Clients send arbitrary codes, so the number is limited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Currencies {
     shown: Vec<String>,
@@ -87,9 +86,9 @@ pub(crate) struct Currencies {
 }
 
 impl Currencies {
-    /// Chooses at most `limit` of the currencies that two ranges have money in: the site's own, then those
-    /// with the most orders in the present range, in the one before, then by code. The site's own stands
-    /// for all if there is no money at all.
+    /// Chooses at most `limit` of the currencies that have money in either of two ranges: first the
+    /// site's own, then those with the most orders in the present range, then in the previous one,
+    /// then by code. If there is no money at all, only the site's own is shown.
     pub(crate) fn choose(
         present: &KpiFigures,
         previous: Option<&KpiFigures>,
@@ -118,7 +117,7 @@ impl Currencies {
     }
 }
 
-/// Returns every KPI; those about money once per currency that is shown.
+/// Returns every KPI; those about money appear once per shown currency.
 pub(crate) fn measures(
     kpis: &KpiFigures,
     referrals: &ReferralFigures,
@@ -155,7 +154,7 @@ pub(crate) fn measures(
     measures
 }
 
-/// Returns the KPIs between orders and referrals, in the order in which they are shown.
+/// Returns the KPIs between orders and referrals, in display order.
 fn money_measures(kpis: &KpiFigures, currencies: &Currencies) -> Vec<Measure> {
     let mut columns: [Vec<Measure>; 4] = Default::default();
     for currency in &currencies.shown {
@@ -202,7 +201,7 @@ fn money_measures(kpis: &KpiFigures, currencies: &Currencies) -> Vec<Measure> {
     .concat()
 }
 
-/// Returns how many currencies are not shown, and the orders in them.
+/// Returns how many currencies are not shown, and how many orders they have.
 fn other_currencies(kpis: &KpiFigures, currencies: &Currencies) -> Measure {
     let is_other = |money: &&MoneyFigures| !currencies.shown.contains(&money.currency);
     let others = || kpis.money.iter().filter(is_other);
@@ -267,7 +266,7 @@ fn referral_measures(kpis: &KpiFigures, referrals: &ReferralFigures) -> [Measure
     ]
 }
 
-/// Share of promoters (9 and 10) less share of detractors (0 to 6), times 100.
+/// Share of promoters (9 and 10) minus share of detractors (0 to 6), times 100.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn nps(scores: &[u64; 11]) -> Measure {
     let sum = |scores: &[u64]| scores.iter().sum::<u64>();

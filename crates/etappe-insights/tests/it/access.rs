@@ -1,4 +1,4 @@
-//! Who may read what.
+//! Access control.
 
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ async fn a_token_reads_its_own_site_and_no_other() {
             .await;
             answer.ok();
         }
-        // Whether the site exists makes no difference.
+        // The answer is the same whether or not the site exists.
         let authorization = format!("Bearer {TOKEN}");
         let path = format!("/v1/sites/other/{route}");
         let existing = ask(&api, method, &path, Some(&authorization)).await;
@@ -145,7 +145,7 @@ async fn other_paths_and_methods_get_a_problem() {
             answer.header("allow")
         );
     }
-    // What is not the API's is not its business.
+    // Paths outside the API are left to other routers.
     let answer = ask(&api, "GET", "/v1/batch", None).await;
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (404, ""));
 }

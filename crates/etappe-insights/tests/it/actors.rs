@@ -1,4 +1,4 @@
-//! People's stories, page by page.
+//! The events of one person, in pages.
 
 use serde_json::{Value, json};
 
@@ -117,7 +117,7 @@ async fn ids_are_percent_decoded() {
 async fn nobody_has_an_unknown_id() {
     let problem = Api::of_garden().get("actors/nobody").await.problem(404);
     assert_eq!(problem["detail"], "nobody has the id `nobody`");
-    // Not even if somebody of another site has it.
+    // Not even if an actor of another site has it.
     Api::of_garden().get("actors/olga").await.problem(404);
 }
 

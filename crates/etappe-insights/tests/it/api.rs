@@ -1,4 +1,4 @@
-//! Sends requests to the routes.
+//! A test client for the routes.
 
 use std::sync::{Arc, LazyLock};
 
@@ -40,7 +40,7 @@ pub(crate) struct Api {
     pub(crate) state: InsightsState<MemoryStore, ManualClock>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -59,14 +59,14 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Returns the answer of a question that must have one.
+    /// Returns the answer to a question that must succeed.
     pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text);
         assert_eq!(self.header("content-type"), "application/json");
         self.json()
     }
 
-    /// Returns the problem of a question that must have no answer, after checking its form.
+    /// Returns the problem of a question that must fail, after checking its form.
     pub(crate) fn problem(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -102,7 +102,7 @@ pub(crate) fn site(name: &str) -> Site {
 }
 
 impl Api {
-    /// Opens the garden shop.
+    /// Opens the API over the garden shop.
     pub(crate) fn of_garden() -> Self {
         Self::new(MemoryStore {
             events: garden::events(),
@@ -193,7 +193,7 @@ impl Api {
         .await
     }
 
-    /// Asks a funnel question about March 2024 with further fields.
+    /// Asks a funnel question about March 2024 with additional fields.
     pub(crate) async fn march(&self, fields: Value) -> Value {
         let mut question = serde_json::json!({"from": "2024-03-01", "to": "2024-04-01"});
         let fields = fields.as_object().unwrap().clone();

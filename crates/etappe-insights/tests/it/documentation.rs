@@ -1,7 +1,7 @@
-//! The questions in the documentation are asked, and the answers compared.
+//! Runs the requests in the documentation and compares the answers.
 //!
-//! In `docs/api.md` a block of `http` is a request, and the block after it is its answer; where
-//! that is `json` it is compared as JSON, and a member `"…"` stands for members left out.
+//! In `docs/api.md` an `http` block is a request, and the next block is its answer. A `json` answer
+//! is compared as JSON; a member `"…"` stands for omitted members.
 
 use axum::http::Method;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::api::Api;
 
 const TEXT: &str = include_str!("../../../../docs/api.md");
 
-/// The blocks of code, with their language.
+/// The code blocks, with their language.
 fn blocks() -> Vec<(&'static str, &'static str)> {
     let mut blocks = Vec::new();
     let mut rest = TEXT;
@@ -23,7 +23,7 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
     blocks
 }
 
-/// Compares what was shown with what came back; `"…"` in an object allows for further members.
+/// Compares the documented answer with the real one; `"…"` in an object allows further members.
 fn assert_shown(shown: &Value, found: &Value, path: &str) {
     match (shown, found) {
         (Value::Object(shown), Value::Object(found)) => {

@@ -1,4 +1,4 @@
-//! Every way to ask for a funnel wrongly.
+//! Invalid funnel questions.
 
 use axum::body::Body;
 use axum::http::Method;
@@ -20,7 +20,7 @@ async fn problems(question: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Questions that are wrong in one place, and how the problem begins.
+/// Questions with one error each, and how the problem text begins.
 const WRONG: &[(&str, &str)] = &[
     (r#"[]"#, "body: must be an object"),
     (r#"{}"#, "steps: a funnel needs `steps` or a `model`"),

@@ -1,4 +1,4 @@
-//! Funnels over the garden's events, against figures worked out by hand.
+//! Funnels over the garden's events, compared with figures computed by hand.
 
 use std::sync::atomic::Ordering;
 
@@ -108,7 +108,7 @@ async fn the_range_bounds_entries_and_not_completions() {
     });
     let answer = Api::of_garden().funnel(&question).await.ok();
     assert_eq!(counts(&answer["steps"]), [1, 1]);
-    // Carla took two days to the second: a window of two days is just enough.
+    // Carla took exactly two days, so a window of two days is just enough.
     let question = json!({
         "steps": looked_and_bought(), "from": "2024-03-06", "to": "2024-03-07", "window": 172_799,
     });
@@ -141,19 +141,19 @@ async fn accounts_are_counted_as_a_whole() {
 #[tokio::test]
 async fn sessions_are_counted_by_themselves() {
     let api = Api::of_garden();
-    // Nobody bought in the visit in which they looked; Bob looked twice in one.
+    // Nobody bought in the same visit in which they looked; Bob looked twice in one visit.
     let question = json!({"steps": looked_and_bought(), "unit": "session"});
     let answer = api.march(question).await;
     assert_eq!(answer["unit"], "session");
     assert_eq!(counts(&answer["steps"]), [4, 0]);
-    // Three of the eight visits were orders, one was a look at the home page.
+    // Three of the eight visits only had orders, one only a view of the home page.
     assert_eq!(answer["never_entered"], 4);
 }
 
 #[tokio::test]
 async fn strict_steps_are_neighbours_in_all_events() {
     let api = Api::of_garden();
-    // Between looking and buying Anna signed up, so only Carla's steps are neighbours.
+    // Anna signed up between looking and buying, so only Carla's steps are adjacent.
     let answer = api
         .march(json!({"steps": looked_and_bought(), "order": "strict"}))
         .await;
@@ -265,7 +265,7 @@ async fn a_breakdown_takes_the_values_of_the_step_named() {
             (json!(["Firefox", "Email"]), vec![1, 0]),
         ]
     );
-    // At step 2 there are orders; who did not get there has no value.
+    // Step 2 has orders; a unit that did not reach it has no value.
     let breakdown = json!({"by": ["order_id"], "step": 2});
     let answer = api
         .march(json!({"steps": looked_and_bought(), "breakdown": breakdown}))
@@ -382,7 +382,7 @@ async fn a_model_without_skips_is_an_ordered_funnel() {
     let answer = Api::of_garden()
         .march(json!({"model": "aaarrr", "skips": "forbid"}))
         .await;
-    // Nobody has an event of awareness.
+    // Nobody has an awareness event.
     assert_eq!(counts(&answer["steps"]), [0; 6]);
     assert_eq!(answer["never_entered"], 6);
     assert_eq!(column(&answer["steps"], "step_rate"), vec![Value::Null; 6]);

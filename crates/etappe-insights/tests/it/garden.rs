@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::memory_store::StoredEvent;
 
-/// When the tests take place.
+/// The current time in the tests.
 pub(crate) const NOW: &str = "2024-04-01T10:00:00Z";
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -125,7 +125,7 @@ pub(crate) fn events() -> Vec<StoredEvent> {
         ..event
     }));
     events.extend(newsletters());
-    // Another site's, which must never show.
+    // An event of another site, which must never appear.
     events.push(StoredEvent {
         site: "other",
         ..event("olga", "04T00:00:00", looked)
@@ -133,7 +133,7 @@ pub(crate) fn events() -> Vec<StoredEvent> {
     events
 }
 
-/// Events of February, with a name that no vocabulary knows.
+/// Events of February with a name that no vocabulary knows.
 fn newsletters() -> impl Iterator<Item = StoredEvent> {
     let joined = [("frits", "11"), ("gerda", "20"), ("gerda", "21")];
     joined.into_iter().map(|(actor, day)| StoredEvent {

@@ -1,4 +1,4 @@
-//! The KPIs as gauges: the same figures as the API's, for sites that exist, within limits.
+//! The KPI gauges: the same figures as the API's, for existing sites, within limits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::memory_store::MemoryStore;
 /// The first instant of the last 30 days, in Amsterdam.
 const MONTH_START: &str = "2024-03-02T23:00:00Z";
 
-/// Gauges that run beside the API.
+/// Gauges running beside the API.
 struct Running {
     api: Api,
     stop: CancellationToken,
@@ -36,12 +36,12 @@ impl Running {
         Self { api, stop, task }
     }
 
-    /// Lets time pass, and what is due in it be done.
+    /// Advances the clock and lets the due tasks run.
     async fn wait(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
-    /// Returns the gauges of a name: their labels and values.
+    /// Returns the gauges with a name: labels and values.
     fn gauges(&self, name: &str) -> BTreeMap<String, f64> {
         let families = self.api.registry.gather();
         let family = families.iter().find(|family| family.name() == name);
@@ -107,7 +107,7 @@ async fn a_figure_without_a_divisor_is_not_shown_any_more() {
     let running = Running::start(Api::new(store()));
     running.wait(1).await;
     assert_eq!(running.kpis()["demo purchases_per_customer "], 1.3);
-    // From tomorrow on the range is another one, in which nothing happened.
+    // From tomorrow on the range is a different one, in which nothing happened.
     running.api.clock.advance(Duration::from_secs(86_400));
     running.wait(60).await;
     let shown = running.kpis();
@@ -207,7 +207,7 @@ async fn a_store_that_does_not_answer_is_asked_less_often() {
         ..MemoryStore::default()
     }));
     let refreshes = || running.gauges("etappe_insights_kpi_refreshes_total");
-    // Two sites wait for a minute each; then the store is left alone for ten.
+    // Two sites time out after a minute each; then the store is not queried for ten minutes.
     for (seconds, expected) in [(121, 1.0), (590, 1.0), (130, 2.0)] {
         running.wait(seconds).await;
         assert_eq!(refreshes()["error"], expected);

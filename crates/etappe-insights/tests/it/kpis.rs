@@ -1,4 +1,4 @@
-//! The figures on the cards, against figures worked out by hand.
+//! The figures on the KPI cards, compared with figures computed by hand.
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,7 @@ fn referrals() -> ReferralFigures {
     }
 }
 
-/// March 2024 in Amsterdam, and the 31 days before.
+/// March 2024 in Amsterdam, and the previous 31 days.
 fn api() -> Api {
     let march_start = at("2024-02-29T23:00:00Z").as_millis();
     let before = at("2024-01-29T23:00:00Z").as_millis();
@@ -156,7 +156,7 @@ async fn every_kpi_is_there_with_its_figure() {
 #[tokio::test]
 async fn money_is_exact_and_there_once_per_currency() {
     let answer = api().get("kpis?from=2024-03-01&to=2024-04-01").await;
-    // As text, because a float would hide what was written.
+    // Compared as text, because a float would hide the digits written.
     assert!(
         answer.text.contains(r#"{"id":"revenue","value":90.3333,"#),
         "{}",
@@ -181,7 +181,7 @@ async fn money_is_exact_and_there_once_per_currency() {
 
 #[tokio::test]
 async fn the_largest_currencies_have_cards_and_the_rest_are_counted() {
-    // A code, the orders in March, those in February.
+    // A code, its orders in March and its orders in February.
     let money = |code: &str, orders: u64| MoneyFigures {
         currency: code.to_owned(),
         orders,
@@ -218,7 +218,7 @@ async fn the_largest_currencies_have_cards_and_the_rest_are_counted() {
         ]
     );
     let others = find(&kpis, "other_currencies");
-    // Of 1,002 codes ten are shown; ZZZ has no orders in March.
+    // Ten of 1,002 codes are shown; ZZZ has no orders in March.
     assert_eq!(
         (&others["value"], &others["previous"]),
         (&json!(992), &json!(1))
@@ -253,7 +253,7 @@ async fn rates_have_an_interval_and_their_counts() {
         .iter()
         .map(|x| x.as_f64().unwrap())
         .collect();
-    // Wilson, worked out with another program.
+    // Wilson intervals, computed with another program.
     assert!(
         (interval[0] - 0.245_906_28).abs() < 1e-6 && (interval[1] - 0.576_796_40).abs() < 1e-6,
         "{interval:?}"
@@ -332,7 +332,7 @@ async fn advice_comes_where_a_figure_is_weak() {
     assert_eq!(find(&kpis, "visitors")["advice"], Value::Null);
 }
 
-/// Forty people a month who come, of whom so many are activated within the day.
+/// Forty people who come in a month, of whom `activated` activate within the day.
 fn month(month: u32, activated: usize) -> impl Iterator<Item = StoredEvent> {
     (0..40).flat_map(move |index| {
         let actor = format!("{month}-{index}");
@@ -356,7 +356,7 @@ async fn the_biggest_leak_is_measured_against_the_best_month() {
         events: events.collect(),
         ..MemoryStore::default()
     });
-    // At the end of March the last attempts may still go on; nothing else can be said of them.
+    // At the end of March the last attempts may still continue, so they cannot count as a leak.
     let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
     assert_eq!(answer["biggest_leak"], Value::Null);
     api.watermark.post(0, at("2024-03-31T00:00:00Z"));

@@ -1,4 +1,4 @@
-//! What happens when too much is asked, or the store is away.
+//! Overload and store outages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn questions_beyond_the_limit_wait_and_are_then_refused() {
     second.problem(504);
     assert_eq!(third.problem(503)["type"], "urn:etappe:problem:busy");
     assert_eq!(third.header("retry-after"), "1");
-    // What needs no store is answered all the same, and turns are given back.
+    // Routes that need no store still answer, and turns are given back.
     api.get("models").await.ok();
     api.get("kpis").await.problem(504);
 }
@@ -106,7 +106,7 @@ fn many(actors: usize) -> MemoryStore {
 /// A value of a breakdown with the counts of both steps.
 type Listed = (String, u64, u64);
 
-/// The first values of a breakdown, then the counts of the others.
+/// Returns the first values of a breakdown, then the counts of the others.
 fn listed(answer: &Value) -> (Vec<Listed>, Option<(u64, u64)>) {
     let (mut values, mut other) = (Vec::new(), None);
     for group in answer["breakdown"].as_array().unwrap() {

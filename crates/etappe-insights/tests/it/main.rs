@@ -1,4 +1,4 @@
-//! The API from outside: requests in, answers out, over a store that holds a handful of events.
+//! The API from outside: requests and answers over a store with a handful of events.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;

@@ -1,4 +1,4 @@
-//! A journey store that holds plain events and looks at all of them for every question.
+//! A journey store that holds plain events and scans all of them for every question.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -40,19 +40,19 @@ pub(crate) struct StoredEvent {
 #[derive(Debug, Default)]
 pub(crate) struct MemoryStore {
     pub(crate) events: Vec<StoredEvent>,
-    /// Figures by the start of their range, in milliseconds.
+    /// Figures by the start of their range in milliseconds.
     pub(crate) kpis: BTreeMap<i64, KpiFigures>,
     pub(crate) referrals: BTreeMap<i64, ReferralFigures>,
     pub(crate) stages: StageFigures,
-    /// What every question fails with, if it does.
+    /// The error that every question returns, if any.
     pub(crate) failure: Option<RetryClass>,
-    /// What a failed question used up.
+    /// The cost that a failed question exceeded.
     pub(crate) exhausted: Option<Cost>,
-    /// Whether questions never end.
+    /// Whether questions never finish.
     pub(crate) is_stuck: bool,
-    /// How often names were asked for.
+    /// How many times names were queried.
     pub(crate) name_questions: AtomicU64,
-    /// The questions asked about figures.
+    /// The scopes of all questions about figures.
     pub(crate) scopes: Mutex<Vec<KpiScope>>,
 }
 
@@ -95,7 +95,7 @@ impl MemoryStore {
         })
     }
 
-    /// Names the visit that an event belongs to by its first event.
+    /// Returns the id of the visit that an event belongs to, derived from the visit's first event.
     fn session_of(&self, event: &StoredEvent) -> String {
         let before = self.events.iter().filter(|other| {
             let gap = event.at.millis_since(other.at);
@@ -257,13 +257,13 @@ impl JourneyStore for MemoryStore {
             .unwrap_or_default())
     }
 
-    /// Takes every event without a milestone for one that no vocabulary had a rule for.
+    /// Treats every event without a milestone as one that no vocabulary has a rule for.
     async fn unmapped_names(&self, query: &UnmappedQuery) -> Result<UnmappedNames, StoreError> {
         self.ready().await?;
         let mut found: BTreeMap<(&str, &str), (UnmappedName, BTreeSet<&str>)> = BTreeMap::new();
         for (_, event) in self.matching(&query.site, query.bots) {
             let in_range = query.range.from <= event.at && event.at < query.range.to;
-            // All events of the garden were tracked.
+            // All events of the garden are track events.
             if !in_range || query.kind.is_some_and(|kind| kind != EventKind::Track) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The description of the API says what the API does.
+//! The OpenAPI document matches the API.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ async fn the_questions_shown_are_answered() {
     }
 }
 
-/// Asks with a field that is not there, and returns the fields that should have been.
+/// Asks with an unknown field and returns the fields that the error lists.
 async fn expected_fields(api: &Api, question: Value) -> BTreeSet<String> {
     let problem = api.funnel(&question).await.problem(422);
     let details = problem["errors"].as_array().unwrap().iter();
@@ -101,7 +101,7 @@ async fn expected_fields(api: &Api, question: Value) -> BTreeSet<String> {
     list.split(", ").map(str::to_owned).collect()
 }
 
-/// Returns the fields of a schema, those of the schemas it is put together from included.
+/// Returns the fields of a schema, including those of the schemas it is composed of.
 fn fields(description: &Value, schema: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     if let Some(reference) = schema["$ref"].as_str() {

@@ -1,4 +1,4 @@
-//! One site asks as much as it can, another one is answered.
+//! One site floods the API while another still gets answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn ask(api: &Api, site: &str) -> Answer {
     api.request(request.body(Body::empty()).unwrap()).await
 }
 
-/// The type of the problem, without what all types begin with.
+/// Returns the problem's type without the common prefix.
 fn kind(answer: &Answer, status: u16) -> String {
     let problem = answer.problem(status);
     let kind = problem["type"].as_str().unwrap();
@@ -44,7 +44,7 @@ async fn a_site_runs_no_more_than_its_share_and_another_one_s_question_runs_at_o
     let [first, second, third, fourth] = [(); 4].map(|()| ask(&api, "demo"));
     let other = ask(&api, "other");
     let (first, second, third, fourth, other) = tokio::join!(first, second, third, fourth, other);
-    // What runs into the time of an answer has run; what is busy has not.
+    // 504 means that the question ran; 503 means that it did not.
     let of_demo = [(first, 504), (second, 504), (third, 503), (fourth, 503)];
     for (answer, status) in &of_demo {
         answer.problem(*status);
@@ -54,7 +54,7 @@ async fn a_site_runs_no_more_than_its_share_and_another_one_s_question_runs_at_o
 
 #[tokio::test(start_paused = true)]
 async fn sites_take_turns_however_many_questions_one_of_them_has_waiting() {
-    // A question runs for a minute here: in the time that it may wait, two others have their turns.
+    // A question runs for a minute here; two others get their turns while it may wait.
     let api = stuck(InsightsConfig {
         concurrent_queries: 1,
         queue_timeout: Duration::from_secs(125),
