@@ -1,4 +1,4 @@
-//! How the engine is run.
+//! The engine's configuration.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,50 +9,53 @@ use crate::fence::FenceMode;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Everything that [`run_engine`](crate::process::run_engine) needs to know.
+/// The configuration of [`run_engine`](crate::process::run_engine).
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// The folder that holds the engine's data in a folder of its own, and beside that, out of the
-    /// engine's reach, its lock, its secrets and its configuration. Made if missing.
+    /// The folder that holds the engine's data in a subfolder. Its lock, secrets and configuration
+    /// are next to that subfolder, out of the engine's reach. Created if missing.
     pub data_dir: PathBuf,
     /// The libchdb to load, see [`library`](crate::library).
     pub library: PathBuf,
-    /// Where to listen; a loopback address. Port 0 takes a free one. Default `127.0.0.1:0`.
+    /// The address to listen on; must be a loopback address. Port 0 picks a free port. Default
+    /// `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// What the engine may allocate in bytes; default 3 GiB. Beyond it queries fail with code 241.
-    /// The process itself stays some hundred MiB above it.
+    /// The bytes the engine may allocate; default 3 GiB. Above that, queries fail with code 241.
+    /// The process itself uses some hundred MiB more.
     pub server_memory_bytes: u64,
-    /// What one query may allocate in bytes; default 2 GiB.
+    /// The bytes one query may allocate; default 2 GiB.
     pub query_memory_bytes: u64,
-    /// Threads of one query, and half the number of merges side by side; default 2.
+    /// Threads per query, and half the number of concurrent merges; default 2.
     pub query_threads: u16,
-    /// Queries that run at a time; default 16. More wait. A quarter of them is kept for what changes
-    /// something, which readers and questions cannot take; readers get a third of the rest.
+    /// Concurrent queries; default 16. Any more wait. A quarter is reserved for changes, which
+    /// neither questions nor readers can take; readers get a third of the rest.
     pub concurrent_queries: usize,
-    /// Queries that may wait for their turn, of each kind; default 64. More are refused with code 202.
+    /// Queries of each kind that may wait for their turn; default 64. Any more are refused with
+    /// code 202.
     pub queued_queries: usize,
-    /// How long a query may wait for its turn; default 10 s, then it is refused with code 202.
+    /// How long a query may wait for its turn; default 10 s. After that it is refused with code
+    /// 202.
     pub queue_timeout: Duration,
-    /// How large a request's body may be once decompressed; default 512 MiB.
+    /// The largest decompressed request body; default 512 MiB.
     pub body_limit_bytes: u64,
-    /// How long a client may neither send nor take anything while its query runs; default 60 s.
+    /// How long a client may neither send nor receive anything while its query runs; default 60 s.
     pub idle_timeout: Duration,
     /// How long a reader's query may run unless it asks for less; default 60 s.
     pub reader_query_timeout: Duration,
-    /// What one query of a reader may allocate in bytes; default 384 MiB.
+    /// The bytes one reader's query may allocate; default 384 MiB.
     pub reader_memory_bytes: u64,
     /// Whether the process may run without its fence; see [`fence`](crate::fence).
     pub fence: FenceMode,
-    /// Whether the engine may connect to other servers, such as a ZooKeeper; default no.
+    /// Whether the engine may connect to other servers, such as ZooKeeper; default false.
     pub network: bool,
-    /// How long running queries may go on after the order to stop; default 15 s.
+    /// How long running queries may continue after the stop request; default 15 s.
     pub drain_timeout: Duration,
-    /// How long to wait for a former process to let go of the data folder; default 15 s.
+    /// How long to wait for a previous process to release the data folder; default 15 s.
     pub lock_timeout: Duration,
 }
 
 impl EngineConfig {
-    /// Returns the defaults for a data folder and a library.
+    /// Returns the defaults for the given data folder and library.
     pub fn new(data_dir: impl Into<PathBuf>, library: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -75,7 +78,7 @@ impl EngineConfig {
         }
     }
 
-    /// Checks that the engine can be run like this.
+    /// Checks that the configuration is usable.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The engine's secrets: one for the writer, who may do everything, and one for readers.
 //!
-//! They are random, made at the first start and kept in the data folder in a file that only its
-//! owner may read.
+//! They are random, created at the first start and stored in the data folder in a file that only
+//! its owner may read.
 
 use std::fs;
 use std::io::Write;
@@ -37,13 +37,13 @@ impl std::fmt::Debug for Login {
 /// Both logins of an engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EngineSecrets {
-    /// May do everything the engine allows at all.
+    /// May do everything that the engine allows.
     pub writer: Login,
-    /// May read, with few settings of its own choice.
+    /// May read, and may choose only a few settings.
     pub reader: Login,
 }
 
-/// What a client may do.
+/// What a client is allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Writer,
@@ -51,7 +51,7 @@ pub(crate) enum Role {
 }
 
 impl EngineSecrets {
-    /// Returns where the secrets of a data folder are kept.
+    /// Returns the path of the secrets in a data folder.
     pub fn path(data_dir: &Path) -> PathBuf {
         data_dir.join(SECRET_FILE)
     }
@@ -60,7 +60,7 @@ impl EngineSecrets {
     ///
     /// # Errors
     ///
-    /// When there are none yet, or they cannot be read.
+    /// If there are none yet, or they cannot be read.
     pub fn load(data_dir: &Path) -> Result<Self, EngineError> {
         let path = Self::path(data_dir);
         let failed = |source| EngineError::io(format!("read `{}`", path.display()), source);
@@ -68,12 +68,12 @@ impl EngineSecrets {
         serde_json::from_str(&text).map_err(|error| failed(error.into()))
     }
 
-    /// Reads the secrets of a data folder, and makes them first if there are none. A file that
-    /// others could read is closed to them.
+    /// Reads the secrets of a data folder, and creates them if there are none. If other users could
+    /// read the file, its permissions are restricted.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, EngineError> {
         let path = Self::path(data_dir);
         if !path.exists() {
@@ -106,7 +106,7 @@ impl EngineSecrets {
         let failed = |source| EngineError::io(format!("write `{}`", path.display()), source);
         let mut text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
-        // A named temporary file is made with mode 0600, and keeps it when it gets its name.
+        // A named temporary file is created with mode 0600 and keeps it when renamed.
         let mut file = tempfile::NamedTempFile::new_in(data_dir).map_err(failed)?;
         file.write_all(&text).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
@@ -116,8 +116,8 @@ impl EngineSecrets {
             .map_err(failed)
     }
 
-    /// Returns what a client with this login may do; `None` if it is wrong. Takes the same time
-    /// wherever the password differs.
+    /// Returns the role of a login; `None` if it is wrong. The time taken does not depend on where
+    /// the password differs.
     pub(crate) fn role_of(&self, user: &str, password: &str) -> Option<Role> {
         let login = match user {
             _ if user == self.writer.user => &self.writer,

@@ -1,8 +1,8 @@
-//! The opened engine: one data folder, held for as long as this process serves it.
+//! The opened engine: one data folder, locked for as long as this process serves it.
 //!
-//! Each request gets a session of its own, so that no setting, database or temporary table of one
-//! reaches another; opening one takes a tenth of a millisecond. One more session is kept open all
-//! the time, because the engine shuts down with the last.
+//! Each request gets its own session, so that no setting, database or temporary table of one
+//! request reaches another; opening a session takes a tenth of a millisecond. One extra session
+//! stays open all the time, because the engine shuts down when the last one closes.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -21,13 +21,13 @@ use crate::zones::ReaderZones;
 /// The release of chdb this crate is written for and tested with.
 pub const CHDB_VERSION: &str = "26.7.3";
 
-/// Returns where ClickHouse's own files lie in a data folder.
+/// Returns the folder of ClickHouse's own files in a data folder.
 pub(crate) fn clickhouse_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("clickhouse")
 }
 
-/// Returns where `BACKUP … TO File('name')` puts a backup, and `RESTORE` looks for it: the name is that of a
-/// folder in this one.
+/// Returns the folder in which `BACKUP … TO File('name')` writes a backup and `RESTORE` looks for
+/// it; `name` is a folder in this one.
 #[must_use]
 pub fn backups_dir(data_dir: &Path) -> PathBuf {
     clickhouse_dir(data_dir).join("backups")
@@ -42,11 +42,12 @@ pub(crate) struct Engine {
     arguments: Vec<CString>,
     version: String,
     timezone: String,
-    /// Keeps the engine open; never used for anything else.
+    /// Keeps the engine open; never used otherwise.
     keeper: Mutex<Connection>,
-    /// Names that are known to be views with parameters and nothing else. Bounded: they exist.
+    /// Names known to be parameterized views and nothing else. Bounded, because only existing views
+    /// are added.
     views: Mutex<HashSet<String>>,
-    /// Time zones that readers named.
+    /// Time zones used by readers.
     pub(crate) zones: ReaderZones,
     lock: DataLock,
 }
@@ -104,12 +105,12 @@ impl Engine {
         })
     }
 
-    /// Returns the version of ClickHouse inside, such as `26.7.2.1`.
+    /// Returns the version of the embedded ClickHouse, such as `26.7.2.1`.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    /// Returns the time zone of times that have none of their own.
+    /// Returns the time zone of times without an explicit one.
     pub(crate) fn timezone(&self) -> &str {
         &self.timezone
     }
@@ -124,8 +125,8 @@ impl Engine {
         })
     }
 
-    /// Returns the first of these names, which are letters, digits and underscores, that is not a
-    /// view's alone: there is no such view, or a function has the name, too.
+    /// Returns the first of these names that does not belong to a view alone: either no such view
+    /// exists, or a function has the same name. Names consist of letters, digits and underscores.
     pub(crate) fn first_that_is_no_view(
         &self,
         names: &[String],
@@ -158,7 +159,7 @@ impl Engine {
             .cloned())
     }
 
-    /// Closes the data folder and stops the engine's threads; every session must be closed before.
+    /// Closes the data folder and stops the engine's threads. Every session must be closed before.
     /// Blocks.
     pub(crate) fn close(self) {
         let Self {
@@ -168,8 +169,8 @@ impl Engine {
             ..
         } = self;
         drop(keeper);
-        // The folder is closed with the last session. Threads that cannot be stopped here, which
-        // happens after failed queries, end with the process.
+        // The folder closes with the last session. After failed queries some threads cannot be
+        // stopped here; they end with the process.
         if !library.shut_down() {
             tracing::debug!("the engine left threads running");
         }
@@ -177,14 +178,13 @@ impl Engine {
     }
 }
 
-/// The lock on a data folder: a file lock, so that the end of the process, however it ends, gives
-/// it back.
+/// The lock on a data folder: a file lock, so that the system releases it however the process ends.
 pub(crate) struct DataLock {
     _file: File,
 }
 
 impl DataLock {
-    /// Takes the lock; waits up to `timeout` for a former process to end.
+    /// Takes the lock; waits up to `timeout` for a previous process to end.
     #[expect(
         clippy::disallowed_methods,
         reason = "there is no runtime yet: the process has one thread until its fence stands"

@@ -1,5 +1,5 @@
-//! What can go wrong with the engine as a whole. A single query's failure is an
-//! exception and goes to the client that sent it.
+//! Errors of the engine as a whole. A single query's failure is an exception and goes to the client
+//! that sent the query.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ pub enum EngineError {
         "no engine library at `{path}`: check `--engine-library`, or leave it out to have it fetched"
     )]
     LibraryMissing {
-        /// Where it was looked for.
+        /// The path that was checked.
         path: PathBuf,
     },
-    /// There is no published library for this machine.
+    /// No library is published for this platform.
     #[error(
         "no engine library is published for {platform}: build or obtain libchdb {version} and name it with `--engine-library`"
     )]
@@ -30,37 +30,37 @@ pub enum EngineError {
         /// The wanted version.
         version: &'static str,
     },
-    /// The library could not be fetched.
+    /// The download of the library failed.
     #[error("could not fetch the engine library `{package}`: {reason}")]
     FetchFailed {
         /// The package and its version.
         package: String,
-        /// What happened, and what to do about it.
+        /// What happened, and how to fix it.
         reason: String,
     },
-    /// What was fetched is not what was published.
+    /// The downloaded package differs from the published one.
     #[error(
         "the fetched engine library is not the published one: its SHA-512 is {actual}, expected {expected}; nothing was installed"
     )]
     HashMismatch {
         /// The pinned hash.
         expected: String,
-        /// The hash of what came.
+        /// The hash of the downloaded package.
         actual: String,
     },
-    /// The file in the cache is damaged.
+    /// The cached file is damaged.
     #[error(
         "the engine library `{path}` has {actual} bytes, expected {expected}: delete it to have it fetched again"
     )]
     LibraryTruncated {
         /// The file.
         path: PathBuf,
-        /// The size it was installed with.
+        /// Its size when it was installed.
         expected: u64,
-        /// The size it has.
+        /// Its size now.
         actual: u64,
     },
-    /// The file in the cache is not the published one.
+    /// The cached file differs from the published one.
     #[error(
         "the engine library `{path}` is not the published one: its BLAKE3 hash is {actual}, expected {expected}; delete it to have it fetched again"
     )]
@@ -69,7 +69,7 @@ pub enum EngineError {
         path: PathBuf,
         /// The pinned hash.
         expected: &'static str,
-        /// The hash it has.
+        /// Its actual hash.
         actual: String,
     },
     /// The library could not be loaded.
@@ -77,13 +77,13 @@ pub enum EngineError {
     LibraryUnusable {
         /// The file.
         path: PathBuf,
-        /// The loader's words.
+        /// The loader's message.
         reason: String,
     },
-    /// The configuration makes no sense.
+    /// The configuration is invalid.
     #[error("bad engine configuration: {0}")]
     BadConfiguration(String),
-    /// The fence is required and cannot be put up.
+    /// The fence is required but cannot be raised.
     #[error(
         "the engine cannot be fenced in ({reason}): that takes Linux 6.7 with Landlock; \
          `engine.fence = \"preferred\"` starts it with as much of a fence as there is"
@@ -99,17 +99,17 @@ pub enum EngineError {
     DataInUse {
         /// The data folder.
         path: PathBuf,
-        /// Who holds it, as far as known.
+        /// The process that holds the lock, as far as known.
         holder: String,
     },
-    /// The engine did not open its data folder.
+    /// The engine failed to open its data folder.
     #[error(
         "the engine could not open its data folder `{path}`: {reason}; its own words are on stderr"
     )]
     OpenFailed {
         /// The data folder.
         path: PathBuf,
-        /// What is known about the reason.
+        /// The reason, as far as known.
         reason: String,
     },
     /// The address is not a loopback address.
@@ -121,7 +121,7 @@ pub enum EngineError {
     /// A file or socket operation failed.
     #[error("could not {action}")]
     Io {
-        /// What was tried, with the file or address.
+        /// The operation that failed, with the file or address.
         action: String,
         /// The system's error.
         #[source]
@@ -138,13 +138,13 @@ pub enum EngineError {
     /// The engine's process did not stop in time and was killed.
     #[error("the engine did not stop within {waited:?} and was killed")]
     StopTimedOut {
-        /// How long it was waited for.
+        /// How long the parent waited.
         waited: Duration,
     },
     /// The engine's process stopped with an error.
     #[error("the engine stopped with {status}{}", last_words(stderr))]
     Stopped {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// The last lines it wrote to stderr.
         stderr: Vec<String>,

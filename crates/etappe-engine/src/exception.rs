@@ -1,8 +1,8 @@
-//! A query's failure in ClickHouse's own terms: a code and a text.
+//! A query's failure in ClickHouse's terms: a code and a text.
 //!
-//! The engine reports failures as text, `Code: 60. DB::Exception: …`, sometimes wrapped in itself
-//! two or three times. Clients of the HTTP interface match on the code, so it is taken out here,
-//! and mapped to an HTTP status as ClickHouse does.
+//! The engine reports failures as text, `Code: 60. DB::Exception: …`, sometimes nested two or three
+//! times. Clients of the HTTP interface match on the code, so it is extracted here and mapped to an
+//! HTTP status as ClickHouse does.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl Exception {
         }
     }
 
-    /// Reads the engine's report.
+    /// Parses the engine's report.
     pub(crate) fn from_engine(report: &str) -> Self {
         let mut code = None;
         let mut rest = report.trim();
@@ -60,7 +60,7 @@ impl Exception {
         }
     }
 
-    /// Returns the HTTP status that ClickHouse answers with for this code.
+    /// Returns the HTTP status that ClickHouse uses for this code.
     pub(crate) fn status(&self) -> StatusCode {
         match self.code {
             6
@@ -105,7 +105,7 @@ impl Exception {
         }
     }
 
-    /// Returns the group that metrics count the failure in.
+    /// Returns the class under which metrics count the failure.
     pub(crate) fn class(&self) -> &'static str {
         match self.code {
             241 | 173 => "memory",
@@ -131,7 +131,7 @@ impl fmt::Display for Exception {
     }
 }
 
-/// Splits `Code: 60. DB::Exception: text`; the exception may be of another kind, such as
+/// Splits `Code: 60. DB::Exception: text`; the exception may have another type, such as
 /// `DB::NetException`.
 fn split_report(report: &str) -> Option<(i32, &str)> {
     let rest = report.strip_prefix("Code: ")?;
@@ -141,8 +141,7 @@ fn split_report(report: &str) -> Option<(i32, &str)> {
     Some((code.parse().ok()?, text.trim_start()))
 }
 
-/// Takes off the repeated endings of a report that was wrapped: `(NAME) (version …). (NAME)`
-/// becomes `(NAME)`.
+/// Removes the repeated endings of a nested report: `(NAME) (version …). (NAME)` becomes `(NAME)`.
 fn unwrap_endings(text: &str) -> String {
     let mut text = text.trim_end();
     while let Some(open) = text.rfind(" (version ") {

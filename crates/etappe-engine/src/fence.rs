@@ -1,13 +1,14 @@
-//! A fence around the engine's process: Landlock, by which a process gives up rights for good.
+//! The fence around the engine's process: a Landlock sandbox, in which a process permanently drops
+//! rights.
 //!
-//! Statements are looked at before the engine gets them (see `statement`), and that is
-//! what should keep them inside. The fence makes a mistake there cost nothing: behind it the process
-//! writes in ClickHouse's own folder alone, reads that, its library and what the C library needs,
-//! starts no program, and neither opens a port nor connects to one. Secrets, the log and
-//! configuration files lie outside.
+//! Statements are checked before the engine gets them (see `statement`), and that check should keep
+//! them inside. The fence contains the damage if the check has a bug. Behind it the process writes
+//! only in ClickHouse's own folder. It reads only that folder, its library and what the C library
+//! needs. It starts no program, opens no port and connects to none. Secrets, the log and
+//! configuration files are out of its reach.
 //!
-//! It holds for the calling thread and those that it starts, so it is put up before there are
-//! others. It cannot be taken down.
+//! The fence covers the calling thread and the threads it starts later, so it must be raised before
+//! there are other threads. It cannot be removed.
 
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 
-/// What the C library, the loader and the engine read of the system. None of it is secret.
+/// System files that the C library, the loader and the engine read. None of them is secret.
 const SYSTEM_FILES: &[&str] = &[
     "/lib",
     "/lib64",
@@ -43,40 +44,41 @@ const SYSTEM_FILES: &[&str] = &[
     "/sys/kernel/mm/transparent_hugepage",
 ];
 
-/// What is read as well where the engine may connect to others. A dictionary over a table of its own
-/// looks up `localhost`, which the files above answer.
+/// Additional files to read if the engine may connect to other servers. A dictionary over one of
+/// its own tables resolves `localhost`, for which the files above are enough.
 const NETWORK_FILES: &[&str] = &["/etc/resolv.conf", "/etc/ssl", "/run/systemd/resolve"];
 
 /// Whether the engine may run without its fence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FenceMode {
-    /// The engine does not start unless files and network are fenced off (Linux 6.7 or later with
-    /// Landlock).
+    /// The engine does not start unless file and network access are restricted (Linux 6.7 or later
+    /// with Landlock).
     Required,
-    /// Fences off what the kernel can and warns of what it cannot.
+    /// Restricts what the kernel supports and warns of the rest.
     #[default]
     Preferred,
     /// No fence.
     Off,
 }
 
-/// What the process may still reach.
+/// What the process may still access.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FenceGaps {
-    /// Folders to read and write in.
+    /// Folders it may read and write.
     pub(crate) writable: Vec<PathBuf>,
-    /// Files and folders to read, beside those of the system.
+    /// Files and folders it may read, besides those of the system.
     pub(crate) readable: Vec<PathBuf>,
     /// Whether connections to other servers are allowed.
     pub(crate) network: bool,
 }
 
-/// Puts the fence up around this thread and those that it starts.
+/// Raises the fence around this thread and the threads it starts.
 ///
 /// # Errors
 ///
-/// [`EngineError::FenceMissing`] if the fence is required and the kernel cannot put all of it up.
+/// [`EngineError::FenceMissing`] if the fence is required and the kernel does not support all of
+/// it.
 pub(crate) fn raise(mode: FenceMode, gaps: &FenceGaps) -> Result<(), EngineError> {
     if mode == FenceMode::Off {
         tracing::warn!("`engine.fence` is off: nothing but its own checks keeps the engine inside");
@@ -106,7 +108,8 @@ fn restrict(mode: FenceMode, gaps: &FenceGaps) -> Result<RestrictionStatus, Rule
         FenceMode::Required => CompatLevel::HardRequirement,
         FenceMode::Preferred | FenceMode::Off => CompatLevel::BestEffort,
     };
-    // Without the second version's right to move files between folders the engine could not work.
+    // The engine needs to move files between folders, a right that only Landlock's second version
+    // can grant.
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(ABI::V2))?
@@ -136,7 +139,7 @@ fn reading() -> BitFlags<AccessFs> {
     AccessFs::ReadFile | AccessFs::ReadDir
 }
 
-/// Everything but programs, devices, sockets and pipes.
+/// Every right except executing programs and creating devices, sockets and pipes.
 fn writing() -> BitFlags<AccessFs> {
     let unneeded = AccessFs::Execute
         | AccessFs::MakeChar
@@ -147,7 +150,7 @@ fn writing() -> BitFlags<AccessFs> {
     AccessFs::from_all(ABI::V5) & !unneeded
 }
 
-/// Says what stands.
+/// Logs which restrictions are active.
 fn report(status: &RestrictionStatus, gaps: &FenceGaps) {
     let LandlockStatus::Available { effective_abi, .. } = status.landlock else {
         tracing::warn!("NO FENCE around the engine: this kernel has no Landlock");
@@ -168,7 +171,7 @@ fn report(status: &RestrictionStatus, gaps: &FenceGaps) {
 mod tests {
     use super::*;
 
-    /// Runs `work` on a thread of its own, since a fence stays.
+    /// Runs `work` on its own thread, because a fence is permanent.
     fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         std::thread::spawn(work).join().unwrap()
     }
@@ -243,7 +246,8 @@ mod tests {
         assert_eq!((secret, connected), (false, true));
     }
 
-    /// A thread can put up sixteen fences; one more fails, as it does where the kernel has none.
+    /// The kernel stacks at most sixteen fences per thread. The next one fails, as on a kernel
+    /// without Landlock.
     fn use_up_all_fences() {
         for _ in 0..16 {
             let ruleset = Ruleset::default().handle_access(AccessFs::Execute);

@@ -1,8 +1,8 @@
-//! The C interface of libchdb: the only place with `unsafe` code.
+//! The C interface of libchdb. This is the only module with `unsafe` code.
 //!
-//! [`Library`] is the loaded library with its functions; [`Connection`] is one session. What a
-//! connection hands out (results, streams) borrows it and is freed when dropped, so nothing
-//! outlives what it points into. Functions as declared in `chdb.h` of chdb 26.7.
+//! [`Library`] is the loaded library with its functions; [`Connection`] is one session. Results and
+//! streams borrow their connection and are freed when dropped, so nothing outlives the memory it
+//! points into. The functions are declared in `chdb.h` of chdb 26.7.
 //!
 //! The library is never unloaded: its threads may run until the process ends.
 #![expect(unsafe_code, reason = "calls into a C library")]
@@ -18,7 +18,7 @@ use crate::error::EngineError;
 
 pub(crate) use connection::{Connection, Progress};
 
-/// `chdb_connection`: what the functions take.
+/// `chdb_connection`, the type that the functions take.
 type RawConnection = *mut c_void;
 /// `chdb_result *`, also for a running streaming query.
 type RawResult = *mut c_void;
@@ -38,7 +38,7 @@ type RunWithParams = unsafe extern "C" fn(
     usize,
 ) -> *mut c_void;
 
-/// The functions that are used, in the words of `chdb.h`.
+/// The functions in use, with their names from `chdb.h`.
 struct Functions {
     version: unsafe extern "C" fn() -> *const c_char,
     set_signal_handlers_enabled: unsafe extern "C" fn(c_int),
@@ -69,8 +69,8 @@ struct Functions {
 pub(crate) struct Library {
     functions: Functions,
     path: PathBuf,
-    /// Opening and closing sessions touches process-wide state of the library (signal handlers,
-    /// the count of sessions), so it is done one at a time.
+    /// Opening and closing sessions changes process-wide state of the library (signal handlers, the
+    /// count of sessions), so only one thread at a time may do it.
     sessions: Mutex<()>,
     _handle: ManuallyDrop<libloading::Library>,
 }
@@ -78,8 +78,8 @@ pub(crate) struct Library {
 impl Library {
     /// Loads the library at `path` and tells it to leave signals alone.
     pub(crate) fn load(path: &Path) -> Result<Self, EngineError> {
-        // SAFETY: running the initialisers of a shared library is what loading it means; the file
-        // was verified, or named by the operator.
+        // SAFETY: loading a shared library runs its initialisers; the file was verified, or the
+        // operator named it.
         let handle = unsafe { libloading::Library::new(path) }.map_err(|source| {
             EngineError::LibraryUnusable {
                 path: path.to_owned(),
@@ -113,18 +113,18 @@ impl Library {
         &self.path
     }
 
-    /// Stops the library's threads. Does nothing while a session is open. No session can be opened
-    /// afterwards.
+    /// Stops the library's threads. Does nothing while a session is open. Afterwards no session can
+    /// be opened.
     pub(crate) fn shut_down(&self) -> bool {
         let _one_at_a_time = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: no arguments; refuses by itself when a session is open.
+        // SAFETY: no arguments; the function refuses if a session is open.
         unsafe { (self.functions.shutdown)() == 0 }
     }
 }
 
 impl Functions {
     fn resolve(library: &libloading::Library) -> Result<Self, libloading::Error> {
-        /// Resolves one function whose type is the field's.
+        /// Resolves one function; its type is that of the field.
         fn function<T: Copy>(
             library: &libloading::Library,
             name: &str,
@@ -165,8 +165,8 @@ fn text(pointer: *const c_char) -> Option<String> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: the library returns strings that end in a zero byte and live at least until the next
-    // call on what they belong to; it is copied at once.
+    // SAFETY: the library returns zero-terminated strings that live at least until the next call on
+    // the object they belong to; the string is copied at once.
     let text = unsafe { CStr::from_ptr(pointer) };
     Some(text.to_string_lossy().into_owned())
 }

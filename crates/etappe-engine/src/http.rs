@@ -1,4 +1,4 @@
-//! ClickHouse's HTTP interface, as far as its users need it: requests in, responses out, and the
+//! The subset of ClickHouse's HTTP interface that clients need: requests, responses, and the
 //! encodings of their bodies.
 
 pub(crate) mod block;

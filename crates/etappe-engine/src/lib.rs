@@ -1,20 +1,20 @@
-//! ClickHouse's own engine (libchdb) in a process of its own, on loopback, behind ClickHouse's
-//! HTTP interface: the embedded default where a ClickHouse server would be too much.
+//! ClickHouse's engine (libchdb) in a separate process on loopback, behind ClickHouse's HTTP
+//! interface. It is the embedded default for installations that need no ClickHouse server.
 //!
-//! Clients of ClickHouse (the `clickhouse` crate, Grafana, Metabase, curl) talk to it as they would to a
-//! server. What it is *not*: a full server. There are no sessions over several requests, no external
-//! tables, no users of one's own, and nothing reaches files, networks or programs.
+//! Clients of ClickHouse (the `clickhouse` crate, Grafana, Metabase, curl) use it like a server,
+//! but it is not a full server. There are no sessions across requests, no external tables and no
+//! user accounts, and statements cannot access files, networks or programs.
 //!
-//! Where to start: [`library`] finds the shared library, [`process::run_engine`] is what the
-//! process does, [`process::EngineProcess`] is what its parent holds. Inside, a request goes
-//! `server` → `http::handler` → `query` (a thread of its own) → `ffi`.
+//! Start at [`library`], which finds the shared library; [`process::run_engine`], which the process
+//! runs; and [`process::EngineProcess`], the parent's handle to it. A request goes `server` →
+//! `http::handler` → `query` (on its own thread) → `ffi`.
 //!
-//! Two things keep statements inside: names that may be used are listed (`statement`), and the
-//! process is fenced in ([`fence`]).
+//! Two mechanisms keep statements inside: only listed names may be used (`statement`), and the
+//! process is sandboxed ([`fence`]).
 //!
 //! Invariants: an insert's data is one block, written as a whole or not at all; a request's
-//! settings never reach another request; every buffer between client and engine is bounded; the
-//! only `unsafe` code is in `ffi`.
+//! settings never affect another request; every buffer between client and engine is bounded; only
+//! `ffi` has `unsafe` code.
 
 pub mod config;
 pub mod credentials;

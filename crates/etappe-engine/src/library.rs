@@ -1,8 +1,8 @@
-//! Finds the engine's shared library: where the operator says, in the cache, or by fetching it.
+//! Finds the engine's shared library: at the operator's path, in the cache, or by downloading it.
 //!
-//! It is fetched as the npm package that chdb publishes, with the `npm` command, so that a mirror
-//! set up for npm is used here too. What comes is compared with a pinned hash before anything of it
-//! is unpacked, and gets its name in the cache only when it is complete. Everything here blocks.
+//! The library is downloaded as the npm package that chdb publishes, with the `npm` command, so
+//! that a configured npm mirror applies. The package is compared with a pinned hash before it is
+//! unpacked, and the library is moved into the cache only when complete. All functions here block.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use crate::error::EngineError;
 
 /// The library's file name.
 pub const LIBRARY_FILE: &str = "libchdb.so";
-/// The published version that is fetched.
+/// The published version to download.
 pub const LIBRARY_VERSION: &str = "26.7.3-stable.1";
 
 /// A published library.
@@ -36,19 +36,19 @@ const LINUX_X86_64: Release = Release {
     blake3: "e7576c73102d9d90d12e77c687d7ad620ebbe05f38bfd570125305d94f5c4af4",
 };
 
-/// Where to look for the library.
+/// Where to search for the library.
 #[derive(Debug, Clone)]
 pub struct LibraryRequest {
-    /// The file named by the operator; nothing else is looked at then.
+    /// The file named by the operator; if set, nothing else is searched.
     pub explicit: Option<PathBuf>,
-    /// The folder for fetched files, see [`cache_dir`].
+    /// The folder for downloaded files, see [`cache_dir`].
     pub cache_dir: PathBuf,
-    /// The command that fetches packages; `npm`.
+    /// The command that downloads packages; `npm`.
     pub npm: PathBuf,
 }
 
 impl LibraryRequest {
-    /// Returns a request with the usual `npm`.
+    /// Returns a request that uses `npm` from the path.
     pub fn new(explicit: Option<PathBuf>, cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             explicit,
@@ -58,7 +58,7 @@ impl LibraryRequest {
     }
 }
 
-/// Returns the folder for fetched files: `etappe` in `xdg_cache_home`, or in `.cache` in `home`.
+/// Returns the folder for downloaded files: `etappe` in `xdg_cache_home`, or in `.cache` in `home`.
 /// `None` if neither is an absolute path.
 pub fn cache_dir(xdg_cache_home: Option<&Path>, home: Option<&Path>) -> Option<PathBuf> {
     let absolute = |path: &&Path| path.is_absolute();
@@ -69,29 +69,30 @@ pub fn cache_dir(xdg_cache_home: Option<&Path>, home: Option<&Path>) -> Option<P
         .map(|cache| cache.join("etappe"))
 }
 
-/// Returns where the fetched library lies in a cache folder, whether it is there or not.
+/// Returns the path of the library in a cache folder, whether or not the file exists.
 pub fn cached_library(cache_dir: &Path) -> PathBuf {
     cache_dir
         .join(format!("libchdb-{LIBRARY_VERSION}"))
         .join(LIBRARY_FILE)
 }
 
-/// Returns the library's path, after fetching it if it has to be. Of a cached file only the size is
-/// looked at: whoever loads it calls [`verify_library`] first. Blocks; fetching takes minutes.
+/// Returns the library's path, after downloading the library if necessary. For a cached file only
+/// the size is checked, so the caller must call [`verify_library`] before loading it. Blocks; a
+/// download takes minutes.
 ///
 /// # Errors
 ///
-/// When the named file does not exist, the cached one is cut off, or none can be fetched.
+/// If the named file does not exist, the cached one is truncated, or the download fails.
 pub fn find_library(request: &LibraryRequest) -> Result<PathBuf, EngineError> {
     find(request, published().ok())
 }
 
-/// Compares a library from the cache with the hash of the published one. A file elsewhere is the
-/// operator's, and not looked at. Blocks for as long as it takes to read half a gigabyte.
+/// Compares a cached library with the hash of the published one. A file outside the cache is the
+/// operator's and is not checked. Blocks while it reads half a gigabyte.
 ///
 /// # Errors
 ///
-/// When the file cannot be read or is not the published one.
+/// If the file cannot be read or is not the published one.
 pub fn verify_library(path: &Path, cache_dir: &Path) -> Result<(), EngineError> {
     match published() {
         Ok(release) if path == cached_library(cache_dir) => verify_file(release, path),
@@ -152,7 +153,7 @@ fn published() -> Result<&'static Release, EngineError> {
     })
 }
 
-/// Notices a file that was cut off, without reading it.
+/// Detects a truncated file without reading it.
 fn check_size(release: &Release, path: &Path) -> Result<(), EngineError> {
     let failed = |source| EngineError::io(format!("read `{}`", path.display()), source);
     let actual = fs::metadata(path).map_err(failed)?.len();
@@ -166,12 +167,13 @@ fn check_size(release: &Release, path: &Path) -> Result<(), EngineError> {
     })
 }
 
-/// Fetches the package, verifies it, unpacks the library and moves it to `path`.
+/// Downloads the package, verifies it, unpacks the library and moves it to `path`.
 fn fetch(request: &LibraryRequest, release: &Release, path: &Path) -> Result<(), EngineError> {
     let failed = |source| EngineError::io(format!("write `{}`", path.display()), source);
     tracing::info!(package = release.package, "fetching the engine library");
     fs::create_dir_all(&request.cache_dir).map_err(failed)?;
-    // In the same folder as the target, so that the library can be moved there in one step.
+    // A temporary folder next to the target, so that the library can be renamed into place
+    // atomically.
     let work = tempfile::Builder::new()
         .prefix(".fetch-")
         .tempdir_in(&request.cache_dir)
@@ -255,7 +257,7 @@ fn verify(release: &Release, tarball: &Path) -> Result<(), EngineError> {
     })
 }
 
-/// Unpacks only the library and returns where it is.
+/// Unpacks only the library and returns its path.
 fn unpack(release: &Release, tarball: &Path, work: &Path) -> Result<PathBuf, EngineError> {
     let fetch_failed = |reason: String| EngineError::FetchFailed {
         package: release.package.to_owned(),

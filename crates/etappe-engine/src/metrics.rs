@@ -1,4 +1,4 @@
-//! What the engine's interface counts.
+//! The metrics of the engine's interface.
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
@@ -11,7 +11,7 @@ const DURATION_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 
-/// The engine's metrics, registered in the registry that was handed in.
+/// The engine's metrics, registered in the given registry.
 #[derive(Clone)]
 pub(crate) struct EngineMetrics {
     registry: Registry,
@@ -23,19 +23,20 @@ pub(crate) struct EngineMetrics {
     errors: IntCounterVec,
     /// `etappe_engine_queries_in_flight`, gauge.
     pub(crate) in_flight: IntGauge,
-    /// `etappe_engine_received_bytes_total`, counter: bodies as they came.
+    /// `etappe_engine_received_bytes_total`, counter: bytes of request bodies as received, before
+    /// decoding.
     pub(crate) received_bytes: IntCounter,
-    /// `etappe_engine_sent_bytes_total`, counter: bodies as they went.
+    /// `etappe_engine_sent_bytes_total`, counter: bytes of response bodies as sent, after encoding.
     pub(crate) sent_bytes: IntCounter,
-    /// `etappe_engine_query_duration_seconds`, histogram: from the turn to the last byte.
+    /// `etappe_engine_query_duration_seconds`, histogram: from getting the turn to the last byte.
     pub(crate) duration: Histogram,
-    /// `etappe_engine_queue_duration_seconds`, histogram: waiting for the turn. Alert when the
+    /// `etappe_engine_queue_duration_seconds`, histogram: waiting time for the turn. Alert when the
     /// 95th percentile stays above a second.
     pub(crate) queue_duration: Histogram,
 }
 
 impl EngineMetrics {
-    /// Makes the metrics and registers them.
+    /// Creates the metrics and registers them.
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let histogram = |name: &str, help: &str| {
             Histogram::with_opts(HistogramOpts::new(name, help).buckets(DURATION_BUCKETS.to_vec()))

@@ -1,10 +1,10 @@
-//! The engine's process, from the inside ([`PreparedEngine`], [`run_engine`]) and from the outside
+//! The engine's process: its inside ([`PreparedEngine`], [`run_engine`]) and its parent's handle
 //! ([`EngineProcess`]).
 //!
-//! The process ends when its control pipe closes, and only then: it ignores SIGINT, SIGTERM and
-//! SIGHUP, because it is in its parent's process group and a signal to the whole group must not
-//! take the engine away from writers that still drain. A parent that dies, however, closes the
-//! pipe with it.
+//! Invariant: the process ends when its control pipe closes, and only then. It ignores SIGINT,
+//! SIGTERM and SIGHUP, because it is in its parent's process group: a signal to the whole group
+//! must not stop the engine while writers still drain. If the parent dies, the pipe closes and the
+//! engine stops.
 
 mod prepared;
 mod supervise;
@@ -37,7 +37,7 @@ pub use supervise::{EngineProcess, EngineProcessOptions};
 
 /// The engine recurses deeply when it loads tables.
 const OPEN_STACK: usize = 16 * 1024 * 1024;
-/// How long killed queries get to end.
+/// How long killed queries may take to end.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The line that tells the parent that the engine is ready.
@@ -47,15 +47,17 @@ pub struct ReadyLine {
     pub listen: SocketAddr,
 }
 
-/// Runs a prepared engine: opens the data folder, writes one [`ReadyLine`] as JSON to `ready`, and serves
-/// until `control` reaches its end. Then stops accepting, lets running queries end within
+/// Runs a prepared engine: opens the data folder, writes one [`ReadyLine`] as JSON to `ready`, and
+/// serves until `control` ends. Then it stops accepting, lets running queries finish within
 /// [`EngineConfig::drain_timeout`], kills the rest, and closes the data folder.
 ///
-/// Takes SIGINT, SIGTERM and SIGHUP from the process. Only one engine can run in a process, once.
+/// Replaces the process's handlers of SIGINT, SIGTERM and SIGHUP. A process can run only one
+/// engine, and only once.
 ///
 /// # Errors
 ///
-/// When the library or the data folder cannot be opened, or the metrics' names are taken.
+/// If the library or the data folder cannot be opened, or metrics with the same names are
+/// registered.
 pub async fn run_engine<C, R>(
     prepared: PreparedEngine,
     control: C,
@@ -123,7 +125,7 @@ where
     close(engine, interface, &turns).await
 }
 
-/// Catches the signals; they are never looked at.
+/// Catches the signals; they are then ignored.
 fn take_signals() -> Result<[Signal; 3], EngineError> {
     let take = |kind| signal(kind).map_err(|source| EngineError::io("catch signals", source));
     Ok([
@@ -133,7 +135,7 @@ fn take_signals() -> Result<[Signal; 3], EngineError> {
     ])
 }
 
-/// Runs something of the engine's that blocks and recurses deeply on a thread of its own.
+/// Runs an engine call that blocks and recurses deeply on its own thread.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {
@@ -185,15 +187,15 @@ async fn announce<R: AsyncWrite + Unpin>(
     ready.flush().await.map_err(failed)
 }
 
-/// Reads the control pipe to its end; whatever comes through it means nothing.
+/// Reads the control pipe to its end and ignores the data.
 async fn wait_for_end<C: AsyncRead + Unpin>(mut control: C) {
     let mut buffer = [0; 64];
     while let Ok(1..) = control.read(&mut buffer).await {}
 }
 
-/// Closes the engine after the last query. Queries whose connections were aborted are being killed;
-/// if one does not end, the data folder is left to the end of the process, which the engine
-/// survives as it does a crash.
+/// Closes the engine after the last query. Queries whose connections were aborted are being killed.
+/// If one does not end, the data folder is not closed and the process just exits, which the engine
+/// survives like a crash.
 async fn close(
     engine: Arc<Engine>,
     interface: Arc<Interface>,

@@ -1,7 +1,7 @@
-//! Runs one query, on a thread of its own, from the request's body to the response's.
+//! Runs one query on its own thread, from the request's body to the response's.
 //!
-//! Everything that blocks happens here: waiting for the client's data, the engine's work,
-//! compression, waiting for the client to take the result.
+//! Everything that blocks happens on this thread: waiting for the client's data, the engine's work,
+//! compression, and waiting for the client to read the result.
 
 pub(crate) mod cancel;
 mod format;
@@ -30,14 +30,14 @@ use crate::query::session::prepare;
 use crate::statement::guard::Access;
 use crate::statement::{InsertData, Statement, StatementKind, guard, reader, zones};
 
-/// The format of a result when nobody asks for another.
+/// The default format of results.
 pub(crate) const DEFAULT_FORMAT: &str = "TabSeparated";
-/// A statement, without an insert's data, may be this long.
+/// The longest statement, without an insert's data.
 const MAX_STATEMENT: usize = 1024 * 1024;
-/// How much of an insert's data is handed over at a time.
+/// How much of an insert's data goes to the engine at a time.
 const APPEND: usize = 256 * 1024;
 
-/// A query that is about to run.
+/// A query that is ready to run.
 pub(crate) struct Query {
     pub(crate) engine: Arc<Engine>,
     pub(crate) request: QueryRequest,
@@ -48,18 +48,18 @@ pub(crate) struct Query {
     pub(crate) metrics: EngineMetrics,
 }
 
-/// Bounds that come from the configuration.
+/// Limits from the configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueryLimits {
     pub(crate) body_bytes: u64,
     /// How long a reader's query may run.
     pub(crate) reader_timeout: Duration,
-    /// What a reader's query may allocate.
+    /// How many bytes a reader's query may allocate.
     pub(crate) reader_memory: u64,
 }
 
 impl Query {
-    /// Runs the query and sends its result, or its failure, to the client.
+    /// Runs the query and sends the client its result or error.
     pub(crate) fn run(self) {
         let Self {
             engine,
@@ -98,7 +98,7 @@ impl Query {
     }
 }
 
-/// Returns the format of the result: the statement's own, the request's, or the usual one.
+/// Returns the format of the result: the statement's, else the request's, else the default.
 fn format_of(statement: &Statement<'_>, request: &QueryRequest) -> String {
     let named = statement
         .format
@@ -107,7 +107,7 @@ fn format_of(statement: &Statement<'_>, request: &QueryRequest) -> String {
     named.map_or_else(|| DEFAULT_FORMAT.to_owned(), Clone::clone)
 }
 
-/// Refuses the statement unless the login may run it, in the database that it asks for.
+/// Refuses the statement unless the login may run it in the requested database.
 fn check(
     engine: &Engine,
     statement: &Statement<'_>,
@@ -136,7 +136,8 @@ fn check(
     }
 }
 
-/// The beginning of the text: the statement, and as much of an insert's data as came with it.
+/// The beginning of the text: the statement, and the part of an insert's data that was read with
+/// it.
 struct Head {
     text: Vec<u8>,
     is_whole: bool,
@@ -162,7 +163,7 @@ impl Head {
     }
 }
 
-/// What a running query refers to.
+/// What a running query uses.
 struct Context<'query> {
     engine: &'query Engine,
     request: &'query QueryRequest,
@@ -211,7 +212,7 @@ impl Context<'_> {
         }
     }
 
-    /// Runs a statement whose output comes as a whole.
+    /// Runs a statement whose output is collected as a whole.
     fn collect(
         &self,
         connection: &mut Connection,
@@ -228,8 +229,8 @@ impl Context<'_> {
         Ok(progress)
     }
 
-    /// Runs a query whose output is sent block by block. `None` if the engine does not stream it:
-    /// then nothing of it has run.
+    /// Runs a query whose output is streamed block by block. `None` if the engine cannot stream it;
+    /// nothing has run then.
     fn stream(
         &self,
         connection: &mut Connection,
@@ -241,7 +242,7 @@ impl Context<'_> {
         let started = connection.stream(&statement.text, format, &self.request.parameters);
         let mut stream = match started {
             Ok(stream) => stream,
-            // For statements such as `WITH … INSERT`.
+            // Statements such as `WITH … INSERT`.
             Err(report) if report.contains("Streaming query is not supported for query") => {
                 return Ok(None);
             }
@@ -264,7 +265,7 @@ impl Context<'_> {
         Ok(Some(total))
     }
 
-    /// Inserts the data that follows the statement. Unless it comes to its end, nothing is
+    /// Inserts the data that follows the statement. Unless the data is complete, nothing is
     /// inserted: the engine forms one block of all of it (see [`session`]), and a block is only
     /// written when it is complete.
     fn insert(
@@ -297,7 +298,7 @@ impl Context<'_> {
         }
         match outcome {
             Err(report) if !report.is_empty() => Err(self.exception(&report)),
-            // Without a report the engine ended early by itself; it says why at the end.
+            // Without a report the engine ended early; `finish` then returns the reason.
             Err(_) | Ok(()) => {
                 self.ticket.check()?;
                 stream.finish().map_err(|report| self.exception(&report))
@@ -305,7 +306,7 @@ impl Context<'_> {
         }
     }
 
-    /// Rewrites output in `Native` for clients that ask for a later version of it.
+    /// Rewrites `Native` output for clients that ask for a later version of it.
     fn for_client(&self, data: Bytes, format: &str) -> Result<Bytes, Exception> {
         if format.eq_ignore_ascii_case("Native") {
             native::for_version(&data, self.request.protocol_version)
@@ -319,7 +320,7 @@ impl Context<'_> {
         if exception.code == code::QUERY_WAS_CANCELLED {
             return exception;
         }
-        // A cancelled query may fail with whatever it happened to be doing.
+        // A cancelled query may fail with an unrelated error.
         self.ticket.check().err().unwrap_or(exception)
     }
 }

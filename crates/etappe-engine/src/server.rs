@@ -16,24 +16,24 @@ use crate::credentials::Role;
 use crate::exception::{Exception, code};
 use crate::http::handler::Interface;
 
-/// Connections at a time; each is a task and two small buffers.
+/// Concurrent connections; each costs a task and two small buffers.
 const MAX_CONNECTIONS: usize = 512;
-/// How many of them readers may have.
+/// How many of them readers may use.
 const READER_CONNECTIONS: usize = 256;
-/// How long a connection may be idle, or take for a request's head.
+/// How long a connection may be idle, or take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long to wait when the system has no more sockets.
+/// How long to pause when the system is out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection's place among those of its login. Readers have a share, so that they cannot take
-/// every connection there is.
+/// A connection's place among those of its role. Readers have a limited share, so that they cannot
+/// use up all connections.
 pub(crate) struct Place {
     readers: Arc<Semaphore>,
     taken: OnceLock<OwnedSemaphorePermit>,
 }
 
 impl Place {
-    /// Takes the place that a login needs, for as long as the connection lasts.
+    /// Takes a place for the role, for as long as the connection lasts.
     pub(crate) fn take(&self, role: Role) -> Result<(), Exception> {
         if role == Role::Writer || self.taken.get().is_some() {
             return Ok(());
@@ -42,13 +42,13 @@ impl Place {
             let text = "Too many connections of readers. (TOO_MANY_SIMULTANEOUS_QUERIES)";
             Exception::new(code::TOO_MANY_SIMULTANEOUS_QUERIES, text)
         })?;
-        // A connection has one request at a time.
+        // A connection handles one request at a time, so no other has set it.
         drop(self.taken.set(permit));
         Ok(())
     }
 }
 
-/// Serves until `stop`, then lets running requests go on until `abort`.
+/// Serves until `stop`, then lets running requests continue until `abort`.
 pub(crate) async fn serve(
     listener: TcpListener,
     interface: Arc<Interface>,
@@ -90,7 +90,8 @@ async fn accept(
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
-            // Without it small answers wait for the client's acknowledgement; failing is harmless.
+            // Without it small answers are delayed until the client's acknowledgement; a failure is
+            // harmless.
             drop(stream.set_nodelay(true));
             Some((stream, place))
         }

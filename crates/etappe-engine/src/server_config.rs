@@ -1,8 +1,8 @@
-//! The configuration files that the engine itself reads, written anew at each start.
+//! The configuration files that the engine itself reads; rewritten at each start.
 //!
-//! The users file is where most of the safety comes from: the engine's only user is granted what
-//! a warehouse needs and nothing that reaches files, the network or other programs. What grants
-//! do not cover is refused in [`crate::statement::guard`].
+//! Most of the protection is in the users file: it grants the engine's only user what a warehouse
+//! needs, and no access to files, the network or programs. What grants do not cover is refused in
+//! [`crate::statement::guard`].
 
 use std::fs;
 use std::io::Write;
@@ -15,21 +15,22 @@ use crate::error::EngineError;
 const CONFIG_FILE: &str = "engine-config.xml";
 const USERS_FILE: &str = "engine-users.xml";
 
-/// What the engine's user may do; backups only into one folder of its own (`allowed_path`), in one form
-/// (see [`crate::statement::backup`]). Not in it: sources (`FILE`, `URL`, `S3`, `REMOTE`…), access management, introspection, `SYSTEM SHUTDOWN`.
+/// The grants of the engine's user. Backups go only into one folder (`allowed_path`), in one form
+/// (see [`crate::statement::backup`]). Not granted: sources (`FILE`, `URL`, `S3`, `REMOTE`…),
+/// access management, introspection, `SYSTEM SHUTDOWN`.
 const GRANTS: &str = "SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, \
     CREATE DICTIONARY, CREATE FUNCTION, CREATE TEMPORARY TABLE, CREATE ARBITRARY TEMPORARY TABLE, \
     DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, SHOW, CHECK, BACKUP, KILL QUERY, dictGet, \
     SYSTEM FLUSH LOGS, SYSTEM MERGES, SYSTEM RELOAD DICTIONARY, SYSTEM DROP CACHE, \
     SYSTEM VIEWS, SYSTEM CLEANUP";
 
-/// Where the files are.
+/// The paths of the files.
 pub(crate) struct ServerConfig {
     pub(crate) config: PathBuf,
     pub(crate) users: PathBuf,
 }
 
-/// Writes both files into the data folder, outside the engine's own.
+/// Writes both files into the data folder, outside the engine's own folder.
 pub(crate) fn write_server_config(config: &EngineConfig) -> Result<ServerConfig, EngineError> {
     let users = config.data_dir.join(USERS_FILE);
     write(&config.data_dir, &users, &users_xml(config))?;
@@ -49,7 +50,7 @@ fn write(dir: &Path, path: &Path, text: &str) -> Result<(), EngineError> {
     fs::metadata(path).map_err(failed).map(drop)
 }
 
-/// Server settings: memory, caches and background threads that fit a small machine.
+/// Server settings: memory, caches and background threads for a small machine.
 fn config_xml(config: &EngineConfig, users: &Path) -> String {
     let users = escape(&users.to_string_lossy());
     let memory = config.server_memory_bytes;
@@ -96,7 +97,7 @@ fn config_xml(config: &EngineConfig, users: &Path) -> String {
     )
 }
 
-/// The only user, what it may do, and the settings every session starts with.
+/// The only user, its grants, and the settings of every session.
 fn users_xml(config: &EngineConfig) -> String {
     format!(
         "<clickhouse>

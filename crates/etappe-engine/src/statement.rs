@@ -1,8 +1,8 @@
-//! Reads as much of a statement as the interface must know: what kind it is, which format it asks
-//! for, and where an insert's data begins.
+//! Parses the parts of a statement that the interface needs: its kind, its format, and where an
+//! insert's data begins.
 //!
-//! The engine parses statements itself; this finds out how to hand them over, and whether to
-//! ([`guard`]). What is handed over is put together from the tokens that were read here.
+//! The engine parses statements itself. This module decides how to pass them on, and whether to
+//! ([`guard`]). The statement that the engine gets is rebuilt from the tokens read here.
 
 mod backup;
 mod call;
@@ -22,10 +22,10 @@ use crate::exception::{Exception, code};
 pub(crate) use insert::InsertData;
 use lexer::{Kind, Lexer, Token};
 
-/// What a statement does, as far as it matters for handing it over.
+/// The kind of a statement, as far as it matters for passing it on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StatementKind {
-    /// Starts like a query: may be streamed.
+    /// Starts like a query, so it may be streamed.
     Select,
     /// Another statement that only reads: `SHOW`, `DESCRIBE`, `EXPLAIN`, `EXISTS`.
     Inspect,
@@ -38,16 +38,16 @@ pub(crate) enum StatementKind {
 }
 
 impl StatementKind {
-    /// Returns whether it only reads.
+    /// Returns whether the statement only reads.
     pub(crate) fn only_reads(&self) -> bool {
         matches!(self, Self::Select | Self::Inspect)
     }
 }
 
-/// A statement, read.
+/// A parsed statement.
 #[derive(Debug)]
 pub(crate) struct Statement<'text> {
-    /// The statement as the engine gets it; of an insert with data see [`InsertData`].
+    /// The text that the engine gets; for an insert with data see [`InsertData`].
     pub(crate) text: Vec<u8>,
     pub(crate) kind: StatementKind,
     /// The format named at the end of a query.
@@ -57,8 +57,8 @@ pub(crate) struct Statement<'text> {
 }
 
 impl<'text> Statement<'text> {
-    /// Reads a statement; `is_whole` tells whether `text` is all there is, or only the beginning
-    /// of a longer body.
+    /// Parses a statement; `is_whole` tells whether `text` is complete or the beginning of a longer
+    /// body.
     pub(crate) fn read(text: &'text [u8], is_whole: bool) -> Result<Self, Exception> {
         let first = Lexer::new(text).next();
         let kind = match first {
@@ -99,12 +99,12 @@ impl<'text> Statement<'text> {
         })
     }
 
-    /// Returns the time zones that are named, or refuses those that are computed.
+    /// Returns the time zones that the statement names; refuses computed ones.
     pub(crate) fn zones(&self) -> Result<Vec<Tz>, Exception> {
         zones::named(&self.tokens)
     }
 
-    /// Returns what metrics call this kind of statement.
+    /// Returns the metrics label of this kind of statement.
     pub(crate) fn label(&self) -> &'static str {
         match self.kind {
             StatementKind::Select | StatementKind::Inspect => "select",
@@ -114,8 +114,8 @@ impl<'text> Statement<'text> {
     }
 }
 
-/// Returns whether a statement of this beginning inserts or changes something. One that cannot be
-/// told yet counts as a question.
+/// Returns whether a statement that begins like this inserts or changes something. If it is too
+/// short to tell, it counts as a question.
 pub(crate) fn begins_a_change(beginning: &[u8]) -> bool {
     Lexer::new(beginning).next().is_some_and(|first| {
         first.kind == Kind::Word
@@ -134,7 +134,7 @@ fn kind_of(first: &Token<'_>) -> StatementKind {
     }
 }
 
-/// Refuses what does not end and more than one statement: the engine would run them all.
+/// Refuses incomplete statements and multiple statements; the engine would run all of them.
 fn check_tokens(tokens: &[Token<'_>]) -> Result<(), Exception> {
     for token in tokens {
         if let Kind::Broken(why) = token.kind {
@@ -161,7 +161,7 @@ fn check_tokens(tokens: &[Token<'_>]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Finds `FORMAT name` at the end, which `SETTINGS …` may still follow.
+/// Finds `FORMAT name` at the end, optionally followed by `SETTINGS …`.
 fn trailing_format(tokens: &[Token<'_>]) -> Option<String> {
     let mut format = None;
     for (index, token) in tokens.iter().enumerate() {

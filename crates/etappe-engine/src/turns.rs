@@ -1,8 +1,9 @@
-//! Lets so many queries run, and so many wait: changes first, questions next, readers last.
+//! Limits running and waiting queries; changes have priority over questions, and questions over
+//! readers.
 //!
-//! A turn is taken for every query. Some can be had by changes alone, and of the rest some by
-//! readers at most, so slow questions never make an insert wait, nor slow queries of a reader a
-//! question. Each kind has a waiting room of its own, for the same reason.
+//! Every query takes a turn. Some turns are reserved for changes, and readers may take only part of
+//! the rest. So slow questions never delay an insert, and slow reader queries never delay a
+//! question. For the same reason each kind has its own waiting queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +13,14 @@ use tokio::time::Instant;
 
 use crate::exception::{Exception, code};
 
-/// Who wants a turn.
+/// The kind of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The writer, to insert or change something.
+    /// The writer inserts or changes something.
     Change,
-    /// The writer, to read.
+    /// The writer reads.
     Question,
-    /// A reader.
+    /// A reader reads.
     Reader,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Turn {
     _permits: Vec<OwnedSemaphorePermit>,
 }
 
-/// All turns there are.
+/// All turns.
 pub(crate) struct Turns {
     total: usize,
     queue: usize,
@@ -41,7 +42,7 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Makes `total` turns, and `queue` places to wait for each kind.
+    /// Creates `total` turns, and `queue` waiting places for each kind.
     pub(crate) fn new(total: usize, queue: usize, timeout: Duration) -> Self {
         let (reading, readers) = shares(total);
         let semaphore = |count| Arc::new(Semaphore::new(count));
@@ -56,7 +57,7 @@ impl Turns {
         }
     }
 
-    /// Returns how many queries can be under way, waiting ones included.
+    /// Returns the largest number of running and waiting queries.
     pub(crate) fn capacity(&self) -> usize {
         self.total + 3 * self.queue
     }
@@ -71,8 +72,8 @@ impl Turns {
         let deadline = Instant::now() + self.timeout;
         let mut place = None;
         let mut permits = Vec::with_capacity(wanted.len());
-        // From the narrowest to the widest: whoever waits for the next holds nothing that another
-        // kind needs.
+        // Semaphores are acquired from the narrowest to the widest, so a waiting query holds
+        // nothing that another kind needs.
         for semaphore in wanted {
             let semaphore = Arc::clone(semaphore);
             if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
@@ -90,7 +91,7 @@ impl Turns {
         Ok(Turn { _permits: permits })
     }
 
-    /// Waits until every turn has been given back.
+    /// Waits until all turns have been given back.
     pub(crate) async fn all_ended(&self) {
         let all = u32::try_from(self.total).unwrap_or(u32::MAX);
         // The semaphore is never closed.
@@ -98,7 +99,7 @@ impl Turns {
     }
 }
 
-/// Returns how many of `total` turns may read, and how many of those may be readers'.
+/// Returns how many of `total` turns may read, and how many of those readers may take.
 fn shares(total: usize) -> (usize, usize) {
     let kept = if total > 1 { (total / 4).max(1) } else { 0 };
     let reading = total - kept;

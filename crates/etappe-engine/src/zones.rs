@@ -1,4 +1,4 @@
-//! Counts the time zones that readers named: the engine keeps a table for each until it ends.
+//! Limits the time zones that readers use: the engine keeps a table for each until it ends.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,15 +7,15 @@ use chrono_tz::Tz;
 
 use crate::exception::{Exception, code};
 
-/// How many time zones readers may name while the engine runs; a table has some 4.5 MiB.
+/// How many time zones readers may use while the engine runs; a table takes about 4.5 MiB.
 const MOST: usize = 40;
 
-/// The time zones that readers named.
+/// The time zones that readers have used.
 #[derive(Debug, Default)]
 pub(crate) struct ReaderZones(Mutex<HashSet<Tz>>);
 
 impl ReaderZones {
-    /// Takes note of time zones, or refuses them if there would be too many.
+    /// Records time zones, or refuses them if there would be too many.
     pub(crate) fn admit(&self, zones: &[Tz]) -> Result<(), Exception> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for zone in zones {

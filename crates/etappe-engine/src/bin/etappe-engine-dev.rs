@@ -1,7 +1,8 @@
-//! Runs an engine alone, for tests and for developers: `--data DIR --library PATH --listen ADDR`.
+//! Runs a standalone engine for tests and development: `--data DIR --library PATH --listen ADDR`.
 //!
-//! stdin is the control pipe: the engine stops when it ends. stdout gets the ready line; stderr says
-//! where the secrets are. Without `--library` the cache in the home folder is used, or filled.
+//! stdin is the control pipe: the engine stops at its end. The ready line goes to stdout; stderr
+//! says where the secrets are. Without `--library` the library comes from the cache in the home
+//! folder, and is downloaded there if missing.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
         }
     };
     tracing::info!(secrets = %EngineSecrets::path(&config.data_dir).display(), "starting");
-    // Before there are threads: the fence holds for this one and those that it starts.
+    // The fence covers only this thread and the threads it starts, so it goes up before any others
+    // exist.
     let prepared = match PreparedEngine::prepare(config) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -61,13 +63,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     };
-    // A read of stdin may still be waiting on a thread of the runtime.
+    // A runtime thread may still be blocked reading stdin.
     runtime.shutdown_background();
     code
 }
 
-/// Runs the statements on stdin, a line each, as they are: no login, no look at what they name.
-/// What comes back goes to stdout, a line of JSON each.
+/// Runs the statements on stdin, one per line, without login or statement checks. Each outcome goes
+/// to stdout as one line of JSON.
 fn bare(prepared: PreparedEngine) -> ExitCode {
     let lines = std::io::stdin().lines().map_while(Result::ok).collect();
     let outcomes = match run_statements(prepared, lines) {

@@ -1,7 +1,7 @@
-//! One session with the engine, and what its statements hand out.
+//! One session with the engine, and the results and streams of its statements.
 //!
-//! A session runs one statement at a time, which the borrows here express: a stream holds the
-//! session mutably until it is dropped. Dropping an unfinished stream cancels its statement.
+//! A session runs one statement at a time. Borrowing enforces that: a stream borrows the session
+//! mutably until it is dropped. Dropping an unfinished stream cancels its statement.
 #![expect(unsafe_code, reason = "calls into a C library")]
 
 use std::ffi::{CString, c_char, c_void};
@@ -10,20 +10,20 @@ use std::sync::{Arc, PoisonError};
 
 use super::{Library, RawConnection, RawResult, RunWithParams, text};
 
-/// A session: settings, current database and temporary tables of its own.
+/// A session, with its own settings, current database and temporary tables.
 pub(crate) struct Connection {
     library: Arc<Library>,
-    /// What `chdb_connect` returned: the address of the connection.
+    /// The return value of `chdb_connect`: the address of the connection.
     handle: NonNull<RawConnection>,
 }
 
 // SAFETY: the library lets any thread use a session, one call at a time; `&mut self` on every
-// method that runs something sees to the latter.
+// method that runs something prevents concurrent calls.
 unsafe impl Send for Connection {}
 
 impl Connection {
-    /// Opens a session. The first one of the process opens the data folder. `None` when the engine
-    /// refuses; it writes its reason to stderr.
+    /// Opens a session. The first one of the process opens the data folder. `None` if the engine
+    /// refuses; it writes the reason to stderr.
     pub(crate) fn open(library: &Arc<Library>, arguments: &[CString]) -> Option<Self> {
         let mut pointers: Vec<*mut c_char> = arguments
             .iter()
@@ -35,7 +35,8 @@ impl Connection {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: as for `main`: `count` strings and a null pointer; they are copied, not changed.
+        // SAFETY: like the arguments of `main`: `count` strings and a null pointer; they are
+        // copied, not changed.
         let handle = unsafe { (library.functions.connect)(count, pointers.as_mut_ptr()) };
         let handle = NonNull::new(handle)?;
         // SAFETY: `chdb_connect` returned it, so it points to a connection, which may be null.
@@ -58,7 +59,7 @@ impl Connection {
         QueryOutput::checked(&self.library, result)
     }
 
-    /// Starts a query whose output is fetched block by block.
+    /// Starts a query whose output is read block by block.
     pub(crate) fn stream(
         &mut self,
         statement: &[u8],
@@ -96,7 +97,7 @@ impl Connection {
         }
     }
 
-    /// Returns the connection as the functions take it.
+    /// Returns the connection in the form that the functions take.
     fn raw(&self) -> RawConnection {
         // SAFETY: `handle` came from `chdb_connect` and is closed only when `self` is dropped.
         unsafe { *self.handle.as_ref() }
@@ -120,7 +121,7 @@ impl Connection {
             .collect();
         let value_lengths: Vec<usize> = parameters.iter().map(|(_, value)| value.len()).collect();
         // SAFETY: every pointer comes with its length and outlives the call, which copies what it
-        // keeps; `&mut self` keeps other calls on this session away.
+        // keeps; `&mut self` prevents other calls on this session.
         unsafe {
             function(
                 self.raw(),
@@ -145,30 +146,30 @@ impl Drop for Connection {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: opened by `open`, closed here and nowhere else; streams borrow the session, so
-        // none is left.
+        // SAFETY: opened by `open` and closed only here; streams borrow the session, so none is
+        // left.
         unsafe { (self.library.functions.close_conn)(self.handle.as_ptr()) };
     }
 }
 
-/// What a null pointer in the place of a result means.
+/// The error text for a null pointer instead of a result.
 fn nothing() -> String {
     "the engine returned nothing".to_owned()
 }
 
-/// Output of a statement, or one block of it. Its bytes stay where the library put them.
+/// The output of a statement, or one block of it. The bytes stay in the library's memory.
 pub(crate) struct QueryOutput {
     library: Arc<Library>,
     raw: NonNull<c_void>,
 }
 
-// SAFETY: a result is plain data that belongs to whoever holds the pointer; the library's
-// functions on it only read.
+// SAFETY: a result is plain data owned by the holder of the pointer; the library's functions on it
+// only read.
 unsafe impl Send for QueryOutput {}
-// SAFETY: as above: shared references only read.
+// SAFETY: as above, shared references only read.
 unsafe impl Sync for QueryOutput {}
 
-/// What a statement read and wrote, as far as the engine counted it.
+/// What a statement read and wrote, as counted by the engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) read_rows: u64,
@@ -178,7 +179,7 @@ pub(crate) struct Progress {
 }
 
 impl QueryOutput {
-    /// Takes ownership of a result; the error's text if it is one.
+    /// Takes ownership of a result; returns the error's text if it is an error.
     fn checked(library: &Arc<Library>, raw: RawResult) -> Result<Self, String> {
         let raw = NonNull::new(raw).ok_or_else(nothing)?;
         let output = Self {
@@ -229,8 +230,8 @@ impl Drop for QueryOutput {
     }
 }
 
-/// A query whose output comes block by block. Each block is a document of its own: in a format
-/// with a header, every block has one.
+/// A query whose output arrives block by block. Each block is a complete document: in a format with
+/// a header, every block has one.
 pub(crate) struct RowStream<'connection> {
     connection: &'connection mut Connection,
     result: QueryOutput,
@@ -238,7 +239,7 @@ pub(crate) struct RowStream<'connection> {
 }
 
 impl RowStream<'_> {
-    /// Returns the next block, `None` after the last.
+    /// Returns the next block, or `None` after the last.
     pub(crate) fn next_block(&mut self) -> Result<Option<QueryOutput>, String> {
         if self.is_finished {
             return Ok(None);
@@ -276,7 +277,7 @@ pub(crate) struct InsertStream<'connection> {
 }
 
 impl InsertStream<'_> {
-    /// Hands over a piece of the data; blocks while the engine is behind.
+    /// Passes a piece of the data to the engine; blocks while the engine is behind.
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), String> {
         let append = self.connection.library.functions.insert_append;
         // SAFETY: a live stream; the data is copied.
@@ -288,7 +289,7 @@ impl InsertStream<'_> {
         }
     }
 
-    /// Ends the data, waits until it is inserted and returns what was written.
+    /// Ends the data, waits until it is inserted and returns the rows and bytes written.
     pub(crate) fn finish(mut self) -> Result<Progress, String> {
         self.is_finished = true;
         let library = Arc::clone(&self.connection.library);
@@ -307,7 +308,7 @@ impl Drop for InsertStream<'_> {
     fn drop(&mut self) {
         let functions = &self.connection.library.functions;
         // SAFETY: this is the stream's only owner; cancelling before the end of the data inserts
-        // nothing that has not been sent as a whole block.
+        // only blocks that were completely sent.
         unsafe {
             if !self.is_finished {
                 (functions.insert_cancel)(self.raw.as_ptr());

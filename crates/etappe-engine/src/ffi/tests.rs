@@ -1,4 +1,4 @@
-//! What a library that returns null pointers leads to: failures, and nothing worse.
+//! A library that returns null pointers causes errors, and nothing worse.
 
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use super::*;
 use crate::ffi::{Functions, RawInsert};
 
-/// What a connection points to in these tests; its address means nothing.
+/// The target of a connection in these tests; its address has no meaning.
 static SESSION: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 extern "C" fn no_text() -> *const c_char {
@@ -48,7 +48,7 @@ extern "C" fn runs_to_null(
 extern "C" fn fetch(_: RawConnection, _: RawResult) -> RawResult {
     ptr::null_mut()
 }
-// What follows must not be reached with a null pointer.
+// The functions below must never be called with a null pointer.
 extern "C" fn cancel(_: RawConnection, result: RawResult) {
     assert!(!result.is_null());
 }

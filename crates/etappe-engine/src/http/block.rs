@@ -1,8 +1,8 @@
-//! ClickHouse's own compressed blocks: what `compress=1` and `decompress=1` mean.
+//! ClickHouse's compressed blocks, used with `compress=1` and `decompress=1`.
 //!
-//! A block is a 16-byte CityHash128 (version 1.0.2) of what follows, a method byte (0x82 LZ4, 0x02
-//! none), the compressed size with those nine bytes, the uncompressed size (both 32-bit little
-//! endian), and the data.
+//! A block is a 16-byte CityHash128 (version 1.0.2) of the rest of the block, a method byte (0x82
+//! LZ4, 0x02 none), the compressed size including those nine bytes, the uncompressed size (both
+//! 32-bit little endian), and the data.
 
 use std::io::{self, Read};
 
@@ -12,9 +12,9 @@ const CHECKSUM: usize = 16;
 const HEADER: usize = 9;
 const METHOD_NONE: u8 = 0x02;
 const METHOD_LZ4: u8 = 0x82;
-/// ClickHouse's own bound on a block; larger sizes can only be damage.
+/// ClickHouse's own limit on a block; a larger size means a corrupt header.
 const MAX_BLOCK: usize = 0x4000_0000;
-/// How much a block may grow to here: bodies come in blocks of a megabyte or so.
+/// The limit on a decompressed block here; clients send blocks of about a megabyte.
 const MAX_UNCOMPRESSED: usize = 128 * 1024 * 1024;
 
 /// Why a block cannot be read.
@@ -50,12 +50,12 @@ pub(crate) fn compress(data: &[u8]) -> Vec<u8> {
     block
 }
 
-/// Returns the hash as ClickHouse writes it: the high half first.
+/// Returns the hash in ClickHouse's byte order: the high half first.
 fn checksum(data: &[u8]) -> [u8; CHECKSUM] {
     cityhash_102_128(data).rotate_left(64).to_le_bytes()
 }
 
-/// Reads the content of a sequence of blocks.
+/// Decodes a sequence of blocks.
 pub(crate) struct BlockReader<R> {
     inner: R,
     content: Vec<u8>,
@@ -91,7 +91,7 @@ impl<R: Read> BlockReader<R> {
         }
         let mut block = Vec::new();
         block.extend_from_slice(&head[CHECKSUM..]);
-        // Grows with what really comes, whatever size the header claims.
+        // The buffer grows only with the bytes that arrive, regardless of the size in the header.
         let wanted = u64::try_from(compressed - HEADER).expect("a usize has at most 64 bits");
         let got = self.inner.by_ref().take(wanted).read_to_end(&mut block)?;
         if got < compressed - HEADER {
@@ -139,7 +139,7 @@ impl<R: Read> Read for BlockReader<R> {
     }
 }
 
-/// Fills `buffer` as far as there is data.
+/// Fills `buffer` until it is full or the data ends.
 fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {

@@ -1,4 +1,4 @@
-//! Undoes the encodings of a request's body, and bounds what comes out.
+//! Decodes a request's body, with a limit on the decoded size.
 
 use std::io::{self, Read};
 
@@ -13,7 +13,7 @@ use crate::exception::{Exception, code};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct UploadEncoding {
     pub(crate) content: ContentEncoding,
-    /// ClickHouse's own blocks, announced with `decompress=1`.
+    /// ClickHouse's compressed blocks, requested with `decompress=1`.
     pub(crate) has_blocks: bool,
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum ContentEncoding {
 }
 
 impl ContentEncoding {
-    /// Reads a `Content-Encoding` header.
+    /// Parses a `Content-Encoding` header.
     pub(crate) fn parse(header: &str) -> Result<Self, Exception> {
         match header.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Ok(Self::Identity),
@@ -74,7 +74,7 @@ pub(crate) fn decoder<'body>(
 #[error("the request's body is larger than {0} bytes. (QUERY_IS_TOO_LARGE)")]
 struct TooLarge(u64);
 
-/// Fails, rather than ends, beyond the limit: a part of an insert must never look like a whole.
+/// Fails at the limit instead of ending there, because a truncated insert must never look complete.
 struct Bounded<R> {
     inner: R,
     left: u64,
@@ -93,7 +93,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// Says in ClickHouse's terms why a body could not be read.
+/// Converts a read error to ClickHouse's terms.
 pub(crate) fn exception_of(error: &io::Error) -> Exception {
     let inner = error.get_ref();
     let is = |code| Exception::new(code, error.to_string());

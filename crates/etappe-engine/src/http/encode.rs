@@ -9,21 +9,21 @@ use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 
 use super::block;
 
-/// No piece of a body is longer, so that what waits for a slow client stays small.
+/// The largest piece of a body, so that little memory waits for a slow client.
 const PIECE: usize = 256 * 1024;
 
 /// How a response's body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Identity,
-    /// ClickHouse's own blocks, asked for with `compress=1`.
+    /// ClickHouse's compressed blocks, requested with `compress=1`.
     Blocks,
     Lz4,
     Gzip,
 }
 
 impl Encoding {
-    /// Chooses from an `Accept-Encoding` header.
+    /// Chooses an encoding from an `Accept-Encoding` header.
     pub(crate) fn accepted(header: &str) -> Self {
         let accepts = |name: &str| {
             header.split(',').any(|part| {
@@ -41,7 +41,7 @@ impl Encoding {
         }
     }
 
-    /// Returns the `Content-Encoding`, if there is one. ClickHouse's blocks have none.
+    /// Returns the `Content-Encoding`, if any. ClickHouse's blocks have none.
     pub(crate) fn header(self) -> Option<&'static str> {
         match self {
             Self::Identity | Self::Blocks => None,
@@ -74,8 +74,8 @@ impl Encoder {
         }
     }
 
-    /// Encodes the first piece of `data`, takes it off and returns what is ready to be sent;
-    /// `None` when `data` is used up. Without an encoding nothing is copied.
+    /// Removes the first piece of `data`, encodes it and returns the bytes that are ready to send;
+    /// `None` if `data` is empty. Without an encoding nothing is copied.
     pub(crate) fn encode(&mut self, data: &mut Bytes) -> io::Result<Option<Bytes>> {
         if data.is_empty() {
             return Ok(None);
@@ -96,8 +96,8 @@ impl Encoder {
         Ok(Some(encoded))
     }
 
-    /// Encodes `tail` as a unit of its own, so that a client that decodes unit by unit finds it
-    /// whole; clients look for an exception at the end of what they decoded last.
+    /// Encodes `tail` as a separate unit, so that a client that decodes unit by unit receives it
+    /// whole. Clients look for an exception at the end of the last decoded unit.
     pub(crate) fn encode_apart(&mut self, tail: &[u8]) -> io::Result<Vec<Bytes>> {
         let apart = |before: Vec<u8>, after: Vec<u8>| vec![before.into(), after.into()];
         Ok(match self {
@@ -120,7 +120,7 @@ impl Encoder {
         })
     }
 
-    /// Ends the encoding and returns its last bytes.
+    /// Finishes the encoding and returns the last bytes.
     pub(crate) fn finish(self) -> io::Result<Bytes> {
         Ok(match self {
             Self::Identity | Self::Blocks => Bytes::new(),

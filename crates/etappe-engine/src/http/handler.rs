@@ -1,4 +1,4 @@
-//! Answers requests.
+//! Handles requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +25,14 @@ use crate::server::Place;
 use crate::statement;
 use crate::turns::{Claim, Turn, Turns};
 
-/// A form holds a statement and parameters, no data.
+/// The largest form; it holds a statement and parameters, but no data.
 const MAX_FORM: usize = 16 * 1024 * 1024;
-/// How much is read of the body of a request whose login is wrong.
+/// How much of the body is read if the login is wrong.
 const MAX_STRANGER: u64 = 1024 * 1024;
-/// The engine recurses deeply; this is what it is used to.
+/// The engine recurses deeply; this is the stack size it normally has.
 const QUERY_STACK: usize = 8 * 1024 * 1024;
 
-/// What all requests share.
+/// State shared by all requests.
 pub(crate) struct Interface {
     pub(crate) engine: Arc<Engine>,
     pub(crate) secrets: EngineSecrets,
@@ -44,13 +44,13 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
-    /// Answers one request.
+    /// Handles one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>, place: &Place) -> QueryResponse {
         let (parts, body) = request.into_parts();
         match (&parts.method, parts.uri.path()) {
             (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => text("Ok.\n"),
             (&Method::GET, "/metrics") => self.metrics(&parts),
-            // What health checks of ClickHouse see that ask for nothing.
+            // Answers ClickHouse health checks that send no query.
             (&Method::GET, "/") if parts.uri.query().is_none() => text("Ok.\n"),
             (&Method::HEAD, "/") => plain(StatusCode::OK, QueryBody::Full(None)),
             (&Method::GET | &Method::POST, "/") => self.query(&parts, body, place).await,
@@ -103,8 +103,8 @@ impl Interface {
         }
     }
 
-    /// Finds out whose turn a request needs. The statement may be in the body: then its beginning is
-    /// read.
+    /// Determines the kind of turn that a request needs. If the statement is in the body, its
+    /// beginning is read.
     async fn claim(
         &self,
         request: &QueryRequest,
@@ -130,7 +130,7 @@ impl Interface {
         Ok((claim, upload))
     }
 
-    /// Runs a query on a thread of its own, feeds it the body, and waits until its result begins.
+    /// Runs a query on its own thread, passes it the body, and waits until its result begins.
     async fn run(
         &self,
         request: QueryRequest,
@@ -182,7 +182,7 @@ impl Interface {
             }
             Some(Event::Failed(exception)) => {
                 guard.ticket.finish();
-                // Counted by the query's thread.
+                // The query's thread has already counted it.
                 Ok(head.failure(&exception))
             }
             Some(Event::Data(_) | Event::End | Event::Broken) | None => Err(Exception::new(
@@ -192,7 +192,7 @@ impl Interface {
         }
     }
 
-    /// Starts the query's thread, which keeps the turn until it has ended.
+    /// Starts the query's thread, which holds the turn until it ends.
     fn start(&self, query: Query, turn: Turn) -> Result<(), Exception> {
         let in_flight = self.metrics.in_flight.clone();
         let duration = self.metrics.duration.clone();
@@ -237,7 +237,7 @@ impl Interface {
     }
 }
 
-/// Asks the client to take another connection next time.
+/// Tells the client to close this connection and open a new one.
 fn closing(mut response: QueryResponse) -> QueryResponse {
     let close = http::HeaderValue::from_static("close");
     response
@@ -246,7 +246,7 @@ fn closing(mut response: QueryResponse) -> QueryResponse {
     response
 }
 
-/// Reads the body into the request if it is a form; else gives it back, to be read as it comes.
+/// Reads the body into the request if it is a form; otherwise returns it for streaming.
 async fn read_form(
     request: &mut QueryRequest,
     headers: &HeaderMap,
@@ -267,7 +267,7 @@ async fn read_form(
             Exception::new(code::QUERY_IS_TOO_LARGE, text)
         })?;
     request.add_form(&form.to_bytes(), &boundary)?;
-    // The encodings were for the form, which has none of its own.
+    // The encodings applied to the form; its data has none.
     request.upload = UploadEncoding::default();
     Ok(None)
 }

@@ -1,8 +1,8 @@
-//! Multipart forms: how some clients send the query and its parameters.
+//! Multipart forms, in which some clients send the query and its parameters.
 
 use crate::exception::{Exception, code};
 
-/// Returns the boundary, if the content type is that of a multipart form.
+/// Returns the boundary if the content type is a multipart form.
 pub(crate) fn boundary(content_type: &str) -> Option<String> {
     let (kind, parameters) = content_type.split_once(';')?;
     if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
@@ -16,7 +16,7 @@ pub(crate) fn boundary(content_type: &str) -> Option<String> {
     })
 }
 
-/// Reads the form's fields in their order.
+/// Returns the form's fields in order.
 pub(crate) fn fields(body: &[u8], boundary: &str) -> Result<Vec<(String, Vec<u8>)>, Exception> {
     let malformed = || {
         Exception::new(
@@ -43,8 +43,8 @@ pub(crate) fn fields(body: &[u8], boundary: &str) -> Result<Vec<(String, Vec<u8>
     Ok(fields)
 }
 
-/// Finds the name in `Content-Disposition: form-data; name="…"`. External tables, which come as
-/// files, are not supported.
+/// Returns the name in `Content-Disposition: form-data; name="…"`. External tables, which are sent
+/// as files, are not supported.
 fn field_name(head: &str) -> Option<String> {
     let disposition = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;

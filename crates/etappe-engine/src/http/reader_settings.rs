@@ -1,5 +1,5 @@
-//! The settings that a reader may choose, by their whole names: they shape a result, or ask for
-//! less than the reader has. None of them names a file, an address or a schema.
+//! The settings that a reader may choose, by their full names. They shape a result or lower one of
+//! the reader's limits. None of them names a file, an address or a schema.
 
 /// In alphabetical order.
 const READER_SETTINGS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! Reads a request: who asks, for what, with which settings.
+//! Parses a request: its login, its query and its settings.
 
 use http::{HeaderMap, Method, request::Parts};
 use percent_encoding::percent_decode;
@@ -11,14 +11,14 @@ use crate::credentials::{EngineSecrets, Role};
 use crate::exception::{Exception, code};
 use crate::statement::names::is_file_setting;
 
-/// Parameters of the interface that mean nothing here: sessions are not kept, quotas not counted.
+/// Parameters without effect here: there are no sessions across requests and no quotas.
 const IGNORED: &[&str] = &[
     "buffer_size",
     "close_session",
     "quota_key",
     "role",
     "session_check",
-    // Some clients make one up for every connection; what a session would keep is not kept.
+    // Some clients generate a session id for every connection; no session state is kept.
     "session_id",
     "session_timeout",
     "stacktrace",
@@ -28,9 +28,9 @@ const IGNORED: &[&str] = &[
 #[derive(Debug)]
 pub(crate) struct QueryRequest {
     pub(crate) role: Role,
-    /// `GET` must not change anything.
+    /// Whether the request is a `GET`, which must not change anything.
     pub(crate) is_read_only: bool,
-    /// The query, or its beginning; the body may go on.
+    /// The query, or its beginning; the body may contain the rest.
     pub(crate) query: Vec<u8>,
     pub(crate) settings: Vec<(String, String)>,
     /// Values of `{name:Type}` placeholders.
@@ -41,15 +41,15 @@ pub(crate) struct QueryRequest {
     pub(crate) log_comment: String,
     pub(crate) upload: UploadEncoding,
     pub(crate) encoding: Encoding,
-    /// Send nothing before the query has ended.
+    /// Whether to send nothing before the query has ended.
     pub(crate) waits_for_end: bool,
-    /// Which version of the format `Native` the client expects.
+    /// The version of the `Native` format that the client expects.
     pub(crate) protocol_version: u64,
     compresses_over_http: bool,
 }
 
 impl QueryRequest {
-    /// Reads everything but the body.
+    /// Parses everything except the body.
     pub(crate) fn read(parts: &Parts, secrets: &EngineSecrets) -> Result<Self, Exception> {
         let pairs = url_parameters(parts.uri.query().unwrap_or_default());
         let role = authenticate(&parts.headers, &pairs, secrets)?;
@@ -82,7 +82,7 @@ impl QueryRequest {
         Ok(request)
     }
 
-    /// Returns the values of a setting that are not empty.
+    /// Returns the non-empty values of a setting.
     pub(crate) fn setting(&self, name: &str) -> impl Iterator<Item = &str> {
         let values = self.settings.iter().filter(move |(key, _)| key == name);
         values
@@ -98,7 +98,7 @@ impl QueryRequest {
         Ok(())
     }
 
-    /// Takes one parameter of the URL or field of the form.
+    /// Applies one URL parameter or form field.
     fn apply(&mut self, name: &str, value: Vec<u8>) -> Result<(), Exception> {
         if name == "query" {
             self.query.extend_from_slice(&value);
@@ -154,7 +154,7 @@ impl QueryRequest {
             ));
         }
         if self.role == Role::Reader {
-            // A reader that asks for less than it has gets what it has.
+            // A reader's session is always read-only, whatever level it asks for.
             if name == "readonly" {
                 return Ok(());
             }
@@ -170,7 +170,7 @@ impl QueryRequest {
     }
 }
 
-/// Finds out who asks: HTTP Basic, `X-ClickHouse-User` and `-Key`, or `user` and `password`.
+/// Determines the role from HTTP Basic, `X-ClickHouse-User` and `-Key`, or `user` and `password`.
 pub(crate) fn authenticate(
     headers: &HeaderMap,
     pairs: &[(String, Vec<u8>)],
@@ -218,7 +218,7 @@ fn basic_login(header: &str) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// Splits a URL's query into names and decoded values.
+/// Splits a URL's query string into names and decoded values.
 pub(crate) fn url_parameters(query: &str) -> Vec<(String, Vec<u8>)> {
     let decode = |text: &str| {
         let spaced: Vec<u8> = text
@@ -250,7 +250,7 @@ fn is_on(value: &str) -> bool {
     !matches!(value, "" | "0" | "false")
 }
 
-/// A client's id is sent back in a header, so it must fit one.
+/// Returns whether a client's query id is valid; it is returned in a header, so it must fit in one.
 fn is_query_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 256 && id.chars().all(|character| character.is_ascii_graphic())
 }

@@ -1,4 +1,4 @@
-//! Responses: their heads, and bodies that come from a query's thread.
+//! Response heads, and bodies that come from a query's thread.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,31 +19,31 @@ use crate::http::encode::Encoding;
 use crate::query::cancel::CancelOnDrop;
 use crate::query::output::Event;
 
-/// How long a client gets to take the text of an exception that comes behind a part of a result.
+/// How long a client has to receive the text of an exception that follows a partial result.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 /// A response of the interface.
 pub(crate) type QueryResponse = Response<QueryBody>;
 
-/// Why a response's body broke off.
+/// A response body that ended early.
 #[derive(Debug, thiserror::Error)]
 #[error("the query failed after its result had begun")]
 pub(crate) struct BodyBroken;
 
 /// A response's body.
 pub(crate) enum QueryBody {
-    /// All of it, `None` once it has been taken.
+    /// The whole body; `None` once it has been taken.
     Full(Option<Bytes>),
-    /// From a query that still runs; dropping it cancels the query.
+    /// From a query that is still running; dropping it cancels the query.
     Running(Box<RunningBody>),
 }
 
-/// The result of a query that still runs.
+/// The result of a query that is still running.
 pub(crate) struct RunningBody {
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) guard: CancelOnDrop,
     pub(crate) sent: IntCounter,
-    /// Set when the result broke off: the body fails when the time is over.
+    /// Set when the result fails half-way: the body fails at this time.
     pub(crate) breaks_at: Option<Pin<Box<Sleep>>>,
 }
 
@@ -95,8 +95,8 @@ impl RunningBody {
                 self.guard.ticket.finish();
                 Poll::Ready(None)
             }
-            // Without the end of its body the response is recognisably incomplete. Failing at once
-            // would throw away what has not been flushed yet: the exception's text.
+            // A body without a proper end tells the client that the response is incomplete. Failing
+            // at once would discard unsent data, namely the exception's text.
             Some(Event::Broken | Event::Head { .. } | Event::Failed(_)) | None => {
                 self.breaks_at = Some(Box::pin(tokio::time::sleep(FLUSH_TIME)));
                 self.poll(context)
@@ -105,7 +105,7 @@ impl RunningBody {
     }
 }
 
-/// What the heads of a query's responses have in common.
+/// What all responses to a query have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
     pub(crate) query_id: String,
@@ -115,7 +115,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Returns the response to a query that works.
+    /// Returns the response to a query that succeeds.
     pub(crate) fn success(
         &self,
         format: &str,
@@ -167,7 +167,7 @@ impl Head {
     }
 }
 
-/// Returns a response with what every response has.
+/// Returns a response with the headers common to all responses.
 pub(crate) fn plain(status: StatusCode, body: QueryBody) -> QueryResponse {
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -180,14 +180,14 @@ pub(crate) fn plain(status: StatusCode, body: QueryBody) -> QueryResponse {
     response
 }
 
-/// Inserts a header; leaves it out if its text does not fit a header.
+/// Inserts a header, unless its text is not a valid header value.
 fn insert(response: &mut QueryResponse, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// What ClickHouse says about a query's work; numbers are strings there.
+/// ClickHouse's summary of a query's work; it writes numbers as strings.
 fn summary(progress: Progress) -> String {
     serde_json::json!({
         "read_rows": progress.read_rows.to_string(),

@@ -1,8 +1,8 @@
-//! Brings a request's body from the network to the thread that runs the query.
+//! Passes a request's body from the network to the query's thread.
 //!
-//! The pieces go through a short channel, so that a slow engine slows the client down. The end of
-//! the body is a message of its own: a channel that just closes means that the client is gone, and
-//! then nothing may be inserted.
+//! Invariant: a body is only complete after an explicit end message. A channel that closes without
+//! one means that the client is gone, and then nothing may be inserted. The channel is short, so
+//! that a slow engine slows the client down.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::exception::{Exception, code};
 
-/// Pieces on their way; each is as long as a read from the socket, some hundred KiB at most.
+/// Pieces in flight; each is one read from the socket, some hundred KiB at most.
 const PIECES: usize = 8;
 
 /// A message from the network to the query's thread.
@@ -23,18 +23,18 @@ const PIECES: usize = 8;
 pub(crate) enum Piece {
     Data(Bytes),
     End,
-    /// The body will not end: the connection broke or the client fell silent.
+    /// The body is incomplete: the connection broke or the client timed out.
     Broken(String),
 }
 
-/// Why a body cannot be read to its end.
+/// Why a body could not be read completely.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
     #[error("the request's body broke off: {0}. (NETWORK_ERROR)")]
     Broken(String),
 }
 
-/// Returns both ends of the way for a body.
+/// Returns both ends of the channel for a body.
 pub(crate) fn channel() -> (mpsc::Sender<Piece>, UploadReader) {
     let (sender, receiver) = mpsc::channel(PIECES);
     let reader = UploadReader {
@@ -45,15 +45,15 @@ pub(crate) fn channel() -> (mpsc::Sender<Piece>, UploadReader) {
     (sender, reader)
 }
 
-/// What bounds a body on its way.
+/// Limits on reading a body.
 pub(crate) struct PumpLimits {
-    /// How long nothing may come.
+    /// How long the client may send nothing.
     pub(crate) idle_timeout: Duration,
-    /// How much is read that the query no longer wants.
+    /// How many bytes to read after the query stopped reading.
     pub(crate) discarded_bytes: u64,
 }
 
-/// A body whose beginning may have been looked at.
+/// A body whose first piece may have been read already.
 pub(crate) struct Upload {
     body: Incoming,
     beginning: Bytes,
@@ -67,7 +67,7 @@ impl Upload {
         }
     }
 
-    /// Waits for the first piece and returns it; empty if there is none.
+    /// Waits for the first piece and returns it; empty if the body is empty.
     pub(crate) async fn peek(&mut self, idle_timeout: Duration) -> Result<&[u8], Exception> {
         while self.beginning.is_empty() {
             match tokio::time::timeout(idle_timeout, self.body.frame()).await {
@@ -91,8 +91,8 @@ impl Upload {
     }
 }
 
-/// Sends the body piece by piece. When the query's thread no longer wants it, the rest is read and
-/// thrown away, so that the client gets to see the answer instead of a broken connection.
+/// Sends the body piece by piece. When the query's thread stops reading, the rest is read and
+/// discarded, so that the client sees the answer instead of a broken connection.
 pub(crate) async fn pump(
     upload: Upload,
     sender: mpsc::Sender<Piece>,
@@ -115,7 +115,7 @@ pub(crate) async fn pump(
         let message = match tokio::time::timeout(limits.idle_timeout, body.frame()).await {
             Ok(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => Piece::Data(data),
-                // Trailers carry nothing for us.
+                // Trailers are ignored.
                 Err(_) => continue,
             },
             Ok(Some(Err(error))) => Piece::Broken(error.to_string()),
@@ -140,8 +140,8 @@ pub(crate) async fn pump(
     }
 }
 
-/// Reads the body of a request that is refused, so that the client gets to see the refusal; at most
-/// so many bytes.
+/// Reads and discards a limited part of the body of a refused request, so that the client sees the
+/// refusal instead of a broken connection.
 pub(crate) async fn discard(mut body: Incoming, limits: PumpLimits) {
     let mut discarded = 0_u64;
     while discarded <= limits.discarded_bytes {
@@ -155,8 +155,8 @@ pub(crate) async fn discard(mut body: Incoming, limits: PumpLimits) {
     }
 }
 
-/// The query thread's end: reads the body as it comes. Blocks, so it must not be used on a thread
-/// of the runtime.
+/// The query thread's end of the channel. Reads block, so it must not be used on a thread of the
+/// runtime.
 pub(crate) struct UploadReader {
     receiver: mpsc::Receiver<Piece>,
     current: Bytes,

@@ -1,10 +1,10 @@
-//! Finding and fetching, with stand-ins for `npm`.
+//! Finding and downloading the library, with a fake `npm`.
 
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-/// Writes a program that stands in for `npm`.
+/// Writes a program that replaces `npm`.
 fn npm(dir: &Path, script: &str) -> PathBuf {
     let path = dir.join("npm-stand-in");
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -75,7 +75,7 @@ fn a_cut_off_library_is_noticed() {
         panic!("{error}")
     };
     assert_eq!((expected, actual), (4, 3));
-    // The published one is a little larger than four bytes.
+    // The published library is larger than four bytes.
     let error = verify_library(&path, &request.cache_dir).unwrap_err();
     assert!(matches!(error, EngineError::LibraryTruncated { .. }));
 }

@@ -1,4 +1,4 @@
-//! What is done before the engine runs, while the process has one thread and no fence yet.
+//! Preparation of the engine while the process has one thread and no fence yet.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::fence::{self, FenceGaps};
 use crate::server_config::write_server_config;
 
-/// An engine that holds its data folder and its address, behind its fence; not loaded yet.
+/// An engine that holds its data folder and its address behind its fence, but is not loaded yet.
 pub struct PreparedEngine {
     pub(super) config: EngineConfig,
     pub(super) lock: DataLock,
@@ -21,14 +21,14 @@ pub struct PreparedEngine {
 }
 
 impl PreparedEngine {
-    /// Takes the data folder, reads the secrets, binds the address, and puts up the fence, which
-    /// holds for this thread and those that it starts. Call it while the process has no other
-    /// thread, and read before what lies outside: nothing can be read afterwards. Blocks.
+    /// Locks the data folder, reads the secrets, binds the address, and raises the fence, which
+    /// covers this thread and the threads it starts. Call it while the process has no other thread.
+    /// Read everything outside the fence before; nothing there can be read afterwards. Blocks.
     ///
     /// # Errors
     ///
-    /// When the configuration is bad, the data folder cannot be had, the address cannot be bound,
-    /// or the fence is required and cannot be put up.
+    /// If the configuration is invalid, the data folder cannot be locked, the address cannot be
+    /// bound, or the fence is required and cannot be raised.
     pub fn prepare(config: EngineConfig) -> Result<Self, EngineError> {
         config.validate()?;
         let lock = DataLock::acquire(&config.data_dir, config.lock_timeout)?;
@@ -64,12 +64,12 @@ impl PreparedEngine {
     }
 }
 
-/// Runs statements on a prepared engine without its door: no login, no look at what they name. For
-/// tests of the fence, which is all that keeps them inside.
+/// Runs statements on a prepared engine without login or statement checks. It exists to test the
+/// fence, which is then the only protection.
 ///
 /// # Errors
 ///
-/// When the engine cannot be opened. A statement's failure is among the outcomes.
+/// If the engine cannot be opened. A failed statement is one of the outcomes.
 pub fn run_statements(
     prepared: PreparedEngine,
     statements: Vec<String>,

@@ -1,4 +1,4 @@
-//! The engine's process as its parent sees it.
+//! The parent's handle to the engine's process.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use crate::error::EngineError;
 
 /// How many of the process's last lines an error quotes.
 const LAST_WORDS: usize = 20;
-/// How much of stderr is taken at a time when no line ends.
+/// How much of stderr is read at a time if a line does not end.
 const LINE_BYTES: u64 = 64 * 1024;
-/// Longer lines are cut when quoted.
+/// Quoted lines are cut at this length.
 const LINE_LIMIT: usize = 2_000;
-/// How long the process's last words may take to arrive after its end.
+/// How long to wait for the process's last lines after its end.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long to wait for the engine's process.
+/// Timeouts for starting and stopping the engine's process.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineProcessOptions {
     /// From the start to the ready line; default 120 s, for opening a large data folder.
     pub ready_timeout: Duration,
-    /// From the closing of the control pipe to the end; default 25 s. Must be longer than the
-    /// engine's own [`drain_timeout`](crate::config::EngineConfig::drain_timeout).
+    /// From closing the control pipe to the end of the process; default 25 s. Must be longer than
+    /// the engine's own [`drain_timeout`](crate::config::EngineConfig::drain_timeout).
     pub stop_timeout: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Default for EngineProcessOptions {
     }
 }
 
-/// A running engine. Dropping it closes the control pipe: the process drains and ends by itself.
+/// A running engine. Dropping it closes the control pipe; the process then drains and ends.
 #[derive(Debug)]
 pub struct EngineProcess {
     child: Child,
@@ -56,12 +56,12 @@ pub struct EngineProcess {
 impl EngineProcess {
     /// Starts the engine and waits until it is ready. `command` must run
     /// [`run_engine`](super::run_engine) with stdin as control pipe and stdout for the ready line;
-    /// it stays in this process's group. What it writes to stderr is written to ours.
+    /// it stays in this process's group. Its stderr is copied to this process's stderr.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, ends, writes something else than a ready line, or is not ready in
-    /// time; it does not run any more then.
+    /// If it cannot be started, ends, writes something other than a ready line, or is not ready in
+    /// time; it is then no longer running.
     pub async fn spawn(
         command: std::process::Command,
         options: EngineProcessOptions,
@@ -69,7 +69,7 @@ impl EngineProcess {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut command = Command::from(command);
         command
-            // The engine shows and parses times without a zone in the machine's.
+            // The engine formats and parses times without a zone in the machine's time zone.
             .env("TZ", "UTC")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -117,12 +117,12 @@ impl EngineProcess {
         })
     }
 
-    /// Returns where the engine listens.
+    /// Returns the address that the engine listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns the process's id; `None` after it has ended.
+    /// Returns the process id; `None` after the process has ended.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
@@ -131,9 +131,9 @@ impl EngineProcess {
     ///
     /// # Errors
     ///
-    /// When the system cannot tell.
+    /// If the system cannot report the status.
     pub async fn wait(&mut self) -> Result<ExitStatus, EngineError> {
-        // `Child::wait` would close the control pipe had it not been taken.
+        // `Child::wait` would close the control pipe, but the pipe was already taken out.
         self.child
             .wait()
             .await
@@ -149,7 +149,7 @@ impl EngineProcess {
     ///
     /// # Errors
     ///
-    /// When the system cannot do it.
+    /// If the system cannot kill it.
     pub async fn kill(&mut self) -> Result<(), EngineError> {
         self.child
             .kill()
@@ -161,7 +161,7 @@ impl EngineProcess {
     ///
     /// # Errors
     ///
-    /// When it takes too long, and is killed then, or ends with an error.
+    /// If it takes too long, in which case it is killed, or if it ends with an error.
     pub async fn stop(mut self) -> Result<(), EngineError> {
         drop(self.control.take());
         let waited = self.stop_timeout;
@@ -183,7 +183,7 @@ impl EngineProcess {
 enum NotReady {
     /// The process closed its stdout.
     Ended,
-    /// It wrote something else.
+    /// It wrote another line.
     Line(String),
 }
 
@@ -225,7 +225,7 @@ impl LastWords {
     }
 }
 
-/// Copies stderr line by line to ours.
+/// Copies stderr line by line to this process's stderr.
 async fn forward(stderr: ChildStderr, last_words: LastWords) {
     let mut reader = BufReader::new(stderr);
     let mut ours = tokio::io::stderr();
@@ -236,7 +236,7 @@ async fn forward(stderr: ChildStderr, last_words: LastWords) {
         .await
     {
         last_words.push(&line);
-        // Nobody may read our stderr; that must not stop the engine.
+        // This process's stderr may be closed; that must not stop the engine.
         drop(ours.write_all(&line).await);
         line.clear();
     }

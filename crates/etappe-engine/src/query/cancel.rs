@@ -1,8 +1,9 @@
 //! Cancels queries whose client is gone.
 //!
 //! The library cannot cancel a call that has not returned, so a running query is killed from
-//! another session. It is found by the first word of its `log_comment`, which no client can set.
-//! A query may not have begun when the order comes, so the order is repeated until it has ended.
+//! another session. The query is identified by the first word of its `log_comment`, which no client
+//! can set. The query may not have started when the kill is sent, so the kill is repeated until the
+//! query has ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -16,7 +17,7 @@ use crate::ffi::Connection;
 
 const REPEAT: Duration = Duration::from_millis(100);
 
-/// One running query, as far as cancelling goes.
+/// The cancellation state of one running query.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     number: u64,
@@ -25,7 +26,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Returns a ticket with a number of its own.
+    /// Returns a ticket with a unique number.
     pub(crate) fn issue() -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
@@ -39,12 +40,12 @@ impl Ticket {
         format!("etappe-query-{} ", self.number)
     }
 
-    /// Returns the `log_comment` by which the query is found, with the client's own behind it.
+    /// Returns the `log_comment` that identifies the query, followed by the client's own.
     pub(crate) fn log_comment(&self, of_client: &str) -> String {
         self.name() + of_client
     }
 
-    /// Fails when the query was cancelled.
+    /// Fails if the query was cancelled.
     pub(crate) fn check(&self) -> Result<(), Exception> {
         if self.is_cancelled.load(Ordering::Acquire) {
             let text = "the client is gone. (QUERY_WAS_CANCELLED)";
@@ -53,7 +54,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// Says that the query has ended and need not be killed any more.
+    /// Marks the query as ended, so that it is no longer killed.
     pub(crate) fn finish(&self) {
         self.is_finished.store(true, Ordering::Release);
     }
@@ -77,14 +78,14 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Kills queries, on a thread of its own.
+/// Kills queries on its own thread.
 pub(crate) struct Canceller {
     orders: SyncSender<Arc<Ticket>>,
     thread: OnceLock<JoinHandle<()>>,
 }
 
 impl Canceller {
-    /// Starts the thread. `capacity` is the number of queries that can be under way.
+    /// Starts the thread. `capacity` is the largest number of running and waiting queries.
     pub(crate) fn start(engine: Arc<Engine>, capacity: usize) -> std::io::Result<Self> {
         let (orders, received) = sync_channel(capacity);
         let thread = std::thread::Builder::new()
@@ -96,17 +97,17 @@ impl Canceller {
         })
     }
 
-    /// Has the query killed.
+    /// Requests that the query be killed.
     pub(crate) fn cancel(&self, ticket: &Arc<Ticket>) {
         ticket.is_cancelled.store(true, Ordering::Release);
-        // The channel holds an order for every query that can be under way; were it full all the
-        // same, the query still stops at its next look at the ticket.
+        // The channel has room for every query. Even if it were full, the query would stop when it
+        // next checks the ticket.
         if self.orders.try_send(Arc::clone(ticket)).is_err() {
             tracing::warn!(query = ticket.number, "a query could not be killed");
         }
     }
 
-    /// Ends the thread and waits for it.
+    /// Stops the thread and waits for it.
     pub(crate) fn stop(self) {
         let Self { orders, thread } = self;
         drop(orders);

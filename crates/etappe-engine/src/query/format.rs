@@ -1,36 +1,36 @@
 //! Which formats can be streamed.
 //!
-//! The library writes each block of a streamed result as a document of its own. That gives the
-//! right bytes for formats without a header and an end; in a few with a header, the header of
-//! later blocks is taken off again. Everything else (`JSON`, `Parquet`, `Pretty`…) is collected as a
-//! whole. Tried for each format listed here: the bytes are those of the collected result, totals
-//! and extremes included.
+//! The library writes each block of a streamed result as a complete document. For formats without
+//! header and footer, concatenating the blocks gives the right bytes; for a few with a header, the
+//! header of later blocks is removed. All other formats (`JSON`, `Parquet`, `Pretty`…) are
+//! collected as a whole. For each format listed here it was tested that the bytes equal those of
+//! the collected result, including totals and extremes.
 
 use bytes::{Buf, Bytes};
 
 use crate::exception::{Exception, code};
 
-/// How the blocks of a format become one document.
+/// How the blocks of a format are joined into one document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streaming {
-    /// By putting them one behind the other.
+    /// Concatenate them.
     Plain,
-    /// By taking this header off all but the first.
+    /// Remove this header from all but the first.
     Header(Header),
 }
 
-/// What a header is made of.
+/// The content of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Header {
-    /// Names, as strings with their lengths.
+    /// Names, as length-prefixed strings.
     BinaryNames,
-    /// Names and types, as strings with their lengths.
+    /// Names and types, as length-prefixed strings.
     BinaryNamesAndTypes,
     /// This many lines.
     Lines(usize),
 }
 
-/// Formats whose blocks can be put one behind the other.
+/// Formats whose blocks can be concatenated.
 const PLAIN: &[&str] = &[
     "tabseparated",
     "tsv",
@@ -54,7 +54,7 @@ const PLAIN: &[&str] = &[
     "msgpack",
 ];
 
-/// Returns how results in `format` are streamed; `None` if they must be collected.
+/// Returns how to stream results in `format`; `None` if they must be collected.
 pub(crate) fn streaming(format: &str) -> Option<Streaming> {
     let format = format.to_ascii_lowercase();
     let header = match format.as_str() {
@@ -67,7 +67,7 @@ pub(crate) fn streaming(format: &str) -> Option<Streaming> {
     Some(Streaming::Header(header))
 }
 
-/// Takes the header off every block but the first.
+/// Removes the header from every block but the first.
 pub(crate) struct HeaderStripper {
     kind: Streaming,
     header: Option<Bytes>,
@@ -78,7 +78,7 @@ impl HeaderStripper {
         Self { kind, header: None }
     }
 
-    /// Takes the header off the block, unless it is the first.
+    /// Removes the header from the block, unless it is the first.
     pub(crate) fn strip(&mut self, block: &mut Bytes) -> Result<(), Exception> {
         let Streaming::Header(kind) = self.kind else {
             return Ok(());
@@ -103,7 +103,7 @@ impl HeaderStripper {
     }
 }
 
-/// Returns how long the header at the beginning of a block is.
+/// Returns the length of the header at the beginning of a block.
 fn header_length(block: &[u8], kind: Header) -> Option<usize> {
     let strings_per_column = match kind {
         Header::Lines(lines) => {

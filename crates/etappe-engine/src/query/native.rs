@@ -1,9 +1,10 @@
-//! The `Native` format as clients of a given protocol version expect it.
+//! Rewrites the `Native` format for the client's protocol version.
 //!
 //! The library writes `Native` for version 0. Clients that send `client_protocol_version` (the Go
-//! driver, and with it Grafana) expect more: from version 1 on, eight bytes about each block; from
-//! 54454 on, a byte before each column's data that says whether it is stored in an unusual way. To
-//! put that byte in, the length of each column's data must be known, so the data is walked through.
+//! driver, and so Grafana) expect more: from version 1 on, eight bytes of information before each
+//! block; from 54454 on, a byte before each column's data that says whether the column has a custom
+//! serialization. Inserting that byte requires the length of each column's data, so the data is
+//! parsed.
 
 mod column;
 
@@ -12,9 +13,9 @@ use bytes::Bytes;
 use crate::exception::{Exception, code};
 use column::{ColumnType, Cursor};
 
-/// From here on each column has a byte about its serialization.
+/// From this version on, each column has a serialization byte.
 const WITH_SERIALIZATION: u64 = 54_454;
-/// From here on a block's information has a field more, which nobody has needed yet.
+/// From this version on, the block information has another field, which no known client needs.
 const UNSUPPORTED: u64 = 54_480;
 /// Field 1, "is overflow": no; field 2, bucket: none (-1); end.
 const BLOCK_INFO: [u8; 8] = [1, 0, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0];

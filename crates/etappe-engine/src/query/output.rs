@@ -1,8 +1,7 @@
-//! The query thread's way to the client.
+//! The channel from the query's thread to the client.
 //!
-//! What it sends goes through a short channel of short pieces, so that a result waits in the
-//! engine, not in memory, when the client is slow. A client that takes nothing for too long is
-//! treated as gone.
+//! The channel and its pieces are short, so that the result for a slow client waits in the engine,
+//! not in memory. A client that reads nothing for too long counts as gone.
 
 use std::time::Duration;
 
@@ -15,35 +14,35 @@ use crate::exception::{Exception, code};
 use crate::ffi::Progress;
 use crate::http::encode::{Encoder, Encoding};
 
-/// Pieces that wait for the client; each is 256 KiB at most.
+/// Pieces that may wait for the client; each is at most 256 KiB.
 const PIECES: usize = 4;
 
 /// A message from the query's thread to the connection.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The query works; its result begins.
+    /// The query runs without error so far; its result begins.
     Head { format: String, progress: Progress },
     /// A piece of the encoded result.
     Data(Bytes),
     /// The result is complete.
     End,
-    /// The result broke off; what was sent last says why.
+    /// The result is incomplete; the last bytes sent contain the reason.
     Broken,
     /// The query failed before anything was sent.
     Failed(Exception),
 }
 
-/// What an output needs to know.
+/// The options of an output.
 pub(crate) struct OutputOptions {
     pub(crate) encoding: Encoding,
-    /// Marks an exception that comes after the beginning of a result.
+    /// Marks an exception in the middle of a result.
     pub(crate) exception_tag: String,
-    /// Stands at the end of every exception's text.
+    /// The version at the end of every exception's text.
     pub(crate) version: String,
     pub(crate) idle_timeout: Duration,
 }
 
-/// The query thread's way to the client.
+/// The query thread's end of the channel to the client.
 pub(crate) struct Output {
     sender: mpsc::Sender<Event>,
     runtime: Handle,
@@ -54,7 +53,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Returns an output and the receiver of its messages. Must be called on the runtime.
+    /// Returns an output and the receiver of its events. Must be called on the runtime.
     pub(crate) fn new(options: OutputOptions) -> (Self, mpsc::Receiver<Event>) {
         let (sender, receiver) = mpsc::channel(PIECES);
         let output = Self {
@@ -68,12 +67,12 @@ impl Output {
         (output, receiver)
     }
 
-    /// Sets the format that the response's head will name.
+    /// Sets the format that the response head names.
     pub(crate) fn set_format(&mut self, format: &str) {
         format.clone_into(&mut self.format);
     }
 
-    /// Sends a part of the result; waits while the client is behind.
+    /// Sends a part of the result; blocks while the client is behind.
     pub(crate) fn write(&mut self, mut data: Bytes, progress: Progress) -> Result<(), Exception> {
         self.begin(progress)?;
         while let Some(piece) = self
@@ -99,11 +98,11 @@ impl Output {
         }
     }
 
-    /// Sends a failure: as the whole answer, or, when a part of the result has been sent, behind it
-    /// in the way that clients look for.
+    /// Sends a failure: as the whole answer, or after a partial result in the form that clients
+    /// look for.
     pub(crate) fn fail(mut self, exception: &Exception) {
         if !self.has_begun {
-            // The client may be gone: then nobody needs the failure.
+            // If the client is gone, the failure is not needed.
             drop(self.send(Event::Failed(exception.clone())));
             return;
         }

@@ -1,4 +1,4 @@
-//! Makes a fresh session what the request asks for.
+//! Configures a new session for a request.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::query::QueryLimits;
 use crate::query::cancel::Ticket;
 use crate::statement::StatementKind;
 
-/// What makes the data of an insert one block: all bounds above what a body can hold. A batch that
-/// is one block is written as a whole or not at all, and its token stands for all of it.
+/// Settings that make an insert's data one block: all limits exceed the largest body. A batch that
+/// is one block is written as a whole or not at all, and its token covers all of it.
 const ONE_BLOCK: &[(&str, &str)] = &[
     ("max_insert_block_size", "1000000000"),
     ("max_insert_block_size_bytes", "0"),
@@ -28,11 +28,11 @@ const ONE_BLOCK: &[(&str, &str)] = &[
     ),
 ];
 
-/// A reader's queries get one thread, and the processor after all others.
+/// A reader's queries get one thread at a low CPU priority.
 const READER: [(&str, &str); 2] = [("max_threads", "1"), ("os_threads_nice_value_query", "10")];
 
-/// Applies database, settings and restrictions, in that order: after the restriction nothing can
-/// be changed any more.
+/// Applies database, settings and restrictions, in that order: the restrictions forbid further
+/// changes.
 pub(crate) fn prepare(
     connection: &mut Connection,
     request: &QueryRequest,
@@ -52,7 +52,7 @@ pub(crate) fn prepare(
         request
             .settings
             .iter()
-            // It comes last: nothing can be changed behind it.
+            // `readonly` is set last, because it forbids further changes.
             .filter(|(name, _)| name != "readonly")
             .map(|(name, value)| (name.as_str(), value.clone())),
     );
@@ -84,19 +84,19 @@ pub(crate) fn prepare(
     }
 }
 
-/// Returns how far the session is restricted. A client may restrict itself further than it is, and
-/// no less.
+/// Returns the session's `readonly` level. A client may restrict itself further, but not lift a
+/// restriction.
 fn readonly<'wanted>(request: &QueryRequest, wanted: Option<&'wanted str>) -> Option<&'wanted str> {
     match (request.role, request.is_read_only) {
         (Role::Reader, _) => Some("1"),
         (Role::Writer, true) if wanted == Some("1") => Some("1"),
-        // Settings may still be changed, which clients do in the query.
+        // Level 2 still allows settings in the query, which clients use.
         (Role::Writer, true) => Some("2"),
         (Role::Writer, false) => wanted,
     }
 }
 
-/// Returns the time that a reader's query may take: what it asks for, up to the limit.
+/// Returns the time limit of a reader's query: the requested one, up to `limit`.
 fn reader_timeout(wanted: Option<&String>, limit: Duration) -> String {
     let limit = limit.as_secs_f64();
     let wanted = wanted.and_then(|wanted| wanted.parse::<f64>().ok());
@@ -123,7 +123,7 @@ fn set_statement(settings: &[(&str, String)]) -> String {
     statement
 }
 
-/// Quotes a value or name, so that nothing in it can end the quotes.
+/// Quotes a value or name and escapes what could end the quotes.
 fn quoted(text: &str, quote: char) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push(quote);

@@ -1,20 +1,20 @@
 //! `BACKUP` and `RESTORE`: the two forms that stay inside the engine's folder.
 //!
-//! A destination may be a disk, a bucket or another server, and further clauses name settings and
-//! passwords. So one form is allowed, token by token: a whole database, into or out of a folder of a plain
-//! name.
+//! In ClickHouse a destination may be a disk, a bucket or another server, and further clauses name
+//! settings and passwords. So only one form is allowed, checked token by token: a whole database,
+//! to or from a folder with a plain name.
 
 use super::lexer::{Kind, Token};
 
-/// Returns whether the statement is a backup or a restoration.
+/// Returns whether the statement is a `BACKUP` or a `RESTORE`.
 pub(super) fn begins(tokens: &[Token<'_>]) -> bool {
     tokens
         .first()
         .is_some_and(|first| first.is_word("BACKUP") || first.is_word("RESTORE"))
 }
 
-/// Returns whether the statement is `BACKUP DATABASE name TO File('folder')` or `RESTORE DATABASE name FROM
-/// File('folder')`, and nothing more.
+/// Returns whether the statement is exactly `BACKUP DATABASE name TO File('folder')` or `RESTORE
+/// DATABASE name FROM File('folder')`.
 pub(super) fn is_plain(tokens: &[Token<'_>]) -> bool {
     let tokens = match tokens {
         [rest @ .., end] if end.is_sign(b';') => rest,
@@ -39,7 +39,7 @@ pub(super) fn is_plain(tokens: &[Token<'_>]) -> bool {
         && close.is_sign(b')')
 }
 
-/// Returns whether these are letters, digits, `_` and `-` of ASCII, one at least.
+/// Returns whether the text is non-empty and consists of ASCII letters, digits, `_` and `-`.
 fn is_plain_text(bytes: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     !bytes.is_empty() && bytes.iter().all(is_plain)

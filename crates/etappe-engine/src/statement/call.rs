@@ -1,9 +1,9 @@
-//! What stands between the parentheses of a call.
+//! The arguments of a call.
 
 use super::lexer::{Kind, Token};
 
-/// Functions whose first argument may be another function, by its name alone: `arrayMap(lower, names)`. In
-/// lower case; the engine's table of functions says which they are.
+/// Functions whose first argument may be the bare name of another function: `arrayMap(lower,
+/// names)`. In lower case; taken from the engine's table of functions.
 pub(super) const HIGHER_ORDER: &[&str] = &[
     "arrayall",
     "arrayavg",
@@ -46,7 +46,7 @@ pub(super) const HIGHER_ORDER: &[&str] = &[
     "mapsort",
 ];
 
-/// Splits what stands between the first parenthesis and its end at commas.
+/// Splits the arguments at commas; `tokens` begin with the opening parenthesis.
 pub(super) fn arguments<'tokens, 'text>(
     tokens: &'tokens [Token<'text>],
 ) -> Vec<&'tokens [Token<'text>]> {
@@ -71,8 +71,9 @@ pub(super) fn arguments<'tokens, 'text>(
     arguments
 }
 
-/// Returns the function that a call of `callee`, in lower case, names as its first argument; `tokens`
-/// begin with the parenthesis. With one argument that is an array, and no function.
+/// Returns the function that a call of `callee`, in lower case, names as its first argument;
+/// `tokens` begin with the parenthesis. If there is only one argument, it is an array and not a
+/// function.
 pub(super) fn function_named(callee: &str, tokens: &[Token<'_>]) -> Option<String> {
     if !HIGHER_ORDER.contains(&callee) {
         return None;

@@ -1,5 +1,5 @@
-//! What is called harmless here, against the engine's own parser: random statements, and the lists
-//! of names against what the engine has.
+//! Compares the checks here with the engine's own parser on random statements, and the lists of
+//! names with the engine's own.
 
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use super::{Statement, names};
 use crate::credentials::Role;
 use crate::ffi::{Connection, Library};
 
-/// Statements to try; about one in thirty is both harmless here and a statement for the engine.
+/// Statements to try; about one in thirty passes the checks and also parses in the engine.
 const STATEMENTS: usize = 40_000;
 
-/// Begins of statements, and what may hide something in them.
+/// Beginnings of statements, and pieces that may hide something in them.
 const PIECES: &[&str] = &[
     "SELECT",
     "SELECT 1",
@@ -178,12 +178,12 @@ const PIECES: &[&str] = &[
     "dictGet('d', 'a', 1)",
 ];
 
-/// How pieces are put together; most often with a space.
+/// Separators between pieces; mostly a space.
 const JOINTS: &[&str] = &[
     " ", " ", " ", " ", "", "\n", "/**/", "-- \n", "\u{180e}", "\u{a0}",
 ];
 
-/// Statements that the engine reads, to be changed in one place.
+/// Valid statements, each to be changed in one place.
 const WHOLE: &[&str] = &[
     "SELECT sum(a), file FROM t WHERE a IN (1, 2) GROUP BY b ORDER BY c LIMIT 1",
     "WITH x AS (SELECT 1 AS a) SELECT a, count() FROM x GROUP BY a FORMAT TSV",
@@ -193,7 +193,7 @@ const WHOLE: &[&str] = &[
     "SELECT arrayMap(x -> x + 1, [1, 2]), if(a = 'b', \"c d\", `e`) FROM t",
 ];
 
-/// An engine in this process, as the tests of this crate find its library.
+/// Opens an engine in this process; the library is found as in the other tests of this crate.
 fn engine(data: &std::path::Path) -> Connection {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let path = variable("ETAPPE_ENGINE_LIBRARY").unwrap_or_else(|| {
@@ -231,7 +231,7 @@ fn statement(random: &mut StdRng) -> String {
     text
 }
 
-/// Returns the functions and table functions that the engine's tree of a statement names.
+/// Returns the functions and table functions in the engine's syntax tree of a statement.
 fn functions(tree: &str) -> impl Iterator<Item = &str> {
     tree.lines().filter_map(|line| {
         let rest = line.trim_start().strip_prefix("Function ")?;
@@ -241,7 +241,7 @@ fn functions(tree: &str) -> impl Iterator<Item = &str> {
 
 fn is_harmless(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // What the parser makes of operators, and of `FILTER (WHERE …)`.
+    // The parser's names for operators and for `FILTER (WHERE …)`.
     let is_operator = matches!(name.as_str(), "lambda" | "_cast");
     let filtered = name.strip_suffix("if").unwrap_or(&name);
     is_operator || names::may_be_called(&name) || names::may_be_called(filtered)
@@ -274,7 +274,7 @@ fn what_is_harmless_here_names_nothing_else_for_the_engine() {
             is_read_only: false,
             format: "TSV",
         };
-        // Views are looked up in the engine, which has none here.
+        // Views are looked up in the engine, which has none in this test.
         if !check(&read, access).is_ok_and(|views| views.is_empty()) {
             refused += 1;
             continue;

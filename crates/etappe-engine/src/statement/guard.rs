@@ -1,11 +1,10 @@
-//! Refuses statements that reach outside the engine, and whatever a login may not do.
+//! Refuses statements that reach outside the engine or that the login may not run.
 //!
-//! The engine's grants refuse most of it (see [`crate::server_config`]). They do not cover, as
-//! tried: the function `file()`, `executable()`, dictionaries with a file, program or network
-//! source, tables and databases on files, and `INTO OUTFILE`, which the library itself carries
-//! out. So names are looked at here, before a statement is handed over. Only names on a list may be
-//! called (see [`super::names`]), and the engine's process is fenced in besides (see
-//! [`crate::fence`]).
+//! The engine's grants refuse most of them (see [`crate::server_config`]). Tests showed that grants
+//! do not cover the function `file()`, `executable()`, dictionaries with a file, program or network
+//! source, tables and databases on files, and `INTO OUTFILE`, which the library itself executes. So
+//! names are checked here before the engine gets the statement. Only listed names may be called
+//! (see [`super::names`]), and the engine's process is also sandboxed (see [`crate::fence`]).
 
 use super::backup;
 use super::call::function_named;
@@ -14,24 +13,24 @@ use super::{Statement, StatementKind, names, reader};
 use crate::credentials::Role;
 use crate::exception::{Exception, code};
 
-/// Who asks, and how.
+/// The context of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Access<'request> {
     pub(crate) role: Role,
-    /// `GET` changes nothing, whoever asks.
+    /// Whether the request is a `GET`, which may not change anything in any role.
     pub(crate) is_read_only: bool,
     /// The format of the result.
     pub(crate) format: &'request str,
 }
 
-/// What statements may begin with, beside those that only read or insert.
+/// First words of statements that neither only read nor insert.
 const CHANGES: &[&str] = &[
     "ALTER", "ATTACH", "BACKUP", "CHECK", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "KILL",
     "OPTIMIZE", "RENAME", "REPLACE", "RESTORE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE",
     "USE",
 ];
 
-/// Words that a name follows whose parenthesis is no call: a table with its columns.
+/// Words before a table name whose parenthesis lists columns and is not a call.
 const BEFORE_COLUMNS: &[&str] = &[
     "TABLE",
     "CLUSTER",
@@ -42,8 +41,8 @@ const BEFORE_COLUMNS: &[&str] = &[
     "PROJECTION",
 ];
 
-/// Refuses the statement unless it may be run. Returns names that are called and can only be views
-/// with parameters: the statement may be run if the engine says that they are.
+/// Refuses the statement unless it may run. Returns called names that can only be parameterized
+/// views; the statement may run if the engine confirms that they are.
 pub(crate) fn check(
     statement: &Statement<'_>,
     access: Access<'_>,
@@ -91,7 +90,7 @@ pub(crate) fn check(
     Ok(views)
 }
 
-/// Refuses a statement because of what it names.
+/// Returns the error for a statement that names `what`.
 pub(crate) fn outside(what: &str) -> Exception {
     let text = format!(
         "{what} is refused: it is not on the list of what stays inside this engine. (ACCESS_DENIED)"
@@ -99,7 +98,7 @@ pub(crate) fn outside(what: &str) -> Exception {
     Exception::new(code::ACCESS_DENIED, text)
 }
 
-/// Returns whether the statement begins with a word that is known.
+/// Returns whether the statement begins with a known word.
 fn is_known(statement: &Statement<'_>) -> bool {
     match statement.kind {
         StatementKind::Other => statement
@@ -113,7 +112,7 @@ fn is_known(statement: &Statement<'_>) -> bool {
     }
 }
 
-/// The library takes some words alone as commands of an interactive client.
+/// The library executes some single words as commands of an interactive client.
 fn is_client_command(tokens: &[Token<'_>]) -> bool {
     match tokens {
         [first, ..] if !matches!(first.kind, Kind::Word | Kind::Sign(b'(')) => true,
@@ -131,16 +130,16 @@ fn is_client_command(tokens: &[Token<'_>]) -> bool {
     }
 }
 
-/// What a token calls.
+/// The target of a call at a token.
 enum Call {
     Nothing,
-    /// Something that must be a view.
+    /// A name that must be a view.
     View(String),
     Refused(String),
 }
 
-/// Returns whether the statement is `EXPLAIN AST` of one that changes something: it is read, and
-/// nothing in it is run.
+/// Returns whether the statement is `EXPLAIN AST` of one that changes something; it is only parsed,
+/// not run.
 fn shows_syntax_of_change(tokens: &[Token<'_>]) -> bool {
     let [explain, ast, first, ..] = tokens else {
         return false;
@@ -149,7 +148,7 @@ fn shows_syntax_of_change(tokens: &[Token<'_>]) -> bool {
     explain.is_word("EXPLAIN") && ast.is_word("AST") && is_change
 }
 
-/// Looks for a call at this token: a name before a parenthesis, or behind `APPLY`.
+/// Looks for a call at this token: a name before a parenthesis, or after `APPLY`.
 fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     let tokens = statement.tokens.as_slice();
     let Some(token) = tokens.get(index) else {
@@ -176,7 +175,7 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     if names::is_named_by_text(&name) {
         return named_by_text(tokens, index, exact);
     }
-    // Behind a dot it is a part of another name: `array.map(…)` does not call `map`.
+    // After a dot it is part of another name: `array.map(…)` does not call `map`.
     if names::may_be_called(&name) && !is_part_of_name(tokens, index) {
         return Call::Nothing;
     }
@@ -197,7 +196,7 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     }
 }
 
-/// Returns whether a dot and another name stand before this one; `1.` is a number.
+/// Returns whether a dot and another name precede this token; in `1.` the dot is part of a number.
 fn is_part_of_name(tokens: &[Token<'_>], index: usize) -> bool {
     let before = |count| index.checked_sub(count).and_then(|index| tokens.get(index));
     let follows_dot = before(1).is_some_and(|token| token.is_sign(b'.'));
@@ -207,7 +206,7 @@ fn is_part_of_name(tokens: &[Token<'_>], index: usize) -> bool {
     follows_dot && !is_number
 }
 
-/// `arrayReduce('quantile(0.5)', …)`: the text must be all of the argument, and plain.
+/// `arrayReduce('quantile(0.5)', …)`: the text must be the whole argument and a plain name.
 fn named_by_text(tokens: &[Token<'_>], index: usize, name: String) -> Call {
     match (tokens.get(index + 2), tokens.get(index + 3)) {
         (Some(text), Some(comma))
@@ -242,7 +241,7 @@ fn applied(tokens: &[Token<'_>], index: usize) -> Call {
     }
 }
 
-/// Returns whether the name at `index` is that of a table, whose columns follow.
+/// Returns whether the name at `index` is a table name followed by columns.
 fn names_table(tokens: &[Token<'_>], index: usize) -> bool {
     let is_word_before_columns = |index: Option<usize>| {
         index
@@ -256,7 +255,7 @@ fn names_table(tokens: &[Token<'_>], index: usize) -> bool {
     is_word_before_columns(index.checked_sub(if has_database { 3 } else { 1 }))
 }
 
-/// Returns what reaches outside at this token other than by a call, if anything does.
+/// Returns what at this token reaches outside other than by a call, if anything.
 fn reaches_outside(statement: &Statement<'_>, index: usize) -> Option<String> {
     let tokens = statement.tokens.as_slice();
     let token = tokens.get(index)?;
@@ -318,7 +317,7 @@ mod tests {
         check(&statement, access).map_err(|error| error.code)
     }
 
-    /// Nothing that is called is a view here.
+    /// In these tests no called name is a view.
     fn outcome(text: &str, role: Role) -> Result<(), i32> {
         match views(text, role)?.as_slice() {
             [] => Ok(()),

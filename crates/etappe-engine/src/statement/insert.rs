@@ -1,7 +1,7 @@
-//! Takes an `INSERT` apart: the statement, the format, and where the data begins.
+//! Parses an `INSERT`: the statement, the format, and where the data begins.
 //!
-//! The data is never left in the statement: in the engine's statements, data in a binary format
-//! stops at the first `;` byte.
+//! The data is always separated from the statement, because the engine ends inline data in a binary
+//! format at the first `;` byte.
 
 use super::lexer::{Kind, Lexer, Token, rebuild};
 use crate::exception::{Exception, code};
@@ -9,16 +9,16 @@ use crate::exception::{Exception, code};
 /// An insert whose data follows the statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InsertData {
-    /// The statement as the engine gets it, without `FORMAT` and data.
+    /// The statement that the engine gets, without `FORMAT` and data.
     pub(crate) statement: Vec<u8>,
     /// The data's format.
     pub(crate) format: String,
-    /// Where the data begins in the text.
+    /// The offset of the data in the text.
     pub(crate) data_start: usize,
 }
 
-/// Reads an `INSERT`. `None` when no data follows it: it inserts a query's result, or `VALUES`
-/// that are all in the text (`is_whole`) and may refer to parameters.
+/// Parses an `INSERT`. `None` if no data follows: it inserts a query's result, or `VALUES` that are
+/// all in the text (`is_whole`) and may refer to parameters.
 pub(super) fn read_insert(
     text: &[u8],
     is_whole: bool,
@@ -68,8 +68,8 @@ fn names_the_table(before: &[Token<'_>]) -> bool {
     is_start(last) || last.is_sign(b'.')
 }
 
-/// `INSERT … SELECT … FROM input(…)` would need the data inside a query, which the engine's
-/// interface does not take.
+/// `INSERT … SELECT … FROM input(…)` needs the data inside a query, which the engine's C interface
+/// does not support.
 fn refuse_input(text: &[u8]) -> Result<(), Exception> {
     let mut previous: Option<Token<'_>> = None;
     for token in Lexer::new(text) {
@@ -84,8 +84,8 @@ fn refuse_input(text: &[u8]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Reads the format's name, settings that may follow it, and finds the data behind. `tokens` are
-/// those before `FORMAT`; the settings' are added.
+/// Parses the format's name and optional settings, and finds the data after them. `tokens` are
+/// those before `FORMAT`; those of the settings are appended.
 fn format_and_data<'text>(
     text: &'text [u8],
     mut lexer: Lexer<'text>,
@@ -116,7 +116,8 @@ fn format_and_data<'text>(
     Ok((data, tokens))
 }
 
-/// Returns the tokens of `SETTINGS a = 1, b = 'x'`, if it stands here. Looks no further than that.
+/// Returns the tokens of `SETTINGS a = 1, b = 'x'` at this position, if any. Does not read past
+/// them.
 fn settings_after<'text>(lexer: &Lexer<'text>) -> Vec<Token<'text>> {
     let mut lexer = lexer.clone();
     let mut taken = Vec::new();

@@ -1,12 +1,12 @@
-//! Splits a statement into tokens, and refuses whatever it cannot be sure to read as ClickHouse does.
+//! Splits a statement into tokens, and refuses everything that ClickHouse might read differently.
 //!
-//! The engine never gets to see the text that was sent: it gets the tokens (see
-//! [`rebuild`]), with a space or a line feed where blanks and comments were. So white space and
-//! comments cannot be read in two ways. Of the rest, only the plain forms are read: a quoted name
-//! has no backslash and no quote in it, and outside quotes there is printable ASCII alone, without
-//! the signs that ClickHouse has no use for, heredocs and the typographic quotes.
+//! Invariant: this lexer and ClickHouse's see the same tokens. The engine never gets the original
+//! text: it gets the tokens (see [`rebuild`]), with a space or a line feed in place of blanks and
+//! comments, so these cannot be read in two ways. Of the other tokens, only plain forms are
+//! accepted. A quoted name contains no backslash and no quote. Outside quotes only printable ASCII
+//! is allowed, without the signs that ClickHouse does not use, heredocs and typographic quotes.
 //!
-//! Numbers come out as words and dots, which is all that is needed here.
+//! Numbers are split into words and dots, which is enough here.
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub(crate) enum Kind {
     Text,
     /// Any other character.
     Sign(u8),
-    /// Something that is not read, and why; nothing after it can be trusted.
+    /// Refused text, and why; nothing after it can be trusted.
     Broken(&'static str),
 }
 
-/// A token and where it stands.
+/// A token and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token<'text> {
     pub(crate) kind: Kind,
@@ -42,7 +42,7 @@ impl Token<'_> {
         self.kind == Kind::Sign(sign)
     }
 
-    /// Returns the name that a bare word or a quoted name stands for.
+    /// Returns the name written as a bare word or a quoted name.
     pub(crate) fn exact_name(&self) -> Option<String> {
         let bytes = match self.kind {
             Kind::Word => self.bytes,
@@ -55,19 +55,19 @@ impl Token<'_> {
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// Returns that name in lower case.
+    /// Returns the name in lower case.
     pub(crate) fn name(&self) -> Option<String> {
         self.exact_name().map(|name| name.to_ascii_lowercase())
     }
 
-    /// Returns the offset behind the token.
+    /// Returns the offset after the token.
     pub(crate) fn end(&self) -> usize {
         self.start + self.bytes.len()
     }
 }
 
-/// Writes the statement that these tokens are: what stood together stays together, and where
-/// blanks or comments were there is one space, or one line feed if a line ended there.
+/// Writes the statement from its tokens. Adjacent tokens stay adjacent; blanks and comments become
+/// one space, or one line feed if they contained a line end.
 pub(crate) fn rebuild(text: &[u8], tokens: &[Token<'_>]) -> Vec<u8> {
     let mut rebuilt = Vec::new();
     let mut end = None;
@@ -84,8 +84,8 @@ pub(crate) fn rebuild(text: &[u8], tokens: &[Token<'_>]) -> Vec<u8> {
     rebuilt
 }
 
-/// Goes through a statement token by token. Lazy: bytes behind the last token taken are not looked
-/// at, because an insert's data may follow there.
+/// Reads a statement token by token. Lazy: bytes after the last token taken are not read, because
+/// an insert's data may follow there.
 #[derive(Debug, Clone)]
 pub(crate) struct Lexer<'text> {
     text: &'text [u8],
@@ -106,7 +106,7 @@ impl<'text> Lexer<'text> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// Skips white space and comments. False when a comment does not end.
+    /// Skips white space and comments; false if a comment does not end.
     fn skip_blank(&mut self) -> bool {
         loop {
             let rest = self.rest();
@@ -142,7 +142,7 @@ impl<'text> Lexer<'text> {
         self.token(Kind::Broken(why), length)
     }
 
-    /// A string: a backslash takes the next byte along, and two quotes are one.
+    /// Reads a string: a backslash escapes the next byte, and a doubled quote is one quote.
     fn string(&mut self) -> Token<'text> {
         let rest = self.rest();
         let mut at = 1;
@@ -162,7 +162,7 @@ impl<'text> Lexer<'text> {
         }
     }
 
-    /// A name in quotes, of the plain kind.
+    /// Reads a plain quoted name.
     fn quoted_name(&mut self, quote: u8) -> Token<'text> {
         let rest = self.rest();
         let content = rest.get(1..).unwrap_or_default();
@@ -202,7 +202,7 @@ impl<'text> Iterator for Lexer<'text> {
             [] => return None,
             [b'\'', ..] => self.string(),
             [quote @ (b'"' | b'`'), ..] => self.quoted_name(*quote),
-            // A comment for ClickHouse.
+            // ClickHouse reads this as a comment.
             [b'/', b'/', ..] => self.broken(ODD_CHARACTER),
             [byte, ..] if is_word(*byte) => self.word(),
             [byte, ..] if SIGNS.contains(byte) => self.token(Kind::Sign(*byte), 1),

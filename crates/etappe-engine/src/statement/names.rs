@@ -1,9 +1,9 @@
-//! The whole names that a statement may use, and nothing else: functions, data types, table
-//! functions, formats, words of the language.
+//! The complete lists of names that a statement may use: functions, data types, table functions,
+//! formats, keywords.
 //!
-//! A list of what is allowed errs on the safe side: a name that the engine gets with its next
-//! version is refused until somebody has looked at it. Names are compared in lower case; no name
-//! that is allowed differs from one that is withheld only in case, which a test checks.
+//! An allow list is safe by default: a new name in the engine's next version is refused until
+//! someone has reviewed it. Names are compared in lower case. A test checks that no allowed name
+//! differs from a withheld one only in case.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -27,8 +27,7 @@ const COMBINATORS: &[&str] = &[
     "tuple",
 ];
 
-/// Words of a query that a parenthesis may follow, and what looks like a function but is part of
-/// the language.
+/// Words of a query that a parenthesis may follow, including syntax that looks like a function.
 const QUERY_WORDS: &[&str] = &[
     "all",
     "and",
@@ -129,7 +128,7 @@ const DEFINITION_WORDS: &[&str] = &[
     "none",
     "t64",
     "zstd",
-    // Kinds of indices.
+    // Index types.
     "bloom_filter",
     "minmax",
     "ngrambf_v1",
@@ -138,9 +137,9 @@ const DEFINITION_WORDS: &[&str] = &[
     "tokenbf_v1",
 ];
 
-/// Table functions that stay inside the engine and take no text for code. A structure given as
-/// text is code: its `DEFAULT` expressions are evaluated. So `values`, `format`, `null` and
-/// `generateRandom` are not here.
+/// Table functions that stay inside the engine and take no code as text. A structure given as text
+/// is code, because its `DEFAULT` expressions are evaluated. So `values`, `format`, `null` and
+/// `generateRandom` are excluded.
 const TABLE_FUNCTIONS: &[&str] = &[
     "generate_series",
     "generateseries",
@@ -152,7 +151,7 @@ const TABLE_FUNCTIONS: &[&str] = &[
     "zeros_mt",
 ];
 
-/// Engines of tables and databases that keep their data inside the engine. All of MergeTree's
+/// Engines of tables and databases that keep their data inside the engine. The whole MergeTree
 /// family is allowed too.
 const INSIDE_ENGINES: &[&str] = &[
     "memory",
@@ -175,8 +174,8 @@ const INSIDE_ENGINES: &[&str] = &[
 /// Sources of dictionaries that stay inside the engine.
 const INSIDE_SOURCES: &[&str] = &["clickhouse", "null"];
 
-/// Formats that a reader may have its result in: none of them reads a schema or writes anything
-/// but the result.
+/// Formats in which a reader may get its result: none of them reads a schema or writes anything but
+/// the result.
 const READER_FORMATS: &[&str] = &[
     "arrow",
     "arrowstream",
@@ -258,7 +257,8 @@ const READER_FORMATS: &[&str] = &[
     "xml",
 ];
 
-/// Tables of the database `system` that a reader may look at: what there is, not who asked what.
+/// Tables of the database `system` that a reader may read: they show what exists, not who queried
+/// what.
 const SYSTEM_TABLES: &[&str] = &[
     "columns",
     "data_type_families",
@@ -283,7 +283,7 @@ static AGGREGATES: LazyLock<HashSet<String>> =
 static TYPES: LazyLock<HashSet<String>> =
     LazyLock::new(|| names(include_str!("../../names/types.txt")));
 
-/// Functions that the writer may call, and readers may not.
+/// Functions that the writer may call but readers may not.
 const FOR_THE_WRITER: &[&str] = &["getsetting", "getsettingordefault", "sleep", "sleepeachrow"];
 
 /// Functions whose first argument is the text of an aggregate function. The engine evaluates the
@@ -294,7 +294,8 @@ const NAMED_BY_TEXT: &[&str] = &[
     "initializeaggregation",
 ];
 
-/// Settings by which a format reads a file, writes one or asks a server. Nobody may choose them.
+/// Settings through which a format reads or writes a file or contacts a server. No role may set
+/// them.
 const FILE_SETTINGS: &[&str] = &[
     "format_avro_schema_registry_url",
     "format_schema",
@@ -304,7 +305,7 @@ const FILE_SETTINGS: &[&str] = &[
     "output_format_schema",
 ];
 
-/// Reads a list: a name a line, `#` begins a comment.
+/// Parses a list: one name per line, `#` begins a comment.
 fn names(text: &str) -> HashSet<String> {
     text.lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
@@ -312,7 +313,7 @@ fn names(text: &str) -> HashSet<String> {
         .collect()
 }
 
-/// Returns whether `name`, in lower case, is a function that everybody may call.
+/// Returns whether `name`, in lower case, is a function that every role may call.
 pub(super) fn is_function(name: &str) -> bool {
     FUNCTIONS.contains(name) || is_aggregate(name)
 }
@@ -333,22 +334,24 @@ pub(super) fn may_be_called(name: &str) -> bool {
         || TABLE_FUNCTIONS.contains(&name)
 }
 
-/// Returns whether this is a word of the language that may stand before a parenthesis.
+/// Returns whether this is a keyword that may precede a parenthesis.
 pub(super) fn is_query_word(name: &str) -> bool {
     QUERY_WORDS.contains(&name)
 }
 
-/// Returns whether the writer alone may call this function.
+/// Returns whether only the writer may call this function.
 pub(super) fn is_for_the_writer(name: &str) -> bool {
     FOR_THE_WRITER.contains(&name)
 }
 
-/// Returns whether the first argument of this function, in lower case, is the text of another.
+/// Returns whether the first argument of this function, in lower case, is the text of another
+/// function.
 pub(super) fn is_named_by_text(name: &str) -> bool {
     NAMED_BY_TEXT.contains(&name)
 }
 
-/// Returns whether a text, in its quotes, is a plain name or a name with numbers: `'quantile(0.5)'`.
+/// Returns whether a quoted text is a plain name, optionally with numeric parameters:
+/// `'quantile(0.5)'`.
 pub(super) fn is_plain_function(text: &[u8]) -> bool {
     let content = text
         .get(1..text.len().saturating_sub(1))
@@ -370,13 +373,12 @@ pub(crate) fn is_file_setting(name: &str) -> bool {
     FILE_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
 }
 
-/// Returns whether a parenthesis may follow this name in a statement that defines something or
-/// inserts.
+/// Returns whether a parenthesis may follow this name in a definition or an insert.
 pub(super) fn may_define(name: &str) -> bool {
     DEFINITION_WORDS.contains(&name) || is_inside_engine(name)
 }
 
-/// Returns whether an engine of a table or database keeps its data inside.
+/// Returns whether this table or database engine keeps its data inside the engine.
 pub(super) fn is_inside_engine(name: &str) -> bool {
     name.ends_with("mergetree") || INSIDE_ENGINES.contains(&name)
 }
@@ -386,12 +388,12 @@ pub(super) fn is_inside_source(name: &str) -> bool {
     INSIDE_SOURCES.contains(&name)
 }
 
-/// Returns whether a reader may ask for a result in this format, named in any case.
+/// Returns whether a reader may get a result in this format, in any case.
 pub(crate) fn is_reader_format(name: &str) -> bool {
     READER_FORMATS.contains(&name.to_ascii_lowercase().as_str())
 }
 
-/// Returns whether a reader may look at this table of the database `system`.
+/// Returns whether a reader may read this table of the database `system`.
 pub(super) fn is_open_system_table(name: &str) -> bool {
     SYSTEM_TABLES.contains(&name)
 }

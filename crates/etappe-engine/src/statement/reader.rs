@@ -1,10 +1,11 @@
-//! What a reader's statement may be, beyond what holds for every statement (see [`super::guard`]).
+//! Restrictions on a reader's statements, in addition to those on all statements (see
+//! [`super::guard`]).
 
 use super::lexer::{Kind, Token};
 use super::names;
 use crate::exception::{Exception, code};
 
-/// What a reader may have shown.
+/// What a reader may `SHOW`.
 const SHOWN: &[&str] = &[
     "columns",
     "create",
@@ -21,7 +22,7 @@ const SHOWN: &[&str] = &[
     "tables",
 ];
 
-/// Words between `EXPLAIN` and the query: what is explained, and how.
+/// Words between `EXPLAIN` and the query: the kind of explanation and its options.
 const EXPLAINED: &[&str] = &[
     "actions",
     "ast",
@@ -46,13 +47,13 @@ const EXPLAINED: &[&str] = &[
     "tree",
 ];
 
-/// Words that begin something that a reader may not do, wherever they stand. A column of such a
-/// name has to be quoted.
+/// Words that begin something forbidden to a reader, refused in any position. A column with such a
+/// name must be quoted.
 const RESERVED: &[&str] = &[
     "execute", "infile", "insert", "into", "outfile", "parallel", "settings",
 ];
 
-/// Refuses what a reader may not ask for.
+/// Refuses what a reader may not run.
 pub(super) fn check(tokens: &[Token<'_>], format: &str) -> Result<(), Exception> {
     let Some(first) = tokens.first() else {
         return Ok(());
@@ -110,13 +111,12 @@ fn check_token(tokens: &[Token<'_>], index: usize, token: &Token<'_>) -> Result<
     Ok(())
 }
 
-/// Words that may follow a column and that no parenthesis follows.
+/// Words that may follow a column and are never followed by a parenthesis.
 const AFTER_COLUMN: &[&str] = &[
     "collate", "end", "fetch", "global", "nulls", "order", "window",
 ];
 
-/// `FORMAT name` ends a query; the name may be quoted. Where a word of the language follows,
-/// `format` is a column.
+/// `FORMAT name` ends a query; the name may be quoted. Before a keyword, `format` is a column.
 fn check_format(next: Option<&Token<'_>>) -> Result<(), Exception> {
     let Some(name) = next.and_then(Token::exact_name) else {
         return Ok(());
@@ -139,7 +139,7 @@ fn check_show(tokens: &[Token<'_>]) -> Result<(), Exception> {
     }
 }
 
-/// The engine may take a name with a slash for that of a file, and tell whether there is one.
+/// The engine may take a name with a slash for a file path and reveal whether the file exists.
 fn check_exists(tokens: &[Token<'_>]) -> Result<(), Exception> {
     let is_path = |token: &Token<'_>| {
         let name = token.exact_name();
@@ -151,7 +151,7 @@ fn check_exists(tokens: &[Token<'_>]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Only queries are explained, not other statements, nor what asks another server.
+/// Only queries may be explained: no other statements, and nothing that contacts another server.
 fn check_explain(tokens: &[Token<'_>]) -> Result<(), Exception> {
     for token in tokens.iter().skip(1) {
         let begins_query = token.is_sign(b'(')
@@ -178,7 +178,7 @@ fn check_explain(tokens: &[Token<'_>]) -> Result<(), Exception> {
     ))
 }
 
-/// Refuses a database that is not for readers.
+/// Refuses a database that readers may not use.
 pub(crate) fn check_database(name: &str) -> Result<(), Exception> {
     let is_plain = name
         .bytes()

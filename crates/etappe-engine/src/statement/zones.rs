@@ -1,9 +1,9 @@
-//! Finds the time zones that a reader's statement names.
+//! Finds the time zones in a reader's statement.
 //!
-//! The engine keeps a table of some 4.5 MiB for every time zone that was ever named, until it ends.
-//! It makes names such as `Fixed/UTC+00:00:01` up by itself, so one query over numbers can fill the
-//! memory of everybody. So a reader's time zones are known names, written out where they are used,
-//! and counted (see [`crate::zones`]).
+//! The engine keeps a table of about 4.5 MiB for every time zone ever used, until it ends. It also
+//! accepts generated names such as `Fixed/UTC+00:00:01`, so one query over numbers could use up the
+//! server's memory. A reader's time zones must therefore be known names, written as literals, and
+//! their number is limited (see [`crate::zones`]).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,12 +17,12 @@ use crate::exception::{Exception, code};
 /// Types whose values have a time zone.
 const ZONED_TYPES: &[&str] = &["datetime", "datetime32", "datetime64", "timestamp"];
 
-/// Where a function takes a time zone.
+/// The position at which a function takes a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
-    /// From this argument on.
+    /// The first argument that may be a time zone.
     from: usize,
-    /// Within the text of a type.
+    /// Whether the zone is inside the text of a type.
     is_type: bool,
 }
 
@@ -73,8 +73,8 @@ pub(super) fn named(tokens: &[Token<'_>]) -> Result<Vec<Tz>, Exception> {
     Ok(zones)
 }
 
-/// `arrayMap(toString, times, zones)`: a function that is named and not called gets its arguments from
-/// arrays, and a time zone among them is not written out.
+/// `arrayMap(toString, times, zones)`: a function passed by name gets its arguments from arrays, so
+/// a time zone among them is not a literal.
 fn refuse_by_name(name: &str, rest: &[Token<'_>]) -> Result<(), Exception> {
     let Some(function) = function_named(name, rest) else {
         return Ok(());
@@ -86,13 +86,13 @@ fn refuse_by_name(name: &str, rest: &[Token<'_>]) -> Result<(), Exception> {
     }
 }
 
-/// Returns the time zone of this name.
+/// Parses the name of a time zone.
 pub(crate) fn parse(name: &str) -> Result<Tz, Exception> {
     name.parse()
         .map_err(|_| refused(&format!("the time zone `{name}` is not known")))
 }
 
-/// Reads an argument that may be a time zone: a text, or what can be none.
+/// Parses an argument that may be a time zone: a string, or something that cannot be one.
 fn zone_of(argument: &[Token<'_>], function: &str) -> Result<Option<Tz>, Exception> {
     match argument {
         [text] if text.kind == Kind::Text => match plain_text(text.bytes) {
@@ -104,7 +104,7 @@ fn zone_of(argument: &[Token<'_>], function: &str) -> Result<Option<Tz>, Excepti
     }
 }
 
-/// Reads an argument that may be the text of a type.
+/// Parses an argument that may be the text of a type.
 fn zones_of_type(argument: &[Token<'_>], function: &str) -> Result<Vec<Tz>, Exception> {
     match argument {
         [text] if text.kind == Kind::Text => {
@@ -117,7 +117,8 @@ fn zones_of_type(argument: &[Token<'_>], function: &str) -> Result<Vec<Tz>, Exce
     }
 }
 
-/// Nothing, or a number with its sign: its dot is a token of its own.
+/// Returns whether the argument is empty or a number with an optional sign; its dot is a separate
+/// token.
 fn is_number(argument: &[Token<'_>]) -> bool {
     argument.iter().all(|token| match token.kind {
         Kind::Word => token.bytes.first().is_some_and(u8::is_ascii_digit),
@@ -135,14 +136,14 @@ fn is_interval(argument: &[Token<'_>]) -> bool {
             .is_some_and(|word| word.is_word("INTERVAL"))
 }
 
-/// Returns what stands between the quotes, if nothing in it is escaped.
+/// Returns the text inside the quotes, if it contains no escapes.
 fn plain_text(bytes: &[u8]) -> Option<&str> {
     let content = bytes.get(1..bytes.len().checked_sub(1)?)?;
     let is_plain = !content.iter().any(|byte| matches!(byte, b'\\' | b'\''));
     is_plain.then(|| std::str::from_utf8(content).ok())?
 }
 
-/// Returns what stands between the quotes, if nothing but quotes is escaped in it.
+/// Returns the text inside the quotes, if only quotes are escaped in it.
 fn type_text(bytes: &[u8]) -> Option<Vec<u8>> {
     let content = bytes.get(1..bytes.len().checked_sub(1)?)?;
     let mut text = Vec::with_capacity(content.len());

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access control.
 
 use crate::harness::{Client, TestEngine};
 
@@ -118,7 +118,8 @@ async fn a_reader_learns_of_no_file() {
     assert_eq!(engine.reader.query("EXISTS TABLE system.one").await, "1");
 }
 
-/// The first question of Go's client for ClickHouse, which Grafana uses, and columns called `format`.
+/// The first query of the Go client for ClickHouse, which Grafana uses, and columns called
+/// `format`.
 #[tokio::test]
 async fn a_reader_may_ask_who_answers_and_have_a_column_called_format() {
     let engine = TestEngine::start().await;

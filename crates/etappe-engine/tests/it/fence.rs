@@ -1,4 +1,4 @@
-//! The fence around the engine's process: what a statement that gets past every look at it can do.
+//! The fence around the engine's process contains statements that bypass all checks.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::{TestEngine, command};
 
-/// Runs statements on an engine as they are, with no login and no look at what they name.
+/// Runs statements on an engine without login or statement checks.
 fn run(data: &Path, fence: &str, statements: &[String]) -> Vec<Value> {
     let mut child = command(data, &["--fence", fence, "--statements", "yes"])
         .stdin(Stdio::piped())
@@ -73,7 +73,7 @@ fn a_statement_that_gets_past_every_check_reaches_nothing() {
     EngineSecrets::load(data.path()).unwrap();
     door.set_nonblocking(true).unwrap();
     assert!(door.accept().is_err(), "nobody came");
-    // Without the fence the same statement reaches its file: the test can fail.
+    // Without the fence the same statement reads its file, so the test is able to fail.
     let outcome = run(data.path(), "off", &statements[..1]);
     assert!(outcome[0]["ok"].as_str().unwrap().contains("writer"));
 }
@@ -91,7 +91,7 @@ async fn behind_its_fence_the_engine_works() {
     ] {
         engine.client.query(statement).await;
     }
-    // Sorting on disk, a time zone, and a restart.
+    // Sorting on disk, using a time zone, and restarting.
     let spilled = engine
         .client
         .try_query(

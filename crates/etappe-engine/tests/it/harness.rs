@@ -1,4 +1,4 @@
-//! Starts engines for tests and talks to them.
+//! Starts engines for tests and sends them requests.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// How long an answer may take on a machine that is busy with other tests.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
 
-/// An engine with a data folder of its own. Dropping it ends it.
+/// An engine with its own data folder. Dropping it stops it.
 pub(crate) struct TestEngine {
     pub(crate) process: EngineProcess,
     pub(crate) client: Client,
@@ -94,7 +94,7 @@ impl TestEngine {
         panic!("no `{line}` in\n{text}");
     }
 
-    /// Kills the process as a crash would and starts another on the same data.
+    /// Kills the process as a crash would and starts another one on the same data.
     pub(crate) async fn crash_and_restart(&mut self) {
         self.process
             .kill()
@@ -115,7 +115,7 @@ pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -176,12 +176,12 @@ impl Client {
         }
     }
 
-    /// Runs a statement with settings; whatever comes back.
+    /// Runs a statement with settings and returns any response.
     pub(crate) async fn try_query(&self, pairs: &[(&str, &str)], statement: &str) -> Answer {
         self.send(self.post(pairs).body(statement.to_owned())).await
     }
 
-    /// Runs a statement that must work and returns its result.
+    /// Runs a statement that must succeed and returns its result.
     pub(crate) async fn query(&self, statement: &str) -> String {
         let answer = self.try_query(&[], statement).await;
         assert_eq!(answer.status, 200, "{statement}: {}", answer.text());

@@ -1,4 +1,4 @@
-//! Inserts: one block, whole or not at all, and counted once.
+//! Inserts: one block, whole or not at all, stored once.
 
 use std::io::Write;
 
@@ -9,7 +9,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("deduplicate_blocks_in_dependent_materialized_views", "1"),
 ];
 
-/// A table, and a materialized view that aggregates into another; both with a window.
+/// Creates a table and a materialized view that aggregates into another table; both have a
+/// deduplication window.
 async fn make_tables(client: &Client) {
     for statement in [
         "CREATE TABLE t (day Date, id UInt64, text String) ENGINE = MergeTree PARTITION BY toYYYYMM(day) ORDER BY id SETTINGS non_replicated_deduplication_window = 1000",
@@ -23,11 +24,11 @@ async fn make_tables(client: &Client) {
     }
 }
 
-/// One row in RowBinary; the text holds bytes that end statements and strings.
+/// One row in RowBinary; its text contains bytes that end statements and strings.
 fn row(id: u64, length: usize) -> Vec<u8> {
     let mut row = 18_262_u16.to_le_bytes().to_vec();
     row.extend_from_slice(&id.to_le_bytes());
-    // The length as a variable-length integer of two bytes.
+    // The length as a two-byte variable-length integer.
     row.push((length % 128).try_into().map_or(0, |low: u8| low | 0x80));
     row.push(
         (length / 128)
@@ -88,7 +89,7 @@ async fn a_large_insert_is_one_part_and_counts_once_whatever_happens() {
         "[('narrow',1),('t',1),('totals',1)]"
     );
 
-    // Another token is another batch, even with the same rows.
+    // Another token means another batch, even with the same rows.
     settings[2] = ("insert_deduplication_token", "events:0:300000-300009");
     engine
         .client
@@ -113,7 +114,7 @@ async fn an_insert_that_breaks_off_inserts_nothing() {
         "{}",
         answer.text()
     );
-    // Cut between two rows: only the missing end of the body tells.
+    // Cut between two rows: only the missing end of the body reveals it.
     for cut in [1_000, 50_000] {
         let data = rows(0..cut, 100);
         let mut stream = tokio::net::TcpStream::connect(client.address)
@@ -210,7 +211,7 @@ async fn inserts_come_in_many_shapes() {
         client.query("SELECT a, s FROM t ORDER BY a").await,
         expected
     );
-    // Larger than a statement may be: taken as data.
+    // Longer than the statement limit, so it is treated as data.
     let many: Vec<String> = (100..200_000)
         .map(|number| format!("({number},'v')"))
         .collect();

@@ -1,4 +1,4 @@
-//! Queries in, results and exceptions out.
+//! Queries, results and exceptions over HTTP.
 
 use std::io::Read;
 use std::time::Duration;
@@ -169,7 +169,7 @@ async fn results_come_in_every_format_whole() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     let statement = "SELECT number, toString(number) AS s FROM numbers(200000)";
-    // Streamed formats must give the bytes that the engine gives in one piece.
+    // Streamed formats must give the same bytes as the engine's collected result.
     for format in [
         "TabSeparated",
         "TSVRaw",
@@ -257,11 +257,11 @@ async fn a_client_that_leaves_takes_its_query_along() {
     let running = "SELECT count() FROM system.processes WHERE query LIKE '%numbers(900000000000)%' AND query NOT LIKE '%processes%'";
     let mut cancelled = 0;
     for statement in [
-        // Nothing is sent before the end: killed from another session.
+        // Sends nothing before the end, so it is killed from another session.
         "SELECT max(sipHash64(number)) FROM numbers(900000000000)",
         // Stopped between two blocks.
         "SELECT sipHash64(number) FROM numbers(900000000000)",
-        // Not a query: the engine cannot stream it.
+        // Not a query, so the engine cannot stream it.
         "CREATE TABLE t ENGINE = Memory AS SELECT max(sipHash64(number)) AS x FROM numbers(900000000000)",
     ] {
         let request = engine
@@ -349,7 +349,7 @@ async fn results_are_compressed_as_the_client_asks() {
 #[tokio::test]
 async fn native_results_fit_the_clients_version() {
     let engine = TestEngine::start().await;
-    // Every kind of column that is laid out in its own way, with and without elements.
+    // Every column type with a special layout, with and without elements.
     let statement = "SELECT [toLowCardinality('a'), 'b'] AS a, CAST([], 'Array(LowCardinality(Nullable(String)))') AS b, (number, toLowCardinality('x')) AS c, map('k', toNullable(number)) AS d, toInt256(1) AS e, toDecimal64(1, 4) AS f, CAST('q', 'Enum8(''q'' = 1)') AS g, toLowCardinality(toNullable(toString(number % 3))) AS h, toFixedString('ab', 3) AS i, [[number]] AS j FROM numbers(100000)";
     let ask = async |version: &str| {
         let pairs = [

@@ -1,4 +1,4 @@
-//! The engine, run as its users run it: the real library, in a process of its own, over HTTP.
+//! Tests the engine as it is used: the real library, in its own process, over HTTP.
 //!
 //! The library is found at `$ETAPPE_ENGINE_LIBRARY` or in the cache; without it the tests fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

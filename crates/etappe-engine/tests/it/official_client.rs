@@ -1,4 +1,4 @@
-//! The `clickhouse` crate, compression included, as the warehouse uses it.
+//! The `clickhouse` crate, with compression, as the warehouse uses it.
 
 use clickhouse::{Client, Compression, Row};
 use serde::{Deserialize, Serialize};
@@ -109,7 +109,7 @@ async fn errors_arrive_as_errors() {
             error.contains("Code: 60.") && error.contains("UNKNOWN_TABLE"),
             "{error}"
         );
-        // Behind the first rows.
+        // After the first rows.
         let late = "SELECT number + throwIf(number = 900000) AS n FROM numbers(1000000) SETTINGS max_block_size = 10000";
         let error = client
             .query(late)

@@ -142,7 +142,7 @@ async fn a_library_that_is_none_is_named() {
     std::fs::write(&wrong, "no library").unwrap();
     let text = start(&wrong).await.unwrap_err().to_string();
     assert!(text.contains("cannot be used"), "{text}");
-    // A shared library, but another one: every program here runs with the C library.
+    // Another shared library; every program here has the C library loaded.
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let libc = maps.lines().find_map(|line| {
         line.split_whitespace()

@@ -1,15 +1,16 @@
-//! Ways to write a statement so that it might pass for a harmless one. Whatever the way, the login
-//! for readers gets nothing from outside the engine and writes nothing there. The fence is down
-//! here: the door alone has to hold.
+//! Spellings that might make a harmful statement pass for a harmless one. With none of them may a
+//! reader read or write anything outside the engine. The fence is off, so the checks alone must
+//! hold.
 
 use std::path::{Path, PathBuf};
 
 use crate::harness::{Answer, Client, TestEngine};
 
-/// What a file outside the engine holds; it must not come back, whole or in an error.
+/// The content of a file outside the engine; it must not come back, neither in a result nor in an
+/// error.
 const SECRET: &str = "canary-6f1d0c";
 
-/// An engine without its fence, beside files that nobody may reach.
+/// An engine without its fence, and files next to it that no client may reach.
 struct Target {
     engine: TestEngine,
     outside: tempfile::TempDir,
@@ -32,7 +33,7 @@ impl Target {
         Self { engine, outside }
     }
 
-    /// Fills in the paths: `PATH` is the secret, `NEW` a file that does not exist.
+    /// Replaces the placeholders: `PATH` is the secret file, `NEW` a file that does not exist.
     fn fill_in(&self, text: &str) -> String {
         let path = |name| self.outside.path().join(name).display().to_string();
         text.replace("PATH", &path("secret"))
@@ -66,7 +67,7 @@ fn names(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Statements that are refused, or would do harm.
+/// Statements that must be refused, or would do harm.
 const REFUSED: &[&str] = &[
     // The plain forms.
     "SELECT file('PATH')",
@@ -133,7 +134,7 @@ const REFUSED: &[&str] = &[
     "WITH file('PATH') AS x SELECT x",
     "SELECT x.file('PATH') FROM t AS x",
     "SELECT 1.file('PATH')",
-    // Text that the engine takes for code.
+    // Text that the engine evaluates as code.
     "SELECT * FROM values('a UInt8 DEFAULT toUInt8(file(''PATH''))', 1)",
     "SELECT * FROM generateRandom('a UInt8 DEFAULT toUInt8(file(''PATH''))') LIMIT 1",
     "SELECT * FROM format(CSV, 'a UInt8 DEFAULT toUInt8(file(''PATH''))', '1')",
@@ -153,7 +154,7 @@ const REFUSED: &[&str] = &[
     "SELECT formatRow('Template', 1)",
     "SELECT * FROM eval('SELECT file(''PATH'')')",
     "SELECT * FROM input('a UInt8')",
-    // Files in the place of tables.
+    // Files instead of tables.
     "SELECT * FROM 'PATH'",
     "SELECT * FROM \"PATH\"",
     "SELECT * FROM `PATH`",
@@ -162,7 +163,7 @@ const REFUSED: &[&str] = &[
     "DESCRIBE TABLE file('PATH', 'CSV', 'a UInt8 DEFAULT toUInt8(file(''PATH''))')",
     "DESCRIBE (SELECT file('PATH'))",
     "EXISTS TABLE file('PATH')",
-    // One statement in another.
+    // Statements inside statements.
     "EXPLAIN SELECT file('PATH')",
     "EXPLAIN SYNTAX SELECT toUInt8(file('PATH'))",
     "EXPLAIN PLAN actions = 1 SELECT toUInt8(file('PATH'))",
@@ -195,7 +196,7 @@ const REFUSED: &[&str] = &[
     "SELECT 1 AS a SETTINGS format_schema = 'PATH:M' FORMAT Protobuf",
     "SELECT 1 AS a FORMAT CSV SETTINGS output_format_schema = 'NEW'",
     "SELECT 1 SETTINGS output_format_schema = 'NEW', max_threads = 1",
-    // Elsewhere.
+    // Other servers, programs and internal tables.
     "SELECT * FROM remote('127.0.0.1', system.one)",
     "SELECT * FROM cluster('default', system.one)",
     "SELECT * FROM clusterAllReplicas('default', system.one)",
@@ -210,7 +211,7 @@ const REFUSED: &[&str] = &[
     "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(FILE(PATH 'PATH' FORMAT 'TSV')) LAYOUT(FLAT())",
     "BACKUP TABLE t TO File('NEW')",
     "ATTACH TABLE x FROM 'PATH' (a UInt8) ENGINE = MergeTree ORDER BY a",
-    // What others do, and how the engine is set up.
+    // Other clients' activity and the engine's configuration.
     "SELECT query FROM system.processes",
     "SELECT * FROM `system`.`processes`",
     "SELECT * FROM system/**/./**/processes",
@@ -237,12 +238,12 @@ const REFUSED: &[&str] = &[
     "SYSTEM FLUSH LOGS",
     "CREATE FUNCTION x AS (a) -> a",
     "DROP TABLE t",
-    // Waiting.
+    // Delays.
     "SELECT sleep(3)",
     "SELECT sleepEachRow(1) FROM numbers(100)",
 ];
 
-/// Statements that hide something in a comment, for the engine as for us: they may run.
+/// Statements that hide something in a comment, for the engine and for the checks: they may run.
 const COMMENTED: &[&str] = &[
     "SELECT 1 --\r, file('PATH')",
     "SELECT 1 --\u{2028}, file('PATH')",
@@ -250,8 +251,8 @@ const COMMENTED: &[&str] = &[
     "SELECT 1 -- \u{0} , file('PATH')",
 ];
 
-/// Sends a statement every way there is: in the body, in the URL by POST and by GET, half and half,
-/// and as a form.
+/// Sends a statement in every possible way: in the body, in the URL by POST and by GET, split
+/// between both, and as a form.
 async fn every_way(client: &Client, statement: &str) -> Vec<(&'static str, Answer)> {
     let half = statement.char_indices().nth(statement.chars().count() / 2);
     let (front, back) = statement.split_at(half.map_or(0, |(index, _)| index));
@@ -272,7 +273,7 @@ async fn every_way(client: &Client, statement: &str) -> Vec<(&'static str, Answe
             client.try_query(&[("param_f", "file")], statement).await,
         ),
         ("URL", client.try_query(&[("query", statement)], "").await),
-        // A line feed comes between the halves, so this may be another statement.
+        // A line feed separates the halves, so this may be a different statement.
         ("halves", client.try_query(&[("query", front)], back).await),
         ("form", client.send(form).await),
         ("GET", client.send(get).await),

@@ -1,4 +1,4 @@
-//! Changes first, questions next, readers last.
+//! Changes have priority over questions, and questions over readers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::harness::{Client, TestEngine};
 
-/// A query that runs until it is killed, and reads nothing from outside.
+/// A query that runs until it is killed and reads no table.
 const ENDLESS: &str = "SELECT count() FROM numbers(1000000000000000) WHERE cityHash64(number) = 1";
 
 async fn keep_asking(client: Client) {
@@ -26,7 +26,7 @@ async fn slow_queries_of_readers_and_questions_leave_inserts_their_turns() {
     for _ in 0..70 {
         slow.spawn(keep_asking(engine.reader.clone()));
     }
-    // A third of what may read: four of twelve.
+    // A third of the turns for reading: four of twelve.
     engine
         .wait_for_metric("etappe_engine_queries_in_flight", 4)
         .await;
@@ -41,7 +41,7 @@ async fn slow_queries_of_readers_and_questions_leave_inserts_their_turns() {
         let data = format!("{number}\n").into_bytes();
         writer.insert("INSERT INTO t FORMAT CSV", &[], data).await;
     }
-    // A change that comes in the body is none the worse for it.
+    // A change sent in the body gets the same priority.
     writer.query("INSERT INTO t VALUES (20)").await;
     let refused = engine.reader.try_query(&[], "SELECT 1").await;
     assert_eq!(
@@ -86,7 +86,7 @@ async fn connections_of_readers_leave_room_for_the_writer() {
     }
 }
 
-/// Asks something on a connection of its own and keeps the connection open.
+/// Sends a query on its own connection and keeps the connection open.
 async fn status_of(stream: &mut tokio::net::TcpStream, user: &str, password: &str) -> u16 {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let request = format!(

@@ -1,4 +1,4 @@
-//! Time zones cost memory until the engine ends, so readers name few and compute none.
+//! Time zones use memory until the engine ends, so readers may use only a few and compute none.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -51,7 +51,7 @@ async fn readers_name_known_time_zones_and_compute_none() {
     engine.client.query(&statement).await;
 }
 
-/// How many functions a run looks at, each with arguments of several kinds.
+/// How many functions each run tests, each with several kinds of arguments.
 const FUNCTIONS: usize = 120;
 
 const ARGUMENTS: &[&str] = &[
@@ -80,7 +80,7 @@ async fn a_function_that_takes_a_time_zone_takes_no_computed_one_from_a_reader()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .collect();
     let mut functions: Vec<&str> = listed.sample(&mut random, FUNCTIONS).copied().collect();
-    // Known to take one: at least these are found.
+    // Functions known to take a time zone; the test must find at least these.
     functions.extend(["toString", "dateDiff", "CAST", "toStartOfInterval"]);
     let mut found = 0;
     for function in functions {

@@ -1,4 +1,4 @@
-//! Requests are read as ClickHouse reads them.
+//! Requests are parsed as ClickHouse parses them.
 
 use http::Request;
 

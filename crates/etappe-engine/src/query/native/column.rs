@@ -1,24 +1,24 @@
-//! Types of columns, as far as the length of their data depends on them.
+//! Column types, as far as they determine the length of the data.
 
 /// A column's type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ColumnType {
-    /// So many bytes a row.
+    /// A fixed number of bytes per row.
     Fixed(u64),
     /// A length and bytes for each row.
     Text,
     /// A byte for each row, then the values.
     Nullable(Box<ColumnType>),
-    /// The end of each row's elements, then all elements.
+    /// The end offset of each row's elements, then all elements.
     Array(Box<ColumnType>),
-    /// The elements one behind the other.
+    /// The elements, one after the other.
     Tuple(Vec<ColumnType>),
     /// A dictionary, then an index for each row.
     LowCardinality(Box<ColumnType>),
 }
 
 impl ColumnType {
-    /// Reads a type's name. `None` for types whose data is not laid out in a simple way.
+    /// Parses a type's name. `None` for types without a simple layout.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (family, arguments) = match name.split_once('(') {
             Some((family, rest)) => (family, split_arguments(rest.strip_suffix(')')?)),
@@ -66,7 +66,7 @@ impl ColumnType {
     }
 }
 
-/// Takes the name off an element of a named tuple: `a UInt8`, `` `a b` UInt8 ``.
+/// Removes the name from an element of a named tuple: `a UInt8`, `` `a b` UInt8 ``.
 fn without_name(element: &str) -> &str {
     let mut quote = false;
     for (at, character) in element.char_indices() {
@@ -80,7 +80,7 @@ fn without_name(element: &str) -> &str {
     element
 }
 
-/// Splits at the commas that are in no parentheses or quotes.
+/// Splits at the commas outside parentheses and quotes.
 fn split_arguments(text: &str) -> Vec<&str> {
     let mut arguments = Vec::new();
     let (mut depth, mut start) = (0_usize, 0);
@@ -114,7 +114,7 @@ fn decimal_width(precision: u64) -> u64 {
     }
 }
 
-/// Walks through blocks. Everything returns `None` where the bytes end too early.
+/// Parses blocks. Every method returns `None` if the data ends too early.
 pub(super) struct Cursor<'bytes> {
     bytes: &'bytes [u8],
     position: usize,
@@ -133,7 +133,7 @@ impl<'bytes> Cursor<'bytes> {
         self.position == self.bytes.len()
     }
 
-    /// Returns the bytes that were walked through since a position.
+    /// Returns the bytes read since a position.
     pub(super) fn since(&self, start: usize) -> &'bytes [u8] {
         self.bytes.get(start..self.position).unwrap_or_default()
     }
@@ -145,7 +145,7 @@ impl<'bytes> Cursor<'bytes> {
         Some(taken)
     }
 
-    /// Reads an integer of variable length.
+    /// Reads a variable-length integer.
     pub(super) fn integer(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..63).step_by(7) {
@@ -168,13 +168,13 @@ impl<'bytes> Cursor<'bytes> {
         self.take(8)?.try_into().ok().map(u64::from_le_bytes)
     }
 
-    /// Walks through a column's data.
+    /// Skips a column's data.
     pub(super) fn skip_column(&mut self, column: &ColumnType, rows: u64) -> Option<()> {
         self.skip_prefix(column)?;
         self.skip_data(column, rows)
     }
 
-    /// What stands before all data: the version of each dictionary's layout.
+    /// Skips the prefix of the data: the layout version of each dictionary.
     fn skip_prefix(&mut self, column: &ColumnType) -> Option<()> {
         match column {
             ColumnType::Fixed(_) | ColumnType::Text => Some(()),
@@ -219,7 +219,7 @@ impl<'bytes> Cursor<'bytes> {
             3 => 8,
             _ => return None,
         };
-        // Bit 8: a dictionary shared by several blocks, which this format does not have.
+        // Bit 8 means a dictionary shared by several blocks, which this format does not have.
         if layout & 0x100 != 0 {
             return None;
         }

@@ -1,4 +1,4 @@
-//! The lists of names, checked against each other and against the engine.
+//! Checks the lists of names against each other and against the engine.
 
 use super::super::call::HIGHER_ORDER;
 use super::*;
@@ -7,7 +7,7 @@ fn withheld() -> HashSet<String> {
     names(include_str!("../../../names/withheld.txt"))
 }
 
-/// Compares the lists with what the engine has, as its own tables tell.
+/// Compares the lists with the names in the engine's own system tables.
 pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
     let lower = |found: Vec<String>| -> HashSet<String> {
         found.iter().map(|name| name.to_ascii_lowercase()).collect()
@@ -41,7 +41,7 @@ pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
     assert_eq!(types, *TYPES);
     for name in ask("SELECT name FROM system.table_functions") {
         let name = name.to_ascii_lowercase();
-        // `dictionary` and `loop` are no functions, so nothing here lets them through.
+        // `dictionary` and `loop` are not functions, so no list allows them.
         let is_open = TABLE_FUNCTIONS.contains(&name.as_str());
         assert!(is_open || !may_be_called(&name), "{name} can be called");
     }
