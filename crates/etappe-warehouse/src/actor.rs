@@ -1,4 +1,4 @@
-//! One actor's story, page by page.
+//! Reads one actor's events, in pages.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use serde::Deserialize;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// How many ids of an actor are named.
+/// The most ids listed for an actor.
 const MAX_IDS: u64 = 1_000;
 
-/// Whose id it is, if it is not an actor's own: the actor that a server last named it with; if none did, a
-/// browser; then a pixel.
+/// The owner of an id that is not an actor's own. The actor that a server last named it with wins;
+/// otherwise the one that a browser named, then a pixel.
 const OWNER: &str = "
 SELECT
     argMax(actor, (multiIf(scope = 'server', 2, scope = 'browser', 1, 0), received_at)) AS actor
@@ -35,7 +35,7 @@ SELECT count() AS number FROM
     LIMIT 1
 )";
 
-/// An alias that anybody can send joins no id that is a user's own.
+/// An alias that anybody can send does not join an id that is a user's own.
 const IDS: &str = "
 WITH
     claimed AS
@@ -72,7 +72,7 @@ const STAGES: &str = "
 SELECT model, current_stage, toUnixTimestamp64Milli(since) AS since
 FROM actor_stages(site = {site:String}, actor_hash = {actor_hash:UInt64})";
 
-/// The page after a position. The server skips what lies before it by its primary key.
+/// The page after a position. The server skips earlier rows by its primary key.
 const EVENTS: &str = "
 SELECT
     message_id,
@@ -92,10 +92,11 @@ WHERE site = {site:String}
 ORDER BY occurred_at, partition, offset, topic
 LIMIT {limit:UInt64}";
 
-/// Up to which `LIMIT` the server reads wide columns only after it has found the rows.
+/// Up to this `LIMIT` the server reads wide columns only after it has found the rows.
 const LAZY_LIMIT: &str = "query_plan_max_limit_for_lazy_materialization";
 
-/// How many events are asked for beyond a page: one that follows, and those that share a place.
+/// How many events are requested beyond a page: the one that follows, and events with equal
+/// positions.
 const BEYOND_PAGE: u64 = 8;
 
 const OUTCOMES: &str = "
@@ -178,8 +179,8 @@ impl Warehouse {
         }))
     }
 
-    /// Returns the actor whom an id belongs to: another actor that it was seen with, else itself if
-    /// anything is known of it.
+    /// Returns the actor to whom an id belongs: another actor that it was seen with, otherwise
+    /// itself if it has any data.
     async fn find_actor(&self, query: &ActorPageQuery) -> Result<Option<String>, WarehouseError> {
         if query.id.is_empty() {
             return Ok(None);
@@ -246,7 +247,7 @@ impl Warehouse {
             .collect())
     }
 
-    /// Returns the events of the page, and where the next one starts if there is one.
+    /// Returns the events of the page, and the position of the next page if there is one.
     async fn read_actor_events(
         &self,
         query: &ActorPageQuery,
@@ -266,7 +267,7 @@ impl Warehouse {
             .text("after_partition", &partition.to_string())
             .number("after_offset", offset)
             .number("limit", limit)
-            // Properties are wide: the server reads them for the events of the page alone.
+            // Properties are wide, so the server reads them only for the events of the page.
             .setting(LAZY_LIMIT, "10000")
             .rows_while(|row| room.takes(row))
             .await?;
@@ -274,7 +275,7 @@ impl Warehouse {
         Ok((rows, next))
     }
 
-    /// Adds to events what was decided about them.
+    /// Adds the rules' decisions to events.
     pub(crate) async fn explain_events(
         &self,
         rows: Vec<EventRow>,
@@ -325,7 +326,7 @@ impl EventRow {
     }
 }
 
-/// What still fits on a page.
+/// The remaining space on a page.
 struct PageRoom {
     events: usize,
     bytes: usize,
@@ -341,8 +342,8 @@ impl PageRoom {
         }
     }
 
-    /// Takes the next event onto the page if there is room for it. The first one always has room, and so
-    /// have events of two logs that share a place: a cursor cannot stand between them.
+    /// Takes the next event onto the page if there is room for it. The first event always fits. So
+    /// do events of two logs with equal positions, because a cursor cannot separate them.
     fn takes(&mut self, row: &EventRow) -> bool {
         let place = row.place();
         let size = ActorEvent::text_bytes(&row.message_id, &row.event, &row.properties);
@@ -361,7 +362,7 @@ impl PageRoom {
 mod tests {
     use super::*;
 
-    /// Returns the offsets on the first page of events with these offsets and sizes of properties.
+    /// Returns the offsets on the first page of events with these offsets and property sizes.
     fn page(limit: usize, bytes: usize, events: &[(u64, usize)]) -> Vec<u64> {
         let mut room = PageRoom {
             events: limit,

@@ -1,7 +1,7 @@
-//! Which positions of a log are stored: the ground on which an audit stands.
+//! Which positions of a log are stored: the basis of an audit.
 //!
-//! Counting is done block by block of offsets, so that a hundred million of them need no sorting;
-//! only blocks that have holes are looked at one offset at a time.
+//! Offsets are counted in blocks, so that a hundred million of them need no sorting; only blocks
+//! with holes are examined offset by offset.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use serde::Deserialize;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// Blocks with holes that are looked at in one question.
+/// How many blocks with holes one query examines.
 const BLOCKS_PER_QUESTION: usize = 64;
 
-/// Blocks of 65,536 offsets: how many rows, how many different offsets, the first and the last.
+/// Blocks of 65,536 offsets: the number of rows, of distinct offsets, the first and the last.
 const BLOCKS: &str = "
 SELECT
     partition,
@@ -54,14 +54,14 @@ SELECT min(offset) AS first, max(offset) AS last FROM (
 GROUP BY block, run
 ORDER BY first";
 
-/// What is stored of one partition of a log, duplicates and marks included.
+/// What is stored of one partition of a log, including duplicates and marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOffsets {
     /// The partition.
     pub partition: PartitionId,
     /// The offsets that have a row, as ranges without holes, in ascending order.
     pub ranges: Vec<OffsetRange>,
-    /// How many rows there are beyond one for each offset; any is a fault.
+    /// The number of rows beyond one per offset; any surplus is an error.
     pub surplus: u64,
 }
 
@@ -82,11 +82,12 @@ struct RunRow {
 }
 
 impl Warehouse {
-    /// Returns which offsets of a log are stored, by partition. What lies between two ranges is in
-    /// neither `messages` nor `marks`: a dead letter, an offset that the log never used, or a loss.
+    /// Returns the stored offsets of a log, by partition. An offset between two ranges is in
+    /// neither `messages` nor `marks`: it is a dead letter, an offset that the log never used, or a
+    /// loss.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// If the query fails.
     pub async fn offset_ranges(&self, topic: &str) -> Result<Vec<StoredOffsets>, WarehouseError> {
         let blocks = self
             .ask("offset_blocks", BLOCKS)
@@ -143,7 +144,7 @@ impl Warehouse {
     }
 }
 
-/// Joins ascending runs that follow each other without a hole.
+/// Joins ascending runs that are adjacent.
 fn joined(runs: &[(u64, u64)]) -> Vec<OffsetRange> {
     let mut joined: Vec<OffsetRange> = Vec::new();
     for (first, last) in runs

@@ -1,17 +1,18 @@
-//! Backups of the whole database, by the embedded engine, into a folder of its own.
+//! Backups of the whole database by the embedded engine, into its own folder.
 
 use std::time::Duration;
 
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// How long the engine may take. A backup of 100 GB takes some ten minutes on an ordinary disk.
+/// How long a backup may take. A backup of 100 GB takes about ten minutes on an ordinary disk.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 impl Warehouse {
-    /// Has the engine write a backup of the database into the folder `name` among its backups.
+    /// Makes the engine write a backup of the database into the folder `name` among its backups.
     ///
-    /// Each table is as it was at some moment while this runs; the tables need not agree with each other.
+    /// Each table is backed up as of some moment during the call; different tables may be from
+    /// different moments.
     ///
     /// # Errors
     /// The server's error.
@@ -21,10 +22,10 @@ impl Warehouse {
         self.run_long(&statement, "make a backup").await
     }
 
-    /// Has the engine make the database anew from the folder `name` among its backups.
+    /// Makes the engine recreate the database from the folder `name` among its backups.
     ///
     /// # Errors
-    /// The server's error; the database may be there in part.
+    /// The server's error; the database may then be partly restored.
     pub async fn restore(&self, name: &str) -> Result<(), WarehouseError> {
         let database = &self.config().database;
         let statement = format!("RESTORE DATABASE {database} FROM File('{name}')");

@@ -1,9 +1,9 @@
-//! Finds the record that a refusal of the server names.
+//! Finds the record that the server names in a refusal.
 //!
-//! ClickHouse counts rows from 1. It names a row of the insert that it cannot read: `(at row 3)`; and
-//! one that violates a constraint: ``Constraint `c` for table etappe.money (…) is violated at row 3``,
-//! which counts the rows of that table (`IRowInputFormat` and `CheckConstraintsTransform` in its
-//! source).
+//! ClickHouse counts rows from 1. For a row of the insert that it cannot read it reports `(at row
+//! 3)`. For a row that violates a constraint it reports ``Constraint `c` for table etappe.money (…)
+//! is violated at row 3``, and that number counts the rows of that table (`IRowInputFormat` and
+//! `CheckConstraintsTransform` in its source).
 
 use etappe_core::id::Offset;
 use etappe_core::ports::RowBatch;
@@ -11,7 +11,7 @@ use etappe_wire::row;
 
 use crate::target::TARGETS;
 
-/// Returns the record of a batch that the server's answer names, if it names one.
+/// Returns the record of a batch that the server's answer names, if any.
 pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
     let (table, number) = row_named(answer)?;
     let rows = row::marks(&batch.bytes).ok()?;
@@ -22,14 +22,14 @@ pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
     rows.nth(number.checked_sub(1)?).map(|row| row.offset)
 }
 
-/// Returns whether the answer is about a table behind the landing table: then what others of them
-/// stored is not known.
+/// Returns whether the answer concerns a table behind the landing table; it is then unknown what
+/// the other such tables stored.
 pub(crate) fn is_about_target(answer: &str) -> bool {
     let (table, _) = row_named(answer).unwrap_or_default();
     answer.contains("pushing to view") || TARGETS.iter().any(|it| Some(it.table) == table)
 }
 
-/// Returns a table's name, if it is in the answer, and the number of a row.
+/// Returns the table's name, if the answer contains one, and the row number.
 fn row_named(answer: &str) -> Option<(Option<&str>, usize)> {
     let (before, after) = answer.split_once("at row ")?;
     let digits = after.find(|c: char| !c.is_ascii_digit());

@@ -1,7 +1,7 @@
-//! The board on which processes tell each other how far the figures reach: a small table.
+//! The board, a small table through which processes share how far the figures reach.
 //!
-//! Every post is a row; the newest of a partition counts, and merges throw the others away. So no
-//! reader depends on a merge, and the table stays as small as there are partitions.
+//! Every post is a row. The newest row of a partition counts; merges remove the others. So no
+//! reader depends on a merge, and the table holds about one row per partition.
 
 use clickhouse::Row;
 use etappe_core::id::PartitionId;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// Of several logs the one that was posted to last counts: an installation moved to it.
+/// Of several logs, the one with the latest post counts: the installation moved to it.
 const LOAD: &str = "
 SELECT
     partition,

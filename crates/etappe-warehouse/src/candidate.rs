@@ -1,9 +1,9 @@
-//! The events that the matchers are fed with: per unit, in order.
+//! The matchers' input: events per unit, in order.
 //!
-//! The server reads `events` in the order of its primary key, keeps what may match and streams
-//! unit, time and a bit per condition. Conditions on properties are only narrowed down there: the
-//! text of the rows that are left comes along, and the same reading of JSON that the classifier
-//! uses decides here. Hits are grouped while they arrive; one unit is in memory at a time.
+//! The server reads `events` in primary-key order, keeps those that may match, and streams unit,
+//! time and a bit per condition. On the server, conditions on properties only narrow down the rows.
+//! The text of the remaining rows is streamed too, and the JSON reader that the classifier uses
+//! decides here. Hits are grouped as they arrive, so only one unit is in memory at a time.
 
 mod grouping;
 mod plan;
@@ -21,11 +21,11 @@ use crate::native::{self, Block};
 use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
 
-/// Memory after which the server sorts on disk, where the order of the table does not do.
+/// Above this memory use the server sorts on disk, if it cannot use the table's order.
 const MAX_SORT_BYTES: &str = "536870912";
 
 impl Warehouse {
-    /// Streams hits and calls `visit` for each unit that has one.
+    /// Streams hits and calls `visit` for each unit that has any.
     pub(crate) async fn stream_candidates(
         &self,
         query: &CandidateQuery,
@@ -35,7 +35,7 @@ impl Warehouse {
             return Err(WarehouseError::TooManyConditions(query.conditions.len()));
         }
         let plan = Plan::of(query);
-        // Two halves of all units: the server merges each on a core of its own.
+        // Two halves of the units, so that the server merges each on its own core.
         let mut low = Half::new(
             self.ask_candidates(query, &plan, (1, u64::MAX / 2)),
             query,
@@ -51,8 +51,8 @@ impl Warehouse {
                 piece = low.stream.next(), if low.is_open => low.take(piece?, &plan, &mut visit)?,
                 piece = high.stream.next(), if high.is_open => high.take(piece?, &plan, &mut visit)?,
             }
-            // Matching a piece takes a while, and the next one may be there already: without this
-            // a question of many pieces keeps a thread from all others.
+            // Matching a piece is slow, and the next one may already have arrived. Without this
+            // yield a query with many pieces would block a thread for all other tasks.
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Half {
         })
     }
 
-    /// Takes the next piece of the answer; without one it is complete.
+    /// Takes the next piece of the answer; `None` ends it.
     fn take(
         &mut self,
         piece: Option<Bytes>,

@@ -1,4 +1,4 @@
-//! Where the server is, who asks, and how long to wait for it.
+//! The connection to the server: address, login and timeouts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
-/// What stands in place of a secret that is shown.
+/// The replacement for a secret in displayed text.
 const REDACTED: &str = "***";
 
-/// Settings of the ClickHouse server that everything stands in.
+/// Settings of the ClickHouse server that stores all data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WarehouseConfig {
-    /// The server's HTTP interface, such as `https://etappe@clickhouse.example:8443/etappe`.
-    /// User, password and database in it go before the settings of these names. Default empty: no
-    /// server is configured.
+    /// The server's HTTP interface, such as `https://etappe@clickhouse.example:8443/etappe`. User,
+    /// password and database in it override the settings of these names. Default empty: no server
+    /// is configured.
     #[serde(serialize_with = "url_without_password")]
     pub url: String,
-    /// The database that holds the tables: letters, digits and `_`. It is made when missing.
+    /// The database that holds the tables: letters, digits and `_`. It is created if missing.
     /// Default `etappe`.
     pub database: String,
     /// The user's name. Default `default`.
@@ -28,54 +28,55 @@ pub struct WarehouseConfig {
     /// The user's password. Default empty.
     #[serde(serialize_with = "redacted")]
     pub password: String,
-    /// A file with the password, read once at the start. Default none.
+    /// A file with the password, read once at start-up. Default none.
     pub password_file: Option<PathBuf>,
-    /// A file with the certificates (PEM) of authorities that may vouch for the server, besides
-    /// those that the operating system trusts. Default none.
+    /// A PEM file with additional certificate authorities to trust for the server, besides those of
+    /// the operating system. Default none.
     pub ca_file: Option<PathBuf>,
-    /// Whether tables are replicated: `ReplicatedMergeTree` instead of `MergeTree`. It is decided
-    /// when the tables are made. Default false.
+    /// Whether tables are replicated: `ReplicatedMergeTree` instead of `MergeTree`. Fixed when the
+    /// tables are created. Default false.
     pub replicated: bool,
-    /// The cluster whose servers all get the tables (`ON CLUSTER`); letters, digits, `_`, `-` and
-    /// `.`. Default empty: only the server at `url`, or whatever its database engine replicates to.
+    /// The cluster on whose servers all tables are created (`ON CLUSTER`); letters, digits, `_`,
+    /// `-` and `.`. Default empty: only the server at `url`, or whatever its database engine
+    /// replicates to.
     pub cluster: String,
     /// How many replicas must have an insert before it counts: a number, or `auto` for the
-    /// majority. Default empty: the one that took it. With less than a majority the loss of a server
-    /// may take rows along that were stored.
+    /// majority. Default empty: only the replica that took it. With less than a majority, losing a
+    /// server may lose rows that were reported as stored.
     pub insert_quorum: String,
-    /// How long an insert may take. Default `"2m"`. Too low: a busy server is asked again and again
-    /// for what it is still doing (harmless, but slow); too high: a dead one is noticed late.
+    /// How long an insert may take. Default `"2m"`. Too low: inserts that a busy server is still
+    /// processing are sent again and again (harmless, but slow); too high: a dead server is noticed
+    /// late.
     #[serde(with = "etappe_core::duration_text")]
     pub insert_timeout: Duration,
-    /// How long a question may take; the server gives up at the same time. Default `"30s"`.
+    /// How long a query may take; the server aborts it at the same time. Default `"30s"`.
     #[serde(with = "etappe_core::duration_text")]
     pub query_timeout: Duration,
     /// How long one statement of a migration may take. Default `"10m"`.
     #[serde(with = "etappe_core::duration_text")]
     pub migration_timeout: Duration,
-    /// How many questions of readers the server is asked at a time; half of them at most are about
-    /// one site. A page of figures is some twenty of them. Default 8. Too high: they slow each other
-    /// and the writing down, or find the server's own limit; too low: pages wait for a server that
-    /// has nothing to do.
+    /// How many readers' queries run on the server at a time; at most half of them are about one
+    /// site. A page of figures needs about twenty. Default 8. Too high: they slow down each other
+    /// and the inserts, or hit the server's own limit; too low: pages wait for an idle server.
     pub concurrent_questions: usize,
-    /// The most rows that the server reads for one question of a reader; 0 is any number. Default
-    /// 2,000,000,000. A question over one of these three limits gets 422 and is told what to narrow.
+    /// The most rows that the server reads for one reader's query; 0 means no limit. Default
+    /// 2,000,000,000. A query over one of these three limits gets 422 and a hint how to narrow it.
     pub question_rows: u64,
-    /// The most bytes that the server reads for one question of a reader; 0 is any number. Default
-    /// 256 GiB.
+    /// The most bytes that the server reads for one reader's query; 0 means no limit. Default 256
+    /// GiB.
     pub question_bytes: u64,
-    /// The most memory in bytes that the server uses for one question of a reader; 0 is what the
-    /// server allows. Default 1 GiB.
+    /// The most memory in bytes that the server uses for one reader's query; 0 means the server's
+    /// own limit. Default 1 GiB.
     pub question_memory_bytes: u64,
-    /// How much memory in bytes the hits of one unit may take while a question is answered. Default
+    /// How much memory in bytes the hits of one unit may use while a question is answered. Default
     /// 256 MiB. Too low: questions about very busy actors are refused.
     pub max_unit_bytes: usize,
 }
 
-/// A configuration that cannot work.
+/// An invalid configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWarehouseConfig {
-    /// The address is not an HTTP address. The password in it is left out.
+    /// The address is not an HTTP address. Its password is left out.
     #[error("url `{url}` {problem}; use http://HOST:8123 or https://HOST:8443")]
     Url {
         /// The address.
@@ -83,25 +84,25 @@ pub enum InvalidWarehouseConfig {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The database's name has other characters than letters, digits and `_`.
+    /// The database's name has characters other than letters, digits and `_`.
     #[error("database `{0}` may only have letters, digits and `_`")]
     Database(String),
-    /// The cluster's name has other characters than letters, digits, `_`, `-` and `.`.
+    /// The cluster's name has characters other than letters, digits, `_`, `-` and `.`.
     #[error("cluster `{0}` may only have letters, digits, `_`, `-` and `.`")]
     Cluster(String),
-    /// A cluster is named, but tables are not replicated.
+    /// A cluster is set, but tables are not replicated.
     #[error("cluster `{0}` needs `replicated = true`: else each of its servers has other rows")]
     ClusterWithoutReplicas(String),
     /// The quorum is neither a number nor `auto`.
     #[error("insert_quorum `{0}` must be a number or `auto`")]
     Quorum(String),
-    /// A quorum is asked for, but tables are not replicated.
+    /// A quorum is set, but tables are not replicated.
     #[error("insert_quorum needs `replicated = true`")]
     QuorumWithoutReplicas,
-    /// A timeout or a number of questions is zero.
+    /// A timeout or a number of queries is zero.
     #[error("{0} must be above 0")]
     Zero(&'static str),
-    /// The file of certificates cannot be used.
+    /// The certificate file is unusable.
     #[error("ca_file {} cannot be used: {problem}", path.display())]
     Certificates {
         /// The file.
@@ -136,7 +137,7 @@ impl Default for WarehouseConfig {
 }
 
 impl WarehouseConfig {
-    /// Makes a configuration with defaults for everything else.
+    /// Makes a configuration with defaults for all other settings.
     #[must_use]
     pub fn new(url: &str, database: &str, user: &str, password: &str) -> Self {
         Self {
@@ -148,11 +149,11 @@ impl WarehouseConfig {
         }
     }
 
-    /// Makes a configuration of an address with user, password and database in it, such as
+    /// Makes a configuration from an address with user, password and database, such as
     /// `https://user:secret@host:8443/etappe`.
     ///
     /// # Errors
-    /// [`InvalidWarehouseConfig`] when the address or the database's name cannot be used.
+    /// [`InvalidWarehouseConfig`] if the address or the database's name is invalid.
     pub fn from_url(url: &str) -> Result<Self, InvalidWarehouseConfig> {
         let config = Self {
             url: url.to_owned(),
@@ -162,8 +163,8 @@ impl WarehouseConfig {
         config.problems().into_iter().next().map_or(Ok(config), Err)
     }
 
-    /// Returns the configuration with what the address says of user, password and database moved
-    /// to their own settings.
+    /// Returns the configuration with user, password and database moved from the address to their
+    /// own settings.
     pub(crate) fn resolved(&self) -> Result<Self, InvalidWarehouseConfig> {
         let refuse = |problem| InvalidWarehouseConfig::Url {
             url: without_password(&self.url),
@@ -193,17 +194,17 @@ impl WarehouseConfig {
             config.database = decoded(path).map_err(not_text)?;
         }
         url.set_path("");
-        // Both are refused only for addresses without a host.
+        // Both fail only for addresses without a host.
         let removed = url.set_username("").and_then(|()| url.set_password(None));
         removed.map_err(|()| refuse("must start with http:// or https:// and a host"))?;
         config.url = url.as_str().trim_end_matches('/').to_owned();
         Ok(config)
     }
 
-    /// Checks what can be checked without the server; an empty address is no problem.
+    /// Validates everything that needs no server; an empty address is valid.
     ///
     /// # Errors
-    /// Every problem found, one sentence each.
+    /// One sentence per problem found.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let problems = self.problems();
         let problems: Vec<String> = problems
@@ -220,7 +221,7 @@ impl WarehouseConfig {
         }
     }
 
-    /// Checks what can be checked without the server; returns every problem.
+    /// Validates everything that needs no server; returns every problem.
     #[must_use]
     pub fn problems(&self) -> Vec<InvalidWarehouseConfig> {
         let mut problems = Vec::new();
@@ -260,7 +261,7 @@ impl WarehouseConfig {
         problems
     }
 
-    /// Returns the server's name or address and its port, for messages.
+    /// Returns the server's name or address with its port, for messages.
     #[must_use]
     pub fn host(&self) -> String {
         let Ok(url) = Url::parse(&self.url) else {
@@ -274,7 +275,7 @@ impl WarehouseConfig {
         )
     }
 
-    /// Returns whether the server is on this machine, where compressing costs more than it saves.
+    /// Returns whether the server is on this machine; compression then costs more than it saves.
     pub(crate) fn is_local(&self) -> bool {
         Url::parse(&self.url).is_ok_and(|url| match url.host() {
             Some(url::Host::Domain(name)) => name == "localhost",
@@ -292,7 +293,7 @@ fn is_name(text: &str, signs: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
 }
 
-/// Returns an address without the password in it, whatever else is wrong with it.
+/// Returns an address without its password, even if the address is otherwise invalid.
 fn without_password(text: &str) -> String {
     match Url::parse(text) {
         Ok(mut url) if url.has_host() => {
@@ -304,10 +305,10 @@ fn without_password(text: &str) -> String {
                 Err(()) => REDACTED.to_owned(),
             }
         }
-        // What is no address may have a password anywhere before its last `@`.
+        // An invalid address may contain a password anywhere before its last `@`.
         _ => match text.rsplit_once('@') {
             Some((_, host)) => format!("{REDACTED}@{host}"),
-            // Neither host nor port: the start of a login.
+            // Neither host nor port, so it is the start of a login.
             None if has_colon_before_text(text) => REDACTED.to_owned(),
             None => text.to_owned(),
         },

@@ -1,9 +1,10 @@
-//! Carries everything over from one database to another: from the embedded engine to a server.
+//! Copies all data from one database to another: from the embedded engine to a server.
 //!
-//! Table by table, partition by partition, in chunks that fit into memory and are inserted as one
-//! block each. A chunk is noted in the target before and after its insert, has a token of its own,
-//! and is counted there once it is done; so a copy that was broken off, whenever, is simply run
-//! again. Nobody may write to either side meanwhile.
+//! Invariant: an interrupted copy can be run again at any time, and every row is copied once. The
+//! copy goes table by table and partition by partition, in chunks that fit into memory. Each chunk
+//! is inserted as one block with its own token. It is recorded in the target before and after its
+//! insert, and its rows are counted there afterwards. Nothing else may write to either side
+//! meanwhile.
 
 use std::time::Duration;
 
@@ -22,12 +23,12 @@ use table::{Span, TABLES, Table};
 mod ledger;
 mod table;
 
-/// How often a chunk is tried before the copy gives up for now.
+/// How often a chunk is tried before the copy gives up.
 const ATTEMPTS: u64 = 5;
-/// The waiting time after a failed try; it doubles with each.
+/// The pause after a failed try; it doubles each time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The source's identity: it goes with the data, wherever the files are moved.
+/// The source's identity. It is part of the data, so it stays the same if the files are moved.
 const IDENTITY: &str = "
 SELECT toString(uuid) AS identity FROM system.tables
 WHERE database = currentDatabase() AND name = 'messages'";
@@ -41,11 +42,11 @@ const ROW_BYTES: &str = "
 SELECT toUInt64(if(sum(rows) = 0, 0, intDiv(sum(data_uncompressed_bytes), greatest(sum(rows), 1)))) AS number FROM system.parts
 WHERE database = currentDatabase() AND table = {name:String} AND active";
 
-/// How a copy is cut up.
+/// How a copy is divided into chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyLimits {
-    /// About how many bytes a chunk has. Default 32 MiB. Larger chunks make fewer parts in the
-    /// target; two of them are in memory on the way.
+    /// The approximate size of a chunk in bytes. Default 32 MiB. Larger chunks create fewer parts
+    /// in the target; two of them are in memory at a time.
     pub chunk_bytes: usize,
     /// The most rows of a chunk. Default 500,000.
     pub chunk_rows: u64,
@@ -60,23 +61,23 @@ impl Default for CopyLimits {
     }
 }
 
-/// How far a copy is.
+/// The progress of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyProgress {
     /// The table being copied.
     pub table: &'static str,
-    /// Rows of all tables that are in the target.
+    /// Rows of all tables copied so far.
     pub rows: u64,
-    /// Rows of all tables that there are.
+    /// Rows of all tables in total.
     pub of: u64,
 }
 
-/// What a copy came to.
+/// The result of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyReport {
-    /// The rows of each table in the target, counted there.
+    /// The rows of each table, counted in the target.
     pub tables: Vec<(&'static str, u64)>,
-    /// Whether an earlier run had begun it.
+    /// Whether an earlier run had started the copy.
     pub is_resumed: bool,
 }
 
@@ -106,15 +107,15 @@ struct EndRow {
     last: Vec<String>,
 }
 
-/// Carries all tables of `source` over to `target`, whose schema is made or brought up to date
-/// first; `progress` is told after each chunk.
+/// Copies all tables of `source` to `target`, after creating or migrating the target's schema;
+/// calls `progress` after each chunk.
 ///
-/// May be dropped at any time and run again. A copy that was finished before does nothing.
+/// May be dropped at any time and run again. If the copy was finished before, it does nothing.
 ///
 /// # Errors
-/// [`WarehouseError::CopyRefused`] when the target has data that is not of this copy, or the source
-/// is of another schema; [`WarehouseError::CopyDiffers`] when the rows in the target are not those
-/// of the source; else what the servers say, after a few tries.
+/// [`WarehouseError::CopyRefused`] if the target has data that is not from this copy, or the source
+/// has another schema; [`WarehouseError::CopyDiffers`] if the rows in the target are not those of
+/// the source; otherwise the servers' errors, after a few tries.
 pub async fn copy(
     source: &Warehouse,
     target: &Warehouse,
@@ -159,7 +160,7 @@ pub async fn copy(
     Ok(report)
 }
 
-/// A copy under way.
+/// A copy in progress.
 struct Copy<'a> {
     source: &'a Warehouse,
     target: &'a Warehouse,
@@ -168,7 +169,7 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Refuses a target that has rows already: nobody could tell them from copied ones.
+    /// Refuses a target that already has rows, because they could not be told from copied ones.
     async fn expect_empty_target(&self) -> Result<(), WarehouseError> {
         for table in TABLES {
             let rows = self.count(self.target, table).await?;
@@ -183,7 +184,7 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Returns how many rows a table has, each counted once.
+    /// Returns the number of a table's rows, each counted once.
     async fn count(&self, warehouse: &Warehouse, table: &Table) -> Result<u64, WarehouseError> {
         let mut rows = 0;
         for part in parts(warehouse, table).await? {
@@ -231,7 +232,7 @@ impl Copy<'_> {
         })
     }
 
-    /// Returns the columns that hold data, which must be the same on both sides.
+    /// Returns the data columns, which must be the same on both sides.
     async fn columns(&self, table: &Table) -> Result<String, WarehouseError> {
         let mut lists = Vec::new();
         for warehouse in [self.source, self.target] {
@@ -249,7 +250,7 @@ impl Copy<'_> {
         }
     }
 
-    /// Returns how many rows make about the bytes that a chunk should have.
+    /// Returns how many rows have about the size of a chunk.
     async fn chunk_rows(&self, table: &Table) -> Result<u64, WarehouseError> {
         let question = self.source.ask("row_bytes", ROW_BYTES);
         let row_bytes = question
@@ -262,7 +263,7 @@ impl Copy<'_> {
     }
 
     /// Returns the next chunk of a partition and its rows, or `None` at the end. A chunk that was
-    /// begun before is the next one, exactly as it was.
+    /// begun before comes next, unchanged.
     async fn next_chunk(
         &self,
         table: &Table,
@@ -289,7 +290,7 @@ impl Copy<'_> {
                 return Ok(None);
             }
             span.last = end.last;
-            // Rows of very different sizes: a chunk may be much larger than the mean suggests.
+            // Row sizes vary widely, so a chunk may be much larger than the mean suggests.
             let limit = self.limits.chunk_bytes.saturating_mul(4);
             let limit = if *rows == 1 { usize::MAX } else { limit };
             if let Some(bytes) = self.read(table, &span, columns, limit).await? {
@@ -305,7 +306,7 @@ impl Copy<'_> {
         }
     }
 
-    /// Reads the rows of a span; `None` if they are more than `limit` bytes.
+    /// Reads the rows of a span; `None` if they exceed `limit` bytes.
     async fn read(
         &self,
         table: &Table,
@@ -326,7 +327,7 @@ impl Copy<'_> {
         Ok(Some(bytes.freeze()))
     }
 
-    /// Inserts a chunk unless it is there, and makes sure that it is, whole.
+    /// Inserts a chunk unless it is already there, and verifies that all of it is.
     async fn store(
         &mut self,
         table: &Table,

@@ -1,15 +1,14 @@
-//! How a statement of the schema is said to the server at hand: with or without replication.
+//! Adapts the schema's statements to the configured server: with or without replication.
 //!
-//! Migrations are written for one server. A replicated table is the same table under another engine
-//! and with another name of its deduplication window; `ON CLUSTER` stands behind the name of what
-//! a statement is about.
+//! Migrations are written for a single server. A replicated table differs in its engine and in the
+//! name of the deduplication window's setting; `ON CLUSTER` follows the name of the object.
 
 use crate::config::WarehouseConfig;
 
-/// How long a replica remembers tokens, whatever their number: a week, in seconds.
+/// How long a replica remembers tokens, regardless of their number: a week, in seconds.
 const WINDOW_SECONDS: u32 = 604_800;
 
-/// What statements of the schema are about.
+/// The objects of the schema's statements.
 const SUBJECTS: &[&str] = &[
     "CREATE DATABASE IF NOT EXISTS ",
     "CREATE TABLE IF NOT EXISTS ",
@@ -18,7 +17,7 @@ const SUBJECTS: &[&str] = &[
     "ALTER TABLE ",
 ];
 
-/// Returns `statement` as the configured server needs it.
+/// Returns `statement` in the form that the configured server needs.
 pub(crate) fn render(statement: &str, config: &WarehouseConfig) -> String {
     let mut rendered = statement.to_owned();
     if config.replicated {

@@ -1,7 +1,7 @@
-//! What can go wrong with the server, and what to do about it.
+//! The warehouse's errors, and how to react to them.
 //!
 //! ClickHouse answers with a number and a text. The number decides, except for 252, which means
-//! both "too many parts" (wait for merges) and "too many partitions" (the batch is at fault).
+//! both "too many parts" (wait for merges) and "too many partitions" (the batch is invalid).
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::config::InvalidWarehouseConfig;
 /// An error of the warehouse.
 #[derive(Debug, thiserror::Error)]
 pub enum WarehouseError {
-    /// The configuration cannot work.
+    /// The configuration is invalid.
     #[error("invalid warehouse configuration: {0}")]
     Config(#[source] InvalidWarehouseConfig),
-    /// The server refused or could not be reached.
+    /// The server refused the request or was unreachable.
     #[error("cannot {action} at {host}: {}{}", with_causes(source), advice(source))]
     Server {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
         /// The server's name and port.
         host: String,
@@ -32,14 +32,14 @@ pub enum WarehouseError {
         #[source]
         source: clickhouse::error::Error,
     },
-    /// The server did not answer in time; what was asked may still happen.
+    /// The server did not answer in time; the operation may still complete.
     #[error("cannot {action} at {host}: no answer within {after:?}")]
     TimedOut {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
         /// The server's name and port.
         host: String,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
     /// The server is too old.
@@ -61,7 +61,7 @@ pub enum WarehouseError {
         /// The newest version this program knows.
         known: u32,
     },
-    /// A migration that was applied differs from the one this program holds.
+    /// An applied migration differs from this program's version of it.
     #[error(
         "the tables were made by a development version: migration {version} (`{name}`) has other \
          content here, and nothing converts them; start with a new data folder or database and \
@@ -73,7 +73,7 @@ pub enum WarehouseError {
         /// Its name.
         name: String,
     },
-    /// A unit has more hits than fit into the memory allowed for one.
+    /// A unit's hits exceed the memory limit for one unit.
     #[error("unit {unit:016x} has more hits than fit into {limit} bytes")]
     UnitTooLarge {
         /// The unit's hash.
@@ -81,41 +81,41 @@ pub enum WarehouseError {
         /// The limit.
         limit: usize,
     },
-    /// There are more referred actors or invitations than fit into memory.
+    /// There are more referred actors or invitations than the memory limit allows.
     #[error("more than {limit} referrals or invitations")]
     TooManyReferrals {
         /// The limit.
         limit: usize,
     },
-    /// A question has more conditions than a hit has bits.
+    /// A query has more conditions than a hit has bits.
     #[error("a question has {0} conditions, at most 64 are possible")]
     TooManyConditions(usize),
-    /// A batch is stored in part only, and something else may still be storing the rest.
+    /// A batch is only partly stored, and another process may still be storing the rest.
     #[error("batch `{token}` is incomplete in `{table}`: {missing} rows are missing")]
     Incomplete {
         /// The batch's token.
         token: String,
-        /// The first table that misses rows.
+        /// The first table that lacks rows.
         table: &'static str,
-        /// How many rows it misses.
+        /// How many rows it lacks.
         missing: usize,
     },
-    /// A copy cannot be made of or to these databases.
+    /// These databases cannot be the source or the target of a copy.
     #[error("cannot copy: {0}")]
     CopyRefused(String),
-    /// The rows in the target of a copy are not those of its source.
+    /// The rows in a copy's target differ from those of its source.
     #[error(
         "table `{table}` has {found} rows in the target and {expected} in the source: does anybody write to either?"
     )]
     CopyDiffers {
         /// The table.
         table: &'static str,
-        /// How many rows there should be.
+        /// The expected number of rows.
         expected: u64,
-        /// How many there are.
+        /// The number of rows found.
         found: u64,
     },
-    /// The bytes of a batch are no rows.
+    /// The bytes of a batch are not valid rows.
     #[error("cannot read batch `{token}`: {source}")]
     MalformedBatch {
         /// The batch's token.
@@ -124,18 +124,18 @@ pub enum WarehouseError {
         #[source]
         source: MalformedRow,
     },
-    /// The server's answer is not what was asked for.
+    /// The server's answer does not have the expected form.
     #[error("unexpected answer from the server: {0}")]
     UnexpectedAnswer(String),
-    /// Metrics of that name exist already.
+    /// Metrics with the same names are already registered.
     #[error("cannot register metrics: {0}")]
     Metrics(#[source] prometheus::Error),
 }
 
-/// The oldest version of the server that has all that is needed.
+/// The oldest supported version of the server.
 const OLDEST: &str = "25.8";
 
-/// Returns whether a server of this version is new enough.
+/// Returns whether this server version is supported.
 pub(crate) fn is_new_enough(version: &str) -> bool {
     let numbers = |text: &str| {
         let mut parts = text.split('.').map(str::parse::<u32>);
@@ -144,8 +144,8 @@ pub(crate) fn is_new_enough(version: &str) -> bool {
     numbers(version) >= numbers(OLDEST)
 }
 
-/// Returns what an error says, and its causes as far as they say more: that a connection was refused
-/// stands in the innermost one only.
+/// Returns an error's text and those of its causes, unless they repeat it. Only the innermost cause
+/// says that a connection was refused.
 fn with_causes(error: &clickhouse::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -160,7 +160,7 @@ fn with_causes(error: &clickhouse::error::Error) -> String {
     text
 }
 
-/// Returns what can be done about an error of the client, where that is known.
+/// Returns advice about a client error, if there is any.
 fn advice(source: &clickhouse::error::Error) -> &'static str {
     use clickhouse::error::Error;
     match source {
@@ -178,7 +178,7 @@ fn advice(source: &clickhouse::error::Error) -> &'static str {
     }
 }
 
-/// Codes that say that rows are at fault, so that sending them again cannot help.
+/// Error codes that mean invalid rows; sending them again cannot help.
 const CONTENT_CODES: &[u32] = &[
     6,   // cannot parse text
     26,  // cannot parse quoted string
@@ -202,8 +202,8 @@ const CONTENT_CODES: &[u32] = &[
     691, // unknown element of an enumeration
 ];
 
-/// Codes that say that program and schema do not fit; only another program or a migration helps,
-/// both of which come with a restart. Never a reason to blame single rows.
+/// Error codes that mean that program and schema do not match. Only another program or a migration
+/// helps, and both come with a restart. They never mean that single rows are invalid.
 const SCHEMA_CODES: &[u32] = &[
     8,   // there is no such column
     10,  // not found column in block
@@ -220,7 +220,7 @@ const SCHEMA_CODES: &[u32] = &[
 const TOO_MANY_PARTS_OR_PARTITIONS: u32 = 252;
 
 impl WarehouseError {
-    /// Returns ClickHouse's error number, if the server gave one.
+    /// Returns ClickHouse's error code, if the server gave one.
     #[must_use]
     pub fn code(&self) -> Option<u32> {
         match self {
@@ -232,8 +232,8 @@ impl WarehouseError {
         }
     }
 
-    /// Returns what tells the words of a refusal from others, whatever numbers are in them. `None` for
-    /// one that came from a view: then what other views stored is not known.
+    /// Returns a hash of a refusal's text without its numbers. `None` for a refusal by a view,
+    /// because then it is unknown what other views stored.
     pub(crate) fn refusal(&self) -> Option<u64> {
         match self {
             Self::Server {
@@ -246,7 +246,7 @@ impl WarehouseError {
 }
 
 impl WarehouseError {
-    /// Notes which record of an inserted batch the server names.
+    /// Adds the record of an inserted batch that the server names.
     pub(crate) fn naming_record(mut self, batch: &RowBatch) -> Self {
         if let Self::Server {
             record,
@@ -270,8 +270,8 @@ fn words_of(answer: &str) -> Option<u64> {
 }
 
 impl Classified for WarehouseError {
-    /// Everything unknown is transient: waiting loses nothing, giving up would. So are wrong
-    /// credentials, because they can be put right on the server while this process waits.
+    /// Every unknown error is transient: waiting loses nothing, giving up would. Wrong credentials
+    /// are transient too, because they can be fixed on the server while this process waits.
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::Server {
@@ -316,14 +316,14 @@ impl Classified for WarehouseError {
     }
 }
 
-/// Returns what a question used up, if that is what the server says. Of an insert it says nothing
-/// about the rows, which have to be stored all the same.
+/// Returns the limit that a query exceeded, if the server reports one. For an insert this says
+/// nothing about the rows, which must be stored anyway.
 fn cost_of(answer: &str) -> Option<Cost> {
     match code_of(answer)? {
         158 => Some(Cost::Rows),
         307 => Some(Cost::Bytes),
         159 | 160 => Some(Cost::Time),
-        // The question's own memory, not that of the whole server, which others may use.
+        // The query's own memory limit, not that of the whole server, which other queries use too.
         241 if answer.contains("Query memory limit") || answer.contains("for query") => {
             Some(Cost::Memory)
         }

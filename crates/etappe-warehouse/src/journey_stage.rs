@@ -1,8 +1,8 @@
-//! The stages of the journey models, for those who read with SQL.
+//! The stages of the journey models, for SQL clients.
 //!
-//! Rows say which stage an event is in; what the stages are called, in which order they come and
-//! which of them everybody passes is only in the rules. Who has the rules publishes it here, so that
-//! the views can show a stage that nobody reached, and a funnel.
+//! Rows contain an event's stage, but only the rules contain the names and the order of the stages
+//! and which of them are gates. The process that has the rules publishes this here, so that the
+//! views can show funnels and stages that nobody reached.
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -19,19 +19,19 @@ pub struct JourneyStage {
     pub ordinal: u8,
     /// The stage's id.
     pub stage: String,
-    /// Whether everybody passes it on the way to later stages.
+    /// Whether everyone passes it on the way to later stages.
     pub gate: bool,
-    /// Whether it is passed by an event of its own only.
+    /// Whether only an event of the stage itself passes it.
     pub own_hit: bool,
-    /// What it is called in English.
+    /// Its English name.
     pub label_en: String,
-    /// What it is called in Dutch.
+    /// Its Dutch name.
     pub label_nl: String,
 }
 
 impl Warehouse {
-    /// Makes `stages`, those of all models, the ones that the views show. Writes nothing when they
-    /// are already; of processes with different rules the last one to publish is believed.
+    /// Makes `stages`, those of all models, the stages that the views show. Writes nothing if they
+    /// are already. If processes have different rules, the last one to publish wins.
     ///
     /// # Errors
     /// The server's error.

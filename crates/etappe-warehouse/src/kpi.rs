@@ -1,4 +1,4 @@
-//! The figures behind the KPI cards, from the `kpi_*` views.
+//! The figures of the KPI cards, from the `kpi_*` views.
 
 use clickhouse::Row;
 use etappe_core::kpi::{KpiFigures, KpiScope, MoneyFigures};
@@ -100,7 +100,7 @@ struct NpsRow {
 }
 
 impl Warehouse {
-    /// Reads all figures; the questions are asked side by side.
+    /// Reads all figures with concurrent queries.
     pub(crate) async fn read_kpi_figures(
         &self,
         scope: &KpiScope,
@@ -144,7 +144,7 @@ impl Warehouse {
         })
     }
 
-    /// Starts a question with all of a scope's parameters; those that it does not name do no harm.
+    /// Starts a query with all of a scope's parameters; unused ones are harmless.
     pub(crate) fn ask_scope(&self, name: &'static str, sql: &str, scope: &KpiScope) -> Question {
         self.ask_about(&scope.site, name, sql)
             .text("model", &scope.model)
@@ -200,13 +200,13 @@ impl Warehouse {
 }
 
 impl ActivityRow {
-    /// Returns the events in the range, and those of them in no stage.
+    /// Returns the number of events in the range, and of those without a stage.
     pub(crate) const fn events(&self) -> (u64, u64) {
         (self.events, self.unmapped_events)
     }
 }
 
-/// Reads a sum. One beyond 10^34 units is an error: a figure that was held at a limit would be made up.
+/// Parses a sum. A sum above 10^34 units is an error, because a clamped figure would be wrong.
 fn exact_amount(text: &str) -> Result<Amount, WarehouseError> {
     Amount::parse_sum(text).ok_or_else(|| {
         WarehouseError::UnexpectedAnswer(format!("a sum of money is out of range: {text}"))

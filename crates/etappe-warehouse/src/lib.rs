@@ -1,19 +1,19 @@
 //! ClickHouse: migrations, batch writer, message index, KPI views and queries.
 //!
-//! This is the only crate that names the ClickHouse client. It implements four ports of the
-//! domain for one server: [`RowSink`](etappe_core::ports::RowSink) inserts batches,
-//! [`MessageIndex`](etappe_core::ports::MessageIndex) knows which messages are stored,
-//! [`WatermarkBoard`](etappe_core::ports::WatermarkBoard) is where processes tell how far figures
-//! reach, and [`JourneyStore`](etappe_core::ports::JourneyStore) answers questions about journeys.
+//! Only this crate uses the ClickHouse client. It implements four ports of the domain for one
+//! server. [`RowSink`](etappe_core::ports::RowSink) inserts batches.
+//! [`MessageIndex`](etappe_core::ports::MessageIndex) knows which messages are stored. Through
+//! [`WatermarkBoard`](etappe_core::ports::WatermarkBoard) processes share how far figures reach.
+//! [`JourneyStore`](etappe_core::ports::JourneyStore) answers questions about journeys.
 //!
-//! What it is *not*: it decides nothing about events. Rows come encoded, rules are the
-//! classifier's, rates and advice are made of its figures elsewhere.
+//! This crate decides nothing about events: it gets encoded rows, the classifier applies the rules,
+//! and rates and advice are computed from its figures elsewhere.
 //!
-//! Invariants: a batch inserted again under its token changes nothing in any table; what a user
-//! says reaches the server as a query parameter, never as part of a statement; every call ends
+//! Invariants: inserting a batch again under its token changes nothing in any table; user input
+//! reaches the server only as a query parameter, never as part of a statement; every call ends
 //! within a timeout; every KPI is read from a view that any SQL client can read too.
 //!
-//! Where to start: [`Warehouse`], then `migrations/` and `views/`.
+//! Start at [`Warehouse`], then read `migrations/` and `views/`.
 
 mod actor;
 mod audit;

@@ -1,7 +1,8 @@
-//! Which messages are stored: point look-ups by hash, a scan to fill a filter at the start, and how
-//! far a partition and its collectors have come.
+//! Which messages are stored: look-ups by hash, a scan that fills a filter at start-up, and the
+//! progress of a partition and its collectors.
 //!
-//! Rows of another topic came before everything in this one, whatever their partition and offset.
+//! Rows of another topic count as earlier than everything in this one, regardless of partition and
+//! offset.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,14 +21,14 @@ use crate::native;
 use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
 
-/// How many hashes go into one look-up.
+/// How many hashes one look-up contains.
 const HASHES_PER_QUERY: usize = 10_000;
 
-/// How far below the highest stored offset holes are looked for: more than two full batches.
+/// How far below the highest stored offset to search for holes: more than two full batches.
 const TAIL_OFFSETS: u64 = 1_000_000;
 
-/// How long it is believed that there is no other log: one that is drained while this one is read
-/// already has so long to show up.
+/// How long to cache that no other log exists. If another log is still being drained while this one
+/// is already read, its rows may go unnoticed for this long.
 const NO_OTHERS: Duration = Duration::from_secs(60);
 
 const SEEN_BEFORE: &str = "
@@ -35,7 +36,8 @@ SELECT DISTINCT message_hash FROM messages
 WHERE message_hash IN {hashes:Array(UInt64)}
   AND topic = {topic:String} AND partition = {partition:UInt32} AND offset < {below:UInt64}";
 
-/// The same, other logs included: four times the work, because the partition is no help then.
+/// The same, including other logs. Four times the work, because the partition cannot narrow the
+/// search.
 const SEEN_ANYWHERE: &str = "
 SELECT DISTINCT message_hash FROM messages
 WHERE message_hash IN {hashes:Array(UInt64)}
@@ -51,7 +53,7 @@ const OWN: &str = "topic = {topic:String} AND partition = {partition:UInt32}
 /// The messages of other topics.
 const OTHERS: &str = "topic != {topic:String} AND received_at >= {since:DateTime64(3, 'UTC')}";
 
-/// The highest offset that is stored.
+/// The highest stored offset.
 const HIGHEST: &str = "
 SELECT count() AS number, max(offset) AS offset FROM (
     SELECT offset FROM messages WHERE topic = {topic:String} AND partition = {partition:UInt32}
@@ -124,11 +126,11 @@ struct MarkRow {
 impl MessageIndex for Warehouse {
     type Error = WarehouseError;
 
-    /// A batch is inserted only after the one before it is done, so whatever lies before a stored
-    /// row is stored or a dead letter, save for the last batches: a crash may have left them in
-    /// part. Holes are therefore looked for among the last million offsets only, and the first one
-    /// ends what counts as contiguous. A dead letter leaves a hole too: then some records are read
-    /// again that are stored, which costs time and changes nothing.
+    /// A batch is inserted only after the previous one is done, so every record before a stored row
+    /// is stored or a dead letter. The exception is the last batches, which a crash may have left
+    /// partly stored. So only the last million offsets are searched for holes, and the first hole
+    /// ends the contiguous range. A dead letter leaves a hole too; some stored records are then
+    /// read again, which costs time but changes nothing.
     async fn stored_until(
         &self,
         topic: &str,
@@ -157,8 +159,8 @@ impl MessageIndex for Warehouse {
         partition: PartitionId,
         below: Offset,
     ) -> Result<Vec<CollectorMark>, WarehouseError> {
-        // Asked once at the begin of each assignment, before anything is stored: another process may
-        // have had the partition since this one stored last.
+        // Queried once at the start of each assignment, before anything is stored. Another process
+        // may have owned the partition since this one last stored something.
         self.progress().forget(topic, partition);
         let rows = self
             .ask_of("marks", MARKS, topic, partition)
@@ -194,8 +196,8 @@ impl MessageIndex for Warehouse {
         Ok(seen)
     }
 
-    /// The partition's own messages come first; what the limit leaves is filled up with the latest
-    /// of other topics.
+    /// The partition's own messages come first; the latest ones of other topics fill the rest of
+    /// the limit.
     async fn recent(
         &self,
         topic: &str,
@@ -244,7 +246,7 @@ impl MessageIndex for Warehouse {
 }
 
 impl Warehouse {
-    /// Returns whether messages of other logs than `topic` are stored.
+    /// Returns whether messages of logs other than `topic` are stored.
     async fn has_other_topics(
         &self,
         topic: &str,
@@ -261,7 +263,7 @@ impl Warehouse {
         Ok(row.messages > 0)
     }
 
-    /// Starts a question about a partition of a topic.
+    /// Starts a query about a partition of a topic.
     fn ask_of(
         &self,
         name: &'static str,
@@ -275,7 +277,7 @@ impl Warehouse {
     }
 }
 
-/// What is known of other logs than the ones asked about.
+/// Whether logs other than the queried topics are known to exist.
 #[derive(Debug, Default)]
 pub(crate) struct OtherTopics(Mutex<HashMap<String, Others>>);
 
@@ -307,7 +309,7 @@ impl OtherTopics {
     }
 }
 
-/// Returns the place of the first of the latest `number` messages, in the order of `latest`.
+/// Returns the position of the first of the latest `number` messages, in the order of `latest`.
 async fn first_of_latest(
     ask: &impl Fn(&'static str, &str) -> Question,
     messages: &str,

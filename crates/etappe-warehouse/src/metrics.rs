@@ -1,20 +1,20 @@
-//! The warehouse's metrics; the only place that makes any.
+//! The warehouse's metrics; no other module creates any.
 
 use etappe_core::ports::RetryClass;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
-/// What is counted.
+/// The metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    /// Histogram, label `result`; alert when `error` rises for minutes.
+    /// Histogram, label `result`; alert when `error` increases for minutes.
     pub(crate) insert_duration: HistogramVec,
-    /// Counter of rows in batches that were stored, a repeated batch included.
+    /// Counter of rows in stored batches, including repeated batches.
     pub(crate) inserted_rows: IntCounter,
-    /// Counter of encoded bytes in batches that were stored.
+    /// Counter of encoded bytes in stored batches.
     pub(crate) inserted_bytes: IntCounter,
     /// Counter of rows that a crash had lost from a table and that were stored again.
     pub(crate) restored_rows: IntCounter,
-    /// Counter of rows found in a table beyond those of their batch; alert when it moves at all.
+    /// Counter of rows in a table beyond those of their batch; alert on any increase.
     pub(crate) surplus_rows: IntCounter,
     /// Histogram, label `question`; alert when the 95th percentile exceeds a second.
     pub(crate) query_duration: HistogramVec,

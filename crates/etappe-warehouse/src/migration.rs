@@ -1,9 +1,9 @@
-//! Brings the database to the schema that this program knows.
+//! Migrates the database to this program's schema.
 //!
-//! Migrations run in order and are recorded with a checksum of their text. Every statement can be
-//! repeated without harm (`IF NOT EXISTS`), because the server has no transaction around them: a
-//! process that dies half-way, or a second one that migrates at the same time, leaves nothing that
-//! the next run does not complete. The parameterized views are made anew when their text changed.
+//! Invariant: an interrupted or concurrent migration leaves nothing that the next run does not
+//! complete. The server has no transactions for schema changes, so every statement can safely be
+//! repeated (`IF NOT EXISTS`). Migrations run in order and are recorded with a checksum of their
+//! text. The parameterized views are recreated when their text changes.
 
 use std::time::Duration;
 
@@ -48,9 +48,9 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// How often a statement is tried that collides with another process doing the same.
+/// How often a statement is tried if it collides with the same statement in another process.
 const ATTEMPTS: u32 = 5;
-/// How long to wait before trying again.
+/// The pause before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
 const LEDGERS: &str = "
@@ -74,14 +74,14 @@ ENGINE = MergeTree
 ORDER BY (name, created_at);
 ";
 
-/// What a migration did.
+/// The result of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// The schema's version now.
+    /// The schema's current version.
     pub version: u32,
     /// The names of the migrations that were applied.
     pub applied: Vec<String>,
-    /// The names of the views that were made anew.
+    /// The names of the views that were recreated.
     pub views: Vec<String>,
 }
 
@@ -99,12 +99,12 @@ struct CreatedView {
 }
 
 impl Warehouse {
-    /// Makes the database and brings it to this program's schema. Does nothing when it is there
-    /// already; may run in several processes at once.
+    /// Creates the database and migrates it to this program's schema. Does nothing if it is up to
+    /// date; several processes may run it at once.
     ///
     /// # Errors
-    /// [`WarehouseError::NewerSchema`] and [`WarehouseError::AlteredMigration`] when the database
-    /// is not one this program can use, before anything was changed; else the server's error.
+    /// [`WarehouseError::NewerSchema`] and [`WarehouseError::AlteredMigration`] if this program
+    /// cannot use the database; nothing was changed then. Otherwise the server's error.
     pub async fn migrate(&self) -> Result<MigrationReport, WarehouseError> {
         self.check_server().await?;
         self.create_database().await?;
@@ -135,7 +135,7 @@ impl Warehouse {
         Ok(report)
     }
 
-    /// Checks that the database has exactly the schema that this program knows.
+    /// Checks that the database has exactly this program's schema.
     pub(crate) async fn expect_current_schema(&self) -> Result<(), WarehouseError> {
         let applied = self
             .ask(
@@ -173,7 +173,7 @@ impl Warehouse {
         Ok(())
     }
 
-    /// Returns what [`Self::migrate`] runs on an empty server, statement by statement.
+    /// Returns the statements that [`Self::migrate`] runs on an empty server.
     #[must_use]
     pub fn schema_statements(&self) -> Vec<String> {
         let migrations = MIGRATIONS.iter().map(|migration| migration.sql);
@@ -187,7 +187,7 @@ impl Warehouse {
             .collect()
     }
 
-    /// Runs a statement of the schema; collisions with other processes are tried again.
+    /// Runs a schema statement; collisions with other processes are retried.
     pub(crate) async fn run_statement(&self, statement: &str) -> Result<(), WarehouseError> {
         let limit = self.config().migration_timeout;
         let mut attempt = 1;
@@ -268,12 +268,12 @@ fn create_database_statement(config: &WarehouseConfig) -> String {
     render(&statement, config)
 }
 
-/// Returns what is still to be applied, or why the database cannot be used.
+/// Returns the migrations to apply, or an error if this program cannot use the database.
 fn pending_migrations(
     applied: &[AppliedMigration],
 ) -> Result<impl Iterator<Item = &'static Migration>, WarehouseError> {
     let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
-    // The oldest first: an altered one says more than one too many.
+    // Oldest first, because an altered migration is a better error than an extra one.
     let mut by_version: Vec<&AppliedMigration> = applied.iter().collect();
     by_version.sort_by_key(|row| row.version);
     for row in by_version {
@@ -296,15 +296,16 @@ fn pending_migrations(
         .filter(move |migration| !done.contains(&migration.version)))
 }
 
-/// Returns whether another process may have done the same at the same time.
+/// Returns whether another process may have run the same statement at the same time.
 fn is_collision(error: &WarehouseError) -> bool {
-    /// Table exists, database exists, unknown table: seen while another process makes or swaps it.
+    /// Table exists, database exists, unknown table: these occur while another process creates or
+    /// swaps it.
     const COLLISIONS: &[u32] = &[57, 82, 60];
     error.code().is_some_and(|code| COLLISIONS.contains(&code))
         || error.retry_class() == RetryClass::Transient
 }
 
-/// Cuts a file into its statements; comments are lines that start with `--`.
+/// Splits a file into statements; comments are lines that start with `--`.
 fn statements(sql: &str) -> Vec<String> {
     let code: Vec<&str> = sql
         .lines()

@@ -1,8 +1,8 @@
-//! Names of a site's events and properties, for telling what a mistyped one may mean.
+//! Names of a site's events and properties, for suggestions about misspelt ones.
 //!
-//! Both questions are bounded, and an answer in part is as good: names of events come from a narrow
-//! table within a second, paths of properties from the first few thousand events that the server
-//! finds, which are those of people picked by the hashes of their ids.
+//! Both queries are bounded, because an incomplete answer is good enough. Names of events come from
+//! a narrow table within a second. Paths of properties come from the first few thousand events that
+//! the server finds, which are those of people picked by the hashes of their ids.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ use serde::Deserialize;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// The most names that are returned.
+/// The most names returned.
 const MOST_NAMES: usize = 5_000;
-/// How deep objects are looked into.
+/// How many levels of nested objects are read.
 const MOST_LEVELS: usize = 3;
-/// Longer texts are not looked into.
+/// Longer texts are not parsed.
 const LONGEST_TEXT: usize = 64 * 1024;
 
 const EVENTS: &str = "
@@ -85,7 +85,7 @@ impl Warehouse {
 struct Paths(HashMap<String, u64>);
 
 impl Paths {
-    /// Notes the members of the object in `text`, and those of the objects in it.
+    /// Adds the members of the object in `text`, and those of its nested objects.
     fn note(&mut self, prefix: &str, text: &str, levels: usize) {
         if text.len() > LONGEST_TEXT {
             return;

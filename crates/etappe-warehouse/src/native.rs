@@ -1,14 +1,14 @@
 //! Reads ClickHouse's column format ("Native"): blocks of columns, each a plain run of values.
 //!
-//! It costs the server and the reader next to nothing per row, which matters where millions of
-//! rows are streamed. A block is its number of columns and rows as LEB128, then per column its
-//! name, its type and its values: numbers little-endian, text as length and bytes.
+//! It costs the server and the reader almost nothing per row, which matters for streams of millions
+//! of rows. A block is its number of columns and rows as LEB128, then per column its name, its type
+//! and its values: numbers little-endian, text as length and bytes.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::WarehouseError;
 
-/// A block that takes more bytes than this is refused: it would not be an answer of ours.
+/// A larger block is refused: no query here has such an answer.
 const MAX_BLOCK_BYTES: usize = 1 << 30;
 
 /// Some rows of an answer.
@@ -24,7 +24,7 @@ struct Column {
     data: Bytes,
 }
 
-/// Where a column's values stand in a buffer.
+/// The position of a column's values in a buffer.
 struct Layout {
     name: String,
     kind: String,
@@ -33,7 +33,7 @@ struct Layout {
 }
 
 impl Block {
-    /// Takes the values of a column of numbers.
+    /// Takes the values of a numeric column.
     pub(crate) fn numbers(&mut self, name: &str) -> Result<Numbers, WarehouseError> {
         let column = self.take(name)?;
         match column.kind.as_str() {
@@ -44,7 +44,7 @@ impl Block {
         }
     }
 
-    /// Takes the values of a column of text.
+    /// Takes the values of a text column.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Texts, WarehouseError> {
         let column = self.take(name)?;
         match column.kind.as_str() {
@@ -70,7 +70,7 @@ impl Block {
 pub(crate) struct Numbers(Bytes);
 
 impl Numbers {
-    /// Returns all numbers as unsigned ones.
+    /// Returns all numbers as unsigned.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.0
             .chunks_exact(8)
@@ -83,7 +83,7 @@ impl Numbers {
 pub(crate) struct Texts(Bytes);
 
 impl Texts {
-    /// Takes the bytes of the next text; none after the last.
+    /// Takes the bytes of the next text; empty after the last.
     pub(crate) fn next(&mut self) -> Bytes {
         let Some((length, size)) = read_length(&self.0) else {
             return Bytes::new();
@@ -93,7 +93,7 @@ impl Texts {
     }
 }
 
-/// Takes the first block off the buffer, or returns `None` while it is not complete.
+/// Removes the first block from the buffer and returns it; `None` while it is incomplete.
 pub(crate) fn take_block(buffer: &mut BytesMut) -> Result<Option<Block>, WarehouseError> {
     let Some(layouts) = measure(buffer)? else {
         if buffer.len() > MAX_BLOCK_BYTES {
@@ -127,7 +127,7 @@ pub(crate) fn expect_end(buffer: &BytesMut) -> Result<(), WarehouseError> {
     }
 }
 
-/// Returns where everything of the first block is, or `None` while it is not complete.
+/// Returns the layout of the first block, or `None` while it is incomplete.
 fn measure(buffer: &[u8]) -> Result<Option<Vec<Layout>>, WarehouseError> {
     let mut reader = Reader {
         bytes: buffer,
@@ -160,7 +160,7 @@ fn measure(buffer: &[u8]) -> Result<Option<Vec<Layout>>, WarehouseError> {
     Ok(Some(layouts))
 }
 
-/// Walks over bytes that may end too early.
+/// Reads bytes that may end too early.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -195,7 +195,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns a LEB128 number and how many bytes it took.
+/// Returns a LEB128 number and its length in bytes.
 fn read_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0;
     for (index, byte) in bytes.iter().enumerate().take(9) {
@@ -215,7 +215,7 @@ fn unexpected(what: String) -> WarehouseError {
 mod tests {
     use super::*;
 
-    /// Two columns of two rows, as the server writes them.
+    /// Two columns with two rows, as the server writes them.
     const BLOCK: &[u8] = b"\x02\x02\x01n\x06UInt64\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\
         \x01t\x06String\x02ab\x00";
 

@@ -1,13 +1,19 @@
-//! Knows which batches cannot have been stored before.
+//! Tracks which batches cannot have been stored before.
 //!
-//! Most batches follow the one before and hold messages received since this process started: no
-//! earlier process can have stored them, and they are inserted without a question. All others may
-//! have a past: one that is known to be tried again; the first of a partition each time that it is assigned, because the owner between may
-//! have died in the middle of just this range; the one after a failure or a gap; and everything that
-//! was received before this process was there. A batch that was refused for its content leaves one
-//! more thing known: when no table has any of it, its parts have no past either. And what is refused later
-//! in the same words was refused at the same point, where nothing had been written: unless it has a
-//! past of its own, no table needs to be asked.
+//! Invariant: a batch counts as fresh only if it cannot have been stored before. A fresh batch is
+//! inserted without checking the tables.
+//!
+//! Most batches are fresh: they directly follow the previous batch and hold messages received since
+//! this process started, so no earlier process can have stored them. All others may have a past:
+//! - a batch that is known to be a retry;
+//! - the first batch of a partition after each assignment, because the previous owner may have died
+//!   while storing just this range;
+//! - a batch after a failure or a gap;
+//! - a batch with messages received before this process started.
+//!
+//! A batch that was refused for its content tells more: if no table has any of its rows, its parts
+//! have no past either. A later refusal with the same text happened at the same point, where
+//! nothing had been written. So if that batch has no past of its own, no table needs to be checked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,39 +24,40 @@ use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
 use etappe_wire::row;
 
-/// How far the clocks of the server and of whoever received a message may be apart.
+/// The largest clock difference between the server and the receiver of a message.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
 
-/// How many refusals are remembered. More is one where all are different; each is asked about then.
+/// How many refusals are remembered. More means that all of them differ; then the tables are
+/// checked for each.
 const MAX_REFUSALS: usize = 1_000;
 
 /// A partition of a log.
 type Place = (Arc<str>, PartitionId);
 
-/// What this process knows of its partitions.
+/// What this process knows about its partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     known: Mutex<HashMap<Place, Known>>,
-    /// The words of refusals that left nothing, see [`WarehouseError::refusal`].
+    /// Hashes of refusals that left no rows, see [`WarehouseError::refusal`].
     ///
     /// [`WarehouseError::refusal`]: crate::error::WarehouseError::refusal
     clean_refusals: Mutex<HashSet<u64>>,
 }
 
-/// What is known of a partition.
+/// What is known about a partition.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Known {
-    /// The last offset that is settled: stored, or refused for good.
+    /// The last settled offset: stored, or refused for good.
     settled: Option<Offset>,
-    /// Offsets of which no table had anything when it was looked, and that nobody else stores.
+    /// Offsets that no table had when checked, and that no other process stores.
     clear: Option<OffsetRange>,
-    /// Up to here some table has rows of a batch that was refused.
+    /// The last offset of a refused batch of which some table has rows.
     littered: Option<Offset>,
 }
 
 impl Progress {
-    /// Returns whether nobody can have stored the batch before, given when this process started by
-    /// the server's clock.
+    /// Returns whether the batch cannot have been stored before. `started` is when this process
+    /// started, by the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
         let known = self.lock().get(&place(batch)).copied().unwrap_or_default();
         let covers =
@@ -69,7 +76,7 @@ impl Progress {
             && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
     }
 
-    /// Notes that an insert of the batch begins, and so that it may be stored or not; returns what
+    /// Records that an insert of the batch begins, so that it may be stored or not; returns what
     /// was known before.
     pub(crate) fn begin(&self, batch: &RowBatch) -> Known {
         let mut all = self.lock();
@@ -82,7 +89,7 @@ impl Progress {
         before
     }
 
-    /// Notes that the batch is stored, given what was known `before` that.
+    /// Records that the batch is stored. `before` is what was known before the insert.
     pub(crate) fn stored(&self, batch: &RowBatch, before: Known) {
         let last = batch.range.last;
         let rest = before.clear.filter(|clear| clear.last > last);
@@ -97,11 +104,11 @@ impl Progress {
         self.lock().insert(place(batch), known);
     }
 
-    /// Notes that the batch was refused for its content and no table has any of it.
+    /// Records that the batch was refused for its content and no table has any of its rows.
     pub(crate) fn refused(&self, batch: &RowBatch, before: Known) {
         let OffsetRange { first, last } = batch.range;
         let known = Known {
-            // One record alone is not tried again.
+            // A single record is not tried again.
             settled: if first == last {
                 Some(last)
             } else {
@@ -113,20 +120,20 @@ impl Progress {
         self.lock().insert(place(batch), known);
     }
 
-    /// Forgets what was stored of a partition: somebody else may have had it since.
+    /// Forgets what was stored of a partition: another process may have owned it since.
     pub(crate) fn forget(&self, topic: &str, partition: PartitionId) {
         self.lock().remove(&(Arc::from(topic), partition));
     }
 
-    /// Notes that the batch was refused for its content and some table has rows of it: its parts have
-    /// a past, each of them.
+    /// Records that the batch was refused for its content and some table has rows of it, so each of
+    /// its parts has a past.
     pub(crate) fn littered(&self, batch: &RowBatch) {
         let mut all = self.lock();
         let known = all.entry(place(batch)).or_default();
         known.littered = known.littered.max(Some(batch.range.last));
     }
 
-    /// Notes that a refusal in these words left nothing in any table.
+    /// Records that a refusal with this text left no rows in any table.
     pub(crate) fn left_nothing(&self, refusal: u64) {
         let mut clean = self.lock_refusals();
         if clean.len() >= MAX_REFUSALS {
@@ -135,7 +142,8 @@ impl Progress {
         clean.insert(refusal);
     }
 
-    /// Returns whether a refusal in these words is known to leave nothing of a batch without a past.
+    /// Returns whether a refusal with this text is known to leave no rows of a batch without a
+    /// past.
     pub(crate) fn leaves_nothing(&self, refusal: u64) -> bool {
         self.lock_refusals().contains(&refusal)
     }
@@ -246,7 +254,7 @@ mod tests {
         progress.littered(&whole);
         for part in [batch(5, 7, later), batch(8, 9, later)] {
             assert!(!progress.is_fresh(&part, STARTED));
-            // The first try fails on the way.
+            // The first attempt fails in transit.
             progress.begin(&part);
             let before = progress.begin(&part);
             progress.stored(&part, before);

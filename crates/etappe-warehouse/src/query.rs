@@ -1,7 +1,7 @@
-//! Asking the server: parameters, settings, turns, timeouts and metrics of every question.
+//! Sends queries to the server, with parameters, settings, turns, timeouts and metrics.
 //!
-//! A question about a site waits for its turn, one site after the other, and may cost only so much;
-//! questions of this program's own do neither.
+//! A query about a site waits for its turn, one site after the other, and has a cost limit. The
+//! program's own queries have neither.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use tokio::time::Instant;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// How many rows an answer kept in memory may have; more is an error, not a shorter answer.
+/// The most rows of an answer kept in memory; more is an error, not a truncated answer.
 const MAX_ANSWER_ROWS: usize = 1_000_000;
 
-/// A question on its way to the server.
+/// A query that is ready to send.
 pub(crate) struct Question {
     warehouse: Warehouse,
     name: &'static str,
     query: Query,
-    /// The site that it is about, if it is a reader's question.
+    /// The site of the query, if it is a reader's query.
     site: Option<SiteId>,
 }
 
 impl Warehouse {
-    /// Starts a question; `name` is its label in the metrics.
+    /// Starts a query; `name` is its label in the metrics.
     pub(crate) fn ask(&self, name: &'static str, sql: &str) -> Question {
         let seconds = self.config().query_timeout.as_secs().max(1);
         let query = self
@@ -46,7 +46,7 @@ impl Warehouse {
         }
     }
 
-    /// Starts a reader's question about `site`, which is its parameter `site`.
+    /// Starts a reader's query about `site`, which becomes its parameter `site`.
     pub(crate) fn ask_about(&self, site: &SiteId, name: &'static str, sql: &str) -> Question {
         let config = self.config();
         let limits = [
@@ -66,13 +66,13 @@ impl Warehouse {
 }
 
 impl Question {
-    /// Sets a query parameter.
+    /// Sets a text query parameter.
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
         self.query = self.query.param(name, value);
         self
     }
 
-    /// Sets a query parameter that is true or false.
+    /// Sets a boolean query parameter.
     pub(crate) fn flag(self, name: &str, value: bool) -> Self {
         self.text(name, if value { "true" } else { "false" })
     }
@@ -105,13 +105,13 @@ impl Question {
         self.text("bots", bots_text(bots))
     }
 
-    /// Changes a setting of the server for this question.
+    /// Changes a server setting for this query.
     pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
         self.query = self.query.with_setting(name, value);
         self
     }
 
-    /// Asks for a turn; none is needed for questions that are not a reader's.
+    /// Requests a turn; `None` for queries that are not a reader's and need none.
     fn request_turn(&self) -> Option<Request<SiteId>> {
         let site = self.site.as_ref()?;
         Some(self.warehouse.turns().request(site, 1))
@@ -125,7 +125,7 @@ impl Question {
 
     /// Returns the rows before the first one that is not `wanted`, and whether there is such a row.
     ///
-    /// What follows it is not read, so memory is bounded by what is wanted.
+    /// The rest of the answer is not read, so memory is bounded by the wanted rows.
     pub(crate) async fn rows_while<T: RowOwned + RowRead>(
         self,
         mut wanted: impl FnMut(&T) -> bool,
@@ -167,12 +167,12 @@ impl Question {
             .ok_or_else(|| WarehouseError::UnexpectedAnswer(format!("`{name}` is not one row")))
     }
 
-    /// Starts to stream the answer in ClickHouse's own column format.
+    /// Starts streaming the answer in ClickHouse's column format.
     pub(crate) fn stream(self) -> Result<Stream, WarehouseError> {
         self.stream_as("Native")
     }
 
-    /// Starts to stream the answer in any of the server's formats.
+    /// Starts streaming the answer in any of the server's formats.
     pub(crate) fn stream_as(self, format: &str) -> Result<Stream, WarehouseError> {
         let limit = self.warehouse.config().query_timeout;
         let turn = match self.request_turn() {
@@ -195,14 +195,14 @@ impl Question {
     }
 }
 
-/// Whether it is a stream's turn. It holds its turn until it is dropped.
+/// The turn of a stream: not needed, awaited or taken. A taken turn is held until it is dropped.
 enum Turn {
     NotNeeded,
     Awaited(Request<SiteId>),
     Taken(#[expect(dead_code, reason = "it is given back when dropped")] Share<SiteId>),
 }
 
-/// An answer that arrives piece by piece.
+/// An answer that arrives in pieces.
 pub(crate) struct Stream {
     warehouse: Warehouse,
     name: &'static str,
@@ -216,7 +216,8 @@ pub(crate) struct Stream {
 impl Stream {
     /// Returns the next piece, or `None` at the end. Cancellation-safe.
     ///
-    /// Nothing is sent to the server before the first piece is asked for, and it is the turn.
+    /// Nothing is sent to the server before the first call, and then only when it is the query's
+    /// turn.
     pub(crate) async fn next(&mut self) -> Result<Option<bytes::Bytes>, WarehouseError> {
         if let Turn::Awaited(request) = &mut self.turn {
             self.turn = Turn::Taken(request.await);
@@ -251,7 +252,7 @@ fn record_duration(warehouse: &Warehouse, name: &str, started: Instant) {
         .observe(started.elapsed().as_secs_f64());
 }
 
-/// Returns the name that the views know a choice of bots by.
+/// Returns the views' name for a choice of bots.
 pub(crate) const fn bots_text(bots: Bots) -> &'static str {
     match bots {
         Bots::Exclude => "exclude",
@@ -260,7 +261,7 @@ pub(crate) const fn bots_text(bots: Bots) -> &'static str {
     }
 }
 
-/// Returns an instant as ClickHouse reads it, held within the years its type can tell apart.
+/// Returns an instant in ClickHouse's format, clamped to the years that its type supports.
 pub(crate) fn date_time_text(at: Timestamp) -> String {
     const EARLIEST: i64 = -2_208_988_800_000; // 1900-01-01
     const LATEST: i64 = 10_413_791_999_999; // 2299-12-31T23:59:59.999

@@ -1,11 +1,14 @@
-//! Stores a batch that may have been stored before, wholly or in part.
+//! Stores a batch that may already be stored, wholly or in part.
 //!
-//! A token alone does not settle that. The server notes a token, without forcing it to the disk,
-//! right before it puts a part in its place: killed between the two it takes the next insert of the
-//! token for a repetition, and the rows are lost; after a power failure either may survive without
-//! the other. So when a batch may have a past, each table is asked which of its rows it has. With
-//! none anywhere the batch is inserted under its token; then, and otherwise, each table is given
-//! exactly the rows that it misses. What follows what is decided by [`course`]; here it is done.
+//! Invariant: once the batch is stored, each table has every row of it exactly once. The
+//! deduplication token alone does not guarantee that, because the server notes a token just before
+//! it puts the part in place, without syncing the note to disk. If the server is killed between the
+//! two, it treats the next insert with this token as a repetition, and the rows are lost. After a
+//! power failure either may survive without the other.
+//!
+//! So if a batch may have a past, each table is queried for the rows that it has. If no table has
+//! any, the batch is inserted under its token. In any case each table then gets exactly the rows
+//! that it lacks. [`course`] decides the steps; this module carries them out.
 
 mod course;
 
@@ -26,12 +29,12 @@ use crate::target::{IDS, TARGETS, Target};
 use crate::warehouse::Warehouse;
 use crate::writer::to_u64;
 
-/// Which rows are a batch's. The time of receipt lets the server skip all other parts.
+/// Selects the rows of a batch. The receive times let the server skip all other parts.
 const OF_BATCH: &str = "topic = {topic:String} AND partition = {partition:UInt32}
   AND offset BETWEEN {first:UInt64} AND {last:UInt64}
   AND received_at BETWEEN {earliest:DateTime64(3, 'UTC')} AND {latest:DateTime64(3, 'UTC')}";
 
-/// Inserts of the same batch, or of rows that it missed, that the server is still busy with.
+/// Inserts of the batch, or of its missing rows, that are still running on the server.
 const RUNNING: &str = "
 SELECT count() AS number FROM system.processes
 WHERE Settings['insert_deduplication_token'] = {token:String}
@@ -48,7 +51,7 @@ struct StoredRow {
     stored: u64,
 }
 
-/// A batch and where each of its rows belongs.
+/// A batch and the target tables of its rows.
 struct Past<'a> {
     batch: &'a RowBatch,
     rows: Vec<RowMark<'a>>,
@@ -57,7 +60,7 @@ struct Past<'a> {
 }
 
 impl Warehouse {
-    /// Stores what is missing of a batch.
+    /// Stores the missing rows of a batch.
     pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
         let past = Past::of(batch)?;
         let expected = past.expected();
@@ -87,8 +90,8 @@ impl Warehouse {
         Ok(counts.values().all(|stored| *stored == 0))
     }
 
-    /// Waits until this replica has what others took: the question what is stored may come to
-    /// another one than the insert did.
+    /// Waits until this replica has all inserts of the others, because the queries may go to
+    /// another replica than the insert did.
     async fn sync_replica(&self) -> Result<(), WarehouseError> {
         if !self.config().replicated {
             return Ok(());
@@ -103,9 +106,9 @@ impl Warehouse {
         Ok(())
     }
 
-    /// Returns the tables that miss rows of the batch, and which.
+    /// Returns the tables that lack rows of the batch, and which rows.
     async fn find_missing(&self, past: &Past<'_>) -> Result<Vec<Missing>, WarehouseError> {
-        // Another replica may have stored some since the last look.
+        // Another replica may have stored rows since the last check.
         self.sync_replica().await?;
         let all: Vec<&Target> = TARGETS.iter().collect();
         let counts = self.count_stored(past, &all).await?;
@@ -134,7 +137,7 @@ impl Warehouse {
         Ok(all)
     }
 
-    /// Tells that a table has more rows than a batch: nothing here can put that right.
+    /// Reports that a table has more rows than the batch, which cannot be repaired here.
     fn report_surplus(&self, past: &Past<'_>, target: &Target, surplus: usize) {
         self.metrics().surplus_rows.inc_by(to_u64(surplus));
         let token = &past.batch.token;
@@ -197,7 +200,7 @@ impl Warehouse {
         Ok(stored)
     }
 
-    /// Returns whether inserts of the batch are under way: they may store what is missing.
+    /// Returns whether inserts of the batch are running, which may store the missing rows.
     async fn has_running(&self, past: &Past<'_>) -> Result<bool, WarehouseError> {
         let running = self
             .ask("running_inserts", RUNNING)
@@ -207,7 +210,7 @@ impl Warehouse {
         Ok(running.number > 0)
     }
 
-    /// Gives each table the rows that it misses, and the table of ids all that it may miss.
+    /// Gives each table the rows that it lacks, and the table of ids every row that it may lack.
     async fn store_missing(
         &self,
         past: &Past<'_>,
@@ -224,8 +227,8 @@ impl Warehouse {
         if ids.is_empty() {
             return Ok(());
         }
-        // Its rows may repeat, so it is not held to the batch's own token, which it may have noted
-        // without them.
+        // Rows of this table may repeat, so it never uses the batch's own token, which the server
+        // may have noted without the rows.
         let token = course::token(&past.batch.token, IDS.table, attempt + 1);
         self.store_rows(past, IDS.table, &token, &ids).await
     }
@@ -267,7 +270,7 @@ impl<'a> Past<'a> {
         })
     }
 
-    /// Returns how many rows all tables together must have of the batch.
+    /// Returns how many rows of the batch all tables must have in total.
     fn expected(&self) -> usize {
         let of_target = |target: &Target| self.rows.iter().filter(|row| target.takes(row)).count();
         TARGETS.iter().map(of_target).sum()
@@ -279,13 +282,13 @@ impl<'a> Past<'a> {
         rows.filter(|row| target.takes(row)).collect()
     }
 
-    /// Returns the positions of the rows that belong in a table, in order.
+    /// Returns the offsets of the rows that belong in a table, in order.
     fn offsets_of(&self, target: &Target) -> Vec<Offset> {
         let rows = self.rows.iter().filter(|row| target.takes(row));
         rows.map(|row| row.offset).collect()
     }
 
-    /// Returns the rows at these positions, which are in order, as the batch's rows are.
+    /// Returns the rows at these offsets, which are sorted, as the batch's rows are.
     fn rows_at(&self, offsets: &[Offset]) -> Vec<RowMark<'a>> {
         let is_wanted = |row: &RowMark<'_>| offsets.binary_search(&row.offset).is_ok();
         let rows = self.rows.iter().copied();
@@ -314,12 +317,12 @@ impl<'a> Past<'a> {
     }
 }
 
-/// Returns the statement that waits until a replica has what others took.
+/// Returns the statement that waits until a replica has all inserts of the others.
 pub(crate) fn sync_statement(table: &str) -> String {
     format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
 }
 
-/// Encodes rows for one table: as they are, and the table's name in the last column.
+/// Encodes rows for one table: unchanged, with the table's name in the last column.
 fn routed(table: &str, rows: &[RowMark<'_>]) -> Bytes {
     let length = u8::try_from(table.len()).expect("names of tables are short");
     let size: usize = rows

@@ -1,7 +1,7 @@
-//! Who brought whom: rows of the views `referrals` and `invitations`, made into figures.
+//! Referral figures, computed from the rows of the views `referrals` and `invitations`.
 //!
-//! The views say who first brought each person; what needs the whole graph (loops, generations)
-//! and the pairing of invitations with conversions is done here.
+//! The views say who first referred each person. Everything that needs the whole graph (loops,
+//! generations) and the pairing of invitations with conversions is computed here.
 
 mod forest;
 mod pairing;
@@ -20,11 +20,11 @@ use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
 use crate::writer::to_u64;
 
-/// How many referrals and how many invitations are kept in memory at most (about 100 bytes each).
+/// The most referrals, and the most invitations, kept in memory (about 100 bytes each).
 const MAX_ROWS: usize = 5_000_000;
-/// How many advocates are named.
+/// How many advocates are listed.
 const ADVOCATES: usize = 100;
-/// Stands for "never" where the views have null.
+/// Stands for "never", which is null in the views.
 const NEVER: i64 = i64::MIN;
 
 const REFERRALS: &str = "
@@ -40,14 +40,14 @@ SELECT
 FROM referrals(site = {site:String}, bots = {bots:String},
     from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})";
 
-/// All invitations, also those before the range: they take the conversions that are theirs.
+/// All invitations, including those before the range, because they claim their own conversions.
 const INVITATIONS: &str = "
 SELECT actor_hash, toUnixTimestamp64Milli(sent_at) AS sent
 FROM invitations(site = {site:String}, bots = {bots:String},
     from = '1900-01-01 00:00:00.000', to = {to:DateTime64(3, 'UTC')})
 ORDER BY sent_at, partition, offset";
 
-/// A person who was brought by another.
+/// A person whom another person referred.
 #[derive(Debug, Clone)]
 struct Referral {
     actor: u64,
@@ -97,7 +97,7 @@ impl Warehouse {
         Ok(figures)
     }
 
-    /// Reads all referrals whose link is on no loop.
+    /// Reads all referrals whose link is not on a loop.
     async fn read_referrals(&self, scope: &KpiScope) -> Result<Vec<Referral>, WarehouseError> {
         let question = self.ask_scope("referrals", REFERRALS, scope);
         let mut referrals = Vec::new();
@@ -160,7 +160,7 @@ impl Warehouse {
     }
 }
 
-/// Makes all figures but those that other views know.
+/// Computes all figures except those from other views.
 fn figures_of(
     referrals: &[Referral],
     invitations: &[Invitation],
@@ -198,7 +198,7 @@ fn figures_of(
     }
 }
 
-/// Returns the median of invitee's activation less inviter's, in seconds.
+/// Returns the median time from the inviter's activation to the invitee's, in seconds.
 fn viral_cycle(activated: &[&Referral]) -> Option<f64> {
     let mut cycles: Vec<i64> = activated
         .iter()
@@ -230,7 +230,7 @@ fn generations(referrals: &[Referral], counted: &[&Referral]) -> Vec<(u32, u64)>
     sizes.into_iter().collect()
 }
 
-/// Returns who referred most; on equal numbers in the order of their ids.
+/// Returns the actors who referred the most; ties are ordered by id.
 fn advocates(counted: &[&Referral]) -> Vec<(String, u64)> {
     let mut referred: HashMap<u64, (&str, u64)> = HashMap::new();
     for referral in counted {
@@ -248,7 +248,7 @@ fn advocates(counted: &[&Referral]) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// Streams the answer to a question, block by block.
+/// Streams the answer to a query, block by block.
 async fn read_blocks(
     question: Question,
     mut read: impl FnMut(native::Block) -> Result<(), WarehouseError> + Send,

@@ -55,7 +55,7 @@ impl Warehouse {
     }
 }
 
-/// Returns one figure per stage of the model; stages that nobody was in are all zero.
+/// Returns one figure per stage of the model; stages without anyone get zeros.
 fn in_model_order(stages: &[String], rows: Vec<FigureRow>) -> Vec<StageFigure> {
     let mut by_stage: HashMap<String, FigureRow> = rows
         .into_iter()

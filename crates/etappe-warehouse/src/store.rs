@@ -1,4 +1,4 @@
-//! The port through which journeys are asked about.
+//! Implements the port that answers questions about journeys.
 
 use etappe_core::id::SiteId;
 use etappe_core::kpi::{
@@ -14,7 +14,7 @@ use crate::warehouse::Warehouse;
 impl JourneyStore for Warehouse {
     type Error = WarehouseError;
 
-    /// For the unit session `visit` is called once per visit, with the hash of its actor. It runs
+    /// For the unit session, `visit` is called once per visit, with the hash of its actor. It runs
     /// on the calling task between two pieces of the answer.
     async fn candidates(
         &self,

@@ -1,4 +1,4 @@
-//! Finds one stored event again by its message id, to explain it.
+//! Finds a stored event by its message id, to explain it.
 
 use clickhouse::Row;
 use etappe_core::event::KeyScope;
@@ -12,8 +12,8 @@ use crate::actor::EventRow;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// A message stored twice (beyond the duplicates' window) is shown as it first arrived. Of messages with
-/// one id that came by keys of several scopes the server's is shown.
+/// If a message is stored twice (outside the duplicates' window), its first arrival is shown. If
+/// messages with the same id came with keys of several scopes, the server's is shown.
 const FIND: &str = "
 SELECT
     message_id,
@@ -37,10 +37,10 @@ WHERE site = {site:String} AND message_hash IN {message_hashes:Array(UInt64)} AN
 ORDER BY multiIf(scope = 'server', 0, scope = 'browser', 1, 2), partition, offset
 LIMIT 1";
 
-/// An event as it is stored.
+/// A stored event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredMessage {
-    /// Its name, its time, its properties, and what was decided about it.
+    /// The event's name, time and properties, and the rules' decisions about it.
     pub decided: ActorEvent,
     /// When it was received.
     pub received_at: Timestamp,
@@ -54,9 +54,9 @@ pub struct StoredMessage {
     pub user_id: String,
     /// The account; empty if there is none.
     pub account: String,
-    /// The text of its context.
+    /// The context's text.
     pub context: String,
-    /// The text of its traits.
+    /// The traits' text.
     pub traits: String,
 }
 
@@ -81,11 +81,11 @@ struct MessageRow {
 }
 
 impl Warehouse {
-    /// Returns the event with a message id, or `None` if none is stored. Looks at the hashes of
-    /// all of the site's events: for people who ask, not for programs that ask often.
+    /// Returns the event with a message id, or `None` if none is stored. Scans the hashes of all
+    /// the site's events, so it suits interactive use, not frequent calls by programs.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// If the query fails.
     pub async fn find_message(
         &self,
         site: &SiteId,

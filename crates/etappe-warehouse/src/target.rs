@@ -1,7 +1,7 @@
-//! The tables that an insert reaches, and which rows belong in which.
+//! The tables that an insert reaches, and which rows belong in which table.
 //!
-//! The views of the migrations route rows; this says the same once more for the case that a table
-//! misses rows after a crash. A test compares the two over random rows.
+//! The views of the migrations route rows; this module repeats their rules to find missing rows
+//! after a crash. A test compares the two over random rows.
 
 use etappe_wire::row::RowMark;
 
@@ -20,7 +20,7 @@ impl Target {
     }
 }
 
-/// Every table that knows each row's position in the log.
+/// Every table that stores each row's position in the log.
 pub(crate) const TARGETS: &[Target] = &[
     Target {
         table: "messages",
@@ -60,7 +60,8 @@ pub(crate) const TARGETS: &[Target] = &[
     },
 ];
 
-/// The table of ids, whose rows repeat: it knows no positions and takes a row twice without harm.
+/// The table of ids, whose rows repeat: it stores no positions, and storing a row twice is
+/// harmless.
 pub(crate) const IDS: Target = Target {
     table: "actor_ids",
     belongs: |row| !row.is_duplicate && row.has_actor && row.has_other_id,

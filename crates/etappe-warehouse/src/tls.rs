@@ -1,4 +1,4 @@
-//! Encrypted connections: whom to trust.
+//! Encrypted connections and the trusted authorities.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::{InvalidWarehouseConfig, WarehouseConfig};
 use crate::error::WarehouseError;
 
-/// Returns a connector that speaks TLS where the address asks for it.
+/// Returns a connector that uses TLS if the address asks for it.
 ///
-/// The authorities that the operating system trusts are read only then.
+/// The operating system's trusted authorities are read only in that case.
 pub(crate) fn with_tls(
     connector: HttpConnector,
     config: &WarehouseConfig,
@@ -22,7 +22,7 @@ pub(crate) fn with_tls(
     let mut roots = RootCertStore::empty();
     if config.url.starts_with("https:") {
         let native = rustls_native_certs::load_native_certs();
-        // Some systems list certificates that nobody can read; the others still count.
+        // Some systems list unparsable certificates; the others are still used.
         roots.add_parsable_certificates(native.certs);
         if let Some(file) = &config.ca_file {
             add_file(&mut roots, file).map_err(|problem| {
@@ -46,7 +46,7 @@ pub(crate) fn with_tls(
         .wrap_connector(connector))
 }
 
-/// Adds the certificates of a PEM file, of which there must be some.
+/// Adds the certificates of a PEM file; it must contain at least one.
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
     let certificates = CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())?;
     let mut added = 0;

@@ -1,4 +1,4 @@
-//! How many people, companies or visits there are in a range.
+//! Counts the people, companies or visits in a range.
 
 use clickhouse::Row;
 use etappe_core::query::{Unit, UnitQuery};
@@ -23,7 +23,7 @@ WHERE site = {site:String}
   AND occurred_at < {to:DateTime64(3, 'UTC')}
   AND ({bots:String} = 'include' OR (bot != '') = ({bots:String} = 'only'))";
 
-/// A visit begins with an event that has none of its actor within half an hour before it.
+/// A visit begins with an event that has no event of the same actor in the half hour before it.
 const SESSIONS: &str = "
 SELECT sum(starts) AS units FROM
 (

@@ -1,4 +1,4 @@
-//! Names of events that no rule gives a meaning or a stage, from `unmapped_names`.
+//! Names of events without a meaning or a stage, from `unmapped_names`.
 
 use clickhouse::Row;
 use etappe_core::event::EventKind;
@@ -49,7 +49,7 @@ impl Warehouse {
             .number("limit", u64::try_from(query.limit).unwrap_or(u64::MAX))
             .rows::<NameRow>()
             .await?;
-        // Every row says how many there are in all; without rows there are none.
+        // Every row contains the totals; without rows they are zero.
         let (all_names, all_events) = rows
             .first()
             .map_or((0, 0), |row| (row.all_names, row.all_events));

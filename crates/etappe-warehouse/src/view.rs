@@ -1,6 +1,6 @@
-//! The KPI definitions: parameterized views, each made of the ones before it.
+//! The KPI definitions: parameterized views, each built on the previous ones.
 
-/// Names and statements, in the order in which they are made.
+/// Names and statements, in the order of creation.
 pub(crate) const VIEWS: &[(&str, &str)] = &[
     ("kpi_activity", include_str!("../views/01_kpi_activity.sql")),
     ("signups", include_str!("../views/02_signups.sql")),

@@ -1,4 +1,4 @@
-//! The handle to a server: what every reader and writer here starts from.
+//! The handle to a server, which all readers and writers here use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,8 @@ use crate::tls::with_tls;
 
 /// How long to wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Servers close idle connections after 3 s by default; a shorter time here avoids losing that race.
+/// Servers close idle connections after 3 s by default. Closing them earlier here avoids sending on
+/// a connection that the server is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A ClickHouse server; cheap to clone, clones share connections and metrics.
@@ -35,7 +36,7 @@ pub struct Warehouse {
 
 #[derive(Debug)]
 struct Inner {
-    /// Turns to ask the server, site by site.
+    /// The turns of queries, per site.
     turns: FairQueue<SiteId>,
     config: WarehouseConfig,
     metrics: Metrics,
@@ -45,11 +46,11 @@ struct Inner {
 }
 
 impl Warehouse {
-    /// Makes a handle and registers its metrics; nothing is sent yet.
+    /// Creates a handle and registers its metrics; nothing is sent yet.
     ///
     /// # Errors
-    /// [`WarehouseError::Config`] for the first problem of `config`, [`WarehouseError::Metrics`]
-    /// when `registry` has the warehouse's metrics already.
+    /// [`WarehouseError::Config`] for the first problem of `config`, [`WarehouseError::Metrics`] if
+    /// `registry` already has the warehouse's metrics.
     pub fn connect(config: WarehouseConfig, registry: &Registry) -> Result<Self, WarehouseError> {
         if let Some(problem) = config.problems().into_iter().next() {
             return Err(WarehouseError::Config(problem));
@@ -71,13 +72,13 @@ impl Warehouse {
         })
     }
 
-    /// Returns a handle with connections of its own; everything else is shared.
+    /// Returns a handle with separate connections; everything else is shared.
     ///
-    /// Connections are worked on by the runtime in which they were opened. So what must not wait for
-    /// the threads of questions has connections that no question has opened.
+    /// A connection is driven by the runtime that opened it. So work that must not wait for the
+    /// query threads uses its own connections, which no query has opened.
     ///
     /// # Errors
-    /// [`WarehouseError::Config`] when the authorities' certificates cannot be read any more.
+    /// [`WarehouseError::Config`] if the authorities' certificates can no longer be read.
     pub fn with_own_connections(&self) -> Result<Self, WarehouseError> {
         Ok(Self {
             inner: Arc::clone(&self.inner),
@@ -85,10 +86,10 @@ impl Warehouse {
         })
     }
 
-    /// Asks the server for a sign of life.
+    /// Checks that the server answers.
     ///
     /// # Errors
-    /// When the server does not answer or refuses the credentials.
+    /// If the server does not answer or refuses the credentials.
     pub async fn ping(&self) -> Result<(), WarehouseError> {
         let ping = self.client().query_raw("SELECT 1").fetch_one::<u8>();
         self.within(self.config().query_timeout, "ping the server", ping)
@@ -96,7 +97,7 @@ impl Warehouse {
         Ok(())
     }
 
-    /// Returns when this process first asked, by the server's clock.
+    /// Returns the time of this process's first query, by the server's clock.
     pub(crate) async fn started(&self) -> Result<Timestamp, WarehouseError> {
         let started = self.inner.started.get_or_try_init(|| async {
             let now = self
@@ -134,7 +135,7 @@ impl Warehouse {
         &self.inner.metrics
     }
 
-    /// Returns the error for a refusal of the server.
+    /// Returns the error for a refusal by the server.
     pub(crate) fn refused(
         &self,
         action: &'static str,
@@ -148,10 +149,10 @@ impl Warehouse {
         }
     }
 
-    /// Checks that the server is new enough.
+    /// Checks that the server's version is supported.
     ///
     /// # Errors
-    /// [`WarehouseError::ServerTooOld`] when it is not; else when it cannot be asked.
+    /// [`WarehouseError::ServerTooOld`] if it is not; otherwise the query's error.
     pub async fn check_server(&self) -> Result<(), WarehouseError> {
         let client = self.client().clone().with_database("system");
         let version = client.query_raw("SELECT version()").fetch_one::<String>();
@@ -168,7 +169,7 @@ impl Warehouse {
         })
     }
 
-    /// Waits for an answer of the client, at most `limit`, and counts its failure.
+    /// Waits at most `limit` for the client's answer and counts a failure.
     pub(crate) async fn within<T>(
         &self,
         limit: Duration,

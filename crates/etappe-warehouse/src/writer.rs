@@ -1,9 +1,9 @@
-//! Inserts batches: outcomes first, then the rows, as one block under the batch's token.
+//! Inserts batches: first the outcomes, then the rows as one block under the batch's token.
 //!
-//! A repeated token changes nothing in any table that the insert reaches, because each of them
-//! keeps a deduplication window of its own and the views pass the token on. One block matters: of
-//! several, a failed insert may have stored some. A batch that may have been stored before, by this
-//! process or another, is left to [`crate::redo`].
+//! Invariant: inserting a batch again under its token changes nothing in any table. Every table
+//! that the insert reaches has its own deduplication window, and the views pass the token on. The
+//! batch must be a single block: if there were several, a failed insert could have stored some of
+//! them. A batch that this or another process may have stored before goes to [`crate::redo`].
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
-/// Bytes handed to the connection at a time.
+/// How many bytes are passed to the connection at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Settings of every insert of rows. The sizes are beyond any batch, so that the server neither
-/// cuts it up nor waits for more.
+/// Settings of every insert of rows. The sizes exceed any batch, so that the server neither splits
+/// it nor waits for more.
 const INSERT_SETTINGS: &[(&str, &str)] = &[
     ("async_insert", "0"),
     ("insert_deduplicate", "1"),
@@ -64,7 +64,7 @@ impl Warehouse {
         }
         let started = self.started().await?;
         let is_fresh = self.progress().is_fresh(batch, started);
-        // An insert that is dropped half-way leaves it open whether the batch is stored.
+        // If an insert is dropped half-way, it is unknown whether the batch is stored.
         let before = self.progress().begin(batch);
         let inserted = if is_fresh {
             self.insert_fresh(batch).await
@@ -74,7 +74,7 @@ impl Warehouse {
         match &inserted {
             Ok(()) => self.progress().stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {
-                // It will come again in parts: they have no past if nothing was left of it.
+                // The batch will be retried in parts; they have no past if it left no rows.
                 if self.left_nothing(batch, error, is_fresh).await? {
                     self.progress().refused(batch, before);
                 } else {
@@ -86,7 +86,7 @@ impl Warehouse {
         inserted
     }
 
-    /// Returns whether no table has any row of a batch that was refused.
+    /// Returns whether no table has any row of a refused batch.
     async fn left_nothing(
         &self,
         batch: &RowBatch,
@@ -111,8 +111,9 @@ impl Warehouse {
         sent.await.map_err(|error| error.naming_record(batch))
     }
 
-    /// Inserts rows of a batch for one table; they end in its name. They go the way of the batch,
-    /// since a token is known again only by the view that it came through.
+    /// Inserts rows of a batch for one table, whose name is in their last column. They go through
+    /// the batch's landing table, because a token is only recognised by the view through which it
+    /// came.
     pub(crate) async fn insert_only(
         &self,
         batch: &RowBatch,
@@ -173,7 +174,7 @@ impl Warehouse {
         }
     }
 
-    /// Stores outcomes; storing one again is harmless, readers do not count its rows.
+    /// Stores outcomes. Storing one again is harmless, because readers do not count these rows.
     async fn store_outcomes(&self, outcomes: &[Arc<Outcome>]) -> Result<(), WarehouseError> {
         if outcomes.is_empty() {
             return Ok(());
@@ -241,7 +242,8 @@ struct OutcomeStageRow<'a> {
 }
 
 impl<'a> OutcomeStageRow<'a> {
-    /// Makes the row of a secondary hit; without one, of the fact that the model has no stage.
+    /// Makes the row of a secondary hit; without a hit, the row that says that the model has no
+    /// stage.
     fn of(outcome: &Outcome, decision: &'a StageDecision, hit: Option<&'a StageHit>) -> Self {
         Self {
             id: outcome.id.0,
@@ -269,7 +271,7 @@ fn stage_rows(outcome: &Outcome) -> impl Iterator<Item = OutcomeStageRow<'_>> {
     })
 }
 
-/// Returns a count for a counter.
+/// Converts a count for a counter.
 pub(crate) fn to_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -1,20 +1,20 @@
-//! Collects the hits of one unit after the other from rows in order.
+//! Groups ordered rows into the hits of one unit after another.
 
 use etappe_core::query::{CandidateQuery, Hit, Unit};
 
 use crate::error::WarehouseError;
 
-/// A visit ends after more than this many milliseconds without an event.
+/// A visit ends after a gap of more than this many milliseconds.
 const SESSION_GAP: i64 = 30 * 60 * 1000;
 
-/// The hits of the unit that is being read.
+/// The hits of the current unit.
 #[derive(Debug)]
 pub(super) struct Grouping {
     unit: Option<u64>,
     hits: Vec<Hit>,
     /// Whether a hit of the unit meets a condition.
     has_match: bool,
-    /// Whether units are wanted that meet no condition: there is none to meet.
+    /// Whether to visit every unit, because there are no conditions.
     wants_all: bool,
     bytes: usize,
     last_at: i64,
@@ -24,7 +24,7 @@ pub(super) struct Grouping {
 }
 
 impl Grouping {
-    /// Makes an empty grouping for a question; a unit may take `limit` bytes.
+    /// Creates an empty grouping for a query; a unit may use `limit` bytes.
     pub(super) const fn new(query: &CandidateQuery, limit: usize) -> Self {
         Self {
             unit: None,
@@ -39,7 +39,7 @@ impl Grouping {
         }
     }
 
-    /// Takes the next row; visits the unit before it when this one belongs to another.
+    /// Takes the next row; if it starts another unit, visits the previous one.
     pub(super) fn push(
         &mut self,
         unit: u64,
@@ -71,7 +71,7 @@ impl Grouping {
         Ok(())
     }
 
-    /// Visits the unit that was being read, if it has a hit.
+    /// Visits the current unit, if it has a hit.
     pub(super) fn finish(&mut self, visit: &mut (impl FnMut(u64, &[Hit]) + Send)) {
         let wanted = self.has_match || self.wants_all;
         if let Some(unit) = self.unit.filter(|_| wanted && !self.hits.is_empty()) {

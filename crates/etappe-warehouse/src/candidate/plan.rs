@@ -1,4 +1,4 @@
-//! What is asked of the server for a question, and what is decided here about its answer.
+//! Divides a query between the server and the checks here.
 
 use bytes::Bytes;
 use etappe_core::json::JsonObject;
@@ -8,7 +8,7 @@ use etappe_core::value::{spelling, text_spelling};
 use super::property::split_path;
 use super::statement::Statement;
 
-/// A statement and how its rows are read.
+/// A statement and how to read its rows.
 #[derive(Debug)]
 pub(super) struct Plan {
     statement: Statement,
@@ -17,27 +17,27 @@ pub(super) struct Plan {
     dimensions: Vec<Source>,
 }
 
-/// A condition on a property that is decided here.
+/// A condition on a property that is checked here.
 #[derive(Debug)]
 struct Check {
-    /// The bit of the condition that it belongs to.
+    /// The bit of its condition.
     bit: u64,
     column: usize,
     path: String,
     test: PropertyTest,
 }
 
-/// Where the value of a dimension is found.
+/// Where to find the value of a dimension.
 #[derive(Debug)]
 enum Source {
-    /// A text column of its own.
+    /// A separate text column.
     Column(usize),
-    /// A path in the object in a text column.
+    /// A path in the object that a text column holds.
     Path(usize, String),
 }
 
 impl Plan {
-    /// Makes the plan for a question.
+    /// Makes the plan for a query.
     pub(super) fn of(query: &CandidateQuery) -> Self {
         let mut text_columns = Vec::new();
         let checks = checks_of(query, &mut text_columns);
@@ -54,7 +54,7 @@ impl Plan {
         }
     }
 
-    /// Returns the statement to ask.
+    /// Returns the statement to send.
     pub(super) fn statement(&self) -> &Statement {
         &self.statement
     }
@@ -64,7 +64,7 @@ impl Plan {
         &self.text_columns
     }
 
-    /// Returns the conditions that a row meets and its values of the dimensions, given the
+    /// Returns the conditions that a row meets and its values of the dimensions. The inputs are the
     /// conditions that it may meet and its text columns.
     pub(super) fn decide(&self, mut bits: u64, texts: &[Bytes]) -> (u64, Vec<Option<String>>) {
         for check in &self.checks {

@@ -1,23 +1,23 @@
-//! Conditions on properties: where a value is, and how far the server can tell what it is.
+//! Conditions on properties: where a value is, and how far the server can test it.
 
 use std::fmt::Write;
 
 use etappe_core::query::PropertyTest;
 use etappe_core::value::may_be_number;
 
-/// One of the three objects that come with an event.
+/// One of the three objects of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Document {
-    /// What the client said about the event.
+    /// The client's data about the event.
     Properties,
-    /// What the client said about the circumstances.
+    /// The client's data about the circumstances.
     Context,
-    /// What the client said about the person or the account.
+    /// The client's data about the person or the account.
     Traits,
 }
 
 impl Document {
-    /// Returns the column that holds the object's text.
+    /// Returns the column with the object's text.
     pub(super) const fn column(self) -> &'static str {
         match self {
             Self::Properties => "properties",
@@ -27,7 +27,7 @@ impl Document {
     }
 }
 
-/// Tells which object a path is in, and the path within it; a bare name is a property.
+/// Returns the object that a path is in, and the path within it; a bare name is a property.
 pub(super) fn split_path(path: &str) -> (Document, &str) {
     if let Some(rest) = path.strip_prefix("context.") {
         return (Document::Context, rest);
@@ -41,10 +41,11 @@ pub(super) fn split_path(path: &str) -> (Document, &str) {
     )
 }
 
-/// Returns SQL that holds for every row whose object passes the test at the path, and for few others.
+/// Returns SQL that is true for every row whose object passes the test at the path, and for few
+/// others.
 ///
-/// JSON text shows names and strings as they are unless it escapes something, so a text without a
-/// backslash must contain both. Numbers have many spellings and are not looked for.
+/// Unless JSON escapes something, names and strings appear in it literally, so a text without a
+/// backslash must contain both. Numbers have many spellings and are not searched for.
 pub(super) fn narrowing_sql(
     document: Document,
     path: &str,

@@ -1,7 +1,7 @@
-//! The text of a question for candidates.
+//! The SQL text of a candidate query.
 //!
-//! What a user said goes in as parameters `c0`, `c1`, … only; the text depends on the shape of the
-//! question, never on its content.
+//! User input reaches the server only in the parameters `c0`, `c1`, …; the text depends on the
+//! shape of the query, never on its content.
 
 use std::fmt::Write;
 
@@ -12,32 +12,32 @@ use super::property::{Document, narrowing_sql, split_path};
 /// A statement and the values of its parameters `c0`, `c1`, ….
 #[derive(Debug)]
 pub(super) struct Statement {
-    /// The text. Besides its own parameters it has `site`, `bots`, `from`, `until` and the ends of a range
+    /// The text. Its other parameters are `site`, `bots`, `from`, `until` and the ends of a range
     /// of units, `low` and `high`.
     pub(super) sql: String,
-    /// The values.
+    /// The values of `c0`, `c1`, ….
     pub(super) parameters: Vec<String>,
 }
 
-/// The parts of a statement that its conditions make.
+/// The parts of a statement that the conditions produce.
 #[derive(Debug, Default)]
 struct Parts {
     parameters: Vec<String>,
     /// The bit of each condition: set for every row that meets it, and for few others.
     bits: Vec<String>,
-    /// What a row must be for any of the conditions, by cheap columns alone.
+    /// What a row must satisfy for any of the conditions, using cheap columns only.
     events: Vec<String>,
     milestones: Vec<String>,
-    /// The stages asked for, as bits of the rows of `outcome_stages`.
+    /// The requested stages, as bits of the rows of `outcome_stages`.
     stages: Vec<String>,
-    /// Whether a condition does not say what an event must be.
+    /// Whether some condition accepts any event.
     takes_any: bool,
-    /// Whether a condition looks at properties.
+    /// Whether some condition tests properties.
     looks_inside: bool,
 }
 
 impl Statement {
-    /// Makes the statement for a question whose answer needs some text columns.
+    /// Makes the statement for a query that needs these text columns.
     pub(super) fn of(query: &CandidateQuery, text_columns: &[&str]) -> Self {
         let parts = Parts::of(query);
         let unit = match query.unit {
@@ -49,7 +49,7 @@ impl Statement {
             &mut sql,
             format_args!("SELECT {unit} AS unit, toUnixTimestamp64Milli(occurred_at) AS at"),
         );
-        // What is computed from one dictionary column would be a dictionary column too.
+        // An expression over a single dictionary column would be a dictionary column too.
         sql.push_str(", CAST(toUInt64(0)");
         for bit in &parts.bits {
             append(&mut sql, format_args!(" + {bit}"));
@@ -105,7 +105,7 @@ impl Parts {
         parts
     }
 
-    /// Returns what a row must be, and notes it for the filter.
+    /// Returns the SQL for a selector, and records it for the filter.
     fn selector(&mut self, number: usize, selector: &Selector) -> String {
         match selector {
             Selector::Any => {
@@ -139,7 +139,7 @@ impl Parts {
         format!("{{c{}:String}}", self.parameters.len() - 1)
     }
 
-    /// Returns the definition of `stage_bits`: one look-up per row tells all stages at once.
+    /// Returns the definition of `stage_bits`: one look-up per row returns all stages.
     fn stage_bits(&self) -> String {
         if self.stages.is_empty() {
             return String::new();
@@ -153,8 +153,8 @@ impl Parts {
         )
     }
 
-    /// Leaves out rows that meet no condition: by cheap columns first, and if that is not all that
-    /// a condition says, by its bits then.
+    /// Filters out rows that meet no condition: first by cheap columns, then, if these do not
+    /// decide, by the bits.
     fn push_filter(&self, sql: &mut String) {
         if !self.takes_any {
             let mut choices = Vec::new();
@@ -175,8 +175,8 @@ impl Parts {
     }
 }
 
-/// Returns SQL for the value of a text column: an object that only checks look at is left out of
-/// the rows that need no check.
+/// Returns SQL for the value of a text column. An object that only checks read is omitted from rows
+/// that need no check.
 fn text_sql(column: &str, query: &CandidateQuery) -> String {
     let in_dimensions = query.dimensions.iter().any(|dimension| match dimension {
         Dimension::Property(path) => split_path(path).0.column() == column,
@@ -206,7 +206,7 @@ fn text_sql(column: &str, query: &CandidateQuery) -> String {
     format!("if(bitAnd(bits, {mask}) != 0, {column}, '')")
 }
 
-/// Visits can only be told apart, and neighbours only be seen, when all events are read.
+/// Returns whether only hits need to be read. Visits and strictly adjacent steps need all events.
 fn reads_only_hits(query: &CandidateQuery) -> bool {
     query.unit != Unit::Session && !query.include_others && !query.conditions.is_empty()
 }

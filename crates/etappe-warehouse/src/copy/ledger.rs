@@ -1,7 +1,7 @@
-//! What a copy remembers in the database that it fills: which chunks were begun, which are done.
+//! The record of a copy, kept in the target database: which chunks were begun and which are done.
 //!
-//! A chunk is noted with its borders before it is inserted, so that a copy that was broken off goes
-//! on with exactly the same chunk.
+//! A chunk's bounds are recorded before it is inserted, so that an interrupted copy continues with
+//! exactly the same chunk.
 
 use std::collections::HashMap;
 
@@ -47,7 +47,7 @@ ORDER BY name, part, number";
 
 const OTHERS: &str = "SELECT count() AS number FROM copied_chunks WHERE copy != {copy:String}";
 
-/// The name under which the end of a whole copy is noted.
+/// The name that marks the end of the whole copy.
 const END: &str = "";
 
 #[derive(Row, Deserialize)]
@@ -79,7 +79,7 @@ struct NoteRow<'a> {
     is_done: bool,
 }
 
-/// A chunk as it was noted.
+/// A recorded chunk.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk {
     pub(super) number: u32,
@@ -89,20 +89,20 @@ pub(super) struct Chunk {
     pub(super) tries: u64,
 }
 
-/// How far a copy came in one partition of a table.
+/// The progress of a copy in one partition of a table.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PartProgress {
-    /// The rows of the chunks that are done.
+    /// The rows of the finished chunks.
     pub(super) rows: u64,
     /// The number of the next chunk.
     pub(super) next: u32,
-    /// The key of the last row that is done.
+    /// The key of the last copied row.
     pub(super) after: Vec<String>,
-    /// The chunk that was begun and not finished.
+    /// The chunk that was begun but not finished.
     pub(super) open: Option<Chunk>,
 }
 
-/// What was noted of a copy.
+/// The record of a copy.
 #[derive(Debug)]
 pub(super) struct Ledger {
     target: Warehouse,
@@ -112,7 +112,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what was noted of the copy; `None` if there is nothing.
+    /// Reads the record of the copy; `None` if there is none.
     pub(super) async fn open(
         target: &Warehouse,
         copy: String,
@@ -173,13 +173,13 @@ impl Ledger {
         self.is_finished
     }
 
-    /// Returns how far the copy came in a partition of a table.
+    /// Returns the progress of the copy in a partition of a table.
     pub(super) fn progress(&self, table: &Table, part: &str) -> PartProgress {
         let place = (table.name.to_owned(), part.to_owned());
         self.parts.get(&place).cloned().unwrap_or_default()
     }
 
-    /// Returns how many rows of a table are done.
+    /// Returns how many rows of a table are copied.
     pub(super) fn rows(&self, table: &Table) -> u64 {
         let of_table = |((name, _), progress): (&(String, String), &PartProgress)| {
             (name == table.name).then_some(progress.rows)
@@ -187,12 +187,12 @@ impl Ledger {
         self.parts.iter().filter_map(of_table).sum()
     }
 
-    /// Notes that a chunk is about to be inserted.
+    /// Records that a chunk is about to be inserted.
     pub(super) async fn begin(&self, table: &Table, chunk: &Chunk) -> Result<(), WarehouseError> {
         self.note(table.name, chunk, false).await
     }
 
-    /// Notes that a chunk is there.
+    /// Records that a chunk is stored.
     pub(super) async fn finish(
         &mut self,
         table: &Table,
@@ -208,7 +208,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes that the copy has begun, or that it is finished.
+    /// Records that the copy has begun or is finished.
     pub(super) async fn note_copy(&mut self, is_done: bool) -> Result<(), WarehouseError> {
         let whole = Chunk {
             number: 0,

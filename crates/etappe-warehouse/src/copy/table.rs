@@ -1,8 +1,8 @@
-//! The tables that a copy carries over, and how their rows are cut into chunks.
+//! The tables to copy, and how their rows are divided into chunks.
 //!
-//! Rows are walked in the order of a key that tells every row from every other; a chunk is what lies
-//! behind one key up to another. The first columns of the key are those that the table is sorted by,
-//! so that the server finds a chunk by its index.
+//! Rows are read in the order of a key that is unique per row; a chunk covers the rows after one
+//! key up to another. The key starts with the table's sorting columns, so that the server finds a
+//! chunk by its index.
 
 use std::fmt::Write;
 
@@ -18,17 +18,17 @@ const OFFSET: KeyColumn = ("offset", "UInt64");
 const ACTOR: KeyColumn = ("actor_hash", "UInt64");
 const OCCURRED: KeyColumn = ("occurred_at", "DateTime64(3, 'UTC')");
 
-/// A table that is carried over.
+/// A table to copy.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) key: &'static [KeyColumn],
-    /// Rows with equal keys say the same, and of several the one with the highest value of this
-    /// column counts; only that is carried over.
+    /// Rows with equal keys are versions of the same row. The one with the highest value in this
+    /// column counts, and only that one is copied.
     pub(super) repeats_by: Option<&'static str>,
 }
 
-/// A table whose rows are all different.
+/// A table whose rows are unique.
 const fn unique(name: &'static str, key: &'static [KeyColumn]) -> Table {
     Table {
         name,
@@ -37,7 +37,7 @@ const fn unique(name: &'static str, key: &'static [KeyColumn]) -> Table {
     }
 }
 
-/// A table whose rows repeat.
+/// A table that may hold several versions of a row.
 const fn repeating(name: &'static str, key: &'static [KeyColumn], by: &'static str) -> Table {
     Table {
         name,
@@ -46,7 +46,8 @@ const fn repeating(name: &'static str, key: &'static [KeyColumn], by: &'static s
     }
 }
 
-/// Every table that holds what was received. What processes publish at each start is not among them.
+/// Every table with received data. The tables that processes publish at each start are not
+/// included.
 pub(super) const TABLES: &[Table] = &[
     repeating("outcomes", &[("id", "UInt64")], "id"),
     repeating(
@@ -125,14 +126,14 @@ pub(super) const TABLES: &[Table] = &[
     ),
 ];
 
-/// What lies behind one key up to another, in one of a table's partitions.
+/// The rows after one key up to another, in one of a table's partitions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Span {
     /// The table's partition, by the server's name for it.
     pub(super) part: String,
-    /// The key that it begins behind; empty for the start.
+    /// The key after which it begins; empty for the start.
     pub(super) after: Vec<String>,
-    /// The key that it ends with; empty for the end.
+    /// The key of its last row; empty for the end.
     pub(super) last: Vec<String>,
 }
 
@@ -142,7 +143,7 @@ impl Table {
         columns.join(", ")
     }
 
-    /// Returns what is true of the rows of a span.
+    /// Returns the condition for the rows of a span.
     fn condition(&self, span: &Span) -> String {
         let mut sql = "_partition_id = {part:String}".to_owned();
         if !span.after.is_empty() {
@@ -154,7 +155,7 @@ impl Table {
         sql
     }
 
-    /// Adds a bound: once for the index, which looks at the first two columns, and once exactly.
+    /// Adds a bound twice: once for the index, on the first two columns, and once exactly.
     fn bound(&self, sql: &mut String, prefix: &str, beyond: &str, exactly: &str) {
         let parameters: Vec<String> = (0..)
             .zip(self.key)
@@ -178,7 +179,7 @@ impl Table {
         ));
     }
 
-    /// Returns the statement that names the table's partitions.
+    /// Returns the statement that lists the table's partitions.
     pub(super) fn parts_statement(&self) -> String {
         format!(
             "SELECT DISTINCT _partition_id AS part FROM {} ORDER BY part",
@@ -198,8 +199,8 @@ impl Table {
         )
     }
 
-    /// Returns the statement that says how many of a span's first rows a chunk has, at most `rows`,
-    /// and the key of the last of them.
+    /// Returns the statement for the end of a chunk of at most `rows` rows at the start of a span:
+    /// the number of its rows and the key of the last one.
     pub(super) fn end_statement(&self, span: &Span, rows: u64) -> String {
         let (table, key, condition) = (self.name, self.key_columns(), self.condition(span));
         let distinct = if self.repeats_by.is_some() {
@@ -232,7 +233,7 @@ impl Table {
 }
 
 impl Span {
-    /// Sets the parameters that the statements name.
+    /// Sets the parameters that the statements use.
     pub(super) fn ask(&self, mut question: Question) -> Question {
         question = question.text("part", &self.part);
         for (prefix, values) in [("after", &self.after), ("last", &self.last)] {

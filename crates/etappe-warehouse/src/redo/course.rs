@@ -1,54 +1,57 @@
-//! Decides, step by step, how a batch with a past is completed. Pure: no server, no clock.
+//! Decides, step by step, how to complete a batch with a past. Pure: no server, no clock.
 //!
-//! Rows that are missing are stored under a sequence of tokens: the batch's own, then one for each
-//! further attempt. An attempt is made only for rows that were still missing after the one before
-//! it was answered. As long as the server keeps its notes, at most one of these tokens ever puts a
-//! row in its place: a note without rows never will, and where rows are in their place under one
-//! token, all earlier ones are noted. So whatever else arrives late, the whole batch by its first
-//! writer or a repair by another, finds its token noted and changes nothing.
+//! Invariant: as long as the server keeps its token notes, at most one token ever stores a given
+//! row. Missing rows are stored under a sequence of tokens: the batch's own, then one for each
+//! further attempt. An attempt covers only rows that were still missing after the previous attempt
+//! was answered. A token that was noted without its rows never stores them later. If rows were
+//! stored under one token, all earlier tokens are noted. So any late insert, whether the whole
+//! batch from its first writer or another writer's repair, finds its token noted and changes
+//! nothing.
 
 use etappe_core::id::Offset;
 
-/// How often rows are stored that are found missing again and again: each time a kill has taken
-/// the rows and left the note.
+/// How often rows are stored again that are still missing. Each time, a kill has lost the rows and
+/// kept the token's note.
 const ATTEMPTS: u32 = 8;
 
-/// What a table lacks of a batch.
+/// The rows of a batch that a table lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
     /// The table.
     pub(crate) table: &'static str,
-    /// The positions of the rows, in order; at least one.
+    /// The offsets of the rows, in order; at least one.
     pub(crate) offsets: Vec<Offset>,
     /// Whether the table has other rows of the batch.
     pub(crate) is_partial: bool,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Nothing: every table has all rows.
+    /// Nothing is left to do: every table has all rows.
     Done,
-    /// Insert the whole batch under its token, then look again.
+    /// Insert the whole batch under its token, then check again.
     InsertWhole,
-    /// Ask whether inserts of the batch are under way, tell [`Course::is_quiet`], then look again.
+    /// Query whether inserts of the batch are running; if none are, call [`Course::is_quiet`]. Then
+    /// check again.
     AskRunning,
-    /// Store what is missing, each table's rows under the token of this attempt, then look again.
+    /// Store the missing rows, each table's under the token of this attempt, then check again.
     Store { attempt: u32 },
-    /// Nothing helps for now.
+    /// No step helps for now.
     GiveUp,
 }
 
-/// The course of one redo.
+/// The state of one redo.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
-    /// The attempt that was answered last.
+    /// The last attempt that was answered.
     answered: Option<u32>,
     is_quiet: bool,
 }
 
 impl Course {
-    /// Returns the next step, given what the tables lack now and how many rows they all must have.
+    /// Returns the next step, given what the tables lack now and how many rows they must have in
+    /// total.
     pub(crate) fn next(&mut self, missing: &[Missing], expected: usize) -> Step {
         if missing.is_empty() {
             return Step::Done;
@@ -63,7 +66,8 @@ impl Course {
         if attempt > ATTEMPTS {
             return Step::GiveUp;
         }
-        // What was seen before the question may have been stored while it was asked.
+        // Rows that were missing before the query for running inserts may have been stored during
+        // it.
         if !std::mem::take(&mut self.is_quiet) {
             return Step::AskRunning;
         }
@@ -71,7 +75,7 @@ impl Course {
         Step::Store { attempt }
     }
 
-    /// Takes that no insert of the batch is under way.
+    /// Records that no insert of the batch is running.
     pub(crate) const fn is_quiet(&mut self) {
         self.is_quiet = true;
     }

@@ -1,30 +1,29 @@
-//! The graph of referrals: everybody was brought by at most one other.
+//! The graph of referrals: everyone was referred by at most one other person.
 //!
-//! Such a graph is a forest, but for loops (a brought b, b brought a). Links on a loop do not
-//! count; who hangs below a loop was brought by somebody uninvited.
+//! Such a graph is a forest except for loops (a referred b, b referred a). Links on a loop do not
+//! count; a person whose inviter is on a loop counts as referred by someone uninvited.
 
 use std::collections::HashMap;
 
 use super::Referral;
 
-/// Referrals without loops, by the person brought.
+/// Referrals without loops, by the referred person.
 #[derive(Debug)]
 pub(super) struct Forest {
     generations: HashMap<u64, u32>,
 }
 
-/// How far a walk has come with a person.
+/// The state of a person during a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
-    /// Not looked at yet.
+    /// Not visited yet.
     New,
-    /// On the path of the walk with this number.
+    /// Visited by the walk with this number.
     Walked(usize),
 }
 
 impl Forest {
-    /// Returns for each referral whether its link is on a loop. Takes time in proportion to their
-    /// number.
+    /// Returns for each referral whether its link is on a loop, in linear time.
     pub(super) fn links_on_loops(referrals: &[Referral]) -> Vec<bool> {
         let index = index_of(referrals);
         let next = |at: usize| {
@@ -40,7 +39,7 @@ impl Forest {
                 set(&mut marks, here, Mark::Walked(start));
                 at = next(here);
             }
-            // The walk met itself: from here round to here is a loop.
+            // The walk met its own path: the people from here round to here form a loop.
             let Some(meeting) = at.filter(|here| marks.get(*here) == Some(&Mark::Walked(start)))
             else {
                 continue;
@@ -64,7 +63,7 @@ impl Forest {
         let mut path = Vec::new();
         for referral in referrals {
             let mut here = referral;
-            // Walk up to somebody whose generation is known, or who was brought by somebody uninvited.
+            // Walk up to a person whose generation is known, or whose inviter is uninvited.
             let above = loop {
                 if let Some(known) = generations.get(&here.actor) {
                     break *known;
@@ -82,7 +81,7 @@ impl Forest {
         Self { generations }
     }
 
-    /// Returns a referred person's generation; 1 was brought by somebody uninvited.
+    /// Returns a referred person's generation; an uninvited person referred generation 1.
     pub(super) fn generation(&self, actor: u64) -> u32 {
         self.generations.get(&actor).copied().unwrap_or(1)
     }
@@ -124,7 +123,7 @@ mod tests {
 
     #[test]
     fn links_on_a_loop_are_told_from_those_below_it() {
-        // 3 → 2 → 1 → 3 is a loop, 4 hangs below it, 6 → 5 is apart.
+        // 3 → 2 → 1 → 3 is a loop, 4 hangs below it, 6 → 5 is separate.
         let all = referrals(&[(4, 3), (3, 2), (2, 1), (1, 3), (6, 5)]);
         assert_eq!(
             Forest::links_on_loops(&all),

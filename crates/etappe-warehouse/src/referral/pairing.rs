@@ -1,9 +1,9 @@
 //! Which invitations converted.
 //!
-//! An invitation names nobody that the person who comes could be recognised by. So the people whom
-//! somebody brought and that person's invitations are paired in the order of time: each conversion
-//! takes the earliest invitation not taken yet that was sent before it, at most 30 days ago. No
-//! invitation converts twice, and no conversion is counted for two invitations.
+//! An invitation contains nothing by which the invited person could be recognised. So each
+//! inviter's invitations are paired with the people whom the inviter referred, in order of time:
+//! each conversion takes the earliest free invitation that was sent before it, at most 30 days
+//! earlier. No invitation converts twice, and no conversion counts for two invitations.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -13,20 +13,20 @@ use etappe_core::time::Timestamp;
 
 use super::{Referral, contains};
 
-/// How long after an invitation a conversion is due to it, both ends included.
+/// How long after an invitation a conversion can be attributed to it, both ends included.
 const ATTRIBUTION_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// An invitation that was sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Invitation {
-    /// Who sent it; zero for nobody known.
+    /// The sender; zero if unknown.
     pub(super) inviter: u64,
-    /// When.
+    /// When it was sent.
     pub(super) sent: Timestamp,
 }
 
-/// Returns how many of the invitations that were sent in the range converted. `invitations` are in
-/// order of time.
+/// Returns how many of the invitations sent in the range converted. `invitations` must be in order
+/// of time.
 pub(super) fn converted(
     invitations: &[Invitation],
     referrals: &[Referral],
@@ -53,8 +53,8 @@ pub(super) fn converted(
     count
 }
 
-/// Takes the earliest invitation that a conversion at `at` may be due to. Conversions come in order
-/// of time, so one that is too old now is too old for all that follow.
+/// Takes the earliest invitation to which a conversion at `at` can be attributed. Conversions come
+/// in order of time, so an invitation that is too old now is too old for all later ones.
 fn take_for(sent: &mut VecDeque<Timestamp>, at: Timestamp) -> Option<Timestamp> {
     while sent
         .front()

@@ -1,4 +1,4 @@
-//! One actor's story, page by page.
+//! One actor's events, in pages.
 
 use etappe_core::event::EventKind;
 use etappe_core::kpi::{ActorPage, ActorPageQuery};
@@ -59,7 +59,7 @@ async fn a_page_ends_before_it_is_too_large_and_no_event_is_lost() {
     let sizes = [300, 0, 900, 100, 2_000, 0, 0, 400, 400, 400];
     let events = sizes.iter().zip(0..).map(|(size, number)| TestEvent {
         properties: format!(r#"{{"number":{number},"note":"{}"}}"#, "x".repeat(*size)),
-        // Pairs of events happen at the same time.
+        // Events come in pairs with the same time.
         ..TestEvent::of("u1", START + number / 2 * DAY, Some(Milestone::Visit))
     });
     let stored = store(&test.warehouse, events.collect()).await;

@@ -23,7 +23,7 @@ fn event(partition: u32, offset: u64) -> TestEvent {
     }
 }
 
-/// A partition, its ranges, its surplus.
+/// A partition, its ranges and its surplus.
 type Found = (u32, Vec<(u64, u64)>, u64);
 
 async fn ranges(test: &TestWarehouse, topic: &str) -> Vec<Found> {
@@ -37,7 +37,7 @@ async fn ranges(test: &TestWarehouse, topic: &str) -> Vec<Found> {
         .collect()
 }
 
-/// Returns a set's numbers as ranges, the slow way.
+/// Returns a set's numbers as ranges, by a simple slow method.
 fn runs(offsets: &BTreeSet<u64>) -> Vec<(u64, u64)> {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     for offset in offsets.iter().copied() {
@@ -57,7 +57,7 @@ async fn holes_and_surplus_rows_are_found() {
     let mut expected: Vec<BTreeSet<u64>> = vec![BTreeSet::new(); 2];
     for partition in 0..2_u32 {
         let mut events = Vec::new();
-        // Around the borders of blocks, with a hole here and there, and a few far off.
+        // Around the block boundaries, with some holes, and a few far away.
         for offset in (65_000..66_500).chain(131_000..131_200).chain([900_000]) {
             if random.random_range(0..200) > 0 {
                 events.push(event(partition, offset));

@@ -1,4 +1,5 @@
-//! Grafana's board: every query of it is run, by a user who may only read, and shows the API's figures.
+//! The Grafana dashboard: a read-only user runs each of its queries, and the results equal the
+//! API's figures.
 
 mod macros;
 
@@ -19,10 +20,10 @@ use crate::random::{DAYS, START, journeys, seed};
 const BOARD: &str = include_str!("../../../../deploy/grafana/dashboards/journey.json");
 const CLICKHOUSE: &str = "grafana-clickhouse-datasource";
 
-/// A table as the server answered it: rows of columns by name.
+/// A table in the server's answer: rows of columns by name.
 type Rows = Vec<BTreeMap<String, Value>>;
 
-/// The figures as the API has them.
+/// The API's figures.
 struct Truth {
     kpis: KpiFigures,
     stages: StageFigures,
@@ -47,7 +48,7 @@ fn board() -> Value {
     serde_json::from_str(BOARD).unwrap()
 }
 
-/// Returns title and SQL of every panel that asks ClickHouse.
+/// Returns title and SQL of every panel that queries ClickHouse.
 fn queries(board: &Value) -> Vec<(String, String)> {
     let mut queries = Vec::new();
     for panel in board["panels"].as_array().unwrap() {
@@ -92,7 +93,7 @@ async fn collect(
     Ok(answer.collect().await?.to_vec())
 }
 
-/// Reads a number; large ones come as text.
+/// Parses a number; large ones come as text.
 fn number(value: &Value) -> Option<f64> {
     value
         .as_f64()
@@ -121,7 +122,7 @@ fn single(rows: &Rows, name: &str) -> Option<f64> {
     number(&rows[0][name])
 }
 
-/// Compares numbers that were added or divided in another order.
+/// Compares numbers that may differ by rounding because of another order of operations.
 fn assert_close(found: Option<f64>, expected: Option<f64>, what: &str) {
     let is_close = match (found, expected) {
         (Some(found), Some(expected)) => (found - expected).abs() <= 1e-6 * expected.abs().max(1.0),
@@ -131,7 +132,7 @@ fn assert_close(found: Option<f64>, expected: Option<f64>, what: &str) {
     assert!(is_close, "{what}: {found:?}, expected {expected:?}");
 }
 
-/// Compares a panel with the truth; a panel that this does not know fails the test.
+/// Compares a panel with the API's figures; an unknown panel fails the test.
 fn check(title: &str, rows: &Rows, truth: &Truth, is_whole: bool) {
     let Truth { kpis, .. } = truth;
     let is = |name: &str, expected| assert_close(single(rows, name), expected, title);
@@ -187,7 +188,8 @@ fn check_money(title: &str, rows: &Rows, kpis: &KpiFigures) {
 
 fn check_referrals(title: &str, rows: &Rows, truth: &Truth, is_whole: bool) {
     if title == "Referred people" {
-        // The panel has people by when they were brought, which may be before the range.
+        // The panel counts people by the time when they were referred, which may be before the
+        // range.
         let found = total(rows, "Referred");
         let all = to_number(truth.referrals.referred);
         assert!(
@@ -220,7 +222,7 @@ fn check_stages(title: &str, rows: &Rows, truth: &StageFigures) {
             for stage in &truth.stages {
                 let own = rows.iter().filter(|row| row["stage"] == stage.stage);
                 let entries: f64 = own.filter_map(|row| number(&row["entries"])).sum();
-                // Entries are told per day; `interval` is what a row stands for.
+                // The panel shows entries per day; `interval` is the length of a point.
                 assert_close(Some(entries), Some(to_number(stage.entered)), &stage.stage);
             }
         }
@@ -272,10 +274,10 @@ fn check_funnel(title: &str, rows: &Rows, truth: &[FunnelRow]) {
     }
 }
 
-/// Looks at the board as somebody does who sees what `scope` is about in points of `interval` seconds.
+/// Runs the dashboard's queries for `scope`, in points of `interval` seconds.
 async fn look(test: &TestWarehouse, mut scope: KpiScope, interval: u64, is_whole: bool) {
     let reader = shared_engine().reader(&test.config.database);
-    // Everybody's 14 days have passed: the board has no watermark.
+    // The dashboard has no watermark, so everyone's 14 days count as elapsed.
     scope.as_of = Timestamp::MAX_QUERY;
     let truth = Box::pin(Truth::of(test, &scope)).await;
     let view = view(&scope, interval);
@@ -291,7 +293,7 @@ async fn look(test: &TestWarehouse, mut scope: KpiScope, interval: u64, is_whole
     }
 }
 
-/// Turns entries per day back into entries.
+/// Converts entries per day back to entries.
 fn per_point(rows: &mut Rows, interval: u64) {
     for row in rows {
         let per_day = number(&row["entries"]).unwrap();
@@ -305,8 +307,8 @@ async fn every_panel_shows_the_figures_of_the_api() {
     let test = TestWarehouse::new().await;
     let mut events = journeys(seed(), 1_500);
     for event in &mut events {
-        // The board's numbers are floating point: where amounts of 25 digits come and go again,
-        // nothing is left of the others.
+        // The dashboard's numbers are floating point; next to amounts of 25 digits that come and
+        // go, all others would be lost to rounding.
         event.revenue = event.revenue.map(|amount| amount.min(2_000_000));
     }
     store(&test.warehouse, events).await;
@@ -316,7 +318,7 @@ async fn every_panel_shows_the_figures_of_the_api() {
         .unwrap();
     let month = scope(range(START + 30 * DAY + 1, START + 60 * DAY + 1));
     Box::pin(look(&test, month, 86_400, false)).await;
-    // One point for everything: its counts of people are those of the cards.
+    // One point for everything, so its counts of people are those of the cards.
     let mut everything = scope(range(START - DAY + 1, START + DAYS * DAY + 1));
     everything.bots = Bots::Include;
     Box::pin(look(&test, everything, 1_000_000_000, true)).await;
@@ -347,7 +349,7 @@ async fn every_variable_offers_what_there_is() {
     assert_eq!(asked, 2);
 }
 
-/// Figures have one definition: what a panel shows comes from a view, never from a table.
+/// Figures have one definition, so a panel must query a view, never a table.
 #[test]
 fn every_panel_asks_views_only() {
     let docs = include_str!("../../../../docs/tables.md");

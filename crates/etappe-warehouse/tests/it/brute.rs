@@ -1,5 +1,5 @@
-//! The definitions of the figures once more, written the slow and obvious way over a list of
-//! events: no SQL, no hashes, nothing shared with the warehouse.
+//! A second definition of the figures, in the slow and obvious way over a list of events: no SQL,
+//! no hashes, nothing shared with the warehouse.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use etappe_core::time::Timestamp;
 
 use crate::fixture::{DAY, STAGES, TestEvent, stage_of};
 
-/// Returns the events that count, in order of time, then arrival.
+/// Returns the events that count, ordered by time, then by arrival.
 pub(crate) fn counted<'a>(events: &'a [TestEvent], scope: &KpiScope) -> Vec<&'a TestEvent> {
     let mut counted: Vec<&TestEvent> = events
         .iter()
@@ -40,8 +40,8 @@ fn within(scope: &KpiScope, at: i64) -> bool {
     scope.range.from.as_millis() <= at && at < scope.range.to.as_millis()
 }
 
-/// Returns the events in the order in which they are believed: a server's, a browser's, a pixel's, each in
-/// order of time, then arrival.
+/// Returns the events in order of trust: a server's, a browser's, a pixel's, each ordered by time,
+/// then by arrival.
 fn by_trust<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     let of = |scope| {
         events
@@ -55,8 +55,8 @@ fn by_trust<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
         .collect()
 }
 
-/// Returns the purchase that counts of every order: the first one of whom is believed most. They are in
-/// order of time.
+/// Returns the purchase that counts of every order: the first one from the most trusted source.
+/// They are in order of time.
 fn orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     let mut orders = told_orders(events);
     orders.retain(|order| !is_left_out(order, events));
@@ -64,7 +64,7 @@ fn orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     orders
 }
 
-/// Returns the purchase that tells most of every order: order events go before views of pages.
+/// Returns the most informative purchase of every order: order events before page views.
 fn told_orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     let purchases = without_reloads(events);
     let (views, sent): (Vec<_>, Vec<_>) =
@@ -76,8 +76,8 @@ fn told_orders<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
         .collect()
 }
 
-/// Returns the purchases without the views of pages without an order's id that somebody had seen within
-/// the 24 hours before.
+/// Returns the purchases without reloads: page views without an order id that the same person had
+/// already viewed in the previous 24 hours.
 fn without_reloads<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     let mut last: HashMap<&str, i64> = HashMap::new();
     let mut kept = Vec::new();
@@ -96,7 +96,8 @@ fn without_reloads<'a>(events: &[&'a TestEvent]) -> Vec<&'a TestEvent> {
     kept
 }
 
-/// Returns whether an order is only seen on a page, although the site sends order events at that time.
+/// Returns whether an order was only seen on a page, although the site sends order events at that
+/// time.
 fn is_left_out(order: &TestEvent, events: &[&TestEvent]) -> bool {
     let server_saw_it = events.iter().any(|event| {
         event.milestone == Some(Milestone::Purchase)
@@ -112,19 +113,19 @@ fn is_left_out(order: &TestEvent, events: &[&TestEvent]) -> bool {
         })
 }
 
-/// What an order brought and still has.
+/// What an order brought and what is left of it.
 struct Account<'a> {
     order: &'a TestEvent,
     currency: String,
     left: i128,
 }
 
-/// What came of a refund or a cancellation.
+/// The result of a refund or a cancellation.
 struct Refund<'a> {
     at: i64,
     actor: &'a str,
     currency: String,
-    /// Nothing if it does not count.
+    /// Zero if it does not count.
     amount: i128,
 }
 
@@ -136,7 +137,7 @@ fn currency_of(event: &TestEvent, scope: &KpiScope) -> String {
     }
 }
 
-/// Returns all refunds and cancellations, each with what it brings back.
+/// Returns all refunds and cancellations, each with the amount that it returns.
 fn refunds<'a>(events: &[&'a TestEvent], scope: &KpiScope) -> Vec<Refund<'a>> {
     let mut accounts: HashMap<&str, Account<'_>> = HashMap::new();
     for order in orders(events) {
@@ -471,7 +472,7 @@ pub(crate) fn quantile(mut lengths: Vec<i64>, share: f64) -> f64 {
     low + (high - low) * (place - below as f64)
 }
 
-/// Returns who brought each person, loops and self-referrals left out.
+/// Returns the inviter of each person, without loops and self-referrals.
 fn inviters<'a>(events: &[&'a TestEvent]) -> BTreeMap<&'a str, &'a str> {
     let shows_code = |event: &TestEvent| {
         matches!(

@@ -1,4 +1,4 @@
-//! The feed of the matchers, against the events themselves.
+//! The matchers' input, compared with the events themselves.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ fn query(conditions: Vec<Condition>) -> CandidateQuery {
     }
 }
 
-/// Returns what is visited, in the order of the visits.
+/// Returns what is visited, in order.
 async fn visits(warehouse: &Warehouse, query: &CandidateQuery) -> Vec<(u64, Vec<Hit>)> {
     let mut visits = Vec::new();
     warehouse
@@ -385,7 +385,7 @@ async fn a_unit_too_large_and_too_many_conditions_are_refused() {
     );
 }
 
-/// A random JSON value, often one that others equal in another spelling.
+/// A random JSON value, often equal to others in a different spelling.
 fn value(random: &mut StdRng) -> String {
     let digits = [
         "0",
@@ -428,7 +428,7 @@ fn value(random: &mut StdRng) -> String {
     }
 }
 
-/// Returns a test for every value that is stored, as it would arrive in a question.
+/// Returns a test for every stored value, as a question would contain it.
 fn tests_for(properties: &[String]) -> Vec<PropertyTest> {
     let mut tests = vec![
         PropertyTest::Null,

@@ -1,4 +1,4 @@
-//! Real purchases: 69,659 of 23,570 customers of a music shop, counted here line by line.
+//! Real purchases: 69,659 by 23,570 customers of a music shop, counted here line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::engine::TestWarehouse;
 use crate::fixture::{TestEvent, all_time, batch, numbered, range, scope};
 
-/// Reads the file, and what each line says: customer, time, amount in ten-thousandths.
+/// Reads the file and returns the customer, time and amount in ten-thousandths of each line.
 fn purchases() -> Vec<(String, i64, i128)> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/cdnow/events.ndjson.gz");
@@ -64,7 +64,8 @@ async fn real_purchases_come_out_as_they_went_in() {
             }
         }
         let orders: u64 = per_customer.values().sum();
-        // All first purchases are in the first quarter, so lifetimes hold everything in both ranges.
+        // All first purchases are in the first quarter, so the lifetime figures contain everything
+        // in both ranges.
         let lifetime: i128 = purchases.iter().map(|(_, _, amount)| amount).sum();
         let everybody: BTreeSet<&str> = purchases.iter().map(|(id, ..)| id.as_str()).collect();
         let figures = test.warehouse.kpi_figures(&scope(range)).await.unwrap();

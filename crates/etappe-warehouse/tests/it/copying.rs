@@ -1,4 +1,4 @@
-//! Everything is carried over once, however often the copy is broken off.
+//! Everything is copied once, however often the copy is interrupted.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const SMALL: CopyLimits = CopyLimits {
     chunk_rows: 190,
 };
 
-/// What the server keeps for itself, or each process publishes anew.
+/// Tables that the server maintains itself or that each process publishes again.
 const NOT_COPIED: [&str; 5] = [
     "schema_migrations",
     "schema_views",
@@ -28,7 +28,7 @@ const NOT_COPIED: [&str; 5] = [
     "copied_chunks",
 ];
 
-/// Returns a database with something in every table that an insert reaches, of two logs.
+/// Returns a database with rows of two logs in every table that an insert reaches.
 async fn full() -> TestWarehouse {
     let test = TestWarehouse::new().await;
     let mut events = journeys(seed(), 400);
@@ -62,7 +62,7 @@ async fn full() -> TestWarehouse {
     test
 }
 
-/// Returns the number and a hash of all rows of every table, whatever their order.
+/// Returns the number and a hash of all rows of every table, independent of their order.
 async fn content(client: &clickhouse::Client) -> Vec<(String, u64, u64)> {
     let tables = client
         .query_raw(
@@ -179,7 +179,7 @@ async fn a_copy_that_is_broken_off_again_and_again_is_completed() {
                 enough.notify_one();
             }
         });
-        // A few chunks, and then in the middle of whatever is under way.
+        // After a few chunks, the copy is interrupted in the middle of an operation.
         let cut = async {
             enough.notified().await;
             tokio::time::sleep(Duration::from_millis(runs * 17 % 60)).await;
@@ -203,8 +203,8 @@ async fn chunks_whose_end_was_not_noted_are_not_doubled() {
     copy(&test.warehouse, &warehouse, SMALL, |_| ())
         .await
         .unwrap();
-    // As if the process had died between the insert of each partition's last chunk and its note,
-    // and the server had then forgotten every token.
+    // As if the process had died after inserting each partition's last chunk but before recording
+    // it, and the server had then forgotten every token.
     for statement in [
         "ALTER TABLE copied_chunks DELETE WHERE is_done AND (table_name = '' OR \
          (table_name, part, number) IN (SELECT table_name, part, max(number) FROM copied_chunks \
@@ -261,7 +261,8 @@ async fn rows_that_come_while_it_is_copied_are_noticed() {
     let error = copy(&test.warehouse, &warehouse, SMALL, |progress| {
         if progress.table == "messages" && std::mem::take(&mut is_first) {
             let client = late.client.clone();
-            // Behind everything that is copied yet to come, by the order of the key.
+            // In key order these rows lie behind the position of the copy, so it does not reach
+            // them.
             let insert = "INSERT INTO outcomes SELECT 1, '', '', '', ''";
             let add = "INSERT INTO messages (partition, message_hash, offset, received_at, topic) \
                        SELECT 0, 0, 999999, min(received_at), 'late' FROM messages";

@@ -1,4 +1,4 @@
-//! What a question may cost, and whose turn it is.
+//! The cost limits and the turns of queries.
 
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Classified, Cost, JourneyStore, RowSink};
@@ -49,7 +49,7 @@ async fn a_question_that_costs_too_much_says_of_what() {
         assert_eq!(error.exhausted(), Some(cost), "{error}");
         let error = warehouse.kpi_figures(&scope(all_time())).await.unwrap_err();
         assert_eq!(error.exhausted(), Some(cost), "{error}");
-        // What the program asks for itself is bounded by none of them.
+        // The limits do not apply to the program's own queries.
         warehouse.migrate().await.unwrap();
     }
     let unlimited = limited(|config| {
@@ -74,7 +74,7 @@ async fn questions_about_one_site_leave_the_server_room_for_those_about_others()
         let warehouse = warehouse.clone();
         asking.spawn(async move { warehouse.count_units(&units(site)).await });
     };
-    // The server takes connections and never answers.
+    // The server accepts connections and never answers.
     let mut taken = Vec::new();
     (0..20).for_each(|_| ask("busy"));
     for _ in 0..2 {

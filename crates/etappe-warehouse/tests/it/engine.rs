@@ -1,4 +1,4 @@
-//! The engine that tests talk to: the real one, in a process of its own.
+//! The engine for tests: the real one, in its own process.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -54,13 +54,13 @@ impl TestEngine {
         }
     }
 
-    /// Stops the engine the hard way.
+    /// Kills the engine.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the engine runs");
         self.child.wait().expect("the engine can be waited for");
     }
 
-    /// Returns how to reach a database of this engine.
+    /// Returns the configuration for a database of this engine.
     pub(crate) fn config(&self, database: &str) -> WarehouseConfig {
         WarehouseConfig::new(&self.url, database, &self.user, &self.password)
     }
@@ -70,7 +70,7 @@ impl TestEngine {
         Warehouse::connect(self.config(database), &Registry::new()).expect("a good configuration")
     }
 
-    /// Returns a plain client, to look at what the warehouse did.
+    /// Returns a plain client, to inspect what the warehouse did.
     pub(crate) fn client(&self, database: &str) -> clickhouse::Client {
         clickhouse::Client::default()
             .with_url(&self.url)
@@ -79,7 +79,7 @@ impl TestEngine {
             .with_password(&self.password)
     }
 
-    /// Returns a client that may only read, as Grafana has one.
+    /// Returns a read-only client, like Grafana's.
     pub(crate) fn reader(&self, database: &str) -> clickhouse::Client {
         self.client(database)
             .with_user(&self.reader.0)
@@ -94,7 +94,7 @@ impl Drop for TestEngine {
     }
 }
 
-/// A migrated warehouse in a database of its own, on the shared engine.
+/// A migrated warehouse with its own database on the shared engine.
 #[derive(Debug)]
 pub(crate) struct TestWarehouse {
     pub(crate) warehouse: Warehouse,
@@ -103,7 +103,7 @@ pub(crate) struct TestWarehouse {
 }
 
 impl TestWarehouse {
-    /// Makes the database and its tables.
+    /// Creates the database and its tables.
     pub(crate) async fn new() -> Self {
         let (engine, database) = (shared_engine(), database_name());
         let warehouse = engine.warehouse(&database);
@@ -118,13 +118,13 @@ impl TestWarehouse {
         }
     }
 
-    /// Returns the single number that a statement answers.
+    /// Returns the single number in a statement's result.
     pub(crate) async fn number(&self, sql: &str) -> u64 {
         number(&self.client, sql).await
     }
 }
 
-/// Returns the single number that a statement answers.
+/// Returns the single number in a statement's result.
 pub(crate) async fn number(client: &clickhouse::Client, sql: &str) -> u64 {
     client
         .query_raw(&format!("SELECT toUInt64(assumeNotNull(({sql})))"))
@@ -133,7 +133,7 @@ pub(crate) async fn number(client: &clickhouse::Client, sql: &str) -> u64 {
         .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// Returns a name that no other test of this process has.
+/// Returns a name that is unique in this process.
 pub(crate) fn database_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -149,8 +149,8 @@ pub(crate) fn shared_engine() -> &'static TestEngine {
     engine
 }
 
-/// Returns an empty folder in the build's own one. A folder that the test process keeps to its end
-/// is not removed by it; the next run removes those whose process is gone.
+/// Returns an empty folder in the build folder. If the test process keeps a folder until it ends,
+/// nothing removes it then; the next run removes the folders of processes that are gone.
 pub(crate) fn data_folder() -> TempDir {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     std::fs::create_dir_all(parent).expect("the build's folder can be written");
@@ -173,7 +173,7 @@ pub(crate) fn data_folder() -> TempDir {
         .expect("a folder can be made")
 }
 
-/// Returns the engine's program, built if it is not.
+/// Returns the path of the engine's program, building it if necessary.
 fn binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT

@@ -1,4 +1,4 @@
-//! What the engine's own refusals are taken for.
+//! How the engine's refusals are classified.
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn a_server_that_is_away_or_silent_is_transient() {
     let away = Warehouse::connect(away, &Registry::new()).unwrap();
     let error = away.insert(&batch(&events(1))).await.unwrap_err();
     assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
-    // A listener that accepts and says nothing.
+    // A listener that accepts connections and sends nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let mut config = WarehouseConfig::new(&url, "etappe", "u", "p");

@@ -1,4 +1,4 @@
-//! Events as tests think of them, and how they become rows.
+//! Test events and their conversion to rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) const DAY: i64 = 86_400_000;
 /// The log that rows come from.
 pub(crate) const TOPIC: &str = "etappe.events.v1";
 
-/// The model that tests use.
+/// The model in the tests.
 pub(crate) const MODEL: &str = "aaarrr";
 /// Its stages, lowest first.
 pub(crate) const STAGES: [&str; 6] = [
@@ -37,15 +37,15 @@ pub(crate) const STAGES: [&str; 6] = [
     "referral",
 ];
 
-/// A message with everything that a figure may depend on.
+/// A message with everything that may affect a figure.
 #[derive(Debug, Clone)]
 pub(crate) struct TestEvent {
     pub(crate) site: &'static str,
     pub(crate) kind: EventKind,
     pub(crate) scope: KeyScope,
-    /// False where amounts do not count, as in a pixel of a site that does not allow it.
+    /// False if amounts do not count, as in a pixel of a site that does not allow it.
     pub(crate) counts_money: bool,
-    /// An amount was sent that is none.
+    /// Whether an invalid amount was sent.
     pub(crate) unread: bool,
     pub(crate) name: String,
     pub(crate) milestone: Option<Milestone>,
@@ -69,7 +69,7 @@ pub(crate) struct TestEvent {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
     pub(crate) duplicate: bool,
-    /// A rule says that the event is not a step; only where it has no milestone.
+    /// Whether a rule says that the event is not a step; only if it has no milestone.
     pub(crate) is_no_step: bool,
 }
 
@@ -109,7 +109,7 @@ impl Default for TestEvent {
 }
 
 impl TestEvent {
-    /// Makes an event of somebody at a time.
+    /// Makes an event of a user at a time.
     pub(crate) fn of(user: &str, at: i64, milestone: Option<Milestone>) -> Self {
         Self {
             name: milestone
@@ -131,12 +131,12 @@ impl TestEvent {
         }
     }
 
-    /// Returns whether it is a view of a page or a screen.
+    /// Returns whether it is a page or screen view.
     pub(crate) fn is_view(&self) -> bool {
         matches!(self.kind, EventKind::Page | EventKind::Screen)
     }
 
-    /// Returns the order that the event belongs to: its id, else the message.
+    /// Returns the order of the event: its order id, otherwise the message.
     pub(crate) fn order(&self) -> (bool, &str) {
         if self.order_id.is_empty() {
             (true, &self.message_id)
@@ -146,7 +146,7 @@ impl TestEvent {
     }
 }
 
-/// Returns the stage of a milestone in the test's model, by its place from 1; 0 is unmapped.
+/// Returns the number of a milestone's stage in the test model, counted from 1; 0 is unmapped.
 pub(crate) fn stage_of(milestone: Option<Milestone>) -> usize {
     match milestone {
         Some(Milestone::Impression) => 1,
@@ -159,7 +159,7 @@ pub(crate) fn stage_of(milestone: Option<Milestone>) -> usize {
     }
 }
 
-/// Returns the outcome of a milestone: a decision of the test's model and one of another.
+/// Returns the outcome of a milestone: one decision of the test model and one of another model.
 pub(crate) fn outcome_of(milestone: Option<Milestone>) -> Outcome {
     let name = milestone.map_or("", |milestone| milestone.as_str());
     let place = stage_of(milestone);
@@ -270,7 +270,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
     row::encode(&row, out);
 }
 
-/// Makes a batch of events of one partition; their offsets must ascend.
+/// Makes a batch of events of one partition; their offsets must be ascending.
 pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
     let first = events.first().expect("a batch has events");
     let last = events.last().expect("a batch has events");
@@ -299,7 +299,7 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
     }
 }
 
-/// Gives events their offsets and message ids, in their order, and returns them.
+/// Gives events their offsets and message ids in order, and returns them.
 pub(crate) fn numbered(mut events: Vec<TestEvent>) -> Vec<TestEvent> {
     for (offset, event) in (0..).zip(&mut events) {
         event.offset = offset;
@@ -328,7 +328,7 @@ pub(crate) fn range(from: i64, to: i64) -> TimeRange {
     }
 }
 
-/// Returns a question about a range, of people, with everything else at its default.
+/// Returns a scope of people in a range, with defaults for everything else.
 pub(crate) fn scope(range: TimeRange) -> KpiScope {
     KpiScope {
         site: SiteId::try_new("demo").expect("a good name"),
@@ -343,7 +343,7 @@ pub(crate) fn scope(range: TimeRange) -> KpiScope {
     }
 }
 
-/// Returns the weeks of retention that end where a whole number of weeks of UTC have passed.
+/// Returns the retention weeks, in UTC, before an instant.
 pub(crate) fn weeks_before(at: Timestamp) -> RetentionWeeks {
     let week = 7 * DAY;
     let end = at.as_millis() / week * week;
@@ -355,7 +355,7 @@ pub(crate) fn weeks_before(at: Timestamp) -> RetentionWeeks {
     }
 }
 
-/// Returns everything there is.
+/// Returns the largest possible range.
 pub(crate) fn all_time() -> TimeRange {
     TimeRange {
         from: Timestamp::EPOCH,
@@ -363,7 +363,7 @@ pub(crate) fn all_time() -> TimeRange {
     }
 }
 
-/// Makes a batch of nothing but marks.
+/// Makes a batch that contains only marks.
 pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) -> RowBatch {
     let partition = PartitionId(partition);
     let mut bytes = Vec::new();
@@ -387,7 +387,7 @@ pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) ->
     }
 }
 
-/// Adds marks to the end of a batch.
+/// Appends marks to a batch.
 pub(crate) fn with_marks(batch: RowBatch, marks: &[CollectorMark]) -> RowBatch {
     let tail = mark_batch(batch.partition.0, batch.range.last.0 + 1, marks);
     let range = OffsetRange {
@@ -403,7 +403,7 @@ pub(crate) fn with_marks(batch: RowBatch, marks: &[CollectorMark]) -> RowBatch {
     }
 }
 
-/// Returns the word for `bots` in a view's parameters.
+/// Returns the value for `bots` in a view's parameters.
 pub(crate) const fn bots_word(bots: Bots) -> &'static str {
     match bots {
         Bots::Exclude => "exclude",

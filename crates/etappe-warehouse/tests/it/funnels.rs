@@ -1,4 +1,4 @@
-//! The funnel of a model in SQL, against the matcher that the API uses.
+//! A model's funnel in SQL, compared with the API's matcher.
 
 use clickhouse::Row;
 use etappe_core::funnel::{FunnelCounts, FunnelMatcher, FunnelSpec, Passing, Step};
@@ -26,7 +26,7 @@ pub(crate) struct FunnelRow {
     pub(crate) times: Vec<Option<i64>>,
 }
 
-/// Returns the stages of the test's model, gates where `gates` names their place.
+/// Returns the stages of the test model; `gates` lists the numbers of the gates.
 pub(crate) fn stages(gates: &[u8]) -> Vec<JourneyStage> {
     (1..)
         .zip(STAGES)
@@ -42,7 +42,7 @@ pub(crate) fn stages(gates: &[u8]) -> Vec<JourneyStage> {
         .collect()
 }
 
-/// As `stages`, where the gates that `own` names take a hit of their own.
+/// Like `stages`, but the gates in `own` need an event of their own.
 fn stages_with_own_hits(gates: &[u8], own: &[u8]) -> Vec<JourneyStage> {
     let mut stages = stages(gates);
     for stage in &mut stages {
@@ -68,7 +68,7 @@ async fn by_sql(test: &TestWarehouse, range: TimeRange, bots: Bots) -> Vec<Funne
         .unwrap()
 }
 
-/// Counts with the matcher, and adds up as the API does.
+/// Counts with the matcher and sums as the API does.
 pub(crate) async fn by_matcher(
     test: &TestWarehouse,
     stages: &[JourneyStage],
@@ -150,7 +150,7 @@ fn rows_of(stages: &[JourneyStage], counts: &FunnelCounts) -> Vec<FunnelRow> {
     rows
 }
 
-/// Compares rows; times may differ by the millisecond that they are rounded to.
+/// Compares rows; times may differ by the millisecond to which they are rounded.
 fn assert_same(mut found: Vec<FunnelRow>, expected: Vec<FunnelRow>, what: &str) {
     for (row, wanted) in found.iter_mut().zip(&expected) {
         for (time, wanted) in row.times.iter_mut().zip(&wanted.times) {

@@ -1,4 +1,4 @@
-//! A batch that is inserted again changes nothing, whatever happened to it before.
+//! Inserting a batch again changes nothing, whatever happened to it before.
 
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,8 @@ fn messages(first_offset: u64) -> Vec<TestEvent> {
     messages
 }
 
-/// What a batch of [`messages`] adds to each table; of `actor_ids` rows are merged at will.
+/// How many rows a batch of [`messages`] adds to each table; `actor_ids` is left out, because its
+/// rows merge at any time.
 const ADDED: [u64; 8] = [4, 4, 2, 1, 6, 1, 1, 2];
 
 async fn counts(client: &clickhouse::Client) -> Vec<u64> {
@@ -95,7 +96,7 @@ async fn insert(warehouse: &Warehouse, first_offset: u64) {
         .unwrap();
 }
 
-/// Inserts a batch as the writer does, but asks nothing before.
+/// Inserts a batch as the writer does, but without checking the tables first.
 async fn insert_blindly(client: &clickhouse::Client, batch: &RowBatch) {
     let statement = format!(
         "INSERT INTO {} ({}) FORMAT RowBinary",
@@ -219,7 +220,7 @@ async fn counts_of_any(client: &clickhouse::Client) -> Vec<u64> {
     counts
 }
 
-/// A writer, and how many questions it has asked.
+/// A writer that counts its queries.
 struct Asking {
     warehouse: Warehouse,
     registry: prometheus::Registry,
@@ -265,7 +266,7 @@ async fn batches_without_a_past_are_inserted_without_a_question() {
     assert_eq!(counts(&test.client).await, times(4));
 }
 
-/// Has the server refuse rows whose event is called `refused`.
+/// Makes the server refuse rows whose event is called `refused`.
 async fn refuse_some(client: &clickhouse::Client) {
     let shown = "SELECT create_table_query FROM system.tables \
                  WHERE database = currentDatabase() AND name = 'arrivals'";
@@ -287,7 +288,7 @@ async fn the_row_that_the_server_names_is_the_record_to_blame() {
     some[3].name = "refused".to_owned();
     let error = test.warehouse.insert(&batch(&some)).await.unwrap_err();
     assert_eq!(error.record_to_blame(), Some(Offset(33)), "{error}");
-    // Of the rows with money the refund is the second, and of all the fifth.
+    // The refund is the second row with money, and the fifth of all rows.
     let constraint = "ALTER TABLE money ADD CONSTRAINT sane CHECK milestone != 'refund'";
     test.client.query_raw(constraint).execute().await.unwrap();
     let refund = batch(&new(messages(40)));
@@ -309,7 +310,7 @@ async fn what_the_constraint_of_one_table_refuses_leaves_nothing_in_others() {
     test.warehouse.insert(&batch(&all[4..5])).await.unwrap_err();
     test.warehouse.insert(&batch(&all[5..])).await.unwrap();
     let mut all_but_one = times(2);
-    // A refund is a row of these.
+    // A refund has a row in each of these tables.
     for table in ["events", "stage_events", "money", "messages"] {
         let place = TARGETS.iter().position(|target| *target == table);
         all_but_one[place.unwrap()] -= 1;
@@ -409,7 +410,7 @@ async fn a_batch_holds_over_a_kill_of_the_engine() {
     assert_eq!(counts(&engine.client("etappe")).await, times(2));
 }
 
-/// Stores a batch, kills the engine, does something to its files, and stores the batch again.
+/// Stores a batch, kills the engine, damages its files, and stores the batch again.
 async fn damaged(damage: impl Fn(&Path)) -> Vec<u64> {
     let data = data_folder();
     let mut engine = TestEngine::start(data.path());
@@ -465,8 +466,8 @@ fn remove_parts(folder: &Path, which: impl Fn(&str) -> bool) {
 
 #[tokio::test]
 async fn tokens_that_survived_without_their_parts_lose_no_row() {
-    // What a kill between the note of a token and the placing of its part leaves behind, for one
-    // part of each table and for all of them.
+    // A kill between noting the token and placing the part, for one part of each table and for all
+    // parts.
     let april = damaged(|folder| remove_parts(folder, |part| part.starts_with("202404"))).await;
     assert_eq!(april, times(2));
     let all = damaged(|folder| remove_parts(folder, |_| true)).await;
@@ -475,7 +476,7 @@ async fn tokens_that_survived_without_their_parts_lose_no_row() {
 
 #[tokio::test]
 async fn parts_that_survived_without_their_tokens_are_not_doubled() {
-    // What a power failure may leave behind: the server never forces its notes to the disk.
+    // A power failure: the server never syncs its notes to disk.
     let found = damaged(|folder| {
         for entry in std::fs::read_dir(folder.join("deduplication_logs"))
             .unwrap()
@@ -488,8 +489,8 @@ async fn parts_that_survived_without_their_tokens_are_not_doubled() {
     assert_eq!(found, times(2));
 }
 
-/// Stores some rows of a batch in one table under the batch's token, as an insert does that dies
-/// on the way.
+/// Stores some rows of a batch in one table under the batch's token, like an insert that dies
+/// half-way.
 async fn insert_a_part(
     client: &clickhouse::Client,
     batch: &RowBatch,
@@ -619,7 +620,7 @@ async fn outcomes_are_stored_once_and_before_their_rows() {
     assert_eq!(test.number("SELECT count() FROM events").await, 0);
     assert_eq!(test.number("SELECT count() FROM outcomes FINAL").await, 5);
     let unmapped = "SELECT count() FROM outcome_stages FINAL WHERE is_main AND ordinal = 0";
-    // The other model has no stage for any outcome, the test's own has none for one.
+    // The other model has no stage for any outcome, the test model has none for one of them.
     assert_eq!(test.number(unmapped).await, 6);
     assert_eq!(
         test.number("SELECT count() FROM outcome_stages FINAL WHERE NOT is_main")

@@ -1,4 +1,4 @@
-//! The figures behind the cards, against a brute force over random journeys.
+//! The figures on the KPI cards, compared with a brute force over random journeys.
 
 use etappe_core::kpi::KpiFigures;
 use etappe_core::milestone::Milestone;
@@ -21,7 +21,7 @@ async fn cards_equal_a_count_by_hand() {
     }
 }
 
-/// Returns questions about everything, about parts, and about nothing.
+/// Returns scopes that cover everything, a part, and nothing.
 pub(crate) fn scopes() -> Vec<etappe_core::kpi::KpiScope> {
     let mut scopes = vec![
         scope(all_time()),
@@ -84,7 +84,7 @@ async fn an_order_counts_once_with_its_first_purchase() {
         .await
         .unwrap();
     assert_eq!((figures.orders, figures.customers), (3, 1));
-    // The sum is larger than any amount may be, and exact.
+    // The sum is larger than any single amount may be, and still exact.
     assert_eq!(
         figures.money[0].revenue.as_scaled(),
         10_i128.pow(28) - 1 + 100_000

@@ -1,7 +1,7 @@
-//! The warehouse against the real engine: what goes in as rows comes out as figures.
+//! The warehouse with the real engine: rows are inserted, and figures are compared.
 //!
-//! Every test has a database of its own on an engine that all tests of the process share; those
-//! that stop the engine start one for themselves.
+//! Every test has its own database on an engine shared by all tests of the process; tests that stop
+//! the engine start their own.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(

@@ -1,4 +1,4 @@
-//! Which messages are stored already.
+//! Which messages are already stored.
 
 use std::collections::BTreeSet;
 
@@ -185,7 +185,7 @@ async fn rows_of_another_log_are_nobody_s_past() {
     }
 }
 
-/// Stores messages from each first offset up to an end, a batch each.
+/// Stores messages in one batch per range, from its first offset up to its end.
 async fn store_ranges(test: &TestWarehouse, ranges: &[(u64, u64)]) {
     for (first, end) in ranges.iter().copied() {
         let events: Vec<TestEvent> = (first..end)

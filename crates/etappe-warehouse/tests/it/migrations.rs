@@ -1,4 +1,4 @@
-//! The schema: made once, by whoever comes first, and refused when it is not ours.
+//! The schema: created once by the first process, and refused if it is not Etappe's.
 
 use etappe_core::ports::{Classified, RetryClass};
 use etappe_warehouse::WarehouseError;

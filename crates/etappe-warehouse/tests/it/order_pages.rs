@@ -1,4 +1,5 @@
-//! Orders that a page tells of: a thank-you page seen, seen again, and seen beside order events.
+//! Orders that only a page reports: a thank-you page seen once, seen again, and seen besides order
+//! events.
 
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::kpi::{KpiFigures, KpiScope};
@@ -15,7 +16,7 @@ use crate::random::{START, seed};
 
 const MINUTE: i64 = 60_000;
 
-/// Makes a view of a thank-you page by a browser.
+/// Makes a browser's view of a thank-you page.
 fn seen(who: &str, order: &str, at: i64) -> TestEvent {
     TestEvent {
         kind: EventKind::Page,
@@ -42,7 +43,7 @@ async fn figures_of(events: Vec<TestEvent>) -> KpiFigures {
         .unwrap()
 }
 
-/// Returns orders, customers, pages left out, and revenue.
+/// Returns the number of orders, customers and omitted pages, and the revenue.
 async fn outcome(events: Vec<TestEvent>) -> (u64, u64, u64, i128) {
     let figures = figures_of(events).await;
     let revenue = figures.money.iter().map(|money| money.revenue.as_scaled());
@@ -64,8 +65,8 @@ async fn an_order_sent_and_seen_twice_is_one_order_with_its_amount() {
         seen("u1", "W-1", START + DAY),
     ];
     assert_eq!(outcome(with_id).await, (1, 1, 0, 249_500));
-    // The address does not tell the order, or tells another number of it; the server's event knows
-    // the customer by another name.
+    // The page's address has no order id, or a different one; the server's event has a different
+    // name for the customer.
     let by_server = sent(
         KeyScope::Server,
         "u1",
@@ -88,12 +89,12 @@ async fn where_pages_are_all_there_is_they_make_the_orders() {
         seen("a", "1", START),
         seen("a", "1", START + 9 * DAY),
         seen("b", "2", START),
-        // The page does not tell the order: seen again within a day it is the same.
+        // The page has no order id, so a second view within a day is the same order.
         seen("c", "", START),
         seen("c", "", START + DAY),
         seen("c", "", START + 2 * DAY),
         seen("c", "", START + 3 * DAY + 1),
-        // Nobody knows who saw these.
+        // The viewers of these pages are unknown.
         seen("", "", START),
         seen("", "", START),
     ];
@@ -125,7 +126,7 @@ async fn a_browsers_order_events_take_nothing_from_what_a_servers_pages_tell() {
         vec![
             by_server(seen("a", "1", START)),
             by_server(seen("b", "", START)),
-            // Seen by mallory's browser before the server did.
+            // Mallory's browser saw it before the server did.
             seen("mallory", "1", START - DAY),
         ]
     };
@@ -137,7 +138,7 @@ async fn a_browsers_order_events_take_nothing_from_what_a_servers_pages_tell() {
     assert_eq!((figures.orders, figures.order_pages_left_out), (1, 2));
 }
 
-/// Makes sparse orders over two years, of few people, sent and seen.
+/// Makes sparse orders of a few people over two years, as order events and page views.
 fn sparse(random: &mut StdRng) -> Vec<TestEvent> {
     let mut events = Vec::new();
     for _ in 0..random.random_range(4..60) {

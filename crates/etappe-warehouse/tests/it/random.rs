@@ -1,4 +1,4 @@
-//! Random journeys: small, crowded and full of the cases that definitions disagree about.
+//! Random journeys: small, dense and full of cases on which definitions disagree.
 
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::milestone::Milestone;
@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::fixture::{DAY, TestEvent};
 
-/// The first instant that journeys have events at.
+/// The first instant with events.
 pub(crate) const START: i64 = 1_700_000_000_000;
 /// How many days they last.
 pub(crate) const DAYS: i64 = 90;
@@ -30,7 +30,7 @@ const MILESTONES: &[Option<Milestone>] = &[
     Some(Milestone::Share),
 ];
 
-/// Returns a seed that is new at every run; it is printed, so that a failure can be repeated.
+/// Returns a new seed for each run; it is printed, so that a failure can be reproduced.
 pub(crate) fn seed() -> u64 {
     let seed = rand::random();
     println!("seed {seed}");
@@ -90,7 +90,7 @@ fn event(random: &mut StdRng, number: usize) -> TestEvent {
     event
 }
 
-/// Returns a time; a coarse one often, so that times are equal.
+/// Returns a time, often a coarse one, so that some times are equal.
 fn time(random: &mut StdRng) -> i64 {
     let at = START + random.random_range(0..DAYS * DAY);
     if random.random_range(0..2) == 0 {
@@ -107,7 +107,7 @@ fn money(random: &mut StdRng, event: &mut TestEvent) {
     ) {
         return;
     }
-    // Orders are worth more than most refunds, so that several fit into one.
+    // Orders are larger than most refunds, so that several refunds fit into one order.
     let most = if event.milestone == Some(Milestone::Purchase) {
         2_000_000
     } else {

@@ -1,4 +1,4 @@
-//! Who brought whom, against a brute force over random journeys.
+//! Referral figures, compared with a brute force over random journeys.
 
 use etappe_core::kpi::KpiScope;
 use etappe_core::milestone::Milestone;
@@ -31,7 +31,8 @@ async fn referrals_equal_a_count_by_hand() {
     }
 }
 
-/// Returns referred people, advocates, customers and the first per customer, as a SQL client does.
+/// Returns referred people, advocates, customers and referred people per customer, as a SQL client
+/// reads them.
 async fn by_sql(test: &TestWarehouse, scope: &KpiScope) -> (u64, u64, u64, Option<f64>) {
     let sql = "SELECT referred, advocates, customers, referrals_per_customer \
         FROM kpi_referrals(site = 'demo', bots = {bots:String}, \

@@ -1,4 +1,4 @@
-//! Whatever is written into a row is read back from the table.
+//! Every value written into a row is read back from the table.
 
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::id::{ActorHash, hash64};
@@ -48,7 +48,7 @@ FROM events
 WHERE partition = {partition:UInt32}
 ORDER BY offset";
 
-/// Text of every kind: quotes, backslashes, NUL bytes, other scripts, nothing at all.
+/// Text of every kind: quotes, backslashes, NUL bytes, other scripts, empty text.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(String::new()),

@@ -1,4 +1,4 @@
-//! Servers elsewhere: encrypted, replicated, too old, or not what the settings say.
+//! Remote servers: encrypted, replicated, too old, or not as configured.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn connect(config: WarehouseConfig) -> Warehouse {
     Warehouse::connect(config, &Registry::new()).expect("a good configuration")
 }
 
-/// Speaks TLS as `localhost` and passes everything on to the shared engine; returns the port. The
+/// Accepts TLS as `localhost` and forwards everything to the shared engine; returns the port. The
 /// certificate is written to `ca_file`.
 async fn tls_front(tasks: &mut JoinSet<()>, ca_file: &Path) -> u16 {
     let key = KeyPair::generate().unwrap();
@@ -46,7 +46,7 @@ async fn tls_front(tasks: &mut JoinSet<()>, ca_file: &Path) -> u16 {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, engine) = (acceptor.clone(), engine.clone());
             connections.spawn(async move {
-                // A client that does not trust the certificate goes away.
+                // A client that does not trust the certificate closes the connection.
                 if let Ok(mut client) = acceptor.accept(stream).await {
                     let mut server = TcpStream::connect(engine).await.expect("the engine runs");
                     tokio::io::copy_bidirectional(&mut client, &mut server)
@@ -141,7 +141,7 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_change() {
     );
 }
 
-/// Answers one question with a text, as the server does.
+/// Answers one query with a text, as the server does.
 async fn answer_once(listener: TcpListener, text: &str) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut request = vec![0; 4_096];
@@ -185,7 +185,7 @@ async fn an_old_server_is_refused_before_anything_is_changed() {
 #[tokio::test]
 async fn every_statement_for_replicas_is_one_that_the_server_can_read() {
     let engine = shared_engine();
-    // Views that call others are read where those are.
+    // A view that uses other views can only be parsed in a database that has them.
     let test = TestWarehouse::new().await;
     let client = &test.client;
     for (replicated, cluster) in [(false, ""), (true, ""), (true, "main-1")] {

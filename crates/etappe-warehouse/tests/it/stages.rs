@@ -1,4 +1,4 @@
-//! Stock, moves and dwell, against a brute force over random journeys.
+//! Stock, moves and dwell, compared with a brute force over random journeys.
 
 use etappe_core::kpi::{StageFigures, TransitionKind};
 use etappe_core::milestone::Milestone;

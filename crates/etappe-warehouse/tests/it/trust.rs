@@ -1,4 +1,4 @@
-//! What somebody with a public key can say, and what it does to what a server said: nothing.
+//! Events sent with a public key do not change what a server reported.
 
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::kpi::{ActorPageQuery, KpiFigures, KpiScope};
@@ -12,7 +12,7 @@ use crate::random::START;
 /// One unit of money.
 const UNIT: i128 = 10_000;
 
-/// Makes an event about an order, of somebody, in units.
+/// Makes a user's event about an order, with an amount in units.
 fn about(milestone: Milestone, order: &str, at: i64, amount: Option<i128>) -> TestEvent {
     TestEvent {
         order_id: order.to_owned(),
@@ -69,7 +69,7 @@ async fn nobody_takes_the_place_of_an_order_that_a_server_reported() {
     let figures = figures_of(events.clone(), &scope(all_time())).await;
     assert_eq!((figures.orders, figures.customers), (10, 1));
     assert_eq!(figures.money[0].revenue.as_scaled(), 1_000 * UNIT);
-    // Nor does it move in time.
+    // Nor does its time change.
     let early = figures_of(events, &scope(range(START - DAY, START))).await;
     assert_eq!((early.orders, early.money.len()), (0, 0));
 }
@@ -134,17 +134,18 @@ async fn a_forged_refund_takes_nothing_of_what_a_server_reported() {
     let mut events = vec![order()];
     events.extend(forged());
     assert_eq!(outcome(events.clone()).await, (100, 0, 5));
-    // A site that trusts its browsers loses the order at most, and what names no order.
+    // If a site trusts its browsers, forged refunds can cost it the whole order, but no more than
+    // that, and any amount in refunds that name no order.
     let mut trusting = scope(all_time());
     trusting.browser_refunds = true;
     let figures = figures_of(events, &trusting).await;
     assert_eq!((figures.refunds, figures.refunds_left_out), (2, 3));
     assert_eq!(figures.money[0].revenue.as_scaled(), -99_999 * UNIT);
-    // An order that only browsers know can be taken back by them, and no more than it.
+    // A browser can take back an order that only browsers reported, and nothing more.
     let mut events = vec![browser(order())];
     events.extend(forged());
     assert_eq!(outcome(events).await, (0, 1, 4));
-    // A server's own refund comes first, whenever it comes.
+    // A server's own refund takes precedence, whenever it arrives.
     let mut events = vec![browser(order()), refund("o1", Some(30))];
     events[1].at = START + 9 * DAY;
     events.push(browser(refund("o1", Some(99_999))));

@@ -1,4 +1,4 @@
-//! Names without a meaning or a stage, against a brute force over random journeys.
+//! Names without a meaning or a stage, compared with a brute force over random journeys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ fn query(range: TimeRange) -> UnmappedQuery {
     }
 }
 
-/// Random journeys with unknown names, some of which a rule calls no step.
+/// Random journeys with unknown names, some of which a rule marks as not a step.
 fn events(seed: u64) -> Vec<TestEvent> {
     let mut events = journeys(seed, 3_000);
     let unknown = events.iter_mut().filter(|event| event.milestone.is_none());
@@ -41,7 +41,7 @@ fn why(event: &TestEvent, model: Option<&str>) -> Option<WhyUnmapped> {
     if event.milestone.is_none() {
         return (!event.is_no_step).then_some(WhyUnmapped::NotUnderstood);
     }
-    // The other model has no stage for anything.
+    // The other model has no stage for any event.
     let has_stage = model? == MODEL && stage_of(event.milestone) > 0;
     (!has_stage).then_some(WhyUnmapped::NoStage)
 }
@@ -67,7 +67,7 @@ fn expected(all: &[TestEvent], query: &UnmappedQuery) -> UnmappedNames {
         .into_values()
         .map(|events| name_of(&events, query))
         .collect();
-    // Stable: equally frequent ones stay in the order of their keys.
+    // A stable sort: equally frequent names stay in key order.
     names.sort_by_key(|name| std::cmp::Reverse(name.events));
     let all_names = names.len() as u64;
     let all_events = names.iter().map(|name| name.events).sum();

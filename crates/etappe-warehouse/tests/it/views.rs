@@ -1,4 +1,4 @@
-//! The views as people with a SQL client read them.
+//! The views as used by people with a SQL client.
 
 use clickhouse::Row;
 use etappe_core::ports::JourneyStore;
@@ -67,7 +67,7 @@ async fn the_api_and_sql_show_the_same_stages() {
 #[tokio::test]
 async fn every_documented_view_answers() {
     let test = TestWarehouse::new().await;
-    // Always the same journeys: each view must have something to show.
+    // Always the same journeys, so that each view has something to show.
     store(&test.warehouse, journeys(7, 2_000)).await;
     let stages = funnels::stages(&[1, 2, 3, 5]);
     test.warehouse.publish_stages(&stages).await.unwrap();
@@ -92,7 +92,7 @@ async fn every_documented_view_answers() {
     assert_eq!(asked, 30);
 }
 
-/// Returns arguments for the parameters in a cell of the documentation, if it names parameters.
+/// Returns arguments for the parameters in a cell of the documentation, if it lists parameters.
 fn arguments(cell: &str) -> Option<String> {
     let arguments: Option<Vec<String>> = cell
         .split(", ")

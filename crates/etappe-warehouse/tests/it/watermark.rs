@@ -95,7 +95,7 @@ async fn marks_are_in_their_own_table_and_in_no_other_however_often_they_are_sto
     let marks = [mark("a", 1, 2, CollectorState::Direct)];
     let both = with_marks(batch(&events), &marks);
     let alone = mark_batch(0, 6, &marks);
-    // The way of a batch with others is closed to one of marks alone, and the other way round.
+    // Breaks the landing table of ordinary batches for a batch of marks only, and the reverse.
     let nowhere = "CREATE TABLE nowhere (site String) ENGINE = Null";
     test.client.query_raw(nowhere).execute().await.unwrap();
     for (table, forbidden) in [("arrivals", 6), ("mark_arrivals", 5)] {

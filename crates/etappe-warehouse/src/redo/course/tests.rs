@@ -1,14 +1,14 @@
-//! The course of a redo against a model of the server, over random interleavings of writers that
-//! die, freeze and wake up, answers that get lost, inserts that land late, kills, power failures
-//! and months that pass.
+//! Tests the course of a redo against a model of the server, over random interleavings of writers
+//! that die, freeze and wake up, lost answers, late inserts, kills, power failures and the passing
+//! of months.
 //!
 //! The reference is one sentence: in the end every table has each row of the batch exactly once.
 //!
-//! Two interleavings are outside the promise, since the server's notes are all that speaks against
-//! an insert that comes late; a test shows that the model does break there:
-//! - a writer that sleeps, or an insert that is under way, while the server's machine loses power:
-//!   the note may be lost and the rows survive;
-//! - one that sleeps while other inserts push the note out of the server's window.
+//! Two interleavings are outside the promise, because only the server's token notes protect against
+//! a late insert; a test shows that the model does fail there:
+//! - a writer is frozen, or an insert is running, while the server's machine loses power: the note
+//!   may be lost while the rows survive;
+//! - a writer is frozen while other inserts push the note out of the server's window.
 
 mod server;
 mod writer;
@@ -21,16 +21,16 @@ use writer::{Kind, Writer};
 
 const CASES: u64 = 20_000;
 
-/// Whether writers sleep on where the promise ends.
+/// Whether frozen writers may wake up outside the promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sleepers {
     /// They do not wake up after a power failure, or after their tokens are forgotten.
     WithinThePromise,
-    /// They wake up whenever they like.
+    /// They may wake up at any time.
     Outside,
 }
 
-/// How often things happened, over all cases: a model in which they do not shows nothing.
+/// How often each event happened over all cases. A model in which they never happen proves nothing.
 #[derive(Debug, Default)]
 struct Seen {
     notes_without_rows: u64,
@@ -43,7 +43,7 @@ struct World {
     server: Server,
     writers: Vec<Writer>,
     sleepers: Sleepers,
-    /// How seldom inserts get on.
+    /// How rarely inserts advance.
     slowness: u64,
 }
 
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    /// Lets one thing happen.
+    /// Performs one random event.
     fn happen(&mut self, draw: &mut Draw) {
         match draw.below(40) {
             0..=17 => self.step_a_writer(draw),
@@ -88,8 +88,8 @@ impl World {
         });
     }
 
-    /// The server's process dies. Its notes and parts are in the system's memory and stay; what
-    /// was under way is gone, and who waits for it is told so.
+    /// The server's process dies. Its notes and parts are in the operating system's memory and
+    /// survive. Running inserts are lost, and their waiting writers get an error.
     fn kill_the_server(&mut self, draw: &mut Draw) {
         let lost = self.server.kill(draw);
         self.tell(&lost);
@@ -103,8 +103,8 @@ impl World {
         }
     }
 
-    /// The server's machine goes down, so that notes and parts that were not synced may be gone.
-    /// Every writer that is awake finds the connection broken.
+    /// The server's machine loses power, so notes and parts that were not synced may be lost. Every
+    /// writer that is awake gets a connection error.
     fn fail_power(&mut self, draw: &mut Draw) {
         let lost = self.server.kill(draw);
         self.tell(&lost);
@@ -112,7 +112,7 @@ impl World {
         self.end_what_is_under_way();
     }
 
-    /// So many other inserts come that no token of the batch is remembered.
+    /// So many other inserts arrive that the server forgets all tokens of the batch.
     fn forget_tokens(&mut self) {
         self.server.forget_notes();
         self.end_what_is_under_way();
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    /// A writer gives up waiting; its insert goes on.
+    /// A writer times out; its insert continues.
     fn lose_an_answer(&mut self, draw: &mut Draw) {
         self.with_a_writer(draw, |writer, _| {
             if writer.awaits().is_some() {
@@ -143,7 +143,7 @@ impl World {
         });
     }
 
-    /// Lets a last writer finish, and after it all that was left behind.
+    /// Lets one last writer finish, then all remaining inserts.
     fn finish(&mut self, draw: &mut Draw) {
         let mut last = Writer::new(Kind::Redo);
         for _ in 0..10_000 {

@@ -1,14 +1,14 @@
-//! Fills in a panel's SQL as Grafana and its ClickHouse plugin do.
+//! Expands a panel's SQL as Grafana and its ClickHouse plugin do.
 //!
-//! Grafana replaces the board's variables (`${site:sqlstring}`) before the query leaves the browser; the
-//! plugin replaces macros (`$__fromTime_ms`) on the server, by the range and the interval of the query.
-//! See "Macros" in the plugin's documentation.
+//! Grafana replaces the dashboard's variables (`${site:sqlstring}`) before the query leaves the
+//! browser; the plugin replaces macros (`$__fromTime_ms`) on the server, using the query's range
+//! and interval. See "Macros" in the plugin's documentation.
 
 use std::collections::BTreeMap;
 
 use etappe_core::query::TimeRange;
 
-/// What a board is looked at with.
+/// The range, interval and variables of a dashboard.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) variables: BTreeMap<&'static str, String>,

@@ -1,8 +1,8 @@
 //! A model of the server: tables with parts by month, and notes of tokens.
 //!
-//! It stores an insert part by part, one table and month after the other in any order. It notes the
-//! token of a part before it puts the part in its place; both at once for everybody who asks, but a
-//! kill may fall between them.
+//! It stores an insert part by part, in any order of tables and months. It notes the token of a
+//! part before it puts the part in place. Queries see both at once, but a kill may fall between
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,11 +32,11 @@ struct Part {
     is_synced: bool,
 }
 
-/// An insert on its way, or under way.
+/// An insert in transit or running.
 #[derive(Debug)]
 struct Insert {
     id: u64,
-    /// What is still to be stored: where, what, and under which token.
+    /// What is still to be stored: where, which rows, and under which token.
     left: Vec<(Cell, Vec<Offset>, String)>,
     has_begun: bool,
 }
@@ -84,7 +84,7 @@ impl Server {
         self.rows.values().map(Vec::len).sum()
     }
 
-    /// Looks at one table.
+    /// Returns what a table lacks.
     pub(super) fn look(&self, table: &'static str) -> Option<Missing> {
         let stored = self.stored(table);
         let all = self.rows[table].iter().copied();
@@ -105,7 +105,7 @@ impl Server {
         self.inserts.iter().any(|insert| insert.has_begun)
     }
 
-    /// Takes an insert of the whole batch; it lands at some time.
+    /// Accepts an insert of the whole batch; it is carried out later.
     pub(super) fn insert_whole(&mut self) -> u64 {
         let all = self.rows.clone();
         let cells = all.iter().flat_map(|(table, rows)| self.cells(table, rows));
@@ -114,7 +114,7 @@ impl Server {
         self.send(left)
     }
 
-    /// Takes an insert of rows for one table; it lands at some time.
+    /// Accepts an insert of rows for one table; it is carried out later.
     pub(super) fn insert_only(&mut self, missing: &Missing, token: &str) -> u64 {
         self.seen.repairs += 1;
         let cells = self.cells(missing.table, &missing.offsets).into_iter();
@@ -145,7 +145,7 @@ impl Server {
         self.answered.contains(&insert)
     }
 
-    /// Stores a part of an insert.
+    /// Stores one part of an insert.
     pub(super) fn advance(&mut self, draw: &mut Draw) {
         if self.inserts.is_empty() {
             return;
@@ -181,7 +181,7 @@ impl Server {
         }
     }
 
-    /// Notes a token; false if it was there.
+    /// Notes a token; false if it was already noted.
     fn note(&mut self, cell: Cell, token: String) -> bool {
         let mut notes = self.notes.iter();
         if notes.any(|note| note.cell == cell && note.token == token) {
@@ -196,8 +196,8 @@ impl Server {
         true
     }
 
-    /// Dies, perhaps right after a note, and returns the inserts that it was busy with. Those that
-    /// have not reached it yet come to the next one.
+    /// Dies, possibly right after a note, and returns the running inserts. Inserts in transit reach
+    /// the next process.
     pub(super) fn kill(&mut self, draw: &mut Draw) -> Vec<u64> {
         let running = |insert: &Insert| insert.has_begun;
         let between: Vec<usize> = (0..self.inserts.len())
@@ -215,7 +215,7 @@ impl Server {
         lost.map(|insert| insert.id).collect()
     }
 
-    /// Loses what was not synced, each note and each part as chance has it.
+    /// Loses unsynced notes and parts, each at random.
     pub(super) fn lose_unsynced(&mut self, draw: &mut Draw) {
         self.notes
             .retain(|note| note.is_synced || draw.below(2) == 0);

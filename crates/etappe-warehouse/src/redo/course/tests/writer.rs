@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use super::server::{BATCH, Server};
 use super::*;
 
-/// What a writer knows of the batch.
+/// What a writer knows about the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Nobody can have stored it before: it is inserted without a question.
+    /// It cannot have been stored before, so it is inserted without checking.
     Fresh,
     /// It may have a past.
     Redo,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 enum Phase {
     /// Has sent nothing yet.
     InsertFresh,
-    /// Looks at one table after the other, and has seen these.
+    /// Checks one table after the other; holds the results so far.
     Look {
         tables: VecDeque<&'static str>,
         missing: Vec<Missing>,
@@ -29,7 +29,7 @@ enum Phase {
         attempt: u32,
         left: VecDeque<Missing>,
     },
-    /// Waits for the answer to an insert, and has these to store after it.
+    /// Waits for the answer to an insert; holds what to store after it.
     Await {
         insert: u64,
         attempt: u32,
@@ -58,7 +58,7 @@ impl Writer {
         }
     }
 
-    /// Does the batch again from the start, as after any error.
+    /// Starts the batch again from the beginning, as after any error.
     pub(super) fn begin_again(&mut self) {
         if !self.is_done() {
             self.course = Course::default();
@@ -78,7 +78,7 @@ impl Writer {
         }
     }
 
-    /// Sends the next request, or takes the answer to the last.
+    /// Sends the next request, or takes the answer to the last one.
     pub(super) fn step(&mut self, server: &mut Server) {
         let phase = std::mem::replace(&mut self.phase, Phase::Done);
         self.phase = match phase {
