@@ -2,9 +2,8 @@
 //!
 //! Invariant: an interrupted copy can be run again at any time, and every row is copied once. The
 //! copy goes table by table and partition by partition, in chunks that fit into memory. Each chunk
-//! is inserted as one block with its own token. It is recorded in the target before and after its
-//! insert, and its rows are counted there afterwards. Nothing else may write to either side
-//! meanwhile.
+//! is one block with its own token. It is recorded in the target before and after its insert, and
+//! its rows are counted there afterwards. Nothing else may write to either side meanwhile.
 
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ pub struct CopyLimits {
     /// The approximate size of a chunk in bytes. Default 32 MiB. Larger chunks create fewer parts
     /// in the target; two of them are in memory at a time.
     pub chunk_bytes: usize,
-    /// The most rows of a chunk. Default 500,000.
+    /// The most rows in a chunk. Default 500,000.
     pub chunk_rows: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The complete lists of names that a statement may use: functions, data types, table functions,
-//! formats, keywords.
+//! The lists of all names that a statement may use: functions, data types, table functions, formats
+//! and keywords.
 //!
 //! An allow list is safe by default: a new name in the engine's next version is refused until
 //! someone has reviewed it. Names are compared in lower case. A test checks that no allowed name
@@ -294,8 +294,7 @@ const NAMED_BY_TEXT: &[&str] = &[
     "initializeaggregation",
 ];
 
-/// Settings through which a format reads or writes a file or contacts a server. No role may set
-/// them.
+/// Settings through which a format uses a file or contacts a server. No role may set them.
 const FILE_SETTINGS: &[&str] = &[
     "format_avro_schema_registry_url",
     "format_schema",
@@ -344,14 +343,12 @@ pub(super) fn is_for_the_writer(name: &str) -> bool {
     FOR_THE_WRITER.contains(&name)
 }
 
-/// Returns whether the first argument of this function, in lower case, is the text of another
-/// function.
+/// Returns whether this function, in lower case, takes another function's text as first argument.
 pub(super) fn is_named_by_text(name: &str) -> bool {
     NAMED_BY_TEXT.contains(&name)
 }
 
-/// Returns whether a quoted text is a plain name, optionally with numeric parameters:
-/// `'quantile(0.5)'`.
+/// Returns whether a quoted text is a plain name, maybe with parameters: `'quantile(0.5)'`.
 pub(super) fn is_plain_function(text: &[u8]) -> bool {
     let content = text
         .get(1..text.len().saturating_sub(1))

@@ -343,7 +343,7 @@ pub(crate) fn scope(range: TimeRange) -> KpiScope {
     }
 }
 
-/// Returns the retention weeks, in UTC, before an instant.
+/// Returns the retention weeks before an instant; weeks are whole weeks since the epoch, in UTC.
 pub(crate) fn weeks_before(at: Timestamp) -> RetentionWeeks {
     let week = 7 * DAY;
     let end = at.as_millis() / week * week;
