@@ -135,7 +135,7 @@ fn take_signals() -> Result<[Signal; 3], EngineError> {
     ])
 }
 
-/// Runs an engine call that blocks and recurses deeply on its own thread.
+/// Runs an engine call, which blocks and recurses deeply, on its own thread.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {

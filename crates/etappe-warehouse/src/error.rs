@@ -1,7 +1,7 @@
 //! The warehouse's errors, and how to react to them.
 //!
 //! ClickHouse answers with a number and a text. The number decides, except for 252, which means
-//! both "too many parts" (wait for merges) and "too many partitions" (the batch is invalid).
+//! both "too many parts" (wait for merges) and "too many partitions" (the batch is at fault).
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ async fn cards_equal_a_count_by_hand() {
     }
 }
 
-/// Returns scopes that cover everything, a part, and nothing.
+/// Returns scopes that cover everything, parts, and nothing.
 pub(crate) fn scopes() -> Vec<etappe_core::kpi::KpiScope> {
     let mut scopes = vec![
         scope(all_time()),

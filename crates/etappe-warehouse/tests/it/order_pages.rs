@@ -65,8 +65,8 @@ async fn an_order_sent_and_seen_twice_is_one_order_with_its_amount() {
         seen("u1", "W-1", START + DAY),
     ];
     assert_eq!(outcome(with_id).await, (1, 1, 0, 249_500));
-    // The page's address has no order id, or a different one; the server's event has a different
-    // name for the customer.
+    // The page's address has no order id, or a different one; the server's event names the customer
+    // differently.
     let by_server = sent(
         KeyScope::Server,
         "u1",
