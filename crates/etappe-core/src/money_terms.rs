@@ -106,9 +106,9 @@ impl<'de> Deserialize<'de> for Stated {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Stated, E> {
                 let amount = Amount::parse(text).filter(|amount| *amount > Amount::default());
-                amount.map(Stated::Every).ok_or_else(|| {
-                    E::custom(format!("`{text}` is not a valid amount above 0"))
-                })
+                amount
+                    .map(Stated::Every)
+                    .ok_or_else(|| E::custom(format!("`{text}` is not a valid amount above 0")))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stated, A::Error> {

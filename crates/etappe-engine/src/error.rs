@@ -187,5 +187,5 @@ fn last_words(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    format!("; its last words:\n  {}", lines.join("\n  "))
+    format!("; its last output:\n  {}", lines.join("\n  "))
 }

@@ -115,9 +115,9 @@ pub(crate) struct EventStageAnswer {
         (status = 401, description = "No token, or an unknown one.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token reads another site.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Nobody has this id.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The question makes no sense.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The question is invalid.", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "The store failed.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many questions, or the store is away; try again.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many questions, or the store is unavailable; try again.", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "The answer took too long.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("read_token" = [])),
@@ -164,7 +164,7 @@ fn parse(
     let text = parameters.take("cursor", &mut problems);
     let cursor = text.as_deref().and_then(parse_cursor);
     if text.is_some() && cursor.is_none() {
-        problems.push("cursor", "is not the `next` of an earlier page");
+        problems.push("cursor", "is not a `next` cursor of an earlier page");
     }
     let limit = parameters.take_limit(default_limit, MOST_EVENTS, &mut problems);
     parameters.finish(&mut problems);

@@ -44,7 +44,7 @@ pub enum InsightsError {
     #[error("this path does not take {0}")]
     MethodNotAllowed(http::Method),
     /// No actor has this id.
-    #[error("nobody has the id `{0}`")]
+    #[error("no actor has the id `{0}`")]
     UnknownActor(String),
     /// The path is not valid text.
     #[error("the path is not valid UTF-8 once it is percent-decoded")]

@@ -128,7 +128,7 @@ impl Fields {
             .and_then(|number| usize::try_from(number).ok());
         let number = number.filter(|number| *number > 0);
         if number.is_none() {
-            problems.push(self.path_of(name), "must be a whole number from 1 on");
+            problems.push(self.path_of(name), "must be a whole number of at least 1");
         }
         number
     }
@@ -196,7 +196,7 @@ impl Fields {
             let near = did_you_mean(name, self.known.iter().copied());
             problems.push(
                 self.path_of(name),
-                format!("is not a field here{near}: {expected}"),
+                format!("is not a known field{near}: {expected}"),
             );
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct ModelsAnswer<'a> {
         (status = 200, description = "The models, with their stages in order.", body = ModelsAnswer),
         (status = 401, description = "No token, or an unknown one.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token reads another site.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The question makes no sense.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The question is invalid.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("read_token" = [])),
 )]

@@ -38,7 +38,7 @@ impl Parameters {
             .map(|(_, value)| value);
         let value = values.next();
         if values.count() > 0 {
-            problems.push(name, "is there more than once");
+            problems.push(name, "given more than once");
         }
         value.filter(|value| !value.is_empty())
     }
@@ -109,7 +109,10 @@ impl Parameters {
     pub(crate) fn take_actor_unit(&mut self, problems: &mut Problems) {
         match self.take("unit", problems).as_deref() {
             None | Some("actor") => {}
-            Some(_) => problems.push("unit", "these figures are about people: only `actor` goes"),
+            Some(_) => problems.push(
+                "unit",
+                "these figures count people: only `actor` is supported",
+            ),
         }
     }
 

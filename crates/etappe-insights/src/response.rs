@@ -17,7 +17,7 @@ pub(crate) struct Problem {
     #[schema(example = "urn:etappe:problem:invalid-question")]
     kind: String,
     /// The kind of problem in words.
-    #[schema(example = "The question makes no sense")]
+    #[schema(example = "The question is invalid")]
     title: &'static str,
     /// The HTTP status.
     #[schema(example = 422)]
@@ -61,7 +61,7 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
         E::InvalidQuestion(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid-question",
-            "The question makes no sense",
+            "The question is invalid",
         ),
         E::TooCostly(Cost::Time) => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
         E::TooCostly(Cost::Rows | Cost::Bytes | Cost::Memory)
@@ -81,7 +81,7 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
         E::StoreUnavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "store-unavailable",
-            "The store is away",
+            "The store is unavailable",
         ),
         E::StoreFailed(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -137,14 +137,14 @@ fn log_failure(error: &InsightsError) {
         InsightsError::StoreUnavailable(source) => {
             tracing::warn!(
                 error = source.as_ref(),
-                "the store is away, a question was refused"
+                "the store is unavailable, a question was refused"
             );
         }
         InsightsError::Timeout { seconds } => {
             tracing::warn!(seconds, "a question took too long");
         }
         InsightsError::TooCostly(cost) => {
-            tracing::info!(?cost, "a question was given up because of what it costs");
+            tracing::info!(?cost, "a question was aborted: its cost exceeds the limit");
         }
         _ => {}
     }

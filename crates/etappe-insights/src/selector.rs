@@ -74,7 +74,7 @@ pub(crate) fn take_selector(
         return None;
     }
     if stage.is_none() && model.is_some() {
-        problems.push(fields.path_of("model"), "only goes with `stage`");
+        problems.push(fields.path_of("model"), "requires `stage`");
     }
     let (selector, label) = if let Some(event) = event {
         let event = tidy_name(event.into()).into_owned();

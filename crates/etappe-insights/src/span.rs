@@ -47,7 +47,7 @@ impl SpanText {
                 let zone = name.parse::<Tz>();
                 if zone.is_err() {
                     let detail = format!(
-                        "`{name}` is no time zone: use an IANA name such as Europe/Amsterdam"
+                        "`{name}` is not a time zone: use an IANA name such as Europe/Amsterdam"
                     );
                     problems.push("timezone", detail);
                 }
@@ -263,7 +263,7 @@ mod tests {
                 None,
                 None,
                 "Europe/Utrecht",
-                "timezone: `Europe/Utrecht` is no time zone",
+                "timezone: `Europe/Utrecht` is not a time zone",
             ),
         ];
         for (from, to, zone, expected) in cases {

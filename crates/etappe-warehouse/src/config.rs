@@ -91,7 +91,7 @@ pub enum InvalidWarehouseConfig {
     #[error("cluster `{0}` may only have letters, digits, `_`, `-` and `.`")]
     Cluster(String),
     /// A cluster is set, but tables are not replicated.
-    #[error("cluster `{0}` needs `replicated = true`: else each of its servers has other rows")]
+    #[error("cluster `{0}` needs `replicated = true`: otherwise each server holds different rows")]
     ClusterWithoutReplicas(String),
     /// The quorum is neither a number nor `auto`.
     #[error("insert_quorum `{0}` must be a number or `auto`")]

@@ -105,7 +105,7 @@ pub enum WarehouseError {
     CopyRefused(String),
     /// The rows in a copy's target differ from those of its source.
     #[error(
-        "table `{table}` has {found} rows in the target and {expected} in the source: does anybody write to either?"
+        "table `{table}` has {found} rows in the target and {expected} in the source: is another process writing to one of them?"
     )]
     CopyDiffers {
         /// The table.

@@ -181,10 +181,7 @@ fn read_rules(
 fn warn_of_history(rule: &ModelRule, span: &Range<usize>, report: &mut Report<'_>) {
     let help = "events are not yet classified with a history".to_owned();
     if !rule.history.is_empty() {
-        let what = format!(
-            "rule `{}` treats every actor as new",
-            rule.id
-        );
+        let what = format!("rule `{}` treats every actor as new", rule.id);
         report.warn_with(span, what, help);
     } else if !rule.milestones.is_empty() && rule.milestones.iter().all(|m| m.needs_history()) {
         report.warn_with(span, format!("rule `{}` never applies", rule.id), help);

@@ -258,9 +258,7 @@ fn read_predicates(
     if !is_own_mistake && let Some(path) = find_contradiction(&predicates) {
         report.error(
             &rule.span,
-            format!(
-                "no value of `{path}` can meet the conditions of both the file and the rule"
-            ),
+            format!("no value of `{path}` can meet the conditions of both the file and the rule"),
         );
     }
     predicates

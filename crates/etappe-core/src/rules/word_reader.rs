@@ -185,11 +185,7 @@ impl FileWords {
         let known = || self.groups.keys().map(AsRef::as_ref);
         let help = did_you_mean(name, known())
             .unwrap_or_else(|| "groups are defined in [words.group]".to_owned());
-        report.error_with(
-            &text.span,
-            format!("there is no word group `{name}`"),
-            help,
-        );
+        report.error_with(&text.span, format!("there is no word group `{name}`"), help);
         &[]
     }
 

@@ -124,7 +124,7 @@ impl QueryRequest {
             "client_protocol_version" => {
                 self.protocol_version = value
                     .parse()
-                    .map_err(|_| bad_argument(format!("`{value}` is no protocol version")))?;
+                    .map_err(|_| bad_argument(format!("`{value}` is not a protocol version")))?;
             }
             "role" if !value.is_empty() => {
                 let text = "roles are not supported. (NOT_IMPLEMENTED)";

@@ -121,7 +121,7 @@ pub(crate) async fn pump(
             Ok(Some(Err(error))) => Piece::Broken(error.to_string()),
             Ok(None) => Piece::End,
             Err(_) => Piece::Broken(format!(
-                "nothing came for {} s",
+                "no data received for {} s",
                 limits.idle_timeout.as_secs()
             )),
         };

@@ -146,7 +146,7 @@ fn check_exists(tokens: &[Token<'_>]) -> Result<(), Exception> {
         name.is_some_and(|name| name.contains('/') || name.starts_with('.'))
     };
     if tokens.iter().any(is_path) {
-        return Err(denied("a name with a slash is no table's".to_owned()));
+        return Err(denied("a table name cannot contain a slash".to_owned()));
     }
     Ok(())
 }
@@ -173,9 +173,7 @@ fn check_explain(tokens: &[Token<'_>]) -> Result<(), Exception> {
             break;
         }
     }
-    Err(readonly(
-        "readers may have queries explained, and nothing else".to_owned(),
-    ))
+    Err(readonly("readers may only EXPLAIN queries".to_owned()))
 }
 
 /// Refuses a database that readers may not use.

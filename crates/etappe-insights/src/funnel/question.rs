@@ -117,7 +117,7 @@ fn parse_fields(
     let skips = [("allow", Passing::LaterHit), ("forbid", Passing::OwnHit)];
     let skips = fields.take_choice("skips", &skips, problems);
     if skips.is_some() && model.is_none() {
-        problems.push("skips", "only goes with `model`");
+        problems.push("skips", "requires `model`");
     }
     let default_passing = if model.is_some() {
         Passing::LaterHit
@@ -211,7 +211,7 @@ fn take_breakdown(
     let mut fields = Fields::of(value, "breakdown", problems)?;
     let list = fields.take_list("by", problems);
     if list.is_none() && !problems.mentions("breakdown.by") {
-        problems.push("breakdown.by", "is missing: what to break down by");
+        problems.push("breakdown.by", "is missing: name the dimensions");
     }
     let list = list.unwrap_or_default();
     if list.len() > MOST_DIMENSIONS {

@@ -48,7 +48,7 @@ pub(super) fn take_steps(
     match (model, list) {
         (Some(model), None) => model_steps(model),
         (Some(_), Some(_)) => {
-            problems.push("steps", "does not go with `model`: ask for one of the two");
+            problems.push("steps", "cannot be combined with `model`: use one of them");
             Steps::default()
         }
         (None, Some(list)) => read_steps(list, catalog, problems),

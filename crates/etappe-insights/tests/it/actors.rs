@@ -116,7 +116,7 @@ async fn ids_are_percent_decoded() {
 #[tokio::test]
 async fn nobody_has_an_unknown_id() {
     let problem = Api::of_garden().get("actors/nobody").await.problem(404);
-    assert_eq!(problem["detail"], "nobody has the id `nobody`");
+    assert_eq!(problem["detail"], "no actor has the id `nobody`");
     // Not even if an actor of another site has it.
     Api::of_garden().get("actors/olga").await.problem(404);
 }

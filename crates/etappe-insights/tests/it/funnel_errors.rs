@@ -69,11 +69,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"event": "a", "model": "store"}]}"#,
-        "steps[0].model: only goes with `stage`",
+        "steps[0].model: requires `stage`",
     ),
     (
         r#"{"steps": [{"event": "a", "evnt": "b"}]}"#,
-        "steps[0].evnt: is not a field here (did you mean `event`?): expected one of event, milestone",
+        "steps[0].evnt: is not a known field (did you mean `event`?): expected one of event, milestone",
     ),
     (
         r#"{"steps": [{"any": true, "where": []}]}"#,
@@ -109,7 +109,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}], "breakdown": {"by": ["a"], "limit": 0}}"#,
-        "breakdown.limit: must be a whole number from 1 on",
+        "breakdown.limit: must be a whole number of at least 1",
     ),
     (
         r#"{"steps": [{"any": true, "where": {"a": [1]}}]}"#,
@@ -133,7 +133,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "model": "store"}"#,
-        "steps: does not go with `model`",
+        "steps: cannot be combined with `model`",
     ),
     (
         r#"{"model": "x"}"#,
@@ -158,7 +158,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "timezone": "CET+1"}"#,
-        "timezone: `CET+1` is no time zone",
+        "timezone: `CET+1` is not a time zone",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "window": "1 year"}"#,
@@ -186,7 +186,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "skips": "allow"}"#,
-        "skips: only goes with `model`",
+        "skips: requires `model`",
     ),
     (
         r#"{"model": "aaarrr", "skips": "yes"}"#,
@@ -242,11 +242,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "breakdown": {"by": ["a"], "step": 0}}"#,
-        "breakdown.step: must be a whole number from 1 on",
+        "breakdown.step: must be a whole number of at least 1",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "breakdown": {"by": ["a"], "at": 1}}"#,
-        "breakdown.at: is not a field here: expected one of by, step",
+        "breakdown.at: is not a known field: expected one of by, step",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "exclude": {}}"#,
@@ -282,7 +282,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "form": "2024-03-01"}"#,
-        "form: is not a field here (did you mean `from`?): expected one of from, to",
+        "form: is not a known field (did you mean `from`?): expected one of from, to",
     ),
 ];
 
@@ -345,7 +345,7 @@ async fn too_many_conditions_are_refused() {
     let question = json!({"steps": [{"any": true}, {"any": true}], "exclude": vec![exclusion; 63]});
     assert_eq!(
         problems(&question).await,
-        ["steps: steps and exclusions together are at most 64"]
+        ["steps: a funnel may have at most 64 steps and exclusions in total"]
     );
 }
 

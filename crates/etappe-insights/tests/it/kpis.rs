@@ -446,7 +446,7 @@ async fn bad_parameters_are_named_all_at_once() {
             .get(&format!("{route}?from=2024-03-01&from=2024-03-02"))
             .await
             .problem(422);
-        assert_eq!(twice["errors"][0]["detail"], "is there more than once");
+        assert_eq!(twice["errors"][0]["detail"], "given more than once");
         let after = api
             .get(&format!("{route}?from=2024-03-02&to=2024-03-01"))
             .await

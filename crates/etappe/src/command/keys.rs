@@ -170,7 +170,7 @@ fn read_origins(text: &str) -> anyhow::Result<Vec<String>> {
 fn check(settings: &SiteSettings) -> anyhow::Result<()> {
     if settings.timezone.parse::<chrono_tz::Tz>().is_err() {
         bail!(
-            "`{}` is no time zone: use a name such as Europe/Amsterdam",
+            "`{}` is not a time zone: use a name such as Europe/Amsterdam",
             settings.timezone
         );
     }
