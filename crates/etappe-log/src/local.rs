@@ -1,13 +1,16 @@
-//! The event log on this machine's disk.
+//! The event log on the local disk.
 //!
-//! `DIR/log.json` says what the log is, `DIR/boot.json` how it was left, `DIR/lock` is locked by
-//! the process that has it open. Each `DIR/partition-N` holds the partition's segments and
-//! `cursor.log`, its consumer's progress. Per partition one thread writes: publishers queue, the
-//! thread writes all that is queued as one group, syncs once and answers everybody.
+//! Invariant: a record is acknowledged only after its group was synced to disk, and is readable
+//! only then. Each partition has one writer thread. Publishers queue their records; the thread
+//! writes everything queued as one group, syncs once, and answers every publisher in the group.
 //!
-//! From the inside out: `frame` (bytes), `segment` (a file of frames), `partition` and `append` (a
-//! sequence of segments, read and appended to), `progress` and `journal` (the consumer), `queue`
-//! and `writer` (the thread), `publisher` and `source` (the ports).
+//! Files: `DIR/log.json` describes the log, `DIR/boot.json` records how it was left, and `DIR/lock`
+//! is locked by the process that has the log open. Each `DIR/partition-N` holds the partition's
+//! segments and `cursor.log`, its consumer's progress.
+//!
+//! Modules, innermost first: `frame` (bytes), `segment` (a file of frames), `partition` and
+//! `append` (a sequence of segments, read and appended to), `progress` and `journal` (the
+//! consumer), `queue` and `writer` (the thread), `publisher` and `source` (the ports).
 
 mod append;
 mod backup;
@@ -52,33 +55,33 @@ use crate::error::LogError;
 use crate::metrics::LogMetrics;
 
 const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
-/// How often consumed segments are looked for.
+/// How often to look for consumed segments.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// How often it is tried whether a log that failed can be written to again.
+/// How often to test whether a log that failed is writable again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How long closing waits for the file system to be synced.
 const SYNC_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Returns the id of the machine's present boot.
+/// Returns the id of the machine's current boot.
 ///
 /// # Errors
-/// [`LogError::Unusable`] when the operating system does not tell.
+/// [`LogError::Unusable`] if the id cannot be read.
 pub fn current_boot_id() -> Result<String, LogError> {
     std::fs::read_to_string(BOOT_ID_PATH)
         .map(|id| id.trim().to_owned())
         .map_err(LogError::unusable("read", BOOT_ID_PATH))
 }
 
-/// What the handles of an open log share.
+/// The state shared by the handles of an open log.
 pub(crate) struct Inner {
     topic: String,
     config: Arc<LocalLogConfig>,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
     partitions: Vec<Arc<Shared>>,
-    /// How many partitions were assigned to the consumer.
+    /// The number of partitions assigned to the consumer so far.
     assigned: AtomicUsize,
-    /// Reads and commits under way.
+    /// Reads and commits in progress.
     tasks: TaskTracker,
 }
 
@@ -99,7 +102,7 @@ impl Inner {
             .ok_or(LogError::UnknownPartition { partition })
     }
 
-    /// Runs `work` where it may block. Dropping the future does not stop it.
+    /// Runs `work` on a blocking thread. Dropping the future does not stop it.
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -116,7 +119,8 @@ impl Inner {
 
 /// The local event log, open in this process.
 ///
-/// Dropping it stops it like [`close`](Self::close), but blocks, and leaves no mark of a clean end.
+/// Dropping it stops it like [`close`](Self::close), but blocks, and does not mark the log as
+/// cleanly closed.
 #[derive(Debug)]
 pub struct LocalLog {
     inner: Arc<Inner>,
@@ -125,13 +129,13 @@ pub struct LocalLog {
 }
 
 impl LocalLog {
-    /// Opens the log that `config` describes, and makes it when there is none. Blocks.
+    /// Opens the log that `config` describes, creating it if there is none. Blocks.
     ///
-    /// `boot_id` names the machine's present boot, see [`current_boot_id`]: when it is not the one
-    /// that the log was last used in, the machine may have lost what the consumer had stored.
+    /// `boot_id` identifies the machine's current boot, see [`current_boot_id`]. If it differs from
+    /// that of the last use, the machine may have lost data that the consumer had stored.
     ///
     /// # Errors
-    /// [`LogError`] when the configuration is invalid, the folder cannot be used or is in use, or a
+    /// [`LogError`] if the configuration is invalid, the folder cannot be used or is in use, or a
     /// file in it is damaged.
     pub fn open(
         config: LocalLogConfig,
@@ -169,14 +173,14 @@ impl LocalLog {
         LocalReader::new(Arc::clone(&self.inner))
     }
 
-    /// Closes the log: takes no more events, writes what is queued, syncs the file system that it
-    /// lies on, and marks the log as left clean. The consumer must have stopped before.
+    /// Closes the log: refuses new events, writes what is queued, syncs its file system, and marks
+    /// the log as cleanly closed. The consumer must have stopped before.
     ///
-    /// Where the file system needs long to sync, the log is closed without the mark; that only
-    /// matters if the machine then goes down.
+    /// If syncing the file system takes too long, the log is closed without the mark. That matters
+    /// only if the machine then goes down.
     ///
     /// # Errors
-    /// [`LogError::Unusable`] when the mark cannot be written. Everything acknowledged is safe.
+    /// [`LogError::Unusable`] if the mark cannot be written. Everything acknowledged is safe.
     pub async fn close(mut self) -> Result<(), LogError> {
         let writers = self.stop_intake();
         let join = move || writers.into_iter().for_each(join_writer);

@@ -1,13 +1,21 @@
-//! The spool of a collector: while Kafka is away, records wait on this machine's disk.
+//! The collector's spool: while Kafka is unavailable, records are stored on the local disk.
 //!
-//! [`SpoolingPublisher`] publishes to Kafka as long as that works. When it does not, everything that
-//! is not delivered goes to a local log of one partition, and so does all that comes after it, until
-//! a drainer has brought the last of it to Kafka; also after a restart. So records with equal keys
-//! keep their order, and a sender waits for a disk at most.
+//! Invariant: no event goes to Kafka directly while the spool holds one. Records with equal keys
+//! therefore keep their order, and once spooling has begun a sender waits for the disk, not for
+//! Kafka.
 //!
-//! From the inside out: `entry` (a record in the spool), `calls` (what is under way), `decision`
-//! (when to spool), `relay` (what is asked of Kafka), `identity` (who this collector is), `spooler`
-//! (the publishing side), `task` (the task that switches, drains and writes marks).
+//! [`SpoolingPublisher`] publishes to Kafka as long as that works. When it stops working, every
+//! undelivered record and every new one goes to a local log with one partition. A background task
+//! drains that log to Kafka, and only when it is empty does direct publishing resume. A restart
+//! changes nothing: a spool that is not empty is drained first.
+//!
+//! Trap: a record that the Kafka client gave up may still arrive. Its copy from the spool then
+//! arrives later, in the same order, so consumers must tolerate duplicates.
+//!
+//! Modules, innermost first: `entry` (a record as stored in the spool), `calls` (publish calls in
+//! flight), `decision` (when to spool), `relay` (the interface to Kafka), `identity` (the
+//! collector's id), `spooler` (the publishing side), `task` (the task that switches, drains and
+//! writes marks).
 
 mod calls;
 mod config;
@@ -40,9 +48,9 @@ use crate::kafka::KafkaPublisher;
 /// How often a mark is written.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Publishes to Kafka, and to the disk while Kafka is away; clones are the same.
+/// Publishes to Kafka, or to the local disk while Kafka is unavailable. Clones share one publisher.
 ///
-/// Dropping a publish call changes nothing for its records once they were handed over.
+/// Dropping a publish future does not recall its records once they were handed over.
 #[derive(Clone)]
 pub struct SpoolingPublisher {
     spooler: Spooler<KafkaPublisher>,
@@ -57,14 +65,14 @@ impl fmt::Debug for SpoolingPublisher {
 }
 
 impl SpoolingPublisher {
-    /// Opens the spool that `config` describes, and makes it when there is none. What is in it is
-    /// drained from now on, before anything goes to Kafka directly. Kafka may be away.
+    /// Opens the spool that `config` describes, creating it if there is none. Whatever it holds is
+    /// drained before anything goes to Kafka directly. Kafka need not be reachable.
     ///
-    /// `encode_mark` makes the log record of a mark. `boot_id` is
+    /// `encode_mark` encodes a mark as a log record. `boot_id` is
     /// [`current_boot_id`](crate::local::current_boot_id).
     ///
     /// # Errors
-    /// [`LogError`] when the configuration is invalid, or the folder cannot be used, is in use, or
+    /// [`LogError`] if the configuration is invalid, or the folder cannot be used, is in use, or
     /// holds a damaged file.
     pub async fn open(
         config: SpoolConfig,
@@ -87,8 +95,9 @@ impl SpoolingPublisher {
         Ok(Self { spooler })
     }
 
-    /// Tells where to ask for the oldest request that is being read and has not published yet, so
-    /// that marks do not promise more than is true. Only the first call counts.
+    /// Sets the function that returns the receive time of the oldest request that is still being
+    /// read and has published nothing yet. Marks stay below that time; without it they could
+    /// promise too much. Only the first call counts.
     pub fn watch_requests(&self, oldest: impl Fn() -> Option<Timestamp> + Send + Sync + 'static) {
         self.spooler.watch_requests(Box::new(oldest));
     }
@@ -105,20 +114,20 @@ impl SpoolingPublisher {
         self.spooler.is_spooling()
     }
 
-    /// Returns why records are refused, if they are: for the report on readiness.
+    /// Returns why records are refused, if they are. Used by the readiness report.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.spooler.problem()
     }
 
-    /// Returns what keeps records from Kafka, if something does. They are taken all the same.
+    /// Returns what keeps records from reaching Kafka, if anything. Records are still accepted.
     #[must_use]
     pub fn outage(&self) -> Option<String> {
         self.spooler.outage()
     }
 
-    /// Stops taking records, brings to Kafka or to the spool what is under way, writes a last mark
-    /// and closes both. Takes a few seconds while Kafka is away.
+    /// Stops accepting records, brings those in flight to Kafka or to the spool, writes a last mark
+    /// and closes both. Takes a few seconds while Kafka is unavailable.
     pub async fn close(&self) {
         self.spooler.close().await;
     }

@@ -1,10 +1,18 @@
-//! Appending to the segments of a partition: a group of records in, all of them synced or none.
+//! Appends groups of records to the segments of a partition.
 //!
-//! A failed write is cut off again. After a failed sync the segment is never written to again, as
-//! nobody can tell what of it is on the disk: the next group begins a new segment at the offset
-//! that the old one is good to. Nothing has to be done to recover; every group tries anew.
+//! Invariant: a group is synced as a whole before any reader sees it, or none of it is in the log.
 //!
-//! Nothing here knows of consumers or publishers; it belongs to what other logs can be made of.
+//! - After a failed write the segment is truncated to its old length.
+//! - After a failed sync it is unknown what is on disk, so the segment is never written to again.
+//!   The same holds if the truncation fails. The next group starts a new segment at the current end
+//!   of the log, and readers ignore what lies behind that offset in the old one.
+//!
+//! Recovery needs no action: every group simply tries again.
+//!
+//! Trap: a segment file may already exist at the current end of the log. It is left from a failed
+//! attempt, holds nothing acknowledged, and is replaced.
+//!
+//! This module knows nothing of consumers or publishers, so other logs on disk can reuse it.
 
 use std::fs::File;
 use std::io;
@@ -24,23 +32,24 @@ use super::partition::PartitionLog;
 use super::segment::{Condition, Segment};
 use crate::metrics::RefusalReason;
 
-/// How often the free space is looked at.
+/// How often the free disk space is checked.
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
-/// How much is written to try whether the disk takes it: a block of most file systems.
+/// How many bytes are written to test whether the disk accepts data: one block of most file
+/// systems.
 const TRIAL_BYTES: usize = 4096;
 
-/// Why a group could not be made durable; nothing of it is in the log.
+/// Why a group could not be made durable. Nothing of it is in the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppendError {
-    /// The log is as large as it may be.
+    /// The log has reached its size limit.
     #[error(
         "the log in {directory} has reached its bound of {bound} bytes (max_bytes): what reads it has to \
          catch up, or the bound to be raised"
     )]
     AtBound {
-        /// Where the log is.
+        /// The log's folder.
         directory: String,
-        /// The bound.
+        /// The limit in bytes.
         bound: u64,
     },
     /// The disk is nearly full.
@@ -49,14 +58,14 @@ pub(crate) enum AppendError {
          (min_free_bytes): make room"
     )]
     DiskLow {
-        /// Where the log is.
+        /// The log's folder.
         directory: String,
-        /// What is free.
+        /// The free bytes.
         free: u64,
-        /// What is to stay free.
+        /// The bytes that must stay free.
         reserve: u64,
     },
-    /// A new segment could not be made.
+    /// A new segment could not be created.
     #[error("cannot begin a new segment: {0}")]
     Create(#[source] io::Error),
     /// The group could not be written.
@@ -68,7 +77,7 @@ pub(crate) enum AppendError {
 }
 
 impl AppendError {
-    /// Returns what the metrics call it.
+    /// Returns the reason used by the metrics.
     pub(crate) const fn reason(&self) -> RefusalReason {
         match self {
             Self::AtBound { .. } => RefusalReason::AtBound,
@@ -81,37 +90,37 @@ impl AppendError {
 /// What was appended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Appended {
-    /// Records.
+    /// The number of records.
     pub(crate) records: u64,
-    /// Bytes of the records.
+    /// The bytes of the records.
     pub(crate) payload_bytes: u64,
-    /// Frames.
+    /// The number of frames.
     pub(crate) frames: u64,
-    /// Bytes on disk.
+    /// The bytes on disk.
     pub(crate) stored_bytes: u64,
 }
 
-/// Appends to a partition; there is one for each.
+/// Appends to a partition. There is one for each partition.
 #[derive(Debug)]
 pub(crate) struct Appender {
     disk: Arc<dyn Disk>,
     config: Arc<LocalLogConfig>,
     log: Arc<PartitionLog>,
-    /// Bytes of the segments of all partitions.
+    /// Total bytes of the segments of all partitions.
     total_bytes: Arc<AtomicU64>,
-    /// The segment that can be written to.
+    /// The segment to append to, if one can be.
     active: Option<(Arc<Segment>, File)>,
     encoder: FrameEncoder,
     buffer: Vec<u8>,
-    /// First offset and place in the buffer of each frame of the group.
+    /// The first offset of each frame of the group, and its position in the buffer.
     frames: Vec<(Offset, usize)>,
     space_checked_at: Option<Instant>,
-    /// The size of the latest group, if it may have been refused.
+    /// The size of the latest group. It is the size that did not fit if the group was refused.
     refused_bytes: u64,
 }
 
 impl Appender {
-    /// Makes an appender that goes on with `active`, if there is a segment to go on with.
+    /// Creates an appender that continues with `active`, if there is a usable segment.
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
         config: Arc<LocalLogConfig>,
@@ -134,7 +143,7 @@ impl Appender {
         }
     }
 
-    /// Appends `records`, syncs them and then lets readers see them. Blocks.
+    /// Appends `records`, syncs them, then makes them visible to readers. Blocks.
     pub(crate) fn append<'a>(
         &mut self,
         records: impl Iterator<Item = &'a Bytes>,
@@ -168,7 +177,7 @@ impl Appender {
         Ok(appended)
     }
 
-    /// Goes on at offset `to`, which lies after the end; what is between becomes a gap.
+    /// Continues at offset `to`, which is after the end. The offsets in between become a gap.
     pub(crate) fn skip_to(&mut self, to: Offset) -> Result<(), AppendError> {
         let end = self.log.end();
         let gap = Segment::new(self.log.directory(), end, Condition::Lost, 0);
@@ -182,12 +191,12 @@ impl Appender {
         Ok(())
     }
 
-    /// Deletes the segments that end at or before `offset` and returns how many they were. One
+    /// Deletes the segments that end at or before `offset`, and returns their number. A segment
     /// that cannot be deleted now is found again when the log is next opened.
     pub(crate) fn delete_before(&self, offset: Offset) -> usize {
         let removed = self.log.remove_before(offset);
         for segment in &removed {
-            // A segment put aside by an operator is theirs.
+            // A segment that an operator put aside is the operator's to delete.
             if segment.condition == Condition::Lost {
                 continue;
             }
@@ -202,8 +211,8 @@ impl Appender {
 
     fn begin_segment(&self, base: Offset) -> Result<(Arc<Segment>, File), AppendError> {
         let segment = Segment::new(self.log.directory(), base, Condition::Whole, 0);
-        // A file that begins at the end holds nothing that was acknowledged: an attempt failed
-        // after it was made.
+        // A file that begins at the end holds nothing acknowledged: it is left from a failed
+        // attempt.
         let file = remove_if_there(&segment)
             .and_then(|()| self.disk.create(&segment.path))
             .map_err(AppendError::Create)?;
@@ -212,7 +221,7 @@ impl Appender {
         Ok((segment, file))
     }
 
-    /// Puts the frames of `records` into the buffer.
+    /// Encodes `records` as frames into the buffer.
     fn encode<'a>(
         &mut self,
         records: impl Iterator<Item = &'a Bytes>,
@@ -246,8 +255,8 @@ impl Appender {
         appended
     }
 
-    /// Writes the buffer to the end of `segment` and syncs it. On an error the segment is either as
-    /// it was before or never used again.
+    /// Writes the buffer to the end of `segment` and syncs it. After an error the segment is either
+    /// unchanged or never used again.
     fn write_and_sync(&mut self, segment: &Arc<Segment>, file: &File) -> Result<(), AppendError> {
         let position = segment.length();
         let written = self.disk.write(file, &self.buffer, position);
@@ -267,16 +276,17 @@ impl Appender {
         outcome
     }
 
-    /// Tries whether a group could be written now, without writing one.
+    /// Tests whether a group could be written now, without writing one.
     pub(crate) fn try_out(&mut self) -> Result<(), AppendError> {
         self.space_checked_at = None;
         self.check_free_space()?;
-        // As much as the group that did not fit: with less the next one would be refused again.
+        // Require room for the group that did not fit: with less, the next group would be refused
+        // again.
         let total = self.total_bytes.load(Ordering::Acquire) + self.refused_bytes;
         if let Some(bound) = self.config.max_bytes.filter(|bound| total > *bound) {
             return Err(self.at_bound(bound));
         }
-        // No segment has such a name; one that a crash leaves behind is in nobody's way.
+        // No segment has this name. A file that a crash leaves behind does no harm.
         let path = self.log.directory().join("trial.tmp");
         std::fs::remove_file(&path).ok();
         let file = self.disk.create(&path).map_err(AppendError::Create)?;
@@ -304,7 +314,7 @@ impl Appender {
         if reserve == 0 || is_fresh {
             return Ok(());
         }
-        // Where the file system does not tell, writing will.
+        // If the file system does not report its free space, the write will show.
         let free = self
             .disk
             .free_bytes(self.log.directory())

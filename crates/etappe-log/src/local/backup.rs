@@ -1,9 +1,12 @@
-//! Copies a log that is in use, so that the copy opens as the log would after a crash of the machine.
+//! Copies a log that is in use. The copy opens as the log would after a crash of the machine.
 //!
-//! The copy holds every record that was acknowledged before the copying began, and some of those that
-//! came meanwhile. It lacks the mark of how the log was left. So whoever opens it has the consumer store
-//! again what it announced lately, comparing it with what is there: whatever was stored elsewhere may
-//! have been copied a while before the log, but not after it.
+//! Invariant: the copy holds every record acknowledged before the copying began, and some of those
+//! that came later.
+//!
+//! The copy has no mark of how the log was left, so it counts as left unclean. When it is opened,
+//! the consumer stores its recently announced ranges again and compares them with the tables. Trap:
+//! a backup of the database may therefore be somewhat older than the copy of the log, but not
+//! newer.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -17,7 +20,7 @@ use super::source::LocalReader;
 use super::writer::Shared;
 use crate::error::LogError;
 
-/// Keeps the segments of a partition from being deleted, until it is dropped.
+/// Prevents deletion of a partition's segments until it is dropped.
 struct Hold<'a>(&'a Shared);
 
 impl<'a> Hold<'a> {
@@ -34,10 +37,10 @@ impl Drop for Hold<'_> {
 }
 
 impl LocalReader {
-    /// Copies the log into the folder `target`, which is made and must be empty.
+    /// Copies the log into the folder `target`, which is created and must be empty.
     ///
     /// # Errors
-    /// [`LogError::Unusable`] when a file cannot be read or written.
+    /// [`LogError::Unusable`] if a file cannot be read or written.
     pub async fn copy_to(&self, target: &Path) -> Result<(), LogError> {
         let (inner, target) = (Arc::clone(self.inner()), target.to_owned());
         let copy = move || {
@@ -55,7 +58,7 @@ impl LocalReader {
     }
 }
 
-/// Copies a partition: first how far its consumer is, then the segments, which reach at least as far.
+/// Copies a partition: first the journal, then the segments, so that they reach at least as far.
 fn copy_partition(shared: &Shared, target: &Path) -> io::Result<()> {
     std::fs::create_dir_all(target)?;
     let _hold = Hold::on(shared);
@@ -65,10 +68,10 @@ fn copy_partition(shared: &Shared, target: &Path) -> io::Result<()> {
     drop(journal);
     for segment in shared.log.segments() {
         let name = segment.path.file_name().unwrap_or_default();
-        // What is behind the good length is being written, and acknowledged to nobody.
+        // Bytes after the valid length are being written and were not acknowledged.
         let copied = copy_file(&segment.path, &target.join(name), segment.length());
         match copied {
-            // It was about to be deleted before the hold: the consumer had no more need of it.
+            // It was already being deleted before the hold, so the consumer no longer needs it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }
@@ -76,7 +79,7 @@ fn copy_partition(shared: &Shared, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies the first `length` bytes of a file, or all of it, and puts them on the disk.
+/// Copies the first `length` bytes of a file, or all of it if it is shorter, and syncs the copy.
 fn copy_file(from: &Path, to: &Path, length: u64) -> io::Result<()> {
     let mut source = File::open(from)?.take(length);
     let mut target = File::options().write(true).create_new(true).open(to)?;

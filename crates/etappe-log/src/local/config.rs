@@ -1,4 +1,4 @@
-//! How the local log is configured, with defaults that suit one machine.
+//! Configuration of the local log, with defaults that suit one machine.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::MAX_BODY_BYTES;
 
-/// How the records of a frame are stored.
+/// The compression of a frame's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
-    /// As they are: the least work, the most disk.
+    /// No compression: least CPU, most disk.
     None,
-    /// Compressed by LZ4: events take about a quarter of the disk. A frame that does not shrink is
-    /// stored as it is.
+    /// LZ4: events take about a quarter of the disk space. A frame that does not shrink is stored
+    /// uncompressed.
     Lz4,
 }
 
@@ -22,32 +22,33 @@ pub enum Codec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocalLogConfig {
-    /// The log's folder; made when it is not there. Default: `log`. It must be on a file system
-    /// that honours fsync, and should be the one that the engine stores its rows on.
+    /// The log's folder; created if missing. Default: `log`. It must be on a file system that
+    /// honours fsync, and should be the one that the engine stores its rows on.
     pub directory: PathBuf,
     /// How many partitions the log has, each with its own writer and consumer. Default: 2. Fixed
-    /// when the log is made. More of them make more and smaller inserts.
+    /// when the log is created. More partitions mean more and smaller inserts.
     pub partitions: u32,
-    /// How records are stored. Default: `lz4`. May change at any time.
+    /// The compression of stored records. Default: `lz4`. May change at any time.
     pub codec: Codec,
-    /// Size in bytes at which a segment file is closed and the next one begun. Default: 64 MiB.
-    /// Disk is given back in whole segments: too large keeps consumed data longer, too small makes
+    /// Size in bytes at which a segment file is closed and the next one started. Default: 64 MiB.
+    /// Disk space is freed in whole segments: too large keeps consumed data longer, too small makes
     /// many files.
     pub segment_bytes: u64,
-    /// The largest record in bytes. Default: 1 MiB. A larger one is refused alone.
+    /// The largest record in bytes. Default: 1 MiB. A larger record is refused; others in the same
+    /// request are not affected.
     pub max_record_bytes: usize,
-    /// How many bytes of records may wait for the disk, all partitions together. Default: 64 MiB.
-    /// Too low refuses bursts that the disk would have caught up with; it bounds memory.
+    /// How many bytes of records may wait to be written to disk, all partitions together. Default:
+    /// 64 MiB. Bounds memory. Too low refuses bursts that the disk would have caught up with.
     pub queue_bytes: usize,
-    /// The most bytes that the log may take on disk, or nothing for no bound. Default: no bound.
-    /// At the bound events are refused until consumed segments are old enough to be deleted.
+    /// The most disk space in bytes that the log may take. Default: no limit. At the limit events
+    /// are refused until consumed segments are old enough to be deleted.
     pub max_bytes: Option<u64>,
-    /// Events are refused when the disk has fewer bytes free than this. Default: 128 MiB. It keeps
-    /// room for the engine to store what the log holds; 0 fills the disk to the last byte.
+    /// Events are refused when the disk has less free space than this, in bytes. Default: 128 MiB.
+    /// It keeps room for the engine to store what the log holds; 0 lets the log fill the disk.
     pub min_free_bytes: u64,
-    /// How long consumed records are kept, such as `"1h"`, which is the default. After a crash of the machine
-    /// this much is stored again, because the engine does not sync each insert: too low loses what
-    /// the machine had not written yet, too high takes disk.
+    /// How long consumed records are kept. Default: `"1h"`. After a crash of the machine this much
+    /// is stored again, because the engine does not sync each insert. Too low loses what the
+    /// machine had not written yet, too high takes disk space.
     #[serde(with = "etappe_core::duration_text")]
     pub retention: Duration,
 }

@@ -1,4 +1,4 @@
-//! What is done to files while the log runs; a seam, so that tests can make the disk fail.
+//! The file operations of a running log. A trait, so that tests can make the disk fail.
 
 use std::fmt;
 use std::fs::File;
@@ -8,28 +8,28 @@ use std::path::Path;
 
 use super::folder;
 
-/// The operations on files whose failure the log survives.
+/// The file operations whose failure the log survives.
 pub(crate) trait Disk: fmt::Debug + Send + Sync + 'static {
-    /// Makes a new, empty file that survives a crash of the machine.
+    /// Creates a new, empty file that survives a crash of the machine.
     fn create(&self, path: &Path) -> io::Result<File>;
 
     /// Writes all of `bytes` at `position`.
     fn write(&self, file: &File, bytes: &[u8], position: u64) -> io::Result<()>;
 
-    /// Makes what was written to `file` survive a crash of the machine. After a failure nothing is
-    /// known about what was written, and asking again proves nothing.
+    /// Makes what was written to `file` survive a crash of the machine. After a failure it is
+    /// unknown what is on disk, and a second sync that succeeds proves nothing.
     fn sync(&self, file: &File) -> io::Result<()>;
 
-    /// Cuts `file` off at `length`.
+    /// Truncates `file` to `length`.
     fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
 
-    /// Puts the file `from` in the place of `to`, so that it survives a crash of the machine.
+    /// Renames the file `from` to `to`, replacing `to`, so that it survives a crash of the machine.
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Makes everything on the file system that holds `path` survive a crash of the machine.
     fn sync_file_system(&self, path: &Path) -> io::Result<()>;
 
-    /// Returns how many bytes are free on the file system that holds `path`.
+    /// Returns the free bytes of the file system that holds `path`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 }
 

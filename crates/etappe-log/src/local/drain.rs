@@ -1,8 +1,11 @@
-//! Moving a local log to Kafka: what its consumer has not passed is published there, in order.
+//! Moves a local log to Kafka: publishes there, in order, everything its consumer has not passed.
 //!
-//! Progress is committed after delivery, so a move that was interrupted goes on where it stopped.
-//! A range that was about to be inserted is published too: rows of it that are stored already count
-//! as stored before anything in the new topic, so they are marked as duplicates there.
+//! Invariant: progress is committed only after delivery, so an interrupted move resumes where it
+//! stopped.
+//!
+//! A pending range, which was about to be inserted, is published too. Those of its rows that are
+//! already stored precede anything in the new topic, so their copies there are marked as
+//! duplicates.
 
 use std::time::Duration;
 
@@ -16,12 +19,12 @@ use super::{LocalLog, LocalReader, LocalSource, PartitionPositions};
 use crate::error::LogError;
 use crate::kafka::KafkaPublisher;
 
-/// How many bytes are published at once.
+/// How many bytes are published at a time.
 const PART_BYTES: usize = 2 << 20;
-/// The first and the longest pause while Kafka is away.
+/// The first and the longest pause while Kafka is unavailable.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How far a move has come.
+/// The progress of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoveProgress {
     /// Records published so far.
@@ -31,16 +34,18 @@ pub struct MoveProgress {
 }
 
 impl LocalLog {
-    /// Publishes everything that the consumer has not passed, and passes it. Nothing else may
+    /// Publishes everything that the consumer has not passed, and commits it. Nothing else may
     /// publish to the log or consume it meanwhile. Returns how many records were published.
     ///
-    /// `key_of` tells a record's key and when it was received; one that it cannot read goes to the
-    /// partition of key 0, where the consumer of the topic puts it aside. `report` is called after
-    /// every part. While Kafka is away this waits; dropping the future stops the move.
+    /// `key_of` returns a record's key and receive time. A record that it cannot read goes to the
+    /// partition of key 0, where the topic's consumer treats it as a dead letter. `report` is
+    /// called after every part. While Kafka is unavailable this waits; dropping the future stops
+    /// the move.
     ///
     /// # Errors
-    /// [`LogError`] when a record cannot be read or progress cannot be stored, or
-    /// [`LogError::TooLargeToMove`] for a record that the topic does not take. What was moved stays.
+    /// [`LogError`] if a record cannot be read or progress cannot be stored, or
+    /// [`LogError::TooLargeToMove`] for a record that the topic does not accept. Records already
+    /// moved stay moved.
     pub async fn drain_into(
         &self,
         kafka: &KafkaPublisher,
@@ -69,7 +74,7 @@ fn left(positions: &PartitionPositions) -> u64 {
     positions.end.0.saturating_sub(positions.committed.0)
 }
 
-/// Some records on their way, in order.
+/// A part of the log being moved, in order.
 struct Part {
     records: Vec<(Offset, OutgoingRecord)>,
     count: u64,
@@ -90,7 +95,7 @@ async fn read_part(
         wait: Duration::ZERO,
     };
     let read = reader.read(positions.partition, request).await?;
-    // Where nothing is left to read there was only a gap.
+    // If the read returned nothing, there was only a gap up to the end.
     let until = read
         .last()
         .map_or(positions.end, |record| record.offset.next());
@@ -113,7 +118,7 @@ async fn read_part(
     })
 }
 
-/// Publishes `records`, as often as it takes, from the first one on that was not delivered.
+/// Publishes `records`. Retries from the first undelivered record until all are delivered.
 async fn publish(
     kafka: &KafkaPublisher,
     partition: PartitionId,

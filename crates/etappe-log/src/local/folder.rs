@@ -1,7 +1,8 @@
 //! The log's folder: its lock, its description, and the mark of how it was left.
 //!
-//! Files here are replaced as a whole: written beside, synced, renamed. The folder is synced
-//! after every change of its entries, because a new file that is not entered survives no crash.
+//! Files here are replaced atomically: written beside the old one, synced, renamed. After every
+//! change of its entries the folder is synced too, because a new file whose entry is not on disk
+//! does not survive a crash.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -16,23 +17,23 @@ use serde::{Deserialize, Serialize};
 use super::disk::Disk;
 use crate::error::LogError;
 
-/// How often, and how long apart, the lock is tried before the log counts as in use.
+/// How often the lock is tried, and the pause between attempts, before the log counts as in use.
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// The version of the folder's layout.
 const FORMAT: u32 = 1;
-/// The file that says what the log is.
+/// The file that describes the log.
 pub(crate) const DESCRIPTION: &str = "log.json";
 const MARK: &str = "boot.json";
 
-/// What a log is, as fixed when it was made.
+/// The log's fixed properties, written when it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Description {
     format: u32,
-    /// How many partitions it has.
+    /// The number of partitions.
     pub(crate) partitions: u32,
-    /// When it was made. It tells this log from one that was in the same folder before, so that
-    /// their offsets cannot be mistaken for each other.
+    /// When the log was created. It distinguishes this log from an earlier one in the same folder,
+    /// so that their offsets cannot be confused.
     pub(crate) created_at: Timestamp,
 }
 
@@ -50,7 +51,7 @@ struct Mark {
     clean: bool,
 }
 
-/// The folder of an open log; it is locked as long as this is kept.
+/// The folder of an open log. It stays locked while this exists.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -59,7 +60,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder at `path`, which is made if it is not there, and locks it.
+    /// Opens the folder at `path`, creating it if missing, and locks it.
     pub(crate) fn open(path: &Path, boot_id: &str) -> Result<Self, LogError> {
         ensure_writable(path)?;
         let lock_path = path.join("lock");
@@ -78,7 +79,7 @@ impl Folder {
                         _lock: lock,
                     });
                 }
-                // A process that was just killed gives its locks up one after the other.
+                // The locks of a process that was just killed are released one after another.
                 Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
                 Err(TryLockError::Error(source)) => {
                     return Err(LogError::unusable("lock", lock_path)(source));
@@ -104,7 +105,7 @@ impl Folder {
         }
     }
 
-    /// Describes a log that is being made.
+    /// Writes the description of a new log.
     pub(crate) fn describe(
         &self,
         partitions: u32,
@@ -119,8 +120,8 @@ impl Folder {
         Ok(description)
     }
 
-    /// Returns whether the machine has gone down since the log was last in use, without the log
-    /// having been closed before.
+    /// Returns whether the machine went down since the log was last in use, without the log having
+    /// been closed before.
     pub(crate) fn had_unclean_boot(&self) -> Result<bool, LogError> {
         let mark = self.read_mark()?;
         Ok(mark.is_none_or(|mark| !mark.clean && mark.boot_id != self.boot_id))
@@ -131,15 +132,15 @@ impl Folder {
         self.write_mark(false)
     }
 
-    /// Marks the log as closed, once everything on its file system is on the disk.
+    /// Syncs the log's file system, then marks the log as cleanly closed.
     pub(crate) fn mark_closed(&self, disk: &dyn Disk) -> Result<(), LogError> {
         disk.sync_file_system(&self.path)
             .map_err(LogError::unusable("sync", &self.path))?;
         self.write_mark(true)
     }
 
-    /// Reads how the log was left. What cannot be understood says nothing: the log counts as left
-    /// unclean, and what may be lost is stored again.
+    /// Reads the mark of how the log was left. An unreadable mark counts as none: the log counts as
+    /// left unclean, and what may be lost is stored again.
     fn read_mark(&self) -> Result<Option<Mark>, LogError> {
         let path = self.path.join(MARK);
         let text = match std::fs::read(&path) {
@@ -160,7 +161,8 @@ impl Folder {
             boot_id: self.boot_id.clone(),
             clean,
         };
-        // A disk that is full does not keep a log from opening after its process was killed.
+        // Skip the write if nothing changes: a log must open on a full disk after its process was
+        // killed.
         if self.read_mark()?.as_ref() == Some(&mark) {
             return Ok(());
         }
@@ -194,7 +196,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LogError> {
         .map_err(|error| LogError::unusable("understand", path)(error.into()))
 }
 
-/// Makes the folder `path` if it is not there, and tries whether files can be made in it.
+/// Creates the folder `path` if missing, and tests whether files can be created in it.
 pub(crate) fn ensure_writable(path: &Path) -> Result<(), LogError> {
     let missing: Vec<_> = path
         .ancestors()
@@ -210,7 +212,7 @@ pub(crate) fn ensure_writable(path: &Path) -> Result<(), LogError> {
         .map_err(LogError::unusable("write in", path))
 }
 
-/// Makes the entry of `path` in its folder survive a crash of the machine.
+/// Makes the entry of `path` in its folder durable.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

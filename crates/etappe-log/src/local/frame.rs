@@ -1,8 +1,9 @@
-//! The write unit of a segment: a frame of records with one checksum, to and from bytes.
+//! The write unit of a segment: a frame of records with one checksum, encoded and decoded.
 //!
-//! Pure: no file is touched here. The layout is documented for other programs in
-//! `docs/log-record.md`. A frame holds records of consecutive offsets and is read as a whole; its
-//! checksum covers header and body, so a frame is either there as it was written or not at all.
+//! Invariant: the checksum covers header and body, so a frame is either exactly as written or
+//! invalid. A frame holds records of consecutive offsets and is read as a whole.
+//!
+//! Pure: no file is touched here. `docs/log-record.md` documents the layout for other programs.
 
 use std::fmt;
 
@@ -16,23 +17,23 @@ use lz4_flex::block::{
 
 use super::config::Codec;
 
-/// The version of the layout that is written.
+/// The layout version that is written.
 pub(crate) const VERSION: u8 = 1;
-/// Begins every frame. No text in UTF-8 holds it, so no record can be mistaken for a frame.
+/// Begins every frame. It never occurs in UTF-8 text, so no record can be mistaken for a frame.
 pub(crate) const MAGIC: [u8; 4] = [0xF5, b'E', b'F', 0xFF];
-/// The length of a header.
+/// The length of a header in bytes.
 pub(crate) const HEADER_BYTES: usize = 44;
-/// No body is longer, stored or unpacked; a header that says so is damaged.
+/// The longest body, stored or decompressed. A header that claims more is damaged.
 pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
 /// A frame is closed before its records exceed this many bytes, unless it is a single record.
 pub(crate) const TARGET_BODY_BYTES: usize = 1 << 20;
-/// What a record takes in a body beside its own bytes.
+/// The bytes a record takes in a body in addition to its own.
 pub(crate) const RECORD_OVERHEAD: usize = 4;
 
 /// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The version of the layout.
+    /// The layout version.
     pub(crate) version: u8,
     codec: u8,
     /// The offset of the first record.
@@ -41,8 +42,8 @@ pub(crate) struct Header {
     pub(crate) count: u32,
     stored_bytes: u32,
     raw_bytes: u32,
-    /// Up to which byte the segment was known to be on the disk when the frame was written: what
-    /// is unreadable before that was damaged later, not torn.
+    /// How many bytes of the segment were known to be on disk when the frame was written. Anything
+    /// unreadable before that was damaged later, not torn.
     pub(crate) synced: u32,
     /// When the frame was written.
     pub(crate) written_at: Timestamp,
@@ -59,8 +60,8 @@ fn field<const N: usize>(bytes: &HeaderBytes, at: usize) -> [u8; N] {
 }
 
 impl Header {
-    /// Parses a header, or returns `None` if the bytes cannot be one. The checksum is not looked
-    /// at: that takes the body.
+    /// Parses a header. Returns `None` if the bytes cannot be one. The checksum is not verified,
+    /// because that needs the body.
     pub(crate) fn parse(bytes: &HeaderBytes) -> Option<Self> {
         let header = Self {
             version: bytes[4],
@@ -111,18 +112,18 @@ fn checksum(header: &HeaderBytes, body: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// What a frame's header says beside its records.
+/// The fields of a frame's header that do not depend on its records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
     /// The offset of the first record.
     pub(crate) base: Offset,
-    /// Up to which byte the segment is on the disk.
+    /// How many bytes of the segment are on disk.
     pub(crate) synced: u32,
-    /// The present instant.
+    /// The current time.
     pub(crate) written_at: Timestamp,
 }
 
-/// Collects records and makes frames of them; its buffers are used again and again.
+/// Collects records and encodes them as frames. Its buffers are reused.
 pub(crate) struct FrameEncoder {
     codec: Codec,
     raw: Vec<u8>,
@@ -140,7 +141,7 @@ impl fmt::Debug for FrameEncoder {
 }
 
 impl FrameEncoder {
-    /// Makes an encoder.
+    /// Creates an encoder.
     pub(crate) fn new(codec: Codec) -> Self {
         Self {
             codec,
@@ -150,7 +151,8 @@ impl FrameEncoder {
         }
     }
 
-    /// Returns whether `record` would make the frame too large, so that it must be finished first.
+    /// Returns whether `record` would make the frame too large, so that the frame must be finished
+    /// first.
     pub(crate) fn is_full_for(&self, record: &[u8]) -> bool {
         self.count > 0 && self.raw.len() + RECORD_OVERHEAD + record.len() > TARGET_BODY_BYTES
     }
@@ -163,8 +165,8 @@ impl FrameEncoder {
         self.count += 1;
     }
 
-    /// Appends the frame to `out`, returns how many records it holds, and starts the next one.
-    /// Nothing is appended when there are no records.
+    /// Appends the frame to `out`, returns its number of records, and starts the next frame.
+    /// Appends nothing if there are no records.
     pub(crate) fn finish(&mut self, stamp: Stamp, out: &mut Vec<u8>) -> u32 {
         let count = std::mem::take(&mut self.count);
         if count == 0 {
@@ -192,7 +194,7 @@ impl FrameEncoder {
         count
     }
 
-    /// Appends the body to `out` and returns the number of its codec.
+    /// Appends the body to `out` and returns its codec number.
     fn append_body(&mut self, out: &mut Vec<u8>) -> u8 {
         let start = out.len();
         if self.codec == Codec::Lz4 {
@@ -210,7 +212,7 @@ impl FrameEncoder {
     }
 }
 
-/// The records of a frame, handed out one after the other.
+/// The records of a frame, handed out one after another.
 #[derive(Debug, Clone)]
 pub(crate) struct Records {
     body: Bytes,
@@ -220,7 +222,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Unpacks the body of an intact frame, or says why it cannot be.
+    /// Decompresses the body of an intact frame, or returns why it cannot be.
     pub(crate) fn decode(header: &Header, stored: Bytes) -> Result<Self, &'static str> {
         let body = match header.codec {
             0 => stored,
@@ -240,7 +242,7 @@ impl Records {
         })
     }
 
-    /// Returns the offset of the record that comes next, or of the one after the frame.
+    /// Returns the offset of the next record, or the offset after the frame if there are no more.
     pub(crate) const fn next_offset(&self) -> Offset {
         self.next
     }
@@ -250,12 +252,12 @@ impl Records {
         self.next >= self.end
     }
 
-    /// Returns the bytes that the frame's records hold in memory.
+    /// Returns the bytes that the frame's records occupy in memory.
     pub(crate) fn held_bytes(&self) -> usize {
         self.body.len()
     }
 
-    /// Returns where the next record lies in the body; `None` if the body does not hold it.
+    /// Returns the range of the next record in the body. `None` if the body does not hold it.
     fn peek(&self) -> Option<std::ops::Range<usize>> {
         let start = self.position.checked_add(RECORD_OVERHEAD)?;
         let length = self.body.get(self.position..start)?;
@@ -264,7 +266,7 @@ impl Records {
         (end <= self.body.len()).then_some(start..end)
     }
 
-    /// Moves on to `offset`, which may lie after the frame.
+    /// Skips to `offset`, which may lie after the frame.
     pub(crate) fn skip_to(&mut self, offset: Offset) -> Result<(), &'static str> {
         while self.next < offset && !self.is_done() {
             let range = self.peek().ok_or("a record does not fit its frame")?;
@@ -274,8 +276,8 @@ impl Records {
         Ok(())
     }
 
-    /// Hands out the next record if it is at most `limit` bytes long; `None` if it is longer or
-    /// there are no more.
+    /// Returns the next record if it is at most `limit` bytes long. Returns `None` if it is longer
+    /// or there are no more.
     pub(crate) fn take(&mut self, limit: usize) -> Result<Option<LogRecord>, &'static str> {
         if self.is_done() {
             return Ok(None);

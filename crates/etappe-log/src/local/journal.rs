@@ -1,12 +1,18 @@
-//! The journal of a partition's consumer: `cursor.log`, where its progress survives.
+//! The journal of a partition's consumer, `cursor.log`, which makes its progress durable.
 //!
-//! The file is filled with zeros to its full length when it is made, and entries are written over
-//! them one after the other; so a commit syncs one block of data and no change of the file itself.
-//! When the file is full, a new one that begins with the state so far takes its place. An entry
-//! says everything about the progress; a torn last one counts as not written.
+//! Invariant: once a commit returns, its entry is on disk. Each entry holds the whole progress, so
+//! the last valid entry is the current one, and a torn last entry counts as never written.
 //!
-//! After a failed write or sync nothing more is written to the file: the next commit makes a new
-//! one.
+//! The file is filled with zeros to its full length when it is created, and entries overwrite the
+//! zeros one after another. A commit therefore syncs one block of data and no file metadata. A full
+//! file is replaced by a new one that begins with the current state.
+//!
+//! Traps:
+//!
+//! - After a failed write or sync the content of the file is unknown, so nothing more is written to
+//!   it. The next commit creates a new file.
+//! - A torn entry must not be followed by others. The first commit after opening therefore creates
+//!   a new file as well.
 
 use std::fs::File;
 use std::io;
@@ -22,11 +28,11 @@ use super::disk::Disk;
 use super::progress::{ConsumerState, Passed, Step};
 use crate::error::LogError;
 
-/// The length of an entry.
+/// The length of an entry in bytes.
 pub(crate) const ENTRY_BYTES: usize = 64;
-/// A new file has room for at least so many bytes of entries.
+/// A new file has room for at least this many bytes of entries.
 const LEAST_CAPACITY: usize = 256 << 10;
-/// The name of the journal in the partition's folder.
+/// The name of the journal file in the partition's folder.
 pub(crate) const FILE_NAME: &str = "cursor.log";
 const MAGIC: [u8; 4] = [0xF5, b'E', b'C', 0xFF];
 const VERSION: u8 = 1;
@@ -43,20 +49,20 @@ pub(crate) struct Journal {
     partition: PartitionId,
     path: PathBuf,
     state: ConsumerState,
-    /// The file that entries can be added to; none after a failure.
+    /// The file to append entries to. `None` after opening an existing journal, or a failure.
     file: Option<File>,
-    /// How many bytes of it hold entries, and how many it has.
+    /// The bytes of the file that hold entries, and its total length.
     written: usize,
     capacity: usize,
     /// The number of the next entry.
     sequence: u64,
     is_closed: bool,
-    /// The number of the latest commit that was tried.
+    /// The number of the latest commit that was attempted.
     latest_commit: u64,
 }
 
 impl Journal {
-    /// Makes the journal of a new partition in `directory`.
+    /// Creates the journal of a new partition in `directory`.
     pub(crate) fn create(
         disk: Arc<dyn Disk>,
         partition: PartitionId,
@@ -91,7 +97,8 @@ impl Journal {
             Err(error) => return Err(LogError::unusable("read", path)(error)),
         };
         let loaded = load(&path, &bytes)?;
-        // What the last process wrote may not be on the disk yet, and the consumer will act on it.
+        // Sync first: the last process may have written entries that are not on disk yet, and the
+        // consumer will act on them.
         File::open(&path)
             .and_then(|file| file.sync_all())
             .map_err(LogError::unusable("sync", &path))?;
@@ -100,7 +107,7 @@ impl Journal {
             partition,
             path,
             state: loaded.state,
-            // A torn entry must not be followed by others: the first commit begins a new file.
+            // A torn entry must not be followed by others, so the first commit creates a new file.
             file: None,
             written: 0,
             capacity: 0,
@@ -115,12 +122,12 @@ impl Journal {
         &self.state
     }
 
-    /// Durably records that the ranges passed of late are to be done again.
+    /// Durably records that the recently passed ranges must be replayed.
     pub(crate) fn require_replay(&mut self) -> Result<(), LogError> {
         self.store(&[self.state.replay_due_step()])
     }
 
-    /// Durably records `progress`. While a replay is due, this says that it is done.
+    /// Durably records `progress`. If a replay is due, this also records that it is done.
     pub(crate) fn commit(
         &mut self,
         progress: Progress,
@@ -140,8 +147,8 @@ impl Journal {
             }
         })?;
         if self.state.is_replay_due() {
-            // The entries of what was replayed get a new time, so all are written anew. If that
-            // fails the replay stays due.
+            // The replayed entries get a new time, so all entries are rewritten. If that fails, the
+            // replay stays due.
             let before = self.state.clone();
             self.state.finish_replay(retention, now);
             self.file = None;
@@ -150,7 +157,8 @@ impl Journal {
         self.store(&steps)
     }
 
-    /// Returns whether the commit `number` is later than all before, and notes that it was tried.
+    /// Returns whether the commit `number` is later than all attempted so far, and records the
+    /// attempt.
     pub(crate) const fn is_latest(&mut self, number: u64) -> bool {
         let is_latest = number > self.latest_commit;
         if is_latest {
@@ -159,19 +167,19 @@ impl Journal {
         is_latest
     }
 
-    /// Takes no more progress.
+    /// Refuses all further commits.
     pub(crate) const fn close(&mut self) {
         self.is_closed = true;
     }
 
-    /// Forgets what was passed more than `retention` ago and returns the lowest offset that is
-    /// still needed.
+    /// Forgets ranges passed more than `retention` ago, and returns the lowest offset that is still
+    /// needed.
     pub(crate) fn forget(&mut self, retention: Duration, now: Timestamp) -> Offset {
         self.state.forget(retention, now);
         self.state.needed_from()
     }
 
-    /// Makes `steps` durable, then takes them.
+    /// Makes `steps` durable, then applies them.
     fn store(&mut self, steps: &[Step]) -> Result<(), LogError> {
         let length = steps.len() * ENTRY_BYTES;
         match self.file.take() {
@@ -196,7 +204,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Puts a new file with the state and `steps` in the place of the old one.
+    /// Replaces the file with a new one that holds the state and `steps`.
     fn rewrite(&mut self, steps: &[Step]) -> Result<(), LogError> {
         let mut bytes = Vec::new();
         for step in self.state.snapshot().chain(steps.iter().copied()) {
@@ -312,7 +320,7 @@ fn encode(step: &Step, sequence: u64) -> [u8; ENTRY_BYTES] {
     entry
 }
 
-/// Returns the entry's number and step, or `None` if it is not one.
+/// Returns the entry's number and step, or `None` if it is not a valid entry.
 fn decode(path: &Path, entry: &[u8]) -> Result<Option<(u64, Step)>, LogError> {
     let number = |at: usize| {
         let bytes = entry[at..at + 8].try_into().expect("eight bytes are taken");

@@ -1,4 +1,4 @@
-//! Opening the local log: checks first, then each partition, then the mark that it is in use.
+//! Opens the local log: first the checks, then each partition, then the mark that it is in use.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -21,7 +21,7 @@ use super::{Inner, LocalLog};
 use crate::error::LogError;
 use crate::metrics::LogMetrics;
 
-/// What a log is opened with.
+/// The parameters of a log.
 pub(crate) struct Opening {
     /// The disk.
     pub(crate) disk: Arc<dyn Disk>,
@@ -31,20 +31,20 @@ pub(crate) struct Opening {
     pub(crate) clock: Arc<dyn Clock>,
     /// The metrics.
     pub(crate) metrics: LogMetrics,
-    /// How often consumed segments are looked for.
+    /// How often to look for consumed segments.
     pub(crate) upkeep_interval: Duration,
-    /// How often it is tried whether a log that failed can be written to again.
+    /// How often to test whether a log that failed is writable again.
     pub(crate) try_again: Duration,
-    /// Bytes of all partitions' segments; begins at 0.
+    /// Total bytes of all partitions' segments; starts at 0.
     pub(crate) total_bytes: Arc<AtomicU64>,
 }
 
-/// Whether a log was there before.
+/// Whether the log existed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// It is being made.
+    /// It is being created.
     New,
-    /// It was there, and whether the machine went down while it was in use.
+    /// It existed. The field tells whether the machine went down while the log was in use.
     Existing { had_unclean_boot: bool },
 }
 
@@ -192,8 +192,8 @@ impl Opening {
         }
     }
 
-    /// Goes on after offsets that the consumer has seen but the log has lost: giving them to other
-    /// records would make these look as if they were stored already.
+    /// Continues after offsets that the consumer has seen but the log has lost. New records at
+    /// those offsets would look as if they were already stored.
     fn skip(
         &self,
         appender: &mut Appender,

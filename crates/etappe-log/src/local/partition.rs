@@ -1,10 +1,19 @@
-//! The segments of one partition as one sequence of records: found at start, read by offset.
+//! The segments of one partition as one sequence of records, read by offset.
 //!
-//! One writer appends and deletes, any number of readers read. Readers see what is synced and
-//! nothing else: the end that the writer posts moves after the sync. Reading is done with ordinary
-//! reads and so from the operating system's page cache.
+//! Invariant: readers see synced records and nothing else. One writer appends and deletes, any
+//! number of readers read. The writer publishes the new end only after the sync, and every read is
+//! bounded by that end.
 //!
-//! Nothing here knows of consumers; this is the part that other logs on disk can be made of.
+//! Reads are ordinary file reads, so they are served from the operating system's page cache.
+//!
+//! Traps:
+//!
+//! - A segment may be deleted between the moment a reader finds it and the moment it opens it. Such
+//!   a read reports deleted records, not a missing file.
+//! - A remembered reader position keeps its file open, and the blocks of a deleted file stay in use
+//!   until it is closed.
+//!
+//! This module knows nothing of consumers, so other logs on disk can reuse it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,7 +29,7 @@ use super::frame::{Records, TARGET_BODY_BYTES};
 use super::segment::{Condition, Segment};
 use crate::error::LogError;
 
-/// How many readers' places are remembered, so that reading on needs no search.
+/// The number of reader positions to remember, so that sequential reads need no search.
 const REMEMBERED_PLACES: usize = 4;
 
 /// The segments of a partition.
@@ -35,14 +44,14 @@ pub(crate) struct PartitionLog {
     places: Mutex<Vec<Place>>,
 }
 
-/// What opening a partition found.
+/// The result of opening a partition.
 #[derive(Debug)]
 pub(crate) struct Opened {
     /// The partition.
     pub(crate) log: Arc<PartitionLog>,
-    /// The file to append to, if the last segment can be.
+    /// The segment and file to append to, if the last segment can be appended to.
     pub(crate) active: Option<(Arc<Segment>, File)>,
-    /// How many bytes of a torn tail were cut off.
+    /// The bytes of a torn tail that were cut off.
     pub(crate) cut_bytes: u64,
 }
 
@@ -51,21 +60,21 @@ pub(crate) struct Opened {
 pub(crate) struct Span {
     /// The first offset wanted.
     pub(crate) from: Offset,
-    /// The last offset wanted, if there is an end.
+    /// The last offset wanted, if there is a limit.
     pub(crate) until: Option<Offset>,
-    /// How many bytes of payload to return at most, beyond the first record.
+    /// The most payload bytes to return. The first record is returned whatever its size.
     pub(crate) max_bytes: usize,
 }
 
-/// Where a reader is.
+/// The position of a reader.
 #[derive(Debug)]
 struct Place {
     segment: Arc<Segment>,
     file: File,
-    /// Where the next frame begins, and with which offset.
+    /// The position of the next frame, and its first offset.
     position: u64,
     base: Offset,
-    /// The frame before it, as far as it was not handed out yet.
+    /// The frame before it, unless all its records were handed out.
     records: Option<Records>,
 }
 
@@ -91,8 +100,7 @@ impl Place {
 }
 
 impl PartitionLog {
-    /// Opens the partition in `directory`, which is made if it is not there, and cuts off what a
-    /// crash tore.
+    /// Opens the partition in `directory`, creating it if missing, and cuts off a torn tail.
     pub(crate) fn open(directory: &Path, id: PartitionId) -> Result<Opened, LogError> {
         folder::ensure_writable(directory)?;
         let segments: Vec<_> = Segment::list(directory)?
@@ -104,8 +112,8 @@ impl PartitionLog {
         let mut end = Offset(0);
         if let Some(last) = segments.last() {
             match last.condition {
-                // More offsets than this cannot have been in a file of this length: a record
-                // takes four bytes, and packing makes them at most 255 times smaller.
+                // An upper bound on the offsets in a file of this length: a record takes at least
+                // four bytes, and compression makes them at most 255 times smaller.
                 Condition::Lost => end = Offset(last.base.0 + 64 * last.length() + 1),
                 Condition::Whole => {
                     let repaired = last.repair()?;
@@ -145,19 +153,19 @@ impl PartitionLog {
         *self.end.borrow()
     }
 
-    /// Returns a receiver of the end, to wait for it to move.
+    /// Returns a receiver that is notified when the end moves.
     pub(crate) fn watch_end(&self) -> watch::Receiver<Offset> {
         self.end.subscribe()
     }
 
-    /// Returns how many segments there are, and their bytes.
+    /// Returns the number of segments and their total bytes.
     pub(crate) fn size(&self) -> (usize, u64) {
         let segments = self.read_segments();
         let bytes = segments.iter().map(|segment| segment.length()).sum();
         (segments.len(), bytes)
     }
 
-    /// Returns the segments as they are now.
+    /// Returns the current segments.
     pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
         self.read_segments().clone()
     }
@@ -167,7 +175,8 @@ impl PartitionLog {
         self.end.send_replace(end);
     }
 
-    /// Adds the newest segment. One without records that began at the same offset is replaced.
+    /// Adds the newest segment. It replaces a segment without records that begins at the same
+    /// offset.
     pub(crate) fn add(&self, segment: Arc<Segment>) {
         let mut segments = self
             .segments
@@ -185,8 +194,8 @@ impl PartitionLog {
         segments.push(segment);
     }
 
-    /// Takes the segments out that end at or before `offset`; the newest one always stays. The
-    /// caller deletes their files.
+    /// Removes the segments that end at or before `offset`; the newest one always stays. The caller
+    /// deletes their files.
     pub(crate) fn remove_before(&self, offset: Offset) -> Vec<Arc<Segment>> {
         let mut segments = self
             .segments
@@ -200,14 +209,14 @@ impl PartitionLog {
         if let Some(start) = segments.first().map(|segment| segment.base)
             && !removed.is_empty()
         {
-            // A remembered place would keep a deleted file's blocks in use.
+            // A remembered position would keep a deleted file's blocks in use.
             self.lock_places()
                 .retain(|place| place.segment.base >= start);
         }
         removed
     }
 
-    /// Returns when the record at `offset` was written, or `None` if it is not there.
+    /// Returns when the record at `offset` was written, or `None` if there is no such record.
     pub(crate) fn written_at(&self, offset: Offset) -> Result<Option<Timestamp>, LogError> {
         if offset >= self.end() {
             return Ok(None);
@@ -221,7 +230,7 @@ impl PartitionLog {
         Ok(Some(header.written_at))
     }
 
-    /// Reads the synced records of `span`; nothing if there are none. Blocks.
+    /// Reads the synced records of `span`. Returns nothing if there are none. Blocks.
     pub(crate) fn read(&self, span: Span) -> Result<Vec<LogRecord>, LogError> {
         let end = self.end();
         let last = span.until.map_or(end, |until| end.min(until.next()));
@@ -258,7 +267,7 @@ impl PartitionLog {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that `offset` is deleted, if it is.
+    /// Fails if `offset` is deleted.
     fn check_kept(&self, offset: Offset) -> Result<(), LogError> {
         let start = self.start();
         if offset < start {
@@ -285,13 +294,13 @@ impl PartitionLog {
                 base,
                 records: None,
             }),
-            // It may have been deleted since it was found.
+            // It may have been deleted after it was found.
             Err(error) => Err(self.check_kept(base).err().unwrap_or(error)),
         }
     }
 
-    /// Returns the place of the frame that holds `offset`, or of the first one after it where it
-    /// lies in a gap; `None` if there is none.
+    /// Returns the position of the frame that holds `offset`, or of the first frame after it if it
+    /// lies in a gap. Returns `None` if there is none.
     fn locate(&self, offset: Offset) -> Result<Option<Place>, LogError> {
         let log_end = self.end();
         let segment = {
@@ -355,7 +364,7 @@ impl PartitionLog {
             Some(_) | None => {}
         }
         if place.segment.base < self.start() {
-            // It has just been deleted: its file would keep using the disk.
+            // It was just deleted, and an open file would keep its disk blocks in use.
             return;
         }
         let mut places = self.lock_places();
@@ -366,8 +375,8 @@ impl PartitionLog {
     }
 }
 
-/// Moves records from `from` up to before `last` into `out`, as far as `left` bytes go. Returns
-/// whether more are wanted from the next frame.
+/// Moves the records from `from` up to but not including `last` into `out`, limited by `left`
+/// bytes. Returns whether the next frame is wanted too.
 fn read_segment(
     place: &mut Place,
     from: Offset,

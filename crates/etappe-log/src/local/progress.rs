@@ -1,10 +1,17 @@
-//! How far a consumer has come in a partition, and what it did of late.
+//! The state of a partition's consumer: its progress, and the ranges it passed recently.
 //!
-//! Pure bookkeeping: no file, no clock. It is made of steps, which are what the journal stores; the
-//! same steps in the same order always give the same state.
+//! Invariants:
 //!
-//! Invariants: progress never goes back; passed ranges are in order, do not overlap, and lie before
-//! `progress.next`; while a replay is due nothing is forgotten.
+//! - Progress never goes back.
+//! - Passed ranges are in order, do not overlap, and lie before `progress.next`.
+//! - Nothing is forgotten while a replay is due.
+//! - The same steps in the same order always give the same state.
+//!
+//! The last one is what the journal relies on: it stores the steps and applies them again on
+//! opening. Passed ranges are remembered because a crash of the machine may undo recent inserts;
+//! those ranges are then replayed.
+//!
+//! Pure bookkeeping: no file, no clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,9 +20,9 @@ use etappe_core::id::{Offset, OffsetRange};
 use etappe_core::ports::Progress;
 use etappe_core::time::Timestamp;
 
-/// How many passed ranges are remembered at most: 5 a second for an hour.
+/// The most passed ranges to remember: 5 a second for an hour.
 pub(crate) const MAX_PASSED: usize = 18_000;
-/// How many offsets are replayed at a time: a range is in memory as a whole.
+/// The most offsets in one replayed range, because a range is held in memory as a whole.
 const REPLAYED_AT_ONCE: u64 = 10_000;
 
 /// A range that the consumer has passed.
@@ -23,18 +30,18 @@ const REPLAYED_AT_ONCE: u64 = 10_000;
 pub(crate) struct Passed {
     /// The range.
     pub(crate) range: OffsetRange,
-    /// Whether it was announced as pending, and so may have been inserted with its token.
+    /// Whether it was announced as pending before, and so may have been inserted with its token.
     pub(crate) was_pending: bool,
 }
 
 /// One change of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// When it was made; of a passed range: when it was passed.
+    /// When the step was taken. For a passed range: when it was passed.
     pub(crate) at: Timestamp,
     /// The progress after it.
     pub(crate) progress: Progress,
-    /// The range that was passed by it.
+    /// The range that this step passed, if any.
     pub(crate) passed: Option<Passed>,
     /// Whether a replay is due after it.
     pub(crate) replay_due: bool,
@@ -49,7 +56,7 @@ pub(crate) struct ConsumerState {
 }
 
 impl Default for ConsumerState {
-    /// Returns the state of a consumer that has not begun.
+    /// Returns the state of a consumer that has not started.
     fn default() -> Self {
         Self {
             progress: Progress {
@@ -68,7 +75,7 @@ impl ConsumerState {
         self.progress
     }
 
-    /// Returns whether ranges are to be done again before anything else.
+    /// Returns whether ranges must be replayed before anything else.
     pub(crate) const fn is_replay_due(&self) -> bool {
         self.replay_due
     }
@@ -135,7 +142,7 @@ impl ConsumerState {
         Ok(steps)
     }
 
-    /// Takes a step.
+    /// Applies a step.
     pub(crate) fn apply(&mut self, step: &Step) {
         self.progress = step.progress;
         self.replay_due = step.replay_due;
@@ -147,7 +154,7 @@ impl ConsumerState {
         }
     }
 
-    /// Returns the step after which a replay is due.
+    /// Returns the step that makes a replay due.
     pub(crate) fn replay_due_step(&self) -> Step {
         Step {
             at: self.last_passed_at(),
@@ -157,9 +164,9 @@ impl ConsumerState {
         }
     }
 
-    /// Returns the ranges that were passed at most `retention` before the last one, as far as the
-    /// log, which begins at `start`, still has them. Neighbours are joined: who stores them again
-    /// compares them with the tables, at a price for each range.
+    /// Returns the ranges passed at most `retention` before the last one, as far as the log, which
+    /// begins at `start`, still has them. Adjacent ranges are joined, because storing each range
+    /// again costs one comparison with the tables.
     pub(crate) fn replay(&self, retention: Duration, start: Offset) -> Vec<OffsetRange> {
         if !self.replay_due {
             return Vec::new();
@@ -179,7 +186,7 @@ impl ConsumerState {
         joined
     }
 
-    /// Ends a replay: what it has done again was done at `now`.
+    /// Ends a replay. The replayed ranges now count as passed at `now`.
     pub(crate) fn finish_replay(&mut self, retention: Duration, now: Timestamp) {
         let last = self.last_passed_at();
         for (at, _) in &mut self.passed {
@@ -190,7 +197,7 @@ impl ConsumerState {
         self.replay_due = false;
     }
 
-    /// Forgets what was passed more than `retention` before `now`, unless a replay is due.
+    /// Forgets ranges passed more than `retention` before `now`, unless a replay is due.
     pub(crate) fn forget(&mut self, retention: Duration, now: Timestamp) {
         while let Some((at, _)) = self.passed.front()
             && !self.replay_due
@@ -207,7 +214,7 @@ impl ConsumerState {
             .map_or(self.progress.next, |(_, passed)| passed.range.first)
     }
 
-    /// Returns the steps that lead from the beginning to this state.
+    /// Returns steps that rebuild this state from the initial one.
     pub(crate) fn snapshot(&self) -> impl Iterator<Item = Step> {
         let passed = self.passed.iter().map(|&(at, passed)| Step {
             at,
@@ -236,7 +243,7 @@ impl ConsumerState {
     }
 }
 
-/// Whether two neighbours may be replayed as one range.
+/// Returns whether two adjacent ranges may be replayed as one.
 const fn fits(before: OffsetRange, after: OffsetRange) -> bool {
     after.last.0 - before.first.0 < REPLAYED_AT_ONCE
 }

@@ -11,16 +11,16 @@ use super::Inner;
 use super::queue::{Refusal, Submission};
 use crate::metrics::{RefusalReason, as_gauge};
 
-/// When to come back while more is published than the disk takes.
+/// The retry delay sent while more is published than the disk can write.
 const RETRY_AFTER_FULL: Duration = Duration::from_secs(1);
 
-/// Publishes records to the local log; clones publish to the same one.
+/// Publishes records to the local log. Clones publish to the same log.
 #[derive(Debug, Clone)]
 pub struct LocalPublisher {
     inner: Arc<Inner>,
 }
 
-/// The records of a call that go to one partition, and where they stood in it.
+/// The records of a call for one partition, and their positions in the call.
 #[derive(Debug, Default)]
 struct Share {
     payloads: Vec<Bytes>,
@@ -32,14 +32,14 @@ impl LocalPublisher {
         Self { inner }
     }
 
-    /// Returns why events are being refused, if they are: for the report on readiness.
+    /// Returns why events are refused, if they are. Used by the readiness report.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let mut partitions = self.inner.partitions.iter();
         partitions.find_map(|shared| shared.problem())
     }
 
-    /// Splits `records` by partition; one that is too large gets its outcome at once.
+    /// Splits `records` by partition. A record that is too large gets its outcome at once.
     fn split(
         &self,
         records: Vec<OutgoingRecord>,
@@ -65,7 +65,7 @@ impl LocalPublisher {
         shares
     }
 
-    /// Queues the records for a partition and returns who will tell their outcome.
+    /// Queues the records for a partition and returns the receiver of their outcome.
     fn submit(
         &self,
         partition: usize,
@@ -125,7 +125,7 @@ impl EventPublisher for LocalPublisher {
         let (config, disk) = (&self.inner.config, &self.inner.disk);
         let partitions = self.inner.partitions.iter();
         let used = partitions.map(|shared| shared.log.size().1).sum();
-        // Where the file system does not tell, writing will.
+        // If the file system does not report its free space, the write will show.
         let free = disk.free_bytes(&config.directory).unwrap_or(u64::MAX);
         let room = free.saturating_sub(config.min_free_bytes);
         let bound = config.max_bytes.unwrap_or(u64::MAX);
@@ -133,7 +133,7 @@ impl EventPublisher for LocalPublisher {
     }
 }
 
-/// Returns which part of `bound` is used.
+/// Returns the used share of `bound`.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a share need not be exact to the byte"

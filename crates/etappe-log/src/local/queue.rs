@@ -1,7 +1,7 @@
-//! The queue between publishers and a partition's writer: bounded in bytes, drained in groups.
+//! The queue between publishers and a partition's writer, bounded in bytes and drained in groups.
 //!
-//! The lock is held for moving entries only, never while the disk works. Bytes count until their
-//! group is done, so the bound covers what is being written too.
+//! Invariant: bytes count until their group is finished, so the bound also covers the group being
+//! written. The lock is held only to move entries, never during disk I/O.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,15 +11,15 @@ use bytes::Bytes;
 use etappe_core::ports::PublishError;
 use tokio::sync::oneshot;
 
-/// What a record counts for beside its bytes.
+/// The cost of a record in addition to its bytes.
 const RECORD_COST: usize = 64;
 
-/// Records of one publish call for one partition.
+/// The records of one publish call for one partition.
 #[derive(Debug)]
 pub(crate) struct Submission {
     /// The records, in order.
     pub(crate) payloads: Vec<Bytes>,
-    /// Hears the outcome, which is the same for all of them.
+    /// Receives the outcome, which is the same for all records.
     pub(crate) done: oneshot::Sender<Result<(), PublishError>>,
 }
 
@@ -30,28 +30,28 @@ impl Submission {
     }
 }
 
-/// Why a submission was not taken.
+/// Why a submission was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The queue is at its bound.
     Full,
-    /// Nothing is taken any more.
+    /// The queue is closed.
     Closed,
 }
 
-/// What the writer is to do.
+/// The writer's next work.
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Write these, then call [`Queue::finish`] with their cost.
     Group {
         /// The submissions, in order.
         submissions: Vec<Submission>,
-        /// What they count for.
+        /// Their cost.
         cost: usize,
     },
-    /// Nothing came for a while.
+    /// Nothing came within the given time.
     Nothing,
-    /// Nothing will come any more.
+    /// The queue is closed and empty.
     End,
 }
 
@@ -71,8 +71,8 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Makes a queue that takes about `limit` bytes. One submission is always taken by an empty
-    /// queue, however large.
+    /// Creates a queue with a limit of about `limit` bytes. An empty queue accepts one submission
+    /// of any size.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             state: Mutex::default(),
@@ -85,7 +85,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a submission and returns what it counts for.
+    /// Adds a submission and returns its cost.
     pub(crate) fn push(&self, submission: Submission) -> Result<usize, Refusal> {
         let cost = submission.cost();
         let mut state = self.lock();
@@ -102,7 +102,7 @@ impl Queue {
         Ok(cost)
     }
 
-    /// Waits for submissions, at most `patience`, and takes about `limit` bytes of them.
+    /// Waits for submissions for at most `patience`, and takes about `limit` bytes of them.
     pub(crate) fn take(&self, limit: usize, patience: Duration) -> Work {
         let state = self.lock();
         let (mut state, _) = self
@@ -128,18 +128,18 @@ impl Queue {
         }
     }
 
-    /// Gives back what a group counted for.
+    /// Frees the cost of a finished group.
     pub(crate) fn finish(&self, cost: usize) {
         self.lock().cost -= cost;
     }
 
-    /// Takes nothing any more; what is waiting stays.
+    /// Refuses new submissions. Those waiting stay.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// Takes nothing any more and drops what is waiting: its publishers hear that the writer is
+    /// Refuses new submissions and drops those waiting. Their publishers see that the writer is
     /// gone.
     pub(crate) fn abort(&self) {
         let mut state = self.lock();

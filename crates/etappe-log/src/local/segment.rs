@@ -1,8 +1,12 @@
 //! One segment: a file of frames, named after the offset of its first record.
 //!
-//! A segment is written at its end only. Up to where it is good is known from outside: the next
-//! segment begins at the offset where this one ends, and what a failed write left behind that is
-//! never read. Only the last segment can have been torn by a crash; [`Segment::repair`] finds out.
+//! Invariant: a segment is written at its end only, and only its valid part is read. A sealed
+//! segment's valid part ends at the offset where the next segment begins; leftovers of a failed
+//! write lie behind it and are never read.
+//!
+//! Only the last segment can have a torn tail after a crash. [`Segment::repair`] cuts it off. Trap:
+//! unreadable bytes are not always a torn tail. If a later frame was written after they had been
+//! synced, acknowledged data is damaged, and repair fails.
 
 use std::fs::File;
 use std::io;
@@ -17,41 +21,41 @@ use etappe_core::id::Offset;
 use super::frame::{HEADER_BYTES, Header, HeaderBytes, MAGIC, Records, VERSION};
 use crate::error::LogError;
 
-/// An index entry is kept for every so many bytes of a segment.
+/// An index entry is kept for about every this many bytes of a segment.
 const INDEX_STEP: u64 = 256 << 10;
-/// How much of a segment is searched at once for frames behind a damage.
+/// How much of a segment is searched at a time for frames behind unreadable bytes.
 const SEARCH_CHUNK: usize = 1 << 20;
-/// The end of the last segment, which moves.
+/// The `end` of the last segment, which still grows.
 const OPEN: u64 = u64::MAX;
 const OTHER_OFFSET: &str = "the frame has another offset than expected";
 
 /// Whether a segment can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Condition {
-    /// Its frames are there.
+    /// It can be read.
     Whole,
     /// An operator put it aside: its offsets are a gap.
     Lost,
 }
 
-/// A segment and what is known of it.
+/// A segment and its current state.
 #[derive(Debug)]
 pub(crate) struct Segment {
     /// The offset of its first record.
     pub(crate) base: Offset,
-    /// Its file.
+    /// The path of its file.
     pub(crate) path: PathBuf,
     /// Whether it can be read.
     pub(crate) condition: Condition,
-    /// Its good length in bytes.
+    /// Its valid length in bytes.
     length: AtomicU64,
     /// The offset at which it ends, [`OPEN`] while it is the last one.
     end: AtomicU64,
-    /// Where some of its frames begin, in order, at least [`INDEX_STEP`] apart.
+    /// The positions of some of its frames, in order, at least [`INDEX_STEP`] apart.
     index: Mutex<Vec<(Offset, u64)>>,
 }
 
-/// The last segment after a crash, ready to be written to.
+/// The last segment after a crash, ready to be appended to.
 #[derive(Debug)]
 pub(crate) struct Repaired {
     /// Its file.
@@ -62,7 +66,7 @@ pub(crate) struct Repaired {
     pub(crate) cut_bytes: u64,
 }
 
-/// What was found at a position of a segment.
+/// What is at a position of a segment.
 enum Found {
     /// A frame as it was written, with its stored body.
     Intact(Header, Bytes),
@@ -87,8 +91,8 @@ impl Segment {
         }
     }
 
-    /// Lists the segments of `directory` in order. Where both a segment and its damaged copy are
-    /// there, the segment counts.
+    /// Lists the segments of `directory` in order. If both a segment and its damaged copy exist,
+    /// the segment counts.
     pub(crate) fn list(directory: &Path) -> Result<Vec<Self>, LogError> {
         let mut found = Vec::new();
         let entries =
@@ -121,12 +125,12 @@ impl Segment {
         Ok(found)
     }
 
-    /// Returns the good length in bytes.
+    /// Returns the valid length in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length.load(Ordering::Acquire)
     }
 
-    /// Records that the segment is good up to `length`.
+    /// Sets the valid length to `length`.
     pub(crate) fn grow_to(&self, length: u64) {
         self.length.store(length, Ordering::Release);
     }
@@ -136,8 +140,8 @@ impl Segment {
         self.end.store(end.0, Ordering::Release);
     }
 
-    /// Returns the offset at which the segment ends, in a log that ended at `log_end` or later
-    /// before this was asked.
+    /// Returns the offset at which the segment ends. `log_end` is an end of the log that was read
+    /// before this call.
     pub(crate) fn end(&self, log_end: Offset) -> Offset {
         log_end.min(Offset(self.end.load(Ordering::Acquire)))
     }
@@ -147,8 +151,7 @@ impl Segment {
         File::open(&self.path).map_err(|source| self.read_error(source))
     }
 
-    /// Remembers that a frame with the first offset `base` begins at `position`, unless a frame
-    /// nearby is remembered already.
+    /// Adds a frame with first offset `base` at `position` to the index, unless an entry is nearby.
     pub(crate) fn learn(&self, base: Offset, position: u64) {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let place = index.partition_point(|&(_, known)| known <= position);
@@ -172,7 +175,7 @@ impl Segment {
 
     /// Reads the header of the frame at `position`, which must begin with the offset `base`.
     ///
-    /// The checksum is not checked: that takes the body.
+    /// The checksum is not verified, because that needs the body.
     pub(crate) fn header_at(
         &self,
         file: &File,
@@ -211,8 +214,8 @@ impl Segment {
         }
     }
 
-    /// Finds the end of the segment, cuts off what follows, and syncs what is left: a crash of the
-    /// process alone may have left good frames that are not on the disk yet.
+    /// Finds the end of the segment, cuts off what follows, and syncs the rest. The sync is needed
+    /// because a crash of the process alone may leave valid frames that are not on disk yet.
     pub(crate) fn repair(&self) -> Result<Repaired, LogError> {
         let path = &self.path;
         let file = File::options()
@@ -240,10 +243,10 @@ impl Segment {
         })
     }
 
-    /// Reads all frames and returns the offset after the last good one; the segment's length
-    /// becomes that frame's end. What follows it was torn by a crash and may be cut off.
+    /// Reads all frames, sets the valid length to the end of the last valid one, and returns the
+    /// offset after it. What follows was torn by a crash and may be cut off.
     ///
-    /// Fails when what follows cannot be the work of a crash: when a later frame was written after
+    /// Fails if what follows cannot come from a crash, that is, if a later frame was written after
     /// the unreadable place had been synced.
     fn recover(&self, file: &File) -> Result<Offset, LogError> {
         let mut position = 0;
@@ -272,8 +275,7 @@ impl Segment {
         }
     }
 
-    /// Looks behind an unreadable place for a frame that was written when the place was already
-    /// synced.
+    /// Searches behind an unreadable place for a frame that was written after the place was synced.
     fn has_proof_of_damage(&self, file: &File, bad: u64, end: Offset) -> io::Result<bool> {
         let length = file.metadata()?.len();
         let mut chunk = Vec::new();
@@ -315,7 +317,7 @@ impl Segment {
         }
     }
 
-    /// Says that the segment cannot be read at `position`.
+    /// Returns the error for a segment that cannot be read at `position`.
     pub(crate) fn damaged(&self, position: u64, reason: &'static str) -> LogError {
         LogError::Damaged {
             path: self.path.clone(),
@@ -334,7 +336,7 @@ fn parse_base(digits: &str) -> Option<Offset> {
     }
 }
 
-/// Fills `buffer` from `position` on; returns false if the file ends before that.
+/// Fills `buffer` from `position` on. Returns false if the file ends before it is full.
 fn read_fully(file: &File, buffer: &mut [u8], position: u64) -> io::Result<bool> {
     match file.read_exact_at(buffer, position) {
         Ok(()) => Ok(true),
@@ -343,7 +345,7 @@ fn read_fully(file: &File, buffer: &mut [u8], position: u64) -> io::Result<bool>
     }
 }
 
-/// Reads what stands at `position`.
+/// Reads what is at `position`.
 fn find_frame(file: &File, position: u64) -> io::Result<Found> {
     let mut bytes: HeaderBytes = [0; HEADER_BYTES];
     if !read_fully(file, &mut bytes, position)? {

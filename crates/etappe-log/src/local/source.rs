@@ -1,4 +1,4 @@
-//! The consuming side of the local log, and reading for whoever else wants to look.
+//! The consuming side of the local log, and a reader that does not consume.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,13 +13,13 @@ use super::partition::Span;
 use super::writer::Shared;
 use crate::error::LogError;
 
-/// Reads the local log without consuming it; clones read the same one.
+/// Reads the local log without consuming it. Clones read the same log.
 #[derive(Debug, Clone)]
 pub struct LocalReader {
     inner: Arc<Inner>,
 }
 
-/// Where a partition begins, ends, and has been consumed to.
+/// The start, the end and the committed offset of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionPositions {
     /// The partition.
@@ -58,7 +58,7 @@ impl LocalReader {
     /// Reads as [`RecordSource::read`] does.
     ///
     /// # Errors
-    /// [`LogError`] when the records are deleted, damaged, or cannot be read now.
+    /// [`LogError`] if the records are deleted, damaged, or cannot be read now.
     pub async fn read(
         &self,
         partition: PartitionId,
@@ -73,7 +73,7 @@ impl LocalReader {
         if request.until.is_some_and(|until| until < request.from) {
             return Ok(Vec::new());
         }
-        // A wait too long for the calendar is one without end.
+        // A wait that overflows the clock is a wait without end.
         let deadline = Instant::now().checked_add(request.wait);
         let mut ends = shared.log.watch_end();
         let mut looked_to = request.from;
@@ -94,16 +94,16 @@ impl LocalReader {
             if !records.is_empty() || request.until.is_some_and(|until| until < end) {
                 return Ok(records);
             }
-            // Only a gap was there.
+            // There was only a gap.
             looked_to = end;
         }
     }
 }
 
-/// Consumes the local log. Every partition is assigned once, at the start, whichever clone asks.
+/// Consumes the local log. Every partition is assigned once, at the start, to whichever clone asks.
 ///
-/// The first commit after an assignment says that its replay is done, so it must not come before;
-/// until then every opening of the log asks for the replay again.
+/// The first commit after an assignment records that its replay is done, so it must not come
+/// earlier. Until then, every opening of the log requests the replay again.
 #[derive(Debug, Clone)]
 pub struct LocalSource {
     reader: LocalReader,
@@ -151,7 +151,7 @@ impl RecordSource for LocalSource {
     }
 
     async fn release(&self, _partition: PartitionId) {
-        // Nothing is ever revoked: the folder's lock says that this process alone consumes.
+        // Nothing is ever revoked: the folder's lock makes this process the only consumer.
     }
 }
 

@@ -20,18 +20,18 @@ use etappe_core::time::Timestamp;
 
 use super::*;
 
-/// What goes wrong.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A file cannot be made.
+    /// A file cannot be created.
     Create,
-    /// Only so many bytes are written.
+    /// Only this many bytes are written.
     ShortWrite(usize),
-    /// As before, and what was written cannot be cut off again.
+    /// As before, and the written bytes cannot be truncated.
     ShortWriteStays(usize),
-    /// What was written cannot be synced.
+    /// The written bytes cannot be synced.
     Sync,
-    /// As before, and what was written cannot be cut off again.
+    /// As before, and the written bytes cannot be truncated.
     SyncStays,
 }
 
@@ -46,12 +46,12 @@ pub(crate) struct FaultyDisk {
 }
 
 impl FaultyDisk {
-    /// Fails once, at the next occasion.
+    /// Fails once, at the next operation of that kind.
     pub(crate) fn fail_next(&self, fault: Fault) {
         *self.next.lock().unwrap() = Some(fault);
     }
 
-    /// Returns whether a fault is still to come, and takes it back.
+    /// Cancels a fault that has not happened yet, and returns whether there was one.
     pub(crate) fn take_fault(&self) -> bool {
         self.next.lock().unwrap().take().is_some()
     }
@@ -107,7 +107,7 @@ impl Disk for FaultyDisk {
                 *self.is_stuck.lock().unwrap() = fault == Fault::SyncStays;
                 Err(io::Error::from_raw_os_error(5))
             }
-            // Nothing here goes down with the machine, and thousands of syncs take long.
+            // The tests never take the machine down, and thousands of real syncs would take long.
             None => Ok(()),
         }
     }
@@ -158,18 +158,18 @@ impl Clock for TestClock {
     }
 }
 
-/// A folder with what a log in it is opened with.
+/// A folder and the parameters of the log in it.
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: LocalLogConfig,
     pub(crate) disk: Arc<FaultyDisk>,
     pub(crate) clock: Arc<TestClock>,
-    /// How often a log that failed tries by itself; never, as far as most tests are concerned.
+    /// The retry interval of a failed log. In most tests it is too long to matter.
     pub(crate) try_again: Duration,
 }
 
 impl Bench {
-    /// Makes a bench for a log of one partition with small segments and frequent upkeep.
+    /// Creates a bench for a log of one partition with small segments and frequent upkeep.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = LocalLogConfig {
@@ -226,7 +226,7 @@ fn outgoing(key: u64, payload: Bytes) -> OutgoingRecord {
     }
 }
 
-/// Publishes records of these lengths and returns their one outcome; all texts differ.
+/// Publishes `records` with one key and returns their common outcome.
 pub(crate) async fn publish(
     log: &LocalLog,
     key: u64,
@@ -240,7 +240,7 @@ pub(crate) async fn publish(
     first
 }
 
-/// Makes a record of `length` bytes or a little more that no other `number` makes.
+/// Returns a record of at least `length` bytes, different for each `number`.
 pub(crate) fn record(number: u64, length: usize) -> Bytes {
     let mut text = format!("{number}:");
     while text.len() < length {
@@ -272,7 +272,7 @@ pub(crate) async fn read_from(
     }
 }
 
-/// Asserts that `found` are `expected` from offset `first` on.
+/// Asserts that `found` equals `expected`, with offsets starting at `first`.
 #[track_caller]
 pub(crate) fn assert_records(found: &[LogRecord], first: u64, expected: &[Bytes]) {
     assert_eq!(found.len(), expected.len(), "number of records");

@@ -1,7 +1,8 @@
-//! The writer of a partition: takes what is queued, appends it as one group, answers all.
+//! The writer of a partition: takes what is queued, appends it as one group, and answers all
+//! publishers in the group.
 //!
-//! It runs on a thread of its own, because it does nothing but wait for the disk. Between groups it
-//! deletes segments that nobody needs any more and takes the figures that are slow to take.
+//! It runs on a thread of its own because it spends its time waiting for the disk. Between groups
+//! it deletes segments that are no longer needed and updates the metrics that are slow to compute.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +19,12 @@ use super::queue::{Queue, Submission, Work};
 use crate::error::LogError;
 use crate::metrics::{PartitionMetrics, as_gauge};
 
-/// A group is closed when it has so many bytes: it bounds the write buffer and the time to sync.
+/// The size at which a group is closed. It bounds the write buffer and the time of a sync.
 const GROUP_BYTES: usize = 8 << 20;
-/// When to come back after a failure of the disk.
+/// The retry delay sent after a disk failure.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// What the parts of a partition share.
+/// The state shared by the parts of a partition.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Its segments.
@@ -36,29 +37,29 @@ pub(crate) struct Shared {
     pub(crate) commits_begun: AtomicU64,
     /// The consumer's `next`, readable without waiting for the journal.
     pub(crate) committed: AtomicU64,
-    /// Why the last group could not be written, if it could not.
+    /// Why the last group could not be written, if it failed.
     pub(crate) problem: Mutex<Option<String>>,
-    /// How many copies are being made, for which no segment may be deleted.
+    /// The number of copies in progress, during which no segment may be deleted.
     pub(crate) holds: AtomicUsize,
     /// Its metrics.
     pub(crate) metrics: PartitionMetrics,
 }
 
 impl Shared {
-    /// Returns the first offset that is not known to be done.
+    /// Returns the first offset that is not known to be processed.
     pub(crate) fn committed(&self) -> Offset {
         Offset(self.committed.load(Ordering::Acquire))
     }
 
-    /// Returns the journal, after waiting for a commit that is under way.
+    /// Locks the journal, after waiting for a commit in progress.
     pub(crate) fn lock_journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Durably records `progress`. Blocks.
     ///
-    /// Commits are numbered when they are asked for. One that comes late, because whoever asked
-    /// for it went away, must not undo a later one.
+    /// Commits are numbered in the order of their requests. A late one, whose caller went away,
+    /// must not undo a later one.
     pub(crate) fn commit(
         &self,
         number: u64,
@@ -80,13 +81,13 @@ impl Shared {
         Ok(())
     }
 
-    /// Brings the metric of the lag up to date.
+    /// Updates the lag metric.
     pub(crate) fn record_lag(&self) {
         let lag = self.log.end().0.saturating_sub(self.committed().0);
         self.metrics.record_lag(lag);
     }
 
-    /// Returns why the last group could not be written, if it could not.
+    /// Returns why the last group could not be written, if it failed.
     pub(crate) fn problem(&self) -> Option<String> {
         self.lock_problem().clone()
     }
@@ -103,18 +104,18 @@ pub(crate) struct Writer {
     clock: Arc<dyn Clock>,
     upkeep: Upkeep,
     upkeep_at: Instant,
-    /// When it was last tried whether the log can be written to again.
+    /// When the last test of writability was made.
     tried_at: Instant,
 }
 
-/// What is done beside writing, and when.
+/// The upkeep settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upkeep {
     /// How long consumed records are kept.
     pub(crate) retention: Duration,
-    /// How often segments that are no longer needed are looked for.
+    /// How often to look for segments that are no longer needed.
     pub(crate) interval: Duration,
-    /// How often it is tried whether a log that failed can be written to again.
+    /// How often to test whether a log that failed is writable again.
     pub(crate) try_again: Duration,
 }
 
@@ -130,7 +131,7 @@ impl Drop for Writer {
 }
 
 impl Writer {
-    /// Makes a writer.
+    /// Creates a writer.
     pub(crate) fn new(
         shared: Arc<Shared>,
         appender: Appender,
@@ -147,7 +148,7 @@ impl Writer {
         }
     }
 
-    /// Writes until the queue is closed and empty.
+    /// Runs until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         self.shared.metrics.writable.set(1);
         self.maintain();
@@ -163,7 +164,7 @@ impl Writer {
                     let gauge = &self.shared.metrics.queue_bytes;
                     gauge.sub(as_gauge(cost as u64));
                     for submission in submissions {
-                        // A publisher that went away does not want to know.
+                        // The publisher may have gone away.
                         drop(submission.done.send(outcome.clone()));
                     }
                 }
@@ -200,8 +201,8 @@ impl Writer {
         }
     }
 
-    /// After a failure, tries now and then whether the log can be written to again: a process that is
-    /// not ready may be sent nothing, and would never find out.
+    /// After a failure, tests from time to time whether the log is writable again. A process that
+    /// is not ready may receive no events, and without the test would never find out.
     fn try_again(&mut self) {
         let is_due = self.tried_at.elapsed() >= self.upkeep.try_again;
         if !is_due || self.shared.problem().is_none() {
@@ -221,7 +222,7 @@ impl Writer {
         }
     }
 
-    /// Logs the first failure of a row and remembers the latest.
+    /// Logs the first of consecutive failures and stores the latest.
     fn note_failure(&self, error: &AppendError) {
         let before = self.shared.lock_problem().replace(error.to_string());
         if before.is_none() {
@@ -234,10 +235,10 @@ impl Writer {
         }
     }
 
-    /// Deletes what is no longer needed and takes the slow figures.
+    /// Deletes segments that are no longer needed and updates the slow metrics.
     fn maintain(&mut self) {
         self.upkeep_at = Instant::now();
-        // While a commit is being synced this can wait for the next time.
+        // While a commit is being synced, skip this until the next upkeep.
         let needed_from = self
             .shared
             .journal
@@ -258,7 +259,7 @@ impl Writer {
         }
         let (segments, bytes) = self.shared.log.size();
         self.shared.metrics.record_size(segments, bytes);
-        // A damaged segment is its reader's to report.
+        // A damaged segment is reported by its reader.
         if let Ok(written_at) = self.shared.log.written_at(self.shared.committed()) {
             let now = self.clock.now();
             let age = written_at.map_or(0, |at| now.millis_since(at).max(0) / 1000);

@@ -1,8 +1,11 @@
-//! The calls under way: since when on records may be missing from the log.
+//! The publish calls in flight. They define the low mark: every record received before it is
+//! durable or refused.
 //!
-//! Pure bookkeeping. A call is there from before its records go anywhere until they are durable or
-//! refused, whether or not somebody still waits for it; so the low mark never passes a record that
-//! can still come.
+//! Invariant: the low mark never passes a record that can still be written. A call is therefore
+//! registered before its records go anywhere, and removed only when all of them are durable or
+//! refused. Whether the caller still waits makes no difference.
+//!
+//! Pure bookkeeping: no client, no clock, no waiting.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +14,14 @@ use etappe_core::time::Timestamp;
 
 use crate::kafka::delivery::DeliveryStatus;
 
-/// Identifies a call; the order is that of receipt.
+/// Identifies a call. Keys are ordered by receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CallKey {
     received_at: Timestamp,
     number: u64,
 }
 
-/// The calls under way, some of them with what was handed over for them.
+/// The calls in flight. A call that was handed to Kafka has its pending send here.
 #[derive(Debug)]
 pub(crate) struct Calls<F> {
     begun: u64,
@@ -34,12 +37,12 @@ impl<F> Default for Calls<F> {
     }
 }
 
-/// What one look at the calls under way has found.
+/// The result of one look at the calls in flight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// Records of a call were given up.
     pub(crate) has_failed: bool,
-    /// How long the oldest call has been waiting that was handed over.
+    /// How long the oldest pending send has been waiting.
     pub(crate) oldest_wait: Duration,
 }
 
@@ -55,22 +58,22 @@ impl<F: Clone> Calls<F> {
         key
     }
 
-    /// Notes what was handed over for a call.
+    /// Stores the pending send of a call.
     pub(crate) fn hand_over(&mut self, key: CallKey, pending: F) {
         self.calls.insert(key, Some(pending));
     }
 
-    /// Ends a call. Ending it twice changes nothing.
+    /// Ends a call. Ending it twice has no effect.
     pub(crate) fn end(&mut self, key: CallKey) {
         self.calls.remove(&key);
     }
 
-    /// Returns the earliest receipt of a call under way.
+    /// Returns the receive time of the oldest call in flight.
     pub(crate) fn low(&self) -> Option<Timestamp> {
         self.calls.first_key_value().map(|(key, _)| key.received_at)
     }
 
-    /// Returns what was handed over, in order of receipt.
+    /// Returns the pending sends, in order of receipt.
     pub(crate) fn pending_sends(&self) -> Vec<(CallKey, F)> {
         self.calls
             .iter()
@@ -78,8 +81,8 @@ impl<F: Clone> Calls<F> {
             .collect()
     }
 
-    /// Looks at every pending send once: ends the calls that are settled, and returns what is to be known
-    /// of the others. `look` tells how a pending send stands, and for how long it has been under way.
+    /// Looks at every pending send once, ends the calls that are settled and summarizes the others.
+    /// `look` returns the status of a pending send and how long it has been in flight.
     pub(crate) fn survey(&mut self, look: impl Fn(&F) -> (DeliveryStatus, Duration)) -> Survey {
         let mut survey = Survey::default();
         self.calls.retain(|_, pending| {
@@ -121,7 +124,7 @@ mod tests {
         proptest::collection::vec(step, 0..60)
     }
 
-    /// Tells how a pending send stands that was received at `at`: one of three ways.
+    /// Returns the status of the pending send received at `at`; all three occur.
     fn status(at: i64) -> DeliveryStatus {
         [
             DeliveryStatus::Settled,

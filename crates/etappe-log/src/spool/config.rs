@@ -1,4 +1,4 @@
-//! How the spool is configured.
+//! Configuration of the spool.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use crate::spool::entry;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpoolConfig {
-    /// The spool's folder; made when it is not there. Default: `spool`. It must be on a disk that
-    /// survives a restart of the collector, and belongs to one collector only.
+    /// The spool's folder; created if missing. Default: `spool`. It must be on a disk that survives
+    /// a restart of the collector, and belongs to one collector only.
     pub directory: PathBuf,
-    /// The most bytes that the spool may take. Default: 8 GiB. When it is full, events are refused
-    /// until Kafka is back: an hour of 10,000 events a second takes about 8 GiB.
+    /// The most disk space in bytes that the spool may take. Default: 8 GiB. When it is full,
+    /// events are refused until Kafka is back. An hour of 10,000 events a second takes about 8 GiB.
     pub max_bytes: u64,
-    /// Size in bytes at which a file is closed and the next one begun. Default: 32 MiB. Disk is
-    /// given back in whole files.
+    /// Size in bytes at which a file is closed and the next one started. Default: 32 MiB. Disk
+    /// space is freed in whole files.
     pub segment_bytes: u64,
-    /// Events are refused when the disk has fewer bytes free than this while Kafka is away.
-    /// Default: 256 MiB.
+    /// Events are refused while Kafka is unavailable and the disk has less free space than this, in
+    /// bytes. Default: 256 MiB.
     pub min_free_bytes: u64,
-    /// How many bytes of records may wait for the disk. Default: 64 MiB. It bounds memory.
+    /// How many bytes of records may wait to be written to disk. Default: 64 MiB. Bounds memory.
     pub queue_bytes: usize,
-    /// How records are stored. Default: `lz4`.
+    /// The compression of stored records. Default: `lz4`.
     pub codec: Codec,
 }
 
@@ -53,7 +53,7 @@ impl SpoolConfig {
             .validate()
     }
 
-    /// Returns the log that keeps the records.
+    /// Returns the configuration of the underlying log.
     pub(super) fn log(&self, max_record_bytes: usize) -> LocalLogConfig {
         LocalLogConfig {
             directory: self.directory.clone(),
@@ -64,7 +64,7 @@ impl SpoolConfig {
             queue_bytes: self.queue_bytes,
             max_bytes: Some(self.max_bytes),
             min_free_bytes: self.min_free_bytes,
-            // What Kafka has acknowledged is not needed again.
+            // Records that Kafka has acknowledged are not needed again.
             retention: Duration::ZERO,
         }
     }

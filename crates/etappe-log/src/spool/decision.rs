@@ -1,15 +1,20 @@
-//! When records stop going to Kafka directly. Pure.
+//! Decides when records stop going to Kafka directly. Pure functions.
+//!
+//! Invariant: Kafka is judged slow only while this process itself runs normally. A frozen process
+//! measures its own freeze as waiting time, and the delivery reports that arrived meanwhile are
+//! still unread. [`Attention`] detects this and suspends the two time-based reasons. The other two,
+//! no reachable broker and a failed record, count at any time.
 
 use std::time::{Duration, Instant};
 
-/// How long a call may wait while the queue is full.
+/// How long a call may wait while the client's queue is full.
 const STALL: Duration = Duration::from_secs(1);
-/// How late a look may come before it says nothing of how long Kafka took.
+/// If two looks are further apart than this, waiting times say nothing about Kafka's speed.
 const LATE: Duration = Duration::from_secs(1);
-/// How long reports may take to be heard after that.
+/// After such a gap, how long delivery reports may take to come in.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What is seen of Kafka.
+/// The observed state of Kafka.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Signs {
     /// No broker is reachable.
@@ -18,13 +23,15 @@ pub(crate) struct Signs {
     pub(crate) has_failed: bool,
     /// How long the oldest call has been waiting.
     pub(crate) oldest_wait: Duration,
-    /// Records were refused because too much is waiting.
+    /// Records were refused because the queue was full.
     pub(crate) queue_was_full: bool,
-    /// This process stood still a moment ago: what was delivered meanwhile may not be heard of yet.
+    /// This process was frozen a moment ago. Reports of deliveries made meanwhile may still be
+    /// unread.
     pub(crate) was_inattentive: bool,
 }
 
-/// When Kafka was looked at: a process that was frozen must not blame the brokers.
+/// Detects freezes of this process from the times of the looks, so that brokers are not blamed for
+/// them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attention {
     last: Instant,
@@ -33,7 +40,7 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// Begins to look at `now`.
+    /// Starts with a look at `now`.
     pub(crate) const fn new(now: Instant) -> Self {
         Self {
             last: now,
@@ -42,8 +49,9 @@ impl Attention {
         }
     }
 
-    /// Notes a look, and returns whether it comes too soon after a time without looks. A process
-    /// that always looks late is excused once: it is too slow for its senders, whoever is to blame.
+    /// Records a look at `now`. Returns whether it follows a freeze too closely for waiting times
+    /// to count. A process that is late every time is excused only once: it is too slow for its
+    /// senders, whatever the cause.
     pub(crate) fn look(&mut self, now: Instant) -> bool {
         let is_late = now.saturating_duration_since(self.last) > LATE;
         if is_late && !self.was_late {
@@ -64,12 +72,12 @@ pub(crate) enum SpoolReason {
     Failed,
     /// A call was not delivered in time.
     TooSlow,
-    /// Too much is waiting and nothing moves.
+    /// The queue is full and the oldest call has waited too long.
     Stalled,
 }
 
 impl SpoolReason {
-    /// Returns what the metrics call it.
+    /// Returns the value of the metrics label.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Away => "away",
@@ -80,7 +88,7 @@ impl SpoolReason {
     }
 }
 
-/// Returns why to spool from now on, or `None` while Kafka does its work.
+/// Returns why to start spooling, or `None` while Kafka works.
 pub(crate) fn reason_to_spool(signs: Signs, delivery_timeout: Duration) -> Option<SpoolReason> {
     if signs.is_away {
         Some(SpoolReason::Away)

@@ -1,13 +1,14 @@
-//! A record as it stands in the spool: what is needed to publish it later, then its bytes.
+//! The encoding of a record in the spool: a header with what publishing needs, then the payload.
 //!
-//! The header is 16 bytes, little-endian: the record's key, and its *floor* in milliseconds since
-//! 1970: no record in the spool from this one on was received before that instant.
+//! The header is 16 bytes, little-endian: the record's key, then its *floor* in milliseconds since
+//! 1970. The floor is a lower bound: neither this record nor any later one in the spool was
+//! received before it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use etappe_core::ports::OutgoingRecord;
 use etappe_core::time::Timestamp;
 
-/// The length of the header.
+/// The header's length in bytes.
 pub(crate) const HEADER_BYTES: usize = 16;
 
 /// Returns the entry of `record`.
@@ -19,8 +20,8 @@ pub(crate) fn encode(record: &OutgoingRecord, floor: Timestamp) -> Bytes {
     bytes.freeze()
 }
 
-/// Returns the record of an entry, with its floor as the time of receipt, or `None` if the entry is
-/// too short to be one.
+/// Decodes an entry, with the floor as the record's receive time. Returns `None` if the entry is
+/// too short.
 pub(crate) fn decode(entry: &Bytes) -> Option<OutgoingRecord> {
     let (key, rest) = entry.split_first_chunk::<8>()?;
     let (floor, _) = rest.split_first_chunk::<8>()?;

@@ -1,7 +1,7 @@
-//! Who a collector is: the name that its marks carry, kept in `collector.json` beside the spool.
+//! The collector's id: the name in its marks, stored in `collector.json` beside the spool.
 //!
-//! It belongs to the spool, not to the process or the machine: whoever has the spool's records can
-//! say when they are all in the log.
+//! The id belongs to the spool, not to the process or the machine. Only the owner of the spool's
+//! records can state when all of them are in the log.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ const FILE_NAME: &str = "collector.json";
 const FORMAT: u32 = 1;
 const RANDOM_PATH: &str = "/proc/sys/kernel/random/uuid";
 const HOST_PATH: &str = "/proc/sys/kernel/hostname";
-/// How much of the machine's name is used, and of the random part.
+/// The number of characters used of the host name, and of the random part.
 const HOST_LENGTH: usize = 40;
 const RANDOM_LENGTH: usize = 12;
 
@@ -25,7 +25,7 @@ struct Identity {
     collector: String,
 }
 
-/// Returns the id of the collector whose spool is in `directory`; it gets one when it has none.
+/// Returns the id of the collector whose spool is in `directory`. Creates one if there is none.
 pub(crate) fn of(directory: &Path) -> Result<String, LogError> {
     let path = directory.join(FILE_NAME);
     match fs::read(&path) {
@@ -68,7 +68,7 @@ fn new_id() -> Result<String, LogError> {
     Ok(format!("{host}-{random}"))
 }
 
-/// Writes the file so that it is there whole or not at all, also after a crash of the machine.
+/// Writes the file atomically and durably: after a crash of the machine it is complete or absent.
 fn store(directory: &Path, collector: &str) -> io::Result<()> {
     let identity = Identity {
         format: FORMAT,

@@ -1,4 +1,4 @@
-//! Opening a spool: the log on the disk, the collector's id, and the task.
+//! Opens a spool: the log on disk, the collector's id, and the task.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -21,7 +21,7 @@ use crate::error::LogError;
 use crate::local::LocalLog;
 use crate::metrics::spool::SpoolMetrics;
 
-/// What a spool is opened with.
+/// The parameters of a spool.
 pub(super) struct Opening<R> {
     /// The configuration.
     pub(super) config: SpoolConfig,
@@ -29,13 +29,13 @@ pub(super) struct Opening<R> {
     pub(super) relay: R,
     /// The clock.
     pub(super) clock: Arc<dyn Clock>,
-    /// Makes the record of a mark.
+    /// Encodes a mark as a record.
     pub(super) encode_mark: fn(&CollectorMark) -> Bytes,
     /// How often a mark is written.
     pub(super) mark_interval: Duration,
-    /// The machine's boot.
+    /// The boot id of the machine.
     pub(super) boot_id: String,
-    /// Where the metrics go.
+    /// Where the metrics are registered.
     pub(super) registry: Registry,
 }
 
@@ -57,7 +57,7 @@ impl<R: Relay> Opening<R> {
             clock: self.clock,
             collector,
             encode_mark: self.encode_mark,
-            // Only what Kafka has taken proves that it takes anything.
+            // Start in spooling mode: only a delivered record proves that Kafka accepts any.
             gate: Arc::new(RwLock::new(Mode::Spooling)),
             is_spooling: AtomicBool::new(true),
             calls: Mutex::default(),

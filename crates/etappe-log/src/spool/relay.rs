@@ -1,4 +1,4 @@
-//! What the spool asks of Kafka; a seam, so that tests can make Kafka fail at any moment.
+//! The spool's interface to Kafka. It is a trait so that tests can make Kafka fail at any moment.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,37 +10,37 @@ use etappe_core::ports::{OutgoingRecord, PublishError};
 use crate::kafka::KafkaPublisher;
 use crate::kafka::delivery::{Delivery, Outcome};
 
-/// Where records go while all is well.
+/// Where records go while Kafka works.
 pub(crate) trait Relay: Clone + Send + Sync + 'static {
-    /// Returns how long a record may take.
+    /// Returns the time within which a record must be delivered.
     fn delivery_timeout(&self) -> Duration;
 
-    /// Returns the largest record that is taken.
+    /// Returns the size of the largest record that is accepted.
     fn max_record_bytes(&self) -> usize;
 
-    /// Hands records over. What a partition gets at any time is a prefix of what was handed over
-    /// for it since the last purge, in order.
+    /// Hands records to the client. At any time a partition holds a prefix, in order, of what was
+    /// handed over for it since the last purge.
     fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery>;
 
-    /// Hands the same payload over for every partition.
+    /// Hands the same payload over to every partition.
     fn hand_over_everywhere(&self, payload: &Bytes) -> Arc<Delivery>;
 
-    /// Gives up everything that waits.
+    /// Gives up every record that waits in the client.
     fn purge(&self);
 
-    /// Waits until something is wrong. Cancellation-safe.
+    /// Waits until something goes wrong. Cancellation-safe.
     fn trouble(&self) -> impl Future<Output = ()> + Send;
 
-    /// Returns whether no broker was reachable when last heard of.
+    /// Returns whether no broker was reachable at the last report.
     fn is_away(&self) -> bool;
 
-    /// Returns why records are not delivered now, if so.
+    /// Returns why records are not being delivered, if they are not.
     fn problem(&self) -> Option<String>;
 
-    /// Returns what a sender is told about a record.
+    /// Converts a record's outcome into the sender's result.
     fn result(&self, record: &OutgoingRecord, outcome: Outcome) -> Result<(), PublishError>;
 
-    /// Delivers what waits, for a while, and stops.
+    /// Delivers waiting records for a limited time, then stops.
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
 

@@ -1,9 +1,13 @@
-//! The publishing side of the spool, and what it shares with the task.
+//! The publishing side of the spool, and the state it shares with the task.
 //!
-//! A gate says where records go. Who hands records to Kafka holds it for that moment; who appends to
-//! the spool holds it until they are on the disk. The task alone changes it, and only when
-//! nobody holds it: so nothing goes to Kafka directly while a record is in the spool or on its way
-//! there.
+//! Invariant: nothing goes to Kafka directly while a record is in the spool or on its way there. A
+//! lock, the *gate*, holds the mode that says where records go. A publisher takes it for reading:
+//! for a Kafka send until the records are handed to the client, for a spool append until they are
+//! on disk. Only the task takes it for writing, so the mode changes only while no hand-over and no
+//! append is running.
+//!
+//! Trap: the append runs in a task of its own. A caller that drops its future must not release the
+//! gate before the append has finished.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -27,10 +31,10 @@ use crate::kafka::delivery::{Delivery, DeliveryStatus, Outcome};
 use crate::local::{LocalPublisher, LocalReader};
 use crate::metrics::spool::SpoolMetrics;
 
-/// When to come back after a refusal.
+/// The retry delay sent with a refusal.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Tells the receipt of the oldest request that has not published yet.
+/// Returns the receive time of the oldest request that has not published yet.
 pub(super) type OldestRequest = Box<dyn Fn() -> Option<Timestamp> + Send + Sync>;
 
 /// Where records go.
@@ -49,81 +53,82 @@ pub(super) enum Mode {
 pub(super) struct PendingSend {
     /// The records, in order.
     pub(super) records: Vec<OutgoingRecord>,
-    /// What becomes of them.
+    /// The outcomes of the records.
     pub(super) delivery: Arc<Delivery>,
-    /// Whether those that were given up are in the spool, once that is known.
+    /// Set once the records that were given up are in the spool, or the spool refused them.
     pub(super) spooled: SetOnce<Result<(), PublishError>>,
     /// When they were handed over.
     pub(super) since: Instant,
 }
 
 impl Calls<Arc<PendingSend>> {
-    /// Ends the calls that are settled, and returns what is to be known of the others.
+    /// Ends the calls that are settled, and summarizes the others.
     pub(super) fn look(&mut self) -> Survey {
         self.survey(|pending| (pending.delivery.status(), pending.since.elapsed()))
     }
 }
 
-/// What the publishing side and the task share.
+/// The state shared by the publishing side and the task.
 pub(super) struct Shared<R> {
     /// Kafka.
     pub(super) relay: R,
-    /// The spool, to append to.
+    /// Appends to the spool.
     pub(super) spool: LocalPublisher,
-    /// The spool, to read.
+    /// Reads the spool.
     pub(super) reader: LocalReader,
     /// The clock.
     pub(super) clock: Arc<dyn Clock>,
     /// The collector's id.
     pub(super) collector: String,
-    /// Makes the record of a mark.
+    /// Encodes a mark as a record.
     pub(super) encode_mark: fn(&CollectorMark) -> Bytes,
-    /// Where records go.
+    /// The gate: where records go.
     pub(super) gate: Arc<RwLock<Mode>>,
-    /// Whether they go to the spool, readable without waiting for the gate.
+    /// Whether the mode is [`Mode::Spooling`]. Readable without waiting for the gate.
     pub(super) is_spooling: AtomicBool,
-    /// The calls under way.
+    /// The calls in flight.
     pub(super) calls: Mutex<Calls<Arc<PendingSend>>>,
     /// Wakes the task.
     pub(super) wake: Notify,
-    /// Kafka's queue was full since the task last looked.
+    /// Whether the client's queue was full since the task last looked.
     pub(super) queue_was_full: AtomicBool,
-    /// Why the spool is not drained, if that has a reason beside Kafka.
+    /// Why the spool is not draining, if the reason is other than Kafka.
     pub(super) stuck: Mutex<Option<String>>,
-    /// The task has ended.
+    /// Whether the task has ended.
     pub(super) has_ended: AtomicBool,
-    /// Asks for the oldest request.
+    /// Returns the receive time of the oldest request.
     pub(super) requests: OnceLock<OldestRequest>,
     /// The metrics.
     pub(super) metrics: SpoolMetrics,
     /// Asks the task to end.
     pub(super) closing: CancellationToken,
-    /// The task, and appends to the spool.
+    /// The task, and the appends to the spool.
     pub(super) tasks: TaskTracker,
 }
 
 impl<R> Shared<R> {
-    /// Returns the calls under way.
+    /// Locks the calls in flight.
     pub(super) fn lock_calls(&self) -> MutexGuard<'_, Calls<Arc<PendingSend>>> {
         interleaving::point();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns why the spool is not drained.
+    /// Locks the reason why the spool is not draining.
     pub(super) fn lock_stuck(&self) -> MutexGuard<'_, Option<String>> {
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the instant before which every record received is durable or refused.
     pub(super) fn low(&self) -> Timestamp {
-        // The clock comes first: whoever begins after it was received after it.
+        // Read the clock first: a request or call that begins afterwards was received later than
+        // `now`.
         let now = self.clock.now();
         let reading = self.requests.get().and_then(|oldest| oldest());
         let calls = self.lock_calls().low();
         [reading, calls].into_iter().flatten().fold(now, Ord::min)
     }
 
-    /// Returns the first offset that was not drained, and the one after the last.
+    /// Returns the first offset that was not drained, and the end of the spool.
     pub(super) fn positions(&self) -> (Offset, Offset) {
         let positions = self.reader.positions();
         positions
@@ -132,7 +137,7 @@ impl<R> Shared<R> {
     }
 }
 
-/// A call under way; it ends when this is dropped, unless its records have departed.
+/// A call in flight. Dropping this ends the call, unless its records were handed to Kafka.
 struct Call<R: Relay> {
     shared: Arc<Shared<R>>,
     key: CallKey,
@@ -148,8 +153,8 @@ impl<R: Relay> Call<R> {
         }
     }
 
-    /// Hands the records to Kafka. From here on the call ends when all of them have an outcome,
-    /// whoever waits for it.
+    /// Hands the records to Kafka. From here on the call ends when every record has an outcome,
+    /// whether or not the caller still waits.
     fn send(mut self, records: Vec<OutgoingRecord>) -> Arc<PendingSend> {
         let delivery = self.shared.relay.hand_over(&records);
         let pending = Arc::new(PendingSend {
@@ -202,7 +207,7 @@ impl<R: Relay> Spooler<R> {
         self.shared.is_spooling.load(Ordering::Acquire)
     }
 
-    /// Returns how much of the spool's room is used; an empty one's is next to nothing.
+    /// Returns the used share of the spool's capacity. It is close to 0 while the spool is empty.
     pub(super) fn fullness(&self) -> f64 {
         self.shared.spool.fullness()
     }
@@ -254,7 +259,8 @@ impl<R: Relay> Spooler<R> {
             }
             Mode::Spooling => {
                 let count = records.len();
-                // On a task of its own: who goes away must not leave the gate before the append.
+                // Spawn a task: a caller that drops its future must not release the gate before the
+                // append ends.
                 let appending = self.shared.tasks.spawn(append(gate, call, records));
                 match appending.await {
                     Ok(outcomes) => outcomes,
@@ -303,7 +309,7 @@ async fn arrive<R: Relay>(
         .collect()
 }
 
-/// Appends the records of a call to the spool; the gate stays as it is until they are there.
+/// Appends the records of a call to the spool. Holds the gate until they are there.
 async fn append<R: Relay>(
     gate: OwnedRwLockReadGuard<Mode>,
     call: Call<R>,
@@ -328,13 +334,13 @@ async fn append<R: Relay>(
         .collect();
     let spooled = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     shared.metrics.spooled.inc_by(spooled as u64);
-    // The call ends before the gate opens, and both after the records are there.
+    // The call ends before the gate is released, and both happen after the records are on disk.
     drop(call);
     drop(gate);
     outcomes
 }
 
-/// Returns the entries of `records`.
+/// Returns the spool entries of `records`.
 pub(super) fn entries<'a>(
     records: impl Iterator<Item = &'a OutgoingRecord>,
     floor: Timestamp,

@@ -1,11 +1,15 @@
-//! The task that decides where records go: it watches Kafka, switches to the spool, drains it, and
+//! The task that decides where records go. It watches Kafka, switches to the spool, drains it, and
 //! writes the collector's marks.
 //!
-//! To the spool: the gate is closed, everything that waits is given up, what was not delivered is
-//! appended in order of receipt, the gate opens onto the spool. Back: what is left of the spool is
-//! small, the gate is closed, the rest is delivered, the gate opens onto Kafka. A record that was
-//! given up may be in Kafka all the same; the copy from the spool then comes later, in the same
-//! order.
+//! Invariant: the mode changes only while the gate is closed, so no record can overtake another.
+//!
+//! - Switching to the spool: close the gate; purge the client's queue; append the undelivered
+//!   records to the spool in order of receipt; open the gate in spooling mode.
+//! - Switching back: drain until the rest is small; close the gate; deliver the rest; open the gate
+//!   in direct mode.
+//!
+//! Trap: a record that was given up may reach Kafka all the same. Its copy from the spool then
+//! arrives later, in the same order.
 
 mod drain;
 mod marks;
@@ -30,15 +34,15 @@ use super::spooler::{Mode, PendingSend, Shared, entries};
 use crate::kafka::delivery::{DeliveryStatus, Outcome};
 use crate::local::{LocalLog, LocalSource};
 
-/// How long the reports of what was given up may take.
+/// How long to wait for the delivery reports of purged records.
 const PURGE_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the last of the spool may hold the gate.
+/// How long draining the rest of the spool may keep the gate closed.
 const FINISH_PATIENCE: Duration = Duration::from_secs(1);
-/// The gate is closed for the last of the spool when so many records are left.
+/// The gate is closed for the rest of the spool once no more records than this are left.
 const FINISH_RECORDS: u64 = 5_000;
-/// How long what is under way may take at the end.
+/// How long records in flight may take on shutdown.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// How many bytes are appended to the spool at once when switching.
+/// How many bytes are appended to the spool at a time when switching.
 const APPEND_BYTES: usize = 4 << 20;
 /// The first and the longest pause after a failure.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -49,10 +53,11 @@ pub(super) struct SpoolTask<R: Relay> {
     log: Option<LocalLog>,
     source: LocalSource,
     marks: Marks,
-    /// The floor of a record at or before the first one in the spool, if one was read.
+    /// A lower bound on the receive times in the spool, taken from a record at or before its first
+    /// one. `None` until one was read.
     floor: Option<Timestamp>,
     pause: Duration,
-    /// When Kafka was looked at.
+    /// Detects freezes of this process.
     attention: Attention,
 }
 
@@ -63,7 +68,7 @@ impl<R: Relay> Drop for SpoolTask<R> {
 }
 
 impl<R: Relay> SpoolTask<R> {
-    /// Makes the task of a spool.
+    /// Creates the task of a spool.
     pub(super) fn new(shared: Arc<Shared<R>>, log: LocalLog, mark_interval: Duration) -> Self {
         Self {
             source: log.source(),
@@ -76,7 +81,7 @@ impl<R: Relay> SpoolTask<R> {
         }
     }
 
-    /// Works until it is asked to end.
+    /// Runs until it is asked to end.
     pub(super) async fn run(mut self) {
         let (next, end) = self.shared.positions();
         if next < end {
@@ -98,7 +103,7 @@ impl<R: Relay> SpoolTask<R> {
 
     fn open(&self, gate: &mut OwnedRwLockWriteGuard<Mode>, mode: Mode) {
         **gate = mode;
-        // What was noted before this says nothing of what comes.
+        // A full queue seen before the switch says nothing about the time after it.
         self.shared.queue_was_full.store(false, Ordering::Release);
         let is_spooling = mode == Mode::Spooling;
         self.shared
@@ -107,14 +112,16 @@ impl<R: Relay> SpoolTask<R> {
         self.shared.metrics.spooling.set(i64::from(is_spooling));
     }
 
-    /// Gives up everything that waits for Kafka, appends it to the spool, and tells its senders.
-    /// Returns how many records went to the spool. The gate must be closed.
+    /// Purges the Kafka client, appends the undelivered records to the spool, and reports the
+    /// result to their senders. Returns how many records went to the spool. The gate must be
+    /// closed.
     async fn spool_pending_sends(&mut self) -> usize {
         self.shared.relay.purge();
         let pending_sends = self.shared.lock_calls().pending_sends();
         let deadline = Instant::now() + PURGE_PATIENCE;
         for (_, pending) in &pending_sends {
-            // What is still not known then counts as given up; being delivered later is no harm.
+            // A record without an outcome by then counts as given up. If it is delivered later,
+            // that only makes a duplicate.
             tokio::time::timeout_at(deadline, pending.delivery.completed())
                 .await
                 .ok();
@@ -129,7 +136,7 @@ impl<R: Relay> SpoolTask<R> {
             };
             match &outcome {
                 Ok(records) => spooled += records,
-                // What comes after must not overtake what was refused.
+                // Later records must not overtake the refused ones.
                 Err(error) => refusal = Some(error.clone()),
             }
             let outcome = outcome.map(|_| ());
@@ -142,7 +149,7 @@ impl<R: Relay> SpoolTask<R> {
         spooled
     }
 
-    /// Appends what was not delivered of `pending_sends` and returns how many records that were.
+    /// Appends the undelivered records of `pending_sends` and returns their number.
     async fn append(
         &self,
         pending_sends: &[&(CallKey, Arc<PendingSend>)],
@@ -159,7 +166,7 @@ impl<R: Relay> SpoolTask<R> {
         Ok(count)
     }
 
-    /// Brings a part of the spool to Kafka, and returns to it when nothing is left.
+    /// Delivers a part of the spool to Kafka, and returns to direct mode when nothing is left.
     async fn drain(&mut self) {
         self.write_mark_if_due();
         let patience = self.shared.relay.delivery_timeout();
@@ -179,7 +186,7 @@ impl<R: Relay> SpoolTask<R> {
         }
     }
 
-    /// Asks Kafka to take something while the spool is empty, and returns whether it did.
+    /// Sends a mark while the spool is empty, and returns whether Kafka accepted it.
     async fn probe(&mut self, patience: Duration) -> bool {
         let state = CollectorState::Direct;
         let probe = self.write_mark(state);
@@ -190,7 +197,7 @@ impl<R: Relay> SpoolTask<R> {
         has_passed
     }
 
-    /// Waits a while after a failure, longer each time.
+    /// Waits after a failure, longer each time.
     async fn rest(&mut self) {
         tokio::select! {
             () = tokio::time::sleep(self.pause) => {}
@@ -199,7 +206,7 @@ impl<R: Relay> SpoolTask<R> {
         self.pause = (self.pause * 2).min(PAUSES.1);
     }
 
-    /// Waits until `deadline` for what was handed to Kafka; what is left then goes to the spool.
+    /// Waits until `deadline` for the pending sends. The undelivered rest then goes to the spool.
     async fn settle(&mut self, deadline: Instant) {
         let pending_sends = self.shared.lock_calls().pending_sends();
         for (_, pending) in &pending_sends {
@@ -214,7 +221,7 @@ impl<R: Relay> SpoolTask<R> {
         }
     }
 
-    /// Brings what is under way to Kafka or to the spool, writes the last mark, closes both.
+    /// Brings the records in flight to Kafka or to the spool, writes the last mark and closes both.
     async fn finish(&mut self) {
         let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
         let patience = if self.shared.relay.is_away() {

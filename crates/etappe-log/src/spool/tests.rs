@@ -1,8 +1,8 @@
-//! The whole spool against a Kafka that fails at random, through restarts and kills.
+//! Tests of the whole spool against a Kafka that fails at random, through restarts and kills.
 //!
-//! Senders publish one message after the other, each until it is acknowledged, and sometimes give up
-//! waiting. At the end every acknowledged message is in the log, the first copies of a sender's are
-//! in their order, and no mark has promised what came after it.
+//! Each sender publishes one message after another and retries each until it is acknowledged;
+//! sometimes it gives up waiting. At the end every acknowledged message is in the log, the first
+//! copies of each sender's messages are in order, and no record follows a mark that excluded it.
 
 mod fake;
 mod healthy;
@@ -30,7 +30,7 @@ use super::spooler::Spooler;
 
 const SENDERS: u64 = 6;
 
-/// A clock that never shows the same time twice, and the requests that are being read.
+/// A clock that never returns the same time twice, together with the requests being read.
 #[derive(Debug, Default)]
 struct Reception {
     now: AtomicI64,
@@ -43,7 +43,7 @@ impl Clock for Reception {
     }
 }
 
-/// A request: from when it is received until it is answered or its client has gone.
+/// A request, from its receipt until it is answered or its client disconnects.
 struct Request {
     reception: Arc<Reception>,
     received_at: Timestamp,
@@ -68,14 +68,14 @@ impl Drop for Request {
     }
 }
 
-/// What outlives the collector: the brokers, the disk, the clients.
+/// What outlives the collector: the brokers, the disk and the clients.
 struct World {
     kafka: FakeKafka,
     directory: tempfile::TempDir,
     reception: Arc<Reception>,
-    /// How many messages of each sender are acknowledged.
+    /// The number of acknowledged messages of each sender.
     acknowledged: Vec<AtomicUsize>,
-    /// The records that these messages were sent as, at last.
+    /// The payload with which each acknowledged message was finally sent.
     durable: Mutex<HashSet<Bytes>>,
     spooled: AtomicUsize,
 }
@@ -105,7 +105,7 @@ impl World {
         spooler
     }
 
-    /// Sends the next messages of a sender, each until it is acknowledged.
+    /// Sends a sender's next messages, each until it is acknowledged.
     async fn send(self: Arc<Self>, spooler: Spooler<FakeKafka>, sender: u64, seed: u64) {
         let mut random = StdRng::seed_from_u64(seed);
         let count = &self.acknowledged[usize::try_from(sender).unwrap()];
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    /// Runs a collector for a while under changing brokers; then closes it, or just drops it.
+    /// Runs a collector for a while under changing broker states, then closes it or drops it.
     fn run(self: &Arc<Self>, random: &mut StdRng, is_killed: bool) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -167,7 +167,7 @@ impl World {
                     Health::Refusing,
                 ][random.random_range(0..5)];
                 self.kafka.set(health);
-                // The collector pauses for up to a second between its tries.
+                // The collector pauses for up to a second between attempts.
                 let most = if health == Health::Up { 1_500 } else { 500 };
                 tokio::time::sleep(Duration::from_millis(random.random_range(20..most))).await;
             }
@@ -175,11 +175,11 @@ impl World {
                 spooler.close().await;
             }
         });
-        // What a kill leaves behind: tasks stop where they are.
+        // As in a kill, tasks stop wherever they are.
         runtime.shutdown_timeout(Duration::from_secs(10));
     }
 
-    /// Lets a last collector drain the spool and say goodbye.
+    /// Runs a last collector that drains the spool and closes properly.
     fn settle(&self) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         self.kafka.set(Health::Up);
@@ -217,7 +217,7 @@ impl World {
         );
     }
 
-    /// Checks a partition and returns how many marks it holds.
+    /// Checks a partition and returns the number of marks in it.
     fn check_partition(&self, seed: u64, partition: usize) -> usize {
         let mut firsts: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut attempts: HashMap<Bytes, usize> = HashMap::new();
@@ -230,7 +230,7 @@ impl World {
             let words: Vec<&str> = text.split(' ').collect();
             if let ["mark", state, reached, written_at] = words[..] {
                 promised = promised.max(Timestamp::from_millis(reached.parse().unwrap()));
-                // One that was given up may come late.
+                // A mark that was given up may arrive late.
                 last = last.max((written_at.parse::<i64>().unwrap(), state));
                 marks += 1;
                 continue;
@@ -239,7 +239,7 @@ impl World {
                 panic!("{text}");
             };
             let received_at = Timestamp::from_millis(received_at.parse().unwrap());
-            // One that nobody was told is durable may come from a process that was killed.
+            // A record that was never acknowledged may come from a killed process.
             let is_first = attempts.insert(payload.clone(), position).is_none();
             if is_first && self.durable.lock().unwrap().contains(payload) {
                 assert!(
@@ -351,7 +351,7 @@ async fn a_full_spool_refuses_and_one_that_is_drained_takes_again() {
     kafka.set(Health::Away);
     let clock = Arc::new(Reception::default());
     let spooler = open(directory.path(), kafka.clone(), clock).await;
-    // Text that does not shrink.
+    // Text that does not compress.
     let mut random = StdRng::seed_from_u64(1);
     let mut refused = None;
     for _ in 0..3_000 {
@@ -443,7 +443,7 @@ async fn a_mark_says_what_waits() {
     let number = |text: &str, place| text.split(' ').nth(place).unwrap().parse::<i64>().unwrap();
     let early = &texts[..record];
     assert!(early.iter().all(|text| number(text, 2) <= 1), "{texts:?}");
-    // One that was given up may come late.
+    // A mark that was given up may arrive late.
     let marks = texts.iter().filter(|text| text.starts_with("mark"));
     let last = marks.max_by_key(|text| number(text, 3)).unwrap();
     let retired = format!("mark {:?}", CollectorState::Retired);

@@ -1,4 +1,4 @@
-//! Frames survive the way to bytes and back, and no changed frame passes for a whole one.
+//! Frames survive encoding and decoding, and no altered frame passes as intact.
 
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ fn encode(codec: Codec, base: u64, records: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// Reads a frame that fills `bytes`.
+/// Decodes a frame that fills `bytes`.
 fn decode(bytes: &[u8]) -> Option<(Header, Records)> {
     let header_bytes = bytes.first_chunk()?;
     let header = Header::parse(header_bytes)?;
@@ -47,7 +47,7 @@ fn any_codec() -> impl Strategy<Value = Codec> {
 }
 
 fn any_records() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    // Few different bytes, so that packing has something to do.
+    // Few distinct bytes, so that compression has an effect.
     let record = prop::collection::vec(0..4_u8, 0..200);
     prop::collection::vec(record, 1..20)
 }
@@ -87,7 +87,7 @@ proptest! {
         raw in 0..5_000_u32,
         body in prop::collection::vec(any::<u8>(), 0..300),
     ) {
-        // A header that fits the body, as only a program with a mistake would write it.
+        // A header that matches the body, as only a faulty program would write it.
         let mut header: HeaderBytes = [0; HEADER_BYTES];
         header[..4].copy_from_slice(&MAGIC);
         header[5] = codec;

@@ -24,7 +24,7 @@ fn reopen(directory: &Path) -> Journal {
     Journal::open(disk, ID, directory).unwrap().unwrap()
 }
 
-/// Makes a journal and commits the steps 1 to `count`.
+/// Creates a journal and commits the steps 1 to `count`.
 fn committed(directory: &Path, disk: &Arc<FaultyDisk>, count: u64) -> Journal {
     let disk: Arc<dyn Disk> = Arc::<FaultyDisk>::clone(disk);
     let mut journal = Journal::create(disk, ID, directory).unwrap();
@@ -120,7 +120,7 @@ proptest! {
         committed(folder.path(), &Arc::default(), count);
         let path = folder.path().join(FILE_NAME);
         let mut bytes = std::fs::read(&path).unwrap();
-        // The first entry is the state of the new journal, entry n the step n.
+        // The first entry is the state of the new journal; entry n is step n.
         let used = (usize::try_from(count).unwrap() + 1) * ENTRY_BYTES;
         let at = at.index(used);
         let entry = (at / ENTRY_BYTES) as u64;

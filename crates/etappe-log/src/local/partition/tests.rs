@@ -1,4 +1,4 @@
-//! Reading from segments that are deleted under the reader's hands.
+//! Reading from segments that are deleted during the read.
 
 use std::sync::atomic::AtomicU64;
 
@@ -9,7 +9,7 @@ use crate::local::append::Appender;
 use crate::local::config::LocalLogConfig;
 use crate::local::tests::FaultyDisk;
 
-/// Makes a partition of four segments.
+/// Creates a partition of four segments.
 fn filled(directory: &Path) -> Arc<PartitionLog> {
     let opened = PartitionLog::open(directory, PartitionId(0)).unwrap();
     let config = LocalLogConfig {

@@ -1,4 +1,4 @@
-//! The consumer's state against a plain account of what happened.
+//! The consumer's state compared with a plain record of what happened.
 
 use proptest::prelude::*;
 
@@ -34,7 +34,7 @@ fn advance(state: &mut ConsumerState, to: Progress, at: Timestamp) {
 fn only_announced_ranges_are_replayed_and_neighbours_as_one() {
     let mut state = ConsumerState::default();
     advance(&mut state, progress(0, Some(range(0, 9))), minutes(0));
-    // Bisected: the lower half becomes pending in its place, then the upper one.
+    // Bisected: first the lower half becomes pending in its place, then the upper half.
     advance(&mut state, progress(0, Some(range(0, 4))), minutes(1));
     advance(&mut state, progress(5, Some(range(5, 9))), minutes(2));
     // A poison event is passed without ever being inserted.
@@ -64,7 +64,7 @@ fn a_replay_reaches_back_from_the_last_insert_however_long_ago_that_was() {
     assert_eq!(state.replay(HOUR, Offset(0)), [range(2, 8)]);
     assert_eq!(state.needed_from(), Offset(0));
 
-    // Done again a day later, they may be lost again by a crash soon after.
+    // Replayed a day later, they may be lost again by a crash soon after.
     state.finish_replay(HOUR, minutes(1440));
     advance(&mut state, progress(10, None), minutes(1441));
     state.apply(&state.replay_due_step());

@@ -1,5 +1,5 @@
-//! A copy of a log in use: it opens, holds what was acknowledged, and has the consumer store again
-//! what it announced.
+//! A copy of a log in use: it opens, holds what was acknowledged, and requests a replay of the
+//! announced ranges.
 
 use etappe_core::id::OffsetRange;
 use etappe_core::ports::{Progress, RecordSource, SourceEvent};
@@ -32,7 +32,7 @@ async fn a_copy_of_a_log_in_use_holds_what_was_acknowledged_and_repeats_what_was
     ] {
         source.commit(PartitionId(0), progress).await.unwrap();
     }
-    // Others go on publishing while the log is copied.
+    // Other publishers continue while the log is copied.
     let publisher = log.publisher();
     let rest = records[300..].to_vec();
     let mut going_on = tokio::task::JoinSet::new();
@@ -61,7 +61,7 @@ async fn a_copy_of_a_log_in_use_holds_what_was_acknowledged_and_repeats_what_was
     assert!((300..=400).contains(&found.len()), "{}", found.len());
     assert_records(&found, 0, &records[..found.len()]);
     assert_eq!(copy.source().topic(), log.source().topic());
-    // It was not left clean, so what was announced is given out once more.
+    // The copy does not count as cleanly closed, so the announced ranges are replayed.
     let SourceEvent::Assigned { replay, .. } = copy.source().changed().await.unwrap() else {
         panic!("no partition was assigned");
     };

@@ -1,5 +1,5 @@
 //! Torn and damaged segments: what was acknowledged before the damage is there, nothing is
-//! invented, and damage that is no torn tail is never skipped silently.
+//! invented, and damage other than a torn tail is never skipped silently.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A log of one segment, group by group, and where each group ends in records and bytes.
+/// A log of one segment, written in groups, and the end of each group in records and bytes.
 struct Written {
     bench: Bench,
     records: Vec<Bytes>,
@@ -15,7 +15,7 @@ struct Written {
     file: PathBuf,
 }
 
-/// Writes groups of so many records of so many bytes.
+/// Writes groups, each given as the number of records and their size in bytes.
 async fn write(groups: &[(usize, usize)], codec: Codec) -> Written {
     let mut bench = Bench::new();
     bench.config.codec = codec;
@@ -77,7 +77,7 @@ proptest! {
             let kept = kept.map_or(0, |(records, _)| *records);
             let log = written.bench.open("boot").unwrap();
             assert_records(&read_from(&log, 0, 0).await.unwrap(), 0, &written.records[..kept]);
-            // And the log goes on from there, also across another opening.
+            // The log continues from there, also after another opening.
             let more = record(4711, 10);
             publish(&log, 0, std::slice::from_ref(&more)).await.unwrap();
             drop(log);
@@ -154,7 +154,7 @@ async fn damage_in_an_older_segment_is_reported_with_file_and_position() {
     assert!(error.to_string().contains("rename it"), "{error}");
     drop(log);
 
-    // Doing as the message says gives back everything else.
+    // Following the advice of the message brings back everything else.
     std::fs::rename(&segments[1], segments[1].with_extension("log.damaged")).unwrap();
     let gap = first_offset(&segments[1])..first_offset(&segments[2]);
     let log = bench.open("boot").unwrap();
@@ -191,7 +191,7 @@ async fn a_shortened_older_segment_is_reported() {
     let log = bench.open("boot").unwrap();
     let error = read_from(&log, 0, 0).await.unwrap_err();
     assert!(matches!(error, LogError::Damaged { .. }), "{error}");
-    // Its own neighbours can still be read.
+    // Its neighbours can still be read.
     let next = first_offset(&segments[1]);
     assert!(!read_from(&log, 0, next).await.unwrap().is_empty());
 }
@@ -233,7 +233,7 @@ async fn a_log_that_ends_before_its_consumer_goes_on_after_it() {
         .await
         .unwrap();
     drop((source, log));
-    // A disk that does not honour syncs has lost the second half.
+    // The disk did not honour syncs and has lost the second half.
     let file = bench.segments(0).remove(0);
     let length = file.metadata().unwrap().len();
     let handle = File::options().write(true).open(&file).unwrap();

@@ -73,7 +73,7 @@ async fn a_record_is_readable_only_once_it_is_synced() {
         let payload = record(1, 10);
         publisher.publish(vec![outgoing(0, payload)]).await
     });
-    // The record is in the file, as the writer waits for the sync.
+    // The record is in the file while the writer waits for the sync.
     while bench.segments(0).is_empty() || bench.segments(0)[0].metadata().unwrap().len() == 0 {
         tokio::task::yield_now().await;
     }
@@ -130,7 +130,7 @@ async fn a_nearly_full_disk_refuses_before_the_engine_has_no_room() {
     let problem = log.publisher().problem();
     assert!(problem.is_some_and(|it| it.contains("min_free_bytes")));
     bench.disk.set_free_bytes(1000);
-    // Nobody sends anything, and yet the log finds out that there is room.
+    // Nobody sends anything, yet the log finds out that there is room.
     for _ in 0..5_000 {
         if log.publisher().problem().is_none() {
             break;
@@ -150,7 +150,7 @@ async fn commit(log: &LocalLog, next: u64, pending: Option<OffsetRange>) {
     source.commit(PartitionId(0), progress).await.unwrap();
 }
 
-/// Waits for the upkeep to bring the start of the log to `start`.
+/// Waits until upkeep moves the start of the log to `start`.
 async fn start_reaches(log: &LocalLog, start: u64) {
     for _ in 0..5_000 {
         if log.reader().positions()[0].start == Offset(start) {
@@ -261,7 +261,7 @@ async fn a_reader_whose_segment_is_deleted_meanwhile_hears_so() {
         };
         log.reader().read(PartitionId(0), request).await
     };
-    // The reader's place is remembered in the middle of the first segment.
+    // The reader's position is remembered in the middle of the first segment.
     assert_eq!(read_one(0).await.unwrap().len(), 1);
     commit(&log, end, None).await;
     bench.clock.advance(Duration::from_secs(3601));

@@ -1,4 +1,4 @@
-//! The whole log against a simple account of it, over any order of publishing, failing disks,
+//! The whole log compared with a simple model, over any order of publishing, disk failures,
 //! commits, crashes of the process and of the machine, and torn tails.
 
 use etappe_core::id::OffsetRange;
@@ -12,14 +12,14 @@ const PARTITIONS: u32 = 2;
 /// Something that happens to the log.
 #[derive(Debug, Clone)]
 enum Action {
-    /// Records of these lengths are published, while something may go wrong.
+    /// Records of these lengths are published, and a fault may occur.
     Publish {
         partition: usize,
         lengths: Vec<usize>,
         fault: Option<Fault>,
     },
-    /// The pending range is done, so many offsets are passed without being inserted, and the next
-    /// so many become pending.
+    /// The pending range is done, `skip` offsets are passed without being inserted, and the next
+    /// `claim` offsets become pending.
     Commit {
         partition: usize,
         skip: u64,
@@ -28,11 +28,11 @@ enum Action {
     },
     /// Time passes.
     Wait { minutes: u64 },
-    /// The log is opened again.
+    /// The log is closed or crashes, and is opened again.
     Reopen { end: End, torn: Option<Torn> },
 }
 
-/// How the log's user ended.
+/// How the use of the log ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// It closed the log.
@@ -45,7 +45,7 @@ enum End {
     ClosedThenPowerLoss,
 }
 
-/// What a crash left after the last good frame of a partition.
+/// What a crash left after the last valid frame of a partition.
 #[derive(Debug, Clone)]
 enum Torn {
     /// These bytes.
@@ -103,17 +103,17 @@ fn any_action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// The account of a partition.
+/// The model of a partition.
 #[derive(Debug)]
 struct Account {
     records: Vec<Bytes>,
-    /// Groups that were refused, of which one may have reached the disk all the same.
+    /// Groups that were refused. One of them may have reached the disk all the same.
     doubtful: Vec<Vec<Bytes>>,
     progress: Progress,
     /// When each range was passed, and whether it was pending before.
     passed: Vec<(Timestamp, OffsetRange, bool)>,
     replay_due: bool,
-    /// What the consumer was last told to replay.
+    /// The ranges the consumer was last told to replay.
     replayed: Vec<OffsetRange>,
 }
 
@@ -132,7 +132,7 @@ impl Account {
         }
     }
 
-    /// Returns what was passed at most the retention before `at`.
+    /// Returns the ranges passed at most the retention before `at`.
     fn passed_since(&self, at: Timestamp) -> impl Iterator<Item = OffsetRange> {
         self.passed
             .iter()
@@ -257,7 +257,7 @@ impl Run {
         let has_failed = fault.is_some() && !self.bench.disk.take_fault();
         assert_eq!(outcome.is_err(), has_failed, "{outcome:?}");
         if has_failed {
-            // The consumer tries again until it knows.
+            // The consumer retries until it succeeds.
             source.commit(id, target).await.unwrap();
         }
         account.commit(target, self.bench.clock.now());
@@ -298,7 +298,7 @@ impl Run {
         std::fs::write(&last, bytes).unwrap();
     }
 
-    /// Compares what the newly opened log says with the account.
+    /// Compares the newly opened log with the model.
     async fn check(&mut self, partition: u32, had_unclean_boot: bool) {
         let now = self.bench.clock.now();
         let log = self.log();
@@ -336,7 +336,7 @@ impl Run {
         }
         let longest: Vec<_> = account.passed_since(account.last_passed_at()).collect();
         let least = account.passed_since(now).count().min(longest.len());
-        // Neighbours are joined: what counts is which offsets they have.
+        // Adjacent ranges are joined, so compare the offsets they cover.
         let begins = |range: &OffsetRange| replay.first().is_some_and(|it| it.first == range.first);
         let from = longest.iter().position(begins).unwrap_or(longest.len());
         let exact = &longest[from..];
@@ -347,7 +347,7 @@ impl Run {
     }
 }
 
-/// Reads everything that the log keeps.
+/// Reads everything the log keeps.
 pub(super) async fn read_kept(
     log: &LocalLog,
     partition: u32,
@@ -356,7 +356,7 @@ pub(super) async fn read_kept(
         let positions = log.reader().positions()[partition as usize];
         match read_from(log, partition, positions.start.0).await {
             Ok(found) => return (positions, found),
-            // The upkeep has deleted a segment in between.
+            // Upkeep deleted a segment in between.
             Err(LogError::Expired { start, .. }) => assert!(start > positions.start),
             Err(error) => panic!("{error}"),
         }
@@ -382,7 +382,7 @@ proptest! {
     }
 }
 
-/// Returns the offsets of ranges, in their order.
+/// Returns the offsets of ranges, in order.
 fn offsets(ranges: &[OffsetRange]) -> Vec<u64> {
     let of_range = |range: &OffsetRange| range.first.0..=range.last.0;
     ranges.iter().flat_map(of_range).collect()

@@ -1,8 +1,8 @@
-//! Power failures in the middle of groups: of what was not synced, anything may be left, whole,
-//! torn, garbled or not at all. What was acknowledged is there, and nothing is invented.
+//! Power failures in the middle of groups. Of what was not synced anything may be left: whole,
+//! torn, garbled or nothing. What was acknowledged is there, and nothing is invented.
 //!
-//! A seed draws the same actions again; which of the publishers that wait at the same time are
-//! written as one group is the threads' business.
+//! A seed reproduces the same actions. Which concurrent publishers are written as one group depends
+//! on thread scheduling.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -18,7 +18,7 @@ use super::*;
 
 const PARTITIONS: u32 = 2;
 
-/// A disk that knows what is not synced, and can lose it.
+/// A disk that tracks what is not synced, and can lose it.
 #[derive(Debug, Default)]
 struct ForgetfulDisk {
     state: Mutex<State>,
@@ -31,7 +31,7 @@ struct State {
     is_down: bool,
     holds_syncs: bool,
     held: usize,
-    /// Where was written and not synced, by file.
+    /// The ranges written but not synced, by file.
     unsynced: BTreeMap<u64, Vec<(u64, u64)>>,
 }
 
@@ -47,12 +47,12 @@ impl ForgetfulDisk {
         }
     }
 
-    /// Makes syncs wait until everything goes down.
+    /// Makes syncs wait until the machine goes down.
     fn hold_syncs(&self) {
         self.lock().holds_syncs = true;
     }
 
-    /// Waits until so many syncs are held.
+    /// Waits until `count` syncs are held.
     fn wait_for_held(&self, count: usize) {
         let wait = Duration::from_secs(20);
         let is_short = |state: &mut State| state.held < count;
@@ -63,7 +63,7 @@ impl ForgetfulDisk {
         );
     }
 
-    /// Fails everything from now on.
+    /// Fails every operation from now on.
     fn go_down(&self) {
         let mut state = self.lock();
         state.is_down = true;
@@ -77,7 +77,7 @@ impl ForgetfulDisk {
         state.held = 0;
     }
 
-    /// Does to what is not synced in `files` whatever a power failure may do.
+    /// Does to the unsynced data in `files` what a power failure may do.
     fn lose(&self, files: &[PathBuf], draw: &mut Draw) {
         let unsynced = std::mem::take(&mut self.lock().unsynced);
         for path in files {
@@ -90,7 +90,7 @@ impl ForgetfulDisk {
     }
 }
 
-/// Keeps a part of what was written, with zeros or nothing after it, or flips a bit of it.
+/// Keeps a part of what was written, followed by zeros or nothing, or flips a bit in it.
 fn garble(file: &File, position: u64, length: u64, draw: &mut Draw) {
     let kept = match draw.below(3) {
         0 => 0,
@@ -169,11 +169,11 @@ impl Disk for ForgetfulDisk {
     }
 }
 
-/// What is known of a partition.
+/// The model of a partition.
 #[derive(Debug)]
 struct Account {
     records: Vec<Bytes>,
-    /// What was on its way when everything went down, in order.
+    /// The records in flight when the machine went down, in order.
     doubtful: Vec<Bytes>,
     progress: Progress,
     doubtful_progress: Option<Progress>,
@@ -225,7 +225,7 @@ impl Run {
         opening.run(&format!("boot {}", self.boot)).unwrap()
     }
 
-    /// One life of the log: some work that is finished, then some that is not.
+    /// One run of the log: some work that is finished, then some that is not.
     async fn live(&mut self, draw: &mut Draw) {
         let log = self.open();
         // Opening has synced what it found.
@@ -258,7 +258,7 @@ impl Run {
         )
     }
 
-    /// Several publishers at once, all of which hear that their records are durable.
+    /// Several concurrent publishers, all of which get their records acknowledged.
     async fn publish(&mut self, log: &LocalLog, draw: &mut Draw) {
         let mut publishers = JoinSet::new();
         for _ in 0..=draw.below(4) {
@@ -294,7 +294,7 @@ impl Run {
         self.accounts[partition as usize].progress = target;
     }
 
-    /// The process dies, or the machine does, while records and progress are being synced.
+    /// The process or the machine goes down while records and progress are being synced.
     async fn go_down(&mut self, log: LocalLog, draw: &mut Draw) {
         self.disk.hold_syncs();
         let mut publishers = JoinSet::new();
@@ -302,7 +302,7 @@ impl Run {
         for _ in 0..draw.below(6) {
             let (partition, records) = self.records(draw);
             spawn_publisher(&mut publishers, &log, partition, &records);
-            // In the order of their start they come to the queue.
+            // Publishers reach the queue in the order of their start.
             tokio::task::yield_now().await;
             busy[partition as usize] = true;
             self.accounts[partition as usize].doubtful.extend(records);

@@ -1,7 +1,10 @@
-//! Bringing the spool to Kafka, a part at a time: read, hand over, wait, commit.
+//! Drains the spool to Kafka one part at a time: read, hand over, wait, commit.
 //!
-//! Progress is committed after delivery, up to the first record that was not delivered. What comes
-//! after that one may be in Kafka already and is handed over again, in the same order.
+//! Invariant: progress never passes an undelivered record. It is committed after delivery, up to
+//! the first record that was not delivered.
+//!
+//! Trap: records after that one may already be in Kafka. They are handed over again, in the same
+//! order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,36 +20,37 @@ use crate::spool::entry;
 use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
 
-/// How many bytes are brought at once: enough to keep the brokers busy, and a bound on memory.
+/// The size of a part in bytes: large enough to keep the brokers busy, small enough to bound
+/// memory.
 const PART_BYTES: usize = 2 << 20;
 /// The spool's only partition.
 const PARTITION: PartitionId = PartitionId(0);
 
-/// What a step of draining came to.
+/// The result of one draining step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// There was nothing in the spool.
+    /// The spool was empty.
     Empty,
     /// A part was delivered.
     Moved {
         /// How many records are left.
         left: u64,
     },
-    /// Not all of a part could be delivered.
+    /// Some of a part could not be delivered.
     Stuck,
 }
 
-/// The gate, closed for the last of the spool.
+/// The closed gate, while the rest of the spool is drained.
 #[derive(Debug)]
 pub(super) struct Hold {
-    /// The gate, until it was let go of.
+    /// The gate, until it is released.
     gate: Option<OwnedRwLockWriteGuard<Mode>>,
-    /// How long senders may be kept waiting.
+    /// When the senders have waited long enough.
     until: Instant,
 }
 
 impl<R: Relay> SpoolTask<R> {
-    /// Drains the last of the spool behind a closed gate and goes back to Kafka.
+    /// Drains the rest of the spool with the gate closed, and returns to direct mode.
     pub(super) async fn finish_draining(&mut self) {
         let mut hold = Hold {
             gate: Some(Arc::clone(&self.shared.gate).write_owned().await),
@@ -67,8 +71,8 @@ impl<R: Relay> SpoolTask<R> {
         }
     }
 
-    /// Waits until `delivery` is complete and returns whether all of it is delivered. If some of it
-    /// still waits or was given up, everything that waits is given up.
+    /// Waits until `delivery` is complete, and returns whether all of it was delivered. If a record
+    /// still waits after `patience` or was given up, everything in the client is purged.
     pub(super) async fn completed(
         &self,
         delivery: &Delivery,
@@ -79,13 +83,13 @@ impl<R: Relay> SpoolTask<R> {
             if let Some(hold) = hold
                 && timeout_at(hold.until, delivery.completed()).await.is_err()
             {
-                // Senders have waited long enough. What is on its way is not given up for that: it
-                // would be sent twice.
+                // Senders have waited long enough. The records in flight are not purged for that,
+                // because they would be sent twice.
                 hold.gate = None;
             }
             tokio::select! {
                 () = delivery.completed() => {}
-                // At the end nothing is worth waiting for long.
+                // On shutdown, wait only a short while.
                 () = async {
                     self.shared.closing.cancelled().await;
                     tokio::time::sleep(FINISH_PATIENCE).await;
@@ -93,7 +97,7 @@ impl<R: Relay> SpoolTask<R> {
             }
         };
         timeout(patience, completed).await.ok();
-        // What was refused before it was sent is no reason to give up what was not.
+        // Records refused before they were sent are no reason to purge the others.
         if delivery.status() != DeliveryStatus::Settled {
             self.shared.relay.purge();
             timeout(PURGE_PATIENCE, delivery.completed()).await.ok();
@@ -102,8 +106,8 @@ impl<R: Relay> SpoolTask<R> {
         outcomes.all(|outcome| outcome == Outcome::Delivered)
     }
 
-    /// Delivers the next part of the spool within `patience`; a gate that is held is let go of when
-    /// that takes longer than it may be held.
+    /// Delivers the next part of the spool within `patience`. Releases a held gate if the delivery
+    /// takes longer than the gate may be held.
     pub(super) async fn drain_step(&mut self, patience: Duration, hold: Option<&mut Hold>) -> Step {
         let (next, end) = self.shared.positions();
         if next >= end {
@@ -121,7 +125,8 @@ impl<R: Relay> SpoolTask<R> {
         };
         let records = decode(&read);
         self.floor = records.first().map(|record| record.received_at);
-        // What stands behind a record that is never taken would be sent again with every try.
+        // Send nothing behind a record that Kafka never accepts: it would be sent again on every
+        // attempt.
         let limit = self.shared.relay.max_record_bytes();
         let is_taken = |record: &&OutgoingRecord| record.payload.len() <= limit;
         let taken = records.iter().take_while(is_taken).count();
@@ -134,7 +139,7 @@ impl<R: Relay> SpoolTask<R> {
             .outcomes()
             .take_while(|outcome| *outcome == Outcome::Delivered)
             .count();
-        // Where nothing is left to read there was only a gap.
+        // If the read returned nothing, there was only a gap up to the end.
         let reached = match read.get(delivered) {
             Some(first) => first.offset,
             None => read.last().map_or(end, |last| last.offset.next()),
@@ -152,7 +157,7 @@ impl<R: Relay> SpoolTask<R> {
         }
         match delivery.outcomes().nth(delivered) {
             Some(Outcome::TooLarge) => self.stuck(too_large(&records[delivered])),
-            // The queue is smaller than a part: the rest goes with the next one.
+            // The client's queue is smaller than a part. The rest goes with the next part.
             Some(Outcome::QueueFull) if delivered > 0 => Step::Moved {
                 left: end.0 - reached.0,
             },
@@ -192,7 +197,7 @@ fn too_large(record: &OutgoingRecord) -> String {
     format!("a record of {size} bytes is larger than `kafka.max_record_bytes`: raise it")
 }
 
-/// Returns the records of the entries.
+/// Decodes the entries.
 fn decode(entries: &[LogRecord]) -> Vec<OutgoingRecord> {
     entries
         .iter()

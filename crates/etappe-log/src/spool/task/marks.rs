@@ -1,7 +1,9 @@
-//! The collector's marks: once a second, into every partition, how far its records are complete.
+//! The collector's marks. Once a second, one is written to every partition. It states up to which
+//! time the collector's records are complete.
 //!
-//! A mark stands behind every record that was received before its `reached` and is durable: these
-//! were delivered before the mark was handed over, or wait in the spool and hold `reached` back.
+//! Invariant: in every partition, a mark follows all records received before its `reached`. Such a
+//! record was either delivered before the mark was handed over, or it waits in the spool and holds
+//! `reached` back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,21 +17,22 @@ use crate::kafka::delivery::Delivery;
 use crate::metrics::as_gauge;
 use crate::spool::relay::Relay;
 
-/// How long to wait at least: a mark may be due while the last one is still on its way.
+/// The shortest wait. A mark can be due while the previous one is still in flight, and a wait of
+/// zero would then spin.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
 
-/// The marks that were written.
+/// The marks written so far.
 #[derive(Debug)]
 pub(super) struct Marks {
     interval: Duration,
     due: Instant,
     last: Option<(Arc<Delivery>, Instant)>,
-    /// What the last mark said, and what the next one says while the spool has not been read.
+    /// The `reached` of the last mark. It is repeated while the spool has not been read.
     reached: Timestamp,
 }
 
 impl Marks {
-    /// Makes the first mark due now, and the others so long after the one before.
+    /// Makes the first mark due now, and each further one an `interval` after the last.
     pub(super) fn every(interval: Duration) -> Self {
         Self {
             interval,
@@ -39,14 +42,14 @@ impl Marks {
         }
     }
 
-    /// Returns when the next mark is due.
+    /// Returns the time until the next mark is due, at least [`LEAST_WAIT`].
     pub(super) fn due_in(&self) -> Duration {
         self.due
             .saturating_duration_since(Instant::now())
             .max(LEAST_WAIT)
     }
 
-    /// Returns how long the last mark has been waiting.
+    /// Returns how long the last mark has been in flight; zero if it has an outcome.
     pub(super) fn waiting_for(&self) -> Duration {
         match &self.last {
             Some((delivery, since)) if !delivery.is_complete() => since.elapsed(),
@@ -56,7 +59,7 @@ impl Marks {
 }
 
 impl<R: Relay> SpoolTask<R> {
-    /// Writes a mark when it is time, unless the last one is still on its way.
+    /// Writes a mark if one is due, unless the last one is still in flight.
     pub(super) fn write_mark_if_due(&mut self) {
         let is_waiting = self.marks.waiting_for() > Duration::ZERO;
         if is_waiting || Instant::now() < self.marks.due {
@@ -68,11 +71,11 @@ impl<R: Relay> SpoolTask<R> {
         } else {
             CollectorState::Direct
         };
-        // Nobody waits for it; whether it arrives is seen at the next one.
+        // Its outcome is checked before the next mark.
         drop(self.write_mark(state));
     }
 
-    /// Writes a mark and returns where its outcome will be.
+    /// Writes a mark and returns its delivery.
     pub(super) fn write_mark(&mut self, state: CollectorState) -> Arc<Delivery> {
         let written_at = self.shared.clock.now();
         let mark = CollectorMark {
@@ -91,9 +94,10 @@ impl<R: Relay> SpoolTask<R> {
         delivery
     }
 
-    /// Returns the instant before which every record received is in Kafka or refused.
+    /// Returns the instant before which every received record is in Kafka or refused.
     fn reached(&self) -> Timestamp {
-        // Calls first: one that ends between the two looks has left its records in the spool.
+        // Read the calls first: a call that ends between the two reads has left its records in the
+        // spool.
         let low = self.shared.low();
         let (next, end) = self.shared.positions();
         if next >= end {
@@ -103,7 +107,7 @@ impl<R: Relay> SpoolTask<R> {
         }
     }
 
-    /// Brings the figures of the spool up to date.
+    /// Updates the spool's gauges.
     pub(super) fn record_figures(&self) {
         let (next, end) = self.shared.positions();
         let records = end.0.saturating_sub(next.0);

@@ -1,7 +1,8 @@
-//! Watching Kafka while records go there directly, and the switch to the spool.
+//! Watches Kafka while records go there directly, and switches to the spool.
 //!
-//! A call is looked at once for each decision, and the decision is taken again once the gate is
-//! closed: what was delivered in the meantime is no reason to give anything up.
+//! Each decision looks at every call exactly once. The decision is taken again after the gate is
+//! closed, because records may have been delivered in the meantime, and purging needs a current
+//! reason.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,11 +15,11 @@ use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
 use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
 
-/// How often Kafka is looked at while all is well.
+/// How often Kafka is checked while it works.
 const TICK: Duration = Duration::from_millis(100);
 
 impl<R: Relay> SpoolTask<R> {
-    /// Waits for trouble while records go to Kafka.
+    /// Waits for a problem while records go to Kafka.
     pub(super) async fn watch(&mut self) {
         let shared = Arc::clone(&self.shared);
         tokio::select! {
@@ -34,7 +35,7 @@ impl<R: Relay> SpoolTask<R> {
         }
     }
 
-    /// Ends the calls that are over and returns what is seen of Kafka.
+    /// Ends the settled calls and returns the observed state of Kafka.
     fn signs(&mut self) -> Signs {
         let survey = self.shared.lock_calls().look();
         Signs {
@@ -50,7 +51,7 @@ impl<R: Relay> SpoolTask<R> {
         reason_to_spool(signs, self.shared.relay.delivery_timeout())
     }
 
-    /// Sends everything to the spool from now on, if there still is a reason behind the closed gate.
+    /// Switches to the spool, if there still is a reason once the gate is closed.
     async fn switch(&mut self, before: Signs) {
         let mut gate = Arc::clone(&self.shared.gate).write_owned().await;
         let mut signs = self.signs();

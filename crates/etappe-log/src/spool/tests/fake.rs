@@ -1,5 +1,6 @@
-//! A Kafka in memory that fails at any moment, but keeps what the real one promises: a partition
-//! gets a prefix of what was handed over for it, and what was given up may arrive later, in order.
+//! An in-memory Kafka that fails at any moment but keeps the real one's guarantees: a partition
+//! receives a prefix of what was handed over for it, and records that were given up may arrive
+//! later, in order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,19 +16,19 @@ use crate::kafka::delivery::{Deliveries, Delivery, Outcome};
 use crate::spool::relay::Relay;
 
 pub(super) const PARTITIONS: usize = 2;
-/// Records are refused when so many wait.
+/// Records are refused when this many are waiting.
 const QUEUE: usize = 200;
 
-/// How the brokers are.
+/// The state of the brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Health {
-    /// They take records.
+    /// They accept records.
     Up,
-    /// They do not answer, and nobody knows.
+    /// They do not answer, and the client has not noticed.
     Frozen,
-    /// They are known to be away.
+    /// They are known to be unreachable.
     Away,
-    /// They refuse what is handed over.
+    /// They refuse every record.
     Refusing,
 }
 
@@ -35,9 +36,9 @@ pub(super) enum Health {
 struct Partition {
     log: Vec<Bytes>,
     queue: VecDeque<(usize, Bytes)>,
-    /// Given up, but on their way all the same.
+    /// Records that were given up but are still in flight.
     ghosts: VecDeque<Bytes>,
-    /// Something was refused since the last purge: all behind it is refused too.
+    /// A record was refused since the last purge, so every later one is refused too.
     has_refused: bool,
 }
 
@@ -85,22 +86,22 @@ impl FakeKafka {
         }
     }
 
-    /// Gives records so much time.
+    /// Sets the delivery timeout.
     pub(super) fn be_patient(&self, delivery_timeout: Duration) {
         self.lock().delivery_timeout = delivery_timeout;
     }
 
-    /// Takes no larger records from now on.
+    /// Refuses larger records from now on.
     pub(super) fn take_at_most(&self, bytes: usize) {
         self.lock().max_record_bytes = bytes;
     }
 
-    /// Returns how often everything that waits was given up.
+    /// Returns the number of purges.
     pub(super) fn purges(&self) -> usize {
         self.lock().purges
     }
 
-    /// Returns how many of the records that wait are no marks.
+    /// Returns the number of waiting records, without marks.
     pub(super) fn waiting(&self) -> usize {
         let state = self.lock();
         let waiting = state.partitions.iter().flat_map(|it| &it.queue);
@@ -112,7 +113,8 @@ impl FakeKafka {
         self.lock().partitions[partition].log.clone()
     }
 
-    /// Delivers some of what waits. Given-up records arrive now and then, however the brokers are.
+    /// Delivers some of the waiting records. Given-up records arrive now and then, whatever the
+    /// brokers' state.
     pub(super) fn work(&self) {
         let mut state = self.lock();
         let State {
@@ -208,7 +210,7 @@ impl Relay for FakeKafka {
             partitions, random, ..
         } = &mut *state;
         for partition in partitions {
-            // What is behind a refused record was not sent.
+            // Records behind a refused one were not sent.
             let on_their_way = if partition.has_refused {
                 0
             } else {

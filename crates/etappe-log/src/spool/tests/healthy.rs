@@ -1,4 +1,4 @@
-//! While Kafka is well, nothing is given up and nothing is sent twice.
+//! While Kafka is healthy, nothing is given up and nothing is sent twice.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::kafka::delivery::Outcome;
 use crate::spool::relay::Relay as _;
 use crate::spool::spooler::{Mode, Spooler};
 
-/// How long a test waits for what must happen.
+/// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Longer than any test takes.
+/// Longer than any test runs.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Starts a collector that has nothing in its spool.
+/// Starts a collector with an empty spool.
 async fn direct(directory: &Path, kafka: &FakeKafka) -> Spooler<FakeKafka> {
     let spooler = open(directory, kafka.clone(), Arc::<Reception>::default()).await;
     until("records go to Kafka directly", || {
@@ -29,7 +29,7 @@ async fn direct(directory: &Path, kafka: &FakeKafka) -> Spooler<FakeKafka> {
     spooler
 }
 
-/// Waits until `is_so`, which is asked again and again.
+/// Polls `is_so` until it returns true.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -105,14 +105,14 @@ async fn a_call_that_is_delivered_while_the_gate_closes_is_no_reason_to_spool() 
     let tasks = TaskTracker::new();
     let sent = tasks.spawn(async move { sending.publish(vec![message("late")]).await });
     until("the call is handed over", || kafka.waiting() == 1).await;
-    // As long as somebody holds the gate the task waits for it, its decision taken.
+    // While somebody holds the gate, the task waits for it with its decision already taken.
     let gate = Arc::clone(&spooler.shared.gate).read_owned().await;
     until("the task closes the gate", || {
         spooler.shared.gate.try_read().is_err()
     })
     .await;
     kafka.set(Health::Up);
-    // The marks, too, which wait for as long.
+    // Wait for the marks too; their waiting time counts as well.
     let next = kafka.hand_over_everywhere(&"mark".into());
     until("all is delivered", || {
         kafka.work();
@@ -137,7 +137,7 @@ async fn the_last_of_the_spool_is_waited_for_and_not_sent_twice() {
     let spooler = open(directory.path(), kafka.clone(), clock).await;
     assert_eq!(spooler.publish(vec![message("last")]).await, [Ok(())]);
     let given_up = kafka.purges();
-    // The task waits for a mark to arrive, and then drains what is there behind the gate.
+    // The task waits for a mark to arrive, then drains the rest with the gate closed.
     kafka.set(Health::Up);
     until("the last part is handed over", || {
         if kafka.waiting() == 0 {
@@ -182,7 +182,7 @@ async fn what_stands_behind_a_record_that_is_too_large_is_sent_once() {
         kafka.work();
         let is_told = spooler.outage().is_some_and(|it| it.contains("900 bytes"));
         tries.set(tries.get() + u32::from(is_told));
-        // Some hundred looks apart, the drainer has come back to it.
+        // After a few hundred polls the drainer has retried it.
         tries.get() > 500
     })
     .await;

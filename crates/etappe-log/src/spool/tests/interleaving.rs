@@ -1,8 +1,9 @@
-//! Every order in which reports and new calls can come in between the task's looks.
+//! Explores every order in which delivery reports and new calls can arrive between the task's
+//! looks.
 //!
-//! The client's thread reports one record after the other, publishers hand calls over, and the
-//! task looks; the explorer puts the steps of the first two between any two looks of the third
-//! at what they share.
+//! The client's thread reports one record after another, publishers hand over calls, and the task
+//! looks. The explorer inserts steps of the first two between any two accesses of the task to their
+//! shared state.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,10 +21,10 @@ use crate::spool::calls::Calls;
 use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
 use crate::spool::spooler::PendingSend;
 
-/// Long enough that no run lasts as long.
+/// Longer than any run.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(1_000);
 
-/// What the threads share: the calls, and the client's reports.
+/// The state shared by the threads: the calls, and the client's reports.
 #[derive(Default)]
 struct Shared {
     calls: Mutex<Calls<Arc<PendingSend>>>,
@@ -32,12 +33,12 @@ struct Shared {
 }
 
 impl Shared {
-    /// Returns whether somebody holds the calls, so that publishers wait.
+    /// Returns whether the calls are locked, so that publishers would wait.
     fn is_locked(&self) -> bool {
         matches!(self.calls.try_lock(), Err(TryLockError::WouldBlock))
     }
 
-    /// Hands a call of so many records over, and returns their tickets.
+    /// Hands over a call of `records` records, and returns their tickets.
     fn hand_over(&self, records: usize) -> Vec<usize> {
         let mut calls = self.calls.lock().unwrap();
         let at = i64::try_from(self.pending_sends.borrow().len()).unwrap();
@@ -55,7 +56,7 @@ impl Shared {
         tickets
     }
 
-    /// Looks as the task does, and decides.
+    /// Looks at the calls as the task does, and decides.
     fn decide(&self) -> Option<SpoolReason> {
         point();
         let survey = self.calls.lock().unwrap().look();
@@ -68,12 +69,12 @@ impl Shared {
     }
 }
 
-/// What the other threads have yet to do.
+/// The remaining work of the other threads.
 struct Script {
     shared: Rc<Shared>,
-    /// How many records each call has that is handed over later.
+    /// The number of records of each call still to be handed over.
     calls: Vec<usize>,
-    /// What the client has to report, in order.
+    /// The reports still to come from the client, in order.
     tickets: Vec<usize>,
     outcomes: Vec<Outcome>,
 }
@@ -90,7 +91,7 @@ impl Script {
         script
     }
 
-    /// Returns the steps that can be done now.
+    /// Returns the steps that are possible now.
     fn steps(&self) -> Vec<fn(&mut Self)> {
         let mut steps: Vec<fn(&mut Self)> = Vec::new();
         if !self.tickets.is_empty() {
@@ -114,7 +115,7 @@ impl Script {
         self.shared.deliveries.report(ticket, outcome);
     }
 
-    /// Does some of the steps that can be done now, or none.
+    /// Executes any number of the possible steps, or none.
     fn act(&mut self, choices: &mut Choices) {
         loop {
             let steps = self.steps();
@@ -132,8 +133,8 @@ impl Script {
     }
 }
 
-/// Lets the task look twice while the others work, and once when they are done; returns the
-/// three decisions, and the calls that are still known in the end.
+/// Lets the task look twice while the other threads work, and once when they are done. Returns the
+/// three decisions and the number of calls still registered at the end.
 fn run(
     choices: &mut Choices,
     calls: &[usize],
