@@ -1,7 +1,7 @@
-//! Why the event log cannot do what was asked, and what to do about it.
+//! Errors of the event log: what failed, and what to do about it.
 //!
-//! Errors of publishing are the port's own [`PublishError`](etappe_core::ports::PublishError);
-//! these here come from opening a log, reading it and remembering progress.
+//! Publishing returns the port's own [`PublishError`](etappe_core::ports::PublishError). The errors
+//! here come from opening a log, reading it and storing progress.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{Classified, RetryClass};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// After this time a partition that is too short has lost its end for good.
+/// A partition that has been too short for this long has lost its end for good.
 const LOST_AFTER: Duration = Duration::from_secs(60);
 
 /// An error of the event log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The configuration cannot be used; every problem is listed.
+    /// The configuration is invalid. Every problem is listed.
     #[error("configuration of the event log: {}", problems.join("; "))]
     InvalidConfig {
         /// What is wrong, one sentence each.
@@ -29,7 +29,7 @@ pub enum LogError {
         /// The log's folder.
         directory: PathBuf,
     },
-    /// The log has another number of partitions than the configuration asks for.
+    /// The log's number of partitions differs from the configuration.
     #[error(
         "the event log in `{}` has {stored} partitions, the configuration asks for {configured}; \
          the number changes only on a log that is consumed to its end, by starting a new folder",
@@ -38,19 +38,20 @@ pub enum LogError {
     PartitionCount {
         /// The log's folder.
         directory: PathBuf,
-        /// How many partitions the log was made with.
+        /// The number of partitions the log was created with.
         stored: u32,
-        /// How many the configuration asks for.
+        /// The configured number.
         configured: u32,
     },
-    /// A file or folder of the log cannot be made, opened or written while the log is opened.
+    /// A file or folder of the log cannot be created, opened or written while the log is being
+    /// opened.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Unusable {
         /// What was tried.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
@@ -78,7 +79,7 @@ pub enum LogError {
         /// What is wrong there.
         reason: &'static str,
     },
-    /// The file that remembers the consumer's progress is gone or unreadable.
+    /// The file with the consumer's progress is missing or unreadable.
     #[error(
         "`{}` is missing or damaged: {reason}; without it nobody knows which records are stored \
          already, so restore it from a copy of the folder",
@@ -90,12 +91,12 @@ pub enum LogError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Records were asked for that retention has deleted.
+    /// The requested records were deleted by retention.
     #[error("offset {from} of partition {partition} is deleted, the log begins at {start}")]
     Expired {
         /// The partition.
         partition: PartitionId,
-        /// The offset asked for.
+        /// The requested offset.
         from: Offset,
         /// The first offset that is kept.
         start: Offset,
@@ -103,15 +104,15 @@ pub enum LogError {
     /// The log has no such partition.
     #[error("the event log has no partition {partition}")]
     UnknownPartition {
-        /// The partition asked for.
+        /// The requested partition.
         partition: PartitionId,
     },
-    /// Progress was committed that cannot be: it goes back, or past the end of the log.
+    /// The progress cannot be committed: it goes back, or past the end of the log.
     #[error("progress {next} of partition {partition} cannot be committed: {reason}")]
     InvalidProgress {
         /// The partition.
         partition: PartitionId,
-        /// The first offset not known to be done.
+        /// The first offset not known to be processed.
         next: Offset,
         /// What is wrong with it.
         reason: &'static str,
@@ -125,7 +126,7 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
-    /// Progress could not be made durable; nothing of it counts.
+    /// Progress could not be made durable. None of it counts.
     #[error("cannot remember progress in `{}`: {source}", path.display())]
     Commit {
         /// The journal's file.
@@ -139,7 +140,7 @@ pub enum LogError {
     KafkaUnavailable {
         /// What was tried.
         action: String,
-        /// What the client says.
+        /// The reason given by the client.
         reason: String,
         /// The client's error.
         #[source]
@@ -154,13 +155,13 @@ pub enum LogError {
         #[source]
         source: Box<KafkaError>,
     },
-    /// The partition is not this consumer's, or not any more: somebody else works on it.
+    /// The partition is not assigned to this consumer, or no longer: another one works on it.
     #[error("partition {partition} is not assigned to this consumer")]
     NotAssigned {
         /// The partition.
         partition: PartitionId,
     },
-    /// A partition ends before the place that its consumer has reached.
+    /// A partition ends before the position that its consumer has reached.
     #[error(
         "partition {partition} of topic `{topic}` ends at {end}, but was read up to {from} before: \
          the topic was made anew, or brokers lost what they had acknowledged; let a topic of another \
@@ -172,22 +173,22 @@ pub enum LogError {
         topic: String,
         /// The partition.
         partition: PartitionId,
-        /// The offset asked for.
+        /// The requested offset.
         from: Offset,
         /// The offset after the last record.
         end: Offset,
-        /// How long it has been so. A broker that has just become the leader may need a moment.
+        /// How long this has been so. A broker that just became the leader may need a moment.
         lasting: Duration,
     },
-    /// A topic is not what the configuration asks for; every difference is listed.
+    /// A topic does not match the configuration. Every difference is listed.
     #[error("topic `{topic}` is not as configured: {}", problems.join("; "))]
     TopicMismatch {
         /// The topic.
         topic: String,
-        /// What differs and how to change it, one sentence each.
+        /// The differences and how to change them, one sentence each.
         problems: Vec<String>,
     },
-    /// A record of a local log is larger than the topic that it is moved to takes.
+    /// A record of a local log is larger than the target topic accepts.
     #[error(
         "the record at offset {offset} of partition {partition} has {size} bytes, the topic takes \
          {limit}: raise `kafka.max_record_bytes`"
@@ -199,7 +200,7 @@ pub enum LogError {
         offset: Offset,
         /// Its size in bytes.
         size: usize,
-        /// The largest size that is taken.
+        /// The largest size that the topic accepts.
         limit: usize,
     },
     /// The log was closed.
@@ -235,7 +236,7 @@ impl Classified for LogError {
 }
 
 impl LogError {
-    /// Wraps an operating system's answer that came while the log was being opened.
+    /// Wraps an operating system's error that occurred while the log was being opened.
     pub(crate) fn unusable(
         action: &'static str,
         path: impl Into<PathBuf>,
@@ -248,7 +249,7 @@ impl LogError {
         }
     }
 
-    /// Wraps a client's error. Whatever is not known to be lasting is worth another try.
+    /// Wraps a client's error. An error that is not known to be permanent is worth a retry.
     pub(crate) fn kafka(
         action: impl Into<String>,
         reason: Option<String>,
@@ -281,7 +282,7 @@ fn is_refusal(error: &KafkaError) -> bool {
         KafkaError::AdminOp(code) => Some(*code),
         other => other.rdkafka_error_code(),
     };
-    // Too few brokers for the replicas wanted is no refusal: they may still be starting.
+    // Too few brokers for the wanted replicas is not a refusal: they may still be starting.
     matches!(
         code,
         Some(

@@ -1,7 +1,7 @@
-//! Where another thread may come in between two looks at what threads share.
+//! Marks where another thread may run between two accesses to shared state.
 //!
-//! Such places call [`point`], which does nothing outside of this crate's tests. In them, an
-//! [`explorer`] does there what other threads would do, in every order that is possible.
+//! Code calls [`point`] at such places. It does nothing outside this crate's tests. In tests, an
+//! [`explorer`] executes there the steps of other threads, in every possible order.
 
 /// Marks such a place.
 #[cfg(not(test))]

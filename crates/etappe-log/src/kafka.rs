@@ -1,11 +1,11 @@
-//! The event log on Apache Kafka: the only place that names rdkafka.
+//! The event log on Apache Kafka. This is the only module that uses rdkafka.
 //!
-//! [`KafkaConfig`] says where the brokers are and what the topics are called; [`KafkaCluster`]
-//! checks the topics and makes publishers and sources of one configuration. Nothing here connects
-//! before it is asked for something, and nothing fails for good because brokers are away.
+//! [`KafkaConfig`] holds the brokers and the names of the topics. [`KafkaCluster`] checks the
+//! topics and creates publishers and sources with one configuration. Nothing here connects before
+//! it is asked for something, and nothing fails for good because brokers are unavailable.
 //!
-//! A record's partition is chosen here, `key mod N`, so that every log places a key alike; records
-//! have no Kafka key. There is no auto-commit anywhere.
+//! The partition of a record is chosen here, `key mod N`, so that every log places a key alike.
+//! Records have no Kafka key. There is no auto-commit anywhere.
 
 mod blocking;
 mod client;

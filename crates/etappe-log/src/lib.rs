@@ -1,16 +1,20 @@
 //! The event log: durable, ordered per key, read by offset.
 //!
-//! This crate is the home of the event log seam: it implements [`EventPublisher`] and
-//! [`RecordSource`] of `etappe_core::ports`. It moves bytes; what stands in a record is the
-//! business of `etappe_wire::record`, and nothing here looks into one.
+//! Invariants:
 //!
-//! Where to start: [`local::LocalLog`] is the log on this machine's disk; its segments alone are in
-//! `local/segment.rs` and `local/partition.rs` and know nothing of consumers. [`kafka`] is the log on
-//! Apache Kafka. [`spool`] puts a local log in front of Kafka, for as long as that is away.
+//! - A record is acknowledged only after it is synced to disk, or all in-sync replicas have it. It
+//!   is readable only then.
+//! - Records with equal keys keep their order.
+//! - An offset is never given to two acknowledged records.
+//! - This crate never deletes a record that the consumer has not passed.
 //!
-//! Invariants: a record is acknowledged only after it is synced to the disk, or all in-sync replicas
-//! have it, and readable only then; records with equal keys keep their order; an offset is never
-//! given to two acknowledged records; what a consumer has not passed is never deleted here.
+//! This crate implements the ports [`EventPublisher`] and [`RecordSource`] of `etappe_core::ports`.
+//! It moves bytes: the content of a record is defined by `etappe_wire::record`, and nothing here
+//! looks into one.
+//!
+//! Where to start: [`local::LocalLog`] is the log on the local disk. Its segments are in
+//! `local/segment.rs` and `local/partition.rs`, which know nothing of consumers. [`kafka`] is the
+//! log on Apache Kafka. [`spool`] puts a local log in front of Kafka while Kafka is unavailable.
 //!
 //! [`EventPublisher`]: etappe_core::ports::EventPublisher
 //! [`RecordSource`]: etappe_core::ports::RecordSource
@@ -24,7 +28,8 @@ pub mod spool;
 
 pub use error::LogError;
 
-/// Has a property test draw so many cases, by a seed that is told when one of them fails.
+/// Configures a property test with `cases` cases. Its seed is printed, so that a failure can be
+/// reproduced.
 #[cfg(test)]
 fn seeded(cases: u32) -> proptest::test_runner::Config {
     proptest::test_runner::Config {

@@ -1,7 +1,7 @@
 //! Metrics of the event log.
 //!
-//! Those of a log on disk are labelled by `partition` and kept as handles per partition, so that
-//! counting costs an atomic addition.
+//! Metrics of a log on disk have the label `partition`. Their handles are kept per partition, so
+//! that counting costs one atomic addition.
 
 pub(crate) mod kafka;
 pub(crate) mod kafka_source;
@@ -43,35 +43,37 @@ pub(crate) struct LogMetrics {
 pub(crate) struct PartitionMetrics {
     /// Counter: records made durable. Alert: none by itself.
     pub(crate) appended_records: IntCounter,
-    /// Counter: bytes of records made durable, before packing.
+    /// Counter: bytes of records made durable, before compression.
     pub(crate) appended_bytes: IntCounter,
     /// Counter: frames written.
     pub(crate) frames: IntCounter,
-    /// Counter: bytes written to segments, after packing.
+    /// Counter: bytes written to segments, after compression.
     pub(crate) written_bytes: IntCounter,
-    /// Counter with the label `reason`: records refused. Alert: when it moves for another reason
-    /// than `too_large` or `closed`, senders are told to come back later.
+    /// Counter with the label `reason`: records refused. Alert: when it increases for a reason
+    /// other than `too_large` or `closed`, because senders are told to come back later.
     refused_records: IntCounterVec,
     label: String,
     /// Histogram: how long making a group of records durable took. Alert: p99 over 1 s.
     pub(crate) sync_seconds: Histogram,
     /// Histogram: how long making progress durable took. Alert: p99 over 1 s.
     pub(crate) commit_seconds: Histogram,
-    /// Counter: bytes of a torn tail cut off at start. Moves after a crash, and only then.
+    /// Counter: bytes of a torn tail cut off at start. Increases only after a crash.
     pub(crate) truncated_bytes: IntCounter,
-    /// Counter: offsets skipped because the log ended before its consumer's progress. Alert: ever.
+    /// Counter: offsets skipped because the log ended before its consumer's progress. Alert: any
+    /// increase.
     pub(crate) lost_offsets: IntCounter,
-    /// Gauge: bytes of records waiting for the disk. Alert: near the bound for long.
+    /// Gauge: bytes of records waiting to be written to disk. Alert: near the bound for long.
     pub(crate) queue_bytes: IntGauge,
     /// Gauge: bytes of segments on disk.
     pub(crate) disk_bytes: IntGauge,
     /// Gauge: number of segment files.
     pub(crate) segments: IntGauge,
-    /// Gauge: offsets between the consumer's progress and the end. Alert: growing for long.
+    /// Gauge: offsets between the consumer's progress and the end of the log. Alert: growing for
+    /// long.
     pub(crate) lag_records: IntGauge,
     /// Gauge: age of the oldest record that the consumer has not passed. Alert: over 60 s.
     pub(crate) oldest_unconsumed_seconds: IntGauge,
-    /// Gauge: 1 when the last write succeeded, else 0. Alert: 0.
+    /// Gauge: 1 if the last write succeeded, else 0. Alert: 0.
     pub(crate) writable: IntGauge,
 }
 
@@ -80,13 +82,13 @@ const PARTITION: [&str; 1] = ["partition"];
 /// Why records were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusalReason {
-    /// More is coming in than the disk takes.
+    /// More records arrive than the disk can write.
     QueueFull,
-    /// The record alone is too large.
+    /// The record is too large.
     TooLarge,
     /// The log is closed.
     Closed,
-    /// The log is as large as it may be.
+    /// The log has reached its size limit.
     AtBound,
     /// The disk is nearly full.
     DiskLow,
@@ -116,8 +118,8 @@ impl RefusalReason {
     }
 }
 
-/// Registers `collector` and returns it. A second log in the same registry shows no metrics, which
-/// is no reason to refuse it.
+/// Registers `collector` and returns it. A second log in the same registry shows no metrics, but it
+/// is not refused for that.
 pub(crate) fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
     if let Err(error) = registry.register(Box::new(collector.clone())) {
         tracing::warn!(%error, "a metric of the event log is not shown");
@@ -157,7 +159,7 @@ fn histogram(registry: &Registry, name: &str, help: &str) -> HistogramVec {
 }
 
 impl LogMetrics {
-    /// Makes the metrics and registers them.
+    /// Creates the metrics and registers them.
     pub(crate) fn new(registry: &Registry) -> Self {
         let counter = |name, help| counter(registry, name, help);
         let gauge = |name, help| gauge(registry, name, help);
@@ -221,7 +223,7 @@ impl LogMetrics {
         let label = partition.to_string();
         let labels = &[label.as_str()];
         for reason in RefusalReason::ALL {
-            // A counter that is there from the start shows its first increase.
+            // Create the counter at the start, so that its first increase shows.
             self.refused_records
                 .with_label_values(&[label.as_str(), reason.as_str()]);
         }
@@ -247,7 +249,7 @@ impl LogMetrics {
 }
 
 impl PartitionMetrics {
-    /// Records that a group was made durable within `took`.
+    /// Records that a group was made durable in `took`.
     pub(crate) fn record_append(&self, appended: Appended, took: Duration) {
         self.appended_records.inc_by(appended.records);
         self.appended_bytes.inc_by(appended.payload_bytes);
@@ -256,14 +258,14 @@ impl PartitionMetrics {
         self.sync_seconds.observe(took.as_secs_f64());
     }
 
-    /// Records that so many records were refused.
+    /// Records that `records` records were refused.
     pub(crate) fn record_refused(&self, reason: RefusalReason, records: usize) {
         self.refused_records
             .with_label_values(&[self.label.as_str(), reason.as_str()])
             .inc_by(records as u64);
     }
 
-    /// Records how much the partition has on disk.
+    /// Records the partition's size on disk.
     pub(crate) fn record_size(&self, segments: usize, bytes: u64) {
         self.segments
             .set(i64::try_from(segments).unwrap_or(i64::MAX));
@@ -276,7 +278,7 @@ impl PartitionMetrics {
     }
 }
 
-/// Returns the value for a gauge.
+/// Converts a value for a gauge.
 pub(crate) fn as_gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

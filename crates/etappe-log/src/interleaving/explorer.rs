@@ -1,7 +1,8 @@
-//! Goes through every order in which the steps of other threads can come in between.
+//! Explores every order in which steps of other threads can occur between those of the code under
+//! test.
 //!
-//! At each [`point`] that the code under test passes, the script of a run may do some of its steps.
-//! Which ones is a choice; [`explore`] runs a test again and again until it has made every choice.
+//! At each [`point`] that the code passes, the script of a run may execute some of its steps. Which
+//! ones is a choice. [`explore`] repeats a test until every choice was made.
 
 use std::cell::RefCell;
 
@@ -11,16 +12,16 @@ thread_local! {
     static RUNNING: RefCell<Option<(Choices, Hook)>> = const { RefCell::new(None) };
 }
 
-/// The choices of one run: those of the run before up to the last that had another way to go.
+/// The choices of one run: those of the previous run, up to the last one that had an alternative.
 #[derive(Debug, Default)]
 pub(crate) struct Choices {
-    /// What was chosen, and out of how many.
+    /// The choices made, each with the number of its options.
     path: Vec<(usize, usize)>,
     passed: usize,
 }
 
 impl Choices {
-    /// Chooses a number below `options`, which is not 0.
+    /// Chooses a number below `options`, which must not be 0.
     pub(crate) fn choose(&mut self, options: usize) -> usize {
         if self.passed == self.path.len() {
             self.path.push((0, options));
@@ -31,7 +32,7 @@ impl Choices {
         chosen
     }
 
-    /// Goes on to the next run; returns whether there is one.
+    /// Advances to the next run. Returns whether there is one.
     fn advance(&mut self) -> bool {
         self.passed = 0;
         while let Some((chosen, among)) = self.path.pop() {
@@ -44,9 +45,9 @@ impl Choices {
     }
 }
 
-/// Lets the script of the run do some of its steps.
+/// Lets the script of the run execute some of its steps.
 pub(crate) fn point() {
-    // Out of its place meanwhile: what the script does passes points, too.
+    // Take the hook out meanwhile, because the script's own steps pass points too.
     let running = RUNNING.with(|it| it.borrow_mut().take());
     if let Some((mut choices, mut hook)) = running {
         hook(&mut choices);
@@ -68,7 +69,7 @@ pub(crate) fn interleave<T>(
     done
 }
 
-/// Runs `run` once for every way to choose; returns how many ways there were.
+/// Runs `run` once for every sequence of choices. Returns the number of runs.
 pub(crate) fn explore(mut run: impl FnMut(&mut Choices)) -> usize {
     let mut choices = Choices::default();
     let mut runs = 0;

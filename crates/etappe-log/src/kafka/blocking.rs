@@ -1,6 +1,6 @@
-//! Work that blocks, on threads that may.
+//! Blocking work, on threads that may block.
 
-/// Runs `work` on a blocking thread; a panic there goes on here.
+/// Runs `work` on a blocking thread. A panic there is resumed here.
 pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> T {
@@ -8,7 +8,7 @@ pub(super) async fn run_blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down: whoever waits here is dropped with it.
+            // The runtime is shutting down, and the caller is dropped with it.
             Err(_) => std::future::pending().await,
         },
     }

@@ -1,8 +1,9 @@
-//! What every client of the brokers has in common: its properties, and what becomes of its
-//! statistics, errors and log lines.
+//! What all Kafka clients share: their properties, and the handling of their statistics, errors and
+//! log lines.
 //!
-//! While brokers are away librdkafka repeats itself every second for each of them, through each client;
-//! the same kind of line is shown at most once in [`QUIET`], whichever client it came through.
+//! While brokers are unavailable, every client of librdkafka logs the same lines every second for
+//! each broker. Lines of the same kind are therefore shown at most once per [`QUIET`], whichever
+//! client they come from.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,13 +22,14 @@ use super::config::KafkaConfig;
 use super::security::Secrets;
 use crate::metrics::kafka::KafkaMetrics;
 
-/// How long the same kind of line is not shown again.
+/// How long lines of the same kind are suppressed.
 const QUIET: Duration = Duration::from_secs(60);
-/// How many kinds of lines are told apart.
+/// The most kinds of lines to distinguish.
 const KINDS: usize = 64;
 
 impl KafkaConfig {
-    /// Returns the properties that all clients share; `role` tells them apart in the brokers' logs.
+    /// Returns the properties shared by all clients. `role` identifies the client in the brokers'
+    /// logs.
     pub(super) fn client(&self, role: &str) -> ClientConfig {
         let mut client = ClientConfig::new();
         client
@@ -40,7 +42,7 @@ impl KafkaConfig {
             .set("reconnect.backoff.max.ms", "1000")
             .set("retry.backoff.ms", "50")
             .set("retry.backoff.max.ms", "500")
-            // After a refusal a topic is asked about again only as often as this.
+            // After an error, the client asks about a topic again only this often.
             .set("topic.metadata.refresh.interval.ms", "10000")
             .set_log_level(RDKafkaLogLevel::Info);
         self.security.apply(&mut client);
@@ -51,27 +53,27 @@ impl KafkaConfig {
     }
 }
 
-/// What is known of the brokers through one client.
+/// The state of the brokers as seen by one client.
 #[derive(Debug, Default)]
 pub(super) struct Reachability {
     is_away: AtomicBool,
-    /// Whether there is a last error: asked for with every record.
+    /// Whether there is a last error. It is checked for every record, so it needs no lock.
     has_error: AtomicBool,
     last_error: Mutex<Option<String>>,
 }
 
 impl Reachability {
-    /// Returns whether no broker was reachable when last heard of.
+    /// Returns whether no broker was reachable at the last report.
     pub(super) fn is_away(&self) -> bool {
         self.is_away.load(Ordering::Acquire)
     }
 
-    /// Returns the last error that the client reported since a success.
+    /// Returns the client's last error, unless there was a success since.
     pub(super) fn last_error(&self) -> Option<String> {
         self.lock().clone()
     }
 
-    /// Notes that a broker answered.
+    /// Records that a broker answered.
     pub(super) fn note_success(&self) {
         if self.has_error.load(Ordering::Acquire) {
             let mut last = self.lock();
@@ -87,18 +89,18 @@ impl Reachability {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes why a record was not delivered.
+    /// Records why a record was not delivered.
     pub(super) fn note_failure(&self, error: &KafkaError) {
         let mut last = self.lock();
         *last = Some(error.to_string());
         self.has_error.store(true, Ordering::Release);
     }
 
-    /// Notes an error and returns whether it says that all brokers are away.
+    /// Records an error and returns whether it means that all brokers are down.
     fn note(&self, error: &KafkaError, reason: &str) -> bool {
         let is_away = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
         let mut last = self.lock();
-        // That all are down says less than what went before it.
+        // "All brokers down" says less than the error before it.
         if !is_away || last.is_none() {
             *last = Some(reason.to_owned());
         }
@@ -110,14 +112,14 @@ impl Reachability {
     }
 }
 
-/// The part of a client's context that all kinds of clients share.
+/// The part of a context that all kinds of clients share.
 pub(super) struct SharedContext {
     role: &'static str,
     metrics: KafkaMetrics,
     reachability: Arc<Reachability>,
     quiet: Arc<Quiet>,
     secrets: Secrets,
-    /// Called when all brokers are away, or the client is broken.
+    /// Called when all brokers are down, or the client has failed for good.
     on_trouble: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -130,7 +132,7 @@ impl fmt::Debug for SharedContext {
 }
 
 impl SharedContext {
-    /// Makes the context of a client.
+    /// Creates the context of a client.
     pub(super) fn new(
         role: &'static str,
         cluster: &KafkaCluster,
@@ -146,13 +148,13 @@ impl SharedContext {
         }
     }
 
-    /// Keeps what is known of the brokers in `reachability`.
+    /// Uses `reachability` for the state of the brokers.
     pub(super) fn with_reachability(mut self, reachability: Arc<Reachability>) -> Self {
         self.reachability = reachability;
         self
     }
 
-    /// Returns what is known of the brokers through this client.
+    /// Returns the state of the brokers as seen by this client.
     pub(super) fn reachability(&self) -> &Arc<Reachability> {
         &self.reachability
     }
@@ -189,7 +191,7 @@ impl ClientContext for SharedContext {
         if matches!(error, KafkaError::PartitionEOF(_))
             || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
         {
-            // News for a reader, and no trouble.
+            // This is information for a reader, not an error.
             return;
         }
         self.metrics.record_error(self.role);
@@ -206,7 +208,7 @@ impl ClientContext for SharedContext {
     }
 }
 
-/// Keeps repeated lines quiet.
+/// Suppresses repeated lines.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
     spoken: Mutex<HashMap<String, Instant>>,

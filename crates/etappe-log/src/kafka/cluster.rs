@@ -1,4 +1,4 @@
-//! One configuration of Kafka, from which publishers and sources are made.
+//! One Kafka configuration, from which publishers and sources are created.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use super::config::KafkaConfig;
 use crate::error::LogError;
 use crate::metrics::kafka::KafkaMetrics;
 
-/// The brokers and topics that a configuration names; clones are the same.
+/// The brokers and topics of a configuration. Clones share them.
 ///
-/// Making one connects to nothing.
+/// Creating one does not connect.
 #[derive(Clone)]
 pub struct KafkaCluster {
     pub(super) config: Arc<KafkaConfig>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: KafkaMetrics,
-    /// Keeps what all clients repeat quiet.
+    /// Suppresses lines that all clients repeat.
     pub(super) quiet: Arc<Quiet>,
 }
 
@@ -33,10 +33,10 @@ impl fmt::Debug for KafkaCluster {
 }
 
 impl KafkaCluster {
-    /// Makes the cluster that `config` names.
+    /// Creates the cluster for `config`.
     ///
     /// # Errors
-    /// [`LogError::InvalidConfig`] when the configuration cannot be used or names no brokers.
+    /// [`LogError::InvalidConfig`] if the configuration cannot be used or names no brokers.
     pub fn new(
         config: KafkaConfig,
         clock: Arc<dyn Clock>,

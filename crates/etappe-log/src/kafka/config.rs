@@ -1,4 +1,4 @@
-//! How Kafka is reached and what our topics are like.
+//! Configuration of Kafka: how to connect, and the topics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::properties;
 use super::security::{KafkaSecurity, REDACTED, Secrets};
 
-/// The shortest value of a property that counts as a secret.
+/// The shortest property value that counts as a secret.
 const LEAST_SECRET: usize = 6;
 
-/// How batches are compressed on their way.
+/// The compression of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KafkaCodec {
-    /// Quick; events take about a quarter of the network and the disk.
+    /// Fast. Events take about a quarter of the network and the disk space.
     Lz4,
-    /// Denser, for about twice the CPU.
+    /// Compresses better, for about twice the CPU.
     Zstd,
 }
 
 impl KafkaCodec {
-    /// Returns its name in librdkafka.
+    /// Returns the codec's name in librdkafka.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Lz4 => "lz4",
@@ -37,16 +37,18 @@ impl KafkaCodec {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KafkaConfig {
-    /// Brokers to ask first, as `host:port,host:port`. Default: none, the event log is a local one.
+    /// The brokers to contact first, as `host:port,host:port`. Default: none; the event log is then
+    /// a local one.
     pub brokers: String,
     /// The topic of the events. Default: `etappe.events.v1`.
     pub topic: String,
-    /// The topic of the records that could not be stored. Default: `etappe.dead-letters.v1`.
+    /// The topic of the dead letters: records that could not be stored. Default:
+    /// `etappe.dead-letters.v1`.
     pub dead_letter_topic: String,
     /// The topic of sites, keys and settings. Default: `etappe.sites.v1`.
     pub sites_topic: String,
-    /// The consumer group of the classifiers. Default: `etappe-classifier`. Another name reads the
-    /// topic again from where the database ends.
+    /// The consumer group of the classifiers. Default: `etappe-classifier`. A group with another
+    /// name reads the topic again from where the database ends.
     pub group: String,
     /// The name of this classifier in the group, which no other has: the host's, for one. Default:
     /// none. With it a classifier that died and is started again, or that lost sight of the brokers, has
@@ -56,42 +58,44 @@ pub struct KafkaConfig {
     /// How many partitions the topic of the events has. Default: 4. More spread over more
     /// classifiers, and make more and smaller inserts. Changes on a drained topic only.
     pub partitions: u32,
-    /// How many brokers keep each record. Default: three, or as many brokers as there are when the
-    /// topics are made; set it where brokers start together with Etappe.
+    /// How many brokers store each record. Default: three, or the number of brokers if there are
+    /// fewer when the topics are created. Set it where brokers start together with Etappe.
     pub replication_factor: Option<u16>,
-    /// How long events are kept. Default: `168h`. Longer than the longest time that classifiers
-    /// may be down: what is gone before it was stored is lost.
+    /// How long events are kept. Default: `168h`. It must be longer than classifiers may ever be
+    /// down: events deleted before they were stored are lost.
     #[serde(with = "etappe_core::duration_text")]
     pub retention: Duration,
-    /// The largest record in bytes. Default: 1 MiB. A larger one is refused alone.
+    /// The largest record in bytes. Default: 1 MiB. A larger record is refused; others in the same
+    /// request are not affected.
     pub max_record_bytes: usize,
-    /// How batches are compressed. Default: `lz4`. May change at any time.
+    /// The compression of batches. Default: `lz4`. May change at any time.
     pub codec: KafkaCodec,
-    /// How long a record waits for others to go with it. Default: `5ms`. It adds to every
-    /// request; too low makes many small batches.
+    /// How long a record waits for others to be sent with it. Default: `5ms`. It adds to the
+    /// latency of every request; too low makes many small batches.
     #[serde(with = "etappe_core::duration_text")]
     pub linger: Duration,
-    /// How long a record may take to be durable. Default: `10s`. After that it counts as not
-    /// delivered and goes to the spool. Requests wait as long when brokers hang, or a leader is not
-    /// replaced sooner. It must be shorter than `collector.publish_timeout`, by some seconds.
+    /// The time within which a record must be durable. Default: `10s`. After that it counts as
+    /// undelivered and goes to the spool. Requests wait this long when brokers hang or a failed
+    /// leader is not replaced sooner. It must be shorter than `collector.publish_timeout`, by a few
+    /// seconds.
     #[serde(with = "etappe_core::duration_text")]
     pub delivery_timeout: Duration,
-    /// How many bytes of records may wait for the brokers. Default: 128 MiB. Too low refuses
-    /// bursts; it bounds memory.
+    /// How many bytes of records may wait to be sent. Default: 128 MiB. Bounds memory. Too low
+    /// refuses bursts.
     pub queue_bytes: usize,
-    /// How many bytes of records a consumer fetches ahead. Default: 32 MiB. It bounds memory, which
-    /// is about half as much again.
+    /// How many bytes of records a consumer fetches ahead. Default: 32 MiB. Bounds memory; the
+    /// memory used is about half as much again.
     pub fetch_bytes: usize,
-    /// How long the brokers wait for a sign of life of a classifier before its partitions go to
-    /// others, and so how long figures stand still after one died. Default: `6s`, the least that
-    /// brokers take unless their `group.min.session.timeout.ms` is changed. Too low makes partitions
-    /// move because of a hiccup, which costs a second, and no event.
+    /// How long the brokers wait for a heartbeat of a classifier before its partitions go to
+    /// others, and so how long figures lag after a classifier died. Default: `6s`, the least that
+    /// brokers accept unless their `group.min.session.timeout.ms` is changed. Too low makes
+    /// partitions move because of a hiccup, which costs a second and no event.
     #[serde(with = "etappe_core::duration_text")]
     pub session_timeout: Duration,
-    /// How connections are secured.
+    /// The security of the connections.
     pub security: KafkaSecurity,
-    /// Further properties of librdkafka, passed on as they are. Those that the guarantee rests on,
-    /// or that have a setting of their own, are refused. Default: none.
+    /// Further properties of librdkafka, passed on unchanged. Properties that the delivery
+    /// guarantee depends on, or that have a setting of their own, are refused. Default: none.
     #[serde(serialize_with = "serialize_properties")]
     pub properties: BTreeMap<String, String>,
 }
@@ -153,7 +157,7 @@ fn serialize_properties<S: Serializer>(
     shown(properties).serialize(serializer)
 }
 
-/// Returns the properties as they may be shown.
+/// Returns the properties with secret values masked.
 fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     properties
         .iter()
@@ -165,7 +169,7 @@ fn shown(properties: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
 }
 
 impl KafkaConfig {
-    /// Returns whether Kafka is to be used at all.
+    /// Returns whether Kafka is used.
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
         !self.brokers.is_empty()
@@ -200,18 +204,18 @@ impl KafkaConfig {
         }
     }
 
-    /// Returns what must not be shown of anything that the client says.
+    /// Returns the texts that must be masked in anything the client reports.
     pub(super) fn secrets(&self) -> Secrets {
         let properties = self.properties.iter();
         let hidden = properties.filter(|(name, _)| properties::is_secret(name));
-        // What is shorter is a choice, such as `true`.
+        // A shorter value is a choice such as `true`.
         let hidden = hidden.map(|(_, value)| value.as_str());
         let hidden = hidden.filter(|value| value.len() >= LEAST_SECRET);
         Secrets::of(hidden.chain(self.security.passwords()))
     }
 
-    /// Returns what the client says about a property, without the value of one that is a secret, or
-    /// may be: a name that the client does not know may be a secret's, misspelt.
+    /// Returns the client's message about a property, without the value if it is or may be a
+    /// secret. The value of an unknown name may be one: the name may be a misspelt secret.
     fn without_secrets(&self, error: &KafkaError) -> String {
         let told = match error {
             KafkaError::ClientConfig(_, reason, name, value)

@@ -1,9 +1,11 @@
-//! Records that could not be stored, on a topic of their own.
+//! Dead letters: records that could not be stored, on a topic of their own.
 //!
-//! A letter's value is the record as it was; where it stood, why and when it was given up are
-//! headers. That it was sent again is told by a further message with the same place, no value and
-//! the header `replayed_at`. The first message about a place is the letter, later ones are
-//! repetitions; so burying twice changes nothing.
+//! Invariant: burying a record twice changes nothing. The first message about a position is the
+//! letter, and later ones are ignored.
+//!
+//! A letter's value is the original record. Headers hold its position, the reason, and when it was
+//! buried. When a letter was sent again, another message records it: the same position, no value,
+//! and the header `replayed_at`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,13 +33,13 @@ use super::plain::{PatientProducer, PlainContext};
 use super::source::probe::Probe;
 use crate::error::LogError;
 
-/// The longest reason that is kept, in characters.
+/// The longest reason that is stored, in characters.
 const MAX_REASON: usize = 2_000;
 /// How many letters may wait for their reader.
 const READ_AHEAD: usize = 16;
-/// How long nothing may come while letters are read.
+/// How long reading may go without a message.
 const COMES_WITHIN: Duration = Duration::from_secs(10);
-/// How many letters are sent to the brokers at once.
+/// How many letters are sent to the brokers at a time.
 const AT_ONCE: usize = 256;
 
 const TOPIC: &str = "topic";
@@ -47,7 +49,7 @@ const REASON: &str = "reason";
 const BURIED_AT: &str = "buried_at";
 const REPLAYED_AT: &str = "replayed_at";
 
-/// Keeps dead letters on their topic; clones share one client.
+/// Stores dead letters on their topic. Clones share one client.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
     config: Arc<KafkaConfig>,
@@ -64,7 +66,7 @@ impl fmt::Debug for KafkaDeadLetters {
     }
 }
 
-/// Where a record stood.
+/// The position of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
     topic: String,
@@ -72,7 +74,7 @@ struct Place {
     offset: Offset,
 }
 
-/// What a message on the topic says.
+/// The content of a message on the topic.
 enum Said {
     Buried {
         reason: String,
@@ -84,16 +86,17 @@ enum Said {
 /// What is known of the letters before they are read.
 #[derive(Default)]
 struct Index {
-    /// The message that is the letter, by its partition and offset on the letters' own topic, and
-    /// when it was last sent again.
+    /// For each position: the partition and offset of its letter on the dead-letter topic, and when
+    /// it was last sent again.
     letters: HashMap<Place, ((i32, i64), Option<Timestamp>)>,
 }
 
 impl KafkaCluster {
-    /// Makes the keeper of dead letters. Connects in the background; brokers may be away.
+    /// Creates the store of dead letters. Connects in the background; brokers need not be
+    /// reachable.
     ///
     /// # Errors
-    /// [`LogError`] when the client cannot be made.
+    /// [`LogError`] if the client cannot be created.
     pub fn dead_letters(&self) -> Result<KafkaDeadLetters, LogError> {
         Ok(KafkaDeadLetters {
             config: Arc::clone(&self.config),
@@ -127,21 +130,21 @@ impl DeadLetters for KafkaDeadLetters {
 }
 
 impl KafkaDeadLetters {
-    /// Reads all dead letters, of all topics, in the order in which they were buried.
+    /// Reads all dead letters of all topics, in the order in which they were buried.
     ///
     /// # Errors
-    /// [`LogError`], transient while brokers are away.
+    /// [`LogError`], transient while brokers are unavailable.
     pub async fn read_all(&self) -> Result<Vec<BuriedLetter>, LogError> {
         let mut letters = Vec::new();
         self.visit(|letter| letters.push(letter)).await?;
         Ok(letters)
     }
 
-    /// Calls `visit` with each dead letter, in the order in which they were buried. Only what
-    /// identifies the letters is held in memory at once.
+    /// Calls `visit` with each dead letter, in the order in which they were buried. Holds only the
+    /// positions of all letters in memory, not the letters.
     ///
     /// # Errors
-    /// [`LogError`], transient while brokers are away; some letters may have been visited.
+    /// [`LogError`], transient while brokers are unavailable. Some letters may have been visited.
     pub async fn visit(&self, mut visit: impl FnMut(BuriedLetter)) -> Result<(), LogError> {
         let (sender, mut letters) = mpsc::channel(READ_AHEAD);
         let reader = self.clone();
@@ -155,10 +158,11 @@ impl KafkaDeadLetters {
         read
     }
 
-    /// Remembers that a letter was sent again; returns once that is durable. The latest time counts.
+    /// Records that a letter was sent again, and returns once that is durable. The latest time
+    /// counts.
     ///
     /// # Errors
-    /// [`LogError`], transient while brokers are away.
+    /// [`LogError`], transient while brokers are unavailable.
     pub async fn mark_replayed(&self, letter: &BuriedLetter) -> Result<(), LogError> {
         let now = self.clock.now().to_string();
         let headers = place_headers(&letter.topic, &letter.letter);
@@ -182,7 +186,7 @@ impl KafkaDeadLetters {
         self.producer.wait(sent, action).await
     }
 
-    /// Reads the topic twice: what it says of each letter, and then the letters. Blocks.
+    /// Reads the topic twice: first what is recorded about each letter, then the letters. Blocks.
     fn read_into(&self, letters: &mpsc::Sender<BuriedLetter>) -> Result<(), LogError> {
         let mut index = Index::default();
         self.scan(|message| {
@@ -192,13 +196,13 @@ impl KafkaDeadLetters {
             true
         })?;
         self.scan(|message| match index.letter(message) {
-            // Whoever asked may have gone.
+            // The caller may have gone away.
             Some(letter) => letters.blocking_send(letter).is_ok(),
             None => true,
         })
     }
 
-    /// Calls `visit` with each message that is there now, until it returns false. Blocks.
+    /// Calls `visit` with each message on the topic now, until it returns false. Blocks.
     fn scan(&self, mut visit: impl FnMut(&BorrowedMessage<'_>) -> bool) -> Result<(), LogError> {
         let topic = &self.config.dead_letter_topic;
         let probe = Probe::new(&self.cluster, topic)?;
@@ -222,7 +226,7 @@ impl KafkaDeadLetters {
     }
 }
 
-/// Reads one partition up to where it ended at the start.
+/// Reads one partition up to the end it had at the start.
 struct Scan<'a> {
     topic: &'a str,
     consumer: &'a BaseConsumer<PlainContext>,
@@ -231,7 +235,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Returns false when `visit` wants no more.
+    /// Returns false if `visit` wants no more.
     fn run(&self, mut visit: impl FnMut(&BorrowedMessage<'_>) -> bool) -> Result<bool, LogError> {
         let mut list = TopicPartitionList::with_capacity(1);
         let number = i32::try_from(self.partition).unwrap_or(i32::MAX);
@@ -283,7 +287,7 @@ impl Index {
         }
     }
 
-    /// Returns the letter that a message is, if it is the first one about its place.
+    /// Returns the message's letter, if it is the first message about its position.
     fn letter(&self, message: &BorrowedMessage<'_>) -> Option<BuriedLetter> {
         let (place, said) = parse(message)?;
         let Said::Buried { reason, buried_at } = said else {
@@ -320,7 +324,7 @@ fn place_headers(topic: &str, letter: &DeadLetter) -> OwnedHeaders {
         .insert(header(OFFSET, &letter.offset.to_string()))
 }
 
-/// Reads what a message says; `None` if it is not one of ours.
+/// Parses a message. Returns `None` if it is not one of ours.
 fn parse(message: &BorrowedMessage<'_>) -> Option<(Place, Said)> {
     let headers = message.headers()?;
     let text = |name: &str| {

@@ -1,9 +1,9 @@
-//! What becomes of the records of one call: the link between a call that waits and the client's
-//! reports, which come one by one.
+//! The outcomes of the records of one call: the link between a waiting call and the client's
+//! reports, which arrive one by one.
 //!
 //! A report carries one number, the record's ticket: the call's slot in a table and the record's
-//! place in the call. So publishing costs nothing per record but the client's own work, and a call
-//! is heard of to its end even when nobody waits for it any more.
+//! place in the call. Publishing therefore costs nothing per record beyond the client's own work,
+//! and the reports of a call are processed to the end even when nobody waits for it any more.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 
 use crate::interleaving;
 
-/// How many bits of a ticket tell the place in the call.
+/// The number of ticket bits for the place in the call.
 const PLACE_BITS: u32 = 32;
 const _: () = assert!(
     usize::BITS == 64,
     "a ticket has room for both of its numbers"
 );
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Outcome {
@@ -28,11 +28,11 @@ pub(crate) enum Outcome {
     Waiting = 0,
     /// All in-sync replicas have it.
     Delivered = 1,
-    /// It was given up: the brokers may have it or not.
+    /// It was given up. The brokers may have it or not.
     Undelivered = 2,
-    /// It is larger than the log takes.
+    /// It is larger than the log accepts.
     TooLarge = 3,
-    /// It was never handed over, because too much is waiting.
+    /// It was never handed to the client, because too many records are waiting.
     QueueFull = 4,
 }
 
@@ -48,7 +48,7 @@ impl Outcome {
     }
 }
 
-/// How a call stands, as one look at it tells.
+/// The status of a call at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeliveryStatus {
     /// A record has no outcome yet.
@@ -63,7 +63,8 @@ pub(crate) enum DeliveryStatus {
 #[derive(Debug)]
 pub(crate) struct Delivery {
     outcomes: Box<[AtomicU8]>,
-    /// How many have no outcome yet, and one more while the call is still being handed over.
+    /// The number of records without an outcome, plus one while the call is still being handed
+    /// over.
     remaining: AtomicUsize,
     done: Notify,
 }
@@ -77,13 +78,13 @@ impl Delivery {
         }
     }
 
-    /// Returns what became of the record at `place`.
+    /// Returns the outcome of the record at `place`.
     pub(crate) fn outcome(&self, place: usize) -> Outcome {
         interleaving::point();
         Outcome::from_byte(self.outcomes[place].load(Ordering::Acquire))
     }
 
-    /// Returns what became of the records, in order.
+    /// Returns the outcomes of the records, in order.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = Outcome> {
         (0..self.outcomes.len()).map(|place| self.outcome(place))
     }
@@ -94,10 +95,10 @@ impl Delivery {
         self.remaining.load(Ordering::Acquire) == 0
     }
 
-    /// Returns how the call stands. Reports go on coming, so two looks at a call may tell two
-    /// things: whoever decides takes the answer of one.
+    /// Returns the status of the call. Reports keep arriving, so two looks may differ. Base each
+    /// decision on one look.
     pub(crate) fn status(&self) -> DeliveryStatus {
-        // Completeness comes first: outcomes that are all there do not change any more.
+        // Check completeness first: once all outcomes are there, they no longer change.
         if !self.is_complete() {
             DeliveryStatus::Waiting
         } else if self.outcomes().any(|it| it == Outcome::Undelivered) {
@@ -110,14 +111,14 @@ impl Delivery {
     /// Waits until every record has an outcome. Cancellation-safe.
     pub(crate) async fn completed(&self) {
         let mut done = pin!(self.done.notified());
-        // Only who is listening before the last look cannot miss the end.
+        // Register before the last check, or the notification could be missed.
         done.as_mut().enable();
         if !self.is_complete() {
             done.await;
         }
     }
 
-    /// Notes a record's outcome and returns whether it was the last one.
+    /// Stores a record's outcome and returns whether it was the last one.
     fn note(&self, place: usize, outcome: Outcome) -> bool {
         self.outcomes[place].store(outcome as u8, Ordering::Release);
         self.count_down()
@@ -157,7 +158,7 @@ impl Deliveries {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call of so many records.
+    /// Begins a call of `records` records.
     pub(crate) fn begin(&self, records: usize) -> Handover<'_> {
         let delivery = Arc::new(Delivery::new(records));
         let mut slots = self.lock();
@@ -179,7 +180,7 @@ impl Deliveries {
         }
     }
 
-    /// Notes what became of the record with this ticket. A ticket is good for one report.
+    /// Stores the outcome of the record with this ticket. A ticket is good for one report.
     pub(crate) fn report(&self, ticket: usize, outcome: Outcome) {
         let slot = ticket >> PLACE_BITS;
         let place = ticket & ((1 << PLACE_BITS) - 1);
@@ -201,12 +202,12 @@ impl Handover<'_> {
         self.slot << PLACE_BITS | place
     }
 
-    /// Notes the outcome of a record that the client has not taken.
+    /// Stores the outcome of a record that the client refused.
     pub(crate) fn refuse(&self, place: usize, outcome: Outcome) {
         self.deliveries.report(self.ticket(place), outcome);
     }
 
-    /// Ends the handover: every record was taken or refused.
+    /// Ends the hand-over: the client accepted or refused every record.
     pub(crate) fn finish(self) -> Arc<Delivery> {
         if self.delivery.count_down() {
             let mut slots = self.deliveries.lock();

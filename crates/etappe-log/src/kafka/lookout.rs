@@ -1,7 +1,7 @@
-//! Looks again and again whether Kafka can be reached, for the report on readiness.
+//! Checks repeatedly whether Kafka is reachable, for the readiness report.
 //!
-//! A client of its own: what the others say is about their work, and one that has nothing to do notices
-//! nothing.
+//! It uses a client of its own. The other clients report only on their own work, and an idle client
+//! notices nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::error::LogError;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many lines of the client are heard at a time.
+/// How many of the client's events are served at a time.
 const SERVED: usize = 50;
 
-/// Asks the brokers for a sign of life; clones share one client.
+/// Asks the brokers for an answer. Clones share one client.
 #[derive(Clone)]
 pub struct Lookout {
     topic: Arc<str>,
@@ -36,10 +36,10 @@ impl fmt::Debug for Lookout {
 }
 
 impl KafkaCluster {
-    /// Makes a lookout, which connects when it first looks.
+    /// Creates a lookout. It connects on the first request.
     ///
     /// # Errors
-    /// [`LogError`] when the client cannot be made.
+    /// [`LogError`] if the client cannot be created.
     pub fn lookout(&self) -> Result<Lookout, LogError> {
         let client = self
             .config
@@ -56,7 +56,7 @@ impl KafkaCluster {
 }
 
 impl Lookout {
-    /// Asks the brokers about the events topic; takes 5 s at most.
+    /// Asks the brokers about the events topic. Takes at most 5 s.
     ///
     /// # Errors
     /// [`LogError`] with the reason why no broker answers, as far as the client knows it.
@@ -69,8 +69,8 @@ impl Lookout {
         self.metadata("reach Kafka", Some(&self.topic)).map(|_| ())
     }
 
-    /// Asks for what the brokers say of a topic, or of all; blocks for 5 s at most. `action` is what
-    /// cannot be done if they do not answer.
+    /// Fetches the metadata of a topic, or of all topics. Blocks for at most 5 s. `action` names
+    /// what fails if the brokers do not answer.
     pub(super) fn metadata(&self, action: &str, topic: Option<&str>) -> Result<Metadata, LogError> {
         self.serve();
         let asked = self.client.fetch_metadata(topic, PATIENCE);
@@ -87,8 +87,8 @@ impl Lookout {
         }
     }
 
-    /// Hears what the client has to say: without a group only errors of the client as a whole. A poll
-    /// that meets a log line returns nothing, so that one that returns nothing is not the last.
+    /// Serves the client's events; without a group these are only errors of the client as a whole.
+    /// A poll that meets a log line returns nothing, so an empty poll need not be the last.
     fn serve(&self) {
         for _ in 0..SERVED {
             drop(self.client.poll(Duration::from_millis(1)));

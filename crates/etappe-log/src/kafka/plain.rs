@@ -1,4 +1,4 @@
-//! Clients that nothing special is asked of: a producer that waits, a consumer without a group.
+//! Ordinary clients: a producer that waits for delivery, and a consumer without a group.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use super::client::{Reachability, SharedContext};
 use super::cluster::KafkaCluster;
 use crate::error::LogError;
 
-/// Hears what a client has to say.
+/// Handles a client's events.
 #[derive(Debug)]
 pub(super) struct PlainContext(SharedContext);
 
 impl PlainContext {
-    /// Makes the context of a client; `role` tells it apart in metrics and logs.
+    /// Creates the context of a client. `role` identifies the client in metrics and logs.
     pub(super) fn new(cluster: &KafkaCluster, role: &'static str) -> Self {
         Self(SharedContext::new(role, cluster, || {}))
     }
 
-    /// Returns what the client last complained about, until a broker answered again.
+    /// Returns the client's last error, unless a broker has answered since.
     pub(super) fn last_error(&self) -> Option<String> {
         self.0.reachability().last_error()
     }
 
-    /// Notes that a broker answered.
+    /// Records that a broker answered.
     pub(super) fn note_success(&self) {
         self.0.reachability().note_success();
     }
@@ -52,7 +52,8 @@ impl ClientContext for PlainContext {
 
 impl ConsumerContext for PlainContext {}
 
-/// A producer that says of each message, in time, whether it is durable; clones share one client.
+/// A producer that reports of each message, within the delivery timeout, whether it is durable.
+/// Clones share one client.
 #[derive(Clone)]
 pub(super) struct PatientProducer {
     client: FutureProducer<PlainContext>,
@@ -60,7 +61,7 @@ pub(super) struct PatientProducer {
 }
 
 impl PatientProducer {
-    /// Hands a message to the client; it is durable once [`Self::wait`] says so.
+    /// Hands a message to the client. It is durable once [`Self::wait`] returns success.
     pub(super) fn send<K, P>(
         &self,
         record: FutureRecord<'_, K, P>,
@@ -73,7 +74,7 @@ impl PatientProducer {
         sent.map_err(|(error, _)| error)
     }
 
-    /// Waits until a message is durable; `action` says what for.
+    /// Waits until a message is durable. `action` describes it in errors.
     pub(super) async fn wait(
         &self,
         sent: Result<DeliveryFuture, KafkaError>,
@@ -92,7 +93,8 @@ impl PatientProducer {
 }
 
 impl KafkaCluster {
-    /// Makes a producer that says of each message, in time, whether it is durable.
+    /// Creates a producer that reports of each message, within the delivery timeout, whether it is
+    /// durable.
     pub(super) fn patient_producer(&self, role: &'static str) -> Result<PatientProducer, LogError> {
         let timeout = self.config.delivery_timeout.as_millis().to_string();
         let context = PlainContext::new(self, role);
@@ -110,14 +112,14 @@ impl KafkaCluster {
         })
     }
 
-    /// Makes a consumer that is a member of no group, and reads what it is told to.
+    /// Creates a consumer without group membership, which reads what it is assigned.
     pub(super) fn plain_consumer(
         &self,
         role: &'static str,
     ) -> Result<BaseConsumer<PlainContext>, LogError> {
         self.config
             .client(role)
-            // The client wants a name, although it neither joins nor commits.
+            // The client requires a group name, although it neither joins nor commits.
             .set("group.id", &self.config.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")

@@ -1,5 +1,5 @@
-//! Where the partitions of the events topic begin and end, and how far the group has come: for
-//! audits, without joining the group.
+//! The start and end of the events topic's partitions, and the group's progress. For audits,
+//! without joining the group.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use super::source::probe::Probe;
 use crate::error::LogError;
 use crate::local::PartitionPositions;
 
-/// How long one question may take.
+/// How long one request may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 impl KafkaCluster {
     /// Returns the positions of all partitions of the events topic.
     ///
     /// # Errors
-    /// [`LogError::KafkaUnavailable`] when the brokers cannot be asked now.
+    /// [`LogError::KafkaUnavailable`] if the brokers cannot be asked now.
     pub async fn positions(&self) -> Result<Vec<PartitionPositions>, LogError> {
         let cluster = self.clone();
         match tokio::task::spawn_blocking(move || cluster.ask_positions()).await {
@@ -45,7 +45,7 @@ impl KafkaCluster {
             positions.push(PartitionPositions {
                 partition,
                 start: ends.start,
-                // Nothing was ever committed: the group is at the start.
+                // If nothing was ever committed, the group is at the start.
                 committed: committed.unwrap_or(ends.start),
                 end: ends.end,
             });
@@ -54,11 +54,11 @@ impl KafkaCluster {
     }
 }
 
-/// Returns what the group has committed, partition by partition.
+/// Returns the group's committed offset of each partition.
 fn ask_committed(cluster: &KafkaCluster) -> KafkaResult<Vec<Option<Offset>>> {
     let config = &cluster.config;
     let mut client = config.client("audit");
-    // It is asked once and never joins.
+    // The client asks once and never joins.
     client
         .set("group.id", &config.group)
         .set("statistics.interval.ms", "0");

@@ -1,4 +1,4 @@
-//! The producer behind a publisher: its properties, and what it reports.
+//! The producer behind a publisher: its properties and its reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,29 +19,29 @@ use super::delivery::{Deliveries, Outcome};
 use crate::error::LogError;
 use crate::metrics::kafka::DeliveryCounters;
 
-/// How often a producer may give up all that waits, with nothing delivered between and a broker there,
-/// until another takes its place. librdkafka's idempotent producer can wait without end for answers to
-/// what was given up, when brokers come and go meanwhile.
+/// How many purges in a row, with a broker connected and nothing delivered in between, until the
+/// producer is replaced. When brokers come and go, librdkafka's idempotent producer can wait
+/// forever for responses to purged records.
 const VAIN_PURGES: u32 = 3;
-/// What a record that waits costs beside its bytes.
+/// The cost of a waiting record in addition to its bytes.
 const RECORD_COST: usize = 512;
-/// What the clients of publishers are called in logs and metrics.
+/// The role of publishers' clients in logs and metrics.
 const ROLE: &str = "publisher";
-/// The largest batch in bytes, if records are not larger.
+/// The largest batch in bytes, unless a single record is larger.
 const BATCH_BYTES: usize = 1_000_000;
-/// What a batch of one record has beside the record, at most.
+/// The most bytes that a batch of one record has in addition to the record.
 const BATCH_OVERHEAD: usize = 64 << 10;
 
-/// The producer, with a thread of its own that hears the reports.
+/// The producer, with a thread of its own that handles the delivery reports.
 pub(super) type Client = ThreadedProducer<PublisherContext>;
 
 impl KafkaConfig {
-    /// Returns the largest message, and batch of messages, in bytes.
+    /// Returns the largest size of a message, and of a batch of messages, in bytes.
     pub(super) fn max_message_bytes(&self) -> usize {
         (self.max_record_bytes + BATCH_OVERHEAD).max(1_048_588)
     }
 
-    /// Returns the properties of a producer that never gives a message up by itself.
+    /// Returns the properties of a producer that never gives up a message by itself.
     pub(super) fn producer(&self, role: &str) -> ClientConfig {
         let millis = |duration: Duration| duration.as_millis().to_string();
         let mut client = self.client(role);
@@ -67,31 +67,31 @@ impl KafkaConfig {
     }
 }
 
-/// What a publisher hears of its producer; a producer that takes its place reports here too.
+/// What a publisher learns from its producer. A replacement producer reports here too.
 #[derive(Debug, Clone)]
 pub(super) struct Reports {
-    /// What becomes of the records.
+    /// The outcomes of the records.
     pub(super) deliveries: Arc<Deliveries>,
-    /// Counts them.
+    /// Counters of the outcomes.
     pub(super) counters: DeliveryCounters,
-    /// Told when something goes wrong.
+    /// Notified when something goes wrong.
     pub(super) trouble: Arc<Notify>,
     /// Whether the brokers answer.
     pub(super) reachability: Arc<Reachability>,
     progress: Arc<ProducerProgress>,
 }
 
-/// Whether a producer gets anywhere.
+/// Whether a producer makes progress.
 #[derive(Debug, Default)]
 struct ProducerProgress {
-    /// How often everything was given up since something was delivered.
+    /// The number of purges since the last delivery.
     vain_purges: AtomicU32,
-    /// Whether a broker was connected when last looked.
+    /// Whether a broker was connected at the last look.
     has_broker: AtomicBool,
 }
 
 impl Reports {
-    /// Makes the reports of a publisher to `cluster`.
+    /// Creates the reports of a publisher to `cluster`.
     pub(super) fn new(cluster: &KafkaCluster) -> Self {
         Self {
             deliveries: Arc::default(),
@@ -102,18 +102,18 @@ impl Reports {
         }
     }
 
-    /// Notes that everything that waits was given up.
+    /// Records a purge.
     pub(super) fn note_purge(&self) {
         self.progress.vain_purges.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns whether the producer stands still although a broker is there.
+    /// Returns whether the producer is stuck although a broker is connected.
     pub(super) fn stands_still(&self) -> bool {
         self.progress.vain_purges.load(Ordering::Relaxed) >= VAIN_PURGES
             && self.progress.has_broker.load(Ordering::Relaxed)
     }
 
-    /// Makes a producer that reports here.
+    /// Creates a producer that reports here.
     pub(super) fn producer(&self, cluster: &KafkaCluster) -> Result<Client, LogError> {
         self.progress.vain_purges.store(0, Ordering::Relaxed);
         let trouble = Arc::clone(&self.trouble);
@@ -131,14 +131,14 @@ impl Reports {
             .map_err(|error| LogError::kafka("make a producer", None, error))
     }
 
-    /// Notes that a record was not taken or not delivered.
+    /// Records that a record was refused or not delivered.
     pub(super) fn note_failure(&self, error: &KafkaError) {
         self.reachability.note_failure(error);
         self.trouble.notify_one();
     }
 }
 
-/// Hears what becomes of each record.
+/// Handles the outcome of each record.
 pub(super) struct PublisherContext {
     shared: SharedContext,
     reports: Reports,
@@ -174,8 +174,8 @@ impl ProducerContext for PublisherContext {
                 Outcome::Delivered
             }
             Err((error, _)) => match error.rdkafka_error_code() {
-                // Where the topic takes less than it should, whole batches are refused for their
-                // size: that is the topic's fault and not the records'.
+                // If the topic accepts smaller messages than it should, whole batches are refused
+                // for their size. That is the topic's fault, not the records'.
                 Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
                     Outcome::Undelivered
                 }

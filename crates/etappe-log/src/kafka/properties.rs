@@ -1,7 +1,8 @@
-//! Properties of librdkafka that an operator may not set, because the guarantee rests on them.
+//! The properties of librdkafka that an operator may not set, because the delivery guarantee
+//! depends on them.
 //!
-//! Everything else is passed on as it is. What has a setting of its own is refused too, so that
-//! there is one place to look.
+//! Properties that have a setting of their own are refused too, so that there is one place to look.
+//! All others are passed on unchanged.
 
 /// Returns why `name` cannot be set, or `None` if it can.
 pub(super) fn refusal(name: &str) -> Option<String> {
@@ -11,7 +12,7 @@ pub(super) fn refusal(name: &str) -> Option<String> {
     guarded(name).map(|reason| format!("property `{name}` cannot be changed: {reason}"))
 }
 
-/// Returns whether the value of `name` should not be shown.
+/// Returns whether the value of `name` must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
     const PARTS: [&str; 11] = [
         "password",

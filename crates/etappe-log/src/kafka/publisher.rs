@@ -1,10 +1,11 @@
 //! The publishing side on Kafka.
 //!
-//! The producer is idempotent and waits for all in-sync replicas. Its own timeout of messages is
-//! switched off: it would let single records time out while later ones of the same partition are
-//! still sent. Instead everything that waits is given up at one moment, by [`purge`]; so what a
-//! partition has got at any time is a prefix of what was handed over for it, and what was given up
-//! can be published again in order.
+//! Invariant: at any time a partition holds a prefix, in order, of what was handed over for it
+//! since the last purge. Records that were given up can therefore be published again in order.
+//!
+//! The producer is idempotent and waits for all in-sync replicas. Its own message timeout is
+//! switched off, because it would let single records time out while later ones of the same
+//! partition are still sent. Instead, [`purge`] gives up everything that waits at one moment.
 //!
 //! [`purge`]: KafkaPublisher::purge
 
@@ -23,9 +24,9 @@ use super::delivery::{Delivery, Outcome};
 use super::producer::{Client, Reports};
 use crate::error::LogError;
 
-/// When to come back while more is published than the brokers take.
+/// The retry delay sent while more is published than the brokers accept.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How long the reports of what was given up may take.
+/// How long to wait for the delivery reports of purged records.
 const PURGE_PATIENCE: Duration = Duration::from_secs(2);
 struct Inner {
     cluster: KafkaCluster,
@@ -34,11 +35,11 @@ struct Inner {
     tasks: TaskTracker,
 }
 
-/// Publishes records to Kafka; clones publish through the same producer.
+/// Publishes records to Kafka. Clones publish through the same producer.
 ///
 /// A call that is not delivered within `kafka.delivery_timeout` gives up everything that waits,
-/// that of other calls too: all of these hear that their records are not durable, though the
-/// brokers may have them.
+/// including the records of other calls. All these calls report their records as not durable,
+/// although the brokers may have them.
 #[derive(Clone)]
 pub struct KafkaPublisher {
     inner: Arc<Inner>,
@@ -53,11 +54,11 @@ impl fmt::Debug for KafkaPublisher {
 }
 
 impl KafkaCluster {
-    /// Makes a publisher of events. Connects in the background; brokers may be away.
+    /// Creates a publisher of events. Connects in the background; brokers need not be reachable.
     ///
     /// # Errors
-    /// [`LogError::KafkaRefused`] when the client cannot be made, such as for a certificate that
-    /// cannot be read.
+    /// [`LogError::KafkaRefused`] if the client cannot be created, for example because a
+    /// certificate cannot be read.
     pub fn publisher(&self) -> Result<KafkaPublisher, LogError> {
         KafkaPublisher::new(self)
     }
@@ -91,12 +92,12 @@ impl KafkaPublisher {
         self.config().partitions
     }
 
-    /// Returns how long a record may take.
+    /// Returns the time within which a record must be delivered.
     pub(crate) fn delivery_timeout(&self) -> Duration {
         self.config().delivery_timeout
     }
 
-    /// Returns the largest record that is taken.
+    /// Returns the size of the largest record that is accepted.
     pub(crate) fn max_record_bytes(&self) -> usize {
         self.config().max_record_bytes
     }
@@ -107,10 +108,10 @@ impl KafkaPublisher {
         i32::try_from(partition).expect("there are at most 64 partitions")
     }
 
-    /// Hands records over and returns where their outcomes will be. Does not wait.
+    /// Hands records to the client and returns their delivery. Does not wait.
     ///
-    /// Once one is refused because too much is waiting, all behind it are, so that none of a key
-    /// comes before an earlier one.
+    /// Once a record is refused because too many are waiting, all later ones in the call are
+    /// refused too. Otherwise a record could arrive before an earlier one with the same key.
     pub(crate) fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery> {
         let entries = records
             .iter()
@@ -118,7 +119,7 @@ impl KafkaPublisher {
         self.hand_over_to(records.len(), entries)
     }
 
-    /// Hands the same payload over for every partition.
+    /// Hands the same payload over to every partition.
     pub(crate) fn hand_over_everywhere(&self, payload: &[u8]) -> Arc<Delivery> {
         let partitions = i32::try_from(self.partitions()).expect("there are at most 64");
         let entries = (0..partitions).map(|partition| (partition, payload));
@@ -173,18 +174,19 @@ impl KafkaPublisher {
         }
     }
 
-    /// Waits until something is wrong: all brokers are away, a record was refused, or the client
-    /// has failed. Whoever waits next hears of what went wrong in between. Cancellation-safe.
+    /// Waits until something goes wrong: all brokers are down, a record was refused, or the client
+    /// has failed. A problem that occurs while nobody waits is reported to the next call.
+    /// Cancellation-safe.
     pub(crate) async fn trouble(&self) {
         self.inner.reports.trouble.notified().await;
     }
 
-    /// Returns whether no broker was reachable when last heard of.
+    /// Returns whether no broker was reachable at the last report.
     pub(crate) fn is_away(&self) -> bool {
         self.inner.reports.reachability.is_away()
     }
 
-    /// Returns why records are not delivered now, if so: for the report on readiness.
+    /// Returns why records are not being delivered, if they are not. Used by the readiness report.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let reason = self.inner.reports.reachability.last_error();
@@ -196,16 +198,15 @@ impl KafkaPublisher {
         }
     }
 
-    /// Gives up everything that waits to be delivered. The outcomes of the calls concerned come
-    /// soon after; what is on its way to a broker may arrive there all the same.
+    /// Gives up every record that waits to be delivered. The outcomes of the affected calls follow
+    /// soon. Records already on their way to a broker may still arrive.
     pub fn purge(&self) {
         let everything = PurgeConfig::default().queue().inflight().non_blocking();
         self.inner.reports.note_purge();
         self.client().purge(everything);
     }
 
-    /// Returns the client, after putting a new one in the place of one that has failed for good or
-    /// stands still.
+    /// Returns the client. A client that has failed for good or is stuck is replaced first.
     fn working_client(&self) -> Arc<Client> {
         let client = self.client();
         let reason = match client.client().fatal_error() {
@@ -226,7 +227,7 @@ impl KafkaPublisher {
                 *slot = Arc::new(new);
                 let new = Arc::clone(&slot);
                 drop(slot);
-                // It waits for its threads.
+                // Dropping a client waits for its threads.
                 inner.tasks.spawn_blocking(move || drop(client));
                 new
             }
@@ -237,7 +238,7 @@ impl KafkaPublisher {
         }
     }
 
-    /// Waits for a delivery, at most `patience`; then everything that waits is given up.
+    /// Waits for a delivery for at most `patience`, then gives up every record that waits.
     pub(crate) async fn complete(&self, delivery: &Delivery, patience: Duration) {
         if tokio::time::timeout(patience, delivery.completed())
             .await
@@ -253,8 +254,8 @@ impl KafkaPublisher {
         }
     }
 
-    /// Waits until everything that waits is delivered, at most `kafka.delivery_timeout`, and stops
-    /// the client once its last clone is gone. What is not delivered by then is given up.
+    /// Waits for at most `kafka.delivery_timeout` until every waiting record is delivered, and
+    /// gives up the rest. The client stops once its last clone is gone.
     pub async fn close(&self) {
         let (client, patience) = (self.client(), self.delivery_timeout());
         let flushing = move || {
@@ -263,7 +264,7 @@ impl KafkaPublisher {
                 client.purge(PurgeConfig::default().queue().inflight());
             }
         };
-        // A panic in it was told already.
+        // A panic in it was already reported.
         self.inner.tasks.spawn_blocking(flushing).await.ok();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
@@ -283,7 +284,7 @@ impl EventPublisher for KafkaPublisher {
 }
 
 impl KafkaPublisher {
-    /// Returns what a publisher is told about a record.
+    /// Converts a record's outcome into the publisher's result.
     pub(crate) fn result(
         &self,
         record: &OutgoingRecord,

@@ -1,6 +1,7 @@
-//! How connections to the brokers are secured: TLS, and who we are.
+//! The security of connections to the brokers: TLS and authentication.
 //!
-//! What is secret never shows: not in `Debug`, and as `***` where the configuration is printed.
+//! Secrets are never shown: `Debug` omits them, and a printed configuration has `***` in their
+//! place.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use rdkafka::config::ClientConfig;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What stands in the place of a secret.
+/// The text shown in place of a secret.
 pub(super) const REDACTED: &str = "***";
 
 /// A text that is never shown.
@@ -42,7 +43,7 @@ impl Serialize for Secret {
     }
 }
 
-/// The texts that the client knows and nobody else should read.
+/// The secrets that the client knows and that must not appear in its messages.
 #[derive(Clone, Default)]
 pub(super) struct Secrets(Vec<String>);
 
@@ -53,16 +54,16 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Collects the texts that are not empty.
+    /// Collects the non-empty texts.
     pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let texts = texts.into_iter().filter(|text| !text.is_empty());
         let mut secrets: Vec<String> = texts.map(str::to_owned).collect();
-        // One may be the beginning of another.
+        // Longest first, because one secret may be a prefix of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)
     }
 
-    /// Returns what the client says without the secrets in it.
+    /// Returns the client's text with the secrets masked.
     pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
         for secret in &self.0 {
@@ -78,14 +79,14 @@ impl Secrets {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecurityProtocol {
-    /// Not at all.
+    /// No protection.
     #[default]
     Plaintext,
-    /// By TLS.
+    /// TLS.
     Ssl,
-    /// By a name and a password, sent in the open with PLAIN.
+    /// User name and password without TLS. With PLAIN the password is sent in clear text.
     SaslPlaintext,
-    /// By TLS, and a name and a password.
+    /// TLS, with user name and password.
     SaslSsl,
 }
 
@@ -108,16 +109,16 @@ impl SecurityProtocol {
     }
 }
 
-/// How the name and the password are proven.
+/// How the user name and password are verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum SaslMechanism {
-    /// The password is sent.
+    /// The password itself is sent.
     #[serde(rename = "PLAIN")]
     Plain,
-    /// A proof of the password is sent, by SHA-256.
+    /// A proof of the password is sent, using SHA-256.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
-    /// A proof of the password is sent, by SHA-512.
+    /// A proof of the password is sent, using SHA-512.
     #[default]
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
@@ -133,30 +134,30 @@ impl SaslMechanism {
     }
 }
 
-/// How connections to the brokers are secured.
+/// The security of connections to the brokers.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KafkaSecurity {
-    /// How a connection is protected. Default: `plaintext`, for a network of one's own only.
+    /// How a connection is protected. Default: `plaintext`, for a private network only.
     pub protocol: SecurityProtocol,
-    /// The certificates (PEM) that brokers are checked against. Default: those of the operating
+    /// The certificates (PEM) that brokers are verified against. Default: those of the operating
     /// system.
     pub ca_file: Option<PathBuf>,
-    /// Our own certificate (PEM), where the brokers want one. Default: none.
+    /// Our own certificate (PEM), if the brokers require one. Default: none.
     pub certificate_file: Option<PathBuf>,
     /// The private key (PEM) of our certificate. Default: none.
     pub key_file: Option<PathBuf>,
     /// The password of the private key. Default: none.
     pub key_password: Option<Secret>,
-    /// A file with the password of the private key, read once at the start. Default none.
+    /// A file with the password of the private key, read once at the start. Default: none.
     pub key_password_file: Option<PathBuf>,
-    /// How the name and the password are proven. Default: `SCRAM-SHA-512`.
+    /// How the user name and password are verified. Default: `SCRAM-SHA-512`.
     pub mechanism: SaslMechanism,
-    /// The name. Default: none.
+    /// The user name. Default: none.
     pub username: Option<String>,
     /// The password. Default: none.
     pub password: Option<Secret>,
-    /// A file with the password, read once at the start. Default none.
+    /// A file with the password, read once at the start. Default: none.
     pub password_file: Option<PathBuf>,
 }
 
@@ -167,7 +168,7 @@ impl KafkaSecurity {
         passwords.into_iter().flatten().map(Secret::expose)
     }
 
-    /// Adds what is wrong to `problems`, one sentence each.
+    /// Adds the problems found to `problems`, one sentence each.
     pub(super) fn check(&self, problems: &mut Vec<String>) {
         let mut check = |good: bool, problem: &str| {
             if !good {

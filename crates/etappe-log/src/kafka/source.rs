@@ -1,11 +1,15 @@
-//! The consuming side on Kafka: a member of the group that reads partitions and remembers progress.
+//! The consuming side on Kafka: a member of the consumer group that reads partitions and commits
+//! progress.
+//!
+//! Invariant: progress is committed only by a partition's current owner, and only through this
+//! module. Commits are synchronous. Each one stores the range about to be inserted as metadata
+//! beside the offset; there is no auto-commit. A revoked partition goes back to the group only
+//! after the application released it, and nothing is committed for it from then on. The reason is
+//! that brokers do not check whom a partition belongs to, only whether the sender is a member.
 //!
 //! A thread of its own polls the group's client, so that membership survives slow inserts. Each
-//! partition has a queue of its own, read in order and, for a range that is done again, from any
-//! place. Progress is committed synchronously, with the range about to be inserted as metadata
-//! beside the offset; nothing else ever commits. A partition that is taken away is given back only
-//! after it was released, and nothing is committed for it from then on: the brokers do not check to
-//! whom a partition belongs, only whether the sender is a member.
+//! partition has a queue of its own, which is read in order. A range that is replayed can be read
+//! from any offset.
 
 mod assignment;
 mod committed;
@@ -54,7 +58,7 @@ use crate::metrics::kafka_source::SourceMetrics;
 /// How long leaving the group may take.
 const LEFT_WITHIN: Duration = Duration::from_secs(11);
 
-/// Consumes the topic of the events as a member of the group; clones are the same member.
+/// Consumes the events topic as a member of the group. Clones are the same member.
 ///
 /// When the last clone is dropped, or after [`KafkaSource::close`], the member leaves the group.
 #[derive(Debug, Clone)]
@@ -72,25 +76,25 @@ impl Drop for LeaveOnDrop {
     }
 }
 
-/// What the source, its reads and the thread share.
+/// The state shared by the source, its reads and the thread.
 struct Inner {
     topic: Arc<str>,
     probe: Probe,
-    /// `None` once the group is left.
+    /// `None` once the member left the group.
     consumer: Mutex<Option<Arc<GroupConsumer>>>,
     holdings: Mutex<Holdings<Arc<Assignment>>>,
-    /// Rings when the application is to be told something.
+    /// Notified when there is something to tell the application.
     told: Notify,
-    /// Rings when the application released a partition.
+    /// Notified when the application released a partition.
     released: Condvar,
     is_closing: AtomicBool,
-    /// Whether the group is left.
+    /// Whether the member left the group.
     left: watch::Sender<bool>,
     fault: Mutex<Option<LogError>>,
     freeze_detector: FreezeDetector,
     watchdog: Arc<Watchdog>,
     rewind: KafkaRewind,
-    /// Since when a partition ends before the place that was reached in it.
+    /// Since when each partition has ended before the position reached in it.
     short_since: Mutex<BTreeMap<PartitionId, Instant>>,
     metrics: SourceMetrics,
 }
@@ -104,20 +108,20 @@ impl fmt::Debug for Inner {
 }
 
 impl KafkaCluster {
-    /// Joins the group as a member that reads the topic of the events. Connects in the background,
-    /// for as long as it takes.
+    /// Joins the group as a member that reads the events topic. Connects in the background, however
+    /// long that takes.
     ///
     /// # Errors
-    /// [`LogError`] when the configuration cannot be used.
+    /// [`LogError`] if the configuration cannot be used.
     pub fn source(&self) -> Result<KafkaSource, LogError> {
         self.source_rewound(BTreeMap::new())
     }
 
-    /// Joins the group as [`KafkaCluster::source`] does, and has the partitions named stored again
-    /// from these offsets on: what the database may have lost since.
+    /// Joins the group as [`KafkaCluster::source`] does, and replays the given partitions from
+    /// these offsets on, because the database may have lost the records since then.
     ///
     /// # Errors
-    /// [`LogError`] when the configuration cannot be used.
+    /// [`LogError`] if the configuration cannot be used.
     pub fn source_rewound(
         &self,
         from: BTreeMap<PartitionId, Offset>,
@@ -131,7 +135,7 @@ impl KafkaCluster {
 }
 
 impl KafkaSource {
-    /// Asks how many partitions the topic has.
+    /// Asks the brokers how many partitions the topic has.
     ///
     /// # Errors
     /// [`LogError`], transient while no broker answers.
@@ -140,25 +144,27 @@ impl KafkaSource {
         run_blocking(move || inner.probe.partitions()).await
     }
 
-    /// Returns what is still to be stored again.
+    /// Returns what still has to be replayed.
     #[must_use]
     pub fn rewind(&self) -> KafkaRewind {
         self.inner.rewind.clone()
     }
 
-    /// Returns what the client last complained about, until a broker answered again.
+    /// Returns the client's last error, unless a broker has answered since.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.inner.consumer()?.context().last_error()
     }
 
-    /// Leaves the group at once, so that others get its partitions, and returns when it is left.
+    /// Leaves the group at once, so that other members get its partitions. Returns when it has
+    /// left.
     ///
-    /// Workers should have ended before: nothing can be read or committed any more.
+    /// Workers should have stopped before: nothing can be read or committed afterwards.
     pub async fn close(&self) {
         self.inner.is_closing.store(true, Ordering::Release);
         let mut left = self.inner.left.subscribe();
-        // A broker that does not answer is not waited for: it notices that nothing is heard.
+        // Do not wait for a broker that does not answer. The brokers drop the member after its
+        // session timeout.
         let left = tokio::time::timeout(LEFT_WITHIN, left.wait_for(|left| *left)).await;
         if left.is_err() {
             tracing::warn!("the group could not be left in time, brokers will notice");
@@ -249,7 +255,7 @@ impl Inner {
         fault.take()
     }
 
-    /// Has the application told of an error that concerns the membership as a whole.
+    /// Reports an error that concerns the whole membership to the application.
     fn report(&self, error: LogError) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         self.told.notify_one();
@@ -291,14 +297,14 @@ impl Inner {
         }
     }
 
-    /// Returns the error for something that brokers did not do in time.
+    /// Returns the error for something the brokers did not do in time.
     fn unavailable(&self, action: String) -> LogError {
         let reason = self.consumer().and_then(|it| it.context().last_error());
         let error = KafkaError::Global(RDKafkaErrorCode::OperationTimedOut);
         LogError::kafka(action, reason, error)
     }
 
-    /// Returns the error for a partition that ends before the place that was reached in it.
+    /// Returns the error for a partition that ends before the position reached in it.
     fn too_short(&self, partition: PartitionId, from: Offset, end: Offset) -> LogError {
         let mut since = self.lock_short_since();
         let since = since.entry(partition).or_insert_with(Instant::now);
@@ -311,7 +317,7 @@ impl Inner {
         }
     }
 
-    /// Notes that a broker answered.
+    /// Records that a broker answered.
     fn note_success(&self) {
         if let Some(consumer) = self.consumer() {
             consumer.context().note_success();
@@ -328,7 +334,7 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells that records were deleted before they were read.
+    /// Reports that records were deleted before they were read.
     fn tell_of_expired(&self, partition: PartitionId, gap: Gap) {
         let Gap { expected, found } = gap;
         let lost = found.0.saturating_sub(expected.0);
@@ -345,12 +351,12 @@ impl Inner {
     }
 }
 
-/// Returns a partition's number as the client wants it.
+/// Returns a partition's number in the client's type.
 fn as_i32(partition: PartitionId) -> i32 {
     i32::try_from(partition.0).unwrap_or(i32::MAX)
 }
 
-/// Returns an offset as the client wants it.
+/// Returns an offset in the client's type.
 fn as_i64(offset: Offset) -> i64 {
     i64::try_from(offset.0).unwrap_or(i64::MAX)
 }

@@ -1,8 +1,8 @@
-//! A small table that all processes share: a compacted topic, kept whole in memory.
+//! A small table shared by all processes: a compacted topic, held in memory as a whole.
 //!
-//! A row is a message whose key is the row's name; a message without a value deletes the row. Every
-//! process reads the topic from its beginning and follows it, so that a change is everywhere within
-//! moments. While brokers are away the rows stay as they were last known.
+//! A row is a message whose key is the row's name. A message without a value deletes the row. Every
+//! process reads the topic from its beginning and follows it, so a change reaches all of them
+//! within moments. While brokers are unavailable, the rows stay as last known.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,13 +26,14 @@ use crate::error::LogError;
 
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(100);
-/// How many bytes all rows together may have. Beyond it the table is not followed any more.
+/// The most bytes of all rows together. Beyond that the table is no longer followed.
 const MAX_BYTES: usize = 256 << 20;
 
 /// The rows of a table, by name.
 pub type TableRows = Arc<BTreeMap<String, Bytes>>;
 
-/// A table on a topic of one partition; clones share it. It is followed until the last is dropped.
+/// A table on a topic with one partition. Clones share it. It is followed until the last clone is
+/// dropped.
 #[derive(Clone)]
 pub struct KafkaTable {
     shared: Arc<Shared>,
@@ -66,10 +67,10 @@ impl fmt::Debug for KafkaTable {
 
 impl KafkaTable {
     /// Opens the table on `topic`, which has one partition and is compacted. It fills in the
-    /// background; brokers may be away.
+    /// background; brokers need not be reachable.
     ///
     /// # Errors
-    /// [`LogError`] when the clients cannot be made.
+    /// [`LogError`] if the clients cannot be created.
     pub async fn open(cluster: &KafkaCluster, topic: &str) -> Result<Self, LogError> {
         let (cluster, topic) = (cluster.clone(), topic.to_owned());
         run_blocking(move || Self::follow(&cluster, topic)).await
@@ -105,23 +106,24 @@ impl KafkaTable {
         })
     }
 
-    /// Returns the rows, and tells of each change, and of becoming current.
+    /// Returns a receiver of the rows. It is notified of each change, and when the table becomes
+    /// current.
     #[must_use]
     pub fn rows(&self) -> watch::Receiver<TableRows> {
         self.shared.rows.subscribe()
     }
 
-    /// Returns whether the table was read to its end once; before that rows may be missing.
+    /// Returns whether the table was read to its end once. Before that, rows may be missing.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.shared.is_current.load(Ordering::Acquire)
     }
 
-    /// Writes or deletes a row; returns once that is durable. It is seen in [`Self::rows`] a moment
-    /// later. Of two writers the one whose write came last wins.
+    /// Writes or deletes a row, and returns once that is durable. [`Self::rows`] shows it a moment
+    /// later. Of two concurrent writes the later one wins.
     ///
     /// # Errors
-    /// [`LogError`], transient while brokers are away; the row may have been written.
+    /// [`LogError`], transient while brokers are unavailable. The row may have been written.
     pub async fn put(&self, key: &str, value: Option<Bytes>) -> Result<(), LogError> {
         let mut record: FutureRecord<'_, str, [u8]> =
             FutureRecord::to(&self.shared.topic).partition(0).key(key);
@@ -170,7 +172,7 @@ impl Follower {
                 Some(Err(error)) => {
                     tracing::warn!(topic = self.shared.topic, %error, "trouble with a table");
                 }
-                // Half a table is shown to nobody: it would miss rows that were there before.
+                // Do not publish a partly read table: it would lack rows that were there before.
                 None if is_changed && self.shared.is_current.load(Ordering::Acquire) => {
                     self.publish();
                     is_changed = false;
@@ -186,7 +188,7 @@ impl Follower {
 
     fn apply(&mut self, message: &BorrowedMessage<'_>) {
         if message.offset() < self.next {
-            // The topic was made anew.
+            // The topic was recreated.
             self.rows.clear();
             self.bytes = 0;
         }

@@ -1,7 +1,7 @@
-//! The topics: made when they are not there, otherwise compared with the configuration.
+//! The topics: created if missing, otherwise compared with the configuration.
 //!
-//! A difference is never changed here: partitions cannot be taken back, and another program may
-//! use the topic. The message says what was found and how to change it.
+//! A difference is reported, never corrected: the number of partitions cannot be reduced, and other
+//! programs may use the topic. The message states what was found and how to change it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::error::LogError;
 
 /// How long one answer of the brokers may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many replicas are made at most, unless configured.
+/// The most replicas to create, unless configured.
 const REPLICAS: usize = 3;
 
 type Admin = AdminClient<SharedContext>;
@@ -32,9 +32,9 @@ type Admin = AdminClient<SharedContext>;
 struct Wanted {
     name: String,
     partitions: u32,
-    /// The setting that names the number of partitions, if there is one.
+    /// The setting for the number of partitions, if there is one.
     partitions_setting: Option<&'static str>,
-    /// Properties of the topic, with the setting that names each, if there is one.
+    /// The topic's properties, each with its setting if there is one.
     properties: Vec<(&'static str, String, Option<&'static str>)>,
 }
 
@@ -84,19 +84,19 @@ impl KafkaConfig {
 }
 
 impl KafkaCluster {
-    /// Makes the topics that are not there and checks those that are: number of partitions,
-    /// replication, retention, largest message, clean-up.
+    /// Creates the missing topics and checks the existing ones: number of partitions, replication,
+    /// retention, largest message, cleanup policy.
     ///
     /// # Errors
-    /// [`LogError::TopicMismatch`] when a topic is not as configured,
-    /// [`LogError::KafkaUnavailable`] when the brokers cannot be reached now,
-    /// [`LogError::KafkaRefused`] when they do not let us.
+    /// - [`LogError::TopicMismatch`] if a topic is not as configured
+    /// - [`LogError::KafkaUnavailable`] if the brokers cannot be reached now
+    /// - [`LogError::KafkaRefused`] if they deny us access
     pub async fn ensure_topics(&self) -> Result<(), LogError> {
         self.visit(async |visit| visit.ensure().await).await
     }
 
-    /// Checks the topics as [`Self::ensure_topics`] does and returns the names of those that it would
-    /// make.
+    /// Checks the topics as [`Self::ensure_topics`] does, and returns the names of those it would
+    /// create.
     ///
     /// # Errors
     /// As [`Self::ensure_topics`].
@@ -118,7 +118,7 @@ impl KafkaCluster {
         let admin: Admin = self
             .config
             .client("admin")
-            // It is gone before it has anything to tell.
+            // The client is gone before it has any statistics.
             .set("statistics.interval.ms", "0")
             .create_with_context(context)
             .map_err(|error| LogError::kafka("make an admin client", None, error))?;
@@ -129,7 +129,7 @@ impl KafkaCluster {
             reachability,
         };
         let done = work(&visit).await;
-        // They wait for their threads.
+        // Dropping the clients waits for their threads.
         let clients = (visit.admin, visit.lookout);
         tokio::task::spawn_blocking(move || drop(clients))
             .await
@@ -138,13 +138,13 @@ impl KafkaCluster {
     }
 }
 
-/// Returns the topics that are not there.
+/// Returns the topics that do not exist.
 fn missing<'w>(wanted: &'w [Wanted], metadata: &Metadata) -> Vec<&'w Wanted> {
     let is_missing = |topic: &&Wanted| found(metadata, &topic.name).is_none();
     wanted.iter().filter(is_missing).collect()
 }
 
-/// One look at the topics.
+/// One examination of the topics.
 struct Visit<'a> {
     config: &'a KafkaConfig,
     admin: Arc<Admin>,
@@ -162,7 +162,7 @@ impl Visit<'_> {
         self.create(&missing, metadata.brokers().len()).await
     }
 
-    /// Checks the topics that are there, and returns all that are wanted beside what was found.
+    /// Checks the existing topics, and returns all wanted topics and the metadata found.
     async fn look(&self) -> Result<([Wanted; 3], Metadata), LogError> {
         let wanted = self.config.wanted_topics();
         let metadata = self.metadata().await?;
@@ -177,7 +177,7 @@ impl Visit<'_> {
     }
 
     async fn metadata(&self) -> Result<Metadata, LogError> {
-        // Not with the admin client, which hears nothing of why a broker cannot be reached.
+        // Do not use the admin client: it is not told why a broker cannot be reached.
         let lookout = self.lookout.clone();
         let fetching = move || lookout.metadata("ask the Kafka brokers for their topics", None);
         run_blocking(fetching).await
@@ -192,7 +192,7 @@ impl Visit<'_> {
             Some(replicas) => usize::from(replicas),
             None => brokers.clamp(1, REPLICAS),
         };
-        // One of three may be away, and an acknowledged record is still on two.
+        // One of three brokers may be down, and an acknowledged record is still on two.
         let in_sync = if replicas >= REPLICAS { "2" } else { "1" };
         let replication = i32::try_from(replicas).expect("it is at most 100");
         let topics: Vec<NewTopic<'_>> = topics
@@ -219,7 +219,7 @@ impl Visit<'_> {
         for result in results {
             match result {
                 Ok(topic) => tracing::info!(%topic, replicas, "made a topic"),
-                // Another process of ours was quicker, with the same configuration or its own.
+                // Another of our processes was faster, with the same configuration or its own.
                 Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => {
                     tracing::debug!(%topic, "the topic was made meanwhile");
                 }
@@ -340,10 +340,10 @@ impl Visit<'_> {
     }
 }
 
-/// Returns whether a topic's property is good enough.
+/// Returns whether a topic's property is sufficient.
 fn is_satisfied(name: &str, found: &str, wanted: &str) -> bool {
     if name == "max.message.bytes" {
-        // More than is needed harms nobody.
+        // A larger value does no harm.
         return match (found.parse::<u64>(), wanted.parse::<u64>()) {
             (Ok(found), Ok(wanted)) => found >= wanted,
             _ => false,
@@ -352,7 +352,7 @@ fn is_satisfied(name: &str, found: &str, wanted: &str) -> bool {
     found == wanted
 }
 
-/// Returns what `metadata` says of a topic, or `None` if there is no such topic.
+/// Returns what `metadata` contains about a topic, or `None` if there is no such topic.
 fn found(metadata: &Metadata, name: &str) -> Option<Found> {
     let topic = metadata.topics().iter().find(|it| it.name() == name)?;
     if topic.partitions().is_empty() {

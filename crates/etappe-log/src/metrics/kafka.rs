@@ -1,6 +1,6 @@
-//! Metrics of the clients of Kafka, mostly from librdkafka's own statistics.
+//! Metrics of the Kafka clients, mostly from librdkafka's own statistics.
 //!
-//! Labels: `role` (which of our clients), `partition`.
+//! Labels: `role` (which client), `partition`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,30 +18,31 @@ use crate::kafka::delivery::Outcome;
 pub(crate) struct KafkaMetrics {
     /// Gauge: brokers that the client is connected to. Alert: 0.
     brokers_up: IntGaugeVec,
-    /// Gauge: the slowest broker's round trip, 99th percentile of the last seconds. Alert: over 1 s.
+    /// Gauge: 99th percentile of the slowest broker's round trip in the last seconds. Alert: over 1
+    /// s.
     round_trip_seconds: GaugeVec,
-    /// Gauge: records waiting for the brokers. Alert: growing.
+    /// Gauge: records waiting to be sent to the brokers. Alert: growing.
     queue_records: IntGaugeVec,
     /// Gauge: their bytes. Alert: near `kafka.queue_bytes`.
     queue_bytes: IntGaugeVec,
-    /// What the clients count themselves, and what each had counted when it last told.
+    /// The clients' own counters, and the value of each at its last report.
     totals: [IntCounterVec; TOTALS.len()],
     counted: Arc<Mutex<HashMap<String, [u64; TOTALS.len()]>>>,
-    /// Gauge: offsets between what the group has committed and the end. Alert: growing for long.
+    /// Gauge: offsets between the group's committed offset and the end. Alert: growing for long.
     lag_records: IntGaugeVec,
-    /// Counter: errors that a client reported as a whole. Alert: rising for long.
+    /// Counter: errors of a client as a whole. Alert: rising for long.
     errors: IntCounterVec,
-    /// Counter: records delivered, by result. Alert: `undelivered` moves.
+    /// Counter: records by outcome. Alert: `undelivered` increases.
     records: IntCounterVec,
     /// Metrics of the membership in the consumer group.
     pub(crate) source: SourceMetrics,
 }
 
-/// Name and help of a counter, and what it counts.
+/// The name and help text of a counter, and the value it counts.
 type Total = (&'static str, &'static str, fn(&Broker) -> u64);
 
-/// Counters with the label `role` of what a client counts for each of its brokers. Alert: retries,
-/// errors or timeouts rising for long.
+/// Counters with the label `role`, of values that a client counts for each of its brokers. Alert:
+/// retries, errors or timeouts rising for long.
 const TOTALS: [Total; 5] = [
     (
         "etappe_log_kafka_retries_total",
@@ -69,10 +70,10 @@ const TOTALS: [Total; 5] = [
         |broker| broker.rxbytes,
     ),
 ];
-/// How many clients are told apart: more than a process ever has.
+/// The most clients to distinguish; more than a process ever has.
 const CLIENTS: usize = 256;
 
-/// Counts records by what became of them.
+/// Counts records by outcome.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryCounters {
     delivered: IntCounter,
@@ -82,7 +83,7 @@ pub(crate) struct DeliveryCounters {
 }
 
 impl DeliveryCounters {
-    /// Counts so many records.
+    /// Counts `records` records.
     pub(crate) fn count(&self, outcome: Outcome, records: u64) {
         match outcome {
             Outcome::Delivered => self.delivered.inc_by(records),
@@ -95,7 +96,8 @@ impl DeliveryCounters {
 }
 
 impl KafkaMetrics {
-    /// Makes the metrics of clients whose topic keeps records for `retention`, and registers them.
+    /// Creates the metrics of clients whose topic keeps records for `retention`, and registers
+    /// them.
     pub(crate) fn new(registry: &Registry, retention: Duration) -> Self {
         show_retention(registry, retention);
         let gauge = |name, help| {
@@ -152,7 +154,7 @@ impl KafkaMetrics {
         self.errors.with_label_values(&[role]).inc();
     }
 
-    /// Returns the counters of what becomes of records.
+    /// Returns the counters of outcomes.
     pub(crate) fn delivery_counters(&self) -> DeliveryCounters {
         let counter = |result| self.records.with_label_values(&[result]);
         DeliveryCounters {
@@ -191,7 +193,7 @@ impl KafkaMetrics {
         }
     }
 
-    /// Adds what a client has counted since it last told.
+    /// Adds what a client has counted since its last report.
     fn record_totals(&self, role: &str, statistics: &Statistics) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.len() >= CLIENTS && !counted.contains_key(&statistics.name) {
@@ -210,7 +212,7 @@ impl KafkaMetrics {
         self.lag_records.reset();
         let partitions = statistics.topics.values().flat_map(|it| &it.partitions);
         for (number, partition) in partitions {
-            // What is not assigned here has no lag here.
+            // A partition that is not assigned here has no lag here.
             if *number >= 0 && partition.desired && partition.consumer_lag >= 0 {
                 self.lag_records
                     .with_label_values(&[&number.to_string()])
@@ -220,8 +222,8 @@ impl KafkaMetrics {
     }
 }
 
-/// Shows `etappe_log_kafka_retention_seconds`, a gauge: how long the events topic keeps records. The
-/// alert on unread records measures their age against it.
+/// Exports `etappe_log_kafka_retention_seconds`, a gauge: how long the events topic keeps records.
+/// The alert on unread records compares their age with it.
 fn show_retention(registry: &Registry, retention: Duration) {
     let gauge = Gauge::new(
         "etappe_log_kafka_retention_seconds",

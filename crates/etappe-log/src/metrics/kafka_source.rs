@@ -12,21 +12,22 @@ use super::{as_gauge, labelled_counter, register};
 /// Metrics of all sources of a process.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceMetrics {
-    /// Counter with the label `kind` (assigned, revoked, lost): partitions that came and went.
-    /// Alert: `lost` moves while brokers are well.
+    /// Counter with the label `kind` (assigned, revoked, lost): partitions that were assigned or
+    /// taken away. Alert: `lost` increases while brokers are healthy.
     moved_partitions: IntCounterVec,
-    /// Gauge: partitions that this process has now. Alert: 0 in all processes.
+    /// Gauge: partitions that this process holds now. Alert: 0 in all processes.
     held_partitions: IntGauge,
     /// Histogram: how long a commit of progress took. Alert: p99 over 1 s.
     commit_seconds: Histogram,
-    /// Counter with the label `reason` (brokers, not_ours, stood_still, unanswered): commits that did not
-    /// count. Alert: `brokers` moves for long.
+    /// Counter with the label `reason` (brokers, not_ours, stood_still, unanswered): commits that
+    /// failed. Alert: `brokers` increases for long.
     refused_commits: IntCounterVec,
-    /// Counter with the label `partition`: records deleted before they were read. Alert: ever.
+    /// Counter with the label `partition`: records deleted before they were read. Alert: any
+    /// increase.
     expired_records: IntCounterVec,
-    /// Counter: how often fetching began at another place. Alert: rising for long.
+    /// Counter: seeks to another offset. Alert: rising for long.
     placings: IntCounter,
-    /// Up to where deleted records of each partition were counted.
+    /// The offset up to which deleted records of each partition were counted.
     expired_until: Arc<Mutex<BTreeMap<PartitionId, Offset>>>,
 }
 
@@ -103,7 +104,7 @@ impl SourceMetrics {
         self.placings.inc();
     }
 
-    /// Records that so many records before `next` were deleted unread; returns false if that was
+    /// Records that `lost` records before `next` were deleted unread. Returns false if that was
     /// recorded before.
     pub(crate) fn record_expired(&self, partition: PartitionId, next: Offset, lost: u64) -> bool {
         let mut until = self

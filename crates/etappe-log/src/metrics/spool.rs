@@ -1,5 +1,5 @@
-//! Metrics of a collector's spool. What it takes on disk is told by the metrics of the log that it
-//! is made of, under partition 0.
+//! Metrics of a collector's spool. Its disk usage is in the metrics of the underlying log, under
+//! partition 0.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
 
@@ -12,22 +12,22 @@ pub(crate) struct SpoolMetrics {
     pub(crate) spooling: IntGauge,
     /// Gauge: records in the spool. Alert: growing for long.
     pub(crate) records: IntGauge,
-    /// Gauge: about how old the oldest of them is. Alert: over 60 s, figures are as late.
+    /// Gauge: approximate age of the oldest of them. Alert: over 60 s; figures lag by as much.
     pub(crate) oldest_seconds: IntGauge,
-    /// Gauge: the most bytes that it may take. Alert: `etappe_log_disk_bytes` near it.
+    /// Gauge: the spool's size limit in bytes. Alert: `etappe_log_disk_bytes` near it.
     max_bytes: IntGauge,
     /// Counter: records that went to the spool.
     pub(crate) spooled: IntCounter,
-    /// Counter: records brought from the spool to Kafka.
+    /// Counter: records delivered from the spool to Kafka.
     pub(crate) drained: IntCounter,
-    /// Counter: marks handed over. Alert: status still while the collector runs.
+    /// Counter: marks handed over. Alert: no increase while the collector runs.
     pub(crate) marks: IntCounter,
-    /// Counter with the label `reason`: how often records began to go to the spool. Alert: often.
+    /// Counter with the label `reason`: switches to the spool. Alert: often.
     pub(crate) switches: IntCounterVec,
 }
 
 impl SpoolMetrics {
-    /// Makes the metrics of a spool that may take `max_bytes`, and registers them.
+    /// Creates the metrics of a spool limited to `max_bytes`, and registers them.
     pub(crate) fn new(registry: &Registry, max_bytes: u64) -> Self {
         let gauge = |name, help| {
             let gauge = IntGauge::new(name, help).expect("the name is valid");

@@ -31,7 +31,7 @@ async fn a_local_log_moves_to_kafka_from_where_its_consumer_stopped() {
     let broken = log.publisher().publish(vec![record(1, "unreadable")]).await;
     assert_eq!(broken, [Ok(())]);
     let source = log.source();
-    // Ten records of partition 0 are done, and ten more may be stored.
+    // Ten records of partition 0 are done, and ten more may already be stored.
     let before = progress(10, Some(range(10, 19)));
     source.commit(PartitionId(0), before).await.unwrap();
     let kafka = publisher_of(KafkaConfig {

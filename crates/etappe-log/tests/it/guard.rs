@@ -1,4 +1,4 @@
-//! A log that cannot be opened says why, and nothing is touched.
+//! A log that cannot be opened reports why, and nothing is changed.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ fn an_invalid_configuration_is_refused_with_all_its_problems() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_refused_by_name() {
-    // Not even root can make files in these.
+    // Not even root can create files in these.
     for path in ["/proc/etappe-log", "/dev/null/etappe-log", "/proc/self"] {
         check(open(Path::new(path), "boot"), &[path]);
     }

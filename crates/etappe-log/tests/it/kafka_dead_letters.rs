@@ -40,7 +40,7 @@ async fn letters_are_kept_once_with_their_bytes() {
     ];
     keeper.bury(&all[..2]).await.unwrap();
     place.clock.advance(Duration::from_secs(5));
-    // The reason of the first burial stands.
+    // The reason of the first burial stays.
     let again = letter(0, 7, b"\xff\x00 not text", "another reason");
     keeper.bury(&[again, all[2].clone()]).await.unwrap();
 
@@ -66,7 +66,7 @@ async fn a_letter_remembers_when_it_was_sent_again() {
     keeper.mark_replayed(&kept[1]).await.unwrap();
     place.clock.advance(Duration::from_secs(60));
     keeper.mark_replayed(&kept[1]).await.unwrap();
-    // Burying it again does not make it a letter that was never sent.
+    // Burying it again does not clear that it was replayed.
     keeper.bury(&all).await.unwrap();
     let unknown = BuriedLetter {
         letter: letter(3, 3, b"c", "z"),

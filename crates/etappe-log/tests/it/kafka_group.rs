@@ -1,4 +1,4 @@
-//! Partitions move between members of a group, and nothing is forgotten or remembered twice.
+//! Partitions move between members of a group, and no progress is lost or stored twice.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -41,7 +41,7 @@ async fn partitions_spread_and_come_back() {
         };
         taken.push(partition);
     }
-    // What is under way may be finished before it is given back, and not after.
+    // Work in progress may be finished before the partition is given back, but not after.
     let done = progress(1_000, None);
     first.commit(taken[0], done).await.unwrap();
     first.release(taken[0]).await;
@@ -55,7 +55,7 @@ async fn partitions_spread_and_come_back() {
         matches!(late, Err(LogError::NotAssigned { .. })),
         "{late:?}"
     );
-    // Nobody is given a partition that another still works on.
+    // No member is given a partition that another still works on.
     let too_early = tokio::time::timeout(Duration::from_secs(1), second.changed()).await;
     assert!(too_early.is_err(), "{too_early:?}");
     first.release(taken[1]).await;
@@ -70,7 +70,7 @@ async fn partitions_spread_and_come_back() {
     assert_eq!(back, found);
 }
 
-/// What members stored: the ranges of each partition, by their first and last offset.
+/// What members stored: for each range its partition, first and last offset.
 #[derive(Debug, Clone, Default)]
 struct Store(Arc<Mutex<Ranges>>);
 
@@ -87,8 +87,8 @@ impl Store {
         *ranges.entry((partition, first, last)).or_default() += 1;
     }
 
-    /// Returns how many offsets of a partition are stored without a hole; panics when two different
-    /// ranges have one in common, which would count its records twice.
+    /// Returns how many offsets of a partition are stored without a hole. Panics if two different
+    /// ranges overlap, because that would count records twice.
     fn stored(&self, partition: PartitionId) -> u64 {
         let ranges = self.0.lock().unwrap();
         let mut next = 0;
@@ -111,7 +111,7 @@ impl Store {
     }
 }
 
-/// A member that does with each partition what a classifier does.
+/// A member that treats each partition as a classifier does.
 struct Member {
     source: KafkaSource,
     tasks: tokio::task::JoinSet<()>,
@@ -147,7 +147,7 @@ async fn follow(source: KafkaSource, store: Store) {
                 handles.insert(partition, workers.spawn(work));
             }
             SourceEvent::Revoked { partition } => {
-                // Abandons what is under way, wherever it is.
+                // Abort the worker at whatever step it is.
                 let worker: tokio::task::AbortHandle = handles.remove(&partition).unwrap();
                 worker.abort();
                 while !worker.is_finished() {
@@ -173,7 +173,7 @@ async fn work(
         while redo.is_some_and(|last| next + (records.len() as u64) <= last) || records.is_empty() {
             let mut asked = request(next + records.len() as u64);
             asked.until = redo.map(etappe_core::id::Offset);
-            // Whoever does not know the range would choose another one.
+            // A worker that does not know the pending range would choose another one.
             asked.max_bytes = rand::rng().random_range(100..600);
             match read(source, partition, asked).await {
                 Ok(found) => records.extend(found),
@@ -247,7 +247,7 @@ async fn a_broker_that_is_away_is_waited_for() {
     node.kill().unwrap();
     let away = Instant::now();
     while away.elapsed() < Duration::from_secs(11) {
-        // An empty answer would be taken for the end of the log.
+        // Callers would take an empty answer for the end of the log.
         let error = read(&source, P0, request(2)).await.unwrap_err();
         assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
         let error = source.commit(P0, pending).await.unwrap_err();
@@ -261,7 +261,7 @@ async fn a_broker_that_is_away_is_waited_for() {
     println!("went on after {:?}", back.elapsed());
     assert_eq!(place.committed(0).await, Some((3, "etappe/1".to_owned())));
 
-    // A broker that is there and does not answer holds up nobody for good.
+    // A broker that is reachable but does not answer must not block callers forever.
     node.pause();
     let begun = Instant::now();
     let (read, committed, ()) = tokio::join!(
@@ -278,8 +278,8 @@ async fn a_broker_that_is_away_is_waited_for() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
-/// Reads what stands at `next` and commits that it is done, as long as it takes. The group may have
-/// given the member up meanwhile, and must then remember `expected`.
+/// Reads the record at `next` and commits it as done, however long that takes. The group may have
+/// dropped the member meanwhile; the stored progress must then be `expected`.
 async fn go_on(source: &KafkaSource, next: u64, expected: Progress) -> Vec<(u64, String)> {
     let follow = async {
         loop {
@@ -316,7 +316,7 @@ async fn go_on(source: &KafkaSource, next: u64, expected: Progress) -> Vec<(u64,
     }
 }
 
-/// Tells a process that it is the one to be frozen, and where.
+/// Set in the process to be frozen; holds its place.
 const FREEZE: &str = "ETAPPE_TEST_FREEZE";
 
 #[tokio::test]
@@ -332,13 +332,13 @@ async fn who_was_frozen_remembers_nothing_over_who_took_over() {
     );
 }
 
-/// What becomes of the member that took over before the frozen one wakes up.
+/// What happens to the member that took over before the frozen one wakes up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Successor {
     Stays,
-    /// The group is empty then, and brokers take a commit from anybody who claims no membership.
+    /// The group is empty then, and brokers accept a commit from anyone who claims no membership.
     Leaves,
-    /// It has the frozen one's name, and so its partition at once.
+    /// It has the frozen member's name, and so gets its partition at once.
     Namesake,
 }
 
@@ -358,7 +358,7 @@ async fn take_over(node: &KafkaNode, successor: Successor) {
     }
     frozen.signal(Signal::CONT);
     match successor {
-        // It is given the partition again, with what the other left behind.
+        // The frozen member gets the partition again, with the progress of its successor.
         Successor::Leaves => drop(frozen.wait_for("begins at 100").await),
         Successor::Stays => drop(frozen.wait_for("revoked").await),
         Successor::Namesake => drop(frozen.wait_for(FENCED).await),
@@ -368,10 +368,10 @@ async fn take_over(node: &KafkaNode, successor: Successor) {
     }
 }
 
-/// What a client says whose name another has taken.
+/// The client's error when another member has taken its name.
 const FENCED: &str = "Static consumer fenced by other consumer with same group.instance.id";
 
-/// Returns the same place for members with a name, which the brokers would not give up in time.
+/// Returns the same place for members with a name, which the brokers would not drop in time.
 fn named<'a>(place: &Place<'a>, name: &str) -> Place<'a> {
     Place::configured(place.node, |_| KafkaConfig {
         instance: name.to_owned(),
@@ -417,7 +417,7 @@ async fn who_has_a_name_and_leaves_in_peace_leaves_nothing_behind() {
     assert_eq!(assigned(&another, P0).await, Some(progress(7, None)));
 }
 
-/// Commits the same progress all the time, and tells of all that happens.
+/// Commits the same progress repeatedly, and prints everything that happens.
 async fn commit_until_killed(place: &str) {
     let [brokers, topic, group, timeout, instance] =
         place.split(' ').collect::<Vec<_>>().try_into().unwrap();
@@ -495,7 +495,7 @@ impl Frozen {
         Self { child, lines }
     }
 
-    /// Waits, on a thread that may block, for a line with `text` in it.
+    /// Waits, on a thread that may block, for a line that contains `text`.
     async fn wait_for(self, text: &'static str) -> Self {
         let wait = move || self.skip_to(text);
         tokio::task::spawn_blocking(wait).await.unwrap()

@@ -89,7 +89,7 @@ async fn a_topic_that_takes_less_than_it_should_makes_records_unavailable() {
     let settings = [("max.message.bytes", "2000")];
     let topic = node.topic_with("tight", 4, &settings).await.unwrap();
     let publisher = publisher_of(kafka_config(node, &topic));
-    // Text that does not shrink.
+    // Text that does not compress.
     let noise: String = (0_u32..2_000)
         .map(|number| number.wrapping_mul(2_654_435_761).to_string())
         .collect();

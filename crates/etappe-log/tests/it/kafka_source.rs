@@ -1,4 +1,4 @@
-//! Consuming from a real Kafka: reading, reading again, and remembering how far.
+//! Consuming from a real Kafka: reading, rereading, and storing progress.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn records_come_in_order_and_as_often_as_they_are_asked_for() {
             (expected, texts[offset_index(expected)])
         );
     }
-    // A range again, its end exactly, and then on from where the reading was.
+    // Read ranges again up to their exact end, then continue where reading was.
     for (first, last) in [(10, 19), (500, 500), (0, 999), (998, 999)] {
         let mut next = first;
         while next <= last {
@@ -150,7 +150,7 @@ async fn deleted_records_are_counted_and_passed_over() {
     assert_eq!(found.first().map(|(offset, _)| *offset), Some(12));
     let lost = "etappe_log_kafka_expired_records_total";
     assert_eq!(place.metric(lost), 7.0);
-    // A range of which nothing is left is an empty one, counted once.
+    // A range of which nothing is left is read as empty, and counted once.
     assert_eq!(read(&source, P0, until(6, 9)).await.unwrap(), []);
     place.node.delete_before(topic, 0, 20).await.unwrap();
     assert_eq!(read(&source, P0, request(15)).await.unwrap(), []);
@@ -222,7 +222,7 @@ async fn an_offset_that_is_no_record_is_passed_over() {
     let source = place.source();
     assigned(&source, P0).await;
     read_some(&source, P0, 0, 2).await;
-    // Offset 2 is the end of the transaction.
+    // Offset 2 is the end marker of the transaction.
     for asked in [request(2), until(2, 2)] {
         let begun = Instant::now();
         assert_eq!(read(&source, P0, asked).await.unwrap(), []);

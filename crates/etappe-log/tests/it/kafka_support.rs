@@ -1,5 +1,5 @@
-//! What the tests of consuming from Kafka share: a topic and a group of their own, and short ways to
-//! follow a source.
+//! Helpers for the tests that consume from Kafka: a topic and a group for each test, and short ways
+//! to follow a source.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use etappe_testkit::clock::ManualClock;
 use etappe_testkit::kafka::KafkaNode;
 use prometheus::Registry;
 
-/// How long anything may take before a test gives up.
+/// How long a step may take before a test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const P0: PartitionId = PartitionId(0);
 
-/// A topic and a group of one test.
+/// The topic and the group of one test.
 pub(crate) struct Place<'a> {
     pub(crate) node: &'a KafkaNode,
     pub(crate) config: KafkaConfig,
@@ -45,7 +45,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// Makes a place whose topics the test makes, or does not need.
+    /// Creates a place whose topics the test creates itself, or does not need.
     pub(crate) fn configured(
         node: &'a KafkaNode,
         change: impl FnOnce(KafkaConfig) -> KafkaConfig,
@@ -82,7 +82,7 @@ impl<'a> Place<'a> {
         self.node.committed(group, topic, partition).await.unwrap()
     }
 
-    /// Returns the sum of a metric over its labels.
+    /// Returns the sum of a metric over all its labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name);
@@ -94,19 +94,19 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Makes a cluster without a node behind it.
+/// Creates a cluster without a node behind it.
 pub(crate) fn cluster(config: KafkaConfig) -> KafkaCluster {
     let clock = Arc::new(ManualClock::default());
     KafkaCluster::new(config, clock, &Registry::new()).unwrap()
 }
 
-/// Takes the next change of a source.
+/// Waits for the next event of a source.
 pub(crate) async fn change(source: &KafkaSource) -> SourceEvent {
     let change = tokio::time::timeout(PATIENCE, source.changed()).await;
     change.expect("a change comes in time").unwrap()
 }
 
-/// Takes the next change, which must be an assignment of `partition`.
+/// Waits for the next event, which must be an assignment of `partition`.
 pub(crate) async fn assigned(source: &KafkaSource, partition: PartitionId) -> Option<Progress> {
     match change(source).await {
         SourceEvent::Assigned {
@@ -121,7 +121,7 @@ pub(crate) async fn assigned(source: &KafkaSource, partition: PartitionId) -> Op
     }
 }
 
-/// Takes `count` assignments.
+/// Waits for `count` assignments.
 pub(crate) async fn assigned_all(
     source: &KafkaSource,
     count: usize,
@@ -156,7 +156,7 @@ pub(crate) fn until(from: u64, until: u64) -> ReadRequest {
     }
 }
 
-/// Reads once; what comes may be less than what is there.
+/// Reads once. The answer may hold fewer records than there are.
 pub(crate) async fn read(
     source: &KafkaSource,
     partition: PartitionId,
@@ -170,7 +170,7 @@ pub(crate) async fn read(
         .collect())
 }
 
-/// Reads until `count` records came.
+/// Reads until `count` records were returned.
 pub(crate) async fn read_some(
     source: &KafkaSource,
     partition: PartitionId,

@@ -71,7 +71,7 @@ async fn a_change_is_seen_by_all_who_follow() {
     put(&first, "never there", None).await;
     wait_for(&second, &[("demo", "")]).await;
 
-    // How long others take to see it.
+    // How long it takes until others see a change.
     let mut rows = second.rows();
     let mut slowest = Duration::ZERO;
     for number in 0..20 {
@@ -99,7 +99,7 @@ async fn what_compaction_leaves_is_the_same_table() {
     }
     let deadline = Instant::now() + PATIENCE;
     loop {
-        // A segment is closed only by a write after its time.
+        // A segment is closed only by a write after its time limit.
         tokio::time::sleep(Duration::from_millis(300)).await;
         put(&table, "changed", Some("last")).await;
         let left = node.read(&topic, 0).await.unwrap();
@@ -135,7 +135,7 @@ async fn rows_stay_while_the_broker_is_away_and_follow_when_it_is_back() {
     assert!(!late.is_current());
     node.start_again().await.unwrap();
     put(&table, "shop", Some("2")).await;
-    // Whether the write that failed came through after all, nobody promises.
+    // Whether the failed write came through after all is not guaranteed.
     let has_both = |rows: &etappe_log::kafka::TableRows| rows.contains_key("shop");
     for table in [&table, &other, &late] {
         current(table).await;

@@ -1,4 +1,4 @@
-//! Topics on a real Kafka: made, checked, and what is said when they differ.
+//! Topics on a real Kafka: created, checked, and the errors when they differ.
 
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ async fn ensure(config: &KafkaConfig) -> Result<(), LogError> {
     cluster.ensure_topics().await
 }
 
-/// Returns the only problem with the topics, which `part` must occur in.
+/// Checks that the topics differ from the configuration, and that each of `parts` occurs in the
+/// error.
 async fn assert_mismatch(config: &KafkaConfig, parts: &[&str]) {
     let error = ensure(config).await.expect_err("the topics differ");
     assert_eq!(error.retry_class(), RetryClass::Fatal);

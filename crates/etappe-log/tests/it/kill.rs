@@ -1,4 +1,4 @@
-//! A process that is killed with SIGKILL has lost nothing that it acknowledged.
+//! A process killed with SIGKILL has lost nothing that it acknowledged.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use etappe_core::ports::EventPublisher;
 
 use crate::support::{open, read_all, record};
 
-/// Tells the test that it is the process to be killed, and where its log is.
+/// Set in the process to be killed; holds the folder of its log.
 const DIRECTORY: &str = "ETAPPE_TEST_KILL_DIRECTORY";
 const ROUNDS: usize = 4;
 
@@ -67,7 +67,7 @@ fn kill_a_publisher(directory: &Path, round: usize, acknowledged: &mut HashSet<S
         seen += usize::from(note(&line, acknowledged));
     }
     child.kill().unwrap();
-    // What it printed before it died counts too; its last line may be torn.
+    // What it printed before it died counts too; its last line may be incomplete.
     for line in lines.map_while(Result::ok) {
         note(&line, acknowledged);
     }
@@ -75,7 +75,7 @@ fn kill_a_publisher(directory: &Path, round: usize, acknowledged: &mut HashSet<S
 }
 
 fn note(line: &str, acknowledged: &mut HashSet<String>) -> bool {
-    // The test harness puts a line of its own before the first one.
+    // The test harness prints a text of its own before the first line.
     match line.split_once("acknowledged ") {
         Some((_, name)) if name.split('-').filter(|part| !part.is_empty()).count() == 3 => {
             acknowledged.insert(name.to_owned())

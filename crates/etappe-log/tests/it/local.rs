@@ -1,4 +1,4 @@
-//! Publishing, reading, and remembering progress.
+//! Publishing, reading, and storing progress.
 
 use std::time::Duration;
 

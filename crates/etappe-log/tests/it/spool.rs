@@ -1,4 +1,4 @@
-//! The spool on a real Kafka that is killed, frozen, and away.
+//! The spool on a real Kafka that is killed, frozen, or unreachable.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::kafka_publisher::{kafka_config, texts};
 const PARTITIONS: u32 = 4;
 const SENDERS: u64 = 8;
 
-/// A clock that never shows the same time twice.
+/// A clock that never returns the same time twice.
 #[derive(Debug, Default)]
 struct Ticks(AtomicI64);
 
@@ -73,7 +73,7 @@ fn record(key: u64, text: &str) -> OutgoingRecord {
     }
 }
 
-/// Clients that send one message after the other and count what is acknowledged.
+/// Clients that send one message after another and count the acknowledged ones.
 struct Senders {
     acknowledged: Arc<Vec<AtomicU64>>,
     slowest: Arc<AtomicU64>,
@@ -87,7 +87,7 @@ impl Senders {
         Self::go_on(publisher, nothing)
     }
 
-    /// Starts senders of which so much is acknowledged already.
+    /// Starts senders that continue after the messages already acknowledged.
     fn go_on(publisher: &SpoolingPublisher, acknowledged: Arc<Vec<AtomicU64>>) -> Self {
         let senders = Self {
             acknowledged,
@@ -130,7 +130,7 @@ impl Senders {
         self.tasks.wait().await;
     }
 
-    /// Checks that every acknowledged message is there and the first copies are in order.
+    /// Checks that every acknowledged message is there and that the first copies are in order.
     async fn check(&self, node: &KafkaNode, topic: &str) {
         let mut found: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         let mut seen = HashSet::new();

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: a clock to set, and short ways to publish and read.
+//! Helpers for the tests of this crate: a manual clock, and short ways to publish and read.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use etappe_core::time::Timestamp;
 use etappe_log::LogError;
 use etappe_log::local::{LocalLog, LocalLogConfig, LocalPublisher, LocalReader, LocalSource};
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is advanced.
 #[derive(Debug)]
 pub(crate) struct ManualClock(AtomicI64);
 
@@ -122,7 +122,7 @@ pub(crate) fn progress(next: u64, pending: Option<OffsetRange>) -> Progress {
     }
 }
 
-/// Takes the next assignment, which must be that of `expected`.
+/// Waits for the next assignment, which must be that of `expected`.
 pub(crate) async fn assigned(source: &LocalSource, expected: u32) -> (Progress, Vec<OffsetRange>) {
     match source.changed().await.unwrap() {
         SourceEvent::Assigned {

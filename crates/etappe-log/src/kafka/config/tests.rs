@@ -1,4 +1,4 @@
-//! Tests of the configuration: what is refused, what is passed on, and what never shows.
+//! Tests of the configuration: what is refused, what is passed on, and what is never shown.
 
 use super::super::security::{SaslMechanism, Secret, SecurityProtocol};
 use super::*;

@@ -1,4 +1,4 @@
-//! Error paths that a real broker cannot be made to take, on librdkafka's mock of one.
+//! Error paths that a real broker cannot be made to take, on librdkafka's mock broker.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn publisher() -> (Mock, KafkaPublisher) {
     publisher_within(Duration::from_secs(5))
 }
 
-/// Makes a publisher that gives records up after `delivery_timeout`.
+/// Creates a publisher that gives records up after `delivery_timeout`.
 fn publisher_within(delivery_timeout: Duration) -> (Mock, KafkaPublisher) {
     let mock = MockCluster::new(1).unwrap();
     let config = KafkaConfig {

@@ -1,4 +1,4 @@
-//! One time that a partition is ours: from its assignment until it is taken away.
+//! One assignment of a partition to us, from the moment it is made until it is revoked.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::sync::Notify;
 use super::committer::Committer;
 use super::reader::PartitionReader;
 
-/// A partition while it is ours.
+/// A partition while it is assigned to us.
 pub(super) struct Assignment {
     pub(super) partition: PartitionId,
     /// Where its last consumer stopped.
     pub(super) progress: Option<Progress>,
     /// One read at a time.
     pub(super) reader: Arc<tokio::sync::Mutex<PartitionReader>>,
-    /// Rings when something was fetched.
+    /// Notified when something was fetched.
     pub(super) arrived: Arc<Notify>,
     pub(super) committer: Committer,
     is_over: AtomicBool,
@@ -48,12 +48,12 @@ impl Assignment {
         }
     }
 
-    /// Returns whether the partition was taken away.
+    /// Returns whether the partition was revoked.
     pub(super) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
     }
 
-    /// Ends it: nothing more is read or committed.
+    /// Ends the assignment: nothing more is read or committed.
     pub(super) fn end(&self) {
         self.committer.close();
         self.is_over.store(true, Ordering::Release);

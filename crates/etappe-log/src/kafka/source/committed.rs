@@ -1,4 +1,4 @@
-//! What the group remembers of partitions.
+//! The progress that the group has stored for partitions.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use super::context::GroupConsumer;
 use super::{as_i32, metadata};
 
-/// How long one question may take.
+/// How long one request may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Asks where the last owners of partitions stopped; `None` where the group remembers nothing.
+/// Asks where the last owners of partitions stopped. `None` for a partition without stored
+/// progress.
 pub(super) fn ask(
     consumer: &GroupConsumer,
     topic: &str,

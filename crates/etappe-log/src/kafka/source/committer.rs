@@ -1,8 +1,14 @@
-//! Commits progress of one partition, one commit at a time.
+//! Commits the progress of one partition, one commit at a time.
 //!
-//! The client's call blocks until the brokers have answered, which a frozen broker never does. So it
-//! runs on a thread of its own, which nothing waits for without end. While a commit is not answered
-//! no other is sent: tried again by the client it could arrive behind it, and take the progress back.
+//! Invariant: at most one commit of a partition is in flight. The client retries a commit that was
+//! not answered. If a later commit were sent meanwhile, the retried earlier one could arrive after
+//! it and set the progress back.
+//!
+//! Traps:
+//!
+//! - The client's call blocks until the brokers answer, which a frozen broker never does. It
+//!   therefore runs on a thread of its own, and callers wait for at most [`ANSWERED_WITHIN`].
+//! - After that wait the outcome is unknown: the progress may have been committed or not.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,10 +25,10 @@ use super::context::GroupConsumer;
 use super::{as_i32, as_i64, metadata};
 use crate::error::LogError;
 
-/// How long the application waits for an answer.
+/// How long a caller waits for an answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Commits progress of one partition while it is ours.
+/// Commits the progress of one partition while it is assigned to us.
 #[derive(Debug)]
 pub(super) struct Committer {
     orders: SyncSender<Order>,
@@ -44,11 +50,11 @@ struct Order {
 /// Why progress was not committed, as far as is known.
 #[derive(Debug)]
 pub(super) enum CommitFailure {
-    /// The partition is not ours any more.
+    /// The partition is no longer assigned to us.
     NotOurs,
-    /// No answer has come, to this commit or the one before.
+    /// Neither this commit nor the one before it was answered.
     Unanswered,
-    /// The brokers' answer.
+    /// The brokers' error.
     Kafka(KafkaError),
 }
 
@@ -77,7 +83,8 @@ impl Committer {
         Ok(Self { orders, state })
     }
 
-    /// Commits progress and waits for the answer. What is not waited for may be committed or not.
+    /// Commits progress and waits for the answer. If the wait ends early, the progress may have
+    /// been committed or not.
     pub(super) async fn commit(&self, progress: Progress) -> Result<(), CommitFailure> {
         let (answer, answered) = oneshot::channel();
         {
@@ -101,12 +108,12 @@ impl Committer {
         }
     }
 
-    /// Has no further commit made; one under way goes on.
+    /// Prevents further commits. One in flight continues.
     pub(super) fn close(&self) {
         lock(&self.state).may_commit = false;
     }
 
-    /// Returns whether a commit is under way.
+    /// Returns whether a commit is in flight.
     pub(super) fn is_committing(&self) -> bool {
         lock(&self.state).is_committing
     }
@@ -116,7 +123,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The thread's own.
+/// The state of the thread.
 struct Work {
     consumer: Weak<GroupConsumer>,
     topic: Arc<str>,
@@ -129,14 +136,14 @@ impl Work {
         while let Ok(Order { progress, answer }) = orders.recv() {
             let outcome = self.commit(progress);
             lock(&self.state).is_committing = false;
-            // Whoever asked may have gone.
+            // The caller may have gone away.
             answer.send(outcome).ok();
         }
     }
 
     fn commit(&self, progress: Progress) -> Result<(), CommitFailure> {
         let consumer = self.consumer.upgrade().ok_or(CommitFailure::NotOurs)?;
-        // What the group has taken away for good it may have given to somebody else.
+        // A lost assignment may already belong to another member.
         if !lock(&self.state).may_commit || consumer.assignment_lost() {
             return Err(CommitFailure::NotOurs);
         }

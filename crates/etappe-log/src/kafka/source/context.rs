@@ -1,4 +1,4 @@
-//! What the group's client calls back: it is noted here, and dealt with by the thread that polls.
+//! The callbacks of the group's client. They only record events; the polling thread handles them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,16 +20,16 @@ use crate::kafka::client::SharedContext;
 /// The client that is a member of the group.
 pub(super) type GroupConsumer = BaseConsumer<SourceContext>;
 
-/// What the group decided.
+/// A decision of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
-    /// These partitions are ours.
+    /// These partitions are assigned to us.
     Assign(Vec<PartitionId>),
-    /// These partitions are wanted back.
+    /// These partitions are revoked.
     Revoke(Vec<PartitionId>),
 }
 
-/// Notes what the group decides.
+/// Records the group's decisions.
 pub(super) struct SourceContext {
     shared: SharedContext,
     watchdog: Arc<Watchdog>,
@@ -53,23 +53,23 @@ impl SourceContext {
         }
     }
 
-    /// Takes the next decision that was not dealt with.
+    /// Takes the next decision that was not handled.
     pub(super) fn next_change(&self) -> Option<Change> {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         changes.pop_front()
     }
 
-    /// Has every further decision accepted at once, since nobody deals with them any more.
+    /// Accepts every further decision at once, because nobody handles them any more.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
     }
 
-    /// Returns what the client last complained about.
+    /// Returns the client's last error.
     pub(super) fn last_error(&self) -> Option<String> {
         self.shared.reachability().last_error()
     }
 
-    /// Notes that the brokers answered.
+    /// Records that the brokers answered.
     pub(super) fn note_success(&self) {
         self.shared.reachability().note_success();
     }

@@ -1,21 +1,21 @@
-//! Notices that the process stood still for long.
+//! Detects that the process was frozen for long.
 //!
-//! A process that was frozen may have lost its partitions without knowing it, until the brokers have
-//! told it so. Its client could, in between, commit as if it were a consumer without a group, which
-//! brokers accept while the group is empty. So after a stand-still nothing is committed for as long
-//! as the brokers need to be heard.
+//! Invariant: after a freeze nothing is committed until the brokers have had time to report the
+//! loss of partitions. A frozen process may have lost its partitions without knowing. Before the
+//! brokers tell it, its client could commit like a consumer without a group, which brokers accept
+//! while the group is empty.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Watches the time between two signs of life.
+/// Measures the time between heartbeats of the process.
 #[derive(Debug)]
 pub(super) struct FreezeDetector {
-    /// The longest time between two signs of life that nobody minds.
+    /// The longest time between two heartbeats that does not count as a freeze.
     limit: Duration,
-    /// How long to doubt after a longer one.
+    /// How long to refuse commits after a freeze.
     doubt: Duration,
     state: Mutex<State>,
 }
@@ -27,8 +27,8 @@ struct State {
 }
 
 impl FreezeDetector {
-    /// Makes one for a group whose members are given up after `session_timeout`. Within half of
-    /// that they hear from the brokers several times.
+    /// Creates one for a group that drops members after `session_timeout`. Within half of that a
+    /// member hears from the brokers several times.
     pub(super) fn new(session_timeout: Duration) -> Self {
         Self {
             limit: session_timeout / 2,
@@ -40,12 +40,12 @@ impl FreezeDetector {
         }
     }
 
-    /// Gives a sign of life; to be called all the time.
+    /// Records a heartbeat. To be called all the time.
     pub(super) fn beat(&self) {
         self.check(Instant::now(), true);
     }
 
-    /// Returns whether the process may have lost what it believes to have.
+    /// Returns whether the process may have lost its partitions without knowing.
     pub(super) fn is_doubtful(&self) -> bool {
         self.check(Instant::now(), false)
     }

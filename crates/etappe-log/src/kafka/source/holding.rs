@@ -1,14 +1,27 @@
-//! Which partitions this consumer holds, between the group that assigns them and the application
-//! that works on them. Pure bookkeeping: no client, no clock, no waiting.
+//! The partitions this consumer holds, between the group that assigns them and the application that
+//! works on them.
 //!
-//! Invariants: the application is given a partition only after it released the one it had before;
-//! after a partition was taken away nobody finds what belonged to it.
+//! Invariants:
+//!
+//! - The application is told of a new assignment of a partition only after it released the previous
+//!   one. Otherwise two workers could process the same partition.
+//! - Once a partition was given back to the group, [`Holdings::find`] no longer returns its
+//!   assignment, so nothing can be read or committed with it.
+//!
+//! Traps:
+//!
+//! - The group may stop waiting before the application releases the partition ([`Stage::Overdue`]).
+//!   If the partition is then assigned again, that assignment waits for the release.
+//! - A revocation before the application was told of the assignment cancels the notice: the
+//!   application hears of neither.
+//!
+//! Pure bookkeeping: no client, no clock, no waiting.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use etappe_core::id::PartitionId;
 
-/// What the application is to be told.
+/// What to tell the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
     Assigned(PartitionId),
@@ -19,16 +32,16 @@ pub(super) enum Notice {
 enum Stage<T> {
     /// The group assigned it; the application has not been told yet.
     Announced(T),
-    /// The application works on it.
+    /// The application is working on it.
     Held(T),
-    /// The group wants it back; the application may still finish.
+    /// The group wants it back. The application may still finish.
     Leaving(T),
-    /// The group has it back, although the application did not let go. If it was assigned again
-    /// meanwhile, that waits.
+    /// The group took it back although the application has not released it. Holds the new
+    /// assignment if it was assigned again meanwhile.
     Overdue(Option<T>),
 }
 
-/// The partitions that this consumer holds, each with a `T`.
+/// The partitions this consumer holds, each with a `T`.
 #[derive(Debug)]
 pub(super) struct Holdings<T> {
     partitions: BTreeMap<PartitionId, Stage<T>>,
@@ -76,19 +89,19 @@ impl<T: Clone> Holdings<T> {
         }
     }
 
-    /// Returns whether the application still has a partition that the group wants back.
+    /// Returns whether the group wants a partition back that the application still holds.
     pub(super) fn is_leaving(&self, partition: PartitionId) -> bool {
         matches!(self.partitions.get(&partition), Some(Stage::Leaving(_)))
     }
 
-    /// Records that the group did not wait any longer.
+    /// Records that the group stopped waiting for the release.
     pub(super) fn give_up_waiting(&mut self, partition: PartitionId) {
         if self.is_leaving(partition) {
             self.partitions.insert(partition, Stage::Overdue(None));
         }
     }
 
-    /// Records that the application let a partition go.
+    /// Records that the application released a partition.
     pub(super) fn release(&mut self, partition: PartitionId) {
         match self.partitions.remove(&partition) {
             Some(Stage::Overdue(Some(next))) => self.announce(partition, next),
@@ -101,7 +114,7 @@ impl<T: Clone> Holdings<T> {
         self.notices.retain(|waiting| *waiting != notice);
     }
 
-    /// Takes the next thing that the application is to be told; it is told from here on.
+    /// Takes the next notice for the application, which counts as told from here on.
     pub(super) fn next_notice(&mut self) -> Option<(Notice, Option<T>)> {
         let notice = self.notices.pop_front()?;
         let what = match notice {
@@ -121,7 +134,7 @@ impl<T: Clone> Holdings<T> {
         Some((notice, what))
     }
 
-    /// Returns what belongs to a partition that the application works on.
+    /// Returns the `T` of a partition that the application is working on.
     pub(super) fn find(&self, partition: PartitionId) -> Option<&T> {
         match self.partitions.get(&partition) {
             Some(Stage::Held(what) | Stage::Leaving(what)) => Some(what),
@@ -129,7 +142,7 @@ impl<T: Clone> Holdings<T> {
         }
     }
 
-    /// Returns everything that belongs to any partition.
+    /// Returns the `T` of every partition.
     pub(super) fn into_all(self) -> impl Iterator<Item = T> {
         self.partitions
             .into_values()

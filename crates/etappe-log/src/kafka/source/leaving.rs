@@ -1,4 +1,4 @@
-//! How the group is left.
+//! Leaving the group.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use super::context::GroupConsumer;
 
 /// How long a poll waits.
 const SHORT_POLL: Duration = Duration::from_millis(5);
-/// How long the client takes at most to tell the brokers that it leaves, once it holds nothing.
+/// How long the client may take to send the leave request, once it holds no partitions.
 const LEAVE_SENT_WITHIN: Duration = Duration::from_millis(300);
-/// How long the brokers may take to hear that the group is left.
+/// How long the brokers may take to receive it.
 const LEFT_WITHIN: Duration = Duration::from_secs(5);
 
-/// Tells the brokers that a member with a name leaves. Closing alone does not: its partitions would
-/// wait for the name to come back.
+/// Tells the brokers that a static member (one with a name) leaves. Closing alone does not: its
+/// partitions would wait for the name to come back.
 pub(super) fn say_goodbye(consumer: &GroupConsumer) {
     if consumer.client().fatal_error().is_some() {
         return;
@@ -36,7 +36,7 @@ pub(super) fn say_goodbye(consumer: &GroupConsumer) {
     }
 }
 
-/// Closes the client, which leaves the group if it has no name.
+/// Closes the client. That leaves the group if the member has no name.
 pub(super) fn leave(consumer: Arc<GroupConsumer>) {
     if let Err(error) = consumer.close_queue() {
         tracing::debug!(%error, "the group was left before");
@@ -44,7 +44,7 @@ pub(super) fn leave(consumer: Arc<GroupConsumer>) {
     let deadline = Instant::now() + LEFT_WITHIN;
     while !consumer.closed() {
         if Instant::now() > deadline {
-            // Dropping it would wait for brokers that do not answer.
+            // Dropping the client would wait for brokers that do not answer.
             std::mem::forget(consumer);
             return;
         }

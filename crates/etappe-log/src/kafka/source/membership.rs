@@ -1,4 +1,23 @@
-//! The thread that keeps the membership: polls, takes on partitions, gives them back.
+//! The thread that keeps the group membership: it polls the client, takes on assigned partitions,
+//! and gives revoked ones back.
+//!
+//! Invariant: when a partition goes back to the group, no commit for it can follow. First the
+//! application releases it, or [`RELEASED_WITHIN`] passes. Then its assignment ends, which refuses
+//! new commits. Then the thread waits for the commit in flight.
+//!
+//! The reason is that brokers accept a commit from any member, not only from the partition's owner.
+//! A late commit would overwrite the progress of the next owner.
+//!
+//! Traps:
+//!
+//! - The client may hold a commit back until a coordinator is available. It would then count for
+//!   the next membership, so the thread waits until the client has given it up.
+//! - When the group has dropped this member, its partitions may already belong to others. Their
+//!   commits are refused at once, before the application releases them.
+//! - An assignment must be accepted even while the source is closing. Otherwise the client cannot
+//!   leave the group.
+//! - Every wait must call [`FreezeDetector::beat`]. Otherwise a slow release looks like a frozen
+//!   process, and commits are refused.
 
 mod anew;
 
@@ -32,10 +51,10 @@ use crate::kafka::cluster::KafkaCluster;
 const POLL: Duration = Duration::from_millis(100);
 /// How long a poll waits while commits are under way.
 const SHORT_POLL: Duration = Duration::from_millis(5);
-/// How long the client may take, after the session timeout, to give up what it could not send.
+/// How long after the session timeout the client may take to give up what it could not send.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(2);
-/// How long the application may take to release a partition. Well under the
-/// time that brokers wait for a member.
+/// How long the application may take to release a partition. It is well below the time that brokers
+/// wait for a member.
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 
 /// Joins the group and starts the thread.
@@ -76,7 +95,7 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
     Ok(inner)
 }
 
-/// Makes a client that is a member of the group.
+/// Creates a client that is a member of the group.
 fn connect(
     cluster: &KafkaCluster,
     watchdog: &Arc<Watchdog>,
@@ -94,13 +113,13 @@ fn connect(
     Ok(Arc::new(consumer))
 }
 
-/// The thread's own.
+/// The state of the thread.
 struct Member {
     inner: Arc<Inner>,
     cluster: KafkaCluster,
-    /// Whether nothing was heard of the brokers for too long, and nothing was assigned since.
+    /// Whether the group dropped this member, and has assigned nothing since.
     is_lost: bool,
-    /// Whether the client is broken and another one must take its place.
+    /// Whether the client has failed for good and must be replaced.
     is_outcast: bool,
     warned_at: Option<Instant>,
 }
@@ -132,7 +151,7 @@ impl Member {
         match consumer.poll(POLL) {
             None => {}
             Some(Err(error)) => self.complain(consumer, error),
-            // It is missed in its partition's own queue, and fetched again then.
+            // It will be missing from its partition's own queue, and is then fetched again.
             Some(Ok(_)) => tracing::debug!("a record came beside its partition's queue"),
         }
         while let Some(change) = consumer.context().next_change() {
@@ -146,7 +165,7 @@ impl Member {
 
     fn complain(&mut self, consumer: &GroupConsumer, error: KafkaError) {
         if let Some((code, reason)) = consumer.client().fatal_error() {
-            // The client does nothing any more.
+            // After a fatal error the client does nothing any more.
             if self.is_lost {
                 self.is_outcast = true;
             } else {
@@ -162,7 +181,7 @@ impl Member {
         }
     }
 
-    /// Says what is wrong, but not all the time.
+    /// Logs an error, but not every time.
     fn warn(&mut self, error: &LogError) {
         let quiet = Duration::from_secs(30);
         if self.warned_at.is_none_or(|at| at.elapsed() > quiet) {
@@ -171,10 +190,10 @@ impl Member {
         }
     }
 
-    /// Takes on what the group has assigned, each partition with the progress of its last owner.
+    /// Takes on the assigned partitions, each with the progress of its last owner.
     fn take_on(&mut self, consumer: &Arc<GroupConsumer>, partitions: &[PartitionId]) {
         let Some(committed) = self.committed(consumer, partitions) else {
-            // The client waits for an answer before it can leave the group.
+            // The client needs an answer to the assignment before it can leave the group.
             return self.accept(consumer, partitions);
         };
         let mut assignments = Vec::new();
@@ -191,7 +210,7 @@ impl Member {
             }
         }
         if let Err(error) = consumer.incremental_assign(&list) {
-            // The group decides anew when the member is given up or comes back.
+            // The group assigns again when it drops the member or the member rejoins.
             self.complain(consumer, error);
             return;
         }
@@ -217,7 +236,7 @@ impl Member {
         }
     }
 
-    /// Gives a partition a queue of its own, before anything is fetched.
+    /// Gives a partition its own queue, before anything is fetched.
     fn begin(
         &self,
         consumer: &Arc<GroupConsumer>,
@@ -235,8 +254,8 @@ impl Member {
         Some(Arc::new(assignment))
     }
 
-    /// Asks for the progress of the partitions' last owners, as long as it takes. `None` when the
-    /// source is closed meanwhile.
+    /// Asks for the progress of the partitions' last owners until there is an answer. Returns
+    /// `None` if the source is closed meanwhile.
     fn committed(
         &mut self,
         consumer: &GroupConsumer,
@@ -263,14 +282,15 @@ impl Member {
         None
     }
 
-    /// Waits a little before the next try.
+    /// Waits a little before the next attempt.
     fn pause(&self) {
         let holdings = self.inner.lock_holdings();
         let waited = self.inner.released.wait_timeout(holdings, POLL);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Gives partitions back: has them released, sees that nothing more is committed for them.
+    /// Gives partitions back. Waits until they are released and no further commit for them is
+    /// possible.
     fn give_back(&mut self, consumer: &GroupConsumer, partitions: &[PartitionId]) {
         let is_lost = consumer.assignment_lost();
         self.inner.metrics.record_revoked(partitions.len(), is_lost);
@@ -301,9 +321,9 @@ impl Member {
         }
     }
 
-    /// Waits for the commits under way: one that the client kept for when there is a coordinator
-    /// would count for the membership that comes next. The client gives such a one up after the
-    /// session timeout; any other says which membership it belongs to.
+    /// Waits for the commits in flight. A commit that the client held back until a coordinator is
+    /// available would count for the next membership. The client gives such a commit up after the
+    /// session timeout. Any other commit carries the membership it belongs to.
     fn wait_for_commits(&mut self, consumer: &GroupConsumer, assignments: &[Arc<Assignment>]) {
         let deadline = Instant::now() + self.cluster.config.session_timeout + GIVEN_UP_WITHIN;
         while assignments
@@ -355,7 +375,7 @@ impl Member {
 }
 
 impl Drop for Member {
-    /// Leaves the group. Whoever still reads or commits is told that nothing is theirs.
+    /// Leaves the group. Any further read or commit fails as not assigned.
     fn drop(&mut self) {
         let holdings = std::mem::take(&mut *self.inner.lock_holdings());
         for assignment in holdings.into_all() {

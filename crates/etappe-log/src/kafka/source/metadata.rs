@@ -1,4 +1,4 @@
-//! The text beside a committed offset: which range was about to be inserted.
+//! The metadata of a committed offset: the range that was about to be inserted.
 //!
 //! `etappe/1`, or `etappe/1 pending=<first>-<last>`, where `first` is the committed offset itself.
 
@@ -8,7 +8,7 @@ use etappe_core::ports::Progress;
 const VERSION: &str = "etappe/1";
 const PENDING: &str = " pending=";
 
-/// Why the text beside a committed offset says nothing.
+/// Why the metadata of a committed offset is unreadable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnreadableMetadata {
     #[error("it is not from this program, or from a newer version of it")]
@@ -19,7 +19,7 @@ pub(super) enum UnreadableMetadata {
     Misplaced,
 }
 
-/// Returns the text for `progress`.
+/// Returns the metadata for `progress`.
 pub(super) fn to_text(progress: Progress) -> String {
     match progress.pending {
         None => VERSION.to_owned(),
@@ -27,7 +27,7 @@ pub(super) fn to_text(progress: Progress) -> String {
     }
 }
 
-/// Reads the text beside the committed offset `next`.
+/// Parses the metadata of the committed offset `next`.
 pub(super) fn parse(next: Offset, text: &str) -> Result<Progress, UnreadableMetadata> {
     let rest = text
         .strip_prefix(VERSION)

@@ -1,7 +1,7 @@
 //! Asks the brokers where a partition begins and ends.
 //!
-//! A client of its own: on the group's connections such a question would wait until the brokers have
-//! something to fetch.
+//! It uses a client of its own. On the group's connections the request would wait behind a fetch
+//! until the brokers have something to deliver.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::kafka::plain::PlainContext;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where a partition begins and ends.
+/// The start and the end of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::kafka) struct Ends {
     /// The first offset that is kept.
@@ -44,7 +44,7 @@ impl fmt::Debug for Probe {
 }
 
 impl Probe {
-    /// Makes one; it connects when it is first asked.
+    /// Creates a probe. It connects on the first request.
     pub(in crate::kafka) fn new(cluster: &KafkaCluster, topic: &str) -> Result<Self, LogError> {
         let client = cluster
             .config
@@ -59,13 +59,13 @@ impl Probe {
         })
     }
 
-    /// Serves what the client has to say. To be called now and then.
+    /// Serves the client's events. To be called from time to time.
     pub(in crate::kafka) fn serve(&self) {
-        // Only events that concern the client as a whole come here.
+        // Only events that concern the client as a whole arrive here.
         while self.client.poll(Duration::ZERO).is_some() {}
     }
 
-    /// Asks where a partition begins and ends; blocks for some seconds at most.
+    /// Asks where a partition begins and ends. Blocks for a few seconds at most.
     pub(in crate::kafka) fn ends(&self, partition: PartitionId) -> Result<Ends, LogError> {
         let asked = self
             .client
@@ -84,7 +84,7 @@ impl Probe {
         })
     }
 
-    /// Asks how many partitions the topic has; blocks for some seconds at most.
+    /// Asks how many partitions the topic has. Blocks for a few seconds at most.
     pub(in crate::kafka) fn partitions(&self) -> Result<u32, LogError> {
         let failed = |error| {
             let action = format!("ask how many partitions `{}` has", self.topic);

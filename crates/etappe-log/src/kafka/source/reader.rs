@@ -1,4 +1,4 @@
-//! Takes out in order what has been fetched of one partition.
+//! Takes the fetched records of one partition out of the client's queue, in order.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -17,55 +17,55 @@ use super::context::{GroupConsumer, SourceContext};
 use super::track::{Gap, Order, Track};
 use super::{as_i32, as_i64};
 
-/// The most records that are taken out at once, so that nobody waits for long.
+/// The most records to take at a time, so that a read never takes long.
 const MOST_RECORDS: usize = 65_536;
-/// How long the client may take to note where to fetch from.
+/// How long the client may take to accept a seek.
 const PLACING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Takes out the records of one partition.
+/// Reads the queue of one partition.
 pub(super) struct PartitionReader {
     queue: PartitionQueue<SourceContext>,
     track: Track,
-    /// Taken out of the queue, not handed out yet.
+    /// A record that was taken from the queue and not returned yet.
     stash: Option<LogRecord>,
-    /// Whether the client said that it came to the end, and has brought nothing since.
+    /// Whether the client reported the end of the partition and has delivered nothing since.
     is_end: bool,
 }
 
-/// What to take out.
+/// The limits of a read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) until: Option<Offset>,
     pub(super) max_bytes: usize,
 }
 
-/// What was taken out.
+/// The result of a read.
 #[derive(Debug)]
 pub(super) enum Drained {
-    /// At least one record; before one of them may be a gap.
+    /// At least one record. There may be a gap before one of them.
     Records(Vec<LogRecord>, Option<Gap>),
     /// The next record lies behind the last one wanted.
     Passed,
-    /// Nothing has been fetched; the client may have said that it came to the end.
+    /// Nothing was fetched. `is_end` tells whether the client reported the end of the partition.
     Nothing { is_end: bool },
-    /// Something is missing; it must be fetched again to be sure.
+    /// A record is missing. It must be fetched again to be sure.
     Doubtful,
-    /// The log goes on before the place that was reached.
+    /// The next record lies before the position that was reached.
     Backwards,
-    /// The brokers refuse.
+    /// The brokers returned an error.
     Failed(KafkaError),
 }
 
-/// Whether it could be said where to fetch from.
+/// The result of a seek.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placed {
-    /// It could.
+    /// The client fetches from the new offset.
     Done,
-    /// The client has not begun with the partition.
+    /// The client has not started fetching the partition.
     NotYet,
 }
 
-/// Records that were taken out, their bytes in one buffer.
+/// Records taken from the queue, their bytes in one buffer.
 #[derive(Default)]
 struct Taken {
     bytes: Vec<u8>,
@@ -112,13 +112,13 @@ impl PartitionReader {
         }
     }
 
-    /// Returns whether what comes next begins at `from`.
+    /// Returns whether the next record to return is the one at `from`, or the first after it.
     pub(super) fn is_at(&mut self, from: Offset) -> bool {
         let stashed = self.stash.as_ref().map(|record| record.offset);
         self.track.is_at(from, stashed)
     }
 
-    /// Has the client fetch from `from` on; what it has fetched is forgotten.
+    /// Makes the client fetch from `from` on, and discards what it has fetched.
     pub(super) fn place(
         &mut self,
         consumer: &GroupConsumer,
@@ -143,7 +143,7 @@ impl PartitionReader {
         }
     }
 
-    /// Takes out what has been fetched, without waiting.
+    /// Takes fetched records, without waiting.
     pub(super) fn drain(&mut self, wanted: Wanted) -> Drained {
         let mut taken = Taken::default();
         if let Some(record) = self.stash.take()
@@ -161,7 +161,7 @@ impl PartitionReader {
                     self.is_end = true;
                     continue;
                 }
-                // What was taken out before is good; the trouble shows again, if it lasts.
+                // Return the records taken so far. The error appears again if it persists.
                 Some(Err(error)) if taken.is_empty() => return Drained::Failed(error),
                 Some(Err(_)) => break,
                 Some(Ok(message)) => message,
@@ -195,11 +195,11 @@ impl PartitionReader {
         take(&mut self.track, record, wanted, taken)
     }
 
-    /// Draws the conclusions from a record that was not taken.
+    /// Handles a record that was not taken.
     fn finish(&mut self, refused: Refused, record: &LogRecord, taken: Taken) -> Drained {
         match refused {
             Refused::Later | Refused::Behind => self.stash = Some(record.clone()),
-            // The next read asks for this place again, and doubts it then.
+            // The next read seeks to this position again, and decides then.
             Refused::Doubtful | Refused::Backwards if !taken.is_empty() => self.track.lose(),
             Refused::Doubtful => self.track.doubt(),
             Refused::Backwards => self.track.lose(),
@@ -215,16 +215,16 @@ impl PartitionReader {
     }
 }
 
-/// Why a record is not taken.
+/// Why a record was not taken.
 #[derive(Clone, Copy)]
 enum Refused {
     /// There is no room for it.
     Later,
     /// It lies behind the last one wanted.
     Behind,
-    /// Something is missing before it.
+    /// A record is missing before it.
     Doubtful,
-    /// It lies before the one expected.
+    /// It lies before the expected one.
     Backwards,
 }
 
@@ -253,7 +253,7 @@ fn take(
     ControlFlow::Continue(())
 }
 
-/// Returns whether the client answers so because it has not begun to fetch the partition.
+/// Returns whether the error means that the client has not started fetching the partition.
 fn is_not_begun(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

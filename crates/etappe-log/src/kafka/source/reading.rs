@@ -1,9 +1,21 @@
-//! One read: takes out what has been fetched, or makes sure that the end was reached.
+//! One read of a partition: returns the fetched records, or proves that there are none.
 //!
-//! That nothing was fetched may also be because brokers are away. An empty answer is given only after
-//! a broker said, during the read, that the log ends where the reading is: whoever reads a range
-//! again takes what is missing in the answer for something that was never there, and whoever reads
-//! at the end takes the answer for having seen everything.
+//! Invariant: an empty answer is given only after the brokers proved, during this read, that
+//! nothing is left to return. Either a broker reported that the log ends at the requested offset,
+//! or the rest of the requested range turned out to be a gap. That nothing was fetched is no proof,
+//! because the brokers may be unavailable.
+//!
+//! The reason is what callers conclude from an empty answer. A caller that reads a range again
+//! concludes that the missing records never existed. A caller at the end of the log concludes that
+//! it has seen everything. An empty answer during an outage would make both skip records.
+//!
+//! Traps:
+//!
+//! - A broker may report an end beyond the requested offset although no record follows, for example
+//!   when only transaction markers do. The read then seeks to the requested offset again: if the
+//!   client reports the end of the partition after that, there is only a gap.
+//! - If neither records nor that report come in time, the read fails with a transient error and the
+//!   watchdog is told: the client may be stuck.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,15 +37,15 @@ use super::watchdog::Sign;
 use crate::error::LogError;
 use crate::kafka::blocking::run_blocking;
 
-/// How often to look although nobody rang.
+/// How often to check again without a notification.
 const TICK: Duration = Duration::from_millis(100);
-/// How long records may take to come that a broker says it has.
+/// How long the client may take to deliver records that a broker reported.
 const COMING_WITHIN: Duration = Duration::from_secs(5);
-/// How long they may take when the client believes to be at the end.
+/// How long it may take after it reported the end of the partition itself.
 const GAP_AFTER: Duration = Duration::from_millis(300);
-/// How long the client may take to begin with a partition.
+/// How long the client may take to start fetching a partition.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
-/// When to ask again whether it has.
+/// The interval between checks whether it has started.
 const START_RETRY: Duration = Duration::from_millis(20);
 
 type Asked = Pin<Box<dyn Future<Output = Result<Ends, LogError>> + Send>>;
@@ -41,16 +53,16 @@ type Guard = OwnedMutexGuard<PartitionReader>;
 
 /// What is known of the log's end during a read.
 enum End {
-    /// Nothing; nobody was asked.
+    /// Nothing: no broker was asked.
     Unasked,
-    /// A broker was asked.
+    /// A broker was asked and has not answered yet.
     Asked(Asked),
-    /// The log ends where the reading is.
+    /// The log ends at the requested offset.
     Here,
-    /// A broker has records since then, or only a gap.
+    /// A broker reported a later end at `since`. There are records, or only a gap.
     Ahead { since: Instant },
-    /// They did not come, and were fetched again from the first one wanted: the end comes next if
-    /// there is only a gap.
+    /// The records did not come, so they are being fetched again from the requested offset. If the
+    /// end of the partition is reported next, there is only a gap.
     Proving { coming: Instant },
 }
 
@@ -81,7 +93,7 @@ struct Reading<'a> {
     inner: &'a Arc<Inner>,
     assignment: &'a Arc<Assignment>,
     request: ReadRequest,
-    /// `None`: a wait too long for the calendar is one without end.
+    /// `None` if the wait overflows the clock: a wait without end.
     deadline: Option<Instant>,
 }
 
@@ -153,7 +165,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Concludes from where the log begins and ends.
+    /// Draws a conclusion from where the log begins and ends.
     fn judge(&self, ends: Ends) -> Result<End, LogError> {
         let ReadRequest { from, until, .. } = self.request;
         let is_short = until.is_some_and(|until| ends.end <= until);
@@ -182,7 +194,7 @@ impl Reading<'_> {
         })
     }
 
-    /// Returns whether an empty answer is the right one.
+    /// Returns whether an empty answer is correct now.
     fn is_enough(&self, end: &End) -> bool {
         let is_over = self.deadline.is_some_and(|at| at <= Instant::now());
         matches!(end, End::Here) && is_over
@@ -212,7 +224,7 @@ impl Reading<'_> {
         Box::pin(run_blocking(move || inner.probe.ends(partition)))
     }
 
-    /// Has the client fetch from the first record wanted.
+    /// Makes the client fetch from the requested offset.
     async fn place(&self, mut reader: Guard) -> Result<Guard, LogError> {
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
@@ -256,12 +268,12 @@ impl Reading<'_> {
         run_blocking(drain).await
     }
 
-    /// Finds out whether what is missing was deleted before it was read.
+    /// Finds out whether the missing records were deleted before they were read, and reports it.
     async fn tell_of_gap(&self, gap: Gap) {
         let start = self.ask().await.map(|ends| ends.start);
         let found = match start {
             Ok(start) => gap.found.min(start),
-            // Nobody can tell: rather one alarm too many.
+            // Unknown: a false alarm is better than none.
             Err(_) => gap.found,
         };
         if found > gap.expected {

@@ -1,4 +1,4 @@
-//! What is to be stored again before anything new, because the database may have lost it.
+//! What must be stored again before anything new, because the database may have lost it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,25 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::Progress;
 
-/// How many offsets are stored again at a time: a range is in memory as a whole.
+/// The most offsets in one replayed range, because a range is held in memory as a whole.
 const STEP: u64 = 10_000;
 
-/// What of each partition is still to be stored again; clones are the same.
+/// What still has to be stored again in each partition. Clones share the state.
 #[derive(Debug, Clone, Default)]
 pub struct KafkaRewind {
     from: Arc<Mutex<BTreeMap<PartitionId, Offset>>>,
 }
 
 impl KafkaRewind {
-    /// Takes from which offset on.
+    /// Replays each partition from the given offset on.
     pub(super) fn new(from: BTreeMap<PartitionId, Offset>) -> Self {
         Self {
             from: Arc::new(Mutex::new(from)),
         }
     }
 
-    /// Returns the ranges of a partition that are to be stored again; what comes from `progress` on
-    /// is stored anyway.
+    /// Returns the ranges of a partition to store again. Everything from `progress` on is stored
+    /// anyway.
     pub(super) fn ranges(
         &self,
         partition: PartitionId,
@@ -43,12 +43,12 @@ impl KafkaRewind {
         steps.map(range).collect()
     }
 
-    /// Records that a partition was stored again: the first commit after its assignment says so.
+    /// Records that a partition was stored again, as the first commit after its assignment states.
     pub(super) fn done(&self, partition: PartitionId) {
         self.lock().remove(&partition);
     }
 
-    /// Returns whether nothing is left to be stored again.
+    /// Returns whether nothing is left to store again.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.lock().is_empty()

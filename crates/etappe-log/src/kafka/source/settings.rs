@@ -6,14 +6,14 @@ use rdkafka::config::ClientConfig;
 
 use crate::kafka::config::KafkaConfig;
 
-/// How long the brokers wait for a member that does not poll, or does not give back.
+/// How long the brokers wait for a member that does not poll or does not give partitions back.
 const MEMBER_PATIENCE: Duration = Duration::from_secs(300);
 /// How long brokers may take to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 impl KafkaConfig {
-    /// Returns how often a member shows that it is there. The answer is also how it hears that
-    /// partitions are to be handed out anew, which takes two rounds: often is soon.
+    /// Returns the heartbeat interval. A member learns of a rebalance from a heartbeat's answer,
+    /// and a rebalance takes two rounds, so a short interval makes it quick.
     fn heartbeat(&self) -> Duration {
         (self.session_timeout / 10).min(Duration::from_secs(1))
     }
@@ -22,8 +22,8 @@ impl KafkaConfig {
     pub(super) fn member(&self) -> ClientConfig {
         let millis = |duration: Duration| duration.as_millis().to_string();
         let share = self.fetch_bytes / usize::try_from(self.partitions.max(1)).unwrap_or(1);
-        // Half of a partition's share is for what waits; the other half is for one answer of the
-        // brokers on top of it, which takes about four times its size once it is unpacked.
+        // Half of a partition's share is for queued records. The other half is for one fetch
+        // response on top of them, which takes about four times its size once it is decompressed.
         let fetch = (share / 8).min(4 << 20).max(self.max_message_bytes());
         let answer = fetch.saturating_mul(4).min(48 << 20).max(fetch);
         let mut client = self.client("classifier");
@@ -32,7 +32,7 @@ impl KafkaConfig {
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            // Whoever reads notices what is missing.
+            // The reader detects missing records itself.
             .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "true")
             .set("session.timeout.ms", millis(self.session_timeout))
@@ -50,7 +50,7 @@ impl KafkaConfig {
                 "receive.message.max.bytes",
                 (answer + (1 << 20)).to_string(),
             )
-            // Reading from another place waits until the fetch under way is answered.
+            // A seek waits until the fetch in flight is answered.
             .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.error.backoff.ms", "100");

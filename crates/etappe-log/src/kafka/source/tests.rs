@@ -1,4 +1,4 @@
-//! A client that stands still, on librdkafka's mock of brokers.
+//! A stuck client, on librdkafka's mock brokers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rdkafka::mocking::MockCluster;
 use super::*;
 use crate::kafka::config::KafkaConfig;
 
-/// How long a step of the group may take.
+/// How long one step of the group may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Clock for Noon {
     }
 }
 
-/// Waits until the four partitions came, or went and were released.
+/// Waits until all four partitions were assigned, or were revoked and released.
 async fn four(source: &KafkaSource, are_ours: bool) -> BTreeMap<PartitionId, Option<Progress>> {
     let mut seen = BTreeMap::new();
     while seen.len() < 4 {

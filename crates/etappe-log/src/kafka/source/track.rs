@@ -1,33 +1,41 @@
-//! Which offset comes next in a partition, and what to make of another one. Pure.
+//! Tracks which offset comes next in a partition, and classifies any other offset.
 //!
-//! A record that does not follow on the one before is doubted once: it is fetched again from the
-//! expected place, and only what is missing then too is a gap. So a record that the client lost on
-//! the way, while partitions moved, is never passed over.
+//! Invariant: a missing record is never skipped unless it is missing twice. A record that does not
+//! directly follow the previous one is doubted: reading starts again at the expected offset, and
+//! only if the record is missing again is it a gap.
+//!
+//! The reason is that the client can lose fetched records while partitions move between members. A
+//! real gap, left by deleted records or transaction markers, shows again on the second fetch. A
+//! lost record does not.
+//!
+//! Trap: a doubt counts for one offset only. A gap at another offset is doubted again.
+//!
+//! Pure: no client, no clock.
 
 use etappe_core::id::Offset;
 
-/// Where the reading of a partition stands.
+/// The read position in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Track {
-    /// The offset that comes next, if it is known.
+    /// The offset that comes next, if known.
     position: Option<Offset>,
-    /// Where a missing record was doubted; missing there again, it is a gap.
+    /// The offset at which a record was found missing. Missing there again, it is a gap.
     doubted: Option<Offset>,
 }
 
-/// Offsets that nobody will ever read: from `expected` to just before `found`.
+/// Offsets that hold no readable records: from `expected` to just before `found`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) expected: Offset,
     pub(super) found: Offset,
 }
 
-/// How a record follows on the one before.
+/// How a record follows the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// It is the next one.
+    /// It has the next offset.
     Next,
-    /// It is the next one that there is.
+    /// It is the next existing record, after a gap.
     AfterGap(Gap),
     /// Something is missing before it, which must be fetched again to be sure.
     Doubtful,
@@ -43,13 +51,13 @@ impl Track {
         }
     }
 
-    /// Returns whether what comes next begins at `from`; `stashed` is a record that was fetched and
-    /// not handed out.
+    /// Returns whether reading continues at `from`. `stashed` is the offset of a record that was
+    /// fetched and not returned.
     pub(super) fn is_at(&mut self, from: Offset, stashed: Option<Offset>) -> bool {
         let Some(position) = self.position else {
             return false;
         };
-        // Nothing lies between the position and the record that was fetched.
+        // No record exists between the position and the stashed record.
         let is_skipped = stashed.is_some_and(|stashed| position <= from && from <= stashed);
         if is_skipped {
             self.position = Some(from);
@@ -57,17 +65,17 @@ impl Track {
         position == from || is_skipped
     }
 
-    /// Records that fetching begins at `from`.
+    /// Records that fetching starts at `from`.
     pub(super) fn place(&mut self, from: Offset) {
         self.position = Some(from);
     }
 
-    /// Records that it is not known where fetching goes on.
+    /// Records that the position is unknown.
     pub(super) fn lose(&mut self) {
         self.position = None;
     }
 
-    /// Says how a record at `offset` follows.
+    /// Returns how a record at `offset` follows.
     pub(super) fn order(&self, offset: Offset) -> Order {
         match self.position {
             None => Order::Doubtful,
@@ -81,13 +89,13 @@ impl Track {
         }
     }
 
-    /// Records that the record at `offset` was handed out.
+    /// Records that the record at `offset` was returned.
     pub(super) fn pass(&mut self, offset: Offset) {
         self.position = Some(offset.next());
         self.doubted = None;
     }
 
-    /// Records that a record is missing at the position, which is lost with that.
+    /// Records that a record is missing at the position. The position becomes unknown.
     pub(super) fn doubt(&mut self) {
         self.doubted = self.position.take();
     }

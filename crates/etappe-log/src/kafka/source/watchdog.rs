@@ -1,11 +1,11 @@
-//! Notices that the group's client stands still although a broker is there.
+//! Detects that the group's client is stuck although a broker is reachable.
 //!
 //! librdkafka has states that it does not always leave by itself when brokers go and come back at a
 //! bad moment: a partition whose leader epoch is being validated (its issue 4492), a commit that
 //! waits for a coordinator, an assignment that was never completed. A new client has none of them.
 //!
-//! A sign of standing still counts only if it is seen again and again for [`LONG`]: somebody who does
-//! not read has no trouble with reading.
+//! Trap: a sign counts only if it is seen repeatedly for [`LONG`]. A sign seen once proves nothing:
+//! an application that has stopped reading cannot show that reading works again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,35 +15,35 @@ use etappe_core::id::PartitionId;
 use rdkafka::statistics::{ConsumerGroup, Statistics};
 use tokio::time::Instant;
 
-/// How long a client may stand still. Longer than the application may take to release a partition.
+/// How long a client may be stuck. Longer than the application may take to release a partition.
 const LONG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
-/// What a client does that stands still.
+/// A sign that the client is stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sign {
     /// It does not become a member of the group.
     Outside,
-    /// It does not bring what a broker has.
+    /// It does not deliver records that a broker has.
     Read(PartitionId),
     /// It does not commit.
     Commit(PartitionId),
 }
 
-/// Since when a sign was seen, and when last.
+/// When a sign was first and last seen.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     first: Instant,
     last: Instant,
 }
 
-/// Keeps the signs of one client.
+/// The signs of one client.
 #[derive(Debug, Default)]
 pub(super) struct Watchdog {
     signs: Mutex<BTreeMap<Sign, Seen>>,
 }
 
 impl Watchdog {
-    /// Notes that a sign was seen.
+    /// Records that a sign was seen.
     pub(super) fn note(&self, sign: Sign) {
         let now = Instant::now();
         let mut signs = self.lock();
@@ -57,7 +57,7 @@ impl Watchdog {
         seen.last = now;
     }
 
-    /// Notes that what a sign says is not so any more.
+    /// Records that a sign no longer holds.
     pub(super) fn clear(&self, sign: Sign) {
         self.lock().remove(&sign);
     }
@@ -67,12 +67,12 @@ impl Watchdog {
         self.lock().clear();
     }
 
-    /// Notes what the client says of itself.
+    /// Records the client's own statistics.
     pub(super) fn observe(&self, statistics: &Statistics) {
         let is_up = |state: &str| state == "UP";
         let mut brokers = statistics.brokers.values();
         if !brokers.any(|broker| broker.nodeid >= 0 && is_up(&broker.state)) {
-            // Whatever the client waits for, brokers are to blame.
+            // No broker is reachable, so the client is not to blame.
             return self.forget();
         }
         match &statistics.cgrp {
@@ -81,7 +81,7 @@ impl Watchdog {
         }
     }
 
-    /// Returns what the client has been doing for too long.
+    /// Returns a sign that has been seen for too long, if any.
     pub(super) fn stands_still(&self) -> Option<Sign> {
         let signs = self.lock();
         let is_long = |seen: &Seen| seen.last.duration_since(seen.first) >= LONG;
@@ -94,8 +94,9 @@ impl Watchdog {
     }
 }
 
-/// Returns whether a client is no member, and does not wait for the group's coordinator to answer it:
-/// that one answers when the other members have given their partitions back, which may take long.
+/// Returns whether a client is not a member and is not waiting for the group's coordinator. The
+/// coordinator answers only after the other members have given their partitions back, which may
+/// take long.
 fn is_outside(group: &ConsumerGroup) -> bool {
     let waits_for_others = matches!(&*group.join_state, "steady" | "wait-join" | "wait-sync");
     group.state != "up" || !waits_for_others

@@ -1,4 +1,4 @@
-//! A new client in the place of one that is broken or stands still.
+//! Replaces a client that has failed or is stuck.
 
 use rdkafka::consumer::Consumer as _;
 
@@ -7,8 +7,8 @@ use crate::kafka::source::leaving;
 use crate::kafka::source::watchdog::Sign;
 
 impl Member {
-    /// Lets go of everything that a client holds that stands still, so that another can take its place.
-    /// What it could not commit before is refused by the brokers once another is a member.
+    /// Releases everything that a stuck client holds, so that another can replace it. Commits that
+    /// it could not send are refused by the brokers once the other is a member.
     pub(super) fn let_go(&mut self, sign: Sign) {
         tracing::warn!(
             topic = &*self.inner.topic,
@@ -29,11 +29,12 @@ impl Member {
         self.is_outcast = true;
     }
 
-    /// Joins the group with another client: the one before stands still, or brokers were away for about
-    /// as long as a session.
+    /// Joins the group with a new client. The old one is stuck, or brokers were unavailable for
+    /// about as long as a session.
     ///
-    /// A client with a name that lost its session keeps a commit that it could not send, sends it without
-    /// the membership that it belonged to when brokers are back, and is broken for good by the answer.
+    /// A client with a name that lost its session keeps a commit it could not send. When the
+    /// brokers are back, it sends the commit without the membership it belonged to, and the answer
+    /// makes the client fail for good.
     pub(super) fn begin_anew(&mut self) {
         match connect(&self.cluster, &self.inner.watchdog) {
             Ok(consumer) => {
@@ -41,7 +42,7 @@ impl Member {
                 let mut place = self.inner.lock_consumer();
                 if let Some(broken) = place.replace(consumer) {
                     broken.context().close();
-                    // It may wait for brokers.
+                    // Leaving may wait for brokers.
                     std::thread::spawn(move || leaving::leave(broken));
                 }
             }
