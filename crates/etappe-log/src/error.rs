@@ -47,7 +47,7 @@ pub enum LogError {
     /// opened.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Unusable {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum LogError {
     Damaged {
         /// The segment's file.
         path: PathBuf,
-        /// Where the first unreadable frame begins.
+        /// The position of the first unreadable frame.
         position: u64,
         /// What is wrong there.
         reason: &'static str,
@@ -122,7 +122,7 @@ pub enum LogError {
     Read {
         /// The segment's file.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
@@ -131,14 +131,14 @@ pub enum LogError {
     Commit {
         /// The journal's file.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
     /// The brokers cannot be reached, or cannot answer now.
     #[error("cannot {action}: {reason}")]
     KafkaUnavailable {
-        /// What was tried.
+        /// The attempted action.
         action: String,
         /// The reason given by the client.
         reason: String,
@@ -149,7 +149,7 @@ pub enum LogError {
     /// The brokers or the client refuse, and would again: a permission or a setting is wrong.
     #[error("cannot {action}: {source}")]
     KafkaRefused {
-        /// What was tried.
+        /// The attempted action.
         action: String,
         /// The client's error.
         #[source]

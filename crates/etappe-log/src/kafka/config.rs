@@ -50,13 +50,13 @@ pub struct KafkaConfig {
     /// The consumer group of the classifiers. Default: `etappe-classifier`. A group with another
     /// name reads the topic again from where the database ends.
     pub group: String,
-    /// The name of this classifier in the group, which no other has: the host's, for one. Default:
-    /// none. With it a classifier that died and is started again, or that lost sight of the brokers, has
-    /// its partitions back at once, and not after `session_timeout`. Two with the same name: the one
-    /// that came first ends.
+    /// The name of this classifier in the group, for example the host name. It must be unique.
+    /// Default: none. With a name, a classifier that died and is restarted, or that lost contact
+    /// with the brokers, gets its partitions back at once instead of after `session_timeout`. If
+    /// two have the same name, the one that joined first ends.
     pub instance: String,
-    /// How many partitions the topic of the events has. Default: 4. More spread over more
-    /// classifiers, and make more and smaller inserts. Changes on a drained topic only.
+    /// How many partitions the events topic has. Default: 4. More partitions can spread over more
+    /// classifiers, but mean more and smaller inserts. Can be changed only on a drained topic.
     pub partitions: u32,
     /// How many brokers store each record. Default: three, or the number of brokers if there are
     /// fewer when the topics are created. Set it where brokers start together with Etappe.

@@ -1,7 +1,7 @@
 //! Dead letters: records that could not be stored, on a topic of their own.
 //!
-//! Invariant: burying a record twice changes nothing. The first message about a position is the
-//! letter, and later ones are ignored.
+//! Invariant: burying a record twice changes nothing. The first burial of a position is the letter,
+//! and later ones are ignored.
 //!
 //! A letter's value is the original record. Headers hold its position, the reason, and when it was
 //! buried. When a letter was sent again, another message records it: the same position, no value,
@@ -287,7 +287,7 @@ impl Index {
         }
     }
 
-    /// Returns the message's letter, if it is the first message about its position.
+    /// Returns the message's letter, if it is the first burial of its position.
     fn letter(&self, message: &BorrowedMessage<'_>) -> Option<BuriedLetter> {
         let (place, said) = parse(message)?;
         let Said::Buried { reason, buried_at } = said else {

@@ -35,7 +35,7 @@ pub(super) struct Opening<R> {
     pub(super) mark_interval: Duration,
     /// The boot id of the machine.
     pub(super) boot_id: String,
-    /// Where the metrics are registered.
+    /// The registry of the metrics.
     pub(super) registry: Registry,
 }
 

@@ -12,8 +12,8 @@
 //!
 //! - The client may hold a commit back until a coordinator is available. It would then count for
 //!   the next membership, so the thread waits until the client has given it up.
-//! - When the group has dropped this member, its partitions may already belong to others. Their
-//!   commits are refused at once, before the application releases them.
+//! - When the group has dropped this member, its partitions may already belong to others. Commits
+//!   for them are refused at once, before the application releases them.
 //! - An assignment must be accepted even while the source is closing. Otherwise the client cannot
 //!   leave the group.
 //! - Every wait must call [`FreezeDetector::beat`]. Otherwise a slow release looks like a frozen

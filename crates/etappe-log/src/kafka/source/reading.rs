@@ -1,9 +1,9 @@
 //! One read of a partition: returns the fetched records, or proves that there are none.
 //!
-//! Invariant: an empty answer is given only after the brokers proved, during this read, that
-//! nothing is left to return. Either a broker reported that the log ends at the requested offset,
-//! or the rest of the requested range turned out to be a gap. That nothing was fetched is no proof,
-//! because the brokers may be unavailable.
+//! Invariant: an empty answer is given only with proof that nothing is left to return. Either a
+//! broker reported during this read that the log ends at the requested offset, or the rest of the
+//! requested range is known to be a gap. That nothing was fetched is no proof, because the brokers
+//! may be unavailable.
 //!
 //! The reason is what callers conclude from an empty answer. A caller that reads a range again
 //! concludes that the missing records never existed. A caller at the end of the log concludes that
