@@ -127,7 +127,7 @@ pub enum LogError {
         source: io::Error,
     },
     /// Progress could not be made durable. None of it counts.
-    #[error("cannot remember progress in `{}`: {source}", path.display())]
+    #[error("cannot store progress in `{}`: {source}", path.display())]
     Commit {
         /// The journal's file.
         path: PathBuf,

@@ -228,7 +228,7 @@ pub enum SpecProblem {
     #[error("`min_gap` and `max_gap` need ordered steps")]
     GapWithoutOrder(usize),
     /// A gap is limited on a step that has no gate before it.
-    #[error("`min_gap` and `max_gap` need a preceding gate")]
+    #[error("`min_gap` and `max_gap` need a preceding step")]
     GapWithoutStepBefore(usize),
     /// The minimum gap exceeds the maximum gap.
     #[error("`min_gap` is longer than `max_gap`")]
@@ -237,6 +237,6 @@ pub enum SpecProblem {
     #[error("`after_step` must come before `before_step`")]
     ExclusionBackwards(usize),
     /// An exclusion names a step that does not exist or is not a gate.
-    #[error("`after_step` and `before_step` must be the numbers of gates")]
+    #[error("`after_step` and `before_step` must be numbers of steps, in a model those of gates")]
     ExclusionOutside(usize),
 }

@@ -117,7 +117,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true, "min_gap": "1d"}]}"#,
-        "steps[0]: `min_gap` and `max_gap` need a preceding gate",
+        "steps[0]: `min_gap` and `max_gap` need a preceding step",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true, "max_gap": "soon"}]}"#,
@@ -266,7 +266,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "exclude": [{"event": "x", "after_step": 1, "before_step": 3}]}"#,
-        "exclude[0]: `after_step` and `before_step` must be numbers of steps",
+        "exclude[0]: `after_step` and `before_step` must be numbers of steps, in a model those of gates",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "exclude": [{"event": "x", "after_step": 1.5, "before_step": 2}]}"#,
@@ -278,7 +278,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         r#"{"model": "aaarrr", "exclude": [{"event": "x", "after_step": 3, "before_step": 4}]}"#,
-        "exclude[0]: `after_step` and `before_step` must be the numbers of gates",
+        "exclude[0]: `after_step` and `before_step` must be numbers of steps, in a model those of gates",
     ),
     (
         r#"{"steps": [{"any": true}, {"any": true}], "form": "2024-03-01"}"#,

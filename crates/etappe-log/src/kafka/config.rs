@@ -193,9 +193,7 @@ impl KafkaConfig {
             && let Err(error) = self.client("check").create_native_config()
         {
             let problem = self.without_secrets(&error);
-            problems.push(format!(
-                "librdkafka does not take the properties: {problem}"
-            ));
+            problems.push(format!("librdkafka rejects the properties: {problem}"));
         }
         if problems.is_empty() {
             Ok(())

@@ -82,7 +82,7 @@ fn guarded(name: &str) -> Option<&'static str> {
         | "enable.auto.offset.store"
         | "auto.commit.enable"
         | "offset.store.method" => {
-            "an offset is committed by hand, together with the range being stored"
+            "offsets are committed explicitly, together with the range being stored"
         }
         "partition.assignment.strategy" | "group.protocol" | "group.remote.assignor" => {
             "the commit metadata survives only cooperative rebalancing by the classic protocol"
@@ -91,12 +91,12 @@ fn guarded(name: &str) -> Option<&'static str> {
         "enable.partition.eof"
         | "isolation.level"
         | "fetch.queue.backoff.ms"
-        | "fetch.error.backoff.ms" => "the consumer relies on it",
+        | "fetch.error.backoff.ms" => "the consumer depends on it",
         "partitioner" | "sticky.partitioning.linger.ms" => {
             "a record's partition follows from its key alone"
         }
         "max.poll.interval.ms" => "membership is kept by a thread of its own",
-        "statistics.interval.ms" => "the metrics rely on it",
+        "statistics.interval.ms" => "the metrics depend on it",
         "dr_cb" | "dr_msg_cb" | "delivery.report.only.error" => {
             "the outcome of every event is reported"
         }

@@ -212,7 +212,7 @@ impl KafkaPublisher {
         let reason = match client.client().fatal_error() {
             Some((_, reason)) => reason,
             None if self.inner.reports.stands_still() => {
-                "it delivered nothing again and again although a broker is there".to_owned()
+                "it repeatedly delivered nothing although a broker is reachable".to_owned()
             }
             None => return client,
         };
@@ -249,7 +249,7 @@ impl KafkaPublisher {
                 .await
                 .is_err()
             {
-                tracing::warn!("the Kafka client does not report what was given up");
+                tracing::warn!("the Kafka client did not report the purged records");
             }
         }
     }
@@ -260,7 +260,7 @@ impl KafkaPublisher {
         let (client, patience) = (self.client(), self.delivery_timeout());
         let flushing = move || {
             if let Err(error) = client.flush(patience) {
-                tracing::warn!(%error, "records were not delivered before the end");
+                tracing::warn!(%error, "records were not delivered before shutdown");
                 client.purge(PurgeConfig::default().queue().inflight());
             }
         };

@@ -186,7 +186,7 @@ impl KafkaSecurity {
         );
         check(
             self.certificate_file.is_some() == self.key_file.is_some(),
-            "`security.certificate_file` and `security.key_file` belong together, one is missing",
+            "`security.certificate_file` and `security.key_file` must be set together",
         );
         check(
             self.key_password.is_none() || self.key_file.is_some(),

@@ -167,7 +167,9 @@ impl KafkaSource {
         // session timeout.
         let left = tokio::time::timeout(LEFT_WITHIN, left.wait_for(|left| *left)).await;
         if left.is_err() {
-            tracing::warn!("the group could not be left in time, brokers will notice");
+            tracing::warn!(
+                "could not leave the group in time; the brokers will drop this member after its session timeout"
+            );
         }
     }
 }
@@ -267,7 +269,7 @@ impl Inner {
             self.metrics.record_refused_commit("stood_still");
             let action = format!("commit progress of partition {partition}");
             return Err(self.unavailable(format!(
-                "{action}: the process stood still, and whether it is still a member is not known"
+                "{action}: the process was frozen and may no longer be a member"
             )));
         }
         let started = Instant::now();

@@ -157,7 +157,7 @@ impl Follower {
                         tracing::error!(
                             topic = self.shared.topic,
                             limit = MAX_BYTES,
-                            "the table is too large to be kept in memory, and not followed any more"
+                            "the table is too large for memory and no longer followed"
                         );
                         return;
                     }
@@ -197,7 +197,7 @@ impl Follower {
             tracing::warn!(
                 topic = self.shared.topic,
                 offset = message.offset(),
-                "a row without a name is left out"
+                "ignoring a row without a name"
             );
             return;
         };

@@ -228,11 +228,11 @@ impl Records {
             0 => stored,
             1 => decompress(&stored, header.raw_bytes as usize)
                 .map(Bytes::from)
-                .map_err(|_| "its records cannot be unpacked")?,
+                .map_err(|_| "its records cannot be decompressed")?,
             _ => return Err("its codec is unknown"),
         };
         if body.len() != header.raw_bytes as usize {
-            return Err("its records have another length than its header says");
+            return Err("the length of its records differs from its header");
         }
         Ok(Self {
             body,

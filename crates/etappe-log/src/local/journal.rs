@@ -260,7 +260,7 @@ fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, LogError> {
                     tracing::error!(
                         file = %path.display(),
                         position,
-                        "an entry of the progress is damaged; later ones make up for it, but \
+                        "a progress entry is damaged; later entries replace it, but \
                          the range it held will not be replayed"
                     );
                 }

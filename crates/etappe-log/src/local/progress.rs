@@ -90,14 +90,14 @@ impl ConsumerState {
     ) -> Result<Vec<Step>, &'static str> {
         let from = self.progress.next;
         if target.next < from {
-            return Err("it lies before what was committed already");
+            return Err("it is before the committed progress");
         }
         if target.next > end {
             return Err("it lies after the end of the log");
         }
         if let Some(pending) = target.pending {
             if pending.first != target.next || pending.last < pending.first {
-                return Err("the pending range does not begin there");
+                return Err("the pending range does not begin at the committed offset");
             }
             if pending.last >= end {
                 return Err("the pending range ends after the end of the log");

@@ -27,7 +27,7 @@ const INDEX_STEP: u64 = 256 << 10;
 const SEARCH_CHUNK: usize = 1 << 20;
 /// The `end` of the last segment, which still grows.
 const OPEN: u64 = u64::MAX;
-const OTHER_OFFSET: &str = "the frame has another offset than expected";
+const OTHER_OFFSET: &str = "the frame has an unexpected offset";
 
 /// Whether a segment can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

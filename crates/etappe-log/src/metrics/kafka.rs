@@ -46,7 +46,7 @@ type Total = (&'static str, &'static str, fn(&Broker) -> u64);
 const TOTALS: [Total; 5] = [
     (
         "etappe_log_kafka_retries_total",
-        "Requests tried again.",
+        "Retried requests.",
         |broker| broker.txretries,
     ),
     (
@@ -136,7 +136,7 @@ impl KafkaMetrics {
             errors: labelled_counter(
                 registry,
                 "etappe_log_kafka_errors_total",
-                "Errors that a client reported as a whole.",
+                "Errors of a client as a whole.",
                 &["role"],
             ),
             records: labelled_counter(

@@ -46,7 +46,7 @@ impl SourceMetrics {
         ]);
         let placings = IntCounter::new(
             "etappe_log_kafka_placings_total",
-            "How often fetching began at another place.",
+            "Seeks to another offset.",
         );
         Self {
             moved_partitions: labelled_counter(

@@ -45,12 +45,9 @@ impl SpoolMetrics {
             records: gauge("etappe_log_spool_records", "Records in the spool."),
             oldest_seconds: gauge(
                 "etappe_log_spool_oldest_seconds",
-                "About how old the oldest record in the spool is.",
+                "Approximate age of the oldest record in the spool.",
             ),
-            max_bytes: gauge(
-                "etappe_log_spool_max_bytes",
-                "The most bytes that the spool may take.",
-            ),
+            max_bytes: gauge("etappe_log_spool_max_bytes", "Size limit of the spool."),
             spooled: counter(
                 "etappe_log_spooled_records_total",
                 "Records that went to the spool.",
@@ -63,7 +60,7 @@ impl SpoolMetrics {
             switches: labelled_counter(
                 registry,
                 "etappe_log_spool_switches_total",
-                "How often records began to go to the spool.",
+                "Switches to the spool.",
                 &["reason"],
             ),
         };

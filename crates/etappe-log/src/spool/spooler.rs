@@ -195,7 +195,7 @@ impl<R> Clone for Spooler<R> {
 impl<R: Relay> Spooler<R> {
     pub(super) fn watch_requests(&self, oldest: OldestRequest) {
         if self.shared.requests.set(oldest).is_err() {
-            tracing::warn!("the oldest request is asked for already");
+            tracing::warn!("a function for the oldest request is already set");
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) fn say_goodbye(consumer: &GroupConsumer) {
     let mut is_free = false;
     while leave_at > Instant::now() {
         if let Some(Err(error)) = consumer.poll(SHORT_POLL) {
-            tracing::debug!(%error, "trouble while leaving the group");
+            tracing::debug!(%error, "error while leaving the group");
         }
         let holds_nothing = consumer.assignment().is_ok_and(|held| held.count() == 0);
         if holds_nothing && !is_free {
@@ -39,7 +39,7 @@ pub(super) fn say_goodbye(consumer: &GroupConsumer) {
 /// Closes the client. That leaves the group if the member has no name.
 pub(super) fn leave(consumer: Arc<GroupConsumer>) {
     if let Err(error) = consumer.close_queue() {
-        tracing::debug!(%error, "the group was left before");
+        tracing::debug!(%error, "the group was already left");
     }
     let deadline = Instant::now() + LEFT_WITHIN;
     while !consumer.closed() {
@@ -49,7 +49,7 @@ pub(super) fn leave(consumer: Arc<GroupConsumer>) {
             return;
         }
         if let Some(Err(error)) = consumer.poll(SHORT_POLL) {
-            tracing::debug!(%error, "trouble while leaving the group");
+            tracing::debug!(%error, "error while leaving the group");
         }
     }
 }

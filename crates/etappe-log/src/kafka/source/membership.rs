@@ -152,7 +152,7 @@ impl Member {
             None => {}
             Some(Err(error)) => self.complain(consumer, error),
             // It will be missing from its partition's own queue, and is then fetched again.
-            Some(Ok(_)) => tracing::debug!("a record came beside its partition's queue"),
+            Some(Ok(_)) => tracing::debug!("a record arrived outside its partition's queue"),
         }
         while let Some(change) = consumer.context().next_change() {
             match change {
@@ -298,7 +298,7 @@ impl Member {
             self.is_lost = true;
             tracing::warn!(
                 partitions = partitions.len(),
-                "the group gave our partitions to others, or will: nothing was heard of us"
+                "this member lost its partitions: the brokers received no heartbeat in time"
             );
         }
         let assignments = self.revoke(partitions);
@@ -366,7 +366,10 @@ impl Member {
         }
         for partition in partitions {
             if holdings.is_leaving(*partition) {
-                tracing::warn!(partition = partition.0, "not released in time, given back");
+                tracing::warn!(
+                    partition = partition.0,
+                    "the partition was not released in time and goes back to the group anyway"
+                );
             }
             holdings.give_up_waiting(*partition);
         }

@@ -13,7 +13,7 @@ const PENDING: &str = " pending=";
 pub(super) enum UnreadableMetadata {
     #[error("it is not from this program, or from a newer version of it")]
     Foreign,
-    #[error("its range is not two offsets")]
+    #[error("its range does not consist of two offsets")]
     NotARange,
     #[error("its range does not begin at the committed offset")]
     Misplaced,

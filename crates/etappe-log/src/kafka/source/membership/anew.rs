@@ -13,7 +13,7 @@ impl Member {
         tracing::warn!(
             topic = &*self.inner.topic,
             ?sign,
-            "the client of the group stands still although brokers are there; another takes its place"
+            "the client of the group is stuck although brokers are reachable; replacing it"
         );
         let partitions = self.inner.lock_holdings().partitions();
         self.inner.metrics.record_revoked(partitions.len(), true);
