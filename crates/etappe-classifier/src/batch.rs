@@ -357,7 +357,7 @@ impl Batch {
                 first: self.first,
                 last,
             },
-            is_again: false,
+            may_be_stored: false,
             bytes: Bytes::from(self.bytes),
             share: self.share,
             rows: self.rows,

@@ -243,7 +243,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         let mut batch = batch.with_share(share);
         batch.settle_share();
         let mut sealed = batch.seal().expect("a range is never empty");
-        sealed.is_again = true;
+        sealed.may_be_stored = true;
         Ok(sealed)
     }
 

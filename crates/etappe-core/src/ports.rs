@@ -188,7 +188,7 @@ pub struct RowBatch {
     /// The rows in the sink's format.
     pub bytes: Bytes,
     /// Whether some of its rows may have been stored before, perhaps as parts of other ranges.
-    pub is_again: bool,
+    pub may_be_stored: bool,
     /// Outcomes that rows of this batch refer to and that this process has not stored yet.
     pub outcomes: Vec<std::sync::Arc<crate::rules::Outcome>>,
 }
@@ -199,7 +199,7 @@ pub trait RowSink: Send + Sync + 'static {
     type Error: Classified;
 
     /// Stores a batch. Storing the same batch again, with the same token, changes nothing, so it
-    /// may be repeated after any error. If [`is_again`](RowBatch::is_again) is set, only missing
+    /// may be repeated after any error. If [`may_be_stored`](RowBatch::may_be_stored) is set, only missing
     /// rows are inserted. The batch's outcomes are stored before its rows.
     fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }

@@ -14,7 +14,7 @@ use crate::target::TARGETS;
 /// Returns the record of a batch that the server's answer names, if any.
 pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
     let (table, number) = row_named(answer)?;
-    let rows = row::marks(&batch.bytes).ok()?;
+    let rows = row::scan_rows(&batch.bytes).ok()?;
     let target = TARGETS.iter().find(|target| Some(target.table) == table);
     let mut rows = rows
         .iter()

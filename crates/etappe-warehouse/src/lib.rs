@@ -32,7 +32,6 @@ mod metrics;
 mod migration;
 mod name;
 mod native;
-mod past;
 mod query;
 mod redo;
 mod referral;
@@ -45,6 +44,7 @@ mod unit;
 mod unmapped;
 mod view;
 mod warehouse;
+mod write_history;
 mod writer;
 
 pub use audit::StoredOffsets;

@@ -161,7 +161,7 @@ impl MessageIndex for Warehouse {
     ) -> Result<Vec<CollectorMark>, WarehouseError> {
         // Queried once at the start of each assignment, before anything is stored. Another process
         // may have owned the partition since this one last stored something.
-        self.progress().forget(topic, partition);
+        self.history().forget(topic, partition);
         let rows = self
             .ask_of("marks", MARKS, topic, partition)
             .number("below", below.0)

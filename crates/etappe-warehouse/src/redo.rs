@@ -6,11 +6,11 @@
 //! two, it treats the next insert with this token as a repetition, and the rows are lost. After a
 //! power failure either may survive without the other.
 //!
-//! So if a batch may have a past, each table is queried for the rows that it has. If no table has
+//! So if a batch may have been stored before, each table is queried for the rows that it has. If no table has
 //! any, the batch is inserted under its token. In any case each table then gets exactly the rows
-//! that it lacks. [`course`] decides the steps; this module carries them out.
+//! that it lacks. [`plan`] decides the steps; this module carries them out.
 
-mod course;
+mod plan;
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,12 +19,12 @@ use clickhouse::Row;
 use etappe_core::id::Offset;
 use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
-use etappe_wire::row::{self, RowMark};
+use etappe_wire::row::{self, RowSummary};
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
 use crate::native;
-use crate::redo::course::{Course, Missing, Step};
+use crate::redo::plan::{Missing, RepairPlan, Step};
 use crate::target::{IDS, TARGETS, Target};
 use crate::warehouse::Warehouse;
 use crate::writer::to_u64;
@@ -52,9 +52,9 @@ struct StoredRow {
 }
 
 /// A batch and the target tables of its rows.
-struct Past<'a> {
+struct BatchRows<'a> {
     batch: &'a RowBatch,
-    rows: Vec<RowMark<'a>>,
+    rows: Vec<RowSummary<'a>>,
     earliest: Timestamp,
     latest: Timestamp,
 }
@@ -62,20 +62,22 @@ struct Past<'a> {
 impl Warehouse {
     /// Stores the missing rows of a batch.
     pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        let past = Past::of(batch)?;
-        let expected = past.expected();
-        let mut course = Course::default();
+        let batch_rows = BatchRows::of(batch)?;
+        let expected = batch_rows.expected();
+        let mut plan = RepairPlan::default();
         loop {
-            let missing = self.find_missing(&past).await?;
-            match course.next(&missing, expected) {
+            let missing = self.find_missing(&batch_rows).await?;
+            match plan.next(&missing, expected) {
                 Step::Done => return Ok(()),
                 Step::InsertWhole => self.insert_fresh(batch).await?,
-                Step::AskRunning if self.has_running(&past).await? => {
-                    return past.incomplete(&missing);
+                Step::AskRunning if self.has_running(&batch_rows).await? => {
+                    return batch_rows.incomplete(&missing);
                 }
-                Step::AskRunning => course.is_quiet(),
-                Step::Store { attempt } => self.store_missing(&past, &missing, attempt).await?,
-                Step::GiveUp => return past.incomplete(&missing),
+                Step::AskRunning => plan.confirm_nothing_running(),
+                Step::Store { attempt } => {
+                    self.store_missing(&batch_rows, &missing, attempt).await?
+                }
+                Step::GiveUp => return batch_rows.incomplete(&missing),
             }
         }
     }
@@ -83,10 +85,10 @@ impl Warehouse {
     /// Returns whether no table has any row of a batch.
     pub(crate) async fn is_untouched(&self, batch: &RowBatch) -> Result<bool, WarehouseError> {
         self.sync_replica().await?;
-        let past = Past::of(batch)?;
-        let reached = |target: &&Target| past.rows.iter().any(|row| target.takes(row));
+        let batch_rows = BatchRows::of(batch)?;
+        let reached = |target: &&Target| batch_rows.rows.iter().any(|row| target.takes(row));
         let reached: Vec<&Target> = TARGETS.iter().filter(reached).collect();
-        let counts = self.count_stored(&past, &reached).await?;
+        let counts = self.count_stored(&batch_rows, &reached).await?;
         Ok(counts.values().all(|stored| *stored == 0))
     }
 
@@ -107,21 +109,24 @@ impl Warehouse {
     }
 
     /// Returns the tables that lack rows of the batch, and which rows.
-    async fn find_missing(&self, past: &Past<'_>) -> Result<Vec<Missing>, WarehouseError> {
+    async fn find_missing(
+        &self,
+        batch_rows: &BatchRows<'_>,
+    ) -> Result<Vec<Missing>, WarehouseError> {
         // Another replica may have stored rows since the last check.
         self.sync_replica().await?;
         let all: Vec<&Target> = TARGETS.iter().collect();
-        let counts = self.count_stored(past, &all).await?;
+        let counts = self.count_stored(batch_rows, &all).await?;
         let mut all = Vec::new();
         for target in TARGETS {
-            let mut offsets = past.offsets_of(target);
+            let mut offsets = batch_rows.offsets_of(target);
             let expected = offsets.len();
             let stored = counts.get(target.table).copied().unwrap_or_default();
             if stored > expected {
-                self.report_surplus(past, target, stored - expected);
+                self.report_surplus(batch_rows, target, stored - expected);
             }
             if stored > 0 && stored != expected {
-                let stored = self.read_stored(past, target).await?;
+                let stored = self.read_stored(batch_rows, target).await?;
                 offsets.retain(|offset| !stored.contains(&offset.0));
             } else if stored == expected {
                 offsets.clear();
@@ -138,9 +143,9 @@ impl Warehouse {
     }
 
     /// Reports that a table has more rows than the batch, which cannot be repaired here.
-    fn report_surplus(&self, past: &Past<'_>, target: &Target, surplus: usize) {
+    fn report_surplus(&self, batch_rows: &BatchRows<'_>, target: &Target, surplus: usize) {
         self.metrics().surplus_rows.inc_by(to_u64(surplus));
-        let token = &past.batch.token;
+        let token = &batch_rows.batch.token;
         let table = target.table;
         tracing::error!(
             table,
@@ -153,7 +158,7 @@ impl Warehouse {
     /// Returns how many rows of the batch each of some tables has.
     async fn count_stored(
         &self,
-        past: &Past<'_>,
+        batch_rows: &BatchRows<'_>,
         targets: &[&Target],
     ) -> Result<HashMap<String, usize>, WarehouseError> {
         let counts: Vec<String> = targets
@@ -166,7 +171,7 @@ impl Warehouse {
             })
             .collect();
         let sql = counts.join(" UNION ALL ");
-        let rows = past
+        let rows = batch_rows
             .ask(self, "stored_count", &sql)
             .rows::<StoredRow>()
             .await?;
@@ -183,11 +188,11 @@ impl Warehouse {
 
     async fn read_stored(
         &self,
-        past: &Past<'_>,
+        batch_rows: &BatchRows<'_>,
         target: &Target,
     ) -> Result<HashSet<u64>, WarehouseError> {
         let sql = format!("SELECT offset FROM {} WHERE {OF_BATCH}", target.table);
-        let mut stream = past.ask(self, "stored_offsets", &sql).stream()?;
+        let mut stream = batch_rows.ask(self, "stored_offsets", &sql).stream()?;
         let mut stored = HashSet::new();
         let mut pending = BytesMut::new();
         while let Some(piece) = stream.next().await? {
@@ -201,10 +206,10 @@ impl Warehouse {
     }
 
     /// Returns whether inserts of the batch are running, which may store the missing rows.
-    async fn has_running(&self, past: &Past<'_>) -> Result<bool, WarehouseError> {
+    async fn has_running(&self, batch_rows: &BatchRows<'_>) -> Result<bool, WarehouseError> {
         let running = self
             .ask("running_inserts", RUNNING)
-            .text("token", &past.batch.token)
+            .text("token", &batch_rows.batch.token)
             .row::<NumberRow>()
             .await?;
         Ok(running.number > 0)
@@ -213,32 +218,33 @@ impl Warehouse {
     /// Gives each table the rows that it lacks, and the table of ids every row that it may lack.
     async fn store_missing(
         &self,
-        past: &Past<'_>,
+        batch_rows: &BatchRows<'_>,
         missing: &[Missing],
         attempt: u32,
     ) -> Result<(), WarehouseError> {
         for missing in missing {
-            let rows = past.rows_at(&missing.offsets);
-            let token = course::token(&past.batch.token, missing.table, attempt);
-            self.store_rows(past, missing.table, &token, &rows).await?;
+            let rows = batch_rows.rows_at(&missing.offsets);
+            let token = plan::token(&batch_rows.batch.token, missing.table, attempt);
+            self.store_rows(batch_rows, missing.table, &token, &rows)
+                .await?;
             self.metrics().restored_rows.inc_by(to_u64(rows.len()));
         }
-        let ids = past.rows_of(&IDS);
+        let ids = batch_rows.rows_of(&IDS);
         if ids.is_empty() {
             return Ok(());
         }
         // Rows of this table may repeat, so it never uses the batch's own token, which the server
         // may have noted without the rows.
-        let token = course::token(&past.batch.token, IDS.table, attempt + 1);
-        self.store_rows(past, IDS.table, &token, &ids).await
+        let token = plan::token(&batch_rows.batch.token, IDS.table, attempt + 1);
+        self.store_rows(batch_rows, IDS.table, &token, &ids).await
     }
 
     async fn store_rows(
         &self,
-        past: &Past<'_>,
+        batch_rows: &BatchRows<'_>,
         table: &'static str,
         token: &str,
-        rows: &[RowMark<'_>],
+        rows: &[RowSummary<'_>],
     ) -> Result<(), WarehouseError> {
         tracing::warn!(
             table,
@@ -246,17 +252,18 @@ impl Warehouse {
             rows = rows.len(),
             "storing rows that a crash had lost"
         );
-        self.insert_only(past.batch, table, token, routed(table, rows))
+        self.insert_only(batch_rows.batch, table, token, routed(table, rows))
             .await
     }
 }
 
-impl<'a> Past<'a> {
+impl<'a> BatchRows<'a> {
     fn of(batch: &'a RowBatch) -> Result<Self, WarehouseError> {
-        let rows = row::marks(&batch.bytes).map_err(|source| WarehouseError::MalformedBatch {
-            token: batch.token.clone(),
-            source,
-        })?;
+        let rows =
+            row::scan_rows(&batch.bytes).map_err(|source| WarehouseError::MalformedBatch {
+                token: batch.token.clone(),
+                source,
+            })?;
         let times = || rows.iter().map(|row| row.received_at);
         let (earliest, latest) = times()
             .min()
@@ -277,7 +284,7 @@ impl<'a> Past<'a> {
     }
 
     /// Returns the rows that belong in a table.
-    fn rows_of(&self, target: &Target) -> Vec<RowMark<'a>> {
+    fn rows_of(&self, target: &Target) -> Vec<RowSummary<'a>> {
         let rows = self.rows.iter().copied();
         rows.filter(|row| target.takes(row)).collect()
     }
@@ -289,8 +296,8 @@ impl<'a> Past<'a> {
     }
 
     /// Returns the rows at these offsets, which are sorted, as the batch's rows are.
-    fn rows_at(&self, offsets: &[Offset]) -> Vec<RowMark<'a>> {
-        let is_wanted = |row: &RowMark<'_>| offsets.binary_search(&row.offset).is_ok();
+    fn rows_at(&self, offsets: &[Offset]) -> Vec<RowSummary<'a>> {
+        let is_wanted = |row: &RowSummary<'_>| offsets.binary_search(&row.offset).is_ok();
         let rows = self.rows.iter().copied();
         rows.filter(is_wanted).collect()
     }
@@ -323,7 +330,7 @@ pub(crate) fn sync_statement(table: &str) -> String {
 }
 
 /// Encodes rows for one table: unchanged, with the table's name in the last column.
-fn routed(table: &str, rows: &[RowMark<'_>]) -> Bytes {
+fn routed(table: &str, rows: &[RowSummary<'_>]) -> Bytes {
     let length = u8::try_from(table.len()).expect("names of tables are short");
     let size: usize = rows
         .iter()

@@ -3,19 +3,19 @@
 //! The views of the migrations route rows; this module repeats their rules to find missing rows
 //! after a crash. A test compares the two over random rows.
 
-use etappe_wire::row::RowMark;
+use etappe_wire::row::RowSummary;
 
 /// A table behind the landing table.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Its name.
     pub(crate) table: &'static str,
-    belongs: fn(&RowMark<'_>) -> bool,
+    belongs: fn(&RowSummary<'_>) -> bool,
 }
 
 impl Target {
     /// Returns whether the row belongs in the table.
-    pub(crate) fn takes(&self, row: &RowMark<'_>) -> bool {
+    pub(crate) fn takes(&self, row: &RowSummary<'_>) -> bool {
         (self.belongs)(row)
     }
 }
@@ -76,6 +76,6 @@ const MONEY: &[&str] = &[
 ];
 const INVITING: &[&str] = &["invite_sent", "invite_accepted", "share"];
 
-const fn is_counted(row: &RowMark<'_>) -> bool {
+const fn is_counted(row: &RowSummary<'_>) -> bool {
     row.is_event && !row.is_duplicate
 }

@@ -18,8 +18,8 @@ use crate::config::WarehouseConfig;
 use crate::error::{WarehouseError, is_new_enough};
 use crate::message_index::OtherTopics;
 use crate::metrics::Metrics;
-use crate::past::Progress;
 use crate::tls::with_tls;
+use crate::write_history::WriteHistory;
 
 /// How long to wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ struct Inner {
     turns: FairQueue<SiteId>,
     config: WarehouseConfig,
     metrics: Metrics,
-    progress: Progress,
+    history: WriteHistory,
     other_topics: OtherTopics,
     started: OnceCell<Timestamp>,
 }
@@ -65,7 +65,7 @@ impl Warehouse {
                 turns: FairQueue::shared_out(questions, questions.div_ceil(2)),
                 config,
                 metrics,
-                progress: Progress::default(),
+                history: WriteHistory::default(),
                 other_topics: OtherTopics::default(),
                 started: OnceCell::new(),
             }),
@@ -111,8 +111,8 @@ impl Warehouse {
         started.await.copied()
     }
 
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.inner.progress
+    pub(crate) fn history(&self) -> &WriteHistory {
+        &self.inner.history
     }
 
     pub(crate) fn other_topics(&self) -> &OtherTopics {

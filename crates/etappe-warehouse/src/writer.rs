@@ -63,22 +63,22 @@ impl Warehouse {
             return Ok(());
         }
         let started = self.started().await?;
-        let is_fresh = self.progress().is_fresh(batch, started);
+        let is_fresh = self.history().is_fresh(batch, started);
         // If an insert is dropped half-way, it is unknown whether the batch is stored.
-        let before = self.progress().begin(batch);
+        let before = self.history().begin(batch);
         let inserted = if is_fresh {
             self.insert_fresh(batch).await
         } else {
             self.redo(batch).await
         };
         match &inserted {
-            Ok(()) => self.progress().stored(batch, before),
+            Ok(()) => self.history().stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {
                 // The batch will be retried in parts; they have no past if it left no rows.
                 if self.left_nothing(batch, error, is_fresh).await? {
-                    self.progress().refused(batch, before);
+                    self.history().refused(batch, before);
                 } else {
-                    self.progress().littered(batch);
+                    self.history().note_partial(batch);
                 }
             }
             Err(_) => {}
@@ -94,12 +94,12 @@ impl Warehouse {
         is_fresh: bool,
     ) -> Result<bool, WarehouseError> {
         let refusal = error.refusal();
-        if is_fresh && refusal.is_some_and(|words| self.progress().leaves_nothing(words)) {
+        if is_fresh && refusal.is_some_and(|words| self.history().leaves_nothing(words)) {
             return Ok(true);
         }
         let is_untouched = self.is_untouched(batch).await?;
         if let (true, Some(words)) = (is_untouched, refusal) {
-            self.progress().left_nothing(words);
+            self.history().left_nothing(words);
         }
         Ok(is_untouched)
     }

@@ -13,11 +13,11 @@ use etappe_core::ports::MessageHash;
 use etappe_core::rules::Outcome;
 use etappe_core::watermark::CollectorMark;
 
-mod mark;
+mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use mark::{MalformedRow, RowMark, first_received_at, marks, only_marks};
+pub use summary::{MalformedRow, RowSummary, first_received_at, only_marks, scan_rows};
 
 /// The columns of a row, in the order in which they are written.
 pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, milestone, outcome_id, actor, actor_hash, \

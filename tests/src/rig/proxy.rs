@@ -260,7 +260,7 @@ fn find_poison(rows: &[u8]) -> Option<usize> {
 fn words_for_poison(body: &[u8]) -> String {
     let kind = find_poison(body).and_then(|at| body.get(at + POISON.len()));
     let is_named = kind.is_some_and(|digit| digit.is_multiple_of(2));
-    let rows = row::marks(body).unwrap_or_default();
+    let rows = row::scan_rows(body).unwrap_or_default();
     match rows.iter().position(|row| find_poison(row.bytes).is_some()) {
         Some(row) if is_named => format!(
             "Poison: (at row {})\n: While executing BinaryRowInputFormat. (INCORRECT_DATA)",

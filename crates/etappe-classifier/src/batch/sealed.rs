@@ -18,7 +18,7 @@ pub struct SealedBatch {
     pub(crate) partition: PartitionId,
     pub(crate) range: OffsetRange,
     /// Whether the range was tried before.
-    pub(crate) is_again: bool,
+    pub(crate) may_be_stored: bool,
     pub(super) bytes: Bytes,
     pub(super) share: Option<BatchShare>,
     pub(crate) rows: Vec<Row>,
@@ -83,7 +83,7 @@ impl SealedBatch {
             token: token(&self.topic, self.partition, range),
             rows: until - from,
             bytes: self.bytes.slice(start..end),
-            is_again: self.is_again,
+            may_be_stored: self.may_be_stored,
             outcomes,
         }
     }

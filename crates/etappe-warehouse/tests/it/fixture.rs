@@ -294,7 +294,7 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
         ),
         rows: events.len(),
         bytes: Bytes::from(bytes),
-        is_again: false,
+        may_be_stored: false,
         outcomes: outcomes.into_values().collect(),
     }
 }
@@ -382,7 +382,7 @@ pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) ->
         token: format!("{TOPIC}:{partition}:{first}-{last}"),
         rows: marks.len(),
         bytes: Bytes::from(bytes),
-        is_again: false,
+        may_be_stored: false,
         outcomes: Vec::new(),
     }
 }

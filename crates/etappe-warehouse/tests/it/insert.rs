@@ -495,10 +495,10 @@ async fn insert_a_part(
     client: &clickhouse::Client,
     batch: &RowBatch,
     (landing, table): (&str, &str),
-    is_stored: impl Fn(&row::RowMark<'_>) -> bool,
+    is_stored: impl Fn(&row::RowSummary<'_>) -> bool,
 ) {
     let mut bytes = Vec::new();
-    for mark in row::marks(&batch.bytes).unwrap() {
+    for mark in row::scan_rows(&batch.bytes).unwrap() {
         if is_stored(&mark) {
             bytes.extend_from_slice(mark.bytes);
             bytes.push(u8::try_from(table.len()).unwrap());
@@ -514,7 +514,7 @@ async fn insert_a_part(
 
 #[tokio::test]
 async fn a_batch_that_was_completed_is_known_again_when_it_comes_late() {
-    let is_march = |mark: &row::RowMark<'_>| mark.received_at.as_millis() < MARCH + DAY;
+    let is_march = |mark: &row::RowSummary<'_>| mark.received_at.as_millis() < MARCH + DAY;
     let test = TestWarehouse::new().await;
     let whole = batch(&messages(0));
     let messages_only = (row::TABLE, "messages");
@@ -538,7 +538,7 @@ async fn marks_that_were_completed_are_known_again_when_they_come_late() {
     };
     let batch = mark_batch(0, 0, &[mark(MARCH), mark(MARCH + 40 * DAY)]);
     let marks_only = (row::MARK_TABLE, "marks");
-    let is_first = |mark: &row::RowMark<'_>| mark.offset == Offset(0);
+    let is_first = |mark: &row::RowSummary<'_>| mark.offset == Offset(0);
     insert_a_part(&test.client, &batch, marks_only, is_first).await;
     let marks = async || test.number("SELECT count() FROM marks").await;
     assert_eq!(marks().await, 1);

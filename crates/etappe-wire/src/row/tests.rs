@@ -276,8 +276,8 @@ fn marks_say_what_the_rows_are() {
         duplicate: false,
     };
     encode(&row, &mut both);
-    let found = marks(&both).unwrap();
-    let first = RowMark {
+    let found = scan_rows(&both).unwrap();
+    let first = RowSummary {
         bytes: full,
         is_mark: false,
         is_event: true,
@@ -290,7 +290,7 @@ fn marks_say_what_the_rows_are() {
         offset: Offset(42),
         is_duplicate: true,
     };
-    let second = RowMark {
+    let second = RowSummary {
         bytes: both.get(full.len()..).unwrap(),
         is_event: false,
         milestone: "",
@@ -304,7 +304,7 @@ fn marks_say_what_the_rows_are() {
     assert_eq!(found, [first, second]);
     assert_eq!(first_received_at(&both), Some(first.received_at));
     for cut in 1..full.len() {
-        assert_eq!(marks(full.get(..cut).unwrap()), Err(MalformedRow(0)));
+        assert_eq!(scan_rows(full.get(..cut).unwrap()), Err(MalformedRow(0)));
     }
 }
 
@@ -318,7 +318,7 @@ fn a_collector_s_mark_is_a_row_of_its_own_kind() {
         state: etappe_core::watermark::CollectorState::Direct,
     };
     encode_mark(&word, "t", PartitionId(1), Offset(44), &mut mark);
-    let third = RowMark {
+    let third = RowSummary {
         bytes: &mark,
         is_mark: true,
         is_event: false,
@@ -331,7 +331,7 @@ fn a_collector_s_mark_is_a_row_of_its_own_kind() {
         offset: Offset(44),
         is_duplicate: false,
     };
-    assert_eq!(marks(&mark), Ok(vec![third]));
+    assert_eq!(scan_rows(&mark), Ok(vec![third]));
     assert_eq!(first_received_at(&mark), Some(third.received_at));
     assert!(only_marks(&mark));
     let row = full_row("{}");

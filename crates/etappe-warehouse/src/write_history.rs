@@ -36,7 +36,7 @@ type Place = (Arc<str>, PartitionId);
 
 /// What this process knows about its partitions.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct WriteHistory {
     known: Mutex<HashMap<Place, Known>>,
     /// Hashes of refusals that left no rows, see [`WarehouseError::refusal`].
     ///
@@ -52,10 +52,10 @@ pub(crate) struct Known {
     /// Offsets that no table had when checked, and that no other process stores.
     clear: Option<OffsetRange>,
     /// The last offset of a refused batch of which some table has rows.
-    littered: Option<Offset>,
+    partial_until: Option<Offset>,
 }
 
-impl Progress {
+impl WriteHistory {
     /// Returns whether the batch cannot have been stored before. `started` is when this process
     /// started, by the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
@@ -65,12 +65,14 @@ impl Progress {
         if known.clear.is_some_and(covers) {
             return true;
         }
-        let is_littered = known.littered.is_some_and(|last| batch.range.first <= last);
+        let is_littered = known
+            .partial_until
+            .is_some_and(|last| batch.range.first <= last);
         let follows = known
             .settled
             .is_some_and(|last| last.next() == batch.range.first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
-        !batch.is_again
+        !batch.may_be_stored
             && !is_littered
             && follows
             && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
@@ -83,7 +85,7 @@ impl Progress {
         let known = all.entry(place(batch)).or_default();
         let before = *known;
         *known = Known {
-            littered: before.littered,
+            partial_until: before.partial_until,
             ..Known::default()
         };
         before
@@ -99,7 +101,9 @@ impl Progress {
                 first: clear.first.max(last.next()),
                 ..clear
             }),
-            littered: before.littered.filter(|littered| *littered > last),
+            partial_until: before
+                .partial_until
+                .filter(|partial_until| *partial_until > last),
         };
         self.lock().insert(place(batch), known);
     }
@@ -115,7 +119,7 @@ impl Progress {
                 before.settled
             },
             clear: Some(batch.range),
-            littered: before.littered,
+            partial_until: before.partial_until,
         };
         self.lock().insert(place(batch), known);
     }
@@ -127,10 +131,10 @@ impl Progress {
 
     /// Records that the batch was refused for its content and some table has rows of it, so each of
     /// its parts has a past.
-    pub(crate) fn littered(&self, batch: &RowBatch) {
+    pub(crate) fn note_partial(&self, batch: &RowBatch) {
         let mut all = self.lock();
         let known = all.entry(place(batch)).or_default();
-        known.littered = known.littered.max(Some(batch.range.last));
+        known.partial_until = known.partial_until.max(Some(batch.range.last));
     }
 
     /// Records that a refusal with this text left no rows in any table.
@@ -193,14 +197,14 @@ mod tests {
             token: String::new(),
             rows: usize::try_from(last - first + 1).expect("a small number"),
             bytes: bytes.into(),
-            is_again: false,
+            may_be_stored: false,
             outcomes: Vec::new(),
         }
     }
 
     #[test]
     fn only_what_follows_and_was_received_since_the_start_has_no_past() {
-        let progress = Progress::default();
+        let progress = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         assert!(
             !progress.is_fresh(&batch(0, 4, later), STARTED),
@@ -210,7 +214,7 @@ mod tests {
         assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
         assert!(!progress.is_fresh(&batch(6, 9, later), STARTED), "a gap");
         let again = RowBatch {
-            is_again: true,
+            may_be_stored: true,
             ..batch(5, 9, later)
         };
         assert!(
@@ -225,7 +229,7 @@ mod tests {
 
     #[test]
     fn parts_of_a_refused_batch_have_no_past_until_they_are_stored() {
-        let progress = Progress::default();
+        let progress = WriteHistory::default();
         let early = STARTED;
         let (low, high) = (batch(0, 4, early), batch(5, 9, early));
         let whole = batch(0, 9, early);
@@ -246,12 +250,12 @@ mod tests {
 
     #[test]
     fn parts_of_a_batch_that_left_rows_have_a_past_to_the_last() {
-        let progress = Progress::default();
+        let progress = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         progress.stored(&batch(0, 4, later), Known::default());
         let whole = batch(5, 9, later);
         progress.begin(&whole);
-        progress.littered(&whole);
+        progress.note_partial(&whole);
         for part in [batch(5, 7, later), batch(8, 9, later)] {
             assert!(!progress.is_fresh(&part, STARTED));
             // The first attempt fails in transit.
@@ -264,7 +268,7 @@ mod tests {
 
     #[test]
     fn refusals_are_known_by_their_words_and_not_without_end() {
-        let progress = Progress::default();
+        let progress = WriteHistory::default();
         assert!(!progress.leaves_nothing(1), "the first");
         progress.left_nothing(1);
         assert!(progress.leaves_nothing(1));
@@ -278,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_record_that_was_refused_alone_has_no_past() {
-        let progress = Progress::default();
+        let progress = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         let poison = batch(4, 4, later);
         let before = progress.begin(&poison);
@@ -288,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_comes_back_begins_with_a_past() {
-        let progress = Progress::default();
+        let progress = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         progress.stored(&batch(0, 4, later), Known::default());
         progress.forget("other", PARTITION);

@@ -1,4 +1,4 @@
-//! Tests the course of a redo against a model of the server, over random interleavings of writers
+//! Tests the plan of a redo against a model of the server, over random interleavings of writers
 //! that die, freeze and wake up, lost answers, late inserts, kills, power failures and the passing
 //! of months.
 //!
@@ -219,11 +219,11 @@ fn rows_that_each_kill_takes_anew_are_stored_in_the_end() {
         offsets: vec![Offset(1)],
         is_partial: false,
     }];
-    let mut course = Course::default();
+    let mut plan = RepairPlan::default();
     let mut tokens = Vec::new();
     loop {
-        match course.next(&missing, 2) {
-            Step::AskRunning => course.is_quiet(),
+        match plan.next(&missing, 2) {
+            Step::AskRunning => plan.confirm_nothing_running(),
             Step::Store { attempt } => tokens.push(token("t", "events", attempt)),
             Step::GiveUp => break,
             other => panic!("{other:?}"),

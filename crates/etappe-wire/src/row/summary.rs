@@ -8,7 +8,7 @@ use etappe_core::time::Timestamp;
 
 /// The parts of a row that determine where it belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowMark<'a> {
+pub struct RowSummary<'a> {
     /// The bytes of the row.
     pub bytes: &'a [u8],
     /// Whether it is a collector's mark rather than a message.
@@ -38,19 +38,19 @@ pub struct RowMark<'a> {
 #[error("row {0} of a batch is malformed")]
 pub struct MalformedRow(pub usize);
 
-/// Returns a [`RowMark`] for each row in `bytes`.
+/// Returns a [`RowSummary`] for each row in `bytes`.
 ///
 /// # Errors
 /// [`MalformedRow`] when the bytes were not written by [`super::encode`].
-pub fn marks(bytes: &[u8]) -> Result<Vec<RowMark<'_>>, MalformedRow> {
-    let mut marks = Vec::new();
+pub fn scan_rows(bytes: &[u8]) -> Result<Vec<RowSummary<'_>>, MalformedRow> {
+    let mut rows = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (mark, after) = take_row(rest).ok_or(MalformedRow(marks.len()))?;
-        marks.push(mark);
+        let (row, after) = take_row(rest).ok_or(MalformedRow(rows.len()))?;
+        rows.push(row);
         rest = after;
     }
-    Ok(marks)
+    Ok(rows)
 }
 
 /// Returns when the first row was received, if there is one.
@@ -72,7 +72,7 @@ pub fn only_marks(bytes: &[u8]) -> bool {
     true
 }
 
-fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
+fn take_row(bytes: &[u8]) -> Option<(RowSummary<'_>, &[u8])> {
     let mut walk = Walk(bytes);
     walk.text()?; // site
     let kind = walk.byte()?;
@@ -102,7 +102,7 @@ fn take_row(bytes: &[u8]) -> Option<(RowMark<'_>, &[u8])> {
     let offset = Offset(walk.number()?);
     let is_duplicate = walk.byte()? != 0;
     let (row, after) = bytes.split_at(bytes.len() - walk.0.len());
-    let mark = RowMark {
+    let mark = RowSummary {
         bytes: row,
         is_mark: kind == super::MARK,
         is_event: kind <= super::kind_number(etappe_core::event::EventKind::Screen),

@@ -1,4 +1,4 @@
-//! Decides, step by step, how to complete a batch with a past. Pure: no server, no clock.
+//! Decides, step by step, how to complete a batch that may have been stored before. Pure: no server, no clock.
 //!
 //! Invariant: as long as the server keeps its token notes, at most one token ever stores a given
 //! row. Missing rows are stored under a sequence of tokens: the batch's own, then one for each
@@ -32,7 +32,7 @@ pub(crate) enum Step {
     Done,
     /// Insert the whole batch under its token, then check again.
     InsertWhole,
-    /// Query whether inserts of the batch are running; if none are, call [`Course::is_quiet`]. Then
+    /// Query whether inserts of the batch are running; if none are, call [`RepairPlan::confirm_nothing_running`]. Then
     /// check again.
     AskRunning,
     /// Store the missing rows, each table's under the token of this attempt, then check again.
@@ -43,13 +43,13 @@ pub(crate) enum Step {
 
 /// The state of one redo.
 #[derive(Debug, Default)]
-pub(crate) struct Course {
+pub(crate) struct RepairPlan {
     /// The last attempt that was answered.
     answered: Option<u32>,
-    is_quiet: bool,
+    confirm_nothing_running: bool,
 }
 
-impl Course {
+impl RepairPlan {
     /// Returns the next step, given what the tables lack now and how many rows they must have in
     /// total.
     pub(crate) fn next(&mut self, missing: &[Missing], expected: usize) -> Step {
@@ -68,7 +68,7 @@ impl Course {
         }
         // Rows that were missing before the query for running inserts may have been stored during
         // it.
-        if !std::mem::take(&mut self.is_quiet) {
+        if !std::mem::take(&mut self.confirm_nothing_running) {
             return Step::AskRunning;
         }
         self.answered = Some(attempt);
@@ -76,8 +76,8 @@ impl Course {
     }
 
     /// Records that no insert of the batch is running.
-    pub(crate) const fn is_quiet(&mut self) {
-        self.is_quiet = true;
+    pub(crate) const fn confirm_nothing_running(&mut self) {
+        self.confirm_nothing_running = true;
     }
 }
 

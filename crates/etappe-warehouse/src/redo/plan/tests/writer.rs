@@ -10,7 +10,7 @@ use super::*;
 pub(super) enum Kind {
     /// It cannot have been stored before, so it is inserted without checking.
     Fresh,
-    /// It may have a past.
+    /// It may have been stored before.
     Redo,
 }
 
@@ -40,7 +40,7 @@ enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    course: Course,
+    plan: RepairPlan,
     phase: Phase,
     pub(super) is_frozen: bool,
 }
@@ -52,7 +52,7 @@ impl Writer {
             Kind::Redo => look(),
         };
         Self {
-            course: Course::default(),
+            plan: RepairPlan::default(),
             phase,
             is_frozen: false,
         }
@@ -61,7 +61,7 @@ impl Writer {
     /// Starts the batch again from the beginning, as after any error.
     pub(super) fn begin_again(&mut self) {
         if !self.is_done() {
-            self.course = Course::default();
+            self.plan = RepairPlan::default();
             self.phase = look();
         }
     }
@@ -99,9 +99,9 @@ impl Writer {
             },
             Phase::AskRunning => {
                 if server.is_running() {
-                    self.course = Course::default();
+                    self.plan = RepairPlan::default();
                 } else {
-                    self.course.is_quiet();
+                    self.plan.confirm_nothing_running();
                 }
                 look()
             }
@@ -127,7 +127,7 @@ impl Writer {
     }
 
     fn decide(&mut self, missing: Vec<Missing>, server: &Server) -> Phase {
-        match self.course.next(&missing, server.expected()) {
+        match self.plan.next(&missing, server.expected()) {
             Step::Done => Phase::Done,
             Step::InsertWhole => Phase::InsertWhole,
             Step::AskRunning => Phase::AskRunning,
@@ -136,7 +136,7 @@ impl Writer {
                 left: missing.into(),
             },
             Step::GiveUp => {
-                self.course = Course::default();
+                self.plan = RepairPlan::default();
                 look()
             }
         }
