@@ -1,7 +1,7 @@
-//! A batch: the encoded rows of one offset range, and what is known about them.
+//! A batch: the encoded rows of one offset range and their metadata.
 //!
-//! A [`Batch`] is being filled; a [`SealedBatch`] is not changed any more. Rows stand in the order of their offsets, so the rows of a part
-//! of the range are one slice of the bytes.
+//! A [`Batch`] is being filled; a [`SealedBatch`] is immutable. Rows are in offset order, so the
+//! rows of any part of the range are one slice of the bytes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,25 +23,25 @@ mod sealed;
 
 pub use sealed::SealedBatch;
 
-/// What is kept for each row beside its bytes: its place, and its message in a set; both grow by
-/// doubling.
+/// Memory per row beside its encoded bytes: its place and an entry in the message set. Both
+/// collections grow by doubling.
 const BESIDE_ROW: usize = 96;
 
-/// The messages of a batch.
+/// The set of a batch's messages.
 pub(crate) type Messages = HashSet<MessageHash, BuildIdentityHasher>;
 
-/// How much a batch may hold.
+/// The limits of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
-    /// The most rows.
+    /// The maximum number of rows.
     pub rows: usize,
-    /// The size in bytes, of encoded rows and what is kept beside them, at which no record is taken
-    /// any more.
+    /// The batch takes no more records at this size in bytes, counting encoded rows and their
+    /// metadata.
     pub bytes: usize,
 }
 
 impl BatchLimits {
-    /// No limits: the batch repeats a range whose bounds are given.
+    /// No limits, for a batch that repeats a range with given bounds.
     pub const NONE: Self = Self {
         rows: usize::MAX,
         bytes: usize::MAX,
@@ -52,13 +52,13 @@ impl BatchLimits {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) offset: Offset,
-    /// The message's identity; a collector's mark has none.
+    /// The message's identity; `None` for a collector's mark.
     pub(crate) message: Option<MessageHash>,
     /// Where the row ends in the batch's bytes.
     pub(crate) end: usize,
 }
 
-/// A row whose message the filter has seen: only the database knows whether it is a duplicate.
+/// A row that the duplicate filter matched: only the database knows whether it is a duplicate.
 #[derive(Debug, Clone, Copy)]
 struct Suspect {
     row: usize,
@@ -69,13 +69,13 @@ struct Suspect {
 #[derive(Debug, Clone)]
 pub(crate) struct UsedOutcome {
     pub(crate) outcome: Arc<Outcome>,
-    /// How many events have it, duplicates left out.
+    /// The number of events with this outcome, without duplicates.
     pub(crate) events: u64,
 }
 
 pub(crate) type UsedOutcomes = HashMap<u64, UsedOutcome, BuildIdentityHasher>;
 
-/// A batch that is being filled, record by record, in the order of their offsets.
+/// A batch that is being filled, record by record, in offset order.
 #[derive(Debug)]
 pub struct Batch {
     topic: Arc<str>,
@@ -97,21 +97,21 @@ pub struct Batch {
     share: Option<BatchShare>,
 }
 
-/// A collector's mark and where it stands.
+/// A collector's mark and its offset.
 #[derive(Debug, Clone)]
 pub(crate) struct PlacedMark {
     pub(crate) offset: Offset,
     pub(crate) mark: CollectorMark,
 }
 
-/// What is known about a row when it is added.
+/// What is known about a row's message when the row is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DuplicateStatus {
     /// No earlier message has its id.
     New,
     /// An earlier message has its id.
     Duplicate,
-    /// The filter says that an earlier message may have its id.
+    /// The filter reports that an earlier message may have its id.
     Suspect,
 }
 
@@ -123,17 +123,17 @@ pub(crate) struct Entry<'a> {
     pub(crate) status: DuplicateStatus,
     pub(crate) received_at: Timestamp,
     pub(crate) outcome: &'a Arc<Outcome>,
-    /// Whether the message is an event; others only say who someone is.
+    /// Whether the message is an event; other messages only identify an actor.
     pub(crate) is_event: bool,
-    /// Why money that it should bring does not count.
+    /// Why the event's money does not count.
     pub(crate) uncounted: Option<WarningReason>,
 }
 
-/// Amounts of a batch that do not count, by reason; duplicates left out.
+/// The number of amounts in a batch that do not count, by reason, without duplicates.
 pub(crate) type Uncounted = BTreeMap<WarningReason, u64>;
 
 impl Batch {
-    /// Begins a batch of `topic` whose range starts at `first`; `expected` bytes are reserved.
+    /// Begins a batch of `topic` whose range starts at `first`, with a buffer of `expected` bytes.
     #[must_use]
     pub fn new(
         topic: Arc<str>,
@@ -163,7 +163,7 @@ impl Batch {
         }
     }
 
-    /// Bounds the batch by a share of what all batches may take.
+    /// Bounds the batch by a share of the budget of all batches.
     pub(crate) fn with_share(self, share: BatchShare) -> Self {
         let share = Some(share);
         Self { share, ..self }
@@ -208,17 +208,17 @@ impl Batch {
                 .is_some_and(|it| self.held_bytes() >= it.granted())
     }
 
-    /// Returns whether the batch has reached its own limits, whatever its share is.
+    /// Returns whether the batch has reached its own limits, regardless of its share.
     pub(crate) fn is_at_limit(&self) -> bool {
         self.rows.len() >= self.limits.rows || self.held_bytes() >= self.limits.bytes
     }
 
-    /// Enlarges the batch's share, if it can be, and returns whether a record fits.
+    /// Tries to enlarge the batch's share and returns whether another record fits.
     pub(crate) fn grow(&mut self) -> bool {
         self.share.as_mut().is_some_and(BatchShare::grow) && !self.is_full()
     }
 
-    /// Gives back what the batch does not need of its share.
+    /// Gives back the unused part of the batch's share.
     pub(crate) fn settle_share(&mut self) {
         let held = self.held_bytes();
         if let Some(share) = &mut self.share {
@@ -244,7 +244,7 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Returns when the first of its messages was received.
+    /// Returns when the batch's oldest message was received.
     pub(crate) const fn oldest(&self) -> Option<Timestamp> {
         self.oldest
     }
@@ -300,26 +300,26 @@ impl Batch {
         self.next = offset.next();
     }
 
-    /// Takes a record that has no row: nobody can read it.
+    /// Takes an unreadable record, which becomes a dead letter instead of a row.
     pub(crate) fn push_letter(&mut self, letter: DeadLetter) {
         self.next = letter.offset.next();
         self.letter_bytes += letter.payload.len() + letter.reason.len() + size_of::<DeadLetter>();
         self.letters.push(letter);
     }
 
-    /// Takes the offsets up to and including `last`, although no record is left there.
+    /// Extends the range up to and including `last`, although the log holds no more records there.
     pub(crate) fn extend_to(&mut self, last: Offset) {
         self.next = self.next.max(last.next());
     }
 
-    /// Returns the messages that the filter has seen; empty when nothing needs to be looked up.
+    /// Returns the messages that the filter matched; empty when no look-up is needed.
     #[must_use]
     pub fn suspects(&self) -> Vec<MessageHash> {
         let rows = self.suspects.iter().filter_map(|it| self.rows.get(it.row));
         rows.filter_map(|row| row.message).collect()
     }
 
-    /// Marks those suspects as duplicates whose messages are in `seen`.
+    /// Marks the suspects whose messages are in `seen` as duplicates.
     pub fn resolve(&mut self, seen: &[MessageHash]) {
         let seen: HashSet<MessageHash, BuildIdentityHasher> = seen.iter().copied().collect();
         for suspect in std::mem::take(&mut self.suspects) {

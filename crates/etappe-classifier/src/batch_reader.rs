@@ -1,7 +1,7 @@
-//! From the log to a sealed batch: reads, has the pipeline work on it, asks about suspects.
+//! Turns log records into a sealed batch: reads, runs the pipeline, looks up suspects.
 //!
-//! The work itself runs on a blocking thread, a slice of records at a time, so that it never holds
-//! up the tasks that wait for sockets and timers.
+//! The pipeline runs on a blocking thread, one slice of records at a time, so that it never delays
+//! tasks that wait for sockets and timers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,19 +29,20 @@ mod room;
 
 use room::{Room, make_room};
 
-/// A read that brought less than this had the log's end before it; the next one may wait a little
-/// for more, since a hand-over to another thread for each record would cost more than the work.
+/// A read smaller than this reached the end of the log. The next read may wait a little for more
+/// records, since handing each record to another thread would cost more than processing it.
 const SMALL_READ_BYTES: usize = 64 << 10;
-/// How long that is.
+/// How long that wait is.
 const GATHER: Duration = Duration::from_millis(20);
-/// A batch's buffer starts with what the last one needed, and at least with this.
+/// The minimum initial size of a batch's buffer; otherwise it starts at the size that the last
+/// batch needed.
 const SMALLEST_BUFFER: usize = 64 << 10;
-/// After a batch of this size the next one's buffer begins as large as it may become, and a little
-/// larger. Memory of this size is a mapping of its own: what is never touched costs nothing, and all
-/// of it goes back when the batch is done, where smaller pieces would stay with the allocator.
+/// After a batch of this size the next buffer starts slightly above the largest possible size.
+/// Memory of this size is a mapping of its own: untouched pages cost nothing, and all of it is
+/// returned to the system when the batch is done. Smaller pieces would stay with the allocator.
 const LARGE_BATCH: usize = 1 << 20;
 
-/// What the pipeline of a partition works with.
+/// The state that a partition's pipeline works with.
 #[derive(Debug)]
 struct PipelineState {
     pipeline: Pipeline,
@@ -61,7 +62,7 @@ pub(crate) struct BatchReader<S, M, C> {
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
     budget: BatchBudget,
-    /// When the partition was assigned.
+    /// When the partition was assigned to this process.
     assigned: Instant,
     leftover: Leftover,
     pipeline_state: Arc<Mutex<PipelineState>>,
@@ -69,23 +70,23 @@ pub(crate) struct BatchReader<S, M, C> {
     expected_bytes: usize,
 }
 
-/// A partition's share of the duplicate filters' bounds.
+/// A partition's share of the duplicate filters' limits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FilterShare {
     pub(crate) bytes: usize,
     pub(crate) messages: u64,
 }
 
-/// What there was to prepare.
+/// The result of preparing a batch.
 #[derive(Debug)]
 pub(crate) enum Prepared {
     /// A batch.
     Batch(Box<SealedBatch>),
-    /// Nothing: everything received before this instant was read before.
+    /// Nothing to do: every record received before this instant has been read.
     CaughtUp(Timestamp),
 }
 
-/// What an [`BatchReader`] is made of.
+/// The components of a [`BatchReader`].
 pub(crate) struct BatchReaderParts<S, M, C> {
     pub(crate) partition: PartitionId,
     pub(crate) source: Arc<S>,
@@ -100,11 +101,11 @@ pub(crate) struct BatchReaderParts<S, M, C> {
     pub(crate) pipeline: Pipeline,
 }
 
-/// Records that were read and did not fit into the batch: going back for them would make the log
-/// fetch anew everything behind them.
+/// Records that were read but did not fit into the batch. Seeking back to them would make the
+/// client fetch everything behind them again.
 #[derive(Debug)]
 struct Leftover {
-    /// Where the batch ended that they did not fit into.
+    /// The end of the batch that they did not fit into.
     from: Offset,
     records: Vec<LogRecord>,
 }
@@ -117,9 +118,9 @@ impl Leftover {
 }
 
 impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
-    /// Makes a reader whose filter knows nothing yet.
+    /// Makes a reader with an empty filter.
     pub(crate) fn new(parts: BatchReaderParts<S, M, C>) -> Self {
-        // Until the filter is rebuilt, a small one stands in for it.
+        // A small filter stands in until the real one is rebuilt.
         let filter = DuplicateFilter::new(0, 1);
         Self {
             topic: parts.source.topic().into(),
@@ -147,7 +148,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         Arc::clone(&self.topic)
     }
 
-    /// Remembers the messages of rows that are stored.
+    /// Adds the messages of stored rows to the filter.
     pub(crate) async fn remember(&self, messages: Vec<MessageHash>) {
         let pipeline_state = Arc::clone(&self.pipeline_state);
         let insert = move || {
@@ -163,9 +164,9 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         self.metrics.set_filter_bytes(self.partition, bytes);
     }
 
-    /// Gathers the next batch from `next` on: until it is full, or the flush interval is over and
-    /// the batch before it is done. While that one takes its time, this one might as well grow:
-    /// fewer and larger inserts are what a busy database needs.
+    /// Collects the next batch, starting at `next`, until it is full, or until the flush interval
+    /// is over and the previous batch is done. A batch may keep growing while the previous one is
+    /// being stored: a busy database needs fewer and larger inserts.
     pub(crate) async fn prepare(
         &mut self,
         next: Offset,
@@ -220,7 +221,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         Ok(Prepared::Batch(Box::new(sealed)))
     }
 
-    /// Reads a range again that was read before, whatever its size.
+    /// Reads a range again, whatever its size.
     pub(crate) async fn prepare_again(
         &mut self,
         range: OffsetRange,
@@ -231,7 +232,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             let wait = self.config.flush_interval;
             let records = self.read(batch.next(), Some(range.last), wait).await?;
             if records.is_empty() {
-                // The rest of the range is a gap: it was durable before it became a range.
+                // The rest of the range is a gap: the range was durable before it was recorded.
                 batch.extend_to(range.last);
                 break;
             }
@@ -239,7 +240,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             self.reach.waiting(batch.oldest());
         }
         self.settle(&mut batch).await?;
-        // Not sooner: the range has its size, whatever the share is.
+        // Only here: the range's size is fixed, regardless of the share.
         let mut batch = batch.with_share(share);
         batch.settle_share();
         let mut sealed = batch.seal().expect("a range is never empty");
@@ -252,7 +253,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         Batch::new(self.topic(), self.partition, first, limits, expected)
     }
 
-    /// Reads on from the end of the batch before, or from where this one has come to.
+    /// Continues reading after the previous batch, or where this batch stopped.
     async fn read_on(
         &mut self,
         from: Offset,
@@ -290,7 +291,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             })
     }
 
-    /// Has the pipeline add `records` to the batch, as many as fit; returns what is left of them.
+    /// Lets the pipeline add as many of `records` as fit and returns the rest.
     async fn work(
         &self,
         mut batch: Batch,
@@ -312,7 +313,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         run_blocking(add).await
     }
 
-    /// Finds out which suspects are duplicates: those stored before the batch's range.
+    /// Looks up which suspects are duplicates, that is, were stored before the batch's range.
     async fn settle(&self, batch: &mut Batch) -> Result<(), ClassifierError> {
         let suspects = batch.suspects();
         if suspects.is_empty() {
@@ -352,8 +353,8 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         );
     }
 
-    /// Notes a failure before anything was read. Nothing of the partition has become visible since it
-    /// was assigned, and that long is the least that its records wait.
+    /// Records a failure that happened before anything was read. Nothing in the partition has
+    /// become visible since its assignment, so its records have waited at least that long.
     fn note_opening<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {
         self.note(operation, error, delay);
         self.metrics
@@ -382,7 +383,7 @@ async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down: whoever waits here is dropped with it.
+            // The runtime is shutting down and drops the caller.
             Err(_) => std::future::pending().await,
         },
     }

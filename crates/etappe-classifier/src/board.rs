@@ -1,8 +1,7 @@
-//! Tells other processes how far the figures reach, and hears it from them.
+//! Shares watermarks between processes through a common board.
 //!
-//! Those that write post what they know each second to a board that all share; those that only read
-//! follow it. What was posted once stays true, so a board that cannot be reached makes nobody wrong:
-//! the figures are only said to be older than they are.
+//! Processes that write rows post their watermarks to the board every second; read-only processes
+//! poll it. A posted watermark stays true, so an unreachable board only makes figures look older.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,11 +17,11 @@ use crate::metrics::ClassifierMetrics;
 
 /// How often the board is written and read.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How often that is posted too which did not change: somebody else may have posted what they knew
-/// after the partition was taken from them.
+/// How often unchanged watermarks are posted too: another process may have overwritten the entry
+/// after it lost the partition.
 const FULL_REPORT_EVERY: Duration = Duration::from_secs(30);
 
-/// Posts what a process knows to the board.
+/// Posts a process's watermarks to the board.
 #[derive(Debug)]
 pub struct BoardPoster<B> {
     board: B,
@@ -32,7 +31,7 @@ pub struct BoardPoster<B> {
 }
 
 impl<B: WatermarkBoard> BoardPoster<B> {
-    /// Makes a poster of what `watermark` knows of the log `topic`.
+    /// Makes a poster for what `watermark` knows of the log `topic`.
     #[must_use]
     pub fn new(board: B, topic: &str, watermark: Watermark, metrics: ClassifierMetrics) -> Self {
         Self {
@@ -43,7 +42,7 @@ impl<B: WatermarkBoard> BoardPoster<B> {
         }
     }
 
-    /// Posts each second what changed, until `shutdown`; what fails is tried again with the next.
+    /// Posts changes every second until `shutdown`; a failed post is retried a second later.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut posted: BTreeMap<PartitionId, Timestamp> = BTreeMap::new();
         let mut last_of_all = Instant::now();
@@ -75,7 +74,7 @@ impl<B: WatermarkBoard> BoardPoster<B> {
     }
 }
 
-/// Keeps the watermark of a process that only reads up to date.
+/// Keeps the watermark of a read-only process up to date.
 #[derive(Debug)]
 pub struct BoardFollower<B> {
     board: B,
@@ -83,14 +82,14 @@ pub struct BoardFollower<B> {
 }
 
 impl<B: WatermarkBoard> BoardFollower<B> {
-    /// Makes a follower that moves `watermark`, which is best made by [`Watermark::unknown`].
+    /// Makes a follower that moves `watermark`, which should start as [`Watermark::unknown`].
     #[must_use]
     pub const fn new(board: B, watermark: Watermark) -> Self {
         Self { board, watermark }
     }
 
-    /// Reads the board each second until `shutdown`; while it cannot be read, what was read last
-    /// stands.
+    /// Reads the board every second until `shutdown`; while it cannot be read, the last values stay
+    /// valid.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut warnings = WarnOnce::default();
         let mut ticks = ticks();
@@ -107,7 +106,7 @@ impl<B: WatermarkBoard> BoardFollower<B> {
     }
 }
 
-/// Whether the board could not be reached the last time; only the first failure is worth a warning.
+/// Whether the last attempt failed; only the first failure in a row logs a warning.
 #[derive(Debug, Default)]
 struct WarnOnce(bool);
 
@@ -141,7 +140,7 @@ fn ticks() -> Interval {
     ticks
 }
 
-/// Waits for the next tick; false once it is over.
+/// Waits for the next tick; returns false on shutdown.
 async fn tick(ticks: &mut Interval, shutdown: &CancellationToken) -> bool {
     tokio::select! {
         biased;

@@ -1,10 +1,10 @@
-//! One bound in bytes for the batches of all partitions, being filled or being stored.
+//! One limit in bytes for the batches of all partitions, whether being filled or being stored.
 //!
-//! Nobody who holds bytes waits for more, so nobody waits for each other: a batch that gets no more
-//! counts as full and goes off. Every batch may have a small minimum that nobody else can take, so
-//! each partition always gets on. Only who does a range again waits, because the size of such a
-//! batch is given: before it begins, holding nothing, until it has as much as a batch may have.
-//! Released bytes go to those who wait first.
+//! A batch never waits for memory while holding some, so there is no deadlock: a batch that gets no
+//! more counts as full and is sent. Each batch has a small reserved minimum, so every partition
+//! makes progress. Only a repeated range waits, because its size is fixed. It waits before it
+//! starts, while it holds nothing, until it has as much as one batch may have. Released bytes go to
+//! waiters first.
 
 use std::sync::Arc;
 
@@ -12,36 +12,36 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::ClassifierMetrics;
 
-/// What bytes are counted in.
+/// The unit of the budget, in bytes.
 const UNIT: usize = 4 << 10;
-/// By how much a batch grows at a time.
+/// The step by which a batch's share grows.
 const STEP: usize = 1 << 20;
-/// The most that is kept for each batch.
+/// The largest minimum reserved for each batch.
 const LARGEST_MINIMUM: usize = 1 << 20;
-/// Batches of a partition: one is filled while the one before it is stored.
+/// Batches per partition: one is filled while the previous one is stored.
 const BATCHES_PER_PARTITION: usize = 2;
 
-/// The bound; clones share it.
+/// The limit; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchBudget {
     pool: Arc<Semaphore>,
-    /// What the pool holds when nobody has taken of it.
+    /// The pool's size when nothing is taken.
     pool_bytes: usize,
     minimum: usize,
     metrics: ClassifierMetrics,
 }
 
-/// What a batch may hold; given back when dropped.
+/// The memory that a batch may use; returned on drop.
 #[derive(Debug)]
 pub(crate) struct BatchShare {
     budget: BatchBudget,
-    /// What was taken of the pool.
+    /// The part taken from the pool.
     taken: Option<OwnedSemaphorePermit>,
     granted: usize,
 }
 
 impl BatchBudget {
-    /// Divides `bytes`: at most half is kept as minimum for the batches of `partitions`.
+    /// Splits `bytes`: at most half is reserved as the minimum for the batches of `partitions`.
     pub(crate) fn new(bytes: usize, partitions: usize, metrics: ClassifierMetrics) -> Self {
         let batches = partitions.max(1).saturating_mul(BATCHES_PER_PARTITION);
         let minimum = (bytes / 2 / batches).min(LARGEST_MINIMUM);
@@ -55,7 +55,7 @@ impl BatchBudget {
         }
     }
 
-    /// Returns the share of a batch about to be filled: the minimum.
+    /// Returns the initial share of a new batch: the minimum.
     pub(crate) fn share(&self) -> BatchShare {
         self.metrics.add_batch_bytes(self.minimum);
         BatchShare {
@@ -65,8 +65,8 @@ impl BatchBudget {
         }
     }
 
-    /// Returns a share of `bytes`, or of everything there is if that is less, as soon as others have
-    /// given back enough. Whoever calls this must hold no other share.
+    /// Waits for a share of `bytes`, or of the whole budget if that is less. The caller must hold
+    /// no other share.
     pub(crate) async fn whole_share(&self, bytes: usize) -> BatchShare {
         let mut share = self.share();
         let wanted = bytes.saturating_sub(share.granted).min(self.pool_bytes);
@@ -80,12 +80,12 @@ impl BatchBudget {
 }
 
 impl BatchShare {
-    /// Returns how many bytes the batch may hold.
+    /// Returns how many bytes the batch may use.
     pub(crate) const fn granted(&self) -> usize {
         self.granted
     }
 
-    /// Takes another step, if there is one; never waits.
+    /// Takes another step if the pool has one; never waits.
     pub(crate) fn grow(&mut self) -> bool {
         let pool = Arc::clone(&self.budget.pool);
         let Ok(taken) = pool.try_acquire_many_owned(units(STEP)) else {
@@ -96,7 +96,7 @@ impl BatchShare {
         true
     }
 
-    /// Gives back what a batch of `bytes` does not need.
+    /// Returns what a batch of `bytes` does not need.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.granted.saturating_sub(bytes.max(self.budget.minimum)) / UNIT;
         let returned = self.taken.as_mut().and_then(|taken| taken.split(surplus));

@@ -1,4 +1,5 @@
-//! Follows the assignments: one worker per partition, stopped before it is given up.
+//! Follows partition assignments: one worker per partition, stopped before the partition is
+//! released.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,26 +25,26 @@ use crate::reach::{CollectorWatch, ReachOutlets};
 use crate::retry::Backoff;
 use crate::worker::{Start, Worker};
 
-/// What a [`Classifier`] is made of.
+/// The components of a [`Classifier`].
 #[derive(Debug)]
 pub struct ClassifierParts<S, K, D, M, C> {
-    /// Where records come from.
+    /// The log that records are read from.
     pub source: S,
-    /// Where rows go to.
+    /// The database that rows are inserted into.
     pub sink: K,
-    /// Where records go to that cannot be stored.
+    /// The store for records that cannot be inserted.
     pub letters: D,
-    /// Knows which messages are stored.
+    /// The index of stored messages.
     pub index: M,
-    /// Tells the time.
+    /// The clock.
     pub clock: C,
-    /// What events mean.
+    /// The classification rules.
     pub rules: Arc<RuleSet>,
-    /// The configuration, validated.
+    /// The validated configuration.
     pub config: ClassifierConfig,
-    /// How many partitions the log has; the bounds on memory are shared by so many.
+    /// The log's number of partitions; they divide the memory limits among them.
     pub partitions: u32,
-    /// Where to tell how far the figures reach.
+    /// Where watermarks are published.
     pub watermark: Watermark,
 }
 
@@ -64,10 +65,10 @@ pub struct Classifier<S, K, D, M, C> {
     budget: BatchBudget,
 }
 
-/// How a worker ended.
+/// A worker's partition and result.
 type Ended = (PartitionId, Result<(), ClassifierError>);
 
-/// The workers at work.
+/// The running workers.
 #[derive(Default)]
 struct Workers {
     tasks: JoinSet<Ended>,
@@ -109,26 +110,25 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
         })
     }
 
-    /// Returns what is known of silent collectors; it stays up to date.
+    /// Returns the list of silent collectors; it stays up to date.
     #[must_use]
     pub fn collectors(&self) -> CollectorWatch {
         self.outlets.watch.clone()
     }
 
-    /// Returns the metrics, for components that work along with this one.
+    /// Returns the metrics, for related components.
     #[must_use]
     pub fn metrics(&self) -> ClassifierMetrics {
         self.metrics.clone()
     }
 
-    /// Works on every partition that is assigned, until `shutdown`.
+    /// Works on every assigned partition until `shutdown`.
     ///
-    /// On shutdown no more is read; an insert under way has the configured time to finish and is
-    /// abandoned then. It is done again at the next start, and counts once.
+    /// On shutdown reading stops. A running insert has the configured time to finish and is
+    /// abandoned after that; it is repeated at the next start and still counts once.
     ///
     /// # Errors
-    /// [`ClassifierError`] when something fails that trying again cannot help. Everything else is
-    /// tried again for as long as it takes.
+    /// [`ClassifierError`] when retrying cannot help. All other failures are retried without limit.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), ClassifierError> {
         let mut workers = Workers::default();
         let outcome = self.follow(&mut workers, &shutdown).await;
@@ -175,7 +175,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             } => self.begin(workers, partition, progress, replay),
             SourceEvent::Revoked { partition } => {
                 match workers.stops.get(&partition) {
-                    // The worker's end, and not before, gives the partition up.
+                    // The partition is released only when the worker has ended.
                     Some(stop) => stop.cancel(),
                     None => self.source.release(partition).await,
                 }
@@ -248,7 +248,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
         Worker::new(reader, delivery, stop)
     }
 
-    /// Waits for the next change; cancellation-safe, as the source's wait is.
+    /// Waits for the next assignment change; cancellation-safe, as the source's wait is.
     async fn next_change(&self) -> Result<SourceEvent, ClassifierError> {
         let backoff = Backoff::new(self.config.retry_first, self.config.retry_longest, u64::MAX);
         backoff
@@ -267,7 +267,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
     }
 }
 
-/// Returns a worker's result; a panic in it goes on here.
+/// Returns a worker's result; resumes its panic.
 fn unwrap_task(ended: Result<Ended, tokio::task::JoinError>) -> Ended {
     match ended {
         Ok(ended) => ended,

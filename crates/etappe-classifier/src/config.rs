@@ -1,52 +1,52 @@
-//! How the classifier is configured, with defaults that suit one machine.
+//! The classifier's configuration, with defaults for a single machine.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The most rows that a batch may have: ClickHouse takes no more as one block.
+/// The maximum number of rows in a batch: ClickHouse takes no more in one block.
 pub const MAX_BATCH_ROWS: usize = 500_000;
 
-/// Configuration of the classifier.
+/// The classifier's configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifierConfig {
-    /// How long records are gathered before they are inserted. Default: `"300ms"`. Lower
-    /// makes figures fresher and inserts smaller and more numerous; higher the other way round.
+    /// How long records are collected before they are inserted. Default: `"300ms"`. Lower values
+    /// give fresher figures but smaller and more frequent inserts; higher values do the opposite.
     #[serde(with = "etappe_core::duration_text")]
     pub flush_interval: Duration,
-    /// The most rows in a batch, at most 500,000, which is also the default.
+    /// The maximum number of rows in a batch, at most 500,000, which is also the default.
     pub max_batch_rows: usize,
     /// The size in bytes at which a batch is full. Default: 32 MiB. Smaller batches cost the
-    /// database more for each row.
+    /// database more per row.
     pub max_batch_bytes: usize,
-    /// How many bytes the batches of all partitions take together, those being filled and those
-    /// being stored. Default: 128 MiB. Too low makes batches small while there is much to catch up
-    /// with; a batch that gets no more goes off as it is. Half of it at most is kept as a minimum
-    /// for each partition.
+    /// The maximum memory in bytes for the batches of all partitions, both being filled and being
+    /// stored. Default: 128 MiB. Too low makes batches small during catch-up, because a batch that
+    /// gets no more memory is sent as it is. At most half of it is reserved as a minimum for each
+    /// partition.
     pub batch_bytes: usize,
-    /// How many bytes of records are read and worked on at a time. Default: 2 MiB. Too low costs
-    /// time in hand-overs; too high delays everything else on the machine's cores.
+    /// How many bytes of records are read and processed at a time. Default: 2 MiB. Too low wastes
+    /// time on hand-overs between threads; too high delays everything else on the machine's cores.
     pub read_bytes: usize,
-    /// The waiting time after a first failure; it doubles with each. Default: `"200ms"`.
+    /// The delay after the first failure; it doubles with each further failure. Default: `"200ms"`.
     #[serde(with = "etappe_core::duration_text")]
     pub retry_first: Duration,
-    /// The longest waiting time between tries. Default: `"5s"`. Too high delays recovery
-    /// after an outage of the database.
+    /// The longest delay between attempts. Default: `"5s"`. Too high delays recovery after a
+    /// database outage.
     #[serde(with = "etappe_core::duration_text")]
     pub retry_longest: Duration,
-    /// How long an insert may still take after a stop or a revocation. Default: `"10s"`.
-    /// What is not done by then is done again by the next owner of the partition.
+    /// How long a running insert may take after a stop or a revocation. Default: `"10s"`. The
+    /// partition's next owner repeats whatever is unfinished by then.
     #[serde(with = "etappe_core::duration_text")]
     pub drain: Duration,
-    /// How many bytes the duplicate filters of all partitions take at most. Default: 96 MiB. Too
-    /// low makes the filters hit without cause, which costs look-ups in the database.
+    /// The maximum memory in bytes for the duplicate filters of all partitions. Default: 96 MiB.
+    /// Too low causes false positives, which cost look-ups in the database.
     pub filter_bytes: usize,
-    /// How many of the latest messages, all partitions together, are searched for duplicates.
-    /// Default: 50,000,000.
+    /// How many of the latest messages, over all partitions, are checked for duplicates. Default:
+    /// 50,000,000.
     pub filter_messages: u64,
-    /// How far back messages are looked at after a restart. Default: `"24h"`. A copy
-    /// that comes later than this and after a restart counts as a new event.
+    /// How far back messages are loaded after a restart. Default: `"24h"`. A duplicate that arrives
+    /// later than this and after a restart counts as a new event.
     #[serde(with = "etappe_core::duration_text")]
     pub filter_window: Duration,
 }
@@ -121,7 +121,7 @@ impl ClassifierConfig {
     }
 }
 
-/// Durations as a number of seconds, with a fraction.
+/// Durations as fractional seconds.
 #[cfg(test)]
 mod tests {
     use super::*;

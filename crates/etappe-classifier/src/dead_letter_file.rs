@@ -1,9 +1,9 @@
-//! Dead letters in a file of this machine: one line of JSON each, with a checksum.
+//! Stores dead letters in a local file: one line of JSON each, with a checksum.
 //!
-//! The file is only ever appended to, and synced before a letter counts as kept, or as sent again.
-//! Lines that are not what was written, a last one that a crash left unfinished among them, are moved
-//! to a file beside it at the next start: they stop nothing else. The bound on the file's size is a
-//! safety net: when it is reached, the partition waits until somebody looks into the matter.
+//! The file is append-only. It is synced before a letter counts as kept or as replayed. Damaged
+//! lines, including a last line left unfinished by a crash, are moved to a second file at the next
+//! start and block nothing else. The limit on the file's size is a safety net: when it is reached,
+//! the partition waits for an operator.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -19,7 +19,7 @@ mod format;
 
 use format::{Place, parse, place_of, write_letter, write_replay};
 
-/// Why dead letters cannot be kept or read.
+/// Why dead letters cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterFileError {
     /// The file cannot be used.
@@ -27,16 +27,16 @@ pub enum DeadLetterFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// The file has reached its bound.
+    /// The file has reached its size limit.
     #[error("dead letter file {} has reached its bound of {limit} bytes", path.display())]
     Full {
         /// The file.
         path: PathBuf,
-        /// The bound.
+        /// The limit in bytes.
         limit: u64,
     },
 }
@@ -44,13 +44,13 @@ pub enum DeadLetterFileError {
 impl Classified for DeadLetterFileError {
     fn retry_class(&self) -> RetryClass {
         match self {
-            // A full disk and a full file are dealt with by somebody, and then it goes on.
+            // An operator can fix a full disk or a full file; then work continues.
             Self::Io { .. } | Self::Full { .. } => RetryClass::Transient,
         }
     }
 }
 
-/// Keeps dead letters in a file; copies write to the same one.
+/// Stores dead letters in a file; clones write to the same file.
 #[derive(Debug, Clone)]
 pub struct DeadLetterFile<C> {
     topic: Arc<str>,
@@ -59,12 +59,12 @@ pub struct DeadLetterFile<C> {
     damaged: usize,
 }
 
-/// What a file of dead letters says.
+/// The content of a dead-letter file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadLetters {
-    /// All letters that can be read, in the order in which they were buried.
+    /// All readable letters, in the order in which they were buried.
     pub letters: Vec<BuriedLetter>,
-    /// How many lines cannot be read.
+    /// The number of unreadable lines.
     pub damaged: usize,
 }
 
@@ -72,16 +72,16 @@ pub struct ReadLetters {
 struct Writer {
     path: PathBuf,
     file: File,
-    /// What is durable; anything behind it is the rest of a failed write.
+    /// The durable length; anything behind it is left over from a failed write.
     length: u64,
     limit: u64,
     buried: BTreeSet<Place>,
 }
 
 impl<C: Clock + Clone> DeadLetterFile<C> {
-    /// Opens the dead letters of `topic`, or makes an empty file; at most `limit` bytes are written.
-    /// Letters of other topics in the file stay as they are. Lines that cannot be read are moved to
-    /// the file whose name ends in `.damaged`, and told.
+    /// Opens the dead letters of `topic`, creating the file if it is missing. The file may grow to
+    /// `limit` bytes. Letters of other topics in the file stay unchanged. Unreadable lines are
+    /// moved to a file whose name ends in `.damaged`, and reported.
     ///
     /// # Errors
     /// [`DeadLetterFileError`] when the file cannot be used.
@@ -109,7 +109,7 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
             );
             match set_aside(path, &content, &read.damaged) {
                 Ok(without) => file = without,
-                // They are passed over where they are.
+                // Readers skip them where they are.
                 Err(error) => tracing::warn!(%error, "damaged dead letters stay where they are"),
             }
         }
@@ -131,17 +131,17 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
         })
     }
 
-    /// Returns how many lines were damaged when the file was opened.
+    /// Returns how many damaged lines were found when the file was opened.
     #[must_use]
     pub const fn damaged(&self) -> usize {
         self.damaged
     }
 
-    /// Reads all dead letters of a file, of all topics. The file may be in use.
+    /// Reads all dead letters of a file, of all topics. The file may be in use. A missing file
+    /// holds no letters.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be read; there are no letters in a file that is
-    /// not there.
+    /// [`DeadLetterFileError`] when the file cannot be read.
     pub fn read_all(path: &Path) -> Result<ReadLetters, DeadLetterFileError> {
         match std::fs::read(path) {
             Ok(content) => {
@@ -168,11 +168,11 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
         Ok(read.await?.letters)
     }
 
-    /// Remembers that a letter was sent again; returns once that would survive the process. The
-    /// latest time counts. A letter that is not in the file is no error.
+    /// Records that a letter was replayed; returns once the record is durable. The latest time
+    /// wins. A letter that is not in the file is not an error.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be written or has reached its bound.
+    /// [`DeadLetterFileError`] when the file cannot be written or has reached its limit.
     pub async fn mark_replayed(&self, letter: &BuriedLetter) -> Result<(), DeadLetterFileError> {
         let place = place_of(letter);
         let now = self.clock.now();
@@ -187,7 +187,7 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
         .await
     }
 
-    /// Does `work` with the file on a thread that may block; a panic there goes on here.
+    /// Runs `work` on the file on a blocking thread; resumes its panic.
     async fn with_writer<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Writer) -> T + Send + 'static,
@@ -198,7 +198,7 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is going down: whoever waits here is dropped with it.
+                // The runtime is shutting down and drops the caller.
                 Err(_) => std::future::pending().await,
             },
         }
@@ -262,7 +262,7 @@ impl Writer {
     }
 }
 
-/// Opens a file that only its owner may read, and makes it where it is missing.
+/// Opens a file that only its owner may read, creating it if it is missing.
 fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
@@ -273,14 +273,14 @@ fn open_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Returns where lines of a file go that cannot be read.
+/// Returns the path of the file for unreadable lines.
 fn aside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".damaged");
     name.into()
 }
 
-/// Returns how long a file is up to the end of its last whole line.
+/// Returns the length of a file up to the end of its last complete line.
 fn whole_lines(file: &mut File) -> io::Result<u64> {
     let mut content = Vec::new();
     file.rewind()?;
@@ -289,8 +289,8 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
     Ok(end.map_or(0, |end| u64::try_from(end + 1).unwrap_or(u64::MAX)))
 }
 
-/// Moves `damaged` lines to the file beside `path`, and returns the file without them. A crash in
-/// between leaves a line in both.
+/// Moves `damaged` lines to the file beside `path` and returns the cleaned file. A crash in between
+/// leaves a line in both files.
 fn set_aside(path: &Path, content: &[u8], damaged: &[Range<usize>]) -> io::Result<File> {
     let mut lost = open_private(&aside(path))?;
     lost.seek(SeekFrom::End(0))?;

@@ -1,8 +1,8 @@
-//! From a sealed batch to stored rows: remember the range, insert, remember that it is done.
+//! Stores a sealed batch: record the range, insert, commit the progress.
 //!
-//! Invariants: no insert before its range is remembered; every try of a range sends the same bytes
-//! under the same token; progress moves past a range only when each of its records is a row or a
-//! dead letter.
+//! Invariants: no insert before its range is recorded; every attempt at a range sends the same
+//! bytes under the same token; progress moves past a range only when each of its records is a row
+//! or a dead letter.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,11 +22,12 @@ use crate::metrics::{BatchResult, ClassifierMetrics, LetterReason};
 use crate::retry::Backoff;
 use crate::search::{Search, Step};
 
-/// Outcomes remembered as stored; there are few, unless rules are replaced often.
+/// The maximum number of outcomes remembered as stored; there are few unless rules are replaced
+/// often.
 const MAX_KNOWN_OUTCOMES: usize = 100_000;
-/// The bytes that reading one record may take: at least one record is always read.
+/// The read size in bytes for a single record: a read always returns at least one record.
 const ONE_RECORD: usize = 1;
-/// How long a record that was read before may take to be read again.
+/// The timeout for reading a record again.
 const READ_AGAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// Stores the batches of one partition.
@@ -42,38 +43,38 @@ pub(crate) struct Delivery<S, K, D, C> {
     pub(crate) known: Arc<KnownOutcomes>,
 }
 
-/// Whether progress is remembered on the way.
+/// Whether progress is committed on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Progress moves with the work.
     Live,
-    /// The ranges lie before the progress, which stays as it is.
+    /// The ranges lie before the committed progress, which does not change.
     Replay,
 }
 
-/// How the work on a batch ended.
+/// The result of delivering a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivered {
     /// Every record is stored or a dead letter.
     Complete,
-    /// The range could not be remembered: nothing was inserted, the records must be read again.
+    /// The range could not be recorded. Nothing was inserted, and the records must be read again.
     NotAnnounced,
-    /// What lies before `next` is stored, save for dead letters; the rest must be read again,
-    /// because its rows were judged as if a dead letter before them had been stored.
+    /// Everything before `next` is stored or a dead letter. The rest must be read again, because
+    /// its rows were checked for duplicates as if a dead letter before them had been stored.
     Partial {
         /// The first offset that is not done.
         next: Offset,
     },
 }
 
-/// How an insert ended.
+/// The result of an insert.
 enum Inserted {
     Stored,
     Refused(PortError),
 }
 
 impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C> {
-    /// Stores a batch, as long as it takes. When dropped on the way, its range is still remembered.
+    /// Stores a batch, retrying without limit. The range stays recorded if the future is dropped.
     pub(crate) async fn deliver(
         &self,
         batch: &SealedBatch,
@@ -101,7 +102,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Narrows a refused batch down to the records that are to blame.
+    /// Narrows a refused batch down to the bad records.
     async fn narrow_down(
         &self,
         batch: &SealedBatch,
@@ -120,7 +121,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         loop {
             match search.step() {
                 Step::Try(part) => {
-                    // This also remembers that what lies before the part is done.
+                    // This also commits everything before the part.
                     if mode == Mode::Live && !self.announce(part).await? {
                         return Ok(Delivered::Partial { next: part.first });
                     }
@@ -148,7 +149,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Remembers that `range` is about to be inserted; false if that failed for now.
+    /// Records that `range` is about to be inserted; false after a transient failure.
     async fn announce(&self, range: OffsetRange) -> Result<bool, ClassifierError> {
         let progress = Progress {
             next: range.first,
@@ -172,7 +173,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Remembers that everything before `next` is done.
+    /// Commits that everything before `next` is done.
     async fn pass(&self, next: Offset, mode: Mode) -> Result<(), ClassifierError> {
         if mode == Mode::Replay {
             return Ok(());
@@ -181,7 +182,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         self.commit(Progress { next, pending }).await
     }
 
-    /// Remembers `progress`, as long as it takes.
+    /// Commits `progress`, retrying without limit.
     pub(crate) async fn commit(&self, progress: Progress) -> Result<(), ClassifierError> {
         self.backoff
             .until_done(
@@ -200,7 +201,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Inserts a part of the batch, as long as it takes, or until it is refused for its content.
+    /// Inserts a part of the batch, retrying until it succeeds or is refused for its content.
     async fn insert(
         &self,
         batch: &SealedBatch,
@@ -327,7 +328,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Shows how old the oldest record of a batch is that is not visible.
+    /// Shows the age of a batch's oldest record that is not visible yet.
     pub(crate) fn show_lag(&self, batch: &SealedBatch) {
         if let Some(age) = self.age(batch) {
             self.metrics.set_lag(self.partition, age);
@@ -340,7 +341,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
     }
 }
 
-/// The outcomes that this process has stored; shared by its partitions.
+/// The outcomes that this process has stored; its partitions share them.
 #[derive(Debug, Default)]
 pub(crate) struct KnownOutcomes(Mutex<HashSet<u64>>);
 

@@ -1,16 +1,16 @@
-//! Remembers which messages were stored, in few bytes and with no false "never seen".
+//! Remembers stored messages compactly, without false negatives.
 //!
-//! Generations of blocked Bloom filters, each for an equal share of the window. Messages go into
-//! the newest; when it is full, a new one is begun and the oldest dropped, so the latest `messages`
-//! are always covered, and up to a quarter more. A block is one cache line, with one bit set in
-//! each of its words. A hit is a suspicion only: the database has the last word. Pure: no clock, no
-//! lock.
+//! The filter consists of generations of blocked Bloom filters, each for an equal share of the
+//! window. Messages go into the newest generation. When it is full, a new one is started and the
+//! oldest dropped, so the latest `messages` are always covered, and up to a quarter more. A block
+//! is one cache line, with one bit set in each of its words. A hit is only a suspicion; the
+//! database decides. Pure: no clock, no lock.
 
 use std::collections::VecDeque;
 
 use etappe_core::ports::MessageHash;
 
-/// How many full generations cover the window; one more is being filled.
+/// The number of full generations that cover the window; one more is being filled.
 const GENERATIONS: usize = 4;
 
 /// Bytes of a block.
@@ -30,7 +30,7 @@ const SALTS: [u32; 8] = [
     0xb55a_4f09,
 ];
 
-/// Says whether a message may have been stored within the latest so many.
+/// Tells whether a message may be among the latest stored ones.
 #[derive(Debug)]
 pub struct DuplicateFilter {
     /// The newest first.
@@ -39,7 +39,7 @@ pub struct DuplicateFilter {
     capacity: u64,
 }
 
-/// The messages of a share of the window.
+/// The messages of one share of the window.
 #[derive(Debug)]
 struct Generation {
     blocks: Vec<Block>,
@@ -135,11 +135,11 @@ fn bits(hash: MessageHash) -> Block {
     SALTS.map(|salt| 1 << (low.wrapping_mul(salt) >> 26))
 }
 
-/// Makes a filter of what the database holds, newest messages first.
+/// Rebuilds a filter from the database, newest messages first.
 ///
-/// The database lists the latest so many messages in no order. Asked for ever longer lists, it
-/// tells the newest share of the window first, then the two newest, and so on; what is new in each
-/// list belongs to the next older generation.
+/// The database lists the latest N messages in no order. The rebuild asks for ever longer lists:
+/// first the newest share of the window, then the two newest, and so on. The messages that are new
+/// in each list belong to the next older generation.
 #[derive(Debug)]
 pub(crate) struct FilterRebuild {
     filter: DuplicateFilter,
@@ -149,7 +149,7 @@ pub(crate) struct FilterRebuild {
 }
 
 impl FilterRebuild {
-    /// Begins to rebuild a filter of the same bounds as [`DuplicateFilter::new`].
+    /// Begins to rebuild a filter with the limits of [`DuplicateFilter::new`].
     #[must_use]
     pub(crate) fn new(bytes: usize, messages: u64) -> Self {
         let mut filter = DuplicateFilter::new(bytes, messages);
@@ -162,9 +162,8 @@ impl FilterRebuild {
         }
     }
 
-    /// Begins the next list and returns how many messages it should have at most, or `None` when
-    /// the filter is complete. A list that was cut short by an error is begun again by
-    /// [`Self::begin_again`].
+    /// Begins the next list and returns its maximum length, or `None` when the filter is complete.
+    /// After an error in the middle of a list, call [`Self::begin_again`].
     pub(crate) fn next_list(&mut self) -> Option<u64> {
         let was_whole = self.step > 0 && self.seen < self.limit();
         self.filter.generations.extend(self.older.take());
@@ -176,16 +175,16 @@ impl FilterRebuild {
         Some(self.limit())
     }
 
-    /// Forgets what was visited of the present list.
+    /// Discards what was visited of the current list.
     pub(crate) fn begin_again(&mut self) {
         self.seen = 0;
         self.older = Some(Generation::new(self.filter.blocks));
     }
 
-    /// Takes a message of the present list.
+    /// Takes a message of the current list.
     pub(crate) fn visit(&mut self, hash: MessageHash) {
         self.seen += 1;
-        // What a newer generation may hold stays covered for longer than it must.
+        // Messages that a newer generation may hold stay covered for longer than necessary.
         if let Some(older) = self.older.as_mut()
             && !self.filter.contains(hash)
         {

@@ -6,19 +6,19 @@ use std::fmt;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{Classified, RetryClass};
 
-/// Why the classifier cannot go on. Whatever it was doing is done again at the next start.
+/// Why the classifier cannot continue. The next start repeats any unfinished work.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierError {
-    /// Nothing more is heard about which partitions to work on.
+    /// Assignments can no longer be received.
     #[error("assignments of topic `{topic}` cannot be followed")]
     Assignment {
         /// The topic.
         topic: String,
-        /// What the log says.
+        /// The log's error.
         #[source]
         source: PortError,
     },
-    /// The log gave a partition that it had given before and not taken back.
+    /// The log assigned a partition twice without revoking it.
     #[error("partition {partition} of topic `{topic}` was assigned twice")]
     AssignedTwice {
         /// The topic.
@@ -31,55 +31,55 @@ pub enum ClassifierError {
     Read {
         /// The partition.
         partition: PartitionId,
-        /// Where reading should have begun.
+        /// Where reading should have started.
         offset: Offset,
-        /// What the log says.
+        /// The log's error.
         #[source]
         source: PortError,
     },
-    /// Progress cannot be remembered.
+    /// Progress cannot be committed.
     #[error("progress of partition {partition} cannot be remembered at offset {next}")]
     Commit {
         /// The partition.
         partition: PartitionId,
-        /// How far it was.
+        /// The progress that was to be committed.
         next: Offset,
-        /// What the log says.
+        /// The log's error.
         #[source]
         source: PortError,
     },
-    /// Rows cannot be stored, and trying again cannot help.
+    /// Rows cannot be stored, and retrying cannot help.
     #[error("rows of partition {partition}, offsets {} to {}, cannot be stored", range.first, range.last)]
     Insert {
         /// The partition.
         partition: PartitionId,
         /// The range.
         range: OffsetRange,
-        /// What the database says.
+        /// The database's error.
         #[source]
         source: PortError,
     },
-    /// A dead letter cannot be kept.
+    /// A dead letter cannot be stored.
     #[error("dead letters of partition {partition} cannot be kept")]
     Bury {
         /// The partition.
         partition: PartitionId,
-        /// What its keeper says.
+        /// The dead-letter store's error.
         #[source]
         source: PortError,
     },
-    /// Nobody can tell which messages were stored before.
+    /// Stored messages cannot be looked up.
     #[error("earlier messages of partition {partition} cannot be looked up")]
     LookUp {
         /// The partition.
         partition: PartitionId,
-        /// What the database says.
+        /// The database's error.
         #[source]
         source: PortError,
     },
 }
 
-/// The error of an adapter, whichever it is.
+/// The error of any adapter.
 #[derive(Debug)]
 pub struct PortError(Box<dyn Classified>);
 
@@ -89,13 +89,13 @@ impl PortError {
         Self(Box::new(error))
     }
 
-    /// Returns what to do about it.
+    /// Returns how to handle the error.
     #[must_use]
     pub fn retry_class(&self) -> RetryClass {
         self.0.retry_class()
     }
 
-    /// Returns the record that is to blame, if the error names one.
+    /// Returns the bad record, if the error names one.
     #[must_use]
     pub fn record_to_blame(&self) -> Option<Offset> {
         self.0.record_to_blame()

@@ -1,4 +1,4 @@
-//! A hasher for keys that are good hashes already.
+//! A hasher for keys that are already good hashes.
 
 use std::hash::{BuildHasherDefault, Hasher};
 

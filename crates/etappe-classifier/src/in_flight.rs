@@ -1,4 +1,4 @@
-//! What the preparation of a batch must know of the one before it.
+//! The state of the previous batch that preparing the next one needs.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Messages, SealedBatch};
 
-/// The batch before, while it is being inserted.
+/// The previous batch, while it is being inserted.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     messages: Arc<Messages>,
@@ -26,17 +26,17 @@ impl InFlight {
         Arc::clone(&self.messages)
     }
 
-    /// Records that the insert ended, however it did, and its memory is free.
+    /// Records that the insert ended, successfully or not, and that its memory is free.
     pub(crate) fn finish(&self) {
         self.done.cancel();
     }
 
-    /// Returns whether the insert ended.
+    /// Returns whether the insert has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.done.is_cancelled()
     }
 
-    /// Waits until the insert ended.
+    /// Waits until the insert has ended.
     pub(crate) async fn ended(&self) {
         self.done.cancelled().await;
     }

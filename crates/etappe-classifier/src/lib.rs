@@ -1,18 +1,18 @@
 //! Consumes the event log, classifies every event, writes batches of rows.
 //!
-//! What it is *not*: it knows no broker, no database and no file format. It meets them as the ports
-//! of `etappe_core::ports`; what an event means is decided by `etappe_core::rules`, how a row looks
-//! by `etappe_wire::row`.
+//! What it is *not*: it depends on no broker, no database and no file format. It uses them through
+//! the ports of `etappe_core::ports`. `etappe_core::rules` decides what an event means,
+//! `etappe_wire::row` how a row is encoded.
 //!
 //! Where to start: [`Classifier`] follows the assignments. Each partition has a worker
-//! (`worker.rs`): its reader (`batch_reader.rs`) makes a batch of one offset range by way of the
-//! [`Pipeline`], while its delivery (`delivery.rs`) stores the batch before it
-//! and, when it is refused, looks for the records to blame (`search.rs`). The guarantee that
-//! every acknowledged event counts once rests on these two and on the deduplication token.
+//! (`worker.rs`). Its reader (`batch_reader.rs`) builds a batch of one offset range with the
+//! [`Pipeline`], while its delivery (`delivery.rs`) stores the previous batch. When a batch is
+//! refused, the delivery searches for the bad records (`search.rs`). The guarantee that every
+//! acknowledged event counts once rests on reader, delivery and the deduplication token.
 //!
-//! Invariants: no insert before its range is remembered; a range that was remembered is done again
-//! with the same boundaries; progress is one contiguous prefix per partition; of messages with one
-//! id the copy with the lowest offset is the event; everything kept in memory is bounded in bytes.
+//! Invariants: no insert before its range is recorded; a recorded range is repeated with the same
+//! boundaries; progress is one contiguous prefix per partition; of messages with the same id the
+//! copy with the lowest offset is the event; everything kept in memory is bounded in bytes.
 
 mod batch;
 mod batch_reader;

@@ -1,4 +1,4 @@
-//! What the classifier counts, for graphs and alerts; never for the audit.
+//! The classifier's metrics, for graphs and alerts; never for the audit.
 
 use std::time::Duration;
 
@@ -37,21 +37,21 @@ pub struct ClassifierMetrics {
     starved: IntCounter,
 }
 
-/// How the work on a batch ended.
+/// The result of delivering a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BatchResult {
     /// All its rows are stored.
     Stored,
-    /// A part of it was refused for its content.
+    /// Part of it was refused for its content.
     Refused,
-    /// Its range could not be remembered; it is read again.
+    /// Its range could not be recorded; it is read again.
     Dropped,
 }
 
 /// Why a record became a dead letter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LetterReason {
-    /// It is no record that this version can read.
+    /// This version cannot read the record.
     Unreadable,
     /// The database refused its row.
     Refused,
@@ -144,7 +144,7 @@ impl ClassifierMetrics {
         self.batches.with_label_values(&[label]).inc();
     }
 
-    /// Counts the rows of a whole batch that was stored.
+    /// Counts the rows of a completely stored batch.
     pub(crate) fn record_stored(&self, batch: &SealedBatch) {
         self.duplicates.inc_by(batch.duplicates);
         for (reason, amounts) in &batch.uncounted {
@@ -182,7 +182,7 @@ impl ClassifierMetrics {
         set(&self.holding_collectors, partition, holding);
     }
 
-    /// Counts a try to post to the board.
+    /// Counts an attempt to post to the board.
     pub(crate) fn record_post(&self, is_posted: bool) {
         let label = if is_posted { "ok" } else { "error" };
         self.board_posts.with_label_values(&[label]).inc();
@@ -195,7 +195,7 @@ impl ClassifierMetrics {
             .inc_by(letters);
     }
 
-    /// Counts lines of the file of dead letters that were set aside.
+    /// Counts damaged lines moved out of the dead-letter file.
     pub fn record_damaged_letters(&self, lines: usize) {
         self.damaged_letters.inc_by(count(lines));
     }
@@ -224,11 +224,11 @@ impl ClassifierMetrics {
             .set(lag.as_secs_f64());
     }
 
-    /// Takes back what is shown of a partition: somebody else works on it now.
+    /// Removes the metrics of a partition that another process now works on.
     pub(crate) fn forget(&self, partition: PartitionId) {
         let label = partition.to_string();
         let label = [label.as_str()];
-        // One that was never shown is not there to remove.
+        // Removing a label that was never shown fails, which does not matter.
         self.lag_seconds.remove_label_values(&label).ok();
         for gauges in [
             &self.silent_collectors,
@@ -315,7 +315,8 @@ impl Register<'_> {
         ])
     }
 
-    /// Makes the counters of dead letters; one that is there from the start shows its first increase.
+    /// Makes the counters of dead letters. They exist from the start, so that the first increase is
+    /// visible.
     fn dead_letters(&self) -> Result<IntCounterVec, prometheus::Error> {
         let letters = self.counters("dead_letters_total", "Dead letters", &["reason"])?;
         for reason in LetterReason::ALL {

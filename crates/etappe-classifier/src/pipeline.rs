@@ -1,6 +1,6 @@
-//! Decode, classify, encode: what is done with every record, without waiting for anything.
+//! Decodes, classifies and encodes every record.
 //!
-//! Synchronous and without I/O, so that it can run on a thread of its own and be measured alone.
+//! Synchronous and without I/O, so that it can run on a blocking thread and be measured alone.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use etappe_wire::row::RowInput;
 use crate::batch::{Batch, DuplicateStatus, Entry, Messages};
 use crate::duplicate_filter::DuplicateFilter;
 
-/// What is known of the messages before a batch.
+/// The known messages before a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownMessages<'a> {
     filter: &'a DuplicateFilter,
@@ -25,7 +25,7 @@ pub struct KnownMessages<'a> {
 }
 
 impl<'a> KnownMessages<'a> {
-    /// Knows what the filter knows.
+    /// Uses the messages in the filter.
     #[must_use]
     pub const fn new(filter: &'a DuplicateFilter) -> Self {
         Self {
@@ -34,8 +34,8 @@ impl<'a> KnownMessages<'a> {
         }
     }
 
-    /// Knows also the messages of the batch that is being inserted. They are neither in the filter
-    /// nor, for certain, in the database.
+    /// Adds the messages of the batch that is being inserted. They are not in the filter yet, and
+    /// possibly not in the database.
     pub(crate) const fn with_in_flight(self, in_flight: Option<&'a Messages>) -> Self {
         Self { in_flight, ..self }
     }
@@ -52,11 +52,11 @@ impl<'a> KnownMessages<'a> {
     }
 }
 
-/// Turns records into rows. Not shared: each partition has its own.
+/// Turns records into rows. Each partition has its own.
 #[derive(Debug)]
 pub struct Pipeline {
     rules: RuleClassifier,
-    /// Histories are not kept yet: every actor is somebody never seen before.
+    /// Histories are not kept yet: every actor counts as new.
     history: ActorHistory,
 }
 
@@ -70,11 +70,11 @@ impl Pipeline {
         }
     }
 
-    /// Adds records to `batch` until it is full and returns how many were taken: messages, and marks
-    /// of collectors.
+    /// Adds records to `batch` until it is full and returns how many messages and collector marks
+    /// were taken.
     ///
-    /// Records must be in the order of their offsets and follow what the batch has taken already. A
-    /// record that cannot be read is taken as a dead letter.
+    /// Records must be in offset order and follow the records already in the batch. An unreadable
+    /// record becomes a dead letter.
     pub fn add(
         &mut self,
         records: &[LogRecord],
@@ -91,7 +91,7 @@ impl Pipeline {
                 Err(error) => batch.push_letter(DeadLetter {
                     partition: batch.partition(),
                     offset: logged.offset,
-                    // A copy: the record is a part of everything that was read with it.
+                    // A copy, because the record shares its buffer with everything read at once.
                     payload: Bytes::copy_from_slice(&logged.payload),
                     reason: error.to_string(),
                 }),
@@ -142,7 +142,7 @@ impl Pipeline {
     }
 }
 
-/// Returns whether an event of this meaning is about money: elsewhere a `value` is a score.
+/// Returns whether `value` is an amount of money for this milestone; for others it is a score.
 const fn brings_money(milestone: Option<Milestone>) -> bool {
     matches!(
         milestone,
@@ -150,7 +150,7 @@ const fn brings_money(milestone: Option<Milestone>) -> bool {
     )
 }
 
-/// Returns the id that an event's actor goes by, empty for nobody.
+/// Returns the id of the event's actor, empty if there is none.
 ///
 /// This is where known links between ids will be followed.
 fn resolve_actor<'a>(event: &'a Event<'_>) -> &'a str {

@@ -1,8 +1,8 @@
-//! How far the figures reach in one partition, and which of its collectors are silent.
+//! Tracks a partition's watermark and its silent collectors.
 //!
-//! What is posted is the least of two instants: the receipt of the first record that is not visible
-//! yet, and what the marks of the collectors say. A mark counts once it is stored, because
-//! everything before it is visible then.
+//! The posted watermark is the earlier of two instants: the receipt time of the first record that
+//! is not visible yet, and the minimum of the collectors' marks. A mark counts once it is stored,
+//! because everything before it is visible then.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,13 +14,13 @@ use etappe_core::watermark::{CollectorMark, Collectors, SilentCollector, Waterma
 use crate::batch::PlacedMark;
 use crate::metrics::ClassifierMetrics;
 
-/// The silent collectors of all partitions that this process works on; copies show the same.
+/// The silent collectors of all partitions of this process; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct CollectorWatch(Arc<Mutex<BTreeMap<PartitionId, Vec<SilentCollector>>>>);
 
 impl CollectorWatch {
-    /// Returns the collectors that have not been heard for a while, each once, by name. Those that
-    /// hold the figures back do so until they return or are retired.
+    /// Returns the collectors that have been silent for a while, each once, ordered by name. Those
+    /// that hold the figures back do so until they return or are retired.
     #[must_use]
     pub fn silent(&self) -> Vec<SilentCollector> {
         let mut all: BTreeMap<String, SilentCollector> = BTreeMap::new();
@@ -39,7 +39,7 @@ impl CollectorWatch {
     }
 }
 
-/// Where a partition's reach is told.
+/// Where a partition's watermark and silent collectors are published.
 #[derive(Debug, Clone)]
 pub(crate) struct ReachOutlets {
     pub(crate) watermark: Watermark,
@@ -48,7 +48,7 @@ pub(crate) struct ReachOutlets {
 }
 
 impl ReachOutlets {
-    /// Takes back what was told of a partition: somebody else works on it now.
+    /// Withdraws what was published for a partition that another process now works on.
     pub(crate) fn withdraw(&self, partition: PartitionId) {
         self.watermark.withdraw(partition);
         self.watch.lock().remove(&partition);
@@ -56,13 +56,13 @@ impl ReachOutlets {
     }
 }
 
-/// How far the figures reach in one partition.
+/// The watermark of one partition.
 #[derive(Debug)]
 pub(crate) struct Reach {
     partition: PartitionId,
     outlets: ReachOutlets,
     collectors: Collectors,
-    /// Marks below were taken before.
+    /// Marks below this offset have been applied.
     next: Offset,
 }
 
@@ -76,13 +76,13 @@ impl Reach {
         }
     }
 
-    /// Begins with the marks that are stored before `next`.
+    /// Restores the marks that are stored before `next`.
     pub(crate) fn restore(&mut self, marks: Vec<CollectorMark>, next: Offset) {
         self.collectors = Collectors::restore(marks);
         self.next = next;
     }
 
-    /// Takes those of the marks that stand before `next`: they are stored.
+    /// Applies the marks before `next`, which are stored now.
     pub(crate) fn stored(&mut self, marks: &[PlacedMark], next: Offset) {
         let stored = |placed: &&PlacedMark| (self.next..next).contains(&placed.offset);
         let stored: Vec<&PlacedMark> = marks.iter().filter(stored).collect();
@@ -93,7 +93,7 @@ impl Reach {
         self.show_silent();
     }
 
-    /// Tells that everything is visible up to a message received at `oldest`, if there is one.
+    /// Reports that everything is visible up to a message received at `oldest`, if there is one.
     pub(crate) fn waiting(&self, oldest: Option<Timestamp>) {
         let reached = [oldest, self.collectors.reached()].into_iter().flatten();
         if let Some(reached) = reached.min() {
@@ -101,11 +101,11 @@ impl Reach {
         }
     }
 
-    /// Tells that everything that stood in the log at `looked_at` is visible.
+    /// Reports that everything in the log at `looked_at` is visible.
     pub(crate) fn caught_up(&mut self, looked_at: Timestamp) {
         self.collectors.looked(looked_at);
         self.show_silent();
-        // Without collectors that write marks nothing is on its way but what stands in the log.
+        // Without collectors that write marks, no events exist outside the log.
         self.post(self.collectors.reached().unwrap_or(looked_at));
     }
 

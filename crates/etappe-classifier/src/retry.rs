@@ -1,4 +1,4 @@
-//! Trying again what failed for a reason that passes.
+//! Retries transient failures.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use etappe_core::ports::{Classified, RetryClass};
 
 use crate::error::PortError;
 
-/// How long to wait between tries.
+/// The delays between attempts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,
-    /// Makes the waiting times of different workers differ.
+    /// Makes the delays of different workers differ.
     seed: u64,
 }
 
@@ -25,9 +25,9 @@ impl Backoff {
         }
     }
 
-    /// Returns the waiting time after failure number `failures`, counted from 1: it doubles up to
-    /// the longest, and is drawn from the upper half of that, so that workers that failed together
-    /// do not come back together.
+    /// Returns the delay after failure number `failures`, counted from 1. It doubles up to the
+    /// longest delay and is drawn from the upper half of that range, so that workers that failed
+    /// together do not retry together.
     pub(crate) fn delay(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
         let step = self.first.saturating_mul(1 << doublings).min(self.longest);
@@ -36,8 +36,8 @@ impl Backoff {
         step / 2 + step / 2 * share / 1_000
     }
 
-    /// Does `work` until it succeeds; errors that do not pass are returned. `note` is told of every
-    /// error that does.
+    /// Retries `work` until it succeeds. Permanent errors are returned; transient ones are passed
+    /// to `note`.
     pub(crate) async fn until_done<T, E, F>(
         self,
         mut work: impl FnMut() -> F + Send,

@@ -1,50 +1,50 @@
-//! The search for the records to blame in a range that was refused. Pure: it says what to try next.
+//! Finds the bad records in a refused range. Pure: it only decides what to try next.
 //!
-//! A try that stores rows costs the database several times what a refused one does. So of a range
-//! that is to blame the larger part is tried first; and when that is stored, the rest is not tried
-//! as a whole, since the record to blame must be in it.
+//! Storing rows costs the database several times as much as refusing them. So the larger part of a
+//! bad range is tried first. Once that part is stored, the rest is not tried as a whole, since the
+//! bad record must be in it.
 
 use etappe_core::id::{Offset, OffsetRange};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step<E> {
-    /// Try to store this part, then tell [`Search::stored`] or [`Search::refused`].
+    /// Try to store this part, then call [`Search::stored`] or [`Search::refused`].
     Try(OffsetRange),
     /// This record alone was refused.
     Blame(Offset, E),
-    /// All is tried.
+    /// The whole range has been tried.
     Done,
 }
 
-/// A search; parts come in the order of their offsets.
+/// A search; it yields parts in offset order.
 #[derive(Debug)]
 pub(crate) struct Search<E> {
     at: Position<E>,
-    /// Parts of which nothing is known, the next one last.
+    /// Untested parts, the next one last.
     rest: Vec<OffsetRange>,
 }
 
 #[derive(Debug)]
 enum Position<E> {
-    /// One of the records of a range is to blame. With the refusal, if they were tried together.
+    /// The range contains a bad record. Holds the refusal if the range was tried as a whole.
     Suspected(Suspects, Option<E>),
-    /// A part is tried; with what follows it of a range that is to blame.
+    /// A part is being tried. Holds the rest of the bad range behind it, if any.
     Trying(OffsetRange, Option<Suspects>),
-    /// Nothing is known of what comes next.
+    /// Nothing is known about the next part.
     Between,
 }
 
-/// A range with a record that is to blame.
+/// A range that contains a bad record.
 #[derive(Debug, Clone, Copy)]
 struct Suspects {
     range: OffsetRange,
-    /// The record that was named, rightly or not.
+    /// The record that the refusal named, rightly or wrongly.
     named: Option<Offset>,
 }
 
 impl Suspects {
-    /// Splits the range before the record that is named, or behind it, or by size.
+    /// Splits the range before the named record, or behind it, or in half.
     fn split(self) -> Option<(OffsetRange, Self)> {
         let Self { range, named } = self;
         let before = named.and_then(|named| range.split_before(named));
@@ -58,7 +58,7 @@ impl Suspects {
 }
 
 impl<E> Search<E> {
-    /// Begins the search in a range that was refused, given the record that the refusal names.
+    /// Begins the search in a refused range, given the record that the refusal names.
     pub(crate) const fn within(range: OffsetRange, refusal: E, named: Option<Offset>) -> Self {
         Self {
             at: Position::Suspected(Suspects { range, named }, Some(refusal)),
@@ -87,7 +87,7 @@ impl<E> Search<E> {
         Step::Try(part)
     }
 
-    /// Takes that the part to try is stored.
+    /// Records that the current part was stored.
     pub(crate) fn stored(&mut self) {
         if let Position::Trying(_, after) = self.at {
             self.at = match after {
@@ -97,7 +97,7 @@ impl<E> Search<E> {
         }
     }
 
-    /// Takes that the part to try was refused, and the record that the refusal names.
+    /// Records that the current part was refused, and the record that the refusal names.
     pub(crate) fn refused(&mut self, refusal: E, named: Option<Offset>) {
         if let Position::Trying(range, after) = self.at {
             self.rest.extend(after.map(|after| after.range));
@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    /// What came of a search.
+    /// The result of a search.
     #[derive(Debug, Default)]
     struct Found {
         stored: Vec<u64>,
@@ -121,8 +121,7 @@ mod tests {
         refusals: u64,
     }
 
-    /// Searches until all is tried; `name` says which record a refusal names, given the first that
-    /// is to blame.
+    /// Searches to the end; `name` maps the first bad record to the one that the refusal names.
     fn search(
         (first, last): (u64, u64),
         to_blame: &[u64],
@@ -172,7 +171,7 @@ mod tests {
             let found = search((first, last), &to_blame, |at| name_anything(draw, at));
             let expected = (first..=last).filter(|at| !to_blame.contains(at));
             if first < last || !to_blame.is_empty() {
-                // Without any to blame: what refused the whole lets its parts pass.
+                // With no bad records: the parts of a refused range may pass.
                 assert_eq!(found.blamed, to_blame);
                 assert_eq!(found.stored, expected.collect::<Vec<_>>());
             } else {
@@ -185,7 +184,7 @@ mod tests {
     fn one_of_a_thousand_takes_few_tries_and_one_that_is_named_takes_two() {
         let (mut stores, mut refusals) = (0, 0);
         for at in 0..1_000 {
-            // What follows it is stored here, too, in parts that were not tried yet.
+            // Here the records behind it are stored as well, in parts not tried before.
             let found = search((0, 999), &[at], |_| None);
             stores += found.stores;
             refusals += found.refusals;

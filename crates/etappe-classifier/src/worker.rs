@@ -1,7 +1,7 @@
-//! The worker of one partition: one batch is prepared while the one before it is inserted.
+//! The worker of one partition: prepares one batch while the previous one is inserted.
 //!
-//! Strictly in order otherwise: a batch is inserted only after the one before it is done, so that
-//! progress is always one contiguous prefix, and what to do after a crash is one range.
+//! Everything else is strictly in order: a batch is inserted only after the previous one is done.
+//! So progress is always one contiguous prefix, and recovery after a crash repeats one range.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,13 +18,13 @@ use crate::delivery::{Delivered, Delivery, Mode};
 use crate::error::ClassifierError;
 use crate::in_flight::InFlight;
 
-/// After a refused batch, batches have at first this many rows, so that reading the rest of it
-/// again costs little when more of it is refused.
+/// Batches are limited to this many rows after a refused batch, so that reading the rest again
+/// stays cheap if more is refused.
 const ROWS_AFTER_REFUSAL: usize = 1_024;
-/// By how much that grows with each batch that is stored.
+/// The factor by which that limit grows with each stored batch.
 const ROWS_GROWTH: usize = 4;
 
-/// Works on one partition until it is told to stop.
+/// Works on one partition until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Worker<S, K, D, M, C> {
     reader: BatchReader<S, M, C>,
@@ -37,9 +37,9 @@ pub(crate) struct Worker<S, K, D, M, C> {
 /// Where a partition's work begins.
 #[derive(Debug)]
 pub(crate) struct Start {
-    /// Where the last worker stopped, if that is remembered.
+    /// Where the last worker stopped, if it committed progress.
     pub(crate) progress: Option<Progress>,
-    /// Ranges before the progress that must be done again.
+    /// Ranges before the progress that must be repeated.
     pub(crate) replay: Vec<OffsetRange>,
 }
 
@@ -70,7 +70,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         }
     }
 
-    /// Works until stopped. What was not finished by then is still remembered as pending.
+    /// Works until stopped. An unfinished range stays recorded as pending.
     pub(crate) async fn run(mut self, start: Start) -> Result<(), ClassifierError> {
         let Err(halt) = self.work(start).await;
         match halt {
@@ -128,7 +128,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         }
     }
 
-    /// Does again what an unclean boot may have lost, and remembers that it was done.
+    /// Repeats the ranges that an unclean shutdown may have lost and records that they are done.
     async fn replay(
         &mut self,
         ranges: &[OffsetRange],
@@ -148,7 +148,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         self.until_stopped(self.delivery.commit(progress)).await
     }
 
-    /// Does a range again with the same boundaries, and so under the same token.
+    /// Repeats a range with the same boundaries, and therefore the same token.
     async fn redo(&mut self, range: OffsetRange, mode: Mode) -> Result<Offset, WorkerExit> {
         loop {
             let stop = self.stop.clone();
@@ -165,8 +165,8 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         }
     }
 
-    /// Stores `batch` while the next one is prepared. Returns the offset to read from again when the
-    /// prepared one cannot be used.
+    /// Stores `batch` while preparing the next one. Returns the offset to read from again if the
+    /// prepared batch cannot be used.
     async fn deliver_and_prepare(
         &mut self,
         batch: Box<SealedBatch>,
@@ -190,7 +190,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
                 delivered.map(|delivered| (delivered, batch))
             };
             let prepare = async {
-                // A stop ends the preparation only: the insert gets its time to finish.
+                // A stop ends only the preparation; the insert gets its time to finish.
                 let prepare = reader.prepare(after, limits, Some(&in_flight));
                 match until_stopped(&stop, prepare).await {
                     Err(WorkerExit::Stopped) => Ok(None),
@@ -211,8 +211,8 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         })
     }
 
-    /// Draws the conclusions from how a batch ended; returns what to read next, or `None` if the
-    /// same again.
+    /// Handles the result of a batch. Returns the next offset to read, or `None` to repeat the same
+    /// batch.
     async fn settle(
         &mut self,
         batch: &SealedBatch,
@@ -288,7 +288,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     }
 }
 
-/// Does `work` unless stopped, which drops it at once.
+/// Runs `work` until it is done or the worker is stopped, which drops it at once.
 async fn until_stopped<T>(
     stop: &CancellationToken,
     work: impl Future<Output = Result<T, ClassifierError>>,
@@ -300,7 +300,8 @@ async fn until_stopped<T>(
     }
 }
 
-/// Does `work`; once stopped, it has `deadline` to finish, and is dropped then: `None`.
+/// Runs `work`; after a stop it has `deadline` to finish, and `None` is returned when it is
+/// dropped.
 async fn drain_after<T>(
     stop: &CancellationToken,
     deadline: Duration,

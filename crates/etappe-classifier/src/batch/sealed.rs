@@ -1,4 +1,4 @@
-//! A batch that is not changed any more, so that every try to insert it sends the same bytes.
+//! An immutable batch, so that every attempt to insert it sends the same bytes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct SealedBatch {
     pub(super) topic: Arc<str>,
     pub(crate) partition: PartitionId,
     pub(crate) range: OffsetRange,
-    /// Whether the range was tried before.
+    /// Whether the range may have been inserted before.
     pub(crate) may_be_stored: bool,
     pub(super) bytes: Bytes,
     pub(super) share: Option<BatchShare>,
@@ -56,20 +56,20 @@ impl SealedBatch {
         self.duplicates
     }
 
-    /// Gives the memory of its rows back: they are stored, or will be read again. What they were is
-    /// still known.
+    /// Frees the memory of the rows, which are stored or will be read again. Their metadata stays
+    /// available.
     pub(crate) fn free(&mut self) {
         self.bytes = Bytes::new();
         self.share = None;
     }
 
-    /// Returns how many marks stand in a part of the range.
+    /// Returns the number of marks in a part of the range.
     pub(crate) fn marks_within(&self, range: OffsetRange) -> usize {
         let is_within = |placed: &&PlacedMark| (range.first..=range.last).contains(&placed.offset);
         self.marks.iter().filter(is_within).count()
     }
 
-    /// Returns the rows of a part of the range as they are inserted; the bytes are shared.
+    /// Returns the rows of a part of the range for insertion; the bytes are shared.
     #[must_use]
     pub fn part(&self, range: OffsetRange, outcomes: Vec<Arc<Outcome>>) -> RowBatch {
         let from = self.rows.partition_point(|row| row.offset < range.first);

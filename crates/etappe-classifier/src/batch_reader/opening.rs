@@ -1,5 +1,5 @@
-//! What an reader finds out before it reads: where to begin, how far the collectors had come, which
-//! messages are stored.
+//! What a reader looks up before it reads: its start offset, how far the collectors had come, and
+//! the stored messages.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::duplicate_filter::FilterRebuild;
 use crate::error::ClassifierError;
 
 impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
-    /// Returns where to begin when no progress is remembered: after what is stored.
+    /// Returns the start offset when no progress was committed: after the last stored row.
     pub(crate) async fn find_progress(&self) -> Result<Progress, ClassifierError> {
         let stored = self
             .backoff
@@ -31,7 +31,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         })
     }
 
-    /// Finds out how far the collectors had come before `next`.
+    /// Restores how far the collectors had come before `next`.
     pub(crate) async fn restore_marks(&mut self, next: Offset) -> Result<(), ClassifierError> {
         let marks = self
             .backoff
@@ -48,8 +48,8 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         Ok(())
     }
 
-    /// Fills the filter with what the database holds. `again` is how many messages are stored again
-    /// before new ones: they are counted twice, and must not make the window smaller by that.
+    /// Fills the filter with the messages in the database. `again` is the number of messages that
+    /// will be stored again before new ones: they are counted twice and must not shrink the window.
     pub(crate) async fn rebuild_filter(&self, again: u64) -> Result<(), ClassifierError> {
         let window = i64::try_from(self.config.filter_window.as_millis()).unwrap_or(i64::MAX);
         let since = self.clock.now().as_millis().saturating_sub(window);

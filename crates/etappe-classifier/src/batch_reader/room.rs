@@ -1,20 +1,20 @@
-//! Room in a batch that is full, while others have the memory that it needs.
+//! Gets memory for a full batch while other batches hold it.
 
 use crate::batch::Batch;
 use crate::in_flight::InFlight;
 
-/// Whether a batch that is full got room for more.
+/// Whether a full batch got more memory.
 pub(super) enum Room {
-    /// It did.
+    /// It got more at once.
     Made,
-    /// It did once the batch before it was stored: until then others had all memory.
+    /// It got more after the previous batch was stored; until then others held all the memory.
     MadeAfterWaiting,
-    /// It is to go off as it is.
+    /// It got none and must be sent as it is.
     None,
 }
 
-/// Makes room in a batch that is full. While the batch before it is being stored, it cannot go off
-/// anyway, and waits for the memory that this one gives back.
+/// Gets more memory for a full batch. The batch cannot be sent while the previous one is being
+/// stored, so it waits for the memory that the previous one frees.
 pub(super) async fn make_room(batch: &mut Batch, before: Option<&InFlight>) -> Room {
     if batch.is_at_limit() {
         return Room::None;

@@ -1,4 +1,4 @@
-//! Tests of the bound: it is never passed, and nobody waits for ever.
+//! Tests of the budget: it is never exceeded, and no waiter starves.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn budget(bytes: usize, partitions: usize) -> BatchBudget {
     BatchBudget::new(bytes, partitions, metrics)
 }
 
-/// Returns what the pool still has.
+/// Returns what is left in the pool.
 fn left(budget: &BatchBudget) -> usize {
     budget.pool.available_permits() * UNIT
 }
@@ -120,7 +120,7 @@ proptest! {
         steps in steps(),
     ) {
         let budget = budget(mebibytes * MIB, 6);
-        // Of each partition: the batch being filled, and the one being stored.
+        // Two per partition: the batch being filled and the one being stored.
         let mut filled: Vec<BatchShare> = (0..6).map(|_| budget.share()).collect();
         let mut stored: Vec<VecDeque<BatchShare>> = (0..6).map(|_| VecDeque::new()).collect();
         for (partition, step) in steps {

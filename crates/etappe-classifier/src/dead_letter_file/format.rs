@@ -1,8 +1,8 @@
-//! The lines of the file of dead letters, and what they say together.
+//! The format of the dead-letter file.
 //!
-//! `{"crc":…,"letter":{"topic":…,"partition":…,"offset":…,"buried_at":…,"reason":…,"payload":…}}` is
-//! a letter, `{"crc":…,"replayed":{"topic":…,"partition":…,"offset":…,"replayed_at":…}}` says that
-//! one was sent again. `payload` is Base64, `crc` is the CRC-32 of the text of what follows it.
+//! `{"crc":…,"letter":{"topic":…,"partition":…,"offset":…,"buried_at":…,"reason":…,"payload":…}}`
+//! is a letter; `{"crc":…,"replayed":{"topic":…,"partition":…,"offset":…,"replayed_at":…}}` records
+//! that one was replayed. `payload` is Base64, `crc` is the CRC-32 of the text that follows it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The longest reason that is kept, in characters.
+/// The maximum length of a stored reason, in characters.
 const MAX_REASON: usize = 2_000;
 
-/// Where a letter's record stood.
+/// The position of a letter's record in the log.
 pub(super) type Place = (String, PartitionId, Offset);
 
-/// Returns where the record of `letter` stood.
+/// Returns the log position of the record of `letter`.
 pub(super) fn place_of(letter: &BuriedLetter) -> Place {
     (
         letter.topic.clone(),
@@ -30,7 +30,7 @@ pub(super) fn place_of(letter: &BuriedLetter) -> Place {
     )
 }
 
-/// A dead letter as it stands in the file.
+/// A dead letter as stored in the file.
 #[derive(Serialize, Deserialize)]
 struct StoredLetter {
     topic: String,
@@ -42,7 +42,7 @@ struct StoredLetter {
     payload: Vec<u8>,
 }
 
-/// The word that a letter was sent again.
+/// A stored note that a letter was replayed.
 #[derive(Serialize, Deserialize)]
 struct StoredReplay {
     topic: String,
@@ -87,7 +87,7 @@ pub(super) fn write_letter(letter: &BuriedLetter, lines: &mut Vec<u8>) {
     );
 }
 
-/// Appends the line that says that a letter was sent again.
+/// Appends the line that records a replay.
 pub(super) fn write_replay((topic, partition, offset): Place, at: Timestamp, lines: &mut Vec<u8>) {
     let stored = StoredReplay {
         topic,
@@ -111,17 +111,17 @@ fn write_line(line: &Line<'_>, lines: &mut Vec<u8>) {
     lines.push(b'\n');
 }
 
-/// What a file says.
+/// The parsed content of a file.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Its letters, in the order in which they were buried.
+    /// The letters, in the order in which they were buried.
     pub(super) letters: Vec<BuriedLetter>,
-    /// Where lines stand that are not what was written: damaged ones, and a last one that a crash
-    /// left unfinished, of which nothing was ever reported as kept.
+    /// The positions of damaged lines, including a last line left unfinished by a crash, which was
+    /// never reported as kept.
     pub(super) damaged: Vec<Range<usize>>,
 }
 
-/// Reads a file; a line that cannot be read harms no other.
+/// Parses a file; an unreadable line does not affect the others.
 pub(super) fn parse(content: &[u8]) -> Content {
     let mut read = Content::default();
     let mut places: HashMap<Place, usize> = HashMap::new();

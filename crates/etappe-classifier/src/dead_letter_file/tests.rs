@@ -1,4 +1,4 @@
-//! What survives in the file of dead letters, and what does not count as kept.
+//! Tests of what survives in the dead-letter file and what does not count as kept.
 
 use etappe_testkit::clock::ManualClock;
 
@@ -95,7 +95,7 @@ async fn damaged_letters_are_set_aside_counted_and_stop_no_other() {
             assert_eq!(file.damaged(), expected, "{damaged} {change:?}");
             assert_eq!(std::fs::read_to_string(&aside).expect("a file"), bad);
             assert_eq!(payloads(&path).len(), 2);
-            // It may come again, and then it is kept again.
+            // The letter may be buried again, and is kept then.
             file.bury(&all).await.expect("room");
             assert_eq!(payloads(&path).len(), 3);
             assert_eq!(open(&path).damaged(), 0, "it is told once");

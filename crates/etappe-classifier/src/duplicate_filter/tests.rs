@@ -1,4 +1,4 @@
-//! The filter against a plain list of the latest messages.
+//! Tests the filter against a plain list of the latest messages.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ fn hash(number: u64) -> MessageHash {
     MessageHash(etappe_core::id::hash64(&number.to_string()))
 }
 
-/// Returns the numbers of the latest `limit` messages, the way a database lists them: unordered.
+/// Returns the latest `limit` messages, unordered as a database lists them.
 fn latest(history: &[u64], limit: u64) -> Vec<u64> {
     let limit = usize::try_from(limit).expect("a small number");
     let mut list: Vec<u64> = history.iter().rev().take(limit).copied().collect();
@@ -20,7 +20,7 @@ fn latest(history: &[u64], limit: u64) -> Vec<u64> {
     list
 }
 
-/// Rebuilds the filter; lists break off as often as `draw` likes, and are begun again.
+/// Rebuilds the filter; `draw` decides how often lists break off and start again.
 fn rebuild(history: &[u64], bytes: usize, messages: u64, draw: &mut Draw) -> DuplicateFilter {
     let mut rebuild = FilterRebuild::new(bytes, messages);
     while let Some(limit) = rebuild.next_list() {
@@ -40,7 +40,7 @@ fn rebuild(history: &[u64], bytes: usize, messages: u64, draw: &mut Draw) -> Dup
 }
 
 fn operations() -> impl Strategy<Value = Vec<(u64, bool)>> {
-    // A message out of a small set, and whether the process restarts before it.
+    // A message from a small set, and whether the process restarts before it.
     prop::collection::vec((0..400_u64, prop::bool::weighted(0.02)), 0..600)
 }
 
@@ -69,7 +69,7 @@ proptest! {
         let mut window = VecDeque::new();
         for (number, restarts) in operations {
             if restarts {
-                // What is older than the window is not listed.
+                // Messages older than the window are not listed.
                 let since = history.len().saturating_sub(age);
                 filter = rebuild(&history[since..], bytes, messages, &mut draw);
             }
@@ -91,7 +91,7 @@ proptest! {
 
 #[test]
 fn the_filter_keeps_to_its_bytes_and_seldom_suspects_the_innocent() {
-    // The default share of one of two partitions, a hundred times smaller.
+    // The default share of one of two partitions, at a hundredth of the size.
     let (bytes, messages) = (503_316, 250_000);
     let mut filter = DuplicateFilter::new(bytes, messages);
     for number in 0..messages * 2 {

@@ -1,4 +1,4 @@
-//! Partitions that come and go, and the end of the process.
+//! Assigned and revoked partitions, and shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Crashes: at every step there is, and at random ones, again and again.
+//! Crashes at every possible step, and repeatedly at random ones.
 
 use etappe_classifier::ClassifierConfig;
 use etappe_core::id::Offset;
@@ -10,7 +10,7 @@ use etappe_testkit::faults::Operation;
 
 use crate::world::{FIRST, World, mark};
 
-/// Copies within a batch, across batches and of poison; garbage; gaps.
+/// Duplicates within a batch, across batches and of poison records; garbage; gaps.
 fn world() -> World {
     let mut world = World::new(1);
     world.config = ClassifierConfig {
@@ -62,7 +62,7 @@ async fn crashes_and_failures(draw: &mut Draw) {
     world.check_exactly_once("in the end");
 }
 
-/// Runs a test in time that passes at once.
+/// Runs a test in paused time.
 pub(crate) fn run_paused(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! Copies of messages, as clients send them when they are in doubt.
+//! Duplicate messages, as clients send them when they are unsure.
 
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ async fn copies_are_recognised_after_a_restart() {
 async fn a_filter_that_suspects_everybody_only_costs_questions() {
     let mut world = World::new(1);
     small_batches(&mut world, 7);
-    // The smallest filter: full after a few messages, and from then on it knows nothing.
+    // The smallest filter: it overflows after a few messages and then knows nothing.
     world.config.filter_bytes = 1;
     for round in 0..3 {
         world.send((0..60).map(|number| format!("m{}", number * (round + 1))));
@@ -78,7 +78,7 @@ async fn an_id_that_a_browser_sent_first_swallows_no_message_of_a_server() {
         KeyScope::Browser,
         KeyScope::Server,
     ];
-    // The filter of the process that follows knows them from the index.
+    // The next process loads them from the index into its filter.
     for _ in 0..2 {
         for scope in scopes {
             let site = etappe_core::id::SiteId::try_new("demo").expect("a good name");
@@ -117,12 +117,12 @@ fn within_the_window_every_copy_is_found_whatever_happens() {
         cases += 1;
         run_paused(stream_of_copies(draw, &mut copies_outside));
     });
-    // Else the window would not have been as small as it was said to be.
+    // Otherwise the window would not have been as small as configured.
     assert!(cases < CASES || copies_outside > 0);
 }
 
-/// Sends messages again after any distance, with crashes, batches under way and rebuilds that
-/// break off, and a window of so few messages that generations are rolled all the time.
+/// Repeats messages at any distance, with crashes, batches in flight and interrupted rebuilds, and
+/// with a window so small that generations roll constantly.
 async fn stream_of_copies(draw: &mut Draw, copies_outside: &mut usize) {
     let mut world = World::new(1);
     let window = 1 + draw.place(40);
@@ -154,9 +154,9 @@ async fn stream_of_copies(draw: &mut Draw, copies_outside: &mut usize) {
     *copies_outside += check_copies(&world, window);
 }
 
-/// Compares what is marked with a plain list of all that was stored, and returns how many copies
-/// were found only outside the window, where nothing is promised. Messages that were refused are part
-/// of the window, too, so it is counted in offsets.
+/// Compares the marked duplicates with a plain list of all stored messages. Returns the number of
+/// duplicates outside the window, where nothing is promised. Refused messages are part of the
+/// window too, so it is counted in offsets.
 fn check_copies(world: &World, window: usize) -> usize {
     let mut rows = world.sink.stored_rows();
     rows.sort_by_key(|row| row.offset);

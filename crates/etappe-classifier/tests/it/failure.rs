@@ -1,4 +1,4 @@
-//! Failures that pass, content that is refused, and errors that nobody can go on after.
+//! Transient failures, refused content, and fatal errors.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ async fn records_that_cannot_be_looked_up_show_how_long_they_have_waited() {
     let stop = CancellationToken::new();
     let outage = async {
         world.caught_up().await;
-        // Until the next batch is no longer prepared beside the one that is stored.
+        // Wait until no batch is being prepared beside the one being stored.
         tokio::time::sleep(Duration::from_secs(2)).await;
         world
             .faults

@@ -1,4 +1,4 @@
-//! What happens when nothing goes wrong.
+//! Tests without failures.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The classifier between fakes of its seams: what is stored, after whatever happens.
+//! Tests the classifier between fakes of its ports: what is stored after any kind of failure.
 
 mod assignment;
 mod crash;

@@ -1,4 +1,4 @@
-//! Collectors' marks: where they go, and how far they let the figures reach.
+//! Collectors' marks: how they travel and how far they move the watermark.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn far() -> Timestamp {
 }
 
 impl World {
-    /// Appends a mark to each partition, written now by the clock.
+    /// Appends a mark, written at the clock's current time, to each partition.
     fn say(&self, collector: &str, reached: Timestamp, state: CollectorState) {
         for partition in self.partition_ids() {
             let record = mark(collector, reached, self.clock.now(), state);
@@ -36,13 +36,13 @@ impl World {
         }
     }
 
-    /// Waits until all is stored and has been looked at once more.
+    /// Waits until everything is stored and the log has been polled once more.
     async fn settled(&self) {
         self.caught_up().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 
-    /// Lets time pass, second by second, with nothing new in the log.
+    /// Advances time second by second with nothing new in the log.
     async fn pass(&self, seconds: u64) {
         for _ in 0..seconds {
             self.clock
@@ -114,7 +114,7 @@ async fn a_spool_holds_the_figures_back_until_it_is_drained() {
     let registry = Registry::new();
     let classifier = world.classifier_in(world.log.consumer(), &registry);
     let collectors = classifier.collectors();
-    // Silent ones and those of them that hold, over both partitions.
+    // Silent collectors, and those of them that hold the figures back, over both partitions.
     let shown = || {
         ["silent_collectors", "holding_collectors"]
             .map(|name| World::metric(&registry, &format!("etappe_classifier_{name}")))

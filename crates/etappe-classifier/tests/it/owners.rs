@@ -1,8 +1,8 @@
-//! Two processes share the partitions, and anything may happen between any two steps of theirs:
-//! partitions move, with and without a farewell, processes freeze, wake up and die, inserts land
-//! late or get lost, commits of an owner that was replaced are refused.
+//! Two processes share the partitions while anything may happen between two steps: partitions move,
+//! with and without a clean hand-over; processes freeze, wake up and die; inserts arrive late or
+//! get lost; commits of a replaced owner are refused.
 //!
-//! The reference is one sentence: every offset is one row or one dead letter.
+//! The invariant: every offset is one row or one dead letter.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::world::{FIRST, SECOND, World, record};
 
 const PARTITIONS: [PartitionId; 2] = [FIRST, SECOND];
 const OWNERS: usize = 2;
-/// How long the group waits for a member that does not answer.
+/// How long the group waits for an unresponsive member.
 const SESSION: Duration = Duration::from_secs(30);
 
 /// A process that works on some of the partitions.
@@ -63,13 +63,13 @@ impl Owner {
 struct Group {
     world: World,
     owners: Vec<Owner>,
-    /// Which process the group believes to own each partition.
+    /// The process that owns each partition according to the group.
     members: [usize; PARTITIONS.len()],
-    /// Owners that were replaced and may not know it yet.
+    /// Replaced owners that may not have noticed yet.
     replaced: Vec<Replaced>,
 }
 
-/// An owner that was replaced and has not given the partition up yet.
+/// A replaced owner that has not released the partition yet.
 struct Replaced {
     owner: usize,
     id: PartitionId,
@@ -129,7 +129,7 @@ impl Group {
         }
     }
 
-    /// Has the owner finish and hand over; one that does not answer is replaced.
+    /// Makes the owner finish and hand over; an unresponsive owner is replaced.
     async fn move_gently(&mut self, partition: usize) {
         let (owner, id) = (self.members[partition], PARTITIONS[partition]);
         if let Some(other) = self.free_owner(partition) {
@@ -147,7 +147,7 @@ impl Group {
         }
     }
 
-    /// Gives a partition to the other process without asking its owner, who learns it later.
+    /// Gives a partition to the other process without asking its owner, which notices later.
     fn take_away(&mut self, partition: usize) {
         if let Some(other) = self.free_owner(partition) {
             self.replaced.push(Replaced {
@@ -159,7 +159,7 @@ impl Group {
         }
     }
 
-    /// Returns the other process, unless it has not given the partition up from the last time.
+    /// Returns the other process, unless it still has to release the partition from the last move.
     fn free_owner(&self, partition: usize) -> Option<usize> {
         let other = (self.members[partition] + 1) % OWNERS;
         let holds = self.owners[other].consumer.holds(PARTITIONS[partition]);
@@ -190,7 +190,7 @@ impl Group {
         self.owners[owner].faults.thaw();
     }
 
-    /// Ends a process in the middle of whatever it does; another is started in its place.
+    /// Kills a process at an arbitrary point and starts another in its place.
     async fn kill(&mut self, owner: usize, draw: &mut Draw) {
         self.owners[owner].process.shutdown().await;
         self.replaced.retain(|replaced| replaced.owner != owner);
@@ -221,7 +221,7 @@ impl Group {
         }
     }
 
-    /// Lets everybody wake up and finish, then lets land what nobody waits for any more.
+    /// Lets every process wake up and finish, then lets the abandoned inserts arrive.
     async fn finish(mut self, draw: &mut Draw) {
         let sink = self.world.sink.clone();
         let mut landing = JoinSet::new();
@@ -229,7 +229,7 @@ impl Group {
         landing.spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                // Some are left for the very end.
+                // Keep some for the very end.
                 if sink.held() > usize::from(pace.once_in(3)) {
                     sink.land(pace.place(sink.held()));
                 }
@@ -255,7 +255,7 @@ impl Group {
     }
 }
 
-/// Notices when a process ends by itself.
+/// Panics when a process ends by itself.
 async fn watch(owners: &mut [Owner]) {
     loop {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! A log, a database and a keeper of dead letters that survive the classifier's crashes.
+//! A log, a database and a dead-letter store that survive the classifier's crashes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -61,10 +61,10 @@ pub(crate) struct World {
     partitions: u32,
 }
 
-/// How a life of the classifier ended.
+/// How a run of the classifier ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It had nothing left to do, and was stopped.
+    /// It had caught up and was stopped.
     CaughtUp,
     /// It died at the planned step.
     Crashed,
@@ -125,7 +125,7 @@ impl World {
 
     /// Makes a classifier that reads through `consumer`.
     pub(crate) fn classifier(&self, consumer: MemoryConsumer) -> FakeClassifier {
-        // Each life is a process of its own, with metrics of its own.
+        // Each run is a process of its own, with its own metrics.
         self.classifier_in(consumer, &Registry::new())
     }
 
@@ -148,7 +148,7 @@ impl World {
         Classifier::new(parts, registry).expect("the only one in its registry")
     }
 
-    /// Makes a classifier of a process of its own beside others, which fails by a plan of its own.
+    /// Makes a classifier of another process beside the first, with its own fault plan.
     pub(crate) fn classifier_beside(
         &self,
         consumer: MemoryConsumer,
@@ -168,7 +168,7 @@ impl World {
         own.classifier(consumer)
     }
 
-    /// Lives one life of the classifier: until everything is done, or it dies.
+    /// Runs the classifier once, until it has caught up or crashes.
     pub(crate) async fn live(&self) -> End {
         self.live_with(self.log.consumer()).await
     }
@@ -194,7 +194,7 @@ impl World {
         }
     }
 
-    /// Lives as many lives as it takes, with no further failures after the first one.
+    /// Runs the classifier until it catches up; failures happen only in the first run.
     pub(crate) async fn live_until_done(&self) {
         loop {
             match self.live().await {
@@ -209,7 +209,7 @@ impl World {
         (0..self.partitions).map(PartitionId)
     }
 
-    /// Waits until every record of the log is done with.
+    /// Waits until every record of the log is processed.
     pub(crate) async fn caught_up(&self) {
         let wait = async {
             while !self
@@ -223,7 +223,7 @@ impl World {
         assert!(waited.is_ok(), "stuck at {:?}", self.log.progress(FIRST));
     }
 
-    /// Waits until every record of one partition is done with.
+    /// Waits until every record of one partition is processed.
     pub(crate) async fn partition_caught_up(&self, partition: PartitionId) {
         let wait = async {
             while !self.is_done(partition) {
@@ -246,8 +246,8 @@ impl World {
         self.log.progress(partition) == done
     }
 
-    /// Checks that every record became one row or one dead letter, and of the rows with one message
-    /// id exactly one, the first, is no duplicate.
+    /// Checks that every record became one row or one dead letter, and that among rows with the
+    /// same message id only the first is not a duplicate.
     pub(crate) fn check_exactly_once(&self, context: &str) {
         let rows = self.sink.stored_rows();
         assert_eq!(self.sink.changes(), 0, "{context}: one token, other bytes");
@@ -294,14 +294,14 @@ impl World {
         }
     }
 
-    /// Returns how many series a metric of one life has; none while it is not shown.
+    /// Returns how many series a metric of one run has; zero while it is not shown.
     pub(crate) fn series(registry: &Registry, name: &str) -> usize {
         let families = registry.gather();
         let family = families.iter().find(|family| family.name() == name);
         family.map_or(0, |family| family.get_metric().len())
     }
 
-    /// Returns the value of a metric of one life, summed over its labels.
+    /// Returns the value of a metric of one run, summed over its labels.
     pub(crate) fn metric(registry: &Registry, name: &str) -> f64 {
         let families = registry.gather();
         let family = families.iter().find(|family| family.name() == name);
