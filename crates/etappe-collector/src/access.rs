@@ -1,4 +1,4 @@
-//! Decides whose events a request carries and whether it may.
+//! Decides which site a request's events belong to and whether its key allows them.
 
 use base64::Engine;
 use base64::engine::GeneralPurposeConfig;
@@ -17,20 +17,20 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The header in which a sender may name the site that it means, so that a key of another site is
-/// refused and not used. Our own import sends it.
+/// The header in which a sender may name its intended site, so that a key of another site is
+/// refused instead of used. Our own import sends it.
 pub(crate) const SITE_HEADER: &str = "etappe-site";
 
-/// What a key allows. Not to be shown in logs: it holds the key.
+/// What a key allows. Must not be logged: it holds the key.
 #[derive(Clone)]
 pub(crate) struct Access {
     /// The site that the events belong to.
     pub(crate) site: SiteId,
-    /// How far they can be trusted.
+    /// How far the events can be trusted.
     pub(crate) scope: KeyScope,
     /// Whether money in them counts.
     pub(crate) counts_money: bool,
-    /// What the site says about its money.
+    /// The site's terms for amounts of money.
     pub(crate) money_terms: MoneyTerms,
     /// The site's limit of events per second.
     pub(crate) events_per_second: Option<u32>,
@@ -56,7 +56,7 @@ impl Access {
         Ok(Self::new(site, scope, key))
     }
 
-    /// Checks that the key belongs to the site that the sender means, if it says which.
+    /// Checks that the key belongs to the site that the sender names, if it names one.
     pub(crate) fn expect_site(&self, headers: &HeaderMap) -> Result<(), IntakeError> {
         match headers.get(SITE_HEADER) {
             Some(site) if site.as_bytes() != self.site.as_str().as_bytes() => {
@@ -66,8 +66,8 @@ impl Access {
         }
     }
 
-    /// Returns what `key` allows for the pixel. The pixel is trusted no further than any pixel,
-    /// whatever the key.
+    /// Returns what `key` allows for the pixel. The pixel gets only a pixel's trust, whatever the
+    /// key.
     pub(crate) fn to_pixel(directory: &SiteDirectory, key: &str) -> Result<Self, IntakeError> {
         let (site, _) = directory.writer(key).ok_or(IntakeError::UnknownKey)?;
         Ok(Self::new(site, KeyScope::Pixel, key))
@@ -88,7 +88,7 @@ impl Access {
     }
 }
 
-/// Returns whether a browser may post from `origin`: any may until the site lists its own.
+/// Returns whether a browser may post from `origin`: any origin may until the site lists its own.
 fn allows(settings: &SiteSettings, origin: Option<&str>) -> bool {
     let listed = &settings.allowed_origins;
     listed.is_empty()
@@ -99,7 +99,7 @@ fn allows(settings: &SiteSettings, origin: Option<&str>) -> bool {
         })
 }
 
-/// Returns the user name of HTTP Basic. Nothing if there is none; an unreadable one is an unknown
+/// Returns the user name of HTTP Basic, or `None` if there is none; an unreadable one is an unknown
 /// key.
 pub(crate) fn basic_key(headers: &HeaderMap) -> Result<Option<String>, IntakeError> {
     let credentials = Credentials::read(headers).map_err(|_| IntakeError::UnknownKey)?;

@@ -1,14 +1,14 @@
-//! Finds the address that a request came from.
+//! Finds a request's client address.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-/// Returns the client's address: that of the connection, or, behind `trusted_proxies` proxies, the
-/// one that the outermost of them saw.
+/// Returns the client's address: the connection's, or, behind `trusted_proxies` proxies, the one
+/// seen by the outermost of them.
 ///
-/// Each proxy appends the address it saw to `X-Forwarded-For`; what stands before those places was
-/// written by the client and says nothing.
+/// Each proxy appends the address it saw to `X-Forwarded-For`. Entries before those were written by
+/// the client and cannot be trusted.
 pub(crate) fn client_address(
     headers: &HeaderMap,
     peer: Option<SocketAddr>,

@@ -1,9 +1,10 @@
-//! Decides whose requests are taken when not all can be.
+//! Load shedding: decides which requests are accepted under overload.
 //!
-//! Three things run short under a flood: processor time, the disk, and room in the event log. Time
-//! and disk are handed out in turns, one request of each site after the other; a site whose own
-//! requests wait too long is refused more. When the log is nearly full, the last part of it is kept
-//! for those who did not fill it. A refusal comes before the body is looked at: it costs little.
+//! Three resources run short under a flood: processor time, the disk, and room in the event log.
+//! Processor time and disk are shared fairly, one request of each site in turn. A site whose queue
+//! waits too long gets further requests refused. The last part of a nearly full log is reserved for
+//! sites that did not fill it. Requests are refused before their body is read, so a refusal is
+//! cheap.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -19,28 +20,30 @@ use crate::demand::Demand;
 use crate::error::IntakeError;
 use crate::metrics::AdmissionMetrics;
 
-/// Smaller ones need no turn: refusing them costs as much, and connections bound how many there are.
+/// Smaller bodies need no turn: refusing them would cost as much, and the connection limit bounds
+/// their number.
 const SMALL: usize = 4 * 1024;
-/// Bodies that may be worked on at a time, per core: enough that a core finds the next one ready.
+/// The number of bodies processed at a time, per core: enough that a core always finds the next one
+/// ready.
 const WORK_PER_CORE: usize = 2;
-/// How old what is known of the log's room may be.
+/// The maximum age of the log's cached fullness.
 const ROOM_INTERVAL: Duration = Duration::from_millis(20);
-/// When a site that waits too long for its turn is to come back.
+/// The `Retry-After` of a site whose queue waits too long.
 const RETRY_AFTER_CROWD: Duration = Duration::from_secs(1);
-/// When a site that has filled the log is to come back.
+/// The `Retry-After` of a site that has filled the log.
 const RETRY_AFTER_FULL: Duration = Duration::from_secs(5);
 
-/// Decides whose requests are taken.
+/// Decides which requests are accepted.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    /// Turns to work on a body.
+    /// Turns to process a body.
     work: FairQueue<Holder>,
-    /// Bytes that may be on their way to the disk.
+    /// Bytes that may be on their way to the disk at a time.
     publishing: FairQueue<Holder>,
     demand: Demand,
     fullness: Mutex<Option<(Instant, f64)>>,
     longest_wait: Duration,
-    /// The part of the log that is kept for those who did not fill it.
+    /// The part of the log that is reserved for sites that did not fill it.
     reserve: f64,
     metrics: AdmissionMetrics,
 }
@@ -59,7 +62,7 @@ impl Admission {
         }
     }
 
-    /// Returns whether a request of a site may go on, from what is known before its body is read.
+    /// Decides whether a site's request may go on, before its body is read.
     pub(crate) fn admit_site(
         &self,
         site: &SiteId,
@@ -77,7 +80,7 @@ impl Admission {
         self.admit(&Holder::Site(site.clone()))
     }
 
-    /// Returns whether a request may wait for its turns: not if those before it wait too long.
+    /// Returns whether a request may queue: not if the holder's first request has waited too long.
     pub(crate) fn admit(&self, holder: &Holder) -> Result<(), IntakeError> {
         for (queue, name) in [(&self.work, "work"), (&self.publishing, "publish")] {
             if queue.longest_wait(holder) > self.longest_wait {
@@ -90,7 +93,7 @@ impl Admission {
         Ok(())
     }
 
-    /// Waits for a turn to work on a body of `bytes`; none is needed for a small one.
+    /// Waits for a turn to process a body of `bytes`; a small one needs none.
     pub(crate) async fn turn_to_work(
         &self,
         holder: &Holder,
@@ -103,7 +106,7 @@ impl Admission {
         Some(self.work.request(holder, 1).await)
     }
 
-    /// Waits for a turn to publish `bytes`; none is needed for few.
+    /// Waits for a turn to publish `bytes`; a small number needs none.
     pub(crate) async fn turn_to_publish(
         &self,
         holder: &Holder,
@@ -128,7 +131,7 @@ impl Admission {
         }
     }
 
-    /// Looks how much of the event log's room is used, and shows it.
+    /// Reads how full the event log is and updates the metric.
     pub(crate) fn show_fullness(&self, publisher: &impl EventPublisher) -> f64 {
         let fullness = publisher.fullness();
         self.metrics.log_fullness.set(fullness);

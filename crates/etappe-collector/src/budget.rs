@@ -1,8 +1,8 @@
-//! Bounds the memory of all requests in progress, and shares it out.
+//! Limits the memory of all requests in progress and shares it among holders.
 //!
-//! A request takes a lease and grows it before it takes memory. Nobody waits: what does not fit is
-//! refused at once, so that the client waits, not the server. One holder (a site, or a network
-//! before the site is known) gets half at most; so a flood from one leaves room for the others.
+//! A request grows its lease before it allocates. Nothing waits: a request that does not fit is
+//! refused at once, so that the client waits and not the server. One holder (a site, or a network
+//! before the site is known) gets at most half, so a flood from one leaves room for the others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,16 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etappe_core::id::SiteId;
 use prometheus::IntGauge;
 
-/// On whose account memory is taken.
+/// The account that memory is charged to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
-    /// A site, once its key was checked.
+    /// A site, once its key has been checked.
     Site(SiteId),
-    /// A network, before that.
+    /// A network, before the site is known.
     Network(Option<IpAddr>),
 }
 
-/// The memory for requests in progress.
+/// The memory of requests in progress.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
@@ -75,7 +75,7 @@ impl Budget {
         }
     }
 
-    /// Returns a lease of nothing yet.
+    /// Returns an empty lease.
     pub(crate) fn lease(self: &Arc<Self>, holder: Holder) -> Lease {
         Lease {
             budget: Arc::clone(self),
@@ -99,7 +99,7 @@ impl Budget {
     }
 }
 
-/// Memory taken by one request; given back when dropped.
+/// Memory reserved by one request; returned on drop.
 #[derive(Debug)]
 pub(crate) struct Lease {
     budget: Arc<Budget>,
@@ -108,12 +108,12 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Returns on whose account it is.
+    /// Returns the account that the lease is charged to.
     pub(crate) const fn holder(&self) -> &Holder {
         &self.holder
     }
 
-    /// Makes the lease cover `bytes` in all, more or fewer than before.
+    /// Resizes the lease to `bytes` in total, more or fewer than before.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let mut accounts = self.budget.lock();
         if bytes > self.bytes {
@@ -131,7 +131,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Puts the lease on the account of `holder`.
+    /// Charges the lease to `holder`.
     pub(crate) fn move_to(&mut self, holder: Holder) -> Result<(), Exhausted> {
         if self.holder == holder {
             return Ok(());

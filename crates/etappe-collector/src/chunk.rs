@@ -1,4 +1,4 @@
-//! Records of some of a body's messages, what was rejected among them, and what does not count.
+//! Records of some of a body's messages, with the rejections and warnings among them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,11 +15,11 @@ use crate::rejection_log::RejectedEvent;
 use crate::told::{RejectedMessage, Told, WarnedMessage, redacted};
 use crate::warning_log::WarnedEvent;
 
-/// What is counted and kept for the owner of a site, by reason.
+/// Rejections or warnings, counted by reason, with examples for the site's owner.
 #[derive(Debug)]
 pub(crate) struct Notes<R, E> {
     pub(crate) counts: BTreeMap<R, u64>,
-    /// The last ones.
+    /// The latest examples.
     pub(crate) noted: VecDeque<E>,
 }
 
@@ -42,7 +42,7 @@ impl<R, E> Default for Notes<R, E> {
     }
 }
 
-/// What there is to tell and to keep of a chunk once its records are durable.
+/// What to report and to store for a chunk once its records are durable.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) told: Told,
@@ -54,7 +54,7 @@ pub(crate) struct Settled {
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     buffer: Vec<u8>,
-    /// Where each record ends, its key, and the index of its message.
+    /// For each record: its end, its key, and the index of its message.
     records: Vec<(usize, u64, usize)>,
     received_at: Option<Timestamp>,
     told: Told,
@@ -63,7 +63,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// Makes records of messages from `next` on until the chunk is full, and moves `next` on.
+    /// Turns messages from `next` on into records until the chunk is full, and advances `next`.
     pub(crate) fn of(body: &Body, next: &mut usize, context: &RequestContext) -> Self {
         let reception = context.reception();
         let mut chunk = Self::default();
@@ -154,7 +154,7 @@ impl Chunk {
         records.into_iter().map(|(_, _, index)| index)
     }
 
-    /// Returns what there is to tell and to keep.
+    /// Returns what to report and to store.
     pub(crate) fn settle(self) -> Settled {
         Settled {
             told: self.told,

@@ -1,4 +1,4 @@
-//! What all requests share, and the paths they come in by.
+//! The state that all requests share, and the routes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use crate::receptions::Receptions;
 use crate::rejection_log::RejectionLog;
 use crate::warning_log::WarningLog;
 
-/// The most of a `User-Agent` that is kept, in bytes.
+/// How many bytes of a `User-Agent` are stored.
 const KEPT_USER_AGENT: usize = 512;
 
-/// Takes events in over HTTP and hands them to an event log.
+/// Receives events over HTTP and publishes them to an event log.
 #[derive(Debug)]
 pub struct Collector<P, C> {
     pub(crate) publisher: P,
@@ -47,18 +47,18 @@ pub struct Collector<P, C> {
     pub(crate) receptions: Receptions,
     rejections: RejectionLog,
     warnings: WarningLog,
-    /// When counting began.
+    /// When counting started.
     started_at: Timestamp,
 }
 
-/// What a path takes.
+/// What a path accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// One message of a kind.
+    /// A single message of a kind.
     Message(EventKind),
     /// A batch.
     Batch,
-    /// A batch sent while a page goes away: its key stands in the query.
+    /// A batch sent while a page unloads: its key is in the query.
     Beacon,
 }
 
@@ -72,7 +72,7 @@ impl Endpoint {
     }
 }
 
-/// The paths of the native protocol; each is also taken with a slash at its end.
+/// The paths of the native protocol; each is also served with a trailing slash.
 const ENDPOINTS: [(&str, Endpoint); 16] = [
     ("/v1/track", Endpoint::Message(EventKind::Track)),
     ("/v1/t", Endpoint::Message(EventKind::Track)),
@@ -93,7 +93,7 @@ const ENDPOINTS: [(&str, Endpoint); 16] = [
 ];
 
 impl<P: EventPublisher, C: Clock> Collector<P, C> {
-    /// Makes a collector. Changes of `directory` hold from the next request on.
+    /// Makes a collector. Changes of `directory` apply from the next request on.
     pub fn new(
         publisher: P,
         clock: C,
@@ -120,20 +120,20 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    /// Returns a function that tells when the oldest request in progress was received.
+    /// Returns a function that returns when the oldest request in progress was received.
     pub fn oldest_request(&self) -> impl Fn() -> Option<Timestamp> + Send + Sync + 'static {
         let receptions = self.receptions.clone();
         move || receptions.oldest()
     }
 
-    /// Looks how much of the event log's room is used and shows it as a metric. Requests do the same;
-    /// without any, somebody has to, or the metric stays where the last request left it.
+    /// Updates the metric of the event log's fullness. Requests update it too; without requests,
+    /// the metric would keep its last value unless this is called.
     pub fn show_log_fullness(&self) {
         self.admission.show_fullness(&self.publisher);
     }
 
-    /// Makes the router of the public paths: those of the native protocol, the pixel, and the
-    /// settings that trackers ask for. It can be merged with others; it has no fallback.
+    /// Makes the router of the public paths: the native protocol, the pixel, and the settings that
+    /// trackers fetch. It can be merged with others; it has no fallback.
     pub fn router(self: Arc<Self>) -> Router {
         let mut router = Router::new();
         for (path, endpoint) in ENDPOINTS {
@@ -160,8 +160,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .with_state(self)
     }
 
-    /// Makes the router of `GET /v1/sites/{site}/rejections` and `/warnings`: the last ones of a
-    /// site, newest first. It checks no key: whoever mounts it guards it.
+    /// Makes the router of `GET /v1/sites/{site}/rejections` and `/warnings`: the latest ones of a
+    /// site, newest first. It checks no key; the caller must protect it.
     pub fn rejections_router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/v1/sites/{site}/rejections", get(Self::list_rejections))
@@ -209,12 +209,12 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         &self.warnings
     }
 
-    /// Returns the last rejections of every site.
+    /// Returns the latest rejections of every site.
     pub const fn rejections(&self) -> &RejectionLog {
         &self.rejections
     }
 
-    /// Returns the sites and keys that hold now.
+    /// Returns the current sites and keys.
     pub(crate) fn sites(&self) -> Arc<SiteDirectory> {
         Arc::clone(&self.directory.borrow())
     }
@@ -227,7 +227,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    /// Returns how many own proxies a request came by.
+    /// Returns the number of own proxies that a request passed.
     pub(crate) fn proxies_before(&self, parts: &Parts) -> usize {
         match parts.extensions.get::<ViaProxy>() {
             Some(ViaProxy) => self.config.trusted_proxies,
@@ -235,7 +235,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    /// Returns the address that a request came from.
+    /// Returns the client address of a request.
     pub(crate) fn client_address(&self, parts: &Parts) -> Option<std::net::IpAddr> {
         let peer = parts
             .extensions
@@ -244,7 +244,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         client_address(&parts.headers, peer, self.proxies_before(parts))
     }
 
-    /// Returns the country that a trusted proxy saw the client in.
+    /// Returns the client's country as stated by a trusted proxy.
     pub(crate) fn country(&self, parts: &Parts) -> Option<&'static str> {
         if self.proxies_before(parts) == 0 {
             return None;
@@ -253,10 +253,11 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 }
 
-/// Returns the `User-Agent` of a request that a page or an image in it made, if it is text.
+/// Returns the `User-Agent` of a request that was made by a page or by an image in it, if it is
+/// text.
 ///
-/// A program that sends events for others (a server, a script, `curl`) has no visitor's user agent:
-/// its own must not be taken for one, or all its events would count as those of a bot.
+/// A program that sends events for others (a server, a script, `curl`) sends its own user agent,
+/// not a visitor's. If that were used, all its events would count as a bot's.
 pub(crate) fn user_agent(parts: &Parts) -> Option<String> {
     let has = |name: &str| parts.headers.contains_key(name);
     let accept = parts
@@ -269,7 +270,7 @@ pub(crate) fn user_agent(parts: &Parts) -> Option<String> {
     }
     let value = parts.headers.get(http::header::USER_AGENT)?;
     let text = value.to_str().ok().filter(|text| !text.is_empty())?;
-    // Header values that are text are ASCII.
+    // Header values that are text are ASCII, so no character is cut.
     text.get(..text.len().min(KEPT_USER_AGENT))
         .map(str::to_owned)
 }

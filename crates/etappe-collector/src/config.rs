@@ -11,59 +11,60 @@ use crate::told::{ENTRY_BYTES, LISTED};
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// How much the collector takes, and how long it waits.
+/// The collector's limits and timeouts.
 ///
 /// Sizes are in bytes; times are texts such as `"30s"`, `"500ms"` or `"5m"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CollectorConfig {
-    /// The largest gzip body. Default 500 KiB. Too low: batches of trackers are refused with 413.
+    /// The largest gzip body. Default 500 KiB. Too low: trackers' batches are refused with 413.
     pub compressed_body_bytes: usize,
-    /// The largest body that is not, or no longer, compressed. Default 4 MiB. Too high: few
-    /// requests at a time fill `in_flight_bytes`.
+    /// The largest uncompressed or decompressed body. Default 4 MiB. Too high: a few concurrent
+    /// requests fill `in_flight_bytes`.
     pub body_bytes: usize,
-    /// The largest single event; a larger one is rejected alone. Default 32 KiB. The log must take
-    /// records a little larger than this.
+    /// The largest single event; a larger one is rejected without affecting others. Default 32 KiB.
+    /// The log must accept slightly larger records.
     pub event_bytes: usize,
-    /// The most messages in a batch. Default 130,000, more than fit into 4 MiB if they are valid;
-    /// it bounds what a body of tiny, worthless messages costs.
+    /// The maximum number of messages in a batch. Default 130,000, more than fit into 4 MiB if they
+    /// are valid; it limits the cost of a body of tiny, worthless messages.
     pub batch_events: usize,
-    /// The most memory that all requests in progress may take together; half of it for one site, or
-    /// one network before the site is known. Default 256 MiB. Too low: 503 under load.
+    /// The maximum memory of all requests in progress together; half of it for one site, or for one
+    /// network before the site is known. Default 256 MiB. Too low: 503 under load.
     pub in_flight_bytes: usize,
-    /// How long to wait until events are durable before answering 503. Default 30 s; at least as
-    /// long as the log itself tries, or clients send again what was written.
+    /// How long to wait until events are durable before answering 503. Default 30 s. It should be
+    /// at least as long as the log itself keeps trying, or clients resend what was written.
     #[serde(with = "etappe_core::duration_text")]
     pub publish_timeout: Duration,
-    /// How long a site's requests may wait for their turn to be worked on or written, one site after
-    /// the other; while its first one waits longer, more of them are refused with 503. Default
-    /// 500 ms. Too low: bursts are refused that would have been taken a moment later; too high: a
-    /// site that sends too much learns of it late, and its requests take memory meanwhile.
+    /// How long a site's first request may wait for its turn to be processed or written; sites take
+    /// turns, one request each. While it waits longer, further requests of the site are refused
+    /// with 503. Default 500 ms. Too low: bursts are refused that would have been accepted a moment
+    /// later. Too high: a site that sends too much learns of it late, and its requests hold memory
+    /// meanwhile.
     #[serde(with = "etappe_core::duration_text")]
     pub turn_timeout: Duration,
     /// How many bytes of records may be on their way into the event log at a time, so that no site
-    /// finds a long queue before it. Default 4 MiB. Too low: fewer requests share the wait for the
-    /// disk or for Kafka; too high: everybody waits behind a flood.
+    /// finds a long queue ahead of it. Default 4 MiB. Too low: fewer requests share one wait for
+    /// the disk or for Kafka. Too high: all sites wait behind a flood.
     pub publishing_bytes: usize,
-    /// The part of the event log's room, in percent, that is kept for those who did not fill it: a
-    /// site that sends all of what comes in is refused this much before the log is full, one that
-    /// sends half of it half as much, a small one not at all. Default 10. Counts only where the
-    /// log's size is bounded. Too low: a flood leaves no room for others; too high: one large site
-    /// cannot use the log.
+    /// The percentage of the event log's room that is reserved for sites that did not fill it. A
+    /// site that sends all of the traffic is refused this much before the log is full, one that
+    /// sends half of it half as much, a small one not at all. Default 10. Applies only where the
+    /// log's size is bounded. Too low: a flood leaves no room for others. Too high: a single large
+    /// site cannot use the whole log.
     pub log_reserve_percent: u32,
-    /// How many proxies of your own stand in front: the client's address is taken from
-    /// `X-Forwarded-For`, so many places from its end, where the connection comes from one of
-    /// `server.proxies`. Default 0: the header is not looked at. Too high: clients can state any
-    /// address; too low: all clients are one.
+    /// The number of your own proxies in front. The client's address is the entry of
+    /// `X-Forwarded-For` at that position from the end, if the connection comes from one of
+    /// `server.proxies`. Default 0: the header is ignored. Too high: clients can forge any address.
+    /// Too low: all clients share one address.
     pub trusted_proxies: usize,
-    /// The headers in which a proxy of your own says which country the client is in, separated by
-    /// commas; the first that holds a country counts. Looked at only where `X-Forwarded-For` is, and
-    /// only for browsers and pixels that state no country. Default `CF-IPCountry,
-    /// CloudFront-Viewer-Country, X-Country-Code`; empty: none. Wrong: a proxy that passes on what the
-    /// client wrote there lets clients state any country.
+    /// The headers in which your proxy states the client's country, separated by commas; the first
+    /// that holds a country counts. Used only where `X-Forwarded-For` is, and only for browsers and
+    /// pixels that state no country. Default `CF-IPCountry, CloudFront-Viewer-Country,
+    /// X-Country-Code`; empty: none. Wrong: if the proxy passes on a header that the client sent,
+    /// clients can forge any country.
     pub country_header: String,
-    /// The memory for the rejections that are kept for sites to see, and as much for the warnings.
-    /// Default 32 MiB. Too low: a site sees fewer than its last 1,000 of each.
+    /// The memory for rejections that are kept for sites to see, and the same amount again for
+    /// warnings. Default 32 MiB. Too low: a site sees fewer than its last 1,000 of each.
     pub rejection_log_bytes: usize,
 }
 
@@ -87,8 +88,8 @@ impl Default for CollectorConfig {
 }
 
 impl CollectorConfig {
-    /// Returns every problem of the settings, as sentences that name the setting; none if they can
-    /// be used.
+    /// Returns all problems of the settings, as sentences that name the setting; empty if they are
+    /// valid.
     #[must_use]
     pub fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -123,7 +124,7 @@ impl CollectorConfig {
         problems
     }
 
-    /// Returns the settings that lie outside their bounds.
+    /// Returns the settings that are out of range.
     fn out_of_range(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut need = |holds: bool, problem: String| {
@@ -175,9 +176,9 @@ impl CollectorConfig {
         problems
     }
 
-    /// Returns the memory that the largest request may take.
+    /// Returns the maximum memory of a single request.
     const fn largest_request(&self) -> usize {
-        // The body as sent and as text; the place of each message; the answer; a chunk of records.
+        // The body as sent and as text; each message's position; the answer; a chunk of records.
         let messages = 32 * self.batch_events;
         let answer = 2 * LISTED * ENTRY_BYTES;
         self.compressed_body_bytes + 2 * self.body_bytes + messages + answer + 4 * CHUNK_BYTES

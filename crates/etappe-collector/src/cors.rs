@@ -1,13 +1,13 @@
-//! Lets scripts of other origins send events and read the answers.
+//! CORS: lets scripts of other origins send events and read the answers.
 //!
-//! The origin is echoed, not answered with `*`, because some trackers send credentials. That gives
-//! nothing away: nothing here depends on a cookie, and keys are checked apart from this.
+//! The origin is echoed instead of `*`, because some trackers send credentials. That is safe:
+//! nothing here depends on a cookie, and keys are checked separately.
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-/// What a browser asks about origins.
+/// The CORS headers of a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CorsRequest {
     origin: Option<HeaderValue>,
@@ -27,7 +27,7 @@ impl CorsRequest {
         self.origin.as_ref()?.to_str().ok()
     }
 
-    /// Answers the question that a browser asks before a request: everything it names is allowed.
+    /// Answers a preflight request and allows everything it names.
     pub(crate) fn preflight(self, methods: &'static str) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -47,7 +47,7 @@ impl CorsRequest {
         self.allow(response)
     }
 
-    /// Adds to an answer what lets the asking origin read it.
+    /// Adds the headers that let the requesting origin read an answer.
     pub(crate) fn allow(self, mut response: Response) -> Response {
         const EXPOSED: [(HeaderName, &str); 2] = [
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),

@@ -1,9 +1,9 @@
-//! Reads the country that a proxy saw a client in.
+//! Reads the client's country as stated by a proxy.
 
 use etappe_core::country::code_of;
 use http::{HeaderMap, HeaderName};
 
-/// Returns the names in a setting: separated by commas, with any space around them.
+/// Returns the header names in a setting: separated by commas, with optional spaces.
 fn names(setting: &str) -> impl Iterator<Item = &str> {
     setting
         .split(',')
@@ -11,7 +11,7 @@ fn names(setting: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.is_empty())
 }
 
-/// Returns the names in a setting that cannot be those of a header.
+/// Returns the names in a setting that are not valid header names.
 pub(crate) fn impossible_names(setting: &str) -> Vec<&str> {
     names(setting)
         .filter(|name| HeaderName::try_from(*name).is_err())
@@ -20,8 +20,8 @@ pub(crate) fn impossible_names(setting: &str) -> Vec<&str> {
 
 /// Returns the alpha-2 code of the country in the first of the headers that holds one.
 ///
-/// Of several lines the last one counts: a proxy that does not replace what the client wrote puts its
-/// own below. Proxies write `XX` or `T1` for what is no country.
+/// If a header occurs more than once, the last line counts: a proxy that does not replace the
+/// client's header appends its own. Proxies write `XX` or `T1` for an unknown country.
 pub(crate) fn stated_country(headers: &HeaderMap, setting: &str) -> Option<&'static str> {
     names(setting).find_map(|name| {
         let value = headers.get_all(name).iter().next_back()?;

@@ -1,6 +1,6 @@
-//! How much of what came in lately each site sent, whether it was taken or not.
+//! Each site's share of recent traffic, whether it was accepted or refused.
 //!
-//! Counts fade: after [`HALF_LIFE`] half of a count is left. What was refused counts too, so that a
+//! Counts decay: after [`HALF_LIFE`] half of a count is left. Refused requests count too, so that a
 //! site that is being refused does not look like a small one.
 
 use std::collections::HashMap;
@@ -11,14 +11,14 @@ use etappe_core::id::SiteId;
 use tokio::time::Instant;
 
 const HALF_LIFE: Duration = Duration::from_secs(10);
-/// What a request counts for beside its bytes.
+/// The fixed cost of a request, in addition to its bytes.
 const REQUEST_BYTES: usize = 512;
-/// A site that sends fewer bytes a second has no share worth telling.
+/// A site that sends fewer bytes per second has a share of 0.
 const SMALL: f64 = 64.0 * 1024.0;
-/// More sites than this are looked through for those that have faded.
+/// Above this number of sites, decayed ones are removed.
 const MANY_SITES: usize = 4096;
 
-/// What all sites sent lately.
+/// The recent traffic of all sites.
 #[derive(Debug, Default)]
 pub(crate) struct Demand(Mutex<Sites>);
 
@@ -28,7 +28,7 @@ struct Sites {
     each: HashMap<SiteId, Fading>,
 }
 
-/// A count that fades.
+/// A decaying count.
 #[derive(Debug, Clone, Copy)]
 struct Fading {
     bytes: f64,
@@ -53,8 +53,8 @@ impl Fading {
 }
 
 impl Demand {
-    /// Counts a request of `bytes` and returns the site's share of all that came in lately, 0 to 1;
-    /// 0 for a site that sends little.
+    /// Counts a request of `bytes` and returns the site's share of recent traffic, 0 to 1; 0 for a
+    /// site that sends little.
     pub(crate) fn note(&self, site: &SiteId, bytes: usize, now: Instant) -> f64 {
         let bytes = u32::try_from(bytes + REQUEST_BYTES).map_or(f64::from(u32::MAX), f64::from);
         let mut sites = self.lock();

@@ -1,4 +1,4 @@
-//! What can go wrong with a request as a whole.
+//! Errors of a whole request.
 
 use crate::access::SITE_HEADER;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use etappe_wire::native::BodyError;
 
 use crate::told::{Listed, RejectedMessage};
 
-/// Why a request was refused as a whole. The sentence is what the client is told.
+/// Why a request was refused as a whole. The display text is sent to the client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IntakeError {
-    /// Nothing to read.
+    /// The body is empty.
     #[error("the body is empty: send one message as a JSON object, or {{\"batch\":[…]}}")]
     EmptyBody,
     /// The body ended early or the connection broke.
     #[error("the body broke off before its end: send it again")]
     BrokenBody,
-    /// No JSON object.
+    /// The body is not a JSON object.
     #[error("the body is not a JSON object: reading stopped at byte {at}; send UTF-8 JSON")]
     MalformedBody {
-        /// Where reading stopped.
+        /// Where parsing stopped.
         at: usize,
     },
-    /// Starts like gzip but is none.
+    /// The body starts like gzip but is not valid gzip.
     #[error("the body starts like gzip but cannot be decompressed: send it again, whole")]
     MalformedGzip,
     /// An object without a list.
@@ -31,62 +31,62 @@ pub(crate) enum IntakeError {
     /// An empty list.
     #[error("`batch` is empty: send at least one message")]
     EmptyBatch,
-    /// Messages, but none to accept.
+    /// Messages, but none of them acceptable.
     #[error("no message was accepted: see `rejected` for the reason of each")]
     NothingValid {
         /// The reasons.
         rejected: Listed<RejectedMessage>,
     },
-    /// No key anywhere.
+    /// No key was given.
     #[error("no write key: send it as the user name of HTTP Basic or as `writeKey` in the body")]
     MissingKey,
-    /// A key that opens nothing.
+    /// The key is unknown.
     #[error("the write key is not known: check it against the one of your site")]
     UnknownKey,
     /// A pixel key used for messages.
     #[error("this key is for the pixel only: use a browser or server key to send messages")]
     WrongScope,
-    /// A key of another site than the sender means.
+    /// The key belongs to another site than the sender names.
     #[error(
         "this key does not belong to the site that the header {SITE_HEADER} names: use a key of that site"
     )]
     OtherSite,
-    /// A browser key used from elsewhere.
+    /// A browser key used from another origin.
     #[error(
         "this browser key may not be used from this origin: add the origin to the site's allowed_origins"
     )]
     OriginNotAllowed,
-    /// Another method.
+    /// The method is not allowed.
     #[error("this path takes {allowed} only")]
     MethodNotAllowed {
-        /// What it takes.
+        /// The allowed methods.
         allowed: &'static str,
     },
-    /// Too slow.
+    /// The body arrived too slowly.
     #[error("the body did not arrive within {}: send smaller batches", Seconds::of(.limit))]
     BodyTimeout {
-        /// How long was waited.
+        /// The timeout.
         limit: Duration,
     },
     /// Too many bytes.
     #[error("the body exceeds {limit} bytes: send smaller batches")]
     BodyTooLarge {
-        /// How many are taken.
+        /// The limit.
         limit: usize,
     },
-    /// Too many bytes of gzip.
+    /// The gzip body is too large.
     #[error("the body exceeds {limit} bytes of gzip: send smaller batches")]
     CompressedBodyTooLarge {
-        /// How many are taken.
+        /// The limit.
         limit: usize,
     },
     /// Too many messages.
     #[error("the batch holds more than {limit} messages: send smaller batches")]
     TooManyEvents {
-        /// How many are taken.
+        /// The limit.
         limit: usize,
     },
-    /// Not gzip.
+    /// The encoding is not gzip.
     #[error("this Content-Encoding is not supported: send the body as it is, or gzip")]
     UnknownEncoding,
     /// Over the site's rate.
@@ -95,22 +95,22 @@ pub(crate) enum IntakeError {
         /// When the site may send again.
         retry_after: Duration,
     },
-    /// Too much in progress.
+    /// Requests in progress use too much memory.
     #[error("too many requests are in progress: try again")]
     Overloaded,
-    /// The site sends more than its part of what can be taken.
+    /// The site sends more than its share under overload.
     #[error(
         "more is coming in than can be taken, most of it from this site: try again in {}",
         Seconds::of(.retry_after)
     )]
     Crowded {
-        /// When to try again.
+        /// When to retry.
         retry_after: Duration,
     },
-    /// The log does not take events.
+    /// The log does not accept events.
     #[error("events cannot be stored now: try again in {}", Seconds::of(.retry_after))]
     Unavailable {
-        /// When to try again.
+        /// When to retry.
         retry_after: Duration,
     },
     /// The log did not answer in time.

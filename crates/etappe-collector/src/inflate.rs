@@ -4,21 +4,21 @@ use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
 
-/// Why a body was not decompressed.
+/// Why a body could not be decompressed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum InflateError {
     /// It is larger than allowed once decompressed.
     TooLarge,
-    /// It is no gzip, or not all of it.
+    /// It is not gzip, or is truncated.
     Malformed,
 }
 
-/// Returns whether `body` starts as every gzip stream does.
+/// Returns whether `body` starts like a gzip stream.
 pub(crate) fn is_gzip(body: &[u8]) -> bool {
     body.starts_with(&[0x1f, 0x8b])
 }
 
-/// Decompresses all members of a gzip stream, `limit` bytes at most. Stops at the bound: a bomb
+/// Decompresses all members of a gzip stream, up to `limit` bytes. It stops at the limit, so a bomb
 /// costs no more than a body of that size.
 pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
     let mut text = Vec::with_capacity(stated_size(body).min(limit).saturating_add(64));
@@ -30,12 +30,12 @@ pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, InflateError
     }
 }
 
-/// Returns the size that the last member claims to have: a hint, not to be trusted.
+/// Returns the size that the last member states: only a hint, since the client can forge it.
 pub(crate) fn stated_size(body: &[u8]) -> usize {
     let size = body
         .last_chunk::<4>()
         .map_or(0, |tail| u32::from_le_bytes(*tail));
-    // Deflate compresses to no less than a thousandth or so.
+    // Deflate compresses by a factor of about a thousand at most.
     usize::try_from(size)
         .unwrap_or(0)
         .min(body.len().saturating_mul(1032))

@@ -1,4 +1,4 @@
-//! Follows one request of the native protocol from its head to its answer.
+//! Handles one request of the native protocol, from its head to its answer.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -24,12 +24,12 @@ use crate::told::{ENTRY_BYTES, LISTED};
 
 const METHODS: &str = "POST, OPTIONS";
 
-/// A request of the native protocol, as far as it is known.
+/// The known state of a request of the native protocol.
 struct RequestState<'a> {
     endpoint: Endpoint,
     parts: &'a Parts,
     cors: &'a CorsRequest,
-    /// The site, once a key was checked: for its owner to see what was refused.
+    /// The site, once its key has been checked, so that its owner can see refusals.
     site: Option<SiteId>,
     /// The size of the body.
     bytes: usize,
@@ -137,7 +137,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         Ok(published)
     }
 
-    /// Checks a key, its origin, its site's rate and its site's part of what can be taken.
+    /// Checks a key, its origin, its site's rate and its site's share under overload.
     fn admit(
         &self,
         key: &str,
@@ -162,7 +162,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         })
     }
 
-    /// Counts events against the rate of their site.
+    /// Counts events against their site's rate.
     pub(crate) fn take_from_rate(&self, access: &Access, events: usize) {
         if let Some(rate) = access.events_per_second {
             self.rates.take(&access.site, rate, events, Instant::now());
@@ -187,7 +187,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    /// Decompresses a body if need be and finds its messages. What is large is done off the workers.
+    /// Decompresses a body if necessary and finds its messages. Large bodies are processed off the
+    /// async workers.
     async fn decode_body(
         &self,
         endpoint: Endpoint,
@@ -208,7 +209,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
                 .resize(work.memory())
                 .map_err(|_| IntakeError::Overloaded)?;
             (work, outcome) = run_blocking_if_large(work.size(), move || work.run()).await?;
-            // It is larger than it says, or than is allowed.
+            // The body is larger than it states or than is allowed.
             if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || work.limit == most {
                 break;
             }
@@ -226,7 +227,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         Ok(body)
     }
 
-    /// Keeps a request that was refused as a whole for the owner of its site to see.
+    /// Records a refused request for its site's owner.
     fn note_refusal(&self, sending: &RequestState<'_>, error: &IntakeError) {
         let is_noted_elsewhere = matches!(error, IntakeError::NothingValid { .. });
         let Some(site) = sending.site.as_ref().filter(|_| !is_noted_elsewhere) else {
@@ -255,12 +256,12 @@ fn answer(outcome: &Result<Published, IntakeError>) -> Response {
     }
 }
 
-/// A body on its way to its messages.
+/// A body that is to be decoded.
 struct Work {
     endpoint: Endpoint,
     bytes: Vec<u8>,
     batch_limit: usize,
-    /// The most that it may be decompressed to.
+    /// The maximum decompressed size.
     limit: usize,
 }
 
@@ -274,12 +275,12 @@ impl Work {
         }
     }
 
-    /// Returns how much memory it needs.
+    /// Returns how much memory decoding needs.
     fn memory(&self) -> usize {
         self.bytes.len() + self.limit
     }
 
-    /// Returns how many bytes are to be read.
+    /// Returns how many bytes will be processed.
     fn size(&self) -> usize {
         self.bytes.len().max(self.limit)
     }
@@ -309,7 +310,7 @@ fn parse(endpoint: Endpoint, text: Vec<u8>, batch_limit: usize) -> Result<Body, 
     }
 }
 
-/// Returns the key that stands outside the body, if one does.
+/// Returns the key given outside the body, if there is one.
 fn stated_key(endpoint: Endpoint, parts: &Parts) -> Result<Option<String>, IntakeError> {
     if let Some(key) = basic_key(&parts.headers)? {
         return Ok(Some(key));
@@ -334,7 +335,8 @@ fn stated_length(parts: &Parts) -> Option<usize> {
         .ok()
 }
 
-/// Refuses an encoding other than gzip. Whether a body is gzip is then seen from its first bytes.
+/// Refuses an encoding other than gzip. Whether a body is gzip is then detected from its first
+/// bytes.
 fn check_encoding(parts: &Parts) -> Result<(), IntakeError> {
     let mut codings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
     let is_known = |coding: &http::HeaderValue| {

@@ -1,16 +1,17 @@
 //! HTTP intake of tracking events: the native protocol and the pixel.
 //!
 //! What it is *not*: it does not know what an event means, where the log is, or who reads it. It
-//! checks the key, the size and the shape, shortens addresses, and answers 200 only once every
-//! accepted event is durable in the log that it was given.
+//! checks the key, the size and the shape, and truncates addresses. It answers 200 only once every
+//! accepted event is durable in its log.
 //!
-//! Where to start: [`Collector`] holds what requests share, [`Collector::router`] has the paths,
-//! `intake` follows one request from its head to its answer. The server around it, with bounds on
+//! Where to start: [`Collector`] holds the shared state, [`Collector::router`] has the paths,
+//! `intake` handles one request from its head to its answer. The server around it, which limits
 //! everything a client can do, is `etappe_runtime::http_server`.
 //!
-//! Invariants: nothing a client sends makes it panic, block a worker or grow without bound; one
-//! site's flood does not keep another one's requests waiting (`admission`); one bad event never fails its neighbours; a failure is never answered with 200, but by the pixel, which
-//! always is an image; an internet address leaves only truncated, a write key not at all.
+//! Invariants: nothing that a client sends makes it panic, block a worker or grow without bound;
+//! one site's flood does not delay another site's requests (`admission`); one bad event never fails
+//! its neighbours; a failure is never answered with 200, except by the pixel, which always returns
+//! an image; an IP address leaves only truncated, a write key not at all.
 
 mod access;
 mod address;

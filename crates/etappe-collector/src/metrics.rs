@@ -1,4 +1,4 @@
-//! What the collector counts.
+//! The collector's metrics.
 
 use etappe_core::warning::WarningReason;
 use etappe_wire::native::Reason;
@@ -18,7 +18,7 @@ const DURATION_BUCKETS: &[f64] = &[
 pub struct CollectorMetrics {
     /// `etappe_collector_requests_total`, counter, by `endpoint` (message, batch, pixel) and
     /// `result` (`ok` or the error's code). Alert on a rising share of `unavailable`, `overloaded`
-    /// and `publish_timeout`: events wait at the clients.
+    /// and `publish_timeout`: events are waiting on the clients.
     pub(crate) requests: IntCounterVec,
     /// `etappe_collector_request_duration_seconds`, histogram, by `endpoint`: from the head of a
     /// request to its answer. Alert when the 99th percentile exceeds a second.
@@ -26,48 +26,50 @@ pub struct CollectorMetrics {
     /// `etappe_collector_events_accepted_total`, counter, by `endpoint`: durable in the log. Alert
     /// when it stops while requests come in.
     pub(crate) accepted: IntCounterVec,
-    /// `etappe_collector_events_rejected_total`, counter, by `reason`. A jump tells that somebody's
-    /// tracker broke; the site's rejections say which.
+    /// `etappe_collector_events_rejected_total`, counter, by `reason`. A jump means that a tracker
+    /// broke; the site's rejections show which.
     pub(crate) rejected: IntCounterVec,
     /// `etappe_collector_warnings_total`, counter, by `reason`: values of accepted messages that do
-    /// not count. A jump tells that a shop sends amounts or ids that cannot be read; the site's
-    /// warnings say which.
+    /// not count. A jump means that a shop sends unreadable amounts or ids; the site's warnings
+    /// show which.
     pub(crate) warnings: IntCounterVec,
-    /// `etappe_collector_received_bytes_total`, counter: bodies as they came.
+    /// `etappe_collector_received_bytes_total`, counter: bodies as received.
     pub(crate) received_bytes: IntCounter,
     /// `etappe_collector_decoded_bytes_total`, counter: bodies after decompression.
     pub(crate) decoded_bytes: IntCounter,
     /// `etappe_collector_published_bytes_total`, counter: records handed to the log.
     pub(crate) published_bytes: IntCounter,
-    /// `etappe_collector_publish_duration_seconds`, histogram: until the log had made records
+    /// `etappe_collector_publish_duration_seconds`, histogram: time until the log has made records
     /// durable. Alert when the 99th percentile exceeds 100 ms: the disk is slow.
     pub(crate) publish_duration: Histogram,
-    /// Those of who is taken when not all can be.
+    /// Metrics of load shedding.
     pub(crate) admission: AdmissionMetrics,
     /// `etappe_collector_in_flight_bytes`, gauge: memory of requests in progress. Alert near
     /// `in_flight_bytes`.
     pub(crate) in_flight_bytes: IntGauge,
 }
 
-/// What is counted of who is taken when not all can be.
+/// Metrics of load shedding.
 #[derive(Debug, Clone)]
 pub(crate) struct AdmissionMetrics {
-    /// `etappe_collector_shed_requests_total`, counter, by `reason` (work, publish, log): refused
-    /// because their site sends more than its part. `work`: processor time is short; `publish`: the
-    /// disk or Kafka is; `log`: the event log is nearly full. Alert when it moves for minutes.
+    /// `etappe_collector_shed_requests_total`, counter, by `reason` (work, publish, log): requests
+    /// refused because their site sends more than its share. `work`: processor time is short;
+    /// `publish`: the disk or Kafka is the bottleneck; `log`: the event log is nearly full. Alert
+    /// when it rises for minutes.
     shed: IntCounterVec,
     /// `etappe_collector_turn_wait_seconds`, histogram, by `stage` (work, publish): how long requests
     /// waited for their turn. Alert when the 99th percentile exceeds 100 ms.
     turn_wait: HistogramVec,
-    /// `etappe_collector_waiting_requests`, gauge, by `stage` (work, publish): requests that wait for
-    /// their turn now. Alert when it stays in the hundreds: more comes in than can be taken.
+    /// `etappe_collector_waiting_requests`, gauge, by `stage` (work, publish): requests that are
+    /// waiting for their turn. Alert when it stays in the hundreds: more arrives than can be
+    /// processed.
     waiting: IntGaugeVec,
-    /// `etappe_collector_log_fullness_ratio`, gauge: how much of the event log's room is used, 0 to
-    /// 1; 0 where it has no bound. Alert at 0.8: the classifier does not keep up.
+    /// `etappe_collector_log_fullness_ratio`, gauge: the used part of the event log's room, 0 to 1;
+    /// 0 where it has no bound. Alert at 0.8: the classifier does not keep up.
     pub(crate) log_fullness: Gauge,
 }
 
-/// A request that waits for its turn, until this is dropped.
+/// A request that is waiting for its turn, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct TurnWait {
     waiting: IntGauge,
@@ -86,7 +88,7 @@ impl CollectorMetrics {
     /// Makes the metrics and registers them.
     ///
     /// # Errors
-    /// The registry's error if it holds metrics of these names already.
+    /// The registry's error if it already holds metrics with these names.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let vec = |name: &str, help: &str, labels: &[&str]| {
             IntCounterVec::new(Opts::new(name, help), labels)
@@ -149,7 +151,8 @@ impl CollectorMetrics {
     }
 
     fn register_all(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        // A counter that is there from the start shows its first increase, and that there is none.
+        // A counter that exists from the start shows its first increase, and also that there is
+        // none.
         for endpoint in ["message", "batch", "pixel"] {
             self.accepted.with_label_values(&[endpoint]);
         }
@@ -202,12 +205,13 @@ impl AdmissionMetrics {
         })
     }
 
-    /// Counts a request that was refused for what its site sends.
+    /// Counts a request that was shed because of its site's traffic.
     pub(crate) fn shed(&self, reason: &str) {
         self.shed.with_label_values(&[reason]).inc();
     }
 
-    /// Records that a request waits for its turn; how long it did once that is dropped.
+    /// Counts a request as waiting for its turn, and records how long it waited when the result is
+    /// dropped.
     pub(crate) fn wait_for_turn(&self, stage: &'static str) -> TurnWait {
         let gauge = self.waiting.with_label_values(&[stage]);
         gauge.inc();

@@ -1,29 +1,29 @@
-//! Keeps the last entries of each site for its owner to see: what was rejected, what does not count.
+//! Keeps each site's latest rejections and warnings for its owner.
 //!
-//! Redacted: what, why and when, but no properties beside it, nobody's ids, no addresses. In memory
-//! only, and bounded in bytes: when all sites together hold too much, the site that holds most
-//! loses its oldest.
+//! Entries are redacted: they hold what, why and when, but no other properties, no user ids, no
+//! addresses. They are kept in memory only and bounded in bytes: when all sites together hold too
+//! much, the site with the most loses its oldest entries.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etappe_core::id::SiteId;
 
-/// How many entries of a site are kept.
+/// How many entries are kept per site.
 pub(crate) const KEPT_PER_SITE: usize = 1_000;
 
-/// What can be kept.
+/// An entry that can be kept.
 pub trait Kept: Clone {
-    /// Returns how many bytes it takes.
+    /// Returns its size in memory, in bytes.
     fn memory(&self) -> usize;
 }
 
-/// Returns what a text takes, with what is needed to find it.
+/// Returns the memory of a text and the pointer to it.
 pub(crate) const fn text_memory(text: &str) -> usize {
     text.len() + 16
 }
 
-/// The last entries of all sites.
+/// The latest entries of all sites.
 #[derive(Debug)]
 pub struct OwnerLog<E> {
     limit: usize,
@@ -52,7 +52,7 @@ impl<E> Default for List<E> {
 }
 
 impl<E: Kept> List<E> {
-    /// Drops the oldest and returns its size.
+    /// Drops the oldest entry and returns its size.
     fn pop(&mut self) -> usize {
         let bytes = self.events.pop_front().map_or(0, |event| event.memory());
         self.bytes -= bytes;
@@ -71,7 +71,7 @@ impl<E: Kept> OwnerLog<E> {
         }
     }
 
-    /// Returns the last entries of `site`, newest first.
+    /// Returns the latest entries of `site`, newest first.
     #[must_use]
     pub fn list(&self, site: &SiteId) -> Vec<E> {
         let sites = self.lock();

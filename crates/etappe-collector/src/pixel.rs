@@ -1,4 +1,4 @@
-//! Answers the pixel: always with the image, whatever becomes of its event.
+//! Serves the pixel: always the image, whatever happens to its event.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -20,7 +20,7 @@ use crate::response::{refused, status_and_code};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// The name of the endpoint in metrics.
+/// The endpoint's name in metrics.
 const ENDPOINT: &str = "pixel";
 
 impl<P: EventPublisher, C: Clock> Collector<P, C> {
@@ -31,7 +31,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let cors = CorsRequest::of(&parts.headers);
         match parts.method {
             Method::OPTIONS => return cors.preflight(METHODS),
-            // Mail scanners look whether an image is there; nobody has seen it then.
+            // Mail scanners use HEAD to check that the image exists; no person saw it.
             Method::HEAD => return cors.allow(image()),
             Method::GET => {}
             _ => {

@@ -1,8 +1,8 @@
-//! Makes records of a body's messages, chunk by chunk, and waits until each chunk is durable.
+//! Turns a body's messages into records, chunk by chunk, and waits until each chunk is durable.
 //!
-//! A body of tiny messages becomes many times its size in records. So records are made a chunk at a
-//! time, and the next chunk only once the log has taken the one before: a request's memory is
-//! bounded whatever it holds, and a large one does not keep small ones waiting in the log.
+//! The records of tiny messages take many times the body's size. So records are made one chunk at a
+//! time, and the next chunk only after the log has taken the previous one. This bounds a request's
+//! memory whatever it holds, and a large request does not delay small ones in the log.
 
 use std::net::IpAddr;
 
@@ -21,21 +21,21 @@ use crate::collector::Collector;
 use crate::error::IntakeError;
 use crate::told::{Listed, RejectedMessage, Told, WarnedMessage};
 
-/// The size of a chunk of records, give or take one record.
+/// The approximate size of a chunk of records, give or take one record.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// Work on more bytes than this is done off the workers that serve connections: it takes longer than
-/// to serve a request, and all requests wait for a worker.
+/// Work on more bytes than this is moved off the async workers that serve connections: it takes
+/// longer than serving a request, and all requests wait for a worker.
 const INLINE_BYTES: usize = 16 * 1024;
 
-/// What became of a request's messages.
+/// The result of publishing a request's messages.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
     /// How many are durable.
     pub(crate) accepted: usize,
-    /// The others.
+    /// The rejected ones.
     pub(crate) rejected: Listed<RejectedMessage>,
-    /// What does not count of those that are durable.
+    /// Values that do not count in durable messages.
     pub(crate) warnings: Listed<WarnedMessage>,
 }
 
@@ -69,7 +69,7 @@ impl RequestContext {
     }
 }
 
-/// Runs work on `bytes` bytes where it keeps nobody waiting.
+/// Runs work on `bytes` bytes, on a blocking thread if it is large.
 pub(crate) async fn run_blocking_if_large<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
@@ -77,7 +77,7 @@ pub(crate) async fn run_blocking_if_large<T: Send + 'static>(
     if bytes <= INLINE_BYTES {
         return Ok(work());
     }
-    // Fails only when the runtime is being shut down, or on a bug in the work.
+    // Fails only when the runtime is shutting down, or when the work panics.
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "work on a body was not done");
         IntakeError::Stopping
@@ -85,8 +85,8 @@ pub(crate) async fn run_blocking_if_large<T: Send + 'static>(
 }
 
 impl<P: EventPublisher, C: Clock> Collector<P, C> {
-    /// Publishes all messages of `body` and returns what became of each. The turn to work on it is
-    /// given back as soon as the first chunk is made.
+    /// Publishes all messages of `body` and returns the result of each. The turn to process the
+    /// body is released as soon as the first chunk is made.
     pub(crate) async fn publish_body(
         &self,
         (mut body, mut turn): (Body, Option<Share<Holder>>),
@@ -133,7 +133,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         Ok(published)
     }
 
-    /// Counts and keeps what was rejected of a chunk and what does not count, and returns it.
+    /// Counts and records a chunk's rejections and warnings, and returns them.
     pub(crate) fn note(&self, site: &SiteId, chunk: Chunk) -> Told {
         let Settled {
             told,
@@ -156,8 +156,8 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
 
     /// Publishes records and returns, for each, whether it is durable or too large for the log.
     ///
-    /// An error means that one or more are not durable though they should be: the client has to
-    /// send all again.
+    /// An error means that one or more records should be durable but are not: the client must
+    /// resend all of them.
     pub(crate) async fn publish(
         &self,
         site: &SiteId,
@@ -200,12 +200,12 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 }
 
-/// What became of a record that the log took a decision on.
+/// The log's decision on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It is durable.
     Durable,
-    /// It is larger than the log takes.
+    /// It is larger than the log accepts.
     TooLarge,
 }
 
@@ -223,7 +223,7 @@ fn outcome(result: Result<(), PublishError>) -> Result<Outcome, IntakeError> {
     }
 }
 
-/// Returns the rejection of a message whose record the log found too large.
+/// Returns the rejection of a message whose record was too large for the log.
 pub(crate) fn too_large<'a>(
     message: Result<Message<'a>, Rejection<'a>>,
     bytes: usize,

@@ -1,8 +1,9 @@
-//! Holds sites to their events per second.
+//! Limits each site's events per second.
 //!
-//! A bucket per site fills at the site's rate up to one second's worth. A request is let in while
-//! the bucket holds an event, and may leave it in debt: so a batch larger than the bucket is taken
-//! too, and the site then waits until the debt is paid. On average the rate holds.
+//! Each site has a bucket that refills at the site's rate, up to one second's worth. A request is
+//! accepted while the bucket holds an event, and may leave it in debt. So a batch larger than the
+//! bucket is accepted too, and the site then waits until the debt is paid. The rate holds on
+//! average.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +12,13 @@ use std::time::Duration;
 use etappe_core::id::SiteId;
 use tokio::time::Instant;
 
-/// The longest wait that a client is told.
+/// The longest wait that a client is given.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What adding up fractions may be off by.
+/// The tolerance for rounding errors of added fractions.
 const ROUNDING: f64 = 1e-6;
 
-/// The buckets of all sites that have a rate.
+/// The buckets of all sites that have a rate limit.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimits {
     buckets: Mutex<HashMap<SiteId, Bucket>>,
@@ -31,7 +32,7 @@ struct Bucket {
 }
 
 impl RateLimits {
-    /// Returns how long `site` has to wait before it may send again, if it has to.
+    /// Returns how long `site` must wait before it may send again, if at all.
     pub(crate) fn wait(&self, site: &SiteId, rate: u32, now: Instant) -> Option<Duration> {
         let mut buckets = self.lock();
         let bucket = filled(&mut buckets, site, rate, now);

@@ -1,5 +1,5 @@
-//! The requests in progress by the time of their receipt: whoever says how far the events in the log
-//! are complete must not pass the oldest of them.
+//! Tracks when requests in progress were received: a watermark on the log's completeness must not
+//! pass the oldest of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
 
-/// The requests in progress; copies show the same.
+/// The requests in progress; clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Receptions(Arc<Mutex<BTreeMap<Timestamp, usize>>>);
 
-/// A request in progress, until it is dropped.
+/// A request in progress, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Received {
     at: Timestamp,
@@ -19,7 +19,8 @@ pub(crate) struct Received {
 }
 
 impl Receptions {
-    /// Begins a request. The time is read and noted in one, so that nobody looks in between.
+    /// Begins a request. The time is read and recorded under one lock, so that `oldest` never
+    /// misses it.
     pub(crate) fn begin(&self, clock: &impl Clock) -> Received {
         let mut requests = self.lock();
         let at = clock.now();
@@ -37,7 +38,7 @@ impl Receptions {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Timestamp, usize>> {
-        // Each change is one entry's.
+        // A poisoned lock is still consistent: each change touches one entry.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,20 +1,20 @@
-//! The last rejections of each site, for its owner to see.
+//! The latest rejections of each site, for its owner.
 
 use etappe_core::time::Timestamp;
 use serde::Serialize;
 
 use crate::owner_log::{Kept, OwnerLog, text_memory};
 
-/// The last rejections of all sites.
+/// The latest rejections of all sites.
 pub type RejectionLog = OwnerLog<RejectedEvent>;
 
 /// One rejection: of a message, or of a request as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RejectedEvent {
-    /// When it came in.
+    /// When it was received.
     pub received_at: Timestamp,
-    /// Why: a message's reason, or the code of the request's error.
+    /// A message's rejection reason, or the code of the request's error.
     pub reason: &'static str,
     /// The kind of message, if it is known.
     #[serde(rename = "type")]

@@ -1,4 +1,4 @@
-//! Reads a request's body: no more than allowed, on a lease of memory. The server bounds its time.
+//! Reads a request's body within its size limit and its memory lease. The server limits the time.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -10,20 +10,20 @@ use crate::config::CollectorConfig;
 use crate::error::IntakeError;
 use crate::inflate::is_gzip;
 
-/// How much of a refused body is read and dropped, so that a client that sends first and reads
-/// later gets its answer instead of a broken connection.
+/// How much of a refused body is read and discarded, so that a client that reads only after sending
+/// gets its answer instead of a broken connection.
 const DISCARDED_BYTES: usize = 32 * 1024 * 1024;
 
-/// The least memory taken for a body.
+/// The smallest buffer for a body.
 const FIRST_BUFFER: usize = 4 * 1024;
 
-/// A body on its way.
+/// A body that is being received.
 pub(crate) struct RequestBody {
     body: Body,
-    /// Whether any of it was asked for; before that a client may still be waiting for leave to
-    /// send it.
+    /// Whether any of it was requested; before that a client may still be waiting for `100
+    /// Continue`.
     begun: bool,
-    /// Whether there is nothing more to come.
+    /// Whether the body has ended.
     ended: bool,
 }
 
@@ -37,8 +37,8 @@ impl RequestBody {
         }
     }
 
-    /// Reads all of it. The bound for gzip holds for a body that starts as gzip does, the other
-    /// one for all others, whatever the headers say.
+    /// Reads the whole body. The gzip limit applies to a body that starts like gzip and the other
+    /// limit to all others, whatever the headers say.
     pub(crate) async fn read(
         &mut self,
         config: &CollectorConfig,
@@ -64,7 +64,7 @@ impl RequestBody {
             } else {
                 config.body_bytes
             };
-            // The stated length saves reading what is too long anyway.
+            // The stated length avoids reading a body that is too long anyway.
             if size.max(stated_length.unwrap_or(0)) > limit {
                 return Err(if starts_gzip {
                     IntakeError::CompressedBodyTooLarge { limit }
@@ -84,8 +84,8 @@ impl RequestBody {
         Ok(bytes)
     }
 
-    /// Reads the rest and drops it, up to a bound. A client that waits for
-    /// leave to send its body is not given it.
+    /// Reads and discards the rest, up to a limit. A client that waits for `100 Continue` does not
+    /// get it.
     pub(crate) async fn discard(mut self, waits_for_leave: bool) {
         if waits_for_leave && !self.begun {
             return;

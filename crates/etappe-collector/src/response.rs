@@ -1,4 +1,4 @@
-//! Turns what became of a request into its answer, and into the name it is counted under.
+//! Turns the result of a request into its answer and its name in metrics.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use crate::error::{IntakeError, Seconds};
 use crate::publication::Published;
 use crate::told::{RejectedMessage, WarnedMessage};
 
-/// The status and the code of an error; the code is part of the contract with clients.
+/// The status and the code of an error; clients rely on the code.
 pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'static str) {
     match error {
         IntakeError::EmptyBody => (StatusCode::BAD_REQUEST, "empty_body"),
@@ -44,7 +44,7 @@ pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'stati
     }
 }
 
-/// When a client should come back, if it should.
+/// When a client should retry, if at all.
 const fn retry_after(error: &IntakeError) -> Option<std::time::Duration> {
     match error {
         IntakeError::RateLimited { retry_after }
@@ -113,7 +113,7 @@ struct ErrorBody {
     message: String,
 }
 
-/// Answers a request that was taken.
+/// Answers an accepted request.
 pub(crate) fn accepted(published: &Published) -> Response {
     Json(Accepted {
         success: true,
@@ -126,7 +126,7 @@ pub(crate) fn accepted(published: &Published) -> Response {
     .into_response()
 }
 
-/// Answers a request that was refused.
+/// Answers a refused request.
 pub(crate) fn refused(error: &IntakeError) -> Response {
     let (status, code) = status_and_code(error);
     let rejected = match error {

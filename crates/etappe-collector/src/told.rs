@@ -1,7 +1,8 @@
-//! What a client is told of its messages: what was rejected, and what was accepted but does not count.
+//! What the client is told about its messages: rejections, and values that were accepted but do not
+//! count.
 //!
-//! The lists of an answer are short whatever was sent: a few hundred bytes of gzip hold a hundred
-//! thousand messages, and must not make an answer of as many lines.
+//! The lists in an answer are always short: a few hundred bytes of gzip can hold a hundred thousand
+//! messages and must not produce an answer of as many lines.
 
 use std::borrow::Cow;
 
@@ -10,16 +11,16 @@ use etappe_wire::native::{Reason, Reception, Rejection, cut_addresses_in_text};
 use etappe_wire::secret::without_keys;
 use serde::{Serialize, Serializer};
 
-/// How many entries a list of an answer has at most.
+/// The maximum number of entries in a list of an answer.
 pub(crate) const LISTED: usize = 100;
 
-/// What an entry takes in memory and in the answer, at most.
+/// The maximum size of an entry in memory and in the answer.
 pub(crate) const ENTRY_BYTES: usize = 1024;
 
-/// How many characters of a client's message id are repeated to it.
+/// How many characters of a client's message id are echoed.
 const REPEATED_ID: usize = 256;
 
-/// How many bytes of a client's value are repeated to it.
+/// How many bytes of a client's value are echoed.
 const REPEATED_VALUE: usize = 64;
 
 /// A message that was not accepted.
@@ -94,9 +95,9 @@ fn repeated_id(id: &str) -> Box<str> {
     id.chars().take(REPEATED_ID).collect::<String>().into()
 }
 
-/// Returns the beginning of a client's text without the key it was sent by and without addresses.
+/// Returns the beginning of a client's text, without the request's key and without addresses.
 pub(crate) fn redacted(text: &str, reception: &Reception<'_>) -> Box<str> {
-    // A key or an address at the end of what is kept is seen whole before it is cut in two.
+    // Redact more than is kept, so that a key or address at the cut is seen whole.
     let seen = beginning(text, REPEATED_VALUE * 8);
     let seen = match reception.redactor {
         Some(redactor) => redactor.redact_text(seen),
@@ -106,7 +107,7 @@ pub(crate) fn redacted(text: &str, reception: &Reception<'_>) -> Box<str> {
     beginning(&cut_addresses_in_text(&seen), REPEATED_VALUE).into()
 }
 
-/// Returns as many whole characters of a text as fit into `bytes`.
+/// Returns the longest prefix of whole characters that fits into `bytes`.
 fn beginning(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
@@ -115,9 +116,9 @@ fn beginning(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Something about a message of a request.
+/// An entry about a message of a request.
 pub(crate) trait OfMessage {
-    /// Which of the request's messages it is about.
+    /// Returns the index of the request's message that it is about.
     fn index(&self) -> usize;
 }
 
@@ -133,7 +134,7 @@ impl OfMessage for WarnedMessage {
     }
 }
 
-/// The first entries of a list, in the order of the messages, and how many more there are.
+/// The first entries of a list, in message order, and the number of further ones.
 #[derive(Debug)]
 pub(crate) struct Listed<T> {
     pub(crate) first: Vec<T>,
@@ -150,7 +151,7 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T: OfMessage> Listed<T> {
-    /// Adds an entry; one of a later message only while there is room.
+    /// Adds an entry; it replaces entries of later messages when there is no room.
     pub(crate) fn push(&mut self, entry: T) {
         let at = self
             .first
@@ -166,7 +167,7 @@ impl<T: OfMessage> Listed<T> {
         }
     }
 
-    /// Adds an entry of a message that comes after all others; it is made only if there is room.
+    /// Adds an entry of a message after all others; the entry is made only if there is room.
     pub(crate) fn push_last(&mut self, entry: impl FnOnce() -> T) {
         if self.first.len() < LISTED {
             self.first.push(entry());
@@ -175,13 +176,13 @@ impl<T: OfMessage> Listed<T> {
         }
     }
 
-    /// Adds the entries of later messages.
+    /// Adds entries of later messages.
     pub(crate) fn extend(&mut self, later: Self) {
         later.first.into_iter().for_each(|entry| self.push(entry));
         self.more += later.more;
     }
 
-    /// Drops the entries of a message.
+    /// Removes the entries of a message.
     pub(crate) fn forget(&mut self, index: usize) {
         self.first.retain(|entry| entry.index() != index);
     }
@@ -191,7 +192,7 @@ impl<T: OfMessage> Listed<T> {
     }
 }
 
-/// What a request's sender is told.
+/// The rejections and warnings that a request's sender is told.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) rejected: Listed<RejectedMessage>,

@@ -1,8 +1,8 @@
-//! Answers what trackers ask for before they send anything.
+//! Serves the settings that trackers fetch before they send anything.
 //!
-//! Segment's browser library fetches its settings from the host it is loaded with, RudderStack's its
-//! source configuration. Without an answer they send nothing; with this one they send their events
-//! here and load nothing from elsewhere.
+//! Segment's browser library fetches its settings from the host it is loaded with, RudderStack's
+//! its source configuration. Without an answer they send nothing. With this one they send their
+//! events here and load nothing from elsewhere.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -83,7 +83,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    /// Returns the protocol that the client speaks, which only an own proxy can tell.
+    /// Returns the client's protocol, which only our own proxy can state.
     fn protocol(&self, parts: &Parts) -> &'static str {
         let forwarded = parts
             .headers

@@ -1,4 +1,4 @@
-//! What does not count of each site's accepted messages: how often, and the last examples.
+//! Each site's warnings about accepted messages: counts and the latest examples.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +25,7 @@ pub struct WarnedEvent {
     pub event: Box<str>,
     /// The beginning of the message's id.
     pub message_id: Box<str>,
-    /// Where the value stands.
+    /// The field that holds the value.
     pub field: Box<str>,
     /// The beginning of the value.
     pub value: Box<str>,
@@ -56,13 +56,13 @@ impl WarningLog {
         }
     }
 
-    /// Returns the last warnings of `site`, newest first.
+    /// Returns the latest warnings of `site`, newest first.
     #[must_use]
     pub fn list(&self, site: &SiteId) -> Vec<WarnedEvent> {
         self.examples.list(site)
     }
 
-    /// Returns how many warnings of each reason `site` has had, by the reasons' names.
+    /// Returns the number of warnings of `site` by the name of the reason.
     #[must_use]
     pub fn counts(&self, site: &SiteId) -> BTreeMap<&'static str, u64> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +72,7 @@ impl WarningLog {
             .collect()
     }
 
-    /// Adds warnings of `site`, oldest first; there may be more than there are examples of.
+    /// Adds warnings of `site`, oldest first; the counts may exceed the number of examples.
     pub(crate) fn record(
         &self,
         site: &SiteId,

@@ -1,4 +1,4 @@
-//! What a client can get wrong in what it sends: a clear answer each time, and nothing lost.
+//! Everything a client can get wrong: each time the answer is clear and nothing is lost.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A client that can be as rude as a test wants.
+//! An HTTP client that can misbehave as a test needs.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than anything takes here; a test that waits so long has failed.
+/// Longer than anything takes here; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An answer as it came.
+/// An answer as received.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -31,7 +31,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
 
-    /// Returns the code of the error, having checked that the answer is one of ours.
+    /// Returns the error's code after checking that the answer is one of ours.
     pub(crate) fn code(&self) -> String {
         let json = self.json();
         assert_eq!(json["success"], false, "{json}");
@@ -50,7 +50,7 @@ impl Answer {
         assert_eq!((self.status, self.code().as_str()), (status, code));
     }
 
-    /// Checks that all is well and returns how many were accepted and the reasons of the others.
+    /// Checks for success and returns the number of accepted messages and the rejections.
     #[track_caller]
     pub(crate) fn expect_accepted(&self) -> (u64, Vec<(u64, String)>) {
         let json = self.json();
@@ -63,7 +63,7 @@ impl Answer {
     }
 }
 
-/// Returns index and reason of every rejected message.
+/// Returns the index and reason of every rejected message.
 pub(crate) fn reasons(json: &Value) -> Vec<(u64, String)> {
     let rejected = json["rejected"].as_array().expect("a list");
     let reason = |one: &Value| {
@@ -98,7 +98,7 @@ impl Connection {
             .expect("the server reads");
     }
 
-    /// Sends a request with a stated length.
+    /// Sends a request with a content length.
     pub(crate) async fn request(&mut self, head: &str, headers: &[&str], body: &[u8]) {
         let mut text = format!("{head} HTTP/1.1\r\nHost: etappe\r\n");
         for header in headers {
@@ -153,7 +153,7 @@ impl Connection {
         while self.fill().await {}
     }
 
-    /// Takes what has come until the end and returns its size.
+    /// Reads to the end and returns the number of bytes.
     pub(crate) async fn drain(&mut self) -> usize {
         let mut taken = 0;
         while self.fill().await {

@@ -1,4 +1,4 @@
-//! Scripts of other origins.
+//! Requests from scripts of other origins.
 
 use etappe_collector::config::CollectorConfig;
 use etappe_core::site::SiteSettings;

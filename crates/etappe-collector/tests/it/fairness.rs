@@ -1,4 +1,4 @@
-//! One site's flood: it is refused, cheaply and with the time to come back, and others are not.
+//! One site's flood is refused, cheaply and with a time to retry; other sites are not refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::client::Answer;
 use crate::harness::{OTHER_KEY, SERVER_KEY, Service, basic, batch, track};
 
-/// Sends a batch with one message of `id`, and as many more as make it so large.
+/// Sends a batch with one message of `id`, padded with further messages to `bytes`.
 async fn send(service: &Service, key: &str, id: &str, bytes: usize) -> Answer {
     let mut messages = vec![track(id)];
     messages.extend((0..bytes / 100).map(|number| track(&format!("{id}-{number}"))));
@@ -27,7 +27,7 @@ fn expect_overloaded(answer: &Answer, retry_after: &str) {
     assert_eq!(answer.header("retry-after"), Some(retry_after));
 }
 
-/// Waits until so many requests wait for their turn to publish.
+/// Waits until this many requests wait for their turn to publish.
 async fn waiting(service: &Service, requests: u32) {
     let patience = tokio::time::Instant::now() + Duration::from_secs(20);
     let name = "etappe_collector_waiting_requests";
@@ -63,7 +63,7 @@ async fn the_last_part_of_the_log_is_kept_for_those_who_did_not_fill_it() {
     assert!(service.metric("etappe_collector_shed_requests_total", "log") > 0.5);
     let fullness = service.metric("etappe_collector_log_fullness_ratio", "");
     assert!((fullness - 0.93).abs() < 1e-9, "{fullness}");
-    // A log that has emptied since shows that without a request, too.
+    // The metric also drops without a request once the log has emptied.
     service.log.fill(0.1);
     service.collector.show_log_fullness();
     let fullness = service.metric("etappe_collector_log_fullness_ratio", "");

@@ -1,4 +1,4 @@
-//! Whatever is sent: never a panic, never a 5xx, and every member is accounted for.
+//! Arbitrary input never causes a panic or a 5xx, and every member is accounted for.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -51,7 +51,7 @@ fn member() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Runs `test` on a service of its own with many values of `strategy`.
+/// Runs `test` on a fresh service with many values of `strategy`.
 fn check<S: Strategy>(strategy: &S, test: impl AsyncFn(&Service, S::Value)) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let service = runtime.block_on(Service::start());

@@ -1,4 +1,4 @@
-//! A running collector with a log in memory.
+//! A running collector with an in-memory log.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) const PIXEL_KEY: &str = "pixel-key-0123456789";
 pub(crate) const READ_TOKEN: &str = "read-token-0123456789";
 pub(crate) const OTHER_KEY: &str = "other-key-0123456789";
 
-/// A clock that stands still.
+/// A clock that never advances.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FixedClock;
 
@@ -37,18 +37,18 @@ impl Clock for FixedClock {
     }
 }
 
-/// A log in memory that fails on demand.
+/// An in-memory log that fails on demand.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryLog {
     records: Arc<Mutex<Vec<OutgoingRecord>>>,
-    /// Records that hold this text cannot be written now.
+    /// Records that contain this text are refused for now.
     refused: Arc<Mutex<Option<&'static str>>>,
-    /// Publishing takes a permit and gives it back.
+    /// Publishing takes a permit and returns it.
     gate: Arc<Semaphore>,
-    /// How many times something was to be published.
+    /// How often publishing was attempted.
     arrivals: watch::Sender<usize>,
     limit: usize,
-    /// How full it says it is.
+    /// The fullness that the log reports.
     fullness: Arc<Mutex<f64>>,
 }
 
@@ -64,17 +64,17 @@ impl MemoryLog {
         }
     }
 
-    /// Refuses records that hold `text` from now on.
+    /// Refuses records that contain `text` from now on.
     pub(crate) fn refuse(&self, text: Option<&'static str>) {
         *self.refused.lock().unwrap() = text;
     }
 
-    /// Says that it is so full from now on.
+    /// Reports this fullness from now on.
     pub(crate) fn fill(&self, fullness: f64) {
         *self.fullness.lock().unwrap() = fullness;
     }
 
-    /// Keeps everybody waiting until the permits are given back.
+    /// Blocks all publishing until the permits are returned.
     pub(crate) fn close(&self) {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
@@ -83,7 +83,7 @@ impl MemoryLog {
         self.gate.add_permits(100);
     }
 
-    /// Waits until something was to be published `times` times.
+    /// Waits until publishing was attempted `times` times.
     pub(crate) async fn reached(&self, times: usize) {
         let mut arrivals = self.arrivals.subscribe();
         arrivals
@@ -261,7 +261,7 @@ impl Service {
         Connection::open(self.address).await
     }
 
-    /// Sends one request on a connection of its own.
+    /// Sends one request on its own connection.
     pub(crate) async fn send(&self, head: &str, headers: &[&str], body: &[u8]) -> Answer {
         let mut connection = self.connect().await;
         connection.request(head, headers, body).await;
@@ -288,7 +288,7 @@ impl Service {
         }
     }
 
-    /// Returns the value of the one sample that starts with `name` and holds `label`.
+    /// Returns the value of the only sample that starts with `name` and contains `label`.
     pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
         let text = prometheus::TextEncoder::new()
             .encode_to_string(&self.registry.gather())

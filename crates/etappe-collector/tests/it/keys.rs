@@ -1,4 +1,4 @@
-//! Keys that clients put where they do not belong do not reach the log.
+//! Keys that clients put in the wrong place do not reach the log.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::harness::{PIXEL_KEY, Service};
 
-/// Not the keys of the request: another site's, and a reader's.
+/// Keys other than the request's: another site's, and a reader's.
 const WRITE_KEY: &str = "ew_Zk3JqPz81mYwNtR0aXuVbCdEfGhIjK2L";
 const READ_TOKEN: &str = "er_q7Lm2Xv9Ka4Bn8Cz1Dw6Ey3Fu5Gt0Hsp";
 
-/// Returns what must not stand in the log, however the key came.
+/// Returns the forms of a key that must not appear in the log.
 fn traces(key: &str) -> Vec<String> {
     let letters = key.get(3..).unwrap();
     let basic = STANDARD_NO_PAD.encode(format!("{key}:"));
@@ -49,7 +49,7 @@ async fn no_key_reaches_the_log_wherever_it_stands_in_a_message() {
     });
     let messages: Vec<_> = messages.collect();
     let text = json!({ "batch": messages, "writeKey": WRITE_KEY }).to_string();
-    // The same with the prefix escaped, which JSON takes for the same text.
+    // The same with an escaped prefix, which is the same text in JSON.
     for text in [text.clone(), text.replace("ew_", "\\u0065w\\u005f")] {
         let (accepted, rejected) = service.post("/v1/batch", &text).await.expect_accepted();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a client can do to the server: it gets its bounds, and others get on.
+//! Limits on what a client can do to the server; other clients are not affected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::harness::{BROWSER_KEY, OTHER_KEY, SERVER_KEY, Service, basic, batch, gzip, track};
 
 fn padded(bytes: usize) -> String {
-    // Random-looking text, so that gzip cannot make it small.
+    // Random-looking text that gzip cannot compress much.
     let mut state = 1_u32;
     let text: String = (0..bytes)
         .map(|_| {
@@ -153,7 +153,7 @@ async fn a_body_that_breaks_off_changes_nothing() {
     let mut connection = service.connect().await;
     connection.write(head.as_bytes()).await;
     drop(connection);
-    // A body shorter than stated is never read to its end, a longer one is another request.
+    // A body shorter than stated is never complete; the rest of a longer one is another request.
     let mut connection = service.connect().await;
     let head = format!(
         "POST /v1/batch HTTP/1.1\r\nHost: e\r\n{}\r\nContent-Length: {}\r\n\r\n{body}garbage\r\n\r\n",
@@ -265,7 +265,7 @@ async fn a_sites_flood_leaves_room_for_other_sites() {
         let service = Arc::clone(&service);
         flood.spawn(async move { service.post("/v1/batch", padded(900_000)).await });
     }
-    // Each request holds its body while the log keeps it waiting; half of the budget is soon gone.
+    // Each request holds its body while the log blocks it, so half of the budget is soon used up.
     let answer = flood.join_next().await.unwrap().unwrap();
     answer.expect_error(503, "overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -313,7 +313,7 @@ async fn a_client_that_takes_no_answers_is_cut_off() {
         .expect_error(400, "nothing_valid");
     let mut deaf = service.connect().await;
     let request = "GET /v1/sites/shop/rejections HTTP/1.1\r\nHost: e\r\n\r\n";
-    // Each answer has more than 100 kB: far fewer than these fill every buffer on the way.
+    // Each answer exceeds 100 kB, so far fewer than these fill every buffer on the way.
     deaf.write(request.repeat(500).as_bytes()).await;
     service.ended("failed").await;
     let taken = deaf.drain().await;

@@ -1,4 +1,4 @@
-//! The collector from outside: real sockets, real HTTP, a log in memory.
+//! Tests the collector from outside: real sockets, real HTTP, an in-memory log.
 
 #![expect(
     clippy::unwrap_used,

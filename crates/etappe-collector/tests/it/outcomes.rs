@@ -1,4 +1,4 @@
-//! What the log answers is what the client is told.
+//! The client is told what the log answers.
 
 use std::time::Duration;
 

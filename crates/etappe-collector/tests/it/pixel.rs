@@ -1,4 +1,4 @@
-//! The pixel is an image, whatever happens.
+//! The pixel always returns an image.
 
 use etappe_collector::config::CollectorConfig;
 use etappe_core::site::SiteSettings;

@@ -1,4 +1,4 @@
-//! What a well-behaved client can do.
+//! Requests of well-behaved clients.
 
 use serde_json::json;
 
@@ -79,7 +79,7 @@ async fn a_batch_is_answered_per_event() {
         (service.metric("etappe_collector_events_rejected_total", "missing_id") - 5.0).abs() < 0.1
     );
     assert!((service.metric("etappe_collector_events_accepted_total", "batch") - 10.0).abs() < 0.1);
-    // Those that no event came by are 0, not absent: alerts compare them.
+    // Endpoints without events show 0 instead of being absent: alerts compare them.
     let shown = service.registry.gather();
     let accepted = shown
         .iter()

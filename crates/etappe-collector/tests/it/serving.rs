@@ -1,4 +1,4 @@
-//! How the server ends.
+//! How the server shuts down.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What trackers ask for before they send.
+//! The settings that trackers fetch before they send.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! What is accepted but does not count: told to the sender, counted, and kept for the owner.
+//! Values that are accepted but do not count: reported to the sender, counted, and kept for the
+//! owner.
 
 use etappe_collector::config::CollectorConfig;
 use etappe_core::site::SiteSettings;
