@@ -1,4 +1,4 @@
-//! Answers of commands on standard output.
+//! Writes the answers of commands to standard output.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write, stderr, stdout};
@@ -9,8 +9,8 @@ const EXIT_NOT_WRITTEN: i32 = 74;
 
 /// Writes a line to standard output, with the arguments of `println!`.
 ///
-/// If nobody reads the rest, as in `etappe explain … | head -1`, the command goes on without it and
-/// ends with its own exit code. Any other failure ends the process.
+/// If the reader closes the pipe, as in `etappe explain … | head -1`, the command continues without
+/// output and ends with its own exit code. Any other write error ends the process.
 macro_rules! answer {
     ($($text:tt)*) => {
         $crate::answer::write(format_args!("{}\n", format_args!($($text)*)))
@@ -18,13 +18,13 @@ macro_rules! answer {
 }
 pub(crate) use answer;
 
-/// Tells the person at the terminal something beside the answer, on standard error.
+/// Writes a remark for the user to standard error.
 pub(crate) fn note(text: Arguments<'_>) {
     // Standard error may be closed; the answer does not depend on it.
     writeln!(stderr(), "note: {text}").ok();
 }
 
-/// Writes a text as it is; see [`answer!`].
+/// Writes a text unchanged; see [`answer!`].
 pub(crate) fn write(text: Arguments<'_>) {
     match stdout().write_fmt(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

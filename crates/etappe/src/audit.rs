@@ -1,7 +1,7 @@
-//! The audit: is every offset that was consumed a row, a mark, or a dead letter, and none twice?
+//! The audit checks that every consumed offset is exactly one row, mark or dead letter.
 //!
-//! It rests on durable facts alone: what stands in the tables, which letters are kept, how far the
-//! consumer has come. Process counters play no part.
+//! It uses durable facts only: the tables, the stored dead letters, and the committed progress.
+//! Process counters play no part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,42 +11,42 @@ use etappe_log::local::PartitionPositions;
 use etappe_warehouse::StoredOffsets;
 use serde::{Deserialize, Serialize};
 
-/// How many holes of a partition are named.
+/// The maximum number of holes listed per partition.
 const NAMED_HOLES: usize = 20;
 
-/// What the audit found.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AuditReport {
     /// The log.
     pub(crate) topic: String,
     pub(crate) partitions: Vec<PartitionAudit>,
-    /// Whether nothing is missing and nothing is there twice.
+    /// Whether nothing is missing and nothing is stored twice.
     pub(crate) is_clean: bool,
 }
 
-/// What it found in one partition.
+/// The result for one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PartitionAudit {
     pub(crate) partition: u32,
-    /// The first offset that is accounted for, and the one after the last.
+    /// The first audited offset, and the one after the last.
     pub(crate) from: u64,
     pub(crate) until: u64,
-    /// The first offset that the consumer has not passed.
+    /// The committed offset: the first one not consumed yet.
     pub(crate) committed: u64,
     /// The offset after the last record.
     pub(crate) end: u64,
     /// Offsets with a row: events, duplicates, marks.
     pub(crate) stored: u64,
     pub(crate) dead_letters: u64,
-    /// Offsets before `committed` that are neither.
+    /// Offsets before `committed` that have neither a row nor a dead letter.
     pub(crate) missing: u64,
-    /// Where they are: first and last of each hole, the first few.
+    /// The first and last offset of each hole; only the first few holes.
     pub(crate) holes: Vec<(u64, u64)>,
-    /// Rows beyond one for each offset.
+    /// Rows beyond one per offset.
     pub(crate) surplus: u64,
 }
 
-/// Compares what was consumed with what is stored.
+/// Compares the consumed offsets with the stored ones.
 pub(crate) fn audit(
     topic: &str,
     positions: &[PartitionPositions],

@@ -23,24 +23,24 @@ use serde::{Deserialize, Serialize};
 pub(crate) const MANIFEST: &str = "backup.json";
 /// The engine's own backup of its tables.
 pub(crate) const DATABASE: &str = "database";
-/// Where the engine keeps its passwords, in its folder and in a backup.
+/// The file of the engine's passwords, in its folder and in a backup.
 pub(crate) const SECRETS: &str = "engine-secret.json";
-/// Parts that are copied as they are.
+/// Parts that are copied unchanged.
 pub(crate) const FOLDERS: [&str; 2] = ["imports", "dead-letters"];
-/// The form of backups that this program makes and reads.
+/// The format version of backups that this program writes and reads.
 const FORMAT: u32 = 1;
 
-/// What a backup is.
+/// The description of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
-    /// The program that made it.
+    /// The version of the program that made it.
     pub(crate) version: String,
-    /// When it was begun: everything acknowledged before is in it.
+    /// When the backup began: it contains everything acknowledged before.
     pub(crate) begun_at: Timestamp,
-    /// When the event log had been copied: nothing acknowledged later is in it.
+    /// When the event log had been copied: it contains nothing acknowledged later.
     pub(crate) ended_at: Timestamp,
-    /// Every file but the list itself, in the order of the paths.
+    /// Every file except the manifest, ordered by path.
     files: Vec<FileEntry>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Manifest {
 pub(crate) struct FileEntry {
     /// Its path in the backup.
     path: String,
-    /// Its length.
+    /// Its length in bytes.
     bytes: u64,
     /// Its BLAKE3 hash in hexadecimal digits.
     blake3: String,
@@ -81,7 +81,7 @@ impl Manifest {
         })
     }
 
-    /// Reads the list of a backup and compares every file with it. Blocks.
+    /// Reads a backup's manifest and checks every file against it. Blocks.
     pub(crate) fn verify(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(MANIFEST);
         let text = std::fs::read(&path).with_context(|| {
@@ -118,14 +118,14 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Returns how long a log has to keep what was stored, so that a start on the restored folder stores
-    /// again all that was stored while the backup was made.
+    /// Returns the minimum retention of the log, so that a start on the restored folder can store
+    /// again everything stored while the backup was made.
     pub(crate) fn least_retention(&self) -> Duration {
         let millis = self.ended_at.millis_since(self.begun_at);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0)) * 2
     }
 
-    /// Returns how many bytes the files have together.
+    /// Returns the total size of the files in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }

@@ -75,7 +75,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Returns whether the command runs until it is stopped, and takes what it is sent.
+    /// Returns whether the command runs until it is stopped, and receives requests.
     pub(crate) const fn is_service(&self) -> bool {
         matches!(
             self,

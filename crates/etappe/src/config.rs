@@ -1,7 +1,7 @@
-//! The configuration of a process: every component's settings, put together from all layers.
+//! A process's configuration: the settings of all components, combined from all layers.
 //!
-//! Each crate owns its settings; this composes them. [`Config::load`] reports every problem of
-//! every layer at once. Nothing is bound, opened or made before it has succeeded.
+//! Each crate owns its settings; this combines them. [`Config::load`] reports every problem of
+//! every layer at once. Nothing is bound, opened or created before it has succeeded.
 
 mod layers;
 mod passwords;
@@ -29,7 +29,7 @@ use crate::cli::{ConfigSource, FlagSetting};
 pub(crate) use layers::Problem;
 use layers::{Origin, Setting};
 
-/// The configuration cannot be used; lists every problem.
+/// The configuration is invalid; lists every problem.
 #[derive(Debug)]
 pub(crate) struct BadConfiguration(pub(crate) Vec<Problem>);
 
@@ -41,7 +41,7 @@ impl fmt::Display for BadConfiguration {
 
 impl std::error::Error for BadConfiguration {}
 
-/// What a command cannot do without.
+/// The outside services that a command requires.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needs {
     /// An outside Kafka.
@@ -99,33 +99,33 @@ impl Default for Config {
     }
 }
 
-/// Where a user's own rules are; each a folder of `.toml` files or one file.
+/// The paths of the user's own rules; each is a folder of `.toml` files or a single file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RuleFiles {
     /// Vocabularies, tried before the shipped ones. Default none.
     pub(crate) vocabularies: Option<PathBuf>,
-    /// Models, beside the shipped ones or in the place of one with the same id. Default none.
+    /// Models, used beside the shipped ones or instead of one with the same id. Default none.
     pub(crate) models: Option<PathBuf>,
 }
 
-/// The embedded engine's share of the machine.
+/// The embedded engine's limits and settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EngineSettings {
-    /// What the engine may allocate in bytes. Default 3 GiB. Beyond it queries fail and inserts wait.
+    /// The engine's memory limit in bytes. Default 3 GiB. Beyond it queries fail and inserts wait.
     pub(crate) server_memory_bytes: u64,
-    /// What one query may allocate in bytes. Default 2 GiB.
+    /// The memory limit of one query in bytes. Default 2 GiB.
     pub(crate) query_memory_bytes: u64,
-    /// Threads of one query. Default 2; more than the machine has cores is of no use.
+    /// Threads per query. Default 2; more than the number of cores has no use.
     pub(crate) query_threads: u16,
-    /// Queries that run at a time. Default 16; more wait. A quarter is kept for what changes
-    /// something, and readers get a third of the rest.
+    /// Concurrent queries. Default 16; further ones wait. A quarter is reserved for writes, and
+    /// readers get a third of the rest.
     pub(crate) concurrent_queries: usize,
-    /// What one query of a reader may allocate in bytes. Default 384 MiB.
+    /// The memory limit of a reader's query in bytes. Default 384 MiB.
     pub(crate) reader_memory_bytes: u64,
     /// Whether the engine may run without its fence: `required`, `preferred` or `off`. Default
-    /// `preferred`: what the kernel cannot fence off is warned of.
+    /// `preferred`: logs a warning for what the kernel cannot fence off.
     pub(crate) fence: FenceMode,
     /// Whether the engine may connect to other servers, such as a ZooKeeper. Default false.
     pub(crate) network: bool,
@@ -162,7 +162,7 @@ impl EngineSettings {
 }
 
 impl Config {
-    /// Puts the configuration together: defaults, file, environment, and the given flags.
+    /// Combines the configuration: defaults, file, environment, and the given flags.
     ///
     /// # Errors
     /// [`BadConfiguration`] with every problem of every layer.
@@ -219,7 +219,7 @@ impl Config {
         !self.clickhouse.url.is_empty()
     }
 
-    /// Returns what is missing that a command needs, and what does not go together.
+    /// Returns the missing requirements of a command, and conflicting settings.
     fn outside_problems(&self, needs: Needs) -> Vec<String> {
         let mut problems = Vec::new();
         if needs.kafka && !self.uses_kafka() {
@@ -240,7 +240,7 @@ impl Config {
         problems
     }
 
-    /// Returns what is wrong with values that are well-formed.
+    /// Returns problems of well-formed values.
     fn problems(&self, needs: Needs) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.telemetry.validate(&mut problems);

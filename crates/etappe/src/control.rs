@@ -1,6 +1,6 @@
-//! The control endpoints of a running `etappe up`; [`client`] is how commands use them.
+//! The control endpoints of a running `etappe up`; commands use them through [`client`].
 //!
-//! They are on the admin address under `/control`, opened by the admin token or by the control
+//! They are on the admin address under `/control`. They accept the admin token, or the control
 //! token in the data folder's `run.json`, which only the folder's owner can read.
 
 mod client;
@@ -40,9 +40,9 @@ pub(crate) trait Explainer: Send + Sync + 'static {
     ) -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>>;
 }
 
-/// What the control endpoints work on.
+/// The state of the control endpoints.
 pub(crate) struct Control {
-    /// Opens them, beside the admin token.
+    /// The control token, accepted beside the admin token.
     pub(crate) token: KeyHash,
     pub(crate) sites: Arc<SiteStore>,
     pub(crate) explainer: Arc<dyn Explainer>,
@@ -77,7 +77,7 @@ pub(crate) fn router(control: Control) -> Router {
 async fn authorize(State(state): State<Arc<Control>>, request: Request, next: Next) -> Response {
     let presented = bearer_token(request.headers()).ok().flatten();
     let allowed = presented.is_some_and(|token| {
-        // Hashes are compared as text of equal length, in constant time.
+        // Hashes are compared as texts of equal length, in constant time.
         let hashes = (KeyHash::of(token).to_string(), state.token.to_string());
         bool::from(hashes.0.as_bytes().ct_eq(hashes.1.as_bytes())) || state.sites.is_admin(token)
     });
@@ -88,7 +88,7 @@ async fn authorize(State(state): State<Arc<Control>>, request: Request, next: Ne
     (axum::http::StatusCode::UNAUTHORIZED, Json(answer)).into_response()
 }
 
-/// An answer that the client can print.
+/// An error that the client can print.
 struct Refusal(anyhow::Error);
 
 impl From<anyhow::Error> for Refusal {
@@ -104,7 +104,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Which keys to make.
+/// The keys to create.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct KeyRequest {
     pub(crate) site: SiteId,
@@ -229,7 +229,7 @@ async fn audit(State(state): State<Arc<Control>>) -> Result<Json<AuditReport>, R
     Ok(Json(state.auditor.audit(&state.letters).await?))
 }
 
-/// Asks for a backup.
+/// A request for a backup.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BackupRequest {
     /// The folder to write to: an absolute path.
@@ -245,7 +245,7 @@ async fn back_up(
 
 #[derive(Deserialize)]
 struct LettersQuery {
-    /// The one to show with its bytes; all without their bytes otherwise.
+    /// The letter to show with its bytes; `None` for all letters without their bytes.
     letter: Option<String>,
 }
 
@@ -267,7 +267,7 @@ async fn list_letters(
 
 #[derive(Serialize, Deserialize)]
 struct ReplayRequest {
-    /// The letters; all that were not sent again before where there are none.
+    /// The letters to replay; `None` for all that were not replayed before.
     letters: Option<Vec<String>>,
 }
 

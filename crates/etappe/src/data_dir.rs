@@ -1,4 +1,4 @@
-//! The data folder: where everything of one installation stands, and who may use it.
+//! The data folder of one installation: its layout, its lock and its access rights.
 //!
 //! ```text
 //! DIR/lock        held by the running `etappe up`
@@ -9,7 +9,7 @@
 //! DIR/engine-synced.json  with Kafka: how much of the topic the engine holds for certain
 //! ```
 //!
-//! Only the owner may read any of it.
+//! Only the owner may read anything in it.
 
 pub(crate) mod parts;
 pub(crate) mod rights;
@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-/// How long a start waits for the lock of a process that is just ending.
+/// How long a start waits for the lock of a process that is shutting down.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The paths inside a data folder.
@@ -39,7 +39,7 @@ pub(crate) struct DataLock {
     _file: File,
 }
 
-/// How commands reach the running `etappe up`; written once it is ready.
+/// How to reach the running `etappe up`; written once it is ready.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RunInfo {
     /// Its process id.
@@ -48,12 +48,12 @@ pub(crate) struct RunInfo {
     pub(crate) listen: String,
     /// The admin address.
     pub(crate) admin: String,
-    /// Opens the control endpoints on the admin address; made anew at each start.
+    /// Gives access to the control endpoints on the admin address; new at each start.
     pub(crate) control_token: String,
 }
 
 impl fmt::Debug for RunInfo {
-    /// Does not show the token.
+    /// Hides the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunInfo")
             .field("pid", &self.pid)
@@ -64,7 +64,7 @@ impl fmt::Debug for RunInfo {
 }
 
 impl DataDir {
-    /// Creates the folder where it is missing, and checks that it can be written to.
+    /// Opens the folder, creating it if it is missing, and checks that it is writable.
     pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(root)
             .with_context(|| format!("cannot create the data folder {}", root.display()))?;
@@ -81,7 +81,7 @@ impl DataDir {
         Ok(Self { root })
     }
 
-    /// Names an existing folder; nothing is created.
+    /// Opens an existing folder; creates nothing.
     pub(crate) fn existing(root: &Path) -> anyhow::Result<Self> {
         if !root.is_dir() {
             bail!(
@@ -102,10 +102,10 @@ impl DataDir {
         self.root.join(name)
     }
 
-    /// Takes the lock, waiting a while for a process that is just ending.
+    /// Takes the lock, waiting a while for a process that is shutting down.
     ///
     /// # Errors
-    /// Says who holds the lock when it is still held after that.
+    /// Names the lock's holder if it is still held after that.
     pub(crate) async fn lock(&self) -> anyhow::Result<DataLock> {
         let path = self.path("lock");
         let mut file = OpenOptions::new()
@@ -151,19 +151,19 @@ impl DataDir {
         Ok(DataLock { _file: file })
     }
 
-    /// Tells other commands how to reach this process.
+    /// Writes how other commands can reach this process.
     pub(crate) fn write_run_info(&self, info: &RunInfo) -> anyhow::Result<()> {
         write_private(&self.path("run.json"), &serde_json::to_vec(info)?)
     }
 
-    /// Takes that back.
+    /// Removes that file.
     pub(crate) fn remove_run_info(&self) {
         if let Err(error) = std::fs::remove_file(self.path("run.json")) {
             tracing::debug!(%error, "run.json cannot be removed");
         }
     }
 
-    /// Returns how to reach the running `etappe up`, or `None` if none was left running.
+    /// Returns how to reach the running `etappe up`; `None` after a clean stop.
     pub(crate) fn read_run_info(&self) -> anyhow::Result<Option<RunInfo>> {
         match std::fs::read(self.path("run.json")) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).context(
@@ -175,8 +175,8 @@ impl DataDir {
     }
 }
 
-/// Replaces a file's content so that after a crash it is the old or the new one, whole, on disk;
-/// only the owner may read it.
+/// Replaces a file's content atomically and durably: after a crash it is the complete old or the
+/// complete new content. Only the owner may read it.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().context("a file has a folder")?;
     let temporary = path.with_extension("new");

@@ -1,7 +1,7 @@
-//! Dead letters of an installation: listed, shown, sent again.
+//! Lists, shows and replays an installation's dead letters.
 //!
-//! A letter is sent again once: what is sent again carries the same messageId, and the letter is
-//! marked. Should it be refused once more, it becomes a letter of its own, at its new place.
+//! A letter is replayed once: it is sent with the same messageId, and then marked. If it is refused
+//! again, it becomes a new letter at its new log position.
 
 use std::path::Path;
 
@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::event_log::{Letters, Publisher};
 
-/// How many letters are sent again at a time.
+/// How many letters are replayed at a time.
 const CHUNK: usize = 500;
 
 /// A letter as commands show it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ShownLetter {
-    /// `TOPIC:PARTITION:OFFSET`: where the record stood.
+    /// `TOPIC:PARTITION:OFFSET`: the record's position in the log.
     pub(crate) letter: String,
     pub(crate) reason: String,
     pub(crate) buried_at: Timestamp,
@@ -34,21 +34,21 @@ pub(crate) struct ShownLetter {
     /// The record, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<String>,
-    /// The record in Base64, if it is no text.
+    /// The record in Base64, if it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) base64: Option<String>,
 }
 
-/// What became of letters that were to be sent again.
+/// The result of a replay.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Replayed {
     /// How many were sent.
     pub(crate) sent: usize,
-    /// How many had been sent before.
+    /// How many had been replayed before.
     pub(crate) sent_before: usize,
 }
 
-/// The dead letters of a process that can also send them again.
+/// The dead letters of a process that can replay them.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadLetterStore {
     pub(crate) letters: Letters,
@@ -64,8 +64,8 @@ pub(crate) fn name_of(letter: &BuriedLetter) -> String {
     )
 }
 
-/// Returns a letter as it is shown, with its bytes or without. Addresses in it are cut: what is no
-/// record was not written by a collector.
+/// Returns a letter for display, with or without its bytes. Addresses in it are truncated: an
+/// unreadable record was not written by a collector, so they may be complete.
 pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
     let payload = &letter.letter.payload;
     let text = std::str::from_utf8(payload).ok().map(str::to_owned);
@@ -83,7 +83,7 @@ pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
     }
 }
 
-/// Reads the letters of a file that no process has open; what cannot be read is told.
+/// Reads the letters of a file that is not in use; unreadable lines are logged.
 pub(crate) fn read_file(file: &Path) -> anyhow::Result<Vec<BuriedLetter>> {
     let read = DeadLetterFile::<SystemClock>::read_all(file)?;
     if read.damaged > 0 {
@@ -100,7 +100,7 @@ fn tell_of_damaged(file: &Path, lines: usize) {
     );
 }
 
-/// Reads the letters of a topic and drops the bytes of each at once.
+/// Reads the letters of a topic, dropping the bytes of each at once.
 pub(crate) async fn without_bytes(topic: &KafkaDeadLetters) -> anyhow::Result<Vec<BuriedLetter>> {
     let mut letters = Vec::new();
     let visit = |mut letter: BuriedLetter| {
@@ -120,7 +120,7 @@ impl DeadLetterStore {
         }
     }
 
-    /// Returns all letters without their bytes, of which there may be more than fit into memory.
+    /// Returns all letters without their bytes, which may not fit into memory.
     pub(crate) async fn list_without_bytes(&self) -> anyhow::Result<Vec<BuriedLetter>> {
         match &self.letters {
             Letters::File(file) => Ok(file.letters().await?),
@@ -128,7 +128,7 @@ impl DeadLetterStore {
         }
     }
 
-    /// Sends the named letters again, or all that were not sent again before.
+    /// Replays the named letters, or all that were not replayed before.
     pub(crate) async fn replay(&self, names: Option<&[String]>) -> anyhow::Result<Replayed> {
         let mut letters = self.list().await?;
         if let Some(names) = names {
@@ -152,7 +152,7 @@ impl DeadLetterStore {
     async fn send(&self, letters: &[BuriedLetter]) -> anyhow::Result<()> {
         let now = self.clock.now();
         let record = |letter: &BuriedLetter| OutgoingRecord {
-            // What cannot be read has no actor whose order must be kept.
+            // An unreadable record has no actor whose order must be kept.
             key: etappe_wire::record::decode(&letter.letter.payload)
                 .map_or(0, |event| etappe_wire::record::partition_key(&event)),
             received_at: now,

@@ -1,7 +1,7 @@
-//! The command `etappe`: command line and wiring, nothing else.
+//! The command `etappe`: only the command line and the wiring.
 //!
-//! Each command has a file of its own in `command/`. Answers go to standard output, everything
-//! else to standard error. Exit codes: 0, 1 failed, 64 bad configuration or usage.
+//! Each command has its own file in `command/`. Answers go to standard output, everything else to
+//! standard error. Exit codes: 0, 1 failed, 64 bad configuration or usage.
 
 mod allocator;
 mod answer;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let is_answer = !error.use_stderr();
-            // A closed pipe is no reason to fail.
+            // A closed pipe is not an error.
             error.print().ok();
             return if is_answer {
                 ExitCode::SUCCESS
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         allocator::limit_arenas();
     }
     let command = match cli.command {
-        // Before there are threads: it fences them in.
+        // Must run before there are threads: its fence applies to the threads started after it.
         Command::Engine(arguments) => return ended(command::engine::run(arguments)),
         command => command,
     };
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&anyhow::Error::new(error).context("no runtime")),
     };
     let outcome = ended(runtime.block_on(run(command)));
-    // Copying that cannot be interrupted must not hold up the end.
+    // A copy that cannot be interrupted must not delay the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     outcome
 }
@@ -69,11 +69,11 @@ fn ended(outcome: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Allows as many open files as the system does: each connection is one.
+/// Raises the limit of open files to the maximum: each connection needs one.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limits = getrlimit(Resource::Nofile);
-    // If it is refused, the collector allows fewer connections.
+    // If this fails, the collector allows fewer connections.
     setrlimit(
         Resource::Nofile,
         Rlimit {

@@ -1,4 +1,4 @@
-//! The client of the KPI API: how commands ask what a site's readers may know.
+//! The client of the KPI API, through which commands query a site.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::cli::ServiceArguments;
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
 
-/// How long an answer may take; the service itself gives up after a minute.
+/// The timeout for an answer; the service itself gives up after a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How long a connection may take: an address that does not answer is likely mistyped.
+/// The timeout for connecting: an address that does not answer is likely mistyped.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks a service about a site.
+/// Queries a service about a site.
 pub(crate) struct Reader {
     client: Client,
     base: String,
@@ -26,8 +26,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Finds the service: the one at `--url`, or the running `etappe up` of the data folder, which
-    /// needs no token of the person at the terminal.
+    /// Finds the service: the one at `--url`, or the running `etappe up` of the data folder, for
+    /// which the user needs no token.
     pub(crate) async fn of(service: &ServiceArguments, site: &SiteId) -> anyhow::Result<Self> {
         let (base, read_token) = if let Some(url) = &service.url {
             (url.trim_end_matches('/').to_owned(), read_token(service)?)
@@ -98,7 +98,7 @@ fn token_in(file: &Path) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// Returns a problem (RFC 9457) in one sentence, with every field that is wrong.
+/// Returns a problem (RFC 9457) as one sentence that names every invalid field.
 fn told(status: StatusCode, problem: &Value) -> String {
     let fields = problem["errors"].as_array().into_iter().flatten();
     let fields: Vec<String> = fields

@@ -1,7 +1,8 @@
-//! What every long-running command is made of: one process, its parts, its start and its end.
+//! The common base of every long-running command: one process, its components, its start and its
+//! shutdown.
 //!
-//! `up` has all parts, a role some of them. Parts are started from the inside out and end the other
-//! way round, so that what was acknowledged is durable and what is half done is done again.
+//! `up` runs all components, a role some of them. Components are started from the inside out and
+//! stopped in reverse, so that everything acknowledged is durable and unfinished work is repeated.
 
 pub(crate) mod auditor;
 pub(crate) mod checkpoint;
@@ -43,13 +44,14 @@ use crate::config::Config;
 use crate::sites::SiteStore;
 use event_log::{Letters, Publisher, Source};
 
-/// How long the parts may take to end: less than the 30 s after which others lose patience.
+/// The timeout for stopping all components: less than the 30 s after which service managers kill
+/// the process.
 const END_PATIENCE: Duration = Duration::from_secs(28);
 
-/// How often the metric of the event log's room is renewed while no requests come in.
+/// How often the event log's fullness metric is updated while no requests arrive.
 const FULLNESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What all parts of the process share.
+/// What all components of the process share.
 pub(crate) struct Service {
     pub(crate) registry: Registry,
     pub(crate) health: Health,
@@ -59,11 +61,11 @@ pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) rules: Arc<RuleSet>,
     server_metrics: ServerMetrics,
-    /// Where questions are answered.
+    /// The threads that answer queries.
     questions: BackgroundThreads,
 }
 
-/// What a classifier works with.
+/// The dependencies of a classifier.
 pub(crate) struct ClassifierInputs {
     pub(crate) source: Source,
     pub(crate) letters: Letters,
@@ -73,17 +75,17 @@ pub(crate) struct ClassifierInputs {
     pub(crate) scope: WatermarkScope,
 }
 
-/// Who wants to know how far the figures reach.
+/// Who follows the watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WatermarkScope {
-    /// This process alone: it is the only one.
+    /// Only this process.
     Here,
-    /// Every process that answers questions.
+    /// Every process that answers queries.
     Everywhere,
 }
 
 impl Service {
-    /// Compiles the rules and begins to log.
+    /// Compiles the rules and initializes logging.
     pub(crate) fn start(config: Config) -> anyhow::Result<Self> {
         let rules = Arc::new(config.compile_rules()?);
         etappe_runtime::telemetry::init(&config.telemetry)?;
@@ -105,7 +107,7 @@ impl Service {
         })
     }
 
-    /// Does `work`, which ends after the shutdown has begun; a signal begins it.
+    /// Runs `work`, which must end after the shutdown has begun; a signal begins it.
     pub(crate) async fn run(
         &self,
         work: impl Future<Output = anyhow::Result<()>>,
@@ -115,7 +117,7 @@ impl Service {
             .spawn(async move { signals.listen_to_signals().await });
         tokio::select! {
             ended = work => ended?,
-            // A signal while starting: nothing was acknowledged that is not durable.
+            // A signal during startup loses nothing: everything acknowledged is durable.
             () = async {
                 self.shutdown.begun().await;
                 tokio::time::sleep(END_PATIENCE).await;
@@ -127,7 +129,7 @@ impl Service {
         }
     }
 
-    /// Serves the admin address until the end.
+    /// Serves the admin address until the shutdown.
     pub(crate) fn serve_admin(&self, listener: TcpListener, router: axum::Router) {
         let config = self.config.server.for_admin();
         let address = Address::new("admin", config, self.server_metrics.clone());
@@ -140,7 +142,7 @@ impl Service {
         });
     }
 
-    /// Classifies until `stop`; begins the shutdown when that cannot go on.
+    /// Runs the classifier until `stop`; begins the shutdown when it fails.
     pub(crate) fn start_classifier(
         &self,
         inputs: ClassifierInputs,
@@ -186,7 +188,7 @@ impl Service {
         }))
     }
 
-    /// Returns a watermark that follows what all classifiers post.
+    /// Returns a watermark that follows the posts of all classifiers.
     pub(crate) fn follow_watermark(&self, warehouse: &Warehouse) -> Watermark {
         let watermark = Watermark::unknown();
         let follower = BoardFollower::new(warehouse.clone(), watermark.clone());
@@ -225,7 +227,7 @@ impl Service {
         collector
     }
 
-    /// Serves the public address until the end; returns once no request is open any more.
+    /// Serves the public address until the shutdown; returns once no request is open.
     pub(crate) async fn serve_public(
         &self,
         listener: TcpListener,
@@ -241,14 +243,14 @@ impl Service {
         }
         let served = http_server::serve(listener, router, begun, &address).await;
         if let Err(error) = served {
-            // Nothing that they carried was acknowledged: it is sent again.
+            // Their events were not acknowledged: clients send them again.
             tracing::warn!(%error, "requests were cut off");
         }
         Ok(())
     }
 }
 
-/// Takes an address; `what` and `flag` name it for people.
+/// Binds an address; `what` and `flag` name it in errors.
 pub(crate) async fn bind(
     address: SocketAddr,
     what: &str,

@@ -1,7 +1,7 @@
-//! The sites and their keys: stored, changed, and published to whoever checks keys.
+//! Sites and their keys: storage, changes, and publication to the components that check keys.
 //!
-//! They stand in a file of the data folder, or in a table that all processes share. Keys are shown
-//! once, when they are made; only their hashes are stored.
+//! They are stored in a file of the data folder, or in a table that all processes share. Keys are
+//! shown once, when they are created; only their hashes are stored.
 
 mod origin;
 mod stored;
@@ -25,10 +25,10 @@ use crate::data_dir::write_private;
 pub(crate) use origin::origins_of;
 use stored::{SiteChange, StoredSites};
 
-/// A key's random part: 32 characters of 62 are 190 bits. Texts of clients are searched for keys of
-/// this length.
+/// The length of a key's random part: 32 of 62 characters are 190 bits. Clients' texts are searched
+/// for keys of this length.
 const KEY_LENGTH: usize = etappe_wire::secret::KEY_LETTERS;
-/// How long to wait until a change of the shared table is seen here.
+/// How long to wait until a change of the shared table is visible here.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A pair of keys, shown once.
@@ -39,12 +39,12 @@ pub(crate) struct NewKeys {
     pub(crate) read_token: String,
 }
 
-/// A read token for each site, in the clear.
+/// The plain-text read token of each site.
 #[derive(Default)]
 struct ReadTokens(BTreeMap<SiteId, String>);
 
 impl fmt::Debug for ReadTokens {
-    /// Does not show the tokens.
+    /// Hides the tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for ReadTokens {
 /// Where sites are stored.
 #[derive(Debug)]
 enum Place {
-    /// In a file that this process alone changes.
+    /// In a file that only this process changes.
     File(PathBuf),
     /// In a table that all processes share.
     Table(KafkaTable),
@@ -63,32 +63,34 @@ enum Place {
 #[derive(Debug)]
 pub(crate) struct SiteStore {
     place: Place,
-    /// One change at a time.
+    /// Serializes changes.
     changing: tokio::sync::Mutex<()>,
     stored: Mutex<StoredSites>,
-    /// Keys of this process alone, such as those of a running import.
+    /// Keys known only to this process, such as those of a running import.
     ephemeral: Mutex<Vec<(SiteId, KeyRecord)>>,
-    /// A read token for each site that a command of this machine asked about; they end with the process.
+    /// A read token for each site that a local command queried; they are valid until the process
+    /// ends.
     readers: Mutex<ReadTokens>,
     directory: watch::Sender<Arc<SiteDirectory>>,
 }
 
 impl SiteStore {
-    /// Reads the sites of a file; a missing one is an installation without sites.
+    /// Reads the sites from a file; a missing file is an installation without sites.
     pub(crate) fn open_file(path: PathBuf) -> anyhow::Result<Self> {
         let stored = read_file(&path)?.unwrap_or_default();
         Ok(Self::new(Place::File(path), stored))
     }
 
-    /// Takes the sites of a shared table as far as it is known already; [`follow`](Self::follow)
-    /// keeps up with it. `copy` is the file of what was last known, for a start without the table.
+    /// Uses the sites of a shared table as far as they are known already; [`follow`](Self::follow)
+    /// keeps them up to date. `copy` is the file of the last known sites, for a start without the
+    /// table.
     pub(crate) fn open_table(table: KafkaTable, copy: Option<&PathBuf>) -> Self {
         let stored = if table.is_current() {
             of_table(&table.rows().borrow())
         } else {
             let known = copy.and_then(|path| {
                 let read = read_file(path);
-                // The table has it all, and the copy is written anew from there.
+                // The table is complete, and the copy is rewritten from it.
                 read.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "no copy"))
                     .ok()
                     .flatten()
@@ -110,8 +112,8 @@ impl SiteStore {
         }
     }
 
-    /// Publishes what other processes change in a shared table, and keeps a copy of it; ends when
-    /// the table is closed. A file is followed by nobody.
+    /// Publishes other processes' changes to a shared table and keeps a copy of it; ends when the
+    /// table is closed. For a file it does nothing.
     pub(crate) async fn follow(&self, copy: Option<PathBuf>) {
         let Place::Table(table) = &self.place else {
             return;
@@ -135,7 +137,7 @@ impl SiteStore {
         }
     }
 
-    /// Returns a view of the sites that follows every change.
+    /// Returns a receiver that follows every change.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<SiteDirectory>> {
         self.directory.subscribe()
     }
@@ -145,7 +147,7 @@ impl SiteStore {
         self.lock().sites.is_empty()
     }
 
-    /// Makes the admin token anew and returns it.
+    /// Replaces the admin token and returns the new one.
     pub(crate) async fn create_admin_token(&self) -> anyhow::Result<String> {
         let token = random_key("ea");
         let change = SiteChange::AdminToken(KeyHash::of(&token));
@@ -158,7 +160,7 @@ impl SiteStore {
         self.lock().admin_token == Some(KeyHash::of(token))
     }
 
-    /// Makes a site, or another pair of keys for it.
+    /// Creates a site, or another pair of keys for it.
     pub(crate) async fn create_keys(
         &self,
         site: &SiteId,
@@ -186,7 +188,7 @@ impl SiteStore {
         })
     }
 
-    /// Takes the key whose hash starts with `prefix` away from `site`.
+    /// Revokes the key of `site` whose hash starts with `prefix`.
     pub(crate) async fn revoke_key(&self, site: &SiteId, prefix: &str) -> anyhow::Result<()> {
         self.change(|stored| {
             let Some(found) = stored.site(site) else {
@@ -221,8 +223,8 @@ impl SiteStore {
         .await
     }
 
-    /// Takes over all sites of another store that are not here yet, with their settings and keys;
-    /// returns how many there are.
+    /// Copies all sites of another store that are missing here, with their settings and keys;
+    /// returns their number.
     pub(crate) async fn adopt(&self, other: &Self) -> anyhow::Result<usize> {
         let others = other.lock().clone();
         let count = others.sites.len();
@@ -230,7 +232,7 @@ impl SiteStore {
         Ok(count)
     }
 
-    /// Makes a write key that works until this process ends.
+    /// Creates a write key that is valid until this process ends.
     pub(crate) fn create_ephemeral_key(&self, site: &SiteId) -> anyhow::Result<String> {
         let key = random_key("et");
         let record = KeyRecord {
@@ -243,7 +245,7 @@ impl SiteStore {
             .ephemeral
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // Bounded: an installation whose imports start more often than that forgets the oldest.
+        // Bounded: when imports start very often, the oldest key is dropped.
         if ephemeral.len() >= 1_000 {
             ephemeral.remove(0);
         }
@@ -253,7 +255,7 @@ impl SiteStore {
         Ok(key)
     }
 
-    /// Returns a read token that works until this process ends; always the same one of a site.
+    /// Returns a read token that is valid until this process ends; always the same one for a site.
     pub(crate) fn ephemeral_token(&self, site: &SiteId) -> anyhow::Result<String> {
         let stored = self.lock();
         stored.expect_site(site)?;
@@ -269,11 +271,11 @@ impl SiteStore {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, StoredSites> {
-        // A change is put in place whole: see `change`.
+        // A poisoned lock is still consistent: a change replaces the whole value, see `change`.
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the changes that `decide` wants; returns once they are stored and hold here.
+    /// Applies the changes returned by `decide`; returns once they are stored and in effect here.
     async fn change(
         &self,
         decide: impl FnOnce(&StoredSites) -> anyhow::Result<Vec<SiteChange>>,
@@ -289,7 +291,7 @@ impl SiteStore {
                 for (key, value) in rows {
                     put(table, &key, value).await?;
                 }
-                // Others may have changed it meanwhile.
+                // Another process may have changed it meanwhile.
                 changed = of_table(&table.rows().borrow());
             }
         }
@@ -334,7 +336,7 @@ fn of_table(rows: &std::collections::BTreeMap<String, bytes::Bytes>) -> StoredSi
     stored
 }
 
-/// Writes a row and waits until it is seen here, and so, or a moment later, by everybody.
+/// Writes a row and waits until it is visible here; other processes see it at about the same time.
 async fn put(table: &KafkaTable, key: &str, value: Option<bytes::Bytes>) -> anyhow::Result<()> {
     let mut rows = table.rows();
     table.put(key, value.clone()).await?;
@@ -359,7 +361,7 @@ fn write_file(path: &std::path::Path, stored: &StoredSites) -> anyhow::Result<()
     write_private(path, &serde_json::to_vec_pretty(stored)?)
 }
 
-/// Makes a key of random characters; the prefix tells people what it is for.
+/// Creates a key of random characters; the prefix tells people its purpose.
 pub(crate) fn random_key(prefix: &str) -> String {
     format!(
         "{prefix}_{}",
@@ -404,7 +406,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_key_is_known_to_who_keeps_keys_out_of_the_log() {
-        // An admin's, a control's, a reader's, an import's, a writer's.
+        // Prefixes of admin, control, read, import and write keys.
         for prefix in ["ea", "ec", "er", "et", "ew"] {
             let key = random_key(prefix);
             assert_eq!(key.len(), prefix.len() + 1 + KEY_LENGTH);

@@ -1,5 +1,4 @@
-//! Files and folders copied and moved so that they are on the disk afterwards. All of it blocks: see
-//! [`blocking`].
+//! Copies and moves files and folders durably. Everything blocks: see [`blocking`].
 
 use std::fs::File;
 use std::io;
@@ -38,7 +37,7 @@ pub(crate) fn hash(path: &Path) -> anyhow::Result<(u64, String)> {
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
 }
 
-/// Copies a folder with everything in it; one that is not there is an empty one.
+/// Copies a folder recursively; a missing folder counts as empty.
 pub(crate) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     if !from.exists() {
@@ -50,14 +49,14 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies a folder that is in use: files that are replaced meanwhile are there once, under one name or
-/// the other.
+/// Copies a folder that is in use. A file that is replaced meanwhile is copied once, under its old
+/// or its new name.
 pub(crate) fn copy_folder_in_use(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     if !from.exists() {
         return Ok(());
     }
-    // What is being written takes its name when it is whole.
+    // A file gets its final name only when it is complete.
     let is_whole = |path: &String| Path::new(path).extension().is_none_or(|it| it != "new");
     for path in all(from)?.into_iter().filter(is_whole) {
         let copied = copy_file(&from.join(&path), &to.join(&path));
@@ -69,8 +68,8 @@ pub(crate) fn copy_folder_in_use(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies a file, with the folders that it lies in. Of lines only those that are whole are copied:
-/// somebody may be writing the last one.
+/// Copies a file and creates its parent folders. Only complete lines are copied, since the last one
+/// may still be being written.
 pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
     let copy = || -> io::Result<()> {
         if let Some(folder) = to.parent() {
@@ -89,7 +88,7 @@ pub(crate) fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
     copy().with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
-/// Moves a folder, by copying it where it goes to another file system.
+/// Moves a folder; copies it if the target is on another file system.
 pub(crate) fn move_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     if std::fs::rename(from, to).is_ok() {
         return Ok(());
@@ -98,7 +97,7 @@ pub(crate) fn move_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::remove_dir_all(from).with_context(|| format!("cannot remove {}", from.display()))
 }
 
-/// Removes a folder and everything in it, if it is there.
+/// Removes a folder and its content, if it exists.
 pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -108,7 +107,7 @@ pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Returns whether nothing is there, or an empty folder; what is called `but` does not count.
+/// Returns whether the path is missing or an empty folder; an entry called `but` is ignored.
 pub(crate) fn is_free(path: &Path, but: &str) -> bool {
     match std::fs::read_dir(path) {
         Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|it| it.file_name() == but)),
@@ -116,12 +115,12 @@ pub(crate) fn is_free(path: &Path, but: &str) -> bool {
     }
 }
 
-/// Removes what is in a folder; the folder itself may be a mount point.
+/// Removes a folder's content; the folder itself may be a mount point.
 pub(crate) fn empty_folder(folder: &Path) -> anyhow::Result<()> {
     empty_folder_but(folder, "")
 }
 
-/// Removes what is in a folder, apart from what is called `kept`.
+/// Removes a folder's content except `kept`.
 pub(crate) fn empty_folder_but(folder: &Path, kept: &str) -> anyhow::Result<()> {
     let remove = || -> io::Result<()> {
         for entry in std::fs::read_dir(folder)? {
@@ -140,7 +139,7 @@ pub(crate) fn empty_folder_but(folder: &Path, kept: &str) -> anyhow::Result<()> 
     remove().with_context(|| format!("cannot empty {}", folder.display()))
 }
 
-/// Returns a path without links and dots, as far as it is there already.
+/// Returns a path without links and dots, as far as it exists already.
 pub(crate) fn resolved(path: &Path) -> anyhow::Result<std::path::PathBuf> {
     let known = path
         .ancestors()
@@ -156,13 +155,13 @@ pub(crate) fn resolved(path: &Path) -> anyhow::Result<std::path::PathBuf> {
     Ok(real.join(rest))
 }
 
-/// Puts everything on the file system of `path` on the disk.
+/// Syncs the file system of `path`.
 pub(crate) fn sync_file_system(path: &Path) -> anyhow::Result<()> {
     let synced = File::open(path).and_then(|file| Ok(rustix::fs::syncfs(file)?));
     synced.with_context(|| format!("cannot sync {}", path.display()))
 }
 
-/// Runs `work` on a thread that may block.
+/// Runs `work` on a blocking thread.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {

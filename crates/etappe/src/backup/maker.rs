@@ -1,10 +1,10 @@
-//! Makes a backup of a running `etappe up`, which goes on taking and storing events meanwhile.
+//! Makes a backup of a running `etappe up`, which keeps receiving and storing events meanwhile.
 //!
-//! The tables are copied first and the event log last. So the log reaches further than the tables, and
-//! the copy looks like a data folder after a crash that cost the engine its latest inserts: a start on it
-//! stores again what the log says was stored lately, comparing it with the tables, and so nothing is
-//! missing and nothing is there twice. How far back "lately" goes is the log's `retention`, which a
-//! backup must not outlast.
+//! The tables are copied first and the event log last, so the log reaches further than the tables.
+//! The copy looks like a data folder after a crash in which the engine lost its latest inserts. A
+//! start on it stores the recent part of the log again and compares it with the tables, so nothing
+//! is missing and nothing is stored twice. The log's `retention` limits how far back that goes, so
+//! a backup must not take longer than it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,35 +26,36 @@ use super::files::{self, blocking};
 use super::{DATABASE, FOLDERS, MANIFEST, Manifest, SECRETS};
 use crate::data_dir::{DataDir, write_private};
 
-/// What backups are made of.
+/// Makes backups.
 #[derive(Debug)]
 pub(crate) struct BackupMaker {
     pub(crate) data: DataDir,
     pub(crate) warehouse: Warehouse,
-    /// The log, if it is on this machine and the engine too: otherwise there is more elsewhere than here.
+    /// The log, if both it and the engine are on this machine; otherwise a backup of the folder
+    /// would be incomplete.
     pub(crate) log: Option<LocalReader>,
-    /// How long the log keeps what was stored.
+    /// How long the log keeps stored records.
     pub(crate) retention: Duration,
-    /// Held while a backup is made.
+    /// Held while a backup is running.
     pub(crate) turn: Mutex<()>,
-    /// Where backups are made.
+    /// The tasks that make backups.
     pub(crate) tasks: TaskTracker,
-    /// Ends them.
+    /// Cancels running backups.
     pub(crate) shutdown: CancellationToken,
 }
 
-/// A backup that was made.
+/// A finished backup.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Made {
-    /// What is in it.
+    /// Its manifest.
     pub(crate) manifest: Manifest,
     /// How long it took.
     pub(crate) seconds: f64,
 }
 
 impl BackupMaker {
-    /// Makes a backup in the folder `to`, which must be empty or not there. Whoever asked may go away: it
-    /// goes on, and cleans up after itself.
+    /// Makes a backup in the folder `to`, which must be empty or missing. If the caller goes away,
+    /// the backup continues and cleans up after itself.
     pub(crate) async fn make(self: Arc<Self>, to: PathBuf) -> anyhow::Result<Made> {
         let tasks = self.tasks.clone();
         let made = tasks.spawn(async move { self.make_or_clean(to).await });
@@ -90,8 +91,8 @@ impl BackupMaker {
         made
     }
 
-    /// Removes what a backup that failed left: without its list it would be refused, and the folder with
-    /// it for the next try.
+    /// Removes what a failed backup left behind. Without its manifest it would be refused as a
+    /// backup, and the next attempt would refuse the folder.
     fn clean(&self, to: &Path, was_there: bool) {
         let emptied = match was_there {
             true => files::empty_folder(to),
@@ -122,7 +123,7 @@ impl BackupMaker {
         }
         let (data, target) = (self.data.clone(), to.to_owned());
         let manifest = blocking(move || {
-            // Sites that were made meanwhile, whose events may be in the log.
+            // Includes sites created meanwhile, whose events may be in the log.
             files::copy_file(&data.path("sites.json"), &target.join("sites.json"))?;
             let manifest = Manifest::of(&target, (begun_at, ended_at))?;
             write_private(&target.join(MANIFEST), &serde_json::to_vec(&manifest)?)?;
@@ -134,10 +135,10 @@ impl BackupMaker {
         Ok(Made { manifest, seconds })
     }
 
-    /// Has the engine copy its tables, in its own folder, and takes the copy from there.
+    /// Lets the engine back up its tables into its own folder, and moves the backup from there.
     async fn copy_tables(&self, to: &Path) -> anyhow::Result<()> {
         let backups = backups_dir(&self.data.path("engine"));
-        // What a process left that died meanwhile.
+        // Left over from a process that died during a backup.
         let left = backups.clone();
         blocking(move || files::remove_folder(&left)).await?;
         let made = self.warehouse.back_up(DATABASE).await;
@@ -147,7 +148,7 @@ impl BackupMaker {
     }
 }
 
-/// Copies what is beside the tables and the log.
+/// Copies everything except the tables and the log.
 fn copy_state(data: &DataDir, to: &Path) -> anyhow::Result<()> {
     for folder in FOLDERS {
         files::copy_folder_in_use(&data.path(folder), &to.join(folder))?;

@@ -1,4 +1,4 @@
-//! Flags that several commands have: where configuration comes from, what is outside, addresses.
+//! Flags shared by several commands: configuration sources, outside services, addresses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,11 +44,11 @@ pub(crate) struct AddressFlags {
     pub(crate) admin: Option<SocketAddr>,
 }
 
-/// A setting's name and the value that a flag gives it.
+/// A setting's name and the value given by a flag.
 pub(crate) type FlagSetting = (&'static str, String);
 
 impl KafkaFlag {
-    /// Returns the setting that the flag makes.
+    /// Returns the setting given by the flag.
     pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
         self.kafka
             .clone()
@@ -58,14 +58,14 @@ impl KafkaFlag {
 }
 
 impl OutsideFlags {
-    /// Returns the settings that the flags make.
+    /// Returns the settings given by the flags.
     pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
         self.kafka.flags().chain(self.server.flags())
     }
 }
 
 impl ServerFlags {
-    /// Returns the settings that the flags make.
+    /// Returns the settings given by the flags.
     pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
         let url = self.clickhouse.clone().map(|url| ("clickhouse.url", url));
         let file = self.clickhouse_password_file.clone();
@@ -75,7 +75,7 @@ impl ServerFlags {
 }
 
 impl AddressFlags {
-    /// Returns the settings that the flags make.
+    /// Returns the settings given by the flags.
     pub(crate) fn flags(&self) -> impl Iterator<Item = FlagSetting> + use<> {
         let listen = self.listen.map(|address| ("listen", address.to_string()));
         let admin = self.admin.map(|address| ("admin", address.to_string()));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// The most names that a service lists.
+/// The maximum number of names that a service lists.
 const MOST_NAMES: i64 = 1_000;
 
 /// Arguments of `etappe unmapped`.

@@ -1,4 +1,4 @@
-//! `etappe audit`: is every offset that was consumed a row, a mark, or a dead letter, and none twice?
+//! `etappe audit`: checks that every consumed offset is exactly one row, mark or dead letter.
 
 use anyhow::bail;
 use etappe_warehouse::Warehouse;
@@ -13,7 +13,7 @@ use crate::data_dir::DataDir;
 use crate::letters::without_bytes;
 use crate::service::Service;
 
-/// Audits; fails when something is missing or there twice.
+/// Runs the audit; fails when something is missing or stored twice.
 pub(crate) async fn run(arguments: AuditArguments) -> anyhow::Result<()> {
     let flags = arguments.outside.flags().collect();
     let config = Config::load(&arguments.config, flags, Needs::NOTHING)?;
@@ -36,7 +36,7 @@ async fn audit_outside(config: Config) -> anyhow::Result<AuditReport> {
     let service = Service::start(config)?;
     let cluster = service.kafka()?;
     let topic = &service.config.kafka.topic;
-    // Positions first: what is stored meanwhile lies behind them.
+    // Positions first: anything stored meanwhile has later offsets.
     let positions = cluster.positions().await?;
     let stored = warehouse.offset_ranges(topic).await?;
     let letters = without_bytes(&cluster.dead_letters()?).await?;

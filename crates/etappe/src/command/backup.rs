@@ -1,5 +1,5 @@
-//! `etappe backup` and `etappe restore`: everything in a data folder, copied while it is in use, and put
-//! back.
+//! `etappe backup` and `etappe restore`: copy everything in a data folder while it is in use, and
+//! restore it.
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +21,14 @@ use crate::data_dir::DataDir;
 use crate::service::engine::EngineCommand;
 use crate::service::warehouse;
 
-/// The folder in which a data folder is put together where that is there already.
+/// The folder in which a data folder is assembled if the target exists already.
 const WITHIN: &str = ".restoring";
-/// The parts of a data folder, in the order in which they take their place.
+/// The parts of a data folder, in the order in which they are moved into place.
 const PARTS: [&str; 5] = ["engine", "imports", "dead-letters", "log", "sites.json"];
 /// The engine's name for the backup that it restores.
 const RESTORED: &str = "restored";
 
-/// Has the running `etappe up` make a backup.
+/// Asks the running `etappe up` for a backup.
 pub(crate) async fn back_up(arguments: BackupArguments) -> anyhow::Result<()> {
     let to = std::path::absolute(&arguments.folder)?;
     let control = ControlClient::of(&DataDir::existing(&arguments.data)?)?;
@@ -52,7 +52,7 @@ pub(crate) async fn back_up(arguments: BackupArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a data folder from a backup. Nothing is there until all of it is.
+/// Restores a data folder from a backup. The folder appears only once it is complete.
 pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
     etappe_runtime::telemetry::init(&config.telemetry)?;
@@ -74,7 +74,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     }
     let partial = partial_folder(&target)?;
     let data = DataDir::open(&partial)?;
-    // Another restoration may be at work there; what an interrupted one left is removed.
+    // Another restore may be running there; leftovers of an interrupted one are removed.
     let lock = data.lock().await?;
     files::empty_folder_but(&partial, "lock")?;
     let (from, root) = (arguments.folder.clone(), data.clone());
@@ -102,8 +102,8 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns where a data folder is put together before it takes its place, on the same file system: within
-/// a folder that is there, which may be a mount point, else beside it.
+/// Returns where a data folder is assembled, on the same file system as its target: inside an
+/// existing folder, which may be a mount point, otherwise beside it.
 fn partial_folder(target: &Path) -> anyhow::Result<PathBuf> {
     if target.exists() {
         return Ok(target.join(WITHIN));
@@ -114,7 +114,7 @@ fn partial_folder(target: &Path) -> anyhow::Result<PathBuf> {
     Ok(target.with_file_name(partial))
 }
 
-/// Copies everything but the tables, and these to where the engine looks for them.
+/// Copies everything except the tables, which go to where the engine looks for them.
 fn copy_parts(from: &Path, data: &DataDir) -> anyhow::Result<()> {
     for folder in FOLDERS.iter().chain(&["log"]) {
         files::copy_folder(&from.join(folder), &data.path(folder))?;
@@ -125,7 +125,7 @@ fn copy_parts(from: &Path, data: &DataDir) -> anyhow::Result<()> {
     files::copy_folder(&from.join(DATABASE), &backups_dir(&engine).join(RESTORED))
 }
 
-/// Has an engine of the new folder make its tables from the backup in it.
+/// Lets an engine restore its tables from the backup in the new folder.
 async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Result<()> {
     let engine = command.start(None).await?;
     let (user, password) = command.login()?;
@@ -139,7 +139,7 @@ async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Res
     let restored = async {
         let warehouse = Warehouse::connect(warehouse, &Registry::new())?;
         warehouse.restore(RESTORED).await?;
-        // A backup of another version is told here, and not by the next start.
+        // A backup of another version fails here instead of at the next start.
         warehouse.migrate().await?;
         anyhow::Ok(())
     };
@@ -151,12 +151,12 @@ async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Res
     blocking(move || files::remove_folder(&backups)).await
 }
 
-/// Puts a folder that is whole in its place.
+/// Moves a complete folder into place.
 fn put_in_place(partial: &Path, target: &Path) -> anyhow::Result<()> {
     files::sync_file_system(partial)?;
     let failed = || format!("cannot move {} to {}", partial.display(), target.display());
     if partial.parent() == Some(target) {
-        // The sites come last: a folder without them does not start.
+        // The sites come last: without them the folder does not start.
         for name in PARTS {
             std::fs::rename(partial.join(name), target.join(name)).with_context(failed)?;
         }

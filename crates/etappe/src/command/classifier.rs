@@ -11,7 +11,7 @@ use crate::service::greeting::RoleGreeting;
 use crate::service::health::Absence;
 use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
 
-/// Runs until a signal or a failure; succeeds after a clean stop.
+/// Runs until a signal or a failure; a clean stop is a success.
 pub(crate) async fn run(arguments: ClassifierArguments) -> anyhow::Result<()> {
     let admin = arguments.admin.map(|admin| ("admin", admin.to_string()));
     let instance = arguments.instance.map(|name| ("kafka.instance", name));

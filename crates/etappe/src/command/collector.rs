@@ -1,4 +1,4 @@
-//! `etappe collector`: takes events in and puts them on Kafka, through a spool while that is away.
+//! `etappe collector`: receives events and publishes them to Kafka, using a spool during outages.
 
 use etappe_collector::metrics::CollectorMetrics;
 use tokio::net::TcpListener;
@@ -11,7 +11,7 @@ use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::RoleGreeting;
 use crate::service::{Service, bind, health, routes};
 
-/// Runs until a signal or a failure; succeeds after a clean stop.
+/// Runs until a signal or a failure; a clean stop is a success.
 pub(crate) async fn run(arguments: CollectorArguments) -> anyhow::Result<()> {
     let flags = arguments.kafka.flags().chain(arguments.address.flags());
     let needs = Needs {

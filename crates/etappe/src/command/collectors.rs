@@ -1,4 +1,5 @@
-//! `etappe collectors`: which collectors write to a shared Kafka, and which are gone for good.
+//! `etappe collectors`: lists the collectors that write to a shared Kafka, and retires those that
+//! are gone.
 
 use anyhow::{Context, ensure};
 use etappe_core::id::{Offset, PartitionId};
@@ -47,7 +48,7 @@ pub(crate) async fn run(command: CollectorsCommand) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the last mark of each collector that is stored.
+/// Returns the last stored mark of each collector.
 async fn last_marks(config: &Config) -> anyhow::Result<Vec<CollectorMark>> {
     let warehouse = Warehouse::connect(config.clickhouse.clone(), &Registry::new())?;
     let mut last: BTreeMap<String, CollectorMark> = BTreeMap::new();
@@ -94,8 +95,8 @@ fn print(marks: &[CollectorMark], as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a name that no collector has written marks under, as far as that can be known: the marks
-/// are in ClickHouse. Without it the name is taken as it is, which is also the way to retire a
+/// Refuses a name under which no collector has written marks, if that can be checked: the marks are
+/// in ClickHouse. Without ClickHouse any name is accepted. That is also the way to retire a
 /// collector whose marks were lost with the database.
 async fn check_name(config: &Config, collector: &str) -> anyhow::Result<()> {
     if !config.uses_server() {
@@ -110,7 +111,7 @@ async fn check_name(config: &Config, collector: &str) -> anyhow::Result<()> {
     expect_known(collector, &marks)
 }
 
-/// Checks that one of `marks` is the collector's; the error names all that are known.
+/// Checks that one of `marks` is the collector's; the error lists all known collectors.
 fn expect_known(collector: &str, marks: &[CollectorMark]) -> anyhow::Result<()> {
     let known: Vec<&str> = marks.iter().map(|mark| mark.collector.as_str()).collect();
     let known = match &known[..] {
@@ -124,7 +125,7 @@ fn expect_known(collector: &str, marks: &[CollectorMark]) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Writes a collector's last mark into every partition in its place.
+/// Writes the collector's last mark into every partition on its behalf.
 async fn retire(config: Config, collector: &str) -> anyhow::Result<()> {
     let partitions = config.kafka.partitions;
     let service = Service::start(config)?;
@@ -139,7 +140,7 @@ async fn retire(config: Config, collector: &str) -> anyhow::Result<()> {
     };
     let payload = event_log::encode_mark(&mark);
     let record = |partition: u32| OutgoingRecord {
-        // A record's partition is its key modulo their number.
+        // A record's partition is its key modulo the number of partitions.
         key: u64::from(partition),
         received_at: now,
         payload: payload.clone(),

@@ -1,4 +1,4 @@
-//! `etappe config`: what the configuration is, and what is wrong with it.
+//! `etappe config`: prints the configuration and reports its problems.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::answer::{answer, write};
 use crate::cli::ConfigCommand;
 use crate::config::{Config, Needs};
 
-/// How long one of the outside services may take to answer.
+/// The timeout for an outside service.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs one of the commands.
 pub(crate) async fn run(command: ConfigCommand) -> anyhow::Result<()> {
     match command {
-        // There are no secrets among the settings: keys and tokens are kept elsewhere.
+        // Settings contain no secrets: keys and tokens are stored elsewhere.
         ConfigCommand::Print { config } => {
             let config = Config::load(&config, Vec::new(), Needs::NOTHING)?;
             write(format_args!("{}", toml::to_string(&config)?));
@@ -40,7 +40,7 @@ pub(crate) async fn run(command: ConfigCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tries to reach what is outside, and says of each how that went; fails if one of them did.
+/// Tries to reach each outside service and reports the result; fails if one of them fails.
 async fn connect(config: &Config) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     let mut tell = |name: &'static str, place: &str, tried: anyhow::Result<String>| match tried {

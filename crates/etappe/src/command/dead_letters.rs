@@ -1,5 +1,5 @@
-//! `etappe dead-letters`: records that could not be stored, through the running `up` of a folder,
-//! from its file while none runs, or from the topic on Kafka.
+//! `etappe dead-letters`: lists and replays records that could not be stored. They are reached
+//! through the running `up` of a folder, in its file while none runs, or in the topic on Kafka.
 
 use anyhow::{Context, bail};
 
@@ -39,13 +39,13 @@ pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
     }
 }
 
-/// The way to the letters.
+/// How the dead letters are reached.
 enum Access {
-    /// Through the process that runs on the folder.
+    /// Through the running process of the folder.
     Running(ControlClient),
-    /// The file of a folder that nothing runs on.
+    /// Through the file of a folder that is not in use.
     File(std::path::PathBuf),
-    /// The topic.
+    /// Through the topic.
     Topic(DeadLetterStore),
 }
 

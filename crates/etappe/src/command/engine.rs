@@ -1,5 +1,5 @@
-//! `etappe engine`: ClickHouse's engine alone, as a process of its own or as a child of `up`; or only
-//! its library fetched, or its address printed.
+//! `etappe engine`: runs ClickHouse's engine alone, as its own process or as a child of `up`; or
+//! only fetches its library or prints its address.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::config::{Config, Needs};
 use crate::data_dir::rights::close_to_others;
 use crate::service::warehouse::DATABASE;
 
-/// What tells a folder of `up`, and where ClickHouse's files are in it.
+/// The files that identify a data folder of `up`, and its subfolder with ClickHouse's files.
 const SITES: &str = "sites.json";
 const SECRET_OF_UP: &str = "engine/engine-secret.json";
 const ENGINE: &str = "engine";
 
-/// Serves until a signal or, as a child, until standard input ends. Must be called while the process
-/// has one thread: the engine's fence holds for that one and those that it starts.
+/// Serves until a signal or, as a child, until standard input ends. Must be called while the
+/// process has a single thread: the engine's fence applies to that thread and those it starts.
 pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, Vec::new(), Needs::NOTHING)?;
     if arguments.fetch {
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     };
     std::fs::create_dir_all(&data)
         .with_context(|| format!("cannot create the folder {}", data.display()))?;
-    // The engine takes relative paths for relative to its own folder.
+    // The engine resolves relative paths against its own folder.
     let data = data
         .canonicalize()
         .with_context(|| format!("cannot enter the folder {}", data.display()))?;
@@ -58,8 +58,8 @@ pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     runtime.block_on(serve(engine, arguments.child))
 }
 
-/// Returns the folder of ClickHouse's files, where `data` may be that of `up`: beside its data a second
-/// database would be begun in silence.
+/// Returns the folder of ClickHouse's files; `data` may be the data folder of `up`, where a second,
+/// empty database would otherwise be created silently.
 fn folder_of_engine(data: PathBuf) -> PathBuf {
     let is_of_up = [SITES, SECRET_OF_UP]
         .iter()
@@ -81,7 +81,7 @@ async fn serve(engine: PreparedEngine, is_child: bool) -> anyhow::Result<()> {
         run_engine(engine, tokio::io::stdin(), stdout, &registry).await?;
         return Ok(());
     }
-    // The engine ends with its control pipe: this one is closed by a signal.
+    // The engine stops when its control pipe closes; here a signal closes it.
     let (control, held) = tokio::io::duplex(1);
     let shutdown = Shutdown::default();
     let release = async {
@@ -101,7 +101,7 @@ async fn serve(engine: PreparedEngine, is_child: bool) -> anyhow::Result<()> {
     Ok(listened?)
 }
 
-/// Returns the address for `--clickhouse`, with the login that may do everything.
+/// Returns the address for `--clickhouse`, with the login that has all rights.
 fn url(data: &Path, listen: SocketAddr) -> anyhow::Result<String> {
     let login = EngineSecrets::load(data)?.writer;
     Ok(format!(
@@ -110,7 +110,7 @@ fn url(data: &Path, listen: SocketAddr) -> anyhow::Result<String> {
     ))
 }
 
-/// Finds the engine's library, fetching it where it is missing. Whoever loads it verifies it.
+/// Finds the engine's library, fetching it if it is missing. Whoever loads it must verify it.
 pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let request = LibraryRequest::new(explicit, cache()?);
     let found = tokio::task::spawn_blocking(move || find_library(&request));
@@ -120,7 +120,7 @@ pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf
         .context("no engine library")
 }
 
-/// Finds the engine's library and compares one from the cache with the published one. Blocks.
+/// Finds the engine's library and checks a cached one against the published hash. Blocks.
 fn verified_library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let cache = cache();
     let request = match (&cache, explicit) {

@@ -1,4 +1,4 @@
-//! `etappe explain`: which milestone and stages an event gets, and which rule decided.
+//! `etappe explain`: shows which milestone and stages an event gets, and which rule decided.
 
 use std::io::Read;
 
@@ -19,7 +19,7 @@ use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
 
-/// Explains an event given as JSON, or a stored one by its message id.
+/// Explains an event given as JSON, or a stored event given by its message id.
 pub(crate) async fn run(arguments: ExplainArguments) -> anyhow::Result<()> {
     let text = match arguments.event.as_str() {
         "-" => {
@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: ExplainArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a log record of an event as a tracker would send it.
+/// Turns an event as a tracker would send it into a log record.
 fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
     let kind = serde_json::from_str::<Value>(text)
         .context("the event is no JSON")?

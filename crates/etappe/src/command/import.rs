@@ -1,8 +1,8 @@
-//! `etappe import`: sends files of events, resumable at any moment, nothing doubled.
+//! `etappe import`: sends files of events; it can be interrupted and resumed without duplicates.
 //!
-//! A file is identified by its content. One batch at a time is on its way while the next one is
-//! read, so that an actor's events arrive in the order of the file; how far it came is remembered
-//! after each acknowledgement. What a kill makes be sent twice has the same message ids.
+//! A file is identified by its content. One batch at a time is in flight while the next one is
+//! read, so an actor's events arrive in file order. Progress is stored after each acknowledgement.
+//! Messages that are sent again after a kill have the same message ids.
 
 mod ledger;
 mod line;
@@ -38,14 +38,14 @@ use sender::{Batch, Sender};
 use shape::wrong_shape;
 use source::{Content, Lines};
 
-/// A request stays below the collector's limit of 500 KiB for a body that is not compressed.
+/// Keeps a request below the collector's limit of 500 KiB for an uncompressed body.
 const BATCH_BYTES: usize = 400 * 1024;
-/// How many rejected lines are shown when none was taken.
+/// How many rejected lines are shown when none was accepted.
 const SHOWN_LINES: usize = 5;
-/// How often progress is put on disk at most; a kill in between only sends lines again.
+/// The minimum interval between writes of the progress; a kill in between only sends lines again.
 const REMEMBER_EVERY: Duration = Duration::from_millis(200);
 
-/// Imports every file named; files that were imported before are refused.
+/// Imports every named file; files that were imported before are refused.
 pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
     let site = SiteId::try_new(&arguments.site)?;
     let (root, sender) = destination(&arguments, &site).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn run(arguments: ImportArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Finds where progress is kept and where events go.
+/// Determines where progress is stored and where events are sent.
 async fn destination(
     arguments: &ImportArguments,
     site: &SiteId,
@@ -123,7 +123,7 @@ fn write_key(arguments: &ImportArguments) -> anyhow::Result<String> {
 enum FileEnd {
     Finished,
     Refused,
-    /// Not one event of it was taken; it may be imported again.
+    /// None of its events was accepted; it may be imported again.
     Failed,
     Interrupted,
 }
@@ -132,7 +132,7 @@ struct Import<'a> {
     site: &'a SiteId,
     ledger: ImportLedger,
     sender: Sender,
-    /// Whether lines that an earlier file began with are sent all the same.
+    /// Whether to send also the lines that were imported with an earlier, shorter file.
     takes_all: bool,
 }
 
@@ -189,7 +189,7 @@ impl Import<'_> {
         Ok(FileEnd::Finished)
     }
 
-    /// Says what became of a file, for people.
+    /// Describes a file's result for people.
     fn summary(
         &self,
         path: &Path,
@@ -220,7 +220,7 @@ impl Import<'_> {
         message
     }
 
-    /// Says why not one line was taken; the file may be imported again once that is mended.
+    /// Explains why no line was accepted; the file may be imported again once the cause is fixed.
     fn nothing_taken(
         &self,
         path: &Path,
@@ -244,7 +244,7 @@ impl Import<'_> {
         Ok(FileEnd::Failed)
     }
 
-    /// Sends what is not settled yet; returns false when it was interrupted.
+    /// Sends the unfinished lines; returns false when interrupted.
     async fn send_all(
         &self,
         path: &Path,
@@ -297,7 +297,7 @@ impl Import<'_> {
     }
 }
 
-/// Returns the lengths of contents, ascending.
+/// Returns the lengths of contents, in ascending order.
 fn lengths(contents: &[(String, FileRecord)]) -> Vec<u64> {
     let mut lengths: Vec<u64> = contents.iter().map(|(_, record)| record.bytes).collect();
     lengths.sort_unstable();
@@ -305,8 +305,8 @@ fn lengths(contents: &[(String, FileRecord)]) -> Vec<u64> {
     lengths
 }
 
-/// Returns the record to begin with: where the longest earlier content stopped that this one begins
-/// with, if there is one.
+/// Returns the record to start from: where the import of the longest earlier content stopped that
+/// this one begins with, if there is one.
 fn continuation(path: &Path, content: &Content, earlier: &[(String, FileRecord)]) -> FileRecord {
     let longest = content.prefixes.iter().rev().find_map(|prefix| {
         let of_prefix = |(hash, _): &&(String, FileRecord)| *hash == prefix.hash;
@@ -342,7 +342,7 @@ async fn identify(path: &Path, lengths: Vec<u64>) -> anyhow::Result<Content> {
     content
 }
 
-/// Reads a file's lines that `record` does not have yet into batches; ends early when nobody takes them.
+/// Reads a file's lines that are not yet in `record` into batches; stops when the receiver is gone.
 fn read_batches(
     path: &Path,
     hash: &str,

@@ -1,4 +1,4 @@
-//! `etappe insights`: answers questions about what is stored in ClickHouse.
+//! `etappe insights`: answers questions about the data in ClickHouse.
 
 use tokio::net::TcpListener;
 
@@ -10,7 +10,7 @@ use crate::service::greeting::RoleGreeting;
 use crate::service::health::Absence;
 use crate::service::{Service, bind, health, routes};
 
-/// Runs until a signal or a failure; succeeds after a clean stop.
+/// Runs until a signal or a failure; a clean stop is a success.
 pub(crate) async fn run(arguments: InsightsArguments) -> anyhow::Result<()> {
     let flags = arguments.outside.flags().chain(arguments.address.flags());
     let needs = Needs {

@@ -1,5 +1,5 @@
-//! `etappe keys`: sites and their keys, in the table that all processes share on Kafka, through the
-//! running `up` of a folder or, while none runs, directly.
+//! `etappe keys`: manages sites and their keys, in the shared table on Kafka, through the running
+//! `up` of a folder or, while none runs, directly.
 
 use std::sync::Arc;
 
@@ -67,11 +67,11 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The way to a data folder's sites.
+/// How a data folder's sites are reached.
 enum Access {
-    /// Through the process that runs on it.
+    /// Through the running process of the folder.
     Running(ControlClient),
-    /// Directly, with the folder, if there is one, locked meanwhile.
+    /// Directly; a folder is locked meanwhile.
     Direct(Arc<SiteStore>, Option<DataLock>),
 }
 
@@ -94,7 +94,7 @@ impl Access {
                 return Ok(Self::Running(control));
             }
         }
-        // Left behind by a process that was killed, or none runs: the lock tells.
+        // Either a killed process left the file behind or one is running: the lock tells which.
         let lock = folder.lock().await?;
         Ok(Self::Direct(
             Arc::new(SiteStore::open_file(folder.path("sites.json"))?),

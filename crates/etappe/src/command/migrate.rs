@@ -1,4 +1,4 @@
-//! `etappe migrate`: brings the tables of a database up to date, and says what it did.
+//! `etappe migrate`: updates a database's tables and reports what it did.
 
 use anyhow::Context;
 use etappe_warehouse::{Warehouse, WarehouseConfig};
@@ -13,7 +13,7 @@ use crate::data_dir::parts::Kept;
 use crate::service::engine::EngineCommand;
 use crate::service::warehouse::DATABASE;
 
-/// Migrates the embedded engine's database of a data folder, or that of a server.
+/// Migrates the embedded engine's database of a data folder, or the database of a server.
 pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
     let flags = arguments.server.flags().collect();
     let config = Config::load(&arguments.config, flags, Needs::NOTHING)?;
@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
         .lock()
         .await
         .context("a running `etappe up` migrates by itself")?;
-    // An engine that is gone must not look as if it had always been empty.
+    // A missing engine must not look like one that was always empty.
     let kept = Kept {
         log: false,
         engine: true,

@@ -1,4 +1,4 @@
-//! `etappe models`: the journey models and vocabularies in use, and mistakes in their files.
+//! `etappe models`: lists the journey models and vocabularies in use, and checks their files.
 
 use anyhow::bail;
 use etappe_core::rules::{Diagnostic, RuleSet, RuleSource, Severity};

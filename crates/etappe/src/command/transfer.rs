@@ -1,9 +1,9 @@
-//! `etappe move`: an installation goes from one folder to Kafka and ClickHouse; nothing is lost.
+//! `etappe move`: moves an installation from a single folder to Kafka and ClickHouse without loss.
 //!
-//! First what was begun is finished: a batch that was being stored when the last `up` ended. Then
-//! sites, tables and the rest of the event log are carried over, in this order. Each step can be
-//! done again, so after a failure the command is simply run once more. What was carried over stays
-//! in the folder, but counts as consumed there: it is a backup, not a place to go on from.
+//! First it finishes pending work: a batch that was being stored when the last `up` ended. Then it
+//! transfers sites, tables and the rest of the event log, in this order. Each step can be repeated,
+//! so after a failure the command is simply run again. Transferred data stays in the folder but
+//! counts as consumed there: it is a backup, not something to continue from.
 
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ use crate::service::warehouse::Embedded;
 use crate::service::{ClassifierInputs, Service, WatermarkScope};
 use crate::sites::SiteStore;
 
-/// How often the progress of finishing is looked at.
+/// How often the progress of pending work is checked.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What was carried over.
+/// What was transferred.
 #[derive(Debug, Serialize)]
 struct Moved {
     sites: usize,
@@ -123,8 +123,8 @@ impl Transfer {
         })
     }
 
-    /// Lets the classifier finish batches that were being stored, and those that an unclean boot
-    /// may have lost: a row of such a batch may stand in one table and lack in another.
+    /// Lets the classifier finish pending batches, and those that an unclean shutdown may have
+    /// lost: a row of such a batch may be in one table and missing from another.
     async fn finish_what_was_begun(&self, warehouse: &Warehouse) -> anyhow::Result<()> {
         loop {
             let log = self.open_log().await?;
@@ -139,7 +139,7 @@ impl Transfer {
         }
     }
 
-    /// Classifies until everything in the log is visible.
+    /// Runs the classifier until everything in the log is visible.
     async fn classify_all(&self, warehouse: &Warehouse) -> anyhow::Result<()> {
         let log = self.open_log().await?;
         let source = log.source();
@@ -170,7 +170,7 @@ impl Transfer {
         shared.adopt(&file).await
     }
 
-    /// Publishes what the classifier has not consumed.
+    /// Publishes the records that the classifier has not consumed.
     async fn drain(&self, cluster: &KafkaCluster) -> anyhow::Result<u64> {
         let log = self.open_log().await?;
         let publisher = cluster.publisher()?;
@@ -197,7 +197,7 @@ impl Transfer {
     }
 }
 
-/// Returns whether a range was begun, or has to be done again, in any partition.
+/// Returns whether any partition has a pending range or one that must be repeated.
 async fn has_begun_ranges(
     source: &impl RecordSource<Error = etappe_log::LogError>,
     partitions: u32,
@@ -215,7 +215,7 @@ async fn has_begun_ranges(
     Ok(has_begun)
 }
 
-/// Returns the key and the time of receipt of a record.
+/// Returns a record's key and time of receipt.
 fn key_of(payload: &[u8]) -> Option<(u64, Timestamp)> {
     let event = etappe_wire::record::decode(payload).ok()?;
     Some((

@@ -1,4 +1,4 @@
-//! `etappe unmapped`: names of events that mean nothing yet, and what they may mean.
+//! `etappe unmapped`: lists event names without a meaning, and suggestions for them.
 
 use etappe_core::id::SiteId;
 use serde::Deserialize;
@@ -7,13 +7,13 @@ use crate::answer::answer;
 use crate::cli::UnmappedArguments;
 use crate::reader::Reader;
 
-/// How the last line tells what to do.
+/// The last line, which explains what to do next.
 const NEXT_STEP: &str = "To give a name a meaning, write a rule for it into a file of the folder that `rules.vocabularies` names, and \
      start Etappe again: docs/vocabularies.md shows how, and `etappe explain EVENT` tells more about a name.";
-/// How wide the column of names is at most; longer names push their row to the right.
+/// The maximum width of the name column; longer names shift their row to the right.
 const WIDEST_NAME: usize = 48;
 
-/// The answer of the API, as far as it is printed.
+/// The part of the API's answer that is printed.
 #[derive(Debug, Deserialize)]
 struct Unmapped {
     from: String,
@@ -74,7 +74,7 @@ fn parameters(arguments: &UnmappedArguments) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// Returns the lines for people.
+/// Returns the lines of output for people.
 fn table(site: &SiteId, found: &Unmapped) -> Vec<String> {
     let (from, to) = (minute(&found.from), minute(&found.to));
     if found.names.is_empty() {
@@ -114,7 +114,7 @@ fn table(site: &SiteId, found: &Unmapped) -> Vec<String> {
     lines
 }
 
-/// Says what is known of a name.
+/// Describes what is known about a name.
 fn remark(name: &Name) -> String {
     match (&name.milestone, &name.suggestion) {
         (Some(milestone), _) if name.why == "no_stage" => {
@@ -128,7 +128,8 @@ fn remark(name: &Name) -> String {
     }
 }
 
-/// Returns an instant without its seconds: a range begins and ends at a day of the site's time zone.
+/// Returns an instant without its seconds: a range begins and ends on a day of the site's time
+/// zone.
 fn minute(instant: &str) -> String {
     instant.get(..16).unwrap_or(instant).replace('T', " ")
 }
@@ -138,7 +139,7 @@ fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
 }
 
-/// Returns a name without what a terminal would act on: anybody can send one.
+/// Returns a name without control characters that a terminal would act on: anybody can send one.
 fn shown(name: &str) -> String {
     let hidden = |letter: char| {
         letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,7 +1,7 @@
-//! `etappe up`: everything on this machine, with its data in one folder.
+//! `etappe up`: runs everything on this machine, with its data in one folder.
 //!
 //! With `--kafka` events go through an outside Kafka, with `--clickhouse` they are stored in an
-//! outside ClickHouse; what is not outside is in the folder.
+//! outside ClickHouse. Everything else is in the folder.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,10 +43,10 @@ use crate::service::warehouse::Embedded;
 use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
 use crate::sites::{SiteStore, random_key};
 
-/// The site that a first start makes.
+/// The site created at the first start.
 const DEMO: &str = "demo";
 
-/// Runs until a signal or a failure; succeeds after a clean stop.
+/// Runs until a signal or a failure; a clean stop is a success.
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
     let flags = arguments.outside.flags().chain(arguments.address.flags());
     let config = Config::load(&arguments.config, flags.collect(), Needs::NOTHING)?;
@@ -68,7 +68,8 @@ pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
     ended
 }
 
-/// Checks that the data folder holds what it held before; returns what may begin anew.
+/// Checks that the data folder still holds what it held before; returns the missing parts that may
+/// start empty.
 fn check_parts(
     config: &Config,
     data: &DataDir,
@@ -80,7 +81,7 @@ fn check_parts(
     };
     let missing = data.check_parts(kept, &arguments.accept_missing)?;
     if missing.contains(&Part::Engine) {
-        // A log that does not know how it was left gives out again what it still holds.
+        // A log without its shutdown state delivers everything that it still holds again.
         event_log::forget_how_it_was_left(data)?;
     }
     let imports = data.path("imports");
@@ -93,18 +94,18 @@ struct Up {
     service: Service,
     data: DataDir,
     arguments: UpArguments,
-    /// The engine was there before, is gone, and begins anew.
+    /// The engine existed before, is missing, and starts empty.
     begins_engine: bool,
 }
 
-/// The event log, open.
+/// The opened event log.
 enum OpenLog {
     Local(LocalLog),
     Kafka(SpoolingPublisher),
 }
 
 impl OpenLog {
-    /// Returns whom the classifier tells how far it is.
+    /// Returns who follows the classifier's watermark.
     const fn scope(&self) -> WatermarkScope {
         match self {
             Self::Local(_) => WatermarkScope::Here,
@@ -113,7 +114,7 @@ impl OpenLog {
     }
 }
 
-/// Everything about the log that others work with.
+/// The parts of the log that other components use.
 struct LogParts {
     log: OpenLog,
     publisher: Publisher,
@@ -124,7 +125,7 @@ struct LogParts {
     checkpoint: Option<JoinHandle<Checkpoint>>,
 }
 
-/// What the parts report with; all are starting until they say otherwise.
+/// The components' health reporters; each is not ready until it reports otherwise.
 struct Reports {
     classifier: Reporter,
     collector: Reporter,
@@ -148,7 +149,7 @@ impl Up {
         let service = &self.service;
         let addresses = (public.local_addr()?, admin.local_addr()?);
         let reports = Reports::register(&service.health);
-        // From the first moment on, so that somebody who waits can ask what for.
+        // Served from the start, so that anyone waiting can see the reason.
         let later = LaterRoutes::default();
         service.serve_admin(admin, routes::admin(service).merge(later.router()));
         let cluster = service
@@ -189,7 +190,7 @@ impl Up {
         self.greet(&sites, addresses, control_token).await?;
 
         let mut ended = service.serve_public(public, router).await;
-        // Nothing comes in any more: finish what is being written, then close from the outside in.
+        // No more input: finish pending writes, then close from the outside in.
         stop_classifier.cancel();
         ended = ended.and(classifier.await.context("the classifier broke")?);
         ended = ended.and(parts.log.close().await);
@@ -226,7 +227,7 @@ impl Up {
             let warehouse = self.service.connect_server(report).await?;
             return Ok((warehouse, None));
         }
-        // What is left of a backup that a kill ended.
+        // Left over from a backup that was killed.
         files::remove_folder(&backups_dir(&self.data.path("engine")))?;
         let embedded = Embedded {
             data: self.data.path("engine"),
@@ -275,8 +276,8 @@ impl Up {
         })
     }
 
-    /// Joins the group; where the engine is in the data folder, also keeps how much of the topic it
-    /// holds for certain.
+    /// Joins the consumer group. If the engine is in the data folder, also tracks how much of the
+    /// topic it holds durably.
     fn open_source(
         &self,
         cluster: &KafkaCluster,
@@ -294,7 +295,7 @@ impl Up {
         Ok((source, Some(self.service.tasks.spawn(keep))))
     }
 
-    /// Makes what commands ask of the running process.
+    /// Makes the control endpoints that commands use.
     fn control(
         &self,
         control_token: &str,
@@ -335,7 +336,7 @@ impl Up {
         })
     }
 
-    /// Reports on what the parts say of themselves.
+    /// Reports the components' health.
     fn watch(&self, reports: Reports, publisher: Publisher, warehouse: Warehouse) {
         let Service {
             tasks, shutdown, ..
@@ -348,7 +349,7 @@ impl Up {
         tasks.spawn(health::watch_warehouse(warehouse, report, shutdown.token()));
     }
 
-    /// Makes the demo site at the first start, and says where everything is.
+    /// Creates the demo site at the first start and prints the addresses.
     async fn greet(
         &self,
         sites: &SiteStore,

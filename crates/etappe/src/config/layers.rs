@@ -1,8 +1,8 @@
-//! Puts configuration together from its layers and finds every mistake in all of them at once.
+//! Combines the configuration's layers and finds every mistake in all of them at once.
 //!
 //! Layers are, from weakest to strongest: defaults in code, a TOML file, environment variables
-//! (`ETAPPE_COLLECTOR__MAX_CONNECTIONS`), flags. Each setting of a layer is tried alone on top of
-//! the defaults, so that one mistake does not hide the next.
+//! (`ETAPPE_COLLECTOR__MAX_CONNECTIONS`), flags. Each setting of a layer is first tried alone on
+//! top of the defaults, so that one mistake does not hide the next.
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-/// Where a setting came from, as a person would look it up.
+/// A setting's source, as a user would look it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin(String);
 
@@ -30,21 +30,21 @@ pub(crate) struct Setting {
     pub(crate) path: Vec<String>,
     /// Its value.
     pub(crate) value: Value,
-    /// Where it came from.
+    /// Its source.
     pub(crate) origin: Origin,
 }
 
 /// A mistake in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// Where, if it has a place.
+    /// Its source, if it has one.
     origin: Option<Origin>,
     /// What is wrong.
     message: String,
 }
 
 impl Problem {
-    /// Makes a problem of the configuration as a whole.
+    /// Makes a problem that concerns the whole configuration.
     pub(crate) const fn of_whole(message: String) -> Self {
         Self {
             origin: None,
@@ -62,7 +62,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads the settings of a TOML text; `file` is named in problems.
+/// Reads the settings of a TOML text; problems name `file`.
 pub(crate) fn settings_of_file(file: &Path, text: &str) -> Result<Vec<Setting>, Vec<Problem>> {
     let place = |at: usize| {
         let line = text
@@ -111,7 +111,7 @@ fn collect(
     }
 }
 
-/// Returns a value without its places in the text.
+/// Returns a value without its positions in the text.
 fn plain(value: &Spanned<DeValue<'_>>) -> Value {
     match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
@@ -133,7 +133,7 @@ fn plain(value: &Spanned<DeValue<'_>>) -> Value {
     }
 }
 
-/// Reads the settings among environment variables: those called `ETAPPE_<SECTION>__<NAME>`.
+/// Reads the settings from environment variables called `ETAPPE_<SECTION>__<NAME>`.
 pub(crate) fn settings_of_environment(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<Setting> {
@@ -154,7 +154,7 @@ pub(crate) fn settings_of_environment(
     settings
 }
 
-/// Reads `text` as a TOML value, or as plain text where it is none.
+/// Parses `text` as a TOML value, or takes it as plain text if it is none.
 fn literal(text: &str) -> Value {
     format!("value = {text}")
         .parse::<Table>()
@@ -163,10 +163,10 @@ fn literal(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Puts `settings`, weakest first, on top of the defaults.
+/// Applies `settings`, weakest first, on top of the defaults.
 ///
 /// # Errors
-/// Every setting that has an unknown name or a value of the wrong type.
+/// Every setting with an unknown name or a value of the wrong type.
 pub(crate) fn assemble<T>(settings: &[Setting]) -> Result<T, Vec<Problem>>
 where
     T: Default + Serialize + DeserializeOwned,
@@ -192,7 +192,7 @@ where
         .map_err(|error: toml::de::Error| vec![Problem::of_whole(error.message().to_owned())])
 }
 
-/// Returns the setting's value as it fits, or what is wrong with it.
+/// Returns the setting's value in the type that fits, or what is wrong with it.
 fn accepted_value<T: DeserializeOwned>(
     defaults: &Table,
     setting: &Setting,
@@ -205,7 +205,7 @@ fn accepted_value<T: DeserializeOwned>(
     let Err(error) = fits(&setting.value) else {
         return Ok(setting.value.clone());
     };
-    // From the environment everything is text: `1234` may be meant as a name.
+    // Environment variables are text: `1234` may be meant as a name.
     let as_text = match &setting.value {
         Value::Integer(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
@@ -220,13 +220,13 @@ fn accepted_value<T: DeserializeOwned>(
     }
     let message = error.message().lines().next().unwrap_or_default();
     if holds_secret(&setting.path) && message.starts_with("invalid") {
-        // The message quotes the value.
+        // serde's own message would quote the value.
         return Err("is no text: put it in quotes".to_owned());
     }
     Err(message.to_owned())
 }
 
-/// Returns whether a setting's value, or a part of it, should not be shown.
+/// Returns whether a setting's value, or a part of it, must not be shown.
 fn holds_secret(path: &[String]) -> bool {
     let is_secret = |name: &String| name.contains("password") || name == "url";
     path.iter().any(is_secret) || path.iter().any(|name| name == "properties")

@@ -1,4 +1,4 @@
-//! Passwords from files, so that none stands in a command line or among variables.
+//! Reads passwords from files, so that they need not appear on the command line or in variables.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use etappe_log::kafka::Secret;
 use super::{Config, Problem};
 
 impl Config {
-    /// Reads the passwords that are in files; returns what is wrong with any.
+    /// Reads the passwords stored in files and returns the problems found.
     pub(super) fn read_passwords(&mut self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut read = |setting: &str, file: &Option<PathBuf>, is_set: bool| {

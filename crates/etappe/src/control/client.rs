@@ -1,4 +1,5 @@
-//! The client of the control endpoints: how commands reach the running `etappe up` of a folder.
+//! The client of the control endpoints, through which commands reach the running `etappe up` of a
+//! folder.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::data_dir::{DataDir, RunInfo};
 use crate::letters::{Replayed, ShownLetter};
 use crate::sites::NewKeys;
 
-/// How long a backup may take.
+/// The timeout for a backup.
 const LONGEST_BACKUP: Duration = Duration::from_secs(6 * 3600);
 
 /// Talks to the running `etappe up` of a data folder.
@@ -46,7 +47,7 @@ impl ControlClient {
         format!("http://{}", self.run.listen)
     }
 
-    /// Makes a site or another pair of keys for it.
+    /// Creates a site or another pair of keys for it.
     pub(crate) async fn create_keys(&self, request: &KeyRequest) -> anyhow::Result<NewKeys> {
         let answer = self
             .post("/control/keys", &serde_json::to_value(request)?)
@@ -54,7 +55,7 @@ impl ControlClient {
         Ok(serde_json::from_value(answer)?)
     }
 
-    /// Makes a write key that works as long as the running process.
+    /// Creates a write key that is valid while the process runs.
     pub(crate) async fn ephemeral_key(&self, site: &SiteId) -> anyhow::Result<String> {
         let answer = self
             .post("/control/keys/ephemeral", &json!({ "site": site }))
@@ -63,7 +64,7 @@ impl ControlClient {
         Ok(key.context("the answer holds no key")?.to_owned())
     }
 
-    /// Returns a read token that works as long as the running process.
+    /// Returns a read token that is valid while the process runs.
     pub(crate) async fn ephemeral_token(&self, site: &SiteId) -> anyhow::Result<String> {
         let request = serde_json::to_value(TokenRequest { site: site.clone() })?;
         let answer = self.post("/control/tokens/ephemeral", &request).await?;
@@ -71,7 +72,7 @@ impl ControlClient {
         Ok(token.context("the answer holds no token")?.to_owned())
     }
 
-    /// Takes a key away.
+    /// Revokes a key.
     pub(crate) async fn revoke_key(&self, site: &SiteId, hash: &str) -> anyhow::Result<()> {
         let request = RevokeRequest {
             site: site.clone(),
@@ -103,12 +104,12 @@ impl ControlClient {
             .await
     }
 
-    /// Makes the admin token anew.
+    /// Replaces the admin token.
     pub(crate) async fn create_admin_token(&self) -> anyhow::Result<Value> {
         self.post("/control/keys/admin", &json!({})).await
     }
 
-    /// Has a backup made in a folder, which takes as long as copying everything takes.
+    /// Makes a backup in a folder; takes as long as copying everything takes.
     pub(crate) async fn back_up(&self, folder: &Path) -> anyhow::Result<Made> {
         let request = BackupRequest {
             folder: folder.to_owned(),
@@ -118,7 +119,7 @@ impl ControlClient {
         Ok(serde_json::from_value(answer)?)
     }
 
-    /// Compares what was consumed with what is stored.
+    /// Runs the audit.
     pub(crate) async fn audit(&self) -> anyhow::Result<AuditReport> {
         let answer = self.answer(self.client.get(self.url("/control/audit")));
         Ok(serde_json::from_value(answer.await?)?)
@@ -134,7 +135,7 @@ impl ControlClient {
         Ok(serde_json::from_value(answer)?)
     }
 
-    /// Sends letters again: those named, or all that were not before.
+    /// Replays the named letters, or all that were not replayed before.
     pub(crate) async fn replay(&self, letters: Option<Vec<String>>) -> anyhow::Result<Replayed> {
         let request = serde_json::to_value(ReplayRequest { letters })?;
         let answer = self.post("/control/dead-letters/replay", &request).await?;

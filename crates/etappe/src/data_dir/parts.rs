@@ -1,7 +1,7 @@
-//! What a data folder that was used before must hold.
+//! Checks that a data folder still holds the parts that it held before.
 //!
-//! A part that is gone would be made anew, empty, and the service would look well: so a start that
-//! misses one is refused, until somebody puts it back or says that it may begin anew.
+//! A missing part would be created anew, empty, and the service would look healthy. So a start with
+//! a missing part is refused until the operator restores the part or accepts its loss.
 
 use std::fmt;
 use std::path::Path;
@@ -10,27 +10,27 @@ use clap::ValueEnum;
 
 use super::DataDir;
 
-/// A part of a data folder that cannot be made anew without a loss.
+/// A part of a data folder that cannot be recreated without loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// `sites.json`: sites, settings, hashes of keys.
     Sites,
-    /// `log`: events that were acknowledged, until they are stored.
+    /// `log`: acknowledged events, until they are stored.
     Log,
-    /// `engine`: stored events and figures.
+    /// `engine`: the stored events and figures.
     Engine,
 }
 
-/// Which parts an installation keeps in its folder and nowhere else.
+/// Which parts an installation keeps only in its folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept {
-    /// Events and sites, which are on Kafka otherwise.
+    /// Events and sites, which are otherwise on Kafka.
     pub(crate) log: bool,
-    /// What is stored, which is in a ClickHouse server otherwise.
+    /// The stored data, which is otherwise in a ClickHouse server.
     pub(crate) engine: bool,
 }
 
-/// Parts of a data folder are missing; says how to go on, a sentence for each.
+/// Parts of a data folder are missing; explains how to continue, one sentence for each.
 #[derive(Debug)]
 pub(crate) struct MissingParts(pub(crate) Vec<String>);
 
@@ -43,11 +43,11 @@ impl fmt::Display for MissingParts {
 impl std::error::Error for MissingParts {}
 
 impl DataDir {
-    /// Checks that nothing is missing that an installation had, except what is `accepted`; returns
-    /// which of these are missing.
+    /// Checks that no part is missing except those in `accepted`; returns which of these are
+    /// missing.
     ///
     /// # Errors
-    /// [`MissingParts`] with every one that is missing and not accepted.
+    /// [`MissingParts`] with every part that is missing and not accepted.
     pub(crate) fn check_parts(
         &self,
         kept: Kept,
@@ -68,7 +68,7 @@ impl DataDir {
         let has_sites = self.path("sites.json").exists();
         let has_log = self.path("log").join("log.json").exists();
         let has_events = has_records(&self.path("log"));
-        // The sites are written at the end of the first start, before events are taken.
+        // The sites are written at the end of the first start, before events are accepted.
         let was_used = has_sites || has_events || self.path("engine-synced.json").exists();
         let parts = [
             (Part::Sites, kept.log && has_events && !has_sites),
@@ -104,7 +104,7 @@ impl DataDir {
         }
     }
 
-    /// Tells of parts that are missing and without which the service goes on as before.
+    /// Warns about missing parts without which the service works as before.
     fn warn_of_minor_parts(&self, kept: Kept) {
         if !self.path("sites.json").exists() {
             return;
@@ -122,7 +122,7 @@ fn has_entries(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Returns whether a log has records in its segments, if it is one.
+/// Returns whether `log` is a log with records in its segments.
 fn has_records(log: &Path) -> bool {
     let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries(log)
@@ -163,7 +163,7 @@ mod tests {
         for (files, missing) in [
             (&[][..], &[][..]),
             (&[SITES, LOG[0], LOG[1], ENGINE], &[]),
-            // A first start that was interrupted.
+            // An interrupted first start.
             (&[ENGINE], &[]),
             (&[ENGINE, LOG[0], "log/partition-0/empty.log"], &[]),
             (&[LOG[0], LOG[1], ENGINE], &[Part::Sites]),

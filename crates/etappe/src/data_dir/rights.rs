@@ -1,7 +1,7 @@
-//! Who may read what Etappe writes: its owner, and nobody else.
+//! Restricts Etappe's files to their owner.
 //!
-//! The process takes all rights from others before it makes its first file. A folder that was made
-//! otherwise, by hand or by an earlier version, is closed when it is opened.
+//! The process removes all other rights before it creates its first file. An existing folder,
+//! created by hand or by an earlier version, is restricted when it is opened.
 
 use std::fs::{Metadata, Permissions};
 use std::io;
@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 
-/// The rights of a group and of everybody else.
+/// The rights of the group and of all others.
 const OTHERS: u32 = 0o077;
-/// Holds the files of an engine: a hundred thousand of them, made by a process that knows the rule.
+/// An engine's folder: a hundred thousand files, written by a process that follows the rule.
 const ENGINE: &str = "engine";
 
-/// Makes files and folders from here on readable by their owner only.
+/// Makes new files and folders readable by their owner only.
 pub(crate) fn keep_to_owner() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// What was found open to others.
+/// What was found accessible to others.
 #[derive(Debug, Default)]
 struct Found {
     closed: usize,
     failure: Option<(PathBuf, io::Error)>,
 }
 
-/// Takes the rights that others have on a folder and on what is in it, and tells if there were any.
-/// A folder that belongs to somebody else stays as it is, and that is told too.
+/// Removes others' rights on a folder and its content, and logs if there were any. A folder of
+/// another owner stays unchanged, and that is logged too.
 pub(crate) fn close_to_others(root: &Path) {
     let mut found = Found::default();
     close(root, &mut found);
@@ -50,7 +50,7 @@ pub(crate) fn close_to_others(root: &Path) {
 }
 
 fn close(path: &Path, found: &mut Found) {
-    // What a link points to is not part of the folder.
+    // A link's target is not part of the folder.
     let Ok(metadata) = path.symlink_metadata() else {
         return;
     };
@@ -70,7 +70,7 @@ fn close(path: &Path, found: &mut Found) {
     if !metadata.is_dir() || is_closed_engine {
         return;
     }
-    // What cannot be entered is not ours, such as `lost+found`.
+    // Folders that cannot be entered, such as `lost+found`, are not ours.
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         close(&entry.path(), found);
     }

@@ -1,4 +1,4 @@
-//! Audits the log and the tables of a running process.
+//! Audits a running process's log and tables.
 
 use etappe_log::kafka::KafkaCluster;
 use etappe_log::local::{LocalReader, PartitionPositions};
@@ -7,7 +7,7 @@ use etappe_warehouse::Warehouse;
 use crate::audit::{AuditReport, audit};
 use crate::letters::DeadLetterStore;
 
-/// Who knows how far the consumer has come.
+/// The source of the consumer's progress.
 #[derive(Debug, Clone)]
 pub(crate) enum Positions {
     Local(LocalReader),
@@ -23,9 +23,9 @@ pub(crate) struct Auditor {
 }
 
 impl Auditor {
-    /// Compares what was consumed with what is stored and with the dead `letters`.
+    /// Compares the consumed offsets with the stored rows and the dead `letters`.
     pub(crate) async fn audit(&self, letters: &DeadLetterStore) -> anyhow::Result<AuditReport> {
-        // Positions first: what is stored or buried meanwhile lies behind them.
+        // Positions first: anything stored or buried meanwhile has later offsets.
         let positions: Vec<PartitionPositions> = match &self.positions {
             Positions::Local(reader) => reader.positions(),
             Positions::Kafka(cluster) => cluster.positions().await?,

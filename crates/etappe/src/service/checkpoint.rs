@@ -1,9 +1,9 @@
-//! How much of a Kafka topic the engine in the data folder holds for certain, also after the machine
-//! lost its power.
+//! Tracks how much of a Kafka topic the engine in the data folder holds durably, even after a power
+//! loss.
 //!
-//! The engine does not sync each insert, while the group's offsets are kept by the brokers. So every
-//! minute the file system under the engine is synced, and a file tells how far the group had come
-//! before that. After an unclean boot everything since is stored again.
+//! The engine does not sync each insert, while the brokers keep the group's offsets. So the file
+//! system under the engine is synced every minute, and a file records how far the group had come
+//! before the sync. After an unclean shutdown everything since is stored again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,36 +21,36 @@ use crate::data_dir::{DataDir, write_private};
 
 /// How often the file system is synced.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// How often it is looked whether that can be begun.
+/// How often to check whether syncing can begin.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The file's name in the data folder.
 const FILE: &str = "engine-synced.json";
 
-/// What the file tells.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Synced {
     /// The machine's boot in which the engine was last used.
     boot_id: String,
-    /// Whether the engine was stopped and synced after that.
+    /// Whether the engine was then stopped and synced.
     clean: bool,
     topic: String,
     /// For each partition the first offset that may be lost.
     reached: BTreeMap<u32, u64>,
 }
 
-/// Keeps the file of a data folder.
+/// Maintains the file of a data folder.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     file: PathBuf,
     engine: PathBuf,
     state: Synced,
-    /// From where on each partition is to be stored again.
+    /// For each partition, the offset from which to store again.
     rewind: BTreeMap<PartitionId, Offset>,
 }
 
 impl Checkpoint {
-    /// Reads what the last use left, and remembers that the engine is in use again. An engine that
-    /// `begins_anew` holds nothing, whatever was left.
+    /// Reads the file of the last run and records that the engine is in use again. An engine that
+    /// `begins_anew` holds nothing, whatever the file says.
     pub(crate) fn open(
         data: &DataDir,
         (topic, partitions): (&str, u32),
@@ -63,7 +63,7 @@ impl Checkpoint {
         } else {
             read(&file)?
         };
-        // Of a topic that was never read here, nothing is certain.
+        // Nothing is certain for a topic that was never read here.
         let reached = (0..partitions).map(|partition| (partition, 0)).collect();
         let nothing = |boot_id: &str| Synced {
             boot_id: boot_id.to_owned(),
@@ -74,7 +74,7 @@ impl Checkpoint {
         let mut state = match left {
             Left::Known(last) if last.topic == topic => last,
             Left::Known(_) | Left::Nothing => nothing(&boot_id),
-            // As after an unclean end in a boot that nobody knows.
+            // As after an unclean shutdown in an unknown boot.
             Left::Damaged => nothing(""),
         };
         let rewind = rewind(&state, &boot_id);
@@ -97,12 +97,12 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Returns from where on each partition is to be stored again.
+    /// Returns the offset from which to store again, for each partition.
     pub(crate) fn rewind(&self) -> BTreeMap<PartitionId, Offset> {
         self.rewind.clone()
     }
 
-    /// Syncs and remembers, until `stop`.
+    /// Syncs and records the progress until `stop`.
     pub(crate) async fn keep(
         mut self,
         cluster: KafkaCluster,
@@ -111,7 +111,7 @@ impl Checkpoint {
     ) -> Self {
         loop {
             let mut pause = LOOK_EVERY;
-            // Until all is stored again, the file's old content holds.
+            // The file stays unchanged until everything is stored again.
             if rewind.is_over() {
                 match self.advance(&cluster).await {
                     Ok(()) => pause = INTERVAL,
@@ -128,7 +128,7 @@ impl Checkpoint {
         }
     }
 
-    /// Remembers how far the group had come before the file system was synced.
+    /// Records how far the group had come before the file system was synced.
     async fn advance(&mut self, cluster: &KafkaCluster) -> anyhow::Result<()> {
         let positions = cluster.positions().await?;
         sync_file_system(&self.engine).await?;
@@ -138,10 +138,10 @@ impl Checkpoint {
         self.write()
     }
 
-    /// Remembers that nothing can be lost any more, once the engine has stopped.
+    /// Records that nothing can be lost any more, once the engine has stopped.
     pub(crate) async fn close(mut self) -> anyhow::Result<()> {
         if !self.rewind.is_empty() {
-            // What was to be stored again is not known to be.
+            // Not everything that had to be stored again is known to be stored.
             return Ok(());
         }
         sync_file_system(&self.engine).await?;
@@ -154,13 +154,13 @@ impl Checkpoint {
     }
 }
 
-/// What the last use left.
+/// The state left by the last run.
 enum Left {
-    /// Nothing: there was none.
+    /// There is no file.
     Nothing,
-    /// What can be understood.
+    /// A readable file.
     Known(Synced),
-    /// What cannot, so that nothing is certain.
+    /// An unreadable file: nothing is certain.
     Damaged,
 }
 
@@ -178,7 +178,7 @@ fn read(file: &Path) -> anyhow::Result<Left> {
     }
 }
 
-/// Returns what an engine that was left in `last` may have lost, in the present boot.
+/// Returns what an engine in the state `last` may have lost by the current boot.
 fn rewind(last: &Synced, boot_id: &str) -> BTreeMap<PartitionId, Offset> {
     if last.clean || last.boot_id == boot_id {
         return BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The engine's process under `up`: started, watched, and started again when it dies.
+//! Supervises the engine's process under `up`: starts it, watches it, and restarts it when it dies.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ConfigSource;
 
-/// How the engine's process is started: this program again, in another role.
+/// How the engine's process is started: this program in another role.
 #[derive(Debug, Clone)]
 pub(crate) struct EngineCommand {
     pub(crate) data: PathBuf,
@@ -23,11 +23,11 @@ pub(crate) struct EngineCommand {
 }
 
 impl EngineCommand {
-    /// Starts the engine on a free port, or on the port it had before.
+    /// Starts the engine on its previous port, or on a free one.
     pub(crate) async fn start(&self, before: Option<SocketAddr>) -> anyhow::Result<EngineProcess> {
         let program = std::env::current_exe().context("this program's own path is not known")?;
         let mut command = Command::new(program);
-        // What the engine has no use for, such as passwords of brokers, it does not get.
+        // The engine does not get variables that it does not need, such as brokers' passwords.
         command
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_for_engine)));
@@ -50,14 +50,15 @@ impl EngineCommand {
         Ok(EngineProcess::spawn(command, options).await?)
     }
 
-    /// Returns the user and password that open everything on the engine.
+    /// Returns the user and password with all rights on the engine.
     pub(crate) fn login(&self) -> anyhow::Result<(String, String)> {
         let secrets = EngineSecrets::load(&self.data)?;
         Ok((secrets.writer.user, secrets.writer.password))
     }
 }
 
-/// Returns whether the engine's process gets this variable: its own settings, and the system's.
+/// Returns whether the engine's process gets this variable: its own settings and the system's
+/// variables.
 fn is_for_engine(name: &str) -> bool {
     const PREFIXES: [&str; 6] = [
         "ETAPPE_ENGINE",
@@ -71,7 +72,7 @@ fn is_for_engine(name: &str) -> bool {
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Watches the engine until `stop`, then stops it; starts it again whenever it dies.
+/// Supervises the engine until `stop`, then stops it; restarts it whenever it dies.
 pub(crate) async fn supervise(
     command: EngineCommand,
     mut engine: EngineProcess,

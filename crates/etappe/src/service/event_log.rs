@@ -1,4 +1,4 @@
-//! The event log of a process: on this machine's disk, or on Kafka with a spool in front.
+//! A process's event log: on the local disk, or on Kafka with a spool in front.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,20 +22,20 @@ use prometheus::Registry;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 
-/// The most that the file of dead letters may take; when it is full, the classifier waits.
+/// The maximum size of the dead-letter file; when it is full, the classifier waits.
 const DEAD_LETTER_BYTES: u64 = 1 << 30;
 
-/// Takes events; clones publish to the same log.
+/// Publishes events; clones publish to the same log.
 #[derive(Debug, Clone)]
 pub(crate) enum Publisher {
     Local(LocalPublisher),
     Kafka(SpoolingPublisher),
-    /// Kafka without a spool: for commands that may fail when it is away.
+    /// Kafka without a spool: for commands that may fail during an outage.
     Direct(KafkaPublisher),
 }
 
 impl Publisher {
-    /// Returns why events go to the spool, if they do: they are taken all the same.
+    /// Returns why events go to the spool, if they do; they are still accepted.
     pub(crate) fn outage(&self) -> Option<String> {
         match self {
             Self::Kafka(publisher) => publisher.outage(),
@@ -71,7 +71,7 @@ impl EventPublisher for Publisher {
     }
 }
 
-/// Gives records out.
+/// The source of records.
 #[derive(Debug)]
 pub(crate) enum Source {
     Local(LocalSource),
@@ -121,14 +121,14 @@ impl RecordSource for Source {
     }
 }
 
-/// Keeps what cannot be stored.
+/// The store for records that cannot be inserted.
 #[derive(Debug, Clone)]
 pub(crate) enum Letters {
     File(DeadLetterFile<SystemClock>),
     Kafka(KafkaDeadLetters),
 }
 
-/// Why dead letters cannot be kept.
+/// Why dead letters cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LettersError {
     #[error(transparent)]
@@ -174,7 +174,8 @@ pub(crate) async fn open_local(
     opened.context("the event log cannot be opened")
 }
 
-/// Has the local log of a data folder, if there is one, give out again what it still holds.
+/// Makes the local log of a data folder, if there is one, deliver everything that it still holds
+/// again.
 pub(crate) fn forget_how_it_was_left(data: &DataDir) -> anyhow::Result<()> {
     let mark = data.path("log").join("boot.json");
     match std::fs::remove_file(&mark) {
@@ -185,7 +186,7 @@ pub(crate) fn forget_how_it_was_left(data: &DataDir) -> anyhow::Result<()> {
     }
 }
 
-/// Opens the file of dead letters of a data folder.
+/// Opens the dead-letter file of a data folder.
 pub(crate) fn open_letters(
     data: &DataDir,
     topic: &str,
@@ -202,7 +203,7 @@ pub(crate) fn open_letters(
     ))
 }
 
-/// Returns where the dead letters of a data folder stand.
+/// Returns the path of a data folder's dead-letter file.
 pub(crate) fn letters_file(data: &DataDir) -> PathBuf {
     data.path("dead-letters").join("letters.ndjson")
 }

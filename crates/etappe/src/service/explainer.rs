@@ -1,4 +1,4 @@
-//! Explains stored events: what was decided then, and what the rules of today say.
+//! Explains stored events: what was decided then, and what the current rules decide.
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::control::Explainer;
 
-/// Finds events in the warehouse and explains them by the rules in use.
+/// Finds events in the warehouse and explains them by the current rules.
 pub(crate) struct StoredEvents {
     pub(crate) warehouse: Warehouse,
     pub(crate) rules: Arc<RuleSet>,

@@ -1,4 +1,4 @@
-//! `/` of a public address: says who answers here and where to go.
+//! `/` of a public address: shows what the address serves and where to go.
 
 use axum::Router;
 use axum::routing::get;

@@ -1,4 +1,4 @@
-//! What a process says once everything is ready.
+//! What a process prints once it is ready.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::data_dir::RunInfo;
 use crate::sites::NewKeys;
 
-/// Addresses, and at the first start keys; the only thing on standard output.
+/// Addresses, and keys at the first start; the only output on standard output.
 #[derive(Serialize)]
 pub(crate) struct Greeting {
     listen: String,
@@ -68,7 +68,7 @@ impl Greeting {
     }
 }
 
-/// What a role says: its addresses, and who it is.
+/// A role's greeting: its addresses and its identity.
 #[derive(Debug, Serialize)]
 pub(crate) struct RoleGreeting<'a> {
     pub(crate) role: &'static str,

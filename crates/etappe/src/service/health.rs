@@ -1,4 +1,4 @@
-//! Asks components again and again whether they still work, and reports what they say.
+//! Polls components and reports their health.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::event_log::Publisher;
 
-/// How often each component is asked.
+/// How often each component is polled.
 const EVERY: Duration = Duration::from_secs(2);
-/// How long a sign of life may take. With [`EVERY`] it keeps the promise that `/readyz` names what is
-/// away within 15 seconds; a busy database answers sooner.
+/// The timeout of a health check. Together with [`EVERY`] it ensures that `/readyz` names an outage
+/// within 15 seconds; a busy database answers sooner.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a process does while Kafka is away.
+/// What a process does during a Kafka outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absence {
     /// It cannot do its work.
     Stops,
-    /// It goes on with what it has: a spool, or the sites that were last known.
+    /// It continues with what it has: a spool, or the last known sites.
     GoesOn,
 }
 
 impl Absence {
-    /// Reports why Kafka is away.
+    /// Reports why Kafka is unreachable.
     pub(crate) fn tell(self, report: &Reporter, reason: String) {
         match self {
             Self::Stops => report.not_ready(reason),
@@ -35,7 +35,7 @@ impl Absence {
     }
 }
 
-/// Asks Kafka for a sign of life.
+/// Polls Kafka.
 pub(crate) async fn watch_kafka(
     lookout: Lookout,
     report: Reporter,
@@ -54,13 +54,13 @@ pub(crate) async fn watch_kafka(
             break;
         }
     }
-    // It waits for its threads.
+    // Dropping it waits for its threads.
     tokio::task::spawn_blocking(move || drop(lookout))
         .await
         .ok();
 }
 
-/// Asks the warehouse for a sign of life.
+/// Polls the warehouse.
 pub(crate) async fn watch_warehouse(
     warehouse: Warehouse,
     report: Reporter,
@@ -81,7 +81,7 @@ pub(crate) async fn watch_warehouse(
     }
 }
 
-/// Asks the event log whether it takes events.
+/// Polls whether the event log accepts events.
 pub(crate) async fn watch_event_log(
     publisher: Publisher,
     report: Reporter,
@@ -99,7 +99,7 @@ pub(crate) async fn watch_event_log(
     }
 }
 
-/// Reports collectors that are silent and have records that nobody else has.
+/// Reports silent collectors that have records of their own which are not in the log yet.
 pub(crate) async fn watch_collectors(
     watch: CollectorWatch,
     report: Reporter,
@@ -127,7 +127,7 @@ pub(crate) async fn watch_collectors(
     }
 }
 
-/// Waits for the next turn; returns whether the process ends instead.
+/// Waits for the next poll; returns true if the process shuts down instead.
 async fn is_over(shutdown: &CancellationToken) -> bool {
     tokio::select! {
         () = shutdown.cancelled() => true,

@@ -1,4 +1,4 @@
-//! Kafka as a process uses it: topics checked, sites followed, both waited for where they are away.
+//! Kafka as used by a process: checks topics, follows sites, waits for both during an outage.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use super::Service;
 use super::health::{self, Absence};
 use crate::sites::SiteStore;
 
-/// How long a start waits for the topics before it goes on without Kafka.
+/// How long a start waits for the topics before it continues without Kafka.
 const TOPICS_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a start waits for the table of sites before it takes what was last known.
+/// How long a start waits for the table of sites before it uses the last known ones.
 const SITES_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Service {
-    /// Makes the client of the configured Kafka; nothing is sent yet.
+    /// Makes the client of the configured Kafka; sends nothing yet.
     pub(crate) fn kafka(&self) -> anyhow::Result<KafkaCluster> {
         let config = self.config.kafka.clone();
         KafkaCluster::new(config, Arc::new(self.clock), &self.registry)
             .context("Kafka's client cannot be made")
     }
 
-    /// Checks the topics, making those that are missing, and waits for Kafka as long as it is away.
+    /// Checks the topics, creates missing ones, and waits for Kafka without limit.
     pub(crate) async fn ensure_topics(
         &self,
         cluster: &KafkaCluster,
@@ -42,11 +42,11 @@ impl Service {
         }
     }
 
-    /// Does the same, but waits for a moment only and goes on in the background: for a process that
-    /// works without Kafka meanwhile. Afterwards it keeps watching whether Kafka is there.
+    /// Does the same, but waits only briefly and continues in the background, for a process that
+    /// works without Kafka meanwhile. Afterwards it keeps monitoring Kafka.
     ///
     /// # Errors
-    /// When the client that watches cannot be made.
+    /// When the monitoring client cannot be made.
     pub(crate) async fn ensure_topics_meanwhile(
         &self,
         cluster: KafkaCluster,
@@ -64,19 +64,19 @@ impl Service {
                 Ok(()) => report.ready(),
                 Err(error) => return stop_because(&shutdown, &error),
             }
-            // Whoever waited may have gone on.
+            // The waiting side may have gone on.
             done.send(()).ok();
             health::watch_kafka(lookout, report, Absence::GoesOn, shutdown.token()).await;
         });
-        // Ended or still under way: both are told by the report.
+        // Finished or still running: the health report shows which.
         tokio::time::timeout(TOPICS_PATIENCE, is_done).await.ok();
         Ok(())
     }
 
-    /// Watches whether Kafka is there, in the background.
+    /// Monitors Kafka in the background.
     ///
     /// # Errors
-    /// When the client that watches cannot be made.
+    /// When the monitoring client cannot be made.
     pub(crate) fn watch_kafka(
         &self,
         cluster: &KafkaCluster,
@@ -89,8 +89,8 @@ impl Service {
         Ok(())
     }
 
-    /// Opens the sites that all processes share and follows their changes; `copy` is the file of
-    /// what was last known, for a start while Kafka is away.
+    /// Opens the shared sites and follows their changes; `copy` is the file of the last known
+    /// sites, for a start during a Kafka outage.
     pub(crate) async fn share_sites(
         &self,
         cluster: &KafkaCluster,

@@ -1,4 +1,4 @@
-//! Which routes stand on which address.
+//! Assigns routes to addresses.
 
 use std::sync::{Arc, OnceLock};
 
@@ -33,12 +33,13 @@ pub(crate) fn admin(service: &Service) -> Router {
     etappe_runtime::admin::router(service.registry.clone(), service.health.clone())
 }
 
-/// Routes of an address that is served before what they work on is there.
+/// Routes of an address that is served before their dependencies exist.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LaterRoutes(Arc<OnceLock<Router>>);
 
 impl LaterRoutes {
-    /// Returns a router that hands every request under `/control` to the routes, once they are there.
+    /// Returns a router that forwards every request under `/control` to the routes, once they
+    /// exist.
     pub(crate) fn router(&self) -> Router {
         let later = self.clone();
         let hand_on = async move |request: Request| match later.0.get() {
@@ -58,14 +59,14 @@ impl LaterRoutes {
         Router::new().route("/control/{*path}", any(hand_on))
     }
 
-    /// Puts the routes in place, for good.
+    /// Installs the routes permanently.
     pub(crate) fn open(&self, router: Router) {
-        // They are put in place once.
+        // They are installed once.
         self.0.set(router).ok();
     }
 }
 
-/// What answers questions about stored events on the admin address.
+/// Explains stored events on the admin address.
 pub(crate) fn explainer(service: &Service, warehouse: Warehouse) -> Arc<StoredEvents> {
     Arc::new(StoredEvents {
         warehouse,
@@ -73,14 +74,14 @@ pub(crate) fn explainer(service: &Service, warehouse: Warehouse) -> Arc<StoredEv
     })
 }
 
-/// Events in.
+/// The routes that receive events.
 pub(crate) fn intake(
     collector: &Arc<Collector<Publisher, SystemClock>>,
     sites: &SiteStore,
 ) -> Router {
     let rejections = Arc::clone(collector)
         .rejections_router()
-        // Not on other paths, where no site is named.
+        // Not on other paths, which name no site.
         .route_layer(middleware::from_fn_with_state(
             sites.subscribe(),
             readers_only,
@@ -88,7 +89,7 @@ pub(crate) fn intake(
     Arc::clone(collector).router().merge(rejections)
 }
 
-/// KPIs out. Questions are answered on threads of their own, over connections of their own.
+/// The routes of the KPI API. Queries run on separate threads, over separate connections.
 pub(crate) fn insights(
     service: &Service,
     (warehouse, watermark): (Warehouse, Watermark),
@@ -111,7 +112,7 @@ pub(crate) fn insights(
     Ok(router.route_layer(middleware::from_fn_with_state(threads, in_background)))
 }
 
-/// Answers a request on other threads; whoever goes away ends that.
+/// Answers a request on background threads; a disconnect cancels it.
 async fn in_background(
     State(threads): State<BackgroundHandle>,
     request: Request,
@@ -124,7 +125,7 @@ async fn in_background(
     })
 }
 
-/// Lets requests to `/v1/sites/{site}/…` pass that carry a read token of that site.
+/// Admits requests to `/v1/sites/{site}/…` only with a read token of that site.
 async fn readers_only(
     State(directory): State<watch::Receiver<Arc<SiteDirectory>>>,
     Path(site): Path<String>,
@@ -148,7 +149,7 @@ async fn readers_only(
         .into_response()
 }
 
-/// Returns the models as the API shows them.
+/// Returns the models in the API's format.
 fn catalog(service: &Service) -> ModelCatalog {
     let labels = |labels: &etappe_core::rules::Labels| Labels {
         en: labels.en.to_string(),

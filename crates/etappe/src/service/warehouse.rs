@@ -1,4 +1,4 @@
-//! The database of a process: the embedded engine, or a server elsewhere.
+//! A process's database: the embedded engine, or an outside server.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,21 +16,21 @@ use super::engine::{EngineCommand, supervise};
 use crate::cli::ConfigSource;
 use crate::command::engine::library;
 
-/// The database that everything stands in.
+/// The name of the database.
 pub(crate) const DATABASE: &str = "etappe";
 
 /// How the embedded engine is started.
 pub(crate) struct Embedded {
     /// The folder of its files.
     pub(crate) data: PathBuf,
-    /// Its library, if it was named.
+    /// Its library, if one was given.
     pub(crate) library: Option<PathBuf>,
-    /// The configuration that it reads, too.
+    /// The configuration, which the engine's process reads too.
     pub(crate) config: ConfigSource,
 }
 
 impl Service {
-    /// Starts the engine, brings its tables up to date, and keeps it running until `stop`.
+    /// Starts the engine, migrates its tables, and keeps it running until `stop`.
     pub(crate) async fn start_engine(
         &self,
         embedded: Embedded,
@@ -62,7 +62,7 @@ impl Service {
         Ok((warehouse, task))
     }
 
-    /// Brings the tables up to date, and the journey models that the views tell of.
+    /// Migrates the tables and updates the journey models that the views use.
     async fn prepare(&self, warehouse: &Warehouse) -> Result<(), WarehouseError> {
         warehouse.migrate().await?;
         let stages = self.rules.models().iter().flat_map(|model| {
@@ -79,8 +79,8 @@ impl Service {
         warehouse.publish_stages(&stages.collect::<Vec<_>>()).await
     }
 
-    /// Connects to the configured server and brings its tables up to date, waiting for it as long
-    /// as it is away.
+    /// Connects to the configured server and migrates its tables, waiting for the server without
+    /// limit.
     pub(crate) async fn connect_server(&self, report: &Reporter) -> anyhow::Result<Warehouse> {
         let warehouse = Warehouse::connect(self.config.clickhouse.clone(), &self.registry)?;
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));

@@ -1,10 +1,11 @@
-//! Reads the origins that a site's pages are on, as people write them.
+//! Parses the origins of a site's pages, as people write them.
 
 use anyhow::{Context, bail, ensure};
 use reqwest::Url;
 
-/// Returns the origins that `text` means: a host alone stands for HTTPS on it, with and without `www.`;
-/// an address for its own origin. Names are in lower case, ports that go without saying are left out.
+/// Returns the origins meant by `text`. A host alone stands for HTTPS on it, with and without
+/// `www.`; an address stands for its own origin. Names are in lower case, default ports are
+/// omitted.
 ///
 /// # Errors
 /// When it names no host, or more than an origin.
@@ -14,7 +15,7 @@ pub(crate) fn origins_of(text: &str) -> anyhow::Result<Vec<String>> {
         !text.contains('*'),
         "`{text}` is a pattern: list each origin, or none at all to let all pages send"
     );
-    // What browsers say of files and of frames that may nothing.
+    // What browsers send for files and sandboxed frames.
     if text == "null" {
         return Ok(vec![text.to_owned()]);
     }
@@ -36,7 +37,7 @@ pub(crate) fn origins_of(text: &str) -> anyhow::Result<Vec<String>> {
     Ok(vec![secure, other])
 }
 
-/// Returns the origin of an address that has nothing else in it; `text` is what was written.
+/// Returns the origin of an address that contains nothing else; `text` is the original input.
 fn origin(address: &str, text: &str) -> anyhow::Result<String> {
     let url = Url::parse(address).with_context(|| {
         format!("`{text}` is no origin: write https://shop.example, or shop.example")
@@ -46,7 +47,7 @@ fn origin(address: &str, text: &str) -> anyhow::Result<String> {
         || url.fragment().is_some()
         || !url.username().is_empty()
         || url.password().is_some();
-    // Apps and extensions have schemes of their own, such as `capacitor://localhost`.
+    // Apps and extensions have their own schemes, such as `capacitor://localhost`.
     let origin = match (url.scheme(), url.host_str()) {
         ("http" | "https", _) => url.origin().ascii_serialization(),
         (scheme, Some(host)) => format!("{scheme}://{host}"),

@@ -1,8 +1,8 @@
-//! What is stored of sites, and every change that can be made to it.
+//! The stored data of sites, and all possible changes to it.
 //!
-//! A file holds all of it as one JSON document. A shared table holds one row per fact, so that two
-//! changes at the same time do not undo each other: `admin` → hash, `site/NAME` → settings,
-//! `key/NAME/HASH` → what the key opens.
+//! A file holds everything as one JSON document. A shared table holds one row per fact, so that
+//! concurrent changes do not overwrite each other: `admin` → hash, `site/NAME` → settings,
+//! `key/NAME/HASH` → what the key allows.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 const ADMIN: &str = "admin";
 
-/// Everything that is stored.
+/// All stored data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoredSites {
-    /// Opens the admin endpoints.
+    /// The hash of the token for the admin endpoints.
     pub(crate) admin_token: Option<KeyHash>,
     pub(crate) sites: Vec<Site>,
 }
@@ -28,11 +28,11 @@ pub(crate) struct StoredSites {
 pub(crate) enum SiteChange {
     /// Replaces the admin token.
     AdminToken(KeyHash),
-    /// Makes a site, or replaces its settings.
+    /// Creates a site, or replaces its settings.
     Settings(SiteId, SiteSettings),
-    /// Adds a key to a site, which is made where it is missing.
+    /// Adds a key to a site, creating the site if it is missing.
     AddKey(SiteId, KeyRecord),
-    /// Takes a key away.
+    /// Revokes a key.
     RemoveKey(SiteId, KeyHash),
 }
 
@@ -42,7 +42,7 @@ impl StoredSites {
         self.sites.iter().find(|site| site.id == *id)
     }
 
-    /// Refuses a site that there is not.
+    /// Returns an error for a site that does not exist.
     pub(crate) fn expect_site(&self, id: &SiteId) -> anyhow::Result<()> {
         if self.site(id).is_none() {
             let names: Vec<_> = self.sites.iter().map(|site| site.id.as_str()).collect();
@@ -54,7 +54,7 @@ impl StoredSites {
         Ok(())
     }
 
-    /// Returns the changes that add what `other` has and this lacks.
+    /// Returns the changes that add what `other` has and this does not.
     pub(crate) fn lacking(&self, other: Self) -> Vec<SiteChange> {
         let mut changes = Vec::new();
         if let Some(hash) = other.admin_token.filter(|_| self.admin_token.is_none()) {
@@ -72,7 +72,7 @@ impl StoredSites {
         changes
     }
 
-    /// Makes a change.
+    /// Applies a change.
     pub(crate) fn apply(&mut self, change: SiteChange) {
         match change {
             SiteChange::AdminToken(hash) => self.admin_token = Some(hash),
@@ -99,8 +99,8 @@ impl StoredSites {
         &mut self.sites[at]
     }
 
-    /// Reads the rows of a shared table. A row that cannot be read is left out and named, so that
-    /// it does not close the doors of all other sites.
+    /// Reads the rows of a shared table. An unreadable row is skipped and reported, so that it does
+    /// not lock out all other sites.
     pub(crate) fn of_rows(rows: &BTreeMap<String, Bytes>) -> (Self, Vec<String>) {
         let mut stored = Self::default();
         let mut unreadable = Vec::new();
@@ -115,7 +115,7 @@ impl StoredSites {
 }
 
 impl SiteChange {
-    /// Returns the row of a shared table that makes this change; no value takes the row away.
+    /// Returns the row of a shared table for this change; no value deletes the row.
     pub(crate) fn to_row(&self) -> (String, Option<Bytes>) {
         match self {
             Self::AdminToken(hash) => (ADMIN.to_owned(), Some(json(hash))),

@@ -1,3 +1,3 @@
-//! Rules about the workspace that no compiler checks.
+//! Workspace rules that the compiler does not check.
 
 mod workspace_rules;

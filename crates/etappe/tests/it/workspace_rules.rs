@@ -1,4 +1,4 @@
-//! The crates depend on each other as ARCHITECTURE.md says, and files keep their shape.
+//! Checks that crate dependencies match ARCHITECTURE.md and that files keep their form.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Edges between our crates: crate → what it depends on, development and build left out.
+/// Dependencies between our crates: crate → its dependencies, without development and build ones.
 fn edges() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -162,7 +162,7 @@ fn every_file_says_what_it_is_and_stays_readable() {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// Returns the relative paths in `text` that climb at least one folder, such as `../../config`.
+/// Returns the relative paths in `text` that go up at least one folder, such as `../../config`.
 fn climbing_paths(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "./_-".contains(character);
     text.split(move |character| !is_part(character))
@@ -185,7 +185,7 @@ fn a_clone_reads_nothing_that_lies_beside_it() {
                 problems.push(format!("{}: {climbing}", from_root.display()));
             }
         }
-        // Crates and tests stand one or two folders below the root, and climb from there.
+        // Crates and tests are one or two folders below the root, and their paths go up from there.
         let base = match from_root.iter().next().and_then(|first| first.to_str()) {
             Some("crates") => 2,
             _ => 1,

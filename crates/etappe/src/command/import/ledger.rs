@@ -1,4 +1,4 @@
-//! How far each file's import came, per site; finished files stay on record for good.
+//! The import progress of each file, per site; finished files stay on record permanently.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::source::Prefix;
 /// The record of one file's import into one site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileRecord {
-    /// The file's name when it was imported, for people.
+    /// The file's name at the time of the import, for people.
     pub(crate) name: String,
     /// Every line up to this number was acknowledged or rejected.
     pub(crate) lines_done: u64,
@@ -22,9 +22,9 @@ pub(crate) struct FileRecord {
     pub(crate) bytes_done: u64,
     /// Events acknowledged.
     pub(crate) accepted: u64,
-    /// Lines rejected.
+    /// Rejected lines.
     pub(crate) rejected: u64,
-    /// Values of acknowledged events that do not count.
+    /// Values that do not count in acknowledged events.
     #[serde(default)]
     pub(crate) warnings: u64,
     /// When the end of the file was reached.
@@ -32,34 +32,34 @@ pub(crate) struct FileRecord {
     /// The length of the whole content in bytes.
     #[serde(default)]
     pub(crate) bytes: u64,
-    /// How many whole lines the content has.
+    /// The number of complete lines in the content.
     #[serde(default)]
     pub(crate) lines: u64,
-    /// The contents that this one begins with, shortest first.
+    /// The earlier contents that this one begins with, shortest first.
     #[serde(default)]
     pub(crate) begins_with: Vec<Beginning>,
 }
 
-/// A content that was imported, or begun, before, and that another one begins with.
+/// An earlier, possibly unfinished import whose content another one begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Beginning {
     /// Identifies the content.
     pub(crate) hash: String,
-    /// How many lines the two have in common.
+    /// The number of lines that the two share.
     pub(crate) lines: u64,
 }
 
 impl FileRecord {
-    /// Returns the content that a line came in first: lines are known by that one, so that a line that
-    /// was sent before has the same id.
+    /// Returns the content in which a line first appeared. A line's id is derived from it, so that
+    /// a line sent before gets the same id.
     pub(crate) fn first_content<'a>(&'a self, own: &'a str, line: u64) -> &'a str {
         let mut beginnings = self.begins_with.iter();
         let first = beginnings.find(|beginning| line <= beginning.lines);
         first.map_or(own, |beginning| &beginning.hash)
     }
 
-    /// Makes the record of a content that begins with this one, whose content is `earlier`: it goes on
-    /// where this one stopped.
+    /// Makes the record of a content that begins with this one, whose content is `earlier`; the new
+    /// import resumes where this one stopped.
     pub(crate) fn continued(&self, earlier: &Prefix) -> Self {
         let mut begins_with = self.begins_with.clone();
         begins_with.push(Beginning {
@@ -90,7 +90,7 @@ impl ImportLedger {
         Ok(Self { folder })
     }
 
-    /// Returns the record of a content, or a fresh one.
+    /// Returns a content's record, or a fresh one.
     pub(crate) fn record(&self, hash: &str) -> anyhow::Result<FileRecord> {
         let path = self.path(hash);
         match std::fs::read(&path) {
@@ -107,8 +107,7 @@ impl ImportLedger {
         }
     }
 
-    /// Returns the contents that were imported or begun, with their records, that may be what another
-    /// one begins with.
+    /// Returns the earlier imports, finished or not, that another content may begin with.
     pub(crate) fn earlier(&self) -> anyhow::Result<Vec<(String, FileRecord)>> {
         let mut earlier = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -123,25 +122,24 @@ impl ImportLedger {
         Ok(earlier)
     }
 
-    /// Remembers how far a content came.
+    /// Stores a content's progress.
     ///
-    /// A record that an outage of the machine takes back only makes lines be sent again, under
-    /// the same ids.
+    /// If a machine failure undoes this, lines are only sent again under the same ids.
     pub(crate) fn remember(&self, hash: &str, record: &FileRecord) -> anyhow::Result<()> {
         crate::data_dir::write_private(&self.path(hash), &serde_json::to_vec(record)?)
     }
 
-    /// Forgets how far a content came, so that it can be imported again from its first line.
+    /// Deletes a content's progress, so that it can be imported again from its first line.
     pub(crate) fn forget(&self, hash: &str) -> anyhow::Result<()> {
         remove(&self.path(hash))
     }
 
-    /// Begins the list of a content's rejected lines anew.
+    /// Clears the list of a content's rejected lines.
     pub(crate) fn clear_rejected(&self, hash: &str) -> anyhow::Result<()> {
         remove(&self.rejected_path(hash))
     }
 
-    /// Returns the first lines of the list of a content's rejected lines.
+    /// Returns the first entries of the list of a content's rejected lines.
     pub(crate) fn first_rejected(&self, hash: &str, most: usize) -> anyhow::Result<Vec<Value>> {
         let path = self.rejected_path(hash);
         let file = match std::fs::File::open(&path) {
@@ -156,7 +154,7 @@ impl ImportLedger {
         lines.collect()
     }
 
-    /// Returns where the rejected lines of a content are kept.
+    /// Returns the path of the list of a content's rejected lines.
     pub(crate) fn rejected_path(&self, hash: &str) -> PathBuf {
         self.folder.join(format!("{hash}.rejected.ndjson"))
     }
@@ -185,7 +183,7 @@ mod tests {
             bytes: lines * 10,
             lines,
         };
-        // The first file was interrupted, and so was the second, which begins with it.
+        // The first import was interrupted, and so was the second, which begins with the first.
         let first = FileRecord {
             lines_done: 3,
             bytes_done: 30,
@@ -208,7 +206,7 @@ mod tests {
         for (line, hash) in expected {
             assert_eq!(known_by(line), hash, "{line}");
         }
-        // Of a line that was cut off only the whole one is known.
+        // A line that was cut off is known only by its complete form.
         let cut = first.continued(&prefix("first", 2));
         assert_eq!((cut.lines_done, cut.bytes_done), (2, 20));
     }

@@ -1,10 +1,10 @@
-//! One line of an import file, made into a message of the native protocol.
+//! Converts a line of an import file into a message of the native protocol.
 //!
-//! Native messages (anything with `type`, `userId` or `anonymousId`) are passed on as they are; lines
-//! of other programs' exports are made into `track` messages (see [`export`]). A line without an id
-//! gets one from the file's content and the line's number: the same line of the same file is always
-//! the same message, and two equal lines stay two. A line has to say when it happened: what is
-//! imported did not happen now.
+//! Native messages (anything with `type`, `userId` or `anonymousId`) are passed on unchanged. Lines
+//! of other programs' exports become `track` messages (see [`export`]). A line without an id gets
+//! one from the file's content and the line's number: the same line of the same file is always the
+//! same message, and two equal lines stay two messages. A line must state its time, because
+//! imported events did not happen now.
 
 mod export;
 mod time;
@@ -18,7 +18,7 @@ use time::time_of;
 /// Why a line cannot be sent.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineError {
-    /// The line is no JSON object.
+    /// The line is not a JSON object.
     #[error("not a JSON object: {0}")]
     Malformed(String),
     /// The line names no event.
@@ -29,12 +29,12 @@ pub(crate) enum LineError {
         "no time is given: write it as `timestamp` (also read: time, ts, event_time, occurred_at, created_at)"
     )]
     NoTime,
-    /// What should be its time is none.
+    /// Its time is not a time.
     #[error("`{name}` is no time: {value}")]
     BadTime {
         /// The member's name.
         name: &'static str,
-        /// What it holds.
+        /// The member's value.
         value: String,
     },
 }
@@ -53,7 +53,7 @@ struct NativeFields<'a> {
     sent_at: Option<&'a RawValue>,
 }
 
-/// Where a line stands: in the file with this content, and as which line, counted from 1.
+/// A line's position: the file with this content, and the line number, counted from 1.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
     file: &'a str,
@@ -82,7 +82,7 @@ pub(crate) fn append_message(
     }
 }
 
-/// Appends a native message: its text, and what it lacks.
+/// Appends a native message: its text, plus what is missing.
 fn append_native(
     line: &str,
     (fields, object): (&NativeFields<'_>, &JsonObject<'_>),
@@ -105,12 +105,12 @@ fn append_native(
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
     out.extend_from_slice(members.unwrap_or_default().as_bytes());
-    // Of members with one name the last counts.
+    // If a member's name is repeated, the last one counts.
     if time.is_changed {
         out.extend_from_slice(format!(",\"timestamp\":{}", time.json).as_bytes());
     }
     if fields.sent_at.is_some() {
-        // It was sent long ago; the collector would move the event's time by as much.
+        // It was sent long ago; the collector would shift the event's time by that much.
         out.extend_from_slice(br#","sentAt":null"#);
     }
     out.push(b'}');

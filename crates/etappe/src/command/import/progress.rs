@@ -1,4 +1,4 @@
-//! How far an import is, for the person who waits: a bar on a terminal, a line now and then elsewhere.
+//! Shows an import's progress: a bar on a terminal, an occasional line elsewhere.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::answer::note;
 
-/// How often progress is told where there is no terminal.
+/// How often progress is printed without a terminal.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// The progress of one file.
@@ -20,12 +20,12 @@ pub(crate) struct Progress {
     name: String,
     bytes: u64,
     bar: ProgressBar,
-    /// When progress was last told; `None` on a terminal, which has the bar.
+    /// When progress was last printed; `None` on a terminal, which has the bar.
     told: Option<Mutex<Instant>>,
 }
 
 impl Progress {
-    /// Begins to show the progress of a file of so many bytes, of which some are done.
+    /// Starts showing the progress of a file of `bytes` bytes, of which `done` are finished.
     pub(crate) fn of(path: &Path, bytes: u64, done: u64) -> Self {
         let name = path.file_name().map(|name| name.to_string_lossy());
         let name = name.unwrap_or_default().into_owned();
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// Shows that the file is read, and taken, up to a byte.
+    /// Shows that the file is read and accepted up to a byte.
     pub(crate) fn reached(&self, byte: u64) {
         self.bar.set_position(byte);
         let Some(told) = &self.told else { return };
@@ -64,13 +64,13 @@ impl Progress {
         ));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// Makes a bar that shows on a terminal only.
+/// Makes a bar that is visible only on a terminal.
 pub(crate) fn bar_on_terminal(length: Option<u64>) -> ProgressBar {
     ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5))
 }

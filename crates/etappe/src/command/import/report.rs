@@ -1,4 +1,4 @@
-//! What `etappe import` answers: sentences for people, or one JSON object per file.
+//! The output of `etappe import`: sentences for people, or one JSON object per file.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::ledger::FileRecord;
 use crate::answer::answer;
 
-/// Says that not one event of a file was taken, and why.
+/// Reports that no event of a file was accepted, and why.
 #[expect(clippy::print_stderr, reason = "the command's answer")]
 pub(super) fn report_failure(
     as_json: bool,
@@ -25,7 +25,7 @@ pub(super) fn report_failure(
     }
 }
 
-/// Says what became of a file.
+/// Reports a file's result.
 #[expect(clippy::print_stderr, reason = "the command's answer")]
 pub(super) fn report(as_json: bool, state: &str, path: &Path, record: &FileRecord, message: &str) {
     if as_json {

@@ -14,39 +14,39 @@ use tokio::time::Instant;
 
 use crate::answer::note;
 
-/// How many rejections an answer lists at most.
+/// The maximum number of rejections listed in an answer.
 const LISTED: usize = 100;
 
-/// Messages on their way.
+/// A batch of messages to send.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// The messages, each an object, separated by commas.
     pub(crate) messages: Vec<u8>,
     /// The line number of each message.
     pub(crate) lines: Vec<u64>,
-    /// Where each message begins.
+    /// The start of each message.
     pub(crate) starts: Vec<usize>,
-    /// The last line that this batch settles, sent or not.
+    /// The last line that this batch covers, sent or not.
     pub(crate) last_line: u64,
-    /// Bytes of the file that this batch settles.
+    /// Bytes of the file that this batch covers.
     pub(crate) bytes: u64,
-    /// Lines that could not be made into messages: number and reason.
+    /// Lines that could not be converted into messages: number and reason.
     pub(crate) unreadable: Vec<(u64, String)>,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Messages acknowledged.
     pub(crate) accepted: u64,
     /// Lines rejected, with the reason.
     pub(crate) rejected: Vec<(u64, String)>,
-    /// Values of acknowledged messages that do not count.
+    /// Values that do not count in acknowledged messages.
     pub(crate) warnings: u64,
 }
 
 impl Outcome {
-    /// Adds what an answer says of the messages from the one at `start` on.
+    /// Adds an answer about the messages from the one at `start` on.
     fn note(&mut self, batch: &Batch, start: usize, answer: Answer) {
         self.accepted += answer.accepted;
         self.warnings += answer.warnings.len() as u64 + answer.warnings_more;
@@ -59,10 +59,10 @@ impl Outcome {
 }
 
 impl Batch {
-    /// Returns the body that holds the messages of a range.
+    /// Returns a request body with the messages of a range.
     fn body(&self, messages: &Range<usize>) -> bytes::Bytes {
         let start = self.starts.get(messages.start).copied().unwrap_or_default();
-        // A comma stands before the next message.
+        // A comma precedes the next message.
         let end = self.starts.get(messages.end).map(|next| next - 1);
         let end = end.unwrap_or(self.messages.len());
         let text = self.messages.get(start..end).unwrap_or_default();
@@ -89,9 +89,10 @@ struct RejectedMessage {
     reason: String,
 }
 
-/// How long the first answer of an address is waited for: one that never answered is likely mistyped.
+/// How long to wait for an address's first answer: an address that never answered is likely
+/// mistyped.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// How often the person at the terminal is told that nothing is taken.
+/// How often the user is told that no message is being accepted.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Where batches go.
@@ -120,10 +121,11 @@ impl Sender {
         })
     }
 
-    /// Sends a batch until it is answered for good; backs off while the other side cannot take it.
+    /// Sends a batch until there is a final answer; backs off while the server cannot accept it.
     ///
-    /// An answer lists its first rejections only. If there are more, the messages after them are sent
-    /// again in parts so small that every rejection is listed; what was accepted counts once.
+    /// An answer lists only its first rejections. If there are more, the messages after them are
+    /// sent again in parts so small that every rejection is listed. Messages accepted before still
+    /// count once.
     pub(crate) async fn send(&self, batch: &Batch) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome {
             rejected: batch.unreadable.clone(),
@@ -148,7 +150,7 @@ impl Sender {
             let answer = self.ask(batch.body(&part)).await?;
             outcome.note(batch, start, answer);
         }
-        // The first answer told all of them.
+        // The first answer reported all of them.
         outcome.warnings = warnings;
         Ok(outcome)
     }
@@ -163,7 +165,7 @@ impl Sender {
                 .client
                 .post(&self.url)
                 .basic_auth(&self.write_key, Some(""))
-                // A key of another site is refused, so that nothing lands there.
+                // A key of another site is refused, so that no event ends up there.
                 .header("etappe-site", self.site.as_str())
                 .body(body.clone());
             let (why, wait) = match request.send().await {
@@ -197,7 +199,8 @@ impl Sender {
     }
 }
 
-/// Returns the innermost cause of an error: `Connection refused`, not that a request failed.
+/// Returns the innermost cause of an error, such as `Connection refused` instead of a failed
+/// request.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
@@ -231,7 +234,7 @@ fn read_answer(status: StatusCode, text: &str, site: &SiteId) -> anyhow::Result<
     if status == StatusCode::FORBIDDEN && text.contains("other_site") {
         bail!("the write key belongs to another site than `{site}`; nothing was sent");
     }
-    // 400 with a list of rejections: not one message of the batch was valid.
+    // 400 with a list of rejections: no message of the batch was valid.
     let answer = serde_json::from_str::<Answer>(text).ok();
     answer
         .filter(|_| status.is_success() || status == StatusCode::BAD_REQUEST)

@@ -1,28 +1,28 @@
-//! Recognises files that hold no lines of JSON, so that they are refused with a word that helps and
-//! not line by line.
+//! Detects files that are not JSON lines, so that they are refused with a helpful message instead
+//! of line by line.
 
 use std::fmt;
 use std::path::Path;
 
 use super::source::Lines;
 
-/// Why a file is no import file as a whole.
+/// Why a whole file is not an import file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WrongShape {
-    /// There is no line in it that is not blank.
+    /// All of its lines are blank.
     Empty,
-    /// A table: its first line names the columns.
+    /// A CSV table: its first line names the columns.
     Csv { columns: Vec<String> },
     /// One JSON array around all events.
     Array,
-    /// Text in 16 bits a letter, as some spreadsheets save it.
+    /// UTF-16 text, as some spreadsheets save it.
     Utf16,
 }
 
-/// How many columns are named in a message.
+/// The number of columns listed in a message.
 const SHOWN_COLUMNS: usize = 8;
 
-/// Looks at the first two lines of a file; returns what is wrong with its shape, if anything is.
+/// Checks the first two lines of a file and returns what is wrong with its format, if anything.
 pub(crate) fn wrong_shape(path: &Path) -> anyhow::Result<Option<WrongShape>> {
     if is_utf16(path)? {
         return Ok(Some(WrongShape::Utf16));
@@ -50,7 +50,7 @@ fn shape_of(first: &str, second: Option<&str>) -> Option<WrongShape> {
         let is_whole = second.is_none() || !is_json(first);
         return is_whole.then_some(WrongShape::Array);
     }
-    // One bad line before good ones is refused by itself.
+    // A bad line before good ones is rejected on its own.
     let has_event = first.starts_with('{') || second.is_some_and(|it| it.starts_with('{'));
     if has_event || is_json(first) {
         return None;

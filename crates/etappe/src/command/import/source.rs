@@ -1,4 +1,4 @@
-//! Import files: plain, gzip or zstd, told apart by their first bytes, read line by line.
+//! Import files: plain, gzip or zstd, detected by their first bytes, read line by line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 use flate2::read::MultiGzDecoder;
 
-/// Longer lines are no events: the collector takes 32 KiB each.
+/// Longer lines cannot be events: the collector accepts 32 KiB each.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
 
-/// What some editors begin a file with.
+/// The character that some editors put at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Opens a file for reading its decompressed content.
@@ -28,32 +28,32 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::with_capacity(256 * 1024, content)))
 }
 
-/// What a file's decompressed content is.
+/// A file's decompressed content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// Identifies the content, whatever the file is called and however it is compressed.
+    /// Identifies the content, regardless of file name and compression.
     pub(crate) hash: String,
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// How many lines it has, the last one without its end too.
+    /// The number of lines, including a last one without a newline.
     pub(crate) lines: u64,
-    /// Its beginnings of the lengths that were asked for, as far as it is longer; shortest first.
+    /// Its prefixes of the requested lengths that are shorter than the content; shortest first.
     pub(crate) prefixes: Vec<Prefix>,
 }
 
-/// The beginning of a content.
+/// A prefix of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prefix {
-    /// Identifies it, as [`Content::hash`] identifies the whole.
+    /// Identifies the prefix, as [`Content::hash`] identifies the whole.
     pub(crate) hash: String,
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// How many whole lines it has. A line that it cuts off is none.
+    /// The number of complete lines; a line that is cut off does not count.
     pub(crate) lines: u64,
 }
 
-/// Reads the whole content once to identify it, and its beginnings of the `lengths` given, which
-/// ascend; `read` is told of each piece's length.
+/// Reads the whole content once to identify it and its prefixes of the given `lengths`, which must
+/// ascend; `read` is called with the length of each piece.
 pub(crate) fn identify(
     path: &Path,
     lengths: &[u64],
@@ -72,7 +72,7 @@ pub(crate) fn identify(
         }
         let length = piece.len();
         let mut rest = piece;
-        // A beginning is complete when what comes after it is in sight.
+        // A prefix is complete when the content continues behind it.
         while let Some(wanted) =
             lengths.next_if(|wanted| *wanted < reading.bytes + rest.len() as u64)
         {
@@ -96,7 +96,7 @@ pub(crate) fn identify(
     })
 }
 
-/// What was read of a content so far.
+/// What has been read of a content so far.
 #[derive(Default)]
 struct Reading {
     hasher: blake3::Hasher,
@@ -114,9 +114,10 @@ impl Reading {
         self.is_within_line = *last != b'\n';
     }
 
-    /// Returns what was read; `is_end` says that a last line without its end is whole.
+    /// Returns the content read so far; `is_end` means that a last line without a newline is
+    /// complete.
     fn prefix(&self, is_end: bool) -> Prefix {
-        // 128 bits: short enough for a message id, far from any accidental repetition.
+        // 128 bits: short enough for a message id, and collisions are practically impossible.
         let hash = self.hasher.finalize().to_hex().chars().take(32).collect();
         Prefix {
             hash,
@@ -130,21 +131,21 @@ impl Reading {
 pub(crate) struct Line {
     /// Its number, counted from 1, empty lines included.
     pub(crate) number: u64,
-    /// Its length in the file, with the line's end.
+    /// Its length in the file, including the newline.
     pub(crate) bytes: u64,
-    /// Its text; `None` when it is no UTF-8 or longer than any event.
+    /// Its text; `None` when it is not UTF-8 or is longer than any event.
     pub(crate) text: Option<String>,
 }
 
-/// The lines of a file, empty ones left out.
+/// The lines of a file, without empty ones.
 pub(crate) struct Lines {
     source: Box<dyn BufRead + Send>,
     number: u64,
 }
 
 impl Lines {
-    /// Opens a file and reads the first `bytes` of its content: a file may grow meanwhile, and what comes
-    /// later belongs to another content.
+    /// Opens a file and reads the first `bytes` of its content: the file may grow meanwhile, and
+    /// what is appended belongs to another content.
     pub(crate) fn of(path: &Path, bytes: u64) -> anyhow::Result<Self> {
         Ok(Self {
             source: Box::new(open(path)?.take(bytes)),
@@ -172,7 +173,7 @@ impl Lines {
                 length
             };
             let text = String::from_utf8(buffer).ok().filter(|_| !is_cut);
-            // Files that were put together have a byte order mark wherever one of them began.
+            // Concatenated files have a byte order mark wherever one of them began.
             let text = text.map(|text| match text.strip_prefix(BYTE_ORDER_MARK) {
                 Some(rest) => rest.to_owned(),
                 None => text,
@@ -188,7 +189,7 @@ impl Lines {
         }
     }
 
-    /// Reads past the rest of a line that is too long to keep.
+    /// Skips the rest of a line that is too long to keep.
     fn skip_rest(&mut self) -> std::io::Result<u64> {
         let mut skipped = 0;
         loop {
@@ -276,7 +277,7 @@ mod tests {
             std::fs::write(&path, text).expect("written");
             identify(&path, lengths, |_| ()).expect("readable")
         };
-        // The file, the one that begins with it, and the whole lines that they share.
+        // The file, the one that begins with it, and the complete lines that they share.
         let cases: [(&[u8], &[u8], u64); 6] = [
             (b"a\nb\n", b"a\nb\nc\n", 2),
             (b"a\nb", b"a\nb\nc\n", 2),

@@ -19,10 +19,10 @@ use serde_json::value::RawValue;
 use super::time::{is_sent, read, time_of};
 use super::{LineError, Place, append_id};
 
-/// A visitor in Mixpanel's `distinct_id`.
+/// The prefix of a visitor in Mixpanel's `distinct_id`.
 const DEVICE: &str = "$device:";
 
-/// What a line says, as JSON texts.
+/// A line's fields, as JSON texts.
 #[derive(Default)]
 struct Message<'a> {
     event: Cow<'a, str>,
@@ -34,7 +34,7 @@ struct Message<'a> {
     context: Option<Cow<'a, str>>,
 }
 
-/// Appends the message of an exported line; on an error `out` is as before.
+/// Appends the message of an exported line; on an error `out` is unchanged.
 pub(super) fn append(
     object: &JsonObject<'_>,
     place: Place<'_>,
@@ -82,13 +82,13 @@ impl Message<'_> {
     }
 }
 
-/// Returns the JSON text of a member that holds more than null or a blank.
+/// Returns the JSON text of a member unless it is null or blank.
 fn sent<'a>(object: &JsonObject<'a>, name: &str) -> Option<Cow<'a, str>> {
     let raw: &'a RawValue = object.get_raw(name)?;
     is_sent(&JsonValue::of(raw)).then(|| Cow::Borrowed(raw.get()))
 }
 
-/// Returns the first member of these names that holds something.
+/// Returns the first of these members that holds something.
 fn first<'a>(object: &JsonObject<'a>, names: &[&str]) -> Option<Cow<'a, str>> {
     names.iter().find_map(|name| sent(object, name))
 }
@@ -120,7 +120,7 @@ fn mixpanel<'a>(
         let id = id.strip_prefix(DEVICE)?;
         Some(json!(id).to_string())
     });
-    // Before a login the two are one.
+    // Before a login both are the same.
     let device_id = sent(properties, "$device_id");
     let person = distinct.filter(|id| device.is_none() && Some(id) != device_id.as_ref());
     Ok(Message {
@@ -154,7 +154,7 @@ fn google_analytics<'a>(
     let time = object.get("event_timestamp").filter(is_sent);
     let time = read("event_timestamp", time.ok_or(LineError::NoTime)?)?;
     let mut properties = parameters(object);
-    // What the tables keep of a purchase beside its parameters.
+    // The fields of a purchase that are stored outside its parameters.
     let ecommerce = object.get_raw("ecommerce");
     let ecommerce = ecommerce.and_then(|raw| JsonObject::parse(raw.get()).ok());
     if let Some(id) = ecommerce
@@ -195,8 +195,8 @@ fn google_analytics<'a>(
     })
 }
 
-/// Returns the parameters of an event in the tables of BigQuery: a list of keys with a value that has
-/// one of four types.
+/// Returns the parameters of an event in BigQuery tables: a list of keys, each with a value of one
+/// of four types.
 fn parameters<'a>(object: &JsonObject<'a>) -> Vec<(String, Cow<'a, str>)> {
     let list = object.get_raw("event_params").map(RawValue::get);
     let list: Vec<&'a RawValue> = list

@@ -1,4 +1,4 @@
-//! When a line of an import happened: under one of several names, as text or as an epoch.
+//! Finds the time of an import line: under one of several names, as text or as an epoch.
 
 use etappe_core::json::{JsonObject, JsonValue};
 use etappe_core::time::Timestamp;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::LineError;
 
-/// Where a line may say when it happened, the best name first.
+/// The members that may hold a line's time, in order of preference.
 const NAMES: [&str; 7] = [
     "timestamp",
     "originalTimestamp",
@@ -17,23 +17,23 @@ const NAMES: [&str; 7] = [
     "created_at",
 ];
 
-/// The least number that is taken for an epoch: 3 March 1973 in seconds. Smaller ones are durations and
-/// counts.
+/// The smallest number accepted as an epoch: 3 March 1973 in seconds. Smaller ones are durations
+/// and counts.
 const LEAST_EPOCH: f64 = 1e8;
 
-/// How many of an epoch's units a second has, up to which number. A number of seconds that large
-/// would lie beyond the year 5000, one of milliseconds too, and so on.
+/// An upper bound for the number, and the epoch's units per second below it. Above the bound, a
+/// number of seconds would lie beyond the year 5000; the same holds for milliseconds, and so on.
 const UNITS: [(f64, f64); 4] = [(1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9)];
 
-/// A line's time, as a JSON text that the collector reads.
+/// A line's time, as JSON text that the collector reads.
 #[derive(Debug)]
 pub(super) struct LineTime {
     pub(super) json: String,
-    /// Whether it stands elsewhere than in `timestamp`, or otherwise.
+    /// Whether it differs from the member `timestamp` in name or form.
     pub(super) is_changed: bool,
 }
 
-/// Finds the time among the members of a line.
+/// Finds the time among a line's members.
 pub(super) fn time_of(object: &JsonObject<'_>) -> Result<LineTime, LineError> {
     let found = NAMES
         .iter()
@@ -46,7 +46,7 @@ pub(super) fn time_of(object: &JsonObject<'_>) -> Result<LineTime, LineError> {
     })
 }
 
-/// Returns whether a value is more than null or a blank text.
+/// Returns whether a value is neither null nor blank text.
 pub(super) fn is_sent(value: &JsonValue<'_>) -> bool {
     match value {
         JsonValue::Null => false,
@@ -55,7 +55,8 @@ pub(super) fn is_sent(value: &JsonValue<'_>) -> bool {
     }
 }
 
-/// Reads a time; a text that is no number is left to the collector, which says what is wrong with it.
+/// Reads a time. A text that is not a number is passed to the collector, which reports any problem
+/// with it.
 pub(super) fn read(name: &'static str, value: JsonValue<'_>) -> Result<LineTime, LineError> {
     let number = match &value {
         JsonValue::Number(text) => Some(text.to_string()),
@@ -88,7 +89,7 @@ pub(super) fn read(name: &'static str, value: JsonValue<'_>) -> Result<LineTime,
     }
 }
 
-/// Returns whether a text has as many digits as an epoch of today has in seconds, milliseconds,
+/// Returns whether a text has as many digits as a present-day epoch in seconds, milliseconds,
 /// microseconds or nanoseconds; others are years and dates (`202403011200`).
 fn is_digits(text: &str) -> bool {
     let whole = text.split('.').next().unwrap_or_default();
@@ -154,7 +155,7 @@ mod tests {
                 "{line}"
             );
         }
-        // Other digits are a year or a date, which the collector reads or refuses.
+        // Other digits are a year or a date, which the collector accepts or refuses.
         for text in ["2024", "202403011200", "20240301120000"] {
             let line = format!(r#"{{"timestamp":"{text}"}}"#);
             let time = time_of(&object(&line)).expect("left to the collector");
