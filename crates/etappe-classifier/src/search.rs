@@ -44,7 +44,7 @@ struct Suspects {
 }
 
 impl Suspects {
-    /// Splits the range before the named record, or behind it, or in half.
+    /// Splits the range before the named record, or behind it, or after its lower two thirds.
     fn split(self) -> Option<(OffsetRange, Self)> {
         let Self { range, named } = self;
         let before = named.and_then(|named| range.split_before(named));

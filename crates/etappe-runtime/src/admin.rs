@@ -1,4 +1,4 @@
-//! The admin endpoints: metrics and health, on an address apart from the public one.
+//! The admin endpoints: metrics and health, on a separate address.
 
 use axum::Json;
 use axum::Router;
@@ -45,7 +45,7 @@ async fn healthz(State(state): State<AdminState>) -> Response {
     answer(state.health.is_healthy(), &state.health)
 }
 
-/// 200 while every component does its work; else 503, naming those that do not.
+/// 200 while every component works; otherwise 503, naming those that do not.
 async fn readyz(State(state): State<AdminState>) -> Response {
     answer(state.health.is_ready(), &state.health)
 }

@@ -1,12 +1,12 @@
-//! Reads the `Authorization` header, on every address the same way.
+//! Parses the `Authorization` header, in the same way on every address.
 //!
-//! The scheme's case and surrounding spaces do not matter. Two headers are refused: a proxy may look
-//! at the one and its server at the other.
+//! The scheme's case and surrounding spaces do not matter. Two headers are refused: a proxy may
+//! check one and the server behind it the other.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// What a request presents.
+/// The credentials of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credentials<'a> {
     scheme: &'a str,
@@ -16,10 +16,10 @@ pub struct Credentials<'a> {
 /// The header cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableAuthorization {
-    /// There are several.
+    /// There is more than one header.
     #[error("the request has more than one `Authorization` header: send one")]
     Several,
-    /// It has characters that are not ASCII, or not exactly one token after its scheme.
+    /// The header has non-ASCII characters, or not exactly one token after its scheme.
     #[error("the `Authorization` header is not a scheme and one token")]
     Malformed,
 }
@@ -51,7 +51,7 @@ impl<'a> Credentials<'a> {
         }))
     }
 
-    /// Returns what follows the scheme, if the scheme is this one.
+    /// Returns the credentials after the scheme, if the scheme is this one.
     #[must_use]
     pub fn of_scheme(self, scheme: &str) -> Option<&'a str> {
         self.scheme

@@ -1,8 +1,8 @@
-//! Threads for work that must not keep others waiting: few, and of lower priority.
+//! A few threads of lower priority for work that must not delay requests.
 //!
-//! Answering questions takes processor time in long pieces. On the threads that take events in, each
-//! of them would make every request wait. Here it has threads of its own, which the operating system
-//! lets run when others do not need the processor, or for a smaller part of the time.
+//! Answering queries takes processor time in long pieces. On the intake's threads each query would
+//! delay every request. So queries have their own threads. The operating system runs these when the
+//! processor is otherwise idle, or for a smaller share of the time.
 
 use std::future::Future;
 use std::io;
@@ -10,27 +10,27 @@ use std::io;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
-/// How much the threads stand back: each step is about a fifth less time beside others.
+/// The threads' nice value: each step means about a fifth less time when competing with others.
 const NICE: i32 = 5;
-/// The least number of threads: one question must not keep another one from its.
+/// The minimum number of threads, so that one query does not block another.
 const LEAST_THREADS: usize = 2;
 
-/// The threads. Dropping this ends all work on them.
+/// The threads. Dropping this cancels all work on them.
 #[derive(Debug)]
 pub struct BackgroundThreads {
     runtime: Option<Runtime>,
     handle: BackgroundHandle,
 }
 
-/// Begins work on the threads; clones share them.
+/// Spawns work on the threads; clones share them.
 #[derive(Debug, Clone)]
 pub struct BackgroundHandle(Handle);
 
 impl BackgroundThreads {
-    /// Starts half as many threads as there are cores; `name` is what the system shows of them.
+    /// Starts half as many threads as there are cores; `name` is shown by the system.
     ///
     /// # Errors
-    /// The operating system's error when it makes no threads.
+    /// The operating system's error when it cannot create a thread.
     pub fn start(name: &str) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = Builder::new_multi_thread()
@@ -46,7 +46,7 @@ impl BackgroundThreads {
         })
     }
 
-    /// Returns what begins work on the threads.
+    /// Returns a handle that spawns work on the threads.
     #[must_use]
     pub fn handle(&self) -> BackgroundHandle {
         self.handle.clone()
@@ -56,14 +56,14 @@ impl BackgroundThreads {
 impl Drop for BackgroundThreads {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Waiting for the threads here could block a thread that must not be blocked.
+            // Waiting for the threads here could block an async thread.
             runtime.shutdown_background();
         }
     }
 }
 
 impl BackgroundHandle {
-    /// Begins `work`. Dropping the handle that is returned ends it.
+    /// Spawns `work`. Dropping the returned handle cancels it.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -72,12 +72,12 @@ impl BackgroundHandle {
     }
 }
 
-/// Lowers the priority of the calling thread: on Linux it is each thread's own.
+/// Lowers the priority of the calling thread: on Linux it is per thread.
 fn stand_back() {
     let present = rustix::process::getpriority_process(None).unwrap_or(0);
-    // Never forward: a whole process may have been told to stand back further.
+    // Never raise it: the whole process may have been started with a lower priority.
     if let Err(error) = rustix::process::setpriority_process(None, NICE.max(present)) {
-        // It runs all the same, only less considerately.
+        // The thread still works, only at normal priority.
         tracing::debug!(%error, "a thread keeps its priority");
     }
 }

@@ -1,11 +1,11 @@
-//! Waiting times between tries: exponential, bounded, with jitter.
+//! Delays between attempts: exponential, bounded, with jitter.
 
 use std::time::Duration;
 
-/// Yields ever longer waiting times up to a bound.
+/// Yields increasing delays up to a maximum.
 ///
-/// Each is drawn evenly from the upper half of the present step, so that many clients that failed
-/// together do not come back together.
+/// Each delay is drawn uniformly from the upper half of the current step, so that clients that
+/// failed together do not retry together.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -14,7 +14,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Makes a backoff that starts with `first` and doubles up to `most`.
+    /// Makes a backoff that starts at `first` and doubles up to `most`.
     #[must_use]
     pub const fn new(first: Duration, most: Duration) -> Self {
         Self {
@@ -24,14 +24,14 @@ impl Backoff {
         }
     }
 
-    /// Returns how long to wait before the next try.
+    /// Returns the delay before the next attempt.
     pub fn next_delay(&mut self) -> Duration {
         let step = self.step;
         self.step = (step * 2).min(self.most);
         step.mul_f64(rand::random_range(0.5..=1.0))
     }
 
-    /// Starts again from the first step, after a success.
+    /// Restarts at the first step, after a success.
     pub const fn reset(&mut self) {
         self.step = self.first;
     }

@@ -1,12 +1,13 @@
-//! Hands out a bounded resource to many holders, in turns.
+//! Shares a bounded resource fairly among many holders.
 //!
-//! Who finds enough of it takes it at once. Otherwise requests wait in a queue per holder, and the
-//! holders take turns: so a holder with a thousand requests waiting delays another one's by one
-//! request, not by a thousand. Within a holder the order of arrival holds. No holder has more than
-//! its share at a time, whatever else is free; who waits for that stands in nobody's way.
+//! A request that fits is granted at once. Otherwise requests wait in one queue per holder, and the
+//! holders take turns. So a holder with a thousand waiting requests delays another holder's request
+//! by one request, not by a thousand. Each holder's own requests keep their order. No holder has
+//! more than its share at a time, even if more is free; a request that waits for its holder's share
+//! does not block other holders.
 //!
-//! Invariants: more than the capacity or the share is handed out only to a request that alone exceeds
-//! it, and then to no other; nothing is lost when a waiting request goes away.
+//! Invariants: more than the capacity or the share is granted only to a single request that exceeds
+//! it on its own, and then to no other; nothing is lost when a waiting request is dropped.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -19,25 +20,25 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Tells one holder from another: a site, a network.
+/// Identifies a holder: a site, a network.
 pub trait HolderKey: Clone + Eq + Hash + Send + Unpin {}
 
 impl<T: Clone + Eq + Hash + Send + Unpin> HolderKey for T {}
 
-/// A resource that is handed out in turns; clones hand out the same.
+/// A resource that is granted in turns; clones share it.
 #[derive(Debug, Clone)]
 pub struct FairQueue<H>(Arc<Mutex<State<H>>>);
 
 #[derive(Debug)]
 struct State<H> {
     capacity: usize,
-    /// The most that one holder has at a time.
+    /// The maximum that one holder may have at a time.
     share: usize,
     taken: usize,
-    /// What each holder has, of those that have something.
+    /// What each holder has; holders without anything have no entry.
     held: HashMap<H, usize>,
     queues: HashMap<H, VecDeque<Waiter>>,
-    /// The holders that have requests waiting, next one first.
+    /// The holders with waiting requests, the next one first.
     turns: VecDeque<H>,
 }
 
@@ -48,7 +49,7 @@ struct Waiter {
     granted: oneshot::Sender<()>,
 }
 
-/// Some of the resource; given back when dropped.
+/// A granted part of the resource; returned on drop.
 #[derive(Debug)]
 pub struct Share<H: HolderKey> {
     queue: FairQueue<H>,
@@ -56,25 +57,26 @@ pub struct Share<H: HolderKey> {
     amount: usize,
 }
 
-/// A request for some of the resource. Dropping it gives its place up.
+/// A request for part of the resource. Dropping it gives up its place.
 #[derive(Debug)]
 pub struct Request<H: HolderKey> {
     queue: FairQueue<H>,
     holder: H,
     amount: usize,
-    /// Hears that it is this one's turn; `None` if it was at once, or the turn was taken.
+    /// Signals that it is this request's turn; `None` if it was granted at once or the grant was
+    /// taken.
     waiting: Option<oneshot::Receiver<()>>,
     is_taken: bool,
 }
 
 impl<H: HolderKey> FairQueue<H> {
-    /// Makes a resource of which one holder may have all.
+    /// Makes a resource that a single holder may use completely.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self::shared_out(capacity, usize::MAX)
     }
 
-    /// Makes a resource of which one holder has `share` at most.
+    /// Makes a resource of which one holder has at most `share`.
     #[must_use]
     pub fn shared_out(capacity: usize, share: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -87,7 +89,7 @@ impl<H: HolderKey> FairQueue<H> {
         })))
     }
 
-    /// Asks for `amount` on behalf of `holder`; the place in the queue is taken at once.
+    /// Requests `amount` for `holder`; the place in the queue is taken at once.
     pub fn request(&self, holder: &H, amount: usize) -> Request<H> {
         let mut state = self.lock();
         let is_free = state.turns.is_empty() && state.fits(amount);
@@ -96,7 +98,7 @@ impl<H: HolderKey> FairQueue<H> {
             None
         } else {
             let waiting = state.enqueue(holder, amount);
-            // Those before it may all wait for their own shares only.
+            // All earlier requests may be waiting for their own shares only.
             state.grant();
             Some(waiting)
         };
@@ -110,7 +112,7 @@ impl<H: HolderKey> FairQueue<H> {
         }
     }
 
-    /// Returns how long the first of the holder's waiting requests has been waiting.
+    /// Returns how long the holder's first waiting request has been waiting.
     #[must_use]
     pub fn longest_wait(&self, holder: &H) -> Duration {
         let mut state = self.lock();
@@ -122,7 +124,7 @@ impl<H: HolderKey> FairQueue<H> {
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Returns how many of the holder's requests wait.
+    /// Returns the number of the holder's waiting requests.
     #[must_use]
     pub fn waiting(&self, holder: &H) -> usize {
         let state = self.lock();
@@ -140,7 +142,7 @@ impl<H: HolderKey> FairQueue<H> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<H>> {
-        // Nothing in here can panic halfway.
+        // A poisoned lock is still consistent: no code under it panics halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,7 +193,7 @@ impl<H: HolderKey> State<H> {
         waiting
     }
 
-    /// Hands out what is free, one request of each holder in turn.
+    /// Grants what is free, one request of each holder in turn.
     fn grant(&mut self) {
         let mut passed_over = 0;
         while let Some(holder) = self.turns.get(passed_over).cloned() {
@@ -206,7 +208,7 @@ impl<H: HolderKey> State<H> {
                 continue;
             };
             if !self.is_within_share(&holder, amount) {
-                // It waits for itself, so those behind it need not.
+                // It waits only for its holder's share, so those behind it need not wait.
                 passed_over += 1;
             } else if self.fits(amount) {
                 self.turns.remove(passed_over);
@@ -217,7 +219,7 @@ impl<H: HolderKey> State<H> {
         }
     }
 
-    /// Lets a holder have its first request, and stand at the end with its others.
+    /// Grants the holder's first request and moves the holder to the end of the turns.
     fn next_turn(&mut self, holder: H) {
         let Some(queue) = self.queues.get_mut(&holder) else {
             return;
@@ -231,7 +233,7 @@ impl<H: HolderKey> State<H> {
         if let Some(Waiter {
             amount, granted, ..
         }) = first
-            // Whoever went away in this moment gets nothing.
+            // A request dropped at this moment gets nothing.
             && granted.send(()).is_ok()
         {
             self.take(&holder, amount);
@@ -239,7 +241,7 @@ impl<H: HolderKey> State<H> {
     }
 }
 
-/// Forgets the first requests of a queue that nobody waits for any more.
+/// Removes dropped requests from the front of a queue.
 fn drop_gone(queue: &mut VecDeque<Waiter>) {
     while queue.front().is_some_and(|first| first.granted.is_closed()) {
         queue.pop_front();
@@ -251,7 +253,7 @@ impl<H: HolderKey> Future for Request<H> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Share<H>> {
         if let Some(waiting) = &mut self.waiting {
-            // The sender is dropped only once it has sent, while this end is open.
+            // The sender is dropped only after sending, while this end is open.
             let granted = ready!(Pin::new(waiting).poll(cx));
             debug_assert!(granted.is_ok(), "a waiter is granted or gone");
             self.waiting = None;
@@ -269,7 +271,7 @@ impl<H: HolderKey> Future for Request<H> {
 impl<H: HolderKey> Drop for Request<H> {
     fn drop(&mut self) {
         let was_granted = match &mut self.waiting {
-            // Closed first: it is granted before this, or never.
+            // Closed first, so the request was granted before this or never.
             Some(waiting) => {
                 waiting.close();
                 waiting.try_recv().is_ok()
@@ -279,7 +281,7 @@ impl<H: HolderKey> Drop for Request<H> {
         if was_granted {
             self.queue.give_back(&self.holder, self.amount);
         } else if self.waiting.is_some() {
-            // It may have been the one that all behind it were waiting for.
+            // All requests behind it may have been waiting for this one.
             self.queue.lock().grant();
         }
     }

@@ -1,7 +1,7 @@
-//! What each component says of itself, for `/healthz` and `/readyz`.
+//! The state of each component, for `/healthz` and `/readyz`.
 //!
-//! A component is registered as not ready and reports when that changes. Health is about the
-//! process (a failed component wants a restart), readiness about taking work.
+//! A component is registered as not ready and reports changes. Health concerns the process: a
+//! failed component requires a restart. Readiness means that it can do its work.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +12,18 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "snake_case")]
 pub enum State {
-    /// It does its work.
+    /// It works.
     Ready,
-    /// It does its work without something that it will need sooner or later.
+    /// It works, but lacks something that it will need sooner or later.
     Degraded(String),
-    /// It cannot do its work now and will by itself, once the reason is gone.
+    /// It cannot work now and will recover by itself once the reason is gone.
     NotReady(String),
     /// It will not work again in this process.
     Failed(String),
 }
 
 impl State {
-    /// Returns whether the component does its work.
+    /// Returns whether the component works.
     #[must_use]
     pub const fn works(&self) -> bool {
         matches!(self, Self::Ready | Self::Degraded(_))
@@ -36,7 +36,7 @@ pub struct Health {
     components: Arc<Mutex<BTreeMap<&'static str, State>>>,
 }
 
-/// A component's handle to report with.
+/// A component's handle for reporting.
 #[derive(Debug, Clone)]
 pub struct Reporter {
     health: Health,
@@ -61,7 +61,7 @@ impl Health {
         self.lock().clone()
     }
 
-    /// Returns whether every component does its work, be it degraded.
+    /// Returns whether every component works, possibly degraded.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.lock().values().all(State::works)
@@ -77,7 +77,7 @@ impl Health {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, State>> {
-        // Each update is a single insertion: a panic elsewhere leaves nothing half done.
+        // A poisoned lock is still consistent: each update is a single insertion.
         self.components
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -85,7 +85,7 @@ impl Health {
 }
 
 impl Reporter {
-    /// Records the component's state; logs when it changes.
+    /// Records the component's state and logs changes.
     pub fn report(&self, state: State) {
         let before = self.health.lock().insert(self.component, state.clone());
         if before.as_ref() == Some(&state) {
@@ -105,12 +105,12 @@ impl Reporter {
         }
     }
 
-    /// Records that the component does its work.
+    /// Records that the component works.
     pub fn ready(&self) {
         self.report(State::Ready);
     }
 
-    /// Records that the component works, but without something that it needs.
+    /// Records that the component works, but lacks something that it needs.
     pub fn degraded(&self, reason: impl Into<String>) {
         self.report(State::Degraded(reason.into()));
     }

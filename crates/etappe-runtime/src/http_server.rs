@@ -1,12 +1,12 @@
-//! The HTTP server of every address, with bounds on everything that a client can do to it.
+//! The HTTP server of every address, which limits everything that a client can do to it.
 //!
-//! Connections are counted, in all and per network; heads are bounded in size and time, bodies in
-//! time; answers must be taken at a certain rate; at the end requests in progress get a while to
-//! finish. A request without exactly one `Host` is refused, and a path that no route matches is
-//! answered with 404. What else a request may do is the router's business.
+//! Connections are limited in total and per network. Heads are limited in size and time, bodies in
+//! time. Clients must read answers at a minimum rate. On shutdown, requests in progress get some
+//! time to finish. A request without exactly one `Host` is refused, and a path that no route
+//! matches is answered with 404. Everything else is up to the router.
 //!
-//! Invariants: the memory for connections never exceeds `max_connections` times what one may buffer;
-//! a connection on which no request was begun never delays the end.
+//! Invariants: the memory for connections never exceeds `max_connections` times the buffer of one;
+//! a connection without a request in progress never delays the shutdown.
 
 mod body_deadline;
 mod config;
@@ -37,35 +37,36 @@ use connection::Serving;
 use metrics::{AddressMetrics, Ended};
 use occupancy::{Full, Occupancy, Place};
 
-/// How long to wait after the operating system refused to hand out a connection.
+/// The pause after the operating system failed to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many open files are left to the rest of the process and its admin address.
+/// The number of open files reserved for the rest of the process and its admin address.
 const FILES_LEFT: usize = 512;
 
-/// What a connection is told when there are too many, as far as it takes it at once.
+/// The answer to a connection when there are too many; sent only as far as the socket takes it at
+/// once.
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// What a connection is told when its own network has too many.
+/// The answer to a connection when its network has too many.
 const TOO_MANY_OF_YOURS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Why the server ended other than cleanly.
+/// Why the server did not end cleanly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Requests were still in progress when the time for draining was over; they were cut off.
-    /// What they carried was not acknowledged.
+    /// Requests were still in progress when the drain timeout expired and were cut off. Their
+    /// events were not acknowledged.
     #[error("{connections} connections were still busy after {limit:?}")]
     DrainTimeout {
         /// How many connections were cut off.
         connections: usize,
-        /// How long was waited.
+        /// The timeout.
         limit: Duration,
     },
 }
 
-/// One address: who may reach it, within which bounds, and what is counted of it.
+/// An address: its proxies, its limits, and its metrics.
 #[derive(Debug, Clone)]
 pub struct Address {
     name: &'static str,
@@ -86,8 +87,8 @@ impl Address {
         }
     }
 
-    /// Lets connections of own proxies carry any number of clients: the limit per network does not
-    /// hold for them, and handlers find [`ViaProxy`] in their requests.
+    /// Treats `proxies` as own proxies, which may carry any number of clients: they are exempt from
+    /// the limit per network, and handlers find [`ViaProxy`] in their requests.
     #[must_use]
     pub fn behind(mut self, proxies: Proxies) -> Self {
         self.proxies = proxies;
@@ -95,12 +96,12 @@ impl Address {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown` ends, then lets requests in progress finish.
+/// Serves `router` on `listener` until `shutdown` completes, then lets requests in progress finish.
 ///
-/// Handlers find the client's address as [`axum::extract::ConnectInfo<SocketAddr>`]. The router's
-/// own fallback is replaced. On `shutdown` no connection is accepted any more and those without a
-/// request are closed; the rest gets `drain_timeout`. Dropping the returned future cuts every
-/// connection off.
+/// Handlers get the client's address as [`axum::extract::ConnectInfo<SocketAddr>`]. The router's
+/// own fallback is replaced. On shutdown no more connections are accepted and those without a
+/// request are closed; the others get `drain_timeout`. Dropping the returned future cuts off every
+/// connection.
 ///
 /// # Errors
 /// [`ServeError::DrainTimeout`] when connections had to be cut off.
@@ -138,7 +139,7 @@ pub async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => server.take(stream, peer, &mut connections),
                 Err(error) => {
-                    // Out of file descriptors, most likely: give connections time to end.
+                    // Most likely out of file descriptors: give connections time to end.
                     tracing::warn!(%error, "no connection could be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -164,7 +165,7 @@ pub async fn serve(
     })
 }
 
-/// Returns how many connections may be open: no more than leave files for everything else.
+/// Returns the maximum number of connections, which leaves enough files for everything else.
 fn connection_limit(wanted: usize) -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let files = files
@@ -189,7 +190,7 @@ struct Server<'a> {
     metrics: AddressMetrics,
 }
 
-/// How the task of a connection ended.
+/// The result of a connection's task.
 type TaskEnded = Result<Result<(), hyper::Error>, JoinError>;
 
 impl Server<'_> {
@@ -222,7 +223,7 @@ impl Server<'_> {
         self.metrics.open.inc();
     }
 
-    /// Best effort: whoever does not take the answer at once finds the connection closed.
+    /// Best effort: a client that does not read the answer at once finds the connection closed.
     fn refuse(&self, stream: &TcpStream, full: Full) {
         let (answer, ended) = match full {
             Full::Everywhere => (TOO_MANY, Ended::Refused),

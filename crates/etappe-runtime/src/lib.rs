@@ -1,14 +1,14 @@
-//! What every process of Etappe needs, whatever its role: a hardened HTTP server, turns, telemetry,
-//! clock, shutdown, health, admin endpoints, backoff.
+//! What every Etappe process needs, whatever its role: a hardened HTTP server, fair queues,
+//! telemetry, clock, shutdown, health, admin endpoints, backoff.
 //!
-//! What it is *not*: nothing here knows of events, stages or storage; it depends on the domain only
-//! for the clock's seam.
+//! What it is *not*: nothing here knows events, stages or storage; it depends on the domain only
+//! for the clock trait.
 //!
-//! Where to start: [`http_server::serve`] serves every address; [`health::Health`] is what components report to and what [`admin::router`]
-//! shows; [`shutdown::Shutdown`] is how everything ends.
+//! Where to start: [`http_server::serve`] serves every address; components report to
+//! [`health::Health`], which [`admin::router`] exposes; [`shutdown::Shutdown`] ends everything.
 //!
-//! Invariants: there is no global but tracing's subscriber, which is set once by
-//! [`telemetry::init`]; a component that was never reported on is not ready.
+//! Invariants: the only global is tracing's subscriber, which is set once by [`telemetry::init`]; a
+//! component that has never reported is not ready.
 
 pub mod admin;
 pub mod authorization;

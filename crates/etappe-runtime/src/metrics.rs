@@ -1,4 +1,4 @@
-//! What the process says of its components, as metrics.
+//! The states of the process's components as metrics.
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
@@ -6,10 +6,10 @@ use prometheus::{IntGaugeVec, Opts};
 
 use crate::health::{Health, State};
 
-/// Returns the state of every component, as it is now.
+/// Returns the current state of every component.
 ///
-/// `etappe_runtime_component_ready`, gauge, by `component`: 1 while it does its work, 0 while it
-/// cannot. Alert on 0 for some minutes; `/readyz` tells the reason. `etappe_runtime_component_degraded`,
+/// `etappe_runtime_component_ready`, gauge, by `component`: 1 while it works, 0 while it cannot.
+/// Alert on 0 for some minutes; `/readyz` states the reason. `etappe_runtime_component_degraded`,
 /// gauge, by `component`: 1 while it works without something that it needs, such as Kafka.
 pub(crate) fn component_states(health: &Health) -> Vec<MetricFamily> {
     let ready = by_component(

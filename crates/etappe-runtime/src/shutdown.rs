@@ -1,19 +1,19 @@
-//! How a process ends: a signal, or a component that cannot go on.
+//! Ends a process: after a signal, or when a component cannot continue.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// Why a process ends.
+/// Why the process shuts down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// SIGINT or SIGTERM: a clean stop was asked for.
+    /// SIGINT or SIGTERM: a clean stop was requested.
     Signal(&'static str),
-    /// A component cannot go on.
+    /// A component cannot continue.
     Failure(String),
 }
 
-/// Tells everything in the process to end; clones share one decision.
+/// Signals the shutdown to the whole process; clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
@@ -21,7 +21,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Begins the end, unless it has begun; the first reason stays.
+    /// Begins the shutdown, unless it has begun; the first reason is kept.
     pub fn begin(&self, reason: Reason) {
         let mut stored = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.is_none() {
@@ -31,18 +31,18 @@ impl Shutdown {
         self.token.cancel();
     }
 
-    /// Waits until the end has begun. Cancellation-safe.
+    /// Waits until the shutdown has begun. Cancellation-safe.
     pub async fn begun(&self) {
         self.token.cancelled().await;
     }
 
-    /// Returns the token that is cancelled when the end begins.
+    /// Returns the token that is cancelled when the shutdown begins.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 
-    /// Returns why the process ends, once the end has begun.
+    /// Returns the reason, once the shutdown has begun.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
         self.reason
@@ -51,10 +51,10 @@ impl Shutdown {
             .clone()
     }
 
-    /// Waits for SIGINT or SIGTERM and then begins the end; ends early if it has begun.
+    /// Waits for SIGINT or SIGTERM and then begins the shutdown; returns early if it has begun.
     ///
     /// # Errors
-    /// The operating system's error if the signals cannot be listened to.
+    /// The operating system's error if the signals cannot be registered.
     pub async fn listen_to_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,6 +1,6 @@
 //! Logs: text for people, JSON for machines, always on standard error.
 //!
-//! Standard output belongs to answers that programs read.
+//! Standard output is reserved for answers that programs read.
 
 use std::io::IsTerminal;
 
@@ -14,7 +14,7 @@ mod repeated;
 
 use repeated::RepeatedWarnings;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -29,10 +29,10 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// How log lines look: `text` or `json`. Default `text`.
+    /// The format of log lines: `text` or `json`. Default `text`.
     pub format: LogFormat,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or directives such as
-    /// `info,etappe_collector=debug`. Default `info`. Too much slows the process down.
+    /// `info,etappe_collector=debug`. Default `info`. Too verbose a level slows the process down.
     pub level: String,
 }
 
@@ -55,7 +55,7 @@ impl TelemetryConfig {
             ));
             return;
         }
-        // The filter takes a mistyped level for the name of a part, and then logs nothing else.
+        // The filter takes a mistyped level for a target's name, and then logs nothing else.
         let bare = self.level.split(',').map(str::trim);
         let mut bare = bare.filter(|part| !part.contains(['=', '[']));
         if let Some(wrong) =
@@ -72,23 +72,23 @@ impl TelemetryConfig {
 /// Logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter cannot be read.
+    /// The filter is invalid.
     #[error("`{0}` is no log filter")]
     Filter(String),
-    /// Logging was set up before.
+    /// Logging was already set up.
     #[error("logging was set up twice")]
     AlreadySet,
 }
 
-/// Sets logging up for the whole process; call it once.
+/// Sets up logging for the whole process; call it once.
 ///
 /// # Errors
-/// [`TelemetryError`] when the filter cannot be read or this was called before.
+/// [`TelemetryError`] when the filter is invalid or this was called before.
 pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|_| TelemetryError::Filter(config.level.clone()))?;
-    // Where the log's own disk is full, a line is lost and not the process: told of a failed write,
-    // the subscriber would print to the same place and panic.
+    // If the log's own disk is full, only the line is lost. If the subscriber reported failed
+    // writes, it would print them to the same place and panic.
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .log_internal_errors(false);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
 
-/// A clock that tests set; copies show the same time.
+/// A clock that tests set; clones share the time.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     millis: Arc<AtomicI64>,
@@ -27,7 +27,7 @@ impl ManualClock {
         self.millis.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.millis.fetch_add(millis, Ordering::SeqCst);

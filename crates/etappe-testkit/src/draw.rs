@@ -1,20 +1,20 @@
-//! Random cases that can be drawn again: every case has a seed, and a case that fails tells it.
+//! Reproducible random cases: every case has a seed, which is printed when the case fails.
 //!
-//! Each run draws other cases. `ETAPPE_TEST_SEED` with the seed of a failed case draws that one and
-//! no other.
+//! Each run draws different cases. If `ETAPPE_TEST_SEED` is set to a failed case's seed, only that
+//! case is drawn.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Holds the seed of the one case to draw.
+/// The variable with the seed of the single case to draw.
 const SEED: &str = "ETAPPE_TEST_SEED";
 
-/// A generator of numbers that needs no more than a seed (SplitMix64).
+/// A random number generator that needs only a seed (SplitMix64).
 #[derive(Debug, Clone)]
 pub struct Draw(u64);
 
 impl Draw {
-    /// Makes a generator that draws the same for the same seed.
+    /// Makes a generator; the same seed gives the same numbers.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
@@ -34,25 +34,25 @@ impl Draw {
         self.number() % end
     }
 
-    /// Draws a place in a list of so many, which are not none.
+    /// Draws an index into a list of `count` items.
     ///
     /// # Panics
-    /// When there are none.
+    /// When `count` is 0.
     pub fn place(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).expect("a length fits");
         usize::try_from(self.below(count)).expect("less than a length")
     }
 
-    /// Draws true once in so many times on average.
+    /// Draws true once in `times` times on average.
     pub const fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 }
 
-/// Runs `check` on so many random cases; one that panics tells its seed.
+/// Runs `check` on `count` random cases; the seed of a panicking case is printed.
 ///
 /// # Panics
-/// As `check` does, and when `ETAPPE_TEST_SEED` is no number.
+/// As `check` does, and when `ETAPPE_TEST_SEED` is not a number.
 pub fn each_case(count: u64, mut check: impl FnMut(&mut Draw)) {
     let asked = asked();
     let first = asked.unwrap_or_else(|| RandomState::new().build_hasher().finish());
@@ -72,10 +72,10 @@ pub fn each_case(count: u64, mut check: impl FnMut(&mut Draw)) {
     }
 }
 
-/// Returns a seed for generators of others, and tells it; the test harness shows it on a failure.
+/// Returns a seed for other generators and prints it; the test harness shows it on a failure.
 ///
 /// # Panics
-/// When `ETAPPE_TEST_SEED` is no number.
+/// When `ETAPPE_TEST_SEED` is not a number.
 #[must_use]
 pub fn seed() -> u64 {
     let seed = asked().unwrap_or_else(|| RandomState::new().build_hasher().finish());

@@ -1,9 +1,9 @@
 //! Makes the fakes fail: errors before or after an effect, and a crash at a chosen step.
 //!
 //! Every fake that shares a [`Faults`] counts its calls as steps: one before an operation has its
-//! effect, one after. At the step of a crash the call never returns, as it would not in a process
-//! that died there; the test waits for [`Faults::crashed`], drops what was running and starts anew.
-//! A process can also be slow, or freeze between any two steps and wake up later.
+//! effect, one after. A call at the crash step never returns, as in a process that died there. The
+//! test waits for [`Faults::crashed`], drops what was running and starts again. A process can also
+//! be slow, or freeze between any two steps and resume later.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -20,28 +20,28 @@ pub enum Operation {
     Publish,
     /// Reading from the log.
     Read,
-    /// Remembering progress.
+    /// Committing progress.
     Commit,
     /// Storing rows.
     Insert,
-    /// Asking for earlier messages.
+    /// Looking up earlier messages.
     SeenBefore,
     /// Listing recent messages.
     Recent,
-    /// Asking how far a partition is stored.
+    /// Querying how far a partition is stored.
     StoredUntil,
-    /// Asking for the last marks.
+    /// Querying the last marks.
     Marks,
-    /// Keeping a dead letter.
+    /// Storing a dead letter.
     Bury,
-    /// Telling others how far the figures reach.
+    /// Posting watermarks.
     Post,
-    /// Hearing it from them.
+    /// Loading watermarks.
     Load,
 }
 
 impl Operation {
-    /// Returns whether a crash may be planned around the operation; reading alone changes nothing.
+    /// Returns whether a crash may be planned around the operation; reading the log has no effect.
     const fn is_step(self) -> bool {
         !matches!(self, Self::Read | Self::Publish | Self::Post | Self::Load)
     }
@@ -53,7 +53,7 @@ impl Operation {
 pub struct PlannedError {
     /// What failed.
     pub operation: Operation,
-    /// What its caller should do.
+    /// How its caller should handle it.
     pub class: RetryClass,
 }
 
@@ -85,7 +85,7 @@ struct State {
     latency: Option<(Draw, u64)>,
 }
 
-/// The plan of failures of a set of fakes; copies share it.
+/// The failure plan of a set of fakes; clones share it.
 #[derive(Debug, Clone)]
 pub struct Faults {
     state: Arc<Mutex<State>>,
@@ -104,38 +104,38 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Plans that the next `times` calls of `operation` fail without having had an effect.
+    /// Plans that the next `times` calls of `operation` fail without any effect.
     pub fn fail(&self, operation: Operation, class: RetryClass, times: usize) {
         self.plan(operation, Timing::Before, class, times);
     }
 
-    /// Plans that the next `times` calls of `operation` have their effect, but report an error: the
-    /// answer was lost.
+    /// Plans that the next `times` calls of `operation` take effect but report an error: the answer
+    /// was lost.
     pub fn fail_after(&self, operation: Operation, class: RetryClass, times: usize) {
         self.plan(operation, Timing::After, class, times);
     }
 
-    /// Plans a crash at the step of this number, counted from 1.
+    /// Plans a crash at the given step, counted from 1.
     pub fn crash_at(&self, step: u64) {
         self.lock().crash_at = Some(step);
     }
 
-    /// Makes every step take a random time below so many milliseconds, which are not none.
+    /// Makes every step take a random time of less than `below` milliseconds, which must not be 0.
     pub fn slow_down(&self, draw: Draw, below: u64) {
         self.lock().latency = Some((draw, below));
     }
 
-    /// Stops everything at its next step, until [`Self::thaw`].
+    /// Blocks everything at its next step, until [`Self::thaw`].
     pub fn freeze(&self) {
         self.frozen.send_replace(true);
     }
 
-    /// Lets everything go on where it was frozen.
+    /// Resumes everything where it was frozen.
     pub fn thaw(&self) {
         self.frozen.send_replace(false);
     }
 
-    /// Forgets all plans and the crash; steps go on being counted.
+    /// Clears all plans and the crash; steps continue to be counted.
     pub fn heal(&self) {
         let mut state = self.lock();
         state.plans.clear();
@@ -210,7 +210,7 @@ impl State {
         Some(Duration::from_millis(draw.below(*below)))
     }
 
-    /// Takes the next planned failure of this operation at this time.
+    /// Takes the next planned failure of this operation and timing.
     fn take(&mut self, operation: Operation, timing: Timing) -> Option<RetryClass> {
         let plan = self
             .plans

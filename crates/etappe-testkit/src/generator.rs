@@ -1,8 +1,8 @@
-//! Events as a web shop's tracker sends them, with the totals that must come out.
+//! Generates a web shop's tracking events, with the expected totals.
 //!
-//! A [`Journeys`] is made of a seed: the same seed gives the same messages, byte for byte. Bodies
-//! are in the native format and around 0.7 KB, as real ones are. Nobody changes ids on the way, so
-//! the totals hold whether or not people are stitched together.
+//! [`Journeys`] are made from a seed: the same seed gives the same messages, byte for byte. Bodies
+//! are in the native format and about 0.7 KB, like real ones. Nobody changes ids on the way, so the
+//! totals hold whether or not ids are merged.
 
 mod message;
 
@@ -21,13 +21,13 @@ pub use message::{Message, encode_record, encode_record_as};
 /// What to generate.
 #[derive(Debug, Clone)]
 pub struct JourneyPlan {
-    /// Decides everything that is random.
+    /// The seed for all random decisions.
     pub seed: u64,
-    /// How many people there are.
+    /// The number of people.
     pub actors: u32,
     /// When the first event happens.
     pub start: Timestamp,
-    /// Over how many hours people arrive.
+    /// The number of hours over which people arrive.
     pub hours: u32,
 }
 
@@ -43,22 +43,22 @@ impl Default for JourneyPlan {
     }
 }
 
-/// What must come out, counted while generating and by nothing of the product.
+/// The expected totals, counted during generation without any code of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JourneyTotals {
     /// All events.
     pub events: usize,
-    /// People with an event.
+    /// People with at least one event.
     pub visitors: usize,
     /// Events by name.
     pub events_by_name: BTreeMap<String, usize>,
-    /// People by the name of an event that they had.
+    /// People by name of an event that they had.
     pub actors_by_name: BTreeMap<String, usize>,
     /// Orders.
     pub orders: usize,
     /// People with at least one order.
     pub customers: usize,
-    /// People with at least two.
+    /// People with at least two orders.
     pub repeat_customers: usize,
     /// The orders' revenue in euros.
     pub revenue: Amount,
@@ -66,12 +66,12 @@ pub struct JourneyTotals {
     pub invited: usize,
 }
 
-/// Messages in the order of their times, and their totals.
+/// Messages ordered by time, and their totals.
 #[derive(Debug, Clone)]
 pub struct Journeys {
     /// The messages, ready for `POST /v1/batch`.
     pub messages: Vec<Value>,
-    /// What must come out.
+    /// The expected totals.
     pub totals: JourneyTotals,
 }
 
@@ -95,7 +95,7 @@ impl Journeys {
         }
     }
 
-    /// Returns every message as its log record for `site`, received when it was sent.
+    /// Returns every message as its log record for `site`, received at its own time.
     #[must_use]
     pub fn to_records(&self, site: &SiteId) -> Vec<Vec<u8>> {
         let encode = |message| encode_record(site, message);
@@ -142,7 +142,7 @@ impl Actor {
         }
     }
 
-    /// Walks as far as chance takes them: each step only after the one before.
+    /// Walks a random number of steps; each step happens only after the previous one.
     fn walk(&mut self, random: &mut StdRng) {
         for _ in 0..random.random_range(1..5) {
             self.send(random, "page", Value::Null);

@@ -1,9 +1,10 @@
-//! A real Apache Kafka for tests: nodes of their own on loopback, to be killed, paused and started.
+//! A real Apache Kafka for tests: separate nodes on loopback that can be killed, paused and
+//! started.
 //!
-//! `deploy/dev/kafka.sh` fetches Kafka, writes the settings and runs a node; a test that cannot have
-//! one fails. Most tests share one node per test program, [`KafkaNode::shared`], and make topics of
-//! their own on it; tests that do something to a node start their own. A small shell watches over
-//! each node and ends it, and removes its data, should the test program die.
+//! `deploy/dev/kafka.sh` fetches Kafka, writes the settings and runs a node; a test without Kafka
+//! fails. Most tests share one node per test program, [`KafkaNode::shared`], and create their own
+//! topics on it. Tests that disturb a node start their own. A small shell script watches each node,
+//! and kills it and removes its data if the test program dies.
 
 mod client;
 mod running;
@@ -26,12 +27,12 @@ use tokio::time::Instant;
 pub use client::PlainRecord;
 use running::Running;
 
-/// How long a node may take until it answers.
+/// The timeout for a node to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// How long a node may take to stop.
+/// The timeout for a node to stop.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
-/// Ports below those that the operating system gives to outgoing connections: a client that tries
-/// to reach a node that is away must not be given the node's own port.
+/// Ports below the operating system's ephemeral range: a client that tries to reach a stopped node
+/// must not be given the node's own port.
 const PORTS: std::ops::Range<u16> = 10_240..32_000;
 
 /// The user of the SASL listener, mechanism PLAIN.
@@ -39,18 +40,18 @@ pub const SASL_USER: &str = "etappe";
 /// Its password.
 pub const SASL_PASSWORD: &str = "etappe-secret";
 
-/// Why a test has no Kafka.
+/// Why Kafka is not available to a test.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaNodeError {
-    /// A process or a file could not be made.
+    /// A process or a file could not be created.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The script failed.
     #[error("`deploy/dev/kafka.sh {command}` failed: {output}")]
     Script {
-        /// What it was asked.
+        /// The script's command.
         command: &'static str,
-        /// What it said.
+        /// The script's output.
         output: String,
     },
     /// The node did not do what was asked.
@@ -60,7 +61,7 @@ pub enum KafkaNodeError {
         node: usize,
         /// What it did not do.
         what: &'static str,
-        /// The last lines that it wrote.
+        /// The last lines of its log.
         log: String,
     },
     /// The node's answer to a client.
@@ -68,7 +69,7 @@ pub enum KafkaNodeError {
     Client(#[from] rdkafka::error::KafkaError),
 }
 
-/// One node. Dropping it kills it; its data goes when the last node of its cluster is dropped.
+/// A node. Dropping it kills it; its data is removed with the last node of its cluster.
 #[derive(Debug)]
 pub struct KafkaNode {
     cluster: Arc<TempDir>,
@@ -79,7 +80,7 @@ pub struct KafkaNode {
     names: AtomicU64,
 }
 
-/// A cluster of nodes, each broker and controller.
+/// A cluster of nodes, each both broker and controller.
 #[derive(Debug)]
 pub struct KafkaNodes {
     nodes: Vec<KafkaNode>,
@@ -88,10 +89,10 @@ pub struct KafkaNodes {
 static SHARED: OnceCell<KafkaNode> = OnceCell::const_new();
 
 impl KafkaNodes {
-    /// Starts `count` nodes on an empty folder of their own and waits until all of them answer.
+    /// Starts `count` nodes on an empty folder and waits until all of them answer.
     ///
     /// # Errors
-    /// [`KafkaNodeError`] when Kafka is not there, cannot be fetched, or does not start.
+    /// [`KafkaNodeError`] when Kafka is missing, cannot be fetched, or does not start.
     pub async fn start(count: usize) -> Result<Self, KafkaNodeError> {
         let folder = tempfile::Builder::new().prefix("etappe-kafka-").tempdir()?;
         let ports = free_ports(3 * count)?;
@@ -123,7 +124,7 @@ impl KafkaNodes {
         &self.nodes
     }
 
-    /// Returns the addresses of all nodes, as clients want them.
+    /// Returns the addresses of all nodes in the form that clients use.
     #[must_use]
     pub fn brokers(&self) -> String {
         let addresses: Vec<String> = self.nodes.iter().map(KafkaNode::brokers).collect();
@@ -132,10 +133,10 @@ impl KafkaNodes {
 }
 
 impl KafkaNode {
-    /// Starts a node on an empty folder of its own and waits until it answers.
+    /// Starts a node on an empty folder and waits until it answers.
     ///
     /// # Errors
-    /// [`KafkaNodeError`] when Kafka is not there, cannot be fetched, or does not start.
+    /// [`KafkaNodeError`] when Kafka is missing, cannot be fetched, or does not start.
     ///
     /// # Panics
     /// Never: a cluster of one node has one.
@@ -147,7 +148,7 @@ impl KafkaNode {
     /// Returns the node that all tests of this program share, and starts it for the first of them.
     ///
     /// # Panics
-    /// When there is no Kafka to be had: a test without one fails.
+    /// When Kafka is not available: a test without it fails.
     pub async fn shared() -> &'static Self {
         let shared = SHARED.get_or_try_init(Self::start).await;
         shared.unwrap_or_else(|error| panic!("no Kafka for this test: {error}"))
@@ -159,14 +160,14 @@ impl KafkaNode {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Returns the address for clients that say who they are: SASL_PLAINTEXT, mechanism PLAIN, as
+    /// Returns the address for clients that authenticate: SASL_PLAINTEXT, mechanism PLAIN, as
     /// [`SASL_USER`] with [`SASL_PASSWORD`].
     #[must_use]
     pub fn sasl_brokers(&self) -> String {
         format!("127.0.0.1:{}", self.sasl_port)
     }
 
-    /// Returns a name that nobody else uses on this node.
+    /// Returns a name that is unique on this node.
     #[must_use]
     pub fn unique_name(&self, what: &str) -> String {
         let number = self.names.fetch_add(1, Ordering::Relaxed);
@@ -176,7 +177,7 @@ impl KafkaNode {
     /// Kills the node at once, as a power cut would.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// When waiting for its end fails.
     pub fn kill(&self) -> Result<(), KafkaNodeError> {
         match self.lock().take() {
             Some(mut running) => Ok(running.kill()?),
@@ -184,10 +185,10 @@ impl KafkaNode {
         }
     }
 
-    /// Asks the node to stop and waits until it did.
+    /// Asks the node to stop and waits for its end.
     ///
     /// # Errors
-    /// [`KafkaNodeError::Broken`] when it takes too long; it is killed then.
+    /// [`KafkaNodeError::Broken`] when it takes too long; the node is killed then.
     pub async fn stop(&self) -> Result<(), KafkaNodeError> {
         let Some(mut running) = self.lock().take() else {
             return Ok(());
@@ -213,12 +214,12 @@ impl KafkaNode {
         self.wait_until_ready(1).await
     }
 
-    /// Freezes the node: its connections stay, nothing is answered.
+    /// Freezes the node: its connections stay open, nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a frozen node go on.
+    /// Resumes a frozen node.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
@@ -229,7 +230,7 @@ impl KafkaNode {
         self.lock().as_ref().map(Running::id)
     }
 
-    /// Returns the last lines that it wrote.
+    /// Returns the last lines of its log.
     #[must_use]
     pub fn log_tail(&self) -> String {
         let log = std::fs::read(self.folder().join("node.log")).unwrap_or_default();
@@ -322,7 +323,7 @@ async fn prepare(folder: &Path, ports: [&[u16]; 3]) -> Result<(), KafkaNodeError
     })
 }
 
-/// Returns ports on loopback that were free a moment ago.
+/// Returns loopback ports that were free a moment ago.
 fn free_ports(count: usize) -> io::Result<Vec<u16>> {
     let mut held: Vec<TcpListener> = Vec::new();
     for _ in 0..10_000 {

@@ -1,16 +1,17 @@
-//! What tests share: fakes of every seam, events with known totals, and the real program to drive.
+//! Shared test support: fakes of every port, events with known totals, and a driver for the real
+//! program.
 //!
 //! What it is *not*: no part of the product depends on it outside its tests, and nothing here
-//! decides what is right; fakes only refuse what a port's contract forbids, by panicking.
+//! decides what is right. Fakes only panic on what a port's contract forbids.
 //!
 //! Where to start: [`memory_log::MemoryLog`], [`memory_sink::MemorySink`] and
-//! [`memory_index::MemoryIndex`] stand in for the log and the warehouse, and [`faults::Faults`] makes
-//! them fail, or stops everything at a chosen step as a crash would. [`generator`] makes events as
-//! trackers send them, with the totals that must come out. [`process::EtappeProcess`] starts the
-//! built program and talks to it over HTTP, as a user would. [`kafka::KafkaNode`] is a real Kafka.
-//! [`wait::until`] waits for a condition and ends with a message when it is never met.
+//! [`memory_index::MemoryIndex`] stand in for the log and the warehouse. [`faults::Faults`] makes
+//! them fail, or stops everything at a chosen step as a crash would. [`generator`] generates events
+//! as trackers send them, with the expected totals. [`process::EtappeProcess`] starts the built
+//! program and talks to it over HTTP, as a user would. [`kafka::KafkaNode`] is a real Kafka.
+//! [`wait::until`] waits for a condition and panics with a message when it is not met in time.
 //!
-//! Invariants: everything random has a seed; the fakes never touch disk, network or wall clock.
+//! Invariants: everything random has a seed; the fakes never use disk, network or wall clock.
 
 pub mod clock;
 pub mod draw;

@@ -1,4 +1,4 @@
-//! A watermark board in memory.
+//! An in-memory watermark board.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ struct State {
     posts: Vec<Vec<PartitionReach>>,
 }
 
-/// A board in memory; copies share its content.
+/// An in-memory board; clones share its content.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBoard {
     state: Arc<Mutex<State>>,

@@ -1,4 +1,4 @@
-//! A message index over what a [`MemorySink`] has stored of a [`MemoryLog`].
+//! A message index over the part of a [`MemoryLog`] that is stored in a [`MemorySink`].
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl MemoryIndex {
         }
     }
 
-    /// Returns the same index, as somebody sees it who fails by a plan of their own.
+    /// Returns the same index with its own failure plan.
     #[must_use]
     pub fn failing(&self, faults: Faults) -> Self {
         Self {
@@ -149,7 +149,7 @@ impl MessageIndex for MemoryIndex {
             .take(limit)
             .map(|stored| stored.hash)
             .collect();
-        // An answer that breaks off does so in the middle.
+        // An interrupted answer breaks off in the middle.
         let (before, after) = list.split_at(list.len() / 2);
         before.iter().copied().for_each(&mut visit);
         self.faults.after(Operation::Recent).await?;

@@ -1,4 +1,4 @@
-//! Dead letters in memory.
+//! An in-memory dead-letter store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use crate::faults::{Faults, Operation, PlannedError};
 
 type Letters = BTreeMap<(PartitionId, Offset), DeadLetter>;
 
-/// A keeper of dead letters in memory; copies share its content.
+/// An in-memory dead-letter store; clones share its content.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryLetters {
     letters: Arc<Mutex<Letters>>,
@@ -18,7 +18,7 @@ pub struct MemoryLetters {
 }
 
 impl MemoryLetters {
-    /// Makes an empty keeper that fails as planned.
+    /// Makes an empty store that fails as planned.
     #[must_use]
     pub fn with_faults(faults: Faults) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl MemoryLetters {
         }
     }
 
-    /// Returns the same keeper, as somebody sees it who fails by a plan of their own.
+    /// Returns the same store with its own failure plan.
     #[must_use]
     pub fn failing(&self, faults: Faults) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl MemoryLetters {
         }
     }
 
-    /// Returns what was buried, by partition and offset.
+    /// Returns the dead letters, ordered by partition and offset.
     ///
     /// # Panics
     /// When a holder of the lock panicked before.

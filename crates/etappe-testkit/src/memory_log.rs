@@ -1,9 +1,9 @@
-//! An event log in memory: publisher and record source with everything the ports promise.
+//! An in-memory event log: publisher and record source, with everything that the ports promise.
 //!
-//! [`MemoryLog`] is what survives a crash: records and progress. A [`MemoryConsumer`] is one life
-//! of a consumer. Breaking the contract (committing a range that does not begin at `next`, going
-//! back, committing after a release) panics, so that a test cannot overlook it. Whoever is given a
-//! partition fences its last owner: what that one commits from then on is refused.
+//! [`MemoryLog`] is what survives a crash: records and progress. A [`MemoryConsumer`] is one run of
+//! a consumer. Breaking the contract (committing a range that does not begin at `next`, moving
+//! progress back, committing after a release) panics, so that a test cannot overlook it. Assigning
+//! a partition fences its last owner: the last owner's later commits are refused.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,10 +20,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::faults::{Faults, Operation, PlannedError};
 
-/// How many assignments and revocations may wait to be looked at.
+/// The maximum number of unread assignments and revocations.
 const CHANGES: usize = 1_024;
 
-/// The answer to a commit of an owner that has been replaced.
+/// The answer to a commit of a replaced owner.
 const FENCED: PlannedError = PlannedError {
     operation: Operation::Commit,
     class: RetryClass::Transient,
@@ -39,7 +39,7 @@ struct Partition {
     generation: u64,
 }
 
-/// A log in memory; copies share its content.
+/// An in-memory log; clones share its content.
 #[derive(Debug, Clone)]
 pub struct MemoryLog {
     topic: Arc<str>,
@@ -105,7 +105,7 @@ impl MemoryLog {
         (partition, self.append(partition, payload))
     }
 
-    /// Leaves out offsets, as a broker's own records do.
+    /// Skips offsets, as a broker's control records do.
     pub fn skip(&self, partition: PartitionId, offsets: u64) {
         self.with(partition, |partition| partition.end.0 += offsets);
     }
@@ -116,25 +116,25 @@ impl MemoryLog {
         self.with(partition, |partition| partition.records.clone())
     }
 
-    /// Returns the offset that the next record of a partition gets.
+    /// Returns the offset of a partition's next record.
     #[must_use]
     pub fn end(&self, partition: PartitionId) -> Offset {
         self.with(partition, |partition| partition.end)
     }
 
-    /// Returns the remembered progress.
+    /// Returns the committed progress.
     #[must_use]
     pub fn progress(&self, partition: PartitionId) -> Progress {
         self.with(partition, |partition| partition.progress)
     }
 
-    /// Returns everything that was remembered, in order.
+    /// Returns all commits, in order.
     #[must_use]
     pub fn commits(&self, partition: PartitionId) -> Vec<Progress> {
         self.with(partition, |partition| partition.commits.clone())
     }
 
-    /// Returns the ranges that were about to be inserted at any time, each once, in order.
+    /// Returns all ranges that were ever recorded as pending, each once, in order.
     #[must_use]
     pub fn ranges(&self, partition: PartitionId) -> Vec<OffsetRange> {
         let commits = self.commits(partition);
@@ -146,7 +146,7 @@ impl MemoryLog {
             .collect()
     }
 
-    /// Starts a consumer that is given all partitions, each with the remembered progress.
+    /// Starts a consumer to which all partitions are assigned, each with the committed progress.
     #[must_use]
     pub fn consumer(&self) -> MemoryConsumer {
         let consumer = self.idle_consumer();
@@ -158,13 +158,13 @@ impl MemoryLog {
         consumer
     }
 
-    /// Starts a consumer that is given nothing yet.
+    /// Starts a consumer without assigned partitions.
     #[must_use]
     pub fn idle_consumer(&self) -> MemoryConsumer {
         self.idle_consumer_failing(self.faults.clone())
     }
 
-    /// Starts a consumer that is given nothing yet and fails by a plan of its own.
+    /// Starts a consumer without assigned partitions and with its own failure plan.
     #[must_use]
     pub fn idle_consumer_failing(&self, faults: Faults) -> MemoryConsumer {
         let (sender, receiver) = mpsc::channel(CHANGES);
@@ -183,7 +183,7 @@ impl MemoryLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Partition>> {
-        // A test that expects a panic must still be able to look at what was left behind.
+        // A test that expects a panic must still be able to inspect the log.
         self.partitions
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -238,19 +238,19 @@ impl EventPublisher for MemoryLog {
     }
 }
 
-/// One consumer of a [`MemoryLog`]; copies are the same one.
+/// One consumer of a [`MemoryLog`]; clones are the same one.
 #[derive(Debug, Clone)]
 pub struct MemoryConsumer {
     log: MemoryLog,
     faults: Faults,
     changes: mpsc::Sender<SourceEvent>,
     pending_changes: Arc<tokio::sync::Mutex<mpsc::Receiver<SourceEvent>>>,
-    /// The partitions that are not released, and the generation in which each was given.
+    /// The partitions that are not released, and the generation of each assignment.
     owned: Arc<watch::Sender<BTreeMap<PartitionId, u64>>>,
 }
 
 impl MemoryConsumer {
-    /// Gives the consumer a partition with its remembered progress, and ranges to do again.
+    /// Assigns a partition to the consumer with its committed progress, and ranges to replay.
     ///
     /// # Panics
     /// When the consumer leaves over a thousand changes unread.
@@ -263,7 +263,7 @@ impl MemoryConsumer {
         });
     }
 
-    /// Gives the consumer a partition as if nobody remembered its progress.
+    /// Assigns a partition to the consumer as if no progress had been committed.
     ///
     /// # Panics
     /// When the consumer leaves over a thousand changes unread.
@@ -276,7 +276,7 @@ impl MemoryConsumer {
         });
     }
 
-    /// Asks for a partition back; it is given up once [`Self::wait_released`] returns.
+    /// Revokes a partition; it is released once [`Self::wait_released`] returns.
     ///
     /// # Panics
     /// When the consumer leaves over a thousand changes unread.
@@ -284,7 +284,7 @@ impl MemoryConsumer {
         self.tell(SourceEvent::Revoked { partition });
     }
 
-    /// Waits until the consumer gave `partition` up.
+    /// Waits until the consumer has released `partition`.
     ///
     /// # Panics
     /// Never: the sender lives as long as this consumer.
@@ -296,7 +296,7 @@ impl MemoryConsumer {
             .expect("the sender lives as long as self");
     }
 
-    /// Returns whether the consumer has not given `partition` up yet.
+    /// Returns whether the consumer has not released `partition` yet.
     #[must_use]
     pub fn holds(&self, partition: PartitionId) -> bool {
         self.owned.borrow().contains_key(&partition)
@@ -318,7 +318,7 @@ impl MemoryConsumer {
             .expect("the consumer looks at its changes");
     }
 
-    /// Returns the generation in which the partition was given.
+    /// Returns the generation of the partition's assignment.
     fn check_owned(&self, partition: PartitionId) -> u64 {
         let generation = self.owned.borrow().get(&partition).copied();
         generation.unwrap_or_else(|| panic!("partition {partition} was used after its release"))

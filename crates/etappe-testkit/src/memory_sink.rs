@@ -1,8 +1,9 @@
-//! A row sink in memory that knows tokens, refuses poison and checks the rules of a batch.
+//! An in-memory row sink that knows tokens, refuses poison and checks the rules of a batch.
 //!
-//! Given the log, it insists that a range was remembered there before its rows arrive, and that no
-//! offset is ever stored under two tokens; either would count an event twice after a crash. It can
-//! hold inserts back, as a network does: they land when the test says so, whoever sent them.
+//! Given the log, it checks that a range was recorded there before its rows arrive, and that no
+//! offset is ever stored under two tokens. A violation of either would count an event twice after a
+//! crash. It can hold back inserts, as a network does: they arrive when the test says so, even if
+//! their sender is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,14 +31,14 @@ struct State {
     held: Vec<Held>,
 }
 
-/// An insert on its way.
+/// An insert in flight.
 #[derive(Debug)]
 struct Held {
     batch: RowBatch,
     answer: oneshot::Sender<Result<(), PlannedError>>,
 }
 
-/// A sink in memory; copies share its content.
+/// An in-memory sink; clones share its content.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySink {
     state: Arc<Mutex<State>>,
@@ -56,7 +57,7 @@ impl MemorySink {
         }
     }
 
-    /// Returns the same sink, as somebody sees it who fails by a plan of their own.
+    /// Returns the same sink with its own failure plan.
     #[must_use]
     pub fn failing(&self, faults: Faults) -> Self {
         Self {
@@ -65,53 +66,53 @@ impl MemorySink {
         }
     }
 
-    /// Holds all inserts back from now on, until they are made to land or get lost.
+    /// Holds back all inserts from now on, until the test lands or loses them.
     pub fn hold_back(&self) {
         self.lock().holds_back = true;
     }
 
-    /// Returns how many inserts are held back.
+    /// Returns the number of held inserts.
     #[must_use]
     pub fn held(&self) -> usize {
         self.lock().held.len()
     }
 
-    /// Makes an insert land that is held back, the oldest being 0. Whoever sent it may be gone.
+    /// Lets a held insert arrive, 0 being the oldest. Its sender may be gone.
     pub fn land(&self, place: usize) {
         let mut state = self.lock();
         let Held { batch, answer } = state.held.remove(place);
         let outcome = state.take_in(&batch);
-        // Nobody may wait for the answer any more.
+        // The sender may no longer be waiting.
         answer.send(outcome).ok();
     }
 
-    /// Loses an insert that is held back; its sender is told that the connection broke.
+    /// Loses a held insert; its sender gets a connection error.
     pub fn lose(&self, place: usize) {
         drop(self.lock().held.remove(place));
     }
 
-    /// Makes every batch that holds this offset be refused for its content.
+    /// Refuses every batch with this offset for its content.
     pub fn refuse(&self, partition: PartitionId, offset: Offset) {
         self.lock().poison.insert((partition, offset));
     }
 
-    /// Makes batches of this partition fail for a reason that passes, until [`Self::let_in`].
+    /// Makes this partition's batches fail with a transient error, until [`Self::let_in`].
     pub fn keep_out(&self, partition: PartitionId) {
         self.lock().away.insert(partition);
     }
 
-    /// Takes batches of this partition again.
+    /// Accepts this partition's batches again.
     pub fn let_in(&self, partition: PartitionId) {
         self.lock().away.remove(&partition);
     }
 
-    /// Takes all offsets out of the ones that are refused.
+    /// Stops refusing any offsets.
     pub fn refuse_nothing(&self) {
         self.lock().poison.clear();
     }
 
-    /// Forgets the stored batches from the one that holds `offset` on, as an unclean boot of an
-    /// engine without fsync may.
+    /// Drops the stored batches from the one with `offset` on, as an unclean shutdown of an engine
+    /// without fsync may.
     pub fn lose_from(&self, partition: PartitionId, offset: Offset) {
         let mut state = self.lock();
         let lost: Vec<OffsetRange> = state
@@ -140,19 +141,19 @@ impl MemorySink {
         self.lock().batches.values().map(|batch| batch.rows).sum()
     }
 
-    /// Returns every insert that arrived, refused and repeated ones too.
+    /// Returns every insert that arrived, including refused and repeated ones.
     #[must_use]
     pub fn attempts(&self) -> Vec<(PartitionId, OffsetRange)> {
         self.lock().attempts.clone()
     }
 
-    /// Returns how many inserts repeated a token that was stored already.
+    /// Returns the number of inserts that repeated an already stored token.
     #[must_use]
     pub fn repeats(&self) -> usize {
         self.lock().repeats
     }
 
-    /// Returns how many of these had other bytes than the first insert under their token.
+    /// Returns how many of these repeats had other bytes than the first insert under their token.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.lock().changes
@@ -172,7 +173,7 @@ impl MemorySink {
             .collect()
     }
 
-    /// Returns the ids of the outcomes that were stored.
+    /// Returns the ids of the stored outcomes.
     #[must_use]
     pub fn outcomes(&self) -> BTreeSet<OutcomeId> {
         self.lock().outcomes.clone()
@@ -189,7 +190,7 @@ impl MemorySink {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A test that expects a panic must still be able to look at what was left behind.
+        // A test that expects a panic must still be able to inspect the sink.
         self.state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -203,7 +204,7 @@ impl MemorySink {
             return;
         };
         if self.lock().holds_back {
-            // Its sender may have been replaced since it remembered the range.
+            // Its sender may have been replaced since it recorded the range.
             let announced = log.ranges(batch.partition);
             assert!(
                 announced.contains(&range),

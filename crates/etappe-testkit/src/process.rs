@@ -1,7 +1,8 @@
-//! The built program, started and used as an operator and a tracker would.
+//! Starts the built program and uses it as an operator and a tracker would.
 //!
-//! Everything here rests on the contract alone: the command line, the line on stdout, the HTTP
-//! interface. A process group of its own is signalled as a whole, as a terminal or a kernel would.
+//! Everything here relies on the public contract only: the command line, the line on stdout, the
+//! HTTP interface. The program runs in its own process group, which is signalled as a whole, as a
+//! terminal or a kernel would.
 
 mod client;
 
@@ -21,29 +22,29 @@ use tokio::process::{Child, Command};
 
 pub use client::Answer;
 
-/// How long `up` may take until it says that it is ready.
+/// The timeout for `up` to report that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(90);
-/// How long a clean stop may take; the contract says 30 seconds.
+/// The timeout for a clean stop; the contract says 30 seconds.
 const STOPPED_WITHIN: Duration = Duration::from_secs(45);
 
-/// Why the program did not do what a test asked of it.
+/// Why the program did not do what a test expected.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The program is not built.
     #[error("{0} is not there: build it with `cargo build --release --bin etappe`")]
     NotBuilt(PathBuf),
-    /// A file or a process could not be made.
+    /// A file or a process could not be created.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A request did not get through.
+    /// A request failed.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
-    /// The program did something else than its contract says.
+    /// The program broke its contract.
     #[error("{what}; its log ends with:\n{log}")]
     Broken {
         /// What it did.
         what: String,
-        /// The last lines that it wrote to stderr.
+        /// The last lines of its stderr.
         log: String,
     },
 }
@@ -56,21 +57,21 @@ pub struct EtappeProcess {
     options: Vec<OsString>,
     child: Option<Child>,
     http: reqwest::Client,
-    /// Where it takes events and answers questions.
+    /// The address for events and queries.
     pub listen: String,
-    /// Where it tells of its health.
+    /// The admin address.
     pub admin: String,
-    /// The site that its first start makes.
+    /// The site created at its first start.
     pub site: String,
-    /// The key to send events to that site.
+    /// The key for sending events to that site.
     pub write_key: String,
-    /// The token to read that site's figures.
+    /// The token for reading that site's figures.
     pub read_token: String,
-    /// The line that it printed at its latest start.
+    /// The line printed at its latest start.
     pub greeting: Value,
 }
 
-/// The folder of the data, with the log beside the data.
+/// The folder with the data and the log file.
 #[derive(Debug)]
 enum Folder {
     Temporary(TempDir),
@@ -95,8 +96,8 @@ pub fn binary_path() -> PathBuf {
     )
 }
 
-/// Shows the end of a process's log if the test is failing: the reason may stand there and nowhere else,
-/// and the folder goes with the test.
+/// Prints the end of a process's log if the test is failing: the reason may be only there, and the
+/// folder is removed with the test.
 #[expect(clippy::print_stderr, reason = "a failing test shows what it printed")]
 pub fn show_if_failing(process: &str, last_lines: impl Fn() -> String) {
     if std::thread::panicking() {
@@ -104,7 +105,7 @@ pub fn show_if_failing(process: &str, last_lines: impl Fn() -> String) {
     }
 }
 
-/// Returns an address on loopback that was free a moment ago.
+/// Returns a loopback address that was free a moment ago.
 ///
 /// # Errors
 /// When there is none.
@@ -115,7 +116,7 @@ pub fn free_address() -> io::Result<String> {
 }
 
 impl EtappeProcess {
-    /// Starts the program on an empty folder of its own and waits until it is ready.
+    /// Starts the program on an empty folder and waits until it is ready.
     ///
     /// # Errors
     /// [`ProcessError`] when it is not built or does not become ready.
@@ -124,7 +125,7 @@ impl EtappeProcess {
         Self::start_in(Folder::Temporary(folder), Vec::new()).await
     }
 
-    /// Starts the program on an existing folder, with further options of `up`.
+    /// Starts the program on an existing folder, with further options for `up`.
     ///
     /// # Errors
     /// [`ProcessError`] when it is not built or does not become ready.
@@ -225,7 +226,7 @@ impl EtappeProcess {
         }
     }
 
-    /// Makes a site, or another pair of keys for it; returns its write key and read token.
+    /// Creates a site, or another pair of keys for it; returns its write key and read token.
     ///
     /// # Errors
     /// [`ProcessError::Broken`] when the command fails.
@@ -235,13 +236,13 @@ impl EtappeProcess {
         Ok((text("write_key"), text("read_token")))
     }
 
-    /// Returns the folder of its data.
+    /// Returns its data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Returns the id of the process that was started, while it runs.
+    /// Returns the id of the started process, while it runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.as_ref().and_then(Child::id)
@@ -259,7 +260,7 @@ impl EtappeProcess {
         Ok(())
     }
 
-    /// Asks the whole process group to stop and waits until it did.
+    /// Asks the whole process group to stop and waits for its end.
     ///
     /// # Errors
     /// [`ProcessError::Broken`] when it takes too long or fails.
@@ -282,7 +283,7 @@ impl EtappeProcess {
     fn signal(&self, signal: Signal) {
         let id = self.id().and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
-            // A group that has ended already has nothing left to be told.
+            // A group that has already ended needs no signal.
             kill_process_group(group, signal).unwrap_or_default();
         }
     }
@@ -308,7 +309,7 @@ impl EtappeProcess {
             .open(self.log_path())
     }
 
-    /// Returns the last lines that it wrote to stderr.
+    /// Returns the last lines of its stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
         self.last_lines(20)

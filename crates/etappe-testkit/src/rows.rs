@@ -1,18 +1,18 @@
-//! Reads encoded rows back, for tests that want to know what was stored.
+//! Decodes encoded rows, for tests that check what was stored.
 
 use std::collections::BTreeMap;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_wire::row::COLUMNS;
 
-/// An encoded row, read back.
+/// A decoded row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRow {
-    /// Where its record stands.
+    /// Its record's partition.
     pub partition: PartitionId,
-    /// Its record's position.
+    /// Its record's offset.
     pub offset: Offset,
-    /// Whether it is a collector's mark and no message.
+    /// Whether it is a collector's mark instead of a message.
     pub is_mark: bool,
     /// Whether it is marked as a duplicate.
     pub is_duplicate: bool,
@@ -20,7 +20,7 @@ pub struct StoredRow {
     pub texts: BTreeMap<&'static str, String>,
 }
 
-/// The number of marks among the kinds.
+/// The kind number of marks.
 const MARK: u64 = 7;
 
 /// How a column is encoded.
@@ -43,10 +43,10 @@ fn kind_of(column: &str) -> Kind {
     }
 }
 
-/// Reads all rows in `bytes`.
+/// Decodes all rows in `bytes`.
 ///
 /// # Panics
-/// When the bytes are not whole rows: what the classifier stored is broken.
+/// When the bytes are not complete rows: then the classifier stored broken data.
 #[must_use]
 pub fn read_rows(bytes: &[u8]) -> Vec<StoredRow> {
     let mut rest = bytes;

@@ -1,13 +1,13 @@
-//! Waiting for a condition, with an end.
+//! Waits for a condition, with a timeout.
 //!
-//! No wait of a test may last for ever: one that is never met would hang the whole suite, and nobody
-//! would learn which one it was.
+//! No wait of a test may be unlimited: a condition that is never met would hang the whole suite
+//! without showing which one it was.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a wait may take that depends on nothing slow, on a machine that is busy with other tests.
+/// The default timeout for a wait on nothing slow, on a machine that is busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a condition is checked.
 const CHECK_EVERY: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! Requests of several holders, by hand and at random.
+//! Requests of several holders, in fixed and in random orders.
 
 use etappe_core::id::SiteId;
 use futures_now::now;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Looks at a future once.
+/// Polls a future once.
 mod futures_now {
     use std::future::Future;
     use std::pin::Pin;
@@ -74,7 +74,7 @@ async fn whoever_goes_away_leaves_its_place_and_its_grant_to_others() {
     let mut last = queue.request(&site("b"), 1);
     drop(gone);
     drop(first);
-    // The grant came, and nobody had looked at it.
+    // The grant arrived, but the request was not polled after it.
     drop(granted);
     assert!(now(&mut last).is_some());
     let state = queue.lock();
@@ -102,7 +102,8 @@ async fn whoever_has_its_share_waits_for_itself_and_stands_in_nobodys_way() {
     assert_eq!(queue.waiting(&site("a")), 1);
     let mut others = [queue.request(&site("b"), 1), queue.request(&site("c"), 1)];
     let _others: Vec<_> = others.iter_mut().map(|one| now(one).unwrap()).collect();
-    // Now all is taken: whose turn is next, once its share allows, goes before who came later.
+    // Everything is taken now: a holder whose turn is next goes before later ones, once its share
+    // allows.
     let mut late = queue.request(&site("d"), 1);
     assert!(now(&mut late).is_none());
     held.pop();
@@ -150,7 +151,7 @@ proptest! {
         share in 1..9_usize,
         steps in prop::collection::vec(step(), 0..200),
     ) {
-        // Requests read the time of their arrival.
+        // Requests read their arrival time.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
         let queue = FairQueue::shared_out(5, share);
@@ -183,7 +184,7 @@ proptest! {
             prop_assert_eq!(held.values().sum::<usize>(), taken(&queue));
         }
         shares.clear();
-        // Everybody left gets a turn once those before have given theirs back.
+        // Every remaining request gets a turn once earlier ones have been returned.
         while !requests.is_empty() {
             let ready = requests.iter_mut().position(|request| now(request).is_some());
             let ready = ready.expect("somebody has the turn");

@@ -1,4 +1,4 @@
-//! Ends a body that does not arrive in time.
+//! Aborts a body that does not arrive in time.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// The body did not arrive in time; what had come is of no use.
+/// The body did not arrive in time; the part received is useless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body did not arrive within {limit:?}")]
 pub struct BodyTimedOut {
-    /// How long was waited.
+    /// The timeout.
     pub limit: Duration,
 }
 
 impl BodyTimedOut {
-    /// Finds this error among the causes of another one, such as a body's.
+    /// Finds this error among the causes of another error, such as a body's.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
@@ -44,19 +44,19 @@ impl CutOff {
     }
 }
 
-/// A body that fails once its time is over.
+/// A body that fails after its deadline.
 #[derive(Debug)]
 pub(super) struct BodyDeadline<B> {
     body: B,
     deadline: Instant,
     limit: Duration,
-    /// Runs while more is waited for.
+    /// Runs while the body is being waited for.
     timer: Option<Pin<Box<Sleep>>>,
     cut_off: CutOff,
 }
 
 impl<B> BodyDeadline<B> {
-    /// Wraps a body; its time runs from now on.
+    /// Wraps a body; its time starts now.
     pub(super) fn new(body: B, limit: Duration, cut_off: CutOff) -> Self {
         Self {
             body,

@@ -9,46 +9,48 @@ use super::proxy::{InvalidNetwork, Proxies};
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// The most connections of an admin address: scrapers and operators, not the public.
+/// The maximum number of connections of an admin address: for scrapers and operators, not the
+/// public.
 const ADMIN_CONNECTIONS: usize = 256;
-/// How many of them one network may have.
+/// The maximum number of these per network.
 const ADMIN_NETWORK_CONNECTIONS: usize = 128;
 
-/// What clients may do to an address.
+/// The limits on clients of an address.
 ///
 /// Sizes are in bytes; times are texts such as `"30s"`, `"500ms"` or `"5m"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
-    /// The most connections to the public address at a time; further ones are closed with 503.
-    /// Default 4,096, or fewer where `ulimit -n` leaves the process no more files. Each may buffer
-    /// `header_bytes` and 32 KiB.
+    /// The maximum number of concurrent connections to the public address; further ones are closed
+    /// with 503. Default 4,096, or fewer if `ulimit -n` does not leave enough files. Each may
+    /// buffer `header_bytes` and 32 KiB.
     pub max_connections: usize,
-    /// The most connections from one network (an IPv4 address, 64 bits of an IPv6 address) at a
-    /// time; further ones are closed with 429. Default 1,024. Does not hold for `proxies`. Too low:
-    /// offices behind one address are refused; too high: one client can take all places.
+    /// The maximum number of concurrent connections from one network (an IPv4 address, 64 bits of
+    /// an IPv6 address); further ones are closed with 429. Default 1,024. Does not apply to
+    /// `proxies`. Too low: offices behind one address are refused. Too high: one client can take
+    /// all connections.
     pub network_connections: usize,
-    /// The networks that own proxies connect from. They are looked at only where
-    /// `collector.trusted_proxies` says that there are proxies: then the limit per network does not
-    /// hold for these peers, and only these may say who the client is. Default loopback and the
-    /// private networks.
+    /// The networks of your own proxies. They are used only where `collector.trusted_proxies` says
+    /// that there are proxies. Then these peers are exempt from the limit per network, and only
+    /// they may state the client's address. Default loopback and the private networks.
     pub proxies: Vec<String>,
-    /// The largest head (request line and headers) of a request. Default 16 KiB; a larger one gets
-    /// 431, as one with more than 100 headers. Too low: pixels with long addresses are lost.
+    /// The maximum size of a request's head (request line and headers). Default 16 KiB; a larger
+    /// one gets 431, as does one with more than 100 headers. Too low: pixels with long addresses
+    /// are lost.
     pub header_bytes: usize,
-    /// How long a client may take to send a head, also the first of a connection and the next of
-    /// one kept open. Default 30 s.
+    /// How long a client may take to send a head, including the first one of a connection and the
+    /// next one of a kept-alive connection. Default 30 s.
     #[serde(with = "etappe_core::duration_text")]
     pub header_timeout: Duration,
     /// How long a client may take to send a body. Default 30 s. Too high: slow clients hold
-    /// connections; too low: slow phones get 408.
+    /// connections. Too low: slow phones get 408.
     #[serde(with = "etappe_core::duration_text")]
     pub body_timeout: Duration,
-    /// How long a client may refuse to take what is sent to it; one that takes less than 2 KiB a
-    /// second uses this time up. Default 30 s.
+    /// How long a client may fail to read what is sent to it; a client that reads less than 2 KiB
+    /// per second uses this time up. Default 30 s.
     #[serde(with = "etappe_core::duration_text")]
     pub write_timeout: Duration,
-    /// How long requests in progress may go on after the order to stop. Default 5 s.
+    /// How long requests in progress may continue after the shutdown began. Default 5 s.
     #[serde(with = "etappe_core::duration_text")]
     pub drain_timeout: Duration,
 }
@@ -80,7 +82,7 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// Returns the settings of an admin address: the same bounds for fewer connections.
+    /// Returns the settings of an admin address: the same limits with fewer connections.
     #[must_use]
     pub fn for_admin(&self) -> Self {
         Self {
@@ -93,13 +95,13 @@ impl ServerConfig {
     /// Returns the networks of own proxies.
     ///
     /// # Errors
-    /// [`InvalidNetwork`] for the first text that is none.
+    /// [`InvalidNetwork`] for the first text that is not a network.
     pub fn own_proxies(&self) -> Result<Proxies, InvalidNetwork> {
         Proxies::parse(&self.proxies)
     }
 
-    /// Returns every problem of the settings, as sentences that name the setting; none if they can
-    /// be used.
+    /// Returns all problems of the settings, as sentences that name the setting; empty if they are
+    /// valid.
     #[must_use]
     pub fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();

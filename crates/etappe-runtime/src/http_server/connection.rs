@@ -1,4 +1,4 @@
-//! Serves one connection: its requests one after the other, each within its bounds.
+//! Serves one connection: its requests in turn, each within its limits.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,10 +24,10 @@ use super::proxy::ViaProxy;
 use super::write_deadline::WriteDeadline;
 use super::{host, problem};
 
-/// How much is buffered for a connection beyond the head.
+/// The buffer of a connection in addition to the head.
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// What every connection of an address is served with.
+/// What serving a connection of an address needs.
 #[derive(Clone)]
 pub(super) struct Serving {
     pub(super) router: Router,
@@ -37,7 +37,7 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves a connection to its end.
+    /// Serves a connection until it ends.
     pub(super) fn connection(
         self,
         stream: TcpStream,
@@ -71,7 +71,7 @@ impl Serving {
                 () = stopping.cancelled() => {}
             }
             if !has_begun.load(Ordering::Relaxed) {
-                // Half a head at most: nothing was promised to anybody.
+                // At most half a head was received, so no request is lost.
                 return Ok(());
             }
             connection.as_mut().graceful_shutdown();
@@ -93,7 +93,7 @@ impl Serving {
             return Ok(response);
         }
         self.metrics.count_refused("body_timeout");
-        // A handler that does not know why the body broke off says that it is broken.
+        // A handler that does not know why the body ended early reports it as broken.
         if response.status() == http::StatusCode::BAD_REQUEST {
             return Ok(problem::body_timed_out(limit));
         }

@@ -1,12 +1,12 @@
-//! Checks that a request says exactly once which host it is for (RFC 9112, section 3.2).
+//! Checks that a request states its host exactly once (RFC 9112, section 3.2).
 //!
-//! Two different hosts in one request are read differently by a proxy and by what is behind it.
+//! With two different hosts in a request, a proxy and the server behind it may use different ones.
 
 use http::request::Parts;
 use http::uri::Authority;
 use http::{Version, header};
 
-/// What is wrong with a request's host; the sentence is what the client is told.
+/// What is wrong with a request's host; the display text is sent to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadHost {
     #[error("the request has no `Host` header: send exactly one")]
@@ -17,7 +17,7 @@ pub(super) enum BadHost {
     Malformed,
 }
 
-/// Checks the `Host` header; only HTTP/1.0 may do without one.
+/// Checks the `Host` header; only HTTP/1.0 requests may omit it.
 pub(super) fn check(parts: &Parts) -> Result<(), BadHost> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let Some(host) = hosts.next() else {

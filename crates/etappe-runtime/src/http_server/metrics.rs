@@ -1,4 +1,4 @@
-//! What is counted of every address.
+//! The metrics of every address.
 
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -9,8 +9,8 @@ pub struct ServerMetrics {
     /// near `server.max_connections`.
     open: IntGaugeVec,
     /// `etappe_runtime_connections_total`, counter, by `address` and `result`: `served`; `refused`
-    /// (too many in all); `refused_network` (too many from one network); `failed` (broken or too
-    /// slow). Alert when `refused` moves for minutes.
+    /// (too many in total); `refused_network` (too many from one network); `failed` (broken or too
+    /// slow). Alert when `refused` rises for minutes.
     ended: IntCounterVec,
     /// `etappe_runtime_requests_refused_total`, counter, by `address` and `reason` (bad_host,
     /// body_timeout): requests that the server itself refused or cut off.

@@ -1,13 +1,13 @@
-//! Counts open connections, in all and per network, and says when there are too many.
+//! Counts open connections, in total and per network, and enforces the limits.
 //!
-//! A network is an IPv4 address or the first 64 bits of an IPv6 address: that is what one subscriber
-//! gets, so more addresses within it are no more clients.
+//! A network is an IPv4 address or the first 64 bits of an IPv6 address. That is what one
+//! subscriber gets, so different addresses within it are not different clients.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The connections that are open; clones count the same.
+/// The open connections; clones share the count.
 #[derive(Debug, Clone)]
 pub(super) struct Occupancy(Arc<Shared>);
 
@@ -21,7 +21,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Open {
     total: usize,
-    /// Only networks with connections: never more entries than connections.
+    /// Holds only networks with connections, so never more entries than connections.
     networks: HashMap<Network, usize>,
 }
 
@@ -31,16 +31,16 @@ enum Network {
     V6([u16; 4]),
 }
 
-/// What there are too many of.
+/// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
-    /// Connections in all.
+    /// The limit of all connections.
     Everywhere,
-    /// Connections from one network.
+    /// The limit of one network.
     Network,
 }
 
-/// One connection's place; given back when dropped.
+/// One connection's place; released on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     occupancy: Occupancy,
@@ -56,11 +56,11 @@ impl Occupancy {
         }))
     }
 
-    /// Takes a place for a connection from an address; without one it counts in all only.
+    /// Takes a place for a connection from an address; one without an address counts only in total.
     pub(super) fn take(&self, address: Option<IpAddr>) -> Result<Place, Full> {
         let network = address.map(Network::of);
         let mut open = self.lock();
-        // First its own limit: whoever is over it should learn of that.
+        // Check the network's own limit first, so that a client above it learns of that.
         if let Some(network) = network {
             let held = open.networks.get(&network).copied().unwrap_or(0);
             if held >= self.0.network_limit {
@@ -82,7 +82,7 @@ impl Occupancy {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        // Nothing in here can panic halfway.
+        // A poisoned lock is still consistent: no code under it panics halfway.
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         let occupancy = Occupancy::new(10, 2);
         let held = [take(&occupancy, "192.0.2.1"), take(&occupancy, "192.0.2.1")];
         assert_eq!(take(&occupancy, "192.0.2.1").unwrap_err(), Full::Network);
-        // The same address as IPv6 writes it is no other one.
+        // The same address in its IPv6 form counts as the same network.
         let mapped = take(&occupancy, "::ffff:192.0.2.1").unwrap_err();
         assert_eq!(mapped, Full::Network);
         assert!(take(&occupancy, "192.0.2.2").is_ok());

@@ -1,4 +1,4 @@
-//! What the server itself answers: problem details (RFC 9457).
+//! The server's own answers: problem details (RFC 9457).
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
@@ -13,7 +13,7 @@ pub(super) async fn no_such_path() -> Response {
     problem(StatusCode::NOT_FOUND, ("not-found", "Not found"), detail)
 }
 
-/// Answers a request whose host is not stated exactly once.
+/// Answers a request that does not state its host exactly once.
 pub(super) fn bad_host(error: BadHost) -> Response {
     let kind = ("bad-host", "Bad host");
     let mut response = problem(StatusCode::BAD_REQUEST, kind, &error.to_string());
@@ -21,7 +21,7 @@ pub(super) fn bad_host(error: BadHost) -> Response {
     response
 }
 
-/// Answers a request whose body did not come in time.
+/// Answers a request whose body did not arrive in time.
 pub(super) fn body_timed_out(limit: std::time::Duration) -> Response {
     let detail = format!(
         "the body did not arrive within {} s: send it again, faster or smaller",

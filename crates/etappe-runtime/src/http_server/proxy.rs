@@ -1,4 +1,4 @@
-//! Which peers are proxies of one's own.
+//! Decides which peers are own proxies.
 
 use std::net::IpAddr;
 
@@ -8,17 +8,17 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies(Vec<IpNet>);
 
-/// A text is no network.
+/// A text is not a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no network: write an address, or a network such as 10.0.0.0/8 or fd00::/8")]
 pub struct InvalidNetwork(pub String);
 
-/// In a request's extensions: it came by way of a proxy of one's own, whose headers can be believed.
+/// A request extension: the request came through an own proxy, whose headers can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ViaProxy;
 
 impl Proxies {
-    /// Returns none: every peer is a client.
+    /// Returns an empty set: every peer is a client.
     #[must_use]
     pub const fn none() -> Self {
         Self(Vec::new())

@@ -1,4 +1,4 @@
-//! Ends a connection whose client does not take what is sent to it.
+//! Closes a connection whose client does not read what is sent to it.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -9,18 +9,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// The least that a client takes, in bytes a second, without using up its patience.
+/// The minimum read rate in bytes per second that does not use up the client's time.
 const LEAST_RATE: u32 = 2 * 1024;
 
-/// A stream whose writes fail once the client has used its time up.
+/// A stream whose writes fail once the client has used up its time.
 ///
-/// The time runs while a write waits. Every byte that is taken gives some of it back, so that taking
-/// one byte now and then does not help. What was wholly taken starts anew.
+/// The time runs while a write waits. Every byte that is read gives some of it back, so reading one
+/// byte now and then does not help the client. Once everything is read, the time starts anew.
 #[derive(Debug)]
 pub(super) struct WriteDeadline<S> {
     stream: S,
     limit: Duration,
-    /// Runs from the first write that had to wait until all is taken.
+    /// Runs from the first write that had to wait until everything is read.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -44,7 +44,7 @@ impl<S> WriteDeadline<S> {
         self.watch(cx, outcome)
     }
 
-    /// Gives time back for bytes that were taken.
+    /// Gives back time for bytes that were read.
     fn give_back(&mut self, bytes: usize) {
         let Some(timer) = &mut self.timer else {
             return;
@@ -110,7 +110,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteDeadline<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
         if outcome.is_ready() {
-            // The server flushes once everything that it had to say is written.
+            // The server flushes once it has written everything.
             self.timer = None;
         }
         self.watch(cx, outcome)
@@ -145,14 +145,14 @@ mod tests {
         };
         let (written, read) = tokio::join!(write, slow);
         assert!(written.is_ok() && read.is_ok());
-        // All was taken: the time runs anew.
+        // Everything was read: the time starts anew.
         let error = stream.write_all(&[0; 16]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(started.elapsed(), 59 * SECOND);
     }
 
-    /// Takes so many bytes every ten seconds; returns whether all of an answer got through, and
-    /// when the last of it was written.
+    /// Reads `bytes` bytes every ten seconds; returns whether a whole answer got through, and when
+    /// its last byte was written.
     async fn take(bytes: usize, answer: usize) -> (bool, Duration) {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let mut stream = WriteDeadline::new(ours, 30 * SECOND);

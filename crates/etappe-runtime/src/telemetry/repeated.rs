@@ -1,11 +1,12 @@
-//! Shows a warning once a minute, however often it is repeated.
+//! Shows a repeated warning at most once a minute.
 //!
-//! While Kafka or the database is away, every partition says so with every try: a dozen lines a second
-//! that hide everything else. Two warnings are the same if they come from the same place in the code and
-//! differ in nothing but digits (a partition, an offset), parentheses and the delay until the next try.
+//! During an outage of Kafka or the database every partition logs a warning with every attempt: a
+//! dozen lines per second that hide everything else. Two warnings count as the same if they come
+//! from the same place in the code and differ only in digits (a partition, an offset), parentheses
+//! and the delay until the next attempt.
 //!
 //! One outage has several reasons in one place: refused, not known yet, timed out. So a place shows
-//! [`REASONS`] of them a minute at most. Metrics still count each warning.
+//! at most [`REASONS`] of them per minute. Metrics still count each warning.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -19,14 +20,14 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// How long the same warning is not shown again.
+/// How long the same warning stays hidden.
 const QUIET: Duration = Duration::from_secs(60);
-/// How many different warnings of one place in the code are shown in that time.
+/// The maximum number of different warnings that one place in the code shows in that time.
 const REASONS: usize = 3;
-/// How many warnings are remembered; beyond that, new ones are all shown.
+/// The number of remembered warnings; beyond that, all new ones are shown.
 const REMEMBERED: usize = 1_024;
 
-/// What a warning is recognised by.
+/// The identity of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Warning {
     /// The place in the code.
@@ -35,14 +36,14 @@ struct Warning {
     text: u64,
 }
 
-/// The layer that keeps repeated warnings from the layers after it.
+/// The layer that filters out repeated warnings for the layers after it.
 #[derive(Debug, Default)]
 pub(super) struct RepeatedWarnings {
     shown: Mutex<HashMap<Warning, Instant>>,
 }
 
 impl RepeatedWarnings {
-    /// Returns whether a warning is to be shown `now`.
+    /// Returns whether a warning should be shown `now`.
     fn may_show(&self, warning: Warning, now: Instant) -> bool {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: &Instant| now.duration_since(*at) < QUIET;
@@ -80,8 +81,8 @@ impl<S: Subscriber> Layer<S> for RepeatedWarnings {
     }
 }
 
-/// The hash of a warning's text without its digits and what stands in parentheses: librdkafka puts there
-/// how often it had the same error since it last said so.
+/// The hash of a warning's text without digits and text in parentheses, where librdkafka writes how
+/// often the same error occurred since its last report.
 #[derive(Default)]
 struct Fingerprint {
     hasher: DefaultHasher,
@@ -111,12 +112,12 @@ impl Write for Fingerprint {
 
 impl Visit for Fingerprint {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Its unit changes with its length.
+        // A delay's unit changes with its length.
         if field.name() == "delay" {
             return;
         }
         self.parentheses = 0;
-        // Its own writing cannot fail; a value whose text fails is as good as none.
+        // The hasher's write cannot fail; a value that fails to format counts as empty.
         write!(self, "\n{}={value:?}", field.name()).ok();
     }
 }
@@ -127,7 +128,7 @@ mod tests {
     use std::sync::Arc;
     use tracing_subscriber::layer::SubscriberExt;
 
-    /// Counts the events that reach it.
+    /// Counts the events that reach this layer.
     #[derive(Clone, Default)]
     struct Count(Arc<Mutex<u32>>);
 

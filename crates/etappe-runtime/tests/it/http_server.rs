@@ -1,4 +1,4 @@
-//! What clients can do to the server, and how it ends.
+//! What clients can do to the server, and how it shuts down.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Longer than anything takes here; a test that waits so long has failed.
+/// Longer than anything takes here; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Running {
@@ -152,7 +152,7 @@ async fn a_network_with_its_share_of_connections_gets_429_and_others_are_served(
     assert!(refused.contains("retry-after: 1"), "{refused}");
     let other = running.ask(OTHER, WHO).await;
     assert!(other.ends_with("127.0.0.2 false"), "{other}");
-    // An own proxy carries any number of clients, and its word is taken.
+    // An own proxy may carry any number of clients, and its header is trusted.
     let mut proxied = Vec::new();
     for _ in 0..5 {
         proxied.push(running.connect([127, 0, 0, 3]).await);

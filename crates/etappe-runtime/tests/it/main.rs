@@ -1,4 +1,4 @@
-//! The server over real sockets.
+//! Tests the server over real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -6,7 +6,7 @@ use etappe_core::json::JsonObject;
 use etappe_core::time::Timestamp;
 use serde_json::{Value, json};
 
-/// What a tracker sends about one event.
+/// One event as a tracker sends it.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub(super) name: &'static str,
@@ -21,12 +21,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// Returns what messages are sorted by.
+    /// Returns the sort key of messages.
     pub(super) fn order(&self) -> (Timestamp, &str) {
         (self.at, &self.message_id)
     }
 
-    /// Returns the body as it is posted.
+    /// Returns the body for the request.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let is_page = self.name == "page";
@@ -67,16 +67,16 @@ impl Message {
     }
 }
 
-/// Returns the log record of a native message, received at its own time, as a server's key sends it.
+/// Returns the log record of a native message, received at its own time and sent with a server key.
 ///
 /// # Panics
-/// When the message lacks an id, a type or a time: generated ones have all of them.
+/// When the message lacks an id, a type or a time; generated messages have all of them.
 #[must_use]
 pub fn encode_record(site: &SiteId, message: &Value) -> Vec<u8> {
     encode_record_as(KeyScope::Server, site, message)
 }
 
-/// Returns the same as a key of another scope sends it.
+/// Returns the same record, sent with a key of another scope.
 ///
 /// # Panics
 /// When the message lacks an id, a type or a time.

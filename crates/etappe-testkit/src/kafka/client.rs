@@ -1,4 +1,4 @@
-//! What tests ask of a node as plain clients: topics, records, offsets.
+//! Plain client operations on a node: topics, records, offsets.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use super::{KafkaNode, KafkaNodeError};
 use crate::wait::PATIENCE;
 
-/// How long a question to a node may take.
+/// The timeout for a request to a node.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
-/// How long one try to reach a node that is starting may take.
+/// The timeout of one attempt to reach a starting node.
 const TRY: Duration = Duration::from_millis(500);
 
 /// A record as a plain consumer sees it.
@@ -32,7 +32,7 @@ pub struct PlainRecord {
 }
 
 impl KafkaNode {
-    /// Makes a topic of its own for a test and returns its name, which begins with `what`.
+    /// Creates a topic for a test and returns its name, which begins with `what`.
     ///
     /// # Errors
     /// The node's answer.
@@ -40,7 +40,7 @@ impl KafkaNode {
         self.topic_with(what, partitions, &[]).await
     }
 
-    /// Makes a topic with settings of its own, such as `("cleanup.policy", "compact")`.
+    /// Creates a topic with its own settings, such as `("cleanup.policy", "compact")`.
     ///
     /// # Errors
     /// The node's answer.
@@ -117,7 +117,7 @@ impl KafkaNode {
         Ok(())
     }
 
-    /// Writes values in a transaction, which leaves an offset behind them that is no record.
+    /// Writes values in a transaction, which leaves an offset without a record behind them.
     ///
     /// # Errors
     /// The node's answer.
@@ -146,7 +146,7 @@ impl KafkaNode {
         Ok(run_blocking(write).await?)
     }
 
-    /// Reads everything that stands in a partition now, with a plain consumer.
+    /// Reads all current records of a partition with a plain consumer.
     ///
     /// # Errors
     /// The node's answer.
@@ -160,7 +160,7 @@ impl KafkaNode {
         Ok(run_blocking(move || read_to_end(&brokers, &topic, partition)).await?)
     }
 
-    /// Returns the first offset that is kept in a partition, and the one after the last.
+    /// Returns a partition's first retained offset and the offset after its last.
     ///
     /// # Errors
     /// The node's answer.
@@ -175,7 +175,7 @@ impl KafkaNode {
         Ok((low.unsigned_abs(), high.unsigned_abs()))
     }
 
-    /// Deletes what stands before `offset` in a partition, as retention would.
+    /// Deletes the records before `offset` in a partition, as retention would.
     ///
     /// # Errors
     /// The node's answer.
@@ -223,7 +223,7 @@ impl KafkaNode {
         Ok(run_blocking(commit).await?)
     }
 
-    /// Returns what a group has committed for a partition: offset and metadata.
+    /// Returns a group's committed offset and metadata for a partition.
     ///
     /// # Errors
     /// The node's answer.
@@ -254,7 +254,7 @@ impl KafkaNode {
     }
 }
 
-/// Says whether the node with that number answers and sees `nodes` nodes.
+/// Returns whether the node with that number answers and sees `nodes` nodes.
 pub(super) async fn is_serving(brokers: &str, number: usize, nodes: usize) -> bool {
     let brokers = brokers.to_owned();
     let number = i32::try_from(number).unwrap_or(i32::MAX);

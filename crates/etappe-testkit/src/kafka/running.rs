@@ -1,4 +1,4 @@
-//! The process of a node, and the shell that watches over it.
+//! A node's process, and the shell that watches it.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Its input ends when the test program does, however that came about. Then the node is killed, and
-/// what it left behind is removed once it is gone.
+/// The script's input closes when the test program ends, for whatever reason. The script then kills
+/// the node and, once it is gone, removes its data.
 const WATCH: &str = r#"read -r _
 kill -KILL "$1" 2>/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -18,7 +18,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 rm -rf "$2""#;
 
-/// A node that runs; dropping it kills it.
+/// A running node; dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Running {
     node: Child,
@@ -26,13 +26,13 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Runs the node in `folder`; `data` is what to remove should the test program die.
+    /// Runs the node in `folder`; `data` is removed if the test program dies.
     pub(super) fn start(script: &Path, folder: &Path, data: &Path) -> io::Result<Self> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(folder.join("node.log"))?;
-        // Groups of their own: an interrupt at the terminal is for the test program.
+        // In separate process groups: an interrupt at the terminal is for the test program.
         let mut node = Command::new(script)
             .arg("run")
             .arg(folder)
@@ -70,18 +70,18 @@ impl Running {
     pub(super) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.node.id()).ok();
         if let Some(id) = id.and_then(Pid::from_raw) {
-            // A node that has ended already has nothing left to be told.
+            // A node that has already ended needs no signal.
             kill_process(id, signal).unwrap_or_default();
         }
     }
 
-    /// Lets the watch believe that the test program has died.
+    /// Closes the watch's input, as the death of the test program would.
     #[cfg(test)]
     pub(super) fn close_watch(&mut self) {
         drop(self.watch.stdin.take());
     }
 
-    /// Kills the node, and before it the watch, which would remove the data.
+    /// Kills the watch, which would remove the data, and then the node.
     pub(super) fn kill(&mut self) -> io::Result<()> {
         end(&mut self.watch)?;
         end(&mut self.node)
@@ -90,12 +90,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Nobody is left to be told; what cannot be killed has ended.
+        // An error means that the process has already ended.
         self.kill().unwrap_or_default();
     }
 }
 
-/// Kills a process and waits for its end; one that has ended before is fine.
+/// Kills a process and waits for its end; a process that has already ended is fine.
 fn end(child: &mut Child) -> io::Result<()> {
     if child.try_wait()?.is_none() {
         child.kill()?;

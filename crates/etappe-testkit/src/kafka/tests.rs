@@ -1,4 +1,4 @@
-//! A node does what tests ask of it, and nothing of it stays behind.
+//! Tests that a node does what tests ask of it and leaves nothing behind.
 
 use std::path::Path;
 
@@ -68,12 +68,12 @@ async fn a_node_and_its_data_go_when_the_test_program_dies() {
     make_executable(&script);
     let mut running = Running::start(&script, &folder.join("node-1"), &folder).unwrap();
     let id = running.id();
-    // The end of the program closes what the watch reads from.
+    // The end of the program closes the watch's input.
     running.close_watch();
     let deadline = Instant::now() + Duration::from_secs(10);
     while is_running(id) || folder.exists() {
         assert!(Instant::now() < deadline, "the node or its data is left");
-        // A shell has to notice it.
+        // The shell needs a moment to notice.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

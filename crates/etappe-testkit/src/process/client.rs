@@ -1,4 +1,4 @@
-//! The HTTP side of [`EtappeProcess`]: sending events and asking questions.
+//! The HTTP side of [`EtappeProcess`]: sending events and querying figures.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,28 +12,29 @@ use serde_json::{Value, json};
 
 use super::{EtappeProcess, ProcessError};
 
-/// How many messages go into one request.
+/// The number of messages per request.
 const BATCH: usize = 400;
-/// How often a figure is looked at while waiting for it.
+/// The interval at which a figure is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// An answer: its status and its body, which is null if it is no JSON.
+/// An answer: its status and its body, which is null if it is not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The body as JSON.
     pub body: Value,
-    /// The body as it came.
+    /// The body as received.
     pub text: String,
 }
 
 impl EtappeProcess {
-    /// Sends `messages` in gzip batches with the demo site's key and returns how many were accepted.
+    /// Sends `messages` in gzip batches with the demo site's key and returns how many were
+    /// accepted.
     ///
     /// # Errors
-    /// [`ProcessError`] at the first request that is not answered with 200; batches before it were
-    /// accepted, the one that failed may or may not have been.
+    /// [`ProcessError`] at the first request that is not answered with 200. Batches before it were
+    /// accepted; the failed one may or may not have been.
     pub async fn send(&self, messages: &[Value]) -> Result<u64, ProcessError> {
         let mut accepted = 0;
         for batch in messages.chunks(BATCH) {
@@ -47,7 +48,7 @@ impl EtappeProcess {
         Ok(accepted)
     }
 
-    /// Sends one gzip batch with `key` and returns the answer, whatever it is.
+    /// Sends one gzip batch with `key` and returns any answer.
     ///
     /// # Errors
     /// [`ProcessError::Http`] when no answer came.
@@ -66,7 +67,7 @@ impl EtappeProcess {
         answer(request).await
     }
 
-    /// Asks a question about the demo site; `path` follows `/v1/sites/{site}`.
+    /// Queries the demo site; `path` follows `/v1/sites/{site}`.
     ///
     /// # Errors
     /// [`ProcessError::Http`] when no answer came.
