@@ -1,5 +1,5 @@
-/* A disk that says it has written and has not, for one process: what waiting for it costs is the
- * difference. Used by the benchmarks only; put in front of the C library with LD_PRELOAD. */
+/* Makes syncs succeed without writing, for one process, to measure what waiting for the disk costs.
+ * Used by the benchmarks only; preloaded before the C library with LD_PRELOAD. */
 
 int fsync(int fd) {
     (void)fd;

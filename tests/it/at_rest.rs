@@ -1,4 +1,4 @@
-//! What lies on the disk: readable by its owner only, and missed when it is gone.
+//! Data at rest: only its owner may read it, and missing parts are noticed.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
-/// Returns everything in `folder` that others have a right to, and how much there is at all.
+/// Returns the files in `folder` to which others have rights, and the number of all files.
 fn open_to_others(folder: &Path) -> (Vec<String>, usize) {
     let mut open = Vec::new();
     let mut count = 0;
@@ -28,7 +28,7 @@ fn open_to_others(folder: &Path) -> (Vec<String>, usize) {
         let Ok(metadata) = path.symlink_metadata() else {
             return false;
         };
-        // A link has no rights of its own; what it points to is looked at where it stands.
+        // A link has no rights of its own; its target is checked at its own path.
         if metadata.is_symlink() {
             return false;
         }
@@ -69,7 +69,7 @@ async fn only_the_owner_may_read_what_a_running_etappe_has_written() -> anyhow::
     assert_eq!(open, [""; 0]);
     assert!(count > 100, "only {count} files and folders");
     process.stop().await?;
-    // As an earlier version, or a copy from elsewhere, may have left it.
+    // An earlier version, or a copy from elsewhere, may have left these rights.
     set_mode(&data, 0o755)?;
     set_mode(&data.join("sites.json"), 0o644)?;
     set_mode(&data.join("log"), 0o775)?;
@@ -82,7 +82,7 @@ async fn only_the_owner_may_read_what_a_running_etappe_has_written() -> anyhow::
     Ok(())
 }
 
-/// Starts `up` on a folder, with further arguments, where it must be refused.
+/// Starts `up` on a folder that it must refuse, with further arguments.
 async fn refused(data: &Path, more: &[&str]) -> anyhow::Result<String> {
     let (listen, admin) = (free_address()?, free_address()?);
     let data = data.to_str().expect("text");
@@ -119,7 +119,7 @@ async fn a_folder_that_lost_a_part_is_refused_until_that_is_accepted() -> anyhow
     assert_eq!(site.settle(2).await?, 2, "put back, it is as before");
     process.stop().await?;
 
-    // Without the engine: what the log still holds is stored again.
+    // Without the engine, everything still in the log is stored again.
     std::fs::rename(data.join("engine"), away.join("engine"))?;
     std::fs::rename(data.join("sites.json"), away.join("sites.json"))?;
     let accept = ["--accept-missing", "engine", "--accept-missing", "sites"];

@@ -1,4 +1,4 @@
-//! The same attacks on every address of every role, and the order to stop in the middle of them.
+//! The same attacks on every address of every role, and a shutdown in the middle of them.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn batch(write_key: &str) -> String {
     format!("POST /v1/batch HTTP/1.1\r\nAuthorization: Basic {key}\r\n")
 }
 
-/// The head of a question.
+/// The head of a query.
 fn question(site: &str, read_token: &str) -> String {
     format!("POST /v1/sites/{site}/funnel HTTP/1.1\r\nAuthorization: Bearer {read_token}\r\n")
 }

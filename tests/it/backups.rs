@@ -1,4 +1,4 @@
-//! A backup that is made under load is whole, and what is restored from it is exact.
+//! A backup made under load is complete, and restoring it gives exact figures.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use etappe_tests::ledger::{Clients, Plan};
 use crate::kills::check;
 use crate::{run, started};
 
-/// Takes the data folder of a process that was killed away and restores a backup in its place.
+/// Moves a killed process's data folder away and restores a backup in its place.
 async fn restore_in_place(process: &EtappeProcess, backup: &Path) -> anyhow::Result<()> {
     let data = process.data();
     std::fs::rename(&data, data.with_file_name("lost"))?;
@@ -46,7 +46,7 @@ async fn what_is_restored_from_a_backup_under_load_is_exact() -> anyhow::Result<
     restore_in_place(&process, &backup).await?;
     process.restart().await?;
     let restored = site.settle_down().await?;
-    // An acknowledgement may be on its way to the client when it counts.
+    // An acknowledgement may still be on its way to the client when the event already counts.
     let most = after + plan.clients * plan.batch;
     assert!(
         (before..=most).contains(&restored),
@@ -55,7 +55,7 @@ async fn what_is_restored_from_a_backup_under_load_is_exact() -> anyhow::Result<
     assert!(restored < ledger.events, "the backup was made under load");
     let audit = process.run("audit", &[]).await?;
     assert_eq!(audit["is_clean"], true, "{audit}");
-    // Sent again, what the backup has counts no second time, and what it has not is added.
+    // Sent again, events in the backup are not counted twice, and missing ones are added.
     let again = Clients::start(&site, plan).finish().await;
     assert_eq!((again.events, again.cents), (ledger.events, ledger.cents));
     check(&site, &ledger).await?;
@@ -110,7 +110,7 @@ async fn a_backup_goes_into_a_folder_of_its_own_and_a_damaged_one_is_refused() -
     assert!(told.contains("sites.json has other content"), "{told}");
     assert!(!beside("new").exists(), "nothing is left of it");
     std::fs::write(&sites, good)?;
-    // Into a new folder, and into one that is there and empty, such as a mount point.
+    // Into a new folder, and into an existing empty one, such as a mount point.
     std::fs::create_dir(beside("there"))?;
     for name in ["new", "there"] {
         let target = beside(name).display().to_string();

@@ -1,4 +1,4 @@
-//! Bad input gets a clear error and loses nothing: the real program, over the wire.
+//! Bad input gets a clear error and loses nothing; tests the real program over HTTP.
 
 use std::io::Write;
 
@@ -19,7 +19,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
-/// Sends a good event beside a bad one and checks that only the bad one is rejected.
+/// Sends a good and a bad event together and checks that only the bad one is rejected.
 async fn rejected_alone(site: &TestSite, bad: Value, reason: &str) -> anyhow::Result<()> {
     let id = format!(
         "beside {}",
@@ -74,7 +74,7 @@ async fn one_bad_event_never_fails_its_neighbours() -> anyhow::Result<()> {
     ] {
         rejected_alone(&site, with("timestamp", json!(time)), "invalid_timestamp").await?;
     }
-    // One after the other was accepted: a good one in each batch.
+    // One event per batch was accepted: the good one.
     assert_eq!(site.settle(7).await?, 7);
     process.stop().await?;
     Ok(())
@@ -122,7 +122,7 @@ async fn a_body_that_cannot_be_taken_says_why() -> anyhow::Result<()> {
     let mut stranger = site.clone();
     stranger.write_key = "unknown".to_owned();
     assert_eq!(stranger.send(&[good("m")]).await?.0, 401);
-    // After all of that it works, and nothing of it was counted.
+    // The service still works, and none of the bad input was counted.
     assert_eq!(site.send(&[good("after")]).await?.0, 200);
     assert_eq!(site.settle(1).await?, 1);
     process.stop().await?;

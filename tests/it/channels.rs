@@ -1,4 +1,4 @@
-//! How somebody came, where contact happened and in which country: sent, stored, asked for.
+//! Channels, contact points and countries: sent, stored and queried.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::started;
 
-/// Returns how many people there are per value of a dimension, at the first step.
+/// Returns the number of people per value of a dimension at the first step.
 async fn people_by(site: &TestSite, dimension: &str) -> anyhow::Result<BTreeMap<String, u64>> {
     let question = json!({
         "steps": [{"any": true}], "from": "2024-01-01", "to": "2025-01-01",

@@ -1,4 +1,4 @@
-//! The commands, as an operator types them.
+//! The commands as an operator types them.
 
 use std::process::Stdio;
 
@@ -103,7 +103,7 @@ async fn names_without_a_meaning_are_listed_from_here_and_from_elsewhere() -> an
     Ok(())
 }
 
-/// As in `etappe explain … | head -1`: the rest has no reader.
+/// As in `etappe explain … | head -1`: nobody reads the rest.
 #[tokio::test]
 async fn a_command_whose_answer_nobody_reads_ends_as_if_it_were_read() -> anyhow::Result<()> {
     let event = r#"{"type":"track","event":"Order Completed","userId":"u"}"#;

@@ -1,4 +1,4 @@
-//! What goes in over HTTP comes out in the KPIs: each total equals a count made from the file.
+//! Events sent over HTTP appear in the KPIs: each total equals a count made from the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{run, started};
 
-/// Imports a file of the data into a site of its own.
+/// Imports a data file into a new site.
 pub(crate) async fn import(process: &EtappeProcess, name: &str) -> anyhow::Result<TestSite> {
     let site = TestSite::create(process, &name.replace(['/', '.'], "-")).await?;
     let (data, file) = (process.data(), data_set::path(name));
@@ -29,7 +29,7 @@ async fn every_file_comes_out_as_it_went_in() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Imports every file and compares what is counted with a count made from its lines.
+/// Imports every file and compares the figures with counts made from its lines.
 pub(crate) async fn check_every_file(process: &EtappeProcess) -> anyhow::Result<()> {
     for (name, events) in data_set::FILES {
         let lines = data_set::read(name)?;
@@ -94,7 +94,7 @@ async fn purchases_of_a_music_shop_become_orders_and_customers() -> anyhow::Resu
     Ok(())
 }
 
-/// A vocabulary of a few lines, as a user would write it for names that nobody else uses.
+/// A short vocabulary that a user would write for custom event names.
 const INVOICES: &str = include_str!("../../config/examples/invoices.toml");
 
 #[tokio::test(flavor = "multi_thread")]

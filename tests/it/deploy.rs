@@ -1,4 +1,4 @@
-//! What stands in `deploy/` fits the program: its settings, its metrics, its runbook, its models.
+//! The files in `deploy/` match the program: its settings, its metrics, its runbook, its models.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn read(path: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(root().join(path)).with_context(|| path.to_owned())
 }
 
-/// Runs `etappe config check` with variables and returns what it says of problems, if any.
+/// Runs `etappe config check` with variables and returns the reported problems.
 async fn check_settings(
     variables: &[(String, String)],
     file: Option<&str>,
@@ -31,7 +31,7 @@ async fn check_settings(
     Ok((!output.status.success()).then_some(said))
 }
 
-/// Returns the variables of Etappe's own that a text sets, as `NAME: value` or `NAME=value`.
+/// Returns the variables of Etappe that a text sets, as `NAME: value` or `NAME=value`.
 fn variables(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for line in text
@@ -45,11 +45,12 @@ fn variables(text: &str) -> Vec<(String, String)> {
         let Some((name, value)) = line.split_once(": ").or_else(|| line.split_once('=')) else {
             continue;
         };
-        // Sections and names of settings; the compose file has variables of other programs, too.
+        // Match sections and names of settings only: the compose file also sets variables of other
+        // programs.
         let is_setting = name.contains("__") || matches!(name, "ETAPPE_LISTEN" | "ETAPPE_ADMIN");
         if name.starts_with("ETAPPE_") && is_setting {
             let value = if value.contains("${") { "x" } else { value };
-            // YAML wants a number that is a text in quotes.
+            // YAML requires quotes around a number that is a text.
             found.push((name.to_owned(), value.trim_matches('"').to_owned()));
         }
     }
@@ -71,7 +72,7 @@ async fn the_settings_of_every_deployment_are_understood() -> anyhow::Result<()>
         ensure!(secret.len() == 1, "{secret:?}");
         assert_eq!(check_settings(&secret, Some(file)).await?, None, "{file}");
     }
-    // The check is one that can fail.
+    // Make sure that the check can fail.
     let wrong = [("ETAPPE_KAFKA__BROKER".to_owned(), "x".to_owned())];
     ensure!(check_settings(&wrong, None).await?.is_some());
     Ok(())
@@ -107,7 +108,7 @@ async fn every_command_line_is_understood() -> anyhow::Result<()> {
         let text = read(file.to_str().context("a readable name")?)?;
         for mut words in command_lines(&text) {
             roles.insert(words[0].clone());
-            // Whatever stands before it is read first.
+            // The arguments before it are parsed first.
             words.push("--help".to_owned());
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let (code, _, errors) = crate::run(&words).await?;
@@ -134,7 +135,7 @@ async fn every_command_line_is_understood() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the names of metrics in a text, without what histograms add.
+/// Returns the metric names in a text, without the suffixes of histograms.
 fn metrics(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let crates = [
@@ -211,7 +212,7 @@ fn every_alert_has_its_section_in_the_runbook_and_a_test() -> anyhow::Result<()>
     Ok(())
 }
 
-/// Asks the embedded engine as Grafana does: over HTTP, as the user who may only read.
+/// Queries the embedded engine as Grafana does: over HTTP, as the read-only user.
 async fn ask_engine(folder: &Path, sql: &str) -> anyhow::Result<String> {
     let log = std::fs::read_to_string(folder.join("etappe.log"))?;
     let (_, address) = log

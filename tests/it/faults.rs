@@ -1,4 +1,4 @@
-//! The guarantee under faults, in its short form, and the proof that the checker would notice.
+//! A short trial of the guarantee under faults, and proof that the checker notices violations.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use etappe_tests::rig::switches::{SpoolFigures, SwitchWatch};
 use etappe_tests::rig::trial::{self, Plan};
 use tokio::time::Instant;
 
-/// A trial that is short enough for every build: always the same faults in the same order;
-/// `make faults` draws others each time.
+/// A trial short enough for every build, with the same faults in the same order each time; `make
+/// faults` draws different ones.
 fn short(seed: u64, faults: &[Fault]) -> Plan {
     Plan {
         seed,
@@ -80,8 +80,7 @@ async fn lost_power_and_a_full_disk_cost_no_event_and_double_none() -> anyhow::R
     Ok(())
 }
 
-/// Sends to a site of its own under a proxy that breaks the pipeline, and returns what the checker
-/// says.
+/// Sends to a new site through a proxy that breaks the pipeline, and returns the checker's verdict.
 async fn sabotaged(
     (fleet, proxy): (&Fleet, &Proxy),
     site: &str,
@@ -122,8 +121,8 @@ async fn a_lost_a_doubled_and_an_altered_event_are_noticed() -> anyhow::Result<(
         classifiers: 1,
     };
     let (fleet, proxy) = Fleet::start_for_faults(sizes).await?;
-    // What was received before a classifier's first two minutes are over is compared with the
-    // tables, and a loss would be mended: the collector's clock says that they are.
+    // A classifier compares records received before its first two minutes are over with the tables,
+    // and would repair a loss. The collector's clock is moved past those two minutes.
     let shim = fleet.collectors[0].shim().context("collectors have one")?;
     shim.move_clock(300)?;
     let parts = (&fleet, &proxy);
@@ -155,7 +154,7 @@ fn a_switch_to_the_spool_that_no_fault_of_the_brokers_explains_is_noticed() {
     watch.note(None, &figures(1, 0, true), at(0));
     watch.note(Some(Fault::KillEngine), &figures(1, 0, false), at(1));
     watch.note(Some(Fault::KillBroker), &figures(1, 1, true), at(5));
-    // Not over yet: it still spools, or did a moment ago.
+    // Not over yet: it is still spooling, or was a moment ago.
     watch.note(Some(Fault::Slow), &figures(1, 2, true), at(16));
     watch.note(Some(Fault::Slow), &figures(1, 3, false), at(17));
     // A new process counts from 0.

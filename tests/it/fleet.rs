@@ -75,7 +75,7 @@ async fn keys_hold_for_all_collectors_without_a_restart() -> anyhow::Result<()> 
             "{body}"
         );
     }
-    // The second copy came through another collector and is a duplicate all the same.
+    // The second copy came through another collector and is still a duplicate.
     assert_eq!(site.settle(1).await?, 1);
 
     let set = ["keys", "set", "--site", "shop", "timezone=Europe/Amsterdam"];
@@ -198,7 +198,7 @@ async fn an_installation_moves_to_kafka_and_clickhouse_and_keeps_every_event() -
     };
     let clients = Clients::start(&site, plan);
     let ledger = clients.finish().await;
-    // Killed: batches may be under way, records may be unread.
+    // At the time of the kill, batches may be in flight and records unread.
     process.kill().await?;
 
     let kafka = KafkaNode::start().await?;
@@ -217,7 +217,7 @@ async fn an_installation_moves_to_kafka_and_clickhouse_and_keeps_every_event() -
         &clickhouse,
     ];
     for _ in 0..2 {
-        // The second time finds everything there.
+        // The second run finds everything done.
         let (code, _, errors) = run(&arguments).await?;
         assert_eq!(code, Some(0), "{errors}");
     }
@@ -225,7 +225,7 @@ async fn an_installation_moves_to_kafka_and_clickhouse_and_keeps_every_event() -
     let options = ["--kafka", &brokers, "--clickhouse", &clickhouse];
     let options = options.map(Into::into).to_vec();
     let mut moved = EtappeProcess::start_with(target.path(), options).await?;
-    // Its keys moved along.
+    // The keys were moved too.
     let keys = (site.write_key.clone(), site.read_token.clone());
     let site = site.moved_to(&moved.listen, "ledger", keys);
     check(&site, &ledger).await?;

@@ -1,4 +1,4 @@
-//! An import can be interrupted at any moment and resumed: nothing doubled, nothing missing.
+//! An import can be interrupted and resumed at any time without duplicates or losses.
 
 use std::process::Stdio;
 
@@ -98,7 +98,7 @@ async fn an_import_survives_the_death_of_the_installation() -> anyhow::Result<()
     .await;
     process.kill().await?;
     process.restart().await?;
-    // Its key ended with the installation, so it ends with an error, and is started again.
+    // The key ended with the installation, so the import ends with an error and is started again.
     import.wait_with_output().await?;
     let output = start(&process, &site, "cdnow/events.ndjson.gz")?
         .wait_with_output()
@@ -148,7 +148,7 @@ async fn bad_lines_are_listed_and_cost_nothing_else() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Imports a text and returns the exit code and what was said.
+/// Imports a text and returns the exit code and the output.
 async fn import_text(
     process: &EtappeProcess,
     site: &TestSite,
@@ -205,8 +205,8 @@ async fn an_import_that_took_nothing_fails_and_may_be_tried_again() -> anyhow::R
     Ok(())
 }
 
-/// A line each of PostHog, Mixpanel, Amplitude and Google Analytics, a plain one with an epoch, and one
-/// without a time.
+/// One line each of PostHog, Mixpanel, Amplitude and Google Analytics, a plain one with an epoch,
+/// and one without a time.
 const EXPORTS: &str = r#"{"uuid":"p-1","event":"Order Completed","distinct_id":"p","timestamp":"2024-03-01T12:00:00.123456+00:00","properties":{"revenue":1}}
 {"event":"Order Completed","properties":{"time":1709294400,"distinct_id":"m","$insert_id":"m-1","revenue":2}}
 {"$insert_id":"a-1","event_type":"Order Completed","user_id":"a","device_id":"d","event_time":"2024-03-01 12:00:00.123456","event_properties":{"revenue":4}}
@@ -272,7 +272,7 @@ fn numbered_lines(numbers: std::ops::Range<u32>) -> String {
         .collect()
 }
 
-/// Runs an import and returns the exit code, the answer and what was said.
+/// Runs an import and returns the exit code, the answer and the other output.
 async fn import_with(
     arguments: &[&str],
     file: &std::path::Path,
@@ -298,7 +298,7 @@ async fn of_a_file_that_grew_only_the_new_lines_are_sent() -> anyhow::Result<()>
     let data = process.data().display().to_string();
     let plain = ["--site", "growing", "--data", &data];
     let every = ["--site", "growing", "--data", &data, "--all"];
-    // The lines of the export, the arguments, the lines taken, and all events so far.
+    // The lines of the export, the arguments, the accepted lines, and the total number of events.
     let exports = [
         (30, &plain[..], 30, 30),
         (50, &plain[..], 20, 50),
@@ -314,13 +314,14 @@ async fn of_a_file_that_grew_only_the_new_lines_are_sent() -> anyhow::Result<()>
         assert_eq!(is_told, taken < lines, "{said}");
         assert_eq!(site.settle(events).await?, events);
     }
-    // The same content is refused as ever, and one that differs in its first line is another file.
+    // The same content is still refused, and a content that differs in its first line is another
+    // file.
     let (code, _, said) = import_with(&plain, &file).await?;
     assert_eq!(code, Some(1), "{said}");
     std::fs::write(&file, numbered_lines(100..170))?;
     let (code, answer, said) = import_with(&plain, &file).await?;
     assert_eq!((code, &answer["accepted"]), (Some(0), &json!(70)), "{said}");
-    // A line that is half written is sent once it is whole.
+    // An incomplete line is sent once it is complete.
     let whole = numbered_lines(200..203);
     std::fs::write(&file, whole.get(..whole.len() - 10).unwrap_or_default())?;
     let (code, answer, said) = import_with(&plain, &file).await?;
@@ -328,7 +329,7 @@ async fn of_a_file_that_grew_only_the_new_lines_are_sent() -> anyhow::Result<()>
     std::fs::write(&file, &whole)?;
     let (code, answer, said) = import_with(&plain, &file).await?;
     assert_eq!((code, &answer["accepted"]), (Some(0), &json!(1)), "{said}");
-    // Nothing but a blank line is new: that is no failure.
+    // Only a blank line is new: that is not a failure.
     std::fs::write(&file, whole + "\n")?;
     let (code, answer, said) = import_with(&plain, &file).await?;
     assert_eq!((code, &answer["accepted"]), (Some(0), &json!(0)), "{said}");

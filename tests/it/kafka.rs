@@ -1,4 +1,5 @@
-//! `etappe up` on a real Kafka: the same answers as on the local log, and what a broker's troubles do.
+//! `etappe up` on a real Kafka: the same answers as on the local log, and behavior during broker
+//! failures.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::data_sets::{check_every_file, import};
 use crate::kills::check;
 use crate::run;
 
-/// Starts `up` on a Kafka with one site.
+/// Starts `up` on Kafka with one site.
 async fn up_on(kafka: &KafkaNode, folder: &std::path::Path) -> anyhow::Result<EtappeProcess> {
     let options = vec!["--kafka".into(), kafka.brokers().into()];
     Ok(EtappeProcess::start_with(folder, options).await?)
@@ -136,7 +137,7 @@ async fn a_broker_that_restarts_and_one_that_is_away_for_longer_than_a_session_c
     kafka.start_again().await?;
     clients.reach(4_000).await;
     kafka.kill()?;
-    // Nobody is refused meanwhile: the spool takes the events.
+    // No request is refused meanwhile: the spool takes the events.
     tokio::time::timeout(Duration::from_secs(50), clients.reach(16_000)).await?;
     until(
         "the session has ended and the spool is filled",
@@ -173,11 +174,11 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
     };
     let (status, body) = site.send(&events(0, 300)).await?;
     assert_eq!((status, body["accepted"].as_u64()), (200, Some(300)));
-    // What was on its way when Kafka went has arrived or will not.
+    // Whatever was in flight when Kafka went down has arrived or never will.
     tokio::time::sleep(Duration::from_secs(4)).await;
     let held = as_of(&site).await?;
     process.kill().await?;
-    // Nothing is lost by starting while Kafka is still away.
+    // Starting while Kafka is still down loses nothing.
     process.restart().await?;
     let (status, _) = site.send(&events(300, 500)).await?;
     assert_eq!(status, 200);
@@ -216,7 +217,7 @@ async fn what_the_engine_lost_with_the_power_is_read_from_kafka_again() -> anyho
     let ledger = Clients::start(&site, plan).finish().await;
     check(&site, &ledger).await?;
     process.kill().await?;
-    // Another boot, without some of the parts that were written last.
+    // Simulate another boot without some of the parts written last.
     let synced = process.data().join("engine-synced.json");
     let mut left: Value = serde_json::from_slice(&std::fs::read(&synced)?)?;
     assert_eq!(left["clean"], false);
@@ -242,7 +243,7 @@ async fn what_the_engine_lost_with_the_power_is_read_from_kafka_again() -> anyho
     Ok(())
 }
 
-/// Returns how far the figures reach.
+/// Returns the watermark of the figures.
 async fn as_of(site: &TestSite) -> anyhow::Result<String> {
     let (status, body) = site
         .get("/kpis?from=2024-01-01&to=2025-01-01&model=aaarrr")

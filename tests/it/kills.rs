@@ -1,4 +1,4 @@
-//! Nothing acknowledged is lost or counted twice, though everything is killed under load.
+//! Kills everything under load: nothing acknowledged is lost or counted twice.
 
 use etappe_tests::ledger::{Clients, Ledger, Plan};
 use etappe_tests::site::TestSite;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::started;
 
-/// Compares everything that can be asked with the ledger.
+/// Compares all figures with the ledger.
 pub(crate) async fn check(site: &TestSite, ledger: &Ledger) -> anyhow::Result<()> {
     let visible = site.settle(ledger.events).await?;
     assert_eq!(visible, ledger.events, "events");

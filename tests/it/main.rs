@@ -22,14 +22,14 @@ mod start;
 use etappe_testkit::process::EtappeProcess;
 use etappe_tests::site::TestSite;
 
-/// Starts a program with one site of its own.
+/// Starts a program with one site.
 async fn started(site: &str) -> anyhow::Result<(EtappeProcess, TestSite)> {
     let process = EtappeProcess::start().await?;
     let site = TestSite::create(&process, site).await?;
     Ok((process, site))
 }
 
-/// Runs `etappe` with `arguments` and returns its exit code and what it wrote to both outputs.
+/// Runs `etappe` with `arguments` and returns its exit code, stdout and stderr.
 async fn run(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
     let output = tokio::process::Command::new(etappe_testkit::process::binary_path())
         .args(arguments)

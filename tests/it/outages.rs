@@ -1,5 +1,5 @@
-//! What processes say while Kafka or the database is away: within 15 seconds, with the reason, and not
-//! over and over.
+//! Processes report an outage of Kafka or the database within 15 seconds, with the reason, and
+//! without repeating themselves.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use etappe_tests::site::TestSite;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// Within which time an outage is told.
+/// The time within which an outage must be reported.
 const TOLD_WITHIN: Duration = Duration::from_secs(15);
 
-/// Returns the status of a role's `/readyz`, and what a component says.
+/// Returns the status of a role's `/readyz` and the state of a component.
 async fn readiness(role: &RoleProcess, component: &str) -> (u16, Value) {
     let url = format!("http://{}/readyz", role.said("admin"));
     let answer = reqwest::get(url).await.expect("the admin address answers");
@@ -24,7 +24,7 @@ async fn readiness(role: &RoleProcess, component: &str) -> (u16, Value) {
     (status, body["components"][component].clone())
 }
 
-/// Waits until a component is in a state and returns its reason.
+/// Waits until a component is in a state and returns the reason given.
 async fn told(role: &RoleProcess, component: &str, expected: (u16, &str)) -> String {
     let what = format!("{} tells of {component}: {expected:?}", role.name());
     let mut reason = String::new();
@@ -37,11 +37,12 @@ async fn told(role: &RoleProcess, component: &str, expected: (u16, &str)) -> Str
     reason
 }
 
-/// The most warnings in half a minute of an outage: each place in the code shows three reasons a minute at
-/// most, and about seven places have something to say. Not held back it would be hundreds.
+/// The maximum number of warnings in half a minute of an outage: each place in the code shows three
+/// reasons per minute, and about seven places log something. Without filtering there would be
+/// hundreds.
 const FEW_WARNINGS: usize = 20;
 
-/// Counts the warnings that a role has written.
+/// Counts the warnings in a role's log.
 fn warnings(role: &RoleProcess) -> usize {
     let log = role.log();
     log.lines().filter(|line| line.contains(" WARN ")).count()
@@ -51,7 +52,7 @@ fn event(id: &str) -> Value {
     json!({ "type": "track", "event": "a", "userId": "u", "messageId": id })
 }
 
-/// Fails if a role has written more than a few warnings since there were `before`.
+/// Fails if a role has logged more than a few warnings since there were `before`.
 fn assert_few_warnings(role: &RoleProcess, before: usize) {
     let spoken = warnings(role) - before;
     assert!(spoken <= FEW_WARNINGS, "{spoken} warnings: {}", role.log());

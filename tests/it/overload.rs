@@ -1,5 +1,5 @@
-//! One site floods, and the event log fills: it is told when to come back, another site is not
-//! refused, and every event that was accepted counts once.
+//! One site floods and fills the event log: it is told when to retry, another site is not refused,
+//! and every accepted event counts once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use tokio::time::{Instant, sleep};
 
 const CLIENTS: u64 = 4;
 const BATCH: u64 = 50;
-/// So many refusals are a flood.
+/// This many refusals count as a flood.
 const REFUSALS: u64 = 200;
-/// The longest that anything may take on a machine that is busy with other tests.
+/// The timeout for any step, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A log that is full after some hundred batches, and has room again soon after they are consumed.
+/// A log that is full after a few hundred batches and has room again soon after they are consumed.
 const CONFIG: &str = "[log]\nmax_bytes = 33554432\nsegment_bytes = 1048576\nretention = \"1s\"\n";
 
-/// What the clients of both sites share.
+/// The state that the clients of both sites share.
 #[derive(Debug, Default)]
 struct Counts {
     accepted: AtomicU64,
@@ -39,7 +39,7 @@ impl Counts {
     }
 }
 
-/// Sends a batch once; `false` is a refusal that says when to come back.
+/// Sends a batch once; `false` means a refusal that says when to retry.
 async fn send(client: &Client, site: &TestSite, url: &str, batch: &str) -> anyhow::Result<bool> {
     let request = client.post(url).basic_auth(&site.write_key, Some(""));
     let response = request.body(batch.to_owned()).send().await?;
@@ -83,7 +83,7 @@ fn client() -> reqwest::Result<Client> {
     Client::builder().timeout(PATIENCE).build()
 }
 
-/// Sends batch after batch, each until it is accepted, until there were refusals enough.
+/// Sends batches, each until it is accepted, until there were enough refusals.
 async fn flood(
     site: TestSite,
     url: String,
@@ -106,7 +106,7 @@ async fn flood(
     Ok(())
 }
 
-/// Sends one event after the other until the flood is over; returns how many. None may be refused.
+/// Sends single events until the flood is over; returns how many. None may be refused.
 async fn trickle(site: TestSite, url: String, counts: Arc<Counts>) -> anyhow::Result<u64> {
     let client = client()?;
     let mut sent = 0;

@@ -1,4 +1,4 @@
-//! What is read of amounts, currencies and ids, and what is told: from the wire to the figures.
+//! How amounts, currencies and ids are parsed and reported, from the request to the figures.
 
 use etappe_tests::site::TestSite;
 use serde_json::{Value, json};

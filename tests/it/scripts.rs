@@ -1,4 +1,4 @@
-//! The scripts behind `make`: they must not call a run good that was not.
+//! Tests the scripts behind `make`: they must not report success for a failed run.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
-/// Runs the script that counts tests over an output of `cargo test`; returns what it prints.
+/// Runs the script that counts tests on output of `cargo test`; returns what it prints.
 fn counted(output: &str, failed_steps: u32) -> anyhow::Result<String> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), output)?;
@@ -52,8 +52,9 @@ fn a_step_that_failed_counts_even_if_all_tests_passed() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A page as browsers show it on plain HTTP: `crypto.randomUUID` is missing there, and the page's own script
-/// has names that a snippet might use. Prints what is sent and the names that were added.
+/// A page as browsers show it on plain HTTP, where `crypto.randomUUID` is missing; its own script
+/// uses names that a snippet might use. Prints the requests sent and the global names that were
+/// added.
 const PAGE: &str = r#"
 const vm = require("vm"), snippet = require("fs").readFileSync(0, "utf8");
 const sent = [];
@@ -72,7 +73,7 @@ const added = Object.keys(page).filter((name) => !before.includes(name));
 console.log(JSON.stringify({ sent, added, kept: Object.keys(page.localStorage) }));
 "#;
 
-/// Returns the script of a text that begins with `<script>`.
+/// Returns the script in a text that begins with `<script>`.
 fn script_in(text: &str) -> anyhow::Result<&str> {
     let after = text.split_once("<script>").context("no script")?.1;
     Ok(after.split_once("</script>").context("no end of it")?.0)

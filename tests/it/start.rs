@@ -1,4 +1,4 @@
-//! Starting: what is missing, broken, taken or full is said clearly, and nothing is lost by it.
+//! Startup: missing, broken, occupied or full resources are reported clearly, and nothing is lost.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ async fn an_address_that_is_taken_is_named() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_is_refused() -> anyhow::Result<()> {
-    // Nobody, not even root, can make a folder there.
+    // Not even root can create a folder there.
     let (code, _, errors) = run(&["up", "--data", "/proc/etappe-data"]).await?;
     assert_eq!(code, Some(1), "{errors}");
     assert!(
@@ -222,7 +222,7 @@ async fn a_full_disk_refuses_events_and_loses_none() -> anyhow::Result<()> {
     let (status, body, batch) = refused.expect("a disk that is full refuses at last");
     assert_eq!(status, 503, "{body}");
     std::fs::remove_file(&filler)?;
-    // With space again, what was refused can be sent again.
+    // Once there is space again, refused batches can be sent again.
     let mut repeats = 0;
     while site.send(&batch).await?.0 != 200 {
         repeats += 1;
@@ -233,7 +233,7 @@ async fn a_full_disk_refuses_events_and_loses_none() -> anyhow::Result<()> {
     up.stop().await
 }
 
-/// Returns text that does not compress away.
+/// Returns text that cannot be compressed much.
 fn scrambled(seed: u64, text: &str) -> String {
     let mut state = seed | 1;
     let mut next = || {

@@ -1,11 +1,11 @@
 /*
- * Makes a process meet a full disk, or another time of day, on demand: loaded in front of the C
- * library (LD_PRELOAD), controlled by files in the folder $ETAPPE_SHIM.
+ * Simulates a full disk or a shifted wall clock for a process. Preloaded before the C library
+ * (LD_PRELOAD) and controlled by files in the folder $ETAPPE_SHIM:
  *
- *   full    writes, and what makes room for them, fail with ENOSPC on files below $ETAPPE_SHIM_DISK
- *   clock   the seconds, with a sign, by which the time of day is off
+ *   full    writes and allocations of space for files below $ETAPPE_SHIM_DISK fail with ENOSPC
+ *   clock   the signed number of seconds by which the wall clock is shifted
  *
- * The files are looked at ten times a second at most.
+ * The files are checked at most ten times a second.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -45,7 +45,7 @@ static ssize_t real_read(int fd, void *bytes, size_t count)
     return real(fd, bytes, count);
 }
 
-/* Looks at the control files, unless that was done a moment ago. */
+/* Checks the control files, unless that was done a moment ago. */
 static void look(void)
 {
     struct timespec now;
@@ -73,7 +73,7 @@ static void look(void)
     errno = saved;
 }
 
-/* Whether `path` is on the disk that is full now. */
+/* Whether `path` is on the disk and the disk is full now. */
 static int is_on_full_disk(const char *path)
 {
     look();
@@ -166,7 +166,7 @@ int fsync(int fd)
     return real(fd);
 }
 
-/* A full disk also says so when it is asked. */
+/* A full disk also reports no free space. */
 int statvfs64(const char *restrict path, struct statvfs64 *restrict answer)
 {
     int failed = ((int (*)(const char *, struct statvfs64 *))dlsym(RTLD_NEXT, "statvfs64"))(path, answer);
@@ -194,8 +194,8 @@ int clock_gettime(clockid_t id, struct timespec *at)
 }
 
 /*
- * Waits that end at a time of day end at that of the kernel, which is not moved. Times since the
- * start of the machine are small numbers and stay as they are.
+ * Converts a wait's deadline from the shifted wall clock to the kernel's, which is not shifted.
+ * Deadlines on the monotonic clock are small numbers and stay unchanged.
  */
 static struct timespec as_kernel_sees(const struct timespec *until)
 {

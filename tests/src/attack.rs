@@ -1,8 +1,8 @@
-//! What somebody on the network can do to an address, whatever is served there.
+//! Attacks that anyone on the network can make on an address, whatever it serves.
 //!
-//! [`Target::attack`] does all of it and says what did not hold. It leaves connections open, for the
-//! order to stop to come in the middle of it. Attacks come from 127.0.0.1, everybody else from
-//! 127.0.0.2. The target is expected to run with [`CONFIG`].
+//! [`Target::attack`] makes all of them and reports what did not hold. It leaves connections open,
+//! so that a shutdown can happen in the middle of an attack. Attacks come from 127.0.0.1, other
+//! clients from 127.0.0.2. The target is expected to run with [`CONFIG`].
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -12,42 +12,42 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// Settings with which attacks are over soon, and nothing but the bounds can end them.
+/// Settings with which attacks end soon, and only through the server's limits.
 pub const CONFIG: &str = "[server]\nheader_timeout = \"5m\"\nbody_timeout = \"2s\"\n\
                           write_timeout = \"2s\"\n";
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Connections with half a head each: more than one network may have anywhere.
+/// The number of connections that send half a head each: more than one network may have anywhere.
 const HALF_HEADS: usize = 1_500;
-/// How much of a head each of them sends.
+/// How many bytes of a head each of them sends.
 const HALF_HEAD_BYTES: usize = 8 * 1024;
-/// How much more memory a process may take under attack than before.
+/// How much a process's memory may grow under attack, in bytes.
 const MEMORY: u64 = 160 << 20;
-/// Longer than any single step takes on a machine that is busy.
+/// The timeout for any single step on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An address that is attacked.
+/// An address under attack.
 #[derive(Debug)]
 pub struct Target {
-    /// What is told of it when something does not hold.
+    /// Its name in failure messages.
     pub name: String,
     /// Host and port.
     pub address: String,
     /// The process behind it.
     pub pid: u32,
-    /// A path that is answered, and the status of the answer to `GET`.
+    /// A path that is served, and the status of the answer to `GET`.
     pub path: (&'static str, u16),
-    /// The head of a request whose body is read, up to its length, for addresses that read any.
+    /// The head of a request whose body is read to its full length, for addresses that read bodies.
     pub with_body: Option<String>,
 }
 
-/// Connections that an attack has left open.
+/// Connections that an attack left open.
 #[derive(Debug)]
 pub struct LeftOpen(#[expect(dead_code, reason = "they are closed when dropped")] Vec<TcpStream>);
 
 impl Target {
-    /// Attacks the address in every way, and checks after each that others are served.
+    /// Attacks the address in every way and checks after each attack that other clients are served.
     ///
     /// # Errors
     /// What did not hold.
@@ -80,7 +80,7 @@ impl Target {
         Ok(LeftOpen(open))
     }
 
-    /// Checks that somebody else is served as ever.
+    /// Checks that another client is served normally.
     async fn served(&self) -> anyhow::Result<()> {
         let (path, expected) = self.path;
         let answer = self.answer(&get(path, "")).await?;
@@ -124,7 +124,7 @@ impl Target {
         Ok(())
     }
 
-    /// Sends a body's first byte and no more.
+    /// Sends only the first byte of a body.
     async fn slow_body(&self) -> anyhow::Result<()> {
         let Some(head) = &self.with_body else {
             return Ok(());
@@ -135,7 +135,7 @@ impl Target {
         Ok(())
     }
 
-    /// Asks again and again and takes no answer, until the server has enough of it.
+    /// Sends requests without reading the answers, until the server closes the connection.
     async fn slow_reader(&self) -> anyhow::Result<()> {
         let mut connection = self.connect(ATTACKER).await?;
         let (path, _) = self.path;
@@ -153,7 +153,7 @@ impl Target {
         let mut open = Vec::with_capacity(HALF_HEADS);
         for _ in 0..HALF_HEADS {
             let mut connection = self.connect(ATTACKER).await?;
-            // One that is refused is closed meanwhile.
+            // A refused connection may be closed meanwhile.
             if connection.write_all(half.as_bytes()).await.is_ok() {
                 open.push(connection);
             }
@@ -166,7 +166,7 @@ impl Target {
         Ok(open)
     }
 
-    /// Opens a connection, is answered once, and keeps it.
+    /// Opens a connection, receives one answer, and keeps it open.
     async fn idle(&self) -> anyhow::Result<TcpStream> {
         let mut connection = self.connect(OTHER).await?;
         let (path, _) = self.path;
@@ -186,7 +186,7 @@ impl Target {
     /// Sends a request and reads until the server closes the connection.
     async fn answer_to(&self, from: Ipv4Addr, request: &str) -> anyhow::Result<RawAnswer> {
         let mut connection = self.connect(from).await?;
-        // What is refused may be refused before all of it is sent.
+        // The server may refuse a request before all of it is sent.
         connection.write_all(request.as_bytes()).await.ok();
         let mut bytes = Vec::new();
         let mut piece = vec![0; 64 * 1024];
@@ -215,7 +215,7 @@ impl Target {
     }
 }
 
-/// An answer as it came.
+/// An answer as received.
 #[derive(Debug)]
 struct RawAnswer {
     status: u16,
@@ -236,7 +236,7 @@ impl RawAnswer {
     }
 }
 
-/// Returns a request after which the connection ends.
+/// Returns a request that asks to close the connection afterwards.
 fn get(path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}Connection: close\r\n\r\n")
 }

@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Every file of the data, with the events it holds according to its own description.
+/// Every data file, with the number of events according to its description.
 pub const FILES: &[(&str, usize)] = &[
     ("cdnow/events.ndjson.gz", 69_659),
     ("cdnow/sample_events.ndjson.gz", 6_919),
@@ -28,16 +28,16 @@ pub const FILES: &[(&str, usize)] = &[
 pub struct Line {
     /// The event's name.
     pub event: String,
-    /// Whose event it is.
+    /// The id of the event's actor.
     pub distinct_id: String,
     /// When it happened, as written.
     pub timestamp: String,
-    /// Its properties; numbers keep what they can of their text.
+    /// Its properties; numbers keep as much of their text as possible.
     #[serde(default)]
     pub properties: Map<String, Value>,
 }
 
-/// Returns where a file of the data lies.
+/// Returns the path of a data file.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,7 +48,7 @@ pub fn path(name: &str) -> PathBuf {
 /// Reads all lines of a file.
 ///
 /// # Errors
-/// When the file is missing or a line is no event.
+/// When the file is missing or a line is not an event.
 pub fn read(name: &str) -> anyhow::Result<Vec<Line>> {
     let path = path(name);
     let file = File::open(&path).with_context(|| format!("{} is missing", path.display()))?;
@@ -58,7 +58,7 @@ pub fn read(name: &str) -> anyhow::Result<Vec<Line>> {
         .collect()
 }
 
-/// What a file holds, counted from its lines.
+/// Counts made from a file's lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// All lines.
@@ -97,7 +97,7 @@ pub fn count(lines: &[Line]) -> Counts {
     }
 }
 
-/// Returns how many people have an event called `first` and at the same time or later one called
+/// Returns how many people have an event called `first` and, at the same time or later, one called
 /// `second`, by comparing every pair.
 #[must_use]
 pub fn followed_by(lines: &[Line], first: &str, second: &str) -> usize {

@@ -1,5 +1,5 @@
-//! Etappe by role: an engine, collectors, classifiers and insights as processes of their own, on a
-//! Kafka of their own.
+//! Etappe by role: an engine, collectors, classifiers and insights as separate processes, on a
+//! separate Kafka.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::rig::shim::Shim;
 use crate::role::{RoleProcess, Surroundings};
 use crate::site::TestSite;
 
-/// How many of each there are.
+/// The number of processes per role.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     /// Brokers.
@@ -38,9 +38,9 @@ pub struct Fleet {
     pub collectors: Vec<RoleProcess>,
     /// The classifiers.
     pub classifiers: Vec<RoleProcess>,
-    /// The process that answers questions.
+    /// The process that answers queries.
     pub insights: RoleProcess,
-    /// ClickHouse's own address, and the one that the roles use.
+    /// ClickHouse's direct address, and the one that the roles use.
     clickhouse: String,
     used_clickhouse: String,
     library: Option<PathBuf>,
@@ -58,8 +58,8 @@ impl Fleet {
         Self::around((folder, engine), (clickhouse, used), None, sizes).await
     }
 
-    /// Starts everything so that all faults can be done to it: with a proxy in front of ClickHouse
-    /// and a shim in front of every process's C library.
+    /// Starts everything so that all faults can be injected: with a proxy in front of ClickHouse
+    /// and a shim around every process's C library.
     ///
     /// # Errors
     /// When a part does not become ready.
@@ -116,7 +116,7 @@ impl Fleet {
         })
     }
 
-    /// Makes a site and returns it as it is reached through collector number `collector`.
+    /// Creates a site and returns it as reached through collector number `collector`.
     ///
     /// # Errors
     /// When the command fails.
@@ -171,7 +171,7 @@ impl Fleet {
         &self.clickhouse
     }
 
-    /// Returns the last lines that every process wrote.
+    /// Returns the last log lines of every process.
     #[must_use]
     pub fn last_words(&self) -> String {
         let roles = self.collectors.iter().chain(&self.classifiers);
@@ -235,7 +235,7 @@ fn shimmed(shim: Shim) -> Surroundings {
     }
 }
 
-/// Returns the shim of a role, whose files stand in the folder of its name.
+/// Returns the shim of a role, whose files are in the folder of its name.
 fn shim(folder: &Path, library: &Path, name: &str) -> anyhow::Result<Shim> {
     let control = folder.join(format!("{name}-shim"));
     Shim::new(library, &control, &folder.join(name))

@@ -1,7 +1,7 @@
-//! Clients that keep a ledger of what they were promised, through kills and restarts.
+//! Clients that keep a ledger of acknowledged events through kills and restarts.
 //!
-//! Each client sends batches, one at a time, and repeats a batch under the same message ids until it
-//! is answered with 200. When all batches are answered, everything in the ledger must be counted
+//! Each client sends one batch at a time and repeats it under the same message ids until it is
+//! answered with 200. When all batches are answered, everything in the ledger must be counted
 //! exactly once: no event, order, cent or actor more or less.
 
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use tokio::time::Instant;
 
 use crate::site::TestSite;
 
-/// How long a client waits before it repeats a batch.
+/// The delay before a client repeats a batch.
 const REPEAT_AFTER: Duration = Duration::from_millis(50);
-/// How long a client repeats a batch; restarts of the whole installation fit in.
+/// The time limit for repeating a batch; long enough for restarts of the whole installation.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(300);
 
-/// What was promised: the sum of all batches answered with 200.
+/// The sum of all batches answered with 200.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Events.
@@ -33,7 +33,7 @@ pub struct Ledger {
     pub cents: u64,
     /// People.
     pub actors: u64,
-    /// Requests that were sent, repetitions included.
+    /// The number of requests, including repeats.
     pub requests: u64,
 }
 
@@ -49,22 +49,22 @@ impl std::iter::Sum for Ledger {
     }
 }
 
-/// What the clients do.
+/// The plan of the clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Decides everything that is random.
+    /// The seed for all random decisions.
     pub seed: u64,
-    /// The number of the first client: clients of different numbers send different events.
+    /// The number of the first client: clients with different numbers send different events.
     pub first_client: u64,
-    /// How many clients send side by side.
+    /// How many clients send in parallel.
     pub clients: u64,
-    /// How many batches each sends.
+    /// The number of batches per client.
     pub batches: u64,
-    /// How many events a batch has.
+    /// The number of events per batch.
     pub batch: u64,
 }
 
-/// Clients at work.
+/// Running clients.
 #[derive(Debug)]
 pub struct Clients {
     tasks: JoinSet<Ledger>,
@@ -101,10 +101,10 @@ impl Clients {
         until(&what, PATIENCE, async || self.acknowledged() >= events).await;
     }
 
-    /// Waits for all clients and adds their ledgers up.
+    /// Waits for all clients and sums up their ledgers.
     ///
     /// # Panics
-    /// When a client met an answer that it cannot repeat a batch after.
+    /// When a client received an answer after which it cannot repeat the batch.
     pub async fn finish(self) -> Ledger {
         self.tasks.join_all().await.into_iter().sum()
     }
@@ -112,7 +112,7 @@ impl Clients {
 
 async fn run(site: TestSite, plan: Plan, client: u64, acknowledged: Arc<AtomicU64>) -> Ledger {
     let mut random = StdRng::seed_from_u64(plan.seed ^ (client << 32));
-    // Ten people per client, who belong to nobody else.
+    // Ten people per client, shared with no other client.
     let mut ledger = Ledger {
         actors: 10,
         ..Ledger::default()
@@ -145,13 +145,13 @@ async fn run(site: TestSite, plan: Plan, client: u64, acknowledged: Arc<AtomicU6
                     break;
                 }
                 Ok((status, body)) => assert!(status >= 500, "a batch got {status}: {body}"),
-                // Killed: whether the batch is stored is not known, so it is sent again.
+                // Killed: the batch may or may not be stored, so it is sent again.
                 Err(_) => {}
             }
             tokio::time::sleep(REPEAT_AFTER).await;
         }
         acknowledged.fetch_add(plan.batch, Ordering::Relaxed);
-        // A client whose answer was lost on the way sends again what is stored already.
+        // Simulates a client that lost the answer and resends a batch that is stored already.
         if random.random_bool(0.05) {
             ledger.requests += 1;
             site.send(&batch).await.ok();

@@ -1,11 +1,12 @@
-//! What the system tests share: real event data, a site to talk to, a ledger of promises.
+//! Shared parts of the system tests: real event data, a site client, a ledger of acknowledged
+//! events.
 //!
-//! What it is *not*: nothing here uses the product's own code to count. What a file holds is
-//! counted by [`data_set`] from its lines, what was promised is kept by [`ledger`], and both are
-//! compared with what the running program answers over HTTP.
+//! What it is *not*: nothing here uses the product's own code to count. [`data_set`] counts the
+//! lines of a file, [`ledger`] keeps what was acknowledged, and both are compared with what the
+//! running program answers over HTTP.
 //!
-//! Where to start: [`site::TestSite`] is a site of a running `etappe up`, [`fleet::Fleet`] an installation
-//! by role on a Kafka of its own.
+//! Where to start: [`site::TestSite`] is a site of a running `etappe up`, [`fleet::Fleet`] an
+//! installation by role on a separate Kafka.
 //!
 //! Invariants: a missing binary, engine or data file fails the test that needs it.
 

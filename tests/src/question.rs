@@ -1,4 +1,4 @@
-//! A set of questions that touches every kind of figure, to compare two installations with.
+//! A set of queries that covers every kind of figure, for comparing two installations.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::site::TestSite;
 
 const RANGE: &str = "from=1970-01-01&to=2100-01-01";
 
-/// Asks everything and returns the answers by question, without what tells of the moment: `as_of`.
+/// Runs all queries and returns the answers by query, without `as_of`, which changes over time.
 ///
 /// # Errors
-/// When a question is not answered with 200.
+/// When a query is not answered with 200.
 pub async fn ask_everything(
     site: &TestSite,
     events: &[&str],

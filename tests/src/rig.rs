@@ -1,5 +1,5 @@
 //! The fault rig: an installation under load, faults at random times, and a checker that compares
-//! what was promised with everything that can be asked.
+//! what was acknowledged with all stored data and figures.
 
 pub mod by_role;
 pub mod checker;

@@ -1,4 +1,4 @@
-//! One role of Etappe as a process of its own: started, killed, frozen, started again.
+//! One role of Etappe as a separate process: started, killed, frozen, restarted.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -17,19 +17,19 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::rig::shim::Shim;
 use crate::small_disk::SmallDisk;
 
-/// How long a role may take until it says that it is ready, on a machine that is busy.
+/// The timeout for a role to become ready, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(90);
-/// How long a clean stop may take; the contract says 30 seconds.
+/// The timeout for a clean stop; the contract says 30 seconds.
 const STOPPED_WITHIN: Duration = Duration::from_secs(45);
 
-/// In what surroundings a process runs; the plain ones by default.
+/// The environment of a process; a plain one by default.
 #[derive(Debug, Default)]
 pub struct Surroundings {
     /// The shim in front of its C library.
     pub shim: Option<Shim>,
-    /// The disk on which its files stand.
+    /// The disk with its files.
     pub disk: Option<Arc<SmallDisk>>,
-    /// Whether signals go to everything that it started, too.
+    /// Whether signals go to its whole process group.
     pub is_group: bool,
 }
 
@@ -41,13 +41,13 @@ pub struct RoleProcess {
     log: PathBuf,
     surroundings: Surroundings,
     child: Option<Child>,
-    /// The line that it printed at its latest start.
+    /// The line printed at its latest start.
     pub greeting: Value,
 }
 
 impl RoleProcess {
-    /// Starts `etappe ROLE ARGUMENTS…` and waits until it says that it is ready; what it writes to
-    /// stderr goes to `NAME.log` in `folder`.
+    /// Starts `etappe ROLE ARGUMENTS…` and waits until it reports that it is ready; its stderr goes
+    /// to `NAME.log` in `folder`.
     ///
     /// # Errors
     /// When the program is not built or does not become ready.
@@ -61,7 +61,7 @@ impl RoleProcess {
         Ok(role)
     }
 
-    /// Starts it without waiting: for roles that wait for something else themselves.
+    /// Starts it without waiting, for roles that themselves wait for something.
     ///
     /// # Errors
     /// When the program is not built or cannot be started.
@@ -75,7 +75,7 @@ impl RoleProcess {
         Ok(role)
     }
 
-    /// Starts it in surroundings of its own.
+    /// Starts it in a given environment.
     ///
     /// # Errors
     /// When the program is not built or does not become ready.
@@ -165,7 +165,7 @@ impl RoleProcess {
         Ok(stdout)
     }
 
-    /// Returns a text of its greeting, such as `listen` or `admin`.
+    /// Returns a text field of its greeting, such as `listen` or `admin`.
     #[must_use]
     pub fn said(&self, name: &str) -> String {
         self.greeting[name].as_str().unwrap_or_default().to_owned()
@@ -189,7 +189,7 @@ impl RoleProcess {
         Ok(())
     }
 
-    /// Asks it to stop and waits until it did.
+    /// Asks it to stop and waits for its end.
     ///
     /// # Errors
     /// When it takes too long or fails.
@@ -223,7 +223,7 @@ impl RoleProcess {
     /// Waits until it ends by itself and returns its exit code.
     ///
     /// # Errors
-    /// When it does not within `patience`.
+    /// When it does not end within `patience`.
     pub async fn ended(&mut self, patience: Duration) -> anyhow::Result<Option<i32>> {
         let child = self.child.as_mut().context("it runs")?;
         let status = tokio::time::timeout(patience, child.wait()).await;
@@ -232,12 +232,12 @@ impl RoleProcess {
         Ok(status.code())
     }
 
-    /// Freezes it where it is.
+    /// Freezes it.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -251,7 +251,7 @@ impl RoleProcess {
             } else {
                 kill_process
             };
-            // One that has ended already has nothing left to be told.
+            // A process that has already ended needs no signal.
             send(id, signal).unwrap_or_default();
         }
     }
@@ -262,14 +262,14 @@ impl RoleProcess {
         &self.name
     }
 
-    /// Returns everything that it wrote to stderr.
+    /// Returns its whole stderr.
     #[must_use]
     pub fn log(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Returns the last lines that it wrote to stderr.
+    /// Returns the last lines of its stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
         self.last_lines(20)

@@ -8,26 +8,26 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// How often a figure is looked at while waiting for it.
+/// The interval at which a figure is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How long a figure may take to appear on a machine that is busy with other tests.
+/// The timeout for a figure to appear, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A number that stayed the same for so long will not change any more.
+/// A number that has not changed for this long counts as final.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
-/// A site to send to and to ask.
+/// A site for sending and querying.
 #[derive(Debug, Clone)]
 pub struct TestSite {
-    /// Where events go.
+    /// The address for events.
     base: String,
-    /// Where questions are answered.
+    /// The address for queries.
     insights: String,
     /// The site's name.
     pub name: String,
-    /// Opens sending.
+    /// The key for sending.
     pub write_key: String,
-    /// Opens reading.
+    /// The token for reading.
     pub read_token: String,
     client: Client,
 }
@@ -36,7 +36,7 @@ pub struct TestSite {
 pub type Answer = (u16, Value);
 
 impl TestSite {
-    /// Makes a site called `name` on a running program, through `etappe keys create`.
+    /// Creates a site called `name` on a running program, through `etappe keys create`.
     ///
     /// # Errors
     /// When the command fails.
@@ -46,10 +46,11 @@ impl TestSite {
         Self::of(&process.listen, &process.listen, name, keys)
     }
 
-    /// Returns a site by the addresses of a collector and of insights, and its keys (write, read).
+    /// Returns a site from the addresses of a collector and of insights, and its keys (write,
+    /// read).
     ///
     /// # Errors
-    /// When there can be no client.
+    /// When no HTTP client can be made.
     pub fn of(
         collector: &str,
         insights: &str,
@@ -67,7 +68,7 @@ impl TestSite {
         })
     }
 
-    /// Returns the same site as it is reached through another collector.
+    /// Returns the same site, reached through another collector.
     #[must_use]
     pub fn through(&self, collector: &str) -> Self {
         Self {
@@ -91,7 +92,7 @@ impl TestSite {
         }
     }
 
-    /// Posts a body as it is, with the site's write key.
+    /// Posts a body unchanged, with the site's write key.
     ///
     /// # Errors
     /// When no answer came.
@@ -118,7 +119,7 @@ impl TestSite {
         answer(self.client.get(url).bearer_auth(&self.read_token)).await
     }
 
-    /// Asks a question; the path follows `/v1/sites/{site}`.
+    /// Posts a query; the path follows `/v1/sites/{site}`.
     ///
     /// # Errors
     /// When no answer came.
@@ -165,7 +166,7 @@ impl TestSite {
         Ok(card.with_context(|| format!("there is no card `{id}`"))?["value"].clone())
     }
 
-    /// Returns the number of all events that are visible.
+    /// Returns the number of all visible events.
     ///
     /// # Errors
     /// When stages are not answered with 200.
@@ -196,10 +197,10 @@ impl TestSite {
         }
     }
 
-    /// Waits until the number of visible events stays the same for some seconds; returns it.
+    /// Waits until the number of visible events has not changed for some seconds; returns it.
     ///
     /// # Errors
-    /// When it still changes after a while, or cannot be asked.
+    /// When it still changes after a while, or a query fails.
     pub async fn settle_down(&self) -> anyhow::Result<u64> {
         let deadline = Instant::now() + PATIENCE;
         let mut since = Instant::now();

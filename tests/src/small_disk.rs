@@ -1,7 +1,7 @@
-//! A disk of a certain size, in memory, that can be filled to its last byte.
+//! An in-memory disk of a given size that can be filled to the last byte.
 //!
-//! It is mounted in a name space of its own, which needs no rights; programs that use it run in there
-//! too.
+//! It is mounted in a separate mount namespace, which requires no privileges; programs that use it
+//! run in that namespace too.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -12,10 +12,10 @@ use anyhow::{Context, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How much is written at a time to fill it.
+/// The write size for filling it.
 const PIECE: usize = 1 << 20;
 
-/// A mounted disk; it is gone when it is dropped.
+/// A mounted disk; it is unmounted on drop.
 #[derive(Debug)]
 pub struct SmallDisk {
     keeper: Child,
@@ -23,12 +23,12 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts a disk of so many bytes on an existing folder.
+    /// Mounts a disk of `bytes` bytes on an existing folder.
     ///
     /// # Errors
     /// When the machine does not allow it.
     pub async fn mount(folder: &Path, bytes: u64) -> anyhow::Result<Self> {
-        // The shell stays, so that the name space does.
+        // The shell keeps running to keep the namespace alive.
         let script = "mount -t tmpfs -o size=\"$2\" tmpfs \"$1\" && echo mounted && read -r end";
         let mut keeper = Command::new("unshare")
             .args([
@@ -58,7 +58,7 @@ impl SmallDisk {
         })
     }
 
-    /// Returns a command that runs `program` where the disk is.
+    /// Returns a command that runs `program` in the disk's namespace.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
@@ -70,7 +70,7 @@ impl SmallDisk {
         command
     }
 
-    /// Returns where a path on the disk is seen from outside.
+    /// Returns the path outside the namespace of a path on the disk.
     #[must_use]
     pub fn outside(&self, path: &Path) -> PathBuf {
         let keeper = self.keeper.id().unwrap_or_default();
@@ -81,7 +81,7 @@ impl SmallDisk {
     /// Fills it to the last byte.
     ///
     /// # Errors
-    /// When writing fails for another reason than that it is full.
+    /// When writing fails for another reason than a full disk.
     pub fn fill(&self) -> anyhow::Result<()> {
         let mut file = std::fs::File::create(self.ballast())?;
         let piece = vec![1_u8; PIECE];
@@ -94,7 +94,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives the room back that [`SmallDisk::fill`] took.
+    /// Frees the space that [`SmallDisk::fill`] took.
     ///
     /// # Errors
     /// When it took none.

@@ -16,7 +16,7 @@ use etappe_tests::rig::sender::SendPlan;
 use etappe_tests::rig::trial::{self, Plan};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long causes last.
+/// How long the causes of faults last.
 const LENGTHS: Lengths = Lengths {
     outage: Duration::from_secs(4),
     long: Duration::from_secs(60),
@@ -125,7 +125,7 @@ fn tell(line: &str) {
     println!("{line}");
 }
 
-/// Ends with an error once somebody wants the program to end.
+/// Returns an error once the user stops the program.
 async fn stopped() -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -147,7 +147,7 @@ async fn main() -> anyhow::Result<()> {
     let mut is_clean = true;
     for kind in installations {
         tell(&format!("{kind:?}"));
-        // Dropped on the way, a trial takes its processes with it.
+        // A trial that is dropped stops its processes.
         let outcome = tokio::select! {
             outcome = arguments.run(kind, seed) => outcome?,
             told = stopped() => return told,

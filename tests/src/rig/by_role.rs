@@ -1,4 +1,4 @@
-//! An installation by role, on Kafka: what each fault does to it.
+//! An installation by role, on Kafka: how each fault is injected.
 
 use anyhow::{Context, bail};
 use etappe_testkit::kafka::KafkaNode;
@@ -17,9 +17,9 @@ use crate::fleet::{Fleet, Sizes};
 use crate::role::RoleProcess;
 use crate::site::TestSite;
 
-/// The topic of the events, and how many partitions it has.
+/// The events topic and its number of partitions.
 const TOPIC: (&str, u32) = ("etappe.events.v1", 4);
-/// How often a classifier comes and goes in one fault.
+/// How often a classifier joins and leaves in one fault.
 const COMINGS: usize = 3;
 
 /// Collectors, classifiers, insights, an engine behind a proxy, and brokers.
@@ -143,7 +143,7 @@ impl Installation for ByRole {
 }
 
 impl ByRole {
-    /// A classifier joins and leaves again, and again.
+    /// A classifier joins and leaves repeatedly.
     async fn rebalance(&mut self) -> anyhow::Result<()> {
         for _ in 0..COMINGS {
             self.fleet.add_classifier().await?;
@@ -178,7 +178,7 @@ impl ByRole {
         Ok(())
     }
 
-    /// Starts all brokers again, side by side: a majority is needed before any of them answers.
+    /// Starts all brokers again in parallel: a majority is needed before any of them answers.
     async fn restore_kafka(&self) -> anyhow::Result<()> {
         let nodes = self.fleet.kafka.nodes().iter();
         futures_util::future::try_join_all(nodes.map(KafkaNode::start_again)).await?;
@@ -234,7 +234,7 @@ fn any<'a>(roles: &'a mut [RoleProcess], random: &mut StdRng) -> &'a mut RolePro
     &mut roles[chosen]
 }
 
-/// Has a process stand still for a while.
+/// Freezes a process for a while.
 async fn freeze(role: &RoleProcess, lengths: Lengths) -> anyhow::Result<()> {
     role.freeze();
     sleep(lengths.frozen).await;

@@ -1,7 +1,7 @@
 //! Compares what was acknowledged with everything that can be read: tables, cards, funnels.
 //!
-//! It trusts nothing of the product's own counting: rows are read one by one and compared with the
-//! messages that follow from their ids.
+//! It does not trust the product's own counts: rows are read one by one and compared with the
+//! messages derived from their ids.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::message::{ACTORS, Place};
 use super::sender::Acknowledged;
 use crate::site::TestSite;
 
-/// How long a question may take after a long run.
+/// The timeout for a query after a long run.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
 
 /// ClickHouse's HTTP interface, for reading.
@@ -24,24 +24,24 @@ pub struct Database {
     client: reqwest::Client,
 }
 
-/// What was found; all numbers are zero and all lists empty when the guarantee held.
+/// The result; all numbers are zero and all lists empty if the guarantee held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Acknowledged messages that are not stored.
     pub lost: u64,
     /// Messages that are stored more than once.
     pub doubled: u64,
-    /// Messages whose content is another one.
+    /// Messages whose stored content differs.
     pub altered: u64,
-    /// Stored messages that nobody sent.
+    /// Stored messages that no client sent.
     pub never_issued: u64,
-    /// Messages of a person that stand before an earlier one.
+    /// An actor's messages that are stored before an earlier one.
     pub out_of_order: u64,
     /// Ranges of offsets that are neither stored nor accounted for.
     pub holes: Vec<String>,
     /// Figures that differ from the ledger.
     pub figures: Vec<String>,
-    /// Switches to a spool that nothing explains.
+    /// Switches to a spool without an explanation.
     pub switches: Vec<String>,
 }
 
@@ -76,10 +76,10 @@ impl fmt::Display for Verdict {
 }
 
 impl Database {
-    /// Names a database by its address with login and database, as `--clickhouse` takes it.
+    /// Parses a database's address with login and database, as `--clickhouse` takes it.
     ///
     /// # Errors
-    /// When it is no such address.
+    /// When it is not such an address.
     pub fn of(address: &str) -> anyhow::Result<Self> {
         let mut url = reqwest::Url::parse(address)?;
         let (user, password) = (
@@ -102,7 +102,7 @@ impl Database {
         })
     }
 
-    /// Runs a question and calls `visit` with each row, an array of values.
+    /// Runs a query and calls `visit` with each row, an array of values.
     ///
     /// # Errors
     /// When the database refuses.
@@ -124,7 +124,7 @@ impl Database {
         Ok(())
     }
 
-    /// Runs a question that has one number as its answer.
+    /// Runs a query that returns a single number.
     ///
     /// # Errors
     /// When the database refuses.
@@ -139,14 +139,14 @@ impl Database {
     }
 }
 
-/// Numbers of 64 bits come as text.
+/// 64-bit numbers are returned as text.
 fn as_number(value: &Value) -> Option<u64> {
     value
         .as_u64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
 }
 
-/// Where a record stood that could not be stored.
+/// The log position of a dead letter's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterPlace {
     topic: String,
@@ -168,7 +168,7 @@ impl DeadLetterPlace {
     }
 }
 
-/// What the ledger says of the figures.
+/// The figures expected from the ledger.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Expected {
     events: u64,
@@ -199,7 +199,7 @@ fn expected(acknowledged: &Acknowledged, seed: u64) -> Expected {
 /// Compares the figures of the API with the ledger, once they have settled.
 ///
 /// # Errors
-/// When something cannot be asked.
+/// When a query fails.
 pub async fn check_figures(
     site: &TestSite,
     (acknowledged, seed): (&Acknowledged, u64),
@@ -211,7 +211,7 @@ pub async fn check_figures(
 /// Compares everything that is stored with the ledger and the dead letters.
 ///
 /// # Errors
-/// When something cannot be asked.
+/// When a query fails.
 pub async fn check_stored(
     database: &Database,
     site: &TestSite,
@@ -224,7 +224,7 @@ pub async fn check_stored(
     check_offsets(database, letters, verdict).await
 }
 
-/// Reads every event and compares it with the message of its id.
+/// Reads every event and compares it with the message derived from its id.
 async fn check_rows(
     database: &Database,
     site: &TestSite,
@@ -274,7 +274,7 @@ async fn check_rows(
                 && properties["nonce"] == message.nonce
                 && text(5) == order;
             verdict.altered += u64::from(!is_same);
-            // What was refused is sent again at the end, behind everything else.
+            // Refused messages are sent again at the end, behind everything else.
             if !message.is_poison {
                 let before = last.insert(message.actor, place.number);
                 let is_late = before.is_some_and(|before| before > place.number);
@@ -287,7 +287,7 @@ async fn check_rows(
     Ok(())
 }
 
-/// Every table that events reach must have each of them once.
+/// Checks that every table that receives events holds each of them once.
 async fn check_tables(
     database: &Database,
     site: &TestSite,
@@ -321,7 +321,7 @@ async fn check_tables(
     Ok(())
 }
 
-/// Asks the API.
+/// Queries the API.
 async fn ask_figures(
     site: &TestSite,
     expected: &Expected,
@@ -361,7 +361,7 @@ async fn ask_figures(
     let steps = [json!({ "any": true }), json!({ "milestone": "purchase" })];
     let funnel = site.funnel(&steps).await?;
     let bought = funnel.get(1).copied().unwrap_or_default();
-    // A person whose only event is an order passes the first step alone.
+    // A person whose only event is an order passes only the first step.
     if funnel.first() != Some(&expected.actors) || bought > expected.customers {
         let line = format!("funnel is {funnel:?} of {} people", expected.actors);
         verdict.figures.push(line);
@@ -369,7 +369,8 @@ async fn ask_figures(
     Ok(())
 }
 
-/// Every offset between the first and the last of a partition is a row, a mark, or a dead letter.
+/// Checks that every offset between the first and the last of a partition is a row, a mark, or a
+/// dead letter.
 async fn check_offsets(
     database: &Database,
     letters: &[DeadLetterPlace],

@@ -1,30 +1,30 @@
-//! The faults there are, and how long their causes last.
+//! The available faults, and how long their causes last.
 //!
-//! A disk that refuses ClickHouse's writes while it says that it has room is not among them: then
-//! ClickHouse keeps parts that are incomplete (see docs/guarantee.md).
+//! One fault is missing on purpose: a disk that refuses ClickHouse's writes while it reports free
+//! space. ClickHouse then keeps incomplete parts (see docs/guarantee.md).
 
 use std::time::Duration;
 
-/// Something that goes wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// A collector is killed and started again.
     KillCollector,
     /// A collector is stopped cleanly and started again.
     StopCollector,
-    /// A collector stands still for longer than a record may take, and wakes up.
+    /// A collector is frozen for longer than a record's delivery timeout, and resumes.
     FreezeCollector,
     /// A classifier is killed and started again.
     KillClassifier,
     /// A classifier is stopped cleanly and started again.
     StopClassifier,
-    /// A classifier sleeps longer than its membership lasts, and wakes up.
+    /// A classifier is frozen for longer than its group session, and resumes.
     FreezeClassifier,
-    /// Classifiers come and go, one after the other.
+    /// Classifiers join and leave, one after the other.
     Rebalance,
-    /// The process that answers questions is killed.
+    /// The process that answers queries is killed.
     KillInsights,
-    /// The process that answers questions is stopped cleanly and started again.
+    /// The process that answers queries is stopped cleanly and started again.
     StopInsights,
     /// ClickHouse is killed and started again.
     KillEngine,
@@ -34,37 +34,37 @@ pub enum Fault {
     KillBroker,
     /// A broker is stopped cleanly and started again.
     StopBroker,
-    /// A broker answers nothing for a while.
+    /// A broker is frozen for a while.
     FreezeBroker,
-    /// Kafka is away for long.
+    /// Kafka is down for a long time.
     KafkaAway,
     /// `etappe up` and everything it started is killed and started again.
     KillUp,
     /// `etappe up` is stopped cleanly and started again.
     StopUp,
-    /// `etappe up` and everything it started stands still for a while.
+    /// `etappe up` and everything it started is frozen for a while.
     FreezeUp,
-    /// The machine loses its power: what ClickHouse had not synced is gone.
+    /// The machine loses power: what ClickHouse had not synced is gone.
     PowerLoss,
     /// ClickHouse closes connections without an answer.
     HangUp,
-    /// ClickHouse says "too many parts".
+    /// ClickHouse answers "too many parts".
     TooManyParts,
-    /// ClickHouse says "memory limit exceeded".
+    /// ClickHouse answers "memory limit exceeded".
     MemoryLimit,
-    /// Something in between says 503.
+    /// A server in between answers 503.
     Unavailable,
     /// Inserts take long.
     Slow,
-    /// Inserts are stored, and their answers never arrive.
+    /// Inserts are stored, but their answers never arrive.
     SwallowAnswer,
-    /// Records that cannot be read stand between the others.
+    /// Unreadable records are appended between the others.
     Poison,
-    /// A collector's disk is full while Kafka is away.
+    /// A collector's disk is full during a Kafka outage.
     FullSpool,
-    /// A collector that spools is killed, and its spool's last write is torn.
+    /// A spooling collector is killed, and its spool's last write is torn.
     TornSpool,
-    /// A collector that spools is killed, and its spool's last write is not what was written.
+    /// A spooling collector is killed, and its spool's last write is corrupted.
     CorruptSpool,
     /// The disk under the local log is full.
     FullLog,
@@ -72,16 +72,16 @@ pub enum Fault {
     FullDisk,
     /// Etappe is killed, and the local log's last write is torn.
     TornLog,
-    /// Etappe is killed, and the local log's last write is not what was written.
+    /// Etappe is killed, and the local log's last write is corrupted.
     CorruptLog,
-    /// A process's time of day jumps.
+    /// A process's wall clock jumps.
     ClockJump,
-    /// Clients send every batch again, as those do that miss their answers.
+    /// Clients send every batch again, as clients that miss the answers do.
     Repeats,
 }
 
 impl Fault {
-    /// Returns all of them.
+    /// Returns all faults.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = [Self::BY_ROLE, Self::ON_ONE_MACHINE, Self::ON_A_SMALL_DISK].concat();
@@ -90,7 +90,7 @@ impl Fault {
         all
     }
 
-    /// Returns whether it gives a collector a reason to turn to its spool.
+    /// Returns whether it gives a collector a reason to switch to its spool.
     #[must_use]
     pub const fn touches_brokers(self) -> bool {
         matches!(
@@ -105,7 +105,7 @@ impl Fault {
         )
     }
 
-    /// Those of an installation by role, on Kafka.
+    /// The faults of an installation by role, on Kafka.
     pub const BY_ROLE: &[Self] = &[
         Self::KillCollector,
         Self::StopCollector,
@@ -136,7 +136,7 @@ impl Fault {
         Self::Repeats,
     ];
 
-    /// Those of `etappe up` on its local log, with ClickHouse beside it.
+    /// The faults of `etappe up` on its local log, with ClickHouse beside it.
     pub const ON_ONE_MACHINE: &[Self] = &[
         Self::KillUp,
         Self::StopUp,
@@ -157,7 +157,7 @@ impl Fault {
         Self::Repeats,
     ];
 
-    /// Those of `etappe up` with everything inside, on a disk of its own.
+    /// The faults of `etappe up` with everything inside, on a separate disk.
     pub const ON_A_SMALL_DISK: &[Self] = &[
         Self::KillUp,
         Self::StopUp,
@@ -174,16 +174,16 @@ impl Fault {
     ];
 }
 
-/// How long causes last.
+/// How long the causes of faults last.
 #[derive(Debug, Clone, Copy)]
 pub struct Lengths {
     /// Of an outage.
     pub outage: Duration,
-    /// Of a long one.
+    /// Of a long outage.
     pub long: Duration,
-    /// Of a process that is frozen; longer than a group's membership lasts, and than a record may
-    /// take.
+    /// Of a frozen process; longer than the group's session timeout and a record's delivery
+    /// timeout.
     pub frozen: Duration,
-    /// How long a classifier that comes and goes stays, and stays away.
+    /// How long a classifier stays after joining, and how long it stays away.
     pub stay: Duration,
 }

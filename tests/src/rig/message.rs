@@ -1,44 +1,44 @@
-//! What the rig's clients send: every message follows from the seed, its client and its number, so
-//! that the checker knows each one without having kept it.
+//! The messages of the rig's clients. Every message is derived from the seed, its client and its
+//! number, so that the checker knows each one without storing it.
 
 use serde_json::{Value, json};
 
-/// How many people a client sends for.
+/// The number of people per client.
 pub const ACTORS: u64 = 20;
-/// One of so many messages is an order.
+/// One in this many messages is an order.
 const ORDERS: u64 = 5;
-/// One of so many messages is poison.
+/// One in this many messages is poison.
 const POISONS: u64 = 1_000;
-/// How the content of a message begins that the database refuses while the proxy is asked to do so.
+/// The prefix of the content of messages that the database refuses while the proxy is told to.
 pub const POISON: &str = "poison-";
 
-/// A message's place among all that are ever sent.
+/// A message's position among all messages of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// Who sends it.
+    /// The number of the client.
     pub client: u64,
-    /// The client's how many-th message it is.
+    /// The number of the message among the client's messages.
     pub number: u64,
 }
 
-/// What is known of a message.
+/// A message's fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Its id.
     pub id: String,
-    /// Whose it is.
+    /// The actor's id.
     pub actor: String,
     /// The event's name.
     pub event: &'static str,
     /// An order's revenue in cents.
     pub cents: Option<u64>,
-    /// A text that no other message has.
+    /// A text that is unique to the message.
     pub nonce: String,
     /// Whether the database may refuse it.
     pub is_poison: bool,
 }
 
-/// Spreads `number` over all numbers of 64 bits: the finalizer of SplitMix64
+/// Maps `number` one-to-one onto all 64-bit numbers: the finalizer of SplitMix64
 /// (<https://prng.di.unimi.it/splitmix64.c>).
 const fn spread(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -48,7 +48,7 @@ const fn spread(number: u64) -> u64 {
 }
 
 impl Place {
-    /// Returns the message of this place.
+    /// Returns the message at this position.
     #[must_use]
     pub fn message(self, seed: u64) -> Message {
         let Self { client, number } = self;
@@ -70,7 +70,7 @@ impl Place {
         }
     }
 
-    /// Returns the place of the message called `id`, if it is one.
+    /// Parses the position from a message id.
     #[must_use]
     pub fn of_id(id: &str) -> Option<Self> {
         let (client, number) = id.split_once('-')?;
@@ -78,13 +78,13 @@ impl Place {
             client: client.parse().ok()?,
             number: number.parse().ok()?,
         };
-        // Only the text that the number itself is written as.
+        // Accept only the canonical form of the numbers.
         (format!("{}-{}", place.client, place.number) == id).then_some(place)
     }
 }
 
 impl Message {
-    /// Returns the message as it is sent.
+    /// Returns the message as JSON for sending.
     #[must_use]
     pub fn as_json(&self) -> Value {
         let mut properties = json!({ "nonce": self.nonce });

@@ -1,6 +1,6 @@
-//! `etappe up` on its local log: what each fault does to it.
+//! `etappe up` on its local log: how each fault is injected.
 //!
-//! Either with everything inside and on a disk of its own, or with ClickHouse beside it, behind a
+//! Either everything runs inside `up`, on a separate disk, or ClickHouse runs beside it, behind a
 //! proxy.
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct OnOneMachine {
     unreadable: u64,
 }
 
-/// ClickHouse as a server of its own.
+/// ClickHouse as a separate server.
 #[derive(Debug)]
 struct Beside {
     engine: RoleProcess,
@@ -50,7 +50,7 @@ struct Beside {
 }
 
 impl OnOneMachine {
-    /// Starts `etappe up` with everything inside, on a disk of so many bytes.
+    /// Starts `etappe up` with everything inside, on a disk of `bytes` bytes.
     ///
     /// # Errors
     /// When it does not become ready.
@@ -228,7 +228,8 @@ impl Installation for OnOneMachine {
         if let Some(beside) = &self.beside {
             return Database::of(&beside.url);
         }
-        // Inside, it is nobody else's: it is asked once everything has stopped.
+        // The embedded engine is not accessible to others: it is queried once everything has
+        // stopped.
         self.up.stop().await?;
         let place = data(&self.folder).join("engine");
         let place = place.to_str().context("a folder whose name is text")?;
@@ -265,7 +266,7 @@ impl Installation for OnOneMachine {
 }
 
 impl OnOneMachine {
-    /// Kills everything at once, does something to the data, and starts it again.
+    /// Kills everything at once, modifies the data, and starts again.
     async fn kill_and(
         &mut self,
         change: impl FnOnce(&Path) -> anyhow::Result<()>,
@@ -332,7 +333,7 @@ impl OnOneMachine {
     }
 }
 
-/// Another boot of the machine, without some of what the one before wrote last.
+/// Simulates another boot of the machine that lost some of the last writes.
 fn lose_power(data: &Path, random: &mut StdRng) -> anyhow::Result<()> {
     let boot = data.join("log/boot.json");
     let mut mark: Value = serde_json::from_slice(&std::fs::read(&boot)?)?;

@@ -1,4 +1,4 @@
-//! What came of a trial, and the table that tells it.
+//! The result of a trial, and the table that shows it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,26 +7,26 @@ use std::time::Duration;
 use super::checker::Verdict;
 use super::fault::Fault;
 
-/// What came of a trial.
+/// The result of a trial.
 #[derive(Debug)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
     /// Messages that were acknowledged.
     pub acknowledged: u64,
-    /// Requests that were sent, repetitions included.
+    /// The number of requests, including repeats.
     pub requests: u64,
     /// Answers other than 200, and requests without one.
     pub refusals: u64,
-    /// Messages that the database refused for their content until they were sent again at the end.
+    /// Messages that the database refused for their content until they were replayed at the end.
     pub refused_for_content: u64,
-    /// Records that cannot be read.
+    /// Unreadable records.
     pub unreadable: u64,
-    /// Each fault, and how long after its cause was gone a new event was counted again.
+    /// Each fault, and the time from the removal of its cause until a new event was counted.
     pub recoveries: Vec<(Fault, Duration)>,
-    /// What the checker found.
+    /// The checker's verdict.
     pub verdict: Verdict,
-    /// From the first message to the verdict.
+    /// The time from the first message to the verdict.
     pub took: Duration,
 }
 

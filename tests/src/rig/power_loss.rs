@@ -1,7 +1,7 @@
-//! What a machine that loses its power leaves of ClickHouse's newest parts.
+//! Simulates what a power loss leaves of ClickHouse's newest parts.
 //!
-//! ClickHouse does not sync each insert: of what it wrote shortly before, some files are there and
-//! some are not, in any combination, while the log beside it has kept everything it acknowledged.
+//! ClickHouse does not sync each insert: of its latest writes, any combination of files may be
+//! missing, while the log beside it has kept everything that it acknowledged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-/// What is older than this has been written to the disk by the kernel
-/// (`vm.dirty_expire_centisecs` is 30 s unless changed, and the flusher wakes every 5 s).
+/// The kernel has written anything older than this to the disk (`vm.dirty_expire_centisecs` is 30 s
+/// unless changed, and the flusher wakes every 5 s).
 const WRITTEN_AFTER: Duration = Duration::from_secs(35);
 
-/// Takes away some of the newest parts below a folder of ClickHouse's data, of each table others;
-/// returns how many. ClickHouse must not run.
+/// Removes some of the newest parts below a folder of ClickHouse's data, different ones for each
+/// table; returns how many. ClickHouse must not be running.
 ///
 /// # Errors
 /// When a folder cannot be read or removed.
@@ -32,7 +32,7 @@ pub fn lose_parts(data: &Path, random: &mut StdRng) -> anyhow::Result<u64> {
     Ok(lost)
 }
 
-/// Finds the parts that one insert made a moment ago.
+/// Finds the recent parts that were each made by one insert.
 fn find_parts(folder: &Path, parts: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -52,7 +52,7 @@ fn find_parts(folder: &Path, parts: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Parts are called `PARTITION_FIRST_LAST_LEVEL`; one that was not merged has one block and level 0.
+/// Parts are called `PARTITION_FIRST_LAST_LEVEL`; an unmerged part has one block and level 0.
 fn is_part_of_one_insert(name: &str) -> bool {
     let fields: Vec<&str> = name.split('_').collect();
     let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());

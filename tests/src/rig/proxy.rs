@@ -1,5 +1,5 @@
 //! A proxy in front of ClickHouse that does to inserts what a kill cannot: refuse them as a busy
-//! server would, delay them, or store them and never say so. It can also break the pipeline on
+//! server would, delay them, or store them without answering. It can also break the pipeline on
 //! purpose, to show that the checker notices.
 
 use std::convert::Infallible;
@@ -24,39 +24,39 @@ use tokio::task::JoinSet;
 use super::fault::Fault;
 use super::message::POISON;
 
-/// ClickHouse's code for incorrect data, with which poison is refused.
+/// ClickHouse's error code for incorrect data, used to refuse poison.
 pub const REFUSED_FOR_CONTENT: u32 = 117;
 
-/// The bodies that the proxy answers with.
+/// The body type of the proxy's answers.
 type Body = BoxBody<Bytes, anyhow::Error>;
 
 /// What the proxy does to inserts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// Hands everything on.
+    /// Forwards everything.
     Pass,
-    /// Closes connections without an answer, of questions too.
+    /// Closes connections without an answer, for queries too.
     HangUp,
     /// Answers "too many parts", code 252.
     TooManyParts,
     /// Answers "memory limit exceeded", code 241.
     MemoryLimit,
-    /// Answers 503, as something in between would.
+    /// Answers 503, as a server in between would.
     Unavailable,
-    /// Waits before it hands an insert on.
+    /// Waits before it forwards an insert.
     Delay(Duration),
-    /// Hands an insert on and, once it is stored, hangs up instead of saying so.
+    /// Forwards an insert and, once it is stored, closes the connection without an answer.
     SwallowAnswer,
-    /// Breaks the guarantee: says that an insert is stored and drops it.
+    /// Breaks the guarantee: acknowledges an insert and drops it.
     Lose,
     /// Breaks the guarantee: stores an insert twice.
     Double,
-    /// Breaks the guarantee: changes a digit of a message on its way.
+    /// Breaks the guarantee: changes a character of a message on the way.
     Alter,
 }
 
 impl Treatment {
-    /// Returns what a fault of the given length has done to inserts, if it is one of theirs.
+    /// Returns the treatment for a fault of the given length, if the proxy can cause it.
     #[must_use]
     pub fn of(fault: Fault, outage: Duration) -> Option<Self> {
         Some(match fault {
@@ -81,13 +81,13 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct State {
-    /// The server's address, without a slash at its end.
+    /// The server's address, without a trailing slash.
     target: String,
     client: reqwest::Client,
     treatment: Mutex<Treatment>,
-    /// Whether inserts that hold poison are refused for their content.
+    /// Whether inserts with poison are refused for their content.
     refuses_poison: AtomicBool,
-    /// How many inserts were treated otherwise than by handing them on.
+    /// The number of inserts that were not simply forwarded.
     treated: AtomicU64,
 }
 
@@ -121,24 +121,24 @@ impl Proxy {
         &self.address
     }
 
-    /// Changes what is done to inserts from now on.
+    /// Changes the treatment of inserts from now on.
     pub fn treat(&self, treatment: Treatment) {
         *self.state.lock() = treatment;
     }
 
-    /// Changes what is done to inserts for a while.
+    /// Changes the treatment of inserts for a while.
     pub async fn treat_for(&self, treatment: Treatment, outage: Duration) {
         self.treat(treatment);
         tokio::time::sleep(outage).await;
         self.treat(Treatment::Pass);
     }
 
-    /// Refuses, or takes, inserts that hold a message of poison from now on.
+    /// Refuses, or accepts, inserts with poison messages from now on.
     pub fn refuse_poison(&self, refuses: bool) {
         self.state.refuses_poison.store(refuses, Ordering::Relaxed);
     }
 
-    /// Returns how many inserts were treated otherwise than by handing them on.
+    /// Returns the number of inserts that were not simply forwarded.
     #[must_use]
     pub fn treated(&self) -> u64 {
         self.state.treated.load(Ordering::Relaxed)
@@ -152,7 +152,7 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what to do to a request.
+    /// Returns the treatment of a request.
     fn treatment_of(&self, uri: &hyper::Uri) -> Treatment {
         let treatment = *self.lock();
         let is_insert = is_insert(uri);
@@ -164,7 +164,7 @@ impl State {
     }
 }
 
-/// Whether it is a batch: those land in one table, under a token.
+/// Returns whether a request inserts a batch: batches go into one table, under a token.
 fn is_insert(uri: &hyper::Uri) -> bool {
     uri.query().is_some_and(|query| {
         query.contains("arrivals") && query.contains("insert_deduplication_token")
@@ -187,7 +187,7 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
                 let state = Arc::clone(&state);
                 async move { treat(&state, request).await }
             });
-            // An error is a connection that was closed on purpose, or by the client.
+            // An error means a connection closed on purpose or by the client.
             http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await
@@ -250,13 +250,13 @@ async fn treat_insert(
     }
 }
 
-/// Returns where a message of poison stands.
+/// Returns the position of a poison message.
 fn find_poison(rows: &[u8]) -> Option<usize> {
     memchr::memmem::find(rows, POISON.as_bytes())
 }
 
-/// Refuses as ClickHouse does: what it cannot read it names by its row, and what a view throws not.
-/// The first message of poison decides which of the two it is.
+/// Refuses as ClickHouse does: it names the row of data that it cannot parse, but not of data that
+/// a view throws on. The first poison message decides between the two.
 fn words_for_poison(body: &[u8]) -> String {
     let kind = find_poison(body).and_then(|at| body.get(at + POISON.len()));
     let is_named = kind.is_some_and(|digit| digit.is_multiple_of(2));
@@ -270,7 +270,7 @@ fn words_for_poison(body: &[u8]) -> String {
     }
 }
 
-/// Hands a request on as it comes, and its answer.
+/// Forwards a request and its answer as streams.
 async fn forward(state: &State, request: Request<Incoming>) -> anyhow::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.to_string();
@@ -310,7 +310,7 @@ async fn send(
     Ok(response.body(StreamBody::new(pieces).boxed())?)
 }
 
-/// Answers as ClickHouse does when it refuses.
+/// Answers as ClickHouse does when it refuses an insert.
 fn refuse(code: u32, words: &str) -> anyhow::Result<Response<Body>> {
     let text = format!("Code: {code}. DB::Exception: {words}\n");
     answer(StatusCode::INTERNAL_SERVER_ERROR, Some(code), &text)
@@ -326,7 +326,7 @@ fn answer(status: StatusCode, code: Option<u32>, text: &str) -> anyhow::Result<R
     Ok(response.body(body)?)
 }
 
-/// Returns the same insert under a token that the server does not know.
+/// Returns the same insert under a token that is new to the server.
 fn with_another_token(path: &str) -> String {
     path.replace(
         "insert_deduplication_token=",
@@ -334,7 +334,7 @@ fn with_another_token(path: &str) -> String {
     )
 }
 
-/// Changes the first digit of an amount in rows: `"revenue":"1…` becomes another one.
+/// Changes the first character of the first nonce in rows: the character after `"nonce":"`.
 fn alter(body: &[u8]) -> Bytes {
     const BEFORE: &[u8] = br#""nonce":""#;
     let mut altered = body.to_vec();

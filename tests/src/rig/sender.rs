@@ -1,8 +1,8 @@
-//! Clients that send under faults and keep a ledger of what they were told 200 for.
+//! Clients that send under faults and keep a ledger of the messages answered with 200.
 //!
-//! Each client sends its messages in order, a batch at a time, and repeats a batch until it is
-//! answered with 200. The ledger is, for each client, how many of its messages were acknowledged:
-//! what they were follows from their numbers.
+//! Each client sends its messages in order, one batch at a time, and repeats a batch until it is
+//! answered with 200. The ledger holds the number of acknowledged messages per client, since their
+//! content follows from their numbers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,45 +17,45 @@ use tokio::time::Instant;
 use super::message::Place;
 use crate::site::TestSite;
 
-/// How long a client waits before it repeats a batch.
+/// The delay before a client repeats a batch.
 const REPEAT_AFTER: Duration = Duration::from_millis(100);
-/// How long a client repeats a batch: far longer than any fault lasts.
+/// The time limit for repeating a batch: far longer than any fault lasts.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(600);
 
-/// What the clients do.
+/// The plan of the clients.
 #[derive(Debug, Clone, Copy)]
 pub struct SendPlan {
-    /// Decides everything that is random.
+    /// The seed for all random decisions.
     pub seed: u64,
     /// Messages in a batch.
     pub batch: u64,
-    /// How many messages all clients together send at least; they go on until they are told to end.
+    /// The minimum number of messages of all clients together; they continue until told to stop.
     pub messages: u64,
-    /// How many messages a second each client sends at most.
+    /// The maximum rate of each client, in messages per second.
     pub rate: f64,
-    /// The share of batches that a client sends again although it was answered.
+    /// The share of batches that a client sends again although they were answered.
     pub repeats: f64,
 }
 
-/// What was acknowledged.
+/// The acknowledged messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// The messages of each client: all below these numbers were answered with 200.
+    /// Per client: all messages below this number were answered with 200.
     pub by_client: Vec<u64>,
-    /// Requests that were sent, repetitions included.
+    /// The number of requests, including repeats.
     pub requests: u64,
     /// Answers other than 200.
     pub refusals: u64,
 }
 
-/// Clients at work.
+/// Running clients.
 #[derive(Debug)]
 pub struct Senders {
     tasks: JoinSet<(u64, Counts)>,
     acknowledged: Arc<AtomicU64>,
-    /// Whether clients that have sent their share go on.
+    /// Whether clients that have sent their share continue.
     goes_on: Arc<AtomicBool>,
-    /// Whether every batch is sent again, whatever the plan says.
+    /// Whether every batch is sent again, regardless of the plan.
     repeats_all: Arc<AtomicBool>,
 }
 
@@ -94,7 +94,7 @@ impl Senders {
         }
     }
 
-    /// Has every client send every batch again for a while.
+    /// Makes every client send every batch again for a while.
     pub async fn repeat_all_for(&self, time: Duration) {
         self.repeats_all.store(true, Ordering::Relaxed);
         tokio::time::sleep(time).await;
@@ -124,10 +124,11 @@ impl Senders {
         Ok(())
     }
 
-    /// Lets the clients end once they have sent their share, and returns what was acknowledged.
+    /// Lets the clients stop once they have sent their share, and returns the acknowledged
+    /// messages.
     ///
     /// # Panics
-    /// When a client met an answer that no client can do anything about.
+    /// When a client received an answer that no client can handle.
     pub async fn finish(self) -> Acknowledged {
         self.goes_on.store(false, Ordering::Relaxed);
         let mut all = self.tasks.join_all().await;
@@ -171,7 +172,7 @@ impl Sender {
             let repeats_all = self.repeats_all.load(Ordering::Relaxed);
             if random.random_bool(self.plan.repeats) || repeats_all {
                 counts.requests += 1;
-                // Whatever comes of it, it must change nothing.
+                // Whatever the answer is, it must have no effect.
                 self.site.send(&batch).await.ok();
             }
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
@@ -202,7 +203,7 @@ impl Sender {
                     );
                     counts.refusals += 1;
                 }
-                // Killed: whether the batch is stored is not known, so it is sent again.
+                // Killed: the batch may or may not be stored, so it is sent again.
                 Err(_) => counts.refusals += 1,
             }
             tokio::time::sleep(REPEAT_AFTER).await;

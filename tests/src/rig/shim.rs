@@ -1,4 +1,5 @@
-//! Failing writes and another time of day for one process, by a library in front of the C library.
+//! Failing writes and a shifted wall clock for one process, through a library preloaded before the
+//! C library.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use tokio::process::Command;
 /// The library's source.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/faults.c");
 
-/// The shim of one process: its library, and the folder of files that control it.
+/// The shim of one process: its library, and the folder of its control files.
 #[derive(Debug, Clone)]
 pub struct Shim {
     library: PathBuf,
@@ -17,10 +18,10 @@ pub struct Shim {
 }
 
 impl Shim {
-    /// Builds the library in `folder` with the C compiler and returns where it is.
+    /// Builds the library in `folder` with the C compiler and returns its path.
     ///
     /// # Errors
-    /// When there is no compiler, or it refuses.
+    /// When there is no compiler, or compiling fails.
     pub async fn build(folder: &Path) -> anyhow::Result<PathBuf> {
         let library = folder.join("faults.so");
         let output = Command::new("cc")
@@ -34,10 +35,10 @@ impl Shim {
         Ok(library)
     }
 
-    /// Makes the shim of a process whose files stand below `disk`; `control` is a folder of its own.
+    /// Makes the shim of a process whose files are below `disk`; `control` is a separate folder.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be created.
     pub fn new(library: &Path, control: &Path, disk: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(control)?;
         Ok(Self {
@@ -47,7 +48,7 @@ impl Shim {
         })
     }
 
-    /// Puts the shim in front of the C library of a program that is to be started.
+    /// Preloads the shim into a program that is about to be started.
     pub fn load_into(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
@@ -55,7 +56,7 @@ impl Shim {
             .env("ETAPPE_SHIM_DISK", &self.disk);
     }
 
-    /// Makes the process's disk full.
+    /// Simulates a full disk for the process.
     ///
     /// # Errors
     /// When the control file cannot be written.
@@ -63,15 +64,15 @@ impl Shim {
         Ok(std::fs::write(self.control.join("full"), "")?)
     }
 
-    /// Gives the process its disk back.
+    /// Ends the simulation of a full disk.
     ///
     /// # Errors
-    /// When the control file cannot be taken away.
+    /// When the control file cannot be removed.
     pub fn free_disk(&self) -> anyhow::Result<()> {
         Ok(std::fs::remove_file(self.control.join("full"))?)
     }
 
-    /// Moves the process's time of day by so many seconds.
+    /// Shifts the process's wall clock by `seconds`.
     ///
     /// # Errors
     /// When the control file cannot be written.

@@ -1,5 +1,5 @@
-//! Notices a collector that turns to its spool although nothing has touched the brokers: what it had
-//! handed over is then sent twice, which costs time and hides behind the deduplication.
+//! Detects a collector that switches to its spool although the brokers were not touched: records in
+//! flight are then sent twice, which costs time and is masked by the deduplication.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use crate::role::RoleProcess;
 
-/// How long after a fault of the brokers its last consequences may show: as long as a record may
-/// take, `kafka.delivery_timeout`.
+/// How long the consequences of a broker fault may last: a record's delivery timeout,
+/// `kafka.delivery_timeout`.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
-/// What a collector's metrics say of its spool.
+/// A collector's spool metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolFigures {
-    /// Its name, and its process: the counters of another one begin at 0.
+    /// Its name and its process: the counters of a new process start at 0.
     pub collector: (String, u32),
-    /// How often it turned to its spool, by reason.
+    /// How often it switched to its spool, by reason.
     pub switches: BTreeMap<String, u64>,
     /// Whether its records go to the spool.
     pub is_spooling: bool,
@@ -64,18 +64,18 @@ impl SpoolFigures {
     }
 }
 
-/// Compares the collectors' figures from one fault to the next.
+/// Compares the collectors' metrics between faults.
 #[derive(Debug, Default)]
 pub struct SwitchWatch {
     known: BTreeMap<(String, u32), BTreeMap<String, u64>>,
-    /// When a fault of the brokers was over, until nothing of it is left.
+    /// When a broker fault ended, until its consequences are over.
     aftermath_of: Option<Instant>,
-    /// The switches that nothing explains.
+    /// The switches without an explanation.
     unexplained: Vec<String>,
 }
 
 impl SwitchWatch {
-    /// Notes the figures after `fault`, or at the beginning.
+    /// Records the metrics after `fault`, or at the beginning.
     pub fn note(&mut self, fault: Option<Fault>, figures: &[SpoolFigures], now: Instant) {
         if fault.is_some_and(Fault::touches_brokers) {
             self.aftermath_of = Some(now);
@@ -103,7 +103,7 @@ impl SwitchWatch {
         }
     }
 
-    /// Returns the switches that nothing explains.
+    /// Returns the switches without an explanation.
     #[must_use]
     pub fn unexplained(&self) -> &[String] {
         &self.unexplained

@@ -1,5 +1,5 @@
-//! The end of a segment of the log, as docs/log-record.md describes it: what a crash may leave there,
-//! half a frame or a wrong one, and records that no collector wrote.
+//! Modifies the end of a log segment, as docs/log-record.md describes it: a torn or corrupt frame,
+//! as a crash may leave, and records that no collector wrote.
 
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use anyhow::Context;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-/// With which bytes a frame begins, see docs/log-record.md.
+/// The first bytes of a frame, see docs/log-record.md.
 const MAGIC: [u8; 4] = [0xF5, 0x45, 0x46, 0xFF];
-/// Where the fields of a frame's head are, and how long it is.
+/// The offsets of fields in a frame's head, and the head's length.
 const BASE: usize = 8;
 const COUNT: usize = 16;
 const STORED: usize = 20;
@@ -18,18 +18,18 @@ const RAW: usize = 24;
 const CHECKSUM: usize = 40;
 const HEAD: usize = 44;
 
-/// What the last write became.
+/// The damage to the last write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
     /// It ends early.
     Torn,
-    /// It has its length, and some of its bytes are others.
+    /// It is complete in length, but some of its bytes are wrong.
     Corrupt,
 }
 
-/// Adds a damaged frame to the newest segment of each partition below `folder`, as a write that
-/// nobody waited for any more leaves it; nothing where there is no frame yet. The log must not be in
-/// use.
+/// Appends a damaged frame to the newest segment of each partition below `folder`, like an
+/// unacknowledged write that a crash interrupted; does nothing where there is no frame yet. The log
+/// must not be in use.
 ///
 /// # Errors
 /// When a file cannot be read or written.
@@ -51,8 +51,8 @@ pub fn damage(folder: &Path, damage: Damage, random: &mut StdRng) -> anyhow::Res
     Ok(())
 }
 
-/// Adds a record to the newest segment of each partition below `folder`; returns to how many. The
-/// log must not be in use.
+/// Appends a record to the newest segment of each partition below `folder`; returns the number of
+/// partitions. The log must not be in use.
 ///
 /// # Errors
 /// When a file cannot be read or written.
@@ -78,12 +78,12 @@ pub fn append(folder: &Path, record: &[u8]) -> anyhow::Result<u64> {
 /// A segment of a log that is not in use.
 struct Segment {
     path: PathBuf,
-    /// Where its last whole frame ends.
+    /// The end of its last complete frame.
     end: u64,
     last: Vec<u8>,
 }
 
-/// What a frame holds.
+/// The content of a frame.
 struct Body {
     codec: u8,
     count: u32,
@@ -92,7 +92,7 @@ struct Body {
 }
 
 impl Segment {
-    /// Opens a segment, unless it has no whole frame.
+    /// Opens a segment, unless it has no complete frame.
     fn open(path: &Path) -> anyhow::Result<Option<Self>> {
         let bytes = std::fs::read(path)?;
         Ok(last_frame(&bytes).map(|(end, last)| Self {
@@ -102,7 +102,7 @@ impl Segment {
         }))
     }
 
-    /// Returns what the last frame holds.
+    /// Returns the content of the last frame.
     fn last_body(&self) -> anyhow::Result<Body> {
         Ok(Body {
             codec: self.last[5],
@@ -112,7 +112,7 @@ impl Segment {
         })
     }
 
-    /// Returns the frame with this body that would come next.
+    /// Returns the next frame with this body.
     fn next_frame(&self, body: &Body) -> anyhow::Result<Vec<u8>> {
         let mut frame = self.last[..HEAD].to_vec();
         let base = u64::from_le_bytes(frame[BASE..BASE + 8].try_into()?);
@@ -131,7 +131,7 @@ impl Segment {
         Ok(frame)
     }
 
-    /// Adds bytes behind the last whole frame; what a crash left there goes.
+    /// Appends bytes behind the last complete frame, replacing whatever a crash left there.
     fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let mut file = std::fs::OpenOptions::new().write(true).open(&self.path)?;
         file.set_len(self.end)?;
@@ -145,7 +145,7 @@ fn number_at(bytes: &[u8], at: usize) -> anyhow::Result<u32> {
     Ok(u32::from_le_bytes(number.try_into()?))
 }
 
-/// Returns where the last whole frame of a segment ends, and the frame.
+/// Returns the end of a segment's last complete frame, and the frame.
 fn last_frame(segment: &[u8]) -> Option<(usize, &[u8])> {
     let mut last = None;
     let mut at = 0;

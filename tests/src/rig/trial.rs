@@ -1,4 +1,4 @@
-//! A trial: an installation under load, faults one after the other, then the comparison with the
+//! A trial: an installation under load, one fault after the other, then the comparison with the
 //! ledger.
 
 use std::time::Duration;
@@ -19,35 +19,35 @@ use super::sender::{Acknowledged, SendPlan, Senders};
 use super::switches::SwitchWatch;
 use crate::site::TestSite;
 
-/// How long the system may take to be well again before the trial has failed.
+/// The time limit for recovery from a fault, after which the trial fails.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(180);
-/// How often a probe is sent again, and looked for. A look costs the database as much as an insert
-/// does, so more of them would delay what they wait for.
+/// How often a probe is sent again and polled. A poll costs the database as much as an insert, so
+/// more frequent polls would delay what they wait for.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How long clients send every batch again.
 const REPEATED_FOR: Duration = Duration::from_secs(5);
-/// How many letters are sent again with one command.
+/// How many letters are replayed with one command.
 const LETTERS: usize = 500;
 
-/// What a trial consists of.
+/// The plan of a trial.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Decides everything that is random.
+    /// The seed for all random decisions.
     pub seed: u64,
-    /// How many faults there are at least.
+    /// The minimum number of faults.
     pub faults: usize,
-    /// Which faults there are, among those of the installation; all without any.
+    /// The kinds of faults, among those of the installation; all if empty.
     pub kinds: Vec<Fault>,
     /// Clients.
     pub clients: usize,
-    /// What they send.
+    /// What the clients send.
     pub send: SendPlan,
 }
 
-/// Runs a trial; `tell` hears of each fault once the system has recovered from it.
+/// Runs a trial; `tell` is called for each fault once the system has recovered from it.
 ///
 /// # Errors
-/// When the system does not recover from a fault, or cannot be asked.
+/// When the system does not recover from a fault, or a query fails.
 pub async fn run(
     plan: Plan,
     mut installation: impl Installation,
@@ -85,8 +85,8 @@ pub async fn run(
     })
 }
 
-/// Does one fault after the other, in rounds of all kinds, until there were enough and all messages
-/// are sent.
+/// Injects one fault after the other, in rounds of all kinds, until there were enough and all
+/// messages are sent.
 async fn break_everything(
     plan: &Plan,
     installation: &mut impl Installation,
@@ -128,7 +128,7 @@ async fn break_everything(
     Ok(recoveries)
 }
 
-/// Sends a probe until it is taken and waits until it is counted; returns how long that took.
+/// Sends a probe until it is accepted and waits until it is counted; returns how long that took.
 async fn recover(
     installation: &impl Installation,
     probes: &TestSite,
@@ -161,8 +161,8 @@ async fn recover(
     Ok(begun.elapsed())
 }
 
-/// Lets the database take what it refused for its content, and sends that again; returns how many
-/// letters that were.
+/// Lets the database accept the messages it refused for their content, and replays them; returns
+/// the number of letters.
 async fn send_poison_again(
     installation: &impl Installation,
     site: &TestSite,
@@ -183,7 +183,7 @@ async fn send_poison_again(
     Ok(refused.len() as u64)
 }
 
-/// Compares everything with the ledger, and with the product's own audit.
+/// Compares everything with the ledger and runs the product's own audit.
 async fn check(
     installation: &mut impl Installation,
     site: &TestSite,
