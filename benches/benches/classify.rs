@@ -1,9 +1,10 @@
-//! How many events a second one core classifies, with all shipped vocabularies and models.
+//! Measures how many events per second one core classifies, with all shipped vocabularies and
+//! models.
 //!
-//! Events are decoded beforehand: what is measured is finding the milestone, the stages of every
-//! model, and the shared outcome. `mix` is what a shop with several trackers sends; the other
-//! groups show what each kind of event costs. Time is the thread's own CPU time, so that the
-//! figures are per core whatever else the machine does.
+//! Events are decoded beforehand. The benchmark covers finding the milestone, the stages of every
+//! model, and the shared outcome. `mix` is the traffic of a shop with several trackers; the other
+//! groups show the cost of each kind of event. Time is the thread's own CPU time, so the figures
+//! are per core, whatever else the machine does.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,13 +17,13 @@ use etappe_core::json::JsonObject;
 use etappe_core::rules::{ActorHistory, Classifier, RuleSet};
 use etappe_core::time::Timestamp;
 
-/// What browsers' libraries add to every event.
+/// The context that browser libraries add to every event.
 const SEGMENT: &str = r#"{"active":true,"campaign":{"name":"spring","source":"newsletter","medium":"email"},"locale":"nl-NL","page":{"path":"/collections/all","referrer":"https://www.google.com/","search":"?page=2","title":"All products","url":"https://shop.example/collections/all?page=2"},"userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36","library":{"name":"analytics.js","version":"next-1.70.0"},"timezone":"Europe/Amsterdam"}"#;
 const MATOMO: &str = r#"{"library":{"name":"matomo","version":"5"},"ip":"192.0.2.0"}"#;
 const PLAUSIBLE: &str = r#"{"library":{"name":"plausible","version":"1"},"ip":"192.0.2.0"}"#;
 const OTHER: &str = r#"{"library":{"name":"posthog-js","version":"1.180.0"},"ip":"192.0.2.0","userAgent":"Mozilla/5.0"}"#;
 
-/// Kind, name, properties, context, and how many of a hundred events are like it.
+/// Kind, name, properties, context, and how many out of a hundred events are like it.
 type Sample = (EventKind, &'static str, &'static str, &'static str, usize);
 
 const PRODUCT: &str = r#"{"product_id":"507f1f77bcf86cd799439011","sku":"G-32","category":"Games","name":"Monopoly","brand":"Hasbro","price":18.99,"quantity":1,"currency":"EUR","value":18.99}"#;
@@ -182,7 +183,7 @@ fn decode((kind, name, properties, context, _): &Sample) -> Event<'static> {
     }
 }
 
-/// Makes events in the proportions of the samples, neighbours unlike each other.
+/// Makes events in the proportions of the samples, with unlike neighbours.
 fn events(samples: &[&[Sample]]) -> Vec<Event<'static>> {
     let samples: Vec<&Sample> = samples.iter().copied().flatten().collect();
     let most = samples.iter().map(|sample| sample.4).max().unwrap_or(0);

@@ -1,8 +1,8 @@
-//! From a request's body to log records: the part of the collector that costs per event.
+//! From a request's body to log records: the part of the collector with a cost per event.
 //!
-//! A batch of 100 events of 0.7 KB, as a browser's tracker sends them, is taken apart, checked and
-//! written as records; from gzip, from text, and the single steps. Throughput is in events; what is
-//! measured is the thread's CPU time, so that a busy machine changes little.
+//! A batch of 100 events of 0.7 KB, as a browser's tracker sends them, is split, checked and
+//! written as records: from gzip, from text, and in single steps. Throughput is in events. Time is
+//! the thread's CPU time, so a busy machine changes little.
 
 use std::hint::black_box;
 use std::io::{Read, Write};

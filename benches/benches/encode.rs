@@ -1,9 +1,9 @@
-//! How many rows a second one core encodes for the warehouse.
+//! Measures how many rows per second one core encodes for the warehouse.
 //!
-//! Events, facts and outcomes are made beforehand: what is measured is writing rows into a buffer
-//! that is as large as a batch. `shop` is a page view and an order as web shops send them, `small`
-//! is an event with nothing in it. Time is the thread's own CPU time, so that the figures are per
-//! core whatever else the machine does.
+//! Events, facts and outcomes are made beforehand. The benchmark covers writing rows into a buffer
+//! of a batch's size. `shop` is a page view and an order as web shops send them, `small` is an
+//! event without content. Time is the thread's own CPU time, so the figures are per core, whatever
+//! else the machine does.
 
 use std::hint::black_box;
 

@@ -1,11 +1,11 @@
-//! CPU time of the thread, for microbenchmarks: a busy machine changes little of it.
+//! The thread's CPU time, for microbenchmarks: a busy machine changes it little.
 
 use std::time::Duration;
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Measures the CPU time of the thread in place of the time that goes by.
+/// Measures the thread's CPU time instead of wall-clock time.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CpuTime;
 
@@ -49,7 +49,7 @@ mod tests {
         std::thread::park_timeout(Duration::from_millis(300));
         let idle = CpuTime.end(start);
         assert!(idle < Duration::from_millis(100), "{idle:?}");
-        // This ends because work does count.
+        // This ends because the loop's work counts.
         while CpuTime.end(start) < idle + Duration::from_millis(5) {
             std::hint::spin_loop();
         }

@@ -1,9 +1,9 @@
 //! The driver: starts Etappe as a user would, runs the scenarios, writes the table.
 //!
-//! `local` measures `etappe up` on the local log, `kafka` the roles on a real Kafka. The two
-//! sides of each comparison take turns (A B A B), because machines are noisy; what is told is the
-//! median, and for ratios the median of the rounds' ratios. The whole run has a deadline: what does
-//! not fit is left out and said to be.
+//! `local` measures `etappe up` on the local log, `kafka` the roles on a real Kafka. The two sides
+//! of each comparison alternate (A B A B), because machines are noisy. The reported value is the
+//! median; for ratios it is the median of the rounds' ratios. The whole run has a deadline: what
+//! does not fit is left out and reported as such.
 
 mod backlog;
 mod bench;
@@ -27,20 +27,20 @@ mod whole_path;
 
 pub use options::Options;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The table, ready to be printed.
+    /// The table, ready to print.
     pub table: String,
-    /// The scenarios that failed; one that had no time left did not.
+    /// The scenarios that failed; a scenario without time left did not fail.
     pub failed: Vec<String>,
 }
 
-/// Runs all scenarios; a JSON file with all figures is written too.
+/// Runs all scenarios and also writes a JSON file with all figures.
 ///
 /// # Errors
 ///
-/// When Etappe does not start or stop. A scenario that fails is told in the outcome instead.
+/// When Etappe does not start or stop. A failed scenario is reported in the outcome instead.
 pub async fn run(options: Options) -> anyhow::Result<Outcome> {
     if options.backlog.is_some() {
         Box::pin(backlog::run(options)).await

@@ -1,10 +1,10 @@
-//! A gzip stream whose open parts can be filled in without compressing anything again.
+//! A gzip stream whose slots can be filled in without compressing anything again.
 //!
-//! The first occurrence of a slot is stored uncompressed, in a block of its own; deflate encodes
-//! every later one as a copy of an earlier one, because a slot's bytes occur nowhere else in the
-//! text. So it is enough to overwrite that one place, and every copy follows. The checksum at the
-//! end is linear in the bits of the text: what a digit at a position adds to it is computed once.
-//! Building a template checks by decompression that all of this holds for it.
+//! The first occurrence of a slot is stored uncompressed, in its own block. Deflate encodes every
+//! later occurrence as a copy of an earlier one, because a slot's bytes occur nowhere else in the
+//! text. So overwriting that one place changes every copy. The checksum at the end is linear in the
+//! bits of the text, so the contribution of a digit at a position is computed once. Building a
+//! template verifies all of this by decompression.
 
 use std::io::Read;
 
@@ -27,18 +27,18 @@ pub struct GzipTemplate {
 
 #[derive(Debug, Clone)]
 struct Slot {
-    /// Where the slot's digits stand in the compressed bytes.
+    /// The position of the slot's digits in the compressed bytes.
     at: usize,
-    /// Per digit's place and value, what it adds to the checksum.
+    /// For each digit position and value, its contribution to the checksum.
     checksums: Vec<[u32; 16]>,
 }
 
 impl GzipTemplate {
-    /// Compresses `text`; every slot must occur in it, in the order given.
+    /// Compresses `text`; every slot must occur in it, in the given order.
     ///
     /// # Errors
     ///
-    /// When a slot does not occur, or the compressor did not encode all of its copies as copies.
+    /// When a slot does not occur, or the compressor did not encode all of its repeats as copies.
     pub fn new(text: &[u8], slots: &[&[u8]]) -> anyhow::Result<Self> {
         let places: Vec<Vec<usize>> = slots.iter().map(|slot| positions(text, slot)).collect();
         let mut zeroed = text.to_vec();
@@ -95,7 +95,7 @@ impl GzipTemplate {
 
     /// Returns the compressed stream with each slot filled with the low digits of its value.
     ///
-    /// Copies the stream, and compresses nothing.
+    /// Copies the stream without compressing anything.
     #[must_use]
     pub fn fill(&self, values: &[u64]) -> Vec<u8> {
         let mut out = self.bytes.clone();
@@ -144,13 +144,14 @@ pub fn digits(value: u64, width: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Returns one hexadecimal digit of a value; place 0 is the lowest, beyond the 16th all are 0.
+/// Returns one hexadecimal digit of a value; position 0 is the lowest, from the 16th on all are 0.
 fn digit(value: u64, place: usize) -> usize {
     let shift = u32::try_from(place * 4).unwrap_or(u32::MAX);
     usize::from(value.checked_shr(shift).unwrap_or(0).to_le_bytes()[0] & 0xf)
 }
 
-/// Returns per digit's place and value what it adds to the checksum of the text of zeros.
+/// Returns, for each digit position and value, its contribution to the checksum of the text of
+/// zeros.
 fn checksums(zeroed: &[u8], places: &[usize], width: usize) -> Vec<[u32; 16]> {
     let base = crc32fast::hash(zeroed);
     let mut text = zeroed.to_vec();
@@ -186,7 +187,7 @@ fn overwrite(text: &mut [u8], places: &[usize], with: &[u8]) {
     }
 }
 
-/// Returns where `part` occurs.
+/// Returns the positions of `part`.
 pub(crate) fn positions(text: &[u8], part: &[u8]) -> Vec<usize> {
     let windows = text.windows(part.len()).enumerate();
     windows
@@ -201,7 +202,7 @@ fn deflate(
     flush: FlushCompress,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    // Room for the worst case, so that each step makes progress; bounded all the same.
+    // Room for the worst case, so that each step makes progress; the loop is bounded nevertheless.
     for _ in 0..64 {
         out.reserve(input.len() + 1024);
         let (before, written) = (compress.total_in(), out.len());

@@ -1,6 +1,6 @@
 //! Latencies in an HDR histogram, and their summary.
 //!
-//! Resolution is a microsecond with three significant digits; what takes longer than ten minutes
+//! The resolution is a microsecond with three significant digits; anything longer than ten minutes
 //! counts as ten minutes.
 
 use std::time::Duration;
@@ -14,10 +14,10 @@ const LONGEST_MICROS: u64 = 600_000_000;
 #[derive(Debug, Clone)]
 pub struct LatencyHistogram(Histogram<u64>);
 
-/// What is told of a histogram; times in milliseconds.
+/// The summary of a histogram; times in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
-    /// How many latencies were recorded.
+    /// The number of recorded latencies.
     pub count: u64,
     /// The mean.
     pub mean_ms: f64,
@@ -49,7 +49,7 @@ impl LatencyHistogram {
         self.0.saturating_record(micros.max(1));
     }
 
-    /// Adds all that `other` recorded.
+    /// Adds everything that `other` recorded.
     pub fn merge(&mut self, other: &Self) {
         self.0
             .add(&other.0)

@@ -1,11 +1,11 @@
-//! Load generator, limit harness and benchmark driver: what stands behind `make bench`.
+//! Load generator, limit harness and benchmark driver: the implementation of `make bench`.
 //!
-//! What it is *not*: nothing here is part of the product, and no test asserts a speed. Microbenchmarks
-//! of pure parts are criterion's, in `benches/`.
+//! What it is *not*: nothing here is part of the product, and no test asserts a speed.
+//! Microbenchmarks of pure parts use criterion and are in `benches/`.
 //!
-//! Where to start: [`load`] sends requests at times fixed beforehand and measures from those times;
-//! [`relay`] and [`rows`] are the limits, the same work with everything of ours left out; [`driver`]
-//! starts Etappe, runs the scenarios and writes the table.
+//! Where to start: [`load`] sends requests at fixed times and measures from those times; [`relay`]
+//! and [`rows`] are the limits, which do the same work without any code of ours; [`driver`] starts
+//! Etappe, runs the scenarios and writes the table.
 //!
 //! Invariants: a latency counts from the moment a request was due, so that a stalled server cannot
 //! hide its stall; every loop is bounded in time or count; only processes started here are ended,

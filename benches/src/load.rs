@@ -1,9 +1,9 @@
 //! Sends requests over keep-alive connections and measures them.
 //!
 //! All connections take their requests from one [`Schedule`]. In an open loop a latency counts from
-//! the moment the request was due, also when no connection was free then. When the time is over,
-//! what is due but unsent gets a short grace; what is left then is counted as unsent, and with it
-//! the time it has waited.
+//! the moment the request was due, even if no connection was free then. At the end, requests that
+//! are due but unsent get a short grace period. Those still left are counted as unsent, together
+//! with the time they have waited.
 
 pub mod connection;
 pub mod ledger;
@@ -23,7 +23,7 @@ use connection::{Connection, Failure};
 use ledger::Fate;
 use report::{LoadReport, Tally};
 
-/// How long requests that are due may still be sent after the end.
+/// How long due requests may still be sent after the end.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Who answers.
@@ -44,19 +44,19 @@ pub struct LoadPlan {
     pub write_key: String,
     /// Who answers.
     pub target: Target,
-    /// What a request carries.
+    /// The content of a request.
     pub shape: Shape,
     /// When requests are due.
     pub arrival: Arrival,
-    /// How many connections.
+    /// The number of connections.
     pub connections: u32,
-    /// For how long requests are due.
+    /// How long requests keep becoming due.
     pub duration: Duration,
-    /// Processes whose use of CPU and memory is reported, each with its role.
+    /// Processes whose CPU time and memory are reported, each with its role.
     pub watch: Vec<(String, Pid)>,
-    /// The nonce of the pool, told in the ledger.
+    /// The nonce of the pool, reported in the ledger.
     pub nonce: u32,
-    /// Whether the report names the requests that were accepted.
+    /// Whether the report names the accepted requests.
     pub ledger: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct LoadPlan {
 ///
 /// # Errors
 ///
-/// When the address cannot be reached at all, or a watched process is not there.
+/// When the address cannot be reached at all, or a watched process does not exist.
 pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<LoadReport> {
     let mut connections = Vec::new();
     for _ in 0..plan.connections.max(1) {
@@ -76,7 +76,7 @@ pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<Load
     let watch = Watch::start(watched)?;
     let started = Instant::now();
     let schedule = Arc::new(Schedule::new(plan.arrival, started, plan.duration));
-    // One for all connections: a histogram is large, and each is locked for a moment only.
+    // Shared by all connections: a histogram is large, and it is locked only briefly.
     let tally = Arc::new(Mutex::new(Tally::new(plan.ledger)));
     let mut workers = JoinSet::new();
     for connection in connections {

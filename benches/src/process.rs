@@ -1,4 +1,4 @@
-//! What processes use, read from `/proc`: CPU seconds, peak memory, children.
+//! Resource use of processes, read from `/proc`: CPU seconds, peak memory, children.
 
 use std::fs;
 use std::io;
@@ -14,14 +14,14 @@ pub type Pid = u32;
 pub struct Usage {
     /// Seconds of CPU time, user and system, of all threads.
     pub cpu_seconds: f64,
-    /// The most memory that was resident at a time, in bytes.
+    /// The peak resident memory, in bytes.
     pub peak_rss_bytes: u64,
 }
 
 /// What a process used during a measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProcessUsage {
-    /// What the process is: `etappe`, `engine`, `load`, …
+    /// The process's role: `etappe`, `engine`, `load`, …
     pub role: String,
     /// Its id.
     pub pid: Pid,
@@ -38,11 +38,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts watching processes, each with the role that the report calls it by.
+    /// Starts watching processes, each with the role used in the report.
     ///
     /// # Errors
     ///
-    /// When one of them is not there.
+    /// When one of them does not exist.
     pub fn start(processes: Vec<(String, Pid)>) -> anyhow::Result<Self> {
         let processes = processes
             .into_iter()
@@ -51,7 +51,7 @@ impl Watch {
         Ok(Self { processes })
     }
 
-    /// Returns what each used since the start of the watch.
+    /// Returns what each process used since the start of the watch.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ pub fn usage(pid: Pid) -> anyhow::Result<Usage> {
     })
 }
 
-/// Returns how much of a process's memory is resident now, in bytes.
+/// Returns a process's current resident memory, in bytes.
 ///
 /// # Errors
 ///
@@ -104,8 +104,8 @@ pub fn resident_bytes(pid: Pid) -> anyhow::Result<u64> {
     bytes_of(&status, "VmRSS:")
 }
 
-/// Returns a process and its children, each with a role: `role` for itself, and for a child the
-/// first word after its program's name, such as `engine`.
+/// Returns a process and its children, each with a role: `role` for the process itself, and for a
+/// child the first word after its program's name, such as `engine`.
 ///
 /// # Errors
 ///
@@ -152,7 +152,7 @@ fn child_role(pid: Pid) -> String {
     role_of_command(&command)
 }
 
-/// Returns the first argument that is a word, of a command line as `/proc` shows it.
+/// Returns the first argument that is a word, from a command line in `/proc`.
 fn role_of_command(command: &[u8]) -> String {
     let mut arguments = command.split(|byte| *byte == 0).skip(1);
     let word = arguments.find(|argument| argument.first().is_some_and(u8::is_ascii_lowercase));
@@ -169,7 +169,7 @@ struct Stat {
 }
 
 impl Stat {
-    /// Parses `/proc/PID/stat`. The program's name is in parentheses and may hold anything.
+    /// Parses `/proc/PID/stat`. The program's name is in parentheses and may contain anything.
     fn parse(text: &str) -> anyhow::Result<Self> {
         let (_, fields) = text.rsplit_once(')').context("no program's name in stat")?;
         let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
@@ -193,7 +193,7 @@ fn peak_rss(status: &str) -> anyhow::Result<u64> {
     bytes_of(status, "VmHWM:")
 }
 
-/// Returns a size in `/proc/PID/status` in bytes. A process that has just ended has none.
+/// Returns a size from `/proc/PID/status` in bytes. A process that has just ended has none.
 fn bytes_of(status: &str, name: &str) -> anyhow::Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let text = line.context("the process has ended")?.trim();

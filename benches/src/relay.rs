@@ -1,10 +1,10 @@
-//! The limit of the collector: a bare HTTP server that makes bodies durable, and nothing else.
+//! The limit of the collector: a bare HTTP server that only makes bodies durable.
 //!
-//! It reads the body, hands it to a [`Store`], and answers 200 once that has it durable: the same
-//! guarantee as the collector's, without authentication, decoding, checks or limits. One store
-//! appends to a file by group commit ([`FileStore`]), the other publishes to Kafka ([`KafkaStore`]).
-//! Both can take the batch apart and keep each message as a record of its own: the least that any
-//! collector has to do whose log holds events and not requests.
+//! It reads the body, hands it to a [`Store`], and answers 200 once the store has made it durable.
+//! This is the same guarantee as the collector's, without authentication, decoding, checks or
+//! limits. One store appends to a file by group commit ([`FileStore`]), the other publishes to
+//! Kafka ([`KafkaStore`]). Both can split the batch and store each message as a separate record:
+//! the minimum work of any collector whose log holds events instead of requests.
 
 mod committer;
 mod file;
@@ -43,20 +43,20 @@ pub enum Body {
     Events,
 }
 
-/// Where bodies go. Clones are the same.
+/// Where bodies are stored. Clones share the store.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Returns whether the body is durable; `compressed` says that it came as gzip.
+    /// Stores a body and returns whether it is durable; `compressed` means that it came as gzip.
     fn store(&self, body: Bytes, compressed: bool) -> impl Future<Output = bool> + Send;
 }
 
-/// A batch whose messages are not looked into.
+/// A batch whose messages are not parsed.
 #[derive(Deserialize)]
 struct Batch<'a> {
     #[serde(borrow)]
     batch: Vec<&'a RawValue>,
 }
 
-/// Serves until the process is ended.
+/// Serves until the process ends.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, store: impl Store) -> anyhow::Result<(
                 let store = store.clone();
                 async move { Ok::<_, Infallible>(answer(request, &store).await) }
             });
-            // A client that goes away is not the server's error.
+            // A client that disconnects is not the server's error.
             http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await
@@ -98,7 +98,7 @@ async fn answer(request: Request<Incoming>, store: &impl Store) -> Response<Full
     response
 }
 
-/// Reads a body; like any server, it does not copy one that came in one piece.
+/// Reads a body; like any server, it does not copy a body that arrived in one piece.
 async fn read(mut body: Incoming) -> Option<Bytes> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
@@ -127,7 +127,7 @@ fn text(bytes: Bytes, compressed: bool) -> Option<Bytes> {
     Some(text.into())
 }
 
-/// Returns the messages of a batch, or the one message.
+/// Returns the messages of a batch, or the single message.
 fn messages(text: &[u8]) -> Option<Vec<&[u8]>> {
     let messages = match serde_json::from_slice::<Batch<'_>>(text) {
         Ok(Batch { batch }) => batch,

@@ -1,9 +1,9 @@
-//! Requests made beforehand, filled in cheaply, so that making them does not take the CPU that the
-//! server under test needs.
+//! Prepared requests that are filled in cheaply, so that making them does not take CPU from the
+//! server under test.
 //!
-//! Every request of every run carries message ids of its own. Actors return: the samples of the
-//! pool belong to the same few hundred people for [`PASSES_PER_EPOCH`] passes, about 64 events
-//! each, and then to new ones.
+//! Every request of every run has unique message ids. Actors return: the samples of the pool belong
+//! to the same few hundred people for [`PASSES_PER_EPOCH`] passes, about 64 events each, and then
+//! to new ones.
 
 use bytes::Bytes;
 use etappe_core::time::Timestamp;
@@ -11,11 +11,11 @@ use etappe_core::time::Timestamp;
 use crate::gzip_template::{GzipTemplate, digits, positions};
 use crate::sample::{ACTOR_SLOT, MESSAGE_SLOT, Sample};
 
-/// How often the pool is sent with the same actors.
+/// How many times the pool is sent with the same actors.
 pub const PASSES_PER_EPOCH: u64 = 8;
 const POOL_EVENTS: u64 = 3_200;
 
-/// What a request carries.
+/// The content of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A gzip batch of this many events.
@@ -33,7 +33,7 @@ pub struct PreparedRequest {
     pub encoding: Option<&'static str>,
     /// The body.
     pub body: Bytes,
-    /// How many events it carries.
+    /// The number of events in it.
     pub events: u32,
 }
 
@@ -41,7 +41,7 @@ pub struct PreparedRequest {
 #[derive(Debug)]
 pub struct RequestPool {
     templates: Templates,
-    /// Makes the ids of this run differ from those of every other run.
+    /// Makes the ids of this run unique to the run.
     nonce: u32,
 }
 
@@ -83,7 +83,7 @@ impl RequestPool {
         Ok(Self { templates, nonce })
     }
 
-    /// Returns the request of a number. Copies its body, and does little else.
+    /// Returns the request with this number. Little more than a copy of its body.
     #[must_use]
     pub fn request(&self, number: u64) -> PreparedRequest {
         let message = (u64::from(self.nonce) << 32) | (number & 0xffff_ffff);

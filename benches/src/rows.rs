@@ -1,8 +1,8 @@
-//! The limit of everything after the log: rows, encoded beforehand, inserted as RowBinary.
+//! The limit of everything after the log: pre-encoded rows, inserted as RowBinary.
 //!
 //! The rows have the columns and the width that the classifier writes; nothing is read, classified
-//! or encoded while the clock runs. They go either into `arrivals`, so that the views behind it work
-//! too, or into a plain table of the same columns.
+//! or encoded during the measurement. They go either into `arrivals`, so that the views behind it
+//! work too, or into a plain table with the same columns.
 
 mod encoded;
 
@@ -33,7 +33,7 @@ pub enum RowTarget {
     Arrivals,
 }
 
-/// How ClickHouse's HTTP interface is reached.
+/// How to reach ClickHouse's HTTP interface.
 #[derive(Debug, Clone)]
 pub struct Database {
     client: reqwest::Client,
@@ -45,39 +45,39 @@ pub struct Database {
 /// What to insert, and for how long.
 #[derive(Debug, Clone)]
 pub struct RowPlan {
-    /// Where rows go.
+    /// The target table.
     pub target: RowTarget,
-    /// Inserts at a time; Etappe has one per partition.
+    /// Concurrent inserts; Etappe has one per partition.
     pub inserters: u32,
-    /// For how long.
+    /// The duration.
     pub duration: Duration,
-    /// The engine's process, whose use of CPU and memory is reported.
+    /// The engine's process, whose CPU time and memory are reported.
     pub watch: Option<Pid>,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RowReport {
     /// The table.
     pub table: String,
     /// Rows inserted.
     pub rows: u64,
-    /// Rows a second.
+    /// Rows per second.
     pub rows_per_second: f64,
-    /// Rows in an insert.
+    /// Rows per insert.
     pub rows_per_insert: u64,
-    /// Mean bytes of a row.
+    /// Mean bytes per row.
     pub bytes_per_row: u64,
-    /// From the first insert to the last answer.
+    /// Seconds from the first insert to the last answer.
     pub elapsed_seconds: f64,
-    /// How long inserts took.
+    /// The latencies of inserts.
     pub insert: LatencySummary,
-    /// What the inserter and the engine used.
+    /// Resources used by the inserter and the engine.
     pub processes: Vec<ProcessUsage>,
 }
 
 impl Database {
-    /// Names a database: the URL of its HTTP interface, and who asks.
+    /// Refers to a database by the URL of its HTTP interface and the login.
     #[must_use]
     pub fn new(url: &str, user: &str, password: &str) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// With the database's own words when it refuses.
+    /// The database's own error when it refuses.
     pub async fn run(
         &self,
         statement: &str,
@@ -122,11 +122,11 @@ impl Database {
     }
 }
 
-/// Makes the table if it is a plain one.
+/// Creates the table if it is a plain one.
 ///
 /// # Errors
 ///
-/// When there is no table whose columns it could take.
+/// When there is no table whose columns it could copy.
 pub async fn prepare(database: &Database, target: RowTarget) -> anyhow::Result<()> {
     if target == RowTarget::Arrivals {
         return Ok(());
@@ -139,7 +139,7 @@ pub async fn prepare(database: &Database, target: RowTarget) -> anyhow::Result<(
     Ok(())
 }
 
-/// Empties the plain table, so that its merges do not weigh on what follows.
+/// Empties the plain table, so that its merges do not slow down what follows.
 ///
 /// # Errors
 ///

@@ -1,18 +1,18 @@
-//! Sample events: what a shop's tracker sends, about 0.7 KB each, in the Segment format.
+//! Sample events: a shop's tracking events of about 0.7 KB each, in the Segment format.
 //!
-//! Deterministic: the same number gives the same event. Two parts of the text are left open as
+//! Deterministic: the same number gives the same event. Two parts of the text are slots,
 //! [`MESSAGE_SLOT`] and [`ACTOR_SLOT`], so that one text serves for many different messages and
-//! people; both consist of bytes that occur nowhere else in the text.
+//! people. Both consist of bytes that occur nowhere else in the text.
 
 use etappe_core::time::Timestamp;
 
-/// Stands in a sample's text where 16 hexadecimal digits make the message's id unique.
+/// The placeholder for the 16 hexadecimal digits that make a message's id unique.
 pub const MESSAGE_SLOT: [u8; 16] =
     *b"\x01\x02\x03\x04\x05\x06\x07\x0e\x0f\x10\x11\x12\x13\x14\x15\x16";
-/// Stands in a sample's text where 8 hexadecimal digits make the actor another one.
+/// The placeholder for the 8 hexadecimal digits that distinguish actors.
 pub const ACTOR_SLOT: [u8; 8] = *b"\x17\x18\x19\x1a\x1b\x1c\x1d\x1e";
 
-/// How many different actors the samples of one [`ACTOR_SLOT`] value belong to, at most.
+/// The maximum number of different actors in the samples for one [`ACTOR_SLOT`] value.
 pub const ACTORS: u64 = 400;
 
 const USER_AGENTS: [&str; 4] = [
@@ -36,12 +36,12 @@ const PRODUCTS: [(&str, &str, &str); 6] = [
     ("Bird house oak", "animals", "34.75"),
 ];
 
-/// One sample event, with its slots open.
+/// One sample event with open slots.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// `track` or `page`.
     pub kind: &'static str,
-    /// The event's name; for a page the page's name.
+    /// The event's name, or the page's name for a page.
     pub name: &'static str,
     /// The message's id.
     pub message_id: String,
@@ -58,7 +58,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Makes the sample of a number; it happened some seconds before `now`.
+    /// Makes the sample with this number; it happened some seconds before `now`.
     #[must_use]
     pub fn new(number: u64, now: Timestamp) -> Self {
         let mut dice = Dice(number);
@@ -80,7 +80,7 @@ impl Sample {
         }
     }
 
-    /// Returns the message as JSON; `sent_at` is added where the message stands alone.
+    /// Returns the message as JSON; `sent_at` is added to a message that is sent alone.
     #[must_use]
     pub fn to_json(&self, sent_at: Option<Timestamp>) -> String {
         let name_field = if self.kind == "page" { "name" } else { "event" };
@@ -106,7 +106,7 @@ fn slot(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("the slots are ASCII")
 }
 
-/// Chooses what happens, roughly as often as in a shop.
+/// Chooses an event, with frequencies roughly as in a shop.
 fn kind_and_name(dice: &mut Dice) -> (&'static str, &'static str) {
     match dice.below(100) {
         0..30 => ("page", "Product"),
@@ -130,7 +130,7 @@ fn properties(name: &str, product: u64, number: u64, dice: &mut Dice) -> String 
         "Product" => format!(
             r#"{{"path":"/p/{product}","title":"{title}","url":"https://shop.example/p/{product}"}}"#
         ),
-        // The order's id carries the message's slot: each order is another one.
+        // The order's id contains the message slot, so every order is different.
         "Order Completed" => format!(
             r#"{{"order_id":"o-{}-{number}","revenue":{price},"shipping":4.95,"tax":12.30,"currency":"EUR","coupon":"TERRAS","products":[{{"product_id":"p-{product}","name":"{title}","category":"{category}","price":{price},"quantity":{quantity}}}]}}"#,
             slot(&MESSAGE_SLOT)
@@ -165,7 +165,7 @@ fn pick<T: Copy, const N: usize>(choices: &[T; N], index: u64) -> T {
     choices[usize::try_from(index).unwrap_or(0) % N]
 }
 
-/// A small deterministic source of numbers (splitmix64).
+/// A small deterministic random number generator (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -177,7 +177,7 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % bound
     }
 
-    /// Returns text that does not compress, as ids in real messages do not.
+    /// Returns text that does not compress, like the ids in real messages.
     fn hex(&mut self, digits: usize) -> String {
         (0..digits)
             .map(|_| char::from(b"0123456789abcdef"[self.index(16)]))

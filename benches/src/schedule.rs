@@ -1,9 +1,9 @@
-//! When requests are due.
+//! Decides when requests are due.
 //!
-//! Open loop: the times are fixed beforehand, whatever the server does, and a request that has to
-//! wait for a free connection has been waiting since it was due. Closed loop: each connection sends
-//! its next request when the answer to the one before is there; such latencies say little, and
-//! reports mark them.
+//! Open loop: the times are fixed beforehand, whatever the server does, and a request that waits
+//! for a free connection has been waiting since it was due. Closed loop: each connection sends its
+//! next request when the previous answer has arrived; such latencies mean little, and reports mark
+//! them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,16 +13,16 @@ use tokio::time::Instant;
 /// How requests arrive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Arrival {
-    /// At this many requests a second, evenly spaced.
+    /// At this many requests per second, evenly spaced.
     Open {
-        /// Requests a second.
+        /// Requests per second.
         per_second: f64,
     },
     /// As fast as the answers come.
     Closed,
 }
 
-/// Hands out requests to the connections, each once.
+/// Hands out each request once.
 #[derive(Debug)]
 pub struct Schedule {
     arrival: Arrival,
@@ -36,7 +36,7 @@ pub struct Schedule {
 pub struct Due {
     /// The request's number, counted from 0.
     pub number: u64,
-    /// When it is due; `None` is now.
+    /// When it is due; `None` means now.
     pub at: Option<Instant>,
 }
 
@@ -57,7 +57,7 @@ impl Schedule {
         if self.arrival == Arrival::Closed && now >= self.started + self.duration {
             return None;
         }
-        // An index past the end is never used; the counter cannot overflow in any bounded time.
+        // An index past the end is never used; the counter cannot overflow in any realistic time.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         match self.arrival {
             Arrival::Closed => Some(Due { number, at: None }),
@@ -71,8 +71,8 @@ impl Schedule {
         }
     }
 
-    /// Returns how many requests an open schedule holds in all, and how many of a closed one were
-    /// taken so far.
+    /// Returns the total number of requests of an open schedule, or the number taken so far from a
+    /// closed one.
     #[must_use]
     pub fn total(&self) -> u64 {
         match self.arrival {
@@ -87,7 +87,7 @@ impl Schedule {
     reason = "request numbers stay far below 2^53"
 )]
 fn offset(number: u64, per_second: f64) -> Duration {
-    // A rate of nearly nothing gives times that no duration can hold; such a request never is due.
+    // A rate close to 0 gives times beyond any duration; such a request is never due.
     Duration::try_from_secs_f64(number as f64 / per_second).unwrap_or(Duration::MAX)
 }
 
@@ -98,7 +98,7 @@ fn offset(number: u64, per_second: f64) -> Duration {
 )]
 fn requests_before(duration: Duration, per_second: f64) -> u64 {
     let estimate = (duration.as_secs_f64() * per_second).ceil() as u64;
-    // Rounding may be off by one either way: count exactly.
+    // Rounding may be off by one either way, so count exactly.
     let from = estimate.saturating_sub(2);
     from + (from..estimate + 2)
         .filter(|n| offset(*n, per_second) < duration)

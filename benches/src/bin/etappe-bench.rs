@@ -1,4 +1,4 @@
-//! `etappe-bench`: measures Etappe beside its limits and prints where its targets stand.
+//! `etappe-bench`: measures Etappe beside its limits and compares the results with the targets.
 
 use anyhow::{bail, ensure};
 use clap::Parser;
@@ -10,7 +10,7 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let outcome = tokio::select! {
         outcome = driver::run(options) => outcome?,
-        // Everything that was started ends with the values that stand for it.
+        // Dropping the values that own them ends all started processes.
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
     print!("{}", outcome.table);

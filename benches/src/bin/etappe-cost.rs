@@ -1,4 +1,4 @@
-//! `etappe-cost`: what the guarantee costs, each piece with and without it in one run.
+//! `etappe-cost`: measures the cost of the guarantee, with and without each piece in one run.
 
 use anyhow::{bail, ensure};
 use clap::Parser;
@@ -10,7 +10,7 @@ async fn main() -> anyhow::Result<()> {
     let options = CostOptions::parse();
     let outcome = tokio::select! {
         outcome = cost::run(options) => outcome?,
-        // Everything that was started ends with the values that stand for it.
+        // Dropping the values that own them ends all started processes.
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
     print!("{}", outcome.table);

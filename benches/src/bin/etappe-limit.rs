@@ -1,4 +1,4 @@
-//! `etappe-limit`: the same work with everything of ours left out.
+//! `etappe-limit`: does the same work without any code of ours.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `etappe-load`: sends events at times fixed beforehand and measures from those times.
+//! `etappe-load`: sends events at fixed times and measures latency from those times.
 
 use std::num::ParseIntError;
 use std::str::FromStr;
@@ -128,7 +128,7 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let pool = Arc::new(RequestPool::new(plan.shape, now, nonce)?);
-    // On a thread of the runtime, so that requests do not have to change threads.
+    // On a thread of the runtime, so that requests do not have to switch threads.
     let report = runtime.block_on(async move { load::run(&plan, pool).await })?;
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);

@@ -1,4 +1,4 @@
-//! `etappe-overload`: floods one site and tells what another one sees of it.
+//! `etappe-overload`: floods one site and reports the effect on another one.
 
 use anyhow::{bail, ensure};
 use clap::Parser;
@@ -10,7 +10,7 @@ async fn main() -> anyhow::Result<()> {
     let options = OverloadOptions::parse();
     let outcome = tokio::select! {
         outcome = overload::run(options) => outcome?,
-        // Everything that was started ends with the values that stand for it.
+        // Dropping the values that own them ends all started processes.
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
     print!("{}", outcome.table);

@@ -1,8 +1,9 @@
-//! A backlog: many events stand in the log before anything behind it works, and are drained.
+//! A backlog: the log is filled with events while everything behind it stands still, and is then
+//! drained.
 //!
-//! Once a second it is looked how many are stored and how much memory the process that drains them
-//! has. Draining at full speed means that the last million goes as fast as the first, and that
-//! memory in the last quarter is what it was in the first.
+//! The number of stored events and the memory of the draining process are sampled once a second.
+//! Draining at full speed means that the last million events is as fast as the first, and that
+//! memory in the last quarter is the same as in the first.
 
 use std::time::Duration;
 
@@ -21,26 +22,26 @@ use crate::process::{Pid, resident_bytes, usage};
 
 /// Seconds of each load that fills the log.
 const FILL: f64 = 2.0;
-/// Between two looks.
+/// The interval between two samples.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Events whose rates are compared.
+/// The number of events whose rates are compared.
 const MILLION: u64 = 1_000_000;
 const MIB: f64 = 1_048_576.0;
-/// How many events are drained in a second at the least; less is not worth waiting for.
+/// The minimum drain rate in events per second; slower is not worth waiting for.
 const SLOWEST: u64 = 8_000;
-/// What starting and stopping may take.
+/// The time allowed for starting and stopping, in seconds.
 const AROUND: u64 = 90;
 
-/// What was seen at one look.
+/// One sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Look {
-    /// Since draining began.
+    /// Seconds since draining began.
     seconds: f64,
     stored: u64,
     resident: u64,
 }
 
-/// A backlog that was drained.
+/// A drained backlog.
 #[derive(Debug)]
 struct Drained {
     events: u64,
@@ -59,7 +60,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Returns how long a run with so many events may take.
+/// Returns how long a run with this many events may take.
 pub(crate) fn limit(events: u64) -> Duration {
     Duration::from_secs(AROUND + events / SLOWEST)
 }
@@ -73,7 +74,7 @@ pub(crate) async fn stage(
     run.stage(bench, "backlog", 1.0, scenario).await;
 }
 
-/// Sends events until so many stand in the log, and returns how many do.
+/// Sends events until `wanted` are in the log, and returns how many there are.
 pub(crate) async fn fill(bench: &Bench, wanted: u64) -> anyhow::Result<u64> {
     let begun = Instant::now();
     let mut events = 0;
@@ -88,7 +89,7 @@ pub(crate) async fn fill(bench: &Bench, wanted: u64) -> anyhow::Result<u64> {
     Ok(events)
 }
 
-/// Waits until `events` are stored, which the process `ours` sees to, and tells how that went.
+/// Waits until the process `ours` has stored `events`, and returns the samples.
 pub(crate) async fn drain(
     bench: &Bench,
     ours: Pid,
@@ -180,7 +181,7 @@ impl Drained {
         ]
     }
 
-    /// Returns how fast the events between two places were stored.
+    /// Returns the rate at which the events between two positions were stored.
     fn rate_between(&self, from: u64, to: u64) -> f64 {
         match (self.time_of(from), self.time_of(to)) {
             (Some(from_time), Some(to_time)) => per_second(to - from, to_time - from_time),
@@ -188,7 +189,7 @@ impl Drained {
         }
     }
 
-    /// Returns when so many events were stored, on the line between the looks around it.
+    /// Returns when this many events were stored, interpolated between the samples around it.
     fn time_of(&self, events: u64) -> Option<f64> {
         if events == 0 {
             return Some(0.0);
@@ -202,7 +203,7 @@ impl Drained {
         Some(earlier.seconds + part * (later.seconds - earlier.seconds))
     }
 
-    /// Returns the most memory, in MiB, at the looks between two places.
+    /// Returns the maximum memory, in MiB, of the samples between two positions.
     fn most_resident(&self, from: u64, to: u64) -> f64 {
         let looks = self.looks.iter();
         let within = looks.filter(|look| (from..=to).contains(&look.stored));

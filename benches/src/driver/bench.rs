@@ -1,4 +1,4 @@
-//! What the scenarios share: the running installation, its engine, and how they are measured.
+//! Shared by the scenarios: the running installation, its engine, and how both are measured.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -18,23 +18,23 @@ use super::options::{Options, Pace};
 use super::report::{Figure, progress};
 use crate::process::{Pid, Usage, usage};
 
-/// What a scenario needs to make figures of what it has found.
+/// The time that a scenario needs to compute its figures.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// A running installation, as it was started.
 #[derive(Debug)]
 pub(crate) struct Installation {
-    /// Where events go and questions are answered.
+    /// The site that receives events and queries.
     pub(crate) site: TestSite,
-    /// Where loads go: host and port.
+    /// The address for loads: host and port.
     pub(crate) listen: String,
     pub(crate) engine: EmbeddedEngine,
-    /// Our processes, the engine left out, each with its role.
+    /// Our processes except the engine, each with its role.
     pub(crate) ours: Vec<(String, Pid)>,
-    /// What works beside them: a broker.
+    /// Processes that work beside them: a broker.
     pub(crate) beside: Vec<(String, Pid)>,
-    /// A folder on the disk that is measured.
+    /// A folder on the measured disk.
     pub(crate) folder: PathBuf,
 }
 
@@ -48,10 +48,10 @@ pub(crate) struct Bench {
     pub(crate) engine: EmbeddedEngine,
     pub(crate) ours: Vec<(String, Pid)>,
     beside: Vec<(String, Pid)>,
-    /// Sites, markers and the like get names that no other run has.
+    /// Makes the names of sites, markers and the like unique to this run.
     pub(crate) nonce: u32,
     markers: AtomicU64,
-    /// When the scenario that runs has to end.
+    /// The deadline of the current scenario.
     deadline: Cell<Instant>,
     folder: PathBuf,
 }
@@ -89,12 +89,12 @@ impl Bench {
         self.markers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Sets when the scenario that runs has to end.
+    /// Sets the deadline of the current scenario.
     pub(crate) fn set_deadline(&self, deadline: Instant) {
         self.deadline.set(deadline);
     }
 
-    /// Returns how many seconds the scenario that runs has left.
+    /// Returns how many seconds the current scenario has left.
     pub(crate) fn seconds_left(&self) -> f64 {
         self.deadline
             .get()
@@ -102,8 +102,8 @@ impl Bench {
             .as_secs_f64()
     }
 
-    /// Runs something that may be broken off when the scenario's time is over: what it has found
-    /// by then is kept by the caller.
+    /// Runs something that may be interrupted at the scenario's deadline; the caller keeps the
+    /// results so far.
     pub(crate) async fn while_time_lasts(
         &self,
         work: impl Future<Output = anyhow::Result<()>>,
@@ -118,14 +118,14 @@ impl Bench {
         }
     }
 
-    /// Makes a folder beside Etappe's data, on the same disk.
+    /// Creates a folder beside Etappe's data, on the same disk.
     pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.folder.join(name);
         std::fs::create_dir_all(&path)?;
         Ok(path)
     }
 
-    /// Returns what the processes needed at most since they started, all scenarios included.
+    /// Returns the processes' peak memory since their start, over all scenarios.
     pub(crate) fn peak_memory(&self) -> anyhow::Result<Vec<Figure>> {
         let mut figures = Vec::new();
         let mut sum = Usage::default();
@@ -133,7 +133,7 @@ impl Bench {
             let used = usage(*pid)?;
             sum.peak_rss_bytes += used.peak_rss_bytes;
             sum.cpu_seconds += used.cpu_seconds;
-            // One process alone is the sum.
+            // A single process is the sum already.
             if self.ours.len() > 1 {
                 figures.push(memory_figure(role, &used));
             }
@@ -147,7 +147,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// Returns what the collector needed at most while it was measured alone.
+    /// Returns the collector's peak memory while it was measured alone.
     pub(crate) fn peak_memory_alone(&self) -> anyhow::Result<Vec<Figure>> {
         let (_, pid) = self.ours.first().context("a collector runs")?;
         Ok(vec![memory_figure("collector alone", &usage(*pid)?)])

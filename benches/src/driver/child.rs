@@ -1,5 +1,5 @@
-//! The load generator and the limits as processes of their own, so that each one's use of the CPU
-//! can be told. All of them end with the value that stands for them.
+//! The load generator and the limits as separate processes, so that each one's CPU time can be
+//! measured. All of them end when the value that owns them is dropped.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,12 +14,12 @@ use crate::load::report::LoadReport;
 use crate::process::Pid;
 use crate::rows::{RowReport, RowTarget};
 
-/// Connections for batches, and for single events, which wait longer for the disk than they work.
+/// Connections for batches, and for single events, which mostly wait for the disk.
 const BATCH_CONNECTIONS: u32 = 16;
 const MANY_CONNECTIONS: u32 = 64;
 const SINGLE_CONNECTIONS: u32 = 256;
 
-/// Where a load goes.
+/// The target of a load.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadTarget {
     address: String,
@@ -31,8 +31,8 @@ pub(crate) struct LoadTarget {
     ledger: bool,
 }
 
-/// What load: events in a batch (0: one event a request), events a second (`None`: as fast as
-/// possible), and for how long.
+/// A load: events per batch (0: one event per request), events per second (`None`: as fast as
+/// possible), and its duration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) batch: u32,
@@ -41,7 +41,7 @@ pub(crate) struct Load {
 }
 
 impl LoadTarget {
-    /// An Etappe: its public address, a write key, and the processes to watch meanwhile.
+    /// Targets an Etappe: its public address, a write key, and the processes to watch meanwhile.
     pub(crate) fn etappe(address: String, write_key: &str, watch: Vec<(String, Pid)>) -> Self {
         Self {
             address,
@@ -53,13 +53,13 @@ impl LoadTarget {
         }
     }
 
-    /// The same with more connections for batches: where each answer waits for the brokers, few
-    /// connections measure that wait and not the work.
+    /// Uses more connections for batches: if each answer waits for the brokers, few connections
+    /// would measure that wait instead of the work.
     pub(crate) fn with_many_connections(self) -> Self {
         self.with_connections(MANY_CONNECTIONS)
     }
 
-    /// The same with so many connections for batches.
+    /// Uses this many connections for batches.
     pub(crate) fn with_connections(self, batch_connections: u32) -> Self {
         Self {
             batch_connections,
@@ -67,7 +67,7 @@ impl LoadTarget {
         }
     }
 
-    /// The same with reports that name the requests that were accepted.
+    /// Makes reports name the accepted requests.
     pub(crate) fn with_ledger(self) -> Self {
         Self {
             ledger: true,
@@ -86,7 +86,7 @@ impl Load {
         }
     }
 
-    /// At a fixed rate of events a second.
+    /// At a fixed rate in events per second.
     pub(crate) fn open(batch: u32, rate: f64, seconds: f64) -> Self {
         Self {
             batch,
@@ -129,7 +129,7 @@ impl Load {
     }
 }
 
-/// The bare relay, running.
+/// A running bare relay.
 #[derive(Debug)]
 pub(crate) struct Relay {
     child: Child,
@@ -139,14 +139,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay to a file; `body` says what it appends: `raw`, `inflated` or `events`.
+    /// Starts a relay to a file; `body` is what it appends: `raw`, `inflated` or `events`.
     pub(crate) async fn start(dir: &Path, body: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(program("etappe-limit")?);
         command.args(["relay", "--body", body, "--dir"]).arg(dir);
         Self::spawn(command).await
     }
 
-    /// Starts a relay that publishes each event to a topic of its own.
+    /// Starts a relay that publishes each event to a separate topic.
     pub(crate) async fn start_on_kafka(brokers: &str, topic: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(program("etappe-limit")?);
         command.args(["kafka-relay", "--body", "events"]).args([
@@ -158,8 +158,8 @@ impl Relay {
         Self::spawn(command).await
     }
 
-    /// The same with a producer that keeps less: `acks` replicas acknowledge, and nothing is done
-    /// about repetitions.
+    /// Starts the same relay with a weaker producer: `acks` replicas acknowledge, and it is not
+    /// idempotent.
     pub(crate) async fn start_careless(
         brokers: &str,
         topic: &str,
@@ -250,7 +250,7 @@ async fn answer<T: DeserializeOwned>(mut command: Command, name: &str) -> anyhow
     serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no report"))
 }
 
-/// Returns a program that stands beside this one.
+/// Returns the path of a program in this program's folder.
 fn program(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     ensure!(

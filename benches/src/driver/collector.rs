@@ -1,9 +1,9 @@
-//! The collector beside the bare relay, and what stands behind the log beside bare inserts.
+//! The collector beside the bare relay, and everything behind the log beside bare inserts.
 //!
-//! The engine is stopped (SIGSTOP) while the collector is measured: the classifier fills its buffers
-//! and waits, so that the CPU belongs to the collector, as it does where it is a process of its own.
-//! Then everything behind the log catches up, and that is measured between two markers with more to
-//! do before and after them.
+//! The engine is stopped (SIGSTOP) while the collector is measured: the classifier fills its
+//! buffers and waits. So the collector gets the CPU, as it does in a process of its own. Then
+//! everything behind the log catches up. That is measured between two markers, with more work
+//! before and after them.
 
 use std::future::Future;
 
@@ -18,12 +18,12 @@ use crate::load::report::{LoadReport, per_second};
 use crate::process::Watch;
 use crate::rows::{self, RowTarget};
 
-/// Events in a batch.
+/// Events per batch.
 pub(crate) const BATCH: u32 = 100;
-/// The share of the highest rate at which latency is told.
+/// The share of the maximum rate at which latency is reported.
 const STEADY_SHARE: f64 = 0.7;
 
-/// Rates of all rounds, in events a second.
+/// The rates of all rounds, in events per second.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
     pub(crate) wall: Vec<f64>,
@@ -40,7 +40,7 @@ impl Rates {
     }
 }
 
-/// Measures gzip batches of 100 events, and catching up after them.
+/// Measures gzip batches of 100 events, and the catching up after them.
 pub(crate) async fn batches(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let relays = [
         Relay::start(&bench.folder("relay-raw")?, "raw").await?,
@@ -124,7 +124,7 @@ fn compared(ours: &Rates, [raw, inflated, events]: &[Rates; 3]) -> Vec<Figure> {
     ]
 }
 
-/// Catching up after the collector: the rounds' rates.
+/// The rates of catching up after the collector, per round.
 #[derive(Debug, Default)]
 struct CatchingUp {
     wall: Vec<f64>,
@@ -223,12 +223,12 @@ impl CatchingUp {
     }
 }
 
-/// What happens behind the log while the collector is measured.
+/// The state of everything behind the log while the collector is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Behind {
-    /// It stands still, and catches up afterwards.
+    /// It is stopped, and catches up afterwards.
     Stopped,
-    /// There is nothing yet.
+    /// It is not running yet.
     Absent,
 }
 
@@ -251,7 +251,7 @@ impl Behind {
     }
 }
 
-/// Measures one event a request beside a relay, and its latency at 70 % of the most reached.
+/// Measures one event per request beside a relay, and its latency at 70 % of the maximum rate.
 pub(crate) async fn singles(
     bench: &Bench,
     relay: &Relay,

@@ -1,9 +1,10 @@
-//! What the guarantee costs: the same work with and without each of its pieces, in turns.
+//! Measures the cost of the guarantee: the same work with and without each of its pieces,
+//! alternating.
 //!
-//! Nothing in the product can be switched off. What is left out is left out around it: a library in
-//! front of the C library that does not sync, a bare producer with fewer acknowledgements, a
-//! source that forgets its commits, an index that knows nothing, tables whose deduplication windows
-//! were taken away. Everything else is the real part.
+//! Nothing in the product can be switched off, so each piece is removed around it: a preloaded
+//! library that does not sync, a bare producer with fewer acknowledgements, a source that forgets
+//! its commits, an index that knows nothing, tables without deduplication windows. Everything else
+//! is the real component.
 
 mod answering;
 mod append;
@@ -52,13 +53,13 @@ enum Part {
     Append(append::Appending),
 }
 
-/// How much is done.
+/// How much work is done.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     rounds: u32,
-    /// Seconds of a side of the comparisons of answering.
+    /// Seconds per side of the comparisons of answering.
     answering: f64,
-    /// Events of a side of the comparisons behind the log.
+    /// Events per side of the comparisons behind the log.
     events: u64,
 }
 
@@ -80,11 +81,11 @@ impl CostOptions {
     }
 }
 
-/// Runs all comparisons; a JSON file with all figures is written too.
+/// Runs all comparisons and also writes a JSON file with all figures.
 ///
 /// # Errors
 ///
-/// When nothing can be started or written. A comparison that fails is told in the outcome instead.
+/// When nothing can be started or written. A failed comparison is reported in the outcome instead.
 pub async fn run(options: CostOptions) -> anyhow::Result<Outcome> {
     if let Some(Part::Append(appending)) = &options.part {
         let table = append::run(appending).await?;
@@ -126,7 +127,7 @@ fn note(report: &mut Report, name: &str, figures: anyhow::Result<Vec<Figure>>) {
 fn folder(options: &CostOptions) -> anyhow::Result<TempDir> {
     std::fs::create_dir_all(&options.out)?;
     let mut folder = tempfile::Builder::new();
-    // Absolute, because processes are told of it.
+    // Absolute, because it is passed to other processes.
     Ok(folder
         .prefix("cost-")
         .tempdir_in(options.out.canonicalize()?)?)

@@ -1,7 +1,7 @@
-//! The engine that belongs to an Etappe that runs: its process, its address, its secret.
+//! The engine of a running Etappe: its process, its address, its secret.
 //!
-//! Everything is found from outside, in `/proc` and in the data folder, so that nothing in the product
-//! has to help.
+//! All of them are found from outside, in `/proc` and in the data folder, so that the product needs
+//! no code for it.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,12 +17,12 @@ use crate::process::{Pid, with_children};
 use crate::rows::Database;
 
 const SECRET_FILE: &str = "engine-secret.json";
-/// How deep in the data folder the secret is looked for.
+/// How deep the data folder is searched for the secret.
 const SECRET_DEPTH: usize = 3;
 /// The state of a listening socket in `/proc/PID/net/tcp`.
 const LISTENING: &str = "0A";
 
-/// The engine's process and the way to its data.
+/// The engine's process and access to its data.
 #[derive(Debug, Clone)]
 pub(crate) struct EmbeddedEngine {
     pub(crate) pid: Pid,
@@ -32,8 +32,8 @@ pub(crate) struct EmbeddedEngine {
     pub(crate) database: Database,
 }
 
-/// Stops the engine's process for as long as this value lives, so that everything behind the event
-/// log stands still and the collector can be measured alone.
+/// Stops the engine's process while this value lives, so that everything behind the event log
+/// stands still and the collector can be measured alone.
 #[derive(Debug)]
 pub(crate) struct Paused(SystemPid);
 
@@ -73,7 +73,7 @@ impl EmbeddedEngine {
         })
     }
 
-    /// Names an engine that runs by itself, by its address with the login.
+    /// Refers to a separately running engine by its address with the login.
     pub(crate) fn at(pid: Pid, address: &str) -> anyhow::Result<Self> {
         let address = Url::parse(address)?;
         let (user, password) = (address.username(), address.password().unwrap_or_default());
@@ -90,7 +90,7 @@ impl EmbeddedEngine {
         })
     }
 
-    /// Stops the process until the value returned is dropped.
+    /// Stops the process until the returned value is dropped.
     pub(crate) fn pause(&self) -> anyhow::Result<Paused> {
         let pid = i32::try_from(self.pid).ok().and_then(SystemPid::from_raw);
         let pid = pid.context("the engine's process id is none")?;
@@ -98,7 +98,7 @@ impl EmbeddedEngine {
         Ok(Paused(pid))
     }
 
-    /// Returns how many events of the site are stored.
+    /// Returns the number of stored events of the site.
     pub(crate) async fn stored_events(&self, site: &str) -> anyhow::Result<u64> {
         let statement = format!("SELECT count() FROM events WHERE site = '{site}' FORMAT TSV");
         let text = self.database.run(&statement, &[], Bytes::new()).await?;
@@ -106,7 +106,7 @@ impl EmbeddedEngine {
         count.with_context(|| format!("the engine answered `{}`", text.trim()))
     }
 
-    /// Returns how many events of the site are stored, and of how many actors.
+    /// Returns the number of stored events of the site, and of their actors.
     pub(crate) async fn size(&self, site: &str) -> anyhow::Result<(u64, u64)> {
         let statement = format!(
             "SELECT count(), uniq(actor_hash) FROM events WHERE site = '{site}' FORMAT TSV"
@@ -139,7 +139,7 @@ fn find_file(dir: &Path, name: &str, depth: usize) -> Option<PathBuf> {
         .find_map(|e| find_file(&e.path(), name, deeper))
 }
 
-/// Returns the port that a process listens on.
+/// Returns the port on which a process listens.
 fn listening_port(pid: Pid) -> anyhow::Result<u16> {
     let mut sockets = HashSet::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
@@ -155,7 +155,7 @@ fn listening_port(pid: Pid) -> anyhow::Result<u16> {
     port_of(&table, &sockets).with_context(|| format!("process {pid} does not listen"))
 }
 
-/// Finds the listening socket that is one of `sockets` in the kernel's table.
+/// Finds the port of the listening socket in the kernel's table that is one of `sockets`.
 fn port_of(table: &str, sockets: &HashSet<String>) -> Option<u16> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();

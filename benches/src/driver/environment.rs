@@ -1,4 +1,4 @@
-//! Where the figures were measured: machine and commit.
+//! The environment of the measurements: machine and commit.
 
 use std::fs;
 use std::process::Command;
@@ -23,9 +23,9 @@ pub(crate) struct Environment {
     pub(crate) processor: String,
     /// The kernel's release.
     pub(crate) kernel: String,
-    /// Runnable processes of the last minute before the run; above 0 the machine was busy.
+    /// The load average of the last minute before the run; above 0 the machine was busy.
     pub(crate) load_before: String,
-    /// Where events were kept: `local log` or `kafka`.
+    /// Which log was used: `local log` or `kafka`.
     pub(crate) log: &'static str,
     /// Whether this was a brief run.
     pub(crate) quick: bool,

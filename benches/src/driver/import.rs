@@ -1,4 +1,4 @@
-//! Importing the data sets by command.
+//! Imports the data sets with the command.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::report::Figure;
 use super::round::Rounds;
 use crate::load::report::per_second;
 
-/// A brief run leaves out files that are larger, in bytes.
+/// A brief run skips larger files; in bytes.
 const QUICK_LIMIT: u64 = 1_000_000;
 
-/// Imports every file into a site of its own.
+/// Imports every file into a new site.
 pub(crate) async fn run(bench: &Bench, etappe: &EtappeProcess) -> anyhow::Result<Vec<Figure>> {
     let mut files = bench.options.data_files();
     if bench.options.quick {

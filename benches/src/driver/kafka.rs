@@ -1,8 +1,8 @@
-//! The roles on a real Kafka, measured scenario by scenario.
+//! Measures the roles on a real Kafka, scenario by scenario.
 //!
 //! First a topic is filled and a classifier started on it, beside bare inserts. Then the collector
-//! alone, beside the relay on the same broker and with nothing to do behind it. Then everything
-//! together.
+//! is measured alone, beside the relay on the same broker and with no work behind it. Then
+//! everything together.
 
 mod backlog;
 mod classifier;
@@ -17,9 +17,9 @@ use super::{Outcome, lag, whole_path};
 pub(crate) use backlog::drain_backlog;
 use fleet::Fleet;
 
-/// The share of the time in which the whole path has been measured.
+/// The share of the time by which the whole path has been measured.
 const WHOLE_PATH: f64 = 0.84;
-/// The topic of the collector while it is measured alone, so that its events are nobody's work.
+/// The collector's topic while it is measured alone, which nobody consumes.
 const ALONE: &str = "etappe.collector-alone.v1";
 
 /// Runs all scenarios.
@@ -54,7 +54,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Measures the collector alone: the engine, which would merge what was stored before, stands still.
+/// Measures the collector alone. The engine is stopped, since it would merge the rows stored
+/// before.
 async fn alone(run: &mut Run, fleet: &Fleet) -> anyhow::Result<()> {
     let bench = fleet.bench()?;
     let paused = bench.engine.pause()?;

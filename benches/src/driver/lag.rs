@@ -1,4 +1,4 @@
-//! How long after its acknowledgement an event is counted in a KPI, at fixed rates.
+//! The delay from an event's acknowledgement until a KPI counts it, at fixed rates.
 
 use super::bench::Bench;
 use super::child::Load;
@@ -6,7 +6,7 @@ use super::probe::probe_during;
 use super::report::{Figure, progress};
 
 const BATCH: u32 = 100;
-/// The rate that the target is set for.
+/// The rate for which the target is set.
 const TARGET_RATE: u32 = 10_000;
 
 /// Measures at each rate.

@@ -1,4 +1,4 @@
-//! `etappe up` on the local log, measured scenario by scenario.
+//! Measures `etappe up` on the local log, scenario by scenario.
 
 use anyhow::Context;
 use etappe_testkit::process::EtappeProcess;
@@ -14,10 +14,10 @@ use super::options::Options;
 use super::run::{Run, settled};
 use super::{Outcome, backlog, collector, import, lag, question, whole_path};
 
-/// The share of the time in which the whole path has been measured.
+/// The share of the time by which the whole path has been measured.
 const WHOLE_PATH: f64 = 0.72;
 
-/// A running `etappe up` on an empty folder, which goes away with this.
+/// A running `etappe up` on an empty folder, which is removed on drop.
 struct Local {
     etappe: EtappeProcess,
     bench: Bench,
@@ -62,7 +62,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Fills the log while the engine stands still, lets it go on and watches the backlog drain.
+/// Fills the log while the engine is stopped, then resumes the engine and measures how the backlog
+/// drains.
 pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<Outcome> {
     let mut run = Run::begin(&options, 0.0);
     let Local {

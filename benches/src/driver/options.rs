@@ -1,4 +1,4 @@
-//! What is measured, and for how long.
+//! The options of a run, and how long each part takes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,37 +41,37 @@ pub struct Options {
     pub criterion: PathBuf,
 }
 
-/// How long everything takes.
+/// The duration of each part.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pace {
-    /// Rounds of each comparison.
+    /// Rounds per comparison.
     pub(crate) rounds: u32,
-    /// Seconds of a side of the collector's comparisons.
+    /// Seconds per side of the collector's comparisons.
     pub(crate) collector: f64,
-    /// Seconds of the load before and after it that keeps everything behind the collector busy.
+    /// Seconds of the load before and after that which keeps everything behind the collector busy.
     pub(crate) filler: f64,
     /// Seconds of inserting rows.
     pub(crate) rows: f64,
-    /// Seconds at 70 % of the most single events.
+    /// Seconds at 70 % of the maximum rate of single events.
     pub(crate) steady: f64,
-    /// How many events stand in the topic before a classifier starts.
+    /// The number of events in the topic before a classifier starts.
     pub(crate) preload: u64,
-    /// Rates meant to be too much for the whole path, in events a second, ascending.
+    /// Rates meant to overload the whole path, in events per second, ascending.
     pub(crate) saturating: &'static [u32],
-    /// Seconds of each.
+    /// Seconds at each of these rates.
     pub(crate) saturate: f64,
     /// Seconds of the sustained load.
     pub(crate) sustain: f64,
     /// Rates at which visibility is measured, the most important one first.
     pub(crate) lag_rates: &'static [u32],
-    /// Seconds of each.
+    /// Seconds at each of these rates.
     pub(crate) lag: f64,
-    /// How often each question is asked.
+    /// How often each query is run.
     pub(crate) questions: u32,
 }
 
 impl Options {
-    /// Returns how long the whole run may take, apart from [`Self::longer`].
+    /// Returns the time limit of the whole run, without [`Self::longer`].
     pub(crate) fn limit(&self) -> Duration {
         if let Some(events) = self.backlog {
             return backlog::limit(events);
@@ -79,7 +79,7 @@ impl Options {
         Duration::from_secs(match (self.kafka, self.quick) {
             (false, true) => 120,
             (false, false) => 480,
-            // More processes to start, and no questions at the end.
+            // More processes to start, and no queries at the end.
             (true, true) => 150,
             (true, false) => 540,
         })
@@ -99,12 +99,12 @@ impl Options {
         pace
     }
 
-    /// Makes a folder on the disk to measure; it goes away with the value.
+    /// Creates a folder on the measured disk; it is removed when the value is dropped.
     pub(crate) fn make_folder(&self) -> anyhow::Result<TempDir> {
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("cannot make {}", self.out.display()))?;
         let mut folder = tempfile::Builder::new();
-        // Absolute, because processes are told of it.
+        // Absolute, because it is passed to other processes.
         Ok(folder
             .prefix("data-")
             .tempdir_in(self.out.canonicalize()?)?)
@@ -118,7 +118,7 @@ impl Options {
         self.criterion.clone()
     }
 
-    /// Returns the data sets' files, smallest first; none if there is no such folder.
+    /// Returns the data sets' files, smallest first; empty if there is no such folder.
     pub(crate) fn data_files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         for folder in list(&self.data_sets)
@@ -203,14 +203,14 @@ mod tests {
                 + steps(pace.saturating) * pace.saturate
                 + pace.sustain
                 + steps(pace.lag_rates) * pace.lag;
-            // A topic is filled and read at 25,000 events a second or more.
+            // A topic is filled and read at 25,000 events per second or more.
             let events = u32::try_from(pace.preload).unwrap();
             let preloaded = if options.kafka {
                 f64::from(events) / 25e3
             } else {
                 0.0
             };
-            // The rest is for catching up, importing and asking.
+            // The rest is for catching up, importing and querying.
             let limit = options.limit().as_secs_f64();
             let planned = planned + preloaded - options.longer().as_secs_f64();
             assert!(planned < limit * 0.7, "{planned} s of {limit} s");

@@ -1,10 +1,11 @@
-//! Overload: one site floods with several times what the machine can do, another one goes on.
+//! Overload: one site floods with several times the machine's capacity while another one continues
+//! normally.
 //!
-//! The flood is an open loop of gzip batches, the other site an open loop of single events whose
-//! latencies are what is measured; questions of that site are asked meanwhile. The event log's
-//! bound is so small that it fills within the run, so refusals have to come. Afterwards everything
-//! that was accepted has to be counted, each event once, by its message id. In the second half the
-//! site that was flooded asks as hard as it can, about all those events.
+//! The flood is an open loop of gzip batches. The other site is an open loop of single events,
+//! whose latencies are measured, and it is queried meanwhile. The event log's limit is so small
+//! that it fills within the run, so requests must be refused. Afterwards every accepted event must
+//! be counted exactly once, by its message id. In the second half the flooded site runs queries
+//! about all those events as fast as it can.
 
 mod asking;
 mod check;
@@ -30,30 +31,30 @@ use watch::{Watched, watch};
 
 pub use options::OverloadOptions;
 
-/// Events in a request of the flood.
+/// Events per request of the flood.
 const BATCH: u32 = 100;
-/// What is offered to find out what the machine can do, in events a second.
+/// The load used to measure the machine's capacity, in events per second.
 const SATURATING: f64 = 60_000.0;
-/// How many times that is offered then.
+/// The flood's load as a multiple of the measured capacity.
 const TIMES: f64 = 5.25;
 /// Seconds of the quiet site alone, before the flood.
 const ALONE_SECONDS: f64 = 5.0;
-/// How long what was accepted may take to be counted.
+/// The time limit for counting everything that was accepted.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(300);
-/// Between two looks at how much is stored.
+/// The interval at which stored events are counted.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What came of a run.
+/// The result of a run.
 struct Overload {
     options: OverloadOptions,
-    /// What the machine can do: events a second, from the first request until all are stored.
+    /// The machine's capacity: events per second, from the first request until all are stored.
     can: f64,
-    /// The quiet site before the flood.
+    /// The quiet site's load before the flood.
     alone: LoadReport,
     flood: LoadReport,
     quiet: LoadReport,
     watched: Watched,
-    /// From the end of the flood until everything accepted was stored.
+    /// The time from the end of the flood until everything accepted was stored.
     drained: Duration,
     flood_accounts: Accounts,
     quiet_accounts: Accounts,
@@ -61,11 +62,11 @@ struct Overload {
     asking: Asking,
 }
 
-/// Runs it; a JSON file with all figures is written too.
+/// Runs the overload test and also writes a JSON file with all figures.
 ///
 /// # Errors
 ///
-/// When Etappe does not start or stop, or what was accepted is not stored in time.
+/// When Etappe does not start or stop, or when accepted events are not stored in time.
 pub async fn run(options: OverloadOptions) -> anyhow::Result<Outcome> {
     let mut report = Report::new(environment::of_run("local log"));
     progress("start");
@@ -144,7 +145,7 @@ async fn measure(
     })
 }
 
-/// Waits until at least so many events of a site are stored.
+/// Waits until at least `events` events of a site are stored.
 async fn stored(installation: &Installation, site: &str, events: u64) -> anyhow::Result<()> {
     let deadline = Instant::now() + DRAIN_PATIENCE;
     loop {
@@ -159,7 +160,7 @@ async fn stored(installation: &Installation, site: &str, events: u64) -> anyhow:
                 Instant::now() < deadline,
                 "{stored} of {events} events of {site} are stored"
             ),
-            // It may be too busy to answer.
+            // The engine may be too busy to answer.
             Err(error) if Instant::now() >= deadline => return Err(error),
             Err(_) => {}
         }

@@ -1,7 +1,7 @@
-//! Markers: events that nothing else looks like, sent to see when they are counted.
+//! Markers: unique events that are sent to see when they are counted.
 //!
-//! A marker of several actors has some in every partition, so once all of them are counted,
-//! everything that was acknowledged before it is counted too.
+//! A marker has several actors, some in every partition. So once all of them are counted,
+//! everything acknowledged before it is counted too.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,23 +17,23 @@ use tokio::time::Instant;
 use super::bench::Bench;
 use crate::latency::LatencyHistogram;
 
-/// Enough that every partition has one, but for one time in thousands.
+/// Enough that every partition gets one, except once in thousands of times.
 const ACTORS: u64 = 48;
-/// Between two questions while everything behind the log works at its limit.
+/// The interval between two queries while everything behind the log works at its limit.
 const CATCH_UP_PAUSE: Duration = Duration::from_millis(100);
-/// How long catching up may take.
+/// The time limit for catching up.
 pub(crate) const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
-/// Between two questions of a probe.
+/// The interval between two queries of a probe.
 const PROBE_PAUSE: Duration = Duration::from_millis(30);
-/// Between two probes.
+/// The pause between two probes.
 const BETWEEN_PROBES: Duration = Duration::from_millis(100);
-/// For how long questions may be refused because the engine does not answer.
+/// How long queries may be refused because the engine does not answer.
 const UNAVAILABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// A probe that takes longer counts as having taken this long.
 const PROBE_PATIENCE: Duration = Duration::from_secs(30);
 const DAY_MILLIS: i64 = 86_400_000;
 
-/// A marker that was acknowledged.
+/// An acknowledged marker.
 #[derive(Debug)]
 pub(crate) struct Marker {
     question: Value,
@@ -82,8 +82,8 @@ impl Marker {
         waited.with_context(|| format!("not counted within {patience:?}"))?
     }
 
-    /// Asks until the marker is counted. Between two questions at least as much time goes by as a
-    /// question takes, so that asking stays a small part of the load.
+    /// Queries until the marker is counted. The pause between two queries is at least as long as a
+    /// query takes, so that queries stay a small part of the load.
     async fn wait(&self, bench: &Bench, pause: Duration) -> anyhow::Result<Instant> {
         let mut answered_at = Instant::now();
         loop {
@@ -98,7 +98,7 @@ impl Marker {
                         return Ok(now);
                     }
                 }
-                // The engine may be busy with what piled up while it was stopped.
+                // The engine may be busy with the backlog that built up while it was stopped.
                 503 if now - answered_at < UNAVAILABLE_PATIENCE => {}
                 status => bail!("a funnel got {status}: {answer}"),
             }
@@ -107,7 +107,7 @@ impl Marker {
     }
 }
 
-/// Waits until everything that was acknowledged is counted.
+/// Waits until everything acknowledged is counted.
 pub(crate) async fn catch_up(bench: &Bench) -> anyhow::Result<()> {
     Marker::send(bench)
         .await?
@@ -116,8 +116,8 @@ pub(crate) async fn catch_up(bench: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a load and meanwhile measures how long events take from their acknowledgement to being
-/// counted, one probe after the other.
+/// Runs a load and meanwhile measures the delay from acknowledgement to counting, one probe after
+/// the other.
 pub(crate) async fn probe_during<T>(
     bench: &Bench,
     load: impl Future<Output = anyhow::Result<T>>,

@@ -1,4 +1,4 @@
-//! How long questions take at the size reached, and an ad-hoc funnel beside plain `windowFunnel`.
+//! Query latencies at the size reached, and an ad-hoc funnel beside plain `windowFunnel`.
 
 use anyhow::ensure;
 use bytes::Bytes;
@@ -19,14 +19,14 @@ struct Question {
     body: Option<Value>,
 }
 
-/// Asks every question some times.
+/// Runs every query several times.
 pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let (events, actors) = bench.engine.size(&bench.site.name).await?;
     let size = format!("{events} events, {actors} actors; the target is for 100 M and 1 M");
     let mut figures = Vec::new();
     let questions = questions();
     for (index, question) in questions.iter().enumerate() {
-        // Each gets an equal part of the time; the funnel below is the last one.
+        // Each query gets an equal part of the time; the funnel below is the last one.
         let others = u32::try_from(questions.len() - index)?;
         let reserve = bench.seconds_left() * (1.0 - 1.0 / f64::from(others + 1));
         let mut latencies = LatencyHistogram::default();
@@ -71,7 +71,7 @@ fn questions() -> Vec<Question> {
     ]
 }
 
-/// Measures the ad-hoc funnel and `windowFunnel` over the same events, taking turns.
+/// Measures the ad-hoc funnel and `windowFunnel` over the same events, alternating.
 async fn ad_hoc(bench: &Bench, events: u64) -> anyhow::Result<Vec<Figure>> {
     let steps: Vec<Value> = STEPS.iter().map(|event| json!({"event": event})).collect();
     let question = Question {

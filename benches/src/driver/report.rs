@@ -12,24 +12,24 @@ use serde::Serialize;
 use super::environment::Environment;
 use super::round::{median, median_ratio};
 
-/// What a figure should reach. Floor first; the second is where it should be.
+/// The target of a figure: the floor is required, the goal is the desired value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Target {
-    /// The higher, the better.
+    /// Higher is better.
     AtLeast { floor: f64, goal: f64 },
-    /// The lower, the better.
+    /// Lower is better.
     AtMost { floor: f64, goal: f64 },
 }
 
-/// Where a figure stands.
+/// A figure's result compared with its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Standing {
     Goal,
     Floor,
     Below,
-    /// No target is set for it.
+    /// It has no target.
     Untargeted,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Figure {
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
     pub(crate) target: Option<Target>,
-    /// The rounds that the value is the median of.
+    /// The rounds; the value is their median.
     pub(crate) rounds: Vec<f64>,
     pub(crate) note: String,
 }
@@ -63,9 +63,9 @@ pub(crate) struct Report {
 /// Why a scenario has no figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Miss {
-    /// Its share of the time was over.
+    /// Its share of the time was used up.
     OutOfTime,
-    /// Something went wrong.
+    /// It failed.
     Failed(String),
 }
 
@@ -107,7 +107,7 @@ impl Figure {
         }
     }
 
-    /// Makes a figure of several rounds: their median. Of no rounds there is none to tell.
+    /// Makes a figure of several rounds: their median. Without rounds the figure has no value.
     pub(crate) fn of_rounds(what: impl Into<String>, rounds: &[f64], unit: &'static str) -> Self {
         let value = median(rounds).unwrap_or(f64::NAN);
         Self {
@@ -160,7 +160,7 @@ impl Report {
         }
     }
 
-    /// Adds what was measured; a figure without a value was not.
+    /// Adds measured figures; a figure without a value was not measured.
     pub(crate) fn add(&mut self, mut figures: Vec<Figure>) {
         figures.retain(|figure| figure.value.is_finite());
         for figure in &figures {
@@ -184,7 +184,7 @@ impl Report {
         failed.map(|(scenario, _)| scenario.clone()).collect()
     }
 
-    /// Returns the figures that do not reach their floor.
+    /// Returns the figures below their floor.
     pub(crate) fn below(&self) -> Vec<String> {
         let below = self
             .figures
@@ -193,12 +193,12 @@ impl Report {
         below.map(|figure| figure.what.clone()).collect()
     }
 
-    /// Adds what criterion measured before this run.
+    /// Adds criterion's results from before this run.
     pub(crate) fn add_criterion(&mut self, dir: &Path) {
         self.figures.extend(criterion::figures(dir));
     }
 
-    /// Writes everything as JSON and returns where.
+    /// Writes everything as JSON and returns the path.
     pub(crate) fn write(&self, dir: &Path) -> anyhow::Result<PathBuf> {
         let name: String = format!(
             "{}-{}-{}",
@@ -265,7 +265,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Tells on stderr what is going on.
+/// Reports progress on stderr.
 #[expect(clippy::print_stderr, reason = "progress of a command")]
 pub(crate) fn progress(line: &str) {
     eprintln!("{line}");

@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-/// How much longer than the mean of those before it a round may take.
+/// The factor by which a round may take longer than the mean of the earlier ones.
 const VARIATION: f64 = 1.25;
 
-/// Counts rounds, and says when there is no time for another one.
+/// Counts rounds and decides whether there is time for another one.
 #[derive(Debug)]
 pub(crate) struct Rounds {
     begun: Instant,
@@ -22,8 +22,8 @@ impl Rounds {
         }
     }
 
-    /// Returns the number of the next round, if there is to be one: the first always, a later one
-    /// if it takes about as long as those before it and `reserve` seconds are to be left.
+    /// Returns the number of the next round, if there is time for it. The first round always runs.
+    /// A later one runs if, taking about as long as the earlier ones, it leaves `reserve` seconds.
     pub(crate) fn next(&mut self, seconds_left: f64, reserve: f64) -> Option<u32> {
         let each = self.begun.elapsed().as_secs_f64() / f64::from(self.done.max(1));
         let fits = self.done == 0 || each * VARIATION + reserve < seconds_left;
@@ -34,7 +34,7 @@ impl Rounds {
     }
 }
 
-/// Returns the median; the mean of the middle two for an even count; `None` of nothing.
+/// Returns the median, for an even count the mean of the middle two; `None` for no values.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted: Vec<f64> = values
         .iter()

@@ -12,22 +12,22 @@ use super::options::Options;
 use super::probe;
 use super::report::{Figure, Miss, Report, progress};
 
-/// For two minutes after its start a classifier asks the tables about every batch whether they
-/// have it already; later it need not. What is sustained is measured after that.
+/// For two minutes after its start a classifier checks every batch against the tables; later it
+/// need not. The sustained load is measured after that.
 const STEADY_AFTER: Duration = Duration::from_secs(125);
-/// What stopping everything may take after the deadline.
+/// The time reserved for stopping everything after the deadline.
 const STOP_RESERVE: Duration = Duration::from_secs(15);
 
-/// The scenarios of a run and what came of them.
+/// The scenarios of a run and their results.
 #[derive(Debug)]
 pub(crate) struct Run {
     begun: Instant,
     time: Duration,
-    /// The share of the time in which the whole path has been measured.
+    /// The share of the time by which the whole path has been measured.
     whole_path: f64,
-    /// What the whole path and everything after it gets on top.
+    /// The extra time of the whole path and everything after it.
     longer: Duration,
-    /// What was waited for on purpose, which is nobody's share.
+    /// Intentional waiting time, which counts towards no scenario's share.
     waited: Duration,
     only: String,
     report: Report,
@@ -46,8 +46,8 @@ impl Run {
         }
     }
 
-    /// Runs a scenario; it has until `share` of the whole time is over, so that it ends before the
-    /// next one's share begins and what it leaves is theirs.
+    /// Runs a scenario, which has until `share` of the whole time is used up. So it ends before the
+    /// next one's share begins, and unused time passes to later scenarios.
     pub(crate) async fn stage(
         &mut self,
         bench: &Bench,
@@ -73,7 +73,7 @@ impl Run {
         }
     }
 
-    /// Waits until a classifier that was started at `started` works as it does for days.
+    /// Waits until a classifier that was started at `started` has reached its steady state.
     pub(crate) async fn wait_until_steady(&mut self, started: Instant) {
         let before = Instant::now();
         let steady = started + STEADY_AFTER;
@@ -84,17 +84,17 @@ impl Run {
         }
     }
 
-    /// Adds figures that no scenario of its own was needed for.
+    /// Adds figures that need no scenario.
     pub(crate) fn add(&mut self, figures: Vec<Figure>) {
         self.report.add(figures);
     }
 
-    /// Adds what criterion measured before this run.
+    /// Adds criterion's results from before this run.
     pub(crate) fn add_criterion(&mut self, options: &Options) {
         self.report.add_criterion(&options.criterion_dir());
     }
 
-    /// Tells what is being done.
+    /// Reports what is being done.
     pub(crate) fn tell(&self, what: &str) {
         progress(&format!("== {what} ({} s)", self.begun.elapsed().as_secs()));
     }
@@ -110,8 +110,8 @@ impl Run {
     }
 }
 
-/// Does a scenario once everything before it is counted: what another one has left behind is not
-/// this one's load.
+/// Runs a scenario once everything before it is counted, so that the work left by earlier scenarios
+/// does not add to its load.
 pub(crate) async fn settled(
     bench: &Bench,
     scenario: impl Future<Output = anyhow::Result<Vec<Figure>>>,

@@ -1,8 +1,8 @@
 //! The whole path at once, on the same cores: load generator, Etappe and engine.
 //!
-//! A load that is too much tells how many events come through; a share of that is then held for
-//! long, and has to be sustained: everything is accepted, and soon after the end everything is
-//! counted. If it is not, a smaller share is held.
+//! An excessive load shows the maximum throughput. A share of that is then held for a long time and
+//! must be sustained: everything is accepted, and everything is counted soon after the end. If it
+//! is not, a smaller share is held.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ use super::report::{Figure, progress};
 use crate::load::report::{LoadReport, per_second};
 
 const BATCH: u32 = 100;
-/// How long after the end of a sustained load the last event may be counted.
+/// The time limit after a sustained load for counting its last event.
 const SUSTAINED_WITHIN: Duration = Duration::from_secs(3);
-/// What starting the load and catching up after it may take.
+/// The time allowed for starting the load and catching up after it.
 const RESERVE_SECONDS: f64 = 8.0;
-/// A load of which less than this share comes through is too much.
+/// A load is excessive if less than this share of it gets through.
 const SATURATED: f64 = 0.9;
-/// The shares of what comes through that are held.
+/// The shares of the maximum throughput that are held.
 const SHARES: [f64; 2] = [0.95, 0.8];
 
-/// A load and what became of it.
+/// A load and its result.
 struct Step {
     report: LoadReport,
-    /// From the end of the load until everything was counted.
+    /// The time from the end of the load until everything was counted.
     behind: Duration,
-    /// Events a second from the first request until everything was counted.
+    /// Events per second from the first request until everything was counted.
     effective: f64,
 }
 
@@ -56,7 +56,7 @@ impl Step {
     }
 }
 
-/// Finds out how much comes through, and holds a share of it.
+/// Measures the maximum throughput, then holds a share of it.
 pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut most: f64 = 0.0;
     let mut tried = Vec::new();
@@ -90,7 +90,7 @@ fn tell(tried: &mut Vec<String>, rate: f64, step: &Step) {
     tried.push(told);
 }
 
-/// Holds a share of `most`, a smaller one if the first is not sustained.
+/// Holds a share of `most`, or a smaller one if the first is not sustained.
 async fn hold(bench: &Bench, most: f64) -> anyhow::Result<Vec<Figure>> {
     let mut held = None;
     let mut tried = Vec::new();
@@ -99,7 +99,7 @@ async fn hold(bench: &Bench, most: f64) -> anyhow::Result<Vec<Figure>> {
         if held.is_some() && left < bench.pace.saturate {
             break;
         }
-        // In steps that can be read.
+        // Rounded down to whole thousands.
         let rate = ((most * share / 1e3).floor() * 1e3).max(1e3);
         let load = Load::open(BATCH, rate, bench.pace.sustain.min(left).max(1.0));
         let (report, lags) = probe_during(bench, Box::pin(load.run(&bench.target))).await?;

@@ -1,4 +1,4 @@
-//! One keep-alive connection over HTTP/1, opened again when it breaks.
+//! One keep-alive HTTP/1 connection, reopened when it breaks.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ const ANSWER_LIMIT: usize = 1024 * 1024;
 /// Why a request's events were not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The answer had another status than 200.
+    /// The status was not 200.
     Status {
         /// The status.
         status: StatusCode,
-        /// Whether the answer said when to come back.
+        /// Whether the answer said when to retry.
         says_when: bool,
     },
-    /// The answer was none that the contract knows.
+    /// The answer does not follow the contract.
     Answer,
     /// The connection broke or could not be opened.
     Connection,
@@ -40,14 +40,14 @@ pub enum Failure {
     Timeout,
 }
 
-/// A connection; not shared, so one request at a time.
+/// A connection; not shared, so it carries one request at a time.
 #[derive(Debug)]
 pub struct Connection {
     address: String,
     host: HeaderValue,
     authorization: HeaderValue,
     sender: Option<SendRequest<Full<Bytes>>>,
-    /// Drives the connection; dropped and thereby ended with it.
+    /// The task that drives the connection; ends when this is dropped.
     driver: JoinSet<()>,
 }
 
@@ -74,7 +74,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Any other answer, and none.
+    /// Any other answer, and no answer.
     pub async fn send(&mut self, request: &PreparedRequest) -> Result<Bytes, Failure> {
         let request = self.prepare(request);
         tokio::time::timeout(TIMEOUT, self.exchange(request))
@@ -82,7 +82,7 @@ impl Connection {
             .unwrap_or(Err(Failure::Timeout))
     }
 
-    /// Gives the connection up; the next request opens another one, after a short pause.
+    /// Drops the connection; the next request opens a new one after a short pause.
     pub async fn reopen_soon(&mut self) {
         self.sender = None;
         self.driver.abort_all();
@@ -119,8 +119,8 @@ impl Connection {
         }
     }
 
-    /// Returns the connection once it can take a request. A server may close it between two
-    /// requests, for instance when it drains; then another one is opened.
+    /// Returns the connection once it can take a request. If the server has closed it between two
+    /// requests, for instance while draining, a new one is opened.
     async fn ready(&mut self) -> Option<&mut SendRequest<Full<Bytes>>> {
         let usable = match &mut self.sender {
             Some(sender) => sender.ready().await.is_ok(),
@@ -140,7 +140,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         self.driver.spawn(async move {
-            // How a connection ended shows in the request that was on its way.
+            // The request in flight shows how the connection ended.
             connection.await.ok();
         });
         self.sender = Some(sender);

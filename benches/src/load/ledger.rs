@@ -1,35 +1,37 @@
-//! Which requests were accepted, by their numbers, so that what is counted can be compared one by one.
+//! Which requests were accepted, by their numbers, so that the stored messages can be compared one
+//! by one.
 //!
-//! A request that got no answer may have been taken or not: it is kept apart, as unknown.
+//! A request without an answer may or may not have been accepted: it is listed separately, as
+//! unknown.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of a request that was sent.
+/// The fate of a sent request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Answered with 200.
     Accepted,
-    /// Answered otherwise.
+    /// Answered with another status.
     Refused,
     /// Not answered.
     Unknown,
 }
 
-/// Collects what became of requests.
+/// Collects the fates of requests.
 #[derive(Debug, Default)]
 pub(super) struct RequestLedger {
     accepted: Vec<u64>,
     unknown: Vec<u64>,
 }
 
-/// What became of the requests of a run.
+/// The fates of a run's requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerReport {
-    /// What makes the message ids of this run differ from those of others: their first digits.
+    /// The first digits of this run's message ids, which make them unique to the run.
     pub nonce: u32,
-    /// First and last number of each run of accepted requests.
+    /// The first and last number of each run of consecutive accepted requests.
     pub accepted: Vec<(u64, u64)>,
-    /// First and last number of each run of requests that got no answer.
+    /// The first and last number of each run of consecutive requests without an answer.
     pub unknown: Vec<(u64, u64)>,
 }
 
@@ -51,7 +53,7 @@ impl RequestLedger {
     }
 }
 
-/// Returns the runs of neighbours among `numbers`.
+/// Returns the runs of consecutive `numbers`.
 fn runs(numbers: &[u64]) -> Vec<(u64, u64)> {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();

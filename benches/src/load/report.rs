@@ -1,4 +1,4 @@
-//! What came of a load.
+//! The result of a load.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::process::ProcessUsage;
 use crate::request_pool::Shape;
 use crate::schedule::{Arrival, Schedule};
 
-/// What the connections count.
+/// The counts of all connections.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     body_bytes_sent: u64,
@@ -30,7 +30,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Begins to count; a ledger names the requests too.
+    /// Starts counting; with a ledger the requests are recorded too.
     pub(super) fn new(ledger: bool) -> Self {
         Self {
             ledger: ledger.then(RequestLedger::default),
@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Writes what became of a request into the ledger, if there is one.
+    /// Records the fate of a request in the ledger, if there is one.
     pub(super) fn record_in_ledger(&mut self, number: u64, fate: Fate) {
         if let Some(ledger) = &mut self.ledger {
             ledger.record(number, fate);
@@ -51,7 +51,7 @@ impl Tally {
         self.events_sent += u64::from(events);
     }
 
-    /// Records how long a request took, since it was due and since it was sent.
+    /// Records a request's latency, since it was due and since it was sent.
     pub(super) fn record_latency(&mut self, since_due: Duration, since_sent: Duration) {
         self.latency.record(since_due);
         self.service.record(since_sent);
@@ -77,52 +77,52 @@ impl Tally {
         *self.errors.entry(name).or_default() += 1;
     }
 
-    /// Records a request that was due and could not be sent, and how long it had waited by then.
+    /// Records a request that was due but could not be sent, and how long it had waited.
     pub(super) fn record_unsent(&mut self, waited: Duration) {
         self.requests_unsent += 1;
         self.latency.record(waited);
     }
 }
 
-/// What came of a load, as `etappe-load --json` prints it.
+/// The result of a load, as `etappe-load --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// `open`: latencies count from when a request was due. `closed`: from when it was sent, and a
-    /// slow server is asked less, so these latencies say little.
+    /// `open`: latencies count from when a request was due. `closed`: from when it was sent; a slow
+    /// server then gets fewer requests, so these latencies mean little.
     pub loop_kind: String,
-    /// Events in a request.
+    /// Events per request.
     pub events_per_request: u32,
     /// Connections.
     pub connections: u32,
-    /// From the first request to the last answer.
+    /// Seconds from the first request to the last answer.
     pub elapsed_seconds: f64,
     /// Events that were due.
     pub offered_events: u64,
-    /// Events that were due, a second.
+    /// Events that were due per second.
     pub offered_per_second: f64,
-    /// Events that the server says it accepted.
+    /// Events that the server accepted according to its answers.
     pub accepted_events: u64,
-    /// The same, a second.
+    /// The same per second.
     pub accepted_per_second: f64,
-    /// Events that were refused one by one.
+    /// Events that were rejected individually.
     pub rejected_events: u64,
-    /// Requests that were due and never sent.
+    /// Requests that were due but never sent.
     pub unsent_requests: u64,
-    /// Requests that failed, by status or kind of failure.
+    /// Failed requests, by status or kind of failure.
     pub errors: BTreeMap<String, u64>,
-    /// Answers other than 200 that did not say when to come back.
+    /// Answers other than 200 that did not say when to retry.
     #[serde(default)]
     pub without_retry_after: u64,
-    /// Which requests were accepted, if that was asked for.
+    /// The accepted requests, if requested.
     #[serde(default)]
     pub ledger: Option<LedgerReport>,
-    /// Bytes of the bodies of all requests.
+    /// Bytes of all request bodies.
     pub body_bytes_sent: u64,
     /// Latency since a request was due (closed loop: since it was sent).
     pub latency: LatencySummary,
     /// Latency since a request was sent, without its wait for a free connection.
     pub service: LatencySummary,
-    /// What the load generator and the watched processes used.
+    /// Resources used by the load generator and the watched processes.
     pub processes: Vec<ProcessUsage>,
 }
 
@@ -145,7 +145,7 @@ impl LoadReport {
             schedule.total() * u64::from(events_per_request)
         };
         let seconds = elapsed.as_secs_f64();
-        // What arrives at a fixed rate takes the time planned; only its answers may come later.
+        // A load at a fixed rate takes the planned time; only its answers may arrive later.
         let offered_seconds = if closed {
             seconds
         } else {
@@ -175,7 +175,7 @@ impl LoadReport {
         }
     }
 
-    /// Returns the CPU seconds of a role, or of all processes that have it.
+    /// Returns the CPU seconds of all processes with a role.
     #[must_use]
     pub fn cpu_seconds(&self, role: &str) -> f64 {
         self.processes

@@ -47,7 +47,7 @@ fn serve_one_connection(answer: &'static str, stall: Duration) -> String {
         let mut stall = Some(stall);
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
             received.extend_from_slice(&buffer[..count]);
-            // A sample ends with the context's and its own closing brace.
+            // A sample ends with the closing braces of the context and of itself.
             while let Some(end) = received.windows(3).position(|window| window == b"\"}}") {
                 received.drain(..end + 3);
                 if let Some(stall) = stall.take() {
@@ -79,8 +79,8 @@ async fn a_stall_of_the_server_shows_in_the_latency_of_every_request_that_was_du
         (&ledger.accepted, ledger.unknown.len()),
         (&vec![(0, 49)], 0)
     );
-    // 30 of 50 requests were due during the stall and waited 150 ms on average, at the least; only
-    // one of them was on its way.
+    // 30 of 50 requests were due during the stall and waited at least 150 ms on average; only one
+    // of them was in flight.
     assert!(
         report.latency.mean_ms > 80.0 && report.latency.max_ms >= 300.0,
         "{report}"
@@ -131,7 +131,7 @@ async fn a_closed_loop_is_marked_and_counts_what_it_sent() {
     );
     let text = serde_json::to_string(&report).unwrap();
     let again: LoadReport = serde_json::from_str(&text).unwrap();
-    // CPU seconds are sums of hundredths, whose last bit the text's reader may round.
+    // CPU seconds are sums of hundredths, and parsing the text may round their last bit.
     assert_eq!(again.accepted_events, report.accepted_events);
     assert_eq!(
         (again.latency, again.service),

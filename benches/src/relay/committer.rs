@@ -1,6 +1,6 @@
-//! Group commit: whatever waits is written and synced together, and answered together.
+//! Group commit: all waiting bodies are written, synced and answered together.
 //!
-//! The file starts anew once it is large, so that a long run does not fill the disk.
+//! The file is restarted once it is large, so that a long run does not fill the disk.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,7 +14,7 @@ const FILE_BYTES: usize = 256 * 1024 * 1024;
 const QUEUE: usize = 4_096;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 
-/// Hands bodies to the thread that writes; ends with its last clone.
+/// Hands bodies to the writer thread, which ends with the last clone.
 #[derive(Debug, Clone)]
 pub(super) struct Committer {
     waiting: mpsc::Sender<Waiting>,
@@ -35,7 +35,7 @@ impl Committer {
             .spawn(move || {
                 while let Some(first) = taken.blocking_recv() {
                     let group = group(first, &mut taken);
-                    // Whoever waits for a failed group is told by the closed channel.
+                    // The closed channel reports a failed group to its waiters.
                     if file.write(&group).is_ok() {
                         for waiting in group {
                             waiting.committed.send(()).ok();

@@ -1,4 +1,4 @@
-//! Bodies in a file, durable by group commit.
+//! Stores bodies in a file, durable by group commit.
 //!
 //! With [`Body::Events`] each message is a record with length and checksum.
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::committer::Committer;
 use super::{Body, Store, messages, text};
 
-/// Appends to a file, which starts anew once it is large.
+/// Appends to a file, which is restarted once it is large.
 #[derive(Debug, Clone)]
 pub struct FileStore {
     committer: Committer,
@@ -42,7 +42,8 @@ impl Store for FileStore {
     }
 }
 
-/// Returns the messages of a batch, or the one message, each after its length and checksum.
+/// Returns the messages of a batch, or the single message, each preceded by its length and
+/// checksum.
 pub(super) fn records(text: &[u8]) -> Option<Bytes> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 32);
     for message in messages(text)? {

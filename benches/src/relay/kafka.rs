@@ -1,7 +1,7 @@
-//! Bodies on Kafka, durable once all in-sync replicas have every record of a request.
+//! Publishes bodies to Kafka; durable once all in-sync replicas have every record of a request.
 //!
-//! One idempotent producer for all requests, batched and compressed as the collector's is. Each
-//! request counts the reports of its own records; nothing is allocated per record.
+//! All requests share one idempotent producer, with the collector's batching and compression. Each
+//! request counts the delivery reports of its own records; nothing is allocated per record.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use super::{Body, Store, messages, text};
 
-/// How long the brokers may take to make the topic.
+/// The time limit for the brokers to create the topic.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Where the relay publishes.
@@ -57,7 +57,7 @@ pub struct KafkaStore {
     body: Body,
 }
 
-/// Tells each request what became of its records.
+/// Reports to each request the results of its records.
 struct Reports;
 
 /// The records of one request.
@@ -81,7 +81,7 @@ impl Pending {
             self.failed.store(true, Ordering::Release);
         }
         if self.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // Kept for whoever waits a moment later: there is one who waits.
+            // The permit is kept if the single waiter starts waiting only later.
             self.done.notify_one();
         }
     }
@@ -98,7 +98,7 @@ impl ProducerContext for Reports {
 }
 
 impl KafkaStore {
-    /// Connects, and makes the topic if it is missing.
+    /// Connects, and creates the topic if it is missing.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What the relays keep is what was sent.
+//! The relays store what was sent.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::load::{LoadPlan, Target, run};
 use crate::request_pool::{RequestPool, Shape};
 use crate::schedule::Arrival;
 
-/// Sends 20 batches of 10 events each and returns how many bytes the bodies had.
+/// Sends 20 batches of 10 events each and returns the total size of the bodies in bytes.
 async fn send_to(store: impl Store) -> u64 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let plan = LoadPlan {

@@ -1,4 +1,4 @@
-//! Blocks of rows as the classifier would encode them, made before the clock runs.
+//! Blocks of rows, encoded as the classifier would, before the measurement starts.
 
 use bytes::Bytes;
 use etappe_core::event::{Event, EventKind, KeyScope};
@@ -17,7 +17,7 @@ use crate::sample::{ACTOR_SLOT, MESSAGE_SLOT, Sample};
 /// The site that the rows belong to.
 const SITE: &str = "limit";
 
-/// A partition that no log has, so that the rows are nobody's duplicates.
+/// A partition that no log has, so that the rows are never duplicates.
 const PARTITION: PartitionId = PartitionId(9_999);
 const BLOCKS: u64 = 4;
 
@@ -34,7 +34,7 @@ impl EncodedRows {
     ///
     /// # Errors
     ///
-    /// When a sample is not what the product can read.
+    /// When the product cannot read a sample.
     pub fn new(rows_per_block: u64, now: Timestamp, nonce: u32) -> anyhow::Result<Self> {
         let rows_per_block = rows_per_block.max(1);
         let mut blocks = Vec::new();
@@ -72,18 +72,18 @@ impl EncodedRows {
         bytes as u64 / (self.rows_per_block * self.blocks.len() as u64)
     }
 
-    /// Returns what makes this run's tokens differ from those of other runs.
+    /// Returns the nonce, which makes this run's tokens unique to the run.
     #[must_use]
     pub fn nonce(&self) -> u32 {
         self.nonce
     }
 }
 
-/// Makes the event of a number, as the log holds it.
+/// Makes the event of a number as it is in the log.
 ///
 /// # Errors
 ///
-/// When a sample is not what the product can read.
+/// When the product cannot read a sample.
 pub fn with_event<T>(
     number: u64,
     received_at: Timestamp,

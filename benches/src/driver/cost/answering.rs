@@ -1,5 +1,5 @@
-//! What it costs that an answer means durable: on the local log the sync, on Kafka the
-//! acknowledgements and the producer that recognises repetitions.
+//! The cost of an answer that means durable: on the local log the sync, on Kafka the
+//! acknowledgements and the idempotent producer.
 
 use std::path::{Path, PathBuf};
 
@@ -68,8 +68,8 @@ async fn append(folder: &Path, shim: Option<&Path>, seconds: f64) -> anyhow::Res
     })
 }
 
-/// Compares publishing by a bare relay, with an idempotent producer that all replicas answer and
-/// with one that only the leader answers.
+/// Compares publishing by a bare relay: with an idempotent producer that waits for all replicas,
+/// and with one that waits only for the leader.
 pub(super) async fn on_kafka(pace: Pace) -> anyhow::Result<Vec<Figure>> {
     let kafka = KafkaNode::start().await?;
     let brokers = kafka.brokers();

@@ -1,4 +1,4 @@
-//! Appends to a local log as a collector's requests do, in a process of its own.
+//! Appends to a local log like a collector's requests, in a separate process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use super::feed::records;
 use crate::process::usage;
 
-/// Events of a request.
+/// Events per request.
 const REQUEST: u64 = 100;
-/// Requests at a time.
+/// Concurrent requests.
 const REQUESTS: u64 = 16;
 
 /// What to append.
@@ -33,7 +33,7 @@ pub(super) struct Appending {
     seconds: f64,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Appended {
     pub(super) events: u64,
@@ -41,7 +41,7 @@ pub(super) struct Appended {
     pub(super) cpu_seconds: f64,
 }
 
-/// Appends and returns what came of it as JSON.
+/// Appends and returns the result as JSON.
 pub(super) async fn run(appending: &Appending) -> anyhow::Result<String> {
     let now = SystemClock.now();
     let requests: Vec<Vec<OutgoingRecord>> = (0..REQUESTS)

@@ -1,8 +1,8 @@
-//! What it costs behind the log: the real classifier between a real log and the real engine, with
-//! and without each piece.
+//! The cost behind the log: the real classifier between a real log and the real engine, with and
+//! without each piece.
 //!
-//! Each side has a database of its own and gets as many events of its own in each round. Its
-//! classifier is a new one in each round, in this process.
+//! Each side has its own database and gets the same number of its own events in each round. Each
+//! round uses a new classifier in this process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,23 +32,23 @@ use super::feed::{Feed, Index, records};
 use super::side::{Round, Side};
 use crate::process::{Pid, Watch};
 
-/// The share of a round's events that each side drains before anything counts.
+/// The share of a round's events that each side drains before the measurement.
 const WARM_UP: u64 = 5;
-/// Records published at a time.
+/// The number of records published at a time.
 const PUBLISHED: u64 = 5_000;
-/// What was received so long after the classifier's start cannot have been stored by an earlier one,
-/// so nothing is asked about it.
+/// Records received this long after the classifier's start cannot have been stored by an earlier
+/// one, so the tables are not checked for them.
 const BEYOND_DOUBT_MILLIS: i64 = 600_000;
 
-/// Which pieces a side has.
+/// The pieces of a side.
 #[derive(Debug, Clone, Copy)]
 struct Pieces {
     name: &'static str,
     /// Ranges and progress are durable.
     persists: bool,
-    /// Tables recognise an insert that comes again.
+    /// Tables recognise a repeated insert.
     windows: bool,
-    /// Messages sent again are recognised.
+    /// Repeated messages are recognised.
     duplicates: bool,
     /// Batches are compared with the tables, as in the first two minutes.
     checks: bool,
@@ -62,7 +62,7 @@ const FULL: Pieces = Pieces {
     checks: false,
 };
 
-/// The sides; the first is what the others are compared with.
+/// The sides; the others are compared with the first.
 const SIDES: [Pieces; 6] = [
     FULL,
     Pieces {
@@ -94,16 +94,16 @@ const SIDES: [Pieces; 6] = [
     },
 ];
 
-/// A side: its pieces, its database, its rounds.
+/// One side: its pieces, its database, its rounds.
 struct Lane {
-    /// Its place among [`SIDES`].
+    /// Its index in [`SIDES`].
     number: usize,
     pieces: Pieces,
     warehouse: Warehouse,
     side: Side,
 }
 
-/// The log, the engine, and how far events were made.
+/// The log, the engine, and the number of events made so far.
 struct Site {
     log: LocalLog,
     engine: Pid,
@@ -112,7 +112,7 @@ struct Site {
     rules: Arc<RuleSet>,
 }
 
-/// Measures all sides in turns.
+/// Measures all sides, alternating.
 pub(super) async fn run(folder: &Path, pace: Pace) -> anyhow::Result<Vec<Figure>> {
     let (mut engine, address) = start_engine(folder).await?;
     let pid = engine.id().context("the engine has ended")?;
@@ -132,7 +132,7 @@ pub(super) async fn run(folder: &Path, pace: Pace) -> anyhow::Result<Vec<Figure>
             let done = site.round(lane.pieces, &lane.warehouse, pace.events);
             lane.side.add(done.await?);
         }
-        // Whoever comes later works beside the merges of those before; so everybody does in turn.
+        // A later side runs beside the merges of the earlier ones, so the order alternates.
         lanes.reverse();
     }
     lanes.sort_by_key(|lane| lane.number);
@@ -162,7 +162,7 @@ fn figures(lanes: &[Lane]) -> Vec<Figure> {
     figures
 }
 
-/// Makes a side's database.
+/// Creates a side's database.
 async fn lane(pieces: Pieces, engine: Pid, address: &str, number: usize) -> anyhow::Result<Lane> {
     let mut url = Url::parse(address)?;
     url.set_path(&format!("cost_{number}"));
@@ -205,7 +205,7 @@ impl Site {
         let boot = current_boot_id()?;
         let open = move || LocalLog::open(config, Arc::new(SystemClock), &boot, &Registry::new());
         let log = tokio::task::spawn_blocking(open).await??;
-        // The source gives each partition once; what is read of them is up to the feeds.
+        // The source gives each partition once; the feeds decide what is read of it.
         let source = log.source();
         for _ in log.reader().positions() {
             source.changed().await?;
@@ -219,7 +219,7 @@ impl Site {
         })
     }
 
-    /// Has a classifier of its own drain events of its own.
+    /// Drains new events with a new classifier.
     async fn round(
         &mut self,
         pieces: Pieces,
@@ -282,7 +282,7 @@ impl Site {
         let index = if pieces.duplicates {
             Index::Stored(warehouse.clone())
         } else {
-            // The smallest filter there is: it forgets at once.
+            // The smallest possible filter: it forgets at once.
             config.filter_bytes = 0;
             config.filter_messages = 1;
             Index::Nothing

@@ -1,4 +1,4 @@
-//! A part of a local log as a source, and what can be left out around it.
+//! Part of a local log as a source, and the pieces around it that can be left out.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,12 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rows::with_event;
 
-/// A message in so many is one that was sent before.
+/// One in this many messages repeats an earlier one.
 const REPEATED: u64 = 1_000;
-/// How many messages before.
+/// How many messages before it the earlier one is.
 const REPEATS: u64 = 60_000;
 
-/// Makes the records of some messages.
+/// Makes the records of a range of messages.
 pub(super) fn records(
     numbers: Range<u64>,
     received_at: Timestamp,
@@ -51,14 +51,14 @@ pub(super) fn records(
     numbers.map(record).collect()
 }
 
-/// The records of a log between two places; ends when all of it was committed.
+/// The records of a log between two offsets; ends when all of them were committed.
 #[derive(Debug, Clone)]
 pub(super) struct Feed {
     reader: LocalReader,
     source: LocalSource,
     parts: Arc<Vec<(PartitionId, Range<Offset>)>>,
     assigned: Arc<AtomicUsize>,
-    /// Whether commits are durable; else they are forgotten.
+    /// Whether commits are durable; otherwise they are forgotten.
     persists: bool,
     committed: Arc<Mutex<BTreeMap<PartitionId, Offset>>>,
     done: CancellationToken,
@@ -81,12 +81,12 @@ impl Feed {
         }
     }
 
-    /// Waits until everything was committed.
+    /// Waits until everything has been committed.
     pub(super) async fn done(&self) {
         self.done.cancelled().await;
     }
 
-    /// Makes the log remember that all of it was consumed, whoever did.
+    /// Records in the log that everything was consumed, by whichever side.
     pub(super) async fn settle(&self) -> Result<(), LogError> {
         for (partition, part) in self.parts.iter() {
             let progress = Progress {
@@ -159,7 +159,7 @@ impl RecordSource for Feed {
     async fn release(&self, _: PartitionId) {}
 }
 
-/// Knows what is stored, or nothing.
+/// An index of the stored messages, or an empty one.
 #[derive(Debug, Clone)]
 pub(super) enum Index {
     Stored(Warehouse),

@@ -6,21 +6,21 @@ use crate::load::report::per_second;
 /// The rounds of one side.
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    /// Events a second.
+    /// Events per second.
     pub(super) wall: Vec<f64>,
-    /// Microseconds of CPU that an event takes of ours.
+    /// Microseconds of our CPU time per event.
     pub(super) ours: Vec<f64>,
-    /// And of what works for us: an engine.
+    /// The same for the process that works for us: an engine.
     pub(super) theirs: Vec<f64>,
 }
 
-/// What one round did.
+/// The result of one round.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
     pub(super) events: u64,
     pub(super) seconds: f64,
     pub(super) cpu_seconds: f64,
-    /// Of what works for us, if something does.
+    /// The CPU time of the process that works for us, if there is one.
     pub(super) their_cpu_seconds: Option<f64>,
 }
 
@@ -32,14 +32,14 @@ impl Side {
         self.theirs.extend(round.their_cpu_seconds.map(micros));
     }
 
-    /// Returns the CPU of an event, all together.
+    /// Returns the CPU time per event, of all processes together.
     fn cpu(&self) -> Vec<f64> {
         let theirs = self.theirs.iter().copied().chain(std::iter::repeat(0.0));
         let both = self.ours.iter().zip(theirs);
         both.map(|(ours, theirs)| ours + theirs).collect()
     }
 
-    /// Returns what the side did.
+    /// Returns the side's figures.
     pub(super) fn figures(&self, name: &str) -> Vec<Figure> {
         let mut figures = vec![
             Figure::of_rounds(name, &self.wall, "events/s"),
@@ -52,7 +52,7 @@ impl Side {
         figures
     }
 
-    /// Returns how `self`, which has a piece of the guarantee, stands to `without`.
+    /// Compares `self`, which has a piece of the guarantee, with `without`.
     pub(super) fn compared(&self, without: &Self, piece: &str) -> Vec<Figure> {
         vec![
             Figure::ratio(

@@ -1,4 +1,4 @@
-//! A backlog on Kafka: the topic is filled before a classifier is there.
+//! A backlog on Kafka: the topic is filled before a classifier starts.
 
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ use super::super::run::Run;
 use super::super::{Outcome, backlog};
 use super::fleet::Fleet;
 
-/// Fills the topic, starts a classifier and watches it drain.
+/// Fills the topic, starts a classifier and measures how it drains the topic.
 pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<Outcome> {
     let mut run = Run::begin(&options, 0.0);
     run.tell("start Kafka, engine, collector");

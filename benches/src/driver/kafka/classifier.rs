@@ -1,4 +1,4 @@
-//! A classifier on a topic that is full already, beside bare inserts.
+//! A classifier on a topic that is already full, beside bare inserts.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use crate::rows::{self, RowTarget};
 
 /// Seconds of each load that fills the topic.
 const FILL: f64 = 1.0;
-/// Between two looks at how many rows there are.
+/// The interval at which rows are counted.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// What the inserts afterwards and starting them may take.
+/// The time reserved for the inserts afterwards and their start.
 const RESERVE_SECONDS: f64 = 4.0;
 
-/// What a classifier has stored, and what that took.
+/// The events that a classifier stored, and the resources used.
 struct Stored {
     events: u64,
-    /// From the start of its process to the last row.
+    /// Seconds from the start of its process to the last row.
     seconds: f64,
     used: Usage,
     engine_cpu_seconds: f64,
@@ -58,7 +58,7 @@ pub(super) async fn run(bench: &Bench, fleet: &mut Fleet) -> anyhow::Result<Vec<
     Ok(figures)
 }
 
-/// Sends events until enough stand in the topic, and returns how many.
+/// Sends events until enough are in the topic, and returns how many.
 async fn fill(bench: &Bench) -> anyhow::Result<u64> {
     let mut events = 0;
     while events < bench.pace.preload {
@@ -121,7 +121,7 @@ impl Stored {
     }
 }
 
-/// Waits until at least so many events are stored.
+/// Waits until at least `events` events are stored.
 async fn until_stored(bench: &Bench, events: u64) -> anyhow::Result<()> {
     while bench.engine.stored_events(&bench.site.name).await? < events {
         tokio::time::sleep(LOOK_EVERY).await;

@@ -1,4 +1,4 @@
-//! The processes: a broker, ClickHouse's engine, and one of each role.
+//! The processes: a broker, ClickHouse's engine, and one per role.
 
 use anyhow::Context;
 use etappe_testkit::kafka::KafkaNode;
@@ -16,7 +16,7 @@ use crate::process::Pid;
 
 const SITE: &str = "bench";
 
-/// All processes; they end with this, and the folder goes away.
+/// All processes; dropping this ends them and removes the folder.
 #[derive(Debug)]
 pub(super) struct Fleet {
     options: Options,
@@ -35,7 +35,7 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts what is not measured alone: the broker and the engine.
+    /// Starts the processes that are not measured alone: the broker and the engine.
     pub(super) async fn start(options: &Options) -> anyhow::Result<Self> {
         let folder = options.make_folder()?;
         let kafka = KafkaNode::start().await?;
@@ -59,7 +59,7 @@ impl Fleet {
         self.kafka.brokers()
     }
 
-    /// Makes the site; a collector has made the topics before.
+    /// Creates the site; a collector must have created the topics before.
     pub(super) async fn create_site(&mut self) -> anyhow::Result<()> {
         let brokers = self.brokers();
         let command = [
@@ -71,7 +71,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Starts the collector, in place of the one before it; `topic` is another than the usual one.
+    /// Starts the collector, replacing the previous one; `topic` overrides the usual topic.
     pub(super) async fn start_collector(&mut self, topic: Option<&str>) -> anyhow::Result<()> {
         if let Some(mut before) = self.collector.take() {
             before.stop().await?;
@@ -99,8 +99,8 @@ impl Fleet {
         Ok(pid)
     }
 
-    /// Starts what answers questions, and the classifier if it does not run; returns when that was
-    /// started.
+    /// Starts the process that answers queries, and the classifier if it is not running; returns
+    /// when the classifier was started.
     pub(super) async fn start_insights(&mut self) -> anyhow::Result<Instant> {
         if self.classifier.is_none() {
             self.start_classifier().await?;
@@ -119,7 +119,8 @@ impl Fleet {
         RoleProcess::start(self.folder.path(), role, arguments).await
     }
 
-    /// Returns what runs now, ready to be measured. A collector that runs alone is the server.
+    /// Returns the running processes, ready to be measured. A collector that runs alone counts as
+    /// the server.
     pub(super) fn bench(&self) -> anyhow::Result<Bench> {
         let collector = self.collector.as_ref().context("no collector runs")?;
         let listen = collector.said("listen");

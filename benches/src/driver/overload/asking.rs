@@ -1,8 +1,8 @@
-//! The second half: the site that was flooded asks as hard as it can, and the other one goes on.
+//! The second half: the flooded site runs queries as fast as it can, and the other one continues.
 //!
-//! Many clients of one site ask heavy questions about millions of events, each the next one as soon
-//! as it has an answer. The other site sends single events and asks for its cards once a second, as
-//! it did before anybody else asked anything.
+//! Many clients of one site run heavy queries over millions of events, each starting the next one
+//! as soon as it has an answer. The other site sends single events and queries its cards, as it did
+//! before the first site ran queries.
 
 use std::time::Duration;
 
@@ -19,29 +19,29 @@ use crate::driver::report::progress;
 use crate::latency::LatencyHistogram;
 use crate::load::report::LoadReport;
 
-/// How long the other site alone is measured.
+/// How long the other site is measured alone.
 const QUIET_SECONDS: u64 = 30;
-/// How long a client that was refused waits: shorter than it is told to.
+/// How long a refused client waits: less than it is told to.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often the quiet cards are asked.
+/// How often the quiet site queries its cards.
 const QUIET_EVERY: Duration = Duration::from_millis(500);
 
-/// What was seen.
+/// The measurements.
 #[derive(Debug)]
 pub(super) struct Asking {
-    /// The other site's events and cards before.
+    /// The other site's events and cards before the queries.
     pub(super) quiet_events: LoadReport,
     pub(super) quiet_cards: LatencyHistogram,
-    /// The same meanwhile.
+    /// The same during the queries.
     pub(super) events: LoadReport,
     pub(super) cards: Watched,
-    /// What became of the many questions.
+    /// The results of the many queries.
     pub(super) answered: u64,
     pub(super) refused: u64,
     pub(super) questions: LatencyHistogram,
 }
 
-/// What one client saw.
+/// The results of one client.
 #[derive(Debug, Default)]
 struct Client {
     answered: u64,
@@ -49,7 +49,7 @@ struct Client {
     questions: LatencyHistogram,
 }
 
-/// Measures the other site alone, and beside a site that asks.
+/// Measures the other site alone, and beside a site that runs queries.
 pub(super) async fn measure(
     installation: &Installation,
     target: &LoadTarget,
@@ -107,7 +107,7 @@ async fn ask_quietly(site: &TestSite, cards: &mut LatencyHistogram) -> Never {
     }
 }
 
-/// Asks one question after the other until `end`.
+/// Runs one query after the other until `end`.
 async fn insist(site: TestSite, number: u32, end: Instant) -> Client {
     let mut client = Client::default();
     let questions = questions();
@@ -131,7 +131,7 @@ async fn insist(site: TestSite, number: u32, end: Instant) -> Client {
     client
 }
 
-/// Returns questions that read everything.
+/// Returns queries that read everything.
 fn questions() -> Vec<Value> {
     let span = json!({"from": "2020-01-01", "to": "2100-01-01"});
     let with = |more: Value| {

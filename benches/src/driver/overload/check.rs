@@ -1,4 +1,4 @@
-//! Compares what is stored with what was answered, message by message.
+//! Compares the stored messages with the answers to requests, message by message.
 
 use std::collections::HashMap;
 
@@ -10,27 +10,28 @@ use super::installation::Installation;
 use crate::load::ledger::LedgerReport;
 use crate::load::report::LoadReport;
 
-/// What became of a site's events.
+/// The fate of a site's events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Accounts {
-    /// Accepted and not stored.
+    /// Accepted but not stored.
     pub(super) lost: u64,
     /// Stored more than once.
     pub(super) doubled: u64,
-    /// Stored although the request was refused: the client sends it again, and it counts once.
+    /// Stored although the request was refused: the client sends it again, and it still counts
+    /// once.
     pub(super) beyond: u64,
-    /// Events of requests that got no answer.
+    /// Events of requests without an answer.
     pub(super) unknown: u64,
     /// Events in the site's figures.
     pub(super) counted: u64,
-    /// Different messages that are stored.
+    /// Distinct stored messages.
     pub(super) stored: u64,
 }
 
-/// What is stored of a request: rows, and different messages.
+/// What is stored of a request: rows and distinct messages.
 type Stored = HashMap<u64, (u64, u64)>;
 
-/// Checks all events of a site, sent by `reports` with so many events a request.
+/// Checks all events of a site, sent in `reports` with a fixed number of events per request.
 pub(super) async fn check(
     installation: &Installation,
     site: &TestSite,
@@ -56,7 +57,7 @@ async fn stored_requests(
     site: &TestSite,
     nonce: u32,
 ) -> anyhow::Result<Stored> {
-    // The id holds the nonce and the request's number, eight hexadecimal digits each.
+    // The id contains the nonce and the request's number, eight hexadecimal digits each.
     let statement = format!(
         "SELECT substring(message_id, 18, 8), count(), uniqExact(message_id) FROM events \
          WHERE site = '{}' AND startsWith(message_id, 'ajs-next-{nonce:08x}') \
@@ -110,7 +111,7 @@ mod tests {
             accepted: vec![(0, 2)],
             unknown: vec![(5, 5)],
         };
-        // 0 is whole, 1 has a loss, 2 a double, 3 was refused, 5 got no answer.
+        // 0 is complete, 1 has a loss, 2 a duplicate, 3 was refused, 5 got no answer.
         let stored = [
             (0, (10, 10)),
             (1, (9, 9)),

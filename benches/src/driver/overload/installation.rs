@@ -1,4 +1,4 @@
-//! What is flooded: `etappe up` with a small log, and two sites.
+//! The flooded installation: `etappe up` with a small log, and two sites.
 
 use anyhow::Context;
 use etappe_testkit::process::EtappeProcess;
@@ -11,12 +11,12 @@ use crate::process::Pid;
 
 const SEGMENT_BYTES: u64 = 4 << 20;
 
-/// A running installation; it ends with this, and its folder goes away.
+/// A running installation; dropping it ends it and removes its folder.
 pub(super) struct Installation {
     etappe: EtappeProcess,
     /// Host and port of the public address.
     pub(super) listen: String,
-    /// The site that is flooded.
+    /// The flooded site.
     pub(super) flooded: TestSite,
     /// The other site.
     pub(super) quiet: TestSite,
@@ -31,7 +31,7 @@ impl Installation {
     pub(super) async fn start(options: &OverloadOptions) -> anyhow::Result<Self> {
         let folder = options.make_folder()?;
         let config = folder.path().join("etappe.toml");
-        // What was consumed is deleted soon: the bound is to hold back what is not consumed yet.
+        // Consumed records are deleted soon, so that only unconsumed ones count towards the limit.
         let text = format!(
             "[log]\nmax_bytes = {}\nsegment_bytes = {SEGMENT_BYTES}\nretention = \"1s\"\n",
             options.log_bytes

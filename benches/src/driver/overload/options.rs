@@ -1,4 +1,4 @@
-//! How much, and for how long.
+//! The size and duration of the overload test.
 
 use std::path::{Path, PathBuf};
 
@@ -44,12 +44,12 @@ pub struct OverloadOptions {
 }
 
 impl OverloadOptions {
-    /// Makes a folder for the data; it goes away with the value.
+    /// Creates a folder for the data; it is removed when the value is dropped.
     pub(super) fn make_folder(&self) -> anyhow::Result<TempDir> {
         let out: &Path = &self.out;
         std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
         let mut folder = tempfile::Builder::new();
-        // Absolute, because processes are told of it.
+        // Absolute, because it is passed to other processes.
         Ok(folder.prefix("overload-").tempdir_in(out.canonicalize()?)?)
     }
 }

@@ -1,4 +1,4 @@
-//! The figures of a run.
+//! Turns the results of a run into figures.
 
 use super::Overload;
 use super::asking::Asking;
@@ -7,11 +7,11 @@ use super::options::OverloadOptions;
 use crate::driver::report::Figure;
 use crate::load::report::per_second;
 
-/// How many times what the machine can do is to be offered.
+/// The minimum load, as a multiple of the machine's capacity.
 const TIMES: f64 = 5.0;
-/// The quiet site's bound, in milliseconds.
+/// The limit of the quiet site's latency, in milliseconds.
 const QUIET_P99: f64 = 250.0;
-/// How many times as long as with nobody asking the quiet site's cards may take.
+/// The limit of the slowdown of the quiet site's cards, compared with no queries of the other site.
 const CARDS_TIMES: f64 = 3.0;
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -25,7 +25,7 @@ pub(super) fn figures(overload: &Overload) -> Vec<Figure> {
     figures
 }
 
-/// One site asks as hard as it can: what the other one sees of it.
+/// Returns the figures of the second half, in which one site queries as fast as it can.
 fn asking(asking: &Asking, options: &OverloadOptions) -> Vec<Figure> {
     let (quiet, cards) = (
         asking.quiet_cards.summary(),

@@ -1,4 +1,4 @@
-//! What is looked at while the flood lasts: memory, and how questions are answered.
+//! Samples during the flood: memory, and how queries are answered.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use crate::process::{Pid, resident_bytes};
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// A page of figures about everything.
+/// A KPI page over all events.
 pub(super) const CARDS: &str = "/kpis?from=2020-01-01&to=2100-01-01&model=aaarrr";
 
-/// What was seen.
+/// The samples.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     /// The memory of each process over time, by role.
     pub(super) memory: Vec<(String, Vec<u64>)>,
-    /// How long questions took that were answered.
+    /// The latencies of answered queries.
     pub(super) questions: LatencyHistogram,
-    /// How many were not answered with 200.
+    /// The number of queries not answered with 200.
     pub(super) unanswered: u64,
 }
 
-/// Runs `load` and watches meanwhile.
+/// Runs `load` and samples meanwhile.
 pub(super) async fn watch<T>(
     installation: &Installation,
     load: impl Future<Output = anyhow::Result<T>>,
@@ -47,7 +47,7 @@ pub(super) async fn watch<T>(
     Ok((loaded, watched))
 }
 
-/// What never happens.
+/// A type without values: the function never returns.
 pub(super) enum Never {}
 
 async fn sample(processes: &mut [(String, Pid, Vec<u64>)]) -> Never {
@@ -56,13 +56,13 @@ async fn sample(processes: &mut [(String, Pid, Vec<u64>)]) -> Never {
     loop {
         ticks.tick().await;
         for (_, pid, series) in &mut *processes {
-            // A process that has ended shows when the run is checked.
+            // A process that has ended is noticed when the run is checked.
             series.extend(resident_bytes(*pid).ok());
         }
     }
 }
 
-/// Asks for a site's cards once a second.
+/// Queries a site's cards once a second.
 pub(super) async fn ask(site: &TestSite, watched: &mut Watched) -> Never {
     let mut ticks = interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! Reads what criterion measured last, from the files it leaves behind.
+//! Reads criterion's latest results from the files it leaves behind.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::Figure;
 /// How deep criterion nests its folders.
 const DEPTH: usize = 4;
 
-/// Returns a figure per benchmark, sorted by name: elements or bytes a second where the benchmark
-/// says how many it handles, the time otherwise.
+/// Returns a figure per benchmark, sorted by name: elements or bytes per second if the benchmark
+/// states its throughput, otherwise the time.
 pub(crate) fn figures(dir: &Path) -> Vec<Figure> {
     let mut found = Vec::new();
     collect(dir, DEPTH, &mut found);
@@ -52,7 +52,7 @@ fn read(dir: &Path) -> Option<Figure> {
         (None, Some(bytes)) => Figure::new(&name, per_second(bytes) / 1e6, "MB/s"),
         (None, None) => Figure::new(&name, nanoseconds / 1e3, "µs"),
     };
-    // The one microbenchmark that a target is set for, on one core.
+    // The only microbenchmark with a target, for one core.
     let is_classify = name.contains("classify") && figure.unit == "1/s";
     Some(if is_classify {
         figure.at_least(1e6, 3e6)

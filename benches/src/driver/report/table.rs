@@ -1,4 +1,4 @@
-//! Figures as lines of text.
+//! Renders figures as lines of text.
 
 use super::{Figure, Standing, Target};
 
@@ -43,7 +43,7 @@ fn bar(sign: &str, value: f64) -> String {
     format!("{sign} {}", number(value))
 }
 
-/// Writes a number with as many digits as are worth reading.
+/// Formats a number with a sensible number of digits.
 fn number(value: f64) -> String {
     if value.abs() >= 1_000.0 {
         let digits = format!("{value:.0}");

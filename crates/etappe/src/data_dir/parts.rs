@@ -15,9 +15,9 @@ use super::DataDir;
 pub(crate) enum Part {
     /// `sites.json`: sites, settings, hashes of keys.
     Sites,
-    /// `log`: acknowledged events, until they are stored.
+    /// `log`: events that were acknowledged, until they are stored.
     Log,
-    /// `engine`: the stored events and figures.
+    /// `engine`: stored events and figures.
     Engine,
 }
 
