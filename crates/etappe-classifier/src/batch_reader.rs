@@ -240,7 +240,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             self.reach.waiting(batch.oldest());
         }
         self.settle(&mut batch).await?;
-        // Only here: the range's size is fixed, regardless of the share.
+        // Applied only now: the range's size is fixed, so the share must not end the batch early.
         let mut batch = batch.with_share(share);
         batch.settle_share();
         let mut sealed = batch.seal().expect("a range is never empty");

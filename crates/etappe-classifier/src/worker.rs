@@ -211,8 +211,8 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         })
     }
 
-    /// Handles the result of a batch. Returns the next offset to read, or `None` to repeat the same
-    /// batch.
+    /// Handles the result of a batch. Returns the next offset to read, or `None` if the same batch
+    /// must be read again.
     async fn settle(
         &mut self,
         batch: &SealedBatch,

@@ -59,7 +59,7 @@ pub enum KafkaNodeError {
     Broken {
         /// The node's number.
         node: usize,
-        /// What it did not do.
+        /// What it failed to do.
         what: &'static str,
         /// The last lines of its log.
         log: String,

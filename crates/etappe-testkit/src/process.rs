@@ -42,7 +42,7 @@ pub enum ProcessError {
     /// The program broke its contract.
     #[error("{what}; its log ends with:\n{log}")]
     Broken {
-        /// What it did.
+        /// How it broke its contract.
         what: String,
         /// The last lines of its stderr.
         log: String,

@@ -1,8 +1,8 @@
 //! The second half: the flooded site runs queries as fast as it can, and the other one continues.
 //!
 //! Many clients of one site run heavy queries over millions of events, each starting the next one
-//! as soon as it has an answer. The other site sends single events and queries its cards, as it did
-//! before the first site ran queries.
+//! as soon as it has an answer. The other site sends single events and queries its cards once a
+//! second, as it did before the first site ran queries.
 
 use std::time::Duration;
 

@@ -13,8 +13,8 @@ pub(super) enum Room {
     None,
 }
 
-/// Gets more memory for a full batch. The batch cannot be sent while the previous one is being
-/// stored, so it waits for the memory that the previous one frees.
+/// Gets more memory for a full batch. While the previous batch is being stored, this one cannot be
+/// sent anyway, so it waits for the memory that the previous one frees.
 pub(super) async fn make_room(batch: &mut Batch, before: Option<&InFlight>) -> Room {
     if batch.is_at_limit() {
         return Room::None;
