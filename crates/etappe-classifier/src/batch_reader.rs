@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{
-    Classified, Clock, LogRecord, MessageHash, MessageIndex, ReadRequest, RecordSource,
+    Clock, LogRecord, MessageHash, MessageIndex, ReadRequest, RecordSource, Retryable,
 };
 use etappe_core::time::Timestamp;
 use tokio::time::Instant;
@@ -342,7 +342,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         Ok(())
     }
 
-    fn note<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {
+    fn note<E: Retryable>(&self, operation: &'static str, error: &E, delay: Duration) {
         self.metrics.record_failure(operation, error.retry_class());
         tracing::warn!(
             partition = self.partition.0,
@@ -355,7 +355,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
 
     /// Records a failure that happened before anything was read. Nothing in the partition has
     /// become visible since its assignment, so its records have waited at least that long.
-    fn note_opening<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {
+    fn note_opening<E: Retryable>(&self, operation: &'static str, error: &E, delay: Duration) {
         self.note(operation, error, delay);
         self.metrics
             .set_lag(self.partition, self.assigned.elapsed());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use etappe_core::id::{OffsetRange, PartitionId};
 use etappe_core::ports::{
-    Classified, Clock, DeadLetters, MessageIndex, Progress, RecordSource, RowSink, SourceEvent,
+    Clock, DeadLetters, MessageIndex, Progress, RecordSource, Retryable, RowSink, SourceEvent,
 };
 use etappe_core::rules::{Classifier as RuleClassifier, RuleSet};
 use etappe_core::watermark::Watermark;

@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use etappe_core::ports::{BuriedLetter, Classified, Clock, DeadLetter, DeadLetters, RetryClass};
+use etappe_core::ports::{Clock, DeadLetter, DeadLetters, RetryClass, Retryable, StoredDeadLetter};
 
 mod format;
 
@@ -41,7 +41,7 @@ pub enum DeadLetterFileError {
     },
 }
 
-impl Classified for DeadLetterFileError {
+impl Retryable for DeadLetterFileError {
     fn retry_class(&self) -> RetryClass {
         match self {
             // An operator can fix a full disk or a full file; then work continues.
@@ -63,7 +63,7 @@ pub struct DeadLetterFile<C> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadLetters {
     /// All readable letters, in the order in which they were buried.
-    pub letters: Vec<BuriedLetter>,
+    pub letters: Vec<StoredDeadLetter>,
     /// The number of unreadable lines.
     pub damaged: usize,
 }
@@ -163,7 +163,7 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     ///
     /// # Errors
     /// [`DeadLetterFileError`] when the file cannot be read.
-    pub async fn letters(&self) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
+    pub async fn letters(&self) -> Result<Vec<StoredDeadLetter>, DeadLetterFileError> {
         let read = self.with_writer(|writer| Self::read_all(&writer.path));
         Ok(read.await?.letters)
     }
@@ -173,7 +173,10 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     ///
     /// # Errors
     /// [`DeadLetterFileError`] when the file cannot be written or has reached its limit.
-    pub async fn mark_replayed(&self, letter: &BuriedLetter) -> Result<(), DeadLetterFileError> {
+    pub async fn mark_replayed(
+        &self,
+        letter: &StoredDeadLetter,
+    ) -> Result<(), DeadLetterFileError> {
         let place = place_of(letter);
         let now = self.clock.now();
         self.with_writer(move |writer| {
@@ -208,24 +211,24 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
 impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
     type Error = DeadLetterFileError;
 
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterFileError> {
+    async fn store(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterFileError> {
         let buried_at = self.clock.now();
-        let bury = |letter: &DeadLetter| BuriedLetter {
+        let stored = |letter: &DeadLetter| StoredDeadLetter {
             topic: self.topic.to_string(),
             letter: letter.clone(),
             buried_at,
             replayed_at: None,
         };
-        let letters: Vec<BuriedLetter> = letters.iter().map(bury).collect();
-        self.with_writer(move |writer| writer.bury(&letters)).await
+        let letters: Vec<StoredDeadLetter> = letters.iter().map(stored).collect();
+        self.with_writer(move |writer| writer.store(&letters)).await
     }
 }
 
 impl Writer {
-    fn bury(&mut self, letters: &[BuriedLetter]) -> Result<(), DeadLetterFileError> {
+    fn store(&mut self, letters: &[StoredDeadLetter]) -> Result<(), DeadLetterFileError> {
         let mut lines = Vec::new();
-        let is_new = |letter: &&BuriedLetter| !self.buried.contains(&place_of(letter));
-        let new: Vec<&BuriedLetter> = letters.iter().filter(is_new).collect();
+        let is_new = |letter: &&StoredDeadLetter| !self.buried.contains(&place_of(letter));
+        let new: Vec<&StoredDeadLetter> = letters.iter().filter(is_new).collect();
         for letter in &new {
             write_letter(letter, &mut lines);
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{
-    Classified, Clock, DeadLetter, DeadLetters, LogRecord, Progress, ReadRequest, RecordSource,
-    RetryClass, RowSink,
+    Clock, DeadLetter, DeadLetters, LogRecord, Progress, ReadRequest, RecordSource, RetryClass,
+    Retryable, RowSink,
 };
 use etappe_core::rules::Outcome;
 use hashbrown::HashSet;
@@ -81,7 +81,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         mode: Mode,
     ) -> Result<Delivered, ClassifierError> {
         if !batch.letters.is_empty() {
-            self.bury(&batch.letters, LetterReason::Unreadable).await?;
+            self.store(&batch.letters, LetterReason::Unreadable).await?;
         }
         if mode == Mode::Live && !self.announce(batch.range).await? {
             self.metrics.record_batch(BatchResult::Dropped);
@@ -257,7 +257,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             payload,
             reason: error.to_string(),
         };
-        self.bury(&[letter], LetterReason::Refused).await
+        self.store(&[letter], LetterReason::Refused).await
     }
 
     async fn read_again(&self, offset: Offset) -> Result<Option<LogRecord>, ClassifierError> {
@@ -284,18 +284,18 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    async fn bury(
+    async fn store(
         &self,
         letters: &[DeadLetter],
         reason: LetterReason,
     ) -> Result<(), ClassifierError> {
         self.backoff
             .until_done(
-                || self.letters.bury(letters),
+                || self.letters.store(letters),
                 |error, delay| self.note("bury", error, delay),
             )
             .await
-            .map_err(|source| ClassifierError::Bury {
+            .map_err(|source| ClassifierError::StoreDeadLetters {
                 partition: self.partition,
                 source,
             })?;
@@ -311,7 +311,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         Ok(())
     }
 
-    fn note<E: Classified>(&self, operation: &'static str, error: &E, delay: Duration) {
+    fn note<E: Retryable>(&self, operation: &'static str, error: &E, delay: Duration) {
         self.metrics.record_failure(operation, error.retry_class());
         tracing::warn!(
             partition = self.partition.0,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 
 /// Why the classifier cannot continue. The next start repeats any unfinished work.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum ClassifierError {
     },
     /// A dead letter cannot be stored.
     #[error("dead letters of partition {partition} cannot be kept")]
-    Bury {
+    StoreDeadLetters {
         /// The partition.
         partition: PartitionId,
         /// The dead-letter store's error.
@@ -81,11 +81,11 @@ pub enum ClassifierError {
 
 /// The error of any adapter.
 #[derive(Debug)]
-pub struct PortError(Box<dyn Classified>);
+pub struct PortError(Box<dyn Retryable>);
 
 impl PortError {
     /// Wraps the error of an adapter.
-    pub fn new(error: impl Classified) -> Self {
+    pub fn new(error: impl Retryable) -> Self {
         Self(Box::new(error))
     }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 
 use crate::error::PortError;
 
@@ -44,7 +44,7 @@ impl Backoff {
         mut note: impl FnMut(&E, Duration) + Send,
     ) -> Result<T, PortError>
     where
-        E: Classified,
+        E: Retryable,
         F: Future<Output = Result<T, E>> + Send,
     {
         let mut failures = 0;

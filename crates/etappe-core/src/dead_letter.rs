@@ -20,7 +20,7 @@ pub struct DeadLetter {
 
 /// A dead letter as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuriedLetter {
+pub struct StoredDeadLetter {
     /// The topic that the record was in.
     pub topic: String,
     /// The record and why it could not be stored.

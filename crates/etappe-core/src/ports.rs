@@ -21,8 +21,8 @@ use crate::time::Timestamp;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
 
-pub use crate::dead_letter::{BuriedLetter, DeadLetter};
-pub use failure::{Classified, Cost, RetryClass};
+pub use crate::dead_letter::{DeadLetter, StoredDeadLetter};
+pub use failure::{Cost, RetryClass, Retryable};
 
 /// Provides the current time.
 pub trait Clock: Send + Sync + 'static {
@@ -129,7 +129,7 @@ pub enum SourceEvent {
 /// Partitions may be read concurrently; the source is shared by reference.
 pub trait RecordSource: Send + Sync + 'static {
     /// The source's error.
-    type Error: Classified;
+    type Error: Retryable;
 
     /// Returns the topic's name: the first part of every deduplication token.
     fn topic(&self) -> &str;
@@ -196,7 +196,7 @@ pub struct RowBatch {
 /// Stores rows.
 pub trait RowSink: Send + Sync + 'static {
     /// The sink's error.
-    type Error: Classified;
+    type Error: Retryable;
 
     /// Stores a batch. Storing the same batch again, with the same token, changes nothing, so it
     /// may be repeated after any error. If [`may_be_stored`](RowBatch::may_be_stored) is set, only missing
@@ -207,11 +207,12 @@ pub trait RowSink: Send + Sync + 'static {
 /// Stores records that cannot be stored as rows.
 pub trait DeadLetters: Send + Sync + 'static {
     /// The error of the dead-letter store.
-    type Error: Classified;
+    type Error: Retryable;
 
     /// Stores `letters`; returns once they would survive the process. Burying the record of the
     /// same partition and offset again changes nothing.
-    fn bury(&self, letters: &[DeadLetter]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn store(&self, letters: &[DeadLetter])
+    -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// The identity of a message for deduplication: the hash of its site, scope and message id.
@@ -242,7 +243,7 @@ impl MessageHash {
 /// replaced when an installation moves or its number of partitions changes.
 pub trait MessageIndex: Send + Sync + 'static {
     /// The index's error.
-    type Error: Classified;
+    type Error: Retryable;
 
     /// Returns the offset after the last one of the partition such that all offsets before it are
     /// stored, or `None` if none is stored.
@@ -286,7 +287,7 @@ pub trait MessageIndex: Send + Sync + 'static {
 /// The board on which writing processes publish, for reading processes, how far the figures reach.
 pub trait WatermarkBoard: Send + Sync + 'static {
     /// The board's error.
-    type Error: Classified;
+    type Error: Retryable;
 
     /// Replaces the entries of the partitions in `reaches`.
     fn post(
@@ -302,7 +303,7 @@ pub trait WatermarkBoard: Send + Sync + 'static {
 /// Answers questions about journeys from the stored events.
 pub trait JourneyStore: Send + Sync + 'static {
     /// The store's error.
-    type Error: Classified;
+    type Error: Retryable;
 
     /// Calls `visit` once per unit (actor or account) with at least one hit, passing the hash of
     /// its id and its hits in order of time, then arrival. Both the counts of a funnel and the

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 
 /// Why the engine could not be found, opened, started or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +160,7 @@ impl EngineError {
     }
 }
 
-impl Classified for EngineError {
+impl Retryable for EngineError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::FetchFailed { .. }

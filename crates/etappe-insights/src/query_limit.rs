@@ -6,7 +6,7 @@
 use std::future::Future;
 
 use etappe_core::id::SiteId;
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use tokio::time::timeout;
 
 use crate::error::InsightsError;
@@ -48,7 +48,7 @@ impl<S, C> InsightsState<S, C> {
 }
 
 /// Converts the store's error to the API's.
-pub(crate) fn store_error<E: Classified>(error: E) -> InsightsError {
+pub(crate) fn store_error<E: Retryable>(error: E) -> InsightsError {
     if let Some(cost) = error.exhausted() {
         return InsightsError::TooCostly(cost);
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// A partition that has been too short for this long has lost its end for good.
@@ -208,7 +208,7 @@ pub enum LogError {
     Closed,
 }
 
-impl Classified for LogError {
+impl Retryable for LogError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::TooShort { lasting, .. } if *lasting > LOST_AFTER => RetryClass::Fatal,

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use tokio::sync::watch;
 
 use crate::draw::Draw;
@@ -33,7 +33,7 @@ pub enum Operation {
     /// Querying the last marks.
     Marks,
     /// Storing a dead letter.
-    Bury,
+    StoreLetters,
     /// Posting watermarks.
     Post,
     /// Loading watermarks.
@@ -57,7 +57,7 @@ pub struct PlannedError {
     pub class: RetryClass,
 }
 
-impl Classified for PlannedError {
+impl Retryable for PlannedError {
     fn retry_class(&self) -> RetryClass {
         self.class
     }

@@ -50,8 +50,8 @@ impl MemoryLetters {
 impl DeadLetters for MemoryLetters {
     type Error = PlannedError;
 
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), PlannedError> {
-        self.faults.before(Operation::Bury).await?;
+    async fn store(&self, letters: &[DeadLetter]) -> Result<(), PlannedError> {
+        self.faults.before(Operation::StoreLetters).await?;
         {
             let mut kept = self.letters.lock().expect("no holder of this lock panics");
             for letter in letters {
@@ -59,6 +59,6 @@ impl DeadLetters for MemoryLetters {
                     .or_insert_with(|| letter.clone());
             }
         }
-        self.faults.after(Operation::Bury).await
+        self.faults.after(Operation::StoreLetters).await
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use clickhouse::Row;
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use serde::Deserialize;
 
 use crate::error::WarehouseError;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use etappe_core::id::Offset;
-use etappe_core::ports::{Classified, Cost, RetryClass, RowBatch};
+use etappe_core::ports::{Cost, RetryClass, Retryable, RowBatch};
 
 use etappe_wire::row::MalformedRow;
 
@@ -269,7 +269,7 @@ fn words_of(answer: &str) -> Option<u64> {
     Some(etappe_core::id::hash64(&format!("{code} {words}")))
 }
 
-impl Classified for WarehouseError {
+impl Retryable for WarehouseError {
     /// Every unknown error is transient: waiting loses nothing, giving up would. Wrong credentials
     /// are transient too, because they can be fixed on the server while this process waits.
     fn retry_class(&self) -> RetryClass {

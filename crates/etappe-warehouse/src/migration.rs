@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use clickhouse::Row;
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 

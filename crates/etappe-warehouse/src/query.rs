@@ -8,7 +8,7 @@ use std::time::Duration;
 use clickhouse::query::{BytesCursor, Query};
 use clickhouse::{RowOwned, RowRead};
 use etappe_core::id::SiteId;
-use etappe_core::ports::Classified;
+use etappe_core::ports::Retryable;
 use etappe_core::query::{Bots, TimeRange};
 use etappe_core::time::Timestamp;
 use etappe_runtime::fair_queue::{Request, Share};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clickhouse::{Client, Compression};
 use etappe_core::id::SiteId;
-use etappe_core::ports::Classified;
+use etappe_core::ports::Retryable;
 use etappe_core::time::Timestamp;
 use etappe_runtime::fair_queue::FairQueue;
 use hyper_util::client::legacy::Client as HttpClient;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clickhouse::Row;
-use etappe_core::ports::{Classified, RetryClass, RowBatch, RowSink};
+use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink};
 use etappe_core::rules::{Outcome, StageDecision, StageHit};
 use etappe_wire::row;
 use serde::Serialize;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
-use etappe_core::ports::BuriedLetter;
+use etappe_core::ports::StoredDeadLetter;
 use etappe_log::local::PartitionPositions;
 use etappe_warehouse::StoredOffsets;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ pub(crate) fn audit(
     topic: &str,
     positions: &[PartitionPositions],
     stored: &[StoredOffsets],
-    letters: &[BuriedLetter],
+    letters: &[StoredDeadLetter],
 ) -> AuditReport {
     let mut dead: BTreeMap<PartitionId, BTreeSet<Offset>> = BTreeMap::new();
     for buried in letters.iter().filter(|letter| letter.topic == topic) {
@@ -152,8 +152,8 @@ mod tests {
         }]
     }
 
-    fn letter(topic: &str, offset: u64) -> BuriedLetter {
-        BuriedLetter {
+    fn letter(topic: &str, offset: u64) -> StoredDeadLetter {
+        StoredDeadLetter {
             topic: topic.to_owned(),
             letter: DeadLetter {
                 partition: PartitionId(0),
@@ -166,7 +166,11 @@ mod tests {
         }
     }
 
-    fn found(ranges: &[(u64, u64)], letters: &[BuriedLetter], committed: u64) -> PartitionAudit {
+    fn found(
+        ranges: &[(u64, u64)],
+        letters: &[StoredDeadLetter],
+        committed: u64,
+    ) -> PartitionAudit {
         let report = audit("t", &positions(committed, 20), &stored(ranges, 0), letters);
         report.partitions[0].clone()
     }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use etappe_classifier::DeadLetterFile;
-use etappe_core::ports::{BuriedLetter, Clock, EventPublisher, OutgoingRecord};
+use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, StoredDeadLetter};
 use etappe_core::time::Timestamp;
 use etappe_log::kafka::KafkaDeadLetters;
 use etappe_runtime::clock::SystemClock;
@@ -57,7 +57,7 @@ pub(crate) struct DeadLetterStore {
 }
 
 /// Returns the name of a letter.
-pub(crate) fn name_of(letter: &BuriedLetter) -> String {
+pub(crate) fn name_of(letter: &StoredDeadLetter) -> String {
     format!(
         "{}:{}:{}",
         letter.topic, letter.letter.partition, letter.letter.offset
@@ -66,7 +66,7 @@ pub(crate) fn name_of(letter: &BuriedLetter) -> String {
 
 /// Returns a letter for display, with or without its bytes. Addresses in it are truncated: an
 /// unreadable record was not written by a collector, so they may be complete.
-pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
+pub(crate) fn show(letter: &StoredDeadLetter, with_bytes: bool) -> ShownLetter {
     let payload = &letter.letter.payload;
     let text = std::str::from_utf8(payload).ok().map(str::to_owned);
     let base64 = text.is_none().then(|| STANDARD.encode(payload));
@@ -84,7 +84,7 @@ pub(crate) fn show(letter: &BuriedLetter, with_bytes: bool) -> ShownLetter {
 }
 
 /// Reads the letters of a file that is not in use; unreadable lines are logged.
-pub(crate) fn read_file(file: &Path) -> anyhow::Result<Vec<BuriedLetter>> {
+pub(crate) fn read_file(file: &Path) -> anyhow::Result<Vec<StoredDeadLetter>> {
     let read = DeadLetterFile::<SystemClock>::read_all(file)?;
     if read.damaged > 0 {
         tell_of_damaged(file, read.damaged);
@@ -101,9 +101,11 @@ fn tell_of_damaged(file: &Path, lines: usize) {
 }
 
 /// Reads the letters of a topic, dropping the bytes of each at once.
-pub(crate) async fn without_bytes(topic: &KafkaDeadLetters) -> anyhow::Result<Vec<BuriedLetter>> {
+pub(crate) async fn without_bytes(
+    topic: &KafkaDeadLetters,
+) -> anyhow::Result<Vec<StoredDeadLetter>> {
     let mut letters = Vec::new();
-    let visit = |mut letter: BuriedLetter| {
+    let visit = |mut letter: StoredDeadLetter| {
         letter.letter.payload = Bytes::new();
         letters.push(letter);
     };
@@ -113,7 +115,7 @@ pub(crate) async fn without_bytes(topic: &KafkaDeadLetters) -> anyhow::Result<Ve
 
 impl DeadLetterStore {
     /// Returns all letters in the order in which they were buried.
-    pub(crate) async fn list(&self) -> anyhow::Result<Vec<BuriedLetter>> {
+    pub(crate) async fn list(&self) -> anyhow::Result<Vec<StoredDeadLetter>> {
         match &self.letters {
             Letters::File(file) => Ok(file.letters().await?),
             Letters::Kafka(topic) => Ok(topic.read_all().await?),
@@ -121,7 +123,7 @@ impl DeadLetterStore {
     }
 
     /// Returns all letters without their bytes, which may not fit into memory.
-    pub(crate) async fn list_without_bytes(&self) -> anyhow::Result<Vec<BuriedLetter>> {
+    pub(crate) async fn list_without_bytes(&self) -> anyhow::Result<Vec<StoredDeadLetter>> {
         match &self.letters {
             Letters::File(file) => Ok(file.letters().await?),
             Letters::Kafka(topic) => without_bytes(topic).await,
@@ -149,9 +151,9 @@ impl DeadLetterStore {
         })
     }
 
-    async fn send(&self, letters: &[BuriedLetter]) -> anyhow::Result<()> {
+    async fn send(&self, letters: &[StoredDeadLetter]) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let record = |letter: &BuriedLetter| OutgoingRecord {
+        let record = |letter: &StoredDeadLetter| OutgoingRecord {
             // An unreadable record has no actor whose order must be kept.
             key: etappe_wire::record::decode(&letter.letter.payload)
                 .map_or(0, |event| etappe_wire::record::partition_key(&event)),

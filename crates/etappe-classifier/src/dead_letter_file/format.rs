@@ -10,7 +10,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{BuriedLetter, DeadLetter};
+use etappe_core::ports::{DeadLetter, StoredDeadLetter};
 use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -22,7 +22,7 @@ const MAX_REASON: usize = 2_000;
 pub(super) type Place = (String, PartitionId, Offset);
 
 /// Returns the log position of the record of `letter`.
-pub(super) fn place_of(letter: &BuriedLetter) -> Place {
+pub(super) fn place_of(letter: &StoredDeadLetter) -> Place {
     (
         letter.topic.clone(),
         letter.letter.partition,
@@ -62,12 +62,12 @@ struct Line<'a> {
 }
 
 enum Entry {
-    Letter(BuriedLetter),
+    Letter(StoredDeadLetter),
     Replay(Place, Timestamp),
 }
 
 /// Appends the line of a letter.
-pub(super) fn write_letter(letter: &BuriedLetter, lines: &mut Vec<u8>) {
+pub(super) fn write_letter(letter: &StoredDeadLetter, lines: &mut Vec<u8>) {
     let stored = StoredLetter {
         topic: letter.topic.clone(),
         partition: letter.letter.partition,
@@ -115,7 +115,7 @@ fn write_line(line: &Line<'_>, lines: &mut Vec<u8>) {
 #[derive(Debug, Default)]
 pub(super) struct Content {
     /// The letters, in the order in which they were buried.
-    pub(super) letters: Vec<BuriedLetter>,
+    pub(super) letters: Vec<StoredDeadLetter>,
     /// The positions of damaged lines, including a last line left unfinished by a crash, which was
     /// never reported as kept.
     pub(super) damaged: Vec<Range<usize>>,
@@ -154,7 +154,7 @@ fn parse_line(line: &[u8]) -> Option<Entry> {
     match (line.letter, line.replayed) {
         (Some(raw), None) if is_whole(raw) => {
             let stored: StoredLetter = serde_json::from_str(raw.get()).ok()?;
-            Some(Entry::Letter(BuriedLetter {
+            Some(Entry::Letter(StoredDeadLetter {
                 topic: stored.topic,
                 letter: DeadLetter {
                     partition: stored.partition,

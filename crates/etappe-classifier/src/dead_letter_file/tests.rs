@@ -21,7 +21,7 @@ fn open(path: &Path) -> DeadLetterFile<ManualClock> {
     DeadLetterFile::open(path, "t", 10_000, ManualClock::default()).expect("a good file")
 }
 
-fn read(path: &Path) -> Result<Vec<BuriedLetter>, DeadLetterFileError> {
+fn read(path: &Path) -> Result<Vec<StoredDeadLetter>, DeadLetterFileError> {
     DeadLetterFile::<ManualClock>::read_all(path).map(|read| read.letters)
 }
 
@@ -39,9 +39,9 @@ async fn letters_are_kept_once_across_restarts() {
     let path = folder.path().join("dead-letters.ndjson");
     assert_eq!(read(&path).expect("nothing there"), []);
     let letters = [letter(7, "seven\0"), letter(3, "three")];
-    open(&path).bury(&letters).await.expect("room on the disk");
+    open(&path).store(&letters).await.expect("room on the disk");
     open(&path)
-        .bury(&[letter(3, "three"), letter(9, "")])
+        .store(&[letter(3, "three"), letter(9, "")])
         .await
         .expect("room on the disk");
     assert_eq!(
@@ -60,13 +60,13 @@ async fn letters_are_kept_once_across_restarts() {
 async fn an_unfinished_last_line_is_cut_off() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
-    open(&path).bury(&[letter(1, "one")]).await.expect("room");
+    open(&path).store(&[letter(1, "one")]).await.expect("room");
     let whole = std::fs::read(&path).expect("a file");
     for cut in 1..whole.len() {
         let mut torn = whole.clone();
         torn.extend_from_slice(&whole[..cut]);
         std::fs::write(&path, torn).expect("room");
-        open(&path).bury(&[letter(2, "two")]).await.expect("room");
+        open(&path).store(&[letter(2, "two")]).await.expect("room");
         assert_eq!(payloads(&path), [b"one".to_vec(), b"two".to_vec()], "{cut}");
         std::fs::write(&path, &whole).expect("room");
     }
@@ -77,7 +77,7 @@ async fn damaged_letters_are_set_aside_counted_and_stop_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let all = [letter(1, "one"), letter(2, "two"), letter(3, "three")];
-    open(&path).bury(&all).await.expect("room");
+    open(&path).store(&all).await.expect("room");
     let whole = std::fs::read_to_string(&path).expect("a file");
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
     for damaged in 0..3 {
@@ -96,7 +96,7 @@ async fn damaged_letters_are_set_aside_counted_and_stop_no_other() {
             assert_eq!(std::fs::read_to_string(&aside).expect("a file"), bad);
             assert_eq!(payloads(&path).len(), 2);
             // The letter may be buried again, and is kept then.
-            file.bury(&all).await.expect("room");
+            file.store(&all).await.expect("room");
             assert_eq!(payloads(&path).len(), 3);
             assert_eq!(open(&path).damaged(), 0, "it is told once");
         }
@@ -116,7 +116,7 @@ async fn a_file_of_nothing_but_noise_is_set_aside_as_a_whole() {
     let mut kept = std::fs::read(aside(&path)).expect("a file");
     kept.truncate(noise.len());
     assert_eq!(kept, noise);
-    file.bury(&[letter(1, "one")]).await.expect("room");
+    file.store(&[letter(1, "one")]).await.expect("room");
     assert_eq!(payloads(&path), [b"one".to_vec()]);
 }
 
@@ -125,8 +125,8 @@ async fn a_full_file_takes_nothing_and_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let file = DeadLetterFile::open(&path, "t", 200, ManualClock::default()).expect("a file");
-    file.bury(&[letter(1, "one")]).await.expect("room for one");
-    let error = file.bury(&[letter(2, "two")]).await.expect_err("no room");
+    file.store(&[letter(1, "one")]).await.expect("room for one");
+    let error = file.store(&[letter(2, "two")]).await.expect_err("no room");
     assert_eq!(error.retry_class(), RetryClass::Transient);
     assert_eq!(payloads(&path), [b"one".to_vec()]);
 }
@@ -138,21 +138,21 @@ async fn what_was_sent_again_is_remembered_across_restarts() {
     let clock = ManualClock::default();
     let file = DeadLetterFile::open(&path, "t", 10_000, clock.clone()).expect("a file");
     let letters = [letter(1, "one"), letter(2, "two")];
-    file.bury(&letters).await.expect("room");
+    file.store(&letters).await.expect("room");
     let buried = file.letters().await.expect("a good file");
     assert!(buried.iter().all(|letter| letter.replayed_at.is_none()));
     for millis in [50, 70] {
         clock.set(Timestamp::from_millis(millis));
         file.mark_replayed(&buried[1]).await.expect("room");
     }
-    let stranger = BuriedLetter {
+    let stranger = StoredDeadLetter {
         topic: "another".to_owned(),
         ..buried[0].clone()
     };
     file.mark_replayed(&stranger).await.expect("nothing to do");
     drop(file);
     let file = open(&path);
-    file.bury(&letters).await.expect("nothing to do");
+    file.store(&letters).await.expect("nothing to do");
     let times: Vec<Option<i64>> = file
         .letters()
         .await
@@ -170,7 +170,7 @@ async fn a_file_of_the_time_before_letters_could_be_sent_again_is_read() {
     let text = r#"{"topic":"t","partition":1,"offset":7,"buried_at":"2024-03-01T12:00:00.000Z","reason":"r","payload":"b25l"}"#;
     let crc = crc32fast::hash(text.as_bytes());
     std::fs::write(&path, format!("{{\"crc\":{crc},\"letter\":{text}}}\n")).expect("room");
-    let expected = BuriedLetter {
+    let expected = StoredDeadLetter {
         topic: "t".to_owned(),
         letter: DeadLetter {
             partition: PartitionId(1),

@@ -105,7 +105,7 @@ fn plan_failures(world: &World, draw: &mut Draw) {
         Operation::Insert,
         Operation::SeenBefore,
         Operation::Recent,
-        Operation::Bury,
+        Operation::StoreLetters,
         Operation::Read,
     ] {
         let times = usize::try_from(draw.below(3)).expect("a small number");

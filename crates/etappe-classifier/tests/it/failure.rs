@@ -19,7 +19,7 @@ const ALL: [Operation; 7] = [
     Operation::SeenBefore,
     Operation::Recent,
     Operation::Marks,
-    Operation::Bury,
+    Operation::StoreLetters,
 ];
 
 fn world_with_everything() -> World {
@@ -262,7 +262,7 @@ async fn an_error_that_nothing_helps_against_stops_the_classifier() {
             | Operation::StoredUntil => {
                 matches!(error, ClassifierError::LookUp { .. })
             }
-            Operation::Bury => matches!(error, ClassifierError::Bury { .. }),
+            Operation::StoreLetters => matches!(error, ClassifierError::StoreDeadLetters { .. }),
             Operation::Publish | Operation::Post | Operation::Load => false,
         };
         assert!(fits, "{operation:?}: {error}");

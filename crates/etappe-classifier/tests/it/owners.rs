@@ -209,7 +209,7 @@ impl Group {
             Operation::Insert,
             Operation::SeenBefore,
             Operation::Recent,
-            Operation::Bury,
+            Operation::StoreLetters,
             Operation::Read,
         ];
         let operation = operations[draw.place(operations.len())];

@@ -16,7 +16,7 @@ pub enum RetryClass {
 }
 
 /// An error that states how to react to it.
-pub trait Classified: Error + Send + Sync + 'static {
+pub trait Retryable: Error + Send + Sync + 'static {
     /// Returns how to react.
     fn retry_class(&self) -> RetryClass;
 

@@ -11,7 +11,7 @@ use etappe_core::kpi::{
     ReferralFigures, StageFigures,
 };
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{Classified, Cost, JourneyStore, RetryClass};
+use etappe_core::ports::{Cost, JourneyStore, RetryClass, Retryable};
 use etappe_core::query::{
     Bots, CandidateQuery, Condition, Dimension, Hit, NameKind, PropertyCondition, PropertyTest,
     Selector, Unit,
@@ -61,7 +61,7 @@ pub(crate) struct MemoryStore {
 #[error("secret detail of the store")]
 pub(crate) struct StoreError(RetryClass, Option<Cost>);
 
-impl Classified for StoreError {
+impl Retryable for StoreError {
     fn retry_class(&self) -> RetryClass {
         self.0
     }

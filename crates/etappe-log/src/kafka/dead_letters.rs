@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{BuriedLetter, Clock, DeadLetter, DeadLetters};
+use etappe_core::ports::{Clock, DeadLetter, DeadLetters, StoredDeadLetter};
 use etappe_core::time::Timestamp;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -110,7 +110,7 @@ impl KafkaCluster {
 impl DeadLetters for KafkaDeadLetters {
     type Error = LogError;
 
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), LogError> {
+    async fn store(&self, letters: &[DeadLetter]) -> Result<(), LogError> {
         let buried_at = self.clock.now().to_string();
         for some in letters.chunks(AT_ONCE) {
             let mut sent = Vec::with_capacity(some.len());
@@ -134,7 +134,7 @@ impl KafkaDeadLetters {
     ///
     /// # Errors
     /// [`LogError`], transient while brokers are unavailable.
-    pub async fn read_all(&self) -> Result<Vec<BuriedLetter>, LogError> {
+    pub async fn read_all(&self) -> Result<Vec<StoredDeadLetter>, LogError> {
         let mut letters = Vec::new();
         self.visit(|letter| letters.push(letter)).await?;
         Ok(letters)
@@ -145,7 +145,7 @@ impl KafkaDeadLetters {
     ///
     /// # Errors
     /// [`LogError`], transient while brokers are unavailable. Some letters may have been visited.
-    pub async fn visit(&self, mut visit: impl FnMut(BuriedLetter)) -> Result<(), LogError> {
+    pub async fn visit(&self, mut visit: impl FnMut(StoredDeadLetter)) -> Result<(), LogError> {
         let (sender, mut letters) = mpsc::channel(READ_AHEAD);
         let reader = self.clone();
         let read = run_blocking(move || reader.read_into(&sender));
@@ -163,7 +163,7 @@ impl KafkaDeadLetters {
     ///
     /// # Errors
     /// [`LogError`], transient while brokers are unavailable.
-    pub async fn mark_replayed(&self, letter: &BuriedLetter) -> Result<(), LogError> {
+    pub async fn mark_replayed(&self, letter: &StoredDeadLetter) -> Result<(), LogError> {
         let now = self.clock.now().to_string();
         let headers = place_headers(&letter.topic, &letter.letter);
         let sent = self.send(headers.insert(header(REPLAYED_AT, &now)), None);
@@ -187,7 +187,7 @@ impl KafkaDeadLetters {
     }
 
     /// Reads the topic twice: first what is recorded about each letter, then the letters. Blocks.
-    fn read_into(&self, letters: &mpsc::Sender<BuriedLetter>) -> Result<(), LogError> {
+    fn read_into(&self, letters: &mpsc::Sender<StoredDeadLetter>) -> Result<(), LogError> {
         let mut index = Index::default();
         self.scan(|message| {
             if let Some((place, said)) = parse(message) {
@@ -288,13 +288,13 @@ impl Index {
     }
 
     /// Returns the message's letter, if it is the first burial of its position.
-    fn letter(&self, message: &BorrowedMessage<'_>) -> Option<BuriedLetter> {
+    fn letter(&self, message: &BorrowedMessage<'_>) -> Option<StoredDeadLetter> {
         let (place, said) = parse(message)?;
         let Said::Buried { reason, buried_at } = said else {
             return None;
         };
         let (at, replayed_at) = self.letters.get(&place)?;
-        (*at == position(message)).then(|| BuriedLetter {
+        (*at == position(message)).then(|| StoredDeadLetter {
             topic: place.topic,
             letter: DeadLetter {
                 partition: place.partition,

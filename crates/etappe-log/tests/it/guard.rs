@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_log::LogError;
 use etappe_log::local::{LocalLogConfig, current_boot_id};
 

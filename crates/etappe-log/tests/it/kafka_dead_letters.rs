@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{BuriedLetter, Classified, DeadLetter, DeadLetters, RetryClass};
+use etappe_core::ports::{DeadLetter, DeadLetters, RetryClass, Retryable, StoredDeadLetter};
 use etappe_log::kafka::KafkaConfig;
 use etappe_testkit::kafka::KafkaNode;
 
@@ -38,11 +38,11 @@ async fn letters_are_kept_once_with_their_bytes() {
         letter(1, 7, b"", "empty"),
         letter(0, 8, b"{}", &long),
     ];
-    keeper.bury(&all[..2]).await.unwrap();
+    keeper.store(&all[..2]).await.unwrap();
     place.clock.advance(Duration::from_secs(5));
     // The reason of the first burial stays.
     let again = letter(0, 7, b"\xff\x00 not text", "another reason");
-    keeper.bury(&[again, all[2].clone()]).await.unwrap();
+    keeper.store(&[again, all[2].clone()]).await.unwrap();
 
     let kept = place.cluster.dead_letters().unwrap().read_all().await;
     let kept = kept.unwrap();
@@ -61,14 +61,14 @@ async fn a_letter_remembers_when_it_was_sent_again() {
     let place = place(KafkaNode::shared().await).await;
     let keeper = place.cluster.dead_letters().unwrap();
     let all = [letter(0, 1, b"a", "x"), letter(0, 2, b"b", "y")];
-    keeper.bury(&all).await.unwrap();
-    let kept: Vec<BuriedLetter> = keeper.read_all().await.unwrap();
+    keeper.store(&all).await.unwrap();
+    let kept: Vec<StoredDeadLetter> = keeper.read_all().await.unwrap();
     keeper.mark_replayed(&kept[1]).await.unwrap();
     place.clock.advance(Duration::from_secs(60));
     keeper.mark_replayed(&kept[1]).await.unwrap();
     // Burying it again does not clear that it was replayed.
-    keeper.bury(&all).await.unwrap();
-    let unknown = BuriedLetter {
+    keeper.store(&all).await.unwrap();
+    let unknown = StoredDeadLetter {
         letter: letter(3, 3, b"c", "z"),
         ..kept[0].clone()
     };
@@ -91,7 +91,7 @@ async fn many_letters_are_read_to_the_last() {
     let all: Vec<DeadLetter> = (0..3_000)
         .map(|offset| letter(0, offset, &payload, "because"))
         .collect();
-    keeper.bury(&all).await.unwrap();
+    keeper.store(&all).await.unwrap();
     let mut next = 0;
     let visited = keeper.visit(|letter| {
         assert_eq!(letter.letter.offset, Offset(next));
@@ -111,7 +111,7 @@ async fn without_brokers_a_letter_is_not_kept_and_may_be_tried_again() {
     let keeper = crate::kafka_support::cluster(config)
         .dead_letters()
         .unwrap();
-    let error = keeper.bury(&[letter(0, 1, b"a", "x")]).await.unwrap_err();
+    let error = keeper.store(&[letter(0, 1, b"a", "x")]).await.unwrap_err();
     assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
     let error = keeper.read_all().await.unwrap_err();
     assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");

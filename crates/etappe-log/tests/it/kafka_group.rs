@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use etappe_core::id::PartitionId;
-use etappe_core::ports::{Classified, Progress, RecordSource, RetryClass, SourceEvent};
+use etappe_core::ports::{Progress, RecordSource, RetryClass, Retryable, SourceEvent};
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaConfig, KafkaSource};
 use etappe_testkit::kafka::{KafkaNode, KafkaNodes};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{Classified, ReadRequest, RecordSource, RetryClass};
+use etappe_core::ports::{ReadRequest, RecordSource, RetryClass, Retryable};
 use etappe_log::LogError;
 use etappe_log::kafka::KafkaConfig;
 use etappe_testkit::kafka::KafkaNode;

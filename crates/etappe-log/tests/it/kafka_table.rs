@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_log::kafka::{KafkaConfig, KafkaTable};
 use etappe_testkit::kafka::KafkaNode;
 use tokio::time::Instant;

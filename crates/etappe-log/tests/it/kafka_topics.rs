@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaCluster, KafkaConfig};
 use etappe_testkit::kafka::KafkaNode;

@@ -6,7 +6,7 @@ use etappe_core::id::ActorHash;
 use etappe_core::json::{JsonObject, JsonValue};
 use etappe_core::kpi::KpiScope;
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{Classified, JourneyStore, RetryClass};
+use etappe_core::ports::{JourneyStore, RetryClass, Retryable};
 use etappe_core::query::{
     Bots, CandidateQuery, Condition, Dimension, Hit, NameKind, PropertyCondition, PropertyTest,
     Selector, Unit, UnitQuery,

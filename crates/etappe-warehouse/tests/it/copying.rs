@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{Classified, JourneyStore, MessageIndex, RetryClass, RowSink};
+use etappe_core::ports::{JourneyStore, MessageIndex, RetryClass, Retryable, RowSink};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
 use etappe_warehouse::{CopyLimits, CopyReport, Warehouse, WarehouseError, copy};

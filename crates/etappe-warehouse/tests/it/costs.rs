@@ -1,7 +1,7 @@
 //! The cost limits and the turns of queries.
 
 use etappe_core::id::SiteId;
-use etappe_core::ports::{Classified, Cost, JourneyStore, RowSink};
+use etappe_core::ports::{Cost, JourneyStore, Retryable, RowSink};
 use etappe_core::query::{Bots, Unit, UnitQuery};
 use etappe_warehouse::{Warehouse, WarehouseConfig};
 use prometheus::Registry;

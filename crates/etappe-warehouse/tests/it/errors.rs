@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{Classified, JourneyStore, RetryClass, RowSink};
+use etappe_core::ports::{JourneyStore, RetryClass, Retryable, RowSink};
 use etappe_warehouse::{Warehouse, WarehouseConfig, WarehouseError};
 use prometheus::Registry;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use etappe_core::event::EventKind;
 use etappe_core::id::Offset;
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{Classified, RetryClass, RowBatch, RowSink};
+use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
 use etappe_warehouse::Warehouse;

@@ -1,6 +1,6 @@
 //! The schema: created once by the first process, and refused if it is not Etappe's.
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_warehouse::WarehouseError;
 
 use crate::engine::{TestWarehouse, database_name, shared_engine};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_warehouse::{Warehouse, WarehouseConfig, WarehouseError};
 use prometheus::Registry;
 use rcgen::{CertificateParams, KeyPair};

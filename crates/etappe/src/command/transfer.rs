@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use etappe_core::ports::{Classified, Clock, RecordSource, RetryClass, SourceEvent};
+use etappe_core::ports::{Clock, RecordSource, RetryClass, Retryable, SourceEvent};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::Watermark;
 use etappe_log::kafka::KafkaCluster;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use etappe_classifier::{DeadLetterFile, DeadLetterFileError};
 use etappe_core::id::PartitionId;
 use etappe_core::ports::{
-    Classified, DeadLetter, DeadLetters, EventPublisher, LogRecord, OutgoingRecord, Progress,
-    PublishError, ReadRequest, RecordSource, RetryClass, SourceEvent,
+    DeadLetter, DeadLetters, EventPublisher, LogRecord, OutgoingRecord, Progress, PublishError,
+    ReadRequest, RecordSource, RetryClass, Retryable, SourceEvent,
 };
 use etappe_core::watermark::CollectorMark;
 use etappe_log::LogError;
@@ -137,7 +137,7 @@ pub(crate) enum LettersError {
     Kafka(#[from] LogError),
 }
 
-impl Classified for LettersError {
+impl Retryable for LettersError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::File(error) => error.retry_class(),
@@ -149,10 +149,10 @@ impl Classified for LettersError {
 impl DeadLetters for Letters {
     type Error = LettersError;
 
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<(), LettersError> {
+    async fn store(&self, letters: &[DeadLetter]) -> Result<(), LettersError> {
         match self {
-            Self::File(file) => Ok(file.bury(letters).await?),
-            Self::Kafka(topic) => Ok(topic.bury(letters).await?),
+            Self::File(file) => Ok(file.store(letters).await?),
+            Self::Kafka(topic) => Ok(topic.store(letters).await?),
         }
     }
 }

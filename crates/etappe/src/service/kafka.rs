@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaCluster, KafkaTable};
 use etappe_runtime::backoff::Backoff;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use etappe_core::ports::{Classified, RetryClass};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_runtime::backoff::Backoff;
 use etappe_runtime::health::Reporter;
 use etappe_warehouse::{JourneyStage, Warehouse, WarehouseConfig, WarehouseError};
