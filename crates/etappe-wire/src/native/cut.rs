@@ -52,7 +52,17 @@ pub fn cut_addresses_in_text(text: &str) -> Cow<'_, str> {
         let word = text.get(start..end).unwrap_or_default();
         let bare = word.trim_end_matches(['.', ':']);
         let has_marks = bare.matches(['.', ':']).count() >= 2;
-        if let Some(address) = has_marks.then(|| address_within(bare)).flatten() {
+        // `DB::Exception` is a name, although `DB::E` is an address.
+        let is_of_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let is_in_name = !word.contains(|c: char| c.is_ascii_digit())
+            && (is_of_letter(
+                text.get(..start)
+                    .and_then(|before| before.chars().next_back()),
+            ) || is_of_letter(text.get(end..).and_then(|after| after.chars().next())));
+        if let Some(address) = (has_marks && !is_in_name)
+            .then(|| address_within(bare))
+            .flatten()
+        {
             out.push_str(text.get(kept..start).unwrap_or_default());
             out.push_str(&truncate_address(address).to_string());
             kept = start + bare.len();

@@ -37,7 +37,7 @@ impl Service {
     ) -> anyhow::Result<()> {
         let ensured = until_ensured(cluster, report, Absence::Stops);
         tokio::select! {
-            () = self.shutdown.begun() => anyhow::bail!("stopped before Kafka answered"),
+            () = self.shutdown.begun() => return Err(why_stopped(&self.shutdown)),
             ensured = ensured => ensured.context("the topics cannot be used"),
         }
     }
@@ -107,7 +107,7 @@ impl Service {
             }
         };
         tokio::select! {
-            () = self.shutdown.begun() => anyhow::bail!("stopped before Kafka answered"),
+            () = self.shutdown.begun() => return Err(why_stopped(&self.shutdown)),
             () = current => {}
             () = tokio::time::sleep(SITES_PATIENCE), if known => {
                 tracing::warn!("the sites are those that were last known, until Kafka answers");
@@ -147,4 +147,13 @@ fn stop_because(shutdown: &Shutdown, error: &LogError) {
     shutdown.begin(Reason::Failure(format!(
         "the topics cannot be used: {error}"
     )));
+}
+
+/// Returns the error of a start that waited for Kafka when the shutdown began: the shutdown's own
+/// reason if something has failed.
+fn why_stopped(shutdown: &Shutdown) -> anyhow::Error {
+    match shutdown.reason() {
+        Some(Reason::Failure(reason)) => anyhow::Error::msg(reason),
+        Some(Reason::Signal(_)) | None => anyhow::anyhow!("stopped before Kafka answered"),
+    }
 }

@@ -150,6 +150,12 @@ fn a_text_for_people_keeps_no_address() {
         ("a=203.0.113.77:80;b", "a=203.0.113.0;b"),
         ("12:30 at 1.5 euro", "12:30 at 1.5 euro"),
         ("Order Completed", "Order Completed"),
+        (
+            "Code: 117. DB::Exception: no",
+            "Code: 117. DB::Exception: no",
+        ),
+        ("std::bad_alloc", "std::bad_alloc"),
+        ("from abcd::ef now", "from abcd:: now"),
     ] {
         assert_eq!(cut_addresses_in_text(text), expected, "{text}");
     }
