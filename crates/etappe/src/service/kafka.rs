@@ -37,7 +37,7 @@ impl Service {
     ) -> anyhow::Result<()> {
         let ensured = until_ensured(cluster, report, Absence::Stops);
         tokio::select! {
-            () = self.shutdown.begun() => return Err(why_stopped(&self.shutdown)),
+            () = self.shutdown.begun() => Err(why_stopped(&self.shutdown)),
             ensured = ensured => ensured.context("the topics cannot be used"),
         }
     }
