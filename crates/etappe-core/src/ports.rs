@@ -199,8 +199,8 @@ pub trait RowSink: Send + Sync + 'static {
     type Error: Retryable;
 
     /// Stores a batch. Storing the same batch again, with the same token, changes nothing, so it
-    /// may be repeated after any error. If [`may_be_stored`](RowBatch::may_be_stored) is set, only missing
-    /// rows are inserted. The batch's outcomes are stored before its rows.
+    /// may be repeated after any error. If [`may_be_stored`](RowBatch::may_be_stored) is set, only
+    /// missing rows are inserted. The batch's outcomes are stored before its rows.
     fn insert(&self, batch: &RowBatch) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 

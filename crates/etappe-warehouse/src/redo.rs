@@ -6,9 +6,9 @@
 //! two, it treats the next insert with this token as a repetition, and the rows are lost. After a
 //! power failure either may survive without the other.
 //!
-//! So if a batch may have been stored before, each table is queried for the rows that it has. If no table has
-//! any, the batch is inserted under its token. In any case each table then gets exactly the rows
-//! that it lacks. [`plan`] decides the steps; this module carries them out.
+//! So if a batch may have been stored before, each table is queried for the rows that it has. If no
+//! table has any, the batch is inserted under its token. In any case each table then gets exactly
+//! the rows that it lacks. [`plan`] decides the steps; this module carries them out.
 
 mod plan;
 

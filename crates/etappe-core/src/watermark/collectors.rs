@@ -5,8 +5,9 @@
 //! no collector counts as silent. Time is measured by the log, so clocks that differ do no harm.
 //!
 //! A silent collector that had records in its spool still has them and holds the watermark back. A
-//! silent collector without spooled records is dropped: any later records were never acknowledged.
-//! Pure: no clock.
+//! silent collector without spooled records is dropped: any later records were never acknowledged,
+//! unless it died while Kafka was down and no mark could tell of its spool (ADR 0013). Pure: no
+//! clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Decides, step by step, how to complete a batch that may have been stored before. Pure: no server, no clock.
+//! Decides, step by step, how to complete a batch that may have been stored before. Pure: no server,
+//! no clock.
 //!
 //! Invariant: as long as the server keeps its token notes, at most one token ever stores a given
 //! row. Missing rows are stored under a sequence of tokens: the batch's own, then one for each
@@ -32,8 +33,8 @@ pub(crate) enum Step {
     Done,
     /// Insert the whole batch under its token, then check again.
     InsertWhole,
-    /// Query whether inserts of the batch are running; if none are, call [`RepairPlan::confirm_nothing_running`]. Then
-    /// check again.
+    /// Query whether inserts of the batch are running; if none are, call
+    /// [`RepairPlan::confirm_nothing_running`]. Then check again.
     AskRunning,
     /// Store the missing rows, each table's under the token of this attempt, then check again.
     Store { attempt: u32 },
