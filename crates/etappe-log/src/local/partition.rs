@@ -10,10 +10,12 @@
 //!
 //! - A segment may be deleted between the moment a reader finds it and the moment it opens it. Such
 //!   a read reports deleted records, not a missing file.
-//! - A remembered reader position keeps its file open, and the blocks of a deleted file stay in use
+//! - A remembered cursor keeps its file open, and the blocks of a deleted file stay in use
 //!   until it is closed.
 //!
 //! This module knows nothing of consumers, so other logs on disk can reuse it.
+
+mod cursor;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,13 +26,14 @@ use etappe_core::ports::LogRecord;
 use etappe_core::time::Timestamp;
 use tokio::sync::watch;
 
+use self::cursor::ReadCursor;
 use super::folder;
-use super::frame::{Records, TARGET_BODY_BYTES};
+use super::frame::TARGET_BODY_BYTES;
 use super::segment::{Condition, Segment};
 use crate::error::LogError;
 
-/// The number of reader positions to remember, so that sequential reads need no search.
-const REMEMBERED_PLACES: usize = 4;
+/// The number of cursors to remember, so that sequential reads need no search.
+const REMEMBERED_CURSORS: usize = 4;
 
 /// The segments of a partition.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(crate) struct PartitionLog {
     segments: RwLock<Vec<Arc<Segment>>>,
     /// The offset after the last synced record.
     end: watch::Sender<Offset>,
-    places: Mutex<Vec<Place>>,
+    cursors: Mutex<Vec<ReadCursor>>,
 }
 
 /// The result of opening a partition.
@@ -64,39 +67,6 @@ pub(crate) struct Span {
     pub(crate) until: Option<Offset>,
     /// The most payload bytes to return. The first record is returned whatever its size.
     pub(crate) max_bytes: usize,
-}
-
-/// The position of a reader.
-#[derive(Debug)]
-struct Place {
-    segment: Arc<Segment>,
-    file: File,
-    /// The position of the next frame, and its first offset.
-    position: u64,
-    base: Offset,
-    /// The frame before it, unless all its records were handed out.
-    records: Option<Records>,
-}
-
-impl Place {
-    fn next_offset(&self) -> Offset {
-        match &self.records {
-            Some(records) if !records.is_done() => records.next_offset(),
-            Some(_) | None => self.base,
-        }
-    }
-
-    /// Reads the next frame.
-    fn load(&mut self) -> Result<(), LogError> {
-        let (header, records) = self
-            .segment
-            .frame_at(&self.file, self.position, self.base)?;
-        self.segment.learn(self.base, self.position);
-        self.position += header.frame_bytes();
-        self.base = header.end();
-        self.records = Some(records);
-        Ok(())
-    }
 }
 
 impl PartitionLog {
@@ -127,7 +97,7 @@ impl PartitionLog {
             directory: directory.to_owned(),
             segments: RwLock::new(segments),
             end: watch::Sender::new(end),
-            places: Mutex::new(Vec::new()),
+            cursors: Mutex::new(Vec::new()),
         });
         Ok(Opened {
             log,
@@ -209,9 +179,9 @@ impl PartitionLog {
         if let Some(start) = segments.first().map(|segment| segment.base)
             && !removed.is_empty()
         {
-            // A remembered position would keep a deleted file's blocks in use.
-            self.lock_places()
-                .retain(|place| place.segment.base >= start);
+            // A remembered cursor would keep a deleted file's blocks in use.
+            self.lock_cursors()
+                .retain(|cursor| cursor.segment.base >= start);
         }
         removed
     }
@@ -221,12 +191,12 @@ impl PartitionLog {
         if offset >= self.end() {
             return Ok(None);
         }
-        let Some(place) = self.locate(offset)? else {
+        let Some(cursor) = self.locate(offset)? else {
             return Ok(None);
         };
-        let header = place
+        let header = cursor
             .segment
-            .header_at(&place.file, place.position, place.base)?;
+            .header_at(&cursor.file, cursor.position, cursor.base)?;
         Ok(Some(header.written_at))
     }
 
@@ -238,23 +208,23 @@ impl PartitionLog {
         if span.from >= last {
             return Ok(records);
         }
-        let mut place = self.take_place(span.from);
-        if place.is_none() {
-            place = self.locate(span.from)?;
+        let mut cursor = self.take_cursor(span.from);
+        if cursor.is_none() {
+            cursor = self.locate(span.from)?;
         }
         let mut left = span.max_bytes;
-        while let Some(current) = &mut place {
-            if !read_segment(current, span.from, last, &mut left, &mut records)? {
+        while let Some(current) = &mut cursor {
+            if !current.take_records(span.from, last, &mut left, &mut records)? {
                 break;
             }
             if current.base < current.segment.end(end) {
                 current.load()?;
             } else {
-                place = self.open_at_or_after(current.base)?;
+                cursor = self.open_at_or_after(current.base)?;
             }
         }
-        if let Some(place) = place {
-            self.remember(place);
+        if let Some(cursor) = cursor {
+            self.remember(cursor);
         }
         Ok(records)
     }
@@ -263,8 +233,8 @@ impl PartitionLog {
         self.segments.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_places(&self) -> std::sync::MutexGuard<'_, Vec<Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_cursors(&self) -> std::sync::MutexGuard<'_, Vec<ReadCursor>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails if `offset` is deleted.
@@ -280,14 +250,14 @@ impl PartitionLog {
         Ok(())
     }
 
-    fn place_in(
+    fn cursor_at(
         &self,
         segment: Arc<Segment>,
         position: u64,
         base: Offset,
-    ) -> Result<Place, LogError> {
+    ) -> Result<ReadCursor, LogError> {
         match segment.open() {
-            Ok(file) => Ok(Place {
+            Ok(file) => Ok(ReadCursor {
                 segment,
                 file,
                 position,
@@ -301,7 +271,7 @@ impl PartitionLog {
 
     /// Returns the position of the frame that holds `offset`, or of the first frame after it if it
     /// lies in a gap. Returns `None` if there is none.
-    fn locate(&self, offset: Offset) -> Result<Option<Place>, LogError> {
+    fn locate(&self, offset: Offset) -> Result<Option<ReadCursor>, LogError> {
         let log_end = self.end();
         let segment = {
             let segments = self.read_segments();
@@ -318,23 +288,23 @@ impl PartitionLog {
             return self.open_at_or_after(segment.base.next());
         }
         let (base, position) = segment.nearest(offset);
-        let mut place = self.place_in(segment, position, base)?;
-        while place.base < place.segment.end(log_end) {
-            let header = place
+        let mut cursor = self.cursor_at(segment, position, base)?;
+        while cursor.base < cursor.segment.end(log_end) {
+            let header = cursor
                 .segment
-                .header_at(&place.file, place.position, place.base)?;
+                .header_at(&cursor.file, cursor.position, cursor.base)?;
             if offset < header.end() {
                 break;
             }
-            place.segment.learn(place.base, place.position);
-            place.position += header.frame_bytes();
-            place.base = header.end();
+            cursor.segment.learn(cursor.base, cursor.position);
+            cursor.position += header.frame_bytes();
+            cursor.base = header.end();
         }
-        Ok(Some(place))
+        Ok(Some(cursor))
     }
 
     /// Opens the first readable segment that begins at or after `offset`.
-    fn open_at_or_after(&self, offset: Offset) -> Result<Option<Place>, LogError> {
+    fn open_at_or_after(&self, offset: Offset) -> Result<Option<ReadCursor>, LogError> {
         self.check_kept(offset)?;
         let segment = self
             .read_segments()
@@ -344,63 +314,35 @@ impl PartitionLog {
         segment
             .map(|segment| {
                 let base = segment.base;
-                self.place_in(segment, 0, base)
+                self.cursor_at(segment, 0, base)
             })
             .transpose()
     }
 
-    fn take_place(&self, from: Offset) -> Option<Place> {
-        let mut places = self.lock_places();
-        let found = places
+    fn take_cursor(&self, from: Offset) -> Option<ReadCursor> {
+        let mut cursors = self.lock_cursors();
+        let found = cursors
             .iter()
-            .position(|place| place.next_offset() == from)?;
-        Some(places.remove(found))
+            .position(|cursor| cursor.next_offset() == from)?;
+        Some(cursors.remove(found))
     }
 
-    fn remember(&self, mut place: Place) {
-        match &place.records {
-            Some(records) if records.is_done() => place.records = None,
+    fn remember(&self, mut cursor: ReadCursor) {
+        match &cursor.records {
+            Some(records) if records.is_done() => cursor.records = None,
             Some(records) if records.held_bytes() > TARGET_BODY_BYTES => return,
             Some(_) | None => {}
         }
-        if place.segment.base < self.start() {
+        if cursor.segment.base < self.start() {
             // It was just deleted, and an open file would keep its disk blocks in use.
             return;
         }
-        let mut places = self.lock_places();
-        if places.len() >= REMEMBERED_PLACES {
-            places.remove(0);
+        let mut cursors = self.lock_cursors();
+        if cursors.len() >= REMEMBERED_CURSORS {
+            cursors.remove(0);
         }
-        places.push(place);
+        cursors.push(cursor);
     }
-}
-
-/// Moves the records from `from` up to but not including `last` into `out`, limited by `left`
-/// bytes. Returns whether the next frame is wanted too.
-fn read_segment(
-    place: &mut Place,
-    from: Offset,
-    last: Offset,
-    left: &mut usize,
-    out: &mut Vec<LogRecord>,
-) -> Result<bool, LogError> {
-    let Some(records) = &mut place.records else {
-        return Ok(place.base < last);
-    };
-    let damaged = |reason| place.segment.damaged(place.position, reason);
-    records.skip_to(from).map_err(damaged)?;
-    while records.next_offset() < last && !records.is_done() {
-        let limit = if out.is_empty() { usize::MAX } else { *left };
-        let Some(record) = records.take(limit).map_err(damaged)? else {
-            return Ok(false);
-        };
-        *left = left.saturating_sub(record.payload.len());
-        out.push(record);
-        if *left == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(records.is_done() && place.base < last)
 }
 
 #[cfg(test)]

@@ -57,9 +57,9 @@ fn a_segment_deleted_before_it_could_be_opened_is_gone_and_not_broken() {
     let first = Arc::clone(&log.read_segments()[0]);
     let second = log.read_segments()[1].base;
     std::fs::remove_file(&first.path).unwrap();
-    let broken = log.place_in(Arc::clone(&first), 0, first.base);
+    let broken = log.cursor_at(Arc::clone(&first), 0, first.base);
     assert!(matches!(broken, Err(LogError::Read { .. })));
     log.remove_before(second);
-    let gone = log.place_in(first, 0, Offset(0));
+    let gone = log.cursor_at(first, 0, Offset(0));
     assert!(matches!(gone, Err(LogError::Expired { .. })));
 }
