@@ -32,7 +32,7 @@ use tokio::task::JoinSet;
 pub use file::FileStore;
 pub use kafka::{KafkaPlan, KafkaStore};
 
-/// What is kept of a request.
+/// The part of a request that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Body {
     /// The body as it came.

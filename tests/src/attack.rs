@@ -50,7 +50,7 @@ impl Target {
     /// Attacks the address in every way and checks after each attack that other clients are served.
     ///
     /// # Errors
-    /// What did not hold.
+    /// The promise that did not hold.
     pub async fn attack(&self) -> anyhow::Result<LeftOpen> {
         let context = |what: &str| format!("{}: {what}", self.name);
         self.served().await.with_context(|| context("at first"))?;

@@ -104,7 +104,7 @@ pub(crate) struct PlacedMark {
     pub(crate) mark: CollectorMark,
 }
 
-/// What is known about a row's message when the row is added.
+/// The status of a row's message when the row is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DuplicateStatus {
     /// No earlier message has its id.

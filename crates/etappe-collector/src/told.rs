@@ -1,4 +1,4 @@
-//! What the client is told about its messages: rejections, and values that were accepted but do not
+//! The report to the client about its messages: rejections, and values that were accepted but do not
 //! count.
 //!
 //! The lists in an answer are always short: a few hundred bytes of gzip can hold a hundred thousand

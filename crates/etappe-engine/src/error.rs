@@ -89,7 +89,7 @@ pub enum EngineError {
          `engine.fence = \"preferred\"` starts it with as much of a fence as there is"
     )]
     FenceMissing {
-        /// What is missing.
+        /// Why it cannot be fenced in.
         reason: String,
     },
     /// Another process has the data folder open.
@@ -130,7 +130,7 @@ pub enum EngineError {
     /// The engine's process did not become ready.
     #[error("the engine did not start: {reason}{}", last_words(stderr))]
     StartFailed {
-        /// What happened instead.
+        /// Why it did not.
         reason: String,
         /// The last lines it wrote to stderr.
         stderr: Vec<String>,

@@ -31,7 +31,7 @@ const MOST_BYTES: usize = 1 << 20;
 /// A page of an actor's events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ActorAnswer {
-    /// What is counted.
+    /// The counted unit.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The site's time zone.

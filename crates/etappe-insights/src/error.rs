@@ -8,13 +8,13 @@ use etappe_runtime::http_server::BodyTimedOut;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What is wrong with one field of a question.
+/// A problem with one field of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     /// The field, as a path: `steps[1].event`.
     #[schema(example = "steps[1].event")]
     pub field: String,
-    /// What is wrong with it.
+    /// The problem with it.
     #[schema(example = "must not be empty")]
     pub detail: String,
 }

@@ -21,7 +21,7 @@ use crate::state::InsightsState;
 /// The referral figures.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReferralsAnswer {
-    /// What is counted, except where a figure counts invitations.
+    /// The counted unit, except where a figure counts invitations.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates are in.

@@ -22,7 +22,7 @@ pub(crate) struct Problem {
     /// The HTTP status.
     #[schema(example = 422)]
     status: u16,
-    /// What went wrong this time.
+    /// An explanation of this occurrence.
     #[schema(example = "the question has 1 problem")]
     detail: String,
     /// Every invalid field; absent if no field is invalid.

@@ -37,7 +37,7 @@ pub(crate) struct ScopeParameters {
     /// `exclude` (default), `include` or `only`: whether events of bots are included.
     #[param(example = "exclude")]
     bots: Option<String>,
-    /// What is counted; only `actor` is supported.
+    /// The counted unit; only `actor` is supported.
     #[param(example = "actor")]
     unit: Option<String>,
 }

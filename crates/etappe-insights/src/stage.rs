@@ -24,7 +24,7 @@ use crate::state::InsightsState;
 /// The stages of a model.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StagesAnswer {
-    /// What is counted.
+    /// The counted unit.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates are in.

@@ -142,7 +142,7 @@ pub(crate) struct UnmappedParameters {
     /// How many names are listed, 1 to 1000. Default: 100.
     #[param(example = 100)]
     limit: Option<u32>,
-    /// What is counted; only `actor` is supported.
+    /// The counted unit; only `actor` is supported.
     #[param(example = "actor")]
     unit: Option<String>,
 }

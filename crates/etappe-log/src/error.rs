@@ -20,7 +20,7 @@ pub enum LogError {
     /// The configuration is invalid. Every problem is listed.
     #[error("configuration of the event log: {}", problems.join("; "))]
     InvalidConfig {
-        /// What is wrong, one sentence each.
+        /// The problems, one sentence each.
         problems: Vec<String>,
     },
     /// Another process, or another handle in this one, has the log open.
@@ -76,7 +76,7 @@ pub enum LogError {
         path: PathBuf,
         /// The position of the first unreadable frame.
         position: u64,
-        /// What is wrong there.
+        /// The problem there.
         reason: &'static str,
     },
     /// The file with the consumer's progress is missing or unreadable.
@@ -88,7 +88,7 @@ pub enum LogError {
     ProgressLost {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: &'static str,
     },
     /// The requested records were deleted by retention.
@@ -114,7 +114,7 @@ pub enum LogError {
         partition: PartitionId,
         /// The first offset not known to be processed.
         next: Offset,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: &'static str,
     },
     /// A segment could not be read for a reason outside its content.

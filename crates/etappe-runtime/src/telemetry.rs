@@ -31,7 +31,7 @@ pub enum LogFormat {
 pub struct TelemetryConfig {
     /// The format of log lines: `text` or `json`. Default `text`.
     pub format: LogFormat,
-    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or directives such as
+    /// The log filter: a level (`error`, `warn`, `info`, `debug`, `trace`) or directives such as
     /// `info,etappe_collector=debug`. Default `info`. Too verbose a level slows the process down.
     pub level: String,
 }

@@ -51,7 +51,7 @@ impl Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{operation:?} failed as planned ({class:?})")]
 pub struct PlannedError {
-    /// What failed.
+    /// The operation that failed.
     pub operation: Operation,
     /// How its caller should handle it.
     pub class: RetryClass,

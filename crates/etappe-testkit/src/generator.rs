@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use message::{Message, encode_record, encode_record_as};
 
-/// What to generate.
+/// The journeys to generate.
 #[derive(Debug, Clone)]
 pub struct JourneyPlan {
     /// The seed for all random decisions.

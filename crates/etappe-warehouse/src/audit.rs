@@ -54,7 +54,7 @@ SELECT min(offset) AS first, max(offset) AS last FROM (
 GROUP BY block, run
 ORDER BY first";
 
-/// What is stored of one partition of a log, including duplicates and marks.
+/// The rows stored of one partition of a log, including duplicates and marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOffsets {
     /// The partition.

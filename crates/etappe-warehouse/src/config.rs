@@ -81,7 +81,7 @@ pub enum InvalidWarehouseConfig {
     Url {
         /// The address.
         url: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: &'static str,
     },
     /// The database's name has characters other than letters, digits and `_`.
@@ -107,7 +107,7 @@ pub enum InvalidWarehouseConfig {
     Certificates {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
 }

@@ -120,7 +120,7 @@ pub enum WarehouseError {
     MalformedBatch {
         /// The batch's token.
         token: String,
-        /// What is wrong with them.
+        /// The problem with them.
         #[source]
         source: MalformedRow,
     },

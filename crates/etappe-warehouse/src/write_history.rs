@@ -44,7 +44,7 @@ pub(crate) struct WriteHistory {
     clean_refusals: Mutex<HashSet<u64>>,
 }
 
-/// What is known about a partition.
+/// The write history of one partition.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Known {
     /// The last settled offset: stored, or refused for good.

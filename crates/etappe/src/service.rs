@@ -75,7 +75,7 @@ pub(crate) struct ClassifierInputs {
     pub(crate) scope: WatermarkScope,
 }
 
-/// Who follows the watermark.
+/// Which processes follow the watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WatermarkScope {
     /// Only this process.

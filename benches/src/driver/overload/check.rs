@@ -28,7 +28,7 @@ pub(super) struct Accounts {
     pub(super) stored: u64,
 }
 
-/// What is stored of a request: rows and distinct messages.
+/// The part of a request that is stored: rows and distinct messages.
 type Stored = HashMap<u64, (u64, u64)>;
 
 /// Checks all events of a site, sent in `reports` with a fixed number of events per request.

@@ -31,7 +31,7 @@ pub struct Diagnostic {
     pub column: u32,
     /// Whether the rules can still be used.
     pub severity: Severity,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
     /// How to fix it, if that is known.
     pub help: Option<String>,

@@ -8,7 +8,7 @@
 //!
 //! Numbers are split into words and dots, which is enough here.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A bare word: keyword, name or number.

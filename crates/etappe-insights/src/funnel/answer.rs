@@ -19,7 +19,7 @@ const LISTED_PERIODS: usize = 1_100;
 /// How many units reached each step.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FunnelAnswer {
-    /// What is counted.
+    /// The counted unit.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates and periods are in.

@@ -48,7 +48,7 @@ pub(crate) struct FunnelBody {
     breakdown: Option<BreakdownBody>,
     /// Counts per period in which attempts begin.
     trend: Option<PeriodWord>,
-    /// What is counted. Default: `actor`.
+    /// The counted unit. Default: `actor`.
     unit: Option<UnitWord>,
     /// Whether events of bots are included. Default: `exclude`.
     bots: Option<BotsWord>,

@@ -22,7 +22,7 @@ pub(crate) struct Hint {
     /// The field, as a path.
     #[schema(example = "steps[0].event")]
     field: String,
-    /// What was found.
+    /// The remark, in words.
     #[schema(
         example = "no event called `Order Complete` was found: did you mean `Order Completed`?"
     )]

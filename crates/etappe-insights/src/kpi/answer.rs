@@ -22,7 +22,7 @@ const SHOWN_CURRENCIES: usize = 10;
 /// The KPIs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KpisAnswer {
-    /// What is counted, except where a figure counts orders, events or answers.
+    /// The counted unit, except where a figure counts orders, events or answers.
     #[schema(example = "actor")]
     unit: &'static str,
     /// The zone that dates and weeks are in.

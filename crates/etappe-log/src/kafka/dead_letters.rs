@@ -83,7 +83,7 @@ enum Said {
     Replayed(Timestamp),
 }
 
-/// What is known of the letters before they are read.
+/// The extent of the letters before they are read.
 #[derive(Default)]
 struct Index {
     /// For each position: the partition and offset of its letter on the dead-letter topic, and when

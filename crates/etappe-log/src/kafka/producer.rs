@@ -17,7 +17,7 @@ use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
 use super::delivery::{Deliveries, Outcome};
 use crate::error::LogError;
-use crate::metrics::kafka::DeliveryCounters;
+use crate::metrics::kafka::{DeliveryCounters, brokers_up};
 
 /// How many purges in a row, with a broker connected and nothing delivered in between, until the
 /// producer is replaced. When brokers come and go, librdkafka's idempotent producer can wait
@@ -150,8 +150,7 @@ impl ClientContext for PublisherContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let mut brokers = statistics.brokers.values();
-        let has_broker = brokers.any(|broker| broker.nodeid >= 0 && broker.state == "UP");
+        let has_broker = brokers_up(&statistics) > 0;
         let progress = &self.reports.progress;
         progress.has_broker.store(has_broker, Ordering::Relaxed);
         self.shared.stats(statistics);

@@ -87,7 +87,7 @@ impl AppendError {
     }
 }
 
-/// What was appended.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Appended {
     /// The number of records.

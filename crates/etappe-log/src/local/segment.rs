@@ -66,7 +66,7 @@ pub(crate) struct Repaired {
     pub(crate) cut_bytes: u64,
 }
 
-/// What is at a position of a segment.
+/// The content at a position of a segment.
 enum Found {
     /// A frame as it was written, with its stored body.
     Intact(Header, Bytes),

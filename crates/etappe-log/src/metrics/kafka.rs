@@ -171,8 +171,7 @@ impl KafkaMetrics {
             gauge.with_label_values(&[role]).set(as_gauge(value));
         };
         let brokers = || statistics.brokers.values().filter(|it| it.nodeid >= 0);
-        let up = brokers().filter(|broker| broker.state == "UP").count();
-        set(&self.brokers_up, up as u64);
+        set(&self.brokers_up, brokers_up(statistics) as u64);
         let slowest = brokers()
             .filter_map(|broker| broker.rtt.as_ref())
             .map(|window| window.p99)
@@ -231,6 +230,14 @@ fn show_retention(registry: &Registry, retention: Duration) {
     );
     let gauge = register(registry, gauge.expect("the name is valid"));
     gauge.set(retention.as_secs_f64());
+}
+
+/// Returns the number of brokers that a client is connected to.
+pub(crate) fn brokers_up(statistics: &Statistics) -> usize {
+    let brokers = statistics.brokers.values();
+    brokers
+        .filter(|broker| broker.nodeid >= 0 && broker.state == "UP")
+        .count()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{Version, header};
 
-/// What is wrong with a request's host; the display text is sent to the client.
+/// A problem with a request's host; the display text is sent to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadHost {
     #[error("the request has no `Host` header: send exactly one")]

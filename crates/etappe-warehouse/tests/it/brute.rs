@@ -113,7 +113,7 @@ fn is_left_out(order: &TestEvent, events: &[&TestEvent]) -> bool {
         })
 }
 
-/// What an order brought and what is left of it.
+/// An order's revenue, and the part that was not refunded.
 struct Account<'a> {
     order: &'a TestEvent,
     currency: String,

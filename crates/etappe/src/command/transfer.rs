@@ -30,7 +30,7 @@ use crate::sites::SiteStore;
 /// How often the progress of pending work is checked.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What was transferred.
+/// The result of a transfer.
 #[derive(Debug, Serialize)]
 struct Moved {
     sites: usize,

@@ -39,7 +39,7 @@ pub(crate) struct Setting {
 pub(crate) struct Problem {
     /// Its source, if it has one.
     origin: Option<Origin>,
-    /// What is wrong.
+    /// The problem.
     message: String,
 }
 

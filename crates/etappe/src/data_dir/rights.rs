@@ -20,7 +20,7 @@ pub(crate) fn keep_to_owner() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// What was found accessible to others.
+/// A file or folder found accessible to others.
 #[derive(Debug, Default)]
 struct Found {
     closed: usize,

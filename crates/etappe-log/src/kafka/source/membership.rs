@@ -20,6 +20,7 @@
 //!   process, and commits are refused.
 
 mod anew;
+mod release;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -293,7 +294,6 @@ impl Member {
     /// possible.
     fn give_back(&mut self, consumer: &GroupConsumer, partitions: &[PartitionId]) {
         let is_lost = consumer.assignment_lost();
-        self.inner.metrics.record_revoked(partitions.len(), is_lost);
         if is_lost {
             self.is_lost = true;
             tracing::warn!(
@@ -301,16 +301,7 @@ impl Member {
                 "this member lost its partitions: the brokers received no heartbeat in time"
             );
         }
-        let assignments = self.revoke(partitions);
-        if is_lost {
-            for assignment in &assignments {
-                assignment.committer.close();
-            }
-        }
-        self.wait_until_released(partitions);
-        for assignment in &assignments {
-            assignment.end();
-        }
+        let assignments = self.take_back(partitions, is_lost);
         self.wait_for_commits(consumer, &assignments);
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
@@ -338,42 +329,6 @@ impl Member {
                 self.complain(consumer, error);
             }
         }
-    }
-
-    fn revoke(&self, partitions: &[PartitionId]) -> Vec<Arc<Assignment>> {
-        let mut holdings = self.inner.lock_holdings();
-        let mut assignments = Vec::new();
-        for partition in partitions {
-            assignments.extend(holdings.find(*partition).map(Arc::clone));
-            holdings.revoke(*partition);
-        }
-        drop(holdings);
-        self.inner.told.notify_one();
-        assignments
-    }
-
-    fn wait_until_released(&self, partitions: &[PartitionId]) {
-        let deadline = Instant::now() + RELEASED_WITHIN;
-        let mut holdings = self.inner.lock_holdings();
-        loop {
-            self.inner.freeze_detector.beat();
-            let is_leaving = partitions.iter().any(|it| holdings.is_leaving(*it));
-            if !is_leaving || self.is_closing() || Instant::now() > deadline {
-                break;
-            }
-            let waited = self.inner.released.wait_timeout(holdings, POLL);
-            holdings = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        for partition in partitions {
-            if holdings.is_leaving(*partition) {
-                tracing::warn!(
-                    partition = partition.0,
-                    "the partition was not released in time and goes back to the group anyway"
-                );
-            }
-            holdings.give_up_waiting(*partition);
-        }
-        self.inner.metrics.set_held(holdings.assigned());
     }
 }
 

@@ -51,7 +51,7 @@ const START_RETRY: Duration = Duration::from_millis(20);
 type Asked = Pin<Box<dyn Future<Output = Result<Ends, LogError>> + Send>>;
 type Guard = OwnedMutexGuard<PartitionReader>;
 
-/// What is known of the log's end during a read.
+/// How much a read knows about the log's end.
 enum End {
     /// Nothing: no broker was asked.
     Unasked,

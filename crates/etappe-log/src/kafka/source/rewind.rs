@@ -1,4 +1,4 @@
-//! What must be stored again before anything new, because the database may have lost it.
+//! The ranges to store again before anything new, because the database may have lost it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use etappe_core::ports::Progress;
 /// The most offsets in one replayed range, because a range is held in memory as a whole.
 const STEP: u64 = 10_000;
 
-/// What still has to be stored again in each partition. Clones share the state.
+/// The ranges still to be stored again in each partition. Clones share the state.
 #[derive(Debug, Clone, Default)]
 pub struct KafkaRewind {
     from: Arc<Mutex<BTreeMap<PartitionId, Offset>>>,

@@ -15,6 +15,8 @@ use etappe_core::id::PartitionId;
 use rdkafka::statistics::{ConsumerGroup, Statistics};
 use tokio::time::Instant;
 
+use crate::metrics::kafka::brokers_up;
+
 /// How long a client may be stuck. Longer than the application may take to release a partition.
 const LONG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
@@ -69,9 +71,7 @@ impl Watchdog {
 
     /// Records the client's own statistics.
     pub(super) fn observe(&self, statistics: &Statistics) {
-        let is_up = |state: &str| state == "UP";
-        let mut brokers = statistics.brokers.values();
-        if !brokers.any(|broker| broker.nodeid >= 0 && is_up(&broker.state)) {
+        if brokers_up(statistics) == 0 {
             // No broker is reachable, so the client is not to blame.
             return self.forget();
         }

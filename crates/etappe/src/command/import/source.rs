@@ -96,7 +96,7 @@ pub(crate) fn identify(
     })
 }
 
-/// What has been read of a content so far.
+/// The part of a content read so far.
 #[derive(Default)]
 struct Reading {
     hasher: blake3::Hasher,

@@ -16,15 +16,7 @@ impl Member {
             "the client of the group is stuck although brokers are reachable; replacing it"
         );
         let partitions = self.inner.lock_holdings().partitions();
-        self.inner.metrics.record_revoked(partitions.len(), true);
-        let assignments = self.revoke(&partitions);
-        for assignment in &assignments {
-            assignment.committer.close();
-        }
-        self.wait_until_released(&partitions);
-        for assignment in &assignments {
-            assignment.end();
-        }
+        self.take_back(&partitions, true);
         self.inner.watchdog.forget();
         self.is_outcast = true;
     }

@@ -36,7 +36,7 @@ struct Part {
 #[derive(Debug)]
 struct Insert {
     id: u64,
-    /// What is still to be stored: where, which rows, and under which token.
+    /// A pending insert: its table, its rows and its token.
     left: Vec<(Cell, Vec<Offset>, String)>,
     has_begun: bool,
 }
