@@ -8,9 +8,10 @@
 --
 -- A hit is packed into one number, milliseconds * 256 + place of the stage, so that at the same
 -- moment an event of the gate itself comes before one of a later stage. Of neighbours in the same stage
--- the first and the last do: an attempt that begins in between is no better than both. `next` holds per gate, for
--- each of the hits and `never` behind them, the index of the first hit from there on that passes it; `passes` the hit
--- that passes it for an attempt begun at each of the hits, or `never`.
+-- the first and the last do: an attempt that begins in between is no better than both. An attempt begins at the
+-- first hit of its moment, so that it holds all events of that moment. `next` holds per gate, for each of the hits
+-- and `never` behind them, the index of the first hit from there on that passes it; `passes` the hit that passes it
+-- for an attempt begun at each of the hits, or `never`.
 CREATE OR REPLACE VIEW funnel_steps AS
 WITH
     18446744073709551615 AS never,
@@ -97,7 +98,10 @@ FROM
                 ),
                 hits, arrayPopBack(depths), arrayPopBack(skips), arrayPopBack(completions)
             ),
-            arrayMap(hit -> hit < range_end, hits)
+            arrayMap(
+                (hit, before) -> hit < range_end AND bitShiftRight(hit, 8) != bitShiftRight(before, 8),
+                hits, arrayPushFront(arrayPopBack(hits), never)
+            )
         ) AS best,
         arrayMap(pass -> pass[best], passes) AS reached,
         arrayConcat(

@@ -215,6 +215,31 @@ async fn the_funnel_in_sql_is_the_one_of_the_api() {
 }
 
 #[tokio::test]
+async fn an_attempt_holds_every_event_of_the_moment_it_begins() {
+    use etappe_core::milestone::Milestone::{Activation, InviteSent, Login, Purchase};
+    let test = TestWarehouse::new().await;
+    let stages = stages_with_own_hits(&[1, 2, 3, 4, 5, 6], &[3]);
+    test.warehouse.publish_stages(&stages).await.unwrap();
+    // An attempt that began at the first purchase alone would use the later activation, login and
+    // purchase, and would skip one gate less.
+    let journey = [
+        (Activation, START),
+        (Purchase, START),
+        (Activation, START + DAY),
+        (Login, START + 2 * DAY),
+        (Purchase, START + 3 * DAY),
+        (InviteSent, START + 4 * DAY),
+    ];
+    let events = journey.map(|(milestone, at)| TestEvent::of("u1", at, Some(milestone)));
+    store(&test.warehouse, events.to_vec()).await;
+    let first_day = range(START, START + DAY);
+    let expected = by_matcher(&test, &stages, first_day, Bots::Exclude).await;
+    let found = by_sql(&test, first_day, Bots::Exclude).await;
+    assert_eq!(found[2].times[0], Some(0), "the first activation counts");
+    assert_same(found, expected, "two stages at once");
+}
+
+#[tokio::test]
 async fn stages_are_published_once_and_those_that_are_gone_are_not_shown() {
     let test = TestWarehouse::new().await;
     let count = "SELECT count() FROM published_stages";
