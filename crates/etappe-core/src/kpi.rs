@@ -74,8 +74,8 @@ pub struct KpiFigures {
     pub money: Vec<MoneyFigures>,
     /// Customers who first bought in the range.
     pub new_customers: u64,
-    /// Referred actors who signed up or bought in the range.
-    pub referred_actors: u64,
+    /// The referral figures of the same range.
+    pub referrals: ReferralFigures,
     /// Actors active in week 0 of the last weekly cohort that has elapsed.
     pub retention_cohort: u64,
     /// Of `retention_cohort`, those active in week 1.

@@ -12,11 +12,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
 use crate::event::KeyScope;
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
-use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery};
+use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
@@ -351,7 +352,13 @@ pub trait JourneyStore: Send + Sync + 'static {
         kind: NameKind,
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
-    /// Returns the counts and sums behind the KPI cards.
+    /// Returns the rows of a view, in no particular order. A row's members are the view's columns.
+    fn view_rows<R: DeserializeOwned + Send>(
+        &self,
+        query: &ViewQuery,
+    ) -> impl Future<Output = Result<Vec<R>, Self::Error>> + Send;
+
+    /// Returns the counts and sums behind the KPI cards, each asked for once.
     fn kpi_figures(
         &self,
         scope: &KpiScope,

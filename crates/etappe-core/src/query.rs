@@ -176,6 +176,32 @@ pub struct UnitQuery {
     pub range: TimeRange,
 }
 
+/// A query for the rows of one of the store's views.
+///
+/// A question whose figures are the rows of a view needs no method of the store of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewQuery {
+    /// The view's name.
+    pub view: &'static str,
+    /// The site, which every view has as its parameter `site`.
+    pub site: SiteId,
+    /// The names and values of the view's other parameters.
+    pub parameters: Vec<(&'static str, ViewParameter)>,
+}
+
+/// The value of a view's parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViewParameter {
+    /// Which events count: `exclude`, `include` or `only` those of bots.
+    Bots(Bots),
+    /// A text.
+    Text(String),
+    /// An instant.
+    Instant(Timestamp),
+    /// Instants, as milliseconds since 1970.
+    Instants(Vec<Timestamp>),
+}
+
 /// The kind of a name that a query may have mistyped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameKind {

@@ -1,6 +1,8 @@
 //! Days, weeks and months in a site's time zone.
 
-use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono::{
+    Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Weekday,
+};
 use chrono_tz::Tz;
 use etappe_core::kpi::RetentionWeeks;
 use etappe_core::time::Timestamp;
@@ -9,8 +11,8 @@ use etappe_core::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Period {
     Day,
-    /// Starts on Monday.
-    Week,
+    /// Starts on this day of the week.
+    Week(Weekday),
     Month,
 }
 
@@ -19,7 +21,7 @@ impl Period {
     pub(crate) fn start(self, date: NaiveDate) -> NaiveDate {
         let days_in = match self {
             Self::Day => 0,
-            Self::Week => date.weekday().num_days_from_monday(),
+            Self::Week(first) => date.weekday().days_since(first),
             Self::Month => date.day0(),
         };
         date.checked_sub_days(Days::new(days_in.into()))
@@ -30,7 +32,7 @@ impl Period {
     pub(crate) fn next(self, start: NaiveDate) -> NaiveDate {
         let next = match self {
             Self::Day => start.checked_add_days(Days::new(1)),
-            Self::Week => start.checked_add_days(Days::new(7)),
+            Self::Week(_) => start.checked_add_days(Days::new(7)),
             Self::Month => start.checked_add_months(Months::new(1)),
         };
         next.unwrap_or(NaiveDate::MAX)
@@ -73,7 +75,7 @@ pub(crate) fn days_before(date: NaiveDate, days: u64) -> Option<NaiveDate> {
 
 /// Returns the most recent week in `zone` whose following week has ended at `at`.
 pub(crate) fn retention_weeks(zone: Tz, at: Timestamp) -> RetentionWeeks {
-    let monday = Period::Week.start(local_date(zone, at));
+    let monday = Period::Week(Weekday::Mon).start(local_date(zone, at));
     // Stored events start at the epoch.
     let start = |days| {
         let date = days_before(monday, days).unwrap_or(monday);
@@ -131,10 +133,13 @@ mod tests {
     fn periods_start_on_monday_and_on_the_first() {
         let day = date("2024-03-06");
         assert_eq!(Period::Day.start(day), day);
-        assert_eq!(Period::Week.start(day), date("2024-03-04"));
+        assert_eq!(Period::Week(Weekday::Mon).start(day), date("2024-03-04"));
         assert_eq!(Period::Month.start(day), date("2024-03-01"));
         assert_eq!(Period::Month.next(date("2024-12-01")), date("2025-01-01"));
-        assert_eq!(Period::Week.next(date("2024-02-26")), date("2024-03-04"));
+        assert_eq!(
+            Period::Week(Weekday::Mon).next(date("2024-02-26")),
+            date("2024-03-04")
+        );
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl InsightsConfig {
                 "page_events",
                 self.page_events,
                 1,
-                crate::actor::MOST_EVENTS,
+                crate::questions::MAX_EVENTS,
             ),
             ("kpi_gauge_sites", self.kpi_gauge_sites, 0, 1_000),
         ];

@@ -43,15 +43,41 @@ impl Problems {
     }
 }
 
-/// The fields of an object that have not been read yet. A `null` field counts as absent.
+/// The fields of an object that have not been read yet. A `null` field counts as absent, and so does
+/// an empty parameter of a query.
 #[derive(Debug)]
 pub(crate) struct Fields {
     path: String,
     members: Map<String, Value>,
     known: Vec<&'static str>,
+    /// What a field is called in problems.
+    noun: &'static str,
 }
 
 impl Fields {
+    /// Takes the parameters of a query, all of which are texts.
+    pub(crate) fn of_query(pairs: Vec<(String, String)>, problems: &mut Problems) -> Self {
+        let mut members = Map::new();
+        for (name, value) in pairs {
+            if members.contains_key(&name) {
+                problems.push(name, "given more than once");
+                continue;
+            }
+            let value = if value.is_empty() {
+                Value::Null
+            } else {
+                Value::String(value)
+            };
+            members.insert(name, value);
+        }
+        Self {
+            path: String::new(),
+            members,
+            known: Vec::new(),
+            noun: "parameter",
+        }
+    }
+
     /// Takes the fields of `value`, whose path in the question is `path`; empty for the whole
     /// question.
     pub(crate) fn of(value: Value, path: &str, problems: &mut Problems) -> Option<Self> {
@@ -64,6 +90,7 @@ impl Fields {
             path: path.to_owned(),
             members,
             known: Vec::new(),
+            noun: "field",
         })
     }
 
@@ -187,17 +214,20 @@ impl Fields {
 
     /// Records every remaining field as unknown.
     pub(crate) fn finish(self, problems: &mut Problems) {
+        let noun = self.noun;
         for name in self
             .members
             .keys()
             .filter(|name| !self.known.contains(&name.as_str()))
         {
-            let expected = one_of(self.known.iter().copied());
-            let near = did_you_mean(name, self.known.iter().copied());
-            problems.push(
-                self.path_of(name),
-                format!("is not a known field{near}: {expected}"),
-            );
+            let detail = if self.known.is_empty() {
+                format!("is not a known {noun}: this question has none")
+            } else {
+                let expected = one_of(self.known.iter().copied());
+                let near = did_you_mean(name, self.known.iter().copied());
+                format!("is not a known {noun}{near}: {expected}")
+            };
+            problems.push(self.path_of(name), detail);
         }
     }
 }

@@ -22,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::error::InsightsError;
-use crate::kpi::figures;
-use crate::kpi::measure::{Currencies, Measure, measures};
+use crate::field::{Fields, Problems};
 use crate::metrics::KpiMetrics;
-use crate::scope::ScopeQuestion;
+use crate::question::RequestInfo;
+use crate::questions::kpis::figures;
+use crate::questions::kpis::measure::{Currencies, Measure, measures};
+use crate::scope::Scope;
 use crate::state::InsightsState;
 
 /// How often the age of the watermark is updated.
@@ -130,16 +132,16 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
             settings: site.settings.clone(),
             path: HashMap::new(),
         };
-        let times = (self.state.now(), self.state.as_of());
-        let catalog = &self.state.parts().catalog;
-        let question = ScopeQuestion::parse(Vec::new(), &access, catalog, times)?;
-        let range = question.span.range;
-        let (kpis, referrals) = self
-            .state
-            .run(&site.id, figures(&self.state, &question, range))
-            .await?;
-        let shown = Currencies::choose(&kpis, None, &question.currency, SHOWN_CURRENCIES);
-        Ok(measures(&kpis, &referrals, &shown))
+        let mut problems = Problems::default();
+        let mut nothing = Fields::of_query(Vec::new(), &mut problems);
+        let request = RequestInfo::new(&self.state, &access);
+        let scope = Scope::read(&mut nothing, &request, &mut problems);
+        problems.into_result()?;
+        let scope = scope.ok_or_else(|| InsightsError::InvalidQuestion(Vec::new()))?;
+        let asking = figures(self.state.parts(), &scope, scope.span.range);
+        let kpis = self.state.run(&site.id, asking).await?;
+        let shown = Currencies::choose(&kpis, None, &scope.currency, SHOWN_CURRENCIES);
+        Ok(measures(&kpis, &shown))
     }
 
     /// Replaces a site's gauges.

@@ -4,8 +4,9 @@
 //! store's port, the journey models as a [`catalog::ModelCatalog`], the rules in use, and the time
 //! from a clock; the binary wires these together. The funnel matchers are in `etappe_core::funnel`.
 //!
-//! Start at [`router::router`], which lists the routes; each has its own module (`funnel`, `stage`,
-//! `kpi`, `referral`, `model`, `actor`, `unmapped`). [`kpi_gauge`] exports the KPIs as metrics.
+//! Each question is a file in `questions`: it implements the trait in `question`, from which
+//! `handler` makes its route and `openapi` its description. [`kpi_gauge`] exports the KPIs as
+//! metrics.
 //!
 //! Invariants: a token reads only its own site, and no answer reveals which other sites exist. A
 //! request is validated completely before the store is queried, and every problem is reported.
@@ -15,7 +16,6 @@
 //! [`JourneyStore`]: etappe_core::ports::JourneyStore
 
 mod access;
-mod actor;
 mod calendar;
 pub mod catalog;
 pub mod config;
@@ -24,20 +24,18 @@ mod duration;
 pub mod error;
 mod exact_json;
 mod field;
-mod funnel;
-mod kpi;
+mod handler;
 pub mod kpi_gauge;
 pub mod metrics;
-mod model;
 mod openapi;
 mod parameter;
 mod query_limit;
-mod referral;
+mod question;
+mod questions;
+mod rate;
 mod response;
 pub mod router;
 mod scope;
 mod selector;
 mod span;
-mod stage;
 pub mod state;
-mod unmapped;

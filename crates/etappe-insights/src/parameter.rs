@@ -1,48 +1,93 @@
-//! Query parameters.
+//! The parameters of questions: each is declared once, with its description, and read by its name.
 
 use etappe_core::query::Bots;
 use etappe_core::time::Timestamp;
 
 use crate::catalog::{Model, ModelCatalog};
-use crate::field::{Problems, did_you_mean, one_of};
+use crate::field::{Fields, Problems};
 use crate::span::{Span, SpanText};
 
+/// A parameter, as it is described.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it means, and its default.
+    pub(crate) description: &'static str,
+    /// An example; empty if it says nothing.
+    pub(crate) example: &'static str,
+    /// The values that it takes.
+    pub(crate) values: Values,
+}
+
+/// The values of a parameter.
+#[derive(Debug)]
+pub(crate) enum Values {
+    /// Any text.
+    Text,
+    /// One of a few words.
+    Words(&'static [&'static str]),
+    /// A whole number from 1.
+    Count {
+        /// The largest value.
+        most: usize,
+    },
+}
+
+/// `from`, `to` and `timezone`: the range.
+pub(crate) const SPAN: &[Parameter] = &[
+    Parameter {
+        name: "from",
+        description: "The first instant (RFC 3339) or date of the range. Default: 30 days before `to`.",
+        example: "2024-03-01",
+        values: Values::Text,
+    },
+    Parameter {
+        name: "to",
+        description: "The first instant or date after the range. Default: the end of today.",
+        example: "2024-04-01",
+        values: Values::Text,
+    },
+    Parameter {
+        name: "timezone",
+        description: "The zone that dates are in, by its IANA name. Default: the site's.",
+        example: "Europe/Amsterdam",
+        values: Values::Text,
+    },
+];
+
+/// `model`: the journey model.
+pub(crate) const MODEL: &[Parameter] = &[Parameter {
+    name: "model",
+    description: "The journey model. Default: `aaarrr`.",
+    example: "aaarrr",
+    values: Values::Text,
+}];
+
+/// `bots` and `unit`: who counts.
+pub(crate) const WHO: &[Parameter] = &[
+    Parameter {
+        name: "bots",
+        description: "Whether events of bots are included. Default: `exclude`.",
+        example: "exclude",
+        values: Values::Words(&["exclude", "include", "only"]),
+    },
+    Parameter {
+        name: "unit",
+        description: "The counted unit; only `actor` is supported.",
+        example: "actor",
+        values: Values::Words(&["actor"]),
+    },
+];
+
 /// The values of `bots`.
-pub(crate) const BOTS: [(&str, Bots); 3] = [
+const BOTS: [(&str, Bots); 3] = [
     ("exclude", Bots::Exclude),
     ("include", Bots::Include),
     ("only", Bots::Only),
 ];
 
-/// The parameters that have not been read yet.
-#[derive(Debug)]
-pub(crate) struct Parameters {
-    pairs: Vec<(String, String)>,
-    known: Vec<&'static str>,
-}
-
-impl Parameters {
-    pub(crate) const fn new(pairs: Vec<(String, String)>) -> Self {
-        Self {
-            pairs,
-            known: Vec::new(),
-        }
-    }
-
-    /// Removes a parameter and returns it; an empty one counts as absent.
-    pub(crate) fn take(&mut self, name: &'static str, problems: &mut Problems) -> Option<String> {
-        self.known.push(name);
-        let mut values = self
-            .pairs
-            .extract_if(.., |(key, _)| key == name)
-            .map(|(_, value)| value);
-        let value = values.next();
-        if values.count() > 0 {
-            problems.push(name, "given more than once");
-        }
-        value.filter(|value| !value.is_empty())
-    }
-
+impl Fields {
     /// Removes `from`, `to` and `timezone` and returns the range.
     pub(crate) fn take_span(
         &mut self,
@@ -51,22 +96,20 @@ impl Parameters {
         problems: &mut Problems,
     ) -> Option<Span> {
         let text = SpanText {
-            from: self.take("from", problems),
-            to: self.take("to", problems),
-            timezone: self.take("timezone", problems),
+            from: self.take_text("from", problems),
+            to: self.take_text("to", problems),
+            timezone: self.take_text("timezone", problems),
         };
         text.resolve(site_zone, now, problems)
     }
 
-    /// Removes `model` and returns it.
+    /// Removes `model` and returns it, if it is given.
     pub(crate) fn take_model<'a>(
         &mut self,
         catalog: &'a ModelCatalog,
         problems: &mut Problems,
     ) -> Option<&'a Model> {
-        let Some(id) = self.take("model", problems) else {
-            return catalog.default_model();
-        };
+        let id = self.take_text("model", problems)?;
         let model = catalog.find(&id);
         if model.is_none() {
             problems.push("model", catalog.unknown(&id));
@@ -76,16 +119,8 @@ impl Parameters {
 
     /// Removes `bots` and returns it.
     pub(crate) fn take_bots(&mut self, problems: &mut Problems) -> Bots {
-        let Some(word) = self.take("bots", problems) else {
-            return Bots::default();
-        };
-        let chosen = BOTS.iter().find(|(name, _)| *name == word);
-        if chosen.is_none() {
-            let words = || BOTS.iter().map(|(name, _)| *name);
-            let near = did_you_mean(&word, words());
-            problems.push("bots", format!("{}{near}", one_of(words())));
-        }
-        chosen.map_or_else(Bots::default, |(_, bots)| *bots)
+        self.take_choice("bots", &BOTS, problems)
+            .unwrap_or_default()
     }
 
     /// Removes `limit` and returns it: a whole number from 1 to `most`.
@@ -95,34 +130,28 @@ impl Parameters {
         most: usize,
         problems: &mut Problems,
     ) -> usize {
-        let Some(text) = self.take("limit", problems) else {
+        let Some(value) = self.take("limit") else {
             return default;
         };
-        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        let limit = match &value {
+            serde_json::Value::String(text) => text.parse().ok(),
+            other => other.as_u64().and_then(|limit| usize::try_from(limit).ok()),
+        };
+        let limit = limit.filter(|limit| (1..=most).contains(limit));
         if limit.is_none() {
             problems.push("limit", format!("must be a whole number from 1 to {most}"));
         }
         limit.unwrap_or(default)
     }
 
-    /// Removes `unit`, for routes that support only `actor`.
+    /// Removes `unit`, for questions that count only people.
     pub(crate) fn take_actor_unit(&mut self, problems: &mut Problems) {
-        match self.take("unit", problems).as_deref() {
+        match self.take_text("unit", problems).as_deref() {
             None | Some("actor") => {}
             Some(_) => problems.push(
                 "unit",
                 "these figures count people: only `actor` is supported",
             ),
-        }
-    }
-
-    /// Records every remaining parameter as unknown.
-    pub(crate) fn finish(self, problems: &mut Problems) {
-        for (name, _) in &self.pairs {
-            let expected = one_of(self.known.iter().copied());
-            let near = did_you_mean(name, self.known.iter().copied());
-            let detail = format!("is not a parameter here{near}: {expected}");
-            problems.push(name.clone(), detail);
         }
     }
 }

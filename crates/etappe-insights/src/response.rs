@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::csv::CsvTable;
 use crate::error::{FieldProblem, InsightsError};
 
 /// Why a question was not answered (RFC 9457).
@@ -150,25 +151,19 @@ fn log_failure(error: &InsightsError) {
     }
 }
 
-/// An answer that can also be a table.
-pub(crate) trait Table {
-    /// Returns the answer as CSV.
-    fn to_csv(&self) -> String;
-}
-
-/// Returns a JSON response.
-pub(crate) fn answer<T: Serialize>(answer: &T) -> Response {
+/// Returns an answer as JSON.
+pub(crate) fn answer_json<T: Serialize>(answer: &T) -> Response {
     json(StatusCode::OK, answer, "application/json")
 }
 
-/// Returns CSV if `headers` prefer it, otherwise JSON.
-pub(crate) fn answer_table<T: Serialize + Table>(headers: &HeaderMap, table: &T) -> Response {
-    if prefers_csv(headers) {
-        let content_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
-        let body = table.to_csv();
-        return ([(CONTENT_TYPE, content_type), no_store()], body).into_response();
-    }
-    answer(table)
+/// Returns an answer as CSV.
+pub(crate) fn answer_csv(table: CsvTable) -> Response {
+    let content_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+    (
+        [(CONTENT_TYPE, content_type), no_store()],
+        table.into_text(),
+    )
+        .into_response()
 }
 
 fn json<T: Serialize>(status: StatusCode, body: &T, content_type: &'static str) -> Response {
@@ -190,7 +185,7 @@ const fn no_store() -> (http::HeaderName, HeaderValue) {
 }
 
 /// Returns whether CSV comes before JSON or has a higher weight.
-fn prefers_csv(headers: &HeaderMap) -> bool {
+pub(crate) fn prefers_csv(headers: &HeaderMap) -> bool {
     let mut best = (0.0, false);
     let values = headers
         .get_all(ACCEPT)

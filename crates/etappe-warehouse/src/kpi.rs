@@ -1,13 +1,16 @@
 //! The figures of the KPI cards, from the `kpi_*` views.
 
 use clickhouse::Row;
-use etappe_core::kpi::{KpiFigures, KpiScope, MoneyFigures};
+use etappe_core::kpi::{KpiFigures, KpiScope, MoneyFigures, ReferralFigures};
 use etappe_core::money::Amount;
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
 use crate::query::Question;
 use crate::warehouse::Warehouse;
+
+const SITE_HAS_EVENTS: &str =
+    "SELECT toUInt8(1) FROM stage_events WHERE site = {site:String} LIMIT 1";
 
 const ACTIVITY: &str = "
 SELECT visitors, events, unmapped_events
@@ -100,12 +103,19 @@ struct NpsRow {
 }
 
 impl Warehouse {
-    /// Reads all figures with concurrent queries.
+    /// Reads all figures with concurrent queries, each of which is asked once.
+    ///
+    /// Each view costs the server tens of milliseconds before it reads a row, so a site without
+    /// events is not asked about further.
     pub(crate) async fn read_kpi_figures(
         &self,
         scope: &KpiScope,
     ) -> Result<KpiFigures, WarehouseError> {
-        let (activity, signups, orders, refunds, money, retention, nps, referred_actors) = tokio::try_join!(
+        let first = self.ask_about(&scope.site, "site_has_events", SITE_HAS_EVENTS);
+        if first.rows::<u8>().await?.is_empty() {
+            return Ok(KpiFigures::default());
+        }
+        let (activity, signups, orders, refunds, money, retention, nps, referrals) = tokio::try_join!(
             self.read_activity(scope),
             self.ask_scope("kpi_signups", SIGNUPS, scope)
                 .row::<SignupRow>(),
@@ -119,7 +129,7 @@ impl Warehouse {
                 .instant("end", scope.weeks.end)
                 .row::<RetentionRow>(),
             self.read_nps(scope),
-            self.read_referred_actors(scope),
+            self.read_referral_graph(scope),
         )?;
         Ok(KpiFigures {
             visitors: activity.visitors,
@@ -135,7 +145,11 @@ impl Warehouse {
             order_pages_left_out: orders.pages_left_out,
             money,
             new_customers: orders.new_customers,
-            referred_actors,
+            referrals: ReferralFigures {
+                active_actors: activity.visitors,
+                customers: orders.customers,
+                ..referrals
+            },
             retention_cohort: retention.retention_cohort,
             retention_returned: retention.retention_returned,
             nps_scores: nps,

@@ -43,6 +43,7 @@ mod tls;
 mod unit;
 mod unmapped;
 mod view;
+mod view_rows;
 mod warehouse;
 mod write_history;
 mod writer;

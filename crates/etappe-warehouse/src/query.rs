@@ -12,13 +12,14 @@ use etappe_core::ports::Retryable;
 use etappe_core::query::{Bots, TimeRange};
 use etappe_core::time::Timestamp;
 use etappe_runtime::fair_queue::{Request, Share};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
 /// The most rows of an answer kept in memory; more is an error, not a truncated answer.
-const MAX_ANSWER_ROWS: usize = 1_000_000;
+pub(crate) const MAX_ANSWER_ROWS: usize = 1_000_000;
 
 /// A query that is ready to send.
 pub(crate) struct Question {
@@ -84,7 +85,7 @@ impl Question {
     }
 
     /// Sets a query parameter that is a list of numbers.
-    pub(crate) fn numbers(mut self, name: &str, values: &[u64]) -> Self {
+    pub(crate) fn numbers<N: Serialize>(mut self, name: &str, values: &[N]) -> Self {
         self.query = self.query.param(name, values);
         self
     }

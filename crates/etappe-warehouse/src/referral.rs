@@ -68,33 +68,28 @@ impl Referral {
 }
 
 impl Warehouse {
-    /// Returns how many referred people signed up or bought in the range.
-    pub(crate) async fn read_referred_actors(
-        &self,
-        scope: &KpiScope,
-    ) -> Result<u64, WarehouseError> {
-        let referrals = self.read_referrals(scope).await?;
-        let counted = referrals
-            .iter()
-            .filter(|referral| referral.counts_in(scope.range))
-            .count();
-        Ok(to_u64(counted))
-    }
-
     pub(crate) async fn read_referral_figures(
         &self,
         scope: &KpiScope,
     ) -> Result<ReferralFigures, WarehouseError> {
-        let (referrals, invitations, activity, orders) = tokio::try_join!(
-            self.read_referrals(scope),
-            self.read_invitations(scope),
+        let (mut figures, activity, orders) = tokio::try_join!(
+            self.read_referral_graph(scope),
             self.read_activity(scope),
             self.read_orders(scope),
         )?;
-        let mut figures = figures_of(&referrals, &invitations, scope.range);
         figures.active_actors = activity.visitors;
         figures.customers = orders.customers;
         Ok(figures)
+    }
+
+    /// Reads the figures that need the whole graph: all but the active actors and the customers.
+    pub(crate) async fn read_referral_graph(
+        &self,
+        scope: &KpiScope,
+    ) -> Result<ReferralFigures, WarehouseError> {
+        let (referrals, invitations) =
+            tokio::try_join!(self.read_referrals(scope), self.read_invitations(scope))?;
+        Ok(figures_of(&referrals, &invitations, scope.range))
     }
 
     /// Reads all referrals whose link is not on a loop.

@@ -5,8 +5,9 @@ use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
 use etappe_core::ports::JourneyStore;
-use etappe_core::query::{CandidateQuery, Hit, NameKind, UnitQuery};
+use etappe_core::query::{CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
 use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
+use serde::de::DeserializeOwned;
 
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
@@ -34,6 +35,13 @@ impl JourneyStore for Warehouse {
         kind: NameKind,
     ) -> Result<Vec<String>, WarehouseError> {
         self.read_known_names(site, kind).await
+    }
+
+    async fn view_rows<R: DeserializeOwned + Send>(
+        &self,
+        query: &ViewQuery,
+    ) -> Result<Vec<R>, WarehouseError> {
+        self.read_view_rows(query).await
     }
 
     async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, WarehouseError> {

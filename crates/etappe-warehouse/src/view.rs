@@ -63,4 +63,8 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
         "unmapped_names",
         include_str!("../views/31_unmapped_names.sql"),
     ),
+    (
+        "kpi_lifecycle",
+        include_str!("../views/32_kpi_lifecycle.sql"),
+    ),
 ];

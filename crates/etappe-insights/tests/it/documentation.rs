@@ -91,3 +91,29 @@ async fn the_examples_are_true() {
     }
     assert!(requests >= 9, "{requests}");
 }
+
+#[tokio::test]
+async fn the_table_of_questions_is_the_one_of_the_description() {
+    let api = Api::of_garden();
+    let description = api.send(Method::GET, "/openapi.json", "", "*/*").await.ok();
+    let mut rows: Vec<String> = Vec::new();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let path = path.replace("/v1/sites/{site}/", "…/");
+        for (method, operation) in operations.as_object().unwrap() {
+            let table = &operation["responses"]["200"]["content"]["text/csv"];
+            let csv = if table.is_object() { "yes" } else { "" };
+            let summary = operation["summary"].as_str().unwrap();
+            rows.push(format!(
+                "| `{} {path}` | {summary} | {csv} |",
+                method.to_uppercase()
+            ));
+        }
+    }
+    let table = "| question | answer | CSV |\n|---|---|---|\n";
+    let (_, shown) = TEXT.split_once(table).unwrap();
+    let shown: Vec<&str> = shown
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert_eq!(shown, rows, "the table must be:\n{}", rows.join("\n"));
+}

@@ -10,6 +10,7 @@ mod funnels;
 mod garden;
 mod kpi_gauges;
 mod kpis;
+mod lifecycle;
 mod limits;
 mod memory_store;
 mod openapi;

@@ -14,10 +14,11 @@ use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Cost, JourneyStore, RetryClass, Retryable};
 use etappe_core::query::{
     Bots, CandidateQuery, Condition, Dimension, Hit, NameKind, PropertyCondition, PropertyTest,
-    Selector, Unit,
+    Selector, Unit, ViewQuery,
 };
 use etappe_core::time::Timestamp;
 use etappe_core::unmapped::{UnmappedName, UnmappedNames, UnmappedQuery, WhyUnmapped};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// An event as it was stored.
@@ -80,7 +81,7 @@ impl MemoryStore {
             .map_or(Ok(()), |class| Err(StoreError(class, self.exhausted)))
     }
 
-    fn matching<'a>(
+    pub(crate) fn matching<'a>(
         &'a self,
         site: &'a SiteId,
         bots: Bots,
@@ -234,11 +235,23 @@ impl JourneyStore for MemoryStore {
     async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, StoreError> {
         self.ready().await?;
         self.note(scope);
-        Ok(self
-            .kpis
-            .get(&scope.range.from.as_millis())
-            .cloned()
-            .unwrap_or_default())
+        let from = scope.range.from.as_millis();
+        Ok(KpiFigures {
+            referrals: self.referrals.get(&from).cloned().unwrap_or_default(),
+            ..self.kpis.get(&from).cloned().unwrap_or_default()
+        })
+    }
+
+    async fn view_rows<R: DeserializeOwned + Send>(
+        &self,
+        query: &ViewQuery,
+    ) -> Result<Vec<R>, StoreError> {
+        self.ready().await?;
+        assert_eq!(query.view, "kpi_lifecycle");
+        let rows = crate::lifecycle::rows(self, query).into_iter();
+        Ok(rows
+            .map(|row| serde_json::from_value(row).unwrap())
+            .collect())
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, StoreError> {

@@ -228,7 +228,7 @@ pub(crate) fn kpis(all: &[TestEvent], scope: &KpiScope) -> KpiFigures {
     customers(&events, scope, &mut figures);
     money(&events, scope, &mut figures);
     retention(&events, scope, &mut figures);
-    figures.referred_actors = referrals(all, scope).referred;
+    figures.referrals = referrals(all, scope);
     figures
 }
 

@@ -23,6 +23,7 @@ mod fixture;
 mod funnels;
 mod insert;
 mod kpis;
+mod lifecycle;
 mod message_index;
 mod migrations;
 mod order_pages;

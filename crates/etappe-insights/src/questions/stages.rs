@@ -2,42 +2,25 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{Query, State};
-use axum::response::Response;
 use etappe_core::kpi::{StageFigure, StageFigures};
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::time::Timestamp;
-use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::Access;
 use crate::catalog::{Model, ModelStage};
 use crate::csv::CsvTable;
 use crate::error::InsightsError;
-use crate::funnel::rate;
+use crate::field::{Fields, Problems};
+use crate::parameter::Parameter;
 use crate::query_limit::store_error;
-use crate::response::{Problem, Table, answer_table};
-use crate::scope::{ScopeParameters, ScopeQuestion};
-use crate::state::InsightsState;
+use crate::question::{Answer, Frame, Method, Question, RequestInfo};
+use crate::rate::rate;
+use crate::scope::{SCOPE, Scope};
+use crate::state::InsightsParts;
 
 /// The stages of a model.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StagesAnswer {
-    /// The counted unit.
-    #[schema(example = "actor")]
-    unit: &'static str,
-    /// The zone that dates are in.
-    timezone: &'static str,
-    /// The watermark.
-    #[schema(value_type = String, format = DateTime)]
-    as_of: Timestamp,
-    /// The first instant of the range.
-    #[schema(value_type = String, format = DateTime)]
-    from: Timestamp,
-    /// The first instant after it.
-    #[schema(value_type = String, format = DateTime)]
-    to: Timestamp,
     /// The model's id.
     #[schema(example = "aaarrr")]
     model: String,
@@ -98,53 +81,45 @@ pub(crate) struct TransitionAnswer {
     count: u64,
 }
 
-/// Returns the figures of a model's stages.
-///
-/// Stock, entries, exits and dwell per stage, and the moves between stages. With
-/// `Accept: text/csv` the stages come as a table.
-#[utoipa::path(
-    get,
-    path = "/v1/sites/{site}/stages",
-    tag = "questions",
-    params(("site" = String, Path, description = "The site's name.", example = "demo"), ScopeParameters),
-    responses(
-        (status = 200, description = "The stages.", content((StagesAnswer = "application/json"), (String = "text/csv"))),
-        (status = 401, description = "No token, or an unknown one.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token reads another site.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The question is invalid.", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The store failed.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many questions, or the store is unavailable; try again.", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "The answer took too long.", body = Problem, content_type = "application/problem+json"),
-    ),
-    security(("read_token" = [])),
-)]
-pub(crate) async fn show_stages<S: JourneyStore, C: Clock>(
-    State(state): State<InsightsState<S, C>>,
-    access: Access,
-    headers: HeaderMap,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Response, InsightsError> {
-    let catalog = &state.parts().catalog;
-    let question = ScopeQuestion::parse(pairs, &access, catalog, (state.now(), state.as_of()))?;
-    let scope = question.scope(question.span.range);
-    let figures = state
-        .run(&access.site, async {
-            state
-                .parts()
-                .store
-                .stage_figures(&scope)
-                .await
-                .map_err(store_error)
-        })
-        .await?;
-    Ok(answer_table(
-        &headers,
-        &StagesAnswer::new(&question, figures),
-    ))
+/// The question for the figures of a model's stages.
+pub(crate) struct Stages(Scope);
+
+impl Question for Stages {
+    type Answer = StagesAnswer;
+
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "stages";
+    const SUMMARY: &'static str = "Returns the figures of a model's stages.";
+    const DESCRIPTION: &'static str = "Stock, entries, exits and dwell per stage, and the moves between stages. With `Accept: text/csv` the stages come as a table.";
+    const PARAMETERS: &'static [&'static [Parameter]] = SCOPE;
+
+    fn read(
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        Scope::read(fields, request, problems).map(Self)
+    }
+
+    fn frame(&self) -> Frame {
+        self.0.frame()
+    }
+
+    async fn answer<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<StagesAnswer, InsightsError> {
+        let scope = self.0.figures(self.0.span.range);
+        let figures = parts.store.stage_figures(&scope).await;
+        Ok(StagesAnswer::new(
+            &self.0.model,
+            figures.map_err(store_error)?,
+        ))
+    }
 }
 
 impl StagesAnswer {
-    fn new(question: &ScopeQuestion<'_>, figures: StageFigures) -> Self {
+    fn new(model: &Model, figures: StageFigures) -> Self {
         let transitions = figures
             .transitions
             .into_iter()
@@ -155,13 +130,8 @@ impl StagesAnswer {
                 count: figure.count,
             });
         Self {
-            unit: "actor",
-            timezone: question.span.zone.name(),
-            as_of: question.as_of,
-            from: question.span.range.from,
-            to: question.span.range.to,
-            model: question.model.id.clone(),
-            stages: stages_of(question.model, figures.stages),
+            model: model.id.clone(),
+            stages: stages_of(model, figures.stages),
             transitions: transitions.collect(),
             events: figures.events,
             unmapped: figures.unmapped,
@@ -199,9 +169,11 @@ fn stage_of(stage: &ModelStage, figure: &StageFigure) -> StageAnswer {
     }
 }
 
-impl Table for StagesAnswer {
+impl Answer for StagesAnswer {
+    const HAS_TABLE: bool = true;
+
     /// One row per stage.
-    fn to_csv(&self) -> String {
+    fn table(&self) -> Option<CsvTable> {
         let columns = ["id", "label", "gate", "stock", "entered", "left"];
         let mut table =
             CsvTable::new(
@@ -221,6 +193,6 @@ impl Table for StagesAnswer {
             table.push_number(Some(stage.dwell.open));
             table.end_row();
         }
-        table.into_text()
+        Some(table)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Query, State};
-use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use etappe_core::kpi::{ActorCursor, ActorEvent, ActorPage, ActorPageQuery};
@@ -13,32 +11,23 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::access::Access;
 use crate::error::InsightsError;
 use crate::exact_json::show_object;
-use crate::field::Problems;
-use crate::parameter::Parameters;
+use crate::field::{Fields, Problems};
+use crate::parameter::{Parameter, Values};
 use crate::query_limit::store_error;
-use crate::response::{Problem, answer};
-use crate::state::InsightsState;
+use crate::question::{Answer, Frame, Method, Question, RequestInfo};
+use crate::state::InsightsParts;
 
 /// The most events on a page.
-pub(crate) const MOST_EVENTS: usize = 1_000;
+pub(crate) const MAX_EVENTS: usize = 1_000;
 /// The most bytes of properties, names and message ids on a page. A single larger event still gets
 /// a page.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// A page of an actor's events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ActorAnswer {
-    /// The counted unit.
-    #[schema(example = "actor")]
-    unit: &'static str,
-    /// The site's time zone.
-    timezone: String,
-    /// The watermark.
-    #[schema(value_type = String, format = DateTime)]
-    as_of: Timestamp,
     /// The actor's id.
     #[schema(example = "user-17")]
     actor: String,
@@ -95,90 +84,82 @@ pub(crate) struct EventStageAnswer {
     version: String,
 }
 
-/// Returns the events of one person.
-///
-/// `id` is any of the actor's ids, percent-encoded. No event appears on two pages. A page has at
-/// most 1 MiB of properties, names and message ids; it ends early at that size.
-#[utoipa::path(
-    get,
-    path = "/v1/sites/{site}/actors/{id}",
-    tag = "questions",
-    params(
-        ("site" = String, Path, description = "The site's name.", example = "demo"),
-        ("id" = String, Path, description = "Any of the actor's ids, percent-encoded.", example = "user-17"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before."),
-        ("limit" = Option<u32>, Query, description = "Events on a page, 1 to 1000. Default: 100."),
-    ),
-    responses(
-        (status = 200, description = "A page of the actor's events.", body = ActorAnswer),
-        (status = 400, description = "The id is not valid UTF-8.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or an unknown one.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token reads another site.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "Nobody has this id.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The question is invalid.", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The store failed.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many questions, or the store is unavailable; try again.", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "The answer took too long.", body = Problem, content_type = "application/problem+json"),
-    ),
-    security(("read_token" = [])),
-)]
-pub(crate) async fn show_actor<S: JourneyStore, C: Clock>(
-    State(state): State<InsightsState<S, C>>,
-    access: Access,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Response, InsightsError> {
-    let default_limit = state.parts().config.page_events;
-    let (after, limit) = parse(pairs, default_limit)?;
-    let id = access.path.get("id").cloned().unwrap_or_default();
-    let query = ActorPageQuery {
-        site: access.site.clone(),
-        id: id.clone(),
-        after,
-        limit,
-        bytes: MOST_BYTES,
-    };
-    let page = state
-        .run(&access.site, async {
-            state
-                .parts()
-                .store
-                .actor_page(&query)
-                .await
-                .map_err(store_error)
-        })
-        .await?
-        .ok_or(InsightsError::UnknownActor(id))?;
-    Ok(answer(&ActorAnswer::new(
-        page,
-        access.settings.timezone,
-        state.as_of(),
-    )))
+/// The question for the events of one person.
+pub(crate) struct Actor {
+    query: ActorPageQuery,
+    timezone: String,
+    as_of: Timestamp,
 }
 
-fn parse(
-    pairs: Vec<(String, String)>,
-    default_limit: usize,
-) -> Result<(Option<ActorCursor>, usize), InsightsError> {
-    let mut problems = Problems::default();
-    let mut parameters = Parameters::new(pairs);
-    let text = parameters.take("cursor", &mut problems);
-    let cursor = text.as_deref().and_then(parse_cursor);
-    if text.is_some() && cursor.is_none() {
-        problems.push("cursor", "is not a `next` cursor of an earlier page");
+impl Question for Actor {
+    type Answer = ActorAnswer;
+
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "actors/{id}";
+    const SUMMARY: &'static str = "Returns the events of one person.";
+    const DESCRIPTION: &'static str = "`id` is any of the actor's ids, percent-encoded. No event appears on two pages. A page has at most 1 MiB of properties, names and message ids; it ends early at that size.";
+    const PARAMETERS: &'static [&'static [Parameter]] = &[&[
+        Parameter {
+            name: "cursor",
+            description: "`next` of the page before.",
+            example: "",
+            values: Values::Text,
+        },
+        Parameter {
+            name: "limit",
+            description: "Events on a page. Default: 100.",
+            example: "",
+            values: Values::Count { most: MAX_EVENTS },
+        },
+    ]];
+    const HAS_RANGE: bool = false;
+
+    fn read(
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let access = request.access;
+        let text = fields.take_text("cursor", problems);
+        let after = text.as_deref().and_then(parse_cursor);
+        if text.is_some() && after.is_none() {
+            problems.push("cursor", "is not a `next` cursor of an earlier page");
+        }
+        let limit = fields.take_limit(request.page_events, MAX_EVENTS, problems);
+        Some(Self {
+            query: ActorPageQuery {
+                site: access.site.clone(),
+                id: access.path.get("id").cloned().unwrap_or_default(),
+                after,
+                limit,
+                bytes: MAX_BYTES,
+            },
+            timezone: access.settings.timezone.clone(),
+            as_of: request.as_of,
+        })
     }
-    let limit = parameters.take_limit(default_limit, MOST_EVENTS, &mut problems);
-    parameters.finish(&mut problems);
-    problems.into_result()?;
-    Ok((cursor, limit))
+
+    fn frame(&self) -> Frame {
+        Frame::of_actors(self.timezone.clone(), self.as_of)
+    }
+
+    async fn answer<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<ActorAnswer, InsightsError> {
+        let page = parts.store.actor_page(&self.query).await;
+        let page = page.map_err(store_error)?;
+        let unknown = || InsightsError::UnknownActor(self.query.id.clone());
+        Ok(ActorAnswer::new(page.ok_or_else(unknown)?))
+    }
 }
+
+impl Answer for ActorAnswer {}
 
 impl ActorAnswer {
-    fn new(page: ActorPage, timezone: String, as_of: Timestamp) -> Self {
+    fn new(page: ActorPage) -> Self {
         let stages = page.stages.into_iter();
         Self {
-            unit: "actor",
-            timezone,
-            as_of,
             actor: page.actor,
             ids: page.ids,
             stages: stages

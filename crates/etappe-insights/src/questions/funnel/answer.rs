@@ -1,17 +1,16 @@
 //! The answer to a funnel question.
 
 use etappe_core::funnel::{DurationSummary, FunnelCounts, StepCounts};
-use etappe_core::query::Unit;
-use etappe_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::csv::CsvTable;
-use crate::funnel::hint::Hint;
-use crate::funnel::question::FunnelQuestion;
-use crate::funnel::steps::StepName;
-use crate::funnel::tally::TallyResult;
-use crate::response::Table;
+use crate::question::Answer;
+use crate::questions::funnel::hint::Hint;
+use crate::questions::funnel::question::Funnel;
+use crate::questions::funnel::steps::StepName;
+use crate::questions::funnel::tally::TallyResult;
+use crate::rate::rate;
 
 /// Up to this many periods, those without entrants are listed too.
 const LISTED_PERIODS: usize = 1_100;
@@ -19,21 +18,6 @@ const LISTED_PERIODS: usize = 1_100;
 /// How many units reached each step.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FunnelAnswer {
-    /// The counted unit.
-    #[schema(example = "actor")]
-    unit: &'static str,
-    /// The zone that dates and periods are in.
-    #[schema(example = "Europe/Amsterdam")]
-    timezone: &'static str,
-    /// The watermark: everything received before it is in the figures.
-    #[schema(value_type = String, format = DateTime)]
-    as_of: Timestamp,
-    /// The first instant at which an attempt could begin.
-    #[schema(value_type = String, format = DateTime)]
-    from: Timestamp,
-    /// The first instant at which an attempt could no longer begin.
-    #[schema(value_type = String, format = DateTime)]
-    to: Timestamp,
     /// The journey model, if the question named one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "aaarrr")]
@@ -141,10 +125,9 @@ pub(crate) struct TrendAnswer {
 
 impl FunnelAnswer {
     pub(crate) fn new(
-        question: &FunnelQuestion,
+        question: &Funnel,
         result: TallyResult,
         units: u64,
-        as_of: Timestamp,
         hints: Vec<Hint>,
     ) -> Self {
         let names = &question.steps;
@@ -173,11 +156,6 @@ impl FunnelAnswer {
             periods.collect()
         });
         Self {
-            unit: unit_word(question.unit),
-            timezone: question.span.zone.name(),
-            as_of,
-            from: question.span.range.from,
-            to: question.span.range.to,
             model: question.model.clone(),
             window_s: question.spec.window.map(|window| window.as_secs_f64()),
             entered: result.total.entered(),
@@ -188,14 +166,6 @@ impl FunnelAnswer {
             trend,
             hints,
         }
-    }
-}
-
-const fn unit_word(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Actor => "actor",
-        Unit::Session => "session",
-        Unit::Account => "account",
     }
 }
 
@@ -236,12 +206,6 @@ fn steps_of(counts: &FunnelCounts, names: &[StepName]) -> Vec<StepAnswer> {
         }
     }
     steps
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-pub(crate) fn rate(count: u64, divisor: Option<u64>) -> Option<f64> {
-    let divisor = divisor.filter(|divisor| *divisor > 0)?;
-    Some(count as f64 / divisor as f64)
 }
 
 fn time_of(step: &StepCounts) -> TimeAnswer {
@@ -290,10 +254,12 @@ const COLUMNS: [&str; 18] = [
     "p95_s",
 ];
 
-impl Table for FunnelAnswer {
+impl Answer for FunnelAnswer {
+    const HAS_TABLE: bool = true;
+
     /// One row per step: for all units, then per value of the breakdown and for the other values,
     /// then per period.
-    fn to_csv(&self) -> String {
+    fn table(&self) -> Option<CsvTable> {
         let mut table = CsvTable::new(COLUMNS);
         write_steps(&mut table, ("total", "", ""), &self.steps);
         for group in self.breakdown.iter().flatten() {
@@ -309,7 +275,7 @@ impl Table for FunnelAnswer {
         for period in self.trend.iter().flatten() {
             write_steps(&mut table, ("trend", &period.period, ""), &period.steps);
         }
-        table.into_text()
+        Some(table)
     }
 }
 

@@ -24,19 +24,6 @@ pub(super) struct Steps {
     pub(super) conditions: Vec<Condition>,
 }
 
-pub(super) fn take_model<'a>(
-    fields: &mut Fields,
-    catalog: &'a ModelCatalog,
-    problems: &mut Problems,
-) -> Option<&'a Model> {
-    let id = fields.take_text("model", problems)?;
-    let model = catalog.find(&id);
-    if model.is_none() {
-        problems.push("model", catalog.unknown(&id));
-    }
-    model
-}
-
 pub(super) fn take_steps(
     fields: &mut Fields,
     model: Option<&Model>,

@@ -1,40 +1,23 @@
 //! `GET …/referrals`: the referral figures.
 
-use axum::extract::{Query, State};
-use axum::response::Response;
 use etappe_core::kpi::ReferralFigures;
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::time::Timestamp;
-use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::Access;
 use crate::csv::CsvTable;
 use crate::error::InsightsError;
-use crate::funnel::rate;
+use crate::field::{Fields, Problems};
+use crate::parameter::Parameter;
 use crate::query_limit::store_error;
-use crate::response::{Problem, Table, answer_table};
-use crate::scope::{ScopeParameters, ScopeQuestion};
-use crate::state::InsightsState;
+use crate::question::{Answer, Frame, Method, Question, RequestInfo};
+use crate::rate::rate;
+use crate::scope::{SCOPE, Scope};
+use crate::state::InsightsParts;
 
 /// The referral figures.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReferralsAnswer {
-    /// The counted unit, except where a figure counts invitations.
-    #[schema(example = "actor")]
-    unit: &'static str,
-    /// The zone that dates are in.
-    timezone: &'static str,
-    /// The watermark.
-    #[schema(value_type = String, format = DateTime)]
-    as_of: Timestamp,
-    /// The first instant of the range.
-    #[schema(value_type = String, format = DateTime)]
-    from: Timestamp,
-    /// The first instant after it.
-    #[schema(value_type = String, format = DateTime)]
-    to: Timestamp,
     /// Invitations sent.
     invitations: u64,
     /// Actors who sent an invitation.
@@ -89,48 +72,38 @@ pub(crate) struct AdvocateAnswer {
     referred: u64,
 }
 
-/// Returns the referral figures.
-///
-/// With `Accept: text/csv` the advocates come as a table.
-#[utoipa::path(
-    get,
-    path = "/v1/sites/{site}/referrals",
-    tag = "questions",
-    params(("site" = String, Path, description = "The site's name.", example = "demo"), ScopeParameters),
-    responses(
-        (status = 200, description = "The referrals.", content((ReferralsAnswer = "application/json"), (String = "text/csv"))),
-        (status = 401, description = "No token, or an unknown one.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token reads another site.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The question is invalid.", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The store failed.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many questions, or the store is unavailable; try again.", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "The answer took too long.", body = Problem, content_type = "application/problem+json"),
-    ),
-    security(("read_token" = [])),
-)]
-pub(crate) async fn show_referrals<S: JourneyStore, C: Clock>(
-    State(state): State<InsightsState<S, C>>,
-    access: Access,
-    headers: HeaderMap,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Response, InsightsError> {
-    let catalog = &state.parts().catalog;
-    let question = ScopeQuestion::parse(pairs, &access, catalog, (state.now(), state.as_of()))?;
-    let scope = question.scope(question.span.range);
-    let figures = state
-        .run(&access.site, async {
-            state
-                .parts()
-                .store
-                .referral_figures(&scope)
-                .await
-                .map_err(store_error)
-        })
-        .await?;
-    Ok(answer_table(
-        &headers,
-        &ReferralsAnswer::new(&question, figures),
-    ))
+/// The question for the referral figures.
+pub(crate) struct Referrals(Scope);
+
+impl Question for Referrals {
+    type Answer = ReferralsAnswer;
+
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "referrals";
+    const SUMMARY: &'static str = "Returns the referral figures.";
+    const DESCRIPTION: &'static str = "With `Accept: text/csv` the advocates come as a table.";
+    const PARAMETERS: &'static [&'static [Parameter]] = SCOPE;
+
+    fn read(
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        Scope::read(fields, request, problems).map(Self)
+    }
+
+    fn frame(&self) -> Frame {
+        self.0.frame()
+    }
+
+    async fn answer<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<ReferralsAnswer, InsightsError> {
+        let scope = self.0.figures(self.0.span.range);
+        let figures = parts.store.referral_figures(&scope).await;
+        Ok(ReferralsAnswer::new(figures.map_err(store_error)?))
+    }
 }
 
 /// Returns invitations per active actor × share of invitations that converted; `None` if there are
@@ -147,13 +120,8 @@ pub(crate) fn k_observed(figures: &ReferralFigures) -> Option<f64> {
 }
 
 impl ReferralsAnswer {
-    fn new(question: &ScopeQuestion<'_>, figures: ReferralFigures) -> Self {
+    fn new(figures: ReferralFigures) -> Self {
         Self {
-            unit: "actor",
-            timezone: question.span.zone.name(),
-            as_of: question.as_of,
-            from: question.span.range.from,
-            to: question.span.range.to,
             invitations: figures.invitations,
             inviters: figures.inviters,
             converted: figures.converted,
@@ -181,15 +149,17 @@ impl ReferralsAnswer {
     }
 }
 
-impl Table for ReferralsAnswer {
+impl Answer for ReferralsAnswer {
+    const HAS_TABLE: bool = true;
+
     /// One row per advocate.
-    fn to_csv(&self) -> String {
+    fn table(&self) -> Option<CsvTable> {
         let mut table = CsvTable::new(["actor", "referred"]);
         for advocate in &self.advocates {
             table.push_text(&advocate.actor);
             table.push_number(Some(advocate.referred));
             table.end_row();
         }
-        table.into_text()
+        Some(table)
     }
 }

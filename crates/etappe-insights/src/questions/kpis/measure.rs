@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures};
+use etappe_core::kpi::{KpiFigures, MoneyFigures};
 use etappe_core::money::Amount;
 
-use crate::funnel::rate;
-use crate::kpi::figure::Figure;
-use crate::referral::{k_factor, k_observed};
+use crate::questions::kpis::figure::Figure;
+use crate::questions::referrals::{k_factor, k_observed};
+use crate::rate::rate;
 
 /// One KPI in one range.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,11 +118,7 @@ impl Currencies {
 }
 
 /// Returns every KPI; those about money appear once per shown currency.
-pub(crate) fn measures(
-    kpis: &KpiFigures,
-    referrals: &ReferralFigures,
-    currencies: &Currencies,
-) -> Vec<Measure> {
+pub(crate) fn measures(kpis: &KpiFigures, currencies: &Currencies) -> Vec<Measure> {
     let mut measures = vec![
         Measure::count("visitors", "actors", kpis.visitors),
         Measure::count("signups", "actors", kpis.signups),
@@ -139,7 +135,7 @@ pub(crate) fn measures(
             .with("order_pages_left_out", kpis.order_pages_left_out),
     ];
     measures.extend(money_measures(kpis, currencies));
-    measures.extend(referral_measures(kpis, referrals));
+    measures.extend(referral_measures(kpis));
     measures.push(Measure::share(
         "retention_rate",
         ("returned", kpis.retention_returned),
@@ -237,13 +233,14 @@ fn per_currency(money: &MoneyFigures, new_customers: u64) -> [Measure; 4] {
     ]
 }
 
-fn referral_measures(kpis: &KpiFigures, referrals: &ReferralFigures) -> [Measure; 4] {
+fn referral_measures(kpis: &KpiFigures) -> [Measure; 4] {
+    let referrals = &kpis.referrals;
     let cycle = referrals.viral_cycle_p50_s.map(Figure::Number);
     [
         Measure::ratio(
             "referrals_per_customer",
             "actors_per_customer",
-            ("referred", kpis.referred_actors),
+            ("referred", referrals.referred),
             ("customers", kpis.customers),
         ),
         Measure::new(

@@ -9,8 +9,8 @@ use etappe_core::time::Timestamp;
 
 use crate::calendar::{Period, day_start, local_date};
 use crate::error::{FieldProblem, InsightsError};
-use crate::funnel::breakdown::{BreakdownTally, Values};
-use crate::funnel::question::FunnelQuestion;
+use crate::questions::funnel::breakdown::{BreakdownTally, Values};
+use crate::questions::funnel::question::Funnel;
 use crate::span::Span;
 
 /// How much memory the durations of one step may keep once the memory limit is reached.
@@ -47,7 +47,7 @@ pub(crate) struct TallyResult {
 /// The counts, while counting.
 #[derive(Debug)]
 pub(crate) struct Tally<'a> {
-    question: &'a FunnelQuestion,
+    question: &'a Funnel,
     as_of: Timestamp,
     limits: TallyLimits,
     matcher: FunnelMatcher,
@@ -68,7 +68,7 @@ pub(crate) struct Tally<'a> {
 impl<'a> Tally<'a> {
     /// Starts counting.
     pub(crate) fn try_new(
-        question: &'a FunnelQuestion,
+        question: &'a Funnel,
         as_of: Timestamp,
         limits: TallyLimits,
     ) -> Result<Self, InsightsError> {
@@ -93,7 +93,7 @@ impl<'a> Tally<'a> {
     }
 
     fn with_groups(
-        question: &'a FunnelQuestion,
+        question: &'a Funnel,
         as_of: Timestamp,
         limits: TallyLimits,
         groups: Option<BreakdownTally>,

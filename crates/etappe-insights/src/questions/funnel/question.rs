@@ -1,21 +1,19 @@
 //! Parses a funnel question from JSON and validates all of it.
 
+use chrono::Weekday;
 use std::time::Duration;
 
 use etappe_core::funnel::{AttemptChoice, FunnelSpec, Order, Passing, SpecProblem, Ties};
 use etappe_core::id::SiteId;
 use etappe_core::query::{Bots, CandidateQuery, Condition, Dimension, Unit, completion_end};
 use etappe_core::time::Timestamp;
-use serde_json::Value;
 
-use crate::access::Access;
 use crate::calendar::Period;
-use crate::catalog::{Model, ModelCatalog};
-use crate::error::InsightsError;
+use crate::catalog::Model;
 use crate::field::{Fields, Problems};
-use crate::funnel::steps::{StepName, model_steps, take_exclusions, take_model, take_steps};
-use crate::parameter::BOTS;
-use crate::span::{Span, SpanText};
+use crate::question::RequestInfo;
+use crate::questions::funnel::steps::{StepName, model_steps, take_exclusions, take_steps};
+use crate::span::Span;
 
 /// The most dimensions that a breakdown may combine.
 const MOST_DIMENSIONS: usize = 4;
@@ -27,11 +25,12 @@ const MOST_VALUES: usize = 1_000;
 
 /// A valid funnel question.
 #[derive(Debug)]
-pub(crate) struct FunnelQuestion {
+pub(crate) struct Funnel {
     pub(crate) site: SiteId,
     pub(crate) unit: Unit,
     pub(crate) bots: Bots,
     pub(crate) span: Span,
+    pub(crate) as_of: Timestamp,
     pub(crate) model: Option<String>,
     pub(crate) steps: Vec<StepName>,
     pub(crate) spec: FunnelSpec,
@@ -53,19 +52,61 @@ pub(crate) struct Breakdown {
     pub(crate) limit: usize,
 }
 
-impl FunnelQuestion {
-    /// Parses a question.
-    pub(crate) fn parse(
-        body: Value,
-        access: &Access,
-        catalog: &ModelCatalog,
-        now: Timestamp,
-    ) -> Result<Self, InsightsError> {
-        let mut problems = Problems::default();
-        let question = parse_fields(body, access, (catalog, now), &mut problems);
-        problems.into_result()?;
-        // If there is no problem, everything was parsed.
-        question.ok_or_else(|| InsightsError::InvalidQuestion(Vec::new()))
+impl Funnel {
+    /// Reads a question; `None` only if there is a problem.
+    pub(crate) fn read_fields(
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let (access, catalog) = (request.access, request.catalog);
+        let span = fields.take_span(&access.settings.timezone, request.now, problems);
+        let model = fields.take_model(catalog, problems);
+        let steps = take_steps(fields, model, catalog, problems);
+        let (exclusions, conditions) =
+            take_exclusions(fields, steps.conditions.len(), catalog, problems);
+        let skips = [("allow", Passing::LaterHit), ("forbid", Passing::OwnHit)];
+        let skips = fields.take_choice("skips", &skips, problems);
+        if skips.is_some() && model.is_none() {
+            problems.push("skips", "requires `model`");
+        }
+        let default_passing = if model.is_some() {
+            Passing::LaterHit
+        } else {
+            Passing::OwnHit
+        };
+        let spec = FunnelSpec {
+            window: fields.take_duration("window", problems),
+            order: take_order(fields, problems),
+            passing: skips.unwrap_or(default_passing),
+            attempt: take_attempt(fields, problems),
+            ties: take_ties(fields, problems),
+            exclusions,
+            steps: steps.steps,
+        };
+        push_spec_problems(&spec, problems);
+        let breakdown = take_breakdown(fields, spec.steps.len(), problems);
+        let trend = [
+            ("day", Period::Day),
+            ("week", Period::Week(Weekday::Mon)),
+            ("month", Period::Month),
+        ];
+        let trend = fields.take_choice("trend", &trend, problems);
+        let unit = take_unit(fields, problems);
+        let bots = fields.take_bots(problems);
+        Some(Self {
+            site: access.site.clone(),
+            unit,
+            bots,
+            span: span?,
+            as_of: request.as_of,
+            model: model.map(|model| model.id.clone()),
+            steps: steps.names,
+            spec,
+            conditions: [steps.conditions, conditions].concat(),
+            breakdown,
+            trend,
+        })
     }
 
     /// Returns the query for the events that the matcher needs.
@@ -95,69 +136,6 @@ pub(crate) fn model_question(model: &Model, window: Duration) -> (FunnelSpec, Ve
         ..FunnelSpec::ordered(steps.steps)
     };
     (spec, steps.conditions)
-}
-
-fn parse_fields(
-    body: Value,
-    access: &Access,
-    (catalog, now): (&ModelCatalog, Timestamp),
-    problems: &mut Problems,
-) -> Option<FunnelQuestion> {
-    let mut fields = Fields::of(body, "", problems)?;
-    let span = SpanText {
-        from: fields.take_text("from", problems),
-        to: fields.take_text("to", problems),
-        timezone: fields.take_text("timezone", problems),
-    };
-    let span = span.resolve(&access.settings.timezone, now, problems);
-    let model = take_model(&mut fields, catalog, problems);
-    let steps = take_steps(&mut fields, model, catalog, problems);
-    let (exclusions, conditions) =
-        take_exclusions(&mut fields, steps.conditions.len(), catalog, problems);
-    let skips = [("allow", Passing::LaterHit), ("forbid", Passing::OwnHit)];
-    let skips = fields.take_choice("skips", &skips, problems);
-    if skips.is_some() && model.is_none() {
-        problems.push("skips", "requires `model`");
-    }
-    let default_passing = if model.is_some() {
-        Passing::LaterHit
-    } else {
-        Passing::OwnHit
-    };
-    let spec = FunnelSpec {
-        window: fields.take_duration("window", problems),
-        order: take_order(&mut fields, problems),
-        passing: skips.unwrap_or(default_passing),
-        attempt: take_attempt(&mut fields, problems),
-        ties: take_ties(&mut fields, problems),
-        exclusions,
-        steps: steps.steps,
-    };
-    push_spec_problems(&spec, problems);
-    let breakdown = take_breakdown(&mut fields, spec.steps.len(), problems);
-    let trend = [
-        ("day", Period::Day),
-        ("week", Period::Week),
-        ("month", Period::Month),
-    ];
-    let trend = fields.take_choice("trend", &trend, problems);
-    let unit = take_unit(&mut fields, problems);
-    let bots = fields
-        .take_choice("bots", &BOTS, problems)
-        .unwrap_or_default();
-    fields.finish(problems);
-    Some(FunnelQuestion {
-        site: access.site.clone(),
-        unit,
-        bots,
-        span: span?,
-        model: model.map(|model| model.id.clone()),
-        steps: steps.names,
-        spec,
-        conditions: [steps.conditions, conditions].concat(),
-        breakdown,
-        trend,
-    })
 }
 
 fn take_order(fields: &mut Fields, problems: &mut Problems) -> Order {

@@ -1,20 +1,19 @@
-//! The answer to a KPI question.
+//! The answer to a KPI scope.
 
+use etappe_core::kpi::KpiFigures;
 use std::collections::BTreeMap;
 
-use etappe_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::csv::CsvTable;
-use crate::kpi::Figures;
-use crate::kpi::advice::advise;
-use crate::kpi::figure::Figure;
-use crate::kpi::interval::wilson;
-use crate::kpi::leak::Leak;
-use crate::kpi::measure::{Currencies, Measure, measures};
-use crate::response::Table;
-use crate::scope::ScopeQuestion;
+use crate::question::Answer;
+use crate::questions::kpis::advice::advise;
+use crate::questions::kpis::figure::Figure;
+use crate::questions::kpis::interval::wilson;
+use crate::questions::kpis::leak::Leak;
+use crate::questions::kpis::measure::{Currencies, Measure, measures};
+use crate::scope::Scope;
 
 /// How many currencies have their own figures; the others are only counted.
 const SHOWN_CURRENCIES: usize = 10;
@@ -22,20 +21,6 @@ const SHOWN_CURRENCIES: usize = 10;
 /// The KPIs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KpisAnswer {
-    /// The counted unit, except where a figure counts orders, events or answers.
-    #[schema(example = "actor")]
-    unit: &'static str,
-    /// The zone that dates and weeks are in.
-    timezone: &'static str,
-    /// The watermark.
-    #[schema(value_type = String, format = DateTime)]
-    as_of: Timestamp,
-    /// The first instant of the range.
-    #[schema(value_type = String, format = DateTime)]
-    from: Timestamp,
-    /// The first instant after it.
-    #[schema(value_type = String, format = DateTime)]
-    to: Timestamp,
     /// The model whose stages are counted.
     #[schema(example = "aaarrr")]
     model: String,
@@ -79,30 +64,21 @@ pub(crate) struct KpiAnswer {
 
 impl KpisAnswer {
     pub(crate) fn new(
-        question: &ScopeQuestion<'_>,
-        present: &Figures,
-        previous: Option<&Figures>,
+        scope: &Scope,
+        present: &KpiFigures,
+        previous: Option<&KpiFigures>,
         biggest_leak: Option<Leak>,
     ) -> Self {
-        let before = previous.map(|(kpis, _)| kpis);
-        let currencies =
-            Currencies::choose(&present.0, before, &question.currency, SHOWN_CURRENCIES);
-        let previous = previous.map(|(kpis, referrals)| measures(kpis, referrals, &currencies));
-        let has_elapsed = question.span.range.to <= question.as_of;
-        let kpis = measures(&present.0, &present.1, &currencies)
-            .into_iter()
-            .map(|measure| {
-                let before = previous.iter().flatten();
-                let before = before.clone().find(|before| is_same(before, &measure));
-                KpiAnswer::new(measure, before, has_elapsed)
-            });
+        let currencies = Currencies::choose(present, previous, &scope.currency, SHOWN_CURRENCIES);
+        let previous = previous.map(|kpis| measures(kpis, &currencies));
+        let has_elapsed = scope.span.range.to <= scope.as_of;
+        let kpis = measures(present, &currencies).into_iter().map(|measure| {
+            let before = previous.iter().flatten();
+            let before = before.clone().find(|before| is_same(before, &measure));
+            KpiAnswer::new(measure, before, has_elapsed)
+        });
         Self {
-            unit: "actor",
-            timezone: question.span.zone.name(),
-            as_of: question.as_of,
-            from: question.span.range.from,
-            to: question.span.range.to,
-            model: question.model.id.clone(),
+            model: scope.model.id.clone(),
             kpis: kpis.collect(),
             biggest_leak,
         }
@@ -129,9 +105,11 @@ impl KpiAnswer {
     }
 }
 
-impl Table for KpisAnswer {
+impl Answer for KpisAnswer {
+    const HAS_TABLE: bool = true;
+
     /// One row per figure.
-    fn to_csv(&self) -> String {
+    fn table(&self) -> Option<CsvTable> {
         let columns = [
             "id", "value", "previous", "low", "high", "unit", "currency", "advice",
         ];
@@ -147,6 +125,6 @@ impl Table for KpisAnswer {
             table.push_text(kpi.advice.as_deref().unwrap_or_default());
             table.end_row();
         }
-        table.into_text()
+        Some(table)
     }
 }

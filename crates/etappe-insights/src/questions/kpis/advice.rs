@@ -4,9 +4,9 @@
 //! below what most businesses need. With fewer than 30 people a figure says little, so it gets no
 //! advice.
 
-use crate::kpi::figure::Figure;
-use crate::kpi::interval::wilson;
-use crate::kpi::measure::Measure;
+use crate::questions::kpis::figure::Figure;
+use crate::questions::kpis::interval::wilson;
+use crate::questions::kpis::measure::Measure;
 
 /// The fewest people or answers for which there is advice.
 const FEWEST: u64 = 30;
@@ -101,11 +101,18 @@ mod tests {
     use etappe_core::kpi::{KpiFigures, ReferralFigures};
 
     use super::*;
-    use crate::kpi::measure::{Currencies, measures};
+    use crate::questions::kpis::measure::{Currencies, measures};
+
+    fn referrals(referred: u64) -> ReferralFigures {
+        ReferralFigures {
+            referred,
+            ..ReferralFigures::default()
+        }
+    }
 
     fn measure(id: &str, figures: &KpiFigures) -> Measure {
         let currencies = Currencies::choose(figures, None, "EUR", 1);
-        let all = measures(figures, &ReferralFigures::default(), &currencies);
+        let all = measures(figures, &currencies);
         all.into_iter().find(|measure| measure.id == id).unwrap()
     }
 
@@ -183,9 +190,9 @@ mod tests {
 
     #[test]
     fn referrals_that_nobody_sees_may_not_be_tracked() {
-        let customers = |referred_actors| KpiFigures {
+        let customers = |referred| KpiFigures {
             customers: 100,
-            referred_actors,
+            referrals: referrals(referred),
             ..KpiFigures::default()
         };
         let advice = |referred| {
@@ -215,7 +222,7 @@ mod tests {
             customers: 100,
             customer_orders: 105,
             repeat_customers: 5,
-            referred_actors: 1,
+            referrals: referrals(1),
             ..KpiFigures::default()
         };
         for id in [

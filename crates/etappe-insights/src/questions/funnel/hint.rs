@@ -10,8 +10,8 @@ use etappe_core::suggestion::nearest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::funnel::question::{DIMENSIONS, FunnelQuestion};
-use crate::funnel::tally::Tally;
+use crate::questions::funnel::question::{DIMENSIONS, Funnel};
+use crate::questions::funnel::tally::Tally;
 
 /// The most names that a hint lists.
 const MOST_NEAREST: usize = 3;
@@ -42,7 +42,7 @@ struct Missing {
 /// Returns a hint for each name that no event has; none if the store cannot list names.
 pub(super) async fn find_hints<S: JourneyStore>(
     store: &S,
-    question: &FunnelQuestion,
+    question: &Funnel,
     tally: &Tally<'_>,
 ) -> Vec<Hint> {
     let missing = missing_names(question, tally);
@@ -75,7 +75,7 @@ pub(super) async fn find_hints<S: JourneyStore>(
     hints
 }
 
-fn missing_names(question: &FunnelQuestion, tally: &Tally<'_>) -> Vec<Missing> {
+fn missing_names(question: &Funnel, tally: &Tally<'_>) -> Vec<Missing> {
     let mut missing = Vec::new();
     let step_count = question.steps.len();
     for (number, condition) in question.conditions.iter().enumerate() {

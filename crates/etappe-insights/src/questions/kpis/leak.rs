@@ -15,11 +15,11 @@ use utoipa::ToSchema;
 
 use crate::calendar::{day_start, months_before};
 use crate::error::InsightsError;
-use crate::funnel::question::model_question;
-use crate::funnel::rate;
 use crate::query_limit::store_error;
-use crate::scope::ScopeQuestion;
-use crate::state::InsightsState;
+use crate::questions::funnel::question::model_question;
+use crate::rate::rate;
+use crate::scope::Scope;
+use crate::state::InsightsParts;
 
 /// The window of the funnels that are compared.
 const WINDOW: Duration = Duration::from_hours(30 * 24);
@@ -104,22 +104,22 @@ impl GateCounts {
 
 /// Finds the biggest leak of the question's range; `None` if no step does worse than before.
 pub(crate) async fn find<S: JourneyStore, C: Clock>(
-    state: &InsightsState<S, C>,
-    question: &ScopeQuestion<'_>,
+    parts: &InsightsParts<S, C>,
+    scope: &Scope,
 ) -> Result<Option<Leak>, InsightsError> {
-    let (spec, conditions) = model_question(question.model, WINDOW);
+    let (spec, conditions) = model_question(&scope.model, WINDOW);
     let Ok(mut matcher) = FunnelMatcher::try_new(&spec) else {
         // A model without gates has no step that could lose anyone.
         return Ok(None);
     };
-    let months = months(question);
+    let months = months(scope);
     let gates = gate_steps(&spec).len();
-    let ranges = std::iter::once(question.span.range).chain(months.iter().map(|(_, range)| *range));
+    let ranges = std::iter::once(scope.span.range).chain(months.iter().map(|(_, range)| *range));
     let mut counts: Vec<GateCounts> = ranges.map(|range| GateCounts::new(range, gates)).collect();
     let query = CandidateQuery {
-        site: question.site.clone(),
+        site: scope.site.clone(),
         unit: Unit::Actor,
-        bots: question.bots,
+        bots: scope.bots,
         from: counts
             .iter()
             .map(|c| c.range.from)
@@ -140,27 +140,23 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
         for counts in &mut counts {
             // A model's funnel is never too large to search.
             if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
-                counts.record(attempt, question.as_of);
+                counts.record(attempt, scope.as_of);
             }
         }
     };
-    state
-        .parts()
-        .store
-        .candidates(&query, visit)
-        .await
-        .map_err(store_error)?;
-    state.parts().metrics.record_matching(units, rows);
+    let matching = parts.store.candidates(&query, visit);
+    matching.await.map_err(store_error)?;
+    parts.metrics.record_matching(units, rows);
     let (present, past) = counts.split_at(1);
     Ok(present
         .first()
-        .and_then(|present| biggest(question, &spec, present, past, &months)))
+        .and_then(|present| biggest(scope, &spec, present, past, &months)))
 }
 
 /// Returns the last full months before the end of the range or the watermark, whichever is earlier.
-fn months(question: &ScopeQuestion<'_>) -> Vec<(NaiveDate, TimeRange)> {
-    let zone = question.span.zone;
-    let starts = months_before(zone, question.span.range.to.min(question.as_of), MONTHS);
+fn months(scope: &Scope) -> Vec<(NaiveDate, TimeRange)> {
+    let zone = scope.span.zone;
+    let starts = months_before(zone, scope.span.range.to.min(scope.as_of), MONTHS);
     let months = starts.windows(2).map(|pair| {
         let range = TimeRange {
             from: day_start(zone, pair[0]),
@@ -182,7 +178,7 @@ fn gate_steps(spec: &FunnelSpec) -> Vec<usize> {
 }
 
 fn biggest(
-    question: &ScopeQuestion<'_>,
+    scope: &Scope,
     spec: &FunnelSpec,
     present: &GateCounts,
     past: &[GateCounts],
@@ -210,8 +206,8 @@ fn biggest(
     let (lost, gate, best_rate, month) = leaks
         .into_iter()
         .max_by(|one, other| one.0.total_cmp(&other.0))?;
-    let stage = question.model.stages.get(gates[gate])?;
-    let before = question.model.stages.get(gates[gate - 1])?;
+    let stage = scope.model.stages.get(gates[gate])?;
+    let before = scope.model.stages.get(gates[gate - 1])?;
     let now = present.rate(gate)?;
     let best_month = month.format("%Y-%m").to_string();
     Some(Leak {

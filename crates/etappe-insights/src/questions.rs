@@ -1,0 +1,34 @@
+//! The questions, one file each.
+
+mod actor;
+mod funnel;
+pub(crate) mod kpis;
+mod lifecycle;
+mod models;
+mod referrals;
+mod stages;
+mod unmapped;
+
+use etappe_core::ports::{Clock, JourneyStore};
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use actor::MAX_EVENTS;
+
+use crate::handler::ask;
+use crate::state::InsightsState;
+
+/// Adds every question. A new one is a file in this folder, a view if it needs one, and a line
+/// here.
+pub(crate) fn register<S: JourneyStore, C: Clock>(
+    router: OpenApiRouter<InsightsState<S, C>>,
+) -> OpenApiRouter<InsightsState<S, C>> {
+    router
+        .routes(ask::<funnel::Funnel, S, C>())
+        .routes(ask::<stages::Stages, S, C>())
+        .routes(ask::<kpis::Kpis, S, C>())
+        .routes(ask::<referrals::Referrals, S, C>())
+        .routes(ask::<lifecycle::Lifecycle, S, C>())
+        .routes(ask::<unmapped::Unmapped, S, C>())
+        .routes(ask::<actor::Actor, S, C>())
+        .routes(ask::<models::Models, S, C>())
+}

@@ -1,0 +1,75 @@
+//! `GET …/kpis`: the figures on the KPI cards, and the biggest leak.
+
+mod advice;
+mod answer;
+pub(crate) mod figure;
+mod interval;
+mod leak;
+pub(crate) mod measure;
+
+use etappe_core::kpi::KpiFigures;
+use etappe_core::ports::{Clock, JourneyStore};
+use etappe_core::query::TimeRange;
+
+use crate::error::InsightsError;
+use crate::field::{Fields, Problems};
+use crate::parameter::Parameter;
+use crate::query_limit::store_error;
+use crate::question::{Frame, Method, Question, RequestInfo};
+use crate::scope::{SCOPE, Scope};
+use crate::state::InsightsParts;
+use answer::KpisAnswer;
+
+/// The question for the KPIs and the biggest leak.
+pub(crate) struct Kpis(Scope);
+
+impl Question for Kpis {
+    type Answer = KpisAnswer;
+
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "kpis";
+    const SUMMARY: &'static str = "Returns the KPIs and the biggest leak.";
+    const DESCRIPTION: &'static str = "Every figure comes with its value in the previous range of the same length, an interval if it is a rate, its underlying counts, and advice if it is weak. The biggest leak is the step that loses the most people compared with the best of the last six months. With `Accept: text/csv` the figures come as a table.";
+    const PARAMETERS: &'static [&'static [Parameter]] = SCOPE;
+
+    fn read(
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        Scope::read(fields, request, problems).map(Self)
+    }
+
+    fn frame(&self) -> Frame {
+        self.0.frame()
+    }
+
+    async fn answer<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<KpisAnswer, InsightsError> {
+        let scope = &self.0;
+        let previous = async {
+            match scope.span.previous() {
+                Some(range) => figures(parts, scope, range).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (present, previous, leak) = tokio::try_join!(
+            figures(parts, scope, scope.span.range),
+            previous,
+            leak::find(parts, scope),
+        )?;
+        Ok(KpisAnswer::new(scope, &present, previous.as_ref(), leak))
+    }
+}
+
+/// Queries the store for the figures of one range.
+pub(crate) async fn figures<S: JourneyStore, C>(
+    parts: &InsightsParts<S, C>,
+    scope: &Scope,
+    range: TimeRange,
+) -> Result<KpiFigures, InsightsError> {
+    let figures = parts.store.kpi_figures(&scope.figures(range)).await;
+    figures.map_err(store_error)
+}
