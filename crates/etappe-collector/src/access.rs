@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn once_a_site_lists_origins_browsers_need_one_of_them() {
+    fn a_site_that_lists_origins_refuses_browsers_of_other_origins() {
         let origins = vec![
             "https://shop.example/".to_owned(),
             "https://www.shop.example".to_owned(),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_name_of_basic_is_the_key() {
+    fn the_user_name_of_basic_authentication_is_the_key() {
         let check = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));

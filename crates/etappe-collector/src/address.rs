@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn only_places_that_own_proxies_wrote_are_believed() {
+    fn only_addresses_written_by_trusted_proxies_are_used() {
         let lines = ["6.6.6.6, 203.0.113.7", "198.51.100.2:4711,  [2001:db8::1]"];
         assert_eq!(check(&lines, 0), "192.0.2.1");
         assert_eq!(check(&lines, 1), "2001:db8::1");

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn one_site_gets_half_and_leaves_the_rest_to_others() {
+    fn one_site_gets_at_most_half_of_the_budget() {
         let budget = budget();
         let mut first = budget.lease(site("a"));
         let mut second = budget.lease(site("a"));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_taken_again() {
+    fn returned_bytes_can_be_taken_again() {
         let budget = budget();
         let mut lease = budget.lease(site("a"));
         assert_eq!(lease.resize(50), Ok(()));

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_those_of_the_contract_and_have_no_problem() {
+    fn the_defaults_match_the_contract_and_are_valid() {
         let config = CollectorConfig::default();
         assert_eq!(config.validate(), Vec::<String>::new());
         let limits = (
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_read_from_text_and_written_back() {
+    fn settings_round_trip_through_text() {
         let config: CollectorConfig =
             serde_json::from_str(r#"{"turn_timeout":"500ms","publish_timeout":"2m"}"#).unwrap();
         assert_eq!(config.turn_timeout, Duration::from_millis(500));

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_header_with_a_country_counts_and_its_last_line() {
+    fn the_last_line_of_the_first_header_with_a_country_counts() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("cf-ipcountry", "XX"),
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_no_header_has_are_told() {
+    fn invalid_header_names_are_reported() {
         assert_eq!(impossible_names("CF-IPCountry, x y,, ä"), ["x y", "ä"]);
         assert!(impossible_names("").is_empty());
     }

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_has_nearly_everything_and_a_trickle_nothing() {
+    async fn a_flood_has_nearly_all_demand_and_a_trickle_almost_none() {
         let demand = Demand::default();
         let mut now = Instant::now();
         let (mut flood, mut trickle) = (0.0, 1.0);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn equal_sites_have_equal_shares_and_a_site_that_stops_fades() {
+    async fn equal_sites_have_equal_shares_and_the_share_of_a_stopped_site_decays() {
         let demand = Demand::default();
         let now = Instant::now();
         let mut share = 0.0;

@@ -57,14 +57,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_several_members_is_one_text() {
+    fn a_gzip_stream_of_several_members_is_one_text() {
         let body = [gzip(b"{\"a\""), gzip(b":1}")].concat();
         assert!(is_gzip(&body) && !is_gzip(b"{}") && !is_gzip(&[0x1f]));
         assert_eq!(inflate(&body, 100).as_deref(), Ok(&b"{\"a\":1}"[..]));
     }
 
     #[test]
-    fn a_bomb_is_stopped_at_the_bound() {
+    fn a_decompression_bomb_is_stopped_at_the_limit() {
         let bomb = gzip(&vec![b' '; 50_000_000]);
         assert!(bomb.len() < 100_000);
         assert_eq!(inflate(&bomb, 4_194_304), Err(InflateError::TooLarge));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_corrupt_is_malformed() {
+    fn a_truncated_or_corrupt_stream_is_malformed() {
         let body = gzip(b"some text that is long enough");
         for length in 2..body.len() {
             assert_eq!(

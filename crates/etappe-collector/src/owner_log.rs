@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_thousand_of_a_site_are_kept_newest_first() {
+    fn a_site_keeps_its_last_thousand_entries_newest_first() {
         let log = RejectionLog::new(usize::MAX);
         let site = SiteId::try_new("shop").unwrap();
         log.record(&site, (0..600).map(event));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_site_that_holds_most_makes_room() {
+    fn the_site_with_the_most_entries_loses_its_oldest_ones() {
         let log = RejectionLog::new(10 * event(0).memory());
         let (quiet, loud) = (
             SiteId::try_new("quiet").unwrap(),

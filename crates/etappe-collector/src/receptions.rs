@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_request_counts_until_the_last_of_its_moment_ends() {
+    fn the_oldest_time_counts_until_every_request_received_then_has_ended() {
         let hand = Hand(Arc::new(AtomicI64::new(5)));
         let receptions = Receptions::default();
         assert_eq!(receptions.oldest(), None);

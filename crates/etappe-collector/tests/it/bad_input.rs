@@ -48,7 +48,7 @@ async fn a_pixel_key_sends_no_messages() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_400() {
+async fn an_unreadable_body_is_400() {
     let service = Service::start().await;
     for (body, code) in [
         (&b""[..], "empty_body"),
@@ -88,7 +88,7 @@ async fn a_body_that_cannot_be_read_is_400() {
 }
 
 #[tokio::test]
-async fn a_single_message_that_is_not_accepted_is_400_with_its_reason() {
+async fn a_rejected_single_message_is_400_with_its_reason() {
     let service = Service::start().await;
     let large = format!(
         r#"{{"event":"e","userId":"u","messageId":"m","p":"{}"}}"#,
@@ -199,7 +199,7 @@ async fn a_batch_without_one_valid_event_is_400_and_names_every_reason() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_tiny_events_are_taken() {
+async fn a_hundred_thousand_tiny_events_are_accepted() {
     let service = Service::start().await;
     let tiny = r#"{"type":"page","userId":1}"#;
     let body = format!("{{\"batch\":[{}]}}", vec![tiny; 100_000].join(","));
@@ -211,7 +211,7 @@ async fn a_hundred_thousand_tiny_events_are_taken() {
 }
 
 #[tokio::test]
-async fn a_body_of_worthless_members_is_refused_before_it_grows() {
+async fn a_body_of_millions_of_invalid_members_is_refused_before_it_is_expanded() {
     let service = Service::start().await;
     let body = format!("{{\"batch\":[{}]}}", vec!["1"; 2_000_000].join(","));
     service
@@ -221,7 +221,7 @@ async fn a_body_of_worthless_members_is_refused_before_it_grows() {
 }
 
 #[tokio::test]
-async fn an_owner_sees_the_last_rejections_without_what_was_in_them() {
+async fn an_owner_sees_the_last_rejections_without_their_content() {
     let service = Service::start().await;
     let message = format!(
         r#"{{"type":"track","event":"Order {}","messageId":"m9","anonymousId":true,"userId":"person@example.org","properties":{{"secret":1}}}}"#,

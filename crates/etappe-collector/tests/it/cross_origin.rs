@@ -36,7 +36,7 @@ async fn a_preflight_needs_no_key_and_allows_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn answers_and_errors_can_be_read_by_the_origin_that_asked() {
+async fn the_requesting_origin_can_read_answers_and_errors() {
     let service = Service::start().await;
     for (key, status) in [(BROWSER_KEY, 200), ("nothing", 401)] {
         let answer = service
@@ -61,7 +61,7 @@ async fn answers_and_errors_can_be_read_by_the_origin_that_asked() {
 }
 
 #[tokio::test]
-async fn a_site_that_lists_its_origins_takes_browser_events_from_these_only() {
+async fn a_site_that_lists_origins_accepts_browser_events_only_from_them() {
     let settings = SiteSettings {
         allowed_origins: vec!["https://shop.example".to_owned()],
         ..SiteSettings::default()

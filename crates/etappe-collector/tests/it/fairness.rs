@@ -38,7 +38,7 @@ async fn waiting(service: &Service, requests: u32) {
 }
 
 #[tokio::test]
-async fn the_last_part_of_the_log_is_kept_for_those_who_did_not_fill_it() {
+async fn the_last_part_of_the_log_is_reserved_for_sites_that_did_not_fill_it() {
     let service = Service::start().await;
     service.log.fill(0.93);
     // A site that sends little may use all of the log.
@@ -73,7 +73,7 @@ async fn the_last_part_of_the_log_is_kept_for_those_who_did_not_fill_it() {
 }
 
 #[tokio::test]
-async fn a_log_with_room_refuses_nobody_however_much_one_site_sends() {
+async fn a_log_with_room_refuses_no_site_during_a_flood() {
     let service = Service::start().await;
     service.log.fill(0.89);
     for number in 0..20 {
@@ -84,7 +84,7 @@ async fn a_log_with_room_refuses_nobody_however_much_one_site_sends() {
 }
 
 #[tokio::test]
-async fn a_site_whose_requests_wait_too_long_is_refused_more_and_another_one_is_next() {
+async fn a_site_whose_request_waited_too_long_is_refused_more_and_another_site_goes_first() {
     let config = CollectorConfig {
         // Room for one request at a time.
         publishing_bytes: 1,

@@ -68,7 +68,7 @@ fn check<S: Strategy>(strategy: &S, test: impl AsyncFn(&Service, S::Value)) {
 }
 
 #[test]
-fn accepted_and_rejected_are_all_members() {
+fn every_member_is_either_accepted_or_rejected() {
     let strategy = (prop::collection::vec(member(), 1..12), any::<bool>());
     check(&strategy, async |service, (members, zipped)| {
         let text = format!("{{\"batch\":[{}]}}", members.join(","));
@@ -100,7 +100,7 @@ fn accepted_and_rejected_are_all_members() {
 }
 
 #[test]
-fn any_bytes_get_an_answer_that_is_not_the_servers_fault() {
+fn no_body_causes_a_server_error() {
     let bytes = prop::collection::vec(any::<u8>(), 0..300);
     let heads = vec![&b""[..], b"\x1f\x8b\x08", b"{\"batch\":[", b"\xef\xbb\xbf{"];
     let paths = vec!["/v1/batch", "/v1/track", "/v1/i"];

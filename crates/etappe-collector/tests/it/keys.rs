@@ -18,7 +18,7 @@ fn traces(key: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_key_reaches_the_log_wherever_it_stands_in_a_message() {
+async fn no_key_reaches_the_log_from_any_place_in_a_message() {
     let service = Service::start().await;
     let mut places = Vec::new();
     for key in [WRITE_KEY, READ_TOKEN] {

@@ -24,7 +24,7 @@ fn padded(bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_body_over_its_limit_is_413_and_the_client_gets_to_read_it() {
+async fn a_body_over_its_limit_is_413_and_the_client_can_read_the_answer() {
     let service = Service::start().await;
     let five_mib = padded(5 * 1024 * 1024 + 200_000);
     service
@@ -71,7 +71,7 @@ async fn a_chunked_body_over_its_limit_is_413_too() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_before_it_sends() {
+async fn a_client_that_expects_100_continue_is_refused_before_it_sends_the_body() {
     let service = Service::start().await;
     let mut connection = service.connect().await;
     let head = format!(
@@ -142,7 +142,7 @@ async fn slow_heads_are_cut_off_and_slow_bodies_get_408() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_changes_nothing() {
+async fn a_truncated_body_stores_nothing() {
     let service = Service::start().await;
     let body = batch(&[track("m")]);
     let head = format!(
@@ -299,7 +299,7 @@ async fn a_sites_flood_leaves_room_for_other_sites() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_answers_is_cut_off() {
+async fn a_client_that_reads_no_answers_is_disconnected() {
     let server = ServerConfig {
         write_timeout: Duration::from_millis(500),
         ..ServerConfig::default()

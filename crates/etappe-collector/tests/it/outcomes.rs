@@ -12,7 +12,7 @@ fn named(event: &str) -> String {
 }
 
 #[tokio::test]
-async fn one_event_that_cannot_be_stored_now_fails_the_request_for_a_retry() {
+async fn an_event_that_temporarily_cannot_be_stored_fails_its_whole_request() {
     let service = Service::start().await;
     service.log.refuse(Some("UNLUCKY"));
     let body = batch(&[named("a"), named("UNLUCKY"), named("b")]);
@@ -27,7 +27,7 @@ async fn one_event_that_cannot_be_stored_now_fails_the_request_for_a_retry() {
 }
 
 #[tokio::test]
-async fn a_record_that_the_log_finds_too_large_is_rejected_alone() {
+async fn a_record_too_large_for_the_log_is_rejected_alone() {
     let service = Service::start().await;
     let body = batch(&[
         r#"{"type":"page"}"#.to_owned(),
@@ -68,7 +68,7 @@ async fn the_answer_waits_until_the_events_are_durable() {
 }
 
 #[tokio::test]
-async fn a_log_that_does_not_answer_in_time_is_503() {
+async fn a_log_that_times_out_is_503() {
     let config = CollectorConfig {
         publish_timeout: Duration::from_millis(100),
         ..CollectorConfig::default()

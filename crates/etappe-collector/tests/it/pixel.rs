@@ -37,7 +37,7 @@ async fn fetch(service: &Service, query: &str) {
 }
 
 #[tokio::test]
-async fn a_pixel_is_stored_as_an_event_of_its_own_scope() {
+async fn a_pixel_is_stored_as_an_event_with_the_pixel_scope() {
     let service = Service::start().await;
     for (count, key) in [PIXEL_KEY, BROWSER_KEY, SERVER_KEY].into_iter().enumerate() {
         fetch(
@@ -95,7 +95,7 @@ async fn money_in_a_pixel_counts_only_if_the_site_allows_it() {
 }
 
 #[tokio::test]
-async fn a_failed_pixel_is_an_image_too_and_is_counted() {
+async fn a_failed_pixel_still_answers_with_an_image_and_is_counted() {
     let service = Service::start().await;
     service.log.refuse(Some("UNLUCKY"));
     for query in [
@@ -123,7 +123,7 @@ async fn a_failed_pixel_is_an_image_too_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_pixel_of_a_site_over_its_rate_is_an_image_too() {
+async fn a_rate_limited_pixel_still_answers_with_an_image() {
     let settings = SiteSettings {
         events_per_second: Some(0),
         ..SiteSettings::default()
@@ -136,7 +136,7 @@ async fn a_pixel_of_a_site_over_its_rate_is_an_image_too() {
 }
 
 #[tokio::test]
-async fn a_look_at_the_head_is_no_event() {
+async fn a_head_request_stores_no_event() {
     let service = Service::start().await;
     let mut connection = service.connect().await;
     let head = format!(
@@ -158,7 +158,7 @@ async fn a_look_at_the_head_is_no_event() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_a_pixel_knows_its_country() {
+async fn a_pixel_takes_its_country_from_a_trusted_proxy() {
     let config = CollectorConfig {
         trusted_proxies: 1,
         country_header: "X-Geo".to_owned(),

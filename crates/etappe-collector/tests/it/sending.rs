@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{BROWSER_KEY, SERVER_KEY, Service, basic, batch, gzip, track};
 
 #[tokio::test]
-async fn every_path_takes_its_message_with_and_without_a_slash() {
+async fn every_path_accepts_its_message_with_and_without_a_trailing_slash() {
     let service = Service::start().await;
     for (paths, kind, body) in [
         (["track", "t"], "track", r#"{"event":"e","userId":"u"}"#),
@@ -122,7 +122,7 @@ async fn a_gzip_batch_of_several_members_and_chunks_is_one_batch() {
 }
 
 #[tokio::test]
-async fn the_key_may_stand_in_the_body_or_in_a_beacons_query_and_is_never_stored() {
+async fn the_key_is_accepted_in_the_body_or_a_beacons_query_and_never_stored() {
     let service = Service::start().await;
     let message = format!(
         r#"{{"writeKey":"{BROWSER_KEY}","event":"e","userId":"u","properties":{{"url":"https://x/?k={BROWSER_KEY}"}}}}"#
@@ -147,7 +147,7 @@ async fn the_key_may_stand_in_the_body_or_in_a_beacons_query_and_is_never_stored
 }
 
 #[tokio::test]
-async fn a_browsers_address_and_agent_are_kept_truncated_and_a_servers_are_not() {
+async fn a_browsers_address_is_kept_truncated_and_a_servers_is_dropped() {
     let service = Service::start().await;
     let page = "Origin: https://shop.example";
     let image = "Accept: image/avif,*/*";
@@ -183,7 +183,7 @@ async fn a_browsers_address_and_agent_are_kept_truncated_and_a_servers_are_not()
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_the_forwarded_address_is_the_clients() {
+async fn the_address_forwarded_by_a_trusted_proxy_is_the_clients() {
     let config = etappe_collector::config::CollectorConfig {
         trusted_proxies: 1,
         ..Default::default()
@@ -202,7 +202,7 @@ async fn behind_a_trusted_proxy_the_forwarded_address_is_the_clients() {
 }
 
 #[tokio::test]
-async fn a_country_comes_from_the_sender_else_from_a_trusted_proxy() {
+async fn the_country_comes_from_the_sender_or_else_from_a_trusted_proxy() {
     let page = r#"{"userId":"u"}"#;
     let named = r#"{"userId":"u","context":{"location":{"city":"Gent","country":"BE"}}}"#;
     for (proxies, key, body, expected) in [
@@ -265,7 +265,7 @@ async fn pipelined_requests_are_answered_in_order_on_one_connection() {
 }
 
 #[tokio::test]
-async fn messages_without_an_id_get_different_ones() {
+async fn messages_without_an_id_get_distinct_ids() {
     let service = Service::start().await;
     let bare = r#"{"type":"page","userId":"u"}"#.to_owned();
     service

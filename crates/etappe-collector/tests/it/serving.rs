@@ -9,7 +9,7 @@ use etappe_runtime::http_server::{ServeError, ServerConfig};
 use crate::harness::{SERVER_KEY, Service, basic, batch, track};
 
 #[tokio::test]
-async fn requests_in_progress_are_finished_and_idle_connections_closed() {
+async fn a_shutdown_finishes_requests_and_closes_idle_connections() {
     let service = Service::start().await;
     let mut idle = service.connect().await;
     idle.request("POST /v1/page", &[&basic(SERVER_KEY)], br#"{"userId":"u"}"#)
@@ -38,7 +38,7 @@ async fn requests_in_progress_are_finished_and_idle_connections_closed() {
 }
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_cut_off_and_was_not_acknowledged() {
+async fn a_request_that_outlasts_the_shutdown_is_cut_off_unacknowledged() {
     let server = ServerConfig {
         drain_timeout: Duration::from_millis(100),
         ..ServerConfig::default()
@@ -66,7 +66,7 @@ async fn a_request_that_takes_too_long_is_cut_off_and_was_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_answered_400_and_closed() {
+async fn bytes_that_are_not_http_get_400_and_the_connection_closes() {
     let service = Service::start().await;
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{BROWSER_KEY, PIXEL_KEY, Service, basic};
 
 #[tokio::test]
-async fn segments_browser_library_is_told_to_send_here() {
+async fn segments_browser_library_is_configured_to_send_here() {
     let service = Service::start().await;
     let head = format!("GET /v1/projects/{BROWSER_KEY}/settings");
     let answer = service

@@ -47,7 +47,7 @@ async fn an_answer_names_every_value_that_does_not_count() {
 }
 
 #[tokio::test]
-async fn nothing_to_tell_is_not_told() {
+async fn an_answer_without_warnings_omits_the_field() {
     let service = Service::start().await;
     let answer = service.post("/v1/batch", batch(&[track("m")])).await;
     let expected = json!({ "success": true, "accepted": 1, "rejected": [] });
@@ -55,7 +55,7 @@ async fn nothing_to_tell_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_site_decides_its_currency_and_its_largest_amount() {
+async fn a_sites_own_currency_and_largest_amount_apply() {
     let settings = SiteSettings {
         currency: "USD".to_owned(),
         largest_amount: serde_json::from_value(json!({ "USD": 1000 })).unwrap(),
@@ -77,7 +77,7 @@ async fn a_site_decides_its_currency_and_its_largest_amount() {
 }
 
 #[tokio::test]
-async fn an_answer_stays_short_whatever_was_sent() {
+async fn the_warnings_of_an_answer_are_bounded() {
     let service = Service::start().await;
     let bad = vec!["1".to_owned(); 100_000];
     let warned = r#"{"type":"page","anonymousId":"0"}"#.to_owned();
@@ -108,7 +108,7 @@ async fn an_answer_stays_short_whatever_was_sent() {
 }
 
 #[tokio::test]
-async fn values_are_repeated_short_and_without_keys_and_addresses() {
+async fn quoted_values_are_short_and_hold_no_keys_or_addresses() {
     let service = Service::start().await;
     let long = "9".repeat(5_000);
     let messages = [
@@ -136,7 +136,7 @@ async fn values_are_repeated_short_and_without_keys_and_addresses() {
 }
 
 #[tokio::test]
-async fn an_owner_sees_how_often_and_the_last_examples() {
+async fn an_owner_sees_the_counts_and_the_last_examples() {
     let service = Service::start().await;
     let query =
         format!("GET /v1/pixel.gif?writeKey={PIXEL_KEY}&event=Opened&messageId=p1&userId=null");
@@ -179,7 +179,7 @@ async fn an_owner_sees_how_often_and_the_last_examples() {
 }
 
 #[tokio::test]
-async fn what_was_not_stored_is_not_warned_of() {
+async fn an_event_that_is_not_stored_causes_no_warning() {
     let service = Service::start().await;
     service.log.refuse(Some("Order Completed"));
     let message = order("m0", r#"{"revenue":"1,234"}"#);
