@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_all_problems_are_told_at_once() {
+    fn the_defaults_are_valid_and_all_problems_are_reported_at_once() {
         assert_eq!(ClassifierConfig::default().validate(), Ok(()));
         let broken = ClassifierConfig {
             flush_interval: Duration::ZERO,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_text() {
+    fn durations_are_read_from_text() {
         let config: ClassifierConfig =
             serde_json::from_str(r#"{"flush_interval":"500ms"}"#).expect("a valid configuration");
         assert_eq!(config.flush_interval, Duration::from_millis(500));

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_to_blame_is_found_and_all_else_is_stored_once_in_order() {
+    fn every_refused_record_is_found_and_the_others_are_stored_once_in_order() {
         each_case(2_000, |draw| {
             let first = draw.below(1_000);
             let last = first + draw.below(300);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_thousand_takes_few_tries_and_one_that_is_named_takes_two() {
+    fn one_bad_record_of_a_thousand_takes_few_tries_and_two_if_the_error_names_it() {
         let (mut stores, mut refusals) = (0, 0);
         for at in 0..1_000 {
             // Here the records behind it are stored as well, in parts not tried before.

@@ -21,7 +21,7 @@ fn left(budget: &BatchBudget) -> usize {
 }
 
 #[test]
-fn a_batch_grows_until_the_others_have_the_rest() {
+fn a_batch_grows_until_only_the_minima_of_the_others_are_left() {
     let budget = budget(8 * MIB, 1);
     let mut first = budget.share();
     assert_eq!(first.granted(), MIB);
@@ -35,7 +35,7 @@ fn a_batch_grows_until_the_others_have_the_rest() {
 }
 
 #[test]
-fn what_is_not_needed_goes_back() {
+fn unused_bytes_return_to_the_pool() {
     let budget = budget(32 * MIB, 2);
     let mut share = budget.share();
     while share.granted() < 9 * MIB {
@@ -49,7 +49,7 @@ fn what_is_not_needed_goes_back() {
 }
 
 #[test]
-fn minima_take_half_at_most_however_many_partitions_there_are() {
+fn minima_take_at_most_half_of_the_budget() {
     for partitions in [1, 4, 64, 10_000] {
         let budget = budget(64 * MIB, partitions);
         let minima = budget.minimum * partitions * BATCHES_PER_PARTITION;
@@ -60,7 +60,7 @@ fn minima_take_half_at_most_however_many_partitions_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_done_again_waits_for_its_turn_and_gets_it_before_others_grow() {
+async fn a_repeated_range_waits_for_its_memory_and_gets_it_before_others_grow() {
     let budget = budget(16 * MIB, 2);
     let mut busy = budget.share();
     while busy.grow() {}
@@ -76,7 +76,7 @@ async fn a_range_done_again_waits_for_its_turn_and_gets_it_before_others_grow() 
 }
 
 #[tokio::test]
-async fn a_range_larger_than_everything_gets_everything() {
+async fn a_range_larger_than_the_pool_gets_the_whole_pool() {
     let budget = budget(8 * MIB, 1);
     let share = budget.whole_share(usize::MAX).await;
     assert_eq!(left(&budget), 0);
@@ -85,7 +85,7 @@ async fn a_range_larger_than_everything_gets_everything() {
 }
 
 #[tokio::test]
-async fn the_metrics_show_what_is_taken() {
+async fn the_metrics_show_the_bytes_taken() {
     let budget = budget(16 * MIB, 2);
     let mut share = budget.share();
     assert!(share.grow());
@@ -115,7 +115,7 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
 
 proptest! {
     #[test]
-    fn the_bound_holds_and_every_partition_gets_on(
+    fn the_limit_holds_and_every_partition_makes_progress(
         mebibytes in 8_usize..64,
         steps in steps(),
     ) {

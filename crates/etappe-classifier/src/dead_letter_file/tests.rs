@@ -34,7 +34,7 @@ fn payloads(path: &Path) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn letters_are_kept_once_across_restarts() {
+async fn dead_letters_are_kept_once_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     assert_eq!(read(&path).expect("nothing there"), []);
@@ -57,7 +57,7 @@ async fn letters_are_kept_once_across_restarts() {
 }
 
 #[tokio::test]
-async fn an_unfinished_last_line_is_cut_off() {
+async fn an_incomplete_last_line_is_cut_off() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     open(&path).store(&[letter(1, "one")]).await.expect("room");
@@ -73,7 +73,7 @@ async fn an_unfinished_last_line_is_cut_off() {
 }
 
 #[tokio::test]
-async fn damaged_letters_are_set_aside_counted_and_stop_no_other() {
+async fn damaged_letters_are_set_aside_and_counted_and_the_others_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let all = [letter(1, "one"), letter(2, "two"), letter(3, "three")];
@@ -104,7 +104,7 @@ async fn damaged_letters_are_set_aside_counted_and_stop_no_other() {
 }
 
 #[tokio::test]
-async fn a_file_of_nothing_but_noise_is_set_aside_as_a_whole() {
+async fn an_unreadable_file_is_set_aside_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let noise: Vec<u8> = (0..5_000_u32)
@@ -121,7 +121,7 @@ async fn a_file_of_nothing_but_noise_is_set_aside_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_full_file_takes_nothing_and_says_so() {
+async fn a_full_file_refuses_letters_and_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let file = DeadLetterFile::open(&path, "t", 200, ManualClock::default()).expect("a file");
@@ -132,7 +132,7 @@ async fn a_full_file_takes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_sent_again_is_remembered_across_restarts() {
+async fn sent_letters_are_remembered_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let clock = ManualClock::default();
@@ -164,7 +164,7 @@ async fn what_was_sent_again_is_remembered_across_restarts() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_time_before_letters_could_be_sent_again_is_read() {
+async fn a_file_without_marks_of_sent_letters_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let text = r#"{"topic":"t","partition":1,"offset":7,"buried_at":"2024-03-01T12:00:00.000Z","reason":"r","payload":"b25l"}"#;

@@ -83,14 +83,14 @@ proptest! {
     }
 
     #[test]
-    fn every_bit_of_a_hash_finds_a_place(number in any::<u64>(), blocks in 1..10_000_usize) {
+    fn every_hash_has_a_block_and_one_bit_in_each_word(number in any::<u64>(), blocks in 1..10_000_usize) {
         prop_assert!(place(MessageHash(number), blocks) < blocks);
         prop_assert!(bits(MessageHash(number)).iter().all(|bit| bit.count_ones() == 1));
     }
 }
 
 #[test]
-fn the_filter_keeps_to_its_bytes_and_seldom_suspects_the_innocent() {
+fn the_filter_stays_within_its_bytes_and_false_positives_are_rare() {
     // The default share of one of two partitions, at a hundredth of the size.
     let (bytes, messages) = (503_316, 250_000);
     let mut filter = DuplicateFilter::new(bytes, messages);
@@ -105,7 +105,7 @@ fn the_filter_keeps_to_its_bytes_and_seldom_suspects_the_innocent() {
 }
 
 #[test]
-fn a_list_that_breaks_off_is_begun_again() {
+fn an_interrupted_list_starts_over() {
     let mut rebuild = FilterRebuild::new(4_096, 100);
     assert_eq!(rebuild.next_list(), Some(25));
     rebuild.visit(hash(1));

@@ -19,7 +19,7 @@ fn range(first: u64, last: u64) -> OffsetRange {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_partition_is_finished_and_given_up_and_can_come_back() {
+async fn a_revoked_partition_is_finished_and_released_and_can_return() {
     let world = World::new(2);
     let control = world.log.consumer();
     let classifier = world.classifier(control.clone());
@@ -41,7 +41,7 @@ async fn a_revoked_partition_is_finished_and_given_up_and_can_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_given_up_is_no_longer_shown() {
+async fn a_released_partition_has_no_metrics() {
     let world = World::new(2);
     let registry = Registry::new();
     let control = world.log.consumer();
@@ -64,7 +64,7 @@ async fn a_partition_given_up_is_no_longer_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_partition_whose_insert_hangs_is_abandoned_and_done_again_by_the_next_owner() {
+async fn a_revoked_partition_whose_insert_hangs_is_abandoned_and_repeated_by_the_next_owner() {
     let world = World::new(1);
     world.send(["a", "b", "a"]);
     world.sink.keep_out(FIRST);
@@ -101,7 +101,7 @@ async fn a_revoked_partition_whose_insert_hangs_is_abandoned_and_done_again_by_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_finishes_the_insert_under_way_and_reads_no_more() {
+async fn a_stop_finishes_the_insert_in_progress_and_reads_no_more() {
     let world = World::new(1);
     world.send(["a"]);
     world
@@ -123,7 +123,7 @@ async fn a_stop_finishes_the_insert_under_way_and_reads_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ranges_lost_in_an_unclean_boot_are_done_again_before_anything_else() {
+async fn ranges_lost_in_a_power_failure_are_repeated_first() {
     let mut world = World::new(1);
     world.config.max_batch_rows = 4;
     world.send((0..20).map(|number| format!("m{}", number % 15)));
@@ -152,7 +152,7 @@ async fn ranges_lost_in_an_unclean_boot_are_done_again_before_anything_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_tells_the_log_that_it_is_over() {
+async fn the_log_learns_when_a_replay_has_ended() {
     let world = World::new(1);
     world.send(["a", "b"]);
     world.live_until_done().await;

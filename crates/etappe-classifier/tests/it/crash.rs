@@ -29,7 +29,7 @@ fn world() -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_step_loses_and_doubles_nothing() {
+async fn a_crash_at_any_step_loses_and_duplicates_nothing() {
     let clean = world();
     clean.live_until_done().await;
     clean.check_exactly_once("no crash");
@@ -44,7 +44,7 @@ async fn a_crash_at_any_step_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn crashes_and_failures_in_any_order_lose_and_double_nothing() {
+fn crashes_and_failures_in_any_order_lose_and_duplicate_nothing() {
     each_case(150, |draw| run_paused(crashes_and_failures(draw)));
 }
 

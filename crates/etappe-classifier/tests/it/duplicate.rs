@@ -30,7 +30,7 @@ async fn copies_within_a_batch_are_marked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_a_message_that_is_being_inserted_is_marked() {
+async fn a_copy_of_a_message_whose_insert_is_in_progress_is_marked() {
     let mut world = World::new(1);
     small_batches(&mut world, 2);
     world.send(["a", "b", "a", "b", "c", "a"]);
@@ -52,7 +52,7 @@ async fn copies_are_recognised_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filter_that_suspects_everybody_only_costs_questions() {
+async fn a_filter_that_matches_every_message_only_costs_lookups() {
     let mut world = World::new(1);
     small_batches(&mut world, 7);
     // The smallest filter: it overflows after a few messages and then knows nothing.
@@ -65,7 +65,7 @@ async fn a_filter_that_suspects_everybody_only_costs_questions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_a_browser_sent_first_swallows_no_message_of_a_server() {
+async fn an_id_that_a_browser_used_first_suppresses_no_server_message() {
     let world = World::new(1);
     let message = serde_json::json!({
         "type": "track", "event": "Order Completed", "messageId": "order-1", "anonymousId": "a",
@@ -95,7 +95,7 @@ async fn an_id_that_a_browser_sent_first_swallows_no_message_of_a_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_message_id_of_two_sites_is_two_messages() {
+async fn one_message_id_at_two_sites_is_two_messages() {
     let world = World::new(1);
     world.send(["a"]);
     let other = etappe_core::id::SiteId::try_new("other").expect("a good name");
@@ -111,7 +111,7 @@ async fn one_message_id_of_two_sites_is_two_messages() {
 }
 
 #[test]
-fn within_the_window_every_copy_is_found_whatever_happens() {
+fn every_copy_within_the_window_is_found_despite_restarts_and_failures() {
     let (mut cases, mut copies_outside) = (0, 0);
     each_case(CASES, |draw| {
         cases += 1;

@@ -35,7 +35,7 @@ fn world_with_everything() -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_failures_that_pass_loses_and_doubles_nothing() {
+async fn a_storm_of_transient_failures_loses_and_duplicates_nothing() {
     let world = world_with_everything();
     for operation in ALL {
         world.faults.fail(operation, RetryClass::Transient, 20);
@@ -52,7 +52,7 @@ async fn a_storm_of_failures_that_pass_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_is_away_for_an_hour_needs_nobody_to_come_back() {
+async fn a_partition_recovers_by_itself_after_the_database_was_down_for_an_hour() {
     let world = World::new(2);
     world.send(["a", "b"]);
     world.log.append(SECOND, record("c"));
@@ -75,7 +75,7 @@ async fn a_database_that_is_away_for_an_hour_needs_nobody_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_that_cannot_be_begun_shows_how_long_it_has_waited() {
+async fn a_partition_that_cannot_start_shows_how_long_it_has_waited() {
     const LAG: &str = "etappe_classifier_lag_seconds";
     for operation in [Operation::Marks, Operation::Recent] {
         let world = World::new(1);
@@ -133,7 +133,7 @@ async fn records_that_cannot_be_looked_up_show_how_long_they_have_waited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_that_cannot_be_remembered_is_never_inserted() {
+async fn a_range_that_cannot_be_persisted_is_never_inserted() {
     let world = World::new(1);
     world.send(["a"]);
     world
@@ -155,7 +155,7 @@ async fn a_range_that_cannot_be_remembered_is_never_inserted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_content_is_narrowed_down_to_the_records_to_blame() {
+async fn a_refused_batch_is_narrowed_down_to_its_bad_records() {
     let world = World::new(1);
     world.send((0..40).map(|number| format!("m{}", number % 37)));
     for poison in [0, 5, 6, 39] {
@@ -170,7 +170,7 @@ async fn refused_content_is_narrowed_down_to_the_records_to_blame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_read_again_after_a_dead_letter_is_not_looked_up_again() {
+async fn records_read_again_after_a_dead_letter_are_not_looked_up_again() {
     let world = World::new(1);
     world.send((0..100).map(|number| format!("m{number}")));
     world.sink.refuse(FIRST, Offset(3));
@@ -212,7 +212,7 @@ async fn a_batch_grows_while_the_one_before_it_waits_for_the_database() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_copy_of_a_dead_letter_is_the_event() {
+async fn the_first_copy_of_a_dead_lettered_message_counts_as_the_event() {
     let mut world = World::new(1);
     world.config = ClassifierConfig {
         max_batch_rows: 3,
@@ -233,7 +233,7 @@ async fn the_copy_of_a_dead_letter_is_the_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_nothing_but_poison_ends() {
+async fn a_batch_of_bad_records_only_ends() {
     let world = World::new(1);
     world.send((0..30).map(|number| format!("m{number}")));
     for offset in 0..30 {
@@ -245,7 +245,7 @@ async fn a_batch_of_nothing_but_poison_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_nothing_helps_against_stops_the_classifier() {
+async fn a_fatal_error_stops_the_classifier() {
     for operation in ALL {
         let world = world_with_everything();
         world.faults.fail(operation, RetryClass::Fatal, 1);

@@ -33,7 +33,7 @@ async fn every_event_becomes_one_row_of_its_partition() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn batches_keep_to_their_limits_and_their_outcomes_are_stored_once() {
+async fn batches_stay_within_their_limits_and_their_outcomes_are_stored_once() {
     let mut world = World::new(1);
     world.config = ClassifierConfig {
         max_batch_rows: 10,
@@ -71,7 +71,7 @@ async fn records_that_trickle_in_are_flushed_together_after_the_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn offsets_without_records_are_passed() {
+async fn offsets_without_records_are_skipped() {
     let world = World::new(1);
     world.log.skip(FIRST, 3);
     world.send(["a", "b"]);
@@ -89,7 +89,7 @@ async fn offsets_without_records_are_passed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_that_nobody_can_read_become_dead_letters_and_hold_nobody_up() {
+async fn unreadable_records_become_dead_letters_and_delay_no_other() {
     let world = World::new(1);
     world.send(["a"]);
     world.log.append(FIRST, "garbage");
@@ -108,7 +108,7 @@ async fn records_that_nobody_can_read_become_dead_letters_and_hold_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_of_nothing_but_garbage_moves_on_too() {
+async fn a_partition_of_garbage_makes_progress() {
     let world = World::new(1);
     world.log.append(FIRST, "garbage");
     world.live_until_done().await;
@@ -117,7 +117,7 @@ async fn a_partition_of_nothing_but_garbage_moves_on_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn figures_reach_to_the_last_look_at_an_empty_log_or_to_the_first_unstored_record() {
+async fn the_watermark_is_the_last_read_of_an_empty_log_or_the_first_unstored_record() {
     let world = World::new(2);
     let received = Timestamp::parse("2024-03-01T12:00:00Z").expect("a time");
     world
@@ -147,7 +147,7 @@ async fn figures_reach_to_the_last_look_at_an_empty_log_or_to_the_first_unstored
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_done_is_counted() {
+async fn the_metrics_count_events_duplicates_and_dead_letters() {
     let world = World::new(1);
     world.send(["a", "b", "a"]);
     world.log.append(FIRST, "garbage");
@@ -171,7 +171,7 @@ async fn what_was_done_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn amounts_that_do_not_count_are_counted_by_their_reason() {
+async fn ignored_amounts_are_counted_by_their_reason() {
     let world = World::new(1);
     let site = etappe_core::id::SiteId::try_new("demo").expect("a good name");
     let mut number = 0;

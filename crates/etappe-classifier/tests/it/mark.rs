@@ -53,7 +53,7 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_mark_is_a_row_and_counts_as_no_message() {
+async fn every_collector_mark_is_a_row_but_not_a_message() {
     let world = World::new(1);
     let registry = Registry::new();
     world.send(["a"]);
@@ -86,7 +86,7 @@ async fn every_mark_is_a_row_and_counts_as_no_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_marks_alone_moves_on_and_lets_the_figures_reach_further() {
+async fn a_batch_of_marks_only_is_stored_and_advances_the_watermark() {
     let world = World::new(2);
     world.clock.set(after(60));
     world.say("c1", after(50), CollectorState::Direct);
@@ -106,7 +106,7 @@ async fn a_batch_of_marks_alone_moves_on_and_lets_the_figures_reach_further() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spool_holds_the_figures_back_until_it_is_drained() {
+async fn a_spool_holds_the_watermark_back_until_it_is_drained() {
     let world = World::new(2);
     world.clock.set(after(100));
     world.say("quick", after(99), CollectorState::Direct);
@@ -159,7 +159,7 @@ async fn a_spool_holds_the_figures_back_until_it_is_drained() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mark_counts_only_once_what_stands_before_it_is_visible() {
+async fn a_mark_counts_only_once_the_records_before_it_are_visible() {
     let world = World::new(1);
     world.clock.set(after(100));
     world.say("c1", after(5), CollectorState::Spooling);
@@ -201,7 +201,7 @@ async fn the_next_owner_of_a_partition_knows_the_collectors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_without_remembered_progress_begins_after_what_is_stored() {
+async fn a_partition_without_saved_progress_starts_after_the_stored_rows() {
     let world = World::new(1);
     world.send(["a", "b"]);
     world.say("c1", received(), CollectorState::Direct);
@@ -221,7 +221,7 @@ async fn a_partition_without_remembered_progress_begins_after_what_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_partition_that_was_taken_away_nothing_is_told_any_more() {
+async fn a_revoked_partition_is_no_longer_reported() {
     let world = World::new(2);
     world.clock.set(after(100));
     world.say("c1", after(10), CollectorState::Spooling);
@@ -262,7 +262,7 @@ fn reach(partition: u32, reached: Timestamp) -> PartitionReach {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_is_posted_and_now_and_then_everything() {
+async fn changes_are_posted_at_once_and_everything_periodically() {
     let faults = Faults::default();
     let board = MemoryBoard::with_faults(faults.clone());
     let watermark = Watermark::new(2);

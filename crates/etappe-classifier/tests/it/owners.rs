@@ -288,7 +288,7 @@ fn append(world: &World, draw: &mut Draw) {
 }
 
 #[test]
-fn whatever_happens_between_two_owners_every_offset_is_one_row_or_one_letter() {
+fn every_offset_becomes_one_row_or_one_dead_letter_between_two_owners() {
     each_case(300, |draw| {
         run_paused(async {
             let mut group = Group::new(draw);
