@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_country_goes_by_its_codes_and_its_names() {
+    fn a_country_is_known_by_its_codes_and_names() {
         let cases = [
             ("NL", "NL"),
             (" nl ", "NL"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_country_has_no_code() {
+    fn text_that_is_not_a_country_has_no_code() {
         let long = "N".repeat(LONGEST + 1);
         for sent in [
             "",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn no_spelling_stands_for_two_countries() {
+    fn no_spelling_means_two_countries() {
         let mut owners = HashMap::new();
         let mut codes = Vec::new();
         for line in LIST.lines().filter(|line| !line.starts_with('#')) {

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_sign_is_the_sites_own_currency_or_none() {
+    fn a_shared_currency_sign_means_the_sites_currency_or_none() {
         let resolve = |text: &str, site: &str| {
             let site = Currency::of_code(site).expect("a code");
             Currencies::of_text(text)
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn two_texts_for_one_amount_agree_or_contradict() {
+    fn two_currency_texts_for_one_amount_agree_or_contradict() {
         let both = |one: &str, other: &str| {
             let read = |text| Currencies::of_text(text).expect("a currency");
             read(one).and(read(other))

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_of_every_kind_is_tidied() {
+    fn white_space_of_every_kind_is_normalised() {
         for name in [
             "Order Completed",
             " Order Completed",

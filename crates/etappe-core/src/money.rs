@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_may_be_larger_than_what_is_sent() {
+    fn a_sum_may_exceed_the_largest_single_amount() {
         let cases = [
             ("1e24", Some(10_i128.pow(28))),
             (
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_written_shortest() {
+    fn amounts_are_written_in_their_shortest_form() {
         for (scaled, expected) in [(200_000, "20"), (55_000, "5.5"), (-1, "-0.0001"), (0, "0")] {
             assert_eq!(Amount::from_scaled(scaled).to_string(), expected);
         }

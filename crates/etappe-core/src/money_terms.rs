@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_holds_for_its_currency_in_both_directions() {
+    fn a_limit_applies_to_positive_and_negative_amounts_of_its_currency() {
         let (eur, usd) = (Currency::EUR, Currency::of_code("USD").unwrap());
         let amount = |text| Amount::parse(text).unwrap();
         for (setting, currency, allowed, exceeding) in [
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_survives_its_text() {
+    fn a_setting_round_trips_through_text() {
         for (sent, written) in [
             ("5000", r#"{"*":5000}"#),
             (
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_is_refused_with_a_reason() {
+    fn an_invalid_limit_is_refused_with_a_reason() {
         for (sent, reason) in [
             ("0", "not a valid amount above 0"),
             ("-5", "not a valid amount above 0"),

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_opens_only_what_it_was_made_for() {
+    fn a_key_opens_only_the_endpoints_of_its_scope() {
         let key = |text: &str, grant| KeyRecord {
             hash: KeyHash::of(text),
             grant,
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_survives_its_text() {
+    fn a_hash_round_trips_through_text() {
         let hash = KeyHash::of("secret");
         let text = serde_json::to_string(&hash).unwrap();
         assert_eq!(serde_json::from_str::<KeyHash>(&text).unwrap(), hash);

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_names_are_not_compared() {
+    fn oversized_names_are_not_compared() {
         let long = "x".repeat(100_000);
         assert!(nearest(&long, [long.as_str()], 3).is_empty());
         assert!(nearest("xx", [long.as_str()], 3).is_empty());

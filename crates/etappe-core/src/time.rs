@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_states_no_offset_is_in_utc() {
+    fn a_time_without_an_offset_is_utc() {
         let noon = Ok(Timestamp::from_millis(1_709_294_400_000));
         for text in [
             "2024-03-01T12:00",

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_may_mean_something_else_is_no_number() {
+    fn an_ambiguous_text_is_not_a_number() {
         for text in [
             "007",
             "00",
@@ -315,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_has_one_spelling_however_it_is_written(
+        fn every_way_to_write_a_number_gives_one_spelling(
             negative: bool, digits in "[1-9][0-9]{0,40}", exponent in -80_i64..80, shift in 0_usize..12, zeros in 0_usize..8,
         ) {
             let sign = if negative { "-" } else { "" };
@@ -345,7 +345,7 @@ mod tests {
         }
 
         #[test]
-        fn texts_that_are_no_numbers_are_compared_as_they_are(text in "\\PC{0,12}") {
+        fn texts_that_are_not_numbers_are_compared_verbatim(text in "\\PC{0,12}") {
             let json = serde_json::to_string(&text).unwrap();
             let found = spelled(&json).unwrap();
             prop_assert!(found == text || text.starts_with(&found) || text == "-0" || text.starts_with("-0."));

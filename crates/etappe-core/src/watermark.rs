@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_was_given_up_is_no_longer_told_of() {
+    fn a_released_partition_is_no_longer_reported() {
         let watermark = Watermark::new(2);
         watermark.post(0, at(90));
         watermark.post(1, at(70));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_posted_tells_how_many_partitions_there_are() {
+    fn posted_reaches_state_the_number_of_partitions() {
         let watermark = Watermark::unknown();
         let reach = |partition, reached| PartitionReach {
             partition: PartitionId(partition),

@@ -175,7 +175,7 @@ const UNREADABLE: &[&str] = &[
 ];
 
 #[test]
-fn what_is_no_amount_is_not_read() {
+fn text_that_is_not_an_amount_is_not_read() {
     for text in UNREADABLE {
         assert_eq!(read(text), AmountText::Unreadable, "{text}");
     }
@@ -278,7 +278,7 @@ const FRAMES: [(&str, &str, bool); 12] = [
 
 proptest! {
     #[test]
-    fn an_amount_of_any_style_is_itself_or_ambiguous(
+    fn an_amount_in_any_style_is_read_exactly_or_ambiguous(
         whole in prop_oneof![0..2_000_u64, 0..10_000_000_000_u64],
         fraction in "|[0-9]{1,4}",
         style in 0..STYLES.len(),
@@ -308,7 +308,7 @@ proptest! {
     }
 
     #[test]
-    fn texts_of_digits_and_marks_never_panic(text in "[0-9.,' €$()+eE-]{0,24}") {
+    fn text_of_digits_and_punctuation_never_panics(text in "[0-9.,' €$()+eE-]{0,24}") {
         if let AmountText::Amount(amount, _) = read(&text) {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
             let is_zero = digits.bytes().all(|digit| digit == b'0');

@@ -410,7 +410,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_campaign_is_read_from_whatever_address_arrives() {
+    fn a_campaign_is_read_from_any_form_of_address() {
         for (url, [source, medium, name]) in ADDRESSES {
             let tags = AddressTags::read(url);
             assert_eq!(
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn click_ids_and_marked_links_are_found_before_and_behind_the_hash() {
+    fn click_ids_and_tagged_links_are_found_before_and_after_the_hash() {
         let cases = [
             ("https://a.nl/?gclid=Abc", Some("gclid"), ""),
             ("https://a.nl/?GCLID=Abc", Some("gclid"), ""),

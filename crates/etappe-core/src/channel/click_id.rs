@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_paid_for_outweighs_what_was_shared() {
+    fn paid_clicks_outrank_shared_links() {
         let of = ClickId::of_name;
         for (first, second, expected) in [
             ("fbclid", "gclid", "gclid"),

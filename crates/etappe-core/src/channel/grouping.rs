@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_table_decides_what_the_rows_before_it_left() {
+    fn every_row_of_the_table_decides_what_earlier_rows_leave_open() {
         let cases = [
             ("(direct)", "(none)", "", "Direct"),
             ("(direct)", "(not set)", "", "Direct"),

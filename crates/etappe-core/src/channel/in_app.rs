@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_piece_leads_to_a_source() {
+    fn every_user_agent_fragment_leads_to_a_source() {
         for (piece, name) in PIECES {
             let user_agent = format!("Mozilla/5.0 (iPhone) AppleWebKit/605{piece}1.0");
             let found = source_of(&user_agent).map(|source| &*source.name);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_and_programs_are_no_apps() {
+    fn browsers_and_programs_are_not_apps() {
         for user_agent in [
             "",
             "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148 Safari/604.1",

@@ -205,7 +205,7 @@ mod tests {
     const PAGE: &str = "https://www.shop.example.co.uk/shoes?x";
 
     #[test]
-    fn a_referrer_is_read_in_every_form_it_is_sent_in() {
+    fn a_referrer_is_read_in_every_form_that_trackers_send() {
         let cases = [
             ("", Referrer::None),
             (" ", Referrer::None),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn sites_of_one_host_for_many_are_not_one_site() {
+    fn sites_on_a_shared_host_are_different_sites() {
         let cases = [
             (
                 "https://b.github.io/",

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_list_can_be_read_and_no_entry_stands_twice() {
+    fn every_list_can_be_read_and_has_no_duplicate_entry() {
         let mut seen = BTreeMap::new();
         for text in LISTS {
             let list: List = toml::from_str(text).expect("a list");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_found_by_their_longest_end() {
+    fn hosts_are_matched_by_their_longest_suffix() {
         let cases = [
             ("google.com", "/", Some(("google", SourceKind::Search))),
             (

@@ -50,7 +50,7 @@ fn reading(event: &Event<'_>) -> (&'static str, String, String) {
 }
 
 #[test]
-fn visitors_are_put_into_the_channel_that_they_came_by() {
+fn visitors_are_assigned_to_the_channel_they_arrived_by() {
     let mut lines = 0;
     for line in ARRIVALS.lines() {
         if line.is_empty() || line.starts_with('#') {
@@ -91,7 +91,7 @@ fn visitors_are_put_into_the_channel_that_they_came_by() {
 }
 
 #[test]
-fn who_is_not_seen_to_arrive_has_no_channel() {
+fn an_event_that_is_not_an_arrival_has_no_channel() {
     use EventKind::{Identify, Page, Screen, Track};
     use KeyScope::{Browser, Pixel, Server};
     const SHOP: &str = r#"{"page":{"url":"https://shop.example/"}}"#;
@@ -218,7 +218,7 @@ const SAYINGS: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn any_event_may_say_how_its_actor_came() {
+fn any_event_can_state_how_its_actor_arrived() {
     for &(properties, context, expected) in SAYINGS {
         let event = event(KeyScope::Server, EventKind::Track, "x", properties, context);
         assert_eq!(reading(&event).0, expected, "{properties} {context}");
@@ -429,7 +429,7 @@ const TOUCHPOINTS: &[(KeyScope, EventKind, &str, &str, &str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_touchpoint_is_told_from_what_is_known_and_else_not_at_all() {
+fn a_touchpoint_is_set_only_when_the_event_shows_it() {
     for &(scope, kind, name, properties, context, touchpoint, of_kind) in TOUCHPOINTS {
         let event = event(scope, kind, name, properties, context);
         let (_, found, found_kind) = reading(&event);
@@ -442,7 +442,7 @@ fn a_touchpoint_is_told_from_what_is_known_and_else_not_at_all() {
 }
 
 #[test]
-fn an_address_written_with_escapes_is_read_alike() {
+fn an_escaped_address_is_read_like_a_plain_one() {
     let context = r#"{"page":{"url":"https:\/\/shop.example\/?utm_source=n&utm_medium=email&utm_campaign=mei","referrer":"https:\/\/BLOG.example\/"}}"#;
     let event = event(KeyScope::Browser, EventKind::Page, "page", "{}", context);
     let facts = EventFacts::extract(&event, FactNames::default());

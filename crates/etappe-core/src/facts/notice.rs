@@ -292,7 +292,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_does_not_count_is_told_with_its_field_and_value() {
+    fn an_ignored_value_is_reported_with_its_field() {
         for (properties, field, value, reason) in TOLD {
             let told = warnings("x", properties);
             let expected = (format!("properties.{field}"), (*value).to_owned(), *reason);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_what_counts_or_is_no_money() {
+    fn values_that_count_or_are_not_money_are_not_reported() {
         for properties in [
             "{}",
             r#"{"revenue":null,"value":"","currency":" "}"#,

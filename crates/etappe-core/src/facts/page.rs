@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_cut_out_of_whatever_was_sent() {
+    fn a_path_is_extracted_from_any_form_of_address() {
         let cases = [
             ("https://shop.example/a/b/?x=1#y", "/a/b"),
             ("https://shop.example", "/"),

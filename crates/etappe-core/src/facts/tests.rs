@@ -61,7 +61,7 @@ fn money_is_read_exactly_from_the_first_name_that_holds_an_amount() {
 }
 
 #[test]
-fn money_that_does_not_count_is_not_there() {
+fn ignored_money_is_absent() {
     let mut event = event(EventKind::Track, r#"{"revenue":5}"#, "{}");
     event.counts_money = false;
     assert_eq!(
@@ -71,7 +71,7 @@ fn money_that_does_not_count_is_not_there() {
 }
 
 #[test]
-fn a_vocabularys_names_come_before_the_known_ones() {
+fn a_vocabularys_property_names_take_precedence() {
     let properties = r#"{"dollar_value":"11.77","value":3,"invoice":{"no":536365},"unit":"usd","currency":"EUR"}"#;
     let event = event(EventKind::Track, properties, "{}");
     let names = FactNames {
@@ -96,7 +96,7 @@ fn a_vocabularys_names_come_before_the_known_ones() {
 }
 
 #[test]
-fn a_vocabulary_may_state_the_currency_and_that_there_is_no_order_id() {
+fn a_vocabulary_can_fix_the_currency_and_disable_order_ids() {
     let names = FactNames {
         currency_constant: Some("GBP"),
         order_id_absent: true,
@@ -113,7 +113,7 @@ fn a_vocabulary_may_state_the_currency_and_that_there_is_no_order_id() {
 }
 
 #[test]
-fn a_currency_is_a_code_of_iso_4217_or_stands_for_one() {
+fn a_currency_is_an_iso_4217_code_or_a_sign_for_one() {
     let cases = [
         (r#"{"currency":"EUR"}"#, "EUR"),
         (r#"{"currency":" eur "}"#, "EUR"),
@@ -133,7 +133,7 @@ fn a_currency_is_a_code_of_iso_4217_or_stands_for_one() {
 }
 
 #[test]
-fn an_amount_as_text_counts_in_its_currency_if_it_has_one_reading() {
+fn a_textual_amount_counts_if_it_has_one_reading() {
     for (properties, amount, currency) in [
         (r#"{"revenue":"33,95","currency":"EUR"}"#, "33.95", "EUR"),
         (r#"{"revenue":"€ 1.234,56"}"#, "1234.56", "EUR"),
@@ -166,7 +166,7 @@ fn an_amount_as_text_counts_in_its_currency_if_it_has_one_reading() {
 }
 
 #[test]
-fn money_that_is_not_understood_counts_nowhere_and_says_why() {
+fn money_that_is_not_understood_counts_nowhere_and_gives_the_reason() {
     for (properties, reason) in [
         (
             r#"{"revenue":"1,234","total":1300}"#,
@@ -204,7 +204,7 @@ fn money_that_is_not_understood_counts_nowhere_and_says_why() {
 }
 
 #[test]
-fn a_sites_own_currency_and_limit_decide() {
+fn a_sites_own_currency_and_limit_apply() {
     let properties = r#"{"revenue":"$ 100"}"#;
     let mut event = event(EventKind::Track, properties, "{}");
     event.money_terms.currency = Currency::of_code("AUD").expect("a code");
@@ -232,7 +232,7 @@ fn a_sites_own_currency_and_limit_decide() {
 }
 
 #[test]
-fn an_unknown_currency_is_not_the_one_that_a_vocabulary_assumes() {
+fn an_unknown_currency_does_not_fall_back_to_the_vocabularys() {
     let names = FactNames {
         currency_constant: Some("GBP"),
         ..FactNames::default()
@@ -243,7 +243,7 @@ fn an_unknown_currency_is_not_the_one_that_a_vocabulary_assumes() {
 }
 
 #[test]
-fn placeholders_are_no_ids_and_leave_the_place_to_another_name() {
+fn placeholders_are_not_ids_and_the_next_name_is_used() {
     let sent = r#"{"order_id":"undefined","transaction_id":" T1 ","referral_code":"NULL","referrer_id":"0","inviterId":"u9"}"#;
     check(sent, r#"{"groupId":"none"}"#, |facts| {
         assert_eq!(
@@ -265,7 +265,7 @@ fn placeholders_are_no_ids_and_leave_the_place_to_another_name() {
 }
 
 #[test]
-fn an_order_goes_by_the_best_of_its_names() {
+fn an_order_id_is_taken_from_the_most_specific_name() {
     let cases = [
         (r#"{"transaction_id":"T","order_id":"O"}"#, "O"),
         (r#"{"transaction_id":"T","order_id":""}"#, "T"),
@@ -280,7 +280,7 @@ fn an_order_goes_by_the_best_of_its_names() {
 }
 
 #[test]
-fn scores_out_of_their_range_are_not_scores() {
+fn scores_outside_their_range_are_ignored() {
     let cases = [
         (r#"{"nps":9}"#, Some(9), None),
         (r#"{"nps":"10"}"#, Some(10), None),
@@ -299,7 +299,7 @@ fn scores_out_of_their_range_are_not_scores() {
 }
 
 #[test]
-fn touchpoints_are_kept_and_their_kind_is_one_of_three() {
+fn touchpoints_are_kept_and_have_one_of_three_kinds() {
     let sent = r#"{"touchpoint":"store","touchpoint_kind":"Physical"}"#;
     check(sent, "{}", |facts| {
         assert_eq!(
@@ -313,7 +313,7 @@ fn touchpoints_are_kept_and_their_kind_is_one_of_three() {
 }
 
 #[test]
-fn campaigns_of_different_places_are_never_mixed() {
+fn campaign_fields_of_different_sources_are_never_mixed() {
     let url =
         r#""page":{"url":"https:\/\/a.example\/x\/?utm_source=url&utm_campaign=spring+sale"}"#;
     let in_context = format!(r#"{{"campaign":{{"medium":"email"}},{url}}}"#);
@@ -354,7 +354,7 @@ fn campaigns_of_different_places_are_never_mixed() {
 }
 
 #[test]
-fn a_page_message_speaks_of_its_page_and_other_events_of_other_things() {
+fn only_a_page_messages_own_properties_describe_its_page() {
     let properties = r#"{"url":"https://cdn.example/img","path":"/own/","referrer":"r1"}"#;
     let context = r#"{"page":{"url":"https://shop.example/p","path":"/p","referrer":"r2"}}"#;
     check(properties, context, |facts| {
@@ -372,7 +372,7 @@ fn a_page_message_speaks_of_its_page_and_other_events_of_other_things() {
 }
 
 #[test]
-fn people_devices_and_places_come_from_the_context() {
+fn person_device_and_location_come_from_the_context() {
     let context = r#"{"userAgent":"curl/8.5.0","locale":"nl-NL","groupId":42,
         "location":{"country":"nl"},"device":{"type":"ios","model":"iPad7,3"},
         "traits":{"persona":"saver","email":"x"}}"#;
@@ -399,7 +399,7 @@ fn people_devices_and_places_come_from_the_context() {
 }
 
 #[test]
-fn referrals_name_who_brought_whom() {
+fn referrals_name_the_inviter_and_the_code() {
     let sent = r#"{"referral_code":"ANNA10","referrer_id":"u7","inviter_id":"u9"}"#;
     check(sent, "{}", |facts| {
         assert_eq!(
@@ -410,7 +410,7 @@ fn referrals_name_who_brought_whom() {
 }
 
 #[test]
-fn parts_of_the_wrong_type_are_passed_over() {
+fn values_of_the_wrong_type_are_ignored() {
     let context =
         r#"{"page":"x","campaign":[1],"device":7,"location":null,"traits":"t","userAgent":{}}"#;
     check(
@@ -423,7 +423,7 @@ fn parts_of_the_wrong_type_are_passed_over() {
 }
 
 #[test]
-fn names_are_those_of_the_vocabularys_rule() {
+fn fact_names_come_from_the_vocabularys_rule() {
     let mapping = FactMapping {
         revenue: Some("a".into()),
         currency: Some("b".into()),
@@ -444,7 +444,7 @@ fn names_are_those_of_the_vocabularys_rule() {
 }
 
 #[test]
-fn a_price_that_is_an_object_counts_only_if_it_is_nothing_else() {
+fn a_price_object_counts_only_with_an_unambiguous_amount_and_currency() {
     for properties in [
         r#"{"revenue":{"amount":5,"discount":1}}"#,
         r#"{"revenue":{"amount":{"amount":5}}}"#,

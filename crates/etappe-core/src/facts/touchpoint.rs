@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_told_by_what_became_of_it() {
+    fn a_message_channel_is_recognised_by_its_delivery_event() {
         let cases = [
             ("Email Opened", "email"),
             ("email_link_clicked", "email"),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_taken_from_a_name_only_if_the_word_says_it() {
+    fn a_touchpoint_kind_is_taken_only_from_a_word_that_names_it() {
         let cases = [
             ("store", "physical"),
             ("In-Store", "physical"),

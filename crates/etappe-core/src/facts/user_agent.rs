@@ -194,7 +194,7 @@ mod tests {
     const AGENTS: &str = include_str!("user_agents.tsv");
 
     #[test]
-    fn programs_are_told_from_people() {
+    fn bots_are_distinguished_from_people() {
         let mut counts = [0; 2];
         for line in AGENTS.lines().filter(|line| !line.starts_with('#')) {
             let (expected, user_agent) = line.split_once('\t').unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_are_told_roughly() {
+    fn devices_are_recognised_roughly() {
         let cases = [
             (CHROME, "desktop"),
             (

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_summary() {
+    fn an_empty_sample_has_no_summary() {
         assert_eq!(DurationSamples::default().summary(), None);
     }
 
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_is_near_whatever_the_durations() {
+    fn a_histogram_is_accurate_for_any_durations() {
         let durations = (0..20_000_i64).map(|index| index * index * 17 % 9_000_000_011);
         let mut exact = DurationSamples::default();
         durations.clone().for_each(|at| exact.record(at));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_hold_their_middle() {
+    fn a_bucket_contains_its_midpoint() {
         for millis in (0..100_000).chain((0..60).map(|bits| 1 << bits)) {
             let middle = bucket_middle(bucket_of(millis));
             let error = (middle - as_f64(millis)).abs();

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_of_any_case_and_quoting_are_no_ids() {
+    fn placeholders_of_any_case_and_quoting_are_not_ids() {
         for text in [
             "",
             " ",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn real_ids_stay_as_they_are_but_for_the_space_around_them() {
+    fn real_ids_are_only_trimmed() {
         for (text, id) in [
             ("NA", "NA"),
             ("NAN", "NAN"),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_compared_trimmed_and_without_case() {
+    fn codes_are_compared_trimmed_and_ignoring_case() {
         for text in ["SPRING-7", "spring-7", " Spring-7\t"] {
             assert_eq!(referral_code(text).as_deref(), Some("spring-7"), "{text:?}");
         }
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_is_part_of_what_was_sent_and_settled(text in "\\PC{0,30}|[\\s\"'a-z0-]{0,12}") {
+        fn an_id_is_a_substring_of_the_sent_text_and_normalising_it_is_idempotent(text in "\\PC{0,30}|[\\s\"'a-z0-]{0,12}") {
             if let Some(id) = meaningful_id(&text) {
                 prop_assert!(text.contains(id));
                 prop_assert_eq!(meaningful_id(id), Some(id));

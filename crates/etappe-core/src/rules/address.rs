@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_cut_out_of_an_address_as_it_was_sent() {
+    fn a_value_extracted_from_an_address_keeps_its_case() {
         let after = AddressPart::parse("/order-received/*").unwrap();
         let keyed = AddressPart::parse("?id_order").unwrap();
         let cases = [

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_counted_in_lines_and_characters() {
+    fn positions_are_counted_in_lines_and_characters() {
         let mut report = Report::new("x.toml", "a = 1\né = \"ë\" b\n");
         report.error(&(6..7), "first");
         report.error(&(15..16), "second");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_word_is_suggested_and_a_far_one_is_not() {
+    fn a_similar_word_is_suggested_and_a_different_one_is_not() {
         let known = ["purchase", "refund", "where"];
         assert_eq!(
             did_you_mean("purchse", known),

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nested_values_are_found_as_the_parser_finds_them() {
+    fn nested_values_are_found_as_by_the_parser() {
         let text = r#" { "a" : { "b" : [1,{"c":"}"}] , "n":-1.50 , "s" : "x\"y", "a.b":{"c":true} } ,
             "page":{"url":"https://x/?q=1","esc\u0061pe":1,"url2":null},"a.n":7,"dup":{"x":1,"x":2} }"#;
         let object = JsonObject::parse(text).unwrap();

@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_cannot_be_meant_is_refused() {
+    fn a_malformed_pattern_is_refused() {
         let parse = |text| Glob::parse(text, str::to_owned).unwrap_err();
         assert_eq!(parse(""), BadPattern::Empty);
         assert_eq!(parse(r"a\"), BadPattern::DanglingBackslash);
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn names_match_exactly_then_normalised() {
+    fn names_match_exactly_and_then_normalised() {
         let pattern = NamePattern::parse("Order Completed", Spelling::Any).unwrap();
         let check = |name: &str| pattern.matches(&Name::new(name, &folded(name), &Words::of(name)));
         assert_eq!(check("Order Completed"), Some(NameMatch::Exact));
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_outside_ascii_lose_their_case_too() {
+    fn letters_outside_ascii_are_lowercased_too() {
         assert_eq!(folded("ÉÉN Stap-verder.Ω"), "één_stap_verder_ω");
     }
 }

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_made_of_names() {
+    fn ids_are_derived_from_names() {
         for (name, expected) in [
             ("Order Completed", Some("order-completed")),
             ("[Amplitude] Page Viewed", Some("amplitude-page-viewed")),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_of_the_content_and_not_of_the_layout() {
+    fn a_version_depends_on_the_content_and_not_on_the_layout() {
         let version = |text| version_of(&parse_document(text, &mut Report::new("", text)));
         let plain = version("id = \"a\"\nlist = [1, 2]\n");
         assert_eq!(

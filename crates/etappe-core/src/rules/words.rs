@@ -346,7 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_split_wherever_people_split_it() {
+    fn text_is_split_at_every_common_word_boundary() {
         let cases = [
             ("order_placed", "order placed"),
             ("Order Placed", "order placed"),
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_with_too_many_words_is_told() {
+    fn text_with_too_many_words_is_reported() {
         let many = "a b ".repeat(16);
         assert!(!Words::of(&many).is_too_long);
         let mut words = Words::of(&(many + "c"));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_meaning_wants_all_its_parts_and_no_strange_word() {
+    fn a_meaning_needs_all_its_parts_and_allows_no_unknown_word() {
         let meaning = meaning(
             &[&["order", "sign up"], &["placed", "order"]],
             &["the"],
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_way_is_told() {
+    fn the_word_that_prevents_a_match_is_reported() {
         let meaning = meaning(&[&["order"], &["placed"]], &["the"], &["not", "started"]);
         let near = |text| meaning.nearness(&Words::of(text));
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();

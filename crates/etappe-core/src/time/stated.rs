@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_an_instant_is_that_instant() {
+    fn every_spelling_of_an_instant_is_read() {
         for text in [
             "2024-03-27T09:53:00Z",
             "2024-03-27T09:53Z",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_an_offset_says_so() {
+    fn a_time_without_an_offset_is_reported_as_such() {
         let at = NaiveDate::from_ymd_opt(2024, 3, 27).and_then(|date| date.and_hms_opt(9, 53, 0));
         for text in [
             "2024-03-27T09:53",
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn a_malformed_time_is_refused() {
         for text in [
             "",
             " ",
@@ -282,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_rfc_3339_allows_is_read_as_chrono_reads_it(
+        fn every_rfc_3339_time_is_read_as_by_chrono(
             text in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9]:[0-5][0-9])"
         ) {
             let expected = DateTime::parse_from_rfc3339(&text).ok().map(|at| at.timestamp_millis());
@@ -294,7 +294,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_fail_otherwise(text in "[0-9TtZz:+., \\-\\[\\]é]{0,40}|\\PC{0,40}") {
+        fn parsing_never_panics(text in "[0-9TtZz:+., \\-\\[\\]é]{0,40}|\\PC{0,40}") {
             StatedTime::parse(&text).ok();
         }
     }

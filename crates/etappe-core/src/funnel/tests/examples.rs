@@ -152,7 +152,7 @@ fn equal_times_are_taken_in_the_order_that_gets_deepest() {
 }
 
 #[test]
-fn strictly_later_wants_later_steps() {
+fn strictly_later_steps_need_later_times() {
     let spec = FunnelSpec {
         ties: Ties::StrictlyLater,
         ..steps("abc")
@@ -197,7 +197,7 @@ fn the_deepest_attempt_counts() {
 }
 
 #[test]
-fn among_equally_deep_attempts_the_earliest_completion_counts() {
+fn the_earliest_completion_counts_among_equally_deep_attempts() {
     let events = [(0, "a"), (8, "b"), (20, "a"), (21, "b")];
     assert_eq!(
         reached(&within(steps("ab"), 10), &events),
@@ -206,7 +206,7 @@ fn among_equally_deep_attempts_the_earliest_completion_counts() {
 }
 
 #[test]
-fn among_equal_completions_the_latest_entry_counts() {
+fn the_latest_entry_counts_among_equal_completions() {
     assert_eq!(
         reached(&steps("ab"), &[(0, "a"), (3, "a"), (8, "b")]),
         [Some(3), Some(8)]
@@ -214,7 +214,7 @@ fn among_equal_completions_the_latest_entry_counts() {
 }
 
 #[test]
-fn the_first_entry_counts_if_wanted() {
+fn the_first_entry_counts_on_request() {
     let spec = FunnelSpec {
         attempt: AttemptChoice::FirstEntry,
         ..within(steps("ab"), 10)
@@ -230,7 +230,7 @@ fn the_first_entry_counts_if_wanted() {
 }
 
 #[test]
-fn strict_steps_are_neighbours() {
+fn strict_steps_are_adjacent_events() {
     let spec = FunnelSpec {
         order: Order::Strict,
         ..steps("abc")
@@ -249,7 +249,7 @@ fn strict_steps_are_neighbours() {
 }
 
 #[test]
-fn strict_neighbours_of_equal_time_are_in_the_order_that_gets_deepest() {
+fn adjacent_events_of_equal_time_are_taken_in_the_order_that_gets_deepest() {
     let spec = FunnelSpec {
         order: Order::Strict,
         ..steps("abc")
@@ -284,7 +284,7 @@ fn strict_neighbours_of_equal_time_are_in_the_order_that_gets_deepest() {
 }
 
 #[test]
-fn unordered_counts_different_steps_within_the_window() {
+fn an_unordered_funnel_counts_distinct_steps_within_the_window() {
     let spec = FunnelSpec {
         order: Order::Unordered,
         ..within(steps("abc"), 10)
@@ -298,7 +298,7 @@ fn unordered_counts_different_steps_within_the_window() {
 }
 
 #[test]
-fn an_unordered_event_is_given_to_the_step_that_gets_deepest() {
+fn an_event_of_an_unordered_funnel_fills_the_step_that_gets_deepest() {
     let spec = FunnelSpec {
         order: Order::Unordered,
         ..steps("ab")
@@ -308,7 +308,7 @@ fn an_unordered_event_is_given_to_the_step_that_gets_deepest() {
 }
 
 #[test]
-fn gaps_are_searched_for_in_all_assignments() {
+fn funnels_with_gaps_try_every_assignment() {
     let with_gaps = |min: Option<u64>, max: Option<u64>| {
         let mut spec = steps("abc");
         spec.steps[2].min_gap = min.map(Duration::from_secs);
@@ -337,7 +337,7 @@ fn gaps_are_searched_for_in_all_assignments() {
 }
 
 #[test]
-fn a_least_gap_forbids_equal_times() {
+fn a_minimum_gap_forbids_equal_times() {
     let mut spec = steps("ab");
     spec.steps[1].min_gap = Some(Duration::from_secs(1));
     assert_eq!(
@@ -347,7 +347,7 @@ fn a_least_gap_forbids_equal_times() {
 }
 
 #[test]
-fn the_range_bounds_entries_only() {
+fn the_range_limits_entries_only() {
     let spec = within(steps("ab"), 10);
     let events = [(4, "a"), (5, "a"), (13, "b"), (14, "a")];
     assert_eq!(reached_in(&spec, &events, (5, 10)), [Some(5), Some(13)]);
@@ -394,14 +394,14 @@ fn an_excluded_event_strictly_between_voids_the_attempt() {
 }
 
 #[test]
-fn a_void_attempt_leaves_the_others() {
+fn a_void_attempt_does_not_affect_other_attempts() {
     let spec = excluding(within(steps("ab"), 10), (0, 1), true);
     let events = [(0, "a"), (1, "x"), (2, "b"), (20, "a"), (22, "b")];
     assert_eq!(reached(&spec, &events), [Some(20), Some(22)]);
 }
 
 #[test]
-fn an_excluded_event_before_the_window_ends_voids_what_never_reaches_the_second_step() {
+fn an_excluded_event_within_the_window_voids_an_attempt_that_never_reaches_the_second_step() {
     let spec = excluding(within(steps("ab"), 10), (0, 1), true);
     assert!(attempt(&spec, &[(0, "a"), (10, "x")], ALL).unwrap().void);
     assert!(!attempt(&spec, &[(0, "a"), (11, "x")], ALL).unwrap().void);
@@ -411,7 +411,7 @@ fn an_excluded_event_before_the_window_ends_voids_what_never_reaches_the_second_
 }
 
 #[test]
-fn a_void_unit_counts_at_the_first_step_only_if_wanted() {
+fn a_void_unit_counts_at_the_first_step_only_on_request() {
     let events = [(0, "a"), (1, "x"), (2, "b")];
     assert_eq!(
         reached(&excluding(steps("ab"), (0, 1), true), &events),
@@ -421,7 +421,7 @@ fn a_void_unit_counts_at_the_first_step_only_if_wanted() {
 }
 
 #[test]
-fn with_gaps_another_assignment_may_escape_the_exclusion() {
+fn a_funnel_with_gaps_may_use_an_assignment_that_avoids_the_exclusion() {
     let mut spec = excluding(steps("abc"), (1, 2), true);
     spec.steps[2].min_gap = Some(Duration::from_secs(1));
     let events = [(0, "a"), (1, "b"), (2, "x"), (3, "b"), (4, "c")];
@@ -429,7 +429,7 @@ fn with_gaps_another_assignment_may_escape_the_exclusion() {
 }
 
 #[test]
-fn what_was_excluded_on_one_way_to_a_step_is_not_held_against_another() {
+fn an_exclusion_on_one_path_to_a_step_does_not_void_other_paths() {
     let mut spec = excluding(steps("abcd"), (1, 3), true);
     spec.steps[3].max_gap = Some(Duration::from_secs(60));
     let events = [(0, "a"), (1, "b"), (2, "x"), (3, "b"), (4, "c"), (5, "d")];
@@ -440,7 +440,7 @@ fn what_was_excluded_on_one_way_to_a_step_is_not_held_against_another() {
 }
 
 #[test]
-fn an_attempt_does_not_stop_early_to_escape_the_exclusion() {
+fn an_attempt_does_not_stop_early_to_avoid_the_exclusion() {
     let mut spec = excluding(steps("abc"), (1, 2), false);
     spec.steps[2].max_gap = Some(Duration::from_secs(60));
     assert!(attempt(&spec, &[(1, "a"), (1, "b"), (2, "x")], ALL).is_none());
@@ -470,7 +470,7 @@ fn the_attempt_with_the_fewest_skipped_stages_counts() {
 }
 
 #[test]
-fn equally_good_attempts_at_a_model_go_by_completion_then_entry() {
+fn equally_good_attempts_at_a_model_are_ranked_by_completion_then_entry() {
     let spec = model("abc");
     assert_eq!(
         reached(&spec, &[(1, "a"), (2, "b"), (3, "a"), (4, "b")]),
@@ -483,7 +483,7 @@ fn equally_good_attempts_at_a_model_go_by_completion_then_entry() {
 }
 
 #[test]
-fn stages_that_are_no_gates_show_their_own_reach() {
+fn stages_that_are_not_gates_are_reached_on_their_own() {
     let spec = model("aBc");
     // Passing the last gate does not pass these steps.
     assert_eq!(
@@ -505,7 +505,7 @@ fn stages_that_are_no_gates_show_their_own_reach() {
 }
 
 #[test]
-fn without_skips_a_model_is_an_ordered_funnel_of_its_gates() {
+fn a_model_without_skips_is_an_ordered_funnel_of_its_gates() {
     let spec = FunnelSpec {
         passing: Passing::OwnHit,
         ..model("aBcd")
@@ -543,7 +543,7 @@ fn attempts_add_up_to_counts() {
 }
 
 #[test]
-fn a_window_is_open_until_the_watermark_has_passed_its_end() {
+fn a_window_is_open_until_the_watermark_passes_its_end() {
     let found = attempt(&within(steps("ab"), 10), &[(0, "a")], ALL).unwrap();
     assert!(found.is_open(second_at(10)) && !found.is_open(Timestamp::from_millis(10_001)));
     // Without a window nothing is open.
@@ -562,7 +562,7 @@ fn a_window_is_open_until_the_watermark_has_passed_its_end() {
 }
 
 #[test]
-fn conditions_need_not_be_in_the_order_of_the_steps() {
+fn conditions_may_come_in_any_order() {
     assert_eq!(
         reached(&steps("ca"), &[(1, "c"), (2, "a")]),
         [Some(1), Some(2)]
@@ -570,7 +570,7 @@ fn conditions_need_not_be_in_the_order_of_the_steps() {
 }
 
 #[test]
-fn unsound_funnels_are_refused_with_every_reason() {
+fn invalid_funnels_are_refused_with_every_reason() {
     let mut spec = excluding(steps("ab"), (1, 1), true);
     spec.steps[0].min_gap = Some(Duration::from_secs(2));
     spec.steps[1].min_gap = Some(Duration::from_secs(2));
@@ -609,7 +609,7 @@ fn unsound_funnels_are_refused_with_every_reason() {
 }
 
 #[test]
-fn a_search_that_grows_too_large_is_given_up() {
+fn a_search_that_grows_too_large_is_stopped() {
     let mut spec = excluding(steps("aaaaaa"), (0, 5), true);
     spec.steps[5].max_gap = Some(Duration::from_secs(1));
     let letters = |index: i64| if index % 2 == 0 { "a" } else { "x" };
@@ -634,7 +634,7 @@ fn a_large_group_of_equal_times_is_matched() {
 }
 
 #[test]
-fn a_gate_that_takes_its_own_hit_is_not_passed_by_a_later_stage() {
+fn a_gate_with_own_hit_is_not_passed_by_a_later_stage() {
     let spec = model_with_own_hit("abc", 'b');
     let all = (0, 100);
     for (events, expected) in [
@@ -663,7 +663,7 @@ fn a_gate_that_takes_its_own_hit_is_not_passed_by_a_later_stage() {
 }
 
 #[test]
-fn whoever_does_not_pay_still_reaches_a_stage_that_is_no_gate() {
+fn an_actor_who_skips_a_gate_with_own_hit_still_reaches_a_stage_that_is_not_a_gate() {
     let spec = model_with_own_hit("abC", 'b');
     let found = reached_in(&spec, &[(0, "a"), (5, "c")], (0, 100));
     assert_eq!(found, [Some(0), None, Some(5)]);

@@ -230,21 +230,21 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn ordered_funnels_are_matched_as_defined(
+    fn ordered_funnels_match_the_brute_force(
         spec in funnels(Order::Ordered, false), hits in journeys(8), range in ranges(),
     ) {
         check(&spec, &hits, range)?;
     }
 
     #[test]
-    fn funnels_with_gaps_are_matched_as_defined(
+    fn funnels_with_gaps_match_the_brute_force(
         spec in funnels(Order::Ordered, true), hits in journeys(8), range in ranges(),
     ) {
         check(&spec, &hits, range)?;
     }
 
     #[test]
-    fn funnels_with_gaps_and_nothing_excluded_are_matched_as_defined(
+    fn funnels_with_gaps_and_no_exclusions_match_the_brute_force(
         spec in funnels(Order::Ordered, true), hits in journeys(8), range in ranges(),
     ) {
         let spec = FunnelSpec { exclusions: Vec::new(), ..spec };
@@ -252,28 +252,28 @@ proptest! {
     }
 
     #[test]
-    fn strict_funnels_are_matched_as_defined(
+    fn strict_funnels_match_the_brute_force(
         spec in funnels(Order::Strict, true), hits in journeys(6), range in ranges(),
     ) {
         check(&spec, &hits, range)?;
     }
 
     #[test]
-    fn unordered_funnels_are_matched_as_defined(
+    fn unordered_funnels_match_the_brute_force(
         spec in funnels(Order::Unordered, false), hits in journeys(7), range in ranges(),
     ) {
         check(&spec, &hits, range)?;
     }
 
     #[test]
-    fn model_funnels_with_skips_are_matched_as_defined(
+    fn model_funnels_with_skips_match_the_brute_force(
         spec in models(Passing::LaterHit), hits in journeys(8), range in ranges(),
     ) {
         check(&spec, &hits, range)?;
     }
 
     #[test]
-    fn model_funnels_without_skips_are_matched_as_defined(
+    fn model_funnels_without_skips_match_the_brute_force(
         spec in models(Passing::OwnHit), hits in journeys(8), range in ranges(),
     ) {
         check(&spec, &hits, range)?;

@@ -138,7 +138,7 @@ milestone = "purchase"
 }
 
 #[test]
-fn words_that_an_earlier_rule_has_already_are_an_error() {
+fn words_that_an_earlier_rule_uses_are_an_error() {
     vocabulary(
         r#"id = "own"
 [[rule]]
@@ -154,7 +154,7 @@ milestone = "lead"
 }
 
 #[test]
-fn a_misspelled_word_comes_with_the_right_one() {
+fn a_misspelled_word_comes_with_a_suggestion() {
     let text = "id = \"own\"\n[[rule]]\nevnt = \"a\"\nevent = \"a\"\nmilestone = \"purchse\"\n";
     let diagnostics = RuleSet::compile([RuleSource::vocabulary("own.toml", text)]).unwrap_err();
     let help: Vec<_> = diagnostics
@@ -165,7 +165,7 @@ fn a_misspelled_word_comes_with_the_right_one() {
 }
 
 #[test]
-fn text_that_is_no_toml_is_reported_where_it_breaks() {
+fn text_that_is_not_toml_is_reported_with_its_position() {
     let found = RuleSet::compile([RuleSource::vocabulary(
         "own.toml",
         "id = \"own\"\n[[rule]]\nevent = \nmilestone = \"visit\"\n",
@@ -241,7 +241,7 @@ fn a_file_needs_an_id_and_rules() {
 }
 
 #[test]
-fn conditions_that_no_value_meets_are_mistakes() {
+fn conditions_that_no_value_can_meet_are_mistakes() {
     let with = |condition: &str| {
         format!(
             "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\nwhere = {{ plan = {condition} }}\n"
@@ -291,7 +291,7 @@ fn conditions_that_no_value_meets_are_mistakes() {
 }
 
 #[test]
-fn conditions_of_one_value_in_two_places_are_held_against_each_other() {
+fn conditions_on_one_value_in_two_places_are_checked_for_contradictions() {
     vocabulary(
         "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\n\
          where = { plan = \"pro\", \"properties.plan\" = \"team\" }\n",
@@ -317,7 +317,7 @@ fn conditions_of_one_value_in_two_places_are_held_against_each_other() {
 }
 
 #[test]
-fn a_stage_that_nobody_passes_takes_no_hit_of_its_own() {
+fn own_hit_is_refused_on_a_stage_that_is_not_a_gate() {
     model(
         "id = \"own\"\n[[stage]]\nid = \"a\"\ngate = false\nown_hit = true\n\
          [[rule]]\nstage = \"a\"\nmilestones = [\"visit\"]\n",
@@ -413,7 +413,7 @@ when = { x = 1 }
 }
 
 #[test]
-fn two_files_cannot_have_one_id() {
+fn two_files_cannot_share_an_id() {
     let text = "id = \"own\"\n[[rule]]\nevent = \"a\"\nmilestone = \"visit\"\n";
     let sources = ["b.toml", "a.toml"].map(|file| RuleSource::vocabulary(file, text));
     let diagnostics = RuleSet::compile(sources).unwrap_err();

@@ -37,7 +37,7 @@ fn the_shortest_vocabulary_and_its_conditions_compile() {
 }
 
 #[test]
-fn the_words_of_the_document_mean_the_same_in_every_spelling() {
+fn the_documented_words_mean_the_same_in_every_spelling() {
     let rules = only_vocabulary(&format!("id = \"own\"\n{}", blocks(VOCABULARIES)[2]));
     for name in [
         "Order placed",

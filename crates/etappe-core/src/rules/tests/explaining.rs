@@ -5,7 +5,7 @@ use crate::event::EventKind;
 use crate::rules::NameMatch;
 
 #[test]
-fn the_deciding_rule_is_named_with_its_place() {
+fn the_deciding_rule_is_named_with_its_position() {
     let rules = with_vocabulary(
         "id = \"own\"\n\n[[rule]]\nevent = \"Order *\"\nwhere = { test = true }\nmilestone = \"none\"\n",
     );
@@ -45,7 +45,7 @@ fn the_deciding_rule_is_named_with_its_place() {
 }
 
 #[test]
-fn a_condition_that_holds_is_told() {
+fn an_explanation_names_the_condition_that_held() {
     let view = page(r#"{"url":"https://x.example/pricing"}"#, "{}");
     let explanation = SHIPPED.explain(&view, &ActorHistory::default());
     let decided = explanation.decided_by.unwrap();
@@ -73,7 +73,7 @@ fn an_unknown_name_comes_with_a_suggestion() {
 }
 
 #[test]
-fn a_name_is_understood_if_no_property_can_change_that() {
+fn a_name_counts_as_understood_if_no_property_can_change_its_meaning() {
     let rules = with_vocabulary(
         "id = \"own\"\n\n[[rule]]\nevent = \"Tip Read\"\nmilestone = \"none\"\n\n\
          [[rule]]\nevent = \"Tip Sent\"\nwhere = { paid = true }\nmilestone = \"purchase\"\n",
@@ -92,7 +92,7 @@ fn a_name_is_understood_if_no_property_can_change_that() {
 }
 
 #[test]
-fn a_name_taken_from_a_value_is_told() {
+fn an_explanation_names_the_property_that_held_the_name() {
     let explain = |properties: &str| {
         let explanation = SHIPPED.explain(&track("se", properties), &ActorHistory::default());
         explanation.decided_by.unwrap()

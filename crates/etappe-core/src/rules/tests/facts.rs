@@ -42,7 +42,7 @@ fn the_example_maps_invoices() {
 }
 
 #[test]
-fn a_rules_facts_go_before_the_files() {
+fn a_rules_facts_take_precedence_over_those_of_its_file() {
     let rules = only_vocabulary(
         r#"
 id = "own"
@@ -92,7 +92,7 @@ const ORDER_PAGES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_page_on_which_an_order_was_placed_is_a_view_and_may_name_the_order() {
+fn an_order_confirmation_page_is_a_view_and_may_name_the_order() {
     let mut classifier = Classifier::new(Arc::new(RuleSet::shipped()));
     let history = ActorHistory::default();
     let mut read = |kind, name: &str, properties: &str, context: &str| {
@@ -148,7 +148,7 @@ fn a_page_on_which_an_order_was_placed_is_a_view_and_may_name_the_order() {
 }
 
 #[test]
-fn a_place_in_the_address_that_cannot_be_is_a_mistake() {
+fn an_invalid_place_in_the_address_is_a_mistake() {
     let text = r#"
 id = "own"
 [[rule]]

@@ -24,7 +24,7 @@ fn found(name: &str) -> &'static str {
 }
 
 #[test]
-fn names_mean_what_they_say_and_nothing_that_they_deny() {
+fn names_get_the_meaning_they_state_and_none_they_negate() {
     let wrong: Vec<String> = rows()
         .filter(|(expected, name)| found(name) != *expected)
         .map(|(expected, name)| format!("{name}: {}, expected {expected}", found(name)))
@@ -85,7 +85,7 @@ fn every_spelling_of_a_name_means_the_same() {
 }
 
 #[test]
-fn a_word_that_undoes_takes_the_meaning_away_wherever_it_stands() {
+fn a_negating_word_removes_the_meaning_in_any_position() {
     let english = [
         "failed", "started", "begin", "error", "clicked", "button", "page", "viewed", "not",
         "method", "step", "pending", "attempt", "modal", "list", "open", "will", "email",
@@ -117,7 +117,7 @@ fn a_word_that_undoes_takes_the_meaning_away_wherever_it_stands() {
 }
 
 #[test]
-fn a_cancelled_order_is_one_in_every_spelling_of_every_tracker() {
+fn a_cancelled_order_is_recognised_in_every_trackers_spelling() {
     for name in [
         "Order Cancelled",
         "Order Canceled",
@@ -136,7 +136,7 @@ fn suggested(name: &str) -> Option<(&'static str, String)> {
 }
 
 #[test]
-fn a_name_that_is_not_taken_comes_with_what_it_may_mean_and_why_not() {
+fn a_name_that_does_not_match_comes_with_its_likely_meaning_and_the_obstacle() {
     let cases = [
         (
             "purchase_started",
@@ -179,7 +179,7 @@ fn a_name_that_is_not_taken_comes_with_what_it_may_mean_and_why_not() {
 }
 
 #[test]
-fn a_suggestion_is_part_of_an_explanation_of_unknown_names_only() {
+fn only_explanations_of_unknown_names_contain_a_suggestion() {
     let explain = |name: &str| {
         let event = track(name, "{}");
         SHIPPED.explain(&event, &super::ActorHistory::default())
@@ -201,7 +201,7 @@ fn a_suggestion_is_part_of_an_explanation_of_unknown_names_only() {
 }
 
 #[test]
-fn a_users_own_words_are_read_as_the_shipped_ones() {
+fn a_users_own_words_work_like_the_shipped_ones() {
     let rules = with_vocabulary(
         r#"
 id = "own"

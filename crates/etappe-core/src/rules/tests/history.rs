@@ -72,7 +72,7 @@ fn signup_and_purchase_of_an_invited_person_are_referral() {
 }
 
 #[test]
-fn the_first_login_starts_and_later_ones_are_use() {
+fn the_first_login_is_initiate_and_later_ones_are_enablement() {
     let login = track("login", "{}");
     let later = ActorHistory {
         milestones: vec![(Milestone::Login, 1, days_ago(3), days_ago(3))],
@@ -106,7 +106,7 @@ history = { days_since_last_seen = { above = 90 }, days_since_first_seen = { abo
 "#;
 
 #[test]
-fn conditions_ask_for_counts_and_days() {
+fn conditions_can_test_counts_and_days() {
     let rules = only_model(CONDITIONS);
     let purchase = track("purchase", "{}");
     let check = |history: &ActorHistory| stages(&rules, "loyalty", &purchase, history);

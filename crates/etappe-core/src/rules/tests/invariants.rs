@@ -202,7 +202,7 @@ fn a_flood_of_names_changes_no_answer() {
 }
 
 #[test]
-fn names_and_texts_beyond_any_measure_match_no_pattern() {
+fn oversized_names_and_texts_match_no_pattern() {
     let rules = super::only_vocabulary(
         r#"
 id = "own"
@@ -233,7 +233,7 @@ milestone = "engage"
 }
 
 #[test]
-fn the_shipped_rules_have_nothing_without_effect() {
+fn every_shipped_rule_has_an_effect() {
     assert_eq!(SHIPPED.warnings(), []);
 }
 

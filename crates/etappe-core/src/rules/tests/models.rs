@@ -80,7 +80,7 @@ fn rules() -> RuleSet {
 }
 
 #[test]
-fn every_milestone_has_the_stage_its_model_means() {
+fn every_milestone_is_in_the_expected_stage_of_each_model() {
     let rules = rules();
     let mut wrong = Vec::new();
     for (milestone, stages) in EXPECTED {

@@ -6,7 +6,7 @@ use super::{
 use crate::rules::{RuleFileKind, RuleSet, RuleSource};
 
 #[test]
-fn conditions_go_before_none_then_exact_then_normalised_then_globs() {
+fn rules_with_conditions_precede_exact_then_normalised_then_glob_names() {
     let rules = only_vocabulary(
         r#"
 id = "own"
@@ -40,7 +40,7 @@ milestone = "none"
 }
 
 #[test]
-fn a_users_vocabulary_goes_before_the_shipped_ones() {
+fn a_users_vocabulary_takes_precedence_over_the_shipped_ones() {
     let rules = with_vocabulary(
         r#"
 id = "own"
@@ -106,7 +106,7 @@ fn priority_orders_vocabularies_and_ids_break_ties() {
 }
 
 #[test]
-fn kinds_limit_a_rule() {
+fn a_rule_applies_only_to_its_kinds() {
     let rules = only_vocabulary(
         r#"
 id = "own"
@@ -169,7 +169,7 @@ const CONDITIONS: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn operators_compare_as_they_say() {
+fn operators_compare_as_documented() {
     for (condition, matching, other) in CONDITIONS {
         let text = format!(
             "id = \"own\"\n[[rule]]\nevent = \"x\"\nwhere = {condition}\nmilestone = \"visit\"\n"
@@ -189,7 +189,7 @@ fn operators_compare_as_they_say() {
 }
 
 #[test]
-fn traits_and_context_are_looked_at_by_their_prefix() {
+fn traits_and_context_are_addressed_by_their_prefix() {
     let rules = only_vocabulary(
         r#"
 id = "own"
@@ -206,7 +206,7 @@ milestone = "feature_use"
 }
 
 #[test]
-fn event_from_looks_among_the_names_that_anybody_may_use() {
+fn event_from_matches_names_of_generic_and_own_vocabularies() {
     let rules = with_vocabulary(
         r#"
 id = "own"
@@ -246,7 +246,7 @@ milestone = "visit"
 }
 
 #[test]
-fn exact_spelling_can_be_asked_for() {
+fn a_rule_can_require_exact_spelling() {
     let rules = only_vocabulary(
         r#"
 id = "own"

@@ -187,7 +187,7 @@ const NAMES_OF_ONE_TRACKER_IN_ANOTHER_SPELLING: &[Row] = &[
 ];
 
 #[test]
-fn words_that_mean_something_else_elsewhere_count_in_their_own_trackers_spelling_only() {
+fn ambiguous_words_count_only_in_their_own_trackers_spelling() {
     check(NAMES_OF_ONE_TRACKER_IN_ANOTHER_SPELLING);
 }
 
@@ -315,7 +315,7 @@ const MATOMO_REQUESTS: &[Row] = &[
 ];
 
 #[test]
-fn matomo_requests_are_told_by_their_parameters() {
+fn matomo_requests_are_recognised_by_their_parameters() {
     let context = r#"{"library":{"version":"5","name":"matomo"}}"#;
     for (expected, properties) in MATOMO_REQUESTS {
         let request = event(EventKind::Track, "request", properties, context);
@@ -398,7 +398,7 @@ const ADDRESSES: &[Row] = &[
 ];
 
 #[test]
-fn page_addresses_tell_what_a_view_means() {
+fn a_page_view_gets_its_meaning_from_its_address() {
     for (expected, url) in ADDRESSES {
         let properties = serde_json::json!({"url": url}).to_string();
         let context = serde_json::json!({"page": {"url": url}}).to_string();
@@ -445,7 +445,7 @@ const PAGES: &[Case] = &[
 ];
 
 #[test]
-fn a_page_is_told_by_path_search_and_name_as_well() {
+fn a_page_is_recognised_by_path_search_and_name_too() {
     for (expected, properties, context) in PAGES {
         assert_eq!(
             meaning(&SHIPPED, &page(properties, context)),
@@ -479,12 +479,12 @@ const FORMS_ARE_LEADS_ONLY_WHEN_THEIR_NAME_OR_PAGE_SAYS_SO: &[Case] = &[
 ];
 
 #[test]
-fn forms_are_leads_only_when_their_name_or_page_says_so() {
+fn a_form_is_a_lead_only_if_its_name_or_page_says_so() {
     check_values(FORMS_ARE_LEADS_ONLY_WHEN_THEIR_NAME_OR_PAGE_SAYS_SO);
 }
 
 #[test]
-fn messages_about_identity_mean_nothing() {
+fn identity_messages_have_no_milestone() {
     for kind in [EventKind::Identify, EventKind::Group, EventKind::Alias] {
         let message = event(kind, "purchase", r#"{"idgoal":0}"#, "{}");
         assert_eq!(meaning(&SHIPPED, &message), "unknown");

@@ -37,7 +37,7 @@ fn names(collectors: &Collectors) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn the_collector_that_is_furthest_behind_decides() {
+fn the_collector_furthest_behind_sets_the_watermark() {
     let mut collectors = Collectors::default();
     assert_eq!(collectors.reached(), None);
     collectors.heard(direct("a", 100));
@@ -52,7 +52,7 @@ fn the_collector_that_is_furthest_behind_decides() {
 }
 
 #[test]
-fn a_silent_collector_without_a_spool_is_let_go_named_and_forgotten() {
+fn a_silent_collector_without_a_spool_stops_holding_is_reported_and_then_forgotten() {
     let mut collectors = Collectors::default();
     collectors.heard(direct("a", 100));
     look(&mut collectors, 101..=160);
@@ -70,7 +70,7 @@ fn a_silent_collector_without_a_spool_is_let_go_named_and_forgotten() {
 }
 
 #[test]
-fn a_silent_collector_with_a_spool_holds_until_it_returns_or_is_retired() {
+fn a_silent_collector_with_a_spool_holds_the_watermark_until_it_returns_or_is_retired() {
     let mut collectors = Collectors::default();
     collectors.heard(mark("a", 90, 100, CollectorState::Spooling));
     look(&mut collectors, 101..=5_000);
@@ -87,7 +87,7 @@ fn a_silent_collector_with_a_spool_holds_until_it_returns_or_is_retired() {
 }
 
 #[test]
-fn nobody_is_silent_while_the_log_is_away() {
+fn no_collector_counts_as_silent_while_the_log_is_unavailable() {
     let mut collectors = Collectors::default();
     collectors.heard(direct("a", 100));
     collectors.heard(direct("b", 100));
@@ -104,7 +104,7 @@ fn nobody_is_silent_while_the_log_is_away() {
 }
 
 #[test]
-fn what_is_read_late_is_no_silence() {
+fn marks_read_late_do_not_make_a_collector_silent() {
     let mut collectors = Collectors::restore(vec![direct("a", 100), direct("b", 100)]);
     // An hour of unread log; `a` and `b` wrote marks all the time.
     for second in 101..3_700 {
@@ -116,7 +116,7 @@ fn what_is_read_late_is_no_silence() {
 }
 
 #[test]
-fn clocks_that_differ_make_nobody_silent() {
+fn clock_differences_do_not_make_a_collector_silent() {
     let mut collectors = Collectors::default();
     for second in 0..300 {
         collectors.heard(direct("ahead", second + 1_000));
@@ -128,7 +128,7 @@ fn clocks_that_differ_make_nobody_silent() {
 }
 
 #[test]
-fn collectors_let_go_long_ago_do_not_come_back_with_a_restart() {
+fn collectors_released_long_ago_do_not_return_after_a_restart() {
     let collectors = Collectors::restore(vec![
         direct("now", 100_000),
         direct("just now", 99_500),
@@ -141,7 +141,7 @@ fn collectors_let_go_long_ago_do_not_come_back_with_a_restart() {
 }
 
 #[test]
-fn the_number_of_collectors_kept_in_mind_is_bounded() {
+fn the_number_of_remembered_collectors_is_bounded() {
     let mut collectors = Collectors::default();
     collectors.heard(mark("spool", 5, 0, CollectorState::Spooling));
     for number in 0..10_000 {
@@ -186,7 +186,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, usize, i64)>> {
 
 proptest! {
     #[test]
-    fn the_figures_never_reach_past_a_record_that_is_not_in_the_log(steps in steps()) {
+    fn the_watermark_never_passes_a_record_that_is_not_in_the_log(steps in steps()) {
         let mut models: Vec<Model> = (0..4).map(|_| Model::default()).collect();
         let mut collectors = Collectors::default();
         let mut now = 1_000_000;
