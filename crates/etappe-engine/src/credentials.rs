@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_made_once_and_only_their_owner_can_read_them() {
+    fn secrets_are_created_once_and_readable_only_by_their_owner() {
         let dir = tempfile::tempdir().unwrap();
         let first = EngineSecrets::load_or_create(dir.path()).unwrap();
         let second = EngineSecrets::load_or_create(dir.path()).unwrap();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_open_to_others_is_closed() {
+    fn the_permissions_of_an_exposed_secret_file_are_narrowed() {
         let dir = tempfile::tempdir().unwrap();
         EngineSecrets::load_or_create(dir.path()).unwrap();
         let path = EngineSecrets::path(dir.path());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_gives_its_role_and_a_wrong_one_none() {
+    fn a_correct_login_has_its_role_and_a_wrong_one_none() {
         let secrets = EngineSecrets::generate();
         let EngineSecrets { writer, reader } = &secrets;
         assert_eq!(

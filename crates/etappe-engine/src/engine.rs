@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_locked_once() {
+    fn a_folder_can_be_locked_only_once() {
         let dir = tempfile::tempdir().unwrap();
         let first = DataLock::acquire(dir.path(), Duration::ZERO).unwrap();
         let second = DataLock::acquire(dir.path(), Duration::ZERO);

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_report_gives_its_code_and_text() {
+    fn a_plain_report_yields_its_code_and_text() {
         let exception = Exception::from_engine(
             "Code: 60. DB::Exception: Unknown table expression identifier 't'. (UNKNOWN_TABLE)",
         );

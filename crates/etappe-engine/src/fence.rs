@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_fence_there_is_one_folder_and_no_network() {
+    fn the_fence_allows_one_folder_and_no_network() {
         let (dir, door) = (
             folder(),
             std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_fence_everything_stays_as_it_was() {
+    fn the_mode_off_restricts_nothing() {
         let dir = folder();
         let path = dir.path().to_owned();
         let secret = on_thread(move || {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_words() {
+    fn modes_round_trip_through_text() {
         let mode = |word: &str| serde_json::from_str::<FenceMode>(&format!("\"{word}\"")).ok();
         assert_eq!(mode("required"), Some(FenceMode::Required));
         assert_eq!(mode("preferred"), Some(FenceMode::default()));

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_name_each_other_and_can_be_written_twice() {
+    fn the_config_files_refer_to_each_other_and_can_be_rewritten() {
         let dir = tempfile::tempdir().unwrap();
         let config = EngineConfig::new(dir.path().join("a&b"), "/x/libchdb.so");
         fs::create_dir(&config.data_dir).unwrap();

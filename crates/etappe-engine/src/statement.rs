@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_told_by_the_first_word() {
+    fn statement_kinds_are_recognised_by_the_first_word() {
         assert_eq!(read("/* x */ select 1").kind, StatementKind::Select);
         assert_eq!(
             read("(select 1) union all (select 2)").kind,
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_insert_with_data_may_be_longer_than_a_statement() {
+    fn only_an_insert_with_data_may_exceed_the_statement_limit() {
         assert!(Statement::read(b"SELECT 1 ", false).is_err());
         assert!(Statement::read(b"INSERT INTO t FORMAT CSV\n1", false).is_ok());
     }

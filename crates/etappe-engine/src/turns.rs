@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_turns_are_kept_for_changes_and_some_for_questions() {
+    fn some_turns_are_reserved_for_changes_and_some_for_questions() {
         assert_eq!(shares(16), (12, 4));
         assert_eq!(shares(4), (3, 1));
         assert_eq!(shares(2), (1, 1));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_waiting_room_of_readers_leaves_the_others_theirs() {
+    async fn a_full_waiting_room_of_readers_does_not_affect_the_others() {
         let turns = Arc::new(Turns::new(4, 1, Duration::from_secs(60)));
         let reader = turns.take(Claim::Reader).await.unwrap();
         let mut waiting = tokio::task::JoinSet::new();

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_zones_stay_when_there_is_no_room_for_more() {
+    fn known_zones_stay_when_the_cache_is_full() {
         let zones = ReaderZones::default();
         let all = chrono_tz::TZ_VARIANTS;
         assert!(all.len() > MOST);

@@ -126,7 +126,7 @@ fn a_statement_without_a_result_fails() {
 }
 
 #[test]
-fn a_session_that_is_null_is_none() {
+fn a_null_session_is_none() {
     assert!(Connection::open(&library(connects_to_nothing), &[]).is_none());
     assert!(Connection::open(&library(connects_to_null), &[]).is_none());
 }

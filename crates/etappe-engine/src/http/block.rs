@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_come_back_as_they_went() {
+    fn blocks_round_trip() {
         let data: Vec<u8> = (0..300_000_u32)
             .flat_map(|number| (number / 7).to_le_bytes())
             .collect();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_found() {
+    fn a_damaged_block_is_detected() {
         let good = compress(b"some content that is long enough");
         for at in 0..good.len() {
             let mut bad = good.clone();

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings_are_undone_in_order() {
+    fn encodings_are_decoded_in_order() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&block::compress(b"content")).unwrap();
         let bytes = gzip.finish().unwrap();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_over_the_limit_fails() {
+    fn a_body_over_the_limit_is_refused() {
         let plain = UploadEncoding::default();
         assert_eq!(decode(b"12345", plain, 5).unwrap(), b"12345");
         assert_eq!(
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_and_unknown_encodings_have_codes() {
+    fn damaged_bodies_and_unknown_encodings_have_error_codes() {
         let gzip = UploadEncoding {
             content: ContentEncoding::Gzip,
             has_blocks: false,

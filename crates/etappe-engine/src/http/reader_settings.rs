@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_allowed_by_their_whole_names() {
+    fn settings_are_allowed_only_by_their_full_names() {
         assert!(READER_SETTINGS.is_sorted());
         for name in [
             "max_execution_time",

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_whole_only_with_its_end() {
+    fn a_body_is_complete_only_with_its_end() {
         let (sender, mut reader) = channel();
         sender
             .blocking_send(Piece::Data(Bytes::from_static(b"ab")))

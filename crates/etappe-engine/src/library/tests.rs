@@ -44,7 +44,7 @@ fn the_cache_follows_the_environment() {
 }
 
 #[test]
-fn a_named_library_is_taken_or_missed() {
+fn a_configured_library_is_used_or_reported_missing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lib.so");
     let find = || find_library(&LibraryRequest::new(Some(path.clone()), dir.path()));
@@ -58,7 +58,7 @@ fn a_named_library_is_taken_or_missed() {
 }
 
 #[test]
-fn a_cut_off_library_is_noticed() {
+fn a_truncated_library_is_detected() {
     let dir = tempfile::tempdir().unwrap();
     let request = request(dir.path(), PathBuf::from("npm"));
     let path = cached_library(&request.cache_dir);
@@ -81,7 +81,7 @@ fn a_cut_off_library_is_noticed() {
 }
 
 #[test]
-fn a_changed_library_is_not_loaded_and_one_of_the_operator_is_not_looked_at() {
+fn a_changed_library_is_not_loaded_and_the_operators_own_is_not_verified() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("libchdb.so");
     let release = release(b"1234", "");

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_headers_are_taken_off() {
+    fn later_headers_are_removed() {
         let kind = streaming("RowBinaryWithNamesAndTypes").unwrap();
         let mut stripper = HeaderStripper::new(kind);
         let mut first = Bytes::from_static(b"\x01\x01n\x05UInt8\x07");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_headers_too() {
+    fn leading_lines_can_be_headers() {
         assert_eq!(
             header_length(b"[\"a\"]\n[\"UInt8\"]\n[1]\n", Header::Lines(2)),
             Some(16)
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_header_is_no_header() {
+    fn a_truncated_header_is_incomplete() {
         assert_eq!(
             header_length(b"\x02\x01n\x05UInt8", Header::BinaryNamesAndTypes),
             None
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_with_an_end_are_collected() {
+    fn formats_with_a_footer_are_buffered() {
         for format in [
             "JSON",
             "JSONCompact",

@@ -70,13 +70,13 @@ mod tests {
     const BLOCK: &[u8] = b"\x02\x02\x01n\x05UInt8\x01\x02\x01s\x06String\x01a\x02bc";
 
     #[test]
-    fn version_zero_changes_nothing() {
+    fn client_version_zero_changes_nothing() {
         let block = Bytes::from_static(BLOCK);
         assert_eq!(for_version(&block, 0).unwrap(), block);
     }
 
     #[test]
-    fn later_versions_get_what_they_expect() {
+    fn later_client_versions_get_the_format_they_expect() {
         let block = Bytes::from([BLOCK, BLOCK].concat());
         let info: &[u8] = b"\x01\x00\x02\xFF\xFF\xFF\xFF\x00";
         let expected = [info, BLOCK, info, BLOCK].concat();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unsupported_types_and_truncated_blocks_are_refused() {
         let block = Bytes::from_static(b"\x01\x01\x01j\x04JSON\x00");
         assert_eq!(
             for_version(&block, 54_460).unwrap_err().code,

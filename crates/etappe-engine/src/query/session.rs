@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_may_only_shorten_its_time() {
+    fn a_reader_can_only_shorten_its_time_limit() {
         let limit = Duration::from_secs(60);
         let timeout = |wanted: &str| reader_timeout(Some(&wanted.to_owned()), limit);
         assert_eq!(timeout("2.5"), "2.5");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn values_cannot_leave_their_quotes() {
+    fn values_cannot_escape_their_quotes() {
         let statement = set_statement(&[("a", "1".to_owned()), ("b", r"x', c = '\".to_owned())]);
         assert_eq!(statement, r"SET a = '1', b = 'x\', c = \'\\'");
         assert_eq!(quoted("a`; DROP", '`'), r"`a\`; DROP`");

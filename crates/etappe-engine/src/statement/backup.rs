@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn one_form_is_allowed_and_no_other() {
+    fn only_one_form_of_backup_is_allowed() {
         for good in [
             "BACKUP DATABASE etappe TO File('b1')",
             "restore database etappe from File('a_b-1');",

@@ -248,7 +248,7 @@ fn is_harmless(name: &str) -> bool {
 }
 
 #[test]
-fn what_is_harmless_here_names_nothing_else_for_the_engine() {
+fn a_statement_that_passes_the_checks_means_the_same_to_the_engine() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let mut engine = engine(data.path());
     names::tests::compare_with_engine(|query| {
@@ -303,7 +303,7 @@ fn what_is_harmless_here_names_nothing_else_for_the_engine() {
 }
 
 #[test]
-fn a_tree_with_a_file_in_it_is_noticed() {
+fn a_file_function_in_a_syntax_tree_is_detected() {
     let tree =
         "SelectQuery (children 1)\n ExpressionList (children 1)\n  Function file (children 1)";
     let found: Vec<&str> = functions(tree).collect();

@@ -398,13 +398,13 @@ mod tests {
     ];
 
     #[test]
-    fn behind_a_dot_apply_is_a_name_like_any_other() {
+    fn apply_after_a_dot_is_a_name_like_any_other() {
         assert_eq!(outcome("SELECT * APPLY(sum) FROM t", Role::Reader), Ok(()));
         assert!(outcome("SELECT x.APPLY(sum) FROM t", Role::Reader).is_err());
     }
 
     #[test]
-    fn the_writer_may_look_at_the_syntax_of_a_definition() {
+    fn the_writer_may_explain_the_syntax_of_a_definition() {
         let definition = "EXPLAIN AST CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x";
         assert_eq!(outcome(definition, Role::Writer), Ok(()));
         for outside in [
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reaches_files_networks_or_programs() {
+    fn no_statement_reaches_files_networks_or_programs() {
         for text in OUTSIDE {
             assert_eq!(
                 outcome(text, Role::Writer),
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_only_read() {
+    fn readers_can_only_read() {
         for text in [
             "SELECT 1",
             "WITH 1 AS x SELECT x",
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_an_unknown_name_must_be_a_view() {
+    fn a_call_of_an_unknown_name_is_allowed_only_for_views() {
         let called = views(
             "SELECT * FROM d.kpi_Orders(a = 1) JOIN x(b = 2) ON 1",
             Role::Reader,
@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn a_get_only_reads_whoever_asks() {
+    fn a_get_request_can_only_read_for_any_role() {
         let outcome = |text: &str| {
             let statement = Statement::read(text.as_bytes(), true).unwrap();
             let access = Access {
@@ -551,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_begin_no_statement_are_none() {
+    fn a_statement_with_an_unknown_first_word_is_refused() {
         for text in ["EXECUTE AS x", "GRANT ALL ON *.* TO x", "BEGIN"] {
             assert_eq!(
                 outcome(text, Role::Writer),
@@ -562,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_of_an_interactive_client_are_no_statements() {
+    fn commands_of_the_interactive_client_are_refused() {
         for text in ["exit", "quit;", "\\l", "? help", "q"] {
             assert_eq!(
                 outcome(text, Role::Writer),

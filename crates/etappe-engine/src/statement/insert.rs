@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn data_begins_behind_the_format_and_one_line_feed() {
+    fn data_begins_after_the_format_and_one_line_feed() {
         check(
             "INSERT INTO t FORMAT RowBinary\n\n;x",
             "INSERT INTO t",
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_may_stand_before_and_after_the_format() {
+    fn settings_may_come_before_or_after_the_format() {
         check(
             "INSERT INTO t SETTINGS a = 1 FORMAT CSV\n1",
             "INSERT INTO t SETTINGS a = 1",
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_data_is_not_looked_at() {
+    fn binary_data_is_not_parsed() {
         let text = b"INSERT INTO t FORMAT RowBinary\n'\0;\xFF/*";
         let (found, _) = read_insert(text, true).unwrap().unwrap();
         assert_eq!(&text[found.data_start..], b"'\0;\xFF/*");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn values_beyond_the_statements_limit_are_data() {
+    fn values_after_the_statements_limit_are_data() {
         let (found, _) = read_insert(b"INSERT INTO t VALUES (1), (", false)
             .unwrap()
             .unwrap();

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_end_where_they_end_for_the_engine() {
+    fn strings_end_where_the_engine_ends_them() {
         check(r"'a\'b' c", &[r"'a\'b'", "c"]);
         check("'a''b' c", &["'a''b'", "c"]);
         check("'--' -- '", &["'--'"]);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_broken() {
+    fn ambiguous_text_is_refused() {
         for text in [
             "'a",
             "\"a",
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_gets_the_tokens_and_no_comments() {
+    fn the_engine_gets_the_tokens_without_comments() {
         let rebuilt = |text: &str| {
             let tokens: Vec<_> = Lexer::new(text.as_bytes()).collect();
             String::from_utf8(rebuild(text.as_bytes(), &tokens)).unwrap()

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn time_zones_that_are_computed_or_made_up_are_refused() {
+    fn computed_and_unknown_time_zones_are_refused() {
         for text in [
             "SELECT toTimeZone(now(), 'Fixed/UTC+00:00:01')",
             "SELECT toTimeZone(now(), concat('Fixed/UTC+00:00:', '01'))",

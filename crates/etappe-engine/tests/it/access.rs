@@ -34,7 +34,7 @@ async fn a_wrong_or_missing_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn readers_read_and_nothing_else() {
+async fn readers_can_read_and_do_nothing_else() {
     let engine = TestEngine::start().await;
     let (writer, reader) = (&engine.client, &engine.reader);
     writer
@@ -93,7 +93,7 @@ async fn readers_read_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_reader_learns_of_no_file() {
+async fn a_reader_learns_nothing_about_files() {
     let engine = TestEngine::start().await;
     for name in [
         "`/etc/passwd`",
@@ -121,7 +121,7 @@ async fn a_reader_learns_of_no_file() {
 /// The first query of the Go client for ClickHouse, which Grafana uses, and columns called
 /// `format`.
 #[tokio::test]
-async fn a_reader_may_ask_who_answers_and_have_a_column_called_format() {
+async fn a_reader_may_ask_for_the_version_and_name_a_column_format() {
     let engine = TestEngine::start().await;
     for statement in [
         "SELECT displayName(), version(), revision(), timezone()",
@@ -134,7 +134,7 @@ async fn a_reader_may_ask_who_answers_and_have_a_column_called_format() {
 }
 
 #[tokio::test]
-async fn nobody_reaches_outside_the_engine() {
+async fn no_role_reaches_outside_the_engine() {
     let engine = TestEngine::start().await;
     let target = engine.data().join("stolen");
     let target = target.to_str().unwrap();

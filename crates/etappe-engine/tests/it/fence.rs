@@ -79,7 +79,7 @@ fn a_statement_that_gets_past_every_check_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn behind_its_fence_the_engine_works() {
+async fn the_engine_works_inside_its_fence() {
     let mut engine = TestEngine::start_with(&["--fence", "required"]).await;
     for statement in [
         "CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a",

@@ -56,7 +56,7 @@ async fn parts(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn a_large_insert_is_one_part_and_counts_once_whatever_happens() {
+async fn a_large_insert_is_one_part_and_is_stored_once_after_retries() {
     let mut engine = TestEngine::start().await;
     make_tables(&engine.client).await;
     let statement = "INSERT INTO t FORMAT RowBinary";
@@ -99,7 +99,7 @@ async fn a_large_insert_is_one_part_and_counts_once_whatever_happens() {
 }
 
 #[tokio::test]
-async fn an_insert_that_breaks_off_inserts_nothing() {
+async fn a_truncated_insert_inserts_nothing() {
     let engine = TestEngine::start().await;
     make_tables(&engine.client).await;
     let client = &engine.client;
@@ -141,7 +141,7 @@ async fn an_insert_that_breaks_off_inserts_nothing() {
 }
 
 #[tokio::test]
-async fn an_insert_that_fails_in_a_view_can_be_sent_again_with_its_token() {
+async fn an_insert_that_fails_in_a_view_can_be_retried_with_its_token() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     make_tables(client).await;
@@ -165,7 +165,7 @@ async fn an_insert_that_fails_in_a_view_can_be_sent_again_with_its_token() {
 }
 
 #[tokio::test]
-async fn inserts_come_in_many_shapes() {
+async fn inserts_are_accepted_in_many_forms() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     client
@@ -227,7 +227,7 @@ async fn inserts_come_in_many_shapes() {
 }
 
 #[tokio::test]
-async fn compressed_bodies_are_taken_and_damaged_ones_refused() {
+async fn compressed_bodies_are_accepted_and_damaged_ones_refused() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     client
@@ -263,7 +263,7 @@ async fn compressed_bodies_are_taken_and_damaged_ones_refused() {
 }
 
 #[tokio::test]
-async fn an_early_failure_is_seen_by_a_client_that_sends_much() {
+async fn a_client_that_sends_much_sees_an_early_failure() {
     let engine = TestEngine::start().await;
     let statement = "INSERT INTO nix FORMAT RowBinary";
     let answer = engine

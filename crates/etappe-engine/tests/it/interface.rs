@@ -99,7 +99,7 @@ async fn settings_apply_to_their_request_only() {
 }
 
 #[tokio::test]
-async fn settings_limit_what_they_say() {
+async fn settings_enforce_their_limits() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     let long = "SELECT max(sipHash64(number)) FROM numbers(100000000000)";
@@ -165,7 +165,7 @@ async fn exceptions_have_codes_and_statuses() {
 }
 
 #[tokio::test]
-async fn results_come_in_every_format_whole() {
+async fn results_are_complete_in_every_format() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     let statement = "SELECT number, toString(number) AS s FROM numbers(200000)";
@@ -215,7 +215,7 @@ async fn results_come_in_every_format_whole() {
 }
 
 #[tokio::test]
-async fn an_exception_behind_the_first_rows_is_marked_and_the_body_breaks_off() {
+async fn an_exception_after_the_first_rows_is_marked_and_the_body_is_cut_off() {
     let engine = TestEngine::start().await;
     let statement =
         "SELECT throwIf(number = 900000) FROM numbers(1000000) SETTINGS max_block_size = 10000";
@@ -252,7 +252,7 @@ async fn an_exception_behind_the_first_rows_is_marked_and_the_body_breaks_off() 
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_takes_its_query_along() {
+async fn a_query_is_cancelled_when_its_client_disconnects() {
     let engine = TestEngine::start().await;
     let running = "SELECT count() FROM system.processes WHERE query LIKE '%numbers(900000000000)%' AND query NOT LIKE '%processes%'";
     let mut cancelled = 0;
@@ -283,7 +283,7 @@ async fn a_client_that_leaves_takes_its_query_along() {
 }
 
 #[tokio::test]
-async fn queries_beyond_the_limit_wait_and_then_are_refused() {
+async fn queries_over_the_limit_wait_and_are_then_refused() {
     let engine = TestEngine::start_with(&["--queries", "1", "--queue", "1"]).await;
     let client = &engine.client;
     let slow = "SELECT sleep(1)";
@@ -298,7 +298,7 @@ async fn queries_beyond_the_limit_wait_and_then_are_refused() {
 }
 
 #[tokio::test]
-async fn metrics_are_shown_to_those_who_log_in() {
+async fn metrics_need_a_login() {
     let engine = TestEngine::start().await;
     let client = &engine.client;
     client.query("SELECT 1").await;

@@ -37,7 +37,7 @@ async fn make_table(engine: &TestEngine) {
 }
 
 #[tokio::test]
-async fn rows_go_in_and_come_back_with_and_without_compression() {
+async fn rows_round_trip_with_and_without_compression() {
     let engine = TestEngine::start().await;
     make_table(&engine).await;
     for (round, compression) in [Compression::None, Compression::Lz4]

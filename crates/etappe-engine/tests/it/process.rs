@@ -17,7 +17,7 @@ fn signal(engine: &TestEngine, name: &str) {
 }
 
 #[tokio::test]
-async fn signals_are_ignored_and_the_end_of_the_pipe_stops() {
+async fn signals_are_ignored_and_a_closed_pipe_stops_the_process() {
     let engine = TestEngine::start().await;
     engine
         .client
@@ -105,7 +105,7 @@ async fn a_second_engine_on_the_same_data_says_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_next_engine_waits_for_the_last_one_to_let_go() {
+async fn the_next_engine_waits_until_the_last_one_releases_the_lock() {
     let engine = TestEngine::start().await;
     let client = engine.client.clone();
     let mut slow = JoinSet::new();
@@ -122,7 +122,7 @@ async fn the_next_engine_waits_for_the_last_one_to_let_go() {
 }
 
 #[tokio::test]
-async fn a_library_that_is_none_is_named() {
+async fn an_invalid_library_is_named() {
     let data = tempfile::tempdir().unwrap();
     let wrong = data.path().join("libchdb.so");
     let start = |library: &std::path::Path| {
@@ -157,7 +157,7 @@ async fn a_library_that_is_none_is_named() {
 }
 
 #[tokio::test]
-async fn addresses_beyond_loopback_are_refused() {
+async fn addresses_other_than_loopback_are_refused() {
     let data = tempfile::tempdir().unwrap();
     let command = command(data.path(), &["--listen", "0.0.0.0:0"]);
     let text = EngineProcess::spawn(command, options())
@@ -168,7 +168,7 @@ async fn addresses_beyond_loopback_are_refused() {
 }
 
 #[tokio::test]
-async fn a_process_that_is_no_engine_is_noticed() {
+async fn a_process_that_is_not_an_engine_is_detected() {
     let mut command = Command::new("echo");
     command.arg("hello");
     let error = EngineProcess::spawn(command, options()).await.unwrap_err();

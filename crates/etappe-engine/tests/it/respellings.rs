@@ -281,7 +281,7 @@ async fn every_way(client: &Client, statement: &str) -> Vec<(&'static str, Answe
 }
 
 #[tokio::test]
-async fn no_respelling_lets_a_reader_out() {
+async fn no_respelling_lets_a_reader_past_the_checks() {
     let target = Target::start().await;
     let mut passed = Vec::new();
     for statement in REFUSED.iter().chain(COMMENTED) {
@@ -303,7 +303,7 @@ async fn no_respelling_lets_a_reader_out() {
 }
 
 #[tokio::test]
-async fn the_writer_does_not_get_at_files_either() {
+async fn the_writer_cannot_reach_files_either() {
     let target = Target::start().await;
     let reaches_out = REFUSED
         .iter()
@@ -318,7 +318,7 @@ async fn the_writer_does_not_get_at_files_either() {
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "most of it is a table of cases")]
-async fn a_reader_sets_only_what_is_listed_wherever_it_asks() {
+async fn a_reader_can_set_only_listed_settings_by_any_route() {
     let target = Target::start().await;
     let reader = &target.engine.reader;
     let path = target.fill_in("PATH");
@@ -385,7 +385,7 @@ async fn a_reader_sets_only_what_is_listed_wherever_it_asks() {
 }
 
 #[tokio::test]
-async fn what_readers_need_is_not_refused() {
+async fn statements_that_readers_need_are_allowed() {
     let engine = TestEngine::start().await;
     let writer = &engine.client;
     for statement in [

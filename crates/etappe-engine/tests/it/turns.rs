@@ -16,7 +16,7 @@ async fn keep_asking(client: Client) {
 }
 
 #[tokio::test]
-async fn slow_queries_of_readers_and_questions_leave_inserts_their_turns() {
+async fn slow_queries_of_readers_and_questions_do_not_block_inserts() {
     let engine = TestEngine::start().await;
     let writer = &engine.client;
     writer

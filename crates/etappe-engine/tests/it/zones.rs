@@ -11,7 +11,7 @@ const DENIED: u16 = 403;
 const LIMIT_EXCEEDED: i32 = 290;
 
 #[tokio::test]
-async fn readers_name_known_time_zones_and_compute_none() {
+async fn readers_may_name_known_time_zones_but_not_compute_them() {
     let engine = TestEngine::start().await;
     for (settings, statement) in [
         (None, "SELECT toTimeZone(now(), 'Fixed/UTC+00:00:01')"),
@@ -67,7 +67,7 @@ const ARGUMENTS: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn a_function_that_takes_a_time_zone_takes_no_computed_one_from_a_reader() {
+async fn a_reader_cannot_pass_a_computed_time_zone_to_a_function() {
     let seed = std::env::var_os("ETAPPE_TEST_SEED").map_or_else(rand::random, |seed| {
         let seed = seed.to_str().and_then(|seed| seed.parse().ok());
         seed.expect("ETAPPE_TEST_SEED is a number")

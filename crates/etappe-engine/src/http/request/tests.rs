@@ -49,7 +49,7 @@ fn three_ways_to_log_in_are_accepted() {
 }
 
 #[test]
-fn a_missing_and_a_wrong_login_have_their_codes() {
+fn a_missing_and_a_wrong_login_have_distinct_codes() {
     assert_eq!(
         read(Request::get("/")).unwrap_err().code,
         code::REQUIRED_PASSWORD
@@ -61,7 +61,7 @@ fn a_missing_and_a_wrong_login_have_their_codes() {
 }
 
 #[test]
-fn parameters_of_the_url_are_sorted_out() {
+fn url_parameters_are_split_into_settings_and_values() {
     let request = as_writer(
         "/?query=SELECT+1%2B1&database=d&default_format=JSON&param_x=a%20b&max_threads=3&decompress=1&compress=1&query_id=q&wait_end_of_query=1&log_comment=c",
     )
@@ -81,7 +81,7 @@ fn parameters_of_the_url_are_sorted_out() {
 }
 
 #[test]
-fn names_that_are_no_settings_are_refused() {
+fn unknown_settings_are_refused() {
     assert_eq!(
         as_writer("/?a%27=1").unwrap_err().code,
         code::UNKNOWN_SETTING
@@ -93,7 +93,7 @@ fn names_that_are_no_settings_are_refused() {
 }
 
 #[test]
-fn readers_choose_only_what_is_listed() {
+fn readers_can_change_only_listed_settings() {
     let request =
         as_reader("/?max_execution_time=5&output_format_json_quote_64bit_integers=1&readonly=0");
     assert_eq!(request.unwrap().settings.len(), 2);

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_with_their_arguments() {
+    fn type_names_are_read_with_their_arguments() {
         let parse = |name| ColumnType::parse(name).unwrap();
         assert_eq!(parse("DateTime64(3, 'UTC')"), ColumnType::Fixed(8));
         assert_eq!(parse("Decimal(18, 4)"), ColumnType::Fixed(8));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_data_is_walked_through() {
+    fn nested_data_is_traversed() {
         // Two rows: ['a'], [NULL, 'bc'].
         let data = b"\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x00\x01\x00\x01a\x00\x02bc";
         let mut cursor = Cursor::new(data);

@@ -51,7 +51,7 @@ pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
 }
 
 #[test]
-fn nothing_is_both_allowed_and_withheld() {
+fn no_name_is_both_allowed_and_withheld() {
     for name in withheld() {
         assert!(!may_be_called(&name), "{name}");
     }
@@ -59,7 +59,7 @@ fn nothing_is_both_allowed_and_withheld() {
 }
 
 #[test]
-fn the_text_of_a_function_has_nothing_but_numbers_in_it() {
+fn a_function_passed_as_text_may_have_only_numeric_arguments() {
     for text in ["'sum'", "'quantile(0.5)'", "'quantiles(0.5, 0.9)'"] {
         assert!(is_plain_function(text.as_bytes()), "{text}");
     }
