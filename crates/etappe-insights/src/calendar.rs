@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn weeks_of_retention_end_with_the_last_monday_of_the_zone() {
+    fn retention_weeks_end_with_the_last_monday_in_the_time_zone() {
         let zone = Tz::Europe__Amsterdam;
         let weeks = |at: &str| {
             let weeks = retention_weeks(zone, Timestamp::parse(at).unwrap());
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn months_before_an_instant_have_ended() {
+    fn months_before_an_instant_are_complete() {
         let at = Timestamp::parse("2024-03-01T00:00:00Z").unwrap();
         let expected = [date("2024-01-01"), date("2024-02-01"), date("2024-03-01")];
         assert_eq!(months_before(Tz::UTC, at, 2), expected);

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_can_be_used() {
+    fn the_defaults_are_valid() {
         assert!(InsightsConfig::default().validate().is_empty());
     }
 
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_survive_their_text() {
+    fn settings_round_trip_through_text() {
         let config = InsightsConfig::default();
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(

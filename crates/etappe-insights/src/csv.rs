@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cell_begins_a_formula() {
+    fn no_cell_starts_a_formula() {
         let cases = [
             ("=1+1", "'=1+1"),
             ("+1", "'+1"),
@@ -180,7 +180,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_separator_makes_a_formula(text in "[=+@;,\\t\\r\\n|\" '\u{a0}\u{ff1d}a1-]{0,12}") {
+        fn a_cell_with_any_separator_starts_no_formula(text in "[=+@;,\\t\\r\\n|\" '\u{a0}\u{ff1d}a1-]{0,12}") {
             let written = disarmed(&text);
             for piece in written.split(SEPARATORS) {
                 let shown = piece.trim_start_matches(is_blank);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_quoted_where_they_must_be() {
+    fn cells_are_quoted_where_needed() {
         let mut table = CsvTable::new(["label", "count"]);
         table.push_text("say \"hi\", you");
         table.push_number(Some(3));

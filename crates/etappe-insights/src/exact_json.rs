@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_objects_are_shown_so_that_everybody_can_read_them() {
+    fn stored_numbers_that_a_double_cannot_hold_are_shown_as_text() {
         let shown = |text: &str| show_object(text).map(|raw| raw.get().to_owned());
         for text in ["{}", r#"{"n": 1.10,"n":-0.0,"x":"\ufffd","y":[{}]}"#] {
             assert_eq!(shown(text).as_deref(), Some(text));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_stays_so() {
+    fn text_that_is_not_json_is_kept_as_text() {
         for text in [
             "",
             "{",

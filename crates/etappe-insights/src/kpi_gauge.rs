@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_database_rests_longer_after_figures_that_took_longer() {
+    fn the_pause_grows_with_the_time_that_the_figures_took() {
         let seconds = Duration::from_secs;
         let cases = [
             (seconds(60), seconds(0), seconds(60)),

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csv_is_sent_to_those_who_prefer_it() {
+    fn csv_is_sent_to_clients_that_prefer_it() {
         let cases = [
             ("text/csv", true),
             ("TEXT/CSV; header=present", true),

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_taken_as_they_are() {
+    fn instants_are_used_unchanged() {
         let expected = "2024-03-01T11:00:00.000Z 2024-03-02T00:00:00.500Z";
         for from in [
             "2024-03-01T12:00:00+01:00",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_ends_today_and_takes_thirty_days() {
+    fn the_default_range_is_thirty_days_until_today() {
         assert_eq!(
             resolve(None, None, "Europe/Amsterdam").unwrap(),
             "2024-02-14T23:00:00.000Z 2024-03-15T23:00:00.000Z"
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_make_no_sense_are_refused() {
+    fn invalid_ranges_are_refused() {
         let cases = [
             (
                 Some("yesterday"),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_before_is_as_long() {
+    fn the_previous_range_has_the_same_length() {
         let span = |from: &str, to: &str| Span {
             range: TimeRange {
                 from: Timestamp::parse(from).unwrap(),

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_survive_an_address() {
+    fn cursors_round_trip_through_a_url() {
         let cursor = ActorCursor {
             at: Timestamp::from_millis(1_709_294_400_123),
             partition: 3,

@@ -103,7 +103,7 @@ async fn a_token_reads_its_own_site_and_no_other() {
 }
 
 #[tokio::test]
-async fn tokens_work_as_soon_as_the_site_has_them_and_no_longer() {
+async fn tokens_work_only_while_the_site_directory_lists_them() {
     let api = Api::of_garden();
     let path = "/v1/sites/late/models";
     ask(&api, "GET", path, Some("Bearer read-late"))
@@ -151,7 +151,7 @@ async fn other_paths_and_methods_get_a_problem() {
 }
 
 #[tokio::test]
-async fn answers_are_not_kept_on_the_way() {
+async fn answers_are_not_cached_by_proxies() {
     let api = Api::of_garden();
     assert_eq!(api.get("models").await.header("cache-control"), "no-store");
     assert_eq!(
@@ -161,7 +161,7 @@ async fn answers_are_not_kept_on_the_way() {
 }
 
 #[tokio::test]
-async fn other_origins_are_not_invited() {
+async fn other_origins_get_no_cors_headers() {
     let api = Api::of_garden();
     let request = Request::builder()
         .method(Method::OPTIONS)
@@ -173,7 +173,7 @@ async fn other_origins_are_not_invited() {
 }
 
 #[tokio::test]
-async fn the_routes_stand_beside_those_of_others() {
+async fn the_routes_can_be_merged_with_other_routers() {
     let mut api = Api::of_garden();
     let others = Router::new()
         .route("/v1/batch", post(|| async { "taken" }))

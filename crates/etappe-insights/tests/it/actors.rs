@@ -7,7 +7,7 @@ use crate::garden::event;
 use crate::memory_store::{MemoryStore, StoredEvent};
 
 #[tokio::test]
-async fn a_story_tells_every_event_and_why_it_is_where_it_is() {
+async fn an_actors_page_lists_every_event_and_why_it_has_its_stage() {
     let answer = Api::of_garden().get("actors/anna").await.ok();
     assert_eq!(answer["actor"], "anna");
     assert_eq!(answer["ids"], json!(["anna"]));
@@ -114,7 +114,7 @@ async fn ids_are_percent_decoded() {
 }
 
 #[tokio::test]
-async fn nobody_has_an_unknown_id() {
+async fn an_unknown_id_is_404() {
     let problem = Api::of_garden().get("actors/nobody").await.problem(404);
     assert_eq!(problem["detail"], "no actor has the id `nobody`");
     // Not even if an actor of another site has it.
@@ -122,12 +122,12 @@ async fn nobody_has_an_unknown_id() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_text_is_refused() {
+async fn an_id_that_is_not_utf_8_is_refused() {
     Api::of_garden().get("actors/%ff%fe").await.problem(400);
 }
 
 #[tokio::test]
-async fn bad_parameters_are_named() {
+async fn invalid_parameters_are_named() {
     let api = Api::of_garden();
     for (query, field) in [
         ("cursor=abc", "cursor"),

@@ -60,7 +60,7 @@ fn assert_shown(shown: &Value, found: &Value, path: &str) {
 }
 
 #[tokio::test]
-async fn the_examples_are_true() {
+async fn the_documented_examples_are_answered_as_shown() {
     let api = Api::of_garden();
     let blocks = blocks();
     let mut requests = 0;

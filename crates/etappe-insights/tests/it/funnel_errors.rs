@@ -287,7 +287,7 @@ const WRONG: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn every_bad_field_is_named() {
+async fn every_invalid_field_is_named() {
     for (question, expected) in WRONG {
         let question: Value = serde_json::from_str(question).unwrap();
         let problems = problems(&question).await;
@@ -309,7 +309,7 @@ async fn too_many_steps_are_refused() {
 }
 
 #[tokio::test]
-async fn all_problems_come_at_once() {
+async fn all_problems_are_reported_together() {
     let question = json!({
         "steps": [{"milestone": "x"}, {"any": true, "min_gap": "?"}, 3],
         "exclude": [{"event": "y"}],
@@ -350,7 +350,7 @@ async fn too_many_conditions_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_refused() {
+async fn a_body_that_is_not_json_is_refused() {
     let api = Api::of_garden();
     let deep = "[".repeat(10_000);
     for body in ["", "{", "{\"a\":1}}", "\u{0}", "not json", deep.as_str()] {
@@ -374,7 +374,7 @@ async fn what_is_not_json_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused() {
+async fn an_oversized_body_is_refused() {
     let body = format!("{{\"steps\":[{{\"event\":\"{}\"}}]}}", "x".repeat(70_000));
     let answer = Api::of_garden()
         .send(Method::POST, "/v1/sites/demo/funnel", body, "*/*")
@@ -384,7 +384,7 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_null_counts_as_absent() {
+async fn a_null_field_counts_as_absent() {
     let question = json!({"steps": [{"any": true, "where": null}], "model": null, "window": null, "trend": null});
     Api::of_garden().funnel(&question).await.ok();
 }

@@ -65,7 +65,7 @@ async fn a_funnel_states_counts_rates_and_times() {
 }
 
 #[tokio::test]
-async fn without_a_window_nothing_is_open() {
+async fn a_funnel_without_a_window_has_no_open_attempts() {
     let answer = Api::of_garden()
         .march(json!({"steps": looked_and_bought()}))
         .await;
@@ -75,7 +75,7 @@ async fn without_a_window_nothing_is_open() {
 }
 
 #[tokio::test]
-async fn every_selector_selects() {
+async fn every_selector_matches_its_events() {
     let cases = [
         (json!({"event": "Order Completed"}), 3),
         (json!({"milestone": "purchase"}), 3),
@@ -102,7 +102,7 @@ async fn every_selector_selects() {
 }
 
 #[tokio::test]
-async fn the_range_bounds_entries_and_not_completions() {
+async fn the_range_limits_entries_and_not_completions() {
     let question = json!({
         "steps": looked_and_bought(), "from": "2024-03-06", "to": "2024-03-07", "window": "2d",
     });
@@ -117,7 +117,7 @@ async fn the_range_bounds_entries_and_not_completions() {
 }
 
 #[tokio::test]
-async fn bots_are_left_out_unless_asked_for() {
+async fn bots_are_excluded_by_default() {
     let api = Api::of_garden();
     for (bots, expected) in [("exclude", [4, 2]), ("include", [5, 3]), ("only", [1, 1])] {
         let answer = api
@@ -128,7 +128,7 @@ async fn bots_are_left_out_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn accounts_are_counted_as_a_whole() {
+async fn an_account_is_counted_as_one_unit() {
     // At the company Green, Anna looked and Carla bought.
     let answer = Api::of_garden()
         .march(json!({"steps": looked_and_bought(), "unit": "account"}))
@@ -139,7 +139,7 @@ async fn accounts_are_counted_as_a_whole() {
 }
 
 #[tokio::test]
-async fn sessions_are_counted_by_themselves() {
+async fn each_session_is_counted_as_a_unit() {
     let api = Api::of_garden();
     // Nobody bought in the same visit in which they looked; Bob looked twice in one visit.
     let question = json!({"steps": looked_and_bought(), "unit": "session"});
@@ -151,7 +151,7 @@ async fn sessions_are_counted_by_themselves() {
 }
 
 #[tokio::test]
-async fn strict_steps_are_neighbours_in_all_events() {
+async fn strict_steps_are_adjacent_among_all_events() {
     let api = Api::of_garden();
     // Anna signed up between looking and buying, so only Carla's steps are adjacent.
     let answer = api
@@ -173,7 +173,7 @@ async fn unordered_steps_may_come_in_any_order() {
 }
 
 #[tokio::test]
-async fn the_first_entry_counts_if_wanted() {
+async fn the_first_entry_counts_on_request() {
     let api = Api::of_garden();
     let steps = json!([{"event": "Product Viewed"}, {"event": "Product Viewed"}]);
     let best = api.march(json!({"steps": steps})).await;
@@ -192,7 +192,7 @@ async fn the_first_entry_counts_if_wanted() {
 }
 
 #[tokio::test]
-async fn ties_are_taken_in_step_order_unless_later_is_wanted() {
+async fn equal_times_count_in_step_order_unless_strictly_later_is_set() {
     let api = Api::new(MemoryStore {
         events: vec![
             event("ida", "02T10:00:00", "Order Completed"),
@@ -209,7 +209,7 @@ async fn ties_are_taken_in_step_order_unless_later_is_wanted() {
 }
 
 #[tokio::test]
-async fn gaps_bound_the_time_from_the_step_before() {
+async fn gaps_limit_the_time_since_the_previous_step() {
     let api = Api::of_garden();
     let steps = |min: &str, max: &str| json!([{"event": "Product Viewed"}, {"event": "Order Completed", "min_gap": min, "max_gap": max}]);
     for (min, max, expected) in [
@@ -245,7 +245,7 @@ async fn excluded_events_void_attempts() {
 }
 
 #[tokio::test]
-async fn a_breakdown_takes_the_values_of_the_step_named() {
+async fn a_breakdown_uses_the_values_of_the_named_step() {
     let api = Api::of_garden();
     let by = json!(["properties.browser", "channel"]);
     let answer = api
@@ -325,7 +325,7 @@ async fn a_unit_is_in_every_period_that_it_entered() {
 }
 
 #[tokio::test]
-async fn a_trend_of_very_many_periods_leaves_the_empty_ones_out() {
+async fn a_trend_of_many_periods_omits_empty_ones() {
     let question = json!({"steps": looked_and_bought(), "from": "1970-01-01", "to": "2100-01-01", "trend": "day"});
     let answer = Api::of_garden().funnel(&question).await.ok();
     let periods = column(&answer["trend"], "period");
@@ -389,7 +389,7 @@ async fn a_model_without_skips_is_an_ordered_funnel() {
 }
 
 #[tokio::test]
-async fn units_without_a_step_before_have_no_rate() {
+async fn a_step_without_units_before_it_has_no_rate() {
     let answer = Api::of_garden()
         .march(json!({"steps": [{"event": "Nothing"}, {"any": true}]}))
         .await;
@@ -404,7 +404,7 @@ async fn units_without_a_step_before_have_no_rate() {
 }
 
 #[tokio::test]
-async fn a_funnel_comes_as_csv_if_wanted() {
+async fn a_funnel_is_available_as_csv() {
     let api = Api::of_garden();
     let question = json!({
         "steps": looked_and_bought(), "from": "2024-03-01", "to": "2024-03-04", "window": "7d",
@@ -434,7 +434,7 @@ async fn a_funnel_comes_as_csv_if_wanted() {
 }
 
 #[tokio::test]
-async fn the_watermark_says_what_is_still_open() {
+async fn the_watermark_decides_which_attempts_are_open() {
     let api = Api::of_garden();
     api.watermark.post(0, at("2024-03-08T12:00:00Z"));
     let answer = api
@@ -446,7 +446,7 @@ async fn the_watermark_says_what_is_still_open() {
 }
 
 #[tokio::test]
-async fn what_is_not_said_is_the_last_thirty_days() {
+async fn the_default_range_is_the_last_thirty_days() {
     let answer = Api::of_garden()
         .funnel(&json!({"steps": [{"any": true}]}))
         .await
@@ -498,7 +498,7 @@ async fn an_actor_with_very_many_events_is_matched() {
 }
 
 #[tokio::test]
-async fn equal_values_are_equal_however_they_are_written() {
+async fn equal_values_match_in_any_spelling() {
     let values = [
         json!(200),
         json!(200.0),
@@ -545,7 +545,7 @@ async fn equal_values_are_equal_however_they_are_written() {
 }
 
 #[tokio::test]
-async fn names_that_no_event_has_are_pointed_out() {
+async fn names_that_no_event_has_are_reported() {
     let api = Api::of_garden();
     let answer = api
         .march(json!({
@@ -595,7 +595,7 @@ async fn names_that_no_event_has_are_pointed_out() {
 }
 
 #[tokio::test]
-async fn a_question_without_mistakes_asks_for_no_names() {
+async fn a_question_without_mistakes_does_not_query_the_names() {
     let api = Api::of_garden();
     let breakdown = json!({"by": ["browser", "channel"]});
     let answer = api

@@ -103,7 +103,7 @@ async fn gauges_show_what_the_api_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_figure_without_a_divisor_is_not_shown_any_more() {
+async fn a_figure_that_loses_its_divisor_is_removed() {
     let running = Running::start(Api::new(store()));
     running.wait(1).await;
     assert_eq!(running.kpis()["demo purchases_per_customer "], 1.3);
@@ -120,7 +120,7 @@ async fn a_figure_without_a_divisor_is_not_shown_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_site_that_is_gone_is_not_shown_any_more() {
+async fn a_removed_site_has_no_gauges() {
     let running = Running::start(Api::new(store()));
     running.wait(1).await;
     assert!(running.kpis().contains_key("other orders "));
@@ -136,7 +136,7 @@ async fn a_site_that_is_gone_is_not_shown_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_too_many_sites_nothing_is_asked_and_nothing_shown() {
+async fn too_many_sites_disable_the_gauges() {
     let config = InsightsConfig {
         kpi_gauge_sites: 2,
         ..InsightsConfig::default()
@@ -158,7 +158,7 @@ async fn with_too_many_sites_nothing_is_asked_and_nothing_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refreshes_that_fail_are_counted() {
+async fn failed_refreshes_are_counted() {
     let running = Running::start(Api::new(MemoryStore {
         failure: Some(RetryClass::Transient),
         ..MemoryStore::default()
@@ -172,7 +172,7 @@ async fn refreshes_that_fail_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_age_of_the_watermark_is_shown_while_the_store_is_stuck() {
+async fn the_age_of_the_watermark_is_shown_while_the_store_hangs() {
     let running = Running::start(Api::new(MemoryStore {
         is_stuck: true,
         ..MemoryStore::default()
@@ -186,7 +186,7 @@ async fn the_age_of_the_watermark_is_shown_while_the_store_is_stuck() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn gauges_stop_when_told_to_even_in_a_question() {
+async fn gauges_stop_even_during_a_question() {
     let mut running = Running::start(Api::new(MemoryStore {
         is_stuck: true,
         ..MemoryStore::default()
@@ -201,7 +201,7 @@ async fn gauges_stop_when_told_to_even_in_a_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_answer_is_asked_less_often() {
+async fn an_unresponsive_store_is_queried_less_often() {
     let running = Running::start(Api::new(MemoryStore {
         is_stuck: true,
         ..MemoryStore::default()

@@ -122,7 +122,7 @@ fn find<'a>(kpis: &'a [Value], id: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn every_kpi_is_there_with_its_figure() {
+async fn every_kpi_is_listed_with_its_figure() {
     let kpis = kpis(&api()).await;
     let mut ids: Vec<&str> = kpis.iter().map(|kpi| kpi["id"].as_str().unwrap()).collect();
     ids.dedup();
@@ -154,7 +154,7 @@ async fn every_kpi_is_there_with_its_figure() {
 }
 
 #[tokio::test]
-async fn money_is_exact_and_there_once_per_currency() {
+async fn money_is_exact_and_listed_once_per_currency() {
     let answer = api().get("kpis?from=2024-03-01&to=2024-04-01").await;
     // Compared as text, because a float would hide the digits written.
     assert!(
@@ -267,7 +267,7 @@ async fn rates_have_an_interval_and_their_counts() {
 }
 
 #[tokio::test]
-async fn the_range_before_is_as_long_in_days() {
+async fn the_previous_range_has_as_many_days() {
     let api = api();
     let kpis = kpis(&api).await;
     assert_eq!(find(&kpis, "visitors")["previous"], 80);
@@ -282,7 +282,7 @@ async fn the_range_before_is_as_long_in_days() {
 }
 
 #[tokio::test]
-async fn there_is_nothing_before_1970() {
+async fn a_range_from_1970_has_no_previous_range() {
     let api = api();
     let answer = api
         .get("kpis?from=1970-01-01&to=2100-01-01&model=aaarrr")
@@ -311,7 +311,7 @@ async fn without_events_counts_are_zero_and_rates_null() {
 }
 
 #[tokio::test]
-async fn advice_comes_where_a_figure_is_weak() {
+async fn weak_figures_come_with_advice() {
     let weak = KpiFigures {
         activation_eligible: 200,
         activated: 10,
@@ -350,7 +350,7 @@ fn month(month: u32, activated: usize) -> impl Iterator<Item = StoredEvent> {
 }
 
 #[tokio::test]
-async fn the_biggest_leak_is_measured_against_the_best_month() {
+async fn the_biggest_leak_is_compared_with_the_best_month() {
     let events = month(1, 30).chain(month(2, 20)).chain(month(3, 10));
     let api = Api::new(MemoryStore {
         events: events.collect(),
@@ -385,7 +385,7 @@ async fn the_biggest_leak_is_measured_against_the_best_month() {
 }
 
 #[tokio::test]
-async fn fewer_than_thirty_people_are_no_leak() {
+async fn fewer_than_thirty_people_are_not_a_leak() {
     let few = |month_number: u32, activated| {
         month(month_number, activated).filter(|event| {
             event
@@ -407,7 +407,7 @@ async fn fewer_than_thirty_people_are_no_leak() {
 }
 
 #[tokio::test]
-async fn kpis_come_as_csv_if_wanted() {
+async fn kpis_are_available_as_csv() {
     let path = "/v1/sites/demo/kpis?from=2024-03-01&to=2024-04-01";
     let answer = api()
         .send(Method::GET, path, Body::empty(), "text/csv")
@@ -420,7 +420,7 @@ async fn kpis_come_as_csv_if_wanted() {
 }
 
 #[tokio::test]
-async fn bad_parameters_are_named_all_at_once() {
+async fn all_invalid_parameters_are_named_at_once() {
     let api = api();
     for route in ["kpis", "stages", "referrals"] {
         let problem = api
@@ -461,7 +461,7 @@ async fn bad_parameters_are_named_all_at_once() {
 }
 
 #[tokio::test]
-async fn bots_and_model_reach_the_store() {
+async fn the_store_receives_the_model_and_the_bots_option() {
     let api = api();
     api.get("stages?model=store&bots=only&timezone=UTC&from=2024-03-01T00:00:00%2B01:00")
         .await

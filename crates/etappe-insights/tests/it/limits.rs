@@ -20,7 +20,7 @@ fn stuck() -> MemoryStore {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_that_takes_too_long_is_given_up() {
+async fn a_question_that_takes_too_long_is_stopped() {
     let api = Api::new(stuck());
     let problem = api.get("stages").await.problem(504);
     assert_eq!(
@@ -30,7 +30,7 @@ async fn a_question_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn questions_beyond_the_limit_wait_and_are_then_refused() {
+async fn questions_over_the_limit_wait_and_are_then_refused() {
     let config = InsightsConfig {
         concurrent_queries: 2,
         ..InsightsConfig::default()
@@ -51,7 +51,7 @@ async fn questions_beyond_the_limit_wait_and_are_then_refused() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_worth_another_try() {
+async fn an_unavailable_store_answers_503_with_retry_after() {
     let api = Api::new(MemoryStore {
         failure: Some(RetryClass::Transient),
         ..MemoryStore::default()
@@ -69,7 +69,7 @@ async fn a_store_that_is_away_is_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_says_nothing_of_its_insides() {
+async fn a_failing_store_reveals_no_internals() {
     for class in [RetryClass::Permanent, RetryClass::Fatal] {
         let api = Api::new(MemoryStore {
             failure: Some(class),
@@ -124,7 +124,7 @@ fn listed(answer: &Value) -> (Vec<Listed>, Option<(u64, u64)>) {
 }
 
 #[tokio::test]
-async fn a_breakdown_lists_the_largest_values_however_many_there_are() {
+async fn a_breakdown_lists_the_largest_of_many_values() {
     // Value n has n people, half of whom buy; 40 people have no value.
     let mut events = Vec::new();
     for value in 0..80_usize {
@@ -174,7 +174,7 @@ async fn a_breakdown_lists_the_largest_values_however_many_there_are() {
 }
 
 #[tokio::test]
-async fn a_breakdown_with_many_values_fits_into_little_memory() {
+async fn a_breakdown_with_many_values_needs_little_memory() {
     let config = InsightsConfig {
         breakdown_values: 100,
         ..InsightsConfig::default()
@@ -191,7 +191,7 @@ async fn a_breakdown_with_many_values_fits_into_little_memory() {
 }
 
 #[tokio::test]
-async fn counts_per_value_are_given_up_before_the_question_is() {
+async fn counts_per_value_are_dropped_before_the_question_fails() {
     let config = InsightsConfig {
         duration_bytes: 16 * 1024,
         ..InsightsConfig::default()
@@ -208,7 +208,7 @@ async fn counts_per_value_are_given_up_before_the_question_is() {
 }
 
 #[tokio::test]
-async fn when_memory_is_short_percentiles_come_from_histograms() {
+async fn percentiles_come_from_histograms_when_memory_is_short() {
     let steps = json!([{"event": "Product Viewed"}, {"event": "Order Completed"}]);
     let tight = InsightsConfig {
         duration_bytes: 32 * 1024,
@@ -232,7 +232,7 @@ async fn when_memory_is_short_percentiles_come_from_histograms() {
 }
 
 #[tokio::test]
-async fn counts_that_take_too_much_memory_are_given_up() {
+async fn counts_that_take_too_much_memory_are_stopped() {
     let config = InsightsConfig {
         duration_bytes: 512,
         ..InsightsConfig::default()
@@ -250,7 +250,7 @@ async fn counts_that_take_too_much_memory_are_given_up() {
 }
 
 #[tokio::test]
-async fn a_search_that_grows_too_large_is_given_up() {
+async fn a_search_that_grows_too_large_is_stopped() {
     let events = (0..3_000_u64).map(|index| StoredEvent {
         at: garden::at("2024-03-02T00:00:00Z").saturating_add(Duration::from_secs(2 * index)),
         ..event(

@@ -61,7 +61,7 @@ async fn every_route_is_described_and_every_description_is_routed() {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     let description = description(&Api::of_garden()).await;
     let text = description.to_string();
     let mut references = 0;
@@ -77,7 +77,7 @@ async fn every_reference_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn the_questions_shown_are_answered() {
+async fn the_example_questions_are_answered() {
     let api = Api::of_garden();
     let description = description(&api).await;
     let content =

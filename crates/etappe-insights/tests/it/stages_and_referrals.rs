@@ -44,7 +44,7 @@ fn stages() -> StageFigures {
 }
 
 #[tokio::test]
-async fn every_stage_of_the_model_is_there_in_its_order() {
+async fn every_stage_of_the_model_is_listed_in_order() {
     let api = Api::new(MemoryStore {
         stages: stages(),
         ..MemoryStore::default()
@@ -99,7 +99,7 @@ async fn every_stage_of_the_model_is_there_in_its_order() {
 }
 
 #[tokio::test]
-async fn stages_come_as_csv_if_wanted() {
+async fn stages_are_available_as_csv() {
     let api = Api::new(MemoryStore {
         stages: stages(),
         ..MemoryStore::default()
@@ -140,7 +140,7 @@ fn referrals() -> MemoryStore {
 }
 
 #[tokio::test]
-async fn referrals_state_counts_and_what_follows_from_them() {
+async fn referrals_state_counts_and_derived_rates() {
     let answer = Api::new(referrals())
         .get("referrals?from=2024-03-01&to=2024-04-01")
         .await
@@ -171,7 +171,7 @@ async fn referrals_state_counts_and_what_follows_from_them() {
 }
 
 #[tokio::test]
-async fn without_referrals_there_are_zeros_and_nulls() {
+async fn a_site_without_referrals_gets_zeros_and_nulls() {
     let answer = Api::new(MemoryStore::default()).get("referrals").await.ok();
     for field in ["k_factor", "k_observed", "referrals_per_customer"] {
         assert_eq!(answer[field], Value::Null, "{field}");
@@ -184,7 +184,7 @@ async fn without_referrals_there_are_zeros_and_nulls() {
 }
 
 #[tokio::test]
-async fn advocates_come_as_csv_that_no_spreadsheet_runs() {
+async fn advocates_are_available_as_csv_without_formulas() {
     let path = "/v1/sites/demo/referrals?from=2024-03-01&to=2024-04-01";
     let answer = Api::new(referrals())
         .send(Method::GET, path, Body::empty(), "text/csv")

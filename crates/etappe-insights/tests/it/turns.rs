@@ -35,7 +35,7 @@ fn kind(answer: &Answer, status: u16) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_site_runs_no_more_than_its_share_and_another_one_s_question_runs_at_once() {
+async fn a_site_is_held_to_its_share_and_a_question_of_another_runs_at_once() {
     let api = stuck(InsightsConfig {
         concurrent_queries: 3,
         site_queries: 2,
@@ -53,7 +53,7 @@ async fn a_site_runs_no_more_than_its_share_and_another_one_s_question_runs_at_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn sites_take_turns_however_many_questions_one_of_them_has_waiting() {
+async fn sites_take_turns_even_if_one_of_them_has_many_questions_waiting() {
     // A question runs for a minute here; two others get their turns while it may wait.
     let api = stuck(InsightsConfig {
         concurrent_queries: 1,
@@ -79,7 +79,7 @@ async fn sites_take_turns_however_many_questions_one_of_them_has_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_site_with_too_many_questions_waiting_is_told_at_once_and_another_one_is_not() {
+async fn a_site_with_too_many_waiting_questions_is_refused_at_once_and_another_is_not() {
     let api = stuck(InsightsConfig {
         concurrent_queries: 2,
         site_queries: 1,
@@ -100,7 +100,7 @@ async fn a_site_with_too_many_questions_waiting_is_told_at_once_and_another_one_
 }
 
 #[tokio::test]
-async fn a_question_that_costs_too_much_is_told_what_to_narrow() {
+async fn a_question_that_costs_too_much_is_refused_with_a_hint_how_to_narrow_it() {
     let cases = [
         (Cost::Rows, 422, "question-too-large", "reads more events"),
         (Cost::Bytes, 422, "question-too-large", "reads more bytes"),
@@ -128,7 +128,7 @@ async fn a_question_that_costs_too_much_is_told_what_to_narrow() {
 }
 
 #[tokio::test]
-async fn two_tokens_in_one_request_are_refused_and_a_scheme_s_spelling_is_not() {
+async fn two_tokens_in_one_request_are_refused_and_the_case_of_the_scheme_is_ignored() {
     let api = Api::of_garden();
     let request = |values: &[&str]| {
         let mut request = Request::get("/v1/sites/demo/models");

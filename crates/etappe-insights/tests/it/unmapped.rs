@@ -9,7 +9,7 @@ use crate::garden::event;
 use crate::memory_store::{MemoryStore, StoredEvent};
 
 #[tokio::test]
-async fn a_name_that_nobody_understands_comes_with_what_it_may_mean() {
+async fn an_unmapped_name_comes_with_its_likely_meaning() {
     let answer = Api::of_garden()
         .get("unmapped?from=2024-02-01&to=2024-03-01")
         .await
@@ -48,7 +48,7 @@ async fn a_name_that_nobody_understands_comes_with_what_it_may_mean() {
 }
 
 #[tokio::test]
-async fn without_a_range_the_last_thirty_days_are_looked_at() {
+async fn the_default_range_of_unmapped_names_is_the_last_thirty_days() {
     let answer = Api::of_garden().get("unmapped").await.ok();
     assert_eq!(answer["from"], "2024-03-02T23:00:00.000Z");
     assert_eq!(
@@ -58,7 +58,7 @@ async fn without_a_range_the_last_thirty_days_are_looked_at() {
 }
 
 #[tokio::test]
-async fn what_is_beyond_the_limit_is_counted() {
+async fn names_beyond_the_limit_are_counted() {
     let names = ["One thing", "Another thing", "Another thing", "Third thing"];
     let events = names.map(|name| event("ida", "20T10:00:00", name));
     let api = Api::new(MemoryStore {
@@ -80,7 +80,7 @@ async fn what_is_beyond_the_limit_is_counted() {
 }
 
 #[tokio::test]
-async fn a_model_adds_the_names_that_it_has_no_stage_for() {
+async fn a_model_adds_the_names_without_a_stage() {
     let api = Api::of_garden();
     let march = "from=2024-03-01&to=2024-04-01";
     let answer = api
@@ -107,7 +107,7 @@ async fn a_model_adds_the_names_that_it_has_no_stage_for() {
 }
 
 #[tokio::test]
-async fn a_name_that_has_a_rule_by_now_says_so_and_suggests_nothing() {
+async fn a_name_that_has_gained_a_rule_says_so_without_a_suggestion() {
     let before_its_rule = StoredEvent {
         milestone: None,
         stages: Vec::new(),
@@ -126,7 +126,7 @@ async fn a_name_that_has_a_rule_by_now_says_so_and_suggests_nothing() {
 }
 
 #[tokio::test]
-async fn names_come_as_csv_that_no_spreadsheet_runs() {
+async fn names_are_available_as_csv_without_formulas() {
     let mut events = vec![event("ida", "20T10:00:00", "=evil()")];
     events.extend((0..2).map(|_| event("ida", "21T10:00:00", "purchase_failed")));
     let api = Api::new(MemoryStore {
@@ -147,7 +147,7 @@ async fn names_come_as_csv_that_no_spreadsheet_runs() {
 }
 
 #[tokio::test]
-async fn bad_parameters_are_named() {
+async fn invalid_parameters_are_named() {
     let api = Api::of_garden();
     for (query, field) in [
         ("limit=0", "limit"),

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn few_values_and_many_give_the_same_answer() {
+    fn exact_and_bounded_counting_give_the_same_answer() {
         let mut expected: BTreeMap<Option<String>, u64> = BTreeMap::new();
         for value in units(60) {
             *expected.entry(value).or_default() += 1;

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fall_is_told_with_both_figures() {
+    fn a_drop_is_reported_with_both_figures() {
         let rate = |activated| {
             measure(
                 "activation_rate",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_falling_count_is_told_when_it_is_large() {
+    fn a_falling_count_is_reported_when_it_is_large() {
         let visitors = |visitors| {
             measure(
                 "visitors",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn referrals_that_nobody_sees_may_not_be_tracked() {
+    fn missing_referrals_prompt_advice_to_check_the_tracking() {
         let customers = |referred| KpiFigures {
             customers: 100,
             referrals: referrals(referred),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn warning_voices_are_told() {
+    fn a_negative_nps_gets_advice() {
         let mut figures = KpiFigures::default();
         figures.nps_scores[2] = 20;
         figures.nps_scores[10] = 15;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn customers_who_buy_once_are_told() {
+    fn one_time_customers_get_advice() {
         let figures = KpiFigures {
             customers: 100,
             customer_orders: 105,

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_are_those_of_the_tables() {
+    fn intervals_match_published_tables() {
         // Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
         let cases = [
             (81, 263, 0.2553, 0.3662),
