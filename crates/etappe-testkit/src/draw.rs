@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_draws_the_same_again_and_another_seed_something_else() {
+    fn a_seed_always_draws_the_same_and_another_seed_differs() {
         let drawn = |seed| {
             let mut draw = Draw::new(seed);
             [draw.number(), draw.below(1_000), draw.number()]
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the third case")]
-    fn a_case_that_fails_ends_the_run() {
+    fn a_failing_case_ends_the_run() {
         let mut cases = 0;
         each_case(10, |_| {
             cases += 1;

@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_journeys_and_another_seed_others() {
+    fn a_seed_always_gives_the_same_journeys_and_another_seed_differs() {
         let plan = JourneyPlan::default();
         let (first, second) = (Journeys::generate(&plan), Journeys::generate(&plan));
         assert_eq!(first.messages, second.messages);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_are_those_of_the_messages() {
+    fn the_totals_match_the_messages() {
         let journeys = Journeys::generate(&JourneyPlan::default());
         let orders: Vec<&Value> = journeys
             .messages
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_as_large_as_real_ones_and_make_records() {
+    fn bodies_have_realistic_sizes_and_become_records() {
         let journeys = Journeys::generate(&JourneyPlan::default());
         let bytes: usize = journeys
             .messages

@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_waiting_read_sees_what_is_appended() {
+    async fn a_waiting_read_sees_an_appended_record() {
         let log = MemoryLog::new("t", 1);
         let consumer = log.consumer();
         let (records, ()) = tokio::join!(consumer.read(FIRST, request(0, 8)), async {
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_owner_that_was_replaced_commits_nothing() {
+    async fn a_replaced_owner_commits_nothing() {
         let log = MemoryLog::new("t", 1);
         log.append(FIRST, "a");
         let (old, new) = (log.consumer(), log.consumer());
@@ -461,7 +461,7 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "after its release")]
-    async fn committing_after_a_release_is_caught() {
+    async fn a_commit_after_a_release_panics() {
         let log = MemoryLog::new("t", 1);
         let consumer = log.consumer();
         consumer.release(FIRST).await;

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_with_its_condition() {
+    async fn a_wait_ends_when_its_condition_holds() {
         let mut checks = 0;
         until("three checks", PATIENCE, async || {
             checks += 1;
@@ -44,7 +44,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     #[should_panic(expected = "waited 120s in vain until pigs fly")]
-    async fn a_wait_that_is_never_met_says_what_it_waited_for() {
+    async fn a_wait_that_times_out_says_what_it_waited_for() {
         until("pigs fly", PATIENCE, async || false).await;
     }
 }

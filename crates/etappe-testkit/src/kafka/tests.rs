@@ -15,7 +15,7 @@ fn values(records: &[PlainRecord]) -> Vec<&[u8]> {
 }
 
 #[tokio::test]
-async fn a_killed_node_comes_back_with_its_data_on_its_ports() {
+async fn a_killed_node_restarts_with_its_data_on_its_ports() {
     let node = KafkaNode::start().await.unwrap();
     let topic = node.topic("kept", 2).await.unwrap();
     node.produce(&topic, 1, ["a", "b"]).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_killed_node_comes_back_with_its_data_on_its_ports() {
 }
 
 #[tokio::test]
-async fn three_nodes_keep_serving_without_one() {
+async fn three_nodes_keep_serving_after_one_is_killed() {
     let nodes = KafkaNodes::start(3).await.unwrap();
     let [first, second, third] = nodes.nodes() else {
         panic!("three were asked for");
@@ -60,7 +60,7 @@ async fn three_nodes_keep_serving_without_one() {
 }
 
 #[tokio::test]
-async fn a_node_and_its_data_go_when_the_test_program_dies() {
+async fn a_node_and_its_data_are_removed_when_the_test_program_dies() {
     let folder = tempfile::tempdir().unwrap().keep();
     std::fs::create_dir(folder.join("node-1")).unwrap();
     let script = folder.join("script");
