@@ -52,7 +52,7 @@ fn open_to_others(folder: &Path) -> (Vec<String>, usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_owner_may_read_what_a_running_etappe_has_written() -> anyhow::Result<()> {
+async fn only_the_owner_can_read_the_files_of_a_running_etappe() -> anyhow::Result<()> {
     let (mut process, site) = started("private").await?;
     let data = process.data();
     for number in 0..20 {
@@ -93,7 +93,7 @@ async fn refused(data: &Path, more: &[&str]) -> anyhow::Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_lost_a_part_is_refused_until_that_is_accepted() -> anyhow::Result<()> {
+async fn a_folder_that_lost_a_part_is_refused_until_the_loss_is_accepted() -> anyhow::Result<()> {
     let (mut process, site) = started("shop").await?;
     let data = process.data();
     site.send(&[event("m1"), event("m2")]).await?;
@@ -134,7 +134,7 @@ async fn a_folder_that_lost_a_part_is_refused_until_that_is_accepted() -> anyhow
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_files_that_cost_nothing_do_not_stop_a_start() -> anyhow::Result<()> {
+async fn damaged_files_that_lose_no_event_do_not_prevent_a_start() -> anyhow::Result<()> {
     let (mut process, site) = started("shop").await?;
     let data = process.data();
     site.send(&[event("m1")]).await?;

@@ -36,8 +36,8 @@ async fn attack(targets: Vec<Target>) -> anyhow::Result<Vec<LeftOpen>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_addresses_of_one_process_withstand_attacks_and_it_stops_in_the_middle()
--> anyhow::Result<()> {
+async fn both_addresses_of_one_process_withstand_attacks_and_stop_during_them() -> anyhow::Result<()>
+{
     let folder = tempfile::tempdir()?;
     let options = vec!["--config".into(), config(folder.path())?.into()];
     let mut process = EtappeProcess::start_with(folder.path(), options).await?;
@@ -75,7 +75,7 @@ async fn both_addresses_of_one_process_withstand_attacks_and_it_stops_in_the_mid
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_role_withstands_attacks_and_stops_in_the_middle() -> anyhow::Result<()> {
+async fn every_role_withstands_attacks_and_stops_during_them() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
     let config = config(path)?;

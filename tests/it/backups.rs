@@ -20,7 +20,7 @@ async fn restore_in_place(process: &EtappeProcess, backup: &Path) -> anyhow::Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_restored_from_a_backup_under_load_is_exact() -> anyhow::Result<()> {
+async fn a_backup_taken_under_load_restores_exactly() -> anyhow::Result<()> {
     let seed = rand::random();
     eprintln!("seed {seed}");
     let (mut process, site) = started("backup").await?;
@@ -66,8 +66,7 @@ async fn what_is_restored_from_a_backup_under_load_is_exact() -> anyhow::Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_goes_into_a_folder_of_its_own_and_a_damaged_one_is_refused() -> anyhow::Result<()>
-{
+async fn a_backup_needs_a_folder_of_its_own_and_a_damaged_one_is_refused() -> anyhow::Result<()> {
     let (mut process, site) = started("refused").await?;
     let message = serde_json::json!({ "type": "track", "event": "a", "userId": "u" });
     site.send(&[message]).await?;

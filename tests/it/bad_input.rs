@@ -81,7 +81,7 @@ async fn one_bad_event_never_fails_its_neighbours() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_cannot_be_taken_says_why() -> anyhow::Result<()> {
+async fn a_refused_body_is_answered_with_the_reason() -> anyhow::Result<()> {
     let (mut process, site) = started("bad").await?;
     let deep = format!(
         "{{\"batch\":[{}{}]}}",
@@ -130,7 +130,7 @@ async fn a_body_that_cannot_be_taken_says_why() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_but_valid_events_are_kept_as_they_are() -> anyhow::Result<()> {
+async fn odd_but_valid_events_are_kept_unchanged() -> anyhow::Result<()> {
     let (mut process, site) = started("odd").await?;
     let body = r#"{"batch":[
         {"type":"track","event":"nul \u0000 byte","userId":"odd","messageId":"1"},
@@ -156,7 +156,7 @@ async fn odd_but_valid_events_are_kept_as_they_are() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn questions_that_make_no_sense_are_answered_with_the_reason() -> anyhow::Result<()> {
+async fn invalid_questions_are_answered_with_the_reason() -> anyhow::Result<()> {
     let (mut process, site) = started("asked").await?;
     let ranges = json!({ "from": "2024-01-02", "to": "2024-01-01", "steps": [{ "any": true }] });
     let (status, problem) = site.ask("/funnel", &ranges).await?;

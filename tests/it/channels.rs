@@ -37,7 +37,7 @@ fn expected(groups: &[(&str, u64)]) -> BTreeMap<String, u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "most of it is a table of cases")]
-async fn people_are_broken_down_by_how_they_came() -> anyhow::Result<()> {
+async fn people_are_broken_down_by_channel() -> anyhow::Result<()> {
     let (mut process, site) = started("channels").await?;
     let page = |user: &str, context: Value| {
         json!({

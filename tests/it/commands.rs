@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::{run, started};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_explained_before_and_after_it_was_sent() -> anyhow::Result<()> {
+async fn an_event_is_explained_before_and_after_it_is_sent() -> anyhow::Result<()> {
     let event =
         r#"{"type":"track","event":"Order Completed","userId":"u","properties":{"revenue":5}}"#;
     let (code, explained, errors) = run(&["explain", event, "--json"]).await?;
@@ -40,7 +40,7 @@ async fn an_event_is_explained_before_and_after_it_was_sent() -> anyhow::Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_without_a_meaning_are_listed_from_here_and_from_elsewhere() -> anyhow::Result<()> {
+async fn unmapped_names_are_listed_locally_and_remotely() -> anyhow::Result<()> {
     let (mut process, site) = started("nameless").await?;
     let event = |name: &str, user: &str| json!({ "type": "track", "event": name, "userId": user });
     let sent = [
@@ -105,7 +105,7 @@ async fn names_without_a_meaning_are_listed_from_here_and_from_elsewhere() -> an
 
 /// As in `etappe explain … | head -1`: nobody reads the rest.
 #[tokio::test]
-async fn a_command_whose_answer_nobody_reads_ends_as_if_it_were_read() -> anyhow::Result<()> {
+async fn a_command_whose_output_is_closed_ends_normally() -> anyhow::Result<()> {
     let event = r#"{"type":"track","event":"Order Completed","userId":"u"}"#;
     for (arguments, expected) in [
         (&["explain", event][..], 0),
@@ -136,7 +136,7 @@ async fn a_command_whose_answer_nobody_reads_ends_as_if_it_were_read() -> anyhow
 }
 
 #[tokio::test]
-async fn the_shipped_models_are_listed_and_free_of_mistakes() -> anyhow::Result<()> {
+async fn the_shipped_models_are_listed_and_valid() -> anyhow::Result<()> {
     let (code, listed, errors) = run(&["models", "list", "--json"]).await?;
     assert_eq!(code, Some(0), "{errors}");
     let listed: Value = serde_json::from_str(&listed)?;
@@ -180,7 +180,7 @@ async fn every_mistake_in_a_model_file_is_shown_with_its_line() -> anyhow::Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_made_listed_revoked_and_settings_changed_while_it_runs() -> anyhow::Result<()> {
+async fn keys_and_settings_can_be_changed_while_etappe_runs() -> anyhow::Result<()> {
     let (mut process, site) = started("keys").await?;
     let event = || json!({ "type": "track", "event": "x", "userId": "u" });
     assert_eq!(site.send(&[event()]).await?.0, 200);
@@ -242,7 +242,7 @@ async fn keys_are_made_listed_revoked_and_settings_changed_while_it_runs() -> an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn origins_are_set_as_people_write_them() -> anyhow::Result<()> {
+async fn origins_are_accepted_in_common_spellings() -> anyhow::Result<()> {
     let (mut process, _) = started("origins").await?;
     let set = async |pair: &str| {
         let arguments = ["set", "--site", "origins", pair];
@@ -268,7 +268,7 @@ async fn origins_are_set_as_people_write_them() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_site_over_its_rate_is_told_to_come_back() -> anyhow::Result<()> {
+async fn a_site_over_its_rate_gets_retry_after() -> anyhow::Result<()> {
     let (mut process, site) = started("rated").await?;
     process
         .run("keys", &["set", "--site", "rated", "events_per_second=5"])
@@ -287,7 +287,7 @@ async fn a_site_over_its_rate_is_told_to_come_back() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn configuration_is_printed_and_can_be_read_again() -> anyhow::Result<()> {
+async fn the_printed_configuration_can_be_read_again() -> anyhow::Result<()> {
     let (code, printed, errors) = run(&["config", "print"]).await?;
     assert_eq!(code, Some(0), "{errors}");
     let folder = tempfile::tempdir()?;

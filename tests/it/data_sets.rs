@@ -22,7 +22,7 @@ pub(crate) async fn import(process: &EtappeProcess, name: &str) -> anyhow::Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_file_comes_out_as_it_went_in() -> anyhow::Result<()> {
+async fn every_file_is_stored_unchanged() -> anyhow::Result<()> {
     let (mut process, _) = started("other").await?;
     check_every_file(&process).await?;
     process.stop().await?;
@@ -98,7 +98,7 @@ async fn purchases_of_a_music_shop_become_orders_and_customers() -> anyhow::Resu
 const INVOICES: &str = include_str!("../../config/examples/invoices.toml");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vocabulary_of_a_few_lines_maps_names_that_nobody_knows() -> anyhow::Result<()> {
+async fn a_vocabulary_of_a_few_lines_maps_unknown_names() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let rules = folder.path().join("vocabularies");
     std::fs::create_dir_all(&rules)?;

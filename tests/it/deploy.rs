@@ -58,7 +58,7 @@ fn variables(text: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn the_settings_of_every_deployment_are_understood() -> anyhow::Result<()> {
+async fn the_settings_of_every_deployment_are_valid() -> anyhow::Result<()> {
     let mut compose = variables(&read("deploy/compose/compose.yaml")?);
     compose.extend(variables(&read("deploy/docker/Dockerfile")?));
     let names: BTreeSet<_> = compose.iter().map(|(name, _)| name.as_str()).collect();
@@ -96,7 +96,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn every_command_line_is_understood() -> anyhow::Result<()> {
+async fn every_command_line_of_a_deployment_is_valid() -> anyhow::Result<()> {
     let mut files = vec![PathBuf::from("deploy/compose/compose.yaml")];
     for folder in ["deploy/kubernetes", "deploy/systemd"] {
         for entry in std::fs::read_dir(root().join(folder))? {
@@ -163,7 +163,7 @@ fn metrics(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn rules_and_board_ask_for_documented_metrics_only() -> anyhow::Result<()> {
+fn alert_rules_and_dashboards_use_only_documented_metrics() -> anyhow::Result<()> {
     let docs = read("docs/metrics.md")?;
     let mut asked = 0;
     for file in [
@@ -240,7 +240,7 @@ async fn ask_engine(folder: &Path, sql: &str) -> anyhow::Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boards_know_all_models_of_a_program_that_was_just_started() -> anyhow::Result<()> {
+async fn dashboards_list_all_models_right_after_a_start() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut process = EtappeProcess::start_with(folder.path(), Vec::new()).await?;
     let models =

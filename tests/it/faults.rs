@@ -41,7 +41,7 @@ const BRIEF: Lengths = Lengths {
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_fault_by_role_costs_no_event_and_doubles_none() -> anyhow::Result<()> {
+async fn no_fault_by_role_loses_or_duplicates_an_event() -> anyhow::Result<()> {
     let sizes = Sizes {
         brokers: 1,
         collectors: 2,
@@ -58,8 +58,7 @@ async fn every_kind_of_fault_by_role_costs_no_event_and_doubles_none() -> anyhow
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_fault_on_one_machine_costs_no_event_and_doubles_none() -> anyhow::Result<()>
-{
+async fn no_fault_on_one_machine_loses_or_duplicates_an_event() -> anyhow::Result<()> {
     let plan = short(4, Fault::ON_ONE_MACHINE);
     let up = OnOneMachine::beside_clickhouse(BRIEF).await?;
     let outcome = trial::run(plan, up, |line| eprintln!("{line}")).await?;
@@ -70,7 +69,7 @@ async fn every_kind_of_fault_on_one_machine_costs_no_event_and_doubles_none() ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_power_and_a_full_disk_cost_no_event_and_double_none() -> anyhow::Result<()> {
+async fn a_power_failure_and_a_full_disk_lose_and_duplicate_no_event() -> anyhow::Result<()> {
     let plan = short(5, Fault::ON_A_SMALL_DISK);
     let up = OnOneMachine::on_a_small_disk(1 << 30, BRIEF).await?;
     let outcome = trial::run(plan, up, |line| eprintln!("{line}")).await?;
@@ -114,7 +113,7 @@ async fn sabotaged(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_a_doubled_and_an_altered_event_are_noticed() -> anyhow::Result<()> {
+async fn the_checker_detects_a_lost_a_duplicated_and_an_altered_event() -> anyhow::Result<()> {
     let sizes = Sizes {
         brokers: 1,
         collectors: 1,
@@ -147,7 +146,7 @@ fn figures(process: u32, failed: u64, is_spooling: bool) -> [SpoolFigures; 1] {
 }
 
 #[test]
-fn a_switch_to_the_spool_that_no_fault_of_the_brokers_explains_is_noticed() {
+fn the_checker_detects_a_switch_to_the_spool_without_a_broker_fault() {
     let begun = Instant::now();
     let at = |seconds| begun + Duration::from_secs(seconds);
     let mut watch = SwitchWatch::default();

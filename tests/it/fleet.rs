@@ -13,7 +13,7 @@ use crate::kills::check;
 use crate::run;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn roles_are_killed_frozen_and_joined_and_every_event_counts_once() -> anyhow::Result<()> {
+async fn every_event_counts_once_while_roles_are_killed_frozen_and_added() -> anyhow::Result<()> {
     let seed: u64 = rand::random();
     eprintln!("seed {seed}");
     let mut fleet = Fleet::start(Sizes {
@@ -56,7 +56,7 @@ async fn roles_are_killed_frozen_and_joined_and_every_event_counts_once() -> any
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_hold_for_all_collectors_without_a_restart() -> anyhow::Result<()> {
+async fn keys_apply_to_all_collectors_without_a_restart() -> anyhow::Result<()> {
     let fleet = Fleet::start(Sizes {
         brokers: 1,
         collectors: 2,
@@ -109,7 +109,7 @@ async fn keys_hold_for_all_collectors_without_a_restart() -> anyhow::Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_listed_shown_and_sent_again_once() -> anyhow::Result<()> {
+async fn a_dead_letter_is_listed_shown_and_resent_once() -> anyhow::Result<()> {
     let fleet = Fleet::start(Sizes {
         brokers: 1,
         collectors: 1,
@@ -147,7 +147,7 @@ async fn a_dead_letter_is_listed_shown_and_sent_again_once() -> anyhow::Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_collector_that_was_heard_of_is_retired() -> anyhow::Result<()> {
+async fn only_a_known_collector_can_be_retired() -> anyhow::Result<()> {
     let mut fleet = Fleet::start(Sizes {
         brokers: 1,
         collectors: 1,

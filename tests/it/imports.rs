@@ -55,7 +55,7 @@ async fn interrupt(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_import_goes_on_where_it_stopped() -> anyhow::Result<()> {
+async fn an_interrupted_import_continues_where_it_stopped() -> anyhow::Result<()> {
     let (mut process, site) = started("retail").await?;
     let killed = interrupt(&process, &site, Signal::KILL, 1).await?;
     assert_eq!(killed, None, "killed by a signal");
@@ -87,7 +87,7 @@ async fn an_interrupted_import_goes_on_where_it_stopped() -> anyhow::Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_survives_the_death_of_the_installation() -> anyhow::Result<()> {
+async fn an_import_survives_a_crash_of_the_installation() -> anyhow::Result<()> {
     let (mut process, site) = started("retail").await?;
     let mut import = start(&process, &site, "cdnow/events.ndjson.gz")?;
     until("the first events are visible", PATIENCE, async || {
@@ -114,7 +114,7 @@ async fn an_import_survives_the_death_of_the_installation() -> anyhow::Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_lines_are_listed_and_cost_nothing_else() -> anyhow::Result<()> {
+async fn bad_lines_are_listed_and_affect_no_other_line() -> anyhow::Result<()> {
     let (mut process, site) = started("lines").await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("mixed.ndjson");
@@ -162,7 +162,7 @@ async fn import_text(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_took_nothing_fails_and_may_be_tried_again() -> anyhow::Result<()> {
+async fn an_import_without_an_accepted_line_fails_and_can_be_retried() -> anyhow::Result<()> {
     let (mut process, site) = started("nothing").await?;
     let late = r#"{"event":"a","distinct_id":"u","timestamp":"2999-01-01T00:00:00Z"}"#;
     let text = format!("nonsense\n{late}\n");
@@ -234,7 +234,7 @@ async fn exports_of_other_programs_are_read_and_a_line_without_a_time_is_not() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_never_answers_is_told_and_given_up() -> anyhow::Result<()> {
+async fn an_address_that_never_answers_is_reported_and_the_import_ends() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("events.ndjson");
     std::fs::write(&file, EXPORTS)?;
@@ -291,7 +291,7 @@ async fn import_with(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_file_that_grew_only_the_new_lines_are_sent() -> anyhow::Result<()> {
+async fn only_the_new_lines_of_a_grown_file_are_sent() -> anyhow::Result<()> {
     let (mut process, site) = started("growing").await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("export.ndjson");
@@ -339,7 +339,7 @@ async fn of_a_file_that_grew_only_the_new_lines_are_sent() -> anyhow::Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_another_site_than_the_one_named_is_refused() -> anyhow::Result<()> {
+async fn a_key_of_another_site_is_refused() -> anyhow::Result<()> {
     let (mut process, site) = started("mine").await?;
     let other = TestSite::create(&process, "other").await?;
     let folder = tempfile::tempdir()?;

@@ -67,7 +67,7 @@ async fn kafka_and_the_local_log_give_the_same_answers() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_file_comes_out_of_kafka_as_it_went_in() -> anyhow::Result<()> {
+async fn every_file_passes_through_kafka_unchanged() -> anyhow::Result<()> {
     let kafka = KafkaNode::start().await?;
     let folder = tempfile::tempdir()?;
     let mut process = up_on(&kafka, folder.path()).await?;
@@ -76,7 +76,7 @@ async fn every_file_comes_out_of_kafka_as_it_went_in() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_installation_on_kafka_loses_nothing_and_doubles_nothing() -> anyhow::Result<()> {
+async fn a_killed_installation_on_kafka_loses_and_duplicates_nothing() -> anyhow::Result<()> {
     let seed = rand::random();
     eprintln!("seed {seed}");
     let kafka = KafkaNode::start().await?;
@@ -116,8 +116,7 @@ async fn metric(process: &EtappeProcess, name: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_restarts_and_one_that_is_away_for_longer_than_a_session_cost_nothing()
--> anyhow::Result<()> {
+async fn a_broker_restart_and_an_outage_longer_than_a_session_lose_nothing() -> anyhow::Result<()> {
     let seed = rand::random();
     eprintln!("seed {seed}");
     let kafka = KafkaNode::start().await?;
@@ -200,7 +199,8 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_engine_lost_with_the_power_is_read_from_kafka_again() -> anyhow::Result<()> {
+async fn rows_that_the_engine_lost_in_a_power_failure_are_read_from_kafka_again()
+-> anyhow::Result<()> {
     let kafka = KafkaNode::start().await?;
     let folder = tempfile::tempdir()?;
     let mut process = up_on(&kafka, folder.path()).await?;
@@ -253,7 +253,7 @@ async fn as_of(site: &TestSite) -> anyhow::Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_number_of_partitions_is_refused_with_what_to_change() -> anyhow::Result<()> {
+async fn a_different_number_of_partitions_is_refused_with_advice() -> anyhow::Result<()> {
     let kafka = KafkaNode::start().await?;
     let folder = tempfile::tempdir()?;
     let mut process = up_on(&kafka, folder.path()).await?;
@@ -304,7 +304,7 @@ async fn an_oversized_record_is_rejected_alone() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_without_what_it_needs_says_so() -> anyhow::Result<()> {
+async fn a_role_without_a_required_setting_says_so() -> anyhow::Result<()> {
     for (role, words) in [
         ("collector", &["--kafka"][..]),
         ("classifier", &["--kafka", "--clickhouse"][..]),

@@ -36,7 +36,7 @@ pub(crate) async fn check(site: &TestSite, ledger: &Ledger) -> anyhow::Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_installation_loses_nothing_and_doubles_nothing() -> anyhow::Result<()> {
+async fn a_killed_installation_loses_and_duplicates_nothing() -> anyhow::Result<()> {
     let seed = rand::random();
     eprintln!("seed {seed}");
     let (mut process, site) = started("ledger").await?;
@@ -75,7 +75,7 @@ async fn a_killed_installation_loses_nothing_and_doubles_nothing() -> anyhow::Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clean_stop_under_load_keeps_every_promise() -> anyhow::Result<()> {
+async fn a_clean_stop_under_load_loses_and_duplicates_nothing() -> anyhow::Result<()> {
     let seed = rand::random();
     eprintln!("seed {seed}");
     let (mut process, site) = started("ledger").await?;
@@ -99,7 +99,7 @@ async fn a_clean_stop_under_load_keeps_every_promise() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_dies_is_started_again_and_nothing_is_lost() -> anyhow::Result<()> {
+async fn an_engine_that_dies_is_restarted_and_nothing_is_lost() -> anyhow::Result<()> {
     let (mut process, site) = started("ledger").await?;
     let clients = Clients::start(
         &site,

@@ -59,7 +59,7 @@ fn assert_few_warnings(role: &RoleProcess, before: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_role_tells_that_kafka_or_the_database_is_away_and_why() -> anyhow::Result<()> {
+async fn every_role_reports_why_kafka_or_the_database_is_unavailable() -> anyhow::Result<()> {
     let sizes = Sizes {
         brokers: 1,
         collectors: 1,
@@ -131,7 +131,7 @@ async fn lose_the_database(fleet: &Fleet, proxy: &Proxy, site: &TestSite) -> any
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_of_the_configuration_tries_to_connect_if_asked() -> anyhow::Result<()> {
+async fn the_configuration_check_connects_on_request() -> anyhow::Result<()> {
     let kafka = KafkaNode::start().await?;
     let brokers = kafka.brokers();
     let folder = tempfile::tempdir()?;

@@ -134,7 +134,7 @@ async fn start(folder: &Path) -> anyhow::Result<EtappeProcess> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_is_told_to_come_back_and_no_other_site_is_refused() -> anyhow::Result<()> {
+async fn a_flood_gets_retry_after_and_no_other_site_is_refused() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut process = start(folder.path()).await?;
     let flooded = TestSite::create(&process, "flooded").await?;

@@ -21,7 +21,7 @@ async fn revenue(site: &TestSite, currency: &str) -> anyhow::Result<Option<f64>>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn money_is_read_or_told_and_never_counted_as_something_else() -> anyhow::Result<()> {
+async fn an_amount_is_read_or_reported_and_never_misread() -> anyhow::Result<()> {
     let (mut process, site) = started("reading").await?;
     let (status, answer) = site
         .send(&[
@@ -61,7 +61,7 @@ async fn money_is_read_or_told_and_never_counted_as_something_else() -> anyhow::
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn placeholders_make_nobody_and_no_order() -> anyhow::Result<()> {
+async fn placeholders_create_no_actor_and_no_order() -> anyhow::Result<()> {
     let (mut process, site) = started("nobody").await?;
     let seen = |user: &str| json!({ "type": "page", "userId": user });
     let (status, answer) = site

@@ -41,7 +41,7 @@ fn a_test_program_that_died_counts_as_a_failure() -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_step_that_failed_counts_even_if_all_tests_passed() -> anyhow::Result<()> {
+fn a_failed_step_counts_even_if_all_tests_passed() -> anyhow::Result<()> {
     assert_eq!(counted(GOOD, 2)?, "3 passed, 2 failed, 1 skipped\n");
     let failed = "     Running a\ntest result: FAILED. 1 passed; 2 failed; 0 ignored;\n";
     assert_eq!(
@@ -80,7 +80,7 @@ fn script_in(text: &str) -> anyhow::Result<&str> {
 }
 
 #[test]
-fn the_snippet_for_pages_works_beside_other_scripts_and_on_plain_http() -> anyhow::Result<()> {
+fn the_page_snippet_works_with_other_scripts_and_over_plain_http() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let up = std::fs::read_to_string(root.join("deploy/dev/up.sh"))?;
     let printed = script_in(&up)?

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{run, started};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_start_on_the_same_folder_says_who_has_it() -> anyhow::Result<()> {
+async fn a_second_start_on_the_same_folder_names_the_process_that_uses_it() -> anyhow::Result<()> {
     let (mut process, site) = started("first").await?;
     let data = process.data();
     let (listen, admin) = (free_address()?, free_address()?);
@@ -39,7 +39,7 @@ fn event(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_named() -> anyhow::Result<()> {
+async fn an_address_in_use_is_named() -> anyhow::Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     let folder = tempfile::tempdir()?;
@@ -58,7 +58,7 @@ async fn an_address_that_is_taken_is_named() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_refused() -> anyhow::Result<()> {
+async fn a_folder_that_cannot_be_created_is_refused() -> anyhow::Result<()> {
     // Not even root can create a folder there.
     let (code, _, errors) = run(&["up", "--data", "/proc/etappe-data"]).await?;
     assert_eq!(code, Some(1), "{errors}");
@@ -124,7 +124,7 @@ async fn every_problem_of_a_configuration_is_shown_at_once() -> anyhow::Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_names_what_is_missing_and_metrics_count() -> anyhow::Result<()> {
+async fn readiness_names_missing_components_and_metrics_count_events() -> anyhow::Result<()> {
     let (mut process, site) = started("metrics").await?;
     let ready = process.get_admin("/readyz").await?;
     assert_eq!(ready.status, 200, "{}", ready.text);
