@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_is_recording_both() {
+    fn a_merged_histogram_equals_recording_both() {
         let mut left: LatencyHistogram = [Duration::from_millis(1)].into_iter().collect();
         let right: LatencyHistogram = [Duration::from_millis(100)].into_iter().collect();
         left.merge(&right);

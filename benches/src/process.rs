@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_gone_is_an_error() {
+    fn an_ended_process_is_an_error() {
         let mut child = std::process::Command::new("true")
             .spawn()
             .expect("true is everywhere");

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn total_is_what_can_be_taken() {
+    fn the_total_is_the_number_of_requests_that_can_be_taken() {
         let start = Instant::now();
         for (per_second, seconds) in [(3.0, 1.0), (1_000.0, 0.1), (7.3, 2.9), (0.1, 5.0)] {
             let duration = Duration::from_secs_f64(seconds);

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_those_of_the_events_between_two_places() {
+    fn a_rate_covers_the_events_between_two_positions() {
         let drained = drained(&[
             (0.0, 0, 50),
             (10.0, 1_000_000, 200),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_told_of_a_quarter() {
+    fn memory_is_reported_per_quarter() {
         let drained = drained(&[
             (0.0, 0, 50),
             (1.0, 1_000, 200),

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_process_goes_on_when_the_pause_is_dropped() {
+    fn a_paused_process_continues_when_the_pause_is_dropped() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()

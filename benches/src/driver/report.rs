@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_stands_where_its_target_says() {
+    fn a_figure_is_judged_by_its_target() {
         let high = Target::AtLeast {
             floor: 0.6,
             goal: 0.8,
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_holds_every_figure_with_its_rounds_and_what_is_missing() {
+    fn the_json_holds_every_figure_with_its_rounds_and_the_missing_ones() {
         let mut report = Report::new(Environment {
             started_at: "2026-01-01T00:00:00.000Z".to_owned(),
             commit: "abc+".to_owned(),

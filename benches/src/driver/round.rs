@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_compared_with_its_own_limit() {
+    fn a_round_is_compared_with_the_limit_of_the_same_round() {
         // The machine was half as fast in the second round, for both sides.
         assert_eq!(
             median_ratio(&[80.0, 40.0, 82.0], &[100.0, 50.0, 100.0]),

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_are_told_as_runs_and_refused_requests_not_at_all() {
+    fn adjacent_requests_are_reported_as_runs_and_refused_ones_are_omitted() {
         let mut ledger = RequestLedger::default();
         for number in [5, 1, 2, 7, 3] {
             ledger.record(number, Fate::Accepted);

@@ -105,7 +105,7 @@ async fn refused_requests_are_counted_by_status() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_count_is_no_success() {
+async fn an_answer_without_a_count_is_not_a_success() {
     let address = serve_one_connection(
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
         Duration::ZERO,
@@ -140,7 +140,7 @@ async fn a_closed_loop_is_marked_and_counts_what_it_sent() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_an_error_at_once() {
+async fn a_refused_connection_is_an_error_at_once() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);

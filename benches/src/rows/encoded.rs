@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn no_slot_is_left_open() {
+    fn every_slot_is_filled() {
         let rows = EncodedRows::new(50, NOW, 1).unwrap();
         let block = rows.block(0);
         assert!(!block.windows(8).any(|window| window == ACTOR_SLOT));

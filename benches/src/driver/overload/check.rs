@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loss_a_double_and_what_was_refused_and_stored_are_told_apart() {
+    fn lost_duplicated_and_refused_but_stored_events_are_distinguished() {
         let ledger = LedgerReport {
             nonce: 1,
             accepted: vec![(0, 2)],

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn no_results_are_no_figures() {
+    fn a_missing_folder_has_no_figures() {
         assert!(figures(Path::new("/nowhere/at/all")).is_empty());
     }
 }

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_as_many_digits_as_are_worth_reading() {
+    fn numbers_are_written_with_their_significant_digits() {
         for (value, expected) in [
             (0.834, "0.83"),
             (12.345, "12.3"),
