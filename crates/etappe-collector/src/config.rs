@@ -108,7 +108,7 @@ impl CollectorConfig {
             need(
                 false,
                 format!(
-                    "`country_header` names `{name}`, expected names of headers separated by commas"
+                    "`country_header` names `{name}`, expected header names separated by commas"
                 ),
             );
         }

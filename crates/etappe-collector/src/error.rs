@@ -14,7 +14,7 @@ pub(crate) enum IntakeError {
     #[error("the body is empty: send one message as a JSON object, or {{\"batch\":[…]}}")]
     EmptyBody,
     /// The body ended early or the connection broke.
-    #[error("the body broke off before its end: send it again")]
+    #[error("the body ended early: send it again")]
     BrokenBody,
     /// The body is not a JSON object.
     #[error("the body is not a JSON object: reading stopped at byte {at}; send UTF-8 JSON")]
@@ -23,7 +23,7 @@ pub(crate) enum IntakeError {
         at: usize,
     },
     /// The body starts like gzip but is not valid gzip.
-    #[error("the body starts like gzip but cannot be decompressed: send it again, whole")]
+    #[error("the body starts like gzip but cannot be decompressed: send the complete body again")]
     MalformedGzip,
     /// An object without a list.
     #[error("the body has no array `batch`: send {{\"batch\":[…]}}, or one message to /v1/track")]
@@ -41,7 +41,7 @@ pub(crate) enum IntakeError {
     #[error("no write key: send it as the user name of HTTP Basic or as `writeKey` in the body")]
     MissingKey,
     /// The key is unknown.
-    #[error("the write key is not known: check it against the one of your site")]
+    #[error("unknown write key: compare it with the key of your site")]
     UnknownKey,
     /// A pixel key used for messages.
     #[error("this key is for the pixel only: use a browser or server key to send messages")]
@@ -57,7 +57,7 @@ pub(crate) enum IntakeError {
     )]
     OriginNotAllowed,
     /// The method is not allowed.
-    #[error("this path takes {allowed} only")]
+    #[error("this path supports only {allowed}")]
     MethodNotAllowed {
         /// The allowed methods.
         allowed: &'static str,
@@ -87,10 +87,10 @@ pub(crate) enum IntakeError {
         limit: usize,
     },
     /// The encoding is not gzip.
-    #[error("this Content-Encoding is not supported: send the body as it is, or gzip")]
+    #[error("this Content-Encoding is not supported: send the body uncompressed or as gzip")]
     UnknownEncoding,
     /// Over the site's rate.
-    #[error("the site sends more events than it may: try again in {}", Seconds::of(.retry_after))]
+    #[error("the site exceeds its event rate: try again in {}", Seconds::of(.retry_after))]
     RateLimited {
         /// When the site may send again.
         retry_after: Duration,
@@ -100,7 +100,7 @@ pub(crate) enum IntakeError {
     Overloaded,
     /// The site sends more than its share under overload.
     #[error(
-        "more is coming in than can be taken, most of it from this site: try again in {}",
+        "the collector is overloaded, mostly by this site: try again in {}",
         Seconds::of(.retry_after)
     )]
     Crowded {

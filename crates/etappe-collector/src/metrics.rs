@@ -105,7 +105,7 @@ impl CollectorMetrics {
             request_duration: HistogramVec::new(
                 buckets(
                     "etappe_collector_request_duration_seconds",
-                    "From head to answer.",
+                    "Time from a request's head to its answer.",
                 ),
                 &["endpoint"],
             )?,
@@ -121,12 +121,12 @@ impl CollectorMetrics {
             )?,
             warnings: vec(
                 "etappe_collector_warnings_total",
-                "Values of accepted messages that do not count, by reason.",
+                "Ignored values of accepted messages, by reason.",
                 &["reason"],
             )?,
             received_bytes: IntCounter::new(
                 "etappe_collector_received_bytes_total",
-                "Bytes of bodies as they came.",
+                "Bytes of bodies as received.",
             )?,
             decoded_bytes: IntCounter::new(
                 "etappe_collector_decoded_bytes_total",
@@ -138,7 +138,7 @@ impl CollectorMetrics {
             )?,
             publish_duration: Histogram::with_opts(buckets(
                 "etappe_collector_publish_duration_seconds",
-                "Until the log had made records durable.",
+                "Time until the log made records durable.",
             ))?,
             admission: AdmissionMetrics::new()?,
             in_flight_bytes: IntGauge::new(
@@ -180,13 +180,13 @@ impl AdmissionMetrics {
     fn new() -> Result<Self, prometheus::Error> {
         let turn_wait = HistogramOpts::new(
             "etappe_collector_turn_wait_seconds",
-            "Waiting for a turn, by stage.",
+            "Time that requests waited for their turn, by stage.",
         );
         Ok(Self {
             shed: IntCounterVec::new(
                 Opts::new(
                     "etappe_collector_shed_requests_total",
-                    "Requests refused because their site sends more than its part, by what is short.",
+                    "Requests refused because their site exceeds its share, by the scarce resource.",
                 ),
                 &["reason"],
             )?,
@@ -200,7 +200,7 @@ impl AdmissionMetrics {
             )?,
             log_fullness: Gauge::new(
                 "etappe_collector_log_fullness_ratio",
-                "How much of the event log's room is used.",
+                "Used fraction of the event log's capacity.",
             )?,
         })
     }

@@ -79,7 +79,7 @@ pub(crate) async fn run_blocking_if_large<T: Send + 'static>(
     }
     // Fails only when the runtime is shutting down, or when the work panics.
     tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "work on a body was not done");
+        tracing::error!(%error, "work on a body failed");
         IntakeError::Stopping
     })
 }
@@ -190,7 +190,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             tracing::error!(
                 records = count,
                 outcomes = outcomes.len(),
-                "outcomes are missing"
+                "the event log did not answer for every record"
             );
             return Err(IntakeError::Unavailable {
                 retry_after: std::time::Duration::from_secs(1),
