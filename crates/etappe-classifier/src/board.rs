@@ -123,9 +123,9 @@ impl WarnOnce {
             }
             Err(error) => {
                 if self.0 {
-                    tracing::debug!(%error, action, "watermark still cannot be handled");
+                    tracing::debug!(%error, action, "watermark access still fails");
                 } else {
-                    tracing::warn!(%error, action, "watermark cannot be handled, trying again");
+                    tracing::warn!(%error, action, "watermark access failed, trying again");
                 }
                 self.0 = true;
                 None

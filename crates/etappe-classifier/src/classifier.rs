@@ -210,7 +210,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
     async fn give_up(&self, workers: &mut Workers, partition: PartitionId) {
         workers.stops.remove(&partition);
         self.outlets.withdraw(partition);
-        tracing::info!(partition = partition.0, "partition given up");
+        tracing::info!(partition = partition.0, "partition released");
         self.source.release(partition).await;
     }
 
@@ -256,7 +256,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
                 || self.source.changed(),
                 |error: &S::Error, delay| {
                     self.metrics.record_failure("changed", error.retry_class());
-                    tracing::warn!(%error, ?delay, "assignments cannot be followed, trying again");
+                    tracing::warn!(%error, ?delay, "assignments cannot be read, trying again");
                 },
             )
             .await

@@ -32,7 +32,7 @@ pub enum DeadLetterFileError {
         source: io::Error,
     },
     /// The file has reached its size limit.
-    #[error("dead letter file {} has reached its bound of {limit} bytes", path.display())]
+    #[error("dead letter file {} has reached its limit of {limit} bytes", path.display())]
     Full {
         /// The file.
         path: PathBuf,
@@ -105,12 +105,12 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
                 file = %path.display(),
                 lines = read.damaged.len(),
                 aside = %aside.display(),
-                "dead letters are damaged and are set aside"
+                "damaged dead letters are set aside"
             );
             match set_aside(path, &content, &read.damaged) {
                 Ok(without) => file = without,
                 // Readers skip them where they are.
-                Err(error) => tracing::warn!(%error, "damaged dead letters stay where they are"),
+                Err(error) => tracing::warn!(%error, "damaged dead letters cannot be set aside"),
             }
         }
         let length = whole_lines(&mut file).map_err(failed)?;

@@ -165,7 +165,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                     first = range.first.0,
                     last = range.last.0,
                     %error,
-                    "range not remembered, reading it again"
+                    "range not saved, reading it again"
                 );
                 Ok(false)
             }

@@ -10,7 +10,7 @@ use etappe_core::ports::{RetryClass, Retryable};
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierError {
     /// Assignments can no longer be received.
-    #[error("assignments of topic `{topic}` cannot be followed")]
+    #[error("assignments of topic `{topic}` cannot be read")]
     Assignment {
         /// The topic.
         topic: String,
@@ -27,7 +27,7 @@ pub enum ClassifierError {
         partition: PartitionId,
     },
     /// A partition cannot be read.
-    #[error("partition {partition} cannot be read from offset {offset} on")]
+    #[error("partition {partition} cannot be read from offset {offset}")]
     Read {
         /// The partition.
         partition: PartitionId,
@@ -38,7 +38,7 @@ pub enum ClassifierError {
         source: PortError,
     },
     /// Progress cannot be committed.
-    #[error("progress of partition {partition} cannot be remembered at offset {next}")]
+    #[error("progress of partition {partition} cannot be saved at offset {next}")]
     Commit {
         /// The partition.
         partition: PartitionId,
@@ -60,7 +60,7 @@ pub enum ClassifierError {
         source: PortError,
     },
     /// A dead letter cannot be stored.
-    #[error("dead letters of partition {partition} cannot be kept")]
+    #[error("dead letters of partition {partition} cannot be stored")]
     StoreDeadLetters {
         /// The partition.
         partition: PartitionId,

@@ -77,7 +77,7 @@ impl ClassifierMetrics {
         let make = Register(registry);
         let [silent_collectors, holding_collectors] = make.collectors()?;
         Ok(Self {
-            batches: make.counters("batches_total", "Batches by how they ended", &["result"])?,
+            batches: make.counters("batches_total", "Batches by result", &["result"])?,
             rows: make.counter("rows_total", "Rows stored, duplicates too")?,
             encoded_bytes: make.counter("encoded_bytes_total", "Bytes of rows stored")?,
             duplicates: make.counter("duplicates_total", "Rows stored and marked as duplicates")?,
@@ -86,13 +86,13 @@ impl ClassifierMetrics {
             holding_collectors,
             board_posts: make.counters(
                 "board_posts_total",
-                "Tries to tell readers how far the figures reach",
+                "Attempts to publish the watermark for readers",
                 &["result"],
             )?,
             dead_letters: make.dead_letters()?,
             damaged_letters: make.counter(
                 "damaged_letters_total",
-                "Lines of the file of dead letters that were damaged and set aside",
+                "Damaged lines of the dead-letter file that were set aside",
             )?,
             unmapped: make.counters(
                 "unmapped_events_total",
@@ -101,18 +101,18 @@ impl ClassifierMetrics {
             )?,
             uncounted: make.counters(
                 "uncounted_amounts_total",
-                "Stored purchases, renewals and refunds whose amount does not count",
+                "Stored purchases, renewals and refunds whose amount is ignored",
                 &["reason"],
             )?,
             suspects: make.counter("suspects_total", "Messages looked up in the database")?,
             retries: make.counters(
                 "retries_total",
-                "Failures by operation and what is done about them",
+                "Failures by operation and retry class",
                 &["operation", "class"],
             )?,
             insert_seconds: make.histogram(
                 "insert_seconds",
-                "Duration of inserts, all tries of one together",
+                "Duration of inserts, retries included",
                 &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
             )?,
             visible_seconds: make.histogram(
@@ -126,11 +126,11 @@ impl ClassifierMetrics {
                 .gauges("in_flight_bytes", "Bytes of rows waiting to be stored")?,
             batch_bytes: make.gauge(
                 "batch_bytes",
-                "Bytes that the batches of all partitions may hold now",
+                "Bytes granted to the batches of all partitions",
             )?,
             starved: make.counter(
                 "starved_total",
-                "Times that a batch could not grow because others had all memory",
+                "Times that a batch could not grow because no memory was left",
             )?,
         })
     }
@@ -306,11 +306,11 @@ impl Register<'_> {
         Ok([
             self.gauges(
                 "silent_collectors",
-                "Collectors not heard for a minute, those let go for ten minutes",
+                "Collectors silent for over a minute, those without a spool for ten more minutes at most",
             )?,
             self.gauges(
                 "holding_collectors",
-                "Silent collectors with records in their spool: the figures wait for them",
+                "Silent collectors with records in their spool, which hold the watermark back",
             )?,
         ])
     }
@@ -326,7 +326,7 @@ impl Register<'_> {
     }
 
     fn lag(&self) -> Result<GaugeVec, prometheus::Error> {
-        let help = "Age of the oldest record that is read and not visible yet";
+        let help = "Age of the oldest record that is read but not yet visible";
         let gauges = GaugeVec::new(options("lag_seconds", help), &["partition"])?;
         self.0.register(Box::new(gauges.clone()))?;
         Ok(gauges)

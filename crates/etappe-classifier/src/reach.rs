@@ -130,7 +130,7 @@ impl Reach {
                 collector = new.collector,
                 last_heard = %new.last_heard,
                 holds = new.holds,
-                "collector is silent: figures wait for it if it holds, and are let go on if not"
+                "collector is silent: if it holds, the watermark waits for it"
             );
         }
         let holding = silent.iter().filter(|silent| silent.holds).count();

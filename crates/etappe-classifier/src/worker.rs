@@ -140,7 +140,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         tracing::info!(
             partition = self.reader.partition.0,
             ranges = ranges.len(),
-            "storing ranges again after an unclean end"
+            "storing ranges again after an unclean boot"
         );
         for range in ranges {
             self.redo(*range, Mode::Replay).await?;

@@ -151,7 +151,7 @@ async fn a_range_that_cannot_be_persisted_is_never_inserted() {
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
     ended.expect("it is tried again");
-    world.check_exactly_once("range not remembered");
+    world.check_exactly_once("range not saved");
 }
 
 #[tokio::test(start_paused = true)]
