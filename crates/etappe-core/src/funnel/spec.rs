@@ -216,7 +216,7 @@ pub enum SpecProblem {
     #[error("a funnel may have at most {MAX_CONDITIONS} steps and exclusions in total")]
     TooManyConditions,
     /// No step is a gate.
-    #[error("a funnel needs a step")]
+    #[error("a funnel needs at least one step")]
     NoGate,
     /// A model's funnel that allows skips is always ordered.
     #[error("skipping stages is supported only with order `ordered`")]

@@ -86,7 +86,7 @@ impl<T> FilesById<T> {
         if let Some((origin, file, _)) = self.files.get(&id)
             && *origin == source.origin
         {
-            let message = format!("`{id}` is the id of {file} already");
+            let message = format!("`{id}` is already the id of {file}");
             report.error_with(&(0..0), message, "give this file another `id`".to_owned());
             return;
         }

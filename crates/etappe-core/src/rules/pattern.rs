@@ -60,7 +60,7 @@ pub(super) enum BadPattern {
     #[error("a pattern cannot be empty")]
     Empty,
     /// A backslash quotes the next character, but there is none.
-    #[error("the pattern ends in a backslash that quotes nothing")]
+    #[error("the pattern ends in a backslash that escapes nothing")]
     DanglingBackslash,
     /// Only `*` and `\` are special, so nothing else may be quoted.
     #[error("a backslash may only precede `*` or another backslash")]

@@ -277,7 +277,7 @@ impl fmt::Display for Test {
             Self::Like(globs) => write!(f, "is like {}", Listed(globs)),
             Self::Unlike(globs) => write!(f, "is not like {}", Listed(globs)),
             Self::HasWords(phrases) => write!(f, "has the word {}", Listed(phrases)),
-            Self::LacksWords(phrases) => write!(f, "has not the word {}", Listed(phrases)),
+            Self::LacksWords(phrases) => write!(f, "does not have the word {}", Listed(phrases)),
             Self::Number(range) => write!(f, "is {range}"),
         }
     }

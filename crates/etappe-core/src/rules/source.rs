@@ -165,7 +165,7 @@ impl UsedIds {
         if let Some((_, line)) = self.used.iter().find(|(used, _)| used == id) {
             report.error_with(
                 span,
-                format!("there is a {what} `{id}` already, on line {line}"),
+                format!("{what} `{id}` already exists on line {line}"),
                 format!("give this {what} an `id` of its own"),
             );
         } else {

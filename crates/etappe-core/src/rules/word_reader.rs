@@ -185,7 +185,7 @@ impl FileWords {
         let known = || self.groups.keys().map(AsRef::as_ref);
         let help = did_you_mean(name, known())
             .unwrap_or_else(|| "groups are defined in [words.group]".to_owned());
-        report.error_with(&text.span, format!("there is no word group `{name}`"), help);
+        report.error_with(&text.span, format!("unknown word group `{name}`"), help);
         &[]
     }
 
@@ -222,7 +222,7 @@ pub(super) fn read_phrase(text: &Located<&str>, report: &mut Report<'_>) -> Opti
     if phrase.is_none() {
         report.error_with(
             &text.span,
-            format!("there is no word in `{}`", text.value),
+            format!("`{}` contains no word", text.value),
             "a word consists of letters".to_owned(),
         );
     }

@@ -66,11 +66,11 @@ event = "e"
             "6:9 `event` ``: a pattern cannot be empty",
             "7:13 `purchse` is not a milestone",
             "10:15 `event` must be a list of texts in quotes, not a number",
-            "10:18 `event` `c\\`: the pattern ends in a backslash that quotes nothing",
+            "10:18 `event` `c\\`: the pattern ends in a backslash that escapes nothing",
             "11:8 `tracks` is not a kind of event",
             "12:9 `match` is \"exact\" or \"any\", not \"fuzzy\"",
             "13:13 `repeat_purchase` is derived from an actor's history and cannot be set here",
-            "15:6 there is a rule `b` already, on line 9",
+            "15:6 rule `b` already exists on line 9",
             "17:8 `blog`: a URL pattern starts with `/` (a path) or `?` (a key of the query)",
             "18:17 `abov` is not a key of the condition on `a`",
             "18:33 this range contains no number",
@@ -120,19 +120,19 @@ milestone = "purchase"
         &[
             "3:1 `besides` is not a key of `words`",
             "4:18 `a b` is more than one word",
-            "4:25 there is no word in `...`",
+            "4:25 `...` contains no word",
             "5:9 `the` cannot be in both `undo` and `beside`",
-            "5:16 there is no word group `don`",
-            "7:26 there is no word group `gone`",
+            "5:16 unknown word group `don`",
+            "7:26 unknown word group `gone`",
             "8:9 the group of words `self` names itself",
             "10:9 `words` has no `action`",
             "10:31 `verb` is not a key of `words` of a rule",
             "14:9 `words` must be a table or a list of tables, not text",
-            "18:22 there is no word group `dane`",
+            "18:22 unknown word group `dane`",
             "18:45 `action` is empty",
             "18:57 `about` must be text in quotes or a list of texts, not a number",
             "22:9 `words` is empty",
-            "26:26 there is no word in `--`",
+            "26:26 `--` contains no word",
         ],
     );
 }
@@ -361,12 +361,12 @@ id = "third"
             "6:8 `gate` must be true or false, not text",
             "7:1 warning: no rule leads to stage `second`",
             "9:1 warning: no rule leads to stage `first`",
-            "10:6 there is a stage `first` already, on line 4",
+            "10:6 stage `first` already exists on line 4",
             "11:1 the stage has no `id`",
             "14:9 `frist` is not a stage of this model",
             "15:24 `vist` is not a milestone",
             "18:14 `milestones` is empty",
-            "20:6 there is a rule `first` already, on line 16",
+            "20:6 rule `first` already exists on line 16",
             "22:23 warning: `lead` is listed twice",
             "23:8 `when` must be a table, not text",
             "24:13 `order` is not a key of `history`",
@@ -419,7 +419,7 @@ fn two_files_cannot_share_an_id() {
     let diagnostics = RuleSet::compile(sources).unwrap_err();
     assert_eq!(
         diagnostics[0].to_string(),
-        "b.toml:1:1: error: `own` is the id of a.toml already (give this file another `id`)"
+        "b.toml:1:1: error: `own` is already the id of a.toml (give this file another `id`)"
     );
 }
 
