@@ -66,7 +66,7 @@ impl Engine {
                 library = %library.path().display(),
                 version = %chdb,
                 expected = CHDB_VERSION,
-                "this version of the engine library has not been tried"
+                "this version of the engine library has not been tested"
             );
         }
         let open_failed = |reason: String| EngineError::OpenFailed {

@@ -81,12 +81,12 @@ pub enum EngineError {
         reason: String,
     },
     /// The configuration is invalid.
-    #[error("bad engine configuration: {0}")]
+    #[error("invalid engine configuration: {0}")]
     BadConfiguration(String),
     /// The fence is required but cannot be raised.
     #[error(
-        "the engine cannot be fenced in ({reason}): that takes Linux 6.7 with Landlock; \
-         `engine.fence = \"preferred\"` starts it with as much of a fence as there is"
+        "the engine cannot be fenced in ({reason}): this needs Linux 6.7 with Landlock; \
+         `engine.fence = \"preferred\"` starts it with whatever fence is available"
     )]
     FenceMissing {
         /// Why it cannot be fenced in.
@@ -104,7 +104,7 @@ pub enum EngineError {
     },
     /// The engine failed to open its data folder.
     #[error(
-        "the engine could not open its data folder `{path}`: {reason}; its own words are on stderr"
+        "the engine could not open its data folder `{path}`: {reason}; its own message is on stderr"
     )]
     OpenFailed {
         /// The data folder.

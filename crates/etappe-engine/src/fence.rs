@@ -81,7 +81,7 @@ pub(crate) struct FenceGaps {
 /// it.
 pub(crate) fn raise(mode: FenceMode, gaps: &FenceGaps) -> Result<(), EngineError> {
     if mode == FenceMode::Off {
-        tracing::warn!("`engine.fence` is off: nothing but its own checks keeps the engine inside");
+        tracing::warn!("`engine.fence` is off: only its own checks confine the engine");
         return Ok(());
     }
     match restrict(mode, gaps) {

@@ -54,14 +54,17 @@ impl EngineMetrics {
                 ),
                 &["class"],
             )?,
-            in_flight: IntGauge::new("etappe_engine_queries_in_flight", "Queries that run now.")?,
+            in_flight: IntGauge::new(
+                "etappe_engine_queries_in_flight",
+                "Queries that are running.",
+            )?,
             received_bytes: IntCounter::new(
                 "etappe_engine_received_bytes_total",
-                "Bytes of request bodies as they came.",
+                "Bytes of request bodies as received.",
             )?,
             sent_bytes: IntCounter::new(
                 "etappe_engine_sent_bytes_total",
-                "Bytes of response bodies as they went.",
+                "Bytes of response bodies as sent.",
             )?,
             duration: histogram(
                 "etappe_engine_query_duration_seconds",

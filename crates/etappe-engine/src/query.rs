@@ -131,7 +131,9 @@ fn check(
         engine.zones.admit(&zones)?;
     }
     match engine.first_that_is_no_view(&called)? {
-        Some(name) => Err(guard::outside(&format!("`{name}`, which is no view here,"))),
+        Some(name) => Err(guard::outside(&format!(
+            "`{name}`, which is not a view here,"
+        ))),
         None => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ pub(crate) type QueryResponse = Response<QueryBody>;
 
 /// A response body that ended early.
 #[derive(Debug, thiserror::Error)]
-#[error("the query failed after its result had begun")]
+#[error("the query failed after its result had started")]
 pub(crate) struct BodyBroken;
 
 /// A response's body.

@@ -30,7 +30,7 @@ pub(crate) enum Piece {
 /// Why a body could not be read completely.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UploadError {
-    #[error("the request's body broke off: {0}. (NETWORK_ERROR)")]
+    #[error("the request's body ended early: {0}. (NETWORK_ERROR)")]
     Broken(String),
 }
 
@@ -173,7 +173,7 @@ impl Read for UploadReader {
                     return Err(io::Error::other(UploadError::Broken(reason)));
                 }
                 None => {
-                    let reason = "the client is gone".to_owned();
+                    let reason = "the client disconnected".to_owned();
                     return Err(io::Error::other(UploadError::Broken(reason)));
                 }
             }

@@ -94,7 +94,7 @@ impl Output {
             Err(error) => Err(encoding(&error)),
         };
         if let Err(exception) = ended {
-            tracing::debug!(error = %exception, "a result could not be sent to its end");
+            tracing::debug!(error = %exception, "a result could not be sent completely");
         }
     }
 
@@ -149,11 +149,11 @@ impl Output {
         };
         match self.sender.try_send(event) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(gone("the client is gone")),
+            Err(TrySendError::Closed(_)) => Err(gone("the client disconnected")),
             Err(TrySendError::Full(event)) => self
                 .runtime
                 .block_on(self.sender.send_timeout(event, self.options.idle_timeout))
-                .map_err(|_| gone("the client does not take the result")),
+                .map_err(|_| gone("the client does not read the result")),
         }
     }
 }

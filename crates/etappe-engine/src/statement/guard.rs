@@ -93,7 +93,7 @@ pub(crate) fn check(
 /// Returns the error for a statement that names `what`.
 pub(crate) fn outside(what: &str) -> Exception {
     let text = format!(
-        "{what} is refused: it is not on the list of what stays inside this engine. (ACCESS_DENIED)"
+        "{what} is refused: it is not on the list of what this engine allows. (ACCESS_DENIED)"
     );
     Exception::new(code::ACCESS_DENIED, text)
 }
@@ -161,7 +161,7 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
         return Call::Nothing;
     }
     if matches!(token.kind, Kind::Text | Kind::Sign(b'}')) {
-        return Call::Refused("a call of something that is no name".to_owned());
+        return Call::Refused("a call of something that is not a name".to_owned());
     }
     let (Some(exact), Some(name)) = (token.exact_name(), token.name()) else {
         return Call::Nothing;
@@ -217,7 +217,7 @@ fn named_by_text(tokens: &[Token<'_>], index: usize, name: String) -> Call {
             Call::Nothing
         }
         _ => Call::Refused(format!(
-            "`{name}` of something else than a plain name in quotes"
+            "`{name}` of something other than a plain name in quotes"
         )),
     }
 }

@@ -184,7 +184,7 @@ impl<'text> Lexer<'text> {
 }
 
 const UNCLOSED: &str = "a quote or comment is not closed";
-const CONTROL: &str = "the statement has a zero byte in it";
+const CONTROL: &str = "the statement contains a zero byte";
 const ODD_NAME: &str =
     "a name in quotes must be UTF-8 without backslashes, control characters and quotes in it";
 const ODD_CHARACTER: &str = "outside quotes only letters, digits, blanks and ()[]{},.;:+-*/%=<>!|&? are read here; \

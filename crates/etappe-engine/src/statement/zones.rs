@@ -162,7 +162,7 @@ fn type_text(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn computed(function: &str) -> Exception {
     refused(&format!(
-        "what `{function}` takes for a time zone or a type must be written out as plain text"
+        "a time zone or type passed to `{function}` must be a plain string literal"
     ))
 }
 
