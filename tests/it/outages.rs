@@ -26,7 +26,7 @@ async fn readiness(role: &RoleProcess, component: &str) -> (u16, Value) {
 
 /// Waits until a component is in a state and returns the reason given.
 async fn told(role: &RoleProcess, component: &str, expected: (u16, &str)) -> String {
-    let what = format!("{} tells of {component}: {expected:?}", role.name());
+    let what = format!("{} reports {component}: {expected:?}", role.name());
     let mut reason = String::new();
     until(&what, TOLD_WITHIN, async || {
         let (status, said) = readiness(role, component).await;

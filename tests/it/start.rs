@@ -162,7 +162,7 @@ async fn readiness_names_missing_components_and_metrics_count_events() -> anyhow
         .collect();
     assert!(
         undocumented.is_empty(),
-        "there, but not documented: {undocumented:?}"
+        "exported but not documented: {undocumented:?}"
     );
     process.stop().await?;
     Ok(())

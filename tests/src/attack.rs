@@ -74,7 +74,7 @@ impl Target {
         let more = resident_bytes(self.pid)?.saturating_sub(before);
         ensure!(
             more <= MEMORY,
-            context(&format!("it takes {more} bytes more under attack"))
+            context(&format!("it uses {more} more bytes under attack"))
         );
         open.push(self.idle().await.with_context(|| context("idle"))?);
         Ok(LeftOpen(open))
@@ -143,7 +143,7 @@ impl Target {
         let asking = async { while connection.write_all(requests.as_bytes()).await.is_ok() {} };
         timeout(PATIENCE, asking)
             .await
-            .context("a client that takes no answers is not cut off")
+            .context("a client that reads no answers is not cut off")
     }
 
     /// Opens many connections that send half a head each.
@@ -210,7 +210,7 @@ impl Target {
         socket.bind(SocketAddr::from((from, 0)))?;
         let connecting = timeout(PATIENCE, socket.connect(address)).await;
         connecting
-            .context("no connection is taken")?
+            .context("no connection is accepted")?
             .with_context(|| format!("cannot connect to {address}"))
     }
 }
@@ -231,7 +231,7 @@ impl RawAnswer {
             .and_then(|status| status.parse().ok());
         match status {
             Some(status) => Ok(Self { status, text }),
-            None => bail!("this is no answer: `{text}`"),
+            None => bail!("not an HTTP answer: `{text}`"),
         }
     }
 }
@@ -246,7 +246,7 @@ fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("the system does not tell its memory")?;
+        .context("the system does not report its memory")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kib * 1024)
 }

@@ -105,7 +105,7 @@ impl RoleProcess {
         let binary = binary_path();
         ensure!(
             binary.exists(),
-            "{} is not there: build it with `cargo build --release --bin etappe`",
+            "{} not found: build it with `cargo build --release --bin etappe`",
             binary.display()
         );
         Ok(Self {
@@ -128,7 +128,7 @@ impl RoleProcess {
         let line = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
         let Ok(Ok(Some(line))) = line else {
             bail!(
-                "{} did not say that it is ready; its log ends with:\n{}",
+                "{} printed no ready line; its log ends with:\n{}",
                 self.name,
                 self.log_tail()
             );

@@ -163,7 +163,7 @@ impl TestSite {
     pub async fn kpi(&self, id: &str) -> anyhow::Result<Value> {
         let cards = self.kpis().await?;
         let card = cards.into_iter().find(|card| card["id"] == id);
-        Ok(card.with_context(|| format!("there is no card `{id}`"))?["value"].clone())
+        Ok(card.with_context(|| format!("no KPI card `{id}`"))?["value"].clone())
     }
 
     /// Returns the number of all visible events.
@@ -190,7 +190,8 @@ impl TestSite {
             match visible {
                 Ok(visible) if visible >= events => return Ok(visible),
                 other if Instant::now() > deadline => {
-                    return other.with_context(|| format!("{events} events do not appear"));
+                    return other
+                        .with_context(|| format!("{events} events did not become visible"));
                 }
                 Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }

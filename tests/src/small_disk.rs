@@ -50,7 +50,7 @@ impl SmallDisk {
         let line = BufReader::new(stdout).lines().next_line().await?;
         ensure!(
             line.as_deref() == Some("mounted"),
-            "no disk can be mounted in a name space of its own"
+            "cannot mount a disk in a mount namespace"
         );
         Ok(Self {
             keeper,

@@ -260,7 +260,7 @@ impl KafkaNode {
                 None => false,
             };
             if !alive {
-                return Err(self.broken("ended while it was starting"));
+                return Err(self.broken("exited during startup"));
             }
             if client::is_serving(&self.brokers(), self.number, nodes).await {
                 return Ok(());

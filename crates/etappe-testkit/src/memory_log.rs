@@ -374,7 +374,7 @@ impl RecordSource for MemoryConsumer {
             }
             assert!(
                 progress.next >= partition.progress.next,
-                "progress goes back from {:?} to {progress:?}",
+                "progress moves back from {:?} to {progress:?}",
                 partition.progress
             );
             if let Some(range) = progress.pending {

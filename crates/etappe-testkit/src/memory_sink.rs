@@ -208,14 +208,14 @@ impl MemorySink {
             let announced = log.ranges(batch.partition);
             assert!(
                 announced.contains(&range),
-                "{range:?} is inserted, but not remembered"
+                "{range:?} is inserted, but not saved"
             );
             return;
         }
         let progress = log.progress(batch.partition);
         assert!(
             progress.pending == Some(range) || range.last < progress.next,
-            "{range:?} is inserted, but {progress:?} is remembered"
+            "{range:?} is inserted, but {progress:?} is saved"
         );
     }
 }
@@ -257,7 +257,7 @@ impl State {
             return;
         }
         let overlapped = self.overlapping(batch.partition, batch.range);
-        assert_eq!(overlapped, None, "{} stores an offset again", batch.token);
+        assert_eq!(overlapped, None, "{} stores an offset twice", batch.token);
         self.ranges
             .insert((batch.partition, batch.range.first), batch.range);
         self.batches.insert(batch.token.clone(), batch.clone());

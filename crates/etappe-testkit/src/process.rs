@@ -31,7 +31,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(45);
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The program is not built.
-    #[error("{0} is not there: build it with `cargo build --release --bin etappe`")]
+    #[error("{0} not found: build it with `cargo build --release --bin etappe`")]
     NotBuilt(PathBuf),
     /// A file or a process could not be created.
     #[error(transparent)]
@@ -181,7 +181,7 @@ impl EtappeProcess {
         let mut lines = BufReader::new(stdout).lines();
         let line = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
         let Ok(Ok(Some(line))) = line else {
-            return Err(self.broken(format!("it did not say that it is ready ({line:?})")));
+            return Err(self.broken(format!("it printed {line:?} instead of a ready line")));
         };
         self.greeting = serde_json::from_str(&line)
             .map_err(|error| self.broken(format!("it printed `{line}`: {error}")))?;

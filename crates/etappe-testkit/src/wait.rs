@@ -21,7 +21,7 @@ pub async fn until(what: &str, patience: Duration, mut is_met: impl AsyncFnMut()
     while !is_met().await {
         assert!(
             Instant::now() < deadline,
-            "waited {patience:?} in vain until {what}"
+            "timed out after {patience:?} waiting until {what}"
         );
         tokio::time::sleep(CHECK_EVERY).await;
     }
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    #[should_panic(expected = "waited 120s in vain until pigs fly")]
+    #[should_panic(expected = "timed out after 120s waiting until pigs fly")]
     async fn a_wait_that_times_out_says_what_it_waited_for() {
         until("pigs fly", PATIENCE, async || false).await;
     }

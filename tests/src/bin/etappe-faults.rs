@@ -92,7 +92,7 @@ impl Arguments {
         let kind = |name: &String| {
             let found = all.iter().find(|fault| format!("{fault:?}") == *name);
             let found = found.copied();
-            found.with_context(|| format!("`{name}` is no fault; they are {all:?}"))
+            found.with_context(|| format!("`{name}` is not a fault: use one of {all:?}"))
         };
         self.kinds.iter().map(kind).collect()
     }

@@ -96,7 +96,7 @@ impl Installation for ByRole {
             Fault::TornSpool => self.damage_spool(Damage::Torn, random).await,
             Fault::CorruptSpool => self.damage_spool(Damage::Corrupt, random).await,
             Fault::ClockJump => self.jump(random).await,
-            other => bail!("{other:?} is no fault of an installation by role"),
+            other => bail!("{other:?} is not a fault of an installation by role"),
         }
     }
 

@@ -118,7 +118,7 @@ impl Database {
         ensure!(status.is_success(), "{status}: {text}");
         for line in text.lines() {
             let row: Vec<Value> =
-                serde_json::from_str(line).with_context(|| format!("`{line}` is no row"))?;
+                serde_json::from_str(line).with_context(|| format!("`{line}` is not a row"))?;
             visit(&row)?;
         }
         Ok(())

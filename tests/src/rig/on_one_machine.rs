@@ -195,7 +195,7 @@ impl Installation for OnOneMachine {
                 sleep(outage).await;
                 shim.move_clock(0)
             }
-            other => bail!("{other:?} is no fault on one machine"),
+            other => bail!("{other:?} is not a fault on one machine"),
         }
     }
 

@@ -205,7 +205,7 @@ async fn treat(state: &State, request: Request<Incoming>) -> anyhow::Result<Resp
         return forward(state, request).await;
     }
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.context("the body broke off")?;
+    let body = body.collect().await.context("the body ended early")?;
     treat_insert(state, treatment, (&parts, body.to_bytes())).await
 }
 

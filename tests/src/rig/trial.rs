@@ -106,7 +106,7 @@ async fn break_everything(
         }
         let gap = random.random_range(200..1_500);
         tokio::time::sleep(Duration::from_millis(gap)).await;
-        let fault = round.pop().context("none of these faults can be done")?;
+        let fault = round.pop().context("none of these faults can be caused")?;
         if fault == Fault::Repeats {
             senders.repeat_all_for(REPEATED_FOR).await;
         } else {
@@ -119,7 +119,7 @@ async fn break_everything(
         watch.note(Some(fault), &installation.spools().await?, Instant::now());
         recoveries.push((fault, took));
         tell(&format!(
-            "{:4} {fault:?}: well again after {:.1} s; {} acknowledged",
+            "{:4} {fault:?}: recovered after {:.1} s; {} acknowledged",
             recoveries.len(),
             took.as_secs_f64(),
             senders.acknowledged()
@@ -157,7 +157,7 @@ async fn recover(
     };
     tokio::time::timeout(RECOVERED_WITHIN, recovered)
         .await
-        .with_context(|| format!("not well again after {RECOVERED_WITHIN:?}"))?;
+        .with_context(|| format!("not recovered after {RECOVERED_WITHIN:?}"))?;
     Ok(begun.elapsed())
 }
 
@@ -213,7 +213,7 @@ async fn check(
 fn places(letters: &[Value]) -> anyhow::Result<Vec<DeadLetterPlace>> {
     let place = |letter: &Value| {
         let name = letter["letter"].as_str().unwrap_or_default();
-        DeadLetterPlace::parse(name).with_context(|| format!("`{name}` is no letter"))
+        DeadLetterPlace::parse(name).with_context(|| format!("`{name}` is not a dead letter"))
     };
     letters.iter().map(place).collect()
 }

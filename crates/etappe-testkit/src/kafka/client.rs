@@ -78,7 +78,7 @@ impl KafkaNode {
         let deadline = Instant::now() + PATIENCE;
         while !run_blocking(wait.clone()).await? {
             if Instant::now() > deadline {
-                return Err(self.broken("made a topic whose partitions got no leaders"));
+                return Err(self.broken("created a topic whose partitions got no leaders"));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
