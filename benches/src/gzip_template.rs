@@ -51,8 +51,8 @@ impl GzipTemplate {
         let mut rest = 0;
         let mut placed = Vec::with_capacity(slots.len());
         for (slot, places) in slots.iter().zip(&places) {
-            let found = *places.first().context("a slot is not in the text")?;
-            ensure!(found >= rest, "the slots are not in the order of the text");
+            let found = *places.first().context("a slot is missing in the text")?;
+            ensure!(found >= rest, "the slots are not in text order");
             deflate(
                 &mut compress,
                 &text[rest..found],
@@ -216,7 +216,7 @@ fn deflate(
             return Ok(());
         }
     }
-    anyhow::bail!("the compressor does not come to an end")
+    anyhow::bail!("the compressor does not finish")
 }
 
 #[cfg(test)]

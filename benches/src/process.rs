@@ -179,7 +179,7 @@ impl Stat {
                 .get(index)
                 .ok_or_else(|| anyhow!("stat has too few fields"))?;
             text.parse::<u64>()
-                .with_context(|| format!("`{text}` in stat is no number"))
+                .with_context(|| format!("`{text}` in stat is not a number"))
         };
         Ok(Self {
             parent: Pid::try_from(field(1)?)?,

@@ -80,9 +80,9 @@ pub(crate) async fn fill(bench: &Bench, wanted: u64) -> anyhow::Result<u64> {
     let mut events = 0;
     while events < wanted {
         let report = Load::closed(BATCH, FILL).run(&bench.target).await?;
-        ensure!(report.errors.is_empty(), "the log is not filled: {report}");
+        ensure!(report.errors.is_empty(), "filling the log failed: {report}");
         events += report.accepted_events;
-        progress(&format!("{events} events stand in the log"));
+        progress(&format!("{events} events are in the log"));
     }
     let rate = per_second(events, begun.elapsed().as_secs_f64());
     progress(&format!("filled at {rate:.0} events/s, pauses included"));

@@ -112,7 +112,7 @@ impl Bench {
         match tokio::time::timeout_at(end, work).await {
             Ok(done) => done,
             Err(_) => {
-                progress("out of time: broken off");
+                progress("out of time: stopped");
                 Ok(())
             }
         }

@@ -255,7 +255,7 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     ensure!(
         path.exists(),
-        "{} is not there: build etappe-benches first",
+        "{} not found: build etappe-benches first",
         path.display()
     );
     Ok(path)

@@ -53,9 +53,10 @@ impl EmbeddedEngine {
     pub(crate) async fn find(etappe: Pid, data: &Path) -> anyhow::Result<Self> {
         let children = with_children(etappe, "etappe")?;
         let engine = children.iter().skip(1).find(|(role, _)| role == "engine");
-        let (_, pid) = engine.context("Etappe has no child process that is its engine")?;
+        let (_, pid) = engine.context("Etappe has no engine among its child processes")?;
         let port = listening_port(*pid)?;
-        let path = find_file(data, SECRET_FILE, SECRET_DEPTH).context("no secret of the engine")?;
+        let path =
+            find_file(data, SECRET_FILE, SECRET_DEPTH).context("the engine's secret is missing")?;
         let secrets: Secrets = serde_json::from_str(&fs::read_to_string(path)?)?;
         let Login { user, password } = secrets.writer;
         let server = format!("http://127.0.0.1:{port}/");
@@ -93,7 +94,7 @@ impl EmbeddedEngine {
     /// Stops the process until the returned value is dropped.
     pub(crate) fn pause(&self) -> anyhow::Result<Paused> {
         let pid = i32::try_from(self.pid).ok().and_then(SystemPid::from_raw);
-        let pid = pid.context("the engine's process id is none")?;
+        let pid = pid.context("the engine's process id is invalid")?;
         kill_process(pid, Signal::STOP)?;
         Ok(Paused(pid))
     }

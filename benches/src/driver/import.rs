@@ -76,6 +76,6 @@ async fn import(
     let told = etappe.run("import", &["--site", site, path]).await?;
     let took = started.elapsed().as_secs_f64();
     let number = |name: &str| told[name].as_u64();
-    let accepted = number("accepted").with_context(|| format!("import told {told}"))?;
+    let accepted = number("accepted").with_context(|| format!("import printed {told}"))?;
     Ok((accepted, number("rejected").unwrap_or(0), took))
 }

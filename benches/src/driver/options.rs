@@ -102,7 +102,7 @@ impl Options {
     /// Creates a folder on the measured disk; it is removed when the value is dropped.
     pub(crate) fn make_folder(&self) -> anyhow::Result<TempDir> {
         std::fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot make {}", self.out.display()))?;
+            .with_context(|| format!("cannot create {}", self.out.display()))?;
         let mut folder = tempfile::Builder::new();
         // Absolute, because it is passed to other processes.
         Ok(folder

@@ -153,7 +153,7 @@ async fn stored(installation: &Installation, site: &str, events: u64) -> anyhow:
             .engine
             .stored_events(site)
             .await
-            .context("the engine does not tell how much is stored");
+            .context("the engine does not report how much is stored");
         match stored {
             Ok(stored) if stored >= events => return Ok(()),
             Ok(stored) => ensure!(

@@ -61,7 +61,7 @@ impl Connection {
         let token = BASE64_STANDARD.encode(format!("{write_key}:"));
         let mut connection = Self {
             address: address.to_owned(),
-            host: HeaderValue::from_str(address).context("the address is no host")?,
+            host: HeaderValue::from_str(address).context("the address is not a valid host")?,
             authorization: HeaderValue::from_str(&format!("Basic {token}"))?,
             sender: None,
             driver: JoinSet::new(),

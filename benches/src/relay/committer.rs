@@ -76,7 +76,7 @@ impl LimitedFile {
     fn create(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("relay.bin");
         let file =
-            File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self {
             path,
             file,

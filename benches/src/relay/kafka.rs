@@ -116,7 +116,7 @@ impl KafkaStore {
             .set("queue.buffering.max.kbytes", (128 << 10).to_string())
             .set("queue.buffering.max.messages", (256 << 10).to_string())
             .create_with_context(Reports)
-            .context("the producer cannot be made")?;
+            .context("the producer cannot be created")?;
         Ok(Self {
             producer: Arc::new(producer),
             topic: plan.topic.as_str().into(),
@@ -177,7 +177,7 @@ async fn make_topic(plan: &KafkaPlan) -> anyhow::Result<()> {
     for outcome in made.context("the brokers do not answer")? {
         match outcome {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => bail!("topic `{topic}` cannot be made: {code}"),
+            Err((topic, code)) => bail!("topic `{topic}` cannot be created: {code}"),
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ struct Stored {
 /// rows.
 pub(super) async fn run(bench: &Bench, fleet: &mut Fleet) -> anyhow::Result<Vec<Figure>> {
     let events = fill(bench).await?;
-    progress(&format!("{events} events stand in the topic"));
+    progress(&format!("{events} events are in the topic"));
     let stored = classify(bench, fleet, events).await?;
     let arrivals = insert_rows(&bench.engine, RowTarget::Arrivals, bench.pace.rows).await?;
     let bare = insert_rows(&bench.engine, RowTarget::Bare, bench.pace.rows).await?;
@@ -65,7 +65,7 @@ async fn fill(bench: &Bench) -> anyhow::Result<u64> {
         let report = Load::closed(BATCH, FILL).run(&bench.target).await?;
         ensure!(
             report.errors.is_empty(),
-            "the topic is not filled: {report}"
+            "filling the topic failed: {report}"
         );
         events += report.accepted_events;
     }

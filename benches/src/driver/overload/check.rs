@@ -40,7 +40,10 @@ pub(super) async fn check(
 ) -> anyhow::Result<Accounts> {
     let mut accounts = Accounts::default();
     for report in reports {
-        let ledger = report.ledger.as_ref().context("a load kept no ledger")?;
+        let ledger = report
+            .ledger
+            .as_ref()
+            .context("a load generator kept no ledger")?;
         ensure!(
             report.rejected_events == 0,
             "events were rejected: {report}"

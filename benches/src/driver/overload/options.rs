@@ -47,7 +47,7 @@ impl OverloadOptions {
     /// Creates a folder for the data; it is removed when the value is dropped.
     pub(super) fn make_folder(&self) -> anyhow::Result<TempDir> {
         let out: &Path = &self.out;
-        std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+        std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
         let mut folder = tempfile::Builder::new();
         // Absolute, because it is passed to other processes.
         Ok(folder.prefix("overload-").tempdir_in(out.canonicalize()?)?)

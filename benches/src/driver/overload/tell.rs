@@ -47,7 +47,7 @@ fn asking(asking: &Asking, options: &OverloadOptions) -> Vec<Figure> {
         Figure::new("asking: other site's events, p99", asking.events.latency.p99_ms, "ms")
             .at_most(QUIET_P99, QUIET_P99)
             .note(format!(
-                "single events, open loop, of {}: p50 {:.1} ms; nobody asking p50 {:.1} ms, p99 {:.1} ms",
+                "single events, open loop, of {}: p50 {:.1} ms; without questions p50 {:.1} ms, p99 {:.1} ms",
                 asking.events.latency.count,
                 asking.events.latency.p50_ms,
                 asking.quiet_events.latency.p50_ms,
@@ -58,7 +58,7 @@ fn asking(asking: &Asking, options: &OverloadOptions) -> Vec<Figure> {
         Figure::new("asking: other site's cards, times quiet", cards.p50_ms / quiet.p50_ms, "×")
             .at_most(CARDS_TIMES, CARDS_TIMES)
             .note(format!(
-                "medians of {} and {}: p50 {:.0} ms, p95 {:.0} ms; nobody asking p50 {:.0} ms, p95 {:.0} ms",
+                "medians of {} and {}: p50 {:.0} ms, p95 {:.0} ms; without questions p50 {:.0} ms, p95 {:.0} ms",
                 cards.count, quiet.count, cards.p50_ms, cards.p95_ms, quiet.p50_ms, quiet.p95_ms
             )),
         Figure::new(
