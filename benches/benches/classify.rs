@@ -14,7 +14,7 @@ use etappe_benches::cpu_time::CpuTime;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
-use etappe_core::rules::{ActorHistory, Classifier, RuleSet};
+use etappe_core::rules::{ActorHistory, RuleClassifier, RuleSet};
 use etappe_core::time::Timestamp;
 
 /// The context that browser libraries add to every event.
@@ -204,7 +204,7 @@ fn classify(criterion: &mut Criterion<CpuTime>) {
         ("by-values", &[BY_VALUES]),
     ] {
         let events = events(samples);
-        let mut classifier = Classifier::new(Arc::clone(&rules));
+        let mut classifier = RuleClassifier::new(Arc::clone(&rules));
         let history = ActorHistory::default();
         group.throughput(Throughput::Elements(events.len() as u64));
         group.bench_function(name, |bencher| {

@@ -8,7 +8,7 @@ use etappe_core::id::{OffsetRange, PartitionId};
 use etappe_core::ports::{
     Clock, DeadLetters, MessageIndex, Progress, RecordSource, Retryable, RowSink, SourceEvent,
 };
-use etappe_core::rules::{Classifier as RuleClassifier, RuleSet};
+use etappe_core::rules::{RuleClassifier, RuleSet};
 use etappe_core::watermark::Watermark;
 use prometheus::Registry;
 use tokio::task::JoinSet;

@@ -10,7 +10,7 @@ use etappe_core::facts::{EventFacts, FactNames};
 use etappe_core::id::PartitionId;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{DeadLetter, LogRecord, MessageHash};
-use etappe_core::rules::{ActorHistory, Classifier as RuleClassifier};
+use etappe_core::rules::{ActorHistory, RuleClassifier};
 use etappe_wire::record::{self, Record};
 use etappe_wire::row::RowInput;
 

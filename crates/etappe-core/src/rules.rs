@@ -1,7 +1,7 @@
 //! Vocabularies, journey models, and how they classify an event.
 //!
 //! Rule files are texts ([`RuleSource`]) that are compiled once into a [`RuleSet`]; mistakes in
-//! them come back as [`Diagnostic`]s, all at once. A [`Classifier`] then classifies each event: its
+//! them come back as [`Diagnostic`]s, all at once. A [`RuleClassifier`] then classifies each event: its
 //! vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] gives the reasons,
 //! [`RuleSet::suggest`] the likely meaning of an unknown name.
 //!
@@ -41,7 +41,7 @@ mod word_reader;
 mod words;
 
 pub use address::AddressPart;
-pub use classifier::{Classified, Classifier};
+pub use classifier::{Classified, RuleClassifier};
 pub use diagnostic::{Diagnostic, Severity};
 pub use explanation::{
     Explanation, MilestoneExplanation, StageExplanation, StageReason, TriedRule,

@@ -39,7 +39,7 @@ const MAX_CONDITIONAL_OUTCOMES: usize = 4096;
 
 /// Classifies events one by one. Not shared: each worker has its own.
 #[derive(Debug)]
-pub struct Classifier<R = Arc<RuleSet>> {
+pub struct RuleClassifier<R = Arc<RuleSet>> {
     rules: R,
     names: NameCache,
     /// By kind, because a page's or a screen's name is always the same.
@@ -50,7 +50,7 @@ pub struct Classifier<R = Arc<RuleSet>> {
     inner: InnerRoom,
 }
 
-impl Classifier {
+impl RuleClassifier {
     /// Creates a classifier with empty caches.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>) -> Self {
@@ -64,7 +64,7 @@ impl Classifier {
     }
 }
 
-impl<R: Deref<Target = RuleSet>> Classifier<R> {
+impl<R: Deref<Target = RuleSet>> RuleClassifier<R> {
     pub(super) fn over(rules: R) -> Self {
         let outcomes = OutcomeCache::new(rules.rules.len());
         Self {

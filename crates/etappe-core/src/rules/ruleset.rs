@@ -159,10 +159,10 @@ impl RuleSet {
 
     /// Classifies an event by all rules.
     ///
-    /// Uses no cache: for many events use a [`super::Classifier`], which gives the same answers.
+    /// Uses no cache: for many events use a [`super::RuleClassifier`], which gives the same answers.
     #[must_use]
     pub fn classify(&self, event: &Event<'_>, history: &ActorHistory) -> Arc<Outcome> {
-        super::Classifier::over(self).outcome(event, history)
+        super::RuleClassifier::over(self).outcome(event, history)
     }
 
     /// Returns the first candidate that matches.

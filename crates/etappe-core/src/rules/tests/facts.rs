@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{ActorHistory, EventKind, event, only_vocabulary, track, with_vocabulary};
 use crate::facts::{EventFacts, FactNames};
-use crate::rules::{Classifier, FactMapping, RuleSet, RuleSource};
+use crate::rules::{FactMapping, RuleClassifier, RuleSet, RuleSource};
 
 const EXAMPLE: &str = include_str!("../../../../../config/examples/invoices.toml");
 
 fn mapping(rules: RuleSet, name: &str, properties: &str) -> Option<FactMapping> {
-    let mut classifier = Classifier::new(Arc::new(rules));
+    let mut classifier = RuleClassifier::new(Arc::new(rules));
     let classified = classifier.classify(&track(name, properties), &ActorHistory::default());
     classified.mapping.map(|mapping| (**mapping).clone())
 }
@@ -93,7 +93,7 @@ const ORDER_PAGES: &[(&str, &str)] = &[
 
 #[test]
 fn an_order_confirmation_page_is_a_view_and_may_name_the_order() {
-    let mut classifier = Classifier::new(Arc::new(RuleSet::shipped()));
+    let mut classifier = RuleClassifier::new(Arc::new(RuleSet::shipped()));
     let history = ActorHistory::default();
     let mut read = |kind, name: &str, properties: &str, context: &str| {
         let event = event(kind, name, properties, context);
@@ -210,7 +210,7 @@ facts = { revenue = "amount" }
 #[test]
 fn an_event_without_a_mapping_has_none() {
     assert_eq!(mapping(RuleSet::shipped(), "Product Viewed", "{}"), None);
-    let mut classifier = Classifier::new(Arc::new(RuleSet::shipped()));
+    let mut classifier = RuleClassifier::new(Arc::new(RuleSet::shipped()));
     let identify = event(EventKind::Identify, "identify", "{}", "{}");
     assert!(
         classifier

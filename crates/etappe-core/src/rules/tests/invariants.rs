@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 
 use super::{ActorHistory, EventKind, Milestone, SHIPPED, Timestamp, event};
-use crate::rules::{Classifier, RuleSet, RuleSource};
+use crate::rules::{RuleClassifier, RuleSet, RuleSource};
 
 static SHARED: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(RuleSet::shipped()));
 
@@ -111,7 +111,7 @@ proptest! {
     fn a_classifier_answers_as_if_every_event_were_its_first(
         events in prop::collection::vec((kind(), name(), properties(), context(), history()), 1..8),
     ) {
-        let mut classifier = Classifier::new(Arc::clone(&SHARED));
+        let mut classifier = RuleClassifier::new(Arc::clone(&SHARED));
         for (kind, name, properties, context, history) in &events {
             let event = event(*kind, name, properties, context);
             let fresh = SHIPPED.classify(&event, history);
@@ -189,7 +189,7 @@ proptest! {
 
 #[test]
 fn a_flood_of_names_changes_no_answer() {
-    let mut classifier = Classifier::new(Arc::clone(&SHARED));
+    let mut classifier = RuleClassifier::new(Arc::clone(&SHARED));
     let history = ActorHistory::default();
     for number in 0..60_000 {
         let name = format!("made_up_{number}_{}", "x".repeat(number % 300));
