@@ -5,9 +5,9 @@ use std::cmp::{Ordering, Reverse};
 use super::group::Journey;
 use super::plan::Plan;
 
-/// Whether an attempt counts; a lesser standing counts more.
+/// Whether an attempt counts; a lesser validity counts more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Standing {
+pub(super) enum Validity {
     /// The attempt counts.
     Clear,
     /// The attempt is void, but the unit still entered.
@@ -16,7 +16,7 @@ pub(super) enum Standing {
     VoidDropped,
 }
 
-impl Standing {
+impl Validity {
     pub(super) const fn void(keep_entrant: bool) -> Self {
         if keep_entrant {
             Self::VoidKept
@@ -29,7 +29,7 @@ impl Standing {
 /// What attempts are ranked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rank {
-    pub(super) standing: Standing,
+    pub(super) validity: Validity,
     /// How many gates were reached.
     pub(super) depth: usize,
     /// How many gates were passed without an event of their own.
@@ -43,9 +43,9 @@ pub(super) struct Rank {
 impl Rank {
     /// Returns the rank that counts: a void attempt keeps only its entry.
     pub(super) fn judged(self) -> Self {
-        match self.standing {
-            Standing::Clear => self,
-            Standing::VoidKept | Standing::VoidDropped => Self {
+        match self.validity {
+            Validity::Clear => self,
+            Validity::VoidKept | Validity::VoidDropped => Self {
                 depth: self.depth.min(1),
                 skipped: 0,
                 completion: self.entry,
@@ -60,9 +60,9 @@ impl Rank {
         self.key().cmp(&other.key()) == Ordering::Less
     }
 
-    const fn key(&self) -> (Standing, Reverse<usize>, usize, i64, Reverse<i64>) {
+    const fn key(&self) -> (Validity, Reverse<usize>, usize, i64, Reverse<i64>) {
         (
-            self.standing,
+            self.validity,
             Reverse(self.depth),
             self.skipped,
             self.completion,
@@ -80,9 +80,9 @@ impl Journey {
             .copied()
     }
 
-    /// Returns the standing of an attempt that began at `entry` and reached its gates at `times`.
-    pub(super) fn standing(&self, plan: &Plan, entry: i64, times: &[i64]) -> Standing {
-        let mut standing = Standing::Clear;
+    /// Returns the validity of an attempt that began at `entry` and reached its gates at `times`.
+    pub(super) fn validity(&self, plan: &Plan, entry: i64, times: &[i64]) -> Validity {
+        let mut validity = Validity::Clear;
         for (index, exclusion) in plan.exclusions.iter().enumerate() {
             let Some(after) = times.get(exclusion.after) else {
                 continue;
@@ -95,9 +95,9 @@ impl Journey {
                 None => excluded <= plan.window_end(entry),
             };
             if voids {
-                standing = standing.max(Standing::void(exclusion.keep_entrant));
+                validity = validity.max(Validity::void(exclusion.keep_entrant));
             }
         }
-        standing
+        validity
     }
 }

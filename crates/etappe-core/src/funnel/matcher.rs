@@ -3,12 +3,12 @@
 use crate::query::{Hit, TimeRange};
 use crate::time::Timestamp;
 
+use super::assignment_search::AssignmentSearch;
 use super::attempt::{Attempt, Reach};
-use super::exclusion::{Rank, Standing};
-use super::gapped::GapSearch;
+use super::exclusion::{Rank, Validity};
+use super::gap_search::GapSearch;
 use super::group::{Journey, Run};
 use super::plan::{Plan, Search};
-use super::searched::AssignmentSearch;
 use super::spec::{FunnelSpec, SpecProblem};
 use super::stages::StageSearch;
 use super::unordered::UnorderedSearch;
@@ -35,15 +35,15 @@ pub struct FunnelMatcher {
 /// The buffers of the searches that need them.
 #[derive(Debug, Default)]
 struct Searches {
-    gapped: GapSearch,
-    searched: AssignmentSearch,
+    gap_search: GapSearch,
+    assignment_search: AssignmentSearch,
     unordered: UnorderedSearch,
     stages: StageSearch,
 }
 
 /// An attempt's rank, and the runs of events that fill its gates.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct RankedAttempt {
     pub(super) rank: Rank,
     pub(super) runs: Vec<Run>,
 }
@@ -95,7 +95,7 @@ impl FunnelMatcher {
                     .unordered
                     .best(&self.plan, &self.journey, range, &mut self.reaches)
             }
-            Search::Ordered | Search::Gapped | Search::Searched | Search::Strict => {
+            Search::Ordered | Search::Gaps | Search::Assignments | Search::Strict => {
                 self.journey.load(&self.plan, hits, range);
                 let found = self.find_runs(range)?;
                 found.map(|found| {
@@ -105,7 +105,7 @@ impl FunnelMatcher {
             }
         };
         Ok(match rank {
-            Some(rank) if rank.standing != Standing::VoidDropped => {
+            Some(rank) if rank.validity != Validity::VoidDropped => {
                 self.write_attempt(rank, hits);
                 Some(&self.attempt)
             }
@@ -113,7 +113,7 @@ impl FunnelMatcher {
         })
     }
 
-    fn find_runs(&mut self, range: (i64, i64)) -> Result<Option<Found>, SearchTooLarge> {
+    fn find_runs(&mut self, range: (i64, i64)) -> Result<Option<RankedAttempt>, SearchTooLarge> {
         let Self {
             plan,
             journey,
@@ -121,8 +121,8 @@ impl FunnelMatcher {
             ..
         } = self;
         Ok(match plan.search {
-            Search::Gapped => searches.gapped.best(plan, journey, range),
-            Search::Searched => searches.searched.best(plan, journey, range)?,
+            Search::Gaps => searches.gap_search.best(plan, journey, range),
+            Search::Assignments => searches.assignment_search.best(plan, journey, range)?,
             Search::Strict => journey.best_strict(plan, range),
             Search::Ordered | Search::Unordered | Search::Stages => {
                 journey.best_ordered(plan, range)
@@ -155,7 +155,7 @@ impl FunnelMatcher {
         attempt.window_end = (plan.window < super::plan::UNLIMITED)
             .then(|| Timestamp::from_millis(plan.window_end(rank.entry)));
         attempt.depth = rank.depth;
-        attempt.void = rank.standing != Standing::Clear;
+        attempt.void = rank.validity != Validity::Clear;
         attempt.steps.clear();
         attempt.steps.resize(plan.step_count, None);
         for (gate, reach) in plan.gates.iter().zip(&*reaches).take(rank.depth) {

@@ -6,9 +6,9 @@
 //! attempts of equal depth, the one entered later has more window left. So the pass keeps only the
 //! latest entry per depth.
 
-use super::exclusion::{Rank, Standing};
+use super::exclusion::{Rank, Validity};
 use super::group::{Journey, Run};
-use super::matcher::Found;
+use super::matcher::RankedAttempt;
 use super::plan::Plan;
 use super::spec::MAX_STEPS;
 
@@ -17,7 +17,7 @@ const NO_ENTRY: i64 = i64::MIN;
 
 impl Journey {
     /// Returns the attempt that counts, entered within `range` (from, to).
-    pub(super) fn best_ordered(&mut self, plan: &Plan, range: (i64, i64)) -> Option<Found> {
+    pub(super) fn best_ordered(&mut self, plan: &Plan, range: (i64, i64)) -> Option<RankedAttempt> {
         if plan.exclusions.is_empty() {
             let rank = if plan.first_entry_only {
                 let first = self.first_entry(range)?;
@@ -29,12 +29,12 @@ impl Journey {
             return Some(self.walk(plan, entry));
         }
         self.index_positions(plan.gates.len());
-        let mut best: Option<Found> = None;
+        let mut best: Option<RankedAttempt> = None;
         let mut next = self.first_entry(range);
         while let Some(entry) = next {
             let mut found = self.walk(plan, entry);
             let times = self.times_of(&found.runs);
-            found.rank.standing = self.standing(plan, found.rank.entry, &times);
+            found.rank.validity = self.validity(plan, found.rank.entry, &times);
             found.rank = found.rank.judged();
             if best
                 .as_ref()
@@ -103,7 +103,7 @@ impl Journey {
             if top > deepest {
                 deepest = top;
                 best = Some(Rank {
-                    standing: Standing::Clear,
+                    validity: Validity::Clear,
                     depth: top,
                     skipped: 0,
                     completion: group.at,
@@ -118,7 +118,7 @@ impl Journey {
     }
 
     /// Walks on from the entry in group `entry`, taking every further step at its earliest event.
-    fn walk(&mut self, plan: &Plan, entry: usize) -> Found {
+    fn walk(&mut self, plan: &Plan, entry: usize) -> RankedAttempt {
         let entered_at = self.groups[entry].at;
         let end = plan.window_end(entered_at);
         let mut runs: Vec<Run> = Vec::new();
@@ -143,9 +143,9 @@ impl Journey {
         let completion = runs
             .last()
             .map_or(entered_at, |run| self.groups[run.group].at);
-        Found {
+        RankedAttempt {
             rank: Rank {
-                standing: Standing::Clear,
+                validity: Validity::Clear,
                 depth,
                 skipped: 0,
                 completion,

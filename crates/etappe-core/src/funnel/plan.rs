@@ -46,8 +46,8 @@ pub(super) struct Excluded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Search {
     Ordered,
-    Gapped,
-    Searched,
+    Gaps,
+    Assignments,
     Strict,
     Unordered,
     Stages,
@@ -183,8 +183,8 @@ fn search_of(spec: &FunnelSpec, gates: &[Gate]) -> Search {
         (Passing::OwnHit, Order::Strict) => Search::Strict,
         (Passing::OwnHit, Order::Unordered) => Search::Unordered,
         (Passing::OwnHit, Order::Ordered) if !has_gap => Search::Ordered,
-        (Passing::OwnHit, Order::Ordered) if spec.exclusions.is_empty() => Search::Gapped,
-        (Passing::OwnHit, Order::Ordered) => Search::Searched,
+        (Passing::OwnHit, Order::Ordered) if spec.exclusions.is_empty() => Search::Gaps,
+        (Passing::OwnHit, Order::Ordered) => Search::Assignments,
     }
 }
 

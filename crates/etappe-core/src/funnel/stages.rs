@@ -11,7 +11,7 @@ use crate::query::Hit;
 use crate::time::Timestamp;
 
 use super::attempt::Reach;
-use super::exclusion::{Rank, Standing};
+use super::exclusion::{Rank, Validity};
 use super::group::{Event, Journey};
 use super::plan::Plan;
 
@@ -136,15 +136,15 @@ impl StageSearch {
             self.times.push(pass.at);
             skipped += usize::from(pass.skipped);
         }
-        let standing = self.journey.standing(plan, entry, &self.times);
+        let validity = self.journey.validity(plan, entry, &self.times);
         let rank = Rank {
-            standing,
+            validity,
             depth: self.times.len(),
             skipped,
             completion: self.times.last().copied().unwrap_or(entry),
             entry,
         };
-        if standing != Standing::Clear {
+        if validity != Validity::Clear {
             self.times.truncate(1);
         }
         rank.judged()

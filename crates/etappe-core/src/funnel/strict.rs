@@ -5,24 +5,24 @@
 //! must be used up. Hence the only choice is how many gates the first group fills. If steps must be
 //! strictly later, there is no such choice, and neighbours are neighbours by arrival.
 
-use super::exclusion::{Rank, Standing};
+use super::exclusion::{Rank, Validity};
 use super::group::{Journey, Run};
-use super::matcher::Found;
+use super::matcher::RankedAttempt;
 use super::plan::Plan;
 
 impl Journey {
     /// Returns the attempt that counts, entered within `range` (from, to).
-    pub(super) fn best_strict(&mut self, plan: &Plan, range: (i64, i64)) -> Option<Found> {
+    pub(super) fn best_strict(&mut self, plan: &Plan, range: (i64, i64)) -> Option<RankedAttempt> {
         if plan.strictly_later {
             // Each event is its own group, so that neighbours are neighbours by arrival.
             self.split_groups();
         }
-        let mut best: Option<Found> = None;
+        let mut best: Option<RankedAttempt> = None;
         let mut next = self.first_entry(range);
         while let Some(entry) = next {
             let mut found = self.longest_chain(plan, entry);
             let times = self.times_of(&found.runs);
-            found.rank.standing = self.standing(plan, found.rank.entry, &times);
+            found.rank.validity = self.validity(plan, found.rank.entry, &times);
             found.rank = found.rank.judged();
             if best
                 .as_ref()
@@ -40,8 +40,8 @@ impl Journey {
     }
 
     /// Returns the deepest attempt that begins in group `entry`.
-    fn longest_chain(&mut self, plan: &Plan, entry: usize) -> Found {
-        let mut best: Option<Found> = None;
+    fn longest_chain(&mut self, plan: &Plan, entry: usize) -> RankedAttempt {
+        let mut best: Option<RankedAttempt> = None;
         for end in (1..=self.run_end(plan, entry, 0)).rev() {
             let found = self.chain(plan, entry, end);
             if best
@@ -55,7 +55,7 @@ impl Journey {
     }
 
     /// Follows neighbours from group `entry`, which fills the first `filled` gates.
-    fn chain(&mut self, plan: &Plan, entry: usize, filled: usize) -> Found {
+    fn chain(&mut self, plan: &Plan, entry: usize, filled: usize) -> RankedAttempt {
         let entered_at = self.groups[entry].at;
         let mut runs = vec![Run {
             group: entry,
@@ -89,9 +89,9 @@ impl Journey {
                 break;
             }
         }
-        Found {
+        RankedAttempt {
             rank: Rank {
-                standing: Standing::Clear,
+                validity: Validity::Clear,
                 depth,
                 skipped: 0,
                 completion: self.groups[group].at,

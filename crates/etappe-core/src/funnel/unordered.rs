@@ -19,14 +19,14 @@ pub(super) struct UnorderedSearch {
     /// The events; where steps must be strictly later, one merged event per instant.
     items: Vec<Event>,
     /// The first `kinds_in_use` belong to this unit; the rest are kept for their memory.
-    kinds: Vec<Kind>,
+    kinds: Vec<FitClass>,
     kinds_in_use: usize,
     chosen: Vec<usize>,
 }
 
 /// Events that fit the same steps.
 #[derive(Debug, Default)]
-struct Kind {
+struct FitClass {
     mask: u64,
     /// Indices of its items, ascending.
     items: Vec<usize>,
@@ -84,14 +84,14 @@ impl UnorderedSearch {
     }
 
     /// Returns the kind of events that fit `mask`. A linear search is enough: there are few kinds.
-    fn kind_of(&mut self, mask: u64) -> &mut Kind {
+    fn kind_of(&mut self, mask: u64) -> &mut FitClass {
         let in_use = &self.kinds[..self.kinds_in_use];
         let index = in_use
             .iter()
             .position(|kind| kind.mask == mask)
             .unwrap_or_else(|| {
                 if self.kinds_in_use == self.kinds.len() {
-                    self.kinds.push(Kind::default());
+                    self.kinds.push(FitClass::default());
                 }
                 self.kinds_in_use += 1;
                 let kind = &mut self.kinds[self.kinds_in_use - 1];
@@ -140,7 +140,7 @@ impl UnorderedSearch {
             .map(|item| self.items[*item].at)
             .collect();
         Rank {
-            standing: journey.standing(plan, entered_at, &times),
+            validity: journey.validity(plan, entered_at, &times),
             depth: times.len(),
             skipped: 0,
             completion: times.last().copied().unwrap_or(entered_at),

@@ -53,14 +53,14 @@ pub(super) fn best(spec: &FunnelSpec, hits: &[Hit], range: TimeRange) -> Option<
         let first = attempts.iter().map(|way| way.entry).min()?;
         attempts.retain(|way| way.entry == first);
     }
-    let (way, standing) = attempts
+    let (way, validity) = attempts
         .into_iter()
         .map(|way| {
-            let standing = case.standing(&way);
-            (way, standing)
+            let validity = case.validity(&way);
+            (way, validity)
         })
-        .min_by_key(|(way, standing)| {
-            if *standing == 0 {
+        .min_by_key(|(way, validity)| {
+            if *validity == 0 {
                 let skipped = way.skipped.iter().filter(|skipped| **skipped).count();
                 let completion = way.times.last().copied().unwrap_or(way.entry);
                 let depth = way.times.len();
@@ -73,10 +73,10 @@ pub(super) fn best(spec: &FunnelSpec, hits: &[Hit], range: TimeRange) -> Option<
                     way.times.clone(),
                 )
             } else {
-                (*standing, -1, 0, way.entry, -way.entry, vec![])
+                (*validity, -1, 0, way.entry, -way.entry, vec![])
             }
         })?;
-    (standing < 2).then(|| case.expected(way, standing == 1))
+    (validity < 2).then(|| case.expected(way, validity == 1))
 }
 
 impl Case<'_> {
@@ -315,8 +315,8 @@ impl Case<'_> {
     }
 
     /// Returns 0 for an attempt that counts, 1 for a void one, 2 for one whose entry is void too.
-    fn standing(&self, way: &Way) -> i32 {
-        let mut standing = 0;
+    fn validity(&self, way: &Way) -> i32 {
+        let mut validity = 0;
         let gate_of = |step: usize| {
             self.spec.steps[..step]
                 .iter()
@@ -336,10 +336,10 @@ impl Case<'_> {
                 lies_between && conditions >> exclusion.condition & 1 == 1
             });
             if is_void {
-                standing = standing.max(if exclusion.keep_entrant { 1 } else { 2 });
+                validity = validity.max(if exclusion.keep_entrant { 1 } else { 2 });
             }
         }
-        standing
+        validity
     }
 
     fn expected(&self, way: Way, void: bool) -> Expected {

@@ -2,14 +2,14 @@
 //!
 //! Whether an assignment is void depends on several of its steps together, so no single way to
 //! reach a step is best. The search goes depth first, earliest steps first. It never enters the
-//! same situation twice: same group and depth, same standing, same next excluded events. An attempt
+//! same situation twice: same group and depth, same validity, same next excluded events. An attempt
 //! is an assignment to which no further step can be added.
 
 use std::collections::HashSet;
 
-use super::exclusion::{Rank, Standing};
+use super::exclusion::{Rank, Validity};
 use super::group::{Journey, Run};
-use super::matcher::{Found, SearchTooLarge};
+use super::matcher::{RankedAttempt, SearchTooLarge};
 use super::plan::Plan;
 
 /// The most situations and moves that are tried for one unit.
@@ -20,7 +20,7 @@ const WORK_LIMIT: usize = 2_000_000;
 struct Situation {
     group: usize,
     depth: usize,
-    standing: Standing,
+    validity: Validity,
     /// Per exclusion whose first step is reached and whose second is not: its next excluding event.
     pending: Vec<Option<i64>>,
     /// Whether the group could have filled another gate.
@@ -33,7 +33,7 @@ pub(super) struct AssignmentSearch {
     seen: HashSet<Situation>,
     runs: Vec<Run>,
     entry: i64,
-    best: Option<Found>,
+    best: Option<RankedAttempt>,
     work: usize,
 }
 
@@ -44,7 +44,7 @@ impl AssignmentSearch {
         plan: &Plan,
         journey: &mut Journey,
         range: (i64, i64),
-    ) -> Result<Option<Found>, SearchTooLarge> {
+    ) -> Result<Option<RankedAttempt>, SearchTooLarge> {
         journey.index_positions(plan.gates.len());
         self.best = None;
         self.work = 0;
@@ -56,7 +56,7 @@ impl AssignmentSearch {
             let start = Situation {
                 group,
                 depth: 0,
-                standing: Standing::Clear,
+                validity: Validity::Clear,
                 pending: vec![None; plan.exclusions.len()],
                 is_extendable: false,
             };
@@ -136,14 +136,14 @@ impl AssignmentSearch {
 
     /// Judges an assignment to which nothing can be added.
     fn finish(&mut self, plan: &Plan, journey: &Journey, situation: &Situation) {
-        let mut standing = situation.standing;
+        let mut validity = situation.validity;
         for (exclusion, pending) in plan.exclusions.iter().zip(&situation.pending) {
             if pending.is_some_and(|excluded| excluded <= plan.window_end(self.entry)) {
-                standing = standing.max(Standing::void(exclusion.keep_entrant));
+                validity = validity.max(Validity::void(exclusion.keep_entrant));
             }
         }
         let rank = Rank {
-            standing,
+            validity,
             depth: situation.depth,
             skipped: 0,
             completion: journey.groups[situation.group].at,
@@ -155,7 +155,7 @@ impl AssignmentSearch {
             .as_ref()
             .is_none_or(|best| rank.is_better_than(&best.rank))
         {
-            self.best = Some(Found {
+            self.best = Some(RankedAttempt {
                 rank,
                 runs: self.runs.clone(),
             });
@@ -172,13 +172,13 @@ fn advance(
     longest: usize,
 ) -> Situation {
     let at = journey.groups[run.group].at;
-    let mut standing = before.standing;
+    let mut validity = before.validity;
     let mut pending = before.pending.clone();
     for (index, exclusion) in plan.exclusions.iter().enumerate() {
         let filled = run.first..run.end;
         if filled.contains(&exclusion.before) {
             if pending[index].is_some_and(|excluded| excluded < at) {
-                standing = standing.max(Standing::void(exclusion.keep_entrant));
+                validity = validity.max(Validity::void(exclusion.keep_entrant));
             }
             pending[index] = None;
         } else if filled.contains(&exclusion.after) {
@@ -188,7 +188,7 @@ fn advance(
     Situation {
         group: run.group,
         depth: run.end,
-        standing,
+        validity,
         pending,
         is_extendable: run.end < longest,
     }

@@ -2,55 +2,55 @@
 //!
 //! With gaps, taking a step early can make the next one impossible, so a greedy walk is not enough.
 //! For every gate, the pass keeps the groups in which it was the last gate filled, each with the
-//! latest entry that leads there. A sliding maximum over the gap's range gives the source of the
+//! latest entry that leads there. A sliding maximum over the gap's range gives the predecessor of the
 //! next gate. The steps in between are then found backwards from the completion. Of the assignments
 //! with equal rank, the one with the earliest second step counts, then the one with the earliest
 //! third step, and so on.
 
 use std::collections::VecDeque;
 
-use super::exclusion::{Rank, Standing};
+use super::exclusion::{Rank, Validity};
 use super::group::{Group, Journey, Run};
-use super::matcher::Found;
+use super::matcher::RankedAttempt;
 use super::plan::{Gate, Plan};
 
 /// Where a gate was reached, and the latest entry of the attempts that got there.
 #[derive(Debug, Clone, Copy)]
-struct Source {
+struct Predecessor {
     at: i64,
     entry: i64,
 }
 
-/// The sources of one gate, with the latest entry among those that satisfy the minimum gap.
+/// The predecessors of one gate, with the latest entry among those that satisfy the minimum gap.
 #[derive(Debug, Default)]
-struct SourceQueue {
-    /// Sources nearer than the minimum gap, in order of time.
-    near: VecDeque<Source>,
-    /// Sources that satisfy the minimum gap, in order of time and with falling entries.
-    ready: VecDeque<Source>,
+struct PredecessorQueue {
+    /// Predecessors nearer than the minimum gap, in order of time.
+    near: VecDeque<Predecessor>,
+    /// Predecessors that satisfy the minimum gap, in order of time and with falling entries.
+    ready: VecDeque<Predecessor>,
 }
 
-impl SourceQueue {
+impl PredecessorQueue {
     fn clear(&mut self) {
         self.near.clear();
         self.ready.clear();
     }
 
-    /// Returns the latest entry among the sources whose gap to `at` is allowed for `gate`.
+    /// Returns the latest entry among the predecessors whose gap to `at` is allowed for `gate`.
     fn latest_entry(&mut self, gate: &Gate, at: i64) -> Option<i64> {
-        while let Some(source) = self.near.front().copied() {
-            if at - source.at < gate.min_gap {
+        while let Some(predecessor) = self.near.front().copied() {
+            if at - predecessor.at < gate.min_gap {
                 break;
             }
             self.near.pop_front();
             while self
                 .ready
                 .back()
-                .is_some_and(|back| back.entry <= source.entry)
+                .is_some_and(|back| back.entry <= predecessor.entry)
             {
                 self.ready.pop_back();
             }
-            self.ready.push_back(source);
+            self.ready.push_back(predecessor);
         }
         while self
             .ready
@@ -66,7 +66,7 @@ impl SourceQueue {
 /// The buffers of the search.
 #[derive(Debug, Default)]
 pub(super) struct GapSearch {
-    queues: Vec<SourceQueue>,
+    queues: Vec<PredecessorQueue>,
     /// Per gate, the groups after the current one from which it can be reached and completed.
     starts: Vec<Vec<usize>>,
     /// Per group of the backward pass, the depths from which the attempt can be completed.
@@ -80,7 +80,7 @@ impl GapSearch {
         plan: &Plan,
         journey: &mut Journey,
         range: (i64, i64),
-    ) -> Option<Found> {
+    ) -> Option<RankedAttempt> {
         let range = if plan.first_entry_only {
             let at = journey.groups[journey.first_entry(range)?].at;
             (at, at + 1)
@@ -89,20 +89,20 @@ impl GapSearch {
         };
         let rank = self.sweep(plan, journey, range)?;
         let runs = self.trace(plan, journey, &rank)?;
-        Some(Found { rank, runs })
+        Some(RankedAttempt { rank, runs })
     }
 
     fn sweep(&mut self, plan: &Plan, journey: &mut Journey, range: (i64, i64)) -> Option<Rank> {
         let gates = plan.gates.len();
-        self.queues.resize_with(gates, SourceQueue::default);
-        self.queues.iter_mut().for_each(SourceQueue::clear);
+        self.queues.resize_with(gates, PredecessorQueue::default);
+        self.queues.iter_mut().for_each(PredecessorQueue::clear);
         let mut best: Option<Rank> = None;
         for index in 0..journey.groups.len() {
             let group = journey.groups[index];
             // Index k: the latest entry of attempts that reach gate k - 1 here.
             let mut reached = [None::<i64>; super::spec::MAX_STEPS + 1];
             for gate in (0..gates).filter(|gate| group.fits(*gate)) {
-                let Some(entry) = self.source(plan, gate, group, range) else {
+                let Some(entry) = self.predecessor(plan, gate, group, range) else {
                     continue;
                 };
                 let end = journey.run_end(plan, index, gate);
@@ -114,7 +114,7 @@ impl GapSearch {
             let top = (1..=gates).rev().find(|depth| reached[*depth].is_some());
             if let Some(top) = top.filter(|top| *top > deepest) {
                 best = reached[top].map(|entry| Rank {
-                    standing: Standing::Clear,
+                    validity: Validity::Clear,
                     depth: top,
                     skipped: 0,
                     completion: group.at,
@@ -126,7 +126,7 @@ impl GapSearch {
             }
             for (queue, entry) in self.queues.iter_mut().zip(reached).skip(1) {
                 if let Some(entry) = entry {
-                    queue.near.push_back(Source {
+                    queue.near.push_back(Predecessor {
                         at: group.at,
                         entry,
                     });
@@ -137,7 +137,13 @@ impl GapSearch {
     }
 
     /// Returns the latest entry from which `gate` can be reached as the first one of this group.
-    fn source(&mut self, plan: &Plan, gate: usize, group: Group, range: (i64, i64)) -> Option<i64> {
+    fn predecessor(
+        &mut self,
+        plan: &Plan,
+        gate: usize,
+        group: Group,
+        range: (i64, i64),
+    ) -> Option<i64> {
         if gate == 0 {
             return (range.0 <= group.at && group.at < range.1).then_some(group.at);
         }
