@@ -9,8 +9,8 @@
 //! free, so the searches move from group to group, and bipartite matching gives distinct events of
 //! a group to consecutive steps (`group`).
 //!
-//! The searches: `ordered` (linear), `gap_search` and `assignment_search` when gaps between steps are
-//! limited, `strict`, `unordered`, and `stages` for models. `exclusion` voids attempts.
+//! The searches: `ordered` (linear), `gap_search` and `assignment_search` when gaps between steps
+//! are limited, `strict`, `unordered`, and `stages` for models. `exclusion` voids attempts.
 
 mod assignment_search;
 mod attempt;

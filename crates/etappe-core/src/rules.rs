@@ -1,8 +1,8 @@
 //! Vocabularies, journey models, and how they classify an event.
 //!
 //! Rule files are texts ([`RuleSource`]) that are compiled once into a [`RuleSet`]; mistakes in
-//! them come back as [`Diagnostic`]s, all at once. A [`RuleClassifier`] then classifies each event: its
-//! vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] gives the reasons,
+//! them come back as [`Diagnostic`]s, all at once. A [`RuleClassifier`] then classifies each event:
+//! its vocabularies give it a milestone, its models a stage. [`RuleSet::explain`] gives the reasons,
 //! [`RuleSet::suggest`] the likely meaning of an unknown name.
 //!
 //! Invariants: the answer depends only on the content of the rules, the event and the actor's

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use crate::json::JsonValue;
 
 /// The most zeros that are written out before or after a number's other digits.
-const MOST_ZEROS: usize = 32;
+const MAX_ZEROS: usize = 32;
 
 /// Returns the spelling of a value; `None` for null, objects and arrays.
 #[must_use]
@@ -42,7 +42,7 @@ pub fn text_spelling(text: &str) -> Cow<'_, str> {
 /// Returns the spelling of a JSON number; a text that is not a number is its own spelling.
 #[must_use]
 pub fn number_spelling(text: &str) -> Cow<'_, str> {
-    let is_short = text.len() <= MOST_ZEROS;
+    let is_short = text.len() <= MAX_ZEROS;
     if is_short && text != "-0" && !text.contains(['.', 'e', 'E']) {
         return Cow::Borrowed(text);
     }
@@ -131,7 +131,7 @@ impl Decimal {
         } else {
             (-point).max(0)
         };
-        if usize::try_from(zeros).is_ok_and(|zeros| zeros <= MOST_ZEROS) {
+        if usize::try_from(zeros).is_ok_and(|zeros| zeros <= MAX_ZEROS) {
             self.push_plain(point, &mut spelled);
         } else {
             self.push_scientific(point, &mut spelled);

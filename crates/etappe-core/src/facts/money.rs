@@ -61,7 +61,7 @@ impl<'a> Uncounted<'a, '_> {
 }
 
 /// The amount under the first name that holds one.
-enum Found<'a, 'n> {
+enum FirstAmount<'a, 'n> {
     Nothing,
     Amount(&'n str, JsonValue<'a>, Amount, Option<Currencies>),
     Unread(Uncounted<'a, 'n>),
@@ -71,25 +71,25 @@ enum Found<'a, 'n> {
 pub(super) fn decide<'a, 'n>(sent: Sent<'a, 'n>, terms: &MoneyTerms) -> Money<'a, 'n> {
     let found = find_amount(sent.amounts);
     let beside = match &found {
-        Found::Amount(_, _, _, beside) => *beside,
-        Found::Nothing | Found::Unread(_) => None,
+        FirstAmount::Amount(_, _, _, beside) => *beside,
+        FirstAmount::Nothing | FirstAmount::Unread(_) => None,
     };
     let currency = currency(sent.currency, beside, sent.constant, terms.currency);
     let (field, value, amount) = match found {
-        Found::Nothing => {
+        FirstAmount::Nothing => {
             return Money {
                 currency: currency.ok().flatten(),
                 ..Money::default()
             };
         }
-        Found::Unread(unread) => {
+        FirstAmount::Unread(unread) => {
             return Money {
                 currency: currency.ok().flatten(),
                 uncounted: Some(unread),
                 ..Money::default()
             };
         }
-        Found::Amount(field, value, amount, _) => (field, value, amount),
+        FirstAmount::Amount(field, value, amount, _) => (field, value, amount),
     };
     let uncounted = |field, value, reason| Money {
         uncounted: Some(Uncounted {
@@ -125,12 +125,12 @@ pub(super) fn decide<'a, 'n>(sent: Sent<'a, 'n>, terms: &MoneyTerms) -> Money<'a
 /// A text without digits is not meant as an amount, so the next name is tried. A text with digits
 /// that cannot be read ends the search: the next name holds a different amount, such as the one
 /// with tax.
-fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> Found<'a, 'n> {
+fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> FirstAmount<'a, 'n> {
     let mut wordy = None;
     for (field, value) in amounts {
         let reason = match read(&value) {
             AmountText::Amount(amount, beside) => {
-                return Found::Amount(field, value, amount, beside);
+                return FirstAmount::Amount(field, value, amount, beside);
             }
             AmountText::NoDigits => {
                 wordy.get_or_insert((field, value));
@@ -140,14 +140,14 @@ fn find_amount<'a, 'n>(amounts: Vec<(&'n str, JsonValue<'a>)>) -> Found<'a, 'n> 
             AmountText::TooLarge => WarningReason::LargeAmount,
             AmountText::Unreadable => WarningReason::UnreadAmount,
         };
-        return Found::Unread(Uncounted {
+        return FirstAmount::Unread(Uncounted {
             field,
             value: as_sent(value),
             reason,
         });
     }
-    wordy.map_or(Found::Nothing, |(field, value)| {
-        Found::Unread(Uncounted {
+    wordy.map_or(FirstAmount::Nothing, |(field, value)| {
+        FirstAmount::Unread(Uncounted {
             field,
             value: as_sent(value),
             reason: WarningReason::UnreadAmount,
@@ -199,14 +199,15 @@ fn read_object(text: &str) -> AmountText {
 
 /// The currency (`None` is the site's own), or why it is unknown and the field that states it. The
 /// field is `None` if the text of the amount states the currency.
-type Decided<'a, 'n> = Result<Option<Currency>, (WarningReason, Option<(&'n str, Cow<'a, str>)>)>;
+type CurrencyDecision<'a, 'n> =
+    Result<Option<Currency>, (WarningReason, Option<(&'n str, Cow<'a, str>)>)>;
 
 fn currency<'a, 'n>(
     sent: Option<(&'n str, Cow<'a, str>)>,
     beside: Option<Currencies>,
     constant: Option<&str>,
     site: Currency,
-) -> Decided<'a, 'n> {
+) -> CurrencyDecision<'a, 'n> {
     let named = match &sent {
         None => None,
         Some((_, text)) => match Currencies::of_text(text) {

@@ -39,8 +39,8 @@ impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; N];
-        while let Some(place) = map.next_key_seed(Place { names: self.names })? {
-            match values.get_mut(place) {
+        while let Some(index) = map.next_key_seed(NameIndex { names: self.names })? {
+            match values.get_mut(index) {
                 Some(value) => *value = Some(map.next_value()?),
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -53,11 +53,11 @@ impl<'de, const N: usize> Visitor<'de> for Pick<'_, N> {
 
 /// Turns a member's name into its index in the list of names, or the list's length if it is not
 /// there.
-struct Place<'n, const N: usize> {
+struct NameIndex<'n, const N: usize> {
     names: &'n [&'n str; N],
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Place<'_, N> {
+impl<'de, const N: usize> DeserializeSeed<'de> for NameIndex<'_, N> {
     type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
@@ -65,7 +65,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Place<'_, N> {
     }
 }
 
-impl<const N: usize> Visitor<'_> for Place<'_, N> {
+impl<const N: usize> Visitor<'_> for NameIndex<'_, N> {
     type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

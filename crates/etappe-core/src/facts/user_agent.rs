@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::agent::{PIECES, Place, Sign};
+use super::agent::{Boundary, PIECES, Sign};
 use super::known::{KnownContext, KnownProperties};
 use super::pick::pick;
 use super::{EventFacts, first_text, text_of};
@@ -43,16 +43,16 @@ impl Signs {
         let text = user_agent.as_bytes();
         let mut signs = Self::default();
         for found in AUTOMATON.find_overlapping_iter(user_agent) {
-            let Some((_, sign, place)) = PIECES.get(found.pattern().as_usize()) else {
+            let Some((_, sign, boundary)) = PIECES.get(found.pattern().as_usize()) else {
                 continue;
             };
             let (start, end) = (found.start(), found.end());
-            let counts = match place {
-                Place::Anywhere => true,
-                Place::Start => start == 0,
-                Place::Whole => start == 0 && end == text.len(),
-                Place::Word => is_whole_word(text, start, end),
-                Place::WordEnd => !goes_on(text, end),
+            let counts = match boundary {
+                Boundary::Anywhere => true,
+                Boundary::Start => start == 0,
+                Boundary::Whole => start == 0 && end == text.len(),
+                Boundary::Word => is_whole_word(text, start, end),
+                Boundary::WordEnd => !goes_on(text, end),
             };
             if counts {
                 signs.add(*sign);

@@ -2,8 +2,8 @@
 //!
 //! With gaps, taking a step early can make the next one impossible, so a greedy walk is not enough.
 //! For every gate, the pass keeps the groups in which it was the last gate filled, each with the
-//! latest entry that leads there. A sliding maximum over the gap's range gives the predecessor of the
-//! next gate. The steps in between are then found backwards from the completion. Of the assignments
+//! latest entry that leads there. A sliding maximum over the gap's range gives the next gate's
+//! predecessor. The steps in between are then found backwards from the completion. Of the assignments
 //! with equal rank, the one with the earliest second step counts, then the one with the earliest
 //! third step, and so on.
 

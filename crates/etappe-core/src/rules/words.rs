@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 /// The most words of a text; a longer text matches nothing by its words.
-const MOST_WORDS: usize = 32;
+const MAX_WORDS: usize = 32;
 
 /// A text split into words: lower case, without accents, digits and separators.
 ///
@@ -23,7 +23,7 @@ const MOST_WORDS: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Words {
     text: String,
-    ends: [u16; MOST_WORDS],
+    ends: [u16; MAX_WORDS],
     count: usize,
     is_too_long: bool,
     marks: Marks,
@@ -385,7 +385,7 @@ mod tests {
         assert!(!Words::of(&many).is_too_long);
         let mut words = Words::of(&(many + "c"));
         assert!(words.is_too_long);
-        assert_eq!(words.iter().count(), MOST_WORDS);
+        assert_eq!(words.iter().count(), MAX_WORDS);
         words.read("order");
         assert!(!words.is_too_long);
         assert_eq!(words.iter().collect::<Vec<_>>(), ["order"]);

@@ -21,8 +21,8 @@ pub const SILENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(10);
 /// How long a dropped collector is still reported.
 const MEMORY: Duration = Duration::from_secs(600);
-/// The most collectors that are remembered.
-const MOST: usize = 4_096;
+/// The maximum number of collectors that are remembered.
+const MAX_COLLECTORS: usize = 4_096;
 
 /// The known state of the collectors that write into a partition.
 #[derive(Debug, Clone, Default)]
@@ -138,7 +138,7 @@ impl Collectors {
             self.heard.remove(&mark.collector);
             return;
         }
-        if self.heard.len() >= MOST && !self.heard.contains_key(&mark.collector) {
+        if self.heard.len() >= MAX_COLLECTORS && !self.heard.contains_key(&mark.collector) {
             self.forget_one();
         }
         self.heard

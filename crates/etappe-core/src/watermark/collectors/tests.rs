@@ -147,14 +147,14 @@ fn the_number_of_remembered_collectors_is_bounded() {
     for number in 0..10_000 {
         collectors.heard(direct(&format!("c{number}"), 0));
     }
-    assert_eq!(collectors.heard.len(), MOST);
+    assert_eq!(collectors.heard.len(), MAX_COLLECTORS);
     assert_eq!(collectors.reached(), Some(at(0)));
     assert!(collectors.heard.contains_key("spool"));
 }
 
 /// What happens to a collector.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum Action {
     Receive,
     Write,
     Mark,
@@ -170,16 +170,16 @@ struct Model {
     last_heard: i64,
 }
 
-fn steps() -> impl Strategy<Value = Vec<(Step, usize, i64)>> {
+fn steps() -> impl Strategy<Value = Vec<(Action, usize, i64)>> {
     let step = prop::sample::select(vec![
-        Step::Receive,
-        Step::Receive,
-        Step::Write,
-        Step::Mark,
-        Step::Mark,
-        Step::Retire,
-        Step::Look,
-        Step::Look,
+        Action::Receive,
+        Action::Receive,
+        Action::Write,
+        Action::Mark,
+        Action::Mark,
+        Action::Retire,
+        Action::Look,
+        Action::Look,
     ]);
     prop::collection::vec((step, 0_usize..4, 0_i64..9_000), 1..400)
 }
@@ -201,9 +201,9 @@ proptest! {
                 state,
             };
             match step {
-                Step::Receive => model.waiting.push_back(time),
-                Step::Write => drop(model.waiting.pop_front()),
-                Step::Mark => {
+                Action::Receive => model.waiting.push_back(time),
+                Action::Write => drop(model.waiting.pop_front()),
+                Action::Mark => {
                     let state = if model.waiting.is_empty() {
                         CollectorState::Direct
                     } else {
@@ -212,12 +212,12 @@ proptest! {
                     collectors.heard(say(state));
                     (model.last_state, model.last_heard) = (Some(state), now);
                 }
-                Step::Retire if model.waiting.is_empty() => {
+                Action::Retire if model.waiting.is_empty() => {
                     collectors.heard(say(CollectorState::Retired));
                     model.last_state = None;
                 }
-                Step::Retire => {}
-                Step::Look => collectors.looked(time),
+                Action::Retire => {}
+                Action::Look => collectors.looked(time),
             }
             let Some(reached) = collectors.reached() else { continue };
             for model in &models {
