@@ -27,7 +27,7 @@ use crate::query::cancel::Ticket;
 use crate::query::format::{HeaderStripper, Streaming, streaming};
 use crate::query::output::Output;
 use crate::query::session::prepare;
-use crate::statement::guard::Access;
+use crate::statement::guard::StatementContext;
 use crate::statement::{InsertData, Statement, StatementKind, guard, reader, zones};
 
 /// The default format of results.
@@ -117,12 +117,12 @@ fn check(
     if let (Role::Reader, Some(database)) = (request.role, &request.database) {
         reader::check_database(database)?;
     }
-    let access = Access {
+    let context = StatementContext {
         role: request.role,
         is_read_only: request.is_read_only,
         format,
     };
-    let called = guard::check(statement, access)?;
+    let called = guard::check(statement, context)?;
     if request.role == Role::Reader {
         let mut zones = statement.zones()?;
         for name in request.setting("session_timezone") {

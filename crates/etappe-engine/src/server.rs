@@ -25,15 +25,15 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to pause when the system is out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection's place among those of its role. Readers have a limited share, so that they cannot
+/// A connection's slot among those of its role. Readers have a limited share, so that they cannot
 /// use up all connections.
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     readers: Arc<Semaphore>,
     taken: OnceLock<OwnedSemaphorePermit>,
 }
 
-impl Place {
-    /// Takes a place for the role, for as long as the connection lasts.
+impl ConnectionSlot {
+    /// Takes a slot for the role, for as long as the connection lasts.
     pub(crate) fn take(&self, role: Role) -> Result<(), Exception> {
         if role == Role::Writer || self.taken.get().is_some() {
             return Ok(());
@@ -56,26 +56,26 @@ pub(crate) async fn serve(
     abort: CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let readers = Arc::new(Semaphore::new(READER_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &slots) => accepted,
         };
-        let Some((stream, place)) = accepted else {
+        let Some((stream, slot)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let interface = Arc::clone(&interface);
         let (stop, abort) = (stop.clone(), abort.clone());
-        let login = Place {
+        let login = ConnectionSlot {
             readers: Arc::clone(&readers),
             taken: OnceLock::new(),
         };
         connections.spawn(async move {
             serve_connection(stream, interface, login, stop, abort).await;
-            drop(place);
+            drop(slot);
         });
     }
     drop(listener);
@@ -85,15 +85,15 @@ pub(crate) async fn serve(
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
             // Without it small answers are delayed until the client's acknowledgement; a failure is
             // harmless.
             drop(stream.set_nodelay(true));
-            Some((stream, place))
+            Some((stream, slot))
         }
         Err(error) => {
             tracing::warn!(%error, "could not accept a connection");
@@ -105,14 +105,14 @@ async fn accept(
 async fn serve_connection(
     stream: TcpStream,
     interface: Arc<Interface>,
-    place: Place,
+    slot: ConnectionSlot,
     stop: CancellationToken,
     abort: CancellationToken,
 ) {
-    let place = Arc::new(place);
+    let slot = Arc::new(slot);
     let service = service_fn(move |request| {
-        let (interface, place) = (Arc::clone(&interface), Arc::clone(&place));
-        async move { Ok::<_, Infallible>(interface.answer(request, &place).await) }
+        let (interface, slot) = (Arc::clone(&interface), Arc::clone(&slot));
+        async move { Ok::<_, Infallible>(interface.answer(request, &slot).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

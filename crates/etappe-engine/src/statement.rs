@@ -20,7 +20,7 @@ use chrono_tz::Tz;
 use crate::exception::{Exception, code};
 
 pub(crate) use insert::InsertData;
-use lexer::{Kind, Lexer, Token};
+use lexer::{Lexer, Token, TokenKind};
 
 /// The kind of a statement, as far as it matters for passing it on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl<'text> Statement<'text> {
 /// short to tell, it counts as a question.
 pub(crate) fn begins_a_change(beginning: &[u8]) -> bool {
     Lexer::new(beginning).next().is_some_and(|first| {
-        first.kind == Kind::Word
+        first.kind == TokenKind::Word
             && (first.is_word("INSERT") || kind_of(&first) == StatementKind::Other)
     })
 }
@@ -137,7 +137,7 @@ fn kind_of(first: &Token<'_>) -> StatementKind {
 /// Refuses incomplete statements and multiple statements; the engine would run all of them.
 fn check_tokens(tokens: &[Token<'_>]) -> Result<(), Exception> {
     for token in tokens {
-        if let Kind::Broken(why) = token.kind {
+        if let TokenKind::Broken(why) = token.kind {
             return Err(Exception::new(
                 code::SYNTAX_ERROR,
                 format!(
@@ -168,7 +168,10 @@ fn trailing_format(tokens: &[Token<'_>]) -> Option<String> {
         if !token.is_word("FORMAT") {
             continue;
         }
-        let Some(name) = tokens.get(index + 1).filter(|name| name.kind == Kind::Word) else {
+        let Some(name) = tokens
+            .get(index + 1)
+            .filter(|name| name.kind == TokenKind::Word)
+        else {
             continue;
         };
         let ends = match tokens.get(index + 2) {

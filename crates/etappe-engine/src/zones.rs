@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use crate::exception::{Exception, code};
 
 /// How many time zones readers may use while the engine runs; a table takes about 4.5 MiB.
-const MOST: usize = 40;
+const MAX_ZONES: usize = 40;
 
 /// The time zones that readers have used.
 #[derive(Debug, Default)]
@@ -19,9 +19,9 @@ impl ReaderZones {
     pub(crate) fn admit(&self, zones: &[Tz]) -> Result<(), Exception> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for zone in zones {
-            if known.len() >= MOST && !known.contains(zone) {
+            if known.len() >= MAX_ZONES && !known.contains(zone) {
                 let text = format!(
-                    "readers have named {MOST} time zones since the engine was started, and each \
+                    "readers have named {MAX_ZONES} time zones since the engine was started, and each \
                      costs memory until it ends: convert to `{}` outside. (LIMIT_EXCEEDED)",
                     zone.name()
                 );
@@ -41,12 +41,12 @@ mod tests {
     fn known_zones_stay_when_the_cache_is_full() {
         let zones = ReaderZones::default();
         let all = chrono_tz::TZ_VARIANTS;
-        assert!(all.len() > MOST);
-        for zone in &all[..MOST] {
+        assert!(all.len() > MAX_ZONES);
+        for zone in &all[..MAX_ZONES] {
             zones.admit(&[*zone]).unwrap();
         }
-        zones.admit(&all[..MOST]).unwrap();
-        let refused = zones.admit(&all[MOST..]).unwrap_err();
+        zones.admit(&all[..MAX_ZONES]).unwrap();
+        let refused = zones.admit(&all[MAX_ZONES..]).unwrap_err();
         assert!(refused.text.contains("convert to"), "{}", refused.text);
     }
 }

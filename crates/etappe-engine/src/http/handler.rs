@@ -19,9 +19,9 @@ use crate::engine::Engine;
 use crate::exception::{Exception, code};
 use crate::metrics::EngineMetrics;
 use crate::query::cancel::{CancelOnDrop, Canceller, Ticket};
-use crate::query::output::{Event, Output, OutputOptions};
+use crate::query::output::{Output, OutputEvent, OutputOptions};
 use crate::query::{Query, QueryLimits};
-use crate::server::Place;
+use crate::server::ConnectionSlot;
 use crate::statement;
 use crate::turns::{Claim, Turn, Turns};
 
@@ -45,7 +45,11 @@ pub(crate) struct Interface {
 
 impl Interface {
     /// Handles one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, place: &Place) -> QueryResponse {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        slot: &ConnectionSlot,
+    ) -> QueryResponse {
         let (parts, body) = request.into_parts();
         match (&parts.method, parts.uri.path()) {
             (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => text("Ok.\n"),
@@ -53,7 +57,7 @@ impl Interface {
             // Answers ClickHouse health checks that send no query.
             (&Method::GET, "/") if parts.uri.query().is_none() => text("Ok.\n"),
             (&Method::HEAD, "/") => plain(StatusCode::OK, QueryBody::Full(None)),
-            (&Method::GET | &Method::POST, "/") => self.query(&parts, body, place).await,
+            (&Method::GET | &Method::POST, "/") => self.query(&parts, body, slot).await,
             (_, "/") => plain(StatusCode::METHOD_NOT_ALLOWED, QueryBody::Full(None)),
             (_, path) => {
                 let text =
@@ -71,7 +75,7 @@ impl Interface {
         }
     }
 
-    async fn query(&self, parts: &Parts, body: Incoming, place: &Place) -> QueryResponse {
+    async fn query(&self, parts: &Parts, body: Incoming, slot: &ConnectionSlot) -> QueryResponse {
         let mut request = match QueryRequest::read(parts, &self.secrets) {
             Ok(request) => request,
             Err(exception) => {
@@ -80,7 +84,7 @@ impl Interface {
             }
         };
         let head = self.head(request.query_id.clone());
-        if let Err(exception) = place.take(request.role) {
+        if let Err(exception) = slot.take(request.role) {
             return closing(self.refuse(&head, &exception));
         }
         let begun = async {
@@ -169,7 +173,7 @@ impl Interface {
         };
         let (first, ()) = tokio::join!(events.recv(), pump);
         match first {
-            Some(Event::Head { format, progress }) => {
+            Some(OutputEvent::Head { format, progress }) => {
                 let sent = self.metrics.sent_bytes.clone();
                 let running = RunningBody {
                     events,
@@ -180,15 +184,14 @@ impl Interface {
                 let body = QueryBody::Running(Box::new(running));
                 Ok(head.success(&format, progress, encoding, body))
             }
-            Some(Event::Failed(exception)) => {
+            Some(OutputEvent::Failed(exception)) => {
                 guard.ticket.finish();
                 // The query's thread has already counted it.
                 Ok(head.failure(&exception))
             }
-            Some(Event::Data(_) | Event::End | Event::Broken) | None => Err(Exception::new(
-                code::UNKNOWN_EXCEPTION,
-                "the query ended without a result",
-            )),
+            Some(OutputEvent::Data(_) | OutputEvent::End | OutputEvent::Broken) | None => Err(
+                Exception::new(code::UNKNOWN_EXCEPTION, "the query ended without a result"),
+            ),
         }
     }
 

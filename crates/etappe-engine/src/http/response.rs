@@ -17,7 +17,7 @@ use crate::exception::{Exception, code};
 use crate::ffi::Progress;
 use crate::http::encode::Encoding;
 use crate::query::cancel::CancelOnDrop;
-use crate::query::output::Event;
+use crate::query::output::OutputEvent;
 
 /// How long a client has to receive the text of an exception that follows a partial result.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(crate) enum QueryBody {
 
 /// The result of a query that is still running.
 pub(crate) struct RunningBody {
-    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) events: mpsc::Receiver<OutputEvent>,
     pub(crate) guard: CancelOnDrop,
     pub(crate) sent: IntCounter,
     /// Set when the result fails half-way: the body fails at this time.
@@ -86,18 +86,19 @@ impl RunningBody {
             return Poll::Ready(Some(Err(BodyBroken)));
         }
         match std::task::ready!(self.events.poll_recv(context)) {
-            Some(Event::Data(data)) => {
+            Some(OutputEvent::Data(data)) => {
                 self.sent
                     .inc_by(u64::try_from(data.len()).unwrap_or(u64::MAX));
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Some(Event::End) => {
+            Some(OutputEvent::End) => {
                 self.guard.ticket.finish();
                 Poll::Ready(None)
             }
             // A body without a proper end tells the client that the response is incomplete. Failing
             // at once would discard unsent data, namely the exception's text.
-            Some(Event::Broken | Event::Head { .. } | Event::Failed(_)) | None => {
+            Some(OutputEvent::Broken | OutputEvent::Head { .. } | OutputEvent::Failed(_))
+            | None => {
                 self.breaks_at = Some(Box::pin(tokio::time::sleep(FLUSH_TIME)));
                 self.poll(context)
             }

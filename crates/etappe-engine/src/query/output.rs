@@ -19,7 +19,7 @@ const PIECES: usize = 4;
 
 /// A message from the query's thread to the connection.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum OutputEvent {
     /// The query runs without error so far; its result begins.
     Head { format: String, progress: Progress },
     /// A piece of the encoded result.
@@ -44,7 +44,7 @@ pub(crate) struct OutputOptions {
 
 /// The query thread's end of the channel to the client.
 pub(crate) struct Output {
-    sender: mpsc::Sender<Event>,
+    sender: mpsc::Sender<OutputEvent>,
     runtime: Handle,
     encoder: Encoder,
     options: OutputOptions,
@@ -54,7 +54,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// Returns an output and the receiver of its events. Must be called on the runtime.
-    pub(crate) fn new(options: OutputOptions) -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(options: OutputOptions) -> (Self, mpsc::Receiver<OutputEvent>) {
         let (sender, receiver) = mpsc::channel(PIECES);
         let output = Self {
             sender,
@@ -90,7 +90,9 @@ impl Output {
         let Ok(()) = self.begin(progress) else { return };
         let encoder = std::mem::replace(&mut self.encoder, Encoder::Identity);
         let ended = match encoder.finish() {
-            Ok(last) => self.send_data(last).and_then(|()| self.send(Event::End)),
+            Ok(last) => self
+                .send_data(last)
+                .and_then(|()| self.send(OutputEvent::End)),
             Err(error) => Err(encoding(&error)),
         };
         if let Err(exception) = ended {
@@ -103,7 +105,7 @@ impl Output {
     pub(crate) fn fail(mut self, exception: &Exception) {
         if !self.has_begun {
             // If the client is gone, the failure is not needed.
-            drop(self.send(Event::Failed(exception.clone())));
+            drop(self.send(OutputEvent::Failed(exception.clone())));
             return;
         }
         let tag = &self.options.exception_tag;
@@ -121,7 +123,7 @@ impl Output {
                 return;
             }
         }
-        drop(self.send(Event::Broken));
+        drop(self.send(OutputEvent::Broken));
     }
 
     fn begin(&mut self, progress: Progress) -> Result<(), Exception> {
@@ -129,7 +131,7 @@ impl Output {
             return Ok(());
         }
         self.has_begun = true;
-        self.send(Event::Head {
+        self.send(OutputEvent::Head {
             format: self.format.clone(),
             progress,
         })
@@ -139,11 +141,11 @@ impl Output {
         if piece.is_empty() {
             Ok(())
         } else {
-            self.send(Event::Data(piece))
+            self.send(OutputEvent::Data(piece))
         }
     }
 
-    fn send(&self, event: Event) -> Result<(), Exception> {
+    fn send(&self, event: OutputEvent) -> Result<(), Exception> {
         let gone = |reason: &str| {
             Exception::new(code::NETWORK_ERROR, format!("{reason}. (NETWORK_ERROR)"))
         };

@@ -4,7 +4,7 @@
 //! settings and passwords. So only one form is allowed, checked token by token: a whole database,
 //! to or from a folder with a plain name.
 
-use super::lexer::{Kind, Token};
+use super::lexer::{Token, TokenKind};
 
 /// Returns whether the statement is a `BACKUP` or a `RESTORE`.
 pub(super) fn begins(tokens: &[Token<'_>]) -> bool {
@@ -26,11 +26,11 @@ pub(super) fn is_plain(tokens: &[Token<'_>]) -> bool {
     let goes = (what.is_word("BACKUP") && direction.is_word("TO"))
         || (what.is_word("RESTORE") && direction.is_word("FROM"));
     goes && database.is_word("DATABASE")
-        && name.kind == Kind::Word
+        && name.kind == TokenKind::Word
         && is_plain_text(name.bytes)
         && file.bytes == b"File"
         && open.is_sign(b'(')
-        && folder.kind == Kind::Text
+        && folder.kind == TokenKind::Text
         && folder
             .bytes
             .strip_prefix(b"'")

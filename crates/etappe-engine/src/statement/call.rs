@@ -1,6 +1,6 @@
 //! The arguments of a call.
 
-use super::lexer::{Kind, Token};
+use super::lexer::{Token, TokenKind};
 
 /// Functions whose first argument may be the bare name of another function: `arrayMap(lower,
 /// names)`. In lower case; taken from the engine's table of functions.
@@ -55,9 +55,9 @@ pub(super) fn arguments<'tokens, 'text>(
     let mut arguments = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
         match token.kind {
-            Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
-            Kind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            Kind::Sign(b',') if depth == 1 => {
+            TokenKind::Sign(b'(' | b'[' | b'{') => depth += 1,
+            TokenKind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            TokenKind::Sign(b',') if depth == 1 => {
                 arguments.extend(tokens.get(begin..index));
                 begin = index + 1;
             }
@@ -88,6 +88,6 @@ pub(super) fn function_named(callee: &str, tokens: &[Token<'_>]) -> Option<Strin
         .find(|token| !token.is_sign(b')'))
         .is_none_or(|token| token.is_word("AS"));
     let is_number = name.bytes.first().is_some_and(u8::is_ascii_digit);
-    let is_name = matches!(name.kind, Kind::Word | Kind::QuotedName) && !is_number;
+    let is_name = matches!(name.kind, TokenKind::Word | TokenKind::QuotedName) && !is_number;
     (is_alone && is_name).then(|| name.name())?
 }

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::guard::{Access, check};
+use super::guard::{StatementContext, check};
 use super::{Statement, names};
 use crate::credentials::Role;
 use crate::ffi::{Connection, Library};
@@ -269,13 +269,13 @@ fn a_statement_that_passes_the_checks_means_the_same_to_the_engine() {
         let Ok(read) = Statement::read(text.as_bytes(), true) else {
             continue;
         };
-        let access = Access {
+        let context = StatementContext {
             role: Role::Reader,
             is_read_only: false,
             format: "TSV",
         };
         // Views are looked up in the engine, which has none in this test.
-        if !check(&read, access).is_ok_and(|views| views.is_empty()) {
+        if !check(&read, context).is_ok_and(|views| views.is_empty()) {
             refused += 1;
             continue;
         }

@@ -8,14 +8,14 @@
 
 use super::backup;
 use super::call::function_named;
-use super::lexer::{Kind, Token};
+use super::lexer::{Token, TokenKind};
 use super::{Statement, StatementKind, names, reader};
 use crate::credentials::Role;
 use crate::exception::{Exception, code};
 
-/// The context of a statement.
+/// Who runs a statement, and how.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Access<'request> {
+pub(crate) struct StatementContext<'request> {
     pub(crate) role: Role,
     /// Whether the request is a `GET`, which may not change anything in any role.
     pub(crate) is_read_only: bool,
@@ -45,7 +45,7 @@ const BEFORE_COLUMNS: &[&str] = &[
 /// views; the statement may run if the engine confirms that they are.
 pub(crate) fn check(
     statement: &Statement<'_>,
-    access: Access<'_>,
+    context: StatementContext<'_>,
 ) -> Result<Vec<String>, Exception> {
     let tokens = statement.tokens.as_slice();
     if is_client_command(tokens) || !is_known(statement) {
@@ -55,20 +55,20 @@ pub(crate) fn check(
         ));
     }
     let only_reads = statement.kind.only_reads();
-    if !only_reads && access.role == Role::Reader {
+    if !only_reads && context.role == Role::Reader {
         return Err(Exception::new(
             code::READONLY,
             "this user may only read: SELECT, SHOW, DESCRIBE, EXPLAIN, EXISTS. (READONLY)",
         ));
     }
-    if !only_reads && access.is_read_only {
+    if !only_reads && context.is_read_only {
         return Err(Exception::new(
             code::READONLY,
             "GET only reads; send this statement with POST. (READONLY)",
         ));
     }
-    if access.role == Role::Reader {
-        reader::check(tokens, access.format)?;
+    if context.role == Role::Reader {
+        reader::check(tokens, context.format)?;
     }
     if backup::begins(tokens) {
         return match backup::is_plain(tokens) {
@@ -78,7 +78,7 @@ pub(crate) fn check(
     }
     let mut views = Vec::new();
     for index in 0..tokens.len() {
-        match called(statement, index, access.role) {
+        match called(statement, index, context.role) {
             Call::Nothing => {}
             Call::View(name) => views.push(name),
             Call::Refused(what) => return Err(outside(&what)),
@@ -115,12 +115,12 @@ fn is_known(statement: &Statement<'_>) -> bool {
 /// The library executes some single words as commands of an interactive client.
 fn is_client_command(tokens: &[Token<'_>]) -> bool {
     match tokens {
-        [first, ..] if !matches!(first.kind, Kind::Word | Kind::Sign(b'(')) => true,
+        [first, ..] if !matches!(first.kind, TokenKind::Word | TokenKind::Sign(b'(')) => true,
         [word]
         | [
             word,
             Token {
-                kind: Kind::Sign(b';'),
+                kind: TokenKind::Sign(b';'),
                 ..
             },
         ] => ["exit", "quit", "logout", "q"]
@@ -160,7 +160,7 @@ fn called(statement: &Statement<'_>, index: usize, role: Role) -> Call {
     if !tokens.get(index + 1).is_some_and(|next| next.is_sign(b'(')) {
         return Call::Nothing;
     }
-    if matches!(token.kind, Kind::Text | Kind::Sign(b'}')) {
+    if matches!(token.kind, TokenKind::Text | TokenKind::Sign(b'}')) {
         return Call::Refused("a call of something that is not a name".to_owned());
     }
     let (Some(exact), Some(name)) = (token.exact_name(), token.name()) else {
@@ -201,7 +201,7 @@ fn is_part_of_name(tokens: &[Token<'_>], index: usize) -> bool {
     let before = |count| index.checked_sub(count).and_then(|index| tokens.get(index));
     let follows_dot = before(1).is_some_and(|token| token.is_sign(b'.'));
     let is_number = before(2).is_some_and(|token| {
-        token.kind == Kind::Word && token.bytes.first().is_some_and(u8::is_ascii_digit)
+        token.kind == TokenKind::Word && token.bytes.first().is_some_and(u8::is_ascii_digit)
     });
     follows_dot && !is_number
 }
@@ -210,7 +210,7 @@ fn is_part_of_name(tokens: &[Token<'_>], index: usize) -> bool {
 fn named_by_text(tokens: &[Token<'_>], index: usize, name: String) -> Call {
     match (tokens.get(index + 2), tokens.get(index + 3)) {
         (Some(text), Some(comma))
-            if text.kind == Kind::Text
+            if text.kind == TokenKind::Text
                 && names::is_plain_function(text.bytes)
                 && comma.is_sign(b',') =>
         {
@@ -276,7 +276,7 @@ fn reaches_outside(statement: &Statement<'_>, index: usize) -> Option<String> {
     if statement.kind.only_reads() {
         return None;
     }
-    if statement.kind == StatementKind::Other && token.kind == Kind::Text && follows("FROM") {
+    if statement.kind == StatementKind::Other && token.kind == TokenKind::Text && follows("FROM") {
         return Some("FROM with a path".to_owned());
     }
     if token.is_word("SOURCE") && next.is_some_and(|next| next.is_sign(b'(')) {
@@ -309,12 +309,12 @@ mod tests {
     fn views(text: &str, role: Role) -> Result<Vec<String>, i32> {
         let statement = Statement::read(text.as_bytes(), true).map_err(|error| error.code)?;
         let format = statement.format.clone().unwrap_or_else(|| "TSV".to_owned());
-        let access = Access {
+        let context = StatementContext {
             role,
             is_read_only: false,
             format: &format,
         };
-        check(&statement, access).map_err(|error| error.code)
+        check(&statement, context).map_err(|error| error.code)
     }
 
     /// In these tests no called name is a view.
@@ -531,12 +531,12 @@ mod tests {
     fn a_get_request_can_only_read_for_any_role() {
         let outcome = |text: &str| {
             let statement = Statement::read(text.as_bytes(), true).unwrap();
-            let access = Access {
+            let context = StatementContext {
                 role: Role::Writer,
                 is_read_only: true,
                 format: "TSV",
             };
-            check(&statement, access).map_err(|error| error.code)
+            check(&statement, context).map_err(|error| error.code)
         };
         assert!(outcome("SELECT 1").is_ok() && outcome("SHOW PROCESSLIST").is_ok());
         for text in [

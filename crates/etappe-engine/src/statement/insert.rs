@@ -3,7 +3,7 @@
 //! The data is always separated from the statement, because the engine ends inline data in a binary
 //! format at the first `;` byte.
 
-use super::lexer::{Kind, Lexer, Token, rebuild};
+use super::lexer::{Lexer, Token, TokenKind, rebuild};
 use crate::exception::{Exception, code};
 
 /// An insert whose data follows the statement.
@@ -30,10 +30,10 @@ pub(super) fn read_insert(
         let follows_into = names_the_table(&tokens);
         tokens.push(token);
         match token.kind {
-            Kind::Broken(_) => break,
-            Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
-            Kind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            Kind::Word if depth == 0 && !follows_into => {
+            TokenKind::Broken(_) => break,
+            TokenKind::Sign(b'(' | b'[' | b'{') => depth += 1,
+            TokenKind::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            TokenKind::Word if depth == 0 && !follows_into => {
                 if token.is_word("SELECT") || token.is_word("WITH") {
                     return refuse_input(text).map(|()| None);
                 }
@@ -51,7 +51,7 @@ pub(super) fn read_insert(
                     return format_and_data(text, lexer, tokens).map(Some);
                 }
             }
-            Kind::Word | Kind::QuotedName | Kind::Text | Kind::Sign(_) => {}
+            TokenKind::Word | TokenKind::QuotedName | TokenKind::Text | TokenKind::Sign(_) => {}
         }
     }
     Ok(None)
@@ -93,7 +93,7 @@ fn format_and_data<'text>(
 ) -> Result<(InsertData, Vec<Token<'text>>), Exception> {
     let name = lexer
         .next()
-        .filter(|token| token.kind == Kind::Word)
+        .filter(|token| token.kind == TokenKind::Word)
         .ok_or_else(|| {
             Exception::new(
                 code::SYNTAX_ERROR,
@@ -123,11 +123,11 @@ fn settings_after<'text>(lexer: &Lexer<'text>) -> Vec<Token<'text>> {
     let mut taken = Vec::new();
     let mut next = lexer.next().filter(|token| token.is_word("SETTINGS"));
     while let Some(separator) = next {
-        let name = lexer.next().filter(|token| token.kind == Kind::Word);
+        let name = lexer.next().filter(|token| token.kind == TokenKind::Word);
         let equals = lexer.next().filter(|token| token.is_sign(b'='));
         let value = lexer
             .next()
-            .filter(|token| matches!(token.kind, Kind::Word | Kind::Text));
+            .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Text));
         let (Some(name), Some(equals), Some(value)) = (name, equals, value) else {
             break;
         };

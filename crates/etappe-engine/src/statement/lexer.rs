@@ -10,7 +10,7 @@
 
 /// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// A bare word: keyword, name or number.
     Word,
     /// A name in backticks or double quotes.
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 /// A token and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token<'text> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) start: usize,
     pub(crate) bytes: &'text [u8],
 }
@@ -34,23 +34,23 @@ pub(crate) struct Token<'text> {
 impl Token<'_> {
     /// Returns whether the token is this keyword, in any case.
     pub(crate) fn is_word(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.bytes.eq_ignore_ascii_case(word.as_bytes())
+        self.kind == TokenKind::Word && self.bytes.eq_ignore_ascii_case(word.as_bytes())
     }
 
     /// Returns whether the token is this character.
     pub(crate) fn is_sign(&self, sign: u8) -> bool {
-        self.kind == Kind::Sign(sign)
+        self.kind == TokenKind::Sign(sign)
     }
 
     /// Returns the name written as a bare word or a quoted name.
     pub(crate) fn exact_name(&self) -> Option<String> {
         let bytes = match self.kind {
-            Kind::Word => self.bytes,
-            Kind::QuotedName => {
+            TokenKind::Word => self.bytes,
+            TokenKind::QuotedName => {
                 let end = self.bytes.len().saturating_sub(1);
                 self.bytes.get(1..end).unwrap_or_default()
             }
-            Kind::Text | Kind::Sign(_) | Kind::Broken(_) => return None,
+            TokenKind::Text | TokenKind::Sign(_) | TokenKind::Broken(_) => return None,
         };
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
@@ -127,7 +127,7 @@ impl<'text> Lexer<'text> {
         }
     }
 
-    fn token(&mut self, kind: Kind, length: usize) -> Token<'text> {
+    fn token(&mut self, kind: TokenKind, length: usize) -> Token<'text> {
         let start = self.position;
         self.position = (start + length).min(self.text.len());
         Token {
@@ -139,7 +139,7 @@ impl<'text> Lexer<'text> {
 
     fn broken(&mut self, why: &'static str) -> Token<'text> {
         let length = self.rest().len();
-        self.token(Kind::Broken(why), length)
+        self.token(TokenKind::Broken(why), length)
     }
 
     /// Reads a string: a backslash escapes the next byte, and a doubled quote is one quote.
@@ -157,7 +157,7 @@ impl<'text> Lexer<'text> {
             match (rest.get(at), rest.get(at + 1)) {
                 (Some(0), _) | (Some(b'\\'), Some(0)) => return self.broken(CONTROL),
                 (Some(b'\\'), _) | (_, Some(b'\'')) => at += 2,
-                _ => return self.token(Kind::Text, at + 1),
+                _ => return self.token(TokenKind::Text, at + 1),
             }
         }
     }
@@ -176,7 +176,7 @@ impl<'text> Lexer<'text> {
             .get(..length)
             .is_some_and(|name| std::str::from_utf8(name).is_ok());
         if is_closed && !is_doubled && is_utf8 && length > 0 {
-            self.token(Kind::QuotedName, length + 2)
+            self.token(TokenKind::QuotedName, length + 2)
         } else {
             self.broken(ODD_NAME)
         }
@@ -205,7 +205,7 @@ impl<'text> Iterator for Lexer<'text> {
             // ClickHouse reads this as a comment.
             [b'/', b'/', ..] => self.broken(ODD_CHARACTER),
             [byte, ..] if is_word(*byte) => self.word(),
-            [byte, ..] if SIGNS.contains(byte) => self.token(Kind::Sign(*byte), 1),
+            [byte, ..] if SIGNS.contains(byte) => self.token(TokenKind::Sign(*byte), 1),
             _ => self.broken(ODD_CHARACTER),
         };
         Some(token)
@@ -222,7 +222,7 @@ impl<'text> Lexer<'text> {
     fn word(&mut self) -> Token<'text> {
         let rest = self.rest();
         let length = rest.iter().position(|byte| !is_word(*byte));
-        self.token(Kind::Word, length.unwrap_or(rest.len()))
+        self.token(TokenKind::Word, length.unwrap_or(rest.len()))
     }
 }
 
@@ -291,10 +291,10 @@ mod tests {
             "select −1",
         ] {
             let last = Lexer::new(text.as_bytes()).last().unwrap();
-            assert!(matches!(last.kind, Kind::Broken(_)), "{text}");
+            assert!(matches!(last.kind, TokenKind::Broken(_)), "{text}");
         }
         let last = Lexer::new(b"`\xFF`").last().unwrap();
-        assert!(matches!(last.kind, Kind::Broken(_)));
+        assert!(matches!(last.kind, TokenKind::Broken(_)));
     }
 
     #[test]

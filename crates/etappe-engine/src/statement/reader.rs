@@ -1,7 +1,7 @@
 //! Restrictions on a reader's statements, in addition to those on all statements (see
 //! [`super::guard`]).
 
-use super::lexer::{Kind, Token};
+use super::lexer::{Token, TokenKind};
 use super::names;
 use crate::exception::{Exception, code};
 
@@ -85,7 +85,7 @@ fn check_token(tokens: &[Token<'_>], index: usize, token: &Token<'_>) -> Result<
     let Some(name) = token.name() else {
         return Ok(());
     };
-    if token.kind == Kind::Word {
+    if token.kind == TokenKind::Word {
         let is_nested_explain = index > 0 && name == "explain";
         if is_nested_explain || RESERVED.contains(&name.as_str()) {
             let advice = if name == "settings" {
@@ -162,12 +162,12 @@ fn check_explain(tokens: &[Token<'_>]) -> Result<(), Exception> {
             return Ok(());
         }
         let is_part = match token.kind {
-            Kind::Word => {
+            TokenKind::Word => {
                 let name = token.name().unwrap_or_default();
                 EXPLAINED.contains(&name.as_str()) || name.bytes().all(|byte| byte.is_ascii_digit())
             }
-            Kind::Sign(sign) => matches!(sign, b'=' | b','),
-            Kind::QuotedName | Kind::Text | Kind::Broken(_) => false,
+            TokenKind::Sign(sign) => matches!(sign, b'=' | b','),
+            TokenKind::QuotedName | TokenKind::Text | TokenKind::Broken(_) => false,
         };
         if !is_part {
             break;

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use chrono_tz::Tz;
 
 use super::call::{arguments, function_named};
-use super::lexer::{Kind, Lexer, Token};
+use super::lexer::{Lexer, Token, TokenKind};
 use crate::exception::{Exception, code};
 
 /// Types whose values have a time zone.
@@ -19,7 +19,7 @@ const ZONED_TYPES: &[&str] = &["datetime", "datetime32", "datetime64", "timestam
 
 /// The position at which a function takes a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct ZoneArgument {
     /// The first argument that may be a time zone.
     from: usize,
     /// Whether the zone is inside the text of a type.
@@ -27,7 +27,7 @@ struct Place {
 }
 
 /// Functions in lower case.
-static PLACES: LazyLock<HashMap<&str, Place>> = LazyLock::new(|| {
+static ZONE_ARGUMENTS: LazyLock<HashMap<&str, ZoneArgument>> = LazyLock::new(|| {
     let lines = include_str!("../../names/zones.txt").lines();
     lines
         .filter(|line| !line.starts_with('#'))
@@ -36,7 +36,7 @@ static PLACES: LazyLock<HashMap<&str, Place>> = LazyLock::new(|| {
             let name = words.next()?;
             let from = words.next()?.parse().ok()?;
             let is_type = words.next().is_some();
-            Some((name, Place { from, is_type }))
+            Some((name, ZoneArgument { from, is_type }))
         })
         .collect()
 });
@@ -59,10 +59,10 @@ pub(super) fn named(tokens: &[Token<'_>]) -> Result<Vec<Tz>, Exception> {
             for argument in arguments(rest) {
                 zones.extend(zone_of(argument, &name)?);
             }
-        } else if let Some(place) = PLACES.get(name.as_str()) {
+        } else if let Some(zoned) = ZONE_ARGUMENTS.get(name.as_str()) {
             let given = arguments(rest);
-            for argument in given.get(place.from..).unwrap_or_default() {
-                if place.is_type {
+            for argument in given.get(zoned.from..).unwrap_or_default() {
+                if zoned.is_type {
                     zones.extend(zones_of_type(argument, &name)?);
                 } else {
                     zones.extend(zone_of(argument, &name)?);
@@ -80,8 +80,8 @@ fn refuse_by_name(name: &str, rest: &[Token<'_>]) -> Result<(), Exception> {
         return Ok(());
     };
     let given = arguments(rest).len() - 1;
-    match PLACES.get(function.as_str()) {
-        Some(place) if given > place.from => Err(computed(&function)),
+    match ZONE_ARGUMENTS.get(function.as_str()) {
+        Some(zoned) if given > zoned.from => Err(computed(&function)),
         _ => Ok(()),
     }
 }
@@ -95,7 +95,7 @@ pub(crate) fn parse(name: &str) -> Result<Tz, Exception> {
 /// Parses an argument that may be a time zone: a string, or something that cannot be one.
 fn zone_of(argument: &[Token<'_>], function: &str) -> Result<Option<Tz>, Exception> {
     match argument {
-        [text] if text.kind == Kind::Text => match plain_text(text.bytes) {
+        [text] if text.kind == TokenKind::Text => match plain_text(text.bytes) {
             Some(name) => parse(name).map(Some),
             None => Err(computed(function)),
         },
@@ -107,7 +107,7 @@ fn zone_of(argument: &[Token<'_>], function: &str) -> Result<Option<Tz>, Excepti
 /// Parses an argument that may be the text of a type.
 fn zones_of_type(argument: &[Token<'_>], function: &str) -> Result<Vec<Tz>, Exception> {
     match argument {
-        [text] if text.kind == Kind::Text => {
+        [text] if text.kind == TokenKind::Text => {
             let content = type_text(text.bytes).ok_or_else(|| computed(function))?;
             let inner: Vec<Token<'_>> = Lexer::new(&content).collect();
             named(&inner)
@@ -121,16 +121,16 @@ fn zones_of_type(argument: &[Token<'_>], function: &str) -> Result<Vec<Tz>, Exce
 /// token.
 fn is_number(argument: &[Token<'_>]) -> bool {
     argument.iter().all(|token| match token.kind {
-        Kind::Word => token.bytes.first().is_some_and(u8::is_ascii_digit),
-        Kind::Sign(sign) => matches!(sign, b'-' | b'+' | b'.'),
-        Kind::Text | Kind::QuotedName | Kind::Broken(_) => false,
+        TokenKind::Word => token.bytes.first().is_some_and(u8::is_ascii_digit),
+        TokenKind::Sign(sign) => matches!(sign, b'-' | b'+' | b'.'),
+        TokenKind::Text | TokenKind::QuotedName | TokenKind::Broken(_) => false,
     })
 }
 
 /// `INTERVAL 1 DAY`.
 fn is_interval(argument: &[Token<'_>]) -> bool {
     argument.len() == 3
-        && argument.iter().all(|token| token.kind == Kind::Word)
+        && argument.iter().all(|token| token.kind == TokenKind::Word)
         && argument
             .first()
             .is_some_and(|word| word.is_word("INTERVAL"))
@@ -254,9 +254,9 @@ mod tests {
     fn every_line_of_the_list_is_read() {
         let lines = include_str!("../../names/zones.txt").lines();
         let lines = lines.filter(|line| !line.starts_with('#')).count();
-        assert_eq!(PLACES.len(), lines);
+        assert_eq!(ZONE_ARGUMENTS.len(), lines);
         assert!(
-            PLACES
+            ZONE_ARGUMENTS
                 .keys()
                 .all(|name| super::super::names::is_function(name))
         );
