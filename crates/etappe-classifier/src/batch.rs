@@ -88,7 +88,7 @@ pub struct Batch {
     messages: Messages,
     suspects: Vec<Suspect>,
     duplicates: u64,
-    uncounted: Uncounted,
+    uncounted: UncountedAmounts,
     letters: Vec<DeadLetter>,
     letter_bytes: usize,
     marks: Vec<PlacedMark>,
@@ -130,7 +130,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The number of amounts in a batch that do not count, by reason, without duplicates.
-pub(crate) type Uncounted = BTreeMap<WarningReason, u64>;
+pub(crate) type UncountedAmounts = BTreeMap<WarningReason, u64>;
 
 impl Batch {
     /// Begins a batch of `topic` whose range starts at `first`, with a buffer of `expected` bytes.
@@ -153,7 +153,7 @@ impl Batch {
             messages: Messages::default(),
             suspects: Vec::new(),
             duplicates: 0,
-            uncounted: Uncounted::new(),
+            uncounted: UncountedAmounts::new(),
             letters: Vec::new(),
             letter_bytes: 0,
             marks: Vec::new(),

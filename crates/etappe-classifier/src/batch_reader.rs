@@ -21,7 +21,7 @@ use crate::error::ClassifierError;
 use crate::in_flight::InFlight;
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::{KnownMessages, Pipeline};
-use crate::reach::{Reach, ReachOutlets};
+use crate::reach::{ReachOutlets, ReachTracker};
 use crate::retry::Backoff;
 
 mod opening;
@@ -58,7 +58,7 @@ pub(crate) struct BatchReader<S, M, C> {
     pub(crate) clock: Arc<C>,
     pub(crate) config: ClassifierConfig,
     pub(crate) metrics: ClassifierMetrics,
-    pub(crate) reach: Reach,
+    pub(crate) reach: ReachTracker,
     pub(crate) backoff: Backoff,
     pub(crate) filter_share: FilterShare,
     budget: BatchBudget,
@@ -130,7 +130,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             clock: parts.clock,
             config: parts.config,
             metrics: parts.metrics,
-            reach: Reach::new(parts.partition, parts.outlets),
+            reach: ReachTracker::new(parts.partition, parts.outlets),
             backoff: parts.backoff,
             filter_share: parts.filter_share,
             budget: parts.budget,

@@ -17,7 +17,7 @@ use etappe_core::ports::{Clock, DeadLetter, DeadLetters, RetryClass, Retryable, 
 
 mod format;
 
-use format::{Place, parse, place_of, write_letter, write_replay};
+use format::{LogPosition, parse, position_of, write_letter, write_replay};
 
 /// Why dead letters cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ struct Writer {
     /// The durable length; anything behind it is left over from a failed write.
     length: u64,
     limit: u64,
-    buried: BTreeSet<Place>,
+    buried: BTreeSet<LogPosition>,
 }
 
 impl<C: Clock + Clone> DeadLetterFile<C> {
@@ -125,7 +125,7 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
                 file,
                 length,
                 limit,
-                buried: read.letters.iter().map(place_of).collect(),
+                buried: read.letters.iter().map(position_of).collect(),
             })),
             damaged: read.damaged.len(),
         })
@@ -177,14 +177,14 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
         &self,
         letter: &StoredDeadLetter,
     ) -> Result<(), DeadLetterFileError> {
-        let place = place_of(letter);
+        let position = position_of(letter);
         let now = self.clock.now();
         self.with_writer(move |writer| {
-            if !writer.buried.contains(&place) {
+            if !writer.buried.contains(&position) {
                 return Ok(());
             }
             let mut lines = Vec::new();
-            write_replay(place, now, &mut lines);
+            write_replay(position, now, &mut lines);
             writer.append(&lines)
         })
         .await
@@ -227,13 +227,13 @@ impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
 impl Writer {
     fn store(&mut self, letters: &[StoredDeadLetter]) -> Result<(), DeadLetterFileError> {
         let mut lines = Vec::new();
-        let is_new = |letter: &&StoredDeadLetter| !self.buried.contains(&place_of(letter));
+        let is_new = |letter: &&StoredDeadLetter| !self.buried.contains(&position_of(letter));
         let new: Vec<&StoredDeadLetter> = letters.iter().filter(is_new).collect();
         for letter in &new {
             write_letter(letter, &mut lines);
         }
         self.append(&lines)?;
-        self.buried.extend(new.into_iter().map(place_of));
+        self.buried.extend(new.into_iter().map(position_of));
         Ok(())
     }
 

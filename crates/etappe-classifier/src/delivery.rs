@@ -20,7 +20,7 @@ use crate::batch::SealedBatch;
 use crate::error::{ClassifierError, PortError};
 use crate::metrics::{BatchResult, ClassifierMetrics, LetterReason};
 use crate::retry::Backoff;
-use crate::search::{Search, Step};
+use crate::search::{Search, SearchStep};
 
 /// The maximum number of outcomes remembered as stored; there are few unless rules are replaced
 /// often.
@@ -120,7 +120,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         let mut search = Search::within(batch.range, error, named);
         loop {
             match search.step() {
-                Step::Try(part) => {
+                SearchStep::Try(part) => {
                     // This also commits everything before the part.
                     if mode == Mode::Live && !self.announce(part).await? {
                         return Ok(Delivered::Partial { next: part.first });
@@ -133,7 +133,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                         }
                     }
                 }
-                Step::Blame(offset, error) => {
+                SearchStep::Blame(offset, error) => {
                     self.bury_refused(offset, &error).await?;
                     if mode == Mode::Live {
                         let next = offset.next();
@@ -141,7 +141,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                         return Ok(Delivered::Partial { next });
                     }
                 }
-                Step::Done => {
+                SearchStep::Done => {
                     self.pass(batch.range.last.next(), mode).await?;
                     return Ok(Delivered::Complete);
                 }

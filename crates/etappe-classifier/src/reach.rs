@@ -58,7 +58,7 @@ impl ReachOutlets {
 
 /// The watermark of one partition.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(crate) struct ReachTracker {
     partition: PartitionId,
     outlets: ReachOutlets,
     collectors: Collectors,
@@ -66,7 +66,7 @@ pub(crate) struct Reach {
     next: Offset,
 }
 
-impl Reach {
+impl ReachTracker {
     pub(crate) fn new(partition: PartitionId, outlets: ReachOutlets) -> Self {
         Self {
             partition,

@@ -8,7 +8,7 @@ use etappe_core::id::{Offset, OffsetRange};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step<E> {
+pub(crate) enum SearchStep<E> {
     /// Try to store this part, then call [`Search::stored`] or [`Search::refused`].
     Try(OffsetRange),
     /// This record alone was refused.
@@ -67,24 +67,24 @@ impl<E> Search<E> {
     }
 
     /// Returns what to do next.
-    pub(crate) fn step(&mut self) -> Step<E> {
+    pub(crate) fn step(&mut self) -> SearchStep<E> {
         match std::mem::replace(&mut self.at, Position::Between) {
             Position::Suspected(suspects, refusal) => match (suspects.split(), refusal) {
                 (Some((low, high)), _) => self.attempt(low, Some(high)),
-                (None, Some(refusal)) => Step::Blame(suspects.range.first, refusal),
+                (None, Some(refusal)) => SearchStep::Blame(suspects.range.first, refusal),
                 (None, None) => self.attempt(suspects.range, None),
             },
             Position::Trying(part, after) => self.attempt(part, after),
             Position::Between => match self.rest.pop() {
                 Some(part) => self.attempt(part, None),
-                None => Step::Done,
+                None => SearchStep::Done,
             },
         }
     }
 
-    fn attempt(&mut self, part: OffsetRange, after: Option<Suspects>) -> Step<E> {
+    fn attempt(&mut self, part: OffsetRange, after: Option<Suspects>) -> SearchStep<E> {
         self.at = Position::Trying(part, after);
-        Step::Try(part)
+        SearchStep::Try(part)
     }
 
     /// Records that the current part was stored.
@@ -114,7 +114,7 @@ mod tests {
 
     /// The result of a search.
     #[derive(Debug, Default)]
-    struct Found {
+    struct SearchResult {
         stored: Vec<u64>,
         blamed: Vec<u64>,
         stores: u64,
@@ -126,17 +126,17 @@ mod tests {
         (first, last): (u64, u64),
         to_blame: &[u64],
         mut name: impl FnMut(u64) -> Option<u64>,
-    ) -> Found {
+    ) -> SearchResult {
         let range = OffsetRange {
             first: Offset(first),
             last: Offset(last),
         };
         let named = to_blame.first().and_then(|at| name(*at));
         let mut search = Search::within(range, "the whole", named.map(Offset));
-        let mut found = Found::default();
+        let mut found = SearchResult::default();
         loop {
             match search.step() {
-                Step::Try(part) => {
+                SearchStep::Try(part) => {
                     let offsets = part.first.0..=part.last.0;
                     if let Some(at) = to_blame.iter().find(|at| offsets.contains(at)) {
                         found.refusals += 1;
@@ -147,8 +147,8 @@ mod tests {
                         search.stored();
                     }
                 }
-                Step::Blame(offset, _) => found.blamed.push(offset.0),
-                Step::Done => return found,
+                SearchStep::Blame(offset, _) => found.blamed.push(offset.0),
+                SearchStep::Done => return found,
             }
         }
     }

@@ -8,7 +8,7 @@ use etappe_core::ports::{DeadLetter, RowBatch};
 use etappe_core::rules::Outcome;
 use etappe_core::time::Timestamp;
 
-use super::{Messages, PlacedMark, Row, Uncounted, UsedOutcomes, previous_end};
+use super::{Messages, PlacedMark, Row, UncountedAmounts, UsedOutcomes, previous_end};
 use crate::budget::BatchShare;
 
 /// A batch ready to be inserted.
@@ -24,7 +24,7 @@ pub struct SealedBatch {
     pub(crate) rows: Vec<Row>,
     pub(crate) messages: Arc<Messages>,
     pub(crate) duplicates: u64,
-    pub(crate) uncounted: Uncounted,
+    pub(crate) uncounted: UncountedAmounts,
     pub(crate) letters: Vec<DeadLetter>,
     pub(crate) marks: Vec<PlacedMark>,
     pub(crate) outcomes: UsedOutcomes,

@@ -98,44 +98,44 @@ async fn the_metrics_show_the_bytes_taken() {
 
 /// What a partition does next.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum Action {
     Grow,
     Seal,
     Store,
 }
 
-fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
-    let step = prop_oneof![
-        4 => Just(Step::Grow),
-        1 => Just(Step::Seal),
-        1 => Just(Step::Store),
+fn actions() -> impl Strategy<Value = Vec<(usize, Action)>> {
+    let action = prop_oneof![
+        4 => Just(Action::Grow),
+        1 => Just(Action::Seal),
+        1 => Just(Action::Store),
     ];
-    prop::collection::vec((0_usize..6, step), 0..400)
+    prop::collection::vec((0_usize..6, action), 0..400)
 }
 
 proptest! {
     #[test]
     fn the_limit_holds_and_every_partition_makes_progress(
         mebibytes in 8_usize..64,
-        steps in steps(),
+        actions in actions(),
     ) {
         let budget = budget(mebibytes * MIB, 6);
         // Two per partition: the batch being filled and the one being stored.
         let mut filled: Vec<BatchShare> = (0..6).map(|_| budget.share()).collect();
         let mut stored: Vec<VecDeque<BatchShare>> = (0..6).map(|_| VecDeque::new()).collect();
-        for (partition, step) in steps {
-            match step {
-                Step::Grow => {
+        for (partition, action) in actions {
+            match action {
+                Action::Grow => {
                     let before = filled[partition].granted();
                     let grew = filled[partition].grow();
                     prop_assert_eq!(filled[partition].granted(), before + usize::from(grew) * MIB);
                 }
-                Step::Seal if stored[partition].is_empty() => {
+                Action::Seal if stored[partition].is_empty() => {
                     let sealed = std::mem::replace(&mut filled[partition], budget.share());
                     stored[partition].push_back(sealed);
                 }
-                Step::Store => drop(stored[partition].pop_front()),
-                Step::Seal => {}
+                Action::Store => drop(stored[partition].pop_front()),
+                Action::Seal => {}
             }
             let all = filled.iter().chain(stored.iter().flatten());
             let granted: usize = all.map(BatchShare::granted).sum();

@@ -19,10 +19,10 @@ use serde_json::value::RawValue;
 const MAX_REASON: usize = 2_000;
 
 /// The position of a letter's record in the log.
-pub(super) type Place = (String, PartitionId, Offset);
+pub(super) type LogPosition = (String, PartitionId, Offset);
 
 /// Returns the log position of the record of `letter`.
-pub(super) fn place_of(letter: &StoredDeadLetter) -> Place {
+pub(super) fn position_of(letter: &StoredDeadLetter) -> LogPosition {
     (
         letter.topic.clone(),
         letter.letter.partition,
@@ -63,7 +63,7 @@ struct Line<'a> {
 
 enum Entry {
     Letter(StoredDeadLetter),
-    Replay(Place, Timestamp),
+    Replay(LogPosition, Timestamp),
 }
 
 /// Appends the line of a letter.
@@ -88,7 +88,11 @@ pub(super) fn write_letter(letter: &StoredDeadLetter, lines: &mut Vec<u8>) {
 }
 
 /// Appends the line that records a replay.
-pub(super) fn write_replay((topic, partition, offset): Place, at: Timestamp, lines: &mut Vec<u8>) {
+pub(super) fn write_replay(
+    (topic, partition, offset): LogPosition,
+    at: Timestamp,
+    lines: &mut Vec<u8>,
+) {
     let stored = StoredReplay {
         topic,
         partition,
@@ -124,18 +128,18 @@ pub(super) struct Content {
 /// Parses a file; an unreadable line does not affect the others.
 pub(super) fn parse(content: &[u8]) -> Content {
     let mut read = Content::default();
-    let mut places: HashMap<Place, usize> = HashMap::new();
+    let mut positions: HashMap<LogPosition, usize> = HashMap::new();
     let mut start = 0;
     for line in content.split_inclusive(|byte| *byte == b'\n') {
         let end = start + line.len();
         let entry = parse_line(line).filter(|_| line.ends_with(b"\n"));
         match entry {
             Some(Entry::Letter(letter)) => {
-                places.insert(place_of(&letter), read.letters.len());
+                positions.insert(position_of(&letter), read.letters.len());
                 read.letters.push(letter);
             }
-            Some(Entry::Replay(place, at)) => {
-                let index = places.get(&place);
+            Some(Entry::Replay(position, at)) => {
+                let index = positions.get(&position);
                 let letter = index.and_then(|index| read.letters.get_mut(*index));
                 if let Some(letter) = letter {
                     letter.replayed_at = Some(at);
@@ -168,8 +172,8 @@ fn parse_line(line: &[u8]) -> Option<Entry> {
         }
         (None, Some(raw)) if is_whole(raw) => {
             let stored: StoredReplay = serde_json::from_str(raw.get()).ok()?;
-            let place = (stored.topic, stored.partition, stored.offset);
-            Some(Entry::Replay(place, stored.replayed_at))
+            let position = (stored.topic, stored.partition, stored.offset);
+            Some(Entry::Replay(position, stored.replayed_at))
         }
         _ => None,
     }
