@@ -9,10 +9,10 @@ use etappe_core::time::Timestamp;
 use etappe_core::warning::WarningReason;
 use etappe_wire::native::{Body, Message, Reason, Reception, Rejection};
 
+use crate::client_report::{ClientReport, RejectedMessage, WarnedMessage, redacted};
 use crate::owner_log::KEPT_PER_SITE;
 use crate::publication::{CHUNK_BYTES, RequestContext};
 use crate::rejection_log::RejectedEvent;
-use crate::told::{RejectedMessage, Told, WarnedMessage, redacted};
 use crate::warning_log::WarnedEvent;
 
 /// Rejections or warnings, counted by reason, with examples for the site's owner.
@@ -45,7 +45,7 @@ impl<R, E> Default for Notes<R, E> {
 /// What to report and to store for a chunk once its records are durable.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    pub(crate) told: Told,
+    pub(crate) report: ClientReport,
     pub(crate) rejections: Notes<Reason, RejectedEvent>,
     pub(crate) warnings: Notes<WarningReason, WarnedEvent>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Chunk {
     /// For each record: its end, its key, and the index of its message.
     records: Vec<(usize, u64, usize)>,
     received_at: Option<Timestamp>,
-    told: Told,
+    report: ClientReport,
     rejections: Notes<Reason, RejectedEvent>,
     warnings: Notes<WarningReason, WarnedEvent>,
 }
@@ -89,7 +89,7 @@ impl Chunk {
             index,
         ));
         for warning in &message.warnings {
-            self.told
+            self.report
                 .warnings
                 .push_last(|| WarnedMessage::new(index, &message.message_id, warning, reception));
             self.warnings.note(
@@ -113,8 +113,8 @@ impl Chunk {
         rejection: &Rejection<'_>,
         reception: &Reception<'_>,
     ) {
-        self.told.warnings.forget(index);
-        self.told
+        self.report.warnings.forget(index);
+        self.report
             .rejected
             .push(RejectedMessage::new(index, rejection));
         let kept = |text: &str| redacted(text, reception);
@@ -157,7 +157,7 @@ impl Chunk {
     /// Returns what to report and to store.
     pub(crate) fn settle(self) -> Settled {
         Settled {
-            told: self.told,
+            report: self.report,
             rejections: self.rejections,
             warnings: self.warnings,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etappe_wire::native::BodyError;
 
-use crate::told::{Listed, RejectedMessage};
+use crate::client_report::{Listed, RejectedMessage};
 
 /// Why a request was refused as a whole. The display text is sent to the client.
 #[derive(Debug, thiserror::Error)]

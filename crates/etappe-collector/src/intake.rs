@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::access::{Access, basic_key};
 use crate::budget::{Holder, Lease};
+use crate::client_report::{ENTRY_BYTES, LISTED};
 use crate::collector::{Collector, Endpoint, first_id, user_agent};
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
@@ -20,7 +21,6 @@ use crate::publication::{CHUNK_BYTES, Published, RequestContext, run_blocking_if
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
-use crate::told::{ENTRY_BYTES, LISTED};
 
 const METHODS: &str = "POST, OPTIONS";
 
@@ -202,18 +202,18 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             (0, 0)
         };
         let batch_limit = self.config.batch_events;
-        let mut work = Work::new(endpoint, bytes, batch_limit, least);
+        let mut job = DecodeJob::new(endpoint, bytes, batch_limit, least);
         let mut outcome;
         loop {
             lease
-                .resize(work.memory())
+                .resize(job.memory())
                 .map_err(|_| IntakeError::Overloaded)?;
-            (work, outcome) = run_blocking_if_large(work.size(), move || work.run()).await?;
+            (job, outcome) = run_blocking_if_large(job.size(), move || job.run()).await?;
             // The body is larger than it states or than is allowed.
-            if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || work.limit == most {
+            if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || job.limit == most {
                 break;
             }
-            work.limit = most;
+            job.limit = most;
         }
         let body = outcome?;
         self.metrics
@@ -257,7 +257,7 @@ fn answer(outcome: &Result<Published, IntakeError>) -> Response {
 }
 
 /// A body that is to be decoded.
-struct Work {
+struct DecodeJob {
     endpoint: Endpoint,
     bytes: Vec<u8>,
     batch_limit: usize,
@@ -265,7 +265,7 @@ struct Work {
     limit: usize,
 }
 
-impl Work {
+impl DecodeJob {
     const fn new(endpoint: Endpoint, bytes: Vec<u8>, batch_limit: usize, limit: usize) -> Self {
         Self {
             endpoint,

@@ -18,6 +18,7 @@ mod address;
 mod admission;
 mod budget;
 mod chunk;
+mod client_report;
 mod collector;
 pub mod config;
 mod cors;
@@ -35,7 +36,6 @@ mod receptions;
 mod rejection_log;
 mod request_body;
 mod response;
-mod told;
 mod tracker_settings;
 mod warning_log;
 

@@ -15,7 +15,7 @@ use crate::chunk::Chunk;
 use crate::collector::Collector;
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
-use crate::publication::{Outcome, too_large};
+use crate::publication::{PublishOutcome, too_large};
 use crate::response::{refused, status_and_code};
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -67,7 +67,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         let outcomes = self
             .publish(&context.access.site, chunk.take_records())
             .await?;
-        if outcomes.contains(&Outcome::TooLarge) {
+        if outcomes.contains(&PublishOutcome::TooLarge) {
             let message = query.message(&reception, &context.limits);
             let rejection = too_large(message, parts.uri.query().map_or(0, str::len));
             chunk.reject(0, &rejection, &reception);

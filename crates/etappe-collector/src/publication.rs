@@ -17,9 +17,9 @@ use uuid::Uuid;
 use crate::access::Access;
 use crate::budget::Holder;
 use crate::chunk::{Chunk, Settled};
+use crate::client_report::{ClientReport, Listed, RejectedMessage, WarnedMessage};
 use crate::collector::Collector;
 use crate::error::IntakeError;
-use crate::told::{Listed, RejectedMessage, Told, WarnedMessage};
 
 /// The approximate size of a chunk of records, give or take one record.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
@@ -113,7 +113,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             let outcomes = self.publish(site, chunk.take_records()).await?;
             let reception = context.reception();
             for (index, outcome) in chunk.take_indexes().zip(outcomes) {
-                if outcome == Outcome::Durable {
+                if outcome == PublishOutcome::Durable {
                     published.accepted += 1;
                     continue;
                 }
@@ -121,9 +121,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
                 let rejection = too_large(message, body.message_bytes(index));
                 chunk.reject(index, &rejection, &reception);
             }
-            let told = self.note(&context.access.site, chunk);
-            published.rejected.extend(told.rejected);
-            published.warnings.extend(told.warnings);
+            let report = self.note(&context.access.site, chunk);
+            published.rejected.extend(report.rejected);
+            published.warnings.extend(report.warnings);
         }
         let accepted = u64::try_from(published.accepted).unwrap_or(u64::MAX);
         self.metrics
@@ -134,9 +134,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     }
 
     /// Counts and records a chunk's rejections and warnings, and returns them.
-    pub(crate) fn note(&self, site: &SiteId, chunk: Chunk) -> Told {
+    pub(crate) fn note(&self, site: &SiteId, chunk: Chunk) -> ClientReport {
         let Settled {
-            told,
+            report,
             rejections,
             warnings,
         } = chunk.settle();
@@ -151,7 +151,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         self.rejections().record(site, rejections.noted);
         self.warnings()
             .record(site, &warnings.counts, warnings.noted);
-        told
+        report
     }
 
     /// Publishes records and returns, for each, whether it is durable or too large for the log.
@@ -162,7 +162,7 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         &self,
         site: &SiteId,
         records: Vec<OutgoingRecord>,
-    ) -> Result<Vec<Outcome>, IntakeError> {
+    ) -> Result<Vec<PublishOutcome>, IntakeError> {
         let count = records.len();
         if count == 0 {
             return Ok(Vec::new());
@@ -202,17 +202,17 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
 
 /// The log's decision on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum PublishOutcome {
     /// It is durable.
     Durable,
     /// It is larger than the log accepts.
     TooLarge,
 }
 
-fn outcome(result: Result<(), PublishError>) -> Result<Outcome, IntakeError> {
+fn outcome(result: Result<(), PublishError>) -> Result<PublishOutcome, IntakeError> {
     match result {
-        Ok(()) => Ok(Outcome::Durable),
-        Err(PublishError::TooLarge { .. }) => Ok(Outcome::TooLarge),
+        Ok(()) => Ok(PublishOutcome::Durable),
+        Err(PublishError::TooLarge { .. }) => Ok(PublishOutcome::TooLarge),
         Err(PublishError::Unavailable {
             reason,
             retry_after,

@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::client_report::{RejectedMessage, WarnedMessage};
 use crate::error::{IntakeError, Seconds};
 use crate::publication::Published;
-use crate::told::{RejectedMessage, WarnedMessage};
 
 /// The status and the code of an error; clients rely on the code.
 pub(crate) const fn status_and_code(error: &IntakeError) -> (StatusCode, &'static str) {

@@ -192,9 +192,9 @@ impl<T: OfMessage> Listed<T> {
     }
 }
 
-/// The rejections and warnings that a request's sender is told.
+/// The rejections and warnings that are reported to a request's sender.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct ClientReport {
     pub(crate) rejected: Listed<RejectedMessage>,
     pub(crate) warnings: Listed<WarnedMessage>,
 }
