@@ -29,7 +29,7 @@ pub use options::Options;
 
 /// The result of a run.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct RunResult {
     /// The table, ready to print.
     pub table: String,
     /// The scenarios that failed; a scenario without time left did not fail.
@@ -40,8 +40,8 @@ pub struct Outcome {
 ///
 /// # Errors
 ///
-/// When Etappe does not start or stop. A failed scenario is reported in the outcome instead.
-pub async fn run(options: Options) -> anyhow::Result<Outcome> {
+/// When Etappe does not start or stop. A failed scenario is reported in the result instead.
+pub async fn run(options: Options) -> anyhow::Result<RunResult> {
     if options.backlog.is_some() {
         Box::pin(backlog::run(options)).await
     } else if options.kafka {

@@ -13,8 +13,8 @@ async fn restore_in_place(process: &EtappeProcess, backup: &Path) -> anyhow::Res
     let data = process.data();
     std::fs::rename(&data, data.with_file_name("lost"))?;
     let (backup, data) = (backup.display().to_string(), data.display().to_string());
-    let (code, said, told) = run(&["restore", &backup, "--data", &data]).await?;
-    assert_eq!(code, Some(0), "{said} {told}");
+    let (code, said, errors) = run(&["restore", &backup, "--data", &data]).await?;
+    assert_eq!(code, Some(0), "{said} {errors}");
     assert!(said.contains("etappe up --data"), "{said}");
     Ok(())
 }
@@ -81,40 +81,40 @@ async fn a_backup_needs_a_folder_of_its_own_and_a_damaged_one_is_refused() -> an
     std::fs::write(taken.join("mine"), "precious")?;
     let around = format!("{data}/../data/imports/backup");
     for folder in [&inside, &around, &taken.display().to_string()] {
-        let (code, _, told) = run(&["backup", folder, "--data", &data]).await?;
-        assert_eq!(code, Some(1), "{told}");
+        let (code, _, errors) = run(&["backup", folder, "--data", &data]).await?;
+        assert_eq!(code, Some(1), "{errors}");
         assert!(
-            told.contains("new or empty folder outside the data folder"),
-            "{told}"
+            errors.contains("new or empty folder outside the data folder"),
+            "{errors}"
         );
     }
     assert_eq!(std::fs::read_to_string(taken.join("mine"))?, "precious");
-    let (code, said, told) = run(&["backup", &backup, "--data", &data]).await?;
-    assert_eq!(code, Some(0), "{told}");
+    let (code, said, errors) = run(&["backup", &backup, "--data", &data]).await?;
+    assert_eq!(code, Some(0), "{errors}");
     assert!(said.contains("everything acknowledged before"), "{said}");
     process.stop().await?;
-    let (code, _, told) = run(&["backup", &backup, "--data", &data]).await?;
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("nothing runs on"), "{told}");
+    let (code, _, errors) = run(&["backup", &backup, "--data", &data]).await?;
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("nothing runs on"), "{errors}");
 
-    let (code, _, told) = run(&["restore", &backup, "--data", &data]).await?;
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("is not empty"), "{told}");
+    let (code, _, errors) = run(&["restore", &backup, "--data", &data]).await?;
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("is not empty"), "{errors}");
     let target = beside("new").display().to_string();
     let sites = beside("backup").join("sites.json");
     let good = std::fs::read_to_string(&sites)?;
     std::fs::write(&sites, good.replace("refused", "REFUSED"))?;
-    let (code, _, told) = run(&["restore", &backup, "--data", &target]).await?;
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("sites.json has other content"), "{told}");
+    let (code, _, errors) = run(&["restore", &backup, "--data", &target]).await?;
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("sites.json has other content"), "{errors}");
     assert!(!beside("new").exists(), "nothing is left of it");
     std::fs::write(&sites, good)?;
     // Into a new folder, and into an existing empty one, such as a mount point.
     std::fs::create_dir(beside("there"))?;
     for name in ["new", "there"] {
         let target = beside(name).display().to_string();
-        let (code, _, told) = run(&["restore", &backup, "--data", &target]).await?;
-        assert_eq!(code, Some(0), "{told}");
+        let (code, _, errors) = run(&["restore", &backup, "--data", &target]).await?;
+        assert_eq!(code, Some(0), "{errors}");
         let mut names: Vec<_> = std::fs::read_dir(beside(name))?
             .map(|entry| entry.expect("listed").file_name())
             .filter(|entry| entry != "lock")

@@ -160,7 +160,7 @@ fn the_checker_detects_a_switch_to_the_spool_without_a_broker_fault() {
     watch.note(Some(Fault::KillCollector), &figures(2, 0, false), at(18));
     assert_eq!(watch.unexplained(), [""; 0]);
     watch.note(Some(Fault::Slow), &figures(2, 2, true), at(19));
-    let told = watch.unexplained();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("collector-0 turned to its spool 2 times (failed)"));
+    let unexplained = watch.unexplained();
+    assert_eq!(unexplained.len(), 1, "{unexplained:?}");
+    assert!(unexplained[0].contains("collector-0 turned to its spool 2 times (failed)"));
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// The time within which an outage must be reported.
-const TOLD_WITHIN: Duration = Duration::from_secs(15);
+const REPORTED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Returns the status of a role's `/readyz` and the state of a component.
 async fn readiness(role: &RoleProcess, component: &str) -> (u16, Value) {
@@ -25,10 +25,10 @@ async fn readiness(role: &RoleProcess, component: &str) -> (u16, Value) {
 }
 
 /// Waits until a component is in a state and returns the reason given.
-async fn told(role: &RoleProcess, component: &str, expected: (u16, &str)) -> String {
+async fn reported_reason(role: &RoleProcess, component: &str, expected: (u16, &str)) -> String {
     let what = format!("{} reports {component}: {expected:?}", role.name());
     let mut reason = String::new();
-    until(&what, TOLD_WITHIN, async || {
+    until(&what, REPORTED_WITHIN, async || {
         let (status, said) = readiness(role, component).await;
         reason = said["reason"].as_str().unwrap_or_default().to_owned();
         (status, said["state"].as_str().unwrap_or_default()) == expected
@@ -70,7 +70,7 @@ async fn every_role_reports_why_kafka_or_the_database_is_unavailable() -> anyhow
     site.send(&[event("1")]).await?;
     assert_eq!(site.settle(1).await?, 1);
     for role in [&fleet.collectors[0], &fleet.classifiers[0], &fleet.insights] {
-        told(role, "kafka", (200, "ready")).await;
+        reported_reason(role, "kafka", (200, "ready")).await;
     }
     lose_kafka(&fleet, &site).await?;
     lose_the_database(&fleet, &proxy, &site).await?;
@@ -88,22 +88,22 @@ async fn lose_kafka(fleet: &Fleet, site: &TestSite) -> anyhow::Result<()> {
         (classifier, (503, "not_ready")),
         (&fleet.insights, (200, "degraded")),
     ] {
-        let reason = told(role, "kafka", expected).await;
+        let reason = reported_reason(role, "kafka", expected).await;
         assert!(
             reason.contains("Connection refused"),
             "{}: {reason}",
             role.name()
         );
     }
-    assert!(since.elapsed() < TOLD_WITHIN, "{:?}", since.elapsed());
-    let reason = told(collector, "event_log", (200, "degraded")).await;
+    assert!(since.elapsed() < REPORTED_WITHIN, "{:?}", since.elapsed());
+    let reason = reported_reason(collector, "event_log", (200, "degraded")).await;
     assert!(reason.contains("events go to the spool"), "{reason}");
     site.send(&[event("2")]).await?;
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert_few_warnings(classifier, before);
     broker.start_again().await?;
     for role in [collector, classifier, &fleet.insights] {
-        told(role, "kafka", (200, "ready")).await;
+        reported_reason(role, "kafka", (200, "ready")).await;
     }
     assert_eq!(site.settle(2).await?, 2);
     Ok(())
@@ -114,7 +114,7 @@ async fn lose_the_database(fleet: &Fleet, proxy: &Proxy, site: &TestSite) -> any
     let before = warnings(classifier);
     proxy.treat(Treatment::HangUp);
     for role in [classifier, &fleet.insights] {
-        let reason = told(role, "warehouse", (503, "not_ready")).await;
+        let reason = reported_reason(role, "warehouse", (503, "not_ready")).await;
         assert!(!reason.is_empty(), "{}", role.name());
     }
     let (status, _) = readiness(collector, "kafka").await;
@@ -124,7 +124,7 @@ async fn lose_the_database(fleet: &Fleet, proxy: &Proxy, site: &TestSite) -> any
     assert_few_warnings(classifier, before);
     proxy.treat(Treatment::Pass);
     for role in [classifier, &fleet.insights] {
-        told(role, "warehouse", (200, "ready")).await;
+        reported_reason(role, "warehouse", (200, "ready")).await;
     }
     assert_eq!(site.settle(3).await?, 3);
     Ok(())
@@ -164,10 +164,10 @@ async fn the_configuration_check_connects_on_request() -> anyhow::Result<()> {
             "check `user` and `password`",
         ),
     ] {
-        let (code, said, told) = check(brokers, url).await?;
-        assert_eq!(code, Some(1), "{said} {told}");
+        let (code, said, errors) = check(brokers, url).await?;
+        assert_eq!(code, Some(1), "{said} {errors}");
         assert!(said.contains(part), "{said}");
-        assert!(told.contains("cannot be used"), "{told}");
+        assert!(errors.contains("cannot be used"), "{errors}");
         assert!(!said.contains("is good"), "{said}");
     }
     engine.stop().await

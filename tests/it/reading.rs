@@ -34,7 +34,7 @@ async fn an_amount_is_read_or_reported_and_never_misread() -> anyhow::Result<()>
         ])
         .await?;
     assert_eq!((status, &answer["accepted"]), (200, &json!(6)), "{answer}");
-    let told: Vec<(&Value, &Value)> = answer["warnings"]
+    let reported: Vec<(&Value, &Value)> = answer["warnings"]
         .as_array()
         .into_iter()
         .flatten()
@@ -45,7 +45,7 @@ async fn an_amount_is_read_or_reported_and_never_misread() -> anyhow::Result<()>
         (&json!(3), &json!("unknown_currency")),
         (&json!(4), &json!("large_amount")),
     ];
-    assert_eq!(told, expected, "{answer}");
+    assert_eq!(reported, expected, "{answer}");
     assert_eq!(site.settle(6).await?, 6);
     assert_eq!(revenue(&site, "EUR").await?, Some(1033.95));
     assert_eq!(revenue(&site, "USD").await?, Some(10.0));

@@ -8,16 +8,16 @@ use etappe_benches::driver::cost::{self, CostOptions};
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 async fn main() -> anyhow::Result<()> {
     let options = CostOptions::parse();
-    let outcome = tokio::select! {
-        outcome = cost::run(options) => outcome?,
+    let result = tokio::select! {
+        result = cost::run(options) => result?,
         // Dropping the values that own them ends all started processes.
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
-    print!("{}", outcome.table);
+    print!("{}", result.table);
     ensure!(
-        outcome.failed.is_empty(),
+        result.failed.is_empty(),
         "failed: {}",
-        outcome.failed.join("; ")
+        result.failed.join("; ")
     );
     Ok(())
 }

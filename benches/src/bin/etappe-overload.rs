@@ -8,16 +8,16 @@ use etappe_benches::driver::overload::{self, OverloadOptions};
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 async fn main() -> anyhow::Result<()> {
     let options = OverloadOptions::parse();
-    let outcome = tokio::select! {
-        outcome = overload::run(options) => outcome?,
+    let result = tokio::select! {
+        result = overload::run(options) => result?,
         // Dropping the values that own them ends all started processes.
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
-    print!("{}", outcome.table);
+    print!("{}", result.table);
     ensure!(
-        outcome.failed.is_empty(),
+        result.failed.is_empty(),
         "below the floor: {}",
-        outcome.failed.join("; ")
+        result.failed.join("; ")
     );
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::collector::BATCH;
 use super::options::Options;
 use super::report::{Figure, progress};
 use super::run::Run;
-use super::{Outcome, kafka, local};
+use super::{RunResult, kafka, local};
 use crate::load::report::per_second;
 use crate::process::{Pid, resident_bytes, usage};
 
@@ -52,7 +52,7 @@ struct Drained {
 }
 
 /// Runs the scenario alone.
-pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(options: Options) -> anyhow::Result<RunResult> {
     if options.kafka {
         Box::pin(kafka::drain_backlog(options)).await
     } else {

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use tempfile::TempDir;
 
-use super::Outcome;
+use super::RunResult;
 use super::environment;
 use super::report::{Figure, Miss, Report, progress};
 
@@ -86,10 +86,10 @@ impl CostOptions {
 /// # Errors
 ///
 /// When nothing can be started or written. A failed comparison is reported in the outcome instead.
-pub async fn run(options: CostOptions) -> anyhow::Result<Outcome> {
+pub async fn run(options: CostOptions) -> anyhow::Result<RunResult> {
     if let Some(Part::Append(appending)) = &options.part {
         let table = append::run(appending).await?;
-        return Ok(Outcome {
+        return Ok(RunResult {
             table,
             failed: Vec::new(),
         });
@@ -111,7 +111,7 @@ pub async fn run(options: CostOptions) -> anyhow::Result<Outcome> {
         note(&mut report, name, figures);
     }
     let written = report.write(&options.out)?;
-    Ok(Outcome {
+    Ok(RunResult {
         table: format!("{report}\nall figures: {}\n", written.display()),
         failed: report.failed(),
     })

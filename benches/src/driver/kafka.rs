@@ -13,7 +13,7 @@ use super::child::Relay;
 use super::collector::{Behind, singles};
 use super::options::Options;
 use super::run::{Run, settled};
-use super::{Outcome, lag, whole_path};
+use super::{RunResult, lag, whole_path};
 pub(crate) use backlog::drain_backlog;
 use fleet::Fleet;
 
@@ -23,7 +23,7 @@ const WHOLE_PATH: f64 = 0.84;
 const ALONE: &str = "etappe.collector-alone.v1";
 
 /// Runs all scenarios.
-pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(options: Options) -> anyhow::Result<RunResult> {
     let mut run = Run::begin(&options, WHOLE_PATH);
     run.tell("start Kafka, engine, collector");
     let mut fleet = Fleet::start(&options).await?;

@@ -12,7 +12,7 @@ use super::collector::Behind;
 use super::embedded::EmbeddedEngine;
 use super::options::Options;
 use super::run::{Run, settled};
-use super::{Outcome, backlog, collector, import, lag, question, whole_path};
+use super::{RunResult, backlog, collector, import, lag, question, whole_path};
 
 /// The share of the time by which the whole path has been measured.
 const WHOLE_PATH: f64 = 0.72;
@@ -25,7 +25,7 @@ struct Local {
 }
 
 /// Runs all scenarios.
-pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(options: Options) -> anyhow::Result<RunResult> {
     let mut run = Run::begin(&options, WHOLE_PATH);
     let Local {
         mut etappe,
@@ -64,7 +64,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Outcome> {
 
 /// Fills the log while the engine is stopped, then resumes the engine and measures how the backlog
 /// drains.
-pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<Outcome> {
+pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<RunResult> {
     let mut run = Run::begin(&options, 0.0);
     let Local {
         mut etappe,

@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::time::{Instant, sleep};
 
-use super::Outcome;
+use super::RunResult;
 use super::child::{Load, LoadTarget};
 use super::environment;
 use super::report::{Report, progress};
@@ -67,7 +67,7 @@ struct Overload {
 /// # Errors
 ///
 /// When Etappe does not start or stop, or when accepted events are not stored in time.
-pub async fn run(options: OverloadOptions) -> anyhow::Result<Outcome> {
+pub async fn run(options: OverloadOptions) -> anyhow::Result<RunResult> {
     let mut report = Report::new(environment::of_run("local log"));
     progress("start");
     let installation = Installation::start(&options).await?;
@@ -76,7 +76,7 @@ pub async fn run(options: OverloadOptions) -> anyhow::Result<Outcome> {
     installation.stop().await?;
     report.add(tell::figures(&overload?));
     let written = report.write(&options.out)?;
-    Ok(Outcome {
+    Ok(RunResult {
         table: format!("{report}\nall figures: {}\n", written.display()),
         failed: report.below(),
     })

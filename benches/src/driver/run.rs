@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Outcome;
+use super::RunResult;
 use super::bench::Bench;
 use super::environment;
 use super::options::Options;
@@ -100,10 +100,10 @@ impl Run {
     }
 
     /// Writes the report.
-    pub(crate) fn finish(self, options: &Options) -> anyhow::Result<Outcome> {
+    pub(crate) fn finish(self, options: &Options) -> anyhow::Result<RunResult> {
         let written = self.report.write(&options.out_dir())?;
         self.tell("done");
-        Ok(Outcome {
+        Ok(RunResult {
             table: format!("{}\nall figures: {}\n", self.report, written.display()),
             failed: self.report.failed(),
         })

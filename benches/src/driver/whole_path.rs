@@ -25,8 +25,8 @@ const SATURATED: f64 = 0.9;
 /// The shares of the maximum throughput that are held.
 const SHARES: [f64; 2] = [0.95, 0.8];
 
-/// A load and its result.
-struct Step {
+/// The result of a load.
+struct LoadResult {
     report: LoadReport,
     /// The time from the end of the load until everything was counted.
     behind: Duration,
@@ -34,7 +34,7 @@ struct Step {
     effective: f64,
 }
 
-impl Step {
+impl LoadResult {
     async fn finish(bench: &Bench, report: LoadReport) -> anyhow::Result<Self> {
         let ended = Instant::now();
         let behind = Marker::send(bench)
@@ -65,10 +65,10 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
         let report = Load::open(BATCH, rate, bench.pace.saturate)
             .run(&bench.target)
             .await?;
-        let step = Step::finish(bench, report).await?;
-        tell(&mut tried, rate, &step);
-        most = most.max(step.effective);
-        if step.effective < rate * SATURATED {
+        let result = LoadResult::finish(bench, report).await?;
+        tell(&mut tried, rate, &result);
+        most = most.max(result.effective);
+        if result.effective < rate * SATURATED {
             break;
         }
     }
@@ -79,12 +79,12 @@ pub(crate) async fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn tell(tried: &mut Vec<String>, rate: f64, step: &Step) {
+fn tell(tried: &mut Vec<String>, rate: f64, result: &LoadResult) {
     let told = format!(
         "at {rate} events/s {} of {} accepted, counted {:.1} s after the end",
-        step.report.accepted_events,
-        step.report.offered_events,
-        step.behind.as_secs_f64()
+        result.report.accepted_events,
+        result.report.offered_events,
+        result.behind.as_secs_f64()
     );
     progress(&told);
     tried.push(told);
@@ -103,27 +103,27 @@ async fn hold(bench: &Bench, most: f64) -> anyhow::Result<Vec<Figure>> {
         let rate = ((most * share / 1e3).floor() * 1e3).max(1e3);
         let load = Load::open(BATCH, rate, bench.pace.sustain.min(left).max(1.0));
         let (report, lags) = probe_during(bench, Box::pin(load.run(&bench.target))).await?;
-        let step = Step::finish(bench, report).await?;
-        tell(&mut tried, rate, &step);
-        let is_sustained = step.is_sustained();
-        held = Some((load, step, lags.summary()));
+        let result = LoadResult::finish(bench, report).await?;
+        tell(&mut tried, rate, &result);
+        let is_sustained = result.is_sustained();
+        held = Some((load, result, lags.summary()));
         if is_sustained {
             break;
         }
     }
-    let (load, step, lag) = held.context("nothing was held")?;
-    let what = if step.is_sustained() {
+    let (load, result, lag) = held.context("nothing was held")?;
+    let what = if result.is_sustained() {
         "whole path: sustained"
     } else {
         "whole path: NOT sustained"
     };
-    let report = &step.report;
+    let report = &result.report;
     let processes = report.processes.iter();
     let cpu: Vec<String> = processes
         .map(|process| format!("{} {:.1}", process.role, process.cpu_seconds))
         .collect();
     Ok(vec![
-        Figure::new(what, step.effective, "events/s")
+        Figure::new(what, result.effective, "events/s")
             .at_least(3e4, 6e4)
             .note(format!(
                 "open loop, {:.0} s: {}; failed {:?}; CPU seconds: {}",

@@ -11,9 +11,9 @@ use etappe_tests::fleet::Sizes;
 use etappe_tests::rig::by_role::ByRole;
 use etappe_tests::rig::fault::{Fault, Lengths};
 use etappe_tests::rig::on_one_machine::OnOneMachine;
-use etappe_tests::rig::outcome::Outcome;
 use etappe_tests::rig::sender::SendPlan;
 use etappe_tests::rig::trial::{self, Plan};
+use etappe_tests::rig::trial_result::TrialResult;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the causes of faults last.
@@ -97,7 +97,7 @@ impl Arguments {
         self.kinds.iter().map(kind).collect()
     }
 
-    async fn run(&self, kind: Kind, seed: u64) -> anyhow::Result<Outcome> {
+    async fn run(&self, kind: Kind, seed: u64) -> anyhow::Result<TrialResult> {
         let plan = self.plan(kind, seed)?;
         match kind {
             Kind::ByRole => {
@@ -129,7 +129,7 @@ fn tell(line: &str) {
 async fn stopped() -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
-        told = tokio::signal::ctrl_c() => told?,
+        signal = tokio::signal::ctrl_c() => signal?,
         _ = terminated.recv() => {}
     }
     anyhow::bail!("stopped before the end")
@@ -148,12 +148,12 @@ async fn main() -> anyhow::Result<()> {
     for kind in installations {
         tell(&format!("{kind:?}"));
         // A trial that is dropped stops its processes.
-        let outcome = tokio::select! {
-            outcome = arguments.run(kind, seed) => outcome?,
-            told = stopped() => return told,
+        let result = tokio::select! {
+            result = arguments.run(kind, seed) => result?,
+            stopped = stopped() => return stopped,
         };
-        tell(&outcome.to_string());
-        is_clean &= outcome.verdict.is_clean();
+        tell(&result.to_string());
+        is_clean &= result.verdict.is_clean();
     }
     anyhow::ensure!(is_clean, "the guarantee did not hold");
     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::message::{ACTORS, Place};
+use super::message::{ACTORS, MessagePosition};
 use super::sender::Acknowledged;
 use crate::site::TestSite;
 
@@ -185,7 +185,7 @@ fn expected(acknowledged: &Acknowledged, seed: u64) -> Expected {
         sums.actors += ACTORS.min(*messages);
         for number in 0..*messages {
             sums.events += 1;
-            if let Some(cents) = (Place { client, number }).message(seed).cents {
+            if let Some(cents) = (MessagePosition { client, number }).message(seed).cents {
                 sums.orders += 1;
                 sums.cents += cents;
                 customers.insert((client, number % ACTORS));
@@ -245,13 +245,13 @@ async fn check_rows(
     database
         .rows(&question, |row| {
             let text = |at: usize| row.get(at).and_then(Value::as_str).unwrap_or_default();
-            let place = Place::of_id(text(0));
-            let mark = place.and_then(|place| {
-                let client = usize::try_from(place.client).ok()?;
+            let position = MessagePosition::of_id(text(0));
+            let mark = position.and_then(|position| {
+                let client = usize::try_from(position.client).ok()?;
                 seen.get_mut(client)?
-                    .get_mut(usize::try_from(place.number).ok()?)
+                    .get_mut(usize::try_from(position.number).ok()?)
             });
-            let (Some(place), Some(mark)) = (place, mark) else {
+            let (Some(position), Some(mark)) = (position, mark) else {
                 verdict.never_issued += 1;
                 return Ok(());
             };
@@ -259,7 +259,7 @@ async fn check_rows(
                 verdict.doubled += 1;
                 return Ok(());
             }
-            let message = place.message(seed);
+            let message = position.message(seed);
             let cents = message
                 .cents
                 .map(|cents| format!("{}.{:02}", cents / 100, cents % 100));
@@ -276,8 +276,8 @@ async fn check_rows(
             verdict.altered += u64::from(!is_same);
             // Refused messages are sent again at the end, behind everything else.
             if !message.is_poison {
-                let before = last.insert(message.actor, place.number);
-                let is_late = before.is_some_and(|before| before > place.number);
+                let before = last.insert(message.actor, position.number);
+                let is_late = before.is_some_and(|before| before > position.number);
                 verdict.out_of_order += u64::from(is_late);
             }
             Ok(())

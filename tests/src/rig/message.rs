@@ -14,7 +14,7 @@ pub const POISON: &str = "poison-";
 
 /// A message's position among all messages of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct MessagePosition {
     /// The number of the client.
     pub client: u64,
     /// The number of the message among the client's messages.
@@ -47,7 +47,7 @@ const fn spread(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-impl Place {
+impl MessagePosition {
     /// Returns the message at this position.
     #[must_use]
     pub fn message(self, seed: u64) -> Message {
@@ -74,12 +74,12 @@ impl Place {
     #[must_use]
     pub fn of_id(id: &str) -> Option<Self> {
         let (client, number) = id.split_once('-')?;
-        let place = Self {
+        let position = Self {
             client: client.parse().ok()?,
             number: number.parse().ok()?,
         };
         // Accept only the canonical form of the numbers.
-        (format!("{}-{}", place.client, place.number) == id).then_some(place)
+        (format!("{}-{}", position.client, position.number) == id).then_some(position)
     }
 }
 

@@ -56,9 +56,9 @@ impl OnOneMachine {
     /// When it does not become ready.
     pub async fn on_a_small_disk(bytes: u64, lengths: Lengths) -> anyhow::Result<Self> {
         let folder = folder()?;
-        let place = data(&folder);
-        std::fs::create_dir_all(&place)?;
-        let disk = Arc::new(SmallDisk::mount(&place, bytes).await?);
+        let path = data(&folder);
+        std::fs::create_dir_all(&path)?;
+        let disk = Arc::new(SmallDisk::mount(&path, bytes).await?);
         let up = start_up(&folder, Some(Arc::clone(&disk)), &[]).await?;
         Ok(Self::new(folder, up, lengths).with_disk(disk))
     }
@@ -231,14 +231,14 @@ impl Installation for OnOneMachine {
         // The embedded engine is not accessible to others: it is queried once everything has
         // stopped.
         self.up.stop().await?;
-        let place = data(&self.folder).join("engine");
-        let place = place.to_str().context("a folder whose name is text")?;
+        let path = data(&self.folder).join("engine");
+        let path = path.to_str().context("a folder whose name is text")?;
         let listen = free_address()?;
         let surroundings = Surroundings {
             disk: self.disk.clone(),
             ..Surroundings::default()
         };
-        let arguments = ["engine", "--data", place, "--listen", &listen];
+        let arguments = ["engine", "--data", path, "--listen", &listen];
         let folder = self.folder.path();
         let engine = RoleProcess::start_in(surroundings, folder, "engine", arguments).await?;
         self.alone = Some(engine);
@@ -272,12 +272,12 @@ impl OnOneMachine {
         change: impl FnOnce(&Path) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         self.up.kill().await?;
-        let place = data(&self.folder);
-        let place = match &self.disk {
-            Some(disk) => disk.outside(&place),
-            None => place,
+        let path = data(&self.folder);
+        let path = match &self.disk {
+            Some(disk) => disk.outside(&path),
+            None => path,
         };
-        change(&place)?;
+        change(&path)?;
         self.up.restart().await
     }
 

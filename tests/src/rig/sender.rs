@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::message::Place;
+use super::message::MessagePosition;
 use crate::site::TestSite;
 
 /// The delay before a client repeats a batch.
@@ -162,7 +162,9 @@ impl Sender {
             let batch: Vec<Value> = numbers
                 .map(|number| {
                     let client = self.client;
-                    Place { client, number }.message(self.plan.seed).as_json()
+                    MessagePosition { client, number }
+                        .message(self.plan.seed)
+                        .as_json()
                 })
                 .collect();
             self.send_until_acknowledged(&batch, &mut counts).await;

@@ -42,8 +42,8 @@ pub fn damage(folder: &Path, damage: Damage, random: &mut StdRng) -> anyhow::Res
         match damage {
             Damage::Torn => frame.truncate(random.random_range(1..frame.len())),
             Damage::Corrupt => {
-                let place = random.random_range(HEAD..frame.len());
-                frame[place] ^= 1 << random.random_range(0..8);
+                let position = random.random_range(HEAD..frame.len());
+                frame[position] ^= 1 << random.random_range(0..8);
             }
         }
         segment.append(&frame)?;

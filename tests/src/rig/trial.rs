@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use super::checker::{DeadLetterPlace, Verdict, check_figures, check_stored};
 use super::fault::Fault;
 use super::installation::Installation;
-use super::outcome::Outcome;
 use super::proxy::REFUSED_FOR_CONTENT;
 use super::sender::{Acknowledged, SendPlan, Senders};
 use super::switches::SwitchWatch;
+use super::trial_result::TrialResult;
 use crate::site::TestSite;
 
 /// The time limit for recovery from a fault, after which the trial fails.
@@ -52,7 +52,7 @@ pub async fn run(
     plan: Plan,
     mut installation: impl Installation,
     mut tell: impl FnMut(&str),
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<TrialResult> {
     let begun = Instant::now();
     let site = installation.create_site("ledger").await?;
     let probes = installation.create_site("probes").await?;
@@ -72,7 +72,7 @@ pub async fn run(
     watch.note(None, &installation.spools().await?, Instant::now());
     verdict.switches = watch.unexplained().to_vec();
     installation.stop().await?;
-    Ok(Outcome {
+    Ok(TrialResult {
         seed: plan.seed,
         acknowledged: total,
         requests: acknowledged.requests,

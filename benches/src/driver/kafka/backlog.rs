@@ -6,11 +6,11 @@ use super::super::bench::Bench;
 use super::super::options::Options;
 use super::super::report::Figure;
 use super::super::run::Run;
-use super::super::{Outcome, backlog};
+use super::super::{RunResult, backlog};
 use super::fleet::Fleet;
 
 /// Fills the topic, starts a classifier and measures how it drains the topic.
-pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<Outcome> {
+pub(crate) async fn drain_backlog(options: Options) -> anyhow::Result<RunResult> {
     let mut run = Run::begin(&options, 0.0);
     run.tell("start Kafka, engine, collector");
     let mut fleet = Fleet::start(&options).await?;

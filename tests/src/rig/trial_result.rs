@@ -9,7 +9,7 @@ use super::fault::Fault;
 
 /// The result of a trial.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct TrialResult {
     /// The seed.
     pub seed: u64,
     /// Messages that were acknowledged.
@@ -30,7 +30,7 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-impl Outcome {
+impl TrialResult {
     /// Returns the share of faults that the system recovered from within `limit`.
     #[must_use]
     pub fn recovered_within(&self, limit: Duration) -> f64 {
@@ -41,7 +41,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for TrialResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
