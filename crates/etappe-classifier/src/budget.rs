@@ -1,10 +1,19 @@
 //! One limit in bytes for the batches of all partitions, whether being filled or being stored.
 //!
-//! A batch never waits for memory while holding some, so there is no deadlock: a batch that gets no
-//! more counts as full and is sent. Each batch has a small reserved minimum, so every partition
-//! makes progress. Only a repeated range waits, because its size is fixed. It waits before it
-//! starts, while it holds nothing, until it has as much as one batch may have. Released bytes go to
-//! waiters first.
+//! Invariants: the granted shares never exceed the limit together, every partition makes progress,
+//! and there is no deadlock.
+//!
+//! - Every batch has a small reserved minimum, so it can always start.
+//! - Beyond that it takes memory from a shared pool and never waits for it: a batch that gets no
+//!   more counts as full and is sent. It may wait for the end of its partition's previous insert,
+//!   which needs no more memory to end.
+//! - Only a repeated range waits for the pool, because its size is fixed. It waits before it reads
+//!   anything, with only its minimum, until it has as much as the largest batch. Released bytes go
+//!   to waiters first.
+//!
+//! Trap: a share says when a batch stops growing, not what it holds. A batch may exceed its share
+//! by one record, and a repeated range that is larger than the largest batch exceeds it by the
+//! rest.
 
 use std::sync::Arc;
 
@@ -65,8 +74,8 @@ impl BatchBudget {
         }
     }
 
-    /// Waits for a share of `bytes`, or of the whole budget if that is less. The caller must hold
-    /// no other share.
+    /// Waits for a share of `bytes`, or of the minimum and the whole pool if that is less. The caller
+    /// must hold no other share.
     pub(crate) async fn whole_share(&self, bytes: usize) -> BatchShare {
         let mut share = self.share();
         let wanted = bytes.saturating_sub(share.granted).min(self.pool_bytes);
@@ -96,7 +105,7 @@ impl BatchShare {
         true
     }
 
-    /// Returns what a batch of `bytes` does not need.
+    /// Gives back to the pool what a batch of `bytes` does not need.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.granted.saturating_sub(bytes.max(self.budget.minimum)) / UNIT;
         let returned = self.taken.as_mut().and_then(|taken| taken.split(surplus));

@@ -1,4 +1,12 @@
-//! Decodes, classifies and encodes every record.
+//! Turns log records into a batch's rows: decodes, classifies and encodes each one.
+//!
+//! An event and a collector's mark become rows, an unreadable record becomes a dead letter. No
+//! record is dropped, and none affects its neighbours.
+//!
+//! A message that is in the batch or in the batch being stored is marked as a duplicate at once. A
+//! message that is only in the filter is a suspect, because the filter has false positives. Its row
+//! is encoded as an original, and [`Batch::resolve`] marks it later if the database has the
+//! message.
 //!
 //! Synchronous and without I/O, so that it can run on a blocking thread and be measured alone.
 
@@ -70,11 +78,10 @@ impl Pipeline {
         }
     }
 
-    /// Adds records to `batch` until it is full and returns how many messages and collector marks
-    /// were taken.
+    /// Adds records to `batch` until it is full and returns how many of them were taken, unreadable
+    /// ones included.
     ///
-    /// Records must be in offset order and follow the records already in the batch. An unreadable
-    /// record becomes a dead letter.
+    /// Records must be in offset order and follow the records already in the batch.
     pub fn add(
         &mut self,
         records: &[LogRecord],
@@ -142,7 +149,8 @@ impl Pipeline {
     }
 }
 
-/// Returns whether `value` is an amount of money for this milestone; for others it is a score.
+/// Returns whether the value of an event with this milestone is an amount of money; with other
+/// milestones it is a score.
 const fn brings_money(milestone: Option<Milestone>) -> bool {
     matches!(
         milestone,

@@ -1,9 +1,16 @@
 //! The watermark: everything received before `as_of` is visible in the figures.
 //!
-//! Each partition's reader posts one instant. It is the receive time of the first record that is
-//! not visible yet, or the instant up to which the collectors' marks guarantee that all records
-//! have arrived, whichever is earlier. If everything is read and no collector writes marks, it is
-//! the moment at which the reader looked. The watermark is the earliest instant of all partitions.
+//! Each partition has one instant, posted by the process that reads it: the receive time of the
+//! first record that is not visible yet, or the instant up to which the collectors' marks guarantee
+//! that all records have arrived, whichever is earlier. If everything is read and no collector
+//! writes marks, it is the time just before the reader looked and found nothing more. The watermark
+//! is the earliest instant of all partitions.
+//!
+//! Invariant: while the instant of a partition is unknown, the watermark is the epoch. A partition
+//! without an instant may hold anything.
+//!
+//! Trap: the watermark can move back. A collector that was dropped as silent may return with
+//! records in its spool, and then its marks count again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,14 @@
-//! Limits running and waiting queries; changes have priority over questions, and questions over
-//! readers.
+//! Limits how many queries run and how many wait, so that slow reads hold up neither inserts nor
+//! each other.
 //!
-//! Every query takes a turn. Some turns are reserved for changes, and readers may take only part of
-//! the rest. So slow questions never delay an insert, and slow reader queries never delay a
-//! question. For the same reason each kind has its own waiting queue.
+//! Every query takes a turn. A quarter of the turns is reserved for changes, and readers may take
+//! at most a third of the rest. So slow questions never delay an insert, and slow queries of
+//! readers never delay a question. Nothing has priority: within its turns each kind is served in
+//! order. Each kind also has a waiting queue of its own; a full queue or a long wait refuses the
+//! query.
+//!
+//! Trap: one turn cannot be divided, and of two none is left for questions alone. The first
+//! guarantee needs two turns, the second three.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +47,7 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Creates `total` turns, and `queue` waiting places for each kind.
+    /// Creates `total` turns, and room for `queue` waiting queries of each kind.
     pub(crate) fn new(total: usize, queue: usize, timeout: Duration) -> Self {
         let (reading, readers) = shares(total);
         let semaphore = |count| Arc::new(Semaphore::new(count));
@@ -72,8 +77,8 @@ impl Turns {
         let deadline = Instant::now() + self.timeout;
         let mut place = None;
         let mut permits = Vec::with_capacity(wanted.len());
-        // Semaphores are acquired from the narrowest to the widest, so a waiting query holds
-        // nothing that another kind needs.
+        // Semaphores are acquired from the narrowest to the widest, so a waiting query never holds a
+        // turn that is reserved for another kind.
         for semaphore in wanted {
             let semaphore = Arc::clone(semaphore);
             if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
