@@ -2,14 +2,20 @@
 //! writes the collector's marks.
 //!
 //! Invariant: the mode changes only while the gate is closed, so no record can overtake another.
+//! Senders wait at a closed gate.
 //!
 //! - Switching to the spool: close the gate; purge the client's queue; append the undelivered
 //!   records to the spool in order of receipt; open the gate in spooling mode.
-//! - Switching back: drain until the rest is small; close the gate; deliver the rest; open the gate
-//!   in direct mode.
+//! - Switching back: drain until the rest is small, and prove with a mark that Kafka works if
+//!   nothing is left; close the gate; deliver the rest; open the gate in direct mode. If the rest
+//!   takes too long, the gate opens in spooling mode again.
 //!
-//! Trap: a record that was given up may reach Kafka all the same. Its copy from the spool then
-//! arrives later, in the same order.
+//! Traps:
+//!
+//! - A record that was given up may reach Kafka all the same. Its copy from the spool then arrives
+//!   later, in the same order.
+//! - If the spool refuses a record while switching, all later records of the switch are refused
+//!   too. Otherwise they would overtake it when its sender tries again.
 
 mod drain;
 mod marks;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an empty answer is given only with proof that nothing is left to return. Either a
 //! broker reported during this read that the log ends at the requested offset, or the rest of the
-//! requested range is known to be a gap. That nothing was fetched is no proof, because the brokers
+//! requested range is known to be a gap. Having fetched nothing proves nothing, because the brokers
 //! may be unavailable.
 //!
 //! The reason is what callers conclude from an empty answer. A caller that reads a range again
@@ -16,6 +16,10 @@
 //!   client reports the end of the partition after that, there is only a gap.
 //! - If neither records nor that report come in time, the read fails with a transient error and the
 //!   watchdog is told: the client may be stuck.
+//! - A log that ends before the requested offset or range has lost records. That is an error, never
+//!   an empty answer.
+//! - Deleted records are skipped and reported as expired: the caller continues with the first
+//!   record that is left.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,11 +41,12 @@ use super::watchdog::Sign;
 use crate::error::LogError;
 use crate::kafka::blocking::run_blocking;
 
-/// How often to check again without a notification.
+/// How often to check without a notification.
 const TICK: Duration = Duration::from_millis(100);
 /// How long the client may take to deliver records that a broker reported.
 const COMING_WITHIN: Duration = Duration::from_secs(5);
-/// How long it may take after it reported the end of the partition itself.
+/// How long the client may take once it has itself reported the end of the partition, which is then
+/// likely a gap.
 const GAP_AFTER: Duration = Duration::from_millis(300);
 /// How long the client may take to start fetching a partition.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -165,7 +170,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Draws a conclusion from where the log begins and ends.
+    /// Returns what follows from where the log begins and ends. Fails if it ends too early.
     fn judge(&self, ends: Ends) -> Result<End, LogError> {
         let ReadRequest { from, until, .. } = self.request;
         let is_short = until.is_some_and(|until| ends.end <= until);

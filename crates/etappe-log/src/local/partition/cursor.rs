@@ -1,4 +1,12 @@
-//! Where a reader is between two reads: an open segment and the frame that was read last.
+//! A reader's position between two reads: an open segment and the frame that was read last.
+//!
+//! Consumers read in offset order, a limited number of bytes at a time, so most reads end inside a
+//! frame. Without a cursor the next read would search for the segment and decode that frame again.
+//! [`super::PartitionLog`] remembers a few cursors and continues with the one at the requested
+//! offset.
+//!
+//! Invariant: `position` and `base` belong to the frame after `records`. Nothing here knows the
+//! log's end; the caller reads only up to it.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,7 +18,7 @@ use crate::error::LogError;
 use crate::local::frame::Records;
 use crate::local::segment::Segment;
 
-/// Where a reader is.
+/// A reader's position in a segment.
 #[derive(Debug)]
 pub(super) struct ReadCursor {
     pub(super) segment: Arc<Segment>,
@@ -42,8 +50,9 @@ impl ReadCursor {
         Ok(())
     }
 
-    /// Moves the records from `from` up to but not including `last` into `out`, limited by `left`
-    /// bytes. Returns whether the next frame is wanted too.
+    /// Moves the records of the loaded frame from `from` up to but not including `last` into `out`,
+    /// limited by `left` bytes; the first record of a read is taken whatever its size. Returns
+    /// whether the next frame is wanted too.
     pub(super) fn take_records(
         &mut self,
         from: Offset,
