@@ -175,7 +175,7 @@ mod tests {
                 assert_eq!(found.blamed, to_blame);
                 assert_eq!(found.stored, expected.collect::<Vec<_>>());
             } else {
-                assert_eq!(found.blamed, [first], "tried alone before");
+                assert_eq!(found.blamed, [first], "it was tried alone");
             }
         });
     }

@@ -226,6 +226,10 @@ mod tests {
         watermark.replace(&[reach(0, 60), reach(1, 80), reach(7, 1)]);
         assert_eq!(watermark.as_of(at(100)), at(60));
         watermark.replace(&[]);
-        assert_eq!(watermark.as_of(at(100)), at(60), "nothing new is no news");
+        assert_eq!(
+            watermark.as_of(at(100)),
+            at(60),
+            "an empty post changes nothing"
+        );
     }
 }

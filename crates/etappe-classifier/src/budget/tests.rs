@@ -29,7 +29,7 @@ fn a_batch_grows_until_only_the_minima_of_the_others_are_left() {
     assert_eq!(first.granted(), 7 * MIB);
     let mut second = budget.share();
     assert!(!second.grow());
-    assert_eq!(second.granted(), MIB, "nobody can take the minimum");
+    assert_eq!(second.granted(), MIB, "the minimum is reserved");
     drop(first);
     assert!(second.grow());
 }

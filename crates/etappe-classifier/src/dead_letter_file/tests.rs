@@ -98,7 +98,7 @@ async fn damaged_letters_are_set_aside_and_counted_and_the_others_kept() {
             // The letter may be buried again, and is kept then.
             file.store(&all).await.expect("room");
             assert_eq!(payloads(&path).len(), 3);
-            assert_eq!(open(&path).damaged(), 0, "it is told once");
+            assert_eq!(open(&path).damaged(), 0, "damage is reported once");
         }
     }
 }

@@ -80,7 +80,7 @@ async fn a_revoked_partition_whose_insert_hangs_is_abandoned_and_repeated_by_the
         stop.cancel();
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
-    ended.expect("an abandoned insert is no error");
+    ended.expect("an abandoned insert is not an error");
     let pending = Some(range(0, 2));
     assert_eq!(
         world.log.progress(FIRST),
@@ -115,7 +115,7 @@ async fn a_stop_finishes_the_insert_in_progress_and_reads_no_more() {
         stop.cancel();
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), stopping);
-    ended.expect("a stop is no error");
+    ended.expect("a stop is not an error");
     let progress = world.log.progress(FIRST);
     assert_eq!((progress.next, progress.pending), (Offset(1), None));
     world.live_until_done().await;

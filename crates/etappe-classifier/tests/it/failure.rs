@@ -70,7 +70,7 @@ async fn a_partition_recovers_by_itself_after_the_database_was_down_for_an_hour(
         stop.cancel();
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-    ended.expect("an outage is no reason to stop");
+    ended.expect("an outage does not stop the classifier");
     world.check_exactly_once("outage");
 }
 
@@ -97,7 +97,7 @@ async fn a_partition_that_cannot_start_shows_how_long_it_has_waited() {
             stop.cancel();
         };
         let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-        ended.expect("an outage is no reason to stop");
+        ended.expect("an outage does not stop the classifier");
     }
 }
 
@@ -128,7 +128,7 @@ async fn records_that_cannot_be_looked_up_show_how_long_they_have_waited() {
         stop.cancel();
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-    ended.expect("an outage is no reason to stop");
+    ended.expect("an outage does not stop the classifier");
     world.check_exactly_once("looked up again");
 }
 
@@ -182,7 +182,7 @@ async fn records_read_again_after_a_dead_letter_are_not_looked_up_again() {
         stop.cancel();
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("a refusal is no reason to stop");
+    ended.expect("a refusal does not stop the classifier");
     let looked_up = World::metric(&registry, "etappe_classifier_suspects_total");
     assert_eq!(looked_up, 0.0);
 }
@@ -205,7 +205,7 @@ async fn a_batch_grows_while_the_one_before_it_waits_for_the_database() {
         stop.cancel();
     };
     let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-    ended.expect("an outage is no reason to stop");
+    ended.expect("an outage does not stop the classifier");
     world.check_exactly_once("outage");
     let batches = world.sink.batches().len();
     assert!(batches <= 3, "{batches} batches");

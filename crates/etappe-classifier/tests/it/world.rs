@@ -181,7 +181,7 @@ impl World {
         tokio::select! {
             biased;
             () = self.faults.crashed() => return End::Crashed,
-            ended = &mut run => return End::Failed(ended.expect_err("nobody stopped it")),
+            ended = &mut run => return End::Failed(ended.expect_err("it was not stopped")),
             () = self.caught_up() => stop.cancel(),
         }
         tokio::select! {

@@ -142,7 +142,7 @@ impl Connection {
             .header("content-length")
             .map_or(0, |length| length.parse().expect("a number"));
         while self.buffer.len() < length {
-            assert!(self.fill().await, "the answer broke off");
+            assert!(self.fill().await, "the answer ended early");
         }
         answer.body = self.buffer.drain(..length).collect();
         answer

@@ -32,7 +32,7 @@ async fn waiting(service: &Service, requests: u32) {
     let patience = tokio::time::Instant::now() + Duration::from_secs(20);
     let name = "etappe_collector_waiting_requests";
     while (service.metric(name, "publish") - f64::from(requests)).abs() > 0.5 {
-        assert!(tokio::time::Instant::now() < patience, "nobody waits");
+        assert!(tokio::time::Instant::now() < patience, "no request waits");
         tokio::task::yield_now().await;
     }
 }

@@ -72,7 +72,7 @@ fn a_statement_that_gets_past_every_check_reaches_nothing() {
     assert!(!new.exists());
     EngineSecrets::load(data.path()).unwrap();
     door.set_nonblocking(true).unwrap();
-    assert!(door.accept().is_err(), "nobody came");
+    assert!(door.accept().is_err(), "no connection arrived");
     // Without the fence the same statement reads its file, so the test is able to fail.
     let outcome = run(data.path(), "off", &statements[..1]);
     assert!(outcome[0]["ok"].as_str().unwrap().contains("writer"));

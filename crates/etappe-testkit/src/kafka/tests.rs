@@ -72,7 +72,10 @@ async fn a_node_and_its_data_are_removed_when_the_test_program_dies() {
     running.close_watch();
     let deadline = Instant::now() + Duration::from_secs(10);
     while is_running(id) || folder.exists() {
-        assert!(Instant::now() < deadline, "the node or its data is left");
+        assert!(
+            Instant::now() < deadline,
+            "the node or its data is still there"
+        );
         // The shell needs a moment to notice.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -46,7 +46,7 @@ pub(crate) fn compare_with_engine(mut ask: impl FnMut(&str) -> Vec<String>) {
         assert!(is_open || !may_be_called(&name), "{name} can be called");
     }
     for name in lower(ask("SELECT name FROM system.formats WHERE NOT is_output")) {
-        assert!(!is_reader_format(&name), "{name} is no format of results");
+        assert!(!is_reader_format(&name), "{name} is not a result format");
     }
 }
 
