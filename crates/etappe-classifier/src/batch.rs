@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
-use etappe_core::ports::{DeadLetter, MessageHash};
+use etappe_core::ports::{DeadLetter, MessageHash, RowSummaries, RowSummary};
 use etappe_core::rules::{Outcome, OutcomeId};
 use etappe_core::time::Timestamp;
 use etappe_core::warning::WarningReason;
 use etappe_core::watermark::CollectorMark;
-use etappe_wire::row;
+use etappe_wire::row::{self, RowInput};
 use hashbrown::{HashMap, HashSet};
 
 use crate::budget::BatchShare;
@@ -23,9 +23,9 @@ mod sealed;
 
 pub use sealed::SealedBatch;
 
-/// Memory per row beside its encoded bytes: its place and an entry in the message set. Both
+/// Memory per row beside its encoded bytes: its summary and an entry in the message set. Both
 /// collections grow by doubling.
-const BESIDE_ROW: usize = 96;
+const BESIDE_ROW: usize = RowSummary::BYTES + 32;
 
 /// The set of a batch's messages.
 pub(crate) type Messages = HashSet<MessageHash, BuildIdentityHasher>;
@@ -48,20 +48,12 @@ impl BatchLimits {
     };
 }
 
-/// A row of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    pub(crate) offset: Offset,
-    /// The message's identity; `None` for a collector's mark.
-    pub(crate) message: Option<MessageHash>,
-    /// Where the row ends in the batch's bytes.
-    pub(crate) end: usize,
-}
-
 /// A row that the duplicate filter matched: only the database knows whether it is a duplicate.
 #[derive(Debug, Clone, Copy)]
 struct Suspect {
     row: usize,
+    /// Where the row starts in the batch's bytes.
+    start: usize,
     outcome: Option<OutcomeId>,
 }
 
@@ -84,7 +76,7 @@ pub struct Batch {
     next: Offset,
     limits: BatchLimits,
     bytes: Vec<u8>,
-    rows: Vec<Row>,
+    rows: Vec<RowSummary>,
     messages: Messages,
     suspects: Vec<Suspect>,
     duplicates: u64,
@@ -113,20 +105,6 @@ pub(crate) enum DuplicateStatus {
     Duplicate,
     /// The filter reports that an earlier message may have its id.
     Suspect,
-}
-
-/// A row about to be added.
-#[derive(Debug)]
-pub(crate) struct Entry<'a> {
-    pub(crate) offset: Offset,
-    pub(crate) message: MessageHash,
-    pub(crate) status: DuplicateStatus,
-    pub(crate) received_at: Timestamp,
-    pub(crate) outcome: &'a Arc<Outcome>,
-    /// Whether the message is an event; other messages only identify an actor.
-    pub(crate) is_event: bool,
-    /// Why the event's money does not count.
-    pub(crate) uncounted: Option<WarningReason>,
 }
 
 /// The number of amounts in a batch that do not count, by reason, without duplicates.
@@ -254,48 +232,48 @@ impl Batch {
         self.messages.contains(&message)
     }
 
-    /// Adds the row that `encode` appends.
-    pub(crate) fn push(&mut self, entry: &Entry<'_>, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.bytes);
-        let outcome = entry.is_event.then_some(entry.outcome.id);
-        match entry.status {
+    /// Adds the row of a message. `uncounted` is why the event's money does not count.
+    pub(crate) fn push(
+        &mut self,
+        row: &RowInput<'_>,
+        outcome: &Arc<Outcome>,
+        status: DuplicateStatus,
+        uncounted: Option<WarningReason>,
+    ) {
+        let start = self.bytes.len();
+        let summary = row::encode(row, &mut self.bytes);
+        let event_outcome = summary.is_event.then_some(outcome.id);
+        match status {
             DuplicateStatus::New => {}
             DuplicateStatus::Duplicate => self.duplicates += 1,
             DuplicateStatus::Suspect => self.suspects.push(Suspect {
                 row: self.rows.len(),
-                outcome,
+                start,
+                outcome: event_outcome,
             }),
         }
-        let counts = outcome.is_some() && entry.status != DuplicateStatus::Duplicate;
-        if let Some(reason) = entry.uncounted.filter(|_| counts) {
+        let counts = summary.is_event && status != DuplicateStatus::Duplicate;
+        if let Some(reason) = uncounted.filter(|_| counts) {
             *self.uncounted.entry(reason).or_default() += 1;
         }
         self.outcomes
-            .entry(entry.outcome.id.0)
+            .entry(outcome.id.0)
             .or_insert_with(|| UsedOutcome {
-                outcome: Arc::clone(entry.outcome),
+                outcome: Arc::clone(outcome),
                 events: 0,
             })
             .events += u64::from(counts);
-        self.rows.push(Row {
-            offset: entry.offset,
-            message: Some(entry.message),
-            end: self.bytes.len(),
-        });
-        self.messages.insert(entry.message);
-        let oldest = self.oldest.get_or_insert(entry.received_at);
-        *oldest = entry.received_at.min(*oldest);
-        self.next = entry.offset.next();
+        self.messages.insert(row.message_hash);
+        let oldest = self.oldest.get_or_insert(summary.received_at);
+        *oldest = summary.received_at.min(*oldest);
+        self.rows.push(summary);
+        self.next = summary.offset.next();
     }
 
     /// Adds the row of a collector's mark.
     pub(crate) fn push_mark(&mut self, offset: Offset, mark: CollectorMark) {
-        row::encode_mark(&mark, &self.topic, self.partition, offset, &mut self.bytes);
-        self.rows.push(Row {
-            offset,
-            message: None,
-            end: self.bytes.len(),
-        });
+        let summary = row::encode_mark(&mark, &self.topic, self.partition, offset, &mut self.bytes);
+        self.rows.push(summary);
         self.marks.push(PlacedMark { offset, mark });
         self.next = offset.next();
     }
@@ -323,15 +301,15 @@ impl Batch {
     pub fn resolve(&mut self, seen: &[MessageHash]) {
         let seen: HashSet<MessageHash, BuildIdentityHasher> = seen.iter().copied().collect();
         for suspect in std::mem::take(&mut self.suspects) {
-            let Some(found) = self.rows.get(suspect.row) else {
+            let Some(found) = self.rows.get_mut(suspect.row) else {
                 continue;
             };
             if found.message.is_none_or(|message| !seen.contains(&message)) {
                 continue;
             }
-            let start = previous_end(&self.rows, suspect.row);
-            if let Some(bytes) = self.bytes.get_mut(start..found.end) {
-                row::mark_duplicate(bytes);
+            let place = suspect.start..suspect.start + found.size;
+            if let Some(bytes) = self.bytes.get_mut(place) {
+                row::mark_duplicate(bytes, found);
             }
             self.duplicates += 1;
             let used = suspect.outcome.and_then(|id| self.outcomes.get_mut(&id.0));
@@ -360,7 +338,7 @@ impl Batch {
             may_be_stored: false,
             bytes: Bytes::from(self.bytes),
             share: self.share,
-            rows: self.rows,
+            rows: RowSummaries::from(self.rows),
             messages: Arc::new(self.messages),
             duplicates: self.duplicates,
             uncounted: self.uncounted,
@@ -370,10 +348,4 @@ impl Batch {
             oldest: self.oldest,
         })
     }
-}
-
-fn previous_end(rows: &[Row], row: usize) -> usize {
-    row.checked_sub(1)
-        .and_then(|previous| rows.get(previous))
-        .map_or(0, |previous| previous.end)
 }

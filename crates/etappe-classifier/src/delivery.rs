@@ -209,7 +209,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
     ) -> Result<Inserted, ClassifierError> {
         let unknown = self.known.lacking(batch);
         let part = batch.part(range, unknown);
-        if part.rows == 0 {
+        if part.rows.is_empty() {
             return Ok(Inserted::Stored);
         }
         let started = Instant::now();
@@ -226,10 +226,11 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         match stored {
             Ok(()) => {
                 self.known.add(&part.outcomes);
-                let marks = batch.marks_within(range);
+                let marks = part.rows.iter().filter(|row| row.is_mark()).count();
                 self.metrics.record_marks(marks);
+                let messages = part.rows.len() - marks;
                 self.metrics
-                    .record_insert(part.rows - marks, part.bytes.len(), started.elapsed());
+                    .record_insert(messages, part.bytes.len(), started.elapsed());
                 Ok(Inserted::Stored)
             }
             Err(error) if error.retry_class() == RetryClass::Permanent => {

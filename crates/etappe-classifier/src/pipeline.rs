@@ -22,7 +22,7 @@ use etappe_core::rules::{ActorHistory, RuleClassifier};
 use etappe_wire::record::{self, Record};
 use etappe_wire::row::RowInput;
 
-use crate::batch::{Batch, DuplicateStatus, Entry, Messages};
+use crate::batch::{Batch, DuplicateStatus, Messages};
 use crate::duplicate_filter::DuplicateFilter;
 
 /// The known messages before a batch.
@@ -123,17 +123,6 @@ impl Pipeline {
             .mapping
             .map_or_else(FactNames::default, |mapping| FactNames::of(mapping));
         let facts = EventFacts::extract(event, names);
-        let entry = Entry {
-            offset: logged.offset,
-            message,
-            status,
-            received_at: event.received_at,
-            outcome: decided.outcome,
-            is_event: event.kind.is_event(),
-            uncounted: facts
-                .uncounted
-                .filter(|_| brings_money(decided.outcome.milestone)),
-        };
         let row = RowInput {
             event,
             facts: &facts,
@@ -145,7 +134,10 @@ impl Pipeline {
             offset: logged.offset,
             duplicate: status == DuplicateStatus::Duplicate,
         };
-        batch.push(&entry, |bytes| etappe_wire::row::encode(&row, bytes));
+        let uncounted = facts
+            .uncounted
+            .filter(|_| brings_money(decided.outcome.milestone));
+        batch.push(&row, decided.outcome, status, uncounted);
     }
 }
 

@@ -28,6 +28,7 @@ pub mod money;
 pub mod money_terms;
 pub mod ports;
 pub mod query;
+pub mod row_batch;
 pub mod rules;
 pub mod site;
 pub mod suggestion;

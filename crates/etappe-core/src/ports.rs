@@ -23,6 +23,7 @@ use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
 
 pub use crate::dead_letter::{DeadLetter, StoredDeadLetter};
+pub use crate::row_batch::{RowBatch, RowSummaries, RowSummary};
 pub use failure::{Cost, RetryClass, Retryable};
 
 /// Provides the current time.
@@ -171,27 +172,6 @@ pub struct ReadRequest {
     pub max_bytes: usize,
     /// How long to wait for the first record.
     pub wait: Duration,
-}
-
-/// Rows of one offset range, encoded, to be inserted as one block.
-#[derive(Debug, Clone)]
-pub struct RowBatch {
-    /// The topic that the range belongs to; the first part of the token.
-    pub topic: std::sync::Arc<str>,
-    /// The partition that the range belongs to.
-    pub partition: PartitionId,
-    /// The range.
-    pub range: OffsetRange,
-    /// Identifies the range for deduplication: `topic:partition:first-last`.
-    pub token: String,
-    /// The number of rows, at most the number of offsets in the range.
-    pub rows: usize,
-    /// The rows in the sink's format.
-    pub bytes: Bytes,
-    /// Whether some of its rows may have been stored before, perhaps as parts of other ranges.
-    pub may_be_stored: bool,
-    /// Outcomes that rows of this batch refer to and that this process has not stored yet.
-    pub outcomes: Vec<std::sync::Arc<crate::rules::Outcome>>,
 }
 
 /// Stores rows.

@@ -138,7 +138,11 @@ impl MemorySink {
     /// Returns the number of stored rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.lock().batches.values().map(|batch| batch.rows).sum()
+        self.lock()
+            .batches
+            .values()
+            .map(|batch| batch.rows.len())
+            .sum()
     }
 
     /// Returns every insert that arrived, including refused and repeated ones.
@@ -167,7 +171,14 @@ impl MemorySink {
             .iter()
             .flat_map(|batch| {
                 let rows = read_rows(&batch.bytes);
-                assert_eq!(rows.len(), batch.rows, "{} holds other rows", batch.token);
+                let summaries = batch.rows.iter();
+                let summaries = summaries.map(|row| (row.offset, row.is_mark(), row.is_duplicate));
+                let read = rows
+                    .iter()
+                    .map(|row| (row.offset, row.is_mark, row.is_duplicate));
+                assert!(read.eq(summaries), "{} holds other rows", batch.token);
+                let size: usize = batch.rows.iter().map(|row| row.size).sum();
+                assert_eq!(size, batch.bytes.len(), "{}", batch.token);
                 rows
             })
             .collect()
@@ -198,8 +209,8 @@ impl MemorySink {
 
     fn check(&self, batch: &RowBatch) {
         let range = batch.range;
-        assert!(batch.rows > 0, "an empty batch is never sent");
-        assert!(u64::try_from(batch.rows).expect("a small number") <= range.count());
+        assert!(!batch.rows.is_empty(), "an empty batch is never sent");
+        assert!(u64::try_from(batch.rows.len()).expect("a small number") <= range.count());
         let Some(log) = &self.log else {
             return;
         };

@@ -49,15 +49,21 @@ fn kind_of(column: &str) -> Kind {
 /// When the bytes are not complete rows: then the classifier stored broken data.
 #[must_use]
 pub fn read_rows(bytes: &[u8]) -> Vec<StoredRow> {
+    try_read_rows(bytes).expect("rows are whole")
+}
+
+/// Decodes all rows in `bytes`, or returns `None` if the bytes are anything else.
+#[must_use]
+pub fn try_read_rows(bytes: &[u8]) -> Option<Vec<StoredRow>> {
     let mut rest = bytes;
     let mut rows = Vec::new();
     while !rest.is_empty() {
-        rows.push(read_row(&mut rest));
+        rows.push(read_row(&mut rest)?);
     }
-    rows
+    Some(rows)
 }
 
-fn read_row(rest: &mut &[u8]) -> StoredRow {
+fn read_row(rest: &mut &[u8]) -> Option<StoredRow> {
     let mut row = StoredRow {
         partition: PartitionId(0),
         offset: Offset(0),
@@ -68,17 +74,17 @@ fn read_row(rest: &mut &[u8]) -> StoredRow {
     for column in COLUMNS.split(", ") {
         match kind_of(column) {
             Kind::Text => {
-                let length = length(rest);
-                let text = String::from_utf8(take(rest, length).to_vec()).expect("UTF-8");
+                let length = length(rest)?;
+                let text = String::from_utf8(take(rest, length)?.to_vec()).ok()?;
                 row.texts.insert(column, text);
             }
             Kind::Nullable(size) => {
-                if take(rest, 1) == [0] {
-                    take(rest, size);
+                if take(rest, 1)? == [0] {
+                    take(rest, size)?;
                 }
             }
             Kind::Fixed(size) => {
-                let number = number(take(rest, size));
+                let number = number(take(rest, size)?);
                 match column {
                     "partition" => {
                         row.partition = PartitionId(u32::try_from(number).expect("four bytes"));
@@ -91,13 +97,13 @@ fn read_row(rest: &mut &[u8]) -> StoredRow {
             }
         }
     }
-    row
+    Some(row)
 }
 
-fn take<'a>(rest: &mut &'a [u8], size: usize) -> &'a [u8] {
-    let (taken, left) = rest.split_at_checked(size).expect("a row is whole");
+fn take<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(size)?;
     *rest = left;
-    taken
+    Some(taken)
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -107,14 +113,14 @@ fn number(bytes: &[u8]) -> u64 {
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn length(rest: &mut &[u8]) -> usize {
+fn length(rest: &mut &[u8]) -> Option<usize> {
     let mut length = 0_usize;
-    for shift in (0..).step_by(7) {
-        let byte = number(take(rest, 1));
-        length |= usize::try_from(byte & 0x7f).expect("seven bits") << shift;
+    for shift in (0..35).step_by(7) {
+        let byte = number(take(rest, 1)?);
+        length |= usize::try_from(byte & 0x7f).ok()? << shift;
         if byte < 0x80 {
-            break;
+            return Some(length);
         }
     }
-    length
+    None
 }

@@ -7,16 +7,15 @@
 
 use etappe_core::id::Offset;
 use etappe_core::ports::RowBatch;
-use etappe_wire::row;
 
 use crate::target::TARGETS;
 
 /// Returns the record of a batch that the server's answer names, if any.
 pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
     let (table, number) = row_named(answer)?;
-    let rows = row::scan_rows(&batch.bytes).ok()?;
     let target = TARGETS.iter().find(|target| Some(target.table) == table);
-    let mut rows = rows
+    let mut rows = batch
+        .rows
         .iter()
         .filter(|row| target.is_none_or(|target| target.takes(row)));
     rows.nth(number.checked_sub(1)?).map(|row| row.offset)

@@ -8,8 +8,6 @@ use std::time::Duration;
 use etappe_core::id::Offset;
 use etappe_core::ports::{Cost, RetryClass, Retryable, RowBatch};
 
-use etappe_wire::row::MalformedRow;
-
 use crate::blame::{is_about_target, record_named};
 use crate::config::InvalidWarehouseConfig;
 
@@ -114,15 +112,6 @@ pub enum WarehouseError {
         expected: u64,
         /// The number of rows found.
         found: u64,
-    },
-    /// The bytes of a batch are not valid rows.
-    #[error("cannot read batch `{token}`: {source}")]
-    MalformedBatch {
-        /// The batch's token.
-        token: String,
-        /// The problem with them.
-        #[source]
-        source: MalformedRow,
     },
     /// The server's answer does not have the expected form.
     #[error("unexpected answer from the server: {0}")]
@@ -282,8 +271,7 @@ impl Retryable for WarehouseError {
             | Self::TimedOut { .. }
             | Self::UnexpectedAnswer(_)
             | Self::Incomplete { .. } => RetryClass::Transient,
-            Self::MalformedBatch { .. }
-            | Self::UnitTooLarge { .. }
+            Self::UnitTooLarge { .. }
             | Self::TooManyReferrals { .. }
             | Self::TooManyConditions(_) => RetryClass::Permanent,
             Self::Config(_)

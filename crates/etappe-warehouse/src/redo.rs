@@ -17,9 +17,8 @@ use std::collections::{HashMap, HashSet};
 use bytes::{BufMut, Bytes, BytesMut};
 use clickhouse::Row;
 use etappe_core::id::Offset;
-use etappe_core::ports::RowBatch;
+use etappe_core::ports::{RowBatch, RowSummary};
 use etappe_core::time::Timestamp;
-use etappe_wire::row::{self, RowSummary};
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
@@ -51,10 +50,9 @@ struct StoredRow {
     stored: u64,
 }
 
-/// A batch and the target tables of its rows.
+/// A batch and the receive times of its rows.
 struct BatchRows<'a> {
     batch: &'a RowBatch,
-    rows: Vec<RowSummary<'a>>,
     earliest: Timestamp,
     latest: Timestamp,
 }
@@ -62,7 +60,7 @@ struct BatchRows<'a> {
 impl Warehouse {
     /// Stores the missing rows of a batch.
     pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        let batch_rows = BatchRows::of(batch)?;
+        let batch_rows = BatchRows::of(batch);
         let expected = batch_rows.expected();
         let mut plan = RepairPlan::default();
         loop {
@@ -85,8 +83,8 @@ impl Warehouse {
     /// Returns whether no table has any row of a batch.
     pub(crate) async fn is_untouched(&self, batch: &RowBatch) -> Result<bool, WarehouseError> {
         self.sync_replica().await?;
-        let batch_rows = BatchRows::of(batch)?;
-        let reached = |target: &&Target| batch_rows.rows.iter().any(|row| target.takes(row));
+        let batch_rows = BatchRows::of(batch);
+        let reached = |target: &&Target| batch.rows.iter().any(|row| target.takes(row));
         let reached: Vec<&Target> = TARGETS.iter().filter(reached).collect();
         let counts = self.count_stored(&batch_rows, &reached).await?;
         Ok(counts.values().all(|stored| *stored == 0))
@@ -223,13 +221,15 @@ impl Warehouse {
         attempt: u32,
     ) -> Result<(), WarehouseError> {
         for missing in missing {
-            let rows = batch_rows.rows_at(&missing.offsets);
+            // Both are sorted by offset.
+            let is_missing = |row: &RowSummary| missing.offsets.binary_search(&row.offset).is_ok();
+            let rows = batch_rows.rows_that(is_missing);
             let token = plan::token(&batch_rows.batch.token, missing.table, attempt);
             self.store_rows(batch_rows, missing.table, &token, &rows)
                 .await?;
             self.metrics().restored_rows.inc_by(to_u64(rows.len()));
         }
-        let ids = batch_rows.rows_of(&IDS);
+        let ids = batch_rows.rows_that(|row| IDS.takes(row));
         if ids.is_empty() {
             return Ok(());
         }
@@ -244,7 +244,7 @@ impl Warehouse {
         batch_rows: &BatchRows<'_>,
         table: &'static str,
         token: &str,
-        rows: &[RowSummary<'_>],
+        rows: &[&[u8]],
     ) -> Result<(), WarehouseError> {
         tracing::warn!(
             table,
@@ -258,48 +258,37 @@ impl Warehouse {
 }
 
 impl<'a> BatchRows<'a> {
-    fn of(batch: &'a RowBatch) -> Result<Self, WarehouseError> {
-        let rows =
-            row::scan_rows(&batch.bytes).map_err(|source| WarehouseError::MalformedBatch {
-                token: batch.token.clone(),
-                source,
-            })?;
-        let times = || rows.iter().map(|row| row.received_at);
+    fn of(batch: &'a RowBatch) -> Self {
+        let times = || batch.rows.iter().map(|row| row.received_at);
         let (earliest, latest) = times()
             .min()
             .zip(times().max())
             .unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
-        Ok(Self {
+        Self {
             batch,
-            rows,
             earliest,
             latest,
-        })
+        }
     }
 
     /// Returns how many rows of the batch all tables must have in total.
     fn expected(&self) -> usize {
-        let of_target = |target: &Target| self.rows.iter().filter(|row| target.takes(row)).count();
+        let rows = &self.batch.rows;
+        let of_target = |target: &Target| rows.iter().filter(|row| target.takes(row)).count();
         TARGETS.iter().map(of_target).sum()
-    }
-
-    /// Returns the rows that belong in a table.
-    fn rows_of(&self, target: &Target) -> Vec<RowSummary<'a>> {
-        let rows = self.rows.iter().copied();
-        rows.filter(|row| target.takes(row)).collect()
     }
 
     /// Returns the offsets of the rows that belong in a table, in order.
     fn offsets_of(&self, target: &Target) -> Vec<Offset> {
-        let rows = self.rows.iter().filter(|row| target.takes(row));
+        let rows = self.batch.rows.iter().filter(|row| target.takes(row));
         rows.map(|row| row.offset).collect()
     }
 
-    /// Returns the rows at these offsets, which are sorted, as the batch's rows are.
-    fn rows_at(&self, offsets: &[Offset]) -> Vec<RowSummary<'a>> {
-        let is_wanted = |row: &RowSummary<'_>| offsets.binary_search(&row.offset).is_ok();
-        let rows = self.rows.iter().copied();
-        rows.filter(is_wanted).collect()
+    /// Returns the bytes of each wanted row.
+    fn rows_that(&self, is_wanted: impl Fn(&RowSummary) -> bool) -> Vec<&'a [u8]> {
+        let rows = self.batch.encoded_rows();
+        rows.filter_map(|(row, bytes)| is_wanted(row).then_some(bytes))
+            .collect()
     }
 
     fn ask(&self, warehouse: &Warehouse, name: &'static str, sql: &str) -> crate::query::Question {
@@ -330,15 +319,12 @@ pub(crate) fn sync_statement(table: &str) -> String {
 }
 
 /// Encodes rows for one table: unchanged, with the table's name in the last column.
-fn routed(table: &str, rows: &[RowSummary<'_>]) -> Bytes {
+fn routed(table: &str, rows: &[&[u8]]) -> Bytes {
     let length = u8::try_from(table.len()).expect("names of tables are short");
-    let size: usize = rows
-        .iter()
-        .map(|row| row.bytes.len() + table.len() + 1)
-        .sum();
+    let size = rows.iter().map(|row| row.len() + table.len() + 1).sum();
     let mut bytes = BytesMut::with_capacity(size);
     for row in rows {
-        bytes.put_slice(row.bytes);
+        bytes.put_slice(row);
         bytes.put_u8(length);
         bytes.put_slice(table.as_bytes());
     }

@@ -3,19 +3,20 @@
 //! The views of the migrations route rows; this module repeats their rules to find missing rows
 //! after a crash. A test compares the two over random rows.
 
-use etappe_wire::row::RowSummary;
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::RowSummary;
 
 /// A table behind the landing table.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Its name.
     pub(crate) table: &'static str,
-    belongs: fn(&RowSummary<'_>) -> bool,
+    belongs: fn(&RowSummary) -> bool,
 }
 
 impl Target {
     /// Returns whether the row belongs in the table.
-    pub(crate) fn takes(&self, row: &RowSummary<'_>) -> bool {
+    pub(crate) fn takes(&self, row: &RowSummary) -> bool {
         (self.belongs)(row)
     }
 }
@@ -24,7 +25,7 @@ impl Target {
 pub(crate) const TARGETS: &[Target] = &[
     Target {
         table: "messages",
-        belongs: |row| !row.is_mark,
+        belongs: |row| !row.is_mark(),
     },
     Target {
         table: "events",
@@ -36,7 +37,7 @@ pub(crate) const TARGETS: &[Target] = &[
     },
     Target {
         table: "money",
-        belongs: |row| is_counted(row) && MONEY.contains(&row.milestone),
+        belongs: |row| is_counted(row) && is_one_of(row, MONEY),
     },
     Target {
         table: "feedback",
@@ -44,11 +45,11 @@ pub(crate) const TARGETS: &[Target] = &[
     },
     Target {
         table: "referral_events",
-        belongs: |row| is_counted(row) && (row.has_referral || INVITING.contains(&row.milestone)),
+        belongs: |row| is_counted(row) && (row.has_referral || is_one_of(row, INVITING)),
     },
     Target {
         table: "identities",
-        belongs: |row| !row.is_duplicate && !row.is_event && !row.is_mark,
+        belongs: |row| !row.is_duplicate && !row.is_event && !row.is_mark(),
     },
     Target {
         table: "duplicates",
@@ -56,7 +57,7 @@ pub(crate) const TARGETS: &[Target] = &[
     },
     Target {
         table: "marks",
-        belongs: |row| row.is_mark,
+        belongs: |row| row.is_mark(),
     },
 ];
 
@@ -67,15 +68,24 @@ pub(crate) const IDS: Target = Target {
     belongs: |row| !row.is_duplicate && row.has_actor && row.has_other_id,
 };
 
-const MONEY: &[&str] = &[
-    "purchase",
-    "repeat_purchase",
-    "referred_purchase",
-    "refund",
-    "order_cancel",
+const MONEY: &[Milestone] = &[
+    Milestone::Purchase,
+    Milestone::RepeatPurchase,
+    Milestone::ReferredPurchase,
+    Milestone::Refund,
+    Milestone::OrderCancel,
 ];
-const INVITING: &[&str] = &["invite_sent", "invite_accepted", "share"];
+const INVITING: &[Milestone] = &[
+    Milestone::InviteSent,
+    Milestone::InviteAccepted,
+    Milestone::Share,
+];
 
-const fn is_counted(row: &RowSummary<'_>) -> bool {
+const fn is_counted(row: &RowSummary) -> bool {
     row.is_event && !row.is_duplicate
+}
+
+fn is_one_of(row: &RowSummary, milestones: &[Milestone]) -> bool {
+    row.milestone
+        .is_some_and(|milestone| milestones.contains(&milestone))
 }

@@ -22,7 +22,6 @@ use std::time::Duration;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
-use etappe_wire::row;
 
 /// The largest clock difference between the server and the receiver of a message.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
@@ -75,7 +74,7 @@ impl WriteHistory {
         !batch.may_be_stored
             && !is_littered
             && follows
-            && row::first_received_at(&batch.bytes).is_some_and(|at| at > settled)
+            && (batch.rows.first()).is_some_and(|row| row.received_at > settled)
     }
 
     /// Records that an insert of the batch begins, so that it may be stored or not; returns what
@@ -170,6 +169,7 @@ fn place(batch: &RowBatch) -> Place {
 mod tests {
     use etappe_core::id::OffsetRange;
     use etappe_core::watermark::{CollectorMark, CollectorState};
+    use etappe_wire::row;
 
     use super::*;
 
@@ -184,9 +184,9 @@ mod tests {
             state: CollectorState::Direct,
         };
         let mut bytes = Vec::new();
-        for offset in first..=last {
-            row::encode_mark(&mark, "t", PARTITION, Offset(offset), &mut bytes);
-        }
+        let rows: Vec<_> = (first..=last)
+            .map(|offset| row::encode_mark(&mark, "t", PARTITION, Offset(offset), &mut bytes))
+            .collect();
         RowBatch {
             topic: "t".into(),
             partition: PARTITION,
@@ -195,7 +195,7 @@ mod tests {
                 last: Offset(last),
             },
             token: String::new(),
-            rows: usize::try_from(last - first + 1).expect("a small number"),
+            rows: rows.into(),
             bytes: bytes.into(),
             may_be_stored: false,
             outcomes: Vec::new(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clickhouse::Row;
-use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink};
+use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink, RowSummary};
 use etappe_core::rules::{Outcome, StageDecision, StageHit};
 use etappe_wire::row;
 use serde::Serialize;
@@ -47,7 +47,7 @@ impl RowSink for Warehouse {
             .observe(started.elapsed().as_secs_f64());
         match &result {
             Ok(()) => {
-                metrics.inserted_rows.inc_by(to_u64(batch.rows));
+                metrics.inserted_rows.inc_by(to_u64(batch.rows.len()));
                 metrics.inserted_bytes.inc_by(to_u64(batch.bytes.len()));
             }
             Err(error) => metrics.record_error("insert", error.retry_class()),
@@ -59,7 +59,7 @@ impl RowSink for Warehouse {
 impl Warehouse {
     async fn insert_batch(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
         self.store_outcomes(&batch.outcomes).await?;
-        if batch.rows == 0 {
+        if batch.rows.is_empty() {
             return Ok(());
         }
         let started = self.started().await?;
@@ -201,7 +201,7 @@ impl Warehouse {
 }
 
 fn landing_table(batch: &RowBatch) -> &'static str {
-    if row::only_marks(&batch.bytes) {
+    if batch.rows.iter().all(RowSummary::is_mark) {
         row::MARK_TABLE
     } else {
         row::TABLE

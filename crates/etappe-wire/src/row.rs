@@ -9,15 +9,12 @@ use etappe_core::channel::Channel;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::EventFacts;
 use etappe_core::id::{ActorHash, Offset, PartitionId, hash64};
-use etappe_core::ports::MessageHash;
+use etappe_core::ports::{MessageHash, RowSummary};
 use etappe_core::rules::Outcome;
 use etappe_core::watermark::CollectorMark;
 
-mod summary;
 #[cfg(test)]
 mod tests;
-
-pub use summary::{MalformedRow, RowSummary, first_received_at, only_marks, scan_rows};
 
 /// The columns of a row, in the order in which they are written.
 pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, milestone, outcome_id, actor, actor_hash, \
@@ -57,8 +54,9 @@ pub struct RowInput<'a> {
     pub duplicate: bool,
 }
 
-/// Appends the row for `row` to `out`.
-pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
+/// Appends the row for `row` to `out` and returns its summary.
+pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) -> RowSummary {
+    let start = out.len();
     out.reserve(reservation(row));
     put_meaning(row, out);
     put_people(row, out);
@@ -75,18 +73,41 @@ pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&row.partition.0.to_le_bytes());
     put_u64(out, row.offset.0);
     out.push(u8::from(row.duplicate));
+    summary(row, out.len() - start)
 }
 
-/// Appends the row of a collector's mark. It uses the columns of a message: `message_id` for the
-/// collector, `occurred_at` for the time reached, `received_at` for the time of writing and `event`
-/// for the state; the view behind the landing table gives them their own names.
+fn summary(row: &RowInput<'_>, size: usize) -> RowSummary {
+    let RowInput { event, facts, .. } = row;
+    let ids = [&event.anonymous_id, &event.user_id, &event.previous_id];
+    let is_other_id = |id: &str| !id.is_empty() && id != row.actor;
+    RowSummary {
+        size,
+        offset: row.offset,
+        received_at: event.received_at,
+        message: Some(row.message_hash),
+        milestone: row.outcome.milestone,
+        is_event: event.kind.is_event(),
+        has_actor: !row.actor.is_empty(),
+        has_other_id: ids.into_iter().flatten().any(|id| is_other_id(id)),
+        has_referral: !facts.referral_code.is_empty() || !facts.inviter_id.is_empty(),
+        has_feedback: facts.nps.is_some() || facts.rating.is_some() || facts.sentiment.is_some(),
+        is_duplicate: row.duplicate,
+    }
+}
+
+/// Appends the row of a collector's mark and returns its summary.
+///
+/// It uses the columns of a message: `message_id` for the collector, `occurred_at` for the time
+/// reached, `received_at` for the time of writing and `event` for the state; the view behind the
+/// landing table gives them their own names.
 pub fn encode_mark(
     mark: &CollectorMark,
     topic: &str,
     partition: PartitionId,
     offset: Offset,
     out: &mut Vec<u8>,
-) {
+) -> RowSummary {
+    let start = out.len();
     put_text(out, ""); // site
     out.push(MARK);
     out.push(scope_number(KeyScope::Server));
@@ -114,17 +135,32 @@ pub fn encode_mark(
     out.extend_from_slice(&partition.0.to_le_bytes());
     put_u64(out, offset.0);
     out.push(0);
+    RowSummary {
+        size: out.len() - start,
+        offset,
+        received_at: mark.written_at,
+        message: None,
+        milestone: None,
+        is_event: false,
+        has_actor: false,
+        has_other_id: false,
+        has_referral: false,
+        has_feedback: false,
+        is_duplicate: false,
+    }
 }
 
-/// Marks a row as a duplicate. `row` is exactly what one call of [`encode`] appended.
+/// Marks a row as a duplicate. `row` is exactly what one call of [`encode`] appended, and `summary`
+/// what it returned.
 ///
 /// Whether a message is a duplicate is known only after a database query, long after its row could
 /// be encoded.
 ///
 /// # Panics
 /// When `row` is empty, which no encoded row is.
-pub fn mark_duplicate(row: &mut [u8]) {
+pub fn mark_duplicate(row: &mut [u8], summary: &mut RowSummary) {
     *row.last_mut().expect("a row has columns") = 1;
+    summary.is_duplicate = true;
 }
 
 /// Returns the approximate size of the row in bytes, so that the buffer grows only once for it.

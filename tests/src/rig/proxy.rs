@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use etappe_wire::row;
+use etappe_testkit::rows::{StoredRow, try_read_rows};
 use http::request::Parts;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -260,8 +260,9 @@ fn find_poison(rows: &[u8]) -> Option<usize> {
 fn words_for_poison(body: &[u8]) -> String {
     let kind = find_poison(body).and_then(|at| body.get(at + POISON.len()));
     let is_named = kind.is_some_and(|digit| digit.is_multiple_of(2));
-    let rows = row::scan_rows(body).unwrap_or_default();
-    match rows.iter().position(|row| find_poison(row.bytes).is_some()) {
+    let rows = try_read_rows(body).unwrap_or_default();
+    let is_poison = |row: &StoredRow| row.texts.values().any(|text| text.contains(POISON));
+    match rows.iter().position(is_poison) {
         Some(row) if is_named => format!(
             "Poison: (at row {})\n: While executing BinaryRowInputFormat. (INCORRECT_DATA)",
             row + 1

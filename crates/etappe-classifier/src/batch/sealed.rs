@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use etappe_core::id::{OffsetRange, PartitionId};
-use etappe_core::ports::{DeadLetter, RowBatch};
+use etappe_core::ports::{DeadLetter, RowBatch, RowSummaries};
 use etappe_core::rules::Outcome;
 use etappe_core::time::Timestamp;
 
-use super::{Messages, PlacedMark, Row, UncountedAmounts, UsedOutcomes, previous_end};
+use super::{BESIDE_ROW, Messages, PlacedMark, UncountedAmounts, UsedOutcomes};
 use crate::budget::BatchShare;
 
 /// A batch ready to be inserted.
@@ -21,7 +21,7 @@ pub struct SealedBatch {
     pub(crate) may_be_stored: bool,
     pub(super) bytes: Bytes,
     pub(super) share: Option<BatchShare>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: RowSummaries,
     pub(crate) messages: Arc<Messages>,
     pub(crate) duplicates: u64,
     pub(crate) uncounted: UncountedAmounts,
@@ -56,33 +56,26 @@ impl SealedBatch {
         self.duplicates
     }
 
-    /// Frees the memory of the rows, which are stored or will be read again. Their metadata stays
-    /// available.
+    /// Frees the encoded rows, which are stored or will be read again. The summaries and the
+    /// messages stay available, and the batch keeps a share for them.
     pub(crate) fn free(&mut self) {
         self.bytes = Bytes::new();
-        self.share = None;
+        if let Some(share) = &mut self.share {
+            share.shrink_to(self.rows.len() * BESIDE_ROW);
+        }
     }
 
-    /// Returns the number of marks in a part of the range.
-    pub(crate) fn marks_within(&self, range: OffsetRange) -> usize {
-        let is_within = |placed: &&PlacedMark| (range.first..=range.last).contains(&placed.offset);
-        self.marks.iter().filter(is_within).count()
-    }
-
-    /// Returns the rows of a part of the range for insertion; the bytes are shared.
+    /// Returns the rows of a part of the range for insertion. Bytes and summaries are shared.
     #[must_use]
     pub fn part(&self, range: OffsetRange, outcomes: Vec<Arc<Outcome>>) -> RowBatch {
-        let from = self.rows.partition_point(|row| row.offset < range.first);
-        let until = self.rows.partition_point(|row| row.offset <= range.last);
-        let start = previous_end(&self.rows, from);
-        let end = previous_end(&self.rows, until);
+        let (rows, place) = self.rows.within(range);
         RowBatch {
             topic: Arc::clone(&self.topic),
             partition: self.partition,
             range,
             token: token(&self.topic, self.partition, range),
-            rows: until - from,
-            bytes: self.bytes.slice(start..end),
+            rows,
+            bytes: self.bytes.slice(place),
             may_be_stored: self.may_be_stored,
             outcomes,
         }

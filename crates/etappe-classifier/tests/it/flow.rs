@@ -44,7 +44,7 @@ async fn batches_stay_within_their_limits_and_their_outcomes_are_stored_once() {
     world.check_exactly_once("small batches");
     let batches = world.sink.batches();
     assert_eq!(batches.len(), 10);
-    assert!(batches.iter().all(|batch| batch.rows <= 10));
+    assert!(batches.iter().all(|batch| batch.rows.len() <= 10));
     let outcomes: usize = batches.iter().map(|batch| batch.outcomes.len()).sum();
     assert_eq!((outcomes, world.sink.outcomes().len()), (1, 1));
     let tokens: BTreeSet<String> = batches.into_iter().map(|batch| batch.token).collect();

@@ -12,7 +12,7 @@ use etappe_core::json::JsonObject;
 use etappe_core::kpi::{KpiScope, RetentionWeeks};
 use etappe_core::milestone::Milestone;
 use etappe_core::money::Amount;
-use etappe_core::ports::{MessageHash, RowBatch, RowSink};
+use etappe_core::ports::{MessageHash, RowBatch, RowSink, RowSummary};
 use etappe_core::query::{Bots, TimeRange};
 use etappe_core::rules::{Outcome, OutcomeId, StageDecision, StageHit, VocabularyDecision};
 use etappe_core::time::Timestamp;
@@ -215,7 +215,7 @@ fn decided(event: &TestEvent) -> Outcome {
 }
 
 /// Appends the row of an event.
-pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
+pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) -> RowSummary {
     let some = |text: &'_ str| Some(text.to_owned().into()).filter(|_| !text.is_empty());
     let site = SiteId::try_new(event.site).expect("a good name");
     let message_hash = MessageHash::of(&site, event.scope, &event.message_id);
@@ -267,7 +267,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) {
         offset: Offset(event.offset),
         duplicate: event.duplicate,
     };
-    row::encode(&row, out);
+    row::encode(&row, out)
 }
 
 /// Makes a batch of events of one partition; their offsets must be ascending.
@@ -275,9 +275,10 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
     let first = events.first().expect("a batch has events");
     let last = events.last().expect("a batch has events");
     let mut bytes = Vec::new();
+    let mut rows = Vec::new();
     let mut outcomes = BTreeMap::new();
     for event in events {
-        encode(event, &mut bytes);
+        rows.push(encode(event, &mut bytes));
         let outcome = decided(event);
         outcomes.insert(outcome.id, Arc::new(outcome));
     }
@@ -292,7 +293,7 @@ pub(crate) fn batch(events: &[TestEvent]) -> RowBatch {
             "{}:{}:{}-{}",
             first.topic, first.partition, first.offset, last.offset
         ),
-        rows: events.len(),
+        rows: rows.into(),
         bytes: Bytes::from(bytes),
         may_be_stored: false,
         outcomes: outcomes.into_values().collect(),
@@ -367,10 +368,11 @@ pub(crate) fn all_time() -> TimeRange {
 pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) -> RowBatch {
     let partition = PartitionId(partition);
     let mut bytes = Vec::new();
+    let mut rows = Vec::new();
     let mut last = Offset(first);
     for (mark, offset) in marks.iter().zip(first..) {
         last = Offset(offset);
-        row::encode_mark(mark, TOPIC, partition, last, &mut bytes);
+        rows.push(row::encode_mark(mark, TOPIC, partition, last, &mut bytes));
     }
     RowBatch {
         topic: TOPIC.into(),
@@ -380,7 +382,7 @@ pub(crate) fn mark_batch(partition: u32, first: u64, marks: &[CollectorMark]) ->
             last,
         },
         token: format!("{TOPIC}:{partition}:{first}-{last}"),
-        rows: marks.len(),
+        rows: rows.into(),
         bytes: Bytes::from(bytes),
         may_be_stored: false,
         outcomes: Vec::new(),
@@ -397,7 +399,7 @@ pub(crate) fn with_marks(batch: RowBatch, marks: &[CollectorMark]) -> RowBatch {
     RowBatch {
         range,
         token: format!("{TOPIC}:{}:{}-{}", batch.partition, range.first, range.last),
-        rows: batch.rows + tail.rows,
+        rows: [&batch.rows[..], &tail.rows[..]].concat().into(),
         bytes: [batch.bytes, tail.bytes].concat().into(),
         ..batch
     }

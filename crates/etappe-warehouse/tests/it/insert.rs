@@ -6,7 +6,7 @@ use bytes::Bytes;
 use etappe_core::event::EventKind;
 use etappe_core::id::Offset;
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink};
+use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink, RowSummaries, RowSummary};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
 use etappe_warehouse::Warehouse;
@@ -495,12 +495,12 @@ async fn insert_a_part(
     client: &clickhouse::Client,
     batch: &RowBatch,
     (landing, table): (&str, &str),
-    is_stored: impl Fn(&row::RowSummary<'_>) -> bool,
+    is_stored: impl Fn(&RowSummary) -> bool,
 ) {
     let mut bytes = Vec::new();
-    for mark in row::scan_rows(&batch.bytes).unwrap() {
-        if is_stored(&mark) {
-            bytes.extend_from_slice(mark.bytes);
+    for (row, encoded) in batch.encoded_rows() {
+        if is_stored(row) {
+            bytes.extend_from_slice(encoded);
             bytes.push(u8::try_from(table.len()).unwrap());
             bytes.extend_from_slice(table.as_bytes());
         }
@@ -514,7 +514,7 @@ async fn insert_a_part(
 
 #[tokio::test]
 async fn a_batch_that_was_completed_is_known_again_when_it_comes_late() {
-    let is_march = |mark: &row::RowSummary<'_>| mark.received_at.as_millis() < MARCH + DAY;
+    let is_march = |row: &RowSummary| row.received_at.as_millis() < MARCH + DAY;
     let test = TestWarehouse::new().await;
     let whole = batch(&messages(0));
     let messages_only = (row::TABLE, "messages");
@@ -538,7 +538,7 @@ async fn marks_that_were_completed_are_known_again_when_they_come_late() {
     };
     let batch = mark_batch(0, 0, &[mark(MARCH), mark(MARCH + 40 * DAY)]);
     let marks_only = (row::MARK_TABLE, "marks");
-    let is_first = |mark: &row::RowSummary<'_>| mark.offset == Offset(0);
+    let is_first = |row: &RowSummary| row.offset == Offset(0);
     insert_a_part(&test.client, &batch, marks_only, is_first).await;
     let marks = async || test.number("SELECT count() FROM marks").await;
     assert_eq!(marks().await, 1);
@@ -613,7 +613,7 @@ async fn a_large_batch_is_one_block() {
 async fn outcomes_are_stored_once_and_before_their_rows() {
     let test = TestWarehouse::new().await;
     let mut empty = batch(&messages(0));
-    empty.rows = 0;
+    empty.rows = RowSummaries::default();
     empty.bytes = Bytes::new();
     test.warehouse.insert(&empty).await.unwrap();
     test.warehouse.insert(&empty).await.unwrap();

@@ -63,7 +63,7 @@ fn event<'a>(properties: &'a str) -> Event<'a> {
 }
 
 /// Encodes a row with a value in most columns, after bytes that were there before.
-fn full_row(properties: &str) -> Vec<u8> {
+fn full_row(properties: &str) -> (Vec<u8>, RowSummary) {
     let facts = EventFacts {
         revenue: Amount::parse("-12.5"),
         currency: "EUR".into(),
@@ -91,14 +91,14 @@ fn full_row(properties: &str) -> Vec<u8> {
         duplicate: true,
     };
     let mut bytes = b"before".to_vec();
-    encode(&row, &mut bytes);
-    bytes
+    let summary = encode(&row, &mut bytes);
+    (bytes, summary)
 }
 
 #[test]
 fn a_row_holds_its_columns_in_their_order() {
     let properties = format!(r#"{{"note":"{}"}}"#, "é".repeat(20_000));
-    let bytes = full_row(&properties);
+    let (bytes, _) = full_row(&properties);
     let mut reader = Reader(bytes.strip_prefix(b"before").unwrap());
     assert_eq!(reader.text(), "demo");
     assert_eq!((reader.byte(), reader.byte(), reader.byte()), (1, 3, 1));
@@ -235,19 +235,34 @@ fn a_row_that_is_marked_later_is_the_row_of_a_duplicate() {
             duplicate,
         };
         let mut bytes = Vec::new();
-        encode(&row, &mut bytes);
-        bytes
+        let summary = encode(&row, &mut bytes);
+        (bytes, summary)
     };
     let mut marked = encoded(false);
-    mark_duplicate(&mut marked);
+    mark_duplicate(&mut marked.0, &mut marked.1);
     assert_eq!(marked, encoded(true));
     assert_ne!(marked, encoded(false));
 }
 
 #[test]
-fn marks_say_what_the_rows_are() {
-    let full = full_row("{}");
-    let full = full.strip_prefix(b"before").unwrap();
+fn a_summary_says_what_the_row_is_about() {
+    let (bytes, first) = full_row("{}");
+    assert_eq!(
+        first,
+        RowSummary {
+            size: bytes.len() - b"before".len(),
+            offset: Offset(42),
+            received_at: Timestamp::from_millis(1_709_294_400_999),
+            message: Some(MessageHash(3)),
+            milestone: Some(Milestone::Purchase),
+            is_event: true,
+            has_actor: true,
+            has_other_id: false,
+            has_referral: false,
+            has_feedback: true,
+            is_duplicate: true,
+        }
+    );
     let identify = Event {
         kind: EventKind::Identify,
         user_id: Some("u1".into()),
@@ -263,7 +278,6 @@ fn marks_say_what_the_rows_are() {
         vocabulary: None,
         stages: Box::default(),
     };
-    let mut both = full.to_vec();
     let row = RowInput {
         event: &identify,
         facts: &facts,
@@ -275,25 +289,10 @@ fn marks_say_what_the_rows_are() {
         offset: Offset(43),
         duplicate: false,
     };
-    encode(&row, &mut both);
-    let found = scan_rows(&both).unwrap();
-    let first = RowSummary {
-        bytes: full,
-        is_mark: false,
-        is_event: true,
-        milestone: "purchase",
-        has_actor: true,
-        has_other_id: false,
-        has_referral: false,
-        has_feedback: true,
-        received_at: Timestamp::from_millis(1_709_294_400_999),
-        offset: Offset(42),
-        is_duplicate: true,
-    };
+    let mut bytes = Vec::new();
     let second = RowSummary {
-        bytes: both.get(full.len()..).unwrap(),
+        milestone: None,
         is_event: false,
-        milestone: "",
         has_other_id: true,
         has_referral: true,
         has_feedback: false,
@@ -301,42 +300,27 @@ fn marks_say_what_the_rows_are() {
         is_duplicate: false,
         ..first
     };
-    assert_eq!(found, [first, second]);
-    assert_eq!(first_received_at(&both), Some(first.received_at));
-    for cut in 1..full.len() {
-        assert_eq!(scan_rows(full.get(..cut).unwrap()), Err(MalformedRow(0)));
-    }
+    let encoded = encode(&row, &mut bytes);
+    assert_eq!(
+        encoded,
+        RowSummary {
+            size: bytes.len(),
+            ..second
+        }
+    );
 }
 
 #[test]
-fn a_collector_s_mark_is_a_row_of_its_own_kind() {
-    let mut mark = Vec::new();
-    let word = CollectorMark {
+fn a_collectors_mark_is_a_row_of_its_own_kind() {
+    let mut bytes = Vec::new();
+    let mark = CollectorMark {
         collector: "c1".to_owned(),
         reached: Timestamp::from_millis(5),
         written_at: Timestamp::from_millis(6),
         state: etappe_core::watermark::CollectorState::Direct,
     };
-    encode_mark(&word, "t", PartitionId(1), Offset(44), &mut mark);
-    let third = RowSummary {
-        bytes: &mark,
-        is_mark: true,
-        is_event: false,
-        milestone: "",
-        has_actor: false,
-        has_other_id: false,
-        has_referral: false,
-        has_feedback: false,
-        received_at: Timestamp::from_millis(6),
-        offset: Offset(44),
-        is_duplicate: false,
-    };
-    assert_eq!(scan_rows(&mark), Ok(vec![third]));
-    assert_eq!(first_received_at(&mark), Some(third.received_at));
-    assert!(only_marks(&mark));
-    let row = full_row("{}");
-    let event = row.strip_prefix(b"before").unwrap();
-    assert!(!only_marks(&[event, &mark].concat()));
-    assert!(!only_marks(&[&mark, event].concat()));
-    assert!(!only_marks(mark.get(1..).unwrap()));
+    let summary = encode_mark(&mark, "t", PartitionId(1), Offset(44), &mut bytes);
+    assert!(summary.is_mark() && !summary.is_event && !summary.has_actor);
+    assert_eq!(summary.received_at, mark.written_at);
+    assert_eq!((summary.offset, summary.size), (Offset(44), bytes.len()));
 }
