@@ -13,9 +13,9 @@ use etappe_core::ports::{RetryClass, Retryable};
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
-use crate::redo::sync_statement;
+use crate::metrics::to_u64;
 use crate::warehouse::Warehouse;
-use crate::writer::to_u64;
+use crate::write::sync_statement;
 use ledger::{Chunk, Ledger};
 use table::{Span, TABLES, Table};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use etappe_core::id::Offset;
 use etappe_core::ports::{Cost, RetryClass, Retryable, RowBatch};
 
-use crate::blame::{is_about_target, record_named};
 use crate::config::InvalidWarehouseConfig;
+use crate::write::{is_about_target, record_named};
 
 /// An error of the warehouse.
 #[derive(Debug, thiserror::Error)]

@@ -15,44 +15,22 @@
 //!
 //! Start at [`Warehouse`], then read `migrations/` and `views/`.
 
-mod actor;
-mod audit;
 mod backup;
-mod blame;
-mod board;
-mod candidate;
 mod config;
 mod copy;
-mod ddl;
 mod error;
-mod journey_stage;
-mod kpi;
-mod message_index;
 mod metrics;
-mod migration;
-mod name;
 mod native;
 mod query;
-mod redo;
-mod referral;
-mod stage;
-mod store;
-mod stored_message;
-mod target;
+mod read;
+mod schema;
 mod tls;
-mod unit;
-mod unmapped;
-mod view;
-mod view_rows;
 mod warehouse;
-mod write_history;
-mod writer;
+mod write;
 
-pub use audit::StoredOffsets;
 pub use config::{InvalidWarehouseConfig, WarehouseConfig};
 pub use copy::{CopyLimits, CopyProgress, CopyReport, copy};
 pub use error::WarehouseError;
-pub use journey_stage::JourneyStage;
-pub use migration::MigrationReport;
-pub use stored_message::StoredMessage;
+pub use read::{StoredMessage, StoredOffsets};
+pub use schema::{JourneyStage, MigrationReport};
 pub use warehouse::Warehouse;

@@ -16,10 +16,9 @@ use tokio::sync::OnceCell;
 
 use crate::config::WarehouseConfig;
 use crate::error::{WarehouseError, is_new_enough};
-use crate::message_index::OtherTopics;
 use crate::metrics::Metrics;
 use crate::tls::with_tls;
-use crate::write_history::WriteHistory;
+use crate::write::{OtherTopics, WriteHistory};
 
 /// How long to wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 use super::table::{Span, Table};
-use crate::ddl::render;
 use crate::error::WarehouseError;
+use crate::schema::render;
 use crate::warehouse::Warehouse;
 
 const TABLE: &str = "

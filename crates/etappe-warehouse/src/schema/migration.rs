@@ -12,10 +12,10 @@ use etappe_core::ports::{RetryClass, Retryable};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::ddl::render;
+use super::view::VIEWS;
 use crate::config::WarehouseConfig;
-use crate::ddl::render;
 use crate::error::WarehouseError;
-use crate::view::VIEWS;
 use crate::warehouse::Warehouse;
 
 /// A step of the schema.
@@ -29,22 +29,22 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "tables",
-        sql: include_str!("../migrations/0001_tables.sql"),
+        sql: include_str!("../../migrations/0001_tables.sql"),
     },
     Migration {
         version: 2,
         name: "arrivals_and_marks",
-        sql: include_str!("../migrations/0002_arrivals_and_marks.sql"),
+        sql: include_str!("../../migrations/0002_arrivals_and_marks.sql"),
     },
     Migration {
         version: 3,
         name: "journey_stages",
-        sql: include_str!("../migrations/0003_journey_stages.sql"),
+        sql: include_str!("../../migrations/0003_journey_stages.sql"),
     },
     Migration {
         version: 4,
         name: "mark_arrivals",
-        sql: include_str!("../migrations/0004_mark_arrivals.sql"),
+        sql: include_str!("../../migrations/0004_mark_arrivals.sql"),
     },
 ];
 

@@ -15,10 +15,10 @@ use etappe_core::time::Timestamp;
 use self::forest::Forest;
 use self::pairing::Invitation;
 use crate::error::WarehouseError;
+use crate::metrics::to_u64;
 use crate::native;
 use crate::query::{Question, Stream};
 use crate::warehouse::Warehouse;
-use crate::writer::to_u64;
 
 /// The most referrals, and the most invitations, kept in memory (about 100 bytes each).
 const MAX_ROWS: usize = 5_000_000;

@@ -8,7 +8,7 @@ use etappe_core::ports::MessageHash;
 use etappe_core::time::Timestamp;
 use serde::Deserialize;
 
-use crate::actor::EventRow;
+use super::actor::EventRow;
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 

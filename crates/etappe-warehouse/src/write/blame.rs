@@ -8,7 +8,7 @@
 use etappe_core::id::Offset;
 use etappe_core::ports::RowBatch;
 
-use crate::target::TARGETS;
+use super::target::TARGETS;
 
 /// Returns the record of a batch that the server's answer names, if any.
 pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {

@@ -21,12 +21,12 @@ use etappe_core::ports::{RowBatch, RowSummary};
 use etappe_core::time::Timestamp;
 use serde::Deserialize;
 
+use self::plan::{Missing, RepairPlan, Step};
+use super::target::{IDS, TARGETS, Target};
 use crate::error::WarehouseError;
+use crate::metrics::to_u64;
 use crate::native;
-use crate::redo::plan::{Missing, RepairPlan, Step};
-use crate::target::{IDS, TARGETS, Target};
 use crate::warehouse::Warehouse;
-use crate::writer::to_u64;
 
 /// Selects the rows of a batch. The receive times let the server skip all other parts.
 const OF_BATCH: &str = "topic = {topic:String} AND partition = {partition:UInt32}

@@ -3,7 +3,7 @@
 //! Invariant: inserting a batch again under its token changes nothing in any table. Every table
 //! that the insert reaches has its own deduplication window, and the views pass the token on. The
 //! batch must be a single block: if there were several, a failed insert could have stored some of
-//! them. A batch that this or another process may have stored before goes to [`crate::redo`].
+//! them. A batch that this or another process may have stored before goes to `redo`.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::error::WarehouseError;
+use crate::metrics::to_u64;
 use crate::warehouse::Warehouse;
 
 /// How many bytes are passed to the connection at a time.
@@ -269,9 +270,4 @@ fn stage_rows(outcome: &Outcome) -> impl Iterator<Item = OutcomeStageRow<'_>> {
             .map(move |hit| OutcomeStageRow::of(outcome, decision, Some(hit)));
         std::iter::once(main).chain(secondary)
     })
-}
-
-/// Converts a count for a counter.
-pub(crate) fn to_u64(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

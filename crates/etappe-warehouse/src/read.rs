@@ -1,0 +1,20 @@
+//! Answers to questions about journeys and stored messages.
+//!
+//! May use [`crate::schema`], never [`crate::write`]. Start at `store`, the port through which
+//! `etappe-insights` reads.
+
+mod actor;
+mod audit;
+mod candidate;
+mod kpi;
+mod name;
+mod referral;
+mod stage;
+mod store;
+mod stored_message;
+mod unit;
+mod unmapped;
+mod view_rows;
+
+pub use audit::StoredOffsets;
+pub use stored_message::StoredMessage;
