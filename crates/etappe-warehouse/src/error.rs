@@ -43,7 +43,7 @@ pub enum WarehouseError {
     /// The server is too old.
     #[error(
         "the server at {host} is ClickHouse {found}, which is too old: it must be {} or newer",
-        OLDEST
+        OLDEST_SERVER
     )]
     ServerTooOld {
         /// The server's name and port.
@@ -59,13 +59,13 @@ pub enum WarehouseError {
         /// The newest version this program knows.
         known: u32,
     },
-    /// An applied migration differs from this program's version of it.
+    /// An applied migration differs from this program's version of it, which no release does.
     #[error(
-        "the tables were made by a development version: migration {version} (`{name}`) has other \
-         content here, and nothing converts them; start with a new data folder or database and \
-         import the events again, or go back to the version that made them"
+        "the data were made by an unreleased version: its migration {version} (`{name}`) differs \
+         from this program's, and nothing converts the tables; start with an empty data folder or \
+         database and import the events again, or go back to the version that made them"
     )]
-    AlteredMigration {
+    UnreleasedSchema {
         /// The migration's version.
         version: u32,
         /// Its name.
@@ -122,7 +122,7 @@ pub enum WarehouseError {
 }
 
 /// The oldest supported version of the server.
-const OLDEST: &str = "25.8";
+const OLDEST_SERVER: &str = "25.8";
 
 /// Returns whether this server version is supported.
 pub(crate) fn is_new_enough(version: &str) -> bool {
@@ -130,7 +130,7 @@ pub(crate) fn is_new_enough(version: &str) -> bool {
         let mut parts = text.split('.').map(str::parse::<u32>);
         Some((parts.next()?.ok()?, parts.next()?.ok()?))
     };
-    numbers(version) >= numbers(OLDEST)
+    numbers(version) >= numbers(OLDEST_SERVER)
 }
 
 /// Returns an error's text and those of its causes, unless they repeat it. Only the innermost cause
@@ -279,7 +279,7 @@ impl Retryable for WarehouseError {
             | Self::CopyDiffers { .. }
             | Self::ServerTooOld { .. }
             | Self::NewerSchema { .. }
-            | Self::AlteredMigration { .. }
+            | Self::UnreleasedSchema { .. }
             | Self::Metrics(_) => RetryClass::Fatal,
         }
     }

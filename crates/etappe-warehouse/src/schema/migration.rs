@@ -1,9 +1,13 @@
 //! Migrates the database to this program's schema.
 //!
-//! Invariant: an interrupted or concurrent migration leaves nothing that the next run does not
-//! complete. The server has no transactions for schema changes, so every statement can safely be
-//! repeated (`IF NOT EXISTS`). Migrations run in order and are recorded with a checksum of their
-//! text. The parameterized views are recreated when their text changes.
+//! Invariants: the next run completes an interrupted migration; several processes may migrate at
+//! once; a database that this program cannot use is not changed.
+//!
+//! The server has no transactions for schema changes, so every statement can be repeated (`IF NOT
+//! EXISTS`). Migrations run in order and are recorded with a checksum of their text: once released,
+//! a migration never changes. A recorded migration with another checksum was made by an unreleased
+//! version, and nothing converts its tables. The parameterized views hold no data, so they are
+//! recreated whenever their text changes.
 
 use std::time::Duration;
 
@@ -25,33 +29,22 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "tables",
-        sql: include_str!("../../migrations/0001_tables.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "arrivals_and_marks",
-        sql: include_str!("../../migrations/0002_arrivals_and_marks.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "journey_stages",
-        sql: include_str!("../../migrations/0003_journey_stages.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "mark_arrivals",
-        sql: include_str!("../../migrations/0004_mark_arrivals.sql"),
-    },
-];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "schema",
+    sql: include_str!("../../migrations/0001_schema.sql"),
+}];
 
 /// How often a statement is tried if it collides with the same statement in another process.
-const ATTEMPTS: u32 = 5;
-/// The pause before the next try.
-const PAUSE: Duration = Duration::from_millis(200);
+const MAX_ATTEMPTS: u32 = 5;
+/// The pause before the next attempt.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+const HAS_LEDGERS: &str = "
+SELECT count() FROM system.tables
+WHERE database = {database:String} AND name = 'schema_migrations'";
+
+const APPLIED: &str = "SELECT version, name, checksum FROM schema_migrations";
 
 const LEDGERS: &str = "
 CREATE TABLE IF NOT EXISTS schema_migrations
@@ -103,20 +96,18 @@ impl Warehouse {
     /// date; several processes may run it at once.
     ///
     /// # Errors
-    /// [`WarehouseError::NewerSchema`] and [`WarehouseError::AlteredMigration`] if this program
+    /// [`WarehouseError::NewerSchema`] and [`WarehouseError::UnreleasedSchema`] if this program
     /// cannot use the database; nothing was changed then. Otherwise the server's error.
     pub async fn migrate(&self) -> Result<MigrationReport, WarehouseError> {
         self.check_server().await?;
+        let applied = if self.has_ledgers().await? {
+            self.applied_migrations().await?
+        } else {
+            Vec::new()
+        };
+        let pending = pending_migrations(&applied)?;
         self.create_database().await?;
         self.run_statements(LEDGERS).await?;
-        let applied = self
-            .ask(
-                "read applied migrations",
-                "SELECT version, name, checksum FROM schema_migrations",
-            )
-            .rows::<AppliedMigration>()
-            .await?;
-        let pending = pending_migrations(&applied)?;
         let mut report = MigrationReport {
             version: MIGRATIONS.last().map_or(0, |migration| migration.version),
             ..MigrationReport::default()
@@ -137,14 +128,7 @@ impl Warehouse {
 
     /// Checks that the database has exactly this program's schema.
     pub(crate) async fn expect_current_schema(&self) -> Result<(), WarehouseError> {
-        let applied = self
-            .ask(
-                "read applied migrations",
-                "SELECT version, name, checksum FROM schema_migrations",
-            )
-            .rows::<AppliedMigration>()
-            .await?;
-        match pending_migrations(&applied)?.next() {
+        match pending_migrations(&self.applied_migrations().await?)?.next() {
             None => Ok(()),
             Some(pending) => Err(WarehouseError::CopyRefused(format!(
                 "the source lacks migration {} (`{}`): migrate it first",
@@ -153,16 +137,28 @@ impl Warehouse {
         }
     }
 
+    async fn has_ledgers(&self) -> Result<bool, WarehouseError> {
+        // The database itself may be missing.
+        let client = self.client().clone().with_database("system");
+        let count = client
+            .query_raw(HAS_LEDGERS)
+            .param("database", &self.config().database)
+            .fetch_one::<u64>();
+        let limit = self.config().query_timeout;
+        let count = self.within(limit, "look for the tables", count).await?;
+        Ok(count > 0)
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<AppliedMigration>, WarehouseError> {
+        self.ask("read applied migrations", APPLIED).rows().await
+    }
+
     async fn create_database(&self) -> Result<(), WarehouseError> {
         let client = self.client().clone().with_database("system");
         let statement = create_database_statement(self.config());
         let create = client.query_raw(&statement).execute();
-        self.within(
-            self.config().migration_timeout,
-            "create the database",
-            create,
-        )
-        .await
+        let limit = self.config().migration_timeout;
+        self.within(limit, "create the database", create).await
     }
 
     async fn run_statements(&self, sql: &str) -> Result<(), WarehouseError> {
@@ -194,10 +190,10 @@ impl Warehouse {
         loop {
             let run = self.client().query_raw(statement).execute();
             match self.within(limit, "change the schema", run).await {
-                Err(error) if attempt < ATTEMPTS && is_collision(&error) => {
+                Err(error) if attempt < MAX_ATTEMPTS && is_collision(&error) => {
                     tracing::debug!(%error, attempt, "schema statement collided");
                     attempt += 1;
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 result => return result,
             }
@@ -216,12 +212,8 @@ impl Warehouse {
             .param("checksum", checksum(migration.sql))
             .with_setting("async_insert", "0")
             .execute();
-        self.within(
-            self.config().migration_timeout,
-            "record a migration",
-            insert,
-        )
-        .await
+        let limit = self.config().migration_timeout;
+        self.within(limit, "record a migration", insert).await
     }
 
     async fn create_views(&self) -> Result<Vec<String>, WarehouseError> {
@@ -273,7 +265,8 @@ fn pending_migrations(
     applied: &[AppliedMigration],
 ) -> Result<impl Iterator<Item = &'static Migration>, WarehouseError> {
     let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
-    // Oldest first, because an altered migration is a better error than an extra one.
+    // Oldest first: a database of an unreleased version may also have migrations that are unknown
+    // here, and "newer" would be the wrong advice.
     let mut by_version: Vec<&AppliedMigration> = applied.iter().collect();
     by_version.sort_by_key(|row| row.version);
     for row in by_version {
@@ -284,7 +277,7 @@ fn pending_migrations(
             });
         };
         if checksum(migration.sql) != row.checksum {
-            return Err(WarehouseError::AlteredMigration {
+            return Err(WarehouseError::UnreleasedSchema {
                 version: row.version,
                 name: row.name.clone(),
             });
@@ -371,25 +364,25 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_or_altered_schema_is_refused() {
+    fn a_newer_schema_and_one_of_an_unreleased_version_are_refused() {
         let good = checksum(MIGRATIONS[0].sql);
         let pending = |rows: &[AppliedMigration]| {
             pending_migrations(rows).map(|pending| pending.map(|m| m.version).collect::<Vec<_>>())
         };
-        let all: Vec<u32> = MIGRATIONS.iter().map(|m| m.version).collect();
-        assert_eq!(pending(&[]).unwrap(), all);
+        assert_eq!(pending(&[]).unwrap(), [1]);
         let twice = [applied(1, good.clone()), applied(1, good.clone())];
-        assert_eq!(pending(&twice).unwrap(), all[1..]);
+        assert!(pending(&twice).unwrap().is_empty());
         assert!(matches!(
             pending(&[applied(1, good), applied(99, String::new())]),
             Err(WarehouseError::NewerSchema {
                 found: 99,
-                known: 4
+                known: 1
             })
         ));
+        let unreleased = [applied(2, "1".to_owned()), applied(1, "0".to_owned())];
         assert!(matches!(
-            pending(&[applied(1, "0".to_owned())]),
-            Err(WarehouseError::AlteredMigration { version: 1, .. })
+            pending(&unreleased),
+            Err(WarehouseError::UnreleasedSchema { version: 1, .. })
         ));
     }
 }

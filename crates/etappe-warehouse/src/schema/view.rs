@@ -1,94 +1,47 @@
 //! The KPI definitions: parameterized views, each built on the previous ones.
 
+/// A view's name and its statement.
+macro_rules! view {
+    ($number:literal, $name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../views/", $number, "_", $name, ".sql")),
+        )
+    };
+}
+
 /// Names and statements, in the order of creation.
 pub(crate) const VIEWS: &[(&str, &str)] = &[
-    (
-        "kpi_activity",
-        include_str!("../../views/01_kpi_activity.sql"),
-    ),
-    ("signups", include_str!("../../views/02_signups.sql")),
-    (
-        "kpi_signups",
-        include_str!("../../views/03_kpi_signups.sql"),
-    ),
-    ("all_orders", include_str!("../../views/04_all_orders.sql")),
-    ("orders", include_str!("../../views/05_orders.sql")),
-    ("customers", include_str!("../../views/06_customers.sql")),
-    ("kpi_orders", include_str!("../../views/07_kpi_orders.sql")),
-    ("refunds", include_str!("../../views/08_refunds.sql")),
-    ("payments", include_str!("../../views/09_payments.sql")),
-    (
-        "kpi_refunds",
-        include_str!("../../views/10_kpi_refunds.sql"),
-    ),
-    ("kpi_money", include_str!("../../views/11_kpi_money.sql")),
-    (
-        "kpi_retention",
-        include_str!("../../views/12_kpi_retention.sql"),
-    ),
-    ("kpi_nps", include_str!("../../views/13_kpi_nps.sql")),
-    (
-        "model_stages",
-        include_str!("../../views/14_model_stages.sql"),
-    ),
-    ("stage_runs", include_str!("../../views/15_stage_runs.sql")),
-    (
-        "stage_stays",
-        include_str!("../../views/16_stage_stays.sql"),
-    ),
-    (
-        "stage_figures",
-        include_str!("../../views/17_stage_figures.sql"),
-    ),
-    ("kpi_stages", include_str!("../../views/18_kpi_stages.sql")),
-    (
-        "kpi_transitions",
-        include_str!("../../views/19_kpi_transitions.sql"),
-    ),
-    (
-        "referral_links",
-        include_str!("../../views/20_referral_links.sql"),
-    ),
-    (
-        "actor_milestones",
-        include_str!("../../views/21_actor_milestones.sql"),
-    ),
-    ("referrals", include_str!("../../views/22_referrals.sql")),
-    (
-        "invitations",
-        include_str!("../../views/23_invitations.sql"),
-    ),
-    (
-        "actor_stages",
-        include_str!("../../views/24_actor_stages.sql"),
-    ),
-    (
-        "journey_stages",
-        include_str!("../../views/25_journey_stages.sql"),
-    ),
-    (
-        "funnel_steps",
-        include_str!("../../views/26_funnel_steps.sql"),
-    ),
-    ("kpi_funnel", include_str!("../../views/27_kpi_funnel.sql")),
-    (
-        "referral_loops",
-        include_str!("../../views/28_referral_loops.sql"),
-    ),
-    (
-        "counted_referrals",
-        include_str!("../../views/29_counted_referrals.sql"),
-    ),
-    (
-        "kpi_referrals",
-        include_str!("../../views/30_kpi_referrals.sql"),
-    ),
-    (
-        "unmapped_names",
-        include_str!("../../views/31_unmapped_names.sql"),
-    ),
-    (
-        "kpi_lifecycle",
-        include_str!("../../views/32_kpi_lifecycle.sql"),
-    ),
+    view!("01", "kpi_activity"),
+    view!("02", "signups"),
+    view!("03", "kpi_signups"),
+    view!("04", "all_orders"),
+    view!("05", "orders"),
+    view!("06", "customers"),
+    view!("07", "kpi_orders"),
+    view!("08", "refunds"),
+    view!("09", "payments"),
+    view!("10", "kpi_refunds"),
+    view!("11", "kpi_money"),
+    view!("12", "kpi_retention"),
+    view!("13", "kpi_nps"),
+    view!("14", "model_stages"),
+    view!("15", "stage_runs"),
+    view!("16", "stage_stays"),
+    view!("17", "stage_figures"),
+    view!("18", "kpi_stages"),
+    view!("19", "kpi_transitions"),
+    view!("20", "referral_links"),
+    view!("21", "actor_milestones"),
+    view!("22", "referrals"),
+    view!("23", "invitations"),
+    view!("24", "actor_stages"),
+    view!("25", "journey_stages"),
+    view!("26", "funnel_steps"),
+    view!("27", "kpi_funnel"),
+    view!("28", "referral_loops"),
+    view!("29", "counted_referrals"),
+    view!("30", "kpi_referrals"),
+    view!("31", "unmapped_names"),
+    view!("32", "kpi_lifecycle"),
 ];

@@ -234,7 +234,7 @@ async fn a_target_with_other_rows_and_a_source_of_another_schema_are_refused() {
     let warehouse = shared_engine().warehouse(&database);
     test.client
         .query_raw(
-            "ALTER TABLE schema_migrations DELETE WHERE version = 2 SETTINGS mutations_sync = 1",
+            "ALTER TABLE schema_migrations DELETE WHERE version = 1 SETTINGS mutations_sync = 1",
         )
         .execute()
         .await

@@ -3,7 +3,7 @@
 use etappe_core::ports::{RetryClass, Retryable};
 use etappe_warehouse::WarehouseError;
 
-use crate::engine::{TestWarehouse, database_name, shared_engine};
+use crate::engine::{TestWarehouse, database_name, number, shared_engine};
 
 #[tokio::test]
 async fn a_second_migration_changes_nothing() {
@@ -12,23 +12,13 @@ async fn a_second_migration_changes_nothing() {
     let first = warehouse.migrate().await.unwrap();
     assert_eq!(
         (first.version, first.applied),
-        (
-            4,
-            [
-                "tables",
-                "arrivals_and_marks",
-                "journey_stages",
-                "mark_arrivals"
-            ]
-            .map(str::to_owned)
-            .to_vec()
-        )
+        (1, vec!["schema".to_owned()])
     );
     assert!(first.views.contains(&"kpi_orders".to_owned()));
     let second = warehouse.migrate().await.unwrap();
     assert_eq!(
         (second.version, second.applied.len(), second.views.len()),
-        (4, 0, 0)
+        (1, 0, 0)
     );
 }
 
@@ -42,10 +32,10 @@ async fn processes_that_migrate_at_once_do_no_harm() {
         tasks.spawn(async move { warehouse.migrate().await });
     }
     for result in tasks.join_all().await {
-        assert_eq!(result.unwrap().version, 4);
+        assert_eq!(result.unwrap().version, 1);
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
-    let count = crate::engine::number(&engine.client(&database), tables).await;
+    let count = number(&engine.client(&database), tables).await;
     assert_eq!(count, 17);
 }
 
@@ -63,15 +53,7 @@ async fn a_migration_that_died_half_way_is_completed() {
         test.client.query_raw(statement).execute().await.unwrap();
     }
     let report = test.warehouse.migrate().await.unwrap();
-    assert_eq!(
-        report.applied,
-        [
-            "tables",
-            "arrivals_and_marks",
-            "journey_stages",
-            "mark_arrivals"
-        ]
-    );
+    assert_eq!(report.applied, ["schema"]);
     for table in ["messages_from_arrivals", "referral_events", "kpi_money"] {
         let exists = format!(
             "SELECT count() FROM system.tables \
@@ -82,30 +64,51 @@ async fn a_migration_that_died_half_way_is_completed() {
 }
 
 #[tokio::test]
-async fn a_newer_or_altered_schema_is_refused_and_left_alone() {
+async fn a_newer_schema_is_refused() {
     let test = TestWarehouse::new().await;
     let newer = "INSERT INTO schema_migrations (version, name, checksum) VALUES (7, 'later', 'x')";
     test.client.query_raw(newer).execute().await.unwrap();
     let error = test.warehouse.migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::NewerSchema { found: 7, known: 4 }),
+        matches!(error, WarehouseError::NewerSchema { found: 7, known: 1 }),
         "{error}"
     );
     assert_eq!(error.retry_class(), RetryClass::Fatal);
+}
 
-    let test = TestWarehouse::new().await;
-    let altered =
-        "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, 'tables', 'x')";
-    test.client.query_raw(altered).execute().await.unwrap();
-    let error = test.warehouse.migrate().await.unwrap_err();
+#[tokio::test]
+async fn data_of_an_unreleased_version_are_refused_and_left_as_they_are() {
+    let (engine, database) = (shared_engine(), database_name());
+    let client = engine.client(&database);
+    let create = format!("CREATE DATABASE {database}");
+    let system = engine.client("system");
+    system.query_raw(&create).execute().await.unwrap();
+    for statement in [
+        "CREATE TABLE schema_migrations (version UInt32, name String, checksum String) \
+         ENGINE = MergeTree ORDER BY version",
+        "INSERT INTO schema_migrations VALUES (2, 'inbox', 'y'), (1, 'tables', 'x')",
+        "CREATE TABLE events (site String) ENGINE = MergeTree ORDER BY site",
+        "INSERT INTO events VALUES ('demo')",
+    ] {
+        client.query_raw(statement).execute().await.unwrap();
+    }
+    let content = async || {
+        let tables = "SELECT sum(cityHash64(name, create_table_query, total_rows)) \
+            FROM system.tables WHERE database = currentDatabase()";
+        number(&client, tables).await
+    };
+    let before = content().await;
+    let error = engine.warehouse(&database).migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::AlteredMigration { version: 1, .. }),
+        matches!(error, WarehouseError::UnreleasedSchema { version: 1, .. }),
         "{error}"
     );
+    assert_eq!(error.retry_class(), RetryClass::Fatal);
     let words = error.to_string();
-    for part in ["development version", "new data folder or database"] {
+    for part in ["unreleased version", "empty data folder or database"] {
         assert!(words.contains(part), "{words}");
     }
+    assert_eq!(content().await, before);
 }
 
 #[tokio::test]
