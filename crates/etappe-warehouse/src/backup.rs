@@ -6,7 +6,7 @@ use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
 /// How long a backup may take. A backup of 100 GB takes about ten minutes on an ordinary disk.
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
+const BACKUP_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 
 impl Warehouse {
     /// Makes the engine write a backup of the database into the folder `name` among its backups.
@@ -35,6 +35,6 @@ impl Warehouse {
     async fn run_long(&self, statement: &str, action: &'static str) -> Result<(), WarehouseError> {
         let client = self.client().clone().with_database("system");
         let run = client.query_raw(statement).execute();
-        self.within(LIMIT, action, run).await
+        self.within(BACKUP_TIMEOUT, action, run).await
     }
 }

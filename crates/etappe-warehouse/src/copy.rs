@@ -15,17 +15,16 @@ use serde::Deserialize;
 use crate::error::WarehouseError;
 use crate::metrics::to_u64;
 use crate::warehouse::Warehouse;
-use crate::write::sync_statement;
 use ledger::{Chunk, Ledger};
 use table::{Span, TABLES, Table};
 
 mod ledger;
 mod table;
 
-/// How often a chunk is tried before the copy gives up.
-const ATTEMPTS: u64 = 5;
-/// The pause after a failed try; it doubles each time.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How many times a chunk is inserted before the copy gives up.
+const MAX_ATTEMPTS: u64 = 5;
+/// The pause after the first failed attempt; it doubles each time.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The source's identity. It is part of the data, so it stays the same if the files are moved.
 const IDENTITY: &str = "
@@ -81,26 +80,6 @@ pub struct CopyReport {
 }
 
 #[derive(Row, Deserialize)]
-struct IdentityRow {
-    identity: String,
-}
-
-#[derive(Row, Deserialize)]
-struct NameRow {
-    name: String,
-}
-
-#[derive(Row, Deserialize)]
-struct PartRow {
-    part: String,
-}
-
-#[derive(Row, Deserialize)]
-struct NumberRow {
-    number: u64,
-}
-
-#[derive(Row, Deserialize)]
 struct EndRow {
     number: u64,
     last: Vec<String>,
@@ -123,11 +102,8 @@ pub async fn copy(
 ) -> Result<CopyReport, WarehouseError> {
     source.expect_current_schema().await?;
     target.migrate().await?;
-    let identity = source
-        .ask("identity", IDENTITY)
-        .row::<IdentityRow>()
-        .await?;
-    let (ledger, is_resumed) = Ledger::open(target, identity.identity).await?;
+    let identity = source.query("identity", IDENTITY).row::<String>().await?;
+    let (ledger, is_resumed) = Ledger::open(target, identity).await?;
     let mut copy = Copy {
         source,
         target,
@@ -235,10 +211,8 @@ impl Copy<'_> {
     async fn columns(&self, table: &Table) -> Result<String, WarehouseError> {
         let mut lists = Vec::new();
         for warehouse in [self.source, self.target] {
-            let question = warehouse.ask("columns", COLUMNS).text("name", table.name);
-            let rows = question.rows::<NameRow>().await?;
-            let names: Vec<String> = rows.into_iter().map(|row| row.name).collect();
-            lists.push(names.join(", "));
+            let query = warehouse.query("columns", COLUMNS).text("name", table.name);
+            lists.push(query.rows::<String>().await?.join(", "));
         }
         match &lists[..] {
             [source, target] if source == target => Ok(source.clone()),
@@ -251,12 +225,8 @@ impl Copy<'_> {
 
     /// Returns how many rows have about the size of a chunk.
     async fn chunk_rows(&self, table: &Table) -> Result<u64, WarehouseError> {
-        let question = self.source.ask("row_bytes", ROW_BYTES);
-        let row_bytes = question
-            .text("name", table.name)
-            .row::<NumberRow>()
-            .await?
-            .number;
+        let query = self.source.query("row_bytes", ROW_BYTES);
+        let row_bytes = query.text("name", table.name).row::<u64>().await?;
         let rows = to_u64(self.limits.chunk_bytes) / row_bytes.max(1);
         Ok(rows.clamp(1, self.limits.chunk_rows.max(1)))
     }
@@ -283,8 +253,8 @@ impl Copy<'_> {
         loop {
             span.last.clear();
             let sql = table.end_statement(&span, *rows);
-            let question = span.ask(self.source.ask("chunk_end", &sql));
-            let end = question.row::<EndRow>().await?;
+            let query = span.bind(self.source.query("chunk_end", &sql));
+            let end = query.row::<EndRow>().await?;
             if end.number == 0 {
                 return Ok(None);
             }
@@ -314,8 +284,8 @@ impl Copy<'_> {
         limit: usize,
     ) -> Result<Option<Bytes>, WarehouseError> {
         let sql = table.read_statement(span, columns);
-        let question = span.ask(self.source.ask("chunk", &sql));
-        let mut stream = question.stream_as("RowBinary")?;
+        let query = span.bind(self.source.query("chunk", &sql));
+        let mut stream = query.stream_as("RowBinary")?;
         let mut bytes = BytesMut::new();
         while let Some(piece) = stream.next().await? {
             if bytes.len() + piece.len() > limit {
@@ -363,38 +333,28 @@ impl Copy<'_> {
                 .await;
             if let Err(error) = inserted {
                 let tries = chunk.tries - given;
-                if error.retry_class() != RetryClass::Transient || tries >= ATTEMPTS {
+                if error.retry_class() != RetryClass::Transient || tries >= MAX_ATTEMPTS {
                     return Err(error);
                 }
                 tracing::warn!(%error, table = table.name, "chunk not copied, trying again");
                 let doublings = u32::try_from(tries).unwrap_or(u32::MAX).min(6);
-                tokio::time::sleep(PAUSE * (1 << doublings)).await;
+                tokio::time::sleep(RETRY_PAUSE * (1 << doublings)).await;
             }
         }
     }
 
     async fn count_copied(&self, table: &Table, chunk: &Chunk) -> Result<u64, WarehouseError> {
-        if self.target.config().replicated {
-            let statement = sync_statement(table.name);
-            let sync = self.target.client().query_raw(&statement).execute();
-            let limit = self.target.config().query_timeout;
-            self.target
-                .within(limit, "wait for the other replicas", sync)
-                .await?;
-        }
+        self.target.sync_replica(table.name).await?;
         count(self.target, table, &chunk.span).await
     }
 }
 
 async fn parts(warehouse: &Warehouse, table: &Table) -> Result<Vec<String>, WarehouseError> {
-    let rows = warehouse
-        .ask("table_parts", &table.parts_statement())
-        .rows::<PartRow>()
-        .await?;
-    Ok(rows.into_iter().map(|row| row.part).collect())
+    let query = warehouse.query("table_parts", &table.parts_statement());
+    query.rows().await
 }
 
 async fn count(warehouse: &Warehouse, table: &Table, span: &Span) -> Result<u64, WarehouseError> {
-    let question = warehouse.ask("copied_count", &table.count_statement(span));
-    Ok(span.ask(question).row::<NumberRow>().await?.number)
+    let query = warehouse.query("copied_count", &table.count_statement(span));
+    span.bind(query).row().await
 }

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use clickhouse::query::{BytesCursor, Query};
+use bytes::{Bytes, BytesMut};
+use clickhouse::query::{BytesCursor, Query as ClientQuery};
 use clickhouse::{RowOwned, RowRead};
 use etappe_core::id::SiteId;
 use etappe_core::ports::Retryable;
@@ -16,30 +17,32 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::error::WarehouseError;
+use crate::native::{self, Block};
 use crate::warehouse::Warehouse;
 
-/// The most rows of an answer kept in memory; more is an error, not a truncated answer.
+/// The most rows of an answer that are kept in memory. An answer with more is an error; it is never
+/// truncated.
 pub(crate) const MAX_ANSWER_ROWS: usize = 1_000_000;
 
 /// A query that is ready to send.
-pub(crate) struct Question {
+pub(crate) struct Query {
     warehouse: Warehouse,
     name: &'static str,
-    query: Query,
+    query: ClientQuery,
     /// The site of the query, if it is a reader's query.
     site: Option<SiteId>,
 }
 
 impl Warehouse {
     /// Starts a query; `name` is its label in the metrics.
-    pub(crate) fn ask(&self, name: &'static str, sql: &str) -> Question {
+    pub(crate) fn query(&self, name: &'static str, sql: &str) -> Query {
         let seconds = self.config().query_timeout.as_secs().max(1);
         let query = self
             .client()
             .query_raw(sql)
             .with_setting("max_execution_time", seconds.to_string())
             .with_setting("cancel_http_readonly_queries_on_client_close", "1");
-        Question {
+        Query {
             warehouse: self.clone(),
             name,
             query,
@@ -48,25 +51,25 @@ impl Warehouse {
     }
 
     /// Starts a reader's query about `site`, which becomes its parameter `site`.
-    pub(crate) fn ask_about(&self, site: &SiteId, name: &'static str, sql: &str) -> Question {
+    pub(crate) fn site_query(&self, site: &SiteId, name: &'static str, sql: &str) -> Query {
         let config = self.config();
         let limits = [
             ("max_rows_to_read", config.question_rows),
             ("max_bytes_to_read", config.question_bytes),
             ("max_memory_usage", config.question_memory_bytes),
         ];
-        let mut question = self.ask(name, sql).text("site", site.as_str());
-        for (setting, most) in limits {
-            if most > 0 {
-                question = question.setting(setting, &most.to_string());
+        let mut query = self.query(name, sql).text("site", site.as_str());
+        for (setting, limit) in limits {
+            if limit > 0 {
+                query = query.setting(setting, &limit.to_string());
             }
         }
-        question.site = Some(site.clone());
-        question
+        query.site = Some(site.clone());
+        query
     }
 }
 
-impl Question {
+impl Query {
     /// Sets a text query parameter.
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
         self.query = self.query.param(name, value);
@@ -168,6 +171,22 @@ impl Question {
             .ok_or_else(|| WarehouseError::UnexpectedAnswer(format!("`{name}` is not one row")))
     }
 
+    /// Streams the answer and passes it to `visit` block by block.
+    pub(crate) async fn blocks(
+        self,
+        mut visit: impl FnMut(Block) -> Result<(), WarehouseError> + Send,
+    ) -> Result<(), WarehouseError> {
+        let mut stream = self.stream()?;
+        let mut pending = BytesMut::new();
+        while let Some(piece) = stream.next().await? {
+            pending.extend_from_slice(&piece);
+            while let Some(block) = native::take_block(&mut pending)? {
+                visit(block)?;
+            }
+        }
+        native::expect_end(&pending)
+    }
+
     /// Starts streaming the answer in ClickHouse's column format.
     pub(crate) fn stream(self) -> Result<Stream, WarehouseError> {
         self.stream_as("Native")
@@ -219,7 +238,7 @@ impl Stream {
     ///
     /// Nothing is sent to the server before the first call, and then only when it is the query's
     /// turn.
-    pub(crate) async fn next(&mut self) -> Result<Option<bytes::Bytes>, WarehouseError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, WarehouseError> {
         if let Turn::Awaited(request) = &mut self.turn {
             self.turn = Turn::Taken(request.await);
             self.started = Instant::now();

@@ -57,11 +57,11 @@ impl Warehouse {
         let config = config.resolved().map_err(WarehouseError::Config)?;
         let metrics = Metrics::register(registry).map_err(WarehouseError::Metrics)?;
         let client = build_client(&config)?;
-        let questions = config.concurrent_questions;
+        let turns = config.concurrent_questions;
         Ok(Self {
             client: Arc::new(client),
             inner: Arc::new(Inner {
-                turns: FairQueue::shared_out(questions, questions.div_ceil(2)),
+                turns: FairQueue::shared_out(turns, turns.div_ceil(2)),
                 config,
                 metrics,
                 history: WriteHistory::default(),

@@ -12,5 +12,4 @@ mod writer;
 
 pub(crate) use blame::{is_about_target, record_named};
 pub(crate) use message_index::OtherTopics;
-pub(crate) use redo::sync_statement;
 pub(crate) use write_history::WriteHistory;

@@ -51,11 +51,6 @@ const OTHERS: &str = "SELECT count() AS number FROM copied_chunks WHERE copy != 
 const END: &str = "";
 
 #[derive(Row, Deserialize)]
-struct NumberRow {
-    number: u64,
-}
-
-#[derive(Row, Deserialize)]
 struct ChunkRow {
     name: String,
     part: String,
@@ -121,16 +116,16 @@ impl Ledger {
             .run_statement(&render(TABLE, target.config()))
             .await?;
         let chunks = target
-            .ask("copied_chunks", READ)
+            .query("copied_chunks", READ)
             .text("copy", &copy)
             .rows::<ChunkRow>()
             .await?;
         let others = target
-            .ask("other_copies", OTHERS)
+            .query("other_copies", OTHERS)
             .text("copy", &copy)
-            .row::<NumberRow>()
+            .row::<u64>()
             .await?;
-        let is_known = !chunks.is_empty() && others.number == 0;
+        let is_known = !chunks.is_empty() && others == 0;
         let mut ledger = Self {
             target: target.clone(),
             copy,

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::query::Question;
+use crate::query::Query;
 
 /// A column of a key, and its type as a query parameter.
 type KeyColumn = (&'static str, &'static str);
@@ -234,13 +234,13 @@ impl Table {
 
 impl Span {
     /// Sets the parameters that the statements use.
-    pub(super) fn ask(&self, mut question: Question) -> Question {
-        question = question.text("part", &self.part);
+    pub(super) fn bind(&self, mut query: Query) -> Query {
+        query = query.text("part", &self.part);
         for (prefix, values) in [("after", &self.after), ("last", &self.last)] {
             for (number, value) in values.iter().enumerate() {
-                question = question.text(&format!("{prefix}{number}"), value);
+                query = query.text(&format!("{prefix}{number}"), value);
             }
         }
-        question
+        query
     }
 }

@@ -9,6 +9,7 @@ use etappe_core::time::Timestamp;
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
+use crate::query::Query;
 use crate::warehouse::Warehouse;
 
 /// The most ids listed for an actor.
@@ -93,11 +94,11 @@ ORDER BY occurred_at, partition, offset, topic
 LIMIT {limit:UInt64}";
 
 /// Up to this `LIMIT` the server reads wide columns only after it has found the rows.
-const LAZY_LIMIT: &str = "query_plan_max_limit_for_lazy_materialization";
+const LAZY_READ_SETTING: &str = "query_plan_max_limit_for_lazy_materialization";
 
 /// How many events are requested beyond a page: the one that follows, and events with equal
 /// positions.
-const BEYOND_PAGE: u64 = 8;
+const EXTRA_EVENTS: u64 = 8;
 
 const OUTCOMES: &str = "
 SELECT
@@ -110,21 +111,6 @@ FROM outcome_stages
 WHERE id IN {ids:Array(UInt64)} AND is_main
 GROUP BY id, model
 ORDER BY id, model";
-
-#[derive(Row, Deserialize)]
-struct OwnerRow {
-    actor: String,
-}
-
-#[derive(Row, Deserialize)]
-struct NumberRow {
-    number: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct IdRow {
-    id: String,
-}
 
 #[derive(Row, Deserialize)]
 struct StageRow {
@@ -186,29 +172,29 @@ impl Warehouse {
             return Ok(None);
         }
         let own = self
-            .ask_actor("actor_exists", OWN_EVENTS, query, &query.id)
-            .row::<NumberRow>()
+            .actor_query("actor_exists", OWN_EVENTS, query, &query.id)
+            .row::<u64>()
             .await?;
-        if own.number > 0 {
+        if own > 0 {
             return Ok(Some(query.id.clone()));
         }
         let owners = self
-            .ask_about(&query.site, "actor_owner", OWNER)
+            .site_query(&query.site, "actor_owner", OWNER)
             .number("id_hash", hash64(&query.id))
             .text("id", &query.id)
-            .rows::<OwnerRow>()
+            .rows::<String>()
             .await?;
-        Ok(owners.into_iter().next().map(|owner| owner.actor))
+        Ok(owners.into_iter().next())
     }
 
-    fn ask_actor(
+    fn actor_query(
         &self,
         name: &'static str,
         sql: &str,
         query: &ActorPageQuery,
         actor: &str,
-    ) -> crate::query::Question {
-        self.ask_about(&query.site, name, sql)
+    ) -> Query {
+        self.site_query(&query.site, name, sql)
             .text("actor", actor)
             .number("actor_hash", ActorHash::of(actor).0)
     }
@@ -218,12 +204,10 @@ impl Warehouse {
         query: &ActorPageQuery,
         actor: &str,
     ) -> Result<Vec<String>, WarehouseError> {
-        let rows = self
-            .ask_actor("actor_ids", IDS, query, actor)
+        self.actor_query("actor_ids", IDS, query, actor)
             .number("limit", MAX_IDS)
-            .rows::<IdRow>()
-            .await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+            .rows()
+            .await
     }
 
     async fn read_actor_stages(
@@ -232,7 +216,7 @@ impl Warehouse {
         actor: &str,
     ) -> Result<Vec<(String, String, Timestamp)>, WarehouseError> {
         let rows = self
-            .ask_actor("actor_stages", STAGES, query, actor)
+            .actor_query("actor_stages", STAGES, query, actor)
             .rows::<StageRow>()
             .await?;
         Ok(rows
@@ -259,16 +243,16 @@ impl Warehouse {
         });
         let limit = u64::try_from(query.limit)
             .unwrap_or(u64::MAX)
-            .saturating_add(BEYOND_PAGE);
+            .saturating_add(EXTRA_EVENTS);
         let mut room = PageRoom::of(query);
         let (rows, goes_on) = self
-            .ask_actor("actor_events", EVENTS, query, actor)
+            .actor_query("actor_events", EVENTS, query, actor)
             .instant("after_at", at)
             .text("after_partition", &partition.to_string())
             .number("after_offset", offset)
             .number("limit", limit)
             // Properties are wide, so the server reads them only for the events of the page.
-            .setting(LAZY_LIMIT, "10000")
+            .setting(LAZY_READ_SETTING, "10000")
             .rows_while(|row| room.takes(row))
             .await?;
         let next = rows.last().filter(|_| goes_on).map(EventRow::place);
@@ -286,7 +270,7 @@ impl Warehouse {
         let mut decisions: HashMap<u64, Vec<ActorEventStage>> = HashMap::new();
         if !ids.is_empty() {
             let outcomes = self
-                .ask("outcomes", OUTCOMES)
+                .query("outcomes", OUTCOMES)
                 .numbers("ids", &ids)
                 .rows::<OutcomeRow>()
                 .await?;

@@ -13,7 +13,7 @@ use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
 /// How many blocks with holes one query examines.
-const BLOCKS_PER_QUESTION: usize = 64;
+const BLOCKS_PER_QUERY: usize = 64;
 
 /// Blocks of 65,536 offsets: the number of rows, of distinct offsets, the first and the last.
 const BLOCKS: &str = "
@@ -90,7 +90,7 @@ impl Warehouse {
     /// If the query fails.
     pub async fn offset_ranges(&self, topic: &str) -> Result<Vec<StoredOffsets>, WarehouseError> {
         let blocks = self
-            .ask("offset_blocks", BLOCKS)
+            .query("offset_blocks", BLOCKS)
             .text("topic", topic)
             .rows::<BlockRow>()
             .await?;
@@ -129,9 +129,9 @@ impl Warehouse {
             .filter(|block| !is_whole(block))
             .map(|block| block.block)
             .collect();
-        for some in holed.chunks(BLOCKS_PER_QUESTION) {
+        for some in holed.chunks(BLOCKS_PER_QUERY) {
             let found = self
-                .ask("offset_runs", RUNS)
+                .query("offset_runs", RUNS)
                 .text("topic", topic)
                 .number("partition", partition.0.into())
                 .numbers("blocks", some)
@@ -140,12 +140,12 @@ impl Warehouse {
             runs.extend(found.into_iter().map(|run| (run.first, run.last)));
         }
         runs.sort_unstable();
-        Ok(joined(&runs))
+        Ok(join_runs(&runs))
     }
 }
 
 /// Joins ascending runs that are adjacent.
-fn joined(runs: &[(u64, u64)]) -> Vec<OffsetRange> {
+fn join_runs(runs: &[(u64, u64)]) -> Vec<OffsetRange> {
     let mut joined: Vec<OffsetRange> = Vec::new();
     for (first, last) in runs
         .iter()

@@ -18,7 +18,7 @@ use self::grouping::Grouping;
 use self::plan::Plan;
 use crate::error::WarehouseError;
 use crate::native::{self, Block};
-use crate::query::{Question, Stream};
+use crate::query::{Query, Stream};
 use crate::warehouse::Warehouse;
 
 /// Above this memory use the server sorts on disk, if it cannot use the table's order.
@@ -37,12 +37,12 @@ impl Warehouse {
         let plan = Plan::of(query);
         // Two halves of the units, so that the server merges each on its own core.
         let mut low = Half::new(
-            self.ask_candidates(query, &plan, (1, u64::MAX / 2)),
+            self.candidate_query(query, &plan, (1, u64::MAX / 2)),
             query,
             self,
         )?;
         let mut high = Half::new(
-            self.ask_candidates(query, &plan, (u64::MAX / 2 + 1, u64::MAX)),
+            self.candidate_query(query, &plan, (u64::MAX / 2 + 1, u64::MAX)),
             query,
             self,
         )?;
@@ -58,10 +58,10 @@ impl Warehouse {
         Ok(())
     }
 
-    fn ask_candidates(&self, query: &CandidateQuery, plan: &Plan, units: (u64, u64)) -> Question {
+    fn candidate_query(&self, query: &CandidateQuery, plan: &Plan, units: (u64, u64)) -> Query {
         let statement = plan.statement();
-        let mut question = self
-            .ask_about(&query.site, "candidates", &statement.sql)
+        let mut prepared = self
+            .site_query(&query.site, "candidates", &statement.sql)
             .bots(query.bots)
             .instant("from", query.from)
             .number("low", units.0)
@@ -69,12 +69,12 @@ impl Warehouse {
             .setting("optimize_read_in_order", "1")
             .setting("max_bytes_before_external_sort", MAX_SORT_BYTES);
         if let Some(until) = query.until {
-            question = question.instant("until", until);
+            prepared = prepared.instant("until", until);
         }
         for (number, value) in statement.parameters.iter().enumerate() {
-            question = question.text(&format!("c{number}"), value);
+            prepared = prepared.text(&format!("c{number}"), value);
         }
-        question
+        prepared
     }
 }
 
@@ -88,12 +88,12 @@ struct Half {
 
 impl Half {
     fn new(
-        question: Question,
+        prepared: Query,
         query: &CandidateQuery,
         warehouse: &Warehouse,
     ) -> Result<Self, WarehouseError> {
         Ok(Self {
-            stream: question.stream()?,
+            stream: prepared.stream()?,
             pending: BytesMut::new(),
             grouping: Grouping::new(query, warehouse.config().max_unit_bytes),
             is_open: true,

@@ -6,7 +6,7 @@ use etappe_core::money::Amount;
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
-use crate::query::Question;
+use crate::query::Query;
 use crate::warehouse::Warehouse;
 
 const SITE_HAS_EVENTS: &str =
@@ -117,13 +117,13 @@ impl Warehouse {
         }
         let (activity, signups, orders, refunds, money, retention, nps, referrals) = tokio::try_join!(
             self.read_activity(scope),
-            self.ask_scope("kpi_signups", SIGNUPS, scope)
+            self.scope_query("kpi_signups", SIGNUPS, scope)
                 .row::<SignupRow>(),
             self.read_orders(scope),
-            self.ask_scope("kpi_refunds", REFUNDS, scope)
+            self.scope_query("kpi_refunds", REFUNDS, scope)
                 .row::<RefundRow>(),
             self.read_money(scope),
-            self.ask_scope("kpi_retention", RETENTION, scope)
+            self.scope_query("kpi_retention", RETENTION, scope)
                 .instant("week", scope.weeks.week)
                 .instant("next_week", scope.weeks.next_week)
                 .instant("end", scope.weeks.end)
@@ -159,8 +159,8 @@ impl Warehouse {
     }
 
     /// Starts a query with all of a scope's parameters; unused ones are harmless.
-    pub(crate) fn ask_scope(&self, name: &'static str, sql: &str, scope: &KpiScope) -> Question {
-        self.ask_about(&scope.site, name, sql)
+    pub(crate) fn scope_query(&self, name: &'static str, sql: &str, scope: &KpiScope) -> Query {
+        self.site_query(&scope.site, name, sql)
             .text("model", &scope.model)
             .text("currency", &scope.currency)
             .flag("browser_refunds", scope.browser_refunds)
@@ -173,16 +173,18 @@ impl Warehouse {
         &self,
         scope: &KpiScope,
     ) -> Result<ActivityRow, WarehouseError> {
-        self.ask_scope("kpi_activity", ACTIVITY, scope).row().await
+        self.scope_query("kpi_activity", ACTIVITY, scope)
+            .row()
+            .await
     }
 
     pub(crate) async fn read_orders(&self, scope: &KpiScope) -> Result<OrderRow, WarehouseError> {
-        self.ask_scope("kpi_orders", ORDERS, scope).row().await
+        self.scope_query("kpi_orders", ORDERS, scope).row().await
     }
 
     async fn read_money(&self, scope: &KpiScope) -> Result<Vec<MoneyFigures>, WarehouseError> {
         let rows = self
-            .ask_scope("kpi_money", MONEY, scope)
+            .scope_query("kpi_money", MONEY, scope)
             .rows::<MoneyRow>()
             .await?;
         let figures = rows.into_iter().map(|row| {
@@ -201,7 +203,7 @@ impl Warehouse {
     async fn read_nps(&self, scope: &KpiScope) -> Result<[u64; 11], WarehouseError> {
         let mut scores = [0; 11];
         for row in self
-            .ask_scope("kpi_nps", NPS, scope)
+            .scope_query("kpi_nps", NPS, scope)
             .rows::<NpsRow>()
             .await?
         {

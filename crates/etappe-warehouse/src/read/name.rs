@@ -16,11 +16,11 @@ use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
 
 /// The most names returned.
-const MOST_NAMES: usize = 5_000;
+const MAX_NAMES: usize = 5_000;
 /// How many levels of nested objects are read.
-const MOST_LEVELS: usize = 3;
-/// Longer texts are not parsed.
-const LONGEST_TEXT: usize = 64 * 1024;
+const MAX_DEPTH: usize = 3;
+/// Texts longer than this are not parsed.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 const EVENTS: &str = "
 SELECT CAST(event, 'String') AS name FROM stage_events
@@ -33,11 +33,6 @@ SELECT
     substringUTF8(context, 1, 65537) AS context,
     substringUTF8(traits, 1, 65537) AS traits
 FROM events WHERE site = {site:String} LIMIT 4000";
-
-#[derive(Row, Deserialize)]
-struct NameRow {
-    name: String,
-}
 
 #[derive(Row, Deserialize)]
 struct DocumentRow {
@@ -56,23 +51,20 @@ impl Warehouse {
             NameKind::Event => EVENTS,
             NameKind::Property => DOCUMENTS,
         };
-        let question = self
-            .ask_about(site, "known_names", sql)
+        let query = self
+            .site_query(site, "known_names", sql)
             .setting("max_execution_time", "1")
             .setting("timeout_overflow_mode", "break")
             .setting("max_rows_to_group_by", "100000")
             .setting("group_by_overflow_mode", "any");
         match kind {
-            NameKind::Event => {
-                let rows = question.rows::<NameRow>().await?;
-                Ok(rows.into_iter().map(|row| row.name).collect())
-            }
+            NameKind::Event => query.rows().await,
             NameKind::Property => {
                 let mut paths = Paths::default();
-                for row in question.rows::<DocumentRow>().await? {
-                    paths.note("", &row.properties, MOST_LEVELS);
-                    paths.note("context.", &row.context, MOST_LEVELS);
-                    paths.note("traits.", &row.traits, MOST_LEVELS);
+                for row in query.rows::<DocumentRow>().await? {
+                    paths.count_paths("", &row.properties, MAX_DEPTH);
+                    paths.count_paths("context.", &row.context, MAX_DEPTH);
+                    paths.count_paths("traits.", &row.traits, MAX_DEPTH);
                 }
                 Ok(paths.into_names())
             }
@@ -86,8 +78,8 @@ struct Paths(HashMap<String, u64>);
 
 impl Paths {
     /// Adds the members of the object in `text`, and those of its nested objects.
-    fn note(&mut self, prefix: &str, text: &str, levels: usize) {
-        if text.len() > LONGEST_TEXT {
+    fn count_paths(&mut self, prefix: &str, text: &str, levels: usize) {
+        if text.len() > MAX_TEXT_BYTES {
             return;
         }
         let Ok(object) = JsonObject::parse(text) else {
@@ -97,7 +89,7 @@ impl Paths {
             let path = format!("{prefix}{name}");
             match JsonValue::of(value) {
                 JsonValue::Object(inner) if levels > 1 => {
-                    self.note(&format!("{path}."), inner, levels - 1);
+                    self.count_paths(&format!("{path}."), inner, levels - 1);
                 }
                 _ => self.count(path),
             }
@@ -107,7 +99,7 @@ impl Paths {
     fn count(&mut self, path: String) {
         if let Some(count) = self.0.get_mut(&path) {
             *count += 1;
-        } else if self.0.len() < MOST_NAMES {
+        } else if self.0.len() < MAX_NAMES {
             self.0.insert(path, 1);
         }
     }
@@ -128,14 +120,14 @@ mod tests {
     #[test]
     fn paths_lead_into_objects_and_the_most_frequent_come_first() {
         let mut paths = Paths::default();
-        paths.note(
+        paths.count_paths(
             "",
             r#"{"seats":1,"a":{"b":{"c":{"d":1}},"l":[{"x":1}]}}"#,
             3,
         );
-        paths.note("", r#"{"seats":null,"seats":2}"#, 3);
-        paths.note("context.", r#"{"page":{"url":"x"}}"#, 3);
-        paths.note("traits.", "no object", 3);
+        paths.count_paths("", r#"{"seats":null,"seats":2}"#, 3);
+        paths.count_paths("context.", r#"{"page":{"url":"x"}}"#, 3);
+        paths.count_paths("traits.", "no object", 3);
         assert_eq!(
             paths.into_names(),
             ["seats", "a.b.c", "a.l", "context.page.url"]
@@ -145,9 +137,9 @@ mod tests {
     #[test]
     fn endless_names_are_not_all_kept() {
         let mut paths = Paths::default();
-        for number in 0..2 * MOST_NAMES {
-            paths.note("", &format!("{{\"p{number}\":1}}"), 3);
+        for number in 0..2 * MAX_NAMES {
+            paths.count_paths("", &format!("{{\"p{number}\":1}}"), 3);
         }
-        assert_eq!(paths.into_names().len(), MOST_NAMES);
+        assert_eq!(paths.into_names().len(), MAX_NAMES);
     }
 }

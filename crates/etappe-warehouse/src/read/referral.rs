@@ -16,14 +16,13 @@ use self::forest::Forest;
 use self::pairing::Invitation;
 use crate::error::WarehouseError;
 use crate::metrics::to_u64;
-use crate::native;
-use crate::query::{Question, Stream};
+use crate::native::Block;
 use crate::warehouse::Warehouse;
 
 /// The most referrals, and the most invitations, kept in memory (about 100 bytes each).
-const MAX_ROWS: usize = 5_000_000;
+const MAX_REFERRALS: usize = 5_000_000;
 /// How many advocates are listed.
-const ADVOCATES: usize = 100;
+const MAX_ADVOCATES: usize = 100;
 /// Stands for "never", which is null in the views.
 const NEVER: i64 = i64::MIN;
 
@@ -94,9 +93,9 @@ impl Warehouse {
 
     /// Reads all referrals whose link is not on a loop.
     async fn read_referrals(&self, scope: &KpiScope) -> Result<Vec<Referral>, WarehouseError> {
-        let question = self.ask_scope("referrals", REFERRALS, scope);
+        let query = self.scope_query("referrals", REFERRALS, scope);
         let mut referrals = Vec::new();
-        read_blocks(question, |mut block| {
+        let collect = |mut block: Block| {
             let actor = block.numbers("actor_hash")?;
             let inviter = block.numbers("inviter_hash")?;
             let mut inviter_id = block.texts("inviter")?;
@@ -125,8 +124,8 @@ impl Warehouse {
                 });
             }
             bounded(referrals.len())
-        })
-        .await?;
+        };
+        query.blocks(collect).await?;
         let on_loop = Forest::links_on_loops(&referrals);
         let mut index = 0;
         referrals.retain(|_| {
@@ -137,9 +136,9 @@ impl Warehouse {
     }
 
     async fn read_invitations(&self, scope: &KpiScope) -> Result<Vec<Invitation>, WarehouseError> {
-        let question = self.ask_scope("invitations", INVITATIONS, scope);
+        let query = self.scope_query("invitations", INVITATIONS, scope);
         let mut invitations = Vec::new();
-        read_blocks(question, |mut block| {
+        let collect = |mut block: Block| {
             let actor = block.numbers("actor_hash")?;
             let sent = block.numbers("sent")?;
             for (inviter, sent) in actor.iter().zip(sent.iter()) {
@@ -149,8 +148,8 @@ impl Warehouse {
                 });
             }
             bounded(invitations.len())
-        })
-        .await?;
+        };
+        query.blocks(collect).await?;
         Ok(invitations)
     }
 }
@@ -236,32 +235,18 @@ fn advocates(counted: &[&Referral]) -> Vec<(String, u64)> {
     }
     let mut advocates: Vec<(&str, u64)> = referred.into_values().collect();
     advocates.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    advocates.truncate(ADVOCATES);
+    advocates.truncate(MAX_ADVOCATES);
     advocates
         .into_iter()
         .map(|(id, count)| (id.to_owned(), count))
         .collect()
 }
 
-/// Streams the answer to a query, block by block.
-async fn read_blocks(
-    question: Question,
-    mut read: impl FnMut(native::Block) -> Result<(), WarehouseError> + Send,
-) -> Result<(), WarehouseError> {
-    let mut stream: Stream = question.stream()?;
-    let mut pending = bytes::BytesMut::new();
-    while let Some(piece) = stream.next().await? {
-        pending.extend_from_slice(&piece);
-        while let Some(block) = native::take_block(&mut pending)? {
-            read(block)?;
-        }
-    }
-    native::expect_end(&pending)
-}
-
 fn bounded(rows: usize) -> Result<(), WarehouseError> {
-    if rows > MAX_ROWS {
-        return Err(WarehouseError::TooManyReferrals { limit: MAX_ROWS });
+    if rows > MAX_REFERRALS {
+        return Err(WarehouseError::TooManyReferrals {
+            limit: MAX_REFERRALS,
+        });
     }
     Ok(())
 }

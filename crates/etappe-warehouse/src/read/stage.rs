@@ -35,7 +35,7 @@ impl Warehouse {
         scope: &KpiScope,
     ) -> Result<StageFigures, WarehouseError> {
         let (rows, activity) = tokio::try_join!(
-            self.ask_scope("stage_figures", FIGURES, scope)
+            self.scope_query("stage_figures", FIGURES, scope)
                 .rows::<FigureRow>(),
             self.read_activity(scope),
         )?;

@@ -93,7 +93,7 @@ impl Warehouse {
     ) -> Result<Option<StoredMessage>, WarehouseError> {
         let hashes = KeyScope::ALL.map(|scope| MessageHash::of(site, scope, message_id).0);
         let rows = self
-            .ask("find_message", FIND)
+            .query("find_message", FIND)
             .text("site", site.as_str())
             .numbers("message_hashes", &hashes)
             .text("message_id", message_id)

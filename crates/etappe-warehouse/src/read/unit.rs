@@ -1,8 +1,6 @@
 //! Counts the people, companies or visits in a range.
 
-use clickhouse::Row;
 use etappe_core::query::{Unit, UnitQuery};
-use serde::Deserialize;
 
 use crate::error::WarehouseError;
 use crate::warehouse::Warehouse;
@@ -40,11 +38,6 @@ SELECT sum(starts) AS units FROM
     GROUP BY actor_hash
 )";
 
-#[derive(Row, Deserialize)]
-struct UnitRow {
-    units: u64,
-}
-
 impl Warehouse {
     pub(crate) async fn read_unit_count(&self, query: &UnitQuery) -> Result<u64, WarehouseError> {
         let sql = match query.unit {
@@ -52,12 +45,10 @@ impl Warehouse {
             Unit::Account => ACCOUNTS,
             Unit::Session => SESSIONS,
         };
-        let row = self
-            .ask_about(&query.site, "count_units", sql)
+        self.site_query(&query.site, "count_units", sql)
             .range(query.range)
             .bots(query.bots)
-            .row::<UnitRow>()
-            .await?;
-        Ok(row.units)
+            .row()
+            .await
     }
 }

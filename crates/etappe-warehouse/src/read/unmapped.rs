@@ -41,7 +41,7 @@ impl Warehouse {
         query: &UnmappedQuery,
     ) -> Result<UnmappedNames, WarehouseError> {
         let rows = self
-            .ask_about(&query.site, "unmapped_names", NAMES)
+            .site_query(&query.site, "unmapped_names", NAMES)
             .range(query.range)
             .bots(query.bots)
             .text("model", query.model.as_deref().unwrap_or_default())

@@ -5,7 +5,7 @@ use etappe_core::query::{ViewParameter, ViewQuery};
 use serde::de::DeserializeOwned;
 
 use crate::error::WarehouseError;
-use crate::query::{MAX_ANSWER_ROWS, Question};
+use crate::query::{MAX_ANSWER_ROWS, Query};
 use crate::warehouse::Warehouse;
 
 impl Warehouse {
@@ -14,7 +14,7 @@ impl Warehouse {
         &self,
         query: &ViewQuery,
     ) -> Result<Vec<R>, WarehouseError> {
-        let mut question = self.ask_about(&query.site, query.view, &statement(query));
+        let mut query_sent = self.ask_about(&query.site, query.view, &statement(query));
         for (name, value) in &query.parameters {
             question = with_parameter(question, name, value);
         }
@@ -58,7 +58,7 @@ fn statement(query: &ViewQuery) -> String {
     sql
 }
 
-fn with_parameter(question: Question, name: &str, value: &ViewParameter) -> Question {
+fn with_parameter(question: Query, name: &str, value: &ViewParameter) -> Query {
     match value {
         ViewParameter::Bots(bots) => question.bots(*bots),
         ViewParameter::Text(text) => question.text(name, text),

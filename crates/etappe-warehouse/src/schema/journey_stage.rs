@@ -39,7 +39,7 @@ impl Warehouse {
         let mut wanted = stages.to_vec();
         wanted.sort_by(|a, b| (&a.model, a.ordinal).cmp(&(&b.model, b.ordinal)));
         let mut current = self
-            .ask(
+            .query(
                 "read journey stages",
                 "SELECT toString(model) AS model, ordinal, toString(stage) AS stage, gate, own_hit, label_en, label_nl \
                  FROM journey_stages",

@@ -150,7 +150,7 @@ impl Warehouse {
     }
 
     async fn applied_migrations(&self) -> Result<Vec<AppliedMigration>, WarehouseError> {
-        self.ask("read applied migrations", APPLIED).rows().await
+        self.query("read applied migrations", APPLIED).rows().await
     }
 
     async fn create_database(&self) -> Result<(), WarehouseError> {
@@ -218,7 +218,7 @@ impl Warehouse {
 
     async fn create_views(&self) -> Result<Vec<String>, WarehouseError> {
         let current = self
-            .ask(
+            .query(
                 "read created views",
                 "SELECT name, argMax(checksum, created_at) AS checksum FROM schema_views GROUP BY name",
             )

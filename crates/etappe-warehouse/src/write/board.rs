@@ -69,7 +69,7 @@ impl WatermarkBoard for Warehouse {
     }
 
     async fn load(&self) -> Result<Vec<PartitionReach>, WarehouseError> {
-        let rows = self.ask("watermarks", LOAD).rows::<ReachRow>().await?;
+        let rows = self.query("watermarks", LOAD).rows::<ReachRow>().await?;
         let reach = |row: ReachRow| PartitionReach {
             partition: PartitionId(row.partition),
             partitions: row.of_all,

@@ -17,8 +17,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::error::WarehouseError;
-use crate::native;
-use crate::query::{Question, Stream};
+use crate::native::Block;
+use crate::query::Query;
 use crate::warehouse::Warehouse;
 
 /// How many hashes one look-up contains.
@@ -29,7 +29,7 @@ const TAIL_OFFSETS: u64 = 1_000_000;
 
 /// How long to cache that no other log exists. If another log is still being drained while this one
 /// is already read, its rows may go unnoticed for this long.
-const NO_OTHERS: Duration = Duration::from_secs(60);
+const NO_OTHER_LOGS_TTL: Duration = Duration::from_secs(60);
 
 const SEEN_BEFORE: &str = "
 SELECT DISTINCT message_hash FROM messages
@@ -43,15 +43,16 @@ SELECT DISTINCT message_hash FROM messages
 WHERE message_hash IN {hashes:Array(UInt64)}
   AND (topic != {topic:String} OR (partition = {partition:UInt32} AND offset < {below:UInt64}))";
 
-const ANY_OTHER: &str = "
-SELECT count() AS messages FROM (SELECT 1 FROM messages WHERE topic != {topic:String} LIMIT 1)";
+const HAS_OTHER_TOPICS: &str = "
+SELECT count() FROM (SELECT 1 FROM messages WHERE topic != {topic:String} LIMIT 1)";
 
 /// The messages of one partition of the topic.
-const OWN: &str = "topic = {topic:String} AND partition = {partition:UInt32}
+const OWN_MESSAGES: &str = "topic = {topic:String} AND partition = {partition:UInt32}
   AND received_at >= {since:DateTime64(3, 'UTC')}";
 
 /// The messages of other topics.
-const OTHERS: &str = "topic != {topic:String} AND received_at >= {since:DateTime64(3, 'UTC')}";
+const OTHER_MESSAGES: &str =
+    "topic != {topic:String} AND received_at >= {since:DateTime64(3, 'UTC')}";
 
 /// The highest stored offset.
 const HIGHEST: &str = "
@@ -85,16 +86,6 @@ FROM marks
 WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset < {below:UInt64}
 GROUP BY name
 ORDER BY name";
-
-#[derive(Row, Deserialize)]
-struct HashRow {
-    message_hash: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct CountRow {
-    messages: u64,
-}
 
 #[derive(Row, Deserialize)]
 struct PlaceRow {
@@ -137,7 +128,7 @@ impl MessageIndex for Warehouse {
         partition: PartitionId,
     ) -> Result<Option<Offset>, WarehouseError> {
         let highest = self
-            .ask_of("stored_highest", HIGHEST, topic, partition)
+            .partition_query("stored_highest", HIGHEST, topic, partition)
             .row::<HighestRow>()
             .await?;
         if highest.number == 0 {
@@ -145,7 +136,7 @@ impl MessageIndex for Warehouse {
         }
         let from = highest.offset.saturating_sub(TAIL_OFFSETS);
         let run = self
-            .ask_of("stored_run", FIRST_RUN, topic, partition)
+            .partition_query("stored_run", FIRST_RUN, topic, partition)
             .number("from", from)
             .row::<RunRow>()
             .await?;
@@ -163,7 +154,7 @@ impl MessageIndex for Warehouse {
         // may have owned the partition since this one last stored something.
         self.history().forget(topic, partition);
         let rows = self
-            .ask_of("marks", MARKS, topic, partition)
+            .partition_query("marks", MARKS, topic, partition)
             .number("below", below.0)
             .rows::<MarkRow>()
             .await?;
@@ -185,13 +176,13 @@ impl MessageIndex for Warehouse {
         let mut seen = Vec::new();
         for some in hashes.chunks(HASHES_PER_QUERY) {
             let numbers: Vec<u64> = some.iter().map(|hash| hash.0).collect();
-            let rows = self
-                .ask_of("seen_before", statement, topic, partition)
+            let found = self
+                .partition_query("seen_before", statement, topic, partition)
                 .number("below", below.0)
                 .numbers("hashes", &numbers)
-                .rows::<HashRow>()
+                .rows::<u64>()
                 .await?;
-            seen.extend(rows.into_iter().map(|row| MessageHash(row.message_hash)));
+            seen.extend(found.into_iter().map(MessageHash));
         }
         Ok(seen)
     }
@@ -207,23 +198,23 @@ impl MessageIndex for Warehouse {
         mut visit: impl FnMut(MessageHash) + Send,
     ) -> Result<(), WarehouseError> {
         let mut left = limit;
-        for (messages, latest) in [(OWN, "offset"), (OTHERS, "received_at, partition, offset")] {
-            let ask = |name, sql: &str| {
-                self.ask_of(name, sql, topic, partition)
+        for (messages, latest) in [
+            (OWN_MESSAGES, "offset"),
+            (OTHER_MESSAGES, "received_at, partition, offset"),
+        ] {
+            let query = |name, sql: &str| {
+                self.partition_query(name, sql, topic, partition)
                     .instant("since", since)
             };
-            let count = format!("SELECT count() AS messages FROM messages WHERE {messages}");
-            let count = ask("recent_count", &count)
-                .row::<CountRow>()
-                .await?
-                .messages;
+            let count = format!("SELECT count() FROM messages WHERE {messages}");
+            let count = query("recent_count", &count).row::<u64>().await?;
             if left == 0 || count == 0 {
                 continue;
             }
             let mut sql = format!("SELECT message_hash FROM messages WHERE {messages}");
             let mut first = None;
             if count > left {
-                first = Some(first_of_latest(&ask, messages, latest, left).await?);
+                first = Some(first_of_latest(&query, messages, latest, left).await?);
                 sql.push_str(if latest == "offset" {
                     " AND offset >= {first_offset:UInt64}"
                 } else {
@@ -231,14 +222,19 @@ impl MessageIndex for Warehouse {
                      {first_partition:UInt32}, {first_offset:UInt64})"
                 });
             }
-            let mut question = ask("recent", &sql);
+            let mut hashes = query("recent", &sql);
             if let Some(first) = first {
-                question = question
+                hashes = hashes
                     .instant("first_at", Timestamp::from_millis(first.at))
                     .number("first_partition", first.partition.into())
                     .number("first_offset", first.offset);
             }
-            visit_hashes(question.stream()?, &mut visit).await?;
+            let visit_block = |mut block: Block| {
+                let hashes = block.numbers("message_hash")?;
+                hashes.iter().for_each(|hash| visit(MessageHash(hash)));
+                Ok(())
+            };
+            hashes.blocks(visit_block).await?;
             left -= count.min(left);
         }
         Ok(())
@@ -255,23 +251,23 @@ impl Warehouse {
         if let Some(known) = self.other_topics().known(topic) {
             return Ok(known);
         }
-        let row = self
-            .ask_of("other_topics", ANY_OTHER, topic, partition)
-            .row::<CountRow>()
+        let found = self
+            .partition_query("other_topics", HAS_OTHER_TOPICS, topic, partition)
+            .row::<u64>()
             .await?;
-        self.other_topics().learn(topic, row.messages > 0);
-        Ok(row.messages > 0)
+        self.other_topics().record(topic, found > 0);
+        Ok(found > 0)
     }
 
     /// Starts a query about a partition of a topic.
-    fn ask_of(
+    fn partition_query(
         &self,
         name: &'static str,
         sql: &str,
         topic: &str,
         partition: PartitionId,
-    ) -> Question {
-        self.ask(name, sql)
+    ) -> Query {
+        self.query(name, sql)
             .text("topic", topic)
             .number("partition", partition.0.into())
     }
@@ -279,39 +275,40 @@ impl Warehouse {
 
 /// Whether logs other than the queried topics are known to exist.
 #[derive(Debug, Default)]
-pub(crate) struct OtherTopics(Mutex<HashMap<String, Others>>);
+pub(crate) struct OtherTopics(Mutex<HashMap<String, OtherLogs>>);
 
 #[derive(Debug, Clone, Copy)]
-enum Others {
-    Some,
+enum OtherLogs {
+    Exist,
+    /// There were none at this time.
     NoneAt(Instant),
 }
 
 impl OtherTopics {
     fn known(&self, topic: &str) -> Option<bool> {
         match self.lock().get(topic)? {
-            Others::Some => Some(true),
-            Others::NoneAt(at) => (at.elapsed() < NO_OTHERS).then_some(false),
+            OtherLogs::Exist => Some(true),
+            OtherLogs::NoneAt(at) => (at.elapsed() < NO_OTHER_LOGS_TTL).then_some(false),
         }
     }
 
-    fn learn(&self, topic: &str, there_are: bool) {
-        let others = if there_are {
-            Others::Some
+    fn record(&self, topic: &str, exist: bool) {
+        let others = if exist {
+            OtherLogs::Exist
         } else {
-            Others::NoneAt(Instant::now())
+            OtherLogs::NoneAt(Instant::now())
         };
         self.lock().insert(topic.to_owned(), others);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Others>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, OtherLogs>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Returns the position of the first of the latest `number` messages, in the order of `latest`.
 async fn first_of_latest(
-    ask: &impl Fn(&'static str, &str) -> Question,
+    query: &impl Fn(&'static str, &str) -> Query,
     messages: &str,
     latest: &str,
     number: u64,
@@ -325,7 +322,7 @@ async fn first_of_latest(
          WHERE {messages} ORDER BY {} LIMIT 1 OFFSET {{skipped:UInt64}}",
         descending.join(", ")
     );
-    ask("recent_first", &sql)
+    query("recent_first", &sql)
         .number("skipped", number.saturating_sub(1))
         .row()
         .await
@@ -346,20 +343,4 @@ impl MarkRow {
             state,
         })
     }
-}
-
-async fn visit_hashes(
-    mut stream: Stream,
-    visit: &mut (impl FnMut(MessageHash) + Send),
-) -> Result<(), WarehouseError> {
-    let mut pending = bytes::BytesMut::new();
-    while let Some(piece) = stream.next().await? {
-        pending.extend_from_slice(&piece);
-        while let Some(mut block) = native::take_block(&mut pending)? {
-            for hash in block.numbers("message_hash")?.iter() {
-                visit(MessageHash(hash));
-            }
-        }
-    }
-    native::expect_end(&pending)
 }

@@ -25,7 +25,8 @@ use self::plan::{Missing, RepairPlan, Step};
 use super::target::{IDS, TARGETS, Target};
 use crate::error::WarehouseError;
 use crate::metrics::to_u64;
-use crate::native;
+use crate::native::Block;
+use crate::query::Query;
 use crate::warehouse::Warehouse;
 
 /// Selects the rows of a batch. The receive times let the server skip all other parts.
@@ -35,14 +36,9 @@ const OF_BATCH: &str = "topic = {topic:String} AND partition = {partition:UInt32
 
 /// Inserts of the batch, or of its missing rows, that are still running on the server.
 const RUNNING: &str = "
-SELECT count() AS number FROM system.processes
+SELECT count() FROM system.processes
 WHERE Settings['insert_deduplication_token'] = {token:String}
   OR startsWith(Settings['insert_deduplication_token'], concat({token:String}, ':'))";
-
-#[derive(Row, Deserialize)]
-struct NumberRow {
-    number: u64,
-}
 
 #[derive(Row, Deserialize)]
 struct StoredRow {
@@ -68,10 +64,10 @@ impl Warehouse {
             match plan.next(&missing, expected) {
                 Step::Done => return Ok(()),
                 Step::InsertWhole => self.insert_fresh(batch).await?,
-                Step::AskRunning if self.has_running(&batch_rows).await? => {
+                Step::CheckRunning if self.has_running(&batch_rows).await? => {
                     return batch_rows.incomplete(&missing);
                 }
-                Step::AskRunning => plan.confirm_nothing_running(),
+                Step::CheckRunning => plan.confirm_nothing_running(),
                 Step::Store { attempt } => {
                     self.store_missing(&batch_rows, &missing, attempt).await?
                 }
@@ -82,7 +78,7 @@ impl Warehouse {
 
     /// Returns whether no table has any row of a batch.
     pub(crate) async fn is_untouched(&self, batch: &RowBatch) -> Result<bool, WarehouseError> {
-        self.sync_replica().await?;
+        self.sync_targets().await?;
         let batch_rows = BatchRows::of(batch);
         let reached = |target: &&Target| batch.rows.iter().any(|row| target.takes(row));
         let reached: Vec<&Target> = TARGETS.iter().filter(reached).collect();
@@ -92,18 +88,24 @@ impl Warehouse {
 
     /// Waits until this replica has all inserts of the others, because the queries may go to
     /// another replica than the insert did.
-    async fn sync_replica(&self) -> Result<(), WarehouseError> {
+    async fn sync_targets(&self) -> Result<(), WarehouseError> {
+        for target in TARGETS {
+            self.sync_replica(target.table).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until this replica has all rows of a table that other replicas have; returns at once if
+    /// tables are not replicated.
+    pub(crate) async fn sync_replica(&self, table: &str) -> Result<(), WarehouseError> {
         if !self.config().replicated {
             return Ok(());
         }
-        for target in TARGETS {
-            let statement = sync_statement(target.table);
-            let sync = self.client().query_raw(&statement).execute();
-            let limit = self.config().query_timeout;
-            self.within(limit, "wait for the other replicas", sync)
-                .await?;
-        }
-        Ok(())
+        let statement = format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT");
+        let sync = self.client().query_raw(&statement).execute();
+        let limit = self.config().query_timeout;
+        self.within(limit, "wait for the other replicas", sync)
+            .await
     }
 
     /// Returns the tables that lack rows of the batch, and which rows.
@@ -112,7 +114,7 @@ impl Warehouse {
         batch_rows: &BatchRows<'_>,
     ) -> Result<Vec<Missing>, WarehouseError> {
         // Another replica may have stored rows since the last check.
-        self.sync_replica().await?;
+        self.sync_targets().await?;
         let all: Vec<&Target> = TARGETS.iter().collect();
         let counts = self.count_stored(batch_rows, &all).await?;
         let mut all = Vec::new();
@@ -170,7 +172,7 @@ impl Warehouse {
             .collect();
         let sql = counts.join(" UNION ALL ");
         let rows = batch_rows
-            .ask(self, "stored_count", &sql)
+            .query(self, "stored_count", &sql)
             .rows::<StoredRow>()
             .await?;
         Ok(rows
@@ -190,27 +192,24 @@ impl Warehouse {
         target: &Target,
     ) -> Result<HashSet<u64>, WarehouseError> {
         let sql = format!("SELECT offset FROM {} WHERE {OF_BATCH}", target.table);
-        let mut stream = batch_rows.ask(self, "stored_offsets", &sql).stream()?;
         let mut stored = HashSet::new();
-        let mut pending = BytesMut::new();
-        while let Some(piece) = stream.next().await? {
-            pending.extend_from_slice(&piece);
-            while let Some(mut block) = native::take_block(&mut pending)? {
-                stored.extend(block.numbers("offset")?.iter());
-            }
-        }
-        native::expect_end(&pending)?;
+        let query = batch_rows.query(self, "stored_offsets", &sql);
+        let collect = |mut block: Block| {
+            stored.extend(block.numbers("offset")?.iter());
+            Ok(())
+        };
+        query.blocks(collect).await?;
         Ok(stored)
     }
 
     /// Returns whether inserts of the batch are running, which may store the missing rows.
     async fn has_running(&self, batch_rows: &BatchRows<'_>) -> Result<bool, WarehouseError> {
         let running = self
-            .ask("running_inserts", RUNNING)
+            .query("running_inserts", RUNNING)
             .text("token", &batch_rows.batch.token)
-            .row::<NumberRow>()
+            .row::<u64>()
             .await?;
-        Ok(running.number > 0)
+        Ok(running > 0)
     }
 
     /// Gives each table the rows that it lacks, and the table of ids every row that it may lack.
@@ -252,8 +251,13 @@ impl Warehouse {
             rows = rows.len(),
             "storing rows that a crash had lost"
         );
-        self.insert_only(batch_rows.batch, table, token, routed(table, rows))
-            .await
+        self.insert_only(
+            batch_rows.batch,
+            table,
+            token,
+            encode_for_table(table, rows),
+        )
+        .await
     }
 }
 
@@ -291,9 +295,9 @@ impl<'a> BatchRows<'a> {
             .collect()
     }
 
-    fn ask(&self, warehouse: &Warehouse, name: &'static str, sql: &str) -> crate::query::Question {
+    fn query(&self, warehouse: &Warehouse, name: &'static str, sql: &str) -> Query {
         warehouse
-            .ask(name, sql)
+            .query(name, sql)
             .text("topic", &self.batch.topic)
             .number("partition", self.batch.partition.0.into())
             .number("first", self.batch.range.first.0)
@@ -313,13 +317,8 @@ impl<'a> BatchRows<'a> {
     }
 }
 
-/// Returns the statement that waits until a replica has all inserts of the others.
-pub(crate) fn sync_statement(table: &str) -> String {
-    format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
-}
-
 /// Encodes rows for one table: unchanged, with the table's name in the last column.
-fn routed(table: &str, rows: &[&[u8]]) -> Bytes {
+fn encode_for_table(table: &str, rows: &[&[u8]]) -> Bytes {
     let length = u8::try_from(table.len()).expect("names of tables are short");
     let size = rows.iter().map(|row| row.len() + table.len() + 1).sum();
     let mut bytes = BytesMut::with_capacity(size);

@@ -13,7 +13,7 @@ use etappe_core::id::Offset;
 
 /// How often rows are stored again that are still missing. Each time, a kill has lost the rows and
 /// kept the token's note.
-const ATTEMPTS: u32 = 8;
+const MAX_ATTEMPTS: u32 = 8;
 
 /// The rows of a batch that a table lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) enum Step {
     InsertWhole,
     /// Query whether inserts of the batch are running; if none are, call
     /// [`RepairPlan::confirm_nothing_running`]. Then check again.
-    AskRunning,
+    CheckRunning,
     /// Store the missing rows, each table's under the token of this attempt, then check again.
     Store { attempt: u32 },
     /// No step helps for now.
@@ -47,7 +47,7 @@ pub(crate) enum Step {
 pub(crate) struct RepairPlan {
     /// The last attempt that was answered.
     answered: Option<u32>,
-    confirm_nothing_running: bool,
+    nothing_runs: bool,
 }
 
 impl RepairPlan {
@@ -64,13 +64,13 @@ impl RepairPlan {
             self.answered = Some(attempt);
             return Step::InsertWhole;
         }
-        if attempt > ATTEMPTS {
+        if attempt > MAX_ATTEMPTS {
             return Step::GiveUp;
         }
         // Rows that were missing before the query for running inserts may have been stored during
         // it.
-        if !std::mem::take(&mut self.confirm_nothing_running) {
-            return Step::AskRunning;
+        if !std::mem::take(&mut self.nothing_runs) {
+            return Step::CheckRunning;
         }
         self.answered = Some(attempt);
         Step::Store { attempt }
@@ -78,7 +78,7 @@ impl RepairPlan {
 
     /// Records that no insert of the batch is running.
     pub(crate) const fn confirm_nothing_running(&mut self) {
-        self.confirm_nothing_running = true;
+        self.nothing_runs = true;
     }
 }
 

@@ -223,7 +223,7 @@ fn rows_that_each_kill_takes_anew_are_stored_in_the_end() {
     let mut tokens = Vec::new();
     loop {
         match plan.next(&missing, 2) {
-            Step::AskRunning => plan.confirm_nothing_running(),
+            Step::CheckRunning => plan.confirm_nothing_running(),
             Step::Store { attempt } => tokens.push(token("t", "events", attempt)),
             Step::GiveUp => break,
             other => panic!("{other:?}"),

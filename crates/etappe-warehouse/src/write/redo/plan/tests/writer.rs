@@ -23,7 +23,7 @@ enum Phase {
         tables: VecDeque<&'static str>,
         missing: Vec<Missing>,
     },
-    AskRunning,
+    CheckRunning,
     InsertWhole,
     Store {
         attempt: u32,
@@ -97,7 +97,7 @@ impl Writer {
                 }
                 None => self.decide(missing, server),
             },
-            Phase::AskRunning => {
+            Phase::CheckRunning => {
                 if server.is_running() {
                     self.plan = RepairPlan::default();
                 } else {
@@ -130,7 +130,7 @@ impl Writer {
         match self.plan.next(&missing, server.expected()) {
             Step::Done => Phase::Done,
             Step::InsertWhole => Phase::InsertWhole,
-            Step::AskRunning => Phase::AskRunning,
+            Step::CheckRunning => Phase::CheckRunning,
             Step::Store { attempt } => Phase::Store {
                 attempt,
                 left: missing.into(),
