@@ -1,19 +1,21 @@
-//! ClickHouse: migrations, batch writer, message index, KPI views and queries.
+//! ClickHouse: the schema, the writer of batches and all queries.
 //!
-//! Only this crate uses the ClickHouse client. It implements four ports of the domain for one
-//! server. [`RowSink`](etappe_core::ports::RowSink) inserts batches.
-//! [`MessageIndex`](etappe_core::ports::MessageIndex) knows which messages are stored. Through
-//! [`WatermarkBoard`](etappe_core::ports::WatermarkBoard) processes share how far figures reach.
-//! [`JourneyStore`](etappe_core::ports::JourneyStore) answers questions about journeys.
+//! Only this crate uses the ClickHouse client. It implements four ports of the domain.
+//! [`RowSink`](etappe_core::ports::RowSink) inserts batches,
+//! [`MessageIndex`](etappe_core::ports::MessageIndex) says what is stored, through
+//! [`WatermarkBoard`](etappe_core::ports::WatermarkBoard) processes share how far the figures reach,
+//! and [`JourneyStore`](etappe_core::ports::JourneyStore) reads figures.
 //!
-//! This crate decides nothing about events: it gets encoded rows, the classifier applies the rules,
-//! and rates and advice are computed from its figures elsewhere.
+//! It does not decide anything about events: it gets encoded rows. The classifier applies the rules,
+//! and `etappe-insights` computes rates.
 //!
 //! Invariants: inserting a batch again under its token changes nothing in any table; user input
 //! reaches the server only as a query parameter, never as part of a statement; every call ends
 //! within a timeout; every KPI is read from a view that any SQL client can read too.
 //!
-//! Start at [`Warehouse`], then read `migrations/` and `views/`.
+//! Start at [`Warehouse`], the handle to a server. `schema` creates tables and views, `write` stores
+//! batches, `read` answers. Both may use `schema`, never each other; the modules beside them are
+//! shared. The tables are in `migrations/`, the KPIs in `views/`.
 
 mod backup;
 mod config;

@@ -1,8 +1,14 @@
-//! Which messages are stored: look-ups by hash, a scan that fills a filter at start-up, and the
-//! progress of a partition and its collectors.
+//! Answers what is stored of a partition: which messages, up to which offset, and the last marks of
+//! its collectors.
 //!
-//! Rows of another topic count as earlier than everything in this one, regardless of partition and
-//! offset.
+//! Invariant: a message of another topic counts as stored before everything in this one, regardless
+//! of partition and offset. Offsets of different logs cannot be compared, and an installation that
+//! moves to another log sends old messages again.
+//!
+//! Traps:
+//! - That no other topic has messages is cached for a minute; see [`NO_OTHER_LOGS_TTL`].
+//! - [`MessageIndex::marks`] starts an assignment: it also clears this process's write history of
+//!   the partition, because another process may have stored batches since.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,14 +27,14 @@ use crate::native::Block;
 use crate::query::Query;
 use crate::warehouse::Warehouse;
 
-/// How many hashes one look-up contains.
+/// The most hashes in one look-up.
 const HASHES_PER_QUERY: usize = 10_000;
 
-/// How far below the highest stored offset to search for holes: more than two full batches.
+/// How far below the highest stored offset holes are searched for: more than two full batches.
 const TAIL_OFFSETS: u64 = 1_000_000;
 
-/// How long to cache that no other log exists. If another log is still being drained while this one
-/// is already read, its rows may go unnoticed for this long.
+/// How long it is cached that no other topic has messages. While another log is still being read,
+/// duplicates of its messages may go unnoticed for this long.
 const NO_OTHER_LOGS_TTL: Duration = Duration::from_secs(60);
 
 const SEEN_BEFORE: &str = "
@@ -36,8 +42,8 @@ SELECT DISTINCT message_hash FROM messages
 WHERE message_hash IN {hashes:Array(UInt64)}
   AND topic = {topic:String} AND partition = {partition:UInt32} AND offset < {below:UInt64}";
 
-/// The same, including other logs. Four times the work, because the partition cannot narrow the
-/// search.
+/// The same, including other topics. It takes the server four times as long, because the partition
+/// does not narrow the search.
 const SEEN_ANYWHERE: &str = "
 SELECT DISTINCT message_hash FROM messages
 WHERE message_hash IN {hashes:Array(UInt64)}
@@ -150,8 +156,8 @@ impl MessageIndex for Warehouse {
         partition: PartitionId,
         below: Offset,
     ) -> Result<Vec<CollectorMark>, WarehouseError> {
-        // Queried once at the start of each assignment, before anything is stored. Another process
-        // may have owned the partition since this one last stored something.
+        // Called once at the start of each assignment, before anything is stored. Another process
+        // may have owned the partition since this one last stored a batch.
         self.history().forget(topic, partition);
         let rows = self
             .partition_query("marks", MARKS, topic, partition)
@@ -273,7 +279,7 @@ impl Warehouse {
     }
 }
 
-/// Whether logs other than the queried topics are known to exist.
+/// Caches, per topic, whether other topics have messages.
 #[derive(Debug, Default)]
 pub(crate) struct OtherTopics(Mutex<HashMap<String, OtherLogs>>);
 

@@ -1,14 +1,23 @@
-//! Stores a batch that may already be stored, wholly or in part.
+//! Completes a batch that may already be stored, wholly or in part.
 //!
-//! Invariant: once the batch is stored, each table has every row of it exactly once. The
-//! deduplication token alone does not guarantee that, because the server notes a token just before
-//! it puts the part in place, without syncing the note to disk. If the server is killed between the
-//! two, it treats the next insert with this token as a repetition, and the rows are lost. After a
-//! power failure either may survive without the other.
+//! Invariant: afterwards each table has every row of the batch exactly once.
 //!
-//! So if a batch may have been stored before, each table is queried for the rows that it has. If no
-//! table has any, the batch is inserted under its token. In any case each table then gets exactly
+//! The deduplication token alone does not guarantee that. ClickHouse records a token before it
+//! publishes the part, and syncs neither to disk. A kill between the two leaves a token without
+//! rows: the next insert under this token is taken for a repetition, and its rows are lost. After a
+//! power failure either may survive without the other. So each table is asked which rows of the
+//! batch it has. If no table has any, the batch is inserted under its token. Then each table gets
 //! the rows that it lacks. [`plan`] decides the steps; this module carries them out.
+//!
+//! Traps:
+//! - A row may only be stored under tokens of the fixed sequence of [`plan::token`], each after the
+//!   previous attempt was answered. Any other token could store a row that a late insert of the
+//!   first writer stores too.
+//! - An insert that still runs on the server may store the missing rows after they were found
+//!   missing. So running inserts are checked before each repair.
+//! - A query may reach another replica than the insert did. So replicas are synchronised before
+//!   each check.
+//! - `actor_ids` stores no positions, so its rows cannot be checked. Storing them again is harmless.
 
 mod plan;
 
@@ -54,7 +63,7 @@ struct BatchRows<'a> {
 }
 
 impl Warehouse {
-    /// Stores the missing rows of a batch.
+    /// Stores every row of a batch that some table lacks.
     pub(crate) async fn redo(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
         let batch_rows = BatchRows::of(batch);
         let expected = batch_rows.expected();

@@ -1,19 +1,25 @@
 //! Tracks which batches cannot have been stored before.
 //!
-//! Invariant: a batch counts as fresh only if it cannot have been stored before. A fresh batch is
-//! inserted without checking the tables.
+//! Invariant: a batch counts as fresh only if no process can have stored any of its rows. A fresh
+//! batch is inserted without checking the tables. Calling a fresh batch "not fresh" costs a few
+//! queries; the opposite mistake may store rows twice or lose them.
 //!
-//! Most batches are fresh: they directly follow the previous batch and hold messages received since
-//! this process started, so no earlier process can have stored them. All others may have a past:
-//! - a batch that is known to be a retry;
-//! - the first batch of a partition after each assignment, because the previous owner may have died
-//!   while storing just this range;
-//! - a batch after a failure or a gap;
-//! - a batch with messages received before this process started.
+//! A batch is fresh in two cases:
+//! - It directly follows the last batch that this process stored, and its messages were received
+//!   after this process started. Then no earlier process can have read them.
+//! - It is a part of a batch that was refused for its content and left no rows in any table.
 //!
-//! A batch that was refused for its content tells more: if no table has any of its rows, its parts
-//! have no past either. A later refusal with the same text happened at the same point, where
-//! nothing had been written. So if that batch has no past of its own, no table needs to be checked.
+//! So the first batch after each assignment, a batch after a gap or a failure, a known retry and a
+//! batch of older messages are all checked.
+//!
+//! Traps:
+//! - "After this process started" compares the collectors' clocks with the server's; see
+//!   [`CLOCK_TOLERANCE`].
+//! - A dropped insert may still be stored. So [`WriteHistory::begin`] forgets the partition before
+//!   each insert, and only the outcome of the insert restores it.
+//! - Whether a refusal left rows is asked once per text: a later refusal of a fresh batch with the
+//!   same text failed at the same point. Refusals by a view have no such text, because other views
+//!   may have stored their rows.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,21 +29,21 @@ use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
 
-/// The largest clock difference between the server and the receiver of a message.
+/// The largest assumed difference between the clocks of the server and of a collector.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
 
-/// How many refusals are remembered. More means that all of them differ; then the tables are
-/// checked for each.
+/// How many refusal texts are remembered. If there are more, each refusal probably has its own text,
+/// and remembering them saves nothing.
 const MAX_REFUSALS: usize = 1_000;
 
 /// A partition of a log.
-type Place = (Arc<str>, PartitionId);
+type PartitionKey = (Arc<str>, PartitionId);
 
 /// What this process knows about its partitions.
 #[derive(Debug, Default)]
 pub(crate) struct WriteHistory {
-    known: Mutex<HashMap<Place, Known>>,
-    /// Hashes of refusals that left no rows, see [`WarehouseError::refusal`].
+    known: Mutex<HashMap<PartitionKey, PartitionHistory>>,
+    /// Hashes of the texts of refusals that left no rows, see [`WarehouseError::refusal`].
     ///
     /// [`WarehouseError::refusal`]: crate::error::WarehouseError::refusal
     clean_refusals: Mutex<HashSet<u64>>,
@@ -45,11 +51,11 @@ pub(crate) struct WriteHistory {
 
 /// The write history of one partition.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Known {
+pub(crate) struct PartitionHistory {
     /// The last settled offset: stored, or refused for good.
     settled: Option<Offset>,
-    /// Offsets that no table had when checked, and that no other process stores.
-    clear: Option<OffsetRange>,
+    /// Offsets of which no table had a row when checked, and which no other process is storing.
+    absent: Option<OffsetRange>,
     /// The last offset of a refused batch of which some table has rows.
     partial_until: Option<Offset>,
 }
@@ -58,13 +64,13 @@ impl WriteHistory {
     /// Returns whether the batch cannot have been stored before. `started` is when this process
     /// started, by the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
-        let known = self.lock().get(&place(batch)).copied().unwrap_or_default();
+        let known = self.lock().get(&key_of(batch)).copied().unwrap_or_default();
         let covers =
-            |clear: OffsetRange| clear.first <= batch.range.first && batch.range.last <= clear.last;
-        if known.clear.is_some_and(covers) {
+            |range: OffsetRange| range.first <= batch.range.first && batch.range.last <= range.last;
+        if known.absent.is_some_and(covers) {
             return true;
         }
-        let is_littered = known
+        let is_partial = known
             .partial_until
             .is_some_and(|last| batch.range.first <= last);
         let follows = known
@@ -72,55 +78,55 @@ impl WriteHistory {
             .is_some_and(|last| last.next() == batch.range.first);
         let settled = started.saturating_add(CLOCK_TOLERANCE);
         !batch.may_be_stored
-            && !is_littered
+            && !is_partial
             && follows
             && (batch.rows.first()).is_some_and(|row| row.received_at > settled)
     }
 
-    /// Records that an insert of the batch begins, so that it may be stored or not; returns what
-    /// was known before.
-    pub(crate) fn begin(&self, batch: &RowBatch) -> Known {
+    /// Records that an insert of the batch begins; until its outcome is recorded, the batch may be
+    /// stored or not. Returns what was known before.
+    pub(crate) fn begin(&self, batch: &RowBatch) -> PartitionHistory {
         let mut all = self.lock();
-        let known = all.entry(place(batch)).or_default();
+        let known = all.entry(key_of(batch)).or_default();
         let before = *known;
-        *known = Known {
+        *known = PartitionHistory {
             partial_until: before.partial_until,
-            ..Known::default()
+            ..PartitionHistory::default()
         };
         before
     }
 
     /// Records that the batch is stored. `before` is what was known before the insert.
-    pub(crate) fn stored(&self, batch: &RowBatch, before: Known) {
+    pub(crate) fn record_stored(&self, batch: &RowBatch, before: PartitionHistory) {
         let last = batch.range.last;
-        let rest = before.clear.filter(|clear| clear.last > last);
-        let known = Known {
+        let rest = before.absent.filter(|range| range.last > last);
+        let known = PartitionHistory {
             settled: Some(last),
-            clear: rest.map(|clear| OffsetRange {
-                first: clear.first.max(last.next()),
-                ..clear
+            absent: rest.map(|range| OffsetRange {
+                first: range.first.max(last.next()),
+                ..range
             }),
             partial_until: before
                 .partial_until
                 .filter(|partial_until| *partial_until > last),
         };
-        self.lock().insert(place(batch), known);
+        self.lock().insert(key_of(batch), known);
     }
 
     /// Records that the batch was refused for its content and no table has any of its rows.
-    pub(crate) fn refused(&self, batch: &RowBatch, before: Known) {
+    pub(crate) fn record_refused(&self, batch: &RowBatch, before: PartitionHistory) {
         let OffsetRange { first, last } = batch.range;
-        let known = Known {
+        let known = PartitionHistory {
             // A single record is not tried again.
             settled: if first == last {
                 Some(last)
             } else {
                 before.settled
             },
-            clear: Some(batch.range),
+            absent: Some(batch.range),
             partial_until: before.partial_until,
         };
-        self.lock().insert(place(batch), known);
+        self.lock().insert(key_of(batch), known);
     }
 
     /// Forgets what was stored of a partition: another process may have owned it since.
@@ -128,16 +134,16 @@ impl WriteHistory {
         self.lock().remove(&(Arc::from(topic), partition));
     }
 
-    /// Records that the batch was refused for its content and some table has rows of it, so each of
-    /// its parts has a past.
-    pub(crate) fn note_partial(&self, batch: &RowBatch) {
+    /// Records that the batch was refused for its content and some table has rows of it, so its parts
+    /// may be stored already.
+    pub(crate) fn record_partial(&self, batch: &RowBatch) {
         let mut all = self.lock();
-        let known = all.entry(place(batch)).or_default();
+        let known = all.entry(key_of(batch)).or_default();
         known.partial_until = known.partial_until.max(Some(batch.range.last));
     }
 
     /// Records that a refusal with this text left no rows in any table.
-    pub(crate) fn left_nothing(&self, refusal: u64) {
+    pub(crate) fn remember_clean_refusal(&self, refusal: u64) {
         let mut clean = self.lock_refusals();
         if clean.len() >= MAX_REFUSALS {
             clean.clear();
@@ -145,13 +151,12 @@ impl WriteHistory {
         clean.insert(refusal);
     }
 
-    /// Returns whether a refusal with this text is known to leave no rows of a batch without a
-    /// past.
-    pub(crate) fn leaves_nothing(&self, refusal: u64) -> bool {
+    /// Returns whether a refusal of a fresh batch with this text is known to leave no rows.
+    pub(crate) fn is_clean_refusal(&self, refusal: u64) -> bool {
         self.lock_refusals().contains(&refusal)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PartitionKey, PartitionHistory>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -161,7 +166,7 @@ impl WriteHistory {
     }
 }
 
-fn place(batch: &RowBatch) -> Place {
+fn key_of(batch: &RowBatch) -> PartitionKey {
     (Arc::clone(&batch.topic), batch.partition)
 }
 
@@ -203,101 +208,95 @@ mod tests {
     }
 
     #[test]
-    fn only_what_follows_and_was_received_since_the_start_has_no_past() {
-        let progress = WriteHistory::default();
+    fn a_batch_is_fresh_if_it_follows_the_last_one_and_was_received_since_the_start() {
+        let history = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
-        assert!(
-            !progress.is_fresh(&batch(0, 4, later), STARTED),
-            "the first"
-        );
-        progress.stored(&batch(0, 4, later), Known::default());
-        assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
-        assert!(!progress.is_fresh(&batch(6, 9, later), STARTED), "a gap");
+        assert!(!history.is_fresh(&batch(0, 4, later), STARTED), "the first");
+        history.record_stored(&batch(0, 4, later), PartitionHistory::default());
+        assert!(history.is_fresh(&batch(5, 9, later), STARTED));
+        assert!(!history.is_fresh(&batch(6, 9, later), STARTED), "a gap");
         let again = RowBatch {
             may_be_stored: true,
             ..batch(5, 9, later)
         };
-        assert!(
-            !progress.is_fresh(&again, STARTED),
-            "whatever the clocks say"
-        );
+        assert!(!history.is_fresh(&again, STARTED), "a known retry");
         let doubtful = STARTED.saturating_add(CLOCK_TOLERANCE / 2);
-        assert!(!progress.is_fresh(&batch(5, 9, doubtful), STARTED));
-        progress.begin(&batch(5, 9, later));
-        assert!(!progress.is_fresh(&batch(5, 9, later), STARTED), "again");
+        assert!(!history.is_fresh(&batch(5, 9, doubtful), STARTED));
+        history.begin(&batch(5, 9, later));
+        assert!(!history.is_fresh(&batch(5, 9, later), STARTED), "again");
     }
 
     #[test]
-    fn parts_of_a_refused_batch_have_no_past_until_they_are_stored() {
-        let progress = WriteHistory::default();
+    fn parts_of_a_refused_batch_are_fresh_until_they_are_inserted() {
+        let history = WriteHistory::default();
         let early = STARTED;
         let (low, high) = (batch(0, 4, early), batch(5, 9, early));
         let whole = batch(0, 9, early);
-        let before = progress.begin(&whole);
-        progress.refused(&whole, before);
+        let before = history.begin(&whole);
+        history.record_refused(&whole, before);
         for part in [&low, &high] {
-            assert!(progress.is_fresh(part, STARTED));
+            assert!(history.is_fresh(part, STARTED));
         }
-        assert!(!progress.is_fresh(&batch(5, 10, early), STARTED), "beyond");
-        let before = progress.begin(&low);
-        assert!(!progress.is_fresh(&low, STARTED), "under way");
-        progress.stored(&low, before);
-        assert!(!progress.is_fresh(&low, STARTED), "stored");
-        assert!(progress.is_fresh(&high, STARTED));
-        progress.begin(&high);
-        assert!(!progress.is_fresh(&high, STARTED), "failed on the way");
+        assert!(!history.is_fresh(&batch(5, 10, early), STARTED), "beyond");
+        let before = history.begin(&low);
+        assert!(!history.is_fresh(&low, STARTED), "under way");
+        history.record_stored(&low, before);
+        assert!(!history.is_fresh(&low, STARTED), "stored");
+        assert!(history.is_fresh(&high, STARTED));
+        history.begin(&high);
+        assert!(!history.is_fresh(&high, STARTED), "failed on the way");
     }
 
     #[test]
-    fn parts_of_a_batch_that_left_rows_have_a_past_to_the_last() {
-        let progress = WriteHistory::default();
+    fn no_part_of_a_batch_that_left_rows_is_fresh() {
+        let history = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
-        progress.stored(&batch(0, 4, later), Known::default());
+        history.record_stored(&batch(0, 4, later), PartitionHistory::default());
         let whole = batch(5, 9, later);
-        progress.begin(&whole);
-        progress.note_partial(&whole);
+        history.begin(&whole);
+        history.record_partial(&whole);
         for part in [batch(5, 7, later), batch(8, 9, later)] {
-            assert!(!progress.is_fresh(&part, STARTED));
+            assert!(!history.is_fresh(&part, STARTED));
             // The first attempt fails in transit.
-            progress.begin(&part);
-            let before = progress.begin(&part);
-            progress.stored(&part, before);
+            history.begin(&part);
+            let before = history.begin(&part);
+            history.record_stored(&part, before);
         }
-        assert!(progress.is_fresh(&batch(10, 12, later), STARTED));
+        assert!(history.is_fresh(&batch(10, 12, later), STARTED));
     }
 
     #[test]
-    fn refusals_are_known_by_their_words_and_not_without_end() {
-        let progress = WriteHistory::default();
-        assert!(!progress.leaves_nothing(1), "the first");
-        progress.left_nothing(1);
-        assert!(progress.leaves_nothing(1));
-        assert!(!progress.leaves_nothing(2), "other words");
+    fn clean_refusals_are_remembered_by_text_up_to_a_limit() {
+        let history = WriteHistory::default();
+        assert!(!history.is_clean_refusal(1), "the first");
+        history.remember_clean_refusal(1);
+        assert!(history.is_clean_refusal(1));
+        assert!(!history.is_clean_refusal(2), "another text");
         for refusal in 0..5_000 {
-            progress.left_nothing(refusal);
-            assert!(progress.lock_refusals().len() <= MAX_REFUSALS);
-            assert!(progress.leaves_nothing(refusal));
+            history.remember_clean_refusal(refusal);
+            assert!(history.lock_refusals().len() <= MAX_REFUSALS);
+            assert!(history.is_clean_refusal(refusal));
         }
     }
 
     #[test]
-    fn what_follows_a_record_that_was_refused_alone_has_no_past() {
-        let progress = WriteHistory::default();
+    fn a_batch_after_a_single_refused_record_is_fresh() {
+        let history = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
         let poison = batch(4, 4, later);
-        let before = progress.begin(&poison);
-        progress.refused(&poison, before);
-        assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
+        let before = history.begin(&poison);
+        history.record_refused(&poison, before);
+        assert!(history.is_fresh(&batch(5, 9, later), STARTED));
     }
 
     #[test]
-    fn a_partition_that_comes_back_begins_with_a_past() {
-        let progress = WriteHistory::default();
+    fn the_first_batch_after_a_new_assignment_is_not_fresh() {
+        let history = WriteHistory::default();
         let later = STARTED.saturating_add(CLOCK_TOLERANCE * 2);
-        progress.stored(&batch(0, 4, later), Known::default());
-        progress.forget("other", PARTITION);
-        assert!(progress.is_fresh(&batch(5, 9, later), STARTED));
-        progress.forget("t", PARTITION);
-        assert!(!progress.is_fresh(&batch(5, 9, later), STARTED));
+        history.record_stored(&batch(0, 4, later), PartitionHistory::default());
+        history.forget("other", PARTITION);
+        assert!(history.is_fresh(&batch(5, 9, later), STARTED));
+        history.forget("t", PARTITION);
+        assert!(!history.is_fresh(&batch(5, 9, later), STARTED));
     }
 }

@@ -1,9 +1,9 @@
 //! Inserts batches: first the outcomes, then the rows as one block under the batch's token.
 //!
 //! Invariant: inserting a batch again under its token changes nothing in any table. Every table
-//! that the insert reaches has its own deduplication window, and the views pass the token on. The
-//! batch must be a single block: if there were several, a failed insert could have stored some of
-//! them. A batch that this or another process may have stored before goes to `redo`.
+//! that the insert reaches has its own deduplication window, and the views pass the token on. A
+//! batch must be a single block, because a failed insert of several blocks could have stored some
+//! of them. A batch that may have been stored before goes to [`super::redo`].
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::error::WarehouseError;
 use crate::metrics::to_u64;
 use crate::warehouse::Warehouse;
 
-/// How many bytes are passed to the connection at a time.
+/// The most bytes passed to the connection at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Settings of every insert of rows. The sizes exceed any batch, so that the server neither splits
@@ -65,7 +65,7 @@ impl Warehouse {
         }
         let started = self.started().await?;
         let is_fresh = self.history().is_fresh(batch, started);
-        // If an insert is dropped half-way, it is unknown whether the batch is stored.
+        // If this future is dropped half-way, the batch may be stored or not.
         let before = self.history().begin(batch);
         let inserted = if is_fresh {
             self.insert_fresh(batch).await
@@ -73,13 +73,13 @@ impl Warehouse {
             self.redo(batch).await
         };
         match &inserted {
-            Ok(()) => self.history().stored(batch, before),
+            Ok(()) => self.history().record_stored(batch, before),
             Err(error) if error.retry_class() == RetryClass::Permanent => {
-                // The batch will be retried in parts; they have no past if it left no rows.
-                if self.left_nothing(batch, error, is_fresh).await? {
-                    self.history().refused(batch, before);
+                // The batch will be retried in parts, which are fresh if it left no rows.
+                if self.left_no_rows(batch, error, is_fresh).await? {
+                    self.history().record_refused(batch, before);
                 } else {
-                    self.history().note_partial(batch);
+                    self.history().record_partial(batch);
                 }
             }
             Err(_) => {}
@@ -88,19 +88,19 @@ impl Warehouse {
     }
 
     /// Returns whether no table has any row of a refused batch.
-    async fn left_nothing(
+    async fn left_no_rows(
         &self,
         batch: &RowBatch,
         error: &WarehouseError,
         is_fresh: bool,
     ) -> Result<bool, WarehouseError> {
         let refusal = error.refusal();
-        if is_fresh && refusal.is_some_and(|words| self.history().leaves_nothing(words)) {
+        if is_fresh && refusal.is_some_and(|text| self.history().is_clean_refusal(text)) {
             return Ok(true);
         }
         let is_untouched = self.is_untouched(batch).await?;
-        if let (true, Some(words)) = (is_untouched, refusal) {
-            self.history().left_nothing(words);
+        if let (true, Some(text)) = (is_untouched, refusal) {
+            self.history().remember_clean_refusal(text);
         }
         Ok(is_untouched)
     }
@@ -113,8 +113,8 @@ impl Warehouse {
     }
 
     /// Inserts rows of a batch for one table, whose name is in their last column. They go through
-    /// the batch's landing table, because a token is only recognised by the view through which it
-    /// came.
+    /// the batch's landing table, because the server recognises a token only if it comes through
+    /// the same view again.
     pub(crate) async fn insert_only(
         &self,
         batch: &RowBatch,

@@ -1,18 +1,18 @@
 //! Decides, step by step, how to complete a batch that may have been stored before. Pure: no server,
 //! no clock.
 //!
-//! Invariant: as long as the server keeps its token notes, at most one token ever stores a given
-//! row. Missing rows are stored under a sequence of tokens: the batch's own, then one for each
-//! further attempt. An attempt covers only rows that were still missing after the previous attempt
-//! was answered. A token that was noted without its rows never stores them later. If rows were
-//! stored under one token, all earlier tokens are noted. So any late insert, whether the whole
-//! batch from its first writer or another writer's repair, finds its token noted and changes
+//! Invariant: as long as the server keeps its tokens, at most one token ever publishes a given row.
+//! Each attempt uses the next token of a fixed sequence: the batch's own, then one per repair. It
+//! starts only after the previous attempt was answered, and covers only rows that were missing
+//! then. A token that was recorded without its rows never publishes them later. If rows were
+//! published under one token, all earlier ones are recorded. So a late insert, whether of the whole
+//! batch by its first writer or a repair by another one, finds its token recorded and changes
 //! nothing.
 
 use etappe_core::id::Offset;
 
-/// How often rows are stored again that are still missing. Each time, a kill has lost the rows and
-/// kept the token's note.
+/// How many repairs are made. Each further one means that a kill has lost the rows of the previous
+/// one and kept its token.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// The rows of a batch that a table lacks.
@@ -42,7 +42,7 @@ pub(crate) enum Step {
     GiveUp,
 }
 
-/// The state of one redo.
+/// The state of one repair.
 #[derive(Debug, Default)]
 pub(crate) struct RepairPlan {
     /// The last attempt that was answered.
