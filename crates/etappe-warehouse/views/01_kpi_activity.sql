@@ -1,4 +1,4 @@
--- How many people and events there were, and how many events the model has no stage for.
+-- People, events, and events for which the model has no stage.
 CREATE OR REPLACE VIEW kpi_activity AS
 SELECT
     uniqExactIf(actor_hash, actor_hash != 0) AS visitors,

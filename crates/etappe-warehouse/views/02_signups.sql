@@ -1,4 +1,5 @@
--- One row a person who signed up, ever: when first, and whether they activated within 14 days.
+-- One row per person who ever signed up: when they first did, and whether they activated within 14
+-- days.
 CREATE OR REPLACE VIEW signups AS
 SELECT
     actor_hash,

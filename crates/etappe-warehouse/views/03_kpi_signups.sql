@@ -1,5 +1,5 @@
--- People whose first signup is in the range. Who neither activated nor had all of their 14 days by
--- the watermark is not eligible for the activation rate.
+-- People who first signed up in the range. Someone who has not activated and whose 14 days were not
+-- over at the watermark is not eligible for the activation rate.
 CREATE OR REPLACE VIEW kpi_signups AS
 SELECT
     count() AS signups,

@@ -1,12 +1,15 @@
--- One row an order that anything tells of, ever: its first purchase of whom is believed most, by time and then
--- by arrival. A server is believed before a browser, a browser before a pixel, and all of them before a view of
--- a page: an order event says what was ordered, a page only that somebody looked at it. The key packs rank,
--- time, partition and offset into one number, which is compared four times as fast as a tuple.
+-- One row per order, ever. An order is its most trusted purchase; among equally trusted ones the
+-- earliest counts, then the first to arrive. A server is trusted more than a browser, a browser
+-- more than a pixel, and any order event more than a page view, because an order event says what
+-- was ordered and a page view only that somebody looked at a page. `arrival` packs rank, time,
+-- partition and offset into one number, because comparing numbers is four times as fast as
+-- comparing tuples.
 --
--- A page that names no order is one order of whoever looks at it; looking again within 24 hours of the last
--- time is the same order. `left_out` is `seen_only` where pages are all that tells of the order and an order
--- event of the site lies within 30 days of it, and empty for an order that counts. What a server's pages tell
--- is held against a server's order events only.
+-- A page view without an order id is one order of the person who viewed it. Further views within 24
+-- hours of the previous one belong to the same order. `left_out` is `seen_only` if only page views
+-- report the order although the site has an order event within 30 days of it. It is empty for an
+-- order that counts. Page views reported by a server are compared with a server's order events
+-- only.
 CREATE OR REPLACE VIEW all_orders AS
 WITH
     bitShiftLeft(

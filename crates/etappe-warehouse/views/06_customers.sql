@@ -1,4 +1,4 @@
--- One row a person who ordered, ever.
+-- One row per person who ever ordered.
 CREATE OR REPLACE VIEW customers AS
 SELECT actor_hash, min(ordered_at) AS first_ordered_at, count() AS orders
 FROM orders(site = {site:String}, bots = {bots:String})

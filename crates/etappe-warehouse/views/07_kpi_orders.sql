@@ -1,4 +1,5 @@
--- Orders in the range and the people behind them, and pages of orders that count for none.
+-- Orders in the range, the people who placed them, and orders left out because only page views
+-- report them.
 CREATE OR REPLACE VIEW kpi_orders AS
 SELECT
     sum(orders_in_range) AS orders,

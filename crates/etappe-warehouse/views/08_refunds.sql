@@ -1,10 +1,12 @@
--- One row a refund or a cancellation, ever, and the `amount` that it brings back: at most what its order
--- brought, less what was brought back before. Those of a server come first, then they go by time and by
--- arrival. A cancellation, or a refund without an amount, brings back all that is left.
+-- One row per refund or cancellation, ever, and the `amount` that it returns: at most the amount of
+-- its order minus what was returned before. Refunds reported by a server come first, then they are
+-- ordered by time and by arrival. A cancellation, or a refund without an amount, returns all that
+-- is left.
 --
--- `left_out` says why one brings nothing back, and is empty for one that does: its amount was `unread`, its
--- order is not known (`unknown_order`), is in an `other_currency` or has `nothing_left`, it names no order
--- and no amount (`no_amount`), or it came from somebody who may not say so (`not_trusted`).
+-- `left_out` is the reason why a refund returns nothing, and empty if it returns something: its
+-- amount was `unread`; its order is unknown (`unknown_order`), has an `other_currency` or has
+-- `nothing_left`; it has neither an order nor an amount (`no_amount`); or its sender may not report
+-- it (`not_trusted`).
 CREATE OR REPLACE VIEW refunds AS
 SELECT
     refunded_at,

@@ -1,6 +1,6 @@
--- One row an amount of money: what an order brought, or what a refund or a cancellation brought back, as a
--- negative amount at its own time. A purchase of less than nothing takes money back, which a browser or a
--- pixel may not do, so it brings nothing from there unless the site allows it.
+-- One row per payment: the amount of an order, or the negative amount of a refund or cancellation
+-- at its own time. A purchase with a negative amount would return money, which a browser or a pixel
+-- may not do. So such a purchase counts as zero unless the site allows it.
 CREATE OR REPLACE VIEW payments AS
 SELECT
     ordered_at AS paid_at,

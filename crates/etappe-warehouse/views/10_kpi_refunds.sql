@@ -1,4 +1,5 @@
--- Refunds and cancellations in the range, by why they bring nothing back; empty for those that do.
+-- Refunds and cancellations in the range, by the reason why they return nothing; the reason is
+-- empty for those that return something.
 CREATE OR REPLACE VIEW kpi_refunds AS
 SELECT left_out, count() AS refunds
 FROM refunds(

@@ -1,4 +1,4 @@
--- Sums of money, one row a currency.
+-- Sums of money, one row per currency.
 CREATE OR REPLACE VIEW kpi_money AS
 SELECT
     currency,

@@ -1,5 +1,5 @@
--- Who was active in one week, and who of these in the next. The weeks come as instants: a time zone
--- given to the engine would stay in its memory.
+-- How many people were active in one week, and how many of them in the next. The weeks are passed
+-- as instants, because a time zone passed to the engine would stay in its memory.
 CREATE OR REPLACE VIEW kpi_retention AS
 SELECT countIf(was_active) AS retention_cohort, countIf(was_active AND returned) AS retention_returned
 FROM

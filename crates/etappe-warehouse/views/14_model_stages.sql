@@ -1,4 +1,4 @@
--- The stages that events of a model are in, lowest first, each with a number of its own.
+-- The stages of a model in which events are, lowest first, each with its own number.
 CREATE OR REPLACE VIEW model_stages AS
 SELECT toUInt8(rowNumberInAllBlocks() + 1) AS number, stage, ordinal, ids
 FROM

@@ -1,6 +1,6 @@
--- Per person, the first event of every stay in a stage, in order of time, then arrival, packed into
--- one number each: milliseconds << 84 | partition << 64 | offset << 8 | number of the stage.
--- Sorting plain numbers is ten times as fast as sorting tuples.
+-- The first event of each person's stays in a stage, ordered by time, then by arrival. Each event
+-- is packed into one number: milliseconds << 84 | partition << 64 | offset << 8 | number of the
+-- stage. Sorting numbers is ten times as fast as sorting tuples.
 CREATE OR REPLACE VIEW stage_runs AS
 SELECT
     actor_hash,

@@ -1,5 +1,5 @@
--- One row a stay of a person in a stage. `left_at` is null while it lasts at the range's end;
--- `from_stage` is empty and `kind` too for a person's first stay.
+-- One row per stay of a person in a stage. `left_at` is null if the stay lasts beyond the end of
+-- the range. A person's first stay has an empty `from_stage` and `kind`.
 CREATE OR REPLACE VIEW stage_stays AS
 WITH
     (SELECT groupArray(stage) FROM model_stages(model = {model:String})) AS stages,

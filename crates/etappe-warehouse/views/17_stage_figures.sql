@@ -1,6 +1,7 @@
--- Two kinds of rows from one pass over all stays: per stage (`is_move` = 0) stock, entries, exits
--- and dwell, per move (`is_move` = 1) how often it was made in the range. Dwell is that of stays that
--- ended in the range, null if none did; the others are open and in no percentile.
+-- Two kinds of rows from one pass over all stays. Rows per stage (`is_move` = 0) hold stock,
+-- entries, exits and dwell time; rows per move (`is_move` = 1) hold how often it was made in the
+-- range. Dwell time covers stays that ended in the range and is null if none did. Other stays are
+-- open and count in no percentile.
 CREATE OR REPLACE VIEW stage_figures AS
 SELECT
     grouping(from_stage) = 0 AS is_move,

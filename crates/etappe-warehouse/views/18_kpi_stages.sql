@@ -1,4 +1,4 @@
--- Stock, entries, exits and dwell of every stage that anybody was ever in.
+-- Stock, entries, exits and dwell time of every stage that anybody was ever in.
 CREATE OR REPLACE VIEW kpi_stages AS
 SELECT stage, stock, entered, left, left_dwell_p50_s, left_dwell_p90_s, stock AS open
 FROM stage_figures(

@@ -1,4 +1,4 @@
--- Moves between stages in the range. `from_stage` and `kind` are empty for first entries.
+-- Moves between stages in the range. First entries have an empty `from_stage` and `kind`.
 CREATE OR REPLACE VIEW kpi_transitions AS
 SELECT from_stage, stage AS to_stage, kind, entered AS moves
 FROM stage_figures(

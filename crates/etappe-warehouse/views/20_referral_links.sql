@@ -1,7 +1,7 @@
--- One row a person who was brought by another: the first event that says by whom. It says so by the
--- inviter's id, else by a code; a code belongs to whoever first sent an invitation or shared with it. Of
--- both, what a server said comes before what anybody could say. Self-referrals are left out; longer
--- loops are for the reader to cut.
+-- One row per referred person: the first event that names the inviter, by id or else by code. A
+-- code belongs to the person who first sent an invitation or shared with it. What a server reported
+-- takes precedence over what any other sender reported. Self-referrals are left out; readers must
+-- remove longer loops.
 CREATE OR REPLACE VIEW referral_links AS
 SELECT
     actor_hash,

@@ -1,5 +1,6 @@
--- One row a person who ever signed up, bought, activated or took an invitation: when first.
--- Null stands for never; `converted_at` is the first of all but the activation.
+-- One row per person who ever signed up, bought, activated or accepted an invitation, with the
+-- first time of each. Null means never. `converted_at` is the first of all of them except the
+-- activation.
 CREATE OR REPLACE VIEW actor_milestones AS
 SELECT
     actor_hash,

@@ -1,4 +1,4 @@
--- One row a referred person, with what became of them and of their inviter.
+-- One row per referred person, with their milestones and their inviter's activation.
 CREATE OR REPLACE VIEW referrals AS
 SELECT
     links.actor_hash AS actor_hash,

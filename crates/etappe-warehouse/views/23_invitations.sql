@@ -1,4 +1,4 @@
--- One row an invitation sent in the range.
+-- One row per invitation sent in the range.
 CREATE OR REPLACE VIEW invitations AS
 SELECT actor_hash, occurred_at AS sent_at, partition, offset
 FROM referral_events

@@ -1,4 +1,4 @@
--- The current stage of one person in each model, and since when they are in it.
+-- The current stage of one person in each model, and since when.
 CREATE OR REPLACE VIEW actor_stages AS
 SELECT
     model,

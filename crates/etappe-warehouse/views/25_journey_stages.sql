@@ -1,4 +1,4 @@
--- The stages of all journey models as they are configured now, first ones first.
+-- The stages of all journey models as they are configured now, in order.
 CREATE OR REPLACE VIEW journey_stages AS
 SELECT DISTINCT model, ordinal, stage, gate, own_hit, label_en, label_nl
 FROM published_stages

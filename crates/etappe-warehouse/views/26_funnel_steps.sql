@@ -1,17 +1,18 @@
--- One row a stage that a person reached on the attempt that counts, of a funnel without a window.
+-- One row per stage that a person reached in the attempt that counts, of a funnel without a window.
 --
--- An attempt begins at any event of a stage in the range; a gate is passed at the first event of its
--- stage or a later one. A gate with `own_hit` takes an event of its own, and the gates behind it are passed
--- from there on. The deepest attempt counts, then the one that skipped the fewest gates, then
--- the one completed first, then the one begun last. A stage that is no gate is reached at its first
--- event, not before the last gate above it that was passed.
+-- An attempt begins at any event of a stage in the range. A gate is passed at the first event of
+-- its own or of a later stage. A gate with `own_hit` needs an event of its own, and the gates after
+-- it are passed from there on. The deepest attempt counts; among equals the one that skipped the
+-- fewest gates, then the one completed first, then the one begun last. A stage that is not a gate
+-- is reached at its first event, but not before the last gate above it that was passed.
 --
--- A hit is packed into one number, milliseconds * 256 + place of the stage, so that at the same
--- moment an event of the gate itself comes before one of a later stage. Of neighbours in the same stage
--- the first and the last do: an attempt that begins in between is no better than both. An attempt begins at the
--- first hit of its moment, so that it holds all events of that moment. `next` holds per gate, for each of the hits
--- and `never` behind them, the index of the first hit from there on that passes it; `passes` the hit that passes it
--- for an attempt begun at each of the hits, or `never`.
+-- A hit is packed into one number, milliseconds * 256 + place of the stage, so that among hits at
+-- the same moment those of earlier stages come first. Of consecutive hits in the same stage only
+-- the first and the last are kept: an attempt that begins between them is no better than both. An
+-- attempt begins at the first hit of its moment, so that it contains all events of that moment.
+-- `next` holds, per gate and for each hit and the final `never`, the index of the first hit from
+-- there on that passes the gate. `passes` holds, per gate and for an attempt begun at each hit, the
+-- hit that passes the gate, or `never`.
 CREATE OR REPLACE VIEW funnel_steps AS
 WITH
     18446744073709551615 AS never,

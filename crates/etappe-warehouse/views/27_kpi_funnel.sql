@@ -1,6 +1,6 @@
--- The funnel of a journey model, one row a stage: how many people reached it, how many of them without
--- an event of their own, how many were lost since the gate before, and how long it took from there.
--- A stage that is no gate loses nobody.
+-- The funnel of a journey model, one row per stage: how many people reached it, how many of them
+-- without an event of its own, how many were lost since the previous gate, and how long it took
+-- from there. A stage that is not a gate loses nobody.
 CREATE OR REPLACE VIEW kpi_funnel AS
 SELECT
     ordinal,

@@ -1,6 +1,7 @@
--- The people whose referral is on a loop: A brought B, B brought A, or by way of others. Everybody has
--- one inviter at most, so who can still be reached after more steps than there are people is on a
--- loop; each round of the recursion doubles the steps, and ends it where nobody is left.
+-- People whose referral is on a loop: A invited B and B invited A, directly or through others.
+-- Everybody has at most one inviter. So a person who can still be reached after more steps than
+-- there are people is on a loop. Each round of the recursion doubles the number of steps; it ends
+-- when nobody is left.
 CREATE OR REPLACE VIEW referral_loops AS
 WITH RECURSIVE jumps AS
 (

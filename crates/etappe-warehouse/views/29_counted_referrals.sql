@@ -1,4 +1,4 @@
--- One row a referred person who signed up or bought in the range, but for those on a loop.
+-- One row per referred person who signed up or bought in the range, except people on a loop.
 CREATE OR REPLACE VIEW counted_referrals AS
 SELECT actor_hash, inviter_hash, inviter, referred_at, signed_up_at, activated_at
 FROM referrals(

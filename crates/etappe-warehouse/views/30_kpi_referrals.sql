@@ -1,4 +1,5 @@
--- Referred people who signed up or bought in the range, who brought them, and per customer.
+-- Referred people who signed up or bought in the range, their inviters, and the referrals per
+-- customer.
 CREATE OR REPLACE VIEW kpi_referrals AS
 SELECT
     referred,

@@ -1,5 +1,6 @@
--- Names of events that no vocabulary had a rule for and, if a model is named, of those that have a milestone and no
--- stage in it. What a rule calls no step is understood.
+-- Names of events for which no vocabulary had a rule and, if a model is given, of events that have
+-- a milestone but no stage in the model. An event that a rule declares to be no step counts as
+-- understood.
 CREATE OR REPLACE VIEW unmapped_names AS
 SELECT
     toString(unmapped.event) AS name,
