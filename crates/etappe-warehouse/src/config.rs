@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_problems_are_told_and_no_password_is() {
+    fn all_problems_are_reported_without_the_password() {
         let config = WarehouseConfig {
             cluster: "a b".to_owned(),
             insert_quorum: "most".to_owned(),
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_hold_user_password_and_database() {
+    fn an_address_may_contain_user_password_and_database() {
         let config = WarehouseConfig::from_url("https://me:p%40ss%2F@ch.example:8443/journeys/");
         let config = config.expect("a good address");
         assert_eq!(

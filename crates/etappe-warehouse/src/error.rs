@@ -344,7 +344,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_its_causes_once() {
+    fn an_error_lists_each_cause_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("client error (Connect)")]
         struct Outer(#[source] std::io::Error);
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_apart_by_their_words_and_those_of_views_are_not_known() {
+    fn refusals_are_identified_by_text_except_those_of_views() {
         let refusal = |row: u32| {
             words_of(&format!(
                 "Code: 33. DB::Exception: Cannot read all data: (at row {row})"
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_question_used_up_is_told_from_what_the_server_lacks() {
+    fn limits_of_a_query_are_distinguished_from_those_of_the_server() {
         let cases = [
             ("Code: 158. DB::Exception: Limit for rows", Some(Cost::Rows)),
             (

@@ -220,7 +220,7 @@ mod tests {
         \x01t\x06String\x02ab\x00";
 
     #[test]
-    fn a_block_is_read_however_it_is_cut() {
+    fn a_block_is_read_from_pieces_of_any_size() {
         for cut in 0..BLOCK.len() {
             let mut buffer = BytesMut::from(&BLOCK[..cut]);
             assert!(take_block(&mut buffer).unwrap().is_none(), "{cut}");

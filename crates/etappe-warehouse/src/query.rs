@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_held_within_the_server_s_years() {
+    fn instants_are_clamped_to_the_years_of_the_server() {
         let text = |millis| date_time_text(Timestamp::from_millis(millis));
         assert_eq!(text(0), "1970-01-01 00:00:00.000");
         assert_eq!(text(1_709_294_400_123), "2024-03-01 12:00:00.123");

@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_where_its_room_does_but_is_never_empty() {
+    fn a_page_ends_at_its_limit_but_is_never_empty() {
         let events = [(1, 40), (2, 50), (3, 20), (4, 0), (5, 0)];
         assert_eq!(page(10, 1_000, &events), [1, 2, 3, 4, 5]);
         assert_eq!(page(3, 1_000, &events), [1, 2, 3]);

@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sum_out_of_range_is_refused_and_never_held_at_a_limit() {
+    fn a_sum_out_of_range_is_an_error_and_is_never_clamped() {
         let amount = |text| exact_amount(text).ok().map(Amount::as_scaled);
         assert_eq!(amount("12.5"), Some(125_000));
         assert_eq!(amount("-135000000000000"), Some(-1_350_000_000_000_000_000));

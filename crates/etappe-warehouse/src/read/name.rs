@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_into_objects_and_the_most_frequent_come_first() {
+    fn paths_descend_into_objects_and_the_most_frequent_come_first() {
         let mut paths = Paths::default();
         paths.count_paths(
             "",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_names_are_not_all_kept() {
+    fn the_number_of_kept_names_is_limited() {
         let mut paths = Paths::default();
         for number in 0..2 * MAX_NAMES {
             paths.count_paths("", &format!("{{\"p{number}\":1}}"), 3);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn one_server_gets_statements_as_they_are() {
+    fn a_single_server_gets_statements_unchanged() {
         assert_eq!(render(TABLE, &config(false, "")), TABLE);
     }
 

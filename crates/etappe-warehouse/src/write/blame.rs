@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_found_in_the_servers_words() {
+    fn rows_are_found_in_the_server_s_message() {
         let cases = [
             (
                 "Cannot read all data.: (at row 27)\n: While",

@@ -114,7 +114,7 @@ async fn any_id_of_an_actor_finds_them() {
 }
 
 #[tokio::test]
-async fn a_page_tells_stages_rules_and_versions() {
+async fn a_page_shows_stages_rules_and_versions() {
     let test = TestWarehouse::new().await;
     let at = |day: i64, milestone| TestEvent::of("u1", START + day * DAY, milestone);
     let events = vec![
@@ -172,7 +172,7 @@ async fn a_page_tells_stages_rules_and_versions() {
 }
 
 #[tokio::test]
-async fn events_of_two_logs_at_the_same_place_are_all_shown() {
+async fn events_of_two_logs_at_the_same_position_are_all_shown() {
     let test = TestWarehouse::new().await;
     let mut expected = Vec::new();
     for topic in ["a log", "b log"] {

@@ -325,7 +325,7 @@ async fn every_panel_shows_the_figures_of_the_api() {
 }
 
 #[tokio::test]
-async fn every_variable_offers_what_there_is() {
+async fn every_variable_lists_the_stored_values() {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, journeys(seed(), 500)).await;
     test.warehouse.publish_stages(&stages(&[1])).await.unwrap();
@@ -351,7 +351,7 @@ async fn every_variable_offers_what_there_is() {
 
 /// Figures have one definition, so a panel must query a view, never a table.
 #[test]
-fn every_panel_asks_views_only() {
+fn every_panel_reads_only_views() {
     let docs = include_str!("../../../../docs/tables.md");
     let (views, _) = docs.split_once("### What the figures mean").unwrap();
     let is_view = |name: &str| views.contains(&format!("\n| `{name}` |"));

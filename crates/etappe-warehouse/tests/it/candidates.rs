@@ -215,7 +215,7 @@ async fn hits_are_the_matching_events_in_order() {
 }
 
 #[tokio::test]
-async fn each_kind_of_condition_can_be_asked_alone() {
+async fn each_kind_of_condition_works_alone() {
     let test = TestWarehouse::new().await;
     let events = store(&test.warehouse, journeys(seed(), 1_000)).await;
     for condition in conditions() {
@@ -303,7 +303,7 @@ async fn dimensions_come_with_their_hits() {
 }
 
 #[tokio::test]
-async fn a_condition_sees_values_that_the_server_s_own_parser_refuses() {
+async fn conditions_match_values_that_the_server_s_json_parser_rejects() {
     let test = TestWarehouse::new().await;
     let odd = r#"{"huge":1e999,"lone":"\ud800","plan":"pro","plan":"max"}"#;
     let events = vec![TestEvent {
@@ -324,7 +324,7 @@ async fn a_condition_sees_values_that_the_server_s_own_parser_refuses() {
 }
 
 #[tokio::test]
-async fn visits_are_split_at_half_an_hour_of_silence() {
+async fn visits_are_split_after_half_an_hour_without_events() {
     let test = TestWarehouse::new().await;
     let minute = 60_000;
     let at = |minutes: i64, milestone| TestEvent::of("u1", START + minutes * minute, milestone);

@@ -165,7 +165,7 @@ async fn a_copy_is_the_same_in_every_table_and_figure() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_broken_off_again_and_again_is_completed() {
+async fn a_copy_that_is_interrupted_repeatedly_is_completed() {
     let test = full().await;
     let (warehouse, client) = target();
     let mut runs = 0_u64;
@@ -197,7 +197,7 @@ async fn a_copy_that_is_broken_off_again_and_again_is_completed() {
 }
 
 #[tokio::test]
-async fn chunks_whose_end_was_not_noted_are_not_doubled() {
+async fn chunks_whose_end_was_not_recorded_are_not_copied_twice() {
     let test = full().await;
     let (warehouse, client) = target();
     copy(&test.warehouse, &warehouse, SMALL, |_| ())
@@ -249,7 +249,7 @@ async fn a_target_with_other_rows_and_a_source_of_another_schema_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_come_while_it_is_copied_are_noticed() {
+async fn rows_written_during_a_copy_are_noticed() {
     let test = full().await;
     let (warehouse, _) = target();
     let late = TestWarehouse {

@@ -21,7 +21,7 @@ fn units(site: &str) -> UnitQuery {
 }
 
 #[tokio::test]
-async fn a_question_that_costs_too_much_says_of_what() {
+async fn an_expensive_query_names_the_limit_that_it_exceeds() {
     let test = TestWarehouse::new().await;
     let events: Vec<TestEvent> = (0..1_000)
         .map(|number| TestEvent {
@@ -61,7 +61,7 @@ async fn a_question_that_costs_too_much_says_of_what() {
 }
 
 #[tokio::test]
-async fn questions_about_one_site_leave_the_server_room_for_those_about_others() {
+async fn queries_about_one_site_leave_capacity_for_other_sites() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let config = WarehouseConfig {

@@ -23,7 +23,7 @@ async fn refusal(test: &TestWarehouse, events: &[TestEvent]) -> WarehouseError {
 }
 
 #[tokio::test]
-async fn rows_that_are_cut_short_are_permanent() {
+async fn truncated_rows_are_a_permanent_error() {
     let test = TestWarehouse::new().await;
     let mut short = batch(&events(3));
     short.bytes.truncate(short.bytes.len() - 3);
@@ -88,7 +88,7 @@ async fn a_missing_table_or_column_is_fatal_and_blames_no_row() {
 }
 
 #[tokio::test]
-async fn memory_limits_and_wrong_passwords_can_be_waited_out() {
+async fn memory_limits_and_wrong_passwords_are_transient() {
     let test = TestWarehouse::new().await;
     let error = test
         .client
@@ -114,7 +114,7 @@ async fn memory_limits_and_wrong_passwords_can_be_waited_out() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_or_silent_is_transient() {
+async fn an_unreachable_or_silent_server_is_transient() {
     let away = WarehouseConfig::new("http://127.0.0.1:1", "etappe", "u", "p");
     let away = Warehouse::connect(away, &Registry::new()).unwrap();
     let error = away.insert(&batch(&events(1))).await.unwrap_err();
@@ -134,7 +134,7 @@ async fn a_server_that_is_away_or_silent_is_transient() {
 }
 
 #[tokio::test]
-async fn metrics_tell_what_was_stored_and_what_failed() {
+async fn metrics_count_stored_rows_and_failures() {
     let test = TestWarehouse::new().await;
     let registry = Registry::new();
     let warehouse = Warehouse::connect(test.config.clone(), &registry).unwrap();

@@ -176,7 +176,7 @@ fn millis(seconds: f64) -> i64 {
 }
 
 #[tokio::test]
-async fn the_funnel_in_sql_is_the_one_of_the_api() {
+async fn the_sql_funnel_equals_the_one_of_the_api() {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, journeys(seed(), 4_000)).await;
     let cases: [(&[u8], &[u8]); 9] = [
@@ -215,7 +215,7 @@ async fn the_funnel_in_sql_is_the_one_of_the_api() {
 }
 
 #[tokio::test]
-async fn an_attempt_holds_every_event_of_the_moment_it_begins() {
+async fn an_attempt_includes_every_event_of_the_moment_it_begins() {
     use etappe_core::milestone::Milestone::{Activation, InviteSent, Login, Purchase};
     let test = TestWarehouse::new().await;
     let stages = stages_with_own_hits(&[1, 2, 3, 4, 5, 6], &[3]);
@@ -240,7 +240,7 @@ async fn an_attempt_holds_every_event_of_the_moment_it_begins() {
 }
 
 #[tokio::test]
-async fn stages_are_published_once_and_those_that_are_gone_are_not_shown() {
+async fn stages_are_published_once_and_removed_ones_are_hidden() {
     let test = TestWarehouse::new().await;
     let count = "SELECT count() FROM published_stages";
     for _ in 0..2 {

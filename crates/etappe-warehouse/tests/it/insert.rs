@@ -1,4 +1,4 @@
-//! Inserting a batch again changes nothing, whatever happened to it before.
+//! Inserting a batch again changes nothing, however its previous insert ended.
 
 use std::path::{Path, PathBuf};
 
@@ -139,7 +139,7 @@ async fn the_server_drops_a_repeated_token_in_every_table() {
 }
 
 #[tokio::test]
-async fn without_a_window_a_repeated_token_doubles() {
+async fn without_a_window_a_repeated_token_stores_rows_twice() {
     let test = TestWarehouse::new().await;
     for table in ["messages", "stage_events"] {
         let statement =
@@ -152,7 +152,7 @@ async fn without_a_window_a_repeated_token_doubles() {
 }
 
 #[tokio::test]
-async fn a_batch_stored_again_by_anybody_changes_nothing() {
+async fn storing_a_batch_again_from_any_process_changes_nothing() {
     let test = TestWarehouse::new().await;
     let other = Warehouse::connect(test.config.clone(), &prometheus::Registry::new()).unwrap();
     for warehouse in [&test.warehouse, &test.warehouse, &other] {
@@ -181,7 +181,7 @@ fn new(mut messages: Vec<TestEvent>) -> Vec<TestEvent> {
 }
 
 #[tokio::test]
-async fn the_writer_knows_what_the_views_put_in_which_table() {
+async fn the_writer_expects_in_each_table_the_rows_that_its_view_puts_there() {
     let test = TestWarehouse::new().await;
     let mut events = numbered(journeys(seed(), 2_000));
     for event in &mut events {
@@ -249,7 +249,7 @@ impl Asking {
 }
 
 #[tokio::test]
-async fn batches_without_a_past_are_inserted_without_a_question() {
+async fn fresh_batches_are_inserted_without_a_query() {
     let test = TestWarehouse::new().await;
     let writer = Asking::new(&test);
     writer.warehouse.insert(&new_messages(0)).await.unwrap();
@@ -298,7 +298,7 @@ async fn the_row_that_the_server_names_is_the_record_to_blame() {
 }
 
 #[tokio::test]
-async fn what_the_constraint_of_one_table_refuses_leaves_nothing_in_others() {
+async fn a_batch_refused_by_one_table_leaves_no_rows_in_others() {
     let test = TestWarehouse::new().await;
     test.warehouse.insert(&new_messages(30)).await.unwrap();
     let constraint = "ALTER TABLE money ADD CONSTRAINT sane CHECK milestone != 'refund'";
@@ -327,7 +327,7 @@ fn refused_messages(first_offset: u64) -> RowBatch {
 }
 
 #[tokio::test]
-async fn what_a_refusal_leaves_is_asked_once_for_all_in_the_same_words() {
+async fn tables_are_checked_once_for_refusals_with_the_same_text() {
     let test = TestWarehouse::new().await;
     refuse_some(&test.client).await;
     let writer = Asking::new(&test);
@@ -350,7 +350,7 @@ async fn what_a_refusal_leaves_is_asked_once_for_all_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn a_retry_after_half_an_insert_completes_it() {
+async fn a_retry_completes_a_partial_insert() {
     let test = TestWarehouse::new().await;
     for statement in [
         "CREATE TABLE breaking (x UInt8) ENGINE = MergeTree ORDER BY x",
@@ -386,7 +386,7 @@ async fn a_retry_after_half_an_insert_completes_it() {
 }
 
 #[tokio::test]
-async fn a_batch_holds_over_a_kill_of_the_engine() {
+async fn a_stored_batch_survives_a_kill_of_the_engine() {
     let data = data_folder();
     let mut engine = TestEngine::start(data.path());
     let warehouse = engine.warehouse("etappe");
@@ -465,7 +465,7 @@ fn remove_parts(folder: &Path, which: impl Fn(&str) -> bool) {
 }
 
 #[tokio::test]
-async fn tokens_that_survived_without_their_parts_lose_no_row() {
+async fn tokens_that_survive_without_their_parts_lose_no_rows() {
     // A kill between noting the token and placing the part, for one part of each table and for all
     // parts.
     let april = damaged(|folder| remove_parts(folder, |part| part.starts_with("202404"))).await;
@@ -475,7 +475,7 @@ async fn tokens_that_survived_without_their_parts_lose_no_row() {
 }
 
 #[tokio::test]
-async fn parts_that_survived_without_their_tokens_are_not_doubled() {
+async fn parts_that_survive_without_their_tokens_are_not_stored_twice() {
     // A power failure: the server never syncs its notes to disk.
     let found = damaged(|folder| {
         for entry in std::fs::read_dir(folder.join("deduplication_logs"))
@@ -513,7 +513,7 @@ async fn insert_a_part(
 }
 
 #[tokio::test]
-async fn a_batch_that_was_completed_is_known_again_when_it_comes_late() {
+async fn a_late_insert_of_a_completed_batch_changes_nothing() {
     let is_march = |row: &RowSummary| row.received_at.as_millis() < MARCH + DAY;
     let test = TestWarehouse::new().await;
     let whole = batch(&messages(0));
@@ -528,7 +528,7 @@ async fn a_batch_that_was_completed_is_known_again_when_it_comes_late() {
 }
 
 #[tokio::test]
-async fn marks_that_were_completed_are_known_again_when_they_come_late() {
+async fn a_late_insert_of_completed_marks_changes_nothing() {
     let test = TestWarehouse::new().await;
     let mark = |written_at| CollectorMark {
         collector: "c".to_owned(),
@@ -554,7 +554,7 @@ async fn marks_that_were_completed_are_known_again_when_they_come_late() {
 }
 
 #[tokio::test]
-async fn an_insert_that_is_cut_off_stores_nothing_or_all() {
+async fn an_aborted_insert_stores_all_rows_or_none() {
     let test = TestWarehouse::new().await;
     let events = numbered(
         (0..200_000)

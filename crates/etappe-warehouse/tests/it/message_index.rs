@@ -125,7 +125,7 @@ fn older_messages() -> Vec<TestEvent> {
 }
 
 #[tokio::test]
-async fn whatever_another_log_brought_was_there_before() {
+async fn records_of_another_log_count_as_stored_before() {
     let test = TestWarehouse::new().await;
     test.warehouse
         .insert(&batch(&older_messages()))
@@ -168,7 +168,7 @@ async fn whatever_another_log_brought_was_there_before() {
 }
 
 #[tokio::test]
-async fn rows_of_another_log_are_nobody_s_past() {
+async fn rows_of_another_log_are_not_taken_for_rows_of_a_batch() {
     let test = TestWarehouse::new().await;
     let old = older_messages();
     let mut new = messages();
@@ -200,7 +200,7 @@ async fn store_ranges(test: &TestWarehouse, ranges: &[(u64, u64)]) {
 }
 
 #[tokio::test]
-async fn what_is_stored_ends_at_the_first_hole_among_the_last_batches() {
+async fn the_stored_range_ends_at_the_first_hole_in_the_last_batches() {
     let test = TestWarehouse::new().await;
     let until = async |topic: &'static str| {
         let found = test.warehouse.stored_until(topic, PartitionId(0)).await;
@@ -232,7 +232,7 @@ async fn what_is_stored_ends_at_the_first_hole_among_the_last_batches() {
 }
 
 #[tokio::test]
-async fn a_first_batch_that_is_stored_in_part_is_done_again_from_its_start() {
+async fn a_partly_stored_first_batch_is_read_again_from_its_start() {
     let test = TestWarehouse::new().await;
     store_ranges(&test, &[(50, 100)]).await;
     let found = test.warehouse.stored_until(TOPIC, PartitionId(0)).await;

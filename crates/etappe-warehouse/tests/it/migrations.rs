@@ -1,4 +1,4 @@
-//! The schema: created once by the first process, and refused if it is not Etappe's.
+//! The schema is created once, by whichever process comes first; other schemas are refused.
 
 use etappe_core::ports::{RetryClass, Retryable};
 use etappe_warehouse::WarehouseError;
@@ -23,7 +23,7 @@ async fn a_second_migration_changes_nothing() {
 }
 
 #[tokio::test]
-async fn processes_that_migrate_at_once_do_no_harm() {
+async fn several_processes_can_migrate_at_once() {
     let database = database_name();
     let engine = shared_engine();
     let mut tasks = tokio::task::JoinSet::new();
@@ -40,7 +40,7 @@ async fn processes_that_migrate_at_once_do_no_harm() {
 }
 
 #[tokio::test]
-async fn a_migration_that_died_half_way_is_completed() {
+async fn an_interrupted_migration_is_completed() {
     let test = TestWarehouse::new().await;
     for statement in [
         "DROP TABLE messages_from_arrivals",
@@ -112,7 +112,7 @@ async fn data_of_an_unreleased_version_are_refused_and_left_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_view_is_made_anew_when_its_text_changed() {
+async fn a_view_is_recreated_when_its_text_changes() {
     let test = TestWarehouse::new().await;
     let other = "INSERT INTO schema_views (name, checksum, created_at) VALUES ('kpi_nps', 'old', now64(3) + 60)";
     test.client.query_raw(other).execute().await.unwrap();

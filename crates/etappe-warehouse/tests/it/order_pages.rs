@@ -1,4 +1,4 @@
-//! Orders that only a page reports: a thank-you page seen once, seen again, and seen besides order
+//! Orders reported by page views: of a thank-you page viewed once, again, or in addition to order
 //! events.
 
 use etappe_core::event::{EventKind, KeyScope};
@@ -56,7 +56,7 @@ async fn outcome(events: Vec<TestEvent>) -> (u64, u64, u64, i128) {
 }
 
 #[tokio::test]
-async fn an_order_sent_and_seen_twice_is_one_order_with_its_amount() {
+async fn order_events_and_page_views_of_one_order_are_one_order_with_its_amount() {
     let event = |at| sent(KeyScope::Browser, "u1", "W-1", at, Some(249_500));
     // The page is seen a moment before the event, and again a day later.
     let with_id = vec![
@@ -84,7 +84,7 @@ async fn an_order_sent_and_seen_twice_is_one_order_with_its_amount() {
 }
 
 #[tokio::test]
-async fn where_pages_are_all_there_is_they_make_the_orders() {
+async fn without_order_events_page_views_are_the_orders() {
     let events = vec![
         seen("a", "1", START),
         seen("a", "1", START + 9 * DAY),
@@ -102,7 +102,7 @@ async fn where_pages_are_all_there_is_they_make_the_orders() {
 }
 
 #[tokio::test]
-async fn pages_from_before_order_events_were_sent_stay_orders() {
+async fn page_views_from_before_the_first_order_events_stay_orders() {
     let day = START - START % DAY;
     let events = |gap: i64| {
         vec![
@@ -116,7 +116,7 @@ async fn pages_from_before_order_events_were_sent_stay_orders() {
 }
 
 #[tokio::test]
-async fn a_browsers_order_events_take_nothing_from_what_a_servers_pages_tell() {
+async fn order_events_of_a_browser_do_not_replace_page_views_of_a_server() {
     let by_server = |event| TestEvent {
         scope: KeyScope::Server,
         ..event
@@ -169,7 +169,7 @@ fn sparse(random: &mut StdRng) -> Vec<TestEvent> {
 }
 
 #[tokio::test]
-async fn orders_sent_and_seen_are_those_of_the_brute_force() {
+async fn orders_equal_those_of_the_brute_force() {
     let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);
     let mut left_out = 0;

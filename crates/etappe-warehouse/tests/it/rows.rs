@@ -135,7 +135,7 @@ fn as_stored(event: &TestEvent) -> Stored {
 }
 
 #[tokio::test]
-async fn the_engine_reads_back_what_was_written() {
+async fn the_engine_reads_back_the_written_rows() {
     let test = TestWarehouse::new().await;
     let mut runner = TestRunner::new(Config::with_cases(1));
     for partition in 0..20 {

@@ -60,7 +60,7 @@ async fn tls_front(tasks: &mut JoinSet<()>, ca_file: &Path) -> u16 {
 }
 
 #[tokio::test]
-async fn an_encrypted_server_is_reached_if_somebody_trusted_vouches_for_it() {
+async fn an_encrypted_server_is_used_only_with_a_trusted_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     let mut tasks = JoinSet::new();
@@ -102,7 +102,7 @@ async fn an_encrypted_server_is_reached_if_somebody_trusted_vouches_for_it() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_server_is_said_with_what_to_change() {
+async fn problems_with_a_server_are_reported_with_advice() {
     let good = shared_engine().config(&database_name());
     let host = good.host();
     let wrong = WarehouseConfig {
@@ -183,7 +183,7 @@ async fn an_old_server_is_refused_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn every_statement_for_replicas_is_one_that_the_server_can_read() {
+async fn the_server_can_parse_every_statement_for_replicas() {
     let engine = shared_engine();
     // A view that uses other views can only be parsed in a database that has them.
     let test = TestWarehouse::new().await;

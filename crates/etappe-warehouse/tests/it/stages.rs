@@ -43,7 +43,7 @@ fn assert_same(mut found: StageFigures, mut expected: StageFigures) {
 }
 
 #[tokio::test]
-async fn a_journey_is_told_move_by_move() {
+async fn a_journey_is_listed_move_by_move() {
     let test = TestWarehouse::new().await;
     let at = |day: i64, milestone| TestEvent::of("u1", START + day * DAY, Some(milestone));
     let events = vec![

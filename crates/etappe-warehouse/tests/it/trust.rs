@@ -48,7 +48,7 @@ async fn outcome(events: Vec<TestEvent>) -> (i128, u64, u64) {
 }
 
 #[tokio::test]
-async fn nobody_takes_the_place_of_an_order_that_a_server_reported() {
+async fn no_browser_replaces_an_order_that_a_server_reported() {
     let mut events = Vec::new();
     for number in 0..10_i64 {
         let order = format!("o{number}");
@@ -75,7 +75,7 @@ async fn nobody_takes_the_place_of_an_order_that_a_server_reported() {
 }
 
 #[tokio::test]
-async fn a_browsers_purchase_of_less_than_nothing_takes_nothing_back() {
+async fn a_negative_purchase_from_a_browser_returns_no_money() {
     for order in ["", "o2"] {
         for public in [KeyScope::Browser, KeyScope::Pixel] {
             let owed = about(Milestone::Purchase, order, START + DAY, Some(-99_999));
@@ -119,7 +119,7 @@ async fn an_order_that_a_browser_and_a_server_report_counts_once() {
 }
 
 #[tokio::test]
-async fn a_forged_refund_takes_nothing_of_what_a_server_reported() {
+async fn a_forged_refund_does_not_reduce_an_order_that_a_server_reported() {
     let order = || about(Milestone::Purchase, "o1", START, Some(100));
     let refund = |order: &str, amount| about(Milestone::Refund, order, START + DAY, amount);
     let forged = || {
@@ -154,7 +154,7 @@ async fn a_forged_refund_takes_nothing_of_what_a_server_reported() {
 }
 
 #[tokio::test]
-async fn a_pixel_whose_amounts_do_not_count_takes_nothing_back() {
+async fn a_pixel_whose_amounts_do_not_count_refunds_nothing() {
     let mut cancel = by(
         KeyScope::Pixel,
         about(Milestone::OrderCancel, "o1", START, None),
@@ -169,7 +169,7 @@ async fn a_pixel_whose_amounts_do_not_count_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn refunds_bring_back_what_their_order_brought_and_no_more() {
+async fn refunds_return_at_most_the_amount_of_their_order() {
     let order = || about(Milestone::Purchase, "o1", START, Some(100));
     let refund = |amount| about(Milestone::Refund, "o1", START + DAY, amount);
     let cancel = || about(Milestone::OrderCancel, "o1", START + 2 * DAY, Some(100));
@@ -224,7 +224,7 @@ async fn refunds_bring_back_what_their_order_brought_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_cancelled_order_stays_an_order_and_gives_back_its_revenue_in_its_own_time() {
+async fn a_cancelled_order_stays_an_order_and_returns_its_revenue_when_it_is_cancelled() {
     let order = about(Milestone::Purchase, "o1", START, Some(100));
     let cancel = about(Milestone::OrderCancel, "o1", START + 2 * DAY, Some(100));
     let events = vec![order, cancel];
@@ -249,7 +249,7 @@ async fn a_refund_belongs_to_the_customer_of_its_order() {
 }
 
 #[tokio::test]
-async fn a_server_says_who_brought_somebody() {
+async fn a_server_decides_who_referred_a_person() {
     let test = TestWarehouse::new().await;
     let shared = |user: &str, at| TestEvent {
         code: "spring".to_owned(),
@@ -284,7 +284,7 @@ async fn a_server_says_who_brought_somebody() {
 }
 
 #[tokio::test]
-async fn nobody_claims_an_id_that_a_server_gave_to_another() {
+async fn no_browser_can_claim_an_id_that_a_server_assigned() {
     let test = TestWarehouse::new().await;
     let linked = |user: &str, anonymous: &str, received| TestEvent {
         kind: EventKind::Identify,

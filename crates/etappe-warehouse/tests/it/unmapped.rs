@@ -129,7 +129,7 @@ async fn unmapped_names_equal_a_count_by_hand() {
 }
 
 #[tokio::test]
-async fn what_is_unmapped_and_what_a_rule_calls_no_step_make_up_the_unmapped_share() {
+async fn unmapped_names_and_events_ruled_no_step_add_up_to_the_unmapped_share() {
     let test = TestWarehouse::new().await;
     let events = store(&test.warehouse, events(seed())).await;
     let scope = scope(all_time());

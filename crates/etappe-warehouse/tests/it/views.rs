@@ -65,7 +65,7 @@ async fn the_api_and_sql_show_the_same_stages() {
 }
 
 #[tokio::test]
-async fn every_documented_view_answers() {
+async fn every_documented_view_returns_rows() {
     let test = TestWarehouse::new().await;
     // Always the same journeys, so that each view has something to show.
     store(&test.warehouse, journeys(7, 2_000)).await;

@@ -27,7 +27,7 @@ fn mark(collector: &str, reached: i64, written_at: i64, state: CollectorState) -
 }
 
 #[tokio::test]
-async fn the_board_says_what_was_posted_last_for_each_partition_of_the_latest_log() {
+async fn the_board_returns_the_last_post_of_each_partition_of_the_latest_log() {
     let test = TestWarehouse::new().await;
     let board = &test.warehouse;
     assert_eq!(board.load().await.unwrap(), []);
@@ -56,7 +56,7 @@ async fn the_board_says_what_was_posted_last_for_each_partition_of_the_latest_lo
 }
 
 #[tokio::test]
-async fn the_last_mark_of_each_collector_before_an_offset_is_known() {
+async fn the_last_mark_of_each_collector_before_an_offset_is_returned() {
     let test = TestWarehouse::new().await;
     let marks = [
         mark("a", 10, 100, CollectorState::Direct),
@@ -89,7 +89,7 @@ async fn the_last_mark_of_each_collector_before_an_offset_is_known() {
 }
 
 #[tokio::test]
-async fn marks_are_in_their_own_table_and_in_no_other_however_often_they_are_stored() {
+async fn marks_are_stored_once_and_only_in_their_own_table() {
     let test = TestWarehouse::new().await;
     let events = numbered((0..5).map(|at| TestEvent::of("u1", at, None)).collect());
     let marks = [mark("a", 1, 2, CollectorState::Direct)];

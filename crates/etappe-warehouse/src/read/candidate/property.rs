@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_said_is_a_parameter() {
+    fn user_input_becomes_a_parameter() {
         let mut parameters = vec!["first".to_owned()];
         let sql = narrowing_sql(
             Document::Properties,

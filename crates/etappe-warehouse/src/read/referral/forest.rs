@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn links_on_a_loop_are_told_from_those_below_it() {
+    fn links_on_a_loop_are_distinguished_from_those_below_it() {
         // 3 → 2 → 1 → 3 is a loop, 4 hangs below it, 6 → 5 is separate.
         let all = referrals(&[(4, 3), (3, 2), (2, 1), (1, 3), (6, 5)]);
         assert_eq!(
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn generations_count_from_somebody_uninvited() {
+    fn generations_count_from_an_uninvited_person() {
         let all = referrals(&[(13, 12), (12, 11), (11, 10), (21, 10)]);
         let forest = Forest::new(&all);
         let found: Vec<u32> = all.iter().map(|r| forest.generation(r.actor)).collect();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_chain_takes_no_recursion() {
+    fn a_long_chain_does_not_recurse() {
         let links: Vec<(u64, u64)> = (1..200_000).map(|n| (n, n - 1)).collect();
         let all = referrals(&links);
         assert!(Forest::links_on_loops(&all).iter().all(|on_loop| !on_loop));

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn invitations_before_the_range_take_what_is_theirs() {
+    fn invitations_before_the_range_claim_their_own_conversions() {
         check(&[-1, 1], &[2], 0);
         check(&[-1, 1], &[2, 3], 1);
     }

@@ -180,7 +180,7 @@ fn run(draw: &mut Draw, sleepers: Sleepers) -> Server {
 }
 
 #[test]
-fn whatever_happens_every_table_has_every_row_once() {
+fn every_table_ends_with_each_row_once() {
     let mut seen = Seen::default();
     let mut cases = 0;
     each_case(CASES, |draw| {
@@ -205,7 +205,7 @@ fn whatever_happens_every_table_has_every_row_once() {
 }
 
 #[test]
-fn a_writer_that_sleeps_over_a_power_failure_or_out_of_the_window_may_double() {
+fn a_writer_frozen_through_a_power_failure_or_past_the_window_may_store_rows_twice() {
     let doubled = (0..CASES)
         .filter(|seed| run(&mut Draw::new(*seed), Sleepers::Outside).is_doubled())
         .count();
@@ -213,7 +213,7 @@ fn a_writer_that_sleeps_over_a_power_failure_or_out_of_the_window_may_double() {
 }
 
 #[test]
-fn rows_that_each_kill_takes_anew_are_stored_in_the_end() {
+fn rows_lost_by_repeated_kills_are_stored_in_the_end() {
     let missing = [Missing {
         table: "events",
         offsets: vec![Offset(1)],
