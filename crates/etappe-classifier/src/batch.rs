@@ -242,7 +242,8 @@ impl Batch {
     ) {
         let start = self.bytes.len();
         let summary = row::encode(row, &mut self.bytes);
-        let event_outcome = summary.is_event.then_some(outcome.id);
+        let is_event = row.event.kind.is_event();
+        let event_outcome = is_event.then_some(outcome.id);
         match status {
             DuplicateStatus::New => {}
             DuplicateStatus::Duplicate => self.duplicates += 1,
@@ -252,7 +253,7 @@ impl Batch {
                 outcome: event_outcome,
             }),
         }
-        let counts = summary.is_event && status != DuplicateStatus::Duplicate;
+        let counts = is_event && status != DuplicateStatus::Duplicate;
         if let Some(reason) = uncounted.filter(|_| counts) {
             *self.uncounted.entry(reason).or_default() += 1;
         }

@@ -14,12 +14,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::id::{Offset, OffsetRange, PartitionId};
-use crate::milestone::Milestone;
 use crate::ports::MessageHash;
 use crate::rules::Outcome;
 use crate::time::Timestamp;
 
-/// The properties of a row that decide where it belongs.
+/// A row's position in its batch and in the log, and the tables that take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowSummary {
     /// The row's size in bytes.
@@ -30,20 +29,8 @@ pub struct RowSummary {
     pub received_at: Timestamp,
     /// The message's identity; `None` for a collector's mark.
     pub message: Option<MessageHash>,
-    /// The event's milestone.
-    pub milestone: Option<Milestone>,
-    /// Whether it is an event; other messages only identify someone.
-    pub is_event: bool,
-    /// Whether it has an actor.
-    pub has_actor: bool,
-    /// Whether it has an id other than the actor's own.
-    pub has_other_id: bool,
-    /// Whether it has a referral code or an inviter.
-    pub has_referral: bool,
-    /// Whether it has a score, a rating or a sentiment.
-    pub has_feedback: bool,
-    /// Whether it is a duplicate.
-    pub is_duplicate: bool,
+    /// The tables that take the row, one bit per table. The encoder and the sink define them.
+    pub tables: u16,
 }
 
 impl RowSummary {
@@ -142,13 +129,7 @@ mod tests {
             offset: Offset(offset),
             received_at: Timestamp::EPOCH,
             message: None,
-            milestone: None,
-            is_event: false,
-            has_actor: false,
-            has_other_id: false,
-            has_referral: false,
-            has_feedback: false,
-            is_duplicate: false,
+            tables: 0,
         };
         let rows = RowSummaries::from(vec![row(3, 1), row(4, 2), row(7, 3), row(8, 4)]);
         let within = |rows: &RowSummaries, first, last| {

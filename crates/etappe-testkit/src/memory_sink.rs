@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{RetryClass, RowBatch, RowSink};
 use etappe_core::rules::OutcomeId;
+use etappe_wire::row::Table;
 use tokio::sync::oneshot;
 
 use crate::faults::{Faults, Operation, PlannedError};
@@ -172,7 +173,8 @@ impl MemorySink {
             .flat_map(|batch| {
                 let rows = read_rows(&batch.bytes);
                 let summaries = batch.rows.iter();
-                let summaries = summaries.map(|row| (row.offset, row.is_mark(), row.is_duplicate));
+                let summaries =
+                    summaries.map(|row| (row.offset, row.is_mark(), Table::Duplicates.takes(row)));
                 let read = rows
                     .iter()
                     .map(|row| (row.offset, row.is_mark, row.is_duplicate));

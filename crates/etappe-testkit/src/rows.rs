@@ -32,7 +32,8 @@ enum Kind {
 
 fn kind_of(column: &str) -> Kind {
     match column {
-        "kind" | "scope" | "amount_state" | "is_view" | "duplicate" => Kind::Fixed(1),
+        "kind" | "scope" | "amount_state" | "is_view" => Kind::Fixed(1),
+        table if table.starts_with("to_") => Kind::Fixed(1),
         "partition" => Kind::Fixed(4),
         "outcome_id" | "occurred_at" | "received_at" | "offset" => Kind::Fixed(8),
         "revenue" => Kind::Nullable(16),
@@ -91,7 +92,7 @@ fn read_row(rest: &mut &[u8]) -> Option<StoredRow> {
                     }
                     "offset" => row.offset = Offset(number),
                     "kind" => row.is_mark = number == MARK,
-                    "duplicate" => row.is_duplicate = number == 1,
+                    "to_duplicates" => row.is_duplicate = number == 1,
                     _ => {}
                 }
             }

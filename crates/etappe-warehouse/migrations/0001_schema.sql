@@ -1,7 +1,8 @@
--- The landing table. A batch is one insert into it, and the materialized views below route its
--- rows. It stores nothing; each table behind it has its own deduplication window. A row of the kind
--- `mark` goes into the table `marks` only. When a batch is completed after a crash, `only` names
--- the one table that the row is for; otherwise it is empty.
+-- The landing table. A batch is one insert into it. It stores nothing: the materialized views below
+-- route its rows, and each table behind it has its own deduplication window. The columns `to_…`
+-- name the tables that take the row. The writer decides that, because it must know it too when it
+-- completes a batch after a crash; then a row goes to a single table. A row of the kind `mark` goes
+-- to `marks` only.
 CREATE TABLE IF NOT EXISTS arrivals
 (
     site LowCardinality(String),
@@ -53,8 +54,16 @@ CREATE TABLE IF NOT EXISTS arrivals
     topic LowCardinality(String),
     partition UInt32,
     offset UInt64,
-    duplicate Bool,
-    only LowCardinality(String)
+    to_messages Bool,
+    to_events Bool,
+    to_stage_events Bool,
+    to_money Bool,
+    to_feedback Bool,
+    to_referral_events Bool,
+    to_identities Bool,
+    to_duplicates Bool,
+    to_marks Bool,
+    to_actor_ids Bool
 )
 ENGINE = Null;
 
@@ -79,7 +88,7 @@ SETTINGS non_replicated_deduplication_window = 100000, index_granularity = 1024;
 CREATE MATERIALIZED VIEW IF NOT EXISTS messages_from_arrivals TO messages AS
 SELECT partition, message_hash, offset, received_at, topic
 FROM arrivals
-WHERE only IN ('', 'messages') AND kind != 'mark';
+WHERE to_messages;
 
 -- One row per event, ordered by actor.
 CREATE TABLE IF NOT EXISTS events
@@ -146,7 +155,7 @@ SELECT
     page_path, page_url, referrer, locale, device, country, bot, channel, properties, context,
     traits, partition, offset, topic
 FROM arrivals
-WHERE only IN ('', 'events') AND NOT duplicate AND kind IN ('track', 'page', 'screen');
+WHERE to_events;
 
 -- One narrow row per event with the outcome of all models, ordered by time. If a person is
 -- classified again, the new rows have a higher revision.
@@ -175,7 +184,7 @@ SELECT
     site, occurred_at, actor_hash, outcome_id, milestone, event, bot != '' AS is_bot,
     toUInt32(0) AS revision, partition, offset, received_at, topic
 FROM arrivals
-WHERE only IN ('', 'stage_events') AND NOT duplicate AND kind IN ('track', 'page', 'screen');
+WHERE to_stage_events;
 
 -- Purchases, refunds and cancellations, ordered by order. A purchase without an order id is an
 -- order of its own, identified by its message.
@@ -211,10 +220,7 @@ SELECT
     milestone, scope, is_view, actor_hash, account_hash, order_id, amount_state,
     revenue IS NOT NULL AS has_amount, ifNull(revenue, 0) AS amount, currency, bot != '' AS is_bot, received_at, topic
 FROM arrivals
-WHERE only IN ('', 'money')
-  AND NOT duplicate
-  AND kind IN ('track', 'page', 'screen')
-  AND milestone IN ('purchase', 'repeat_purchase', 'referred_purchase', 'refund', 'order_cancel');
+WHERE to_money;
 
 -- Scores, ratings and sentiment.
 CREATE TABLE IF NOT EXISTS feedback
@@ -245,10 +251,7 @@ SELECT
     site, occurred_at, partition, offset, milestone, scope, actor_hash, outcome_id, nps, rating,
     sentiment, touchpoint, bot != '' AS is_bot, received_at, topic
 FROM arrivals
-WHERE only IN ('', 'feedback')
-  AND NOT duplicate
-  AND kind IN ('track', 'page', 'screen')
-  AND (nps IS NOT NULL OR rating IS NOT NULL OR sentiment IS NOT NULL);
+WHERE to_feedback;
 
 -- Invitations, and events with a referral code or an inviter.
 CREATE TABLE IF NOT EXISTS referral_events
@@ -278,14 +281,7 @@ SELECT
     site, occurred_at, partition, offset, milestone, scope, actor, actor_hash, referral_code,
     inviter_id, inviter_hash, bot != '' AS is_bot, received_at, topic
 FROM arrivals
-WHERE only IN ('', 'referral_events')
-  AND NOT duplicate
-  AND kind IN ('track', 'page', 'screen')
-  AND (
-      milestone IN ('invite_sent', 'invite_accepted', 'share')
-      OR referral_code != ''
-      OR inviter_id != ''
-  );
+WHERE to_referral_events;
 
 -- Identify, group and alias messages: they say who somebody is.
 CREATE TABLE IF NOT EXISTS identities
@@ -319,7 +315,7 @@ SELECT
     site, kind, scope, actor, actor_hash, anonymous_id, user_id, previous_id, account, account_hash,
     message_id, occurred_at, received_at, context, traits, partition, offset, topic
 FROM arrivals
-WHERE only IN ('', 'identities') AND NOT duplicate AND kind IN ('identify', 'group', 'alias');
+WHERE to_identities;
 
 -- The actor that an id belongs to, for ids other than the actor's own, and the scope of the key
 -- that said so. Rows repeat.
@@ -343,7 +339,7 @@ SELECT
     site, xxh3(id) AS id_hash, actor_hash, toString(arrivals.scope) AS scope, id, actor, received_at
 FROM arrivals
 ARRAY JOIN arrayFilter(x -> x != '' AND x != actor, [anonymous_id, user_id, previous_id]) AS id
-WHERE only IN ('', 'actor_ids') AND NOT duplicate AND actor_hash != 0
+WHERE to_actor_ids
 LIMIT 1 BY site, id_hash, actor_hash, id, scope;
 
 -- Messages that a client sent again. No KPI counts them.
@@ -371,7 +367,7 @@ SELECT
     site, kind, scope, event, message_id, message_hash, occurred_at, received_at, partition, offset,
     topic
 FROM arrivals
-WHERE only IN ('', 'duplicates') AND duplicate;
+WHERE to_duplicates;
 
 -- Collectors' marks, at their positions in the log: all records that `collector` received before
 -- `reached` come before the mark.
@@ -396,14 +392,14 @@ SELECT
     topic, partition, offset, message_id AS collector, occurred_at AS reached,
     received_at AS written_at, event AS state
 FROM arrivals
-WHERE only IN ('', 'marks') AND kind = 'mark';
+WHERE to_marks;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS marks_from_mark_arrivals TO marks AS
 SELECT
     topic, partition, offset, message_id AS collector, occurred_at AS reached,
     received_at AS written_at, event AS state
 FROM mark_arrivals
-WHERE only IN ('', 'marks') AND kind = 'mark';
+WHERE to_marks;
 
 -- What all rules together decided about an event. Events store only the id. Equal ids mean equal
 -- content, so storing an outcome again is harmless.

@@ -6,7 +6,6 @@ mod blame;
 mod board;
 mod message_index;
 mod redo;
-mod target;
 mod write_history;
 mod writer;
 

@@ -13,8 +13,11 @@ use etappe_core::ports::{MessageHash, RowSummary};
 use etappe_core::rules::Outcome;
 use etappe_core::watermark::CollectorMark;
 
+mod table;
 #[cfg(test)]
 mod tests;
+
+pub use table::{Table, encode_for};
 
 /// The columns of a row, in the order in which they are written.
 pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, milestone, outcome_id, actor, actor_hash, \
@@ -22,7 +25,8 @@ pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, mile
      occurred_at, received_at, revenue, currency, order_id, order_hash, referral_code, inviter_id, \
      inviter_hash, nps, rating, sentiment, touchpoint, touchpoint_kind, persona, campaign_source, \
      campaign_medium, campaign_name, page_path, page_url, referrer, locale, device, country, bot, \
-     channel, properties, context, traits, topic, partition, offset, duplicate";
+     channel, properties, context, traits, topic, partition, offset, to_messages, to_events, \
+     to_stage_events, to_money, to_feedback, to_referral_events, to_identities, to_duplicates, to_marks, to_actor_ids";
 
 /// The table that rows are inserted into.
 pub const TABLE: &str = "arrivals";
@@ -72,26 +76,14 @@ pub fn encode(row: &RowInput<'_>, out: &mut Vec<u8>) -> RowSummary {
     put_text(out, row.topic);
     out.extend_from_slice(&row.partition.0.to_le_bytes());
     put_u64(out, row.offset.0);
-    out.push(u8::from(row.duplicate));
-    summary(row, out.len() - start)
-}
-
-fn summary(row: &RowInput<'_>, size: usize) -> RowSummary {
-    let RowInput { event, facts, .. } = row;
-    let ids = [&event.anonymous_id, &event.user_id, &event.previous_id];
-    let is_other_id = |id: &str| !id.is_empty() && id != row.actor;
+    let tables = table::tables_of(row);
+    out.extend_from_slice(&table::columns(tables));
     RowSummary {
-        size,
+        size: out.len() - start,
         offset: row.offset,
-        received_at: event.received_at,
+        received_at: row.event.received_at,
         message: Some(row.message_hash),
-        milestone: row.outcome.milestone,
-        is_event: event.kind.is_event(),
-        has_actor: !row.actor.is_empty(),
-        has_other_id: ids.into_iter().flatten().any(|id| is_other_id(id)),
-        has_referral: !facts.referral_code.is_empty() || !facts.inviter_id.is_empty(),
-        has_feedback: facts.nps.is_some() || facts.rating.is_some() || facts.sentiment.is_some(),
-        is_duplicate: row.duplicate,
+        tables,
     }
 }
 
@@ -134,19 +126,14 @@ pub fn encode_mark(
     put_text(out, topic);
     out.extend_from_slice(&partition.0.to_le_bytes());
     put_u64(out, offset.0);
-    out.push(0);
+    let tables = Table::Marks as u16;
+    out.extend_from_slice(&table::columns(tables));
     RowSummary {
         size: out.len() - start,
         offset,
         received_at: mark.written_at,
         message: None,
-        milestone: None,
-        is_event: false,
-        has_actor: false,
-        has_other_id: false,
-        has_referral: false,
-        has_feedback: false,
-        is_duplicate: false,
+        tables,
     }
 }
 
@@ -159,8 +146,8 @@ pub fn encode_mark(
 /// # Panics
 /// When `row` is empty, which no encoded row is.
 pub fn mark_duplicate(row: &mut [u8], summary: &mut RowSummary) {
-    *row.last_mut().expect("a row has columns") = 1;
-    summary.is_duplicate = true;
+    summary.tables = table::OF_DUPLICATE;
+    table::set_columns(row, summary.tables);
 }
 
 /// Returns the approximate size of the row in bytes, so that the buffer grows only once for it.

@@ -8,16 +8,16 @@
 use etappe_core::id::Offset;
 use etappe_core::ports::RowBatch;
 
-use super::target::TARGETS;
+use super::redo::targets;
 
 /// Returns the record of a batch that the server's answer names, if any.
 pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
     let (table, number) = row_named(answer)?;
-    let target = TARGETS.iter().find(|target| Some(target.table) == table);
+    let table = targets().find(|target| Some(target.name()) == table);
     let mut rows = batch
         .rows
         .iter()
-        .filter(|row| target.is_none_or(|target| target.takes(row)));
+        .filter(|row| table.is_none_or(|table| table.takes(row)));
     rows.nth(number.checked_sub(1)?).map(|row| row.offset)
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn record_named(answer: &str, batch: &RowBatch) -> Option<Offset> {
 /// the other such tables stored.
 pub(crate) fn is_about_target(answer: &str) -> bool {
     let (table, _) = row_named(answer).unwrap_or_default();
-    answer.contains("pushing to view") || TARGETS.iter().any(|it| Some(it.table) == table)
+    answer.contains("pushing to view") || targets().any(|target| Some(target.name()) == table)
 }
 
 /// Returns the table's name, if the answer contains one, and the row number.

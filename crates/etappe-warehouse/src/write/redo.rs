@@ -23,15 +23,14 @@ mod plan;
 
 use std::collections::{HashMap, HashSet};
 
-use bytes::{BufMut, Bytes, BytesMut};
 use clickhouse::Row;
 use etappe_core::id::Offset;
 use etappe_core::ports::{RowBatch, RowSummary};
 use etappe_core::time::Timestamp;
+use etappe_wire::row::{self, Table};
 use serde::Deserialize;
 
 use self::plan::{Missing, RepairPlan, Step};
-use super::target::{IDS, TARGETS, Target};
 use crate::error::WarehouseError;
 use crate::metrics::to_u64;
 use crate::native::Block;
@@ -53,6 +52,12 @@ WHERE Settings['insert_deduplication_token'] = {token:String}
 struct StoredRow {
     target: String,
     stored: u64,
+}
+
+/// Returns every table that stores each row's position in the log.
+pub(super) fn targets() -> impl Iterator<Item = Table> {
+    let all = Table::ALL.into_iter();
+    all.filter(|table| *table != Table::ActorIds)
 }
 
 /// A batch and the receive times of its rows.
@@ -89,8 +94,8 @@ impl Warehouse {
     pub(crate) async fn is_untouched(&self, batch: &RowBatch) -> Result<bool, WarehouseError> {
         self.sync_targets().await?;
         let batch_rows = BatchRows::of(batch);
-        let reached = |target: &&Target| batch.rows.iter().any(|row| target.takes(row));
-        let reached: Vec<&Target> = TARGETS.iter().filter(reached).collect();
+        let is_reached = |table: &Table| batch.rows.iter().any(|row| table.takes(row));
+        let reached: Vec<Table> = targets().filter(is_reached).collect();
         let counts = self.count_stored(&batch_rows, &reached).await?;
         Ok(counts.values().all(|stored| *stored == 0))
     }
@@ -98,8 +103,8 @@ impl Warehouse {
     /// Waits until this replica has all inserts of the others, because the queries may go to
     /// another replica than the insert did.
     async fn sync_targets(&self) -> Result<(), WarehouseError> {
-        for target in TARGETS {
-            self.sync_replica(target.table).await?;
+        for table in targets() {
+            self.sync_replica(table.name()).await?;
         }
         Ok(())
     }
@@ -124,25 +129,25 @@ impl Warehouse {
     ) -> Result<Vec<Missing>, WarehouseError> {
         // Another replica may have stored rows since the last check.
         self.sync_targets().await?;
-        let all: Vec<&Target> = TARGETS.iter().collect();
+        let all: Vec<Table> = targets().collect();
         let counts = self.count_stored(batch_rows, &all).await?;
         let mut all = Vec::new();
-        for target in TARGETS {
-            let mut offsets = batch_rows.offsets_of(target);
+        for table in targets() {
+            let mut offsets = batch_rows.offsets_of(table);
             let expected = offsets.len();
-            let stored = counts.get(target.table).copied().unwrap_or_default();
+            let stored = counts.get(table.name()).copied().unwrap_or_default();
             if stored > expected {
-                self.report_surplus(batch_rows, target, stored - expected);
+                self.report_surplus(batch_rows, table, stored - expected);
             }
             if stored > 0 && stored != expected {
-                let stored = self.read_stored(batch_rows, target).await?;
+                let stored = self.read_stored(batch_rows, table).await?;
                 offsets.retain(|offset| !stored.contains(&offset.0));
             } else if stored == expected {
                 offsets.clear();
             }
             if !offsets.is_empty() {
                 all.push(Missing {
-                    table: target.table,
+                    table,
                     offsets,
                     is_partial: stored > 0,
                 });
@@ -152,10 +157,10 @@ impl Warehouse {
     }
 
     /// Reports that a table has more rows than the batch, which cannot be repaired here.
-    fn report_surplus(&self, batch_rows: &BatchRows<'_>, target: &Target, surplus: usize) {
+    fn report_surplus(&self, batch_rows: &BatchRows<'_>, table: Table, surplus: usize) {
         self.metrics().surplus_rows.inc_by(to_u64(surplus));
         let token = &batch_rows.batch.token;
-        let table = target.table;
+        let table = table.name();
         tracing::error!(
             table,
             token,
@@ -168,12 +173,12 @@ impl Warehouse {
     async fn count_stored(
         &self,
         batch_rows: &BatchRows<'_>,
-        targets: &[&Target],
+        tables: &[Table],
     ) -> Result<HashMap<String, usize>, WarehouseError> {
-        let counts: Vec<String> = targets
+        let counts: Vec<String> = tables
             .iter()
-            .map(|target| {
-                let table = target.table;
+            .map(|table| {
+                let table = table.name();
                 format!(
                     "SELECT '{table}' AS target, count() AS stored FROM {table} WHERE {OF_BATCH}"
                 )
@@ -198,9 +203,9 @@ impl Warehouse {
     async fn read_stored(
         &self,
         batch_rows: &BatchRows<'_>,
-        target: &Target,
+        table: Table,
     ) -> Result<HashSet<u64>, WarehouseError> {
-        let sql = format!("SELECT offset FROM {} WHERE {OF_BATCH}", target.table);
+        let sql = format!("SELECT offset FROM {} WHERE {OF_BATCH}", table.name());
         let mut stored = HashSet::new();
         let query = batch_rows.query(self, "stored_offsets", &sql);
         let collect = |mut block: Block| {
@@ -232,41 +237,41 @@ impl Warehouse {
             // Both are sorted by offset.
             let is_missing = |row: &RowSummary| missing.offsets.binary_search(&row.offset).is_ok();
             let rows = batch_rows.rows_that(is_missing);
-            let token = plan::token(&batch_rows.batch.token, missing.table, attempt);
+            let token = plan::token(&batch_rows.batch.token, missing.table.name(), attempt);
             self.store_rows(batch_rows, missing.table, &token, &rows)
                 .await?;
             self.metrics().restored_rows.inc_by(to_u64(rows.len()));
         }
-        let ids = batch_rows.rows_that(|row| IDS.takes(row));
+        let ids = batch_rows.rows_that(|row| Table::ActorIds.takes(row));
         if ids.is_empty() {
             return Ok(());
         }
         // Rows of this table may repeat, so it never uses the batch's own token, which the server
         // may have noted without the rows.
-        let token = plan::token(&batch_rows.batch.token, IDS.table, attempt + 1);
-        self.store_rows(batch_rows, IDS.table, &token, &ids).await
+        let table = Table::ActorIds;
+        let token = plan::token(&batch_rows.batch.token, table.name(), attempt + 1);
+        self.store_rows(batch_rows, table, &token, &ids).await
     }
 
     async fn store_rows(
         &self,
         batch_rows: &BatchRows<'_>,
-        table: &'static str,
+        table: Table,
         token: &str,
         rows: &[&[u8]],
     ) -> Result<(), WarehouseError> {
         tracing::warn!(
-            table,
+            table = table.name(),
             token,
             rows = rows.len(),
             "storing rows that a crash had lost"
         );
-        self.insert_only(
-            batch_rows.batch,
-            table,
-            token,
-            encode_for_table(table, rows),
-        )
-        .await
+        let mut bytes = Vec::with_capacity(rows.iter().map(|row| row.len()).sum());
+        for row in rows {
+            row::encode_for(table, row, &mut bytes);
+        }
+        self.insert_under(batch_rows.batch, token, bytes.into())
+            .await
     }
 }
 
@@ -287,13 +292,13 @@ impl<'a> BatchRows<'a> {
     /// Returns how many rows of the batch all tables must have in total.
     fn expected(&self) -> usize {
         let rows = &self.batch.rows;
-        let of_target = |target: &Target| rows.iter().filter(|row| target.takes(row)).count();
-        TARGETS.iter().map(of_target).sum()
+        let count = |table: Table| rows.iter().filter(|row| table.takes(row)).count();
+        targets().map(count).sum()
     }
 
     /// Returns the offsets of the rows that belong in a table, in order.
-    fn offsets_of(&self, target: &Target) -> Vec<Offset> {
-        let rows = self.batch.rows.iter().filter(|row| target.takes(row));
+    fn offsets_of(&self, table: Table) -> Vec<Offset> {
+        let rows = self.batch.rows.iter().filter(|row| table.takes(row));
         rows.map(|row| row.offset).collect()
     }
 
@@ -319,22 +324,9 @@ impl<'a> BatchRows<'a> {
         missing.first().map_or(Ok(()), |missing| {
             Err(WarehouseError::Incomplete {
                 token: self.batch.token.clone(),
-                table: missing.table,
+                table: missing.table.name(),
                 missing: missing.offsets.len(),
             })
         })
     }
-}
-
-/// Encodes rows for one table: unchanged, with the table's name in the last column.
-fn encode_for_table(table: &str, rows: &[&[u8]]) -> Bytes {
-    let length = u8::try_from(table.len()).expect("names of tables are short");
-    let size = rows.iter().map(|row| row.len() + table.len() + 1).sum();
-    let mut bytes = BytesMut::with_capacity(size);
-    for row in rows {
-        bytes.put_slice(row);
-        bytes.put_u8(length);
-        bytes.put_slice(table.as_bytes());
-    }
-    bytes.freeze()
 }

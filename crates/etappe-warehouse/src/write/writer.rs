@@ -107,24 +107,19 @@ impl Warehouse {
 
     /// Inserts a batch under its token.
     pub(crate) async fn insert_fresh(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        let landing = landing_table(batch);
-        let sent = self.send_to(landing, row::COLUMNS, &batch.token, batch.bytes.clone());
+        let sent = self.insert_under(batch, &batch.token, batch.bytes.clone());
         sent.await.map_err(|error| error.naming_record(batch))
     }
 
-    /// Inserts rows of a batch for one table, whose name is in their last column. They go through
-    /// the batch's landing table, because the server recognises a token only if it comes through
-    /// the same view again.
-    pub(crate) async fn insert_only(
+    /// Inserts rows of a batch under a token. They always go through the batch's landing table,
+    /// because the server recognises a token only if it comes through the same view again.
+    pub(super) async fn insert_under(
         &self,
         batch: &RowBatch,
-        table: &'static str,
         token: &str,
         bytes: Bytes,
     ) -> Result<(), WarehouseError> {
-        let columns = format!("{}, only", row::COLUMNS);
-        tracing::debug!(table, token, "storing rows of one table");
-        self.send_to(landing_table(batch), &columns, token, bytes)
+        self.send_to(landing_table(batch), row::COLUMNS, token, bytes)
             .await
     }
 

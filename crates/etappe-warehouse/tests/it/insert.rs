@@ -10,7 +10,7 @@ use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink, RowSummaries,
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
 use etappe_warehouse::Warehouse;
-use etappe_wire::row;
+use etappe_wire::row::{self, Table};
 
 use crate::engine::{TestEngine, TestWarehouse, data_folder, number};
 use crate::fixture::{DAY, TestEvent, batch, mark_batch, numbered};
@@ -494,21 +494,16 @@ async fn parts_that_survive_without_their_tokens_are_not_stored_twice() {
 async fn insert_a_part(
     client: &clickhouse::Client,
     batch: &RowBatch,
-    (landing, table): (&str, &str),
+    (landing, table): (&str, Table),
     is_stored: impl Fn(&RowSummary) -> bool,
 ) {
     let mut bytes = Vec::new();
-    for (row, encoded) in batch.encoded_rows() {
-        if is_stored(row) {
-            bytes.extend_from_slice(encoded);
-            bytes.push(u8::try_from(table.len()).unwrap());
-            bytes.extend_from_slice(table.as_bytes());
+    for (summary, encoded) in batch.encoded_rows() {
+        if is_stored(summary) {
+            row::encode_for(table, encoded, &mut bytes);
         }
     }
-    let statement = format!(
-        "INSERT INTO {landing} ({}, only) FORMAT RowBinary",
-        row::COLUMNS
-    );
+    let statement = format!("INSERT INTO {landing} ({}) FORMAT RowBinary", row::COLUMNS);
     send(client, &statement, &batch.token, bytes.into()).await;
 }
 
@@ -517,9 +512,9 @@ async fn a_late_insert_of_a_completed_batch_changes_nothing() {
     let is_march = |row: &RowSummary| row.received_at.as_millis() < MARCH + DAY;
     let test = TestWarehouse::new().await;
     let whole = batch(&messages(0));
-    let messages_only = (row::TABLE, "messages");
+    let messages_only = (row::TABLE, Table::Messages);
     insert_a_part(&test.client, &whole, messages_only, |_| true).await;
-    insert_a_part(&test.client, &whole, (row::TABLE, "events"), is_march).await;
+    insert_a_part(&test.client, &whole, (row::TABLE, Table::Events), is_march).await;
     insert(&test.warehouse, 0).await;
     assert_eq!(counts(&test.client).await, times(1));
     // Its first writer wakes up.
@@ -537,7 +532,7 @@ async fn a_late_insert_of_completed_marks_changes_nothing() {
         state: CollectorState::Direct,
     };
     let batch = mark_batch(0, 0, &[mark(MARCH), mark(MARCH + 40 * DAY)]);
-    let marks_only = (row::MARK_TABLE, "marks");
+    let marks_only = (row::MARK_TABLE, Table::Marks);
     let is_first = |row: &RowSummary| row.offset == Offset(0);
     insert_a_part(&test.client, &batch, marks_only, is_first).await;
     let marks = async || test.number("SELECT count() FROM marks").await;

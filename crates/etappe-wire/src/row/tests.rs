@@ -143,7 +143,8 @@ fn a_row_holds_its_columns_in_their_order() {
     );
     assert_eq!(reader.text(), "t");
     assert_eq!(reader.take(4), 1_u32.to_le_bytes());
-    assert_eq!((reader.number(), reader.byte()), (42, 1));
+    assert_eq!(reader.number(), 42);
+    assert_eq!(reader.take(10), [1, 0, 0, 0, 0, 0, 0, 1, 0, 0], "tables");
     assert!(reader.0.is_empty());
 }
 
@@ -254,13 +255,7 @@ fn a_summary_says_what_the_row_is_about() {
             offset: Offset(42),
             received_at: Timestamp::from_millis(1_709_294_400_999),
             message: Some(MessageHash(3)),
-            milestone: Some(Milestone::Purchase),
-            is_event: true,
-            has_actor: true,
-            has_other_id: false,
-            has_referral: false,
-            has_feedback: true,
-            is_duplicate: true,
+            tables: Table::Messages as u16 | Table::Duplicates as u16,
         }
     );
     let identify = Event {
@@ -291,13 +286,8 @@ fn a_summary_says_what_the_row_is_about() {
     };
     let mut bytes = Vec::new();
     let second = RowSummary {
-        milestone: None,
-        is_event: false,
-        has_other_id: true,
-        has_referral: true,
-        has_feedback: false,
         offset: Offset(43),
-        is_duplicate: false,
+        tables: Table::Messages as u16 | Table::Identities as u16 | Table::ActorIds as u16,
         ..first
     };
     let encoded = encode(&row, &mut bytes);
@@ -320,7 +310,94 @@ fn a_collectors_mark_is_a_row_of_its_own_kind() {
         state: etappe_core::watermark::CollectorState::Direct,
     };
     let summary = encode_mark(&mark, "t", PartitionId(1), Offset(44), &mut bytes);
-    assert!(summary.is_mark() && !summary.is_event && !summary.has_actor);
+    assert!(summary.is_mark());
+    assert_eq!(summary.tables, Table::Marks as u16);
     assert_eq!(summary.received_at, mark.written_at);
     assert_eq!((summary.offset, summary.size), (Offset(44), bytes.len()));
+}
+
+/// Returns the names of the tables that take a message.
+fn tables(
+    event: &Event<'_>,
+    facts: &EventFacts<'_>,
+    milestone: Option<Milestone>,
+) -> Vec<&'static str> {
+    let outcome = Outcome {
+        id: OutcomeId(7),
+        milestone,
+        vocabulary: None,
+        stages: Box::default(),
+    };
+    let row = RowInput {
+        event,
+        facts,
+        outcome: &outcome,
+        actor: "a1",
+        message_hash: MessageHash(3),
+        topic: "t",
+        partition: PartitionId(0),
+        offset: Offset(0),
+        duplicate: false,
+    };
+    let mut bytes = Vec::new();
+    let summary = encode(&row, &mut bytes);
+    let flags = bytes.last_chunk::<10>().unwrap();
+    let mut names = Vec::new();
+    for (table, flag) in Table::ALL.into_iter().zip(flags) {
+        assert_eq!(table.takes(&summary), *flag == 1, "{table:?}");
+        names.extend(table.takes(&summary).then_some(table.name()));
+    }
+    names
+}
+
+#[test]
+fn a_row_names_the_tables_that_take_it() {
+    let track = event("{}");
+    let identify = Event {
+        kind: EventKind::Identify,
+        user_id: Some("u1".into()),
+        ..event("{}")
+    };
+    let none = EventFacts::default();
+    let rated = EventFacts {
+        rating: Some(4.5),
+        ..EventFacts::default()
+    };
+    let invited = EventFacts {
+        referral_code: "r".into(),
+        ..EventFacts::default()
+    };
+    let events = ["messages", "events", "stage_events"];
+    let with = |table| [&events[..], &[table]].concat();
+    assert_eq!(tables(&track, &none, None), events);
+    assert_eq!(tables(&track, &none, Some(Milestone::Signup)), events);
+    for milestone in [
+        Milestone::Purchase,
+        Milestone::RepeatPurchase,
+        Milestone::OrderCancel,
+    ] {
+        assert_eq!(tables(&track, &none, Some(milestone)), with("money"));
+    }
+    assert_eq!(tables(&track, &rated, None), with("feedback"));
+    assert_eq!(tables(&track, &invited, None), with("referral_events"));
+    let share = tables(&track, &none, Some(Milestone::Share));
+    assert_eq!(share, with("referral_events"));
+    let other_id = ["messages", "identities", "actor_ids"];
+    assert_eq!(tables(&identify, &invited, None), other_id);
+}
+
+#[test]
+fn the_last_columns_are_the_tables_in_their_order() {
+    let names = Table::ALL.map(|table| format!("to_{}", table.name()));
+    assert!(COLUMNS.ends_with(&names.join(", ")), "{COLUMNS}");
+}
+
+#[test]
+fn a_row_encoded_for_one_table_differs_only_in_its_tables() {
+    let (bytes, _) = full_row("{}");
+    let mut alone = Vec::new();
+    encode_for(Table::Money, &bytes, &mut alone);
+    let (head, flags) = alone.split_last_chunk::<10>().unwrap();
+    assert!(bytes.starts_with(head) && alone.len() == bytes.len());
+    assert_eq!(flags, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
 }

@@ -10,6 +10,7 @@
 //! nothing.
 
 use etappe_core::id::Offset;
+use etappe_wire::row::Table;
 
 /// How many repairs are made. Each further one means that a kill has lost the rows of the previous
 /// one and kept its token.
@@ -19,7 +20,7 @@ const MAX_ATTEMPTS: u32 = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
     /// The table.
-    pub(crate) table: &'static str,
+    pub(crate) table: Table,
     /// The offsets of the rows, in order; at least one.
     pub(crate) offsets: Vec<Offset>,
     /// Whether the table has other rows of the batch.

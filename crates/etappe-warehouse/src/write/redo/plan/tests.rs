@@ -215,7 +215,7 @@ fn a_writer_frozen_through_a_power_failure_or_past_the_window_may_store_rows_twi
 #[test]
 fn rows_lost_by_repeated_kills_are_stored_in_the_end() {
     let missing = [Missing {
-        table: "events",
+        table: Table::Events,
         offsets: vec![Offset(1)],
         is_partial: false,
     }];

@@ -11,12 +11,12 @@ use etappe_testkit::draw::Draw;
 use super::*;
 
 pub(super) const BATCH: &str = "topic:0:10-15";
-const TABLES: [&str; 3] = ["messages", "events", "money"];
+const TABLES: [Table; 3] = [Table::Messages, Table::Events, Table::Money];
 const FIRST: u64 = 10;
 const LAST: u64 = 15;
 
 /// A table and a month.
-type Cell = (&'static str, u64);
+type Cell = (Table, u64);
 
 #[derive(Debug)]
 struct Note {
@@ -44,7 +44,7 @@ struct Insert {
 #[derive(Debug)]
 pub(super) struct Server {
     /// The rows that each table must have.
-    rows: BTreeMap<&'static str, Vec<Offset>>,
+    rows: BTreeMap<Table, Vec<Offset>>,
     /// The first offset of the second month.
     second_month: u64,
     notes: Vec<Note>,
@@ -76,7 +76,7 @@ impl Server {
         }
     }
 
-    pub(super) const fn tables() -> [&'static str; 3] {
+    pub(super) const fn tables() -> [Table; 3] {
         TABLES
     }
 
@@ -85,18 +85,18 @@ impl Server {
     }
 
     /// Returns what a table lacks.
-    pub(super) fn look(&self, table: &'static str) -> Option<Missing> {
+    pub(super) fn look(&self, table: Table) -> Option<Missing> {
         let stored = self.stored(table);
-        let all = self.rows[table].iter().copied();
+        let all = self.rows[&table].iter().copied();
         let offsets: Vec<_> = all.filter(|offset| !stored.contains(offset)).collect();
         (!offsets.is_empty()).then(|| Missing {
             table,
-            is_partial: offsets.len() < self.rows[table].len(),
+            is_partial: offsets.len() < self.rows[&table].len(),
             offsets,
         })
     }
 
-    fn stored(&self, table: &str) -> Vec<Offset> {
+    fn stored(&self, table: Table) -> Vec<Offset> {
         let parts = self.parts.iter().filter(|part| part.cell.0 == table);
         parts.flat_map(|part| part.offsets.clone()).collect()
     }
@@ -108,7 +108,7 @@ impl Server {
     /// Accepts an insert of the whole batch; it is carried out later.
     pub(super) fn insert_whole(&mut self) -> u64 {
         let all = self.rows.clone();
-        let cells = all.iter().flat_map(|(table, rows)| self.cells(table, rows));
+        let cells = all.iter().flat_map(|(table, rows)| self.cells(*table, rows));
         let left = cells.map(|(cell, rows)| (cell, rows, BATCH.to_owned()));
         let left = left.collect();
         self.send(left)
@@ -133,7 +133,7 @@ impl Server {
         self.inserts_so_far
     }
 
-    fn cells(&self, table: &'static str, rows: &[Offset]) -> Vec<(Cell, Vec<Offset>)> {
+    fn cells(&self, table: Table, rows: &[Offset]) -> Vec<(Cell, Vec<Offset>)> {
         let (first, second): (Vec<_>, Vec<_>) =
             rows.iter().partition(|offset| offset.0 < self.second_month);
         let months = [(0, first), (1, second)].into_iter();
@@ -244,13 +244,13 @@ impl Server {
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        TABLES.iter().all(|table| self.look(table).is_none())
+        TABLES.into_iter().all(|table| self.look(table).is_none())
     }
 
     pub(super) fn is_doubled(&self) -> bool {
         TABLES
-            .iter()
-            .any(|table| self.stored(table).len() > self.rows[table].len())
+            .into_iter()
+            .any(|table| self.stored(table).len() > self.rows[&table].len())
     }
 
     #[track_caller]
@@ -258,7 +258,7 @@ impl Server {
         for table in TABLES {
             let mut stored = self.stored(table);
             stored.sort_unstable();
-            assert_eq!(stored, self.rows[table], "{table}");
+            assert_eq!(stored, self.rows[&table], "{table:?}");
         }
     }
 }

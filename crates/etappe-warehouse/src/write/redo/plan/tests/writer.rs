@@ -20,7 +20,7 @@ enum Phase {
     InsertFresh,
     /// Checks one table after the other; holds the results so far.
     Look {
-        tables: VecDeque<&'static str>,
+        tables: VecDeque<Table>,
         missing: Vec<Missing>,
     },
     CheckRunning,
@@ -107,7 +107,7 @@ impl Writer {
             }
             Phase::Store { attempt, mut left } => match left.pop_front() {
                 Some(missing) => {
-                    let token = token(BATCH, missing.table, attempt);
+                    let token = token(BATCH, missing.table.name(), attempt);
                     let insert = server.insert_only(&missing, &token);
                     Phase::Await {
                         insert,
