@@ -111,7 +111,7 @@ impl Warehouse {
         &self,
         scope: &KpiScope,
     ) -> Result<KpiFigures, WarehouseError> {
-        let first = self.ask_about(&scope.site, "site_has_events", SITE_HAS_EVENTS);
+        let first = self.site_query(&scope.site, "site_has_events", SITE_HAS_EVENTS);
         if first.rows::<u8>().await?.is_empty() {
             return Ok(KpiFigures::default());
         }

@@ -14,11 +14,11 @@ impl Warehouse {
         &self,
         query: &ViewQuery,
     ) -> Result<Vec<R>, WarehouseError> {
-        let mut query_sent = self.ask_about(&query.site, query.view, &statement(query));
+        let mut asked = self.site_query(&query.site, query.view, &statement(query));
         for (name, value) in &query.parameters {
-            question = with_parameter(question, name, value);
+            asked = with_parameter(asked, name, value);
         }
-        let mut stream = question
+        let mut stream = asked
             .setting("output_format_json_quote_64bit_integers", "0")
             .stream_as("JSONEachRow")?;
         let mut rows = Vec::new();
@@ -58,14 +58,14 @@ fn statement(query: &ViewQuery) -> String {
     sql
 }
 
-fn with_parameter(question: Query, name: &str, value: &ViewParameter) -> Query {
+fn with_parameter(asked: Query, name: &str, value: &ViewParameter) -> Query {
     match value {
-        ViewParameter::Bots(bots) => question.bots(*bots),
-        ViewParameter::Text(text) => question.text(name, text),
-        ViewParameter::Instant(at) => question.instant(name, *at),
+        ViewParameter::Bots(bots) => asked.bots(*bots),
+        ViewParameter::Text(text) => asked.text(name, text),
+        ViewParameter::Instant(at) => asked.instant(name, *at),
         ViewParameter::Instants(instants) => {
             let millis: Vec<i64> = instants.iter().map(|at| at.as_millis()).collect();
-            question.numbers(name, &millis)
+            asked.numbers(name, &millis)
         }
     }
 }
