@@ -6,6 +6,7 @@
 //! groups show the cost of each kind of event. Time is the thread's own CPU time, so the figures
 //! are per core, whatever else the machine does.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -162,24 +163,18 @@ const BY_VALUES: &[Sample] = &[
 ];
 
 fn decode((kind, name, properties, context, _): &Sample) -> Event<'static> {
-    let at = Timestamp::from_millis(1_700_000_000_000);
     Event {
-        site: SiteId::try_new("demo").expect("a valid name"),
         scope: KeyScope::Browser,
-        counts_money: true,
-        money_terms: etappe_core::money_terms::MoneyTerms::default(),
-        kind: *kind,
-        name: (*name).into(),
-        message_id: "ajs-next-1".into(),
         anonymous_id: Some("a1".into()),
-        user_id: None,
-        previous_id: None,
-        group_id: None,
-        occurred_at: at,
-        received_at: at,
         properties: JsonObject::parse(properties).expect("an object"),
-        traits: JsonObject::default(),
         context: JsonObject::parse(context).expect("an object"),
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new("demo").expect("a valid name")),
+            *kind,
+            (*name).into(),
+            "ajs-next-1".into(),
+            Timestamp::from_millis(1_700_000_000_000),
+        )
     }
 }
 

@@ -11,6 +11,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use etappe_benches::cpu_time::CpuTime;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::money_terms::MoneyTerms;
 use etappe_core::time::Timestamp;
 use etappe_wire::native::{Body, Limits, Reception, Redactor};
 use etappe_wire::record;
@@ -52,15 +53,15 @@ fn gunzip(zipped: &[u8]) -> Vec<u8> {
     text
 }
 
-fn encode(body: &Body, reception: &Reception<'_>, out: &mut Vec<u8>) -> u64 {
+fn encode(body: &Body, reception: &Reception, out: &mut Vec<u8>) -> u64 {
     let limits = Limits::default();
     let mut keys = 0;
     for index in 0..body.len() {
         let message = body
             .message(index, reception, &limits)
             .expect("every event is valid");
-        message.encode(reception, out);
-        keys ^= message.partition_key(reception.site);
+        message.encode(reception.redactor.as_ref(), out);
+        keys ^= record::partition_key(&message.event);
     }
     keys
 }
@@ -78,16 +79,16 @@ fn decode(criterion: &mut Criterion<CpuTime>) {
     group.throughput(Throughput::Elements(EVENTS));
     for (name, scope) in [("browser", KeyScope::Browser), ("server", KeyScope::Server)] {
         let reception = Reception {
-            site: &site,
+            site: site.clone(),
             scope,
             counts_money: true,
-            money_terms: &etappe_core::money_terms::MoneyTerms::default(),
+            money_terms: MoneyTerms::default(),
             received_at: Timestamp::from_millis(1_710_072_000_000),
             address: Some([203, 0, 113, 77].into()),
-            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)"),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)".to_owned()),
             country: None,
             first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
-            redactor: redactor.as_ref(),
+            redactor: redactor.clone(),
         };
         let mut out = Vec::with_capacity(256 * 1024);
         group.bench_function(BenchmarkId::new("gzip to records", name), |bencher| {
@@ -118,10 +119,10 @@ fn records(criterion: &mut Criterion<CpuTime>) {
     let record = {
         let site = SiteId::try_new("shop").expect("a name");
         let reception = Reception {
-            site: &site,
+            site,
             scope: KeyScope::Server,
             counts_money: true,
-            money_terms: &etappe_core::money_terms::MoneyTerms::default(),
+            money_terms: MoneyTerms::default(),
             received_at: Timestamp::from_millis(1_710_072_000_000),
             address: None,
             user_agent: None,

@@ -5,6 +5,7 @@
 //! event without content. Time is the thread's own CPU time, so the figures are per core, whatever
 //! else the machine does.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -29,22 +30,20 @@ const ORDER: &str = r#"{"order_id":"50314b8e9bcf000000000000","total":27.50,"rev
 fn event(name: &'static str, properties: &'static str, context: &'static str) -> Event<'static> {
     let object = |text| JsonObject::parse(text).expect("an object");
     Event {
-        site: SiteId::try_new("demo").expect("a good name"),
         scope: KeyScope::Browser,
-        counts_money: true,
-        money_terms: etappe_core::money_terms::MoneyTerms::default(),
-        kind: EventKind::Track,
-        name: name.into(),
-        message_id: "ajs-next-1709294400123-5b3c8a52-7c1d-4f3e-9d0a-1f2e3d4c5b6a".into(),
         anonymous_id: Some("5b3c8a52-7c1d-4f3e-9d0a-1f2e3d4c5b6a".into()),
         user_id: Some("customer-48151623".into()),
-        previous_id: None,
-        group_id: None,
-        occurred_at: Timestamp::from_millis(1_709_294_400_123),
         received_at: Timestamp::from_millis(1_709_294_400_999),
         properties: object(properties),
         traits: object("{}"),
         context: object(context),
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new("demo").expect("a good name")),
+            EventKind::Track,
+            name.into(),
+            "ajs-next-1709294400123-5b3c8a52-7c1d-4f3e-9d0a-1f2e3d4c5b6a".into(),
+            Timestamp::from_millis(1_709_294_400_123),
+        )
     }
 }
 

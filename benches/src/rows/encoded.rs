@@ -1,5 +1,7 @@
 //! Blocks of rows, encoded as the classifier would, before the measurement starts.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::{EventFacts, FactNames};
@@ -94,27 +96,25 @@ pub fn with_event<T>(
     let fill = |text: &str| fill(text, (u64::from(nonce) << 32) | number, number / 25_600);
     let (properties, context) = (fill(&sample.properties), fill(&sample.context));
     let is_page = sample.kind == "page";
+    let kind = if is_page {
+        EventKind::Page
+    } else {
+        EventKind::Track
+    };
     let event = Event {
-        site: SiteId::try_new(SITE)?,
         scope: KeyScope::Browser,
-        counts_money: true,
-        money_terms: etappe_core::money_terms::MoneyTerms::default(),
-        kind: if is_page {
-            EventKind::Page
-        } else {
-            EventKind::Track
-        },
-        name: if is_page { "page" } else { sample.name }.into(),
-        message_id: fill(&sample.message_id).into(),
         anonymous_id: Some(fill(&sample.anonymous_id).into()),
         user_id: sample.user_id.as_deref().map(|id| fill(id).into()),
-        previous_id: None,
-        group_id: None,
-        occurred_at: sample.occurred_at,
         received_at,
         properties: JsonObject::parse(&properties)?,
-        traits: JsonObject::default(),
         context: JsonObject::parse(&context)?,
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new(SITE)?),
+            kind,
+            if is_page { "page" } else { sample.name }.into(),
+            fill(&sample.message_id).into(),
+            sample.occurred_at,
+        )
     };
     Ok(use_it(&event))
 }

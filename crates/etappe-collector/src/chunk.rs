@@ -7,11 +7,12 @@ use etappe_core::event::EventKind;
 use etappe_core::ports::OutgoingRecord;
 use etappe_core::time::Timestamp;
 use etappe_core::warning::WarningReason;
-use etappe_wire::native::{Body, Message, Reason, Reception, Rejection};
+use etappe_wire::native::{Body, Limits, Message, Reason, Reception, Rejection};
+use etappe_wire::record::partition_key;
 
 use crate::client_report::{ClientReport, RejectedMessage, WarnedMessage, redacted};
 use crate::owner_log::KEPT_PER_SITE;
-use crate::publication::{CHUNK_BYTES, RequestContext};
+use crate::publication::CHUNK_BYTES;
 use crate::rejection_log::RejectedEvent;
 use crate::warning_log::WarnedEvent;
 
@@ -64,42 +65,44 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Turns messages from `next` on into records until the chunk is full, and advances `next`.
-    pub(crate) fn of(body: &Body, next: &mut usize, context: &RequestContext) -> Self {
-        let reception = context.reception();
+    pub(crate) fn of(
+        body: &Body,
+        next: &mut usize,
+        reception: &Reception,
+        limits: &Limits,
+    ) -> Self {
         let mut chunk = Self::default();
         chunk
             .buffer
             .reserve(body.text_bytes().min(CHUNK_BYTES) * 9 / 8 + 512);
         while *next < body.len() && chunk.buffer.len() < CHUNK_BYTES {
-            match body.message(*next, &reception, &context.limits) {
-                Ok(message) => chunk.add(*next, &message, &reception),
-                Err(rejection) => chunk.reject(*next, &rejection, &reception),
+            match body.message(*next, reception, limits) {
+                Ok(message) => chunk.add(*next, &message, reception),
+                Err(rejection) => chunk.reject(*next, &rejection, reception),
             }
             *next += 1;
         }
         chunk
     }
 
-    pub(crate) fn add(&mut self, index: usize, message: &Message<'_>, reception: &Reception<'_>) {
-        message.encode(reception, &mut self.buffer);
-        self.received_at = Some(reception.received_at);
-        self.records.push((
-            self.buffer.len(),
-            message.partition_key(reception.site),
-            index,
-        ));
-        for warning in &message.warnings {
+    pub(crate) fn add(&mut self, index: usize, message: &Message<'_>, reception: &Reception) {
+        let Message { event, warnings } = message;
+        message.encode(reception.redactor.as_ref(), &mut self.buffer);
+        self.received_at = Some(event.received_at);
+        self.records
+            .push((self.buffer.len(), partition_key(event), index));
+        for warning in warnings {
             self.report
                 .warnings
-                .push_last(|| WarnedMessage::new(index, &message.message_id, warning, reception));
+                .push_last(|| WarnedMessage::new(index, &event.message_id, warning, reception));
             self.warnings.note(
                 warning.reason,
                 WarnedEvent {
-                    received_at: reception.received_at,
+                    received_at: event.received_at,
                     reason: warning.reason.as_str(),
-                    kind: message.kind.as_str(),
-                    event: redacted(&message.name, reception),
-                    message_id: redacted(&message.message_id, reception),
+                    kind: event.kind.as_str(),
+                    event: redacted(&event.name, reception),
+                    message_id: redacted(&event.message_id, reception),
                     field: redacted(&warning.field, reception),
                     value: redacted(&warning.value, reception),
                 },
@@ -111,7 +114,7 @@ impl Chunk {
         &mut self,
         index: usize,
         rejection: &Rejection<'_>,
-        reception: &Reception<'_>,
+        reception: &Reception,
     ) {
         self.report.warnings.forget(index);
         self.report

@@ -79,7 +79,7 @@ impl WarnedMessage {
         index: usize,
         message_id: &str,
         warning: &Warning<'_>,
-        reception: &Reception<'_>,
+        reception: &Reception,
     ) -> Self {
         Self {
             index,
@@ -96,10 +96,10 @@ fn repeated_id(id: &str) -> Box<str> {
 }
 
 /// Returns the beginning of a client's text, without the request's key and without addresses.
-pub(crate) fn redacted(text: &str, reception: &Reception<'_>) -> Box<str> {
+pub(crate) fn redacted(text: &str, reception: &Reception) -> Box<str> {
     // Redact more than is kept, so that a key or address at the cut is seen whole.
     let seen = beginning(text, REPEATED_VALUE * 8);
-    let seen = match reception.redactor {
+    let seen = match &reception.redactor {
         Some(redactor) => redactor.redact_text(seen),
         None => Cow::Borrowed(seen),
     };

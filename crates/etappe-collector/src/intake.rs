@@ -5,7 +5,7 @@ use axum::response::Response;
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher};
 use etappe_core::time::Timestamp;
-use etappe_wire::native::{Body, BodyError, Redactor};
+use etappe_wire::native::{Body, BodyError, Reception, Redactor};
 use http::request::Parts;
 use http::{Method, header};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use crate::collector::{Collector, Endpoint, first_id, user_agent};
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
-use crate::publication::{CHUNK_BYTES, Published, RequestContext, run_blocking_if_large};
+use crate::publication::{CHUNK_BYTES, Published, run_blocking_if_large};
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
@@ -125,9 +125,9 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             return Err(IntakeError::EmptyBatch);
         }
         self.take_from_rate(&access, body.len());
-        let context = self.context(access, parts, received.at());
+        let reception = self.reception(access, parts, received.at());
         let published = self
-            .publish_body((body, turn), context, sending.endpoint.as_str())
+            .publish_body((body, turn), reception, sending.endpoint.as_str())
             .await?;
         if published.accepted == 0 {
             return Err(IntakeError::NothingValid {
@@ -169,21 +169,24 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
         }
     }
 
-    pub(crate) fn context(
+    /// Returns what a request says of all its messages.
+    pub(crate) fn reception(
         &self,
         access: Access,
         parts: &Parts,
         received_at: Timestamp,
-    ) -> RequestContext {
-        RequestContext {
+    ) -> Reception {
+        Reception {
             redactor: Redactor::of(&access.key),
-            access,
+            site: access.site,
+            scope: access.scope,
+            counts_money: access.counts_money,
+            money_terms: access.money_terms,
             received_at,
             address: self.client_address(parts),
             user_agent: user_agent(parts),
             country: self.country(parts),
             first_id: first_id(received_at),
-            limits: self.limits(),
         }
     }
 

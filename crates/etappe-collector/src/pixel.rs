@@ -57,22 +57,20 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
             .admit_site(&access.site, 0, &self.publisher)?;
         self.take_from_rate(&access, 1);
         let received = self.receptions.begin(&self.clock);
-        let context = self.context(access, parts, received.at());
-        let reception = context.reception();
+        let reception = self.reception(access, parts, received.at());
+        let limits = self.limits();
         let mut chunk = Chunk::default();
-        match query.message(&reception, &context.limits) {
+        match query.message(&reception, &limits) {
             Ok(message) => chunk.add(0, &message, &reception),
             Err(rejection) => chunk.reject(0, &rejection, &reception),
         }
-        let outcomes = self
-            .publish(&context.access.site, chunk.take_records())
-            .await?;
+        let outcomes = self.publish(&reception.site, chunk.take_records()).await?;
         if outcomes.contains(&PublishOutcome::TooLarge) {
-            let message = query.message(&reception, &context.limits);
+            let message = query.message(&reception, &limits);
             let rejection = too_large(message, parts.uri.query().map_or(0, str::len));
             chunk.reject(0, &rejection, &reception);
         }
-        let rejected = self.note(&context.access.site, chunk).rejected;
+        let rejected = self.note(&reception.site, chunk).rejected;
         if !rejected.is_empty() {
             return Err(IntakeError::NothingValid { rejected });
         }

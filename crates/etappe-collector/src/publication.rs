@@ -4,17 +4,12 @@
 //! time, and the next chunk only after the log has taken the previous one. This bounds a request's
 //! memory whatever it holds, and a large request does not delay small ones in the log.
 
-use std::net::IpAddr;
-
 use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
-use etappe_core::time::Timestamp;
 use etappe_runtime::fair_queue::Share;
-use etappe_wire::native::{Body, Limits, Message, Reason, Reception, Redactor, Rejection};
+use etappe_wire::native::{Body, Message, Reason, Reception, Rejection};
 use tokio::time::{Instant, timeout};
-use uuid::Uuid;
 
-use crate::access::Access;
 use crate::budget::Holder;
 use crate::chunk::{Chunk, Settled};
 use crate::client_report::{ClientReport, Listed, RejectedMessage, WarnedMessage};
@@ -39,36 +34,6 @@ pub(crate) struct Published {
     pub(crate) warnings: Listed<WarnedMessage>,
 }
 
-/// The context of a request, owned; see [`Reception`].
-#[derive(Clone)]
-pub(crate) struct RequestContext {
-    pub(crate) access: Access,
-    pub(crate) received_at: Timestamp,
-    pub(crate) address: Option<IpAddr>,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) country: Option<&'static str>,
-    pub(crate) first_id: Uuid,
-    pub(crate) redactor: Option<Redactor>,
-    pub(crate) limits: Limits,
-}
-
-impl RequestContext {
-    pub(crate) fn reception(&self) -> Reception<'_> {
-        Reception {
-            site: &self.access.site,
-            scope: self.access.scope,
-            counts_money: self.access.counts_money,
-            money_terms: &self.access.money_terms,
-            received_at: self.received_at,
-            address: self.address,
-            user_agent: self.user_agent.as_deref(),
-            country: self.country,
-            first_id: self.first_id,
-            redactor: self.redactor.as_ref(),
-        }
-    }
-}
-
 /// Runs work on `bytes` bytes, on a blocking thread if it is large.
 pub(crate) async fn run_blocking_if_large<T: Send + 'static>(
     bytes: usize,
@@ -90,38 +55,36 @@ impl<P: EventPublisher, C: Clock> Collector<P, C> {
     pub(crate) async fn publish_body(
         &self,
         (mut body, mut turn): (Body, Option<Share<Holder>>),
-        context: RequestContext,
+        mut reception: Reception,
         endpoint: &'static str,
     ) -> Result<Published, IntakeError> {
         let mut published = Published::default();
-        let mut context = context;
+        let limits = self.limits();
         let mut next = 0;
         while next < body.len() {
             let bytes = body.text_bytes();
             if next > 0 {
-                let holder = Holder::Site(context.access.site.clone());
+                let holder = Holder::Site(reception.site.clone());
                 turn = self.admission.turn_to_work(&holder, bytes).await;
             }
             let work = move || {
-                let chunk = Chunk::of(&body, &mut next, &context);
-                (body, context, next, chunk)
+                let chunk = Chunk::of(&body, &mut next, &reception, &limits);
+                (body, reception, next, chunk)
             };
             let mut chunk;
-            (body, context, next, chunk) = run_blocking_if_large(bytes, work).await?;
+            (body, reception, next, chunk) = run_blocking_if_large(bytes, work).await?;
             drop(turn.take());
-            let site = &context.access.site;
-            let outcomes = self.publish(site, chunk.take_records()).await?;
-            let reception = context.reception();
+            let outcomes = self.publish(&reception.site, chunk.take_records()).await?;
             for (index, outcome) in chunk.take_indexes().zip(outcomes) {
                 if outcome == PublishOutcome::Durable {
                     published.accepted += 1;
                     continue;
                 }
-                let message = body.message(index, &reception, &context.limits);
+                let message = body.message(index, &reception, &limits);
                 let rejection = too_large(message, body.message_bytes(index));
                 chunk.reject(index, &rejection, &reception);
             }
-            let report = self.note(&context.access.site, chunk);
+            let report = self.note(&reception.site, chunk);
             published.rejected.extend(report.rejected);
             published.warnings.extend(report.warnings);
         }
@@ -229,11 +192,11 @@ pub(crate) fn too_large<'a>(
     bytes: usize,
 ) -> Rejection<'a> {
     match message {
-        Ok(message) => Rejection {
+        Ok(Message { event, .. }) => Rejection {
             reason: Reason::TooLarge,
-            message_id: Some(message.message_id),
-            kind: Some(message.kind),
-            event: Some(message.name),
+            message_id: Some(event.message_id),
+            kind: Some(event.kind),
+            event: Some(event.name),
             bytes,
         },
         Err(rejection) => rejection,

@@ -1,7 +1,14 @@
-//! An event as a tracker sent it, whatever protocol it came by.
+//! An event: one message of a tracker, on its whole way from the request to the row.
 //!
-//! An event borrows from the log record it was decoded from. Its time is already corrected for the
-//! client's clock and its IP address is already truncated; nothing here checks that again.
+//! There is one type for it, so that a field is added in one place. The protocols' decoders fill an
+//! [`Event`] from a request, the log record is written from it and read back into it, and the rules,
+//! the facts and the row's encoder read it. Only its objects change form: in the collector they are
+//! JSON text ([`RawEvent`]), because nobody reads them there; after the log they are [`JsonObject`]s,
+//! whose members can be looked up.
+//!
+//! An event borrows its texts from the request's body or the record's bytes. Its time is already
+//! corrected for the client's clock and its IP address is already truncated; nothing here checks
+//! that again.
 
 use std::borrow::Cow;
 
@@ -108,18 +115,18 @@ impl KeyScope {
     }
 }
 
-/// One message of a tracker, decoded from its log record.
+/// One message of a tracker; `Object` is the form of its three objects.
 #[derive(Debug, Clone)]
-pub struct Event<'a> {
+pub struct Event<'a, Object = JsonObject<'a>> {
     /// The site that the event was sent to.
-    pub site: SiteId,
+    pub site: Cow<'a, SiteId>,
     /// The scope of the key or protocol that the event was sent with.
     pub scope: KeyScope,
     /// Whether amounts of money in the event count; false for a pixel of a site that does not allow
     /// them.
     pub counts_money: bool,
     /// The site's money terms at the time the event was received.
-    pub money_terms: MoneyTerms,
+    pub money_terms: Cow<'a, MoneyTerms>,
     /// The kind of message.
     pub kind: EventKind,
     /// The event's name for `track`; `page` or `screen` for those kinds; the kind otherwise.
@@ -139,20 +146,58 @@ pub struct Event<'a> {
     /// When the collector received the event.
     pub received_at: Timestamp,
     /// What the client said about the event.
-    pub properties: JsonObject<'a>,
+    pub properties: Object,
     /// What the client said about the person or the account.
-    pub traits: JsonObject<'a>,
+    pub traits: Object,
     /// What the client said about the circumstances: page, campaign, device.
-    pub context: JsonObject<'a>,
+    pub context: Object,
 }
 
-impl<'a> Event<'a> {
+/// An event whose objects are JSON text; an absent object is an empty text.
+pub type RawEvent<'a> = Event<'a, Cow<'a, str>>;
+
+impl<'a, Object> Event<'a, Object> {
+    /// Returns a message without ids and objects, sent and received at `at` with a server's key of
+    /// a site that has the default money terms.
+    #[must_use]
+    pub fn empty(
+        site: Cow<'a, SiteId>,
+        kind: EventKind,
+        name: Cow<'a, str>,
+        message_id: Cow<'a, str>,
+        at: Timestamp,
+    ) -> Self
+    where
+        Object: Default,
+    {
+        Self {
+            site,
+            scope: KeyScope::Server,
+            counts_money: true,
+            money_terms: Cow::default(),
+            kind,
+            name,
+            message_id,
+            anonymous_id: None,
+            user_id: None,
+            previous_id: None,
+            group_id: None,
+            occurred_at: at,
+            received_at: at,
+            properties: Object::default(),
+            traits: Object::default(),
+            context: Object::default(),
+        }
+    }
+
     /// Returns the id of the actor before stitching: the user's id, else the anonymous id.
     #[must_use]
     pub fn actor_id(&self) -> Option<&str> {
         self.user_id.as_deref().or(self.anonymous_id.as_deref())
     }
+}
 
+impl<'a> Event<'a> {
     /// Returns the value of a property, `context.` path or `traits.` path.
     ///
     /// A bare name and `properties.name` mean the same.

@@ -110,6 +110,12 @@ impl<'a> JsonObject<'a> {
     }
 }
 
+impl AsRef<str> for JsonObject<'_> {
+    fn as_ref(&self) -> &str {
+        self.text
+    }
+}
+
 impl<'a> JsonValue<'a> {
     /// Parses the JSON text of one value.
     #[must_use]

@@ -11,14 +11,14 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use etappe_core::event::{EventKind, KeyScope};
+use etappe_core::event::{Event, EventKind, KeyScope, RawEvent};
 use etappe_core::id::SiteId;
 use etappe_core::money_terms::MoneyTerms;
 use etappe_core::time::Timestamp;
 use etappe_core::warning::Warning;
 use uuid::Uuid;
 
-use crate::record::{RecordParts, key_of};
+use crate::record;
 
 mod address;
 mod body;
@@ -37,9 +37,9 @@ mod surrogate;
 pub use address::truncate_address;
 pub use body::{Body, BodyError};
 pub(crate) use country::with_country;
-pub(crate) use cut::cut_addresses;
 pub use cut::cut_addresses_in_text;
 pub(crate) use instant::check_range;
+pub(crate) use message::without_addresses;
 pub(crate) use message_id::fresh_id;
 pub use redactor::Redactor;
 
@@ -62,34 +62,60 @@ impl Default for Limits {
     }
 }
 
-/// The circumstances in which messages were received.
+/// What a request says of all its messages.
 #[derive(Debug, Clone)]
-pub struct Reception<'a> {
+pub struct Reception {
     /// The site that the key belongs to.
-    pub site: &'a SiteId,
+    pub site: SiteId,
     /// The scope of the key, or of the endpoint if the endpoint is trusted less.
     pub scope: KeyScope,
     /// Whether amounts of money in the messages count.
     pub counts_money: bool,
     /// The site's money terms.
-    pub money_terms: &'a MoneyTerms,
+    pub money_terms: MoneyTerms,
     /// When the request was received.
     pub received_at: Timestamp,
     /// The client's IP address. Kept, truncated, if the client is a browser and the message states
     /// none.
     pub address: Option<IpAddr>,
     /// The client's `User-Agent`. Kept if the client is a browser and the message states none.
-    pub user_agent: Option<&'a str>,
+    pub user_agent: Option<String>,
     /// The client's country as seen by a trusted proxy, as an ISO 3166-1 alpha-2 code. Kept if the
     /// client is a browser and the message states none.
     pub country: Option<&'static str>,
     /// The first id for messages without one: a UUIDv7, new for every request.
     pub first_id: Uuid,
     /// Masks the request's write key, should it occur in a message.
-    pub redactor: Option<&'a Redactor>,
+    pub redactor: Option<Redactor>,
 }
 
-impl Reception<'_> {
+impl Reception {
+    /// Returns the message at `index` of the request, without ids and objects. A message without an
+    /// id of its own gets a new one.
+    pub(crate) fn event<'a>(
+        &'a self,
+        index: usize,
+        kind: EventKind,
+        name: Cow<'a, str>,
+        message_id: Option<Cow<'a, str>>,
+        occurred_at: Timestamp,
+    ) -> RawEvent<'a> {
+        let message_id = message_id.unwrap_or_else(|| Cow::Owned(fresh_id(self.first_id, index)));
+        Event {
+            scope: self.scope,
+            counts_money: self.counts_money,
+            money_terms: Cow::Borrowed(&self.money_terms),
+            received_at: self.received_at,
+            ..Event::empty(
+                Cow::Borrowed(&self.site),
+                kind,
+                name,
+                message_id,
+                occurred_at,
+            )
+        }
+    }
+
     /// Returns whether the request came directly from the device of the person it is about.
     const fn is_from_device(&self) -> bool {
         match self.scope {
@@ -186,69 +212,23 @@ pub struct Rejection<'a> {
 /// A message that can be accepted.
 #[derive(Debug, Clone)]
 pub struct Message<'a> {
-    /// The kind of message.
-    pub kind: EventKind,
-    /// The event's name for `track`, the kind otherwise.
-    pub name: Cow<'a, str>,
-    /// The message's own id, or a new one; never empty.
-    pub message_id: Cow<'a, str>,
-    /// The id of the device or browser.
-    pub anonymous_id: Option<Cow<'a, str>>,
-    /// The known person's id.
-    pub user_id: Option<Cow<'a, str>>,
-    /// The id that an `alias` replaces.
-    pub previous_id: Option<Cow<'a, str>>,
-    /// The account.
-    pub group_id: Option<Cow<'a, str>>,
-    /// When it happened, corrected for the client's clock.
-    pub occurred_at: Timestamp,
-    /// The JSON text of the properties; empty if there are none.
-    pub properties: Cow<'a, str>,
-    /// The JSON text of the traits; empty if there are none.
-    pub traits: Cow<'a, str>,
-    /// The JSON text of the context, its address truncated; empty if there is none.
-    pub context: Cow<'a, str>,
+    /// The event for the log, its addresses truncated.
+    pub event: RawEvent<'a>,
     /// Values that were sent but do not count.
     pub warnings: Vec<Warning<'a>>,
 }
 
 impl Message<'_> {
-    /// Appends the message's log record to `out`.
-    pub fn encode(&self, reception: &Reception<'_>, out: &mut Vec<u8>) {
+    /// Appends the message's log record to `out`, with every write key in it masked.
+    pub fn encode(&self, redactor: Option<&Redactor>, out: &mut Vec<u8>) {
         let start = out.len();
-        RecordParts {
-            site: reception.site,
-            scope: reception.scope,
-            counts_money: reception.counts_money,
-            money_terms: reception.money_terms,
-            kind: self.kind,
-            name: &self.name,
-            message_id: &self.message_id,
-            anonymous_id: self.anonymous_id.as_deref(),
-            user_id: self.user_id.as_deref(),
-            previous_id: self.previous_id.as_deref(),
-            group_id: self.group_id.as_deref(),
-            occurred_at: self.occurred_at,
-            received_at: reception.received_at,
-            properties: &self.properties,
-            traits: &self.traits,
-            context: &self.context,
-        }
-        .write(out);
+        record::encode(&self.event, out);
         if let Some(record) = out.get_mut(start..) {
             crate::secret::mask_keys(record);
-            if let Some(redactor) = reception.redactor {
+            if let Some(redactor) = redactor {
                 redactor.redact(record);
             }
         }
-    }
-
-    /// Returns the partition key of the message's record, as
-    /// [`partition_key`](crate::record::partition_key) does for an event.
-    #[must_use]
-    pub fn partition_key(&self, site: &SiteId) -> u64 {
-        let actor = self.anonymous_id.as_deref().or(self.user_id.as_deref());
-        key_of(site, actor.unwrap_or(&self.message_id))
     }
 }
 

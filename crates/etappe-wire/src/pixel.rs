@@ -7,14 +7,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use etappe_core::event::{EventKind, tidy_name};
+use etappe_core::event::{Event, EventKind, tidy_name};
 use etappe_core::time::Timestamp;
 use percent_encoding::percent_decode;
 
 use crate::native::notice::{SentId, judge_message_id, warn_of_properties};
 use crate::native::{
-    Limits, Message, Reason, Reception, Rejection, check_range, cut_addresses, fresh_id,
-    truncate_address, with_country,
+    Limits, Message, Reason, Reception, Rejection, check_range, truncate_address, with_country,
+    without_addresses,
 };
 use crate::record::json_text::push_string;
 
@@ -94,11 +94,11 @@ impl PixelQuery {
     ///
     /// # Errors
     /// [`Rejection`] when the event has no name, its time is invalid, or it is too large.
-    pub fn message(
-        &self,
-        reception: &Reception<'_>,
+    pub fn message<'q>(
+        &'q self,
+        reception: &'q Reception,
         limits: &Limits,
-    ) -> Result<Message<'_>, Rejection<'_>> {
+    ) -> Result<Message<'q>, Rejection<'q>> {
         self.build(reception, limits).map_err(|reason| Rejection {
             reason,
             message_id: self.message_id.as_deref().map(Cow::Borrowed),
@@ -110,7 +110,7 @@ impl PixelQuery {
 
     fn build<'q>(
         &'q self,
-        reception: &Reception<'_>,
+        reception: &'q Reception,
         limits: &Limits,
     ) -> Result<Message<'q>, Reason> {
         if self.bytes > limits.event_bytes {
@@ -143,26 +143,20 @@ impl PixelQuery {
         for warning in noticed {
             warnings.push(warning.into_owned());
         }
-        Ok(Message {
-            kind: EventKind::Track,
-            name,
-            message_id: message_id.unwrap_or_else(|| Cow::Owned(fresh_id(reception.first_id, 0))),
+        let event = Event {
             anonymous_id,
             user_id,
-            previous_id: None,
-            group_id: None,
-            occurred_at,
-            properties: Cow::Owned(cut_addresses(&properties).into_owned()),
-            traits: Cow::Borrowed(""),
+            properties: without_addresses(Cow::Owned(properties)),
             context: with_country(
-                Cow::Owned(cut_addresses(&self.context_text(reception)).into_owned()),
+                without_addresses(Cow::Owned(self.context_text(reception))),
                 reception.proxys_country(),
             ),
-            warnings,
-        })
+            ..reception.event(0, EventKind::Track, name, message_id, occurred_at)
+        };
+        Ok(Message { event, warnings })
     }
 
-    fn context_text(&self, reception: &Reception<'_>) -> String {
+    fn context_text(&self, reception: &Reception) -> String {
         let stated = match self.context.get("ip") {
             Some(Node::Text(text)) => text.trim().parse().ok(),
             Some(Node::Object(_)) | None => None,
@@ -175,7 +169,7 @@ impl PixelQuery {
         };
         let filled = [
             ("ip", address.as_deref()),
-            ("userAgent", stated.or(reception.user_agent)),
+            ("userAgent", stated.or(reception.user_agent.as_deref())),
         ];
         object_text(&self.context, &filled)
     }
@@ -263,30 +257,28 @@ mod tests {
     use crate::record::decode;
 
     fn check(query: &str) -> Result<String, Reason> {
-        let site = SiteId::try_new("demo").unwrap();
-        let terms = MoneyTerms::default();
-        let reception = reception(&site, &terms);
+        let reception = reception();
         let query = PixelQuery::parse(query);
         let mut record = Vec::new();
         query
             .message(&reception, &Limits::default())
             .map_err(|rejection| rejection.reason)?
-            .encode(&reception, &mut record);
+            .encode(None, &mut record);
         decode(&record).expect("a record");
         let record = String::from_utf8(record).unwrap();
         let (_, tail) = record.split_once(r#""event":"#).unwrap();
         Ok(tail.to_owned())
     }
 
-    fn reception<'a>(site: &'a SiteId, money_terms: &'a MoneyTerms) -> Reception<'a> {
+    fn reception() -> Reception {
         Reception {
-            site,
+            site: SiteId::try_new("demo").unwrap(),
             scope: KeyScope::Pixel,
             counts_money: false,
-            money_terms,
+            money_terms: MoneyTerms::default(),
             received_at: Timestamp::from_millis(1_709_294_400_000),
             address: Some("198.51.100.7".parse().unwrap()),
-            user_agent: Some("Mail/1"),
+            user_agent: Some("Mail/1".to_owned()),
             country: None,
             first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
             redactor: None,
@@ -363,10 +355,8 @@ mod tests {
             "{record}"
         );
         let query = PixelQuery::parse("event=x&userId=null&revenue=1%2C234&order_id=0");
-        let site = SiteId::try_new("demo").unwrap();
-        let terms = MoneyTerms::default();
-        let mut reception = reception(&site, &terms);
-        let told = |reception: &Reception<'_>| {
+        let mut reception = reception();
+        let told = |reception: &Reception| {
             let message = query.message(reception, &Limits::default()).unwrap();
             let reasons = message
                 .warnings

@@ -53,13 +53,13 @@ struct RecordV1<'a> {
     #[serde(borrow)]
     message_id: Cow<'a, str>,
     #[serde(borrow, default)]
-    anonymous_id: Option<Cow<'a, str>>,
+    anonymous_id: Option<Id<'a>>,
     #[serde(borrow, default)]
-    user_id: Option<Cow<'a, str>>,
+    user_id: Option<Id<'a>>,
     #[serde(borrow, default)]
-    previous_id: Option<Cow<'a, str>>,
+    previous_id: Option<Id<'a>>,
     #[serde(borrow, default)]
-    group_id: Option<Cow<'a, str>>,
+    group_id: Option<Id<'a>>,
     timestamp: Timestamp,
     received_at: Timestamp,
     #[serde(borrow, default)]
@@ -69,6 +69,11 @@ struct RecordV1<'a> {
     #[serde(borrow, default)]
     context: JsonObject<'a>,
 }
+
+/// An id, which serde would copy as a bare `Cow` in an `Option`.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Id<'a>(#[serde(borrow)] Cow<'a, str>);
 
 const fn yes() -> bool {
     true
@@ -88,120 +93,72 @@ pub enum RecordError {
     Site(#[source] InvalidSiteId),
 }
 
-/// The parts of a record, all borrowed; objects are JSON text, empty if absent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RecordParts<'a> {
-    pub(crate) site: &'a SiteId,
-    pub(crate) scope: KeyScope,
-    pub(crate) counts_money: bool,
-    pub(crate) money_terms: &'a MoneyTerms,
-    pub(crate) kind: EventKind,
-    pub(crate) name: &'a str,
-    pub(crate) message_id: &'a str,
-    pub(crate) anonymous_id: Option<&'a str>,
-    pub(crate) user_id: Option<&'a str>,
-    pub(crate) previous_id: Option<&'a str>,
-    pub(crate) group_id: Option<&'a str>,
-    pub(crate) occurred_at: Timestamp,
-    pub(crate) received_at: Timestamp,
-    pub(crate) properties: &'a str,
-    pub(crate) traits: &'a str,
-    pub(crate) context: &'a str,
+/// Appends the record of `event` to `out`. The texts of its objects are copied unchanged.
+pub fn encode<Object: AsRef<str>>(event: &Event<'_, Object>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"v":1,"site":"#);
+    push_string(out, event.site.as_str());
+    out.extend_from_slice(br#","scope":""#);
+    out.extend_from_slice(event.scope.as_str().as_bytes());
+    out.push(b'"');
+    if !event.counts_money {
+        out.extend_from_slice(br#","money":false"#);
+    }
+    push_terms(out, &event.money_terms);
+    out.extend_from_slice(br#","type":""#);
+    out.extend_from_slice(event.kind.as_str().as_bytes());
+    out.extend_from_slice(br#"","event":"#);
+    push_string(out, &event.name);
+    out.extend_from_slice(br#","messageId":"#);
+    push_string(out, &event.message_id);
+    let ids = [
+        (r#","anonymousId":"#, &event.anonymous_id),
+        (r#","userId":"#, &event.user_id),
+        (r#","previousId":"#, &event.previous_id),
+        (r#","groupId":"#, &event.group_id),
+    ];
+    for (name, id) in ids {
+        if let Some(id) = id {
+            out.extend_from_slice(name.as_bytes());
+            push_string(out, id);
+        }
+    }
+    out.extend_from_slice(br#","timestamp":"#);
+    push_time(out, event.occurred_at);
+    out.extend_from_slice(br#","receivedAt":"#);
+    push_time(out, event.received_at);
+    let objects = [
+        (r#","properties":"#, &event.properties),
+        (r#","traits":"#, &event.traits),
+        (r#","context":"#, &event.context),
+    ];
+    for (name, object) in objects {
+        let object = object.as_ref();
+        if has_members(object) {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(object.as_bytes());
+        }
+    }
+    out.push(b'}');
 }
 
-impl RecordParts<'_> {
-    /// Appends the record to `out`. The texts of objects are copied unchanged.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#"{"v":1,"site":"#);
-        push_string(out, self.site.as_str());
-        out.extend_from_slice(br#","scope":""#);
-        out.extend_from_slice(self.scope.as_str().as_bytes());
-        out.push(b'"');
-        if !self.counts_money {
-            out.extend_from_slice(br#","money":false"#);
-        }
-        self.write_terms(out);
-        out.extend_from_slice(br#","type":""#);
-        out.extend_from_slice(self.kind.as_str().as_bytes());
-        out.extend_from_slice(br#"","event":"#);
-        push_string(out, self.name);
-        out.extend_from_slice(br#","messageId":"#);
-        push_string(out, self.message_id);
-        let ids = [
-            (r#","anonymousId":"#, self.anonymous_id),
-            (r#","userId":"#, self.user_id),
-            (r#","previousId":"#, self.previous_id),
-            (r#","groupId":"#, self.group_id),
-        ];
-        for (name, id) in ids {
-            if let Some(id) = id {
-                out.extend_from_slice(name.as_bytes());
-                push_string(out, id);
-            }
-        }
-        out.extend_from_slice(br#","timestamp":"#);
-        push_time(out, self.occurred_at);
-        out.extend_from_slice(br#","receivedAt":"#);
-        push_time(out, self.received_at);
-        let objects = [
-            (r#","properties":"#, self.properties),
-            (r#","traits":"#, self.traits),
-            (r#","context":"#, self.context),
-        ];
-        for (name, object) in objects {
-            if !object.is_empty() {
-                out.extend_from_slice(name.as_bytes());
-                out.extend_from_slice(object.as_bytes());
-            }
-        }
-        out.push(b'}');
+/// Appends the site's money terms, if they differ from the defaults.
+fn push_terms(out: &mut Vec<u8>, terms: &MoneyTerms) {
+    let MoneyTerms { currency, largest } = terms;
+    if *currency != Currency::default() {
+        out.extend_from_slice(br#","currency":"#);
+        push_string(out, currency.as_str());
     }
-
-    /// Writes the site's money terms, if they differ from the defaults.
-    fn write_terms(&self, out: &mut Vec<u8>) {
-        let MoneyTerms { currency, largest } = self.money_terms;
-        if *currency != Currency::default() {
-            out.extend_from_slice(br#","currency":"#);
-            push_string(out, currency.as_str());
-        }
-        if !largest.is_default() {
-            out.extend_from_slice(br#","largestAmount":"#);
-            let text = serde_json::to_vec(largest).expect("a map of texts and numbers");
-            out.extend_from_slice(&text);
-        }
+    if !largest.is_default() {
+        out.extend_from_slice(br#","largestAmount":"#);
+        let text = serde_json::to_vec(largest).expect("a map of texts and numbers");
+        out.extend_from_slice(&text);
     }
 }
 
-/// Returns the text of an object, or an empty text if it has no members.
-fn text_unless_empty<'a>(object: &JsonObject<'a>) -> &'a str {
-    if object.is_empty() {
-        ""
-    } else {
-        object.as_text()
-    }
-}
-
-/// Appends the record of `event` to `out`.
-pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) {
-    RecordParts {
-        site: &event.site,
-        scope: event.scope,
-        counts_money: event.counts_money,
-        money_terms: &event.money_terms,
-        kind: event.kind,
-        name: &event.name,
-        message_id: &event.message_id,
-        anonymous_id: event.anonymous_id.as_deref(),
-        user_id: event.user_id.as_deref(),
-        previous_id: event.previous_id.as_deref(),
-        group_id: event.group_id.as_deref(),
-        occurred_at: event.occurred_at,
-        received_at: event.received_at,
-        properties: text_unless_empty(&event.properties),
-        traits: text_unless_empty(&event.traits),
-        context: text_unless_empty(&event.context),
-    }
-    .write(out);
+/// Returns whether the text of an object, which may be empty, has members.
+fn has_members(object: &str) -> bool {
+    let inner = object.trim_start().strip_prefix('{');
+    inner.is_some_and(|inner| !inner.trim_start().starts_with('}'))
 }
 
 /// Decodes a record; the event borrows from `bytes`.
@@ -219,20 +176,20 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, RecordError> {
         return Err(RecordError::UnknownVersion(record.v));
     }
     Ok(Event {
-        site: SiteId::try_new(&record.site).map_err(RecordError::Site)?,
+        site: Cow::Owned(SiteId::try_new(&record.site).map_err(RecordError::Site)?),
         scope: record.scope,
         counts_money: record.money,
-        money_terms: MoneyTerms {
+        money_terms: Cow::Owned(MoneyTerms {
             currency: record.currency,
             largest: record.largest_amount,
-        },
+        }),
         kind: record.kind,
         name: record.event,
         message_id: record.message_id,
-        anonymous_id: record.anonymous_id,
-        user_id: record.user_id,
-        previous_id: record.previous_id,
-        group_id: record.group_id,
+        anonymous_id: record.anonymous_id.map(|id| id.0),
+        user_id: record.user_id.map(|id| id.0),
+        previous_id: record.previous_id.map(|id| id.0),
+        group_id: record.group_id.map(|id| id.0),
         occurred_at: record.timestamp,
         received_at: record.received_at,
         properties: record.properties,
@@ -244,17 +201,12 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, RecordError> {
 /// Returns the partition key of a record of `event`: its site with its anonymous id, else its user
 /// id, else its message id, so that one actor's events keep their order.
 #[must_use]
-pub fn partition_key(event: &Event<'_>) -> u64 {
+pub fn partition_key<Object>(event: &Event<'_, Object>) -> u64 {
     let actor = event.anonymous_id.as_deref().or(event.user_id.as_deref());
-    key_of(&event.site, actor.unwrap_or(&event.message_id))
-}
-
-/// Returns the partition key of `id` within its site.
-pub(crate) fn key_of(site: &SiteId, id: &str) -> u64 {
     let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
-    hasher.update(site.as_str().as_bytes());
+    hasher.update(event.site.as_str().as_bytes());
     hasher.update(&[0]);
-    hasher.update(id.as_bytes());
+    hasher.update(actor.unwrap_or(&event.message_id).as_bytes());
     hasher.digest()
 }
 
@@ -264,22 +216,16 @@ mod tests {
 
     fn sample() -> Event<'static> {
         Event {
-            site: SiteId::try_new("demo").unwrap(),
-            scope: KeyScope::Server,
-            counts_money: true,
-            money_terms: MoneyTerms::default(),
-            kind: EventKind::Track,
-            name: "Order \"Completed\"\n".into(),
-            message_id: "m\u{0}1".into(),
-            anonymous_id: None,
             user_id: Some("u1".into()),
-            previous_id: None,
-            group_id: None,
-            occurred_at: Timestamp::from_millis(1_709_294_400_123),
             received_at: Timestamp::from_millis(1_709_294_400_999),
             properties: JsonObject::parse(r#"{"revenue":0.10,"a":{"b":[1]}}"#).unwrap(),
-            traits: JsonObject::default(),
-            context: JsonObject::default(),
+            ..Event::empty(
+                Cow::Owned(SiteId::try_new("demo").unwrap()),
+                EventKind::Track,
+                "Order \"Completed\"\n".into(),
+                "m\u{0}1".into(),
+                Timestamp::from_millis(1_709_294_400_123),
+            )
         }
     }
 
@@ -298,7 +244,8 @@ mod tests {
             r#"{"revenue":0.10,"a":{"b":[1]}}"#
         );
         assert!(decoded.counts_money);
-        assert_eq!(decoded.money_terms, MoneyTerms::default());
+        assert_eq!(*decoded.money_terms, MoneyTerms::default());
+        assert!(matches!(decoded.user_id, Some(Cow::Borrowed("u1"))));
         let mut again = Vec::new();
         encode(&decoded, &mut again);
         assert_eq!(bytes, again);
@@ -307,7 +254,7 @@ mod tests {
     #[test]
     fn what_a_site_says_about_its_money_goes_with_the_event() {
         let mut event = sample();
-        event.money_terms = MoneyTerms {
+        *event.money_terms.to_mut() = MoneyTerms {
             currency: Currency::of_code("AUD").unwrap(),
             largest: serde_json::from_str(r#"{"AUD":5000,"*":"0.5"}"#).unwrap(),
         };

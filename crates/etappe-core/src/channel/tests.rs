@@ -1,10 +1,11 @@
 //! How actors came, read from whole events.
 
+use std::borrow::Cow;
+
 use crate::event::{Event, EventKind, KeyScope};
 use crate::facts::{EventFacts, FactNames};
 use crate::id::SiteId;
 use crate::json::JsonObject;
-use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
 use super::Channel;
@@ -20,22 +21,16 @@ fn event<'a>(
     context: &'a str,
 ) -> Event<'a> {
     Event {
-        site: SiteId::try_new("demo").expect("a good name"),
         scope,
-        counts_money: true,
-        money_terms: MoneyTerms::default(),
-        kind,
-        name: name.into(),
-        message_id: "m".into(),
-        anonymous_id: None,
-        user_id: None,
-        previous_id: None,
-        group_id: None,
-        occurred_at: Timestamp::EPOCH,
-        received_at: Timestamp::EPOCH,
         properties: JsonObject::parse(properties).expect("an object"),
-        traits: JsonObject::default(),
         context: JsonObject::parse(context).expect("an object"),
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new("demo").expect("a good name")),
+            kind,
+            name.into(),
+            "m".into(),
+            Timestamp::EPOCH,
+        )
     }
 }
 

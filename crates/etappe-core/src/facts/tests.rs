@@ -1,30 +1,22 @@
 //! Facts read from events as trackers send them.
 
 use super::*;
-use crate::event::{EventKind, KeyScope};
+use crate::event::EventKind;
 use crate::id::SiteId;
 use crate::json::JsonObject;
-use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
 fn event<'a>(kind: EventKind, properties: &'a str, context: &'a str) -> Event<'a> {
     Event {
-        site: SiteId::try_new("demo").expect("a good name"),
-        scope: KeyScope::Server,
-        counts_money: true,
-        money_terms: MoneyTerms::default(),
-        kind,
-        name: "x".into(),
-        message_id: "m".into(),
-        anonymous_id: None,
-        user_id: None,
-        previous_id: None,
-        group_id: None,
-        occurred_at: Timestamp::EPOCH,
-        received_at: Timestamp::EPOCH,
         properties: JsonObject::parse(properties).expect("an object"),
-        traits: JsonObject::default(),
         context: JsonObject::parse(context).expect("an object"),
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new("demo").expect("a good name")),
+            kind,
+            "x".into(),
+            "m".into(),
+            Timestamp::EPOCH,
+        )
     }
 }
 
@@ -207,7 +199,7 @@ fn money_that_is_not_understood_counts_nowhere_and_gives_the_reason() {
 fn a_sites_own_currency_and_limit_apply() {
     let properties = r#"{"revenue":"$ 100"}"#;
     let mut event = event(EventKind::Track, properties, "{}");
-    event.money_terms.currency = Currency::of_code("AUD").expect("a code");
+    event.money_terms.to_mut().currency = Currency::of_code("AUD").expect("a code");
     let facts = EventFacts::extract(&event, FactNames::default());
     assert_eq!(
         (facts.revenue, &*facts.currency),
@@ -219,7 +211,7 @@ fn a_sites_own_currency_and_limit_apply() {
         (r#"{"EUR":99}"#, true),
         (r#"{"*":99}"#, false),
     ] {
-        event.money_terms.largest = serde_json::from_str(limit).expect("a limit");
+        event.money_terms.to_mut().largest = serde_json::from_str(limit).expect("a limit");
         let facts = EventFacts::extract(&event, FactNames::default());
         assert_eq!(facts.revenue.is_some(), counts, "{limit}");
         let expected = (!counts).then_some(WarningReason::LargeAmount);

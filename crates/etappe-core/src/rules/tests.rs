@@ -14,13 +14,13 @@ mod models;
 mod precedence;
 mod trackers;
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::event::{Event, EventKind, KeyScope};
+use crate::event::{Event, EventKind};
 use crate::id::SiteId;
 use crate::json::JsonObject;
 use crate::milestone::Milestone;
-use crate::money_terms::MoneyTerms;
 use crate::time::Timestamp;
 
 use super::{ActorHistory, RuleSet, RuleSource};
@@ -30,22 +30,16 @@ static SHIPPED: LazyLock<RuleSet> = LazyLock::new(RuleSet::shipped);
 /// Creates an event; `json` holds `properties` and `context`.
 fn event<'a>(kind: EventKind, name: &'a str, properties: &'a str, context: &'a str) -> Event<'a> {
     Event {
-        site: SiteId::try_new("demo").unwrap(),
-        scope: KeyScope::Server,
-        counts_money: true,
-        money_terms: MoneyTerms::default(),
-        kind,
-        name: name.into(),
-        message_id: "m".into(),
         anonymous_id: Some("a".into()),
-        user_id: None,
-        previous_id: None,
-        group_id: None,
-        occurred_at: Timestamp::from_millis(1_700_000_000_000),
-        received_at: Timestamp::from_millis(1_700_000_000_000),
         properties: JsonObject::parse(properties).unwrap(),
-        traits: JsonObject::default(),
         context: JsonObject::parse(context).unwrap(),
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new("demo").unwrap()),
+            kind,
+            name.into(),
+            "m".into(),
+            Timestamp::from_millis(1_700_000_000_000),
+        )
     }
 }
 

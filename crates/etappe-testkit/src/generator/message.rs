@@ -1,5 +1,7 @@
 //! One message: its native body, and its log record.
 
+use std::borrow::Cow;
+
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
@@ -94,22 +96,21 @@ pub fn encode_record_as(scope: KeyScope, site: &SiteId, message: &Value) -> Vec<
     let (properties, traits, context) = (object("properties"), object("traits"), object("context"));
     let parse = |text| JsonObject::parse(text).expect("written by serde_json");
     let event = Event {
-        site: site.clone(),
         scope,
-        counts_money: true,
-        money_terms: etappe_core::money_terms::MoneyTerms::default(),
-        kind,
-        name: text("event").unwrap_or(kind.as_str()).into(),
-        message_id: text("messageId").expect("a message has an id").into(),
         anonymous_id: text("anonymousId").map(Into::into),
         user_id: text("userId").map(Into::into),
         previous_id: text("previousId").map(Into::into),
         group_id: text("groupId").map(Into::into),
-        occurred_at: at,
-        received_at: at,
         properties: parse(&properties),
         traits: parse(&traits),
         context: parse(&context),
+        ..Event::empty(
+            Cow::Borrowed(site),
+            kind,
+            text("event").unwrap_or(kind.as_str()).into(),
+            text("messageId").expect("a message has an id").into(),
+            at,
+        )
     };
     let mut record = Vec::new();
     etappe_wire::record::encode(&event, &mut record);

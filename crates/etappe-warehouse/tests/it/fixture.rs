@@ -1,5 +1,6 @@
 //! Test events and their conversion to rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -220,22 +221,22 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) -> RowSummary {
     let site = SiteId::try_new(event.site).expect("a good name");
     let message_hash = MessageHash::of(&site, event.scope, &event.message_id);
     let decoded = Event {
-        site,
         scope: event.scope,
         counts_money: event.counts_money,
-        money_terms: etappe_core::money_terms::MoneyTerms::default(),
-        kind: event.kind,
-        name: event.name.as_str().into(),
-        message_id: event.message_id.as_str().into(),
         anonymous_id: some(&event.anonymous),
         user_id: some(&event.user),
         previous_id: some(&event.previous),
         group_id: some(&event.account),
-        occurred_at: Timestamp::from_millis(event.at),
         received_at: Timestamp::from_millis(event.received),
         properties: JsonObject::parse(&event.properties).expect("an object"),
-        traits: JsonObject::default(),
         context: JsonObject::parse(&event.context).expect("an object"),
+        ..Event::empty(
+            Cow::Owned(site),
+            event.kind,
+            event.name.as_str().into(),
+            event.message_id.as_str().into(),
+            Timestamp::from_millis(event.at),
+        )
     };
     let facts = EventFacts {
         account: event.account.as_str().into(),

@@ -135,7 +135,7 @@ impl Body {
     pub fn message<'a>(
         &'a self,
         index: usize,
-        reception: &Reception<'_>,
+        reception: &'a Reception,
         limits: &Limits,
     ) -> Result<Message<'a>, Rejection<'a>> {
         let bytes = self

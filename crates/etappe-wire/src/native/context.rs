@@ -12,7 +12,7 @@ use super::{Reception, is_blank, truncate_address};
 use crate::record::json_text::push_string;
 
 /// Returns the context to log; `context` is the text of a valid object or empty.
-pub(super) fn kept_context<'a>(context: &'a str, reception: &Reception<'_>) -> Cow<'a, str> {
+pub(super) fn kept_context<'a>(context: &'a str, reception: &Reception) -> Cow<'a, str> {
     let mut members = Vec::with_capacity(if context.is_empty() { 0 } else { 12 });
     let mut has_address = false;
     let mut stated = None;
@@ -38,7 +38,7 @@ pub(super) fn kept_context<'a>(context: &'a str, reception: &Reception<'_>) -> C
         debug_assert_eq!(walk, Ok(()), "the whole message was checked before");
     }
     let (own_address, own_user_agent) = if reception.is_from_device() {
-        (reception.address, reception.user_agent)
+        (reception.address, reception.user_agent.as_deref())
     } else {
         (None, None)
     };

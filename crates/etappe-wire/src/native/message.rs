@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use etappe_core::event::{EventKind, tidy_name};
+use etappe_core::event::{Event, EventKind, tidy_name};
 use etappe_core::time::Timestamp;
 
 use super::context::kept_context;
@@ -10,7 +10,7 @@ use super::cut::cut_addresses;
 use super::field::{id, object, string, unquote};
 use super::notice;
 use super::scan::{Fault, Scanner};
-use super::{Limits, Message, Reason, Reception, Rejection, fresh_id, instant, with_country};
+use super::{Limits, Message, Reason, Reception, Rejection, instant, with_country};
 
 /// The raw values of a message's members; null counts as absent.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ pub(super) fn read_message<'a>(
     path_kind: Option<EventKind>,
     index: usize,
     sent_at: Option<Timestamp>,
-    reception: &Reception<'_>,
+    reception: &'a Reception,
     limits: &Limits,
 ) -> Result<Message<'a>, Rejection<'a>> {
     let mut members = Members::default();
@@ -123,7 +123,7 @@ fn build<'a>(
     kind: EventKind,
     index: usize,
     sent_at: Option<Timestamp>,
-    reception: &Reception<'_>,
+    reception: &'a Reception,
 ) -> Result<Message<'a>, Reason> {
     let properties = object(members.properties)?;
     let traits = object(members.traits)?;
@@ -157,26 +157,24 @@ fn build<'a>(
             Cow::Borrowed(properties)
         }
     };
-    Ok(Message {
-        kind,
-        name,
-        message_id: message_id.unwrap_or_else(|| Cow::Owned(fresh_id(reception.first_id, index))),
+    let event = Event {
         anonymous_id: anonymous_id.into_id(),
         user_id: user_id.into_id(),
         previous_id: previous_id.into_id(),
         group_id: group_id.into_id(),
-        occurred_at,
         properties: without_addresses(properties),
         traits: cut_addresses(traits_of(kind, traits, context)),
         context: with_country(
             without_addresses(kept_context(context, reception)),
             reception.proxys_country(),
         ),
-        warnings,
-    })
+        ..reception.event(index, kind, name, message_id, occurred_at)
+    };
+    Ok(Message { event, warnings })
 }
 
-fn without_addresses(object: Cow<'_, str>) -> Cow<'_, str> {
+/// Returns the JSON text of an object with all addresses in it truncated.
+pub(crate) fn without_addresses(object: Cow<'_, str>) -> Cow<'_, str> {
     match object {
         Cow::Borrowed(text) => cut_addresses(text),
         Cow::Owned(text) => match cut_addresses(&text) {

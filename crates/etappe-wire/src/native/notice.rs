@@ -92,7 +92,7 @@ pub(crate) fn judge_message_id<'a>(
 pub(crate) fn warn_of_properties<'a>(
     event: &str,
     properties: &'a str,
-    reception: &Reception<'_>,
+    reception: &Reception,
     warnings: &mut Vec<Warning<'a>>,
 ) {
     if properties.is_empty() {
@@ -110,7 +110,7 @@ pub(crate) fn warn_of_properties<'a>(
     debug_assert_eq!(walk, Ok(()), "the whole message was checked before");
     noticed.warn(
         event,
-        reception.counts_money.then_some(reception.money_terms),
+        reception.counts_money.then_some(&reception.money_terms),
         warnings,
     );
 }

@@ -7,17 +7,15 @@ use crate::record;
 
 const RECEIVED: &str = "2024-03-10T12:00:00Z";
 
-static TERMS: std::sync::LazyLock<MoneyTerms> = std::sync::LazyLock::new(MoneyTerms::default);
-
-fn reception(site: &SiteId, scope: KeyScope) -> Reception<'_> {
+fn reception(scope: KeyScope) -> Reception {
     Reception {
-        site,
+        site: SiteId::try_new("demo").unwrap(),
         scope,
         counts_money: true,
-        money_terms: &TERMS,
+        money_terms: MoneyTerms::default(),
         received_at: Timestamp::parse(RECEIVED).unwrap(),
         address: Some("2001:db8:1:2:3::9".parse().unwrap()),
-        user_agent: Some("Browser/1"),
+        user_agent: Some("Browser/1".to_owned()),
         country: None,
         first_id: Uuid::from_u128(0x018d_0000_0000_7000_8000_0000_0000_0001),
         redactor: None,
@@ -25,16 +23,16 @@ fn reception(site: &SiteId, scope: KeyScope) -> Reception<'_> {
 }
 
 fn outcomes(body: &Body, scope: KeyScope) -> Vec<Result<String, (Reason, Option<String>)>> {
-    let site = SiteId::try_new("demo").unwrap();
-    let reception = reception(&site, scope);
+    let reception = reception(scope);
     (0..body.len())
         .map(
             |index| match body.message(index, &reception, &Limits::default()) {
                 Ok(message) => {
                     let mut out = Vec::new();
-                    message.encode(&reception, &mut out);
+                    message.encode(None, &mut out);
                     let event = record::decode(&out).expect("a record");
-                    assert_eq!(record::partition_key(&event), message.partition_key(&site));
+                    let key = record::partition_key(&message.event);
+                    assert_eq!(record::partition_key(&event), key);
                     let mut again = Vec::new();
                     record::encode(&event, &mut again);
                     assert_eq!(again, out);
@@ -347,12 +345,11 @@ fn a_body_that_cannot_be_taken_apart_says_why() {
 fn read(message: &str) -> Result<(serde_json::Value, Vec<[String; 3]>), Reason> {
     let text = format!("{{\"batch\":[{message}]}}");
     let body = Body::of_batch(text.into_bytes(), 10).expect("a body");
-    let site = SiteId::try_new("demo").unwrap();
-    let reception = reception(&site, KeyScope::Server);
+    let reception = reception(KeyScope::Server);
     let message = body.message(0, &reception, &Limits::default());
     let message = message.map_err(|rejection| rejection.reason)?;
     let mut out = Vec::new();
-    message.encode(&reception, &mut out);
+    message.encode(None, &mut out);
     let told = message.warnings.into_iter().map(|warning| {
         let reason = warning.reason.as_str().to_owned();
         [

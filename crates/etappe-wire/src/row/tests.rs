@@ -1,5 +1,7 @@
 //! Decodes rows with an independent reader and compares them with their input.
 
+use std::borrow::Cow;
+
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
 use etappe_core::milestone::Milestone;
@@ -43,22 +45,17 @@ impl<'a> Reader<'a> {
 
 fn event<'a>(properties: &'a str) -> Event<'a> {
     Event {
-        site: SiteId::try_new("demo").unwrap(),
         scope: KeyScope::Pixel,
-        counts_money: true,
-        money_terms: etappe_core::money_terms::MoneyTerms::default(),
-        kind: EventKind::Track,
-        name: "Order\u{0}Completed".into(),
-        message_id: "m1".into(),
         anonymous_id: Some("a1".into()),
-        user_id: None,
-        previous_id: None,
-        group_id: None,
-        occurred_at: Timestamp::from_millis(1_709_294_400_123),
         received_at: Timestamp::from_millis(1_709_294_400_999),
         properties: JsonObject::parse(properties).unwrap(),
-        traits: JsonObject::default(),
-        context: JsonObject::default(),
+        ..Event::empty(
+            Cow::Owned(SiteId::try_new("demo").unwrap()),
+            EventKind::Track,
+            "Order\u{0}Completed".into(),
+            "m1".into(),
+            Timestamp::from_millis(1_709_294_400_123),
+        )
     }
 }
 

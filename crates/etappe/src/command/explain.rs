@@ -63,12 +63,11 @@ fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
         })
         .context("`type` is none of track, page, screen, identify, group, alias")?;
     let body = Body::of_message(text.as_bytes().to_vec(), kind)?;
-    let terms = MoneyTerms::default();
     let reception = Reception {
-        site: &SiteId::try_new(site)?,
+        site: SiteId::try_new(site)?,
         scope: KeyScope::Server,
         counts_money: true,
-        money_terms: &terms,
+        money_terms: MoneyTerms::default(),
         received_at: SystemClock.now(),
         address: None,
         user_agent: None,
@@ -81,7 +80,7 @@ fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
         anyhow::anyhow!("the event would be rejected: {}", rejection.reason.as_str())
     })?;
     let mut bytes = Vec::new();
-    message.encode(&reception, &mut bytes);
+    message.encode(None, &mut bytes);
     Ok(bytes)
 }
 

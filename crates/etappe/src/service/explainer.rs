@@ -8,7 +8,6 @@ use anyhow::Context;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::id::SiteId;
 use etappe_core::json::JsonObject;
-use etappe_core::money_terms::MoneyTerms;
 use etappe_core::rules::{ActorHistory, RuleSet};
 use etappe_warehouse::{StoredMessage, Warehouse};
 use serde::de::DeserializeOwned;
@@ -58,7 +57,7 @@ impl StoredEvents {
 }
 
 /// Returns the event as it was read from the log.
-fn as_event<'a>(site: &SiteId, stored: &'a StoredMessage) -> anyhow::Result<Event<'a>> {
+fn as_event<'a>(site: &'a SiteId, stored: &'a StoredMessage) -> anyhow::Result<Event<'a>> {
     let id = |text: &'a String| Some(Cow::Borrowed(text.as_str())).filter(|id| !id.is_empty());
     let object = |text: &'a String| {
         if text.is_empty() {
@@ -68,22 +67,21 @@ fn as_event<'a>(site: &SiteId, stored: &'a StoredMessage) -> anyhow::Result<Even
         }
     };
     Ok(Event {
-        site: site.clone(),
         scope: named::<KeyScope>(&stored.scope)?,
-        counts_money: true,
-        money_terms: MoneyTerms::default(),
-        kind: named::<EventKind>(&stored.kind)?,
-        name: Cow::Borrowed(&stored.decided.event),
-        message_id: Cow::Borrowed(&stored.decided.message_id),
         anonymous_id: id(&stored.anonymous_id),
         user_id: id(&stored.user_id),
-        previous_id: None,
         group_id: id(&stored.account),
-        occurred_at: stored.decided.at,
         received_at: stored.received_at,
         properties: object(&stored.decided.properties)?,
         traits: object(&stored.traits)?,
         context: object(&stored.context)?,
+        ..Event::empty(
+            Cow::Borrowed(site),
+            named::<EventKind>(&stored.kind)?,
+            Cow::Borrowed(&stored.decided.event),
+            Cow::Borrowed(&stored.decided.message_id),
+            stored.decided.at,
+        )
     })
 }
 
