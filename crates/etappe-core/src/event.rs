@@ -2,9 +2,9 @@
 //!
 //! There is one type for it, so that a field is added in one place. The protocols' decoders fill an
 //! [`Event`] from a request, the log record is written from it and read back into it, and the rules,
-//! the facts and the row's encoder read it. Only its objects change form: in the collector they are
-//! JSON text ([`RawEvent`]), because nobody reads them there; after the log they are [`JsonObject`]s,
-//! whose members can be looked up.
+//! the facts and the row's encoder read it. Only its objects change form: in the collector, which
+//! passes them on, they are JSON text ([`RawEvent`]); after the log they are [`JsonObject`]s, whose
+//! members can be looked up.
 //!
 //! An event borrows its texts from the request's body or the record's bytes. Its time is already
 //! corrected for the client's clock and its IP address is already truncated; nothing here checks

@@ -1,12 +1,16 @@
 //! The native protocol: the messages of Segment's HTTP tracking specification.
 //!
 //! A [`Body`] is first split into its messages without parsing them, so that each can be accepted
-//! or rejected on its own. [`Body::message`] then reads one [`Message`], which borrows from the
-//! body, and [`Message::encode`] writes its log record.
+//! or rejected on its own. [`Body::message`] then reads one [`Message`]: its event takes the texts
+//! from the body and everything else from the [`Reception`], which the collector makes once per
+//! request. [`Message::encode`] writes the log record.
 //!
-//! Input is untrusted: none makes this panic, recurse, or allocate more than a small multiple of
-//! its size. Only the members named in the specification are kept; a write key among the members of
-//! a message is dropped.
+//! Invariants: no input makes this panic, recurse, or allocate more than a small multiple of its
+//! size. No whole IP address and no write key gets into a record. Only the members named in the
+//! specification are kept.
+//!
+//! Trap: a message is scanned, not parsed, and the text of its objects goes into the record as it
+//! was sent. Code that reads a name or a value must undo JSON's escapes first (see `field`).
 
 use std::borrow::Cow;
 use std::net::IpAddr;

@@ -1,10 +1,20 @@
-//! The log record: what the collector writes and every consumer of the event log reads.
+//! The log record: the format of the event log. The collector writes it, every consumer reads it.
 //!
-//! A record is one JSON object in UTF-8. Its first member is always `"v":1`, the version of this
-//! format. Times are RFC 3339 in UTC with milliseconds. `timestamp` is corrected for the client's
-//! clock and `context.ip` is truncated. Members without a value are left out. The format is
-//! documented for other consumers in `docs/log-record.md`. Collectors write marks of their own
-//! between the events; [`read`] reads both.
+//! A record is one JSON object in UTF-8. Its first member is always `"v":1`, the version. Times are
+//! RFC 3339 in UTC with milliseconds. A member without a value is left out. `docs/log-record.md`
+//! documents the members for other consumers. Between the events collectors write marks of their
+//! own; [`read`] reads both.
+//!
+//! Invariants: the texts of objects, and so of numbers, are copied unchanged. A record that is
+//! decoded and encoded again has the same bytes.
+//!
+//! Reasons: the format is JSON because programs of others read the log too. It is written by hand,
+//! straight into the buffer of many records, because that happens for every event on the way in.
+//!
+//! Traps: readers ignore members that they do not know, so a new optional member needs no new
+//! version, but a new meaning of an old one does. A new field of [`Event`] has to be added both to
+//! [`encode`] and to [`decode`]. The address in `context.ip` is truncated and write keys are masked
+//! by [`crate::native`] and [`crate::pixel`]; nothing here does it.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,15 @@
 //! The row that is inserted for a message: ClickHouse's RowBinary, written by hand.
 //!
 //! A row goes into the landing table `arrivals`, whose views distribute it. [`COLUMNS`] names the
-//! columns in the order in which [`encode`] writes them. Numbers are little-endian. Text is its
-//! length as LEB128, then its bytes. A nullable value is preceded by a byte that is 1 for null.
-//! Text passes through unchanged, including NUL bytes.
+//! columns in the order in which [`encode`] and [`encode_mark`] write them. Numbers are
+//! little-endian. Text is its length as LEB128, then its bytes. A nullable value is preceded by a
+//! byte that is 1 for null. Text passes through unchanged, including NUL bytes.
+//!
+//! Invariants: both functions write all columns in the same order. The [`RowSummary`] that they
+//! return agrees with the row, because rows are never read again; `etappe-testkit` has a reader of
+//! its own to check that.
+//!
+//! Trap: `duplicate` must stay the last column, because [`mark_duplicate`] changes it in place.
 
 use etappe_core::channel::Channel;
 use etappe_core::event::{Event, EventKind, KeyScope};

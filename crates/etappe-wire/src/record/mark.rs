@@ -2,6 +2,9 @@
 //!
 //! `{"v":1,"mark":{"collector":…,"reached":…,"writtenAt":…,"state":"direct|spooling|retired"}}`. It
 //! has the version of all records, so that a program that does not know the version refuses both.
+//!
+//! Any JSON of this form is a mark; one with the members in another order is only found more slowly,
+//! after decoding it as an event has failed.
 
 use std::borrow::Cow;
 

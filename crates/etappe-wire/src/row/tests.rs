@@ -59,6 +59,34 @@ fn event<'a>(properties: &'a str) -> Event<'a> {
     }
 }
 
+fn outcome(milestone: Option<Milestone>) -> Outcome {
+    Outcome {
+        id: OutcomeId(7),
+        milestone,
+        vocabulary: None,
+        stages: Box::default(),
+    }
+}
+
+/// Returns the input of a row without an actor at offset 0.
+fn input<'a>(
+    event: &'a Event<'a>,
+    facts: &'a EventFacts<'a>,
+    outcome: &'a Outcome,
+) -> RowInput<'a> {
+    RowInput {
+        event,
+        facts,
+        outcome,
+        actor: "",
+        message_hash: MessageHash(3),
+        topic: "t",
+        partition: PartitionId(1),
+        offset: Offset(0),
+        duplicate: false,
+    }
+}
+
 /// Encodes a row with a value in most columns, after bytes that were there before.
 fn full_row(properties: &str) -> (Vec<u8>, RowSummary) {
     let facts = EventFacts {
@@ -70,22 +98,13 @@ fn full_row(properties: &str) -> (Vec<u8>, RowSummary) {
         bot: "crawler".into(),
         ..EventFacts::default()
     };
-    let outcome = Outcome {
-        id: OutcomeId(7),
-        milestone: Some(Milestone::Purchase),
-        vocabulary: None,
-        stages: Box::default(),
-    };
+    let outcome = outcome(Some(Milestone::Purchase));
+    let event = event(properties);
     let row = RowInput {
-        event: &event(properties),
-        facts: &facts,
-        outcome: &outcome,
         actor: "a1",
-        message_hash: MessageHash(3),
-        topic: "t",
-        partition: PartitionId(1),
         offset: Offset(42),
         duplicate: true,
+        ..input(&event, &facts, &outcome)
     };
     let mut bytes = b"before".to_vec();
     let summary = encode(&row, &mut bytes);
@@ -157,23 +176,8 @@ fn a_row_says_what_became_of_the_amount() {
             uncounted: is_unread.then_some(etappe_core::warning::WarningReason::UnreadAmount),
             ..EventFacts::default()
         };
-        let outcome = Outcome {
-            id: OutcomeId(7),
-            milestone: None,
-            vocabulary: None,
-            stages: Box::default(),
-        };
-        amount_state(&RowInput {
-            event: &event,
-            facts: &facts,
-            outcome: &outcome,
-            actor: "",
-            message_hash: MessageHash(3),
-            topic: "t",
-            partition: PartitionId(0),
-            offset: Offset(0),
-            duplicate: false,
-        })
+        let outcome = outcome(None);
+        amount_state(&input(&event, &facts, &outcome))
     };
     assert_eq!(state(true, None, false), 0);
     assert_eq!(state(true, Some("1"), false), 1);
@@ -184,25 +188,10 @@ fn a_row_says_what_became_of_the_amount() {
 #[test]
 fn nobody_has_no_hash() {
     let event = event("{}");
-    let outcome = Outcome {
-        id: OutcomeId(7),
-        milestone: None,
-        vocabulary: None,
-        stages: Box::default(),
-    };
-    let row = RowInput {
-        event: &event,
-        facts: &EventFacts::default(),
-        outcome: &outcome,
-        actor: "",
-        message_hash: MessageHash(3),
-        topic: "t",
-        partition: PartitionId(0),
-        offset: Offset(0),
-        duplicate: false,
-    };
+    let outcome = outcome(None);
+    let facts = EventFacts::default();
     let mut bytes = Vec::new();
-    encode(&row, &mut bytes);
+    encode(&input(&event, &facts, &outcome), &mut bytes);
     let mut reader = Reader(&bytes);
     reader.text();
     reader.take(4);
@@ -214,23 +203,13 @@ fn nobody_has_no_hash() {
 #[test]
 fn a_row_that_is_marked_later_is_the_row_of_a_duplicate() {
     let event = event("{}");
-    let outcome = Outcome {
-        id: OutcomeId(7),
-        milestone: None,
-        vocabulary: None,
-        stages: Box::default(),
-    };
+    let outcome = outcome(None);
+    let facts = EventFacts::default();
     let encoded = |duplicate| {
         let row = RowInput {
-            event: &event,
-            facts: &EventFacts::default(),
-            outcome: &outcome,
             actor: "a1",
-            message_hash: MessageHash(3),
-            topic: "t",
-            partition: PartitionId(0),
-            offset: Offset(0),
             duplicate,
+            ..input(&event, &facts, &outcome)
         };
         let mut bytes = Vec::new();
         let summary = encode(&row, &mut bytes);
@@ -264,22 +243,11 @@ fn a_summary_says_what_the_row_is_about() {
         inviter_id: "x".into(),
         ..EventFacts::default()
     };
-    let outcome = Outcome {
-        id: OutcomeId(7),
-        milestone: None,
-        vocabulary: None,
-        stages: Box::default(),
-    };
+    let outcome = outcome(None);
     let row = RowInput {
-        event: &identify,
-        facts: &facts,
-        outcome: &outcome,
         actor: "u1",
-        message_hash: MessageHash(3),
-        topic: "t",
-        partition: PartitionId(0),
         offset: Offset(43),
-        duplicate: false,
+        ..input(&identify, &facts, &outcome)
     };
     let mut bytes = Vec::new();
     let second = RowSummary {
