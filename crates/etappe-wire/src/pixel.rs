@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pixel_may_name_nobody_but_not_no_event() {
+    fn a_pixel_needs_an_event_but_no_id() {
         assert_eq!(
             check("event=x&context.ip=2001:db8:1:2::3&context.userAgent=own").as_deref(),
             Ok(
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_spellings_of_a_time_are_those_of_every_door() {
+    fn a_pixel_accepts_the_notations_of_time_that_all_endpoints_accept() {
         for text in [
             "2024-02-29T09:53Z",
             "2024-02-29T09:53",
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_contradict_each_other_leave_the_later() {
+    fn the_later_of_contradicting_names_counts() {
         let record =
             check("event=x&context.page=1&context.page.url=2&context.a.b.c.d.e.f=3").unwrap();
         assert!(record.contains(r#""page":{"url":"2"}"#), "{record}");

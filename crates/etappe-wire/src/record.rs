@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_site_says_about_its_money_goes_with_the_event() {
+    fn the_money_terms_of_a_site_are_part_of_the_record() {
         let mut event = sample();
         *event.money_terms.to_mut() = MoneyTerms {
             currency: Currency::of_code("AUD").unwrap(),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_and_garbage_are_told_apart() {
+    fn a_newer_version_is_distinguished_from_garbage() {
         assert!(matches!(
             decode(br#"{"v":2,"x":1}"#),
             Err(RecordError::UnknownVersion(2))

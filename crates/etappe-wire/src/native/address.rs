@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_an_address_is_cut_off() {
+    fn the_end_of_an_address_is_truncated() {
         for (address, expected) in [
             ("203.0.113.77", "203.0.113.0"),
             ("0.0.0.0", "0.0.0.0"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_read_however_it_is_written() {
+    fn an_address_is_read_in_every_notation() {
         for (text, expected) in [
             ("203.0.113.77", "203.0.113.77"),
             (" 203.0.113.77\n", "203.0.113.77"),

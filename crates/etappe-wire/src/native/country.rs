@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_country_is_added_where_the_sender_named_none() {
+    fn a_country_is_added_if_the_sender_named_none() {
         let cases = [
             ("", r#"{"location":{"country":"NL"}}"#),
             ("{ }", r#"{"location":{"country":"NL"}}"#),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sender_named_stays() {
+    fn a_country_that_the_sender_named_is_kept() {
         for context in [
             r#"{"location":{"country":"BE"}}"#,
             r#"{"location":{"countryCode":"BE","city":"Gent"}}"#,

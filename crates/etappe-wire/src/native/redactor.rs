@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_overwritten_wherever_it_stands() {
+    fn a_key_is_overwritten_at_any_place() {
         let redactor = Redactor::of("etw_0123456789abcdef").unwrap();
         let mut record =
             br#"{"url":"https://x/?k=etw_0123456789abcdef&b","id":"etw_0123456789abcdef"}"#
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_could_be_syntax_are_no_keys() {
+    fn texts_that_could_be_syntax_are_not_accepted_as_keys() {
         for key in [
             "",
             "short",

@@ -173,7 +173,7 @@ fn check_reason(message: &str, reason: Reason) {
 }
 
 #[test]
-fn a_message_of_the_wrong_shape_is_told_which() {
+fn a_malformed_message_is_rejected_with_its_reason() {
     let text = "x".repeat(40_000);
     let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
     let large = format!(r#"{{"type":"track","event":"e","userId":"u","p":"{text}"}}"#);
@@ -214,7 +214,7 @@ fn white_space_around_a_name_and_repeated_in_it_is_left_out() {
 }
 
 #[test]
-fn a_member_of_the_wrong_type_is_told_which() {
+fn a_member_of_the_wrong_type_is_rejected_with_its_reason() {
     for (member, reason) in [
         (r#""event":5"#, Reason::InvalidField),
         (r#""properties":"p""#, Reason::InvalidField),
@@ -271,7 +271,7 @@ fn one_bad_message_never_fails_its_neighbours() {
 }
 
 #[test]
-fn the_time_of_sending_may_stand_in_the_message_or_the_batch() {
+fn the_message_or_the_batch_may_state_the_time_of_sending() {
     let text = br#"{"batch":[{"type":"page","userId":"u","timestamp":"2024-03-10T10:00:00Z"},{"type":"page","userId":"u","timestamp":"2024-03-10T10:00:00Z","sentAt":"2024-03-10T11:59:00Z"}],"sentAt":"2024-03-10T11:00:00Z"}"#;
     let found = outcomes(
         &Body::of_batch(text.to_vec(), 10).unwrap(),
@@ -292,7 +292,7 @@ fn the_time_of_sending_may_stand_in_the_message_or_the_batch() {
 }
 
 #[test]
-fn a_path_says_the_kind_whatever_the_body_says() {
+fn the_kind_in_the_path_overrides_the_kind_in_the_body() {
     let text = br#"{"type":"identify","event":"e","userId":"u","writeKey":"k"}"#;
     let body = Body::of_message(text.to_vec(), EventKind::Track).unwrap();
     assert_eq!((body.len(), body.write_key()), (1, Some("k")));
@@ -306,7 +306,7 @@ fn a_path_says_the_kind_whatever_the_body_says() {
 }
 
 #[test]
-fn duplicate_names_leave_the_last() {
+fn the_last_of_equal_names_counts() {
     let record = check(r#"{"type":"page","type":"track","event":"a","event":"b","userId":"u"}"#);
     assert!(record.unwrap().starts_with(r#""track","event":"b""#));
     let text = br#"{"batch":[1],"batch":[]}"#;
@@ -314,7 +314,7 @@ fn duplicate_names_leave_the_last() {
 }
 
 #[test]
-fn a_body_that_cannot_be_taken_apart_says_why() {
+fn a_body_that_cannot_be_split_is_rejected_with_its_reason() {
     let malformed = |at| Err(BodyError::Malformed { at });
     for (text, expected) in [
         ("", Err(BodyError::Empty)),
@@ -362,7 +362,7 @@ fn read(message: &str) -> Result<(serde_json::Value, Vec<[String; 3]>), Reason> 
 }
 
 #[test]
-fn placeholders_are_no_ids_and_are_told() {
+fn placeholders_are_not_ids_and_cause_warnings() {
     let placeholder =
         |field: &str, value: &str| ["placeholder_id", value, field].map(str::to_owned);
     for sent in ["undefined", "NULL", " ", "[object Object]", "0", "'null'"] {
@@ -378,7 +378,7 @@ fn placeholders_are_no_ids_and_are_told() {
 }
 
 #[test]
-fn a_message_whose_only_ids_are_placeholders_is_accepted_for_nobody() {
+fn a_message_with_placeholders_only_is_accepted_without_an_actor() {
     for (message, field) in [
         (
             r#"{"type":"track","event":"e","userId":"undefined"}"#,
@@ -436,7 +436,7 @@ fn white_space_around_an_id_does_not_make_another_person() {
 }
 
 #[test]
-fn money_that_does_not_count_is_told_where_it_is_sent() {
+fn money_that_does_not_count_causes_a_warning_that_names_the_member() {
     let order = |properties: &str| {
         let message = format!(
             r#"{{"type":"track","event":"Order Completed","userId":"u","properties":{properties}}}"#

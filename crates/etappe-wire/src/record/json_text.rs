@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn borders_of_the_calendar_are_written_right() {
+    fn dates_at_the_ends_of_months_and_years_are_correct() {
         for (millis, expected) in [
             (0, "\"1970-01-01T00:00:00.000Z\""),
             (-1, "\"1969-12-31T23:59:59.999Z\""),

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_told_from_events_and_from_what_nobody_knows() {
+    fn marks_are_distinguished_from_events_and_from_unknown_records() {
         let spaced = br#" { "v": 1, "mark": {"collector":"c","reached":"2024-03-01T12:00:00Z","writtenAt":"2024-03-01T12:00:00Z","state":"retired"} }"#;
         assert!(
             matches!(read(spaced), Ok(Record::Mark(mark)) if mark.state == CollectorState::Retired)

@@ -165,7 +165,7 @@ fn a_row_holds_its_columns_in_their_order() {
 }
 
 #[test]
-fn a_row_says_what_became_of_the_amount() {
+fn a_row_states_whether_its_amount_counts() {
     let state = |counts_money, revenue: Option<&str>, is_unread: bool| {
         let event = Event {
             counts_money,
@@ -186,7 +186,7 @@ fn a_row_says_what_became_of_the_amount() {
 }
 
 #[test]
-fn nobody_has_no_hash() {
+fn the_hash_of_an_absent_actor_is_zero() {
     let event = event("{}");
     let outcome = outcome(None);
     let facts = EventFacts::default();
@@ -222,7 +222,7 @@ fn a_row_that_is_marked_later_is_the_row_of_a_duplicate() {
 }
 
 #[test]
-fn a_summary_says_what_the_row_is_about() {
+fn a_summary_agrees_with_its_row() {
     let (bytes, first) = full_row("{}");
     assert_eq!(
         first,

@@ -24,7 +24,7 @@ fn members_are_visited_with_their_raw_text() {
 }
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn invalid_json_is_refused() {
     for text in [
         "",
         "{",
