@@ -83,7 +83,7 @@ pub(crate) fn explore(mut run: impl FnMut(&mut Choices)) -> usize {
 }
 
 #[test]
-fn every_way_to_choose_is_gone_once() {
+fn every_sequence_of_choices_is_taken_once() {
     let mut seen = std::collections::BTreeSet::new();
     let runs = explore(|choices| {
         let first = choices.choose(3);

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_of_nothing_is_complete_at_once() {
+    async fn an_empty_call_is_complete_at_once() {
         let deliveries = Deliveries::default();
         let delivery = deliveries.begin(0).finish();
         delivery.completed().await;

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_guarantee_rests_on_cannot_be_changed() {
+    fn properties_that_the_guarantee_needs_cannot_be_changed() {
         for name in [
             "acks",
             "enable.idempotence",

@@ -374,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_may_take_larger_messages_but_not_keep_them_for_another_time() {
+    fn a_topic_may_take_larger_messages_but_not_have_another_retention() {
         assert!(is_satisfied("max.message.bytes", "2000000", "1114112"));
         assert!(!is_satisfied("max.message.bytes", "1048588", "1114112"));
         assert!(!is_satisfied("max.message.bytes", "", "1"));

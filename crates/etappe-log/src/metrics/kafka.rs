@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_count_is_added_up_over_all_of_them() {
+    fn counters_of_all_clients_are_added_up() {
         let registry = Registry::new();
         let metrics = KafkaMetrics::new(&registry, Duration::from_secs(60));
         metrics.record_statistics("publisher", &statistics("one", 3));

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spooling_begins_when_kafka_does_not_do_its_work() {
+    fn spooling_begins_when_kafka_does_not_deliver() {
         let timeout = Duration::from_secs(10);
         let check = |signs, expected| assert_eq!(reason_to_spool(signs, timeout), expected);
         let calm = Signs::default();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_stood_still_is_excused_for_a_moment_and_a_slow_one_once() {
+    fn a_frozen_process_gets_a_grace_period_and_a_slow_one_gets_one_only() {
         let begun = tokio::time::Instant::now().into_std();
         let mut attention = Attention::new(begun);
         let mut look = |millis| attention.look(begun + Duration::from_millis(millis));

@@ -40,7 +40,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::seeded(256))]
         #[test]
-        fn what_is_encoded_is_decoded(
+        fn an_encoded_entry_is_decoded(
             key in any::<u64>(),
             floor in any::<i64>(),
             payload in proptest::collection::vec(any::<u8>(), 0..64),
@@ -57,7 +57,7 @@ mod tests {
         }
 
         #[test]
-        fn too_little_is_no_entry(length in 0..HEADER_BYTES) {
+        fn too_few_bytes_are_not_an_entry(length in 0..HEADER_BYTES) {
             prop_assert!(decode(&Bytes::from(vec![0; length])).is_none());
         }
     }

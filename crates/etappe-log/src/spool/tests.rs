@@ -401,7 +401,7 @@ async fn a_full_spool_refuses_and_one_that_is_drained_takes_again() {
 }
 
 #[tokio::test]
-async fn a_mark_says_what_waits() {
+async fn a_mark_states_from_when_records_are_waiting() {
     let directory = tempfile::tempdir().unwrap();
     let kafka = FakeKafka::new(1);
     kafka.set(Health::Away);

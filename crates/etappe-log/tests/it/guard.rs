@@ -64,7 +64,7 @@ fn a_folder_that_cannot_be_written_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn lost_progress_is_an_error_and_no_new_beginning() {
+async fn lost_progress_is_an_error_instead_of_a_fresh_start() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), "boot").unwrap();
     publish(&log.publisher(), 0, &["a"]).await;

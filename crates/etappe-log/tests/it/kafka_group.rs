@@ -320,7 +320,7 @@ async fn go_on(source: &KafkaSource, next: u64, expected: Progress) -> Vec<(u64,
 const FREEZE: &str = "ETAPPE_TEST_FREEZE";
 
 #[tokio::test]
-async fn who_was_frozen_remembers_nothing_over_who_took_over() {
+async fn a_frozen_member_commits_nothing_over_its_successor() {
     if let Some(place) = std::env::var_os(FREEZE) {
         return commit_until_killed(place.to_str().unwrap()).await;
     }
@@ -381,7 +381,7 @@ fn named<'a>(place: &Place<'a>, name: &str) -> Place<'a> {
 }
 
 #[tokio::test]
-async fn who_has_a_name_goes_on_after_outages_of_about_a_session() {
+async fn a_static_member_goes_on_after_outages_of_about_a_session() {
     let node = KafkaNode::start().await.unwrap();
     let place = Place::on(&node, 1).await;
     let place = Place::configured(&node, |_| KafkaConfig {
@@ -407,7 +407,7 @@ async fn who_has_a_name_goes_on_after_outages_of_about_a_session() {
 }
 
 #[tokio::test]
-async fn who_has_a_name_and_leaves_in_peace_leaves_nothing_behind() {
+async fn a_static_member_that_stops_cleanly_leaves_nothing_behind() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     let one = named(&place, "one").source();
     assert_eq!(assigned(&one, P0).await, None);
@@ -484,7 +484,7 @@ impl Frozen {
             config.session_timeout.as_millis(),
             config.instance
         );
-        let test = "kafka_group::who_was_frozen_remembers_nothing_over_who_took_over";
+        let test = "kafka_group::a_frozen_member_commits_nothing_over_its_successor";
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture"])
             .env(FREEZE, place)

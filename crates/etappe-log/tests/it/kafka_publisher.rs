@@ -121,7 +121,7 @@ async fn brokers_that_are_away_make_records_unavailable_in_time() {
 }
 
 #[tokio::test]
-async fn more_than_the_queue_takes_is_refused_and_the_rest_is_delivered() {
+async fn records_beyond_the_queue_are_refused_and_the_rest_is_delivered() {
     let node = KafkaNode::start().await.unwrap();
     let topic = node.topic("full", 4).await.unwrap();
     let config = KafkaConfig {
@@ -153,7 +153,7 @@ async fn more_than_the_queue_takes_is_refused_and_the_rest_is_delivered() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_while_the_broker_is_frozen_can_be_published_again_in_order() {
+async fn records_given_up_while_the_broker_is_frozen_can_be_published_again_in_order() {
     let node = KafkaNode::start().await.unwrap();
     let topic = node.topic("frozen", 4).await.unwrap();
     let config = KafkaConfig {

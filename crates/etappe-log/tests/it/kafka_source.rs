@@ -162,7 +162,7 @@ async fn deleted_records_are_counted_and_passed_over() {
 }
 
 #[tokio::test]
-async fn a_log_that_ends_too_early_is_no_end() {
+async fn a_log_that_ends_too_early_is_an_error_instead_of_an_end() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     place.produce(0, &["a", "b"]).await;
     let source = place.source();
@@ -197,7 +197,7 @@ async fn the_largest_record_is_read_whole() {
 }
 
 #[tokio::test]
-async fn metadata_of_somebody_else_is_no_range() {
+async fn metadata_of_another_program_is_not_a_range() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     place.produce(0, &["a", "b", "c"]).await;
     for (text, offset) in [("moved by hand", 1), ("etappe/1 pending=0-2", 2)] {
@@ -211,7 +211,7 @@ async fn metadata_of_somebody_else_is_no_range() {
 }
 
 #[tokio::test]
-async fn an_offset_that_is_no_record_is_passed_over() {
+async fn an_offset_without_a_record_is_skipped() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     let (node, topic) = (place.node, &place.config.topic);
     let write = |values: &[&str]| {

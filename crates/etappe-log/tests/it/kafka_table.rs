@@ -86,7 +86,7 @@ async fn a_change_is_seen_by_all_who_follow() {
 }
 
 #[tokio::test]
-async fn what_compaction_leaves_is_the_same_table() {
+async fn compaction_leaves_the_table_as_it_is() {
     let node = KafkaNode::shared().await;
     let place = Place::configured(node, |config| config);
     let topic = node.topic_with("sites", 1, &COMPACTED).await.unwrap();

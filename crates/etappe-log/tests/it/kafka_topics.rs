@@ -122,7 +122,7 @@ async fn more_replicas_than_brokers_are_waited_for() {
 }
 
 #[tokio::test]
-async fn brokers_that_are_away_are_worth_another_try() {
+async fn unreachable_brokers_are_a_transient_error() {
     let config = KafkaConfig {
         brokers: "127.0.0.1:9".to_owned(),
         ..KafkaConfig::default()

@@ -15,7 +15,7 @@ const NOT_YET: Duration = Duration::from_millis(20);
 const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn what_was_published_is_read_in_order_also_after_reopening() {
+async fn published_records_are_read_in_order_also_after_reopening() {
     for codec in [Codec::None, Codec::Lz4] {
         let folder = tempfile::tempdir().unwrap();
         let config = LocalLogConfig {
@@ -194,7 +194,7 @@ async fn after_an_unclean_boot_the_same_ranges_are_replayed_until_something_is_c
 }
 
 #[tokio::test]
-async fn progress_that_cannot_be_is_refused() {
+async fn impossible_progress_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), "boot").unwrap();
     let source = log.source();

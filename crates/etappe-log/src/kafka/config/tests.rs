@@ -61,7 +61,7 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
-fn a_login_wants_a_name_and_a_password() {
+fn a_login_needs_a_name_and_a_password() {
     let found = problems(|config| config.security.protocol = SecurityProtocol::SaslSsl);
     assert_eq!(found.len(), 1);
     assert!(found[0].contains("security.password"), "{found:?}");
@@ -116,7 +116,7 @@ fn secrets_never_show() {
 }
 
 #[test]
-fn no_secret_shows_in_what_the_client_says() {
+fn no_secret_shows_in_the_messages_of_the_client() {
     let secrets = secured().secrets();
     let said = "conf: sasl.password = hush-1, hush-2 and hush-3 for broker-1";
     assert_eq!(
@@ -130,7 +130,7 @@ fn no_secret_shows_in_what_the_client_says() {
 }
 
 #[test]
-fn a_property_that_is_refused_does_not_show_what_may_be_a_secret() {
+fn the_refusal_of_a_property_does_not_show_a_value_that_may_be_secret() {
     for (name, value) in [
         ("sasl.oauthbearer.methd", "hush-4"),
         ("ssl.keystore.pasword", "hush-4"),

@@ -57,7 +57,7 @@ async fn publish(publisher: &KafkaPublisher) -> Result<(), PublishError> {
 }
 
 #[tokio::test]
-async fn what_the_brokers_recover_from_is_tried_again_until_it_is_delivered() {
+async fn a_transient_failure_is_retried_until_delivery() {
     let (mock, publisher) = publisher();
     let errors = [
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
@@ -70,7 +70,7 @@ async fn what_the_brokers_recover_from_is_tried_again_until_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_permission_that_is_missing_is_told_and_no_longer_once_it_is_there() {
+async fn a_missing_permission_is_reported_until_it_is_granted() {
     let (mock, publisher) = publisher();
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
     mock.request_errors(RDKafkaApiKey::Produce, &refused);
@@ -110,7 +110,7 @@ async fn a_producer_that_has_failed_for_good_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_producer_that_delivers_nothing_although_a_broker_is_there_is_replaced() {
+async fn a_producer_that_delivers_nothing_to_a_reachable_broker_is_replaced() {
     let (mock, publisher) = publisher_within(Duration::from_secs(2));
     assert_eq!(publish(&publisher).await, Ok(()));
     let before = Arc::downgrade(&publisher.client());

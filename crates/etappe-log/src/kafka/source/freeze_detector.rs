@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_stand_still_is_followed_by_doubt() {
+    async fn a_freeze_is_followed_by_doubt() {
         let freeze_detector = FreezeDetector::new(Duration::from_secs(8));
         for _ in 0..20 {
             freeze_detector.beat();

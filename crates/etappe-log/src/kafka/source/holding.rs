@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_told_is_not_taken_back() {
+    fn an_assignment_that_was_not_reported_is_not_revoked() {
         let mut holdings = Holdings::default();
         holdings.assign(P, 1);
         holdings.revoke(P);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_let_go_is_given_nothing_new() {
+    fn a_partition_is_not_assigned_again_before_it_is_released() {
         let mut holdings = Holdings::default();
         holdings.assign(P, 1);
         told(&mut holdings);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_given_up_by_itself_needs_no_waiting() {
+    fn a_released_partition_is_revoked_without_waiting() {
         let mut holdings = Holdings::default();
         holdings.assign(P, 1);
         told(&mut holdings);

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_does_not_fit_is_told_apart() {
+    fn foreign_metadata_is_distinguished_from_broken_metadata() {
         for (text, expected) in [
             ("", UnreadableMetadata::Foreign),
             ("etappe/2 pending=7-9", UnreadableMetadata::Foreign),

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_once_every_partition_is_done() {
+    fn the_rewind_ends_once_every_partition_is_done() {
         let rewind = KafkaRewind::new(BTreeMap::from([(PARTITION, Offset(5))]));
         assert!(!rewind.is_over());
         rewind.done(PartitionId(0));

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_bound_on_memory_makes_a_client() {
+    fn a_client_is_made_with_every_memory_limit() {
         for (fetch_bytes, max_record_bytes, partitions) in [
             (4 << 20, 1 << 20, 64),
             (64 << 20, 1 << 20, 4),

@@ -48,7 +48,7 @@ async fn four(source: &KafkaSource, are_ours: bool) -> BTreeMap<PartitionId, Opt
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_stands_still_is_replaced_and_its_progress_is_found_again() {
+async fn a_frozen_client_is_replaced_and_its_progress_is_found_again() {
     let mock = MockCluster::new(1).unwrap();
     let config = KafkaConfig {
         brokers: mock.bootstrap_servers(),

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_doubted_and_found_is_no_gap() {
+    fn a_doubtful_record_that_is_found_is_not_a_gap() {
         let mut track = Track::at(Some(Offset(6)));
         track.doubt();
         track.place(Offset(6));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_waits_tells_what_is_not_there() {
+    fn the_first_waiting_record_shows_which_offsets_are_missing() {
         let mut track = Track::at(Some(Offset(5)));
         assert!(track.is_at(Offset(5), Some(Offset(8))));
         assert!(track.is_at(Offset(7), Some(Offset(8))));

@@ -109,7 +109,7 @@ mod tests {
     const READ: Sign = Sign::Read(PartitionId(2));
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_seen_again_and_again_for_long_is_standing_still() {
+    async fn a_sign_that_is_seen_repeatedly_for_long_means_a_frozen_client() {
         let watchdog = Watchdog::default();
         let after = async |part: u32| tokio::time::advance(LONG / part).await;
         watchdog.note(READ);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn brokers_that_are_away_are_to_blame_themselves() {
+    async fn the_client_is_not_blamed_while_the_brokers_are_away() {
         let watchdog = Watchdog::default();
         watchdog.note(READ);
         tokio::time::advance(LONG).await;

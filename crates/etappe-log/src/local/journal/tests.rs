@@ -75,7 +75,7 @@ fn nothing_is_added_to_a_file_after_a_failed_sync() {
 }
 
 #[test]
-fn a_replay_that_could_not_be_ended_stays_due() {
+fn a_replay_that_failed_to_end_stays_due() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::<FaultyDisk>::default();
     let mut journal = committed(folder.path(), &disk, 3);

@@ -92,7 +92,7 @@ fn ranges_are_joined_up_to_a_bound() {
 }
 
 #[test]
-fn what_was_passed_long_ago_is_forgotten() {
+fn ranges_passed_long_ago_are_forgotten() {
     let mut state = ConsumerState::default();
     advance(&mut state, progress(5, None), minutes(0));
     advance(&mut state, progress(5, Some(range(5, 6))), minutes(30));
@@ -107,7 +107,7 @@ fn what_was_passed_long_ago_is_forgotten() {
 }
 
 #[test]
-fn the_account_is_bounded() {
+fn the_number_of_remembered_ranges_is_bounded() {
     let mut state = ConsumerState::default();
     let count = MAX_PASSED as u64 + 10;
     for n in 0..count {

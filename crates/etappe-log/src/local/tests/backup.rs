@@ -7,7 +7,7 @@ use etappe_core::ports::{Progress, RecordSource, SourceEvent};
 use super::*;
 
 #[tokio::test]
-async fn a_copy_of_a_log_in_use_holds_what_was_acknowledged_and_repeats_what_was_announced() {
+async fn a_copy_of_a_log_in_use_holds_acknowledged_records_and_repeats_announced_ranges() {
     let mut bench = Bench::new();
     bench.config.segment_bytes = 1 << 16;
     let log = bench.open("boot").unwrap();

@@ -201,7 +201,7 @@ async fn a_log_at_its_bound_refuses_until_consumed_segments_are_old_enough() {
 }
 
 #[tokio::test]
-async fn what_a_replay_needs_is_kept_until_the_replay_is_done() {
+async fn segments_that_a_replay_needs_are_kept_until_it_is_done() {
     let bench = Bench::new();
     let log = bench.open("first boot").unwrap();
     let mut end = 0;
@@ -244,7 +244,7 @@ async fn what_a_replay_needs_is_kept_until_the_replay_is_done() {
 }
 
 #[tokio::test]
-async fn a_reader_whose_segment_is_deleted_meanwhile_hears_so() {
+async fn a_reader_whose_segment_is_deleted_gets_an_error() {
     let bench = Bench::new();
     let log = bench.open("boot").unwrap();
     let mut end = 0;
@@ -276,7 +276,7 @@ async fn a_reader_whose_segment_is_deleted_meanwhile_hears_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn readers_beside_deletion_read_the_right_records_or_hear_that_they_are_gone() {
+async fn readers_during_deletion_get_the_right_records_or_an_error() {
     let bench = Bench::new();
     let log = bench.open("boot").unwrap();
     let mut readers = tokio::task::JoinSet::new();

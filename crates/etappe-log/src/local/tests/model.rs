@@ -367,7 +367,7 @@ proptest! {
     #![proptest_config(crate::seeded(40))]
 
     #[test]
-    fn any_course_of_events_agrees_with_a_simple_account(
+    fn any_sequence_of_events_agrees_with_a_simple_model(
         packed in any::<bool>(),
         actions in prop::collection::vec(any_action(), 1..60),
     ) {

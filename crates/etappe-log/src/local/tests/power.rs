@@ -380,7 +380,7 @@ fn spawn_publisher(
 }
 
 #[test]
-fn whatever_a_power_failure_leaves_of_unsynced_groups_no_acknowledged_record_is_lost() {
+fn no_acknowledged_record_is_lost_whatever_a_power_failure_leaves_of_unsynced_groups() {
     each_case(60, |draw| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -57,7 +57,7 @@ fn records(kafka: &FakeKafka) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn however_often_the_conductor_looks_a_healthy_kafka_is_no_reason_to_spool() {
+async fn a_healthy_kafka_causes_no_spooling_however_often_the_task_checks() {
     const MESSAGES: u64 = 500;
     let directory = tempfile::tempdir().unwrap();
     let kafka = FakeKafka::new(1);
@@ -95,7 +95,7 @@ async fn however_often_the_conductor_looks_a_healthy_kafka_is_no_reason_to_spool
 }
 
 #[tokio::test]
-async fn a_call_that_is_delivered_while_the_gate_closes_is_no_reason_to_spool() {
+async fn a_call_delivered_while_the_gate_closes_causes_no_spooling() {
     let directory = tempfile::tempdir().unwrap();
     let kafka = FakeKafka::new(1);
     let spooler = direct(directory.path(), &kafka).await;
@@ -128,7 +128,7 @@ async fn a_call_that_is_delivered_while_the_gate_closes_is_no_reason_to_spool() 
 }
 
 #[tokio::test]
-async fn the_last_of_the_spool_is_waited_for_and_not_sent_twice() {
+async fn the_last_spooled_records_are_awaited_and_not_sent_twice() {
     let directory = tempfile::tempdir().unwrap();
     let kafka = FakeKafka::new(1);
     kafka.be_patient(DELIVERY_TIMEOUT);
@@ -165,7 +165,7 @@ async fn the_last_of_the_spool_is_waited_for_and_not_sent_twice() {
 }
 
 #[tokio::test]
-async fn what_stands_behind_a_record_that_is_too_large_is_sent_once() {
+async fn records_behind_one_that_is_too_large_are_sent_once() {
     let directory = tempfile::tempdir().unwrap();
     let kafka = FakeKafka::new(1);
     kafka.be_patient(DELIVERY_TIMEOUT);

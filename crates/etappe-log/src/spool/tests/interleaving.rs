@@ -161,7 +161,7 @@ fn run(
 }
 
 #[test]
-fn a_healthy_kafka_is_no_reason_to_spool_whatever_comes_in_between() {
+fn a_healthy_kafka_causes_no_spooling_in_any_interleaving() {
     let outcomes = [Outcome::Delivered, Outcome::TooLarge, Outcome::Delivered];
     let runs = explore(|choices| {
         let (decisions, known) = run(choices, &[2, 1], &outcomes);
@@ -172,7 +172,7 @@ fn a_healthy_kafka_is_no_reason_to_spool_whatever_comes_in_between() {
 }
 
 #[test]
-fn a_call_that_failed_is_told_of_and_kept_whatever_comes_in_between() {
+fn a_failed_call_is_reported_and_kept_in_any_interleaving() {
     let outcomes = [Outcome::Delivered, Outcome::Undelivered, Outcome::Delivered];
     let runs = explore(|choices| {
         let (decisions, known) = run(choices, &[2, 1], &outcomes);
