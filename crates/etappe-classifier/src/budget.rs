@@ -1,5 +1,8 @@
 //! One limit in bytes for the batches of all partitions, whether being filled or being stored.
 //!
+//! A batch counts its encoded rows, the summary and the message hash of each row, and its dead
+//! letters. After it is stored it keeps a share for the summaries until it is dropped.
+//!
 //! Invariants: the granted shares never exceed the limit together, every partition makes progress,
 //! and there is no deadlock.
 //!

@@ -17,8 +17,8 @@ pub struct ClassifierConfig {
     pub flush_interval: Duration,
     /// The maximum number of rows in a batch, at most 500,000, which is also the default.
     pub max_batch_rows: usize,
-    /// The size in bytes at which a batch is full. Default: 32 MiB. Smaller batches cost the
-    /// database more per row.
+    /// The size in bytes at which a batch is full, counting its encoded rows and about 130 bytes of
+    /// metadata per row. Default: 32 MiB. Smaller batches cost the database more per row.
     pub max_batch_bytes: usize,
     /// The maximum memory in bytes for the batches of all partitions, both being filled and being
     /// stored. Default: 128 MiB. Too low makes batches small during catch-up, because a batch that
