@@ -9,7 +9,8 @@
 //! return agrees with the row, because rows are never read again; `etappe-testkit` has a reader of
 //! its own to check that.
 //!
-//! Trap: `duplicate` must stay the last column, because [`mark_duplicate`] changes it in place.
+//! Trap: the columns that name the tables ([`Table`]) must stay the last ones, because
+//! [`mark_duplicate`] and [`encode_for`] change them in place.
 
 use etappe_core::channel::Channel;
 use etappe_core::event::{Event, EventKind, KeyScope};

@@ -287,22 +287,10 @@ fn tables(
     facts: &EventFacts<'_>,
     milestone: Option<Milestone>,
 ) -> Vec<&'static str> {
-    let outcome = Outcome {
-        id: OutcomeId(7),
-        milestone,
-        vocabulary: None,
-        stages: Box::default(),
-    };
+    let outcome = outcome(milestone);
     let row = RowInput {
-        event,
-        facts,
-        outcome: &outcome,
         actor: "a1",
-        message_hash: MessageHash(3),
-        topic: "t",
-        partition: PartitionId(0),
-        offset: Offset(0),
-        duplicate: false,
+        ..input(event, facts, &outcome)
     };
     let mut bytes = Vec::new();
     let summary = encode(&row, &mut bytes);
