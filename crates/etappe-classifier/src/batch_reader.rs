@@ -1,22 +1,16 @@
-//! Prepares a partition's batches: reads records, runs the pipeline over them, and looks up
-//! suspected duplicates.
+//! Prepares a partition's batches: reads records, runs the pipeline, looks up suspected duplicates.
 //!
 //! [`BatchReader::prepare`] collects the next batch, usually while the previous one is being
-//! stored. [`BatchReader::prepare_again`] reads a recorded range again with exactly its boundaries,
-//! because the deduplication token is made of them.
-//!
-//! Invariants: records are added in offset order, and each offset of a batch's range is a row, a
-//! dead letter or a gap. A batch is sealed only after the database was asked about every suspect.
+//! stored. [`BatchReader::prepare_again`] reads a recorded range with exactly its boundaries,
+//! because the deduplication token is made of them. Records are added in offset order; each offset
+//! of a range is a row, a dead letter or a gap. The pipeline runs on a blocking thread, one read at
+//! a time, so that it never delays tasks that wait for sockets and timers.
 //!
 //! Traps:
-//!
 //! - In a repeated range an empty read means that the rest is a gap, since the range was durable
 //!   before it was recorded. So a source must never answer an outage with an empty read.
 //! - The messages of the batch that is being stored are neither in the filter nor surely in the
 //!   database, so the pipeline gets them separately.
-//!
-//! The pipeline runs on a blocking thread, one read at a time, so that it never delays tasks that
-//! wait for sockets and timers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
