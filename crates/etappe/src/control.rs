@@ -26,26 +26,17 @@ use crate::audit::AuditReport;
 use crate::backup::maker::{BackupMaker, Made};
 use crate::letters::{DeadLetterStore, Replayed, ShownLetter, name_of, show};
 use crate::service::auditor::Auditor;
+use crate::service::explainer::StoredEvents;
 use crate::sites::{NewKeys, SiteStore};
 
 pub(crate) use client::ControlClient;
-
-/// Finds a stored event by its message id and explains it, as JSON.
-pub(crate) trait Explainer: Send + Sync + 'static {
-    /// Returns the explanation, or `None` if no such message is stored.
-    fn explain(
-        &self,
-        site: SiteId,
-        message_id: String,
-    ) -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>>;
-}
 
 /// The state of the control endpoints.
 pub(crate) struct Control {
     /// The control token, accepted beside the admin token.
     pub(crate) token: KeyHash,
     pub(crate) sites: Arc<SiteStore>,
-    pub(crate) explainer: Arc<dyn Explainer>,
+    pub(crate) events: StoredEvents,
     pub(crate) letters: DeadLetterStore,
     pub(crate) auditor: Auditor,
     pub(crate) backups: Arc<BackupMaker>,
@@ -213,10 +204,7 @@ async fn explain(
     State(state): State<Arc<Control>>,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let explanation = state
-        .explainer
-        .explain(query.site, query.message_id)
-        .await?;
+    let explanation = state.events.explain(&query.site, &query.message_id).await?;
     Ok(Json(explanation.unwrap_or(Value::Null)))
 }
 

@@ -8,7 +8,7 @@ pub(crate) mod auditor;
 pub(crate) mod checkpoint;
 pub(crate) mod engine;
 pub(crate) mod event_log;
-mod explainer;
+pub(crate) mod explainer;
 pub(crate) mod front_page;
 pub(crate) mod greeting;
 pub(crate) mod health;

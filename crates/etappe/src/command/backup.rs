@@ -14,11 +14,10 @@ use crate::answer::answer;
 use crate::backup::files::{self, blocking};
 use crate::backup::{DATABASE, FOLDERS, Manifest, SECRETS};
 use crate::cli::{BackupArguments, RestoreArguments};
-use crate::command::engine::library;
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
-use crate::service::engine::EngineCommand;
+use crate::service::engine::{EngineCommand, library};
 use crate::service::warehouse;
 
 /// The folder in which a data folder is assembled if the target exists already.

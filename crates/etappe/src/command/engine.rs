@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use etappe_engine::credentials::EngineSecrets;
-use etappe_engine::library::{LibraryRequest, cache_dir, find_library, verify_library};
 use etappe_engine::process::{PreparedEngine, run_engine};
 use etappe_runtime::shutdown::{Reason, Shutdown};
 use prometheus::Registry;
@@ -15,6 +14,7 @@ use crate::answer::answer;
 use crate::cli::EngineArguments;
 use crate::config::{Config, Needs};
 use crate::data_dir::rights::close_to_others;
+use crate::service::engine::verified_library;
 use crate::service::warehouse::DATABASE;
 
 /// The files that identify a data folder of `up`, and its subfolder with ClickHouse's files.
@@ -108,39 +108,6 @@ fn url(data: &Path, listen: SocketAddr) -> anyhow::Result<String> {
         "http://{}:{}@{listen}/{DATABASE}",
         login.user, login.password
     ))
-}
-
-/// Finds the engine's library, fetching it if it is missing. Whoever loads it must verify it.
-pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let request = LibraryRequest::new(explicit, cache()?);
-    let found = tokio::task::spawn_blocking(move || find_library(&request));
-    found
-        .await
-        .context("the search stopped")?
-        .context("no engine library")
-}
-
-/// Finds the engine's library and checks a cached one against the published hash. Blocks.
-fn verified_library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let cache = cache();
-    let request = match (&cache, explicit) {
-        (Ok(cache), explicit) => LibraryRequest::new(explicit, cache),
-        (Err(_), explicit @ Some(_)) => LibraryRequest::new(explicit, ""),
-        (Err(_), None) => return Err(cache.expect_err("there is no cache")),
-    };
-    let library = find_library(&request).context("no engine library")?;
-    verify_library(&library, &request.cache_dir).context("no engine library")?;
-    Ok(library)
-}
-
-/// Returns the folder for fetched files.
-fn cache() -> anyhow::Result<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = cache_dir(
-        folder("XDG_CACHE_HOME").as_deref(),
-        folder("HOME").as_deref(),
-    );
-    cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")
 }
 
 #[cfg(test)]

@@ -6,11 +6,10 @@ use prometheus::Registry;
 
 use crate::answer::answer;
 use crate::cli::MigrateArguments;
-use crate::command::engine::library;
 use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
 use crate::data_dir::parts::Kept;
-use crate::service::engine::EngineCommand;
+use crate::service::engine::{EngineCommand, library};
 use crate::service::warehouse::DATABASE;
 
 /// Migrates the embedded engine's database of a data folder, or the database of a server.

@@ -36,6 +36,7 @@ use crate::letters::DeadLetterStore;
 use crate::service::auditor::{Auditor, Positions};
 use crate::service::checkpoint::Checkpoint;
 use crate::service::event_log::{self, Letters, Publisher, Source};
+use crate::service::explainer::StoredEvents;
 use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::Greeting;
 use crate::service::routes::LaterRoutes;
@@ -305,7 +306,10 @@ impl Up {
         control::router(Control {
             token: KeyHash::of(control_token),
             sites: Arc::clone(sites),
-            explainer: routes::explainer(&self.service, warehouse.clone()),
+            events: StoredEvents {
+                warehouse: warehouse.clone(),
+                rules: Arc::clone(&self.service.rules),
+            },
             letters: DeadLetterStore {
                 letters: parts.letters.clone(),
                 publisher: parts.publisher.clone(),

@@ -1,4 +1,4 @@
-//! Supervises the engine's process under `up`: starts it, watches it, and restarts it when it dies.
+//! The engine's process: finds its library, starts it, watches it, and restarts it when it dies.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use etappe_engine::credentials::EngineSecrets;
+use etappe_engine::library::{LibraryRequest, cache_dir, find_library, verify_library};
 use etappe_engine::process::{EngineProcess, EngineProcessOptions};
 use etappe_runtime::backoff::Backoff;
 use etappe_runtime::health::Reporter;
@@ -70,6 +71,39 @@ fn is_for_engine(name: &str) -> bool {
     ];
     const NAMES: [&str; 6] = ["HOME", "LANG", "PATH", "TMPDIR", "TZ", "XDG_CACHE_HOME"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Finds the engine's library, fetching it if it is missing. Whoever loads it must verify it.
+pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let request = LibraryRequest::new(explicit, cache()?);
+    let found = tokio::task::spawn_blocking(move || find_library(&request));
+    found
+        .await
+        .context("the search stopped")?
+        .context("no engine library")
+}
+
+/// Finds the engine's library and checks a cached one against the published hash. Blocks.
+pub(crate) fn verified_library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let cache = cache();
+    let request = match (&cache, explicit) {
+        (Ok(cache), explicit) => LibraryRequest::new(explicit, cache),
+        (Err(_), explicit @ Some(_)) => LibraryRequest::new(explicit, ""),
+        (Err(_), None) => return Err(cache.expect_err("there is no cache")),
+    };
+    let library = find_library(&request).context("no engine library")?;
+    verify_library(&library, &request.cache_dir).context("no engine library")?;
+    Ok(library)
+}
+
+/// Returns the folder for fetched files.
+fn cache() -> anyhow::Result<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = cache_dir(
+        folder("XDG_CACHE_HOME").as_deref(),
+        folder("HOME").as_deref(),
+    );
+    cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")
 }
 
 /// Supervises the engine until `stop`, then stops it; restarts it whenever it dies.

@@ -1,7 +1,6 @@
 //! Explains stored events: what was decided then, and what the current rules decide.
 
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,30 +12,25 @@ use etappe_warehouse::{StoredMessage, Warehouse};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::control::Explainer;
-
 /// Finds events in the warehouse and explains them by the current rules.
 pub(crate) struct StoredEvents {
     pub(crate) warehouse: Warehouse,
     pub(crate) rules: Arc<RuleSet>,
 }
 
-impl Explainer for StoredEvents {
-    fn explain(
-        &self,
-        site: SiteId,
-        message_id: String,
-    ) -> Pin<Box<dyn Future<Output = anyhow::Result<Option<Value>>> + Send + '_>> {
-        Box::pin(async move {
-            let found = self.warehouse.find_message(&site, &message_id).await?;
-            found
-                .map(|stored| self.explain_stored(&site, &stored))
-                .transpose()
-        })
-    }
-}
-
 impl StoredEvents {
+    /// Explains a stored event; returns `None` if no such message is stored.
+    pub(crate) async fn explain(
+        &self,
+        site: &SiteId,
+        message_id: &str,
+    ) -> anyhow::Result<Option<Value>> {
+        let found = self.warehouse.find_message(site, message_id).await?;
+        found
+            .map(|stored| self.explain_stored(site, &stored))
+            .transpose()
+    }
+
     fn explain_stored(&self, site: &SiteId, stored: &StoredMessage) -> anyhow::Result<Value> {
         let event = as_event(site, stored)?;
         let explanation = self.rules.explain(&event, &ActorHistory::default());

@@ -25,7 +25,6 @@ use tower::ServiceExt;
 
 use super::Service;
 use super::event_log::Publisher;
-use super::explainer::StoredEvents;
 use crate::sites::SiteStore;
 
 /// The admin address of every process: metrics and health.
@@ -64,14 +63,6 @@ impl LaterRoutes {
         // They are installed once.
         self.0.set(router).ok();
     }
-}
-
-/// Explains stored events on the admin address.
-pub(crate) fn explainer(service: &Service, warehouse: Warehouse) -> Arc<StoredEvents> {
-    Arc::new(StoredEvents {
-        warehouse,
-        rules: Arc::clone(&service.rules),
-    })
 }
 
 /// The routes that receive events.

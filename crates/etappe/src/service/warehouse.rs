@@ -12,9 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Service;
-use super::engine::{EngineCommand, supervise};
+use super::engine::{EngineCommand, library, supervise};
 use crate::cli::ConfigSource;
-use crate::command::engine::library;
 
 /// The name of the database.
 pub(crate) const DATABASE: &str = "etappe";
