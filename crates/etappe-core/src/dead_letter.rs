@@ -30,3 +30,14 @@ pub struct StoredDeadLetter {
     /// When the record was last sent again, if ever.
     pub replayed_at: Option<Timestamp>,
 }
+
+impl StoredDeadLetter {
+    /// Returns the letter's name, `TOPIC:PARTITION:OFFSET`: the record's position in the log.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!(
+            "{}:{}:{}",
+            self.topic, self.letter.partition, self.letter.offset
+        )
+    }
+}

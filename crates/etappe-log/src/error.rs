@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{RetryClass, Retryable};
+use etappe_core::ports::{PublishError, RetryClass, Retryable};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// A partition that has been too short for this long has lost its end for good.
@@ -203,6 +203,36 @@ pub enum LogError {
         /// The largest size that the topic accepts.
         limit: usize,
     },
+    /// The file of dead letters cannot be used.
+    #[error("dead letter file {} cannot be used", path.display())]
+    DeadLetterFile {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of dead letters has reached its size limit.
+    #[error("dead letter file {} has reached its bound of {limit} bytes", path.display())]
+    DeadLetterFileFull {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// No dead letter has this name.
+    #[error("dead letter `{name}` not found; `etappe dead-letters list` lists all of them")]
+    UnknownDeadLetter {
+        /// The requested name.
+        name: String,
+    },
+    /// The log did not accept every dead letter that was to be replayed.
+    #[error("not every dead letter was replayed; run the command again")]
+    ReplayIncomplete {
+        /// The log's refusal.
+        #[source]
+        source: PublishError,
+    },
     /// The log was closed.
     #[error("the event log is closed")]
     Closed,
@@ -212,10 +242,13 @@ impl Retryable for LogError {
     fn retry_class(&self) -> RetryClass {
         match self {
             Self::TooShort { lasting, .. } if *lasting > LOST_AFTER => RetryClass::Fatal,
+            // An operator can fix a full disk or a full file; then work continues.
+            Self::DeadLetterFile { .. } | Self::DeadLetterFileFull { .. } => RetryClass::Transient,
             Self::Read { .. }
             | Self::Commit { .. }
             | Self::KafkaUnavailable { .. }
             | Self::NotAssigned { .. }
+            | Self::ReplayIncomplete { .. }
             | Self::TooShort { .. } => RetryClass::Transient,
             Self::InvalidConfig { .. }
             | Self::InUse { .. }
@@ -230,6 +263,7 @@ impl Retryable for LogError {
             | Self::KafkaRefused { .. }
             | Self::TopicMismatch { .. }
             | Self::TooLargeToMove { .. }
+            | Self::UnknownDeadLetter { .. }
             | Self::Closed => RetryClass::Fatal,
         }
     }

@@ -8,21 +8,26 @@
 //! - An offset is never given to two acknowledged records.
 //! - This crate never deletes a record that the consumer has not passed.
 //!
-//! This crate implements the ports [`EventPublisher`] and [`RecordSource`] of `etappe_core::ports`.
+//! This crate implements the ports [`EventPublisher`], [`RecordSource`] and [`DeadLetters`] of
+//! `etappe_core::ports`.
 //! It moves bytes: the content of a record is defined by `etappe_wire::record`, and nothing here
 //! looks into one.
 //!
 //! Where to start: [`local::LocalLog`] is the log on the local disk. Its segments are in
 //! `local/segment.rs` and `local/partition.rs`, which know nothing of consumers. [`kafka`] is the
 //! log on Apache Kafka. [`spool`] puts a local log in front of Kafka while Kafka is unavailable.
+//! [`medium`] and [`dead_letters`] choose between local and Kafka at runtime.
 //!
+//! [`DeadLetters`]: etappe_core::ports::DeadLetters
 //! [`EventPublisher`]: etappe_core::ports::EventPublisher
 //! [`RecordSource`]: etappe_core::ports::RecordSource
 
+pub mod dead_letters;
 pub mod error;
 mod interleaving;
 pub mod kafka;
 pub mod local;
+pub mod medium;
 pub mod metrics;
 pub mod spool;
 

@@ -11,10 +11,12 @@
 //! Modules, innermost first: `frame` (bytes), `segment` (a file of frames), `partition` and
 //! `append` (a sequence of segments, read and appended to), `progress` and `journal` (the
 //! consumer), `queue` and `writer` (the thread), `publisher` and `source` (the ports).
+//! `dead_letter_file` stores records that could not be stored elsewhere, in a file outside the log.
 
 mod append;
 mod backup;
 mod config;
+mod dead_letter_file;
 mod disk;
 mod drain;
 mod folder;
@@ -44,6 +46,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::append::Appended;
 pub use self::config::{Codec, LocalLogConfig};
+pub use self::dead_letter_file::{DeadLetterFile, ReadLetters};
 use self::disk::{Disk, RealDisk};
 pub use self::drain::MoveProgress;
 use self::folder::Folder;

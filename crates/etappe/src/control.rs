@@ -17,6 +17,7 @@ use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::site::KeyHash;
 use etappe_core::site::{Grant, SiteSettings};
+use etappe_log::dead_letters::Replayed;
 use etappe_runtime::authorization::bearer_token;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,8 +25,9 @@ use subtle::ConstantTimeEq;
 
 use crate::audit::AuditReport;
 use crate::backup::maker::{BackupMaker, Made};
-use crate::letters::{DeadLetterStore, Replayed, ShownLetter, name_of, show};
+use crate::letters::{ShownLetter, show};
 use crate::service::auditor::Auditor;
+use crate::service::event_log::LetterReplayer;
 use crate::service::explainer::StoredEvents;
 use crate::sites::{NewKeys, SiteStore};
 
@@ -37,7 +39,7 @@ pub(crate) struct Control {
     pub(crate) token: KeyHash,
     pub(crate) sites: Arc<SiteStore>,
     pub(crate) events: StoredEvents,
-    pub(crate) letters: DeadLetterStore,
+    pub(crate) replayer: LetterReplayer,
     pub(crate) auditor: Auditor,
     pub(crate) backups: Arc<BackupMaker>,
 }
@@ -214,7 +216,7 @@ async fn create_admin_token(State(state): State<Arc<Control>>) -> Result<Json<Va
 }
 
 async fn audit(State(state): State<Arc<Control>>) -> Result<Json<AuditReport>, Refusal> {
-    Ok(Json(state.auditor.audit(&state.letters).await?))
+    Ok(Json(state.auditor.audit(state.replayer.letters()).await?))
 }
 
 /// A request for a backup.
@@ -241,11 +243,16 @@ async fn list_letters(
     State(state): State<Arc<Control>>,
     Query(query): Query<LettersQuery>,
 ) -> Result<Json<Vec<ShownLetter>>, Refusal> {
-    let letters = state.letters.list().await?;
+    let letters = state
+        .replayer
+        .letters()
+        .read_all()
+        .await
+        .map_err(anyhow::Error::new)?;
     let shown = match &query.letter {
         Some(name) => letters
             .iter()
-            .filter(|letter| name_of(letter) == *name)
+            .filter(|letter| letter.name() == *name)
             .map(|letter| show(letter, true))
             .collect(),
         None => letters.iter().map(|letter| show(letter, false)).collect(),
@@ -263,6 +270,6 @@ async fn replay_letters(
     State(state): State<Arc<Control>>,
     Json(request): Json<ReplayRequest>,
 ) -> Result<Json<Replayed>, Refusal> {
-    let replayed = state.letters.replay(request.letters.as_deref()).await?;
-    Ok(Json(replayed))
+    let replayed = state.replayer.replay(request.letters.as_deref()).await;
+    Ok(Json(replayed.map_err(anyhow::Error::new)?))
 }

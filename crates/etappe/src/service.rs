@@ -28,6 +28,8 @@ use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::ports::RecordSource;
 use etappe_core::rules::RuleSet;
 use etappe_core::watermark::Watermark;
+use etappe_log::dead_letters::DeadLetterStore;
+use etappe_log::medium::{Publisher, Source};
 use etappe_runtime::background::BackgroundThreads;
 use etappe_runtime::clock::SystemClock;
 use etappe_runtime::health::Health;
@@ -42,7 +44,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::sites::SiteStore;
-use event_log::{Letters, Publisher, Source};
 
 /// The timeout for stopping all components: less than the 30 s after which service managers kill
 /// the process.
@@ -68,7 +69,7 @@ pub(crate) struct Service {
 /// The dependencies of a classifier.
 pub(crate) struct ClassifierInputs {
     pub(crate) source: Source,
-    pub(crate) letters: Letters,
+    pub(crate) letters: DeadLetterStore,
     pub(crate) warehouse: Warehouse,
     pub(crate) partitions: u32,
     pub(crate) watermark: Watermark,
@@ -150,10 +151,7 @@ impl Service {
     ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
         let topic = inputs.source.topic().to_owned();
         let (board, watermark) = (inputs.warehouse.clone(), inputs.watermark.clone());
-        let damaged = match &inputs.letters {
-            Letters::File(file) => file.damaged(),
-            Letters::Kafka(_) => 0,
-        };
+        let damaged = inputs.letters.damaged();
         let parts = ClassifierParts {
             source: inputs.source,
             sink: inputs.warehouse.clone(),

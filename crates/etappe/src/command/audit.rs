@@ -1,6 +1,7 @@
 //! `etappe audit`: checks that every consumed offset is exactly one row, mark or dead letter.
 
 use anyhow::bail;
+use etappe_log::dead_letters::DeadLetterStore;
 use etappe_warehouse::Warehouse;
 use prometheus::Registry;
 
@@ -10,7 +11,6 @@ use crate::cli::AuditArguments;
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
-use crate::letters::without_bytes;
 use crate::service::Service;
 
 /// Runs the audit; fails when something is missing or stored twice.
@@ -39,7 +39,8 @@ async fn audit_outside(config: Config) -> anyhow::Result<AuditReport> {
     // Positions first: anything stored meanwhile has later offsets.
     let positions = cluster.positions().await?;
     let stored = warehouse.offset_ranges(topic).await?;
-    let letters = without_bytes(&cluster.dead_letters()?).await?;
+    let letters = DeadLetterStore::Kafka(cluster.dead_letters()?);
+    let letters = letters.read_positions().await?;
     Ok(audit(topic, &positions, &stored, &letters))
 }
 

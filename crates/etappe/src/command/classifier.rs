@@ -2,11 +2,12 @@
 
 use anyhow::Context;
 use etappe_core::watermark::Watermark;
+use etappe_log::dead_letters::DeadLetterStore;
+use etappe_log::medium::Source;
 use tokio::net::TcpListener;
 
 use crate::cli::ClassifierArguments;
 use crate::config::{Config, Needs};
-use crate::service::event_log::{Letters, Source};
 use crate::service::greeting::RoleGreeting;
 use crate::service::health::Absence;
 use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
@@ -41,7 +42,7 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
     let source = cluster.source()?;
     let inputs = ClassifierInputs {
         source: Source::Kafka(source.clone()),
-        letters: Letters::Kafka(cluster.dead_letters()?),
+        letters: DeadLetterStore::Kafka(cluster.dead_letters()?),
         warehouse: warehouse.clone(),
         partitions,
         watermark: Watermark::new(usize::try_from(partitions)?),

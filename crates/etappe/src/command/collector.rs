@@ -1,12 +1,13 @@
 //! `etappe collector`: receives events and publishes them to Kafka, using a spool during outages.
 
 use etappe_collector::metrics::CollectorMetrics;
+use etappe_log::medium::Publisher;
 use tokio::net::TcpListener;
 
 use crate::cli::CollectorArguments;
 use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
-use crate::service::event_log::{self, Publisher};
+use crate::service::event_log;
 use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::RoleGreeting;
 use crate::service::{Service, bind, health, routes};

@@ -1,16 +1,23 @@
 //! `etappe dead-letters`: lists and replays records that could not be stored. They are reached
 //! through the running `up` of a folder, in its file while none runs, or in the topic on Kafka.
 
-use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
 
-use crate::answer::answer;
+use anyhow::bail;
+use etappe_core::ports::StoredDeadLetter;
+use etappe_log::LogError;
+use etappe_log::dead_letters::{DeadLetterStore, Replayed};
+use etappe_log::local::DeadLetterFile;
+use etappe_log::medium::Publisher;
+
+use crate::answer::{answer, note};
 use crate::cli::{DeadLettersCommand, LettersPlace};
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;
 use crate::data_dir::DataDir;
-use crate::letters::{DeadLetterStore, Replayed, ShownLetter, name_of, read_file, show};
+use crate::letters::{ShownLetter, show};
 use crate::service::Service;
-use crate::service::event_log::{Letters, Publisher, letters_file};
+use crate::service::event_log::{LetterReplayer, letters_file, replayer};
 
 /// Runs one of the commands.
 pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
@@ -22,9 +29,7 @@ pub(crate) async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
         DeadLettersCommand::Show { letter, place } => {
             let access = Access::open(&place).await?;
             let found = access.letters(Some(&letter)).await?.into_iter().next();
-            let found = found.with_context(|| {
-                format!("there is no dead letter `{letter}`; `etappe dead-letters list` names them")
-            })?;
+            let found = found.ok_or(LogError::UnknownDeadLetter { name: letter })?;
             print_one(&found, place.json)
         }
         DeadLettersCommand::Replay {
@@ -44,9 +49,9 @@ enum Access {
     /// Through the running process of the folder.
     Running(ControlClient),
     /// Through the file of a folder that is not in use.
-    File(std::path::PathBuf),
+    File(PathBuf),
     /// Through the topic.
-    Topic(DeadLetterStore),
+    Topic(LetterReplayer),
 }
 
 impl Access {
@@ -57,11 +62,9 @@ impl Access {
             let service = Service::start(config)?;
             let cluster = service.kafka()?;
             cluster.ensure_topics().await?;
-            return Ok(Self::Topic(DeadLetterStore {
-                letters: Letters::Kafka(cluster.dead_letters()?),
-                publisher: Publisher::Direct(cluster.publisher()?),
-                clock: service.clock,
-            }));
+            let letters = DeadLetterStore::Kafka(cluster.dead_letters()?);
+            let publisher = Publisher::Direct(cluster.publisher()?);
+            return Ok(Self::Topic(replayer(letters, publisher, service.clock)));
         }
         let folder = DataDir::existing(&place.data)?;
         if folder.read_run_info()?.is_some() {
@@ -77,11 +80,11 @@ impl Access {
         let letters = match self {
             Self::Running(control) => return control.letters(name).await,
             Self::File(file) => read_file(file)?,
-            Self::Topic(letters) => letters.list().await?,
+            Self::Topic(replayer) => replayer.letters().read_all().await?,
         };
         let chosen = letters
             .iter()
-            .filter(|letter| name.is_none_or(|name| name_of(letter) == name));
+            .filter(|letter| name.is_none_or(|name| letter.name() == name));
         Ok(chosen.map(|letter| show(letter, name.is_some())).collect())
     }
 
@@ -89,9 +92,22 @@ impl Access {
         match self {
             Self::Running(control) => control.replay(names).await,
             Self::File(_) => bail!("nothing runs on the folder: start it with `etappe up` first"),
-            Self::Topic(letters) => letters.replay(names.as_deref()).await,
+            Self::Topic(replayer) => Ok(replayer.replay(names.as_deref()).await?),
         }
     }
+}
+
+/// Reads the letters of a file that is not in use, and reports unreadable lines.
+fn read_file(file: &Path) -> anyhow::Result<Vec<StoredDeadLetter>> {
+    let read = DeadLetterFile::read_all(file)?;
+    if read.damaged > 0 {
+        note(format_args!(
+            "{} damaged lines of {} are left out; the next `etappe up` sets them aside",
+            read.damaged,
+            file.display()
+        ));
+    }
+    Ok(read.letters)
 }
 
 fn print_list(letters: &[ShownLetter], json: bool) -> anyhow::Result<()> {

@@ -15,8 +15,10 @@ use etappe_core::ports::RecordSource;
 use etappe_core::site::KeyHash;
 use etappe_core::watermark::Watermark;
 use etappe_engine::backups_dir;
+use etappe_log::dead_letters::DeadLetterStore;
 use etappe_log::kafka::{KafkaCluster, KafkaSource};
 use etappe_log::local::LocalLog;
+use etappe_log::medium::{Publisher, Source};
 use etappe_log::spool::SpoolingPublisher;
 use etappe_runtime::health::{Health, Reporter};
 use etappe_warehouse::Warehouse;
@@ -32,10 +34,9 @@ use crate::config::{Config, Needs};
 use crate::control::{self, Control};
 use crate::data_dir::parts::{Kept, Part};
 use crate::data_dir::{DataDir, DataLock, RunInfo};
-use crate::letters::DeadLetterStore;
 use crate::service::auditor::{Auditor, Positions};
 use crate::service::checkpoint::Checkpoint;
-use crate::service::event_log::{self, Letters, Publisher, Source};
+use crate::service::event_log;
 use crate::service::explainer::StoredEvents;
 use crate::service::front_page::{self, Purpose};
 use crate::service::greeting::Greeting;
@@ -120,7 +121,7 @@ struct LogParts {
     log: OpenLog,
     publisher: Publisher,
     source: Source,
-    letters: Letters,
+    letters: DeadLetterStore,
     positions: Positions,
     partitions: u32,
     checkpoint: Option<JoinHandle<Checkpoint>>,
@@ -258,7 +259,7 @@ impl Up {
                 publisher: Publisher::Kafka(spool.clone()),
                 source: Source::Kafka(source),
                 checkpoint,
-                letters: Letters::Kafka(cluster.dead_letters()?),
+                letters: DeadLetterStore::Kafka(cluster.dead_letters()?),
                 positions: Positions::Kafka(cluster.clone()),
                 partitions: config.kafka.partitions,
                 log: OpenLog::Kafka(spool),
@@ -310,11 +311,11 @@ impl Up {
                 warehouse: warehouse.clone(),
                 rules: Arc::clone(&self.service.rules),
             },
-            letters: DeadLetterStore {
-                letters: parts.letters.clone(),
-                publisher: parts.publisher.clone(),
-                clock: self.service.clock,
-            },
+            replayer: event_log::replayer(
+                parts.letters.clone(),
+                parts.publisher.clone(),
+                self.service.clock,
+            ),
             auditor: Auditor {
                 topic: parts.source.topic().to_owned(),
                 positions: parts.positions.clone(),

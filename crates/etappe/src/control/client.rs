@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
+use etappe_log::dead_letters::Replayed;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use super::{
 use crate::audit::AuditReport;
 use crate::backup::maker::Made;
 use crate::data_dir::{DataDir, RunInfo};
-use crate::letters::{Replayed, ShownLetter};
+use crate::letters::ShownLetter;
 use crate::sites::NewKeys;
 
 /// The timeout for a backup.

@@ -1,11 +1,11 @@
 //! Audits a running process's log and tables.
 
+use etappe_log::dead_letters::DeadLetterStore;
 use etappe_log::kafka::KafkaCluster;
 use etappe_log::local::{LocalReader, PartitionPositions};
 use etappe_warehouse::Warehouse;
 
 use crate::audit::{AuditReport, audit};
-use crate::letters::DeadLetterStore;
 
 /// The source of the consumer's progress.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Auditor {
             Positions::Kafka(cluster) => cluster.positions().await?,
         };
         let stored = self.warehouse.offset_ranges(&self.topic).await?;
-        let letters = letters.list_without_bytes().await?;
+        let letters = letters.read_positions().await?;
         Ok(audit(&self.topic, &positions, &stored, &letters))
     }
 }

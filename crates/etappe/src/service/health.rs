@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use etappe_classifier::CollectorWatch;
 use etappe_log::kafka::Lookout;
+use etappe_log::medium::Publisher;
 use etappe_runtime::health::Reporter;
 use etappe_warehouse::Warehouse;
 use tokio_util::sync::CancellationToken;
-
-use super::event_log::Publisher;
 
 /// How often each component is polled.
 const EVERY: Duration = Duration::from_secs(2);

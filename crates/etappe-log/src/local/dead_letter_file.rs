@@ -6,6 +6,7 @@
 //! the partition waits for an operator.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -13,48 +14,19 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use etappe_core::ports::{Clock, DeadLetter, DeadLetters, RetryClass, Retryable, StoredDeadLetter};
+use etappe_core::ports::{Clock, DeadLetter, DeadLetters, StoredDeadLetter};
+
+use crate::error::LogError;
 
 mod format;
 
 use format::{LogPosition, parse, position_of, write_letter, write_replay};
 
-/// Why dead letters cannot be stored or read.
-#[derive(Debug, thiserror::Error)]
-pub enum DeadLetterFileError {
-    /// The file cannot be used.
-    #[error("dead letter file {} cannot be used", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's error.
-        #[source]
-        source: io::Error,
-    },
-    /// The file has reached its size limit.
-    #[error("dead letter file {} has reached its limit of {limit} bytes", path.display())]
-    Full {
-        /// The file.
-        path: PathBuf,
-        /// The limit in bytes.
-        limit: u64,
-    },
-}
-
-impl Retryable for DeadLetterFileError {
-    fn retry_class(&self) -> RetryClass {
-        match self {
-            // An operator can fix a full disk or a full file; then work continues.
-            Self::Io { .. } | Self::Full { .. } => RetryClass::Transient,
-        }
-    }
-}
-
 /// Stores dead letters in a file; clones write to the same file.
-#[derive(Debug, Clone)]
-pub struct DeadLetterFile<C> {
+#[derive(Clone)]
+pub struct DeadLetterFile {
     topic: Arc<str>,
-    clock: C,
+    clock: Arc<dyn Clock>,
     writer: Arc<Mutex<Writer>>,
     damaged: usize,
 }
@@ -78,20 +50,28 @@ struct Writer {
     buried: BTreeSet<LogPosition>,
 }
 
-impl<C: Clock + Clone> DeadLetterFile<C> {
+impl fmt::Debug for DeadLetterFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetterFile")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DeadLetterFile {
     /// Opens the dead letters of `topic`, creating the file if it is missing. The file may grow to
     /// `limit` bytes. Letters of other topics in the file stay unchanged. Unreadable lines are
     /// moved to a file whose name ends in `.damaged`, and reported.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be used.
+    /// [`LogError`] when the file cannot be used.
     pub fn open(
         path: &Path,
         topic: &str,
         limit: u64,
-        clock: C,
-    ) -> Result<Self, DeadLetterFileError> {
-        let failed = |source| DeadLetterFileError::Io {
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LogError> {
+        let failed = |source| LogError::DeadLetterFile {
             path: path.to_owned(),
             source,
         };
@@ -141,8 +121,8 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     /// holds no letters.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be read.
-    pub fn read_all(path: &Path) -> Result<ReadLetters, DeadLetterFileError> {
+    /// [`LogError`] when the file cannot be read.
+    pub fn read_all(path: &Path) -> Result<ReadLetters, LogError> {
         match std::fs::read(path) {
             Ok(content) => {
                 let read = parse(&content);
@@ -152,7 +132,7 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
                 })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ReadLetters::default()),
-            Err(source) => Err(DeadLetterFileError::Io {
+            Err(source) => Err(LogError::DeadLetterFile {
                 path: path.to_owned(),
                 source,
             }),
@@ -162,8 +142,8 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     /// Returns all dead letters, as [`Self::read_all`] does.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be read.
-    pub async fn letters(&self) -> Result<Vec<StoredDeadLetter>, DeadLetterFileError> {
+    /// [`LogError`] when the file cannot be read.
+    pub async fn letters(&self) -> Result<Vec<StoredDeadLetter>, LogError> {
         let read = self.with_writer(|writer| Self::read_all(&writer.path));
         Ok(read.await?.letters)
     }
@@ -172,11 +152,8 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     /// wins. A letter that is not in the file is not an error.
     ///
     /// # Errors
-    /// [`DeadLetterFileError`] when the file cannot be written or has reached its limit.
-    pub async fn mark_replayed(
-        &self,
-        letter: &StoredDeadLetter,
-    ) -> Result<(), DeadLetterFileError> {
+    /// [`LogError`] when the file cannot be written or has reached its limit.
+    pub async fn mark_replayed(&self, letter: &StoredDeadLetter) -> Result<(), LogError> {
         let position = position_of(letter);
         let now = self.clock.now();
         self.with_writer(move |writer| {
@@ -208,10 +185,10 @@ impl<C: Clock + Clone> DeadLetterFile<C> {
     }
 }
 
-impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
-    type Error = DeadLetterFileError;
+impl DeadLetters for DeadLetterFile {
+    type Error = LogError;
 
-    async fn store(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterFileError> {
+    async fn store(&self, letters: &[DeadLetter]) -> Result<(), LogError> {
         let buried_at = self.clock.now();
         let stored = |letter: &DeadLetter| StoredDeadLetter {
             topic: self.topic.to_string(),
@@ -225,7 +202,7 @@ impl<C: Clock + Clone> DeadLetters for DeadLetterFile<C> {
 }
 
 impl Writer {
-    fn store(&mut self, letters: &[StoredDeadLetter]) -> Result<(), DeadLetterFileError> {
+    fn store(&mut self, letters: &[StoredDeadLetter]) -> Result<(), LogError> {
         let mut lines = Vec::new();
         let is_new = |letter: &&StoredDeadLetter| !self.buried.contains(&position_of(letter));
         let new: Vec<&StoredDeadLetter> = letters.iter().filter(is_new).collect();
@@ -237,16 +214,16 @@ impl Writer {
         Ok(())
     }
 
-    fn append(&mut self, lines: &[u8]) -> Result<(), DeadLetterFileError> {
+    fn append(&mut self, lines: &[u8]) -> Result<(), LogError> {
         let added = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         if self.length.saturating_add(added) > self.limit {
-            return Err(DeadLetterFileError::Full {
+            return Err(LogError::DeadLetterFileFull {
                 path: self.path.clone(),
                 limit: self.limit,
             });
         }
         self.write_durably(lines)
-            .map_err(|source| DeadLetterFileError::Io {
+            .map_err(|source| LogError::DeadLetterFile {
                 path: self.path.clone(),
                 source,
             })?;

@@ -1,10 +1,10 @@
 //! Tests of what survives in the dead-letter file and what does not count as kept.
 
-use etappe_testkit::clock::ManualClock;
-
 use bytes::Bytes;
 use etappe_core::id::{Offset, PartitionId};
+use etappe_core::ports::{RetryClass, Retryable};
 use etappe_core::time::Timestamp;
+use etappe_testkit::clock::ManualClock;
 
 use super::*;
 
@@ -17,12 +17,12 @@ fn letter(offset: u64, payload: &str) -> DeadLetter {
     }
 }
 
-fn open(path: &Path) -> DeadLetterFile<ManualClock> {
-    DeadLetterFile::open(path, "t", 10_000, ManualClock::default()).expect("a good file")
+fn open(path: &Path) -> DeadLetterFile {
+    DeadLetterFile::open(path, "t", 10_000, Arc::new(ManualClock::default())).expect("a good file")
 }
 
-fn read(path: &Path) -> Result<Vec<StoredDeadLetter>, DeadLetterFileError> {
-    DeadLetterFile::<ManualClock>::read_all(path).map(|read| read.letters)
+fn read(path: &Path) -> Result<Vec<StoredDeadLetter>, LogError> {
+    DeadLetterFile::read_all(path).map(|read| read.letters)
 }
 
 fn payloads(path: &Path) -> Vec<Vec<u8>> {
@@ -88,7 +88,7 @@ async fn damaged_letters_are_set_aside_and_counted_and_the_others_kept() {
             std::fs::write(&path, changed.concat()).expect("room");
             let aside = aside(&path);
             std::fs::remove_file(&aside).ok();
-            let count = DeadLetterFile::<ManualClock>::read_all(&path);
+            let count = DeadLetterFile::read_all(&path);
             let expected = bad.lines().count();
             assert_eq!(count.expect("readable").damaged, expected);
             let file = open(&path);
@@ -124,7 +124,8 @@ async fn an_unreadable_file_is_set_aside_whole() {
 async fn a_full_file_refuses_letters_and_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
-    let file = DeadLetterFile::open(&path, "t", 200, ManualClock::default()).expect("a file");
+    let file =
+        DeadLetterFile::open(&path, "t", 200, Arc::new(ManualClock::default())).expect("a file");
     file.store(&[letter(1, "one")]).await.expect("room for one");
     let error = file.store(&[letter(2, "two")]).await.expect_err("no room");
     assert_eq!(error.retry_class(), RetryClass::Transient);
@@ -136,7 +137,7 @@ async fn sent_letters_are_remembered_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let clock = ManualClock::default();
-    let file = DeadLetterFile::open(&path, "t", 10_000, clock.clone()).expect("a file");
+    let file = DeadLetterFile::open(&path, "t", 10_000, Arc::new(clock.clone())).expect("a file");
     let letters = [letter(1, "one"), letter(2, "two")];
     file.store(&letters).await.expect("room");
     let buried = file.letters().await.expect("a good file");
