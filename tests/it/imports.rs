@@ -313,7 +313,7 @@ async fn only_the_new_lines_of_a_grown_file_are_sent() -> anyhow::Result<()> {
         let (code, answer, said) = import_with(arguments, &file).await?;
         assert_eq!(code, Some(0), "{said}");
         assert_eq!(answer["accepted"], json!(taken), "{answer} {said}");
-        let is_told = said.contains("begins with what was imported");
+        let is_told = said.contains("begins with the content imported");
         assert_eq!(is_told, taken < lines, "{said}");
         assert_eq!(site.settle(events).await?, events);
     }

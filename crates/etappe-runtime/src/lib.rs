@@ -16,6 +16,7 @@ pub mod background;
 pub mod backoff;
 pub mod clock;
 pub mod fair_queue;
+pub mod file;
 pub mod health;
 pub mod http_server;
 mod metrics;

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use etappe_runtime::file::replace_file;
 use serde::{Deserialize, Serialize};
 
 /// How long a start waits for the lock of a process that is shutting down.
@@ -175,22 +176,7 @@ impl DataDir {
     }
 }
 
-/// Replaces a file's content atomically and durably: after a crash it is the complete old or the
-/// complete new content. Only the owner may read it.
+/// Replaces a file's content atomically and durably; only the owner may read it.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().context("a file has a folder")?;
-    let temporary = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    replace_file(path, content).with_context(|| format!("cannot write {}", path.display()))
 }

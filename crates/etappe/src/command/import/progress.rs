@@ -2,10 +2,10 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use etappe_import::ImportEvent;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
@@ -17,37 +17,64 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 /// The progress of one file.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    path: String,
     name: String,
-    bytes: u64,
     bar: ProgressBar,
     /// When progress was last printed; `None` on a terminal, which has the bar.
     told: Option<Mutex<Instant>>,
 }
 
 impl Progress {
-    /// Starts showing the progress of a file of `bytes` bytes, of which `done` are finished.
-    pub(crate) fn of(path: &Path, bytes: u64, done: u64) -> Self {
+    /// Starts showing that the file at `path` is being read.
+    pub(crate) fn of(path: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy());
         let name = name.unwrap_or_default().into_owned();
-        let bar = bar_on_terminal(Some(bytes));
-        let template =
-            "{msg} [{bar:30}] {percent}% {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_message(name.clone());
-        bar.set_position(done);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+        bar.set_style(ProgressStyle::with_template(
+            "{spinner} reading {msg} {bytes}",
+        )?);
+        bar.set_message(path.display().to_string());
         let has_bar = std::io::stderr().is_terminal();
-        Self {
+        Ok(Self {
+            path: path.display().to_string(),
             name,
-            bytes,
             bar,
             told: (!has_bar).then(|| Mutex::new(Instant::now())),
+        })
+    }
+
+    /// Shows an event.
+    pub(crate) fn show(&self, event: ImportEvent<'_>) {
+        match event {
+            ImportEvent::Identifying { bytes } => self.bar.inc(bytes),
+            ImportEvent::Continues { earlier, lines } => note(format_args!(
+                "{} begins with the content imported as {earlier}: its first {lines} lines are not \
+                 sent again; --all sends them",
+                self.path
+            )),
+            ImportEvent::Begins { bytes, done } => self.begin(bytes, done),
+            ImportEvent::Reached { byte } => self.reached(byte),
+            ImportEvent::Waiting { reason } => {
+                note(format_args!(
+                    "no event is accepted now ({reason}); retrying"
+                ));
+            }
         }
     }
 
-    /// Shows that the file is read and accepted up to a byte.
-    pub(crate) fn reached(&self, byte: u64) {
+    fn begin(&self, bytes: u64, done: u64) {
+        let template =
+            "{msg} [{bar:30}] {percent}% {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+        self.bar.set_message(self.name.clone());
+        self.bar.set_length(bytes);
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+    }
+
+    fn reached(&self, byte: u64) {
         self.bar.set_position(byte);
         let Some(told) = &self.told else { return };
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,12 +82,13 @@ impl Progress {
             return;
         }
         *told = Instant::now();
-        let percent = byte.saturating_mul(100) / self.bytes.max(1);
+        let bytes = self.bar.length().unwrap_or_default();
+        let percent = byte.saturating_mul(100) / bytes.max(1);
         note(format_args!(
             "{}: {percent} % done, {} of {}",
             self.name,
             HumanBytes(byte),
-            HumanBytes(self.bytes)
+            HumanBytes(bytes)
         ));
     }
 
@@ -68,9 +96,4 @@ impl Progress {
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// Makes a bar that is visible only on a terminal.
-pub(crate) fn bar_on_terminal(length: Option<u64>) -> ProgressBar {
-    ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5))
 }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use anyhow::Context;
 use flate2::read::MultiGzDecoder;
+
+use crate::error::ImportError;
 
 /// Longer lines cannot be events: the collector accepts 32 KiB each.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -14,15 +15,16 @@ const MAX_LINE: u64 = 4 * 1024 * 1024;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Opens a file for reading its decompressed content.
-pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, ImportError> {
+    let file = File::open(path).map_err(ImportError::file("open", path))?;
     let mut file = BufReader::with_capacity(256 * 1024, file);
-    let magic = file
-        .fill_buf()
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let magic = file.fill_buf().map_err(ImportError::file("read", path))?;
     let content: Box<dyn Read + Send> = match magic {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(file)?),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let decoder = zstd::Decoder::with_buffer(file);
+            Box::new(decoder.map_err(ImportError::file("read", path))?)
+        }
         _ => return Ok(Box::new(file)),
     };
     Ok(Box::new(BufReader::with_capacity(256 * 1024, content)))
@@ -58,15 +60,16 @@ pub(crate) fn identify(
     path: &Path,
     lengths: &[u64],
     read: impl Fn(u64),
-) -> anyhow::Result<Content> {
+) -> Result<Content, ImportError> {
     let mut source = open(path)?;
     let mut reading = Reading::default();
     let mut lengths = lengths.iter().copied().peekable();
     let mut prefixes = Vec::new();
     loop {
-        let piece = source
-            .fill_buf()
-            .with_context(|| format!("{} is damaged", path.display()))?;
+        let piece = source.fill_buf().map_err(|source| {
+            let path = path.to_owned();
+            ImportError::DamagedFile { path, source }
+        })?;
         if piece.is_empty() {
             break;
         }
@@ -146,7 +149,7 @@ pub(crate) struct Lines {
 impl Lines {
     /// Opens a file and reads the first `bytes` of its content: the file may grow meanwhile, and
     /// what is appended belongs to another content.
-    pub(crate) fn of(path: &Path, bytes: u64) -> anyhow::Result<Self> {
+    pub(crate) fn of(path: &Path, bytes: u64) -> Result<Self, ImportError> {
         Ok(Self {
             source: Box::new(open(path)?.take(bytes)),
             number: 0,

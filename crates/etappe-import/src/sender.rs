@@ -1,10 +1,9 @@
 //! Sends batches of messages until each is acknowledged.
 
-use std::ops::Range;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use etappe_core::id::SiteId;
 use etappe_runtime::backoff::Backoff;
 use reqwest::{Client, StatusCode};
@@ -12,27 +11,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
-use crate::answer::note;
+use crate::batch::Batch;
+use crate::error::ImportError;
+use crate::ledger::RejectedLine;
 
 /// The maximum number of rejections listed in an answer.
 const LISTED: usize = 100;
-
-/// A batch of messages to send.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// The messages, each an object, separated by commas.
-    pub(crate) messages: Vec<u8>,
-    /// The line number of each message.
-    pub(crate) lines: Vec<u64>,
-    /// The start of each message.
-    pub(crate) starts: Vec<usize>,
-    /// The last line that this batch covers, sent or not.
-    pub(crate) last_line: u64,
-    /// Bytes of the file that this batch covers.
-    pub(crate) bytes: u64,
-    /// Lines that could not be converted into messages: number and reason.
-    pub(crate) unreadable: Vec<(u64, String)>,
-}
 
 /// The result of a batch.
 #[derive(Debug, Default)]
@@ -40,7 +24,7 @@ pub(crate) struct Outcome {
     /// Messages acknowledged.
     pub(crate) accepted: u64,
     /// Lines rejected, with the reason.
-    pub(crate) rejected: Vec<(u64, String)>,
+    pub(crate) rejected: Vec<RejectedLine>,
     /// Values that do not count in acknowledged messages.
     pub(crate) warnings: u64,
 }
@@ -53,20 +37,9 @@ impl Outcome {
         for message in answer.rejected {
             let line = batch.lines.get(start + message.index);
             let line = line.copied().unwrap_or(batch.last_line);
-            self.rejected.push((line, message.reason));
+            let reason = message.reason;
+            self.rejected.push(RejectedLine { line, reason });
         }
-    }
-}
-
-impl Batch {
-    /// Returns a request body with the messages of a range.
-    fn body(&self, messages: &Range<usize>) -> bytes::Bytes {
-        let start = self.starts.get(messages.start).copied().unwrap_or_default();
-        // A comma precedes the next message.
-        let end = self.starts.get(messages.end).map(|next| next - 1);
-        let end = end.unwrap_or(self.messages.len());
-        let text = self.messages.get(start..end).unwrap_or_default();
-        bytes::Bytes::from([b"{\"batch\":[", text, b"]}"].concat())
     }
 }
 
@@ -95,8 +68,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How often the user is told that no message is being accepted.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Where batches go.
-pub(crate) struct Sender {
+/// Sends batches to a collector.
+pub struct Sender {
     client: Client,
     url: String,
     write_key: String,
@@ -104,14 +77,28 @@ pub(crate) struct Sender {
     has_answered: AtomicBool,
 }
 
+impl fmt::Debug for Sender {
+    /// Hides the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("url", &self.url)
+            .field("site", &self.site)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Sender {
     /// Makes a sender to `base`, such as `http://127.0.0.1:7070`, of events of `site`.
-    pub(crate) fn new(base: &str, write_key: String, site: SiteId) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// [`ImportError::Request`] if the client cannot be made.
+    pub fn new(base: &str, write_key: String, site: SiteId) -> Result<Self, ImportError> {
         let client = Client::builder()
             .timeout(Duration::from_secs(60))
             .connect_timeout(FIRST_ANSWER)
             .user_agent(concat!("etappe-import/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+            .build()
+            .map_err(ImportError::Request)?;
         Ok(Self {
             client,
             url: format!("{}/v1/batch", base.trim_end_matches('/')),
@@ -125,8 +112,12 @@ impl Sender {
     ///
     /// An answer lists only its first rejections. If there are more, the messages after them are
     /// sent again in parts so small that every rejection is listed. Messages accepted before still
-    /// count once.
-    pub(crate) async fn send(&self, batch: &Batch) -> anyhow::Result<Outcome> {
+    /// count once. `wait` is called with the reason now and then while nothing is accepted.
+    pub(crate) async fn send(
+        &self,
+        batch: &Batch,
+        wait: &(impl Fn(&str) + Sync),
+    ) -> Result<Outcome, ImportError> {
         let mut outcome = Outcome {
             rejected: batch.unreadable.clone(),
             ..Outcome::default()
@@ -135,7 +126,7 @@ impl Sender {
         if count == 0 {
             return Ok(outcome);
         }
-        let mut answer = self.ask(batch.body(&(0..count))).await?;
+        let mut answer = self.ask(batch.body(&(0..count)), wait).await?;
         if answer.rejected_more == 0 {
             outcome.note(batch, 0, answer);
             return Ok(outcome);
@@ -147,7 +138,7 @@ impl Sender {
         outcome.note(batch, 0, answer);
         for start in (settled..count).step_by(LISTED) {
             let part = start..(start + LISTED).min(count);
-            let answer = self.ask(batch.body(&part)).await?;
+            let answer = self.ask(batch.body(&part), wait).await?;
             outcome.note(batch, start, answer);
         }
         // The first answer reported all of them.
@@ -156,7 +147,11 @@ impl Sender {
     }
 
     /// Posts a body until there is a final answer.
-    async fn ask(&self, body: bytes::Bytes) -> anyhow::Result<Answer> {
+    async fn ask(
+        &self,
+        body: bytes::Bytes,
+        wait: &(impl Fn(&str) + Sync),
+    ) -> Result<Answer, ImportError> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         let begun = Instant::now();
         let mut told: Option<Instant> = None;
@@ -168,33 +163,31 @@ impl Sender {
                 // A key of another site is refused, so that no event ends up there.
                 .header("etappe-site", self.site.as_str())
                 .body(body.clone());
-            let (why, wait) = match request.send().await {
+            let (reason, pause) = match request.send().await {
                 Ok(response) if is_temporary(response.status()) => {
                     self.has_answered.store(true, Ordering::Relaxed);
-                    let wait = retry_after(&response);
-                    (format!("it answered {}", response.status()), wait)
+                    let pause = retry_after(&response);
+                    (format!("it answered {}", response.status()), pause)
                 }
                 Ok(response) => {
                     self.has_answered.store(true, Ordering::Relaxed);
                     let status = response.status();
-                    let text = response.text().await.context("the answer broke off")?;
+                    let text = response.text().await.map_err(ImportError::Answer)?;
                     return read_answer(status, &text, &self.site);
                 }
-                Err(error) if error.is_builder() => return Err(error).context("cannot send"),
+                Err(error) if error.is_builder() => return Err(ImportError::Request(error)),
                 Err(error) => (root_cause(&error), None),
             };
             let is_new = !self.has_answered.load(Ordering::Relaxed);
             if is_new && begun.elapsed() >= FIRST_ANSWER {
-                bail!(
-                    "{} cannot be reached: {why}. Is the address right, and does Etappe run there?",
-                    self.url
-                );
+                let url = self.url.clone();
+                return Err(ImportError::Unreachable { url, reason });
             }
             if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-                note(format_args!("nothing is taken now ({why}); trying again"));
+                wait(&reason);
                 told = Some(Instant::now());
             }
-            tokio::time::sleep(wait.unwrap_or_else(|| backoff.next_delay())).await;
+            tokio::time::sleep(pause.unwrap_or_else(|| backoff.next_delay())).await;
         }
     }
 }
@@ -227,44 +220,26 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
 }
 
 /// Reads a final answer.
-fn read_answer(status: StatusCode, text: &str, site: &SiteId) -> anyhow::Result<Answer> {
+fn read_answer(status: StatusCode, text: &str, site: &SiteId) -> Result<Answer, ImportError> {
     if status == StatusCode::UNAUTHORIZED {
-        bail!("the write key is not known there");
+        return Err(ImportError::UnknownKey);
     }
     if status == StatusCode::FORBIDDEN && text.contains("other_site") {
-        bail!("the write key belongs to another site than `{site}`; nothing was sent");
+        return Err(ImportError::OtherSite { site: site.clone() });
     }
     // 400 with a list of rejections: no message of the batch was valid.
     let answer = serde_json::from_str::<Answer>(text).ok();
     answer
         .filter(|_| status.is_success() || status == StatusCode::BAD_REQUEST)
-        .with_context(|| {
-            let beginning: String = text.chars().take(300).collect();
-            format!("the batch was refused: {status} {beginning}")
+        .ok_or_else(|| ImportError::Refused {
+            status,
+            beginning: text.chars().take(300).collect(),
         })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_part_of_a_batch_is_a_body_of_its_own() {
-        let batch = Batch {
-            messages: br#"{"a":1},{"b":2},{"c":3}"#.to_vec(),
-            lines: vec![3, 5, 8],
-            starts: vec![0, 8, 16],
-            ..Batch::default()
-        };
-        for (part, expected) in [
-            (0..3, r#"{"batch":[{"a":1},{"b":2},{"c":3}]}"#),
-            (0..1, r#"{"batch":[{"a":1}]}"#),
-            (1..2, r#"{"batch":[{"b":2}]}"#),
-            (1..3, r#"{"batch":[{"b":2},{"c":3}]}"#),
-        ] {
-            assert_eq!(batch.body(&part), expected.as_bytes(), "{part:?}");
-        }
-    }
 
     #[test]
     fn rejections_are_those_of_their_lines() {
@@ -281,7 +256,11 @@ mod tests {
             1,
             read_answer(StatusCode::OK, answer, &site).unwrap(),
         );
-        assert_eq!(outcome.rejected, [(8, "missing_id".to_owned())]);
+        let expected = RejectedLine {
+            line: 8,
+            reason: "missing_id".to_owned(),
+        };
+        assert_eq!(outcome.rejected, [expected]);
         assert_eq!((outcome.accepted, outcome.warnings), (1, 5));
     }
 }

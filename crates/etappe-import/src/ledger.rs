@@ -1,52 +1,54 @@
 //! The import progress of each file, per site; finished files stay on record permanently.
 
-use std::io::BufRead;
+use std::fs::OpenOptions;
+use std::io::{BufRead, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use etappe_core::id::SiteId;
 use etappe_core::time::Timestamp;
+use etappe_runtime::file::replace_file;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::source::Prefix;
+use crate::error::ImportError;
+use crate::source::Prefix;
 
 /// The record of one file's import into one site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileRecord {
+pub struct FileRecord {
     /// The file's name at the time of the import, for people.
-    pub(crate) name: String,
+    pub name: String,
     /// Every line up to this number was acknowledged or rejected.
-    pub(crate) lines_done: u64,
+    pub lines_done: u64,
     /// The bytes of these lines.
-    pub(crate) bytes_done: u64,
+    pub bytes_done: u64,
     /// Events acknowledged.
-    pub(crate) accepted: u64,
+    pub accepted: u64,
     /// Rejected lines.
-    pub(crate) rejected: u64,
+    pub rejected: u64,
     /// Values that do not count in acknowledged events.
     #[serde(default)]
-    pub(crate) warnings: u64,
+    pub warnings: u64,
     /// When the end of the file was reached.
-    pub(crate) finished_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
     /// The length of the whole content in bytes.
     #[serde(default)]
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// The number of complete lines in the content.
     #[serde(default)]
-    pub(crate) lines: u64,
+    pub lines: u64,
     /// The earlier contents that this one begins with, shortest first.
     #[serde(default)]
-    pub(crate) begins_with: Vec<Beginning>,
+    pub begins_with: Vec<Beginning>,
 }
 
 /// An earlier, possibly unfinished import whose content another one begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Beginning {
+pub struct Beginning {
     /// Identifies the content.
-    pub(crate) hash: String,
+    pub hash: String,
     /// The number of lines that the two share.
-    pub(crate) lines: u64,
+    pub lines: u64,
 }
 
 impl FileRecord {
@@ -75,43 +77,49 @@ impl FileRecord {
     }
 }
 
+/// A line that was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedLine {
+    /// Its number, counted from 1.
+    pub line: u64,
+    /// Why it was rejected.
+    pub reason: String,
+}
+
 /// The imports of one site.
 #[derive(Debug)]
-pub(crate) struct ImportLedger {
+pub struct ImportLedger {
     folder: PathBuf,
 }
 
 impl ImportLedger {
-    /// Opens the records of `site` under `root`.
-    pub(crate) fn open(root: &Path, site: &SiteId) -> anyhow::Result<Self> {
+    /// Opens the records of `site` under `root`, creating their folder if it is missing.
+    ///
+    /// # Errors
+    /// [`ImportError::File`] if the folder cannot be created.
+    pub fn open(root: &Path, site: &SiteId) -> Result<Self, ImportError> {
         let folder = root.join("imports").join(site.as_str());
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
+        std::fs::create_dir_all(&folder).map_err(ImportError::file("create", &folder))?;
         Ok(Self { folder })
     }
 
     /// Returns a content's record, or a fresh one.
-    pub(crate) fn record(&self, hash: &str) -> anyhow::Result<FileRecord> {
+    pub(crate) fn record(&self, hash: &str) -> Result<FileRecord, ImportError> {
         let path = self.path(hash);
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
-                format!(
-                    "{} is damaged: put it back from a backup, or remove it to import the file \
-                         from its beginning (its events count again unless they were stored within \
-                         the last day)",
-                    path.display()
-                )
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(FileRecord::default()),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|source| ImportError::DamagedRecord { path, source }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(FileRecord::default()),
+            Err(error) => Err(ImportError::file("read", path)(error)),
         }
     }
 
     /// Returns the earlier imports, finished or not, that another content may begin with.
-    pub(crate) fn earlier(&self) -> anyhow::Result<Vec<(String, FileRecord)>> {
+    pub(crate) fn earlier(&self) -> Result<Vec<(String, FileRecord)>, ImportError> {
         let mut earlier = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
+        let failed = || ImportError::file("list", &self.folder);
+        for entry in std::fs::read_dir(&self.folder).map_err(failed())? {
+            let name = entry.map_err(failed())?.file_name();
             let hash = name.to_str().and_then(|name| name.strip_suffix(".json"));
             let Some(hash) = hash else { continue };
             let record = self.record(hash)?;
@@ -125,33 +133,64 @@ impl ImportLedger {
     /// Stores a content's progress.
     ///
     /// If a machine failure undoes this, lines are only sent again under the same ids.
-    pub(crate) fn remember(&self, hash: &str, record: &FileRecord) -> anyhow::Result<()> {
-        crate::data_dir::write_private(&self.path(hash), &serde_json::to_vec(record)?)
+    pub(crate) fn remember(&self, hash: &str, record: &FileRecord) -> Result<(), ImportError> {
+        let path = self.path(hash);
+        let text = serde_json::to_vec(record).expect("numbers and names are valid JSON");
+        replace_file(&path, &text).map_err(ImportError::file("write", path))
     }
 
     /// Deletes a content's progress, so that it can be imported again from its first line.
-    pub(crate) fn forget(&self, hash: &str) -> anyhow::Result<()> {
+    pub(crate) fn forget(&self, hash: &str) -> Result<(), ImportError> {
         remove(&self.path(hash))
     }
 
     /// Clears the list of a content's rejected lines.
-    pub(crate) fn clear_rejected(&self, hash: &str) -> anyhow::Result<()> {
+    pub(crate) fn clear_rejected(&self, hash: &str) -> Result<(), ImportError> {
         remove(&self.rejected_path(hash))
     }
 
+    /// Appends rejected lines to a content's list.
+    pub(crate) fn append_rejected(
+        &self,
+        hash: &str,
+        rejected: &[RejectedLine],
+    ) -> Result<(), ImportError> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let path = self.rejected_path(hash);
+        let append = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(0o600)
+                .open(&path)?;
+            for line in rejected {
+                writeln!(file, "{}", serde_json::to_string(line)?)?;
+            }
+            Ok(())
+        };
+        append().map_err(ImportError::file("write", &path))
+    }
+
     /// Returns the first entries of the list of a content's rejected lines.
-    pub(crate) fn first_rejected(&self, hash: &str, most: usize) -> anyhow::Result<Vec<Value>> {
+    pub(crate) fn first_rejected(
+        &self,
+        hash: &str,
+        most: usize,
+    ) -> Result<Vec<RejectedLine>, ImportError> {
         let path = self.rejected_path(hash);
         let file = match std::fs::File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ImportError::file("read", path)(error)),
         };
         let lines = std::io::BufReader::new(file).lines().take(most);
-        let lines = lines.map(|line| Ok(serde_json::from_str(&line?)?));
-        lines.collect()
+        let lines = lines
+            .map(|line| -> std::io::Result<RejectedLine> { Ok(serde_json::from_str(&line?)?) });
+        lines
+            .collect::<std::io::Result<_>>()
+            .map_err(ImportError::file("read", path))
     }
 
     /// Returns the path of the list of a content's rejected lines.
@@ -164,11 +203,11 @@ impl ImportLedger {
     }
 }
 
-fn remove(path: &Path) -> anyhow::Result<()> {
+fn remove(path: &Path) -> Result<(), ImportError> {
     match std::fs::remove_file(path) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot remove {}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(ImportError::file("remove", path)(error)),
     }
 }
 

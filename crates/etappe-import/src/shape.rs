@@ -4,15 +4,19 @@
 use std::fmt;
 use std::path::Path;
 
-use super::source::Lines;
+use crate::error::ImportError;
+use crate::source::{self, Lines};
 
 /// Why a whole file is not an import file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum WrongShape {
+pub enum WrongShape {
     /// All of its lines are blank.
     Empty,
     /// A CSV table: its first line names the columns.
-    Csv { columns: Vec<String> },
+    Csv {
+        /// The names of its columns.
+        columns: Vec<String>,
+    },
     /// One JSON array around all events.
     Array,
     /// UTF-16 text, as some spreadsheets save it.
@@ -23,25 +27,27 @@ pub(crate) enum WrongShape {
 const SHOWN_COLUMNS: usize = 8;
 
 /// Checks the first two lines of a file and returns what is wrong with its format, if anything.
-pub(crate) fn wrong_shape(path: &Path) -> anyhow::Result<Option<WrongShape>> {
+pub(crate) fn wrong_shape(path: &Path) -> Result<Option<WrongShape>, ImportError> {
     if is_utf16(path)? {
         return Ok(Some(WrongShape::Utf16));
     }
     let mut lines = Lines::of(path, u64::MAX)?;
-    let Some(first) = lines.next_line()? else {
+    let mut next_line = || {
+        let line = lines.next_line();
+        line.map_err(ImportError::file("read", path))
+    };
+    let Some(first) = next_line()? else {
         return Ok(Some(WrongShape::Empty));
     };
-    let second = lines.next_line()?.and_then(|line| line.text);
+    let second = next_line()?.and_then(|line| line.text);
     let first = first.text.unwrap_or_default();
     Ok(shape_of(first.trim(), second.as_deref().map(str::trim)))
 }
 
-fn is_utf16(path: &Path) -> anyhow::Result<bool> {
-    let mut source = super::source::open(path)?;
-    Ok(matches!(
-        source.fill_buf()?,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..]
-    ))
+fn is_utf16(path: &Path) -> Result<bool, ImportError> {
+    let mut source = source::open(path)?;
+    let beginning = source.fill_buf().map_err(ImportError::file("read", path))?;
+    Ok(matches!(beginning, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]))
 }
 
 fn shape_of(first: &str, second: Option<&str>) -> Option<WrongShape> {
