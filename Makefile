@@ -35,8 +35,9 @@ overload: requirements ## Flood one site with five times what this machine can d
 faults: requirements ## Try the guarantee: a million events under a hundred faults.
 	@deploy/dev/faults.sh
 
-build: ## Build the binary: target/release/etappe.
+build: ## Build the binary: target/release/etappe, its symbols in etappe.debug beside it.
 	cargo build --release --bin etappe
+	@deploy/dev/split-symbols.sh $${CARGO_TARGET_DIR:-target}/release/etappe
 
 format: ## Format the code.
 	cargo fmt --all

@@ -26,6 +26,7 @@ fi
 
 echo "building (the first time takes some minutes)"
 cargo build --release --bin etappe
+deploy/dev/split-symbols.sh target/release/etappe
 echo "looking for ClickHouse's engine (fetched once, about 180 MB)"
 target/release/etappe engine --fetch >/dev/null
 
