@@ -12,6 +12,7 @@
 //! text they were sent with, so that money stays exact. Every identifier has a type of its own.
 
 pub mod amount_text;
+pub mod audit;
 pub mod channel;
 pub mod country;
 pub mod currency;

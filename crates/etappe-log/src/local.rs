@@ -52,7 +52,7 @@ pub use self::drain::MoveProgress;
 use self::folder::Folder;
 use self::opening::Opening;
 pub use self::publisher::LocalPublisher;
-pub use self::source::{LocalReader, LocalSource, PartitionPositions};
+pub use self::source::{LocalReader, LocalSource};
 use self::writer::Shared;
 use crate::error::LogError;
 use crate::metrics::LogMetrics;

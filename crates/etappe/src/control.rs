@@ -13,6 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use etappe_core::audit::AuditReport;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::site::KeyHash;
@@ -23,7 +24,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::audit::AuditReport;
 use crate::backup::maker::{BackupMaker, Made};
 use crate::letters::{ShownLetter, show};
 use crate::service::auditor::Auditor;

@@ -5,7 +5,6 @@
 
 mod allocator;
 mod answer;
-mod audit;
 mod backup;
 mod cli;
 mod command;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use etappe_core::audit::PartitionPositions;
 use etappe_core::id::{Offset, PartitionId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
@@ -12,7 +13,6 @@ use super::cluster::KafkaCluster;
 use super::plain::PlainContext;
 use super::source::probe::Probe;
 use crate::error::LogError;
-use crate::local::PartitionPositions;
 
 /// How long one request may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);

@@ -9,13 +9,14 @@
 
 use std::time::Duration;
 
+use etappe_core::audit::PartitionPositions;
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{
     EventPublisher as _, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource as _,
 };
 use etappe_core::time::Timestamp;
 
-use super::{LocalLog, LocalReader, LocalSource, PartitionPositions};
+use super::{LocalLog, LocalReader, LocalSource};
 use crate::error::LogError;
 use crate::kafka::KafkaPublisher;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::audit::PartitionPositions;
+use etappe_core::id::{OffsetRange, PartitionId};
 use etappe_core::ports::{LogRecord, Progress, ReadRequest, RecordSource, SourceEvent};
 use tokio::time::Instant;
 
@@ -17,19 +18,6 @@ use crate::error::LogError;
 #[derive(Debug, Clone)]
 pub struct LocalReader {
     inner: Arc<Inner>,
-}
-
-/// The start, the end and the committed offset of a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartitionPositions {
-    /// The partition.
-    pub partition: PartitionId,
-    /// The first offset that is kept.
-    pub start: Offset,
-    /// The first offset that the consumer has not passed.
-    pub committed: Offset,
-    /// The offset after the last durable record.
-    pub end: Offset,
 }
 
 impl LocalReader {

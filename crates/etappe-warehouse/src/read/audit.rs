@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use clickhouse::Row;
+use etappe_core::audit::StoredOffsets;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use serde::Deserialize;
 
@@ -53,17 +54,6 @@ SELECT min(offset) AS first, max(offset) AS last FROM (
 )
 GROUP BY block, run
 ORDER BY first";
-
-/// The rows stored of one partition of a log, including duplicates and marks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredOffsets {
-    /// The partition.
-    pub partition: PartitionId,
-    /// The offsets that have a row, as ranges without holes, in ascending order.
-    pub ranges: Vec<OffsetRange>,
-    /// The number of rows beyond one per offset; any surplus is an error.
-    pub surplus: u64,
-}
 
 #[derive(Row, Deserialize)]
 struct BlockRow {

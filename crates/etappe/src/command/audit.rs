@@ -1,12 +1,12 @@
 //! `etappe audit`: checks that every consumed offset is exactly one row, mark or dead letter.
 
 use anyhow::bail;
+use etappe_core::audit::{AuditReport, audit};
 use etappe_log::dead_letters::DeadLetterStore;
 use etappe_warehouse::Warehouse;
 use prometheus::Registry;
 
 use crate::answer::answer;
-use crate::audit::{AuditReport, audit};
 use crate::cli::AuditArguments;
 use crate::config::{Config, Needs};
 use crate::control::ControlClient;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use etappe_core::audit::AuditReport;
 use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
 use etappe_log::dead_letters::Replayed;
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 use super::{
     BackupRequest, KeyRequest, ReplayRequest, RevokeRequest, SettingsRequest, TokenRequest,
 };
-use crate::audit::AuditReport;
 use crate::backup::maker::Made;
 use crate::data_dir::{DataDir, RunInfo};
 use crate::letters::ShownLetter;

@@ -1,11 +1,10 @@
 //! Audits a running process's log and tables.
 
+use etappe_core::audit::{AuditReport, PartitionPositions, audit};
 use etappe_log::dead_letters::DeadLetterStore;
 use etappe_log::kafka::KafkaCluster;
-use etappe_log::local::{LocalReader, PartitionPositions};
+use etappe_log::local::LocalReader;
 use etappe_warehouse::Warehouse;
-
-use crate::audit::{AuditReport, audit};
 
 /// The source of the consumer's progress.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The whole log compared with a simple model, over any order of publishing, disk failures,
 //! commits, crashes of the process and of the machine, and torn tails.
 
+use etappe_core::audit::PartitionPositions;
 use etappe_core::id::OffsetRange;
 use etappe_core::ports::{Progress, RecordSource, SourceEvent};
 use proptest::prelude::*;

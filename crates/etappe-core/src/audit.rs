@@ -5,49 +5,80 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use etappe_core::id::{Offset, OffsetRange, PartitionId};
-use etappe_core::ports::StoredDeadLetter;
-use etappe_log::local::PartitionPositions;
-use etappe_warehouse::StoredOffsets;
 use serde::{Deserialize, Serialize};
+
+use crate::dead_letter::StoredDeadLetter;
+use crate::id::{Offset, OffsetRange, PartitionId};
 
 /// The maximum number of holes listed per partition.
 const NAMED_HOLES: usize = 20;
 
+/// The start, the end and the committed offset of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionPositions {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The first offset that is kept.
+    pub start: Offset,
+    /// The first offset that the consumer has not passed.
+    pub committed: Offset,
+    /// The offset after the last durable record.
+    pub end: Offset,
+}
+
+/// The rows stored of one partition of a log, including duplicates and marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOffsets {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The offsets that have a row, as ranges without holes, in ascending order.
+    pub ranges: Vec<OffsetRange>,
+    /// The number of rows beyond one per offset; any surplus is an error.
+    pub surplus: u64,
+}
+
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AuditReport {
+pub struct AuditReport {
     /// The log.
-    pub(crate) topic: String,
-    pub(crate) partitions: Vec<PartitionAudit>,
+    pub topic: String,
+    /// The result for each partition.
+    pub partitions: Vec<PartitionAudit>,
     /// Whether nothing is missing and nothing is stored twice.
-    pub(crate) is_clean: bool,
+    pub is_clean: bool,
 }
 
 /// The result for one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PartitionAudit {
-    pub(crate) partition: u32,
-    /// The first audited offset, and the one after the last.
-    pub(crate) from: u64,
-    pub(crate) until: u64,
+pub struct PartitionAudit {
+    /// The partition.
+    pub partition: u32,
+    /// The first audited offset.
+    pub from: u64,
+    /// The one after the last audited offset.
+    pub until: u64,
     /// The committed offset: the first one not consumed yet.
-    pub(crate) committed: u64,
+    pub committed: u64,
     /// The offset after the last record.
-    pub(crate) end: u64,
+    pub end: u64,
     /// Offsets with a row: events, duplicates, marks.
-    pub(crate) stored: u64,
-    pub(crate) dead_letters: u64,
+    pub stored: u64,
+    /// Offsets with a dead letter.
+    pub dead_letters: u64,
     /// Offsets before `committed` that have neither a row nor a dead letter.
-    pub(crate) missing: u64,
+    pub missing: u64,
     /// The first and last offset of each hole; only the first few holes.
-    pub(crate) holes: Vec<(u64, u64)>,
+    pub holes: Vec<(u64, u64)>,
     /// Rows beyond one per offset.
-    pub(crate) surplus: u64,
+    pub surplus: u64,
 }
 
-/// Compares the consumed offsets with the stored ones.
-pub(crate) fn audit(
+/// Compares the consumed offsets with the stored ones. Letters of other topics are ignored.
+///
+/// The positions must have been read before the rows and the letters: whatever is stored meanwhile
+/// then has later offsets.
+#[must_use]
+pub fn audit(
     topic: &str,
     positions: &[PartitionPositions],
     stored: &[StoredOffsets],
@@ -126,10 +157,10 @@ fn audit_partition(
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use etappe_core::ports::DeadLetter;
-    use etappe_core::time::Timestamp;
 
     use super::*;
+    use crate::dead_letter::DeadLetter;
+    use crate::time::Timestamp;
 
     fn positions(committed: u64, end: u64) -> Vec<PartitionPositions> {
         vec![PartitionPositions {
