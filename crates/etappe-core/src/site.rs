@@ -3,6 +3,8 @@
 //! Only a key's SHA-256 is stored. Keys have 190 random bits, so a slow hash would add nothing. A
 //! [`SiteDirectory`] is an immutable snapshot; a change publishes a new one.
 
+pub mod stored;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -13,6 +15,9 @@ use crate::currency::Currency;
 use crate::event::KeyScope;
 use crate::id::SiteId;
 use crate::money_terms::{LargestAmounts, MoneyTerms};
+
+/// The number of random characters in a key, after its prefix: 32 of 62 characters are 190 bits.
+pub const KEY_LETTERS: usize = 32;
 
 /// The SHA-256 of a key or token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

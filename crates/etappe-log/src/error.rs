@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{PublishError, RetryClass, Retryable};
+use etappe_core::site::stored::UnknownSite;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// A partition that has been too short for this long has lost its end for good.
@@ -303,6 +304,46 @@ impl LogError {
             source: Box::new(source),
         }
     }
+}
+
+/// Sites or keys cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// The file of the sites cannot be read or written.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// The attempted action.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of the sites is damaged.
+    #[error("{} is damaged; restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The parser's error.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The site does not exist.
+    #[error(transparent)]
+    Unknown(#[from] UnknownSite),
+    /// No key of the site, or more than one, begins so.
+    #[error("`{prefix}` is not the start (8 characters or more) of exactly one key's hash")]
+    AmbiguousKey {
+        /// The given start of a hash.
+        prefix: String,
+    },
+    /// The shared table cannot be changed.
+    #[error(transparent)]
+    Table(#[from] LogError),
+    /// A change of the shared table is stored, but did not come back in time.
+    #[error("the change is stored, but is not visible here yet")]
+    NotVisible,
 }
 
 fn is_refusal(error: &KafkaError) -> bool {

@@ -16,7 +16,7 @@
 //! Where to start: [`local::LocalLog`] is the log on the local disk. Its segments are in
 //! `local/segment.rs` and `local/partition.rs`, which know nothing of consumers. [`kafka`] is the
 //! log on Apache Kafka. [`spool`] puts a local log in front of Kafka while Kafka is unavailable.
-//! [`medium`] and [`dead_letters`] choose between local and Kafka at runtime.
+//! [`medium`], [`dead_letters`] and [`sites`] choose between local and Kafka at runtime.
 //!
 //! [`DeadLetters`]: etappe_core::ports::DeadLetters
 //! [`EventPublisher`]: etappe_core::ports::EventPublisher
@@ -29,9 +29,10 @@ pub mod kafka;
 pub mod local;
 pub mod medium;
 pub mod metrics;
+pub mod sites;
 pub mod spool;
 
-pub use error::LogError;
+pub use error::{LogError, SiteError};
 
 /// Configures a property test with `cases` cases. Its seed is printed, so that a failure can be
 /// reproduced.

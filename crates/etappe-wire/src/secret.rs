@@ -10,10 +10,10 @@ mod escape;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use etappe_core::site::KEY_LETTERS;
+
 use self::escape::Unescaped;
 
-/// The number of characters after the prefix of a key, such as `ew_`.
-pub const KEY_LETTERS: usize = 32;
 /// The length of a key.
 const KEY_BYTES: usize = KEY_LETTERS + 3;
 /// The second letters of the prefixes: admin, control, read, transient and write.

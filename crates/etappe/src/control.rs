@@ -19,6 +19,7 @@ use etappe_core::id::SiteId;
 use etappe_core::site::KeyHash;
 use etappe_core::site::{Grant, SiteSettings};
 use etappe_log::dead_letters::Replayed;
+use etappe_log::sites::{NewKeys, SiteStore};
 use etappe_runtime::authorization::bearer_token;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,7 +30,6 @@ use crate::letters::{ShownLetter, show};
 use crate::service::auditor::Auditor;
 use crate::service::event_log::LetterReplayer;
 use crate::service::explainer::StoredEvents;
-use crate::sites::{NewKeys, SiteStore};
 
 pub(crate) use client::ControlClient;
 
@@ -84,9 +84,9 @@ async fn authorize(State(state): State<Arc<Control>>, request: Request, next: Ne
 /// An error that the client can print.
 struct Refusal(anyhow::Error);
 
-impl From<anyhow::Error> for Refusal {
-    fn from(error: anyhow::Error) -> Self {
-        Self(error)
+impl<E: Into<anyhow::Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
@@ -243,12 +243,7 @@ async fn list_letters(
     State(state): State<Arc<Control>>,
     Query(query): Query<LettersQuery>,
 ) -> Result<Json<Vec<ShownLetter>>, Refusal> {
-    let letters = state
-        .replayer
-        .letters()
-        .read_all()
-        .await
-        .map_err(anyhow::Error::new)?;
+    let letters = state.replayer.letters().read_all().await?;
     let shown = match &query.letter {
         Some(name) => letters
             .iter()
@@ -270,6 +265,6 @@ async fn replay_letters(
     State(state): State<Arc<Control>>,
     Json(request): Json<ReplayRequest>,
 ) -> Result<Json<Replayed>, Refusal> {
-    let replayed = state.replayer.replay(request.letters.as_deref()).await;
-    Ok(Json(replayed.map_err(anyhow::Error::new)?))
+    let replayed = state.replayer.replay(request.letters.as_deref());
+    Ok(Json(replayed.await?))
 }

@@ -14,7 +14,6 @@ mod data_dir;
 mod letters;
 mod reader;
 mod service;
-mod sites;
 
 use std::process::ExitCode;
 

@@ -30,6 +30,7 @@ use etappe_core::rules::RuleSet;
 use etappe_core::watermark::Watermark;
 use etappe_log::dead_letters::DeadLetterStore;
 use etappe_log::medium::{Publisher, Source};
+use etappe_log::sites::SiteStore;
 use etappe_runtime::background::BackgroundThreads;
 use etappe_runtime::clock::SystemClock;
 use etappe_runtime::health::Health;
@@ -43,7 +44,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::sites::SiteStore;
 
 /// The timeout for stopping all components: less than the 30 s after which service managers kill
 /// the process.

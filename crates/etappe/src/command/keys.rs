@@ -1,12 +1,15 @@
 //! `etappe keys`: manages sites and their keys, in the shared table on Kafka, through the running
 //! `up` of a folder or, while none runs, directly.
 
+mod origin;
+
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use etappe_core::currency::Currency;
 use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
+use etappe_log::sites::SiteStore;
 use serde_json::Value;
 
 use crate::answer::{answer, note};
@@ -15,7 +18,7 @@ use crate::config::{Config, Needs};
 use crate::control::{ControlClient, KeyRequest, sites_as_json};
 use crate::data_dir::{DataDir, DataLock};
 use crate::service::Service;
-use crate::sites::{SiteStore, origins_of};
+use origin::origins_of;
 
 /// Runs one of the commands.
 pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ use etappe_core::watermark::Watermark;
 use etappe_log::kafka::KafkaCluster;
 use etappe_log::local::LocalLog;
 use etappe_log::medium::Source;
+use etappe_log::sites::SiteStore;
 use etappe_warehouse::{CopyLimits, CopyProgress, Warehouse, copy};
 use prometheus::Registry;
 use serde::Serialize;
@@ -26,7 +27,6 @@ use crate::data_dir::DataDir;
 use crate::service::event_log;
 use crate::service::warehouse::Embedded;
 use crate::service::{ClassifierInputs, Service, WatermarkScope};
-use crate::sites::SiteStore;
 
 /// How often the progress of pending work is checked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -168,7 +168,7 @@ impl Transfer {
     async fn copy_sites(&self, cluster: &KafkaCluster) -> anyhow::Result<usize> {
         let file = SiteStore::open_file(self.data.path("sites.json"))?;
         let shared = self.service.share_sites(cluster, None).await?;
-        shared.adopt(&file).await
+        Ok(shared.adopt(&file).await?)
     }
 
     /// Publishes the records that the classifier has not consumed.

@@ -19,6 +19,7 @@ use etappe_log::dead_letters::DeadLetterStore;
 use etappe_log::kafka::{KafkaCluster, KafkaSource};
 use etappe_log::local::LocalLog;
 use etappe_log::medium::{Publisher, Source};
+use etappe_log::sites::{SiteStore, random_key};
 use etappe_log::spool::SpoolingPublisher;
 use etappe_runtime::health::{Health, Reporter};
 use etappe_warehouse::Warehouse;
@@ -43,7 +44,6 @@ use crate::service::greeting::Greeting;
 use crate::service::routes::LaterRoutes;
 use crate::service::warehouse::Embedded;
 use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
-use crate::sites::{SiteStore, random_key};
 
 /// The site created at the first start.
 const DEMO: &str = "demo";

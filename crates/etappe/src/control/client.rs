@@ -9,6 +9,7 @@ use etappe_core::audit::AuditReport;
 use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
 use etappe_log::dead_letters::Replayed;
+use etappe_log::sites::NewKeys;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -18,7 +19,6 @@ use super::{
 use crate::backup::maker::Made;
 use crate::data_dir::{DataDir, RunInfo};
 use crate::letters::ShownLetter;
-use crate::sites::NewKeys;
 
 /// The timeout for a backup.
 const LONGEST_BACKUP: Duration = Duration::from_secs(6 * 3600);

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use etappe_log::sites::NewKeys;
 use serde::Serialize;
 
 use crate::data_dir::RunInfo;
-use crate::sites::NewKeys;
 
 /// Addresses, and keys at the first start; the only output on standard output.
 #[derive(Serialize)]

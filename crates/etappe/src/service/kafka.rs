@@ -8,13 +8,13 @@ use anyhow::Context;
 use etappe_core::ports::{RetryClass, Retryable};
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaCluster, KafkaTable};
+use etappe_log::sites::SiteStore;
 use etappe_runtime::backoff::Backoff;
 use etappe_runtime::health::Reporter;
 use etappe_runtime::shutdown::{Reason, Shutdown};
 
 use super::Service;
 use super::health::{self, Absence};
-use crate::sites::SiteStore;
 
 /// How long a start waits for the topics before it continues without Kafka.
 const TOPICS_PATIENCE: Duration = Duration::from_secs(10);

@@ -16,6 +16,7 @@ use etappe_insights::kpi_gauge::KpiGauges;
 use etappe_insights::metrics::InsightsMetrics;
 use etappe_insights::state::{InsightsParts, InsightsState};
 use etappe_log::medium::Publisher;
+use etappe_log::sites::SiteStore;
 use etappe_runtime::authorization::bearer_token;
 use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
@@ -25,7 +26,6 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::Service;
-use crate::sites::SiteStore;
 
 /// The admin address of every process: metrics and health.
 pub(crate) fn admin(service: &Service) -> Router {

@@ -1,42 +1,48 @@
 //! Sites and their keys: storage, changes, and publication to the components that check keys.
 //!
-//! They are stored in a file of the data folder, or in a table that all processes share. Keys are
-//! shown once, when they are created; only their hashes are stored.
-
-mod origin;
-mod stored;
+//! They are stored in a file beside the local log, or on Kafka in a table that all processes share.
+//! Keys are shown once, when they are created; only their hashes are stored.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use bytes::Bytes;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
-use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
-use etappe_log::kafka::KafkaTable;
+use etappe_core::site::stored::{SiteChange, StoredSites};
+use etappe_core::site::{Grant, KEY_LETTERS, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
+use etappe_runtime::file::replace_file;
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::data_dir::write_private;
-pub(crate) use origin::origins_of;
-use stored::{SiteChange, StoredSites};
+use crate::error::SiteError;
+use crate::kafka::{KafkaTable, TableRows};
 
-/// The length of a key's random part: 32 of 62 characters are 190 bits. Clients' texts are searched
-/// for keys of this length.
-const KEY_LENGTH: usize = etappe_wire::secret::KEY_LETTERS;
 /// How long to wait until a change of the shared table is visible here.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A pair of keys, shown once.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct NewKeys {
-    pub(crate) site: SiteId,
-    pub(crate) write_key: String,
-    pub(crate) read_token: String,
+pub struct NewKeys {
+    /// The site.
+    pub site: SiteId,
+    /// The key for sending events.
+    pub write_key: String,
+    /// The token for reading KPIs.
+    pub read_token: String,
+}
+
+impl fmt::Debug for NewKeys {
+    /// Hides the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKeys")
+            .field("site", &self.site)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The plain-text read token of each site.
@@ -61,7 +67,7 @@ enum Place {
 
 /// The sites of an installation.
 #[derive(Debug)]
-pub(crate) struct SiteStore {
+pub struct SiteStore {
     place: Place,
     /// Serializes changes.
     changing: tokio::sync::Mutex<()>,
@@ -76,7 +82,10 @@ pub(crate) struct SiteStore {
 
 impl SiteStore {
     /// Reads the sites from a file; a missing file is an installation without sites.
-    pub(crate) fn open_file(path: PathBuf) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if the file cannot be read.
+    pub fn open_file(path: PathBuf) -> Result<Self, SiteError> {
         let stored = read_file(&path)?.unwrap_or_default();
         Ok(Self::new(Place::File(path), stored))
     }
@@ -84,16 +93,19 @@ impl SiteStore {
     /// Uses the sites of a shared table as far as they are known already; [`follow`](Self::follow)
     /// keeps them up to date. `copy` is the file of the last known sites, for a start without the
     /// table.
-    pub(crate) fn open_table(table: KafkaTable, copy: Option<&PathBuf>) -> Self {
+    #[must_use]
+    pub fn open_table(table: KafkaTable, copy: Option<&PathBuf>) -> Self {
         let stored = if table.is_current() {
             of_table(&table.rows().borrow())
         } else {
             let known = copy.and_then(|path| {
                 let read = read_file(path);
                 // The table is complete, and the copy is rewritten from it.
-                read.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "no copy"))
-                    .ok()
-                    .flatten()
+                read.inspect_err(
+                    |error| tracing::warn!(%error, "the copy of the sites cannot be read"),
+                )
+                .ok()
+                .flatten()
             });
             known.unwrap_or_default()
         };
@@ -114,7 +126,7 @@ impl SiteStore {
 
     /// Publishes other processes' changes to a shared table and keeps a copy of it; ends when the
     /// table is closed. For a file it does nothing.
-    pub(crate) async fn follow(&self, copy: Option<PathBuf>) {
+    pub async fn follow(&self, copy: Option<PathBuf>) {
         let Place::Table(table) = &self.place else {
             return;
         };
@@ -129,7 +141,7 @@ impl SiteStore {
             if let Some(path) = &copy
                 && let Err(error) = write_file(path, &stored)
             {
-                tracing::warn!(error = format!("{error:#}"), "the copy of the sites is old");
+                tracing::warn!(%error, "the copy of the sites is out of date");
             }
             let mut known = self.lock();
             *known = stored;
@@ -138,17 +150,22 @@ impl SiteStore {
     }
 
     /// Returns a receiver that follows every change.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<SiteDirectory>> {
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<SiteDirectory>> {
         self.directory.subscribe()
     }
 
     /// Returns whether nothing was ever stored.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.lock().sites.is_empty()
     }
 
     /// Replaces the admin token and returns the new one.
-    pub(crate) async fn create_admin_token(&self) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if the token's hash cannot be stored.
+    pub async fn create_admin_token(&self) -> Result<String, SiteError> {
         let token = random_key("ea");
         let change = SiteChange::AdminToken(KeyHash::of(&token));
         self.change(|_| Ok(vec![change])).await?;
@@ -156,16 +173,16 @@ impl SiteStore {
     }
 
     /// Returns whether `token` is the admin token.
-    pub(crate) fn is_admin(&self, token: &str) -> bool {
+    #[must_use]
+    pub fn is_admin(&self, token: &str) -> bool {
         self.lock().admin_token == Some(KeyHash::of(token))
     }
 
     /// Creates a site, or another pair of keys for it.
-    pub(crate) async fn create_keys(
-        &self,
-        site: &SiteId,
-        scope: KeyScope,
-    ) -> anyhow::Result<NewKeys> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if their hashes cannot be stored.
+    pub async fn create_keys(&self, site: &SiteId, scope: KeyScope) -> Result<NewKeys, SiteError> {
         let (write_key, read_token) = (random_key("ew"), random_key("er"));
         let pair = [
             (&write_key, Grant::Write(scope)),
@@ -189,35 +206,37 @@ impl SiteStore {
     }
 
     /// Revokes the key of `site` whose hash starts with `prefix`.
-    pub(crate) async fn revoke_key(&self, site: &SiteId, prefix: &str) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if no site or not exactly one key matches, or the change cannot be stored.
+    pub async fn revoke_key(&self, site: &SiteId, prefix: &str) -> Result<(), SiteError> {
         self.change(|stored| {
-            let Some(found) = stored.site(site) else {
-                bail!("there is no site `{site}`");
-            };
+            let found = stored.expect_site(site)?;
             let hashes = found.keys.iter().map(|key| key.hash);
             let matching: Vec<_> = hashes
                 .filter(|hash| hash.to_string().starts_with(prefix))
                 .collect();
             match matching[..] {
                 [hash] if prefix.len() >= 8 => Ok(vec![SiteChange::RemoveKey(site.clone(), hash)]),
-                _ => bail!(
-                    "`{prefix}` is not the start (8 characters or more) of exactly one key's hash"
-                ),
+                _ => Err(SiteError::AmbiguousKey {
+                    prefix: prefix.to_owned(),
+                }),
             }
         })
         .await
     }
 
     /// Replaces a site's settings.
-    pub(crate) async fn change_settings(
+    ///
+    /// # Errors
+    /// [`SiteError`] if the site does not exist, or the change cannot be stored.
+    pub async fn change_settings(
         &self,
         site: &SiteId,
         settings: SiteSettings,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), SiteError> {
         self.change(|stored| {
-            if stored.site(site).is_none() {
-                bail!("there is no site `{site}`");
-            }
+            stored.expect_site(site)?;
             Ok(vec![SiteChange::Settings(site.clone(), settings)])
         })
         .await
@@ -225,7 +244,10 @@ impl SiteStore {
 
     /// Copies all sites of another store that are missing here, with their settings and keys;
     /// returns their number.
-    pub(crate) async fn adopt(&self, other: &Self) -> anyhow::Result<usize> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if the changes cannot be stored.
+    pub async fn adopt(&self, other: &Self) -> Result<usize, SiteError> {
         let others = other.lock().clone();
         let count = others.sites.len();
         self.change(|stored| Ok(stored.lacking(others))).await?;
@@ -233,7 +255,10 @@ impl SiteStore {
     }
 
     /// Creates a write key that is valid until this process ends.
-    pub(crate) fn create_ephemeral_key(&self, site: &SiteId) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if the site does not exist.
+    pub fn create_ephemeral_key(&self, site: &SiteId) -> Result<String, SiteError> {
         let key = random_key("et");
         let record = KeyRecord {
             hash: KeyHash::of(&key),
@@ -256,7 +281,10 @@ impl SiteStore {
     }
 
     /// Returns a read token that is valid until this process ends; always the same one for a site.
-    pub(crate) fn ephemeral_token(&self, site: &SiteId) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// [`SiteError`] if the site does not exist.
+    pub fn ephemeral_token(&self, site: &SiteId) -> Result<String, SiteError> {
         let stored = self.lock();
         stored.expect_site(site)?;
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -278,8 +306,8 @@ impl SiteStore {
     /// Applies the changes returned by `decide`; returns once they are stored and in effect here.
     async fn change(
         &self,
-        decide: impl FnOnce(&StoredSites) -> anyhow::Result<Vec<SiteChange>>,
-    ) -> anyhow::Result<()> {
+        decide: impl FnOnce(&StoredSites) -> Result<Vec<SiteChange>, SiteError>,
+    ) -> Result<(), SiteError> {
         let _one_at_a_time = self.changing.lock().await;
         let mut changed = self.lock().clone();
         let changes = decide(&changed)?;
@@ -328,7 +356,7 @@ impl SiteStore {
     }
 }
 
-fn of_table(rows: &std::collections::BTreeMap<String, bytes::Bytes>) -> StoredSites {
+fn of_table(rows: &TableRows) -> StoredSites {
     let (stored, unreadable) = StoredSites::of_rows(rows);
     if !unreadable.is_empty() {
         tracing::error!(rows = ?unreadable, "rows of the table of sites cannot be read");
@@ -337,35 +365,46 @@ fn of_table(rows: &std::collections::BTreeMap<String, bytes::Bytes>) -> StoredSi
 }
 
 /// Writes a row and waits until it is visible here; other processes see it at about the same time.
-async fn put(table: &KafkaTable, key: &str, value: Option<bytes::Bytes>) -> anyhow::Result<()> {
+async fn put(table: &KafkaTable, key: &str, value: Option<Bytes>) -> Result<(), SiteError> {
     let mut rows = table.rows();
     table.put(key, value.clone()).await?;
     let seen = rows.wait_for(|rows| rows.get(key) == value.as_ref());
-    tokio::time::timeout(CHANGE_PATIENCE, seen)
-        .await
-        .context("the change is stored, but is not seen here yet")??;
-    Ok(())
-}
-
-fn read_file(path: &std::path::Path) -> anyhow::Result<Option<StoredSites>> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .with_context(|| format!("{} is damaged; restore it from a backup", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    match tokio::time::timeout(CHANGE_PATIENCE, seen).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(SiteError::NotVisible),
     }
 }
 
-fn write_file(path: &std::path::Path, stored: &StoredSites) -> anyhow::Result<()> {
-    write_private(path, &serde_json::to_vec_pretty(stored)?)
+fn read_file(path: &Path) -> Result<Option<StoredSites>, SiteError> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| {
+            let path = path.to_owned();
+            SiteError::Damaged { path, source }
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SiteError::File {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn write_file(path: &Path, stored: &StoredSites) -> Result<(), SiteError> {
+    let text = serde_json::to_vec_pretty(stored).expect("names and numbers are valid JSON");
+    replace_file(path, &text).map_err(|source| SiteError::File {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Creates a key of random characters; the prefix tells people its purpose.
-pub(crate) fn random_key(prefix: &str) -> String {
+#[must_use]
+pub fn random_key(prefix: &str) -> String {
     format!(
         "{prefix}_{}",
-        Alphanumeric.sample_string(&mut rand::rng(), KEY_LENGTH)
+        Alphanumeric.sample_string(&mut rand::rng(), KEY_LETTERS)
     )
 }
 
@@ -409,7 +448,7 @@ mod tests {
         // Prefixes of admin, control, read, import and write keys.
         for prefix in ["ea", "ec", "er", "et", "ew"] {
             let key = random_key(prefix);
-            assert_eq!(key.len(), prefix.len() + 1 + KEY_LENGTH);
+            assert_eq!(key.len(), prefix.len() + 1 + KEY_LETTERS);
             let masked = etappe_wire::secret::without_keys(&key).into_owned();
             assert_eq!(masked, "*".repeat(key.len()));
         }

@@ -6,26 +6,42 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use bytes::Bytes;
-use etappe_core::id::SiteId;
-use etappe_core::site::{KeyHash, KeyRecord, Site, SiteSettings};
 use serde::{Deserialize, Serialize};
+
+use super::{KeyHash, KeyRecord, Site, SiteSettings};
+use crate::id::SiteId;
 
 const ADMIN: &str = "admin";
 
 /// All stored data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StoredSites {
+pub struct StoredSites {
     /// The hash of the token for the admin endpoints.
-    pub(crate) admin_token: Option<KeyHash>,
-    pub(crate) sites: Vec<Site>,
+    pub admin_token: Option<KeyHash>,
+    /// The sites with their settings and keys.
+    pub sites: Vec<Site>,
+}
+
+/// A site does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("site `{site}` not found; the sites are: {}", names(known))]
+pub struct UnknownSite {
+    /// The requested site.
+    pub site: SiteId,
+    /// The sites that exist.
+    pub known: Vec<SiteId>,
+}
+
+fn names(sites: &[SiteId]) -> String {
+    let names: Vec<_> = sites.iter().map(SiteId::as_str).collect();
+    names.join(", ")
 }
 
 /// One change.
 #[derive(Debug, Clone)]
-pub(crate) enum SiteChange {
+pub enum SiteChange {
     /// Replaces the admin token.
     AdminToken(KeyHash),
     /// Creates a site, or replaces its settings.
@@ -37,25 +53,26 @@ pub(crate) enum SiteChange {
 }
 
 impl StoredSites {
-    /// Returns the site called `id`.
-    pub(crate) fn site(&self, id: &SiteId) -> Option<&Site> {
+    /// Returns the site called `id`, if it exists.
+    #[must_use]
+    pub fn site(&self, id: &SiteId) -> Option<&Site> {
         self.sites.iter().find(|site| site.id == *id)
     }
 
-    /// Returns an error for a site that does not exist.
-    pub(crate) fn expect_site(&self, id: &SiteId) -> anyhow::Result<()> {
-        if self.site(id).is_none() {
-            let names: Vec<_> = self.sites.iter().map(|site| site.id.as_str()).collect();
-            bail!(
-                "there is no site `{id}`; the sites are: {}",
-                names.join(", ")
-            );
-        }
-        Ok(())
+    /// Returns the site called `id`.
+    ///
+    /// # Errors
+    /// [`UnknownSite`] if it does not exist.
+    pub fn expect_site(&self, id: &SiteId) -> Result<&Site, UnknownSite> {
+        self.site(id).ok_or_else(|| UnknownSite {
+            site: id.clone(),
+            known: self.sites.iter().map(|site| site.id.clone()).collect(),
+        })
     }
 
     /// Returns the changes that add what `other` has and this does not.
-    pub(crate) fn lacking(&self, other: Self) -> Vec<SiteChange> {
+    #[must_use]
+    pub fn lacking(&self, other: Self) -> Vec<SiteChange> {
         let mut changes = Vec::new();
         if let Some(hash) = other.admin_token.filter(|_| self.admin_token.is_none()) {
             changes.push(SiteChange::AdminToken(hash));
@@ -73,7 +90,7 @@ impl StoredSites {
     }
 
     /// Applies a change.
-    pub(crate) fn apply(&mut self, change: SiteChange) {
+    pub fn apply(&mut self, change: SiteChange) {
         match change {
             SiteChange::AdminToken(hash) => self.admin_token = Some(hash),
             SiteChange::Settings(id, settings) => self.ensure(id).settings = settings,
@@ -101,7 +118,8 @@ impl StoredSites {
 
     /// Reads the rows of a shared table. An unreadable row is skipped and reported, so that it does
     /// not lock out all other sites.
-    pub(crate) fn of_rows(rows: &BTreeMap<String, Bytes>) -> (Self, Vec<String>) {
+    #[must_use]
+    pub fn of_rows(rows: &BTreeMap<String, Bytes>) -> (Self, Vec<String>) {
         let mut stored = Self::default();
         let mut unreadable = Vec::new();
         for (key, value) in rows {
@@ -116,7 +134,8 @@ impl StoredSites {
 
 impl SiteChange {
     /// Returns the row of a shared table for this change; no value deletes the row.
-    pub(crate) fn to_row(&self) -> (String, Option<Bytes>) {
+    #[must_use]
+    pub fn to_row(&self) -> (String, Option<Bytes>) {
         match self {
             Self::AdminToken(hash) => (ADMIN.to_owned(), Some(json(hash))),
             Self::Settings(site, settings) => (format!("site/{site}"), Some(json(settings))),
@@ -159,10 +178,9 @@ fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
 
 #[cfg(test)]
 mod tests {
-    use etappe_core::event::KeyScope;
-    use etappe_core::site::Grant;
-
     use super::*;
+    use crate::event::KeyScope;
+    use crate::site::Grant;
 
     fn site(name: &str) -> SiteId {
         SiteId::try_new(name).expect("a valid name")
