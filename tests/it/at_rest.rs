@@ -77,7 +77,10 @@ async fn only_the_owner_can_read_the_files_of_a_running_etappe() -> anyhow::Resu
     process.restart().await?;
     assert_eq!(open_to_others(&data).0, [""; 0]);
     let log = std::fs::read_to_string(data.with_file_name("etappe.log"))?;
-    assert!(log.contains("others could read the data folder"), "{log}");
+    assert!(
+        log.contains("other users could read the data folder"),
+        "{log}"
+    );
     process.stop().await?;
     Ok(())
 }

@@ -150,8 +150,8 @@ async fn the_configuration_check_connects_on_request() -> anyhow::Result<()> {
     };
     let (code, said, _) = check(&brokers, &clickhouse).await?;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("makes the missing topics"), "{said}");
-    assert!(said.contains("the configuration is good"), "{said}");
+    assert!(said.contains("creates the missing topics"), "{said}");
+    assert!(said.contains("the configuration is valid"), "{said}");
     let password = clickhouse.split(['@', ':']).nth(2).unwrap_or_default();
     assert!(!said.contains(password), "a password is shown: {said}");
     let wrong = clickhouse.replace(password, "wrong");
@@ -168,7 +168,7 @@ async fn the_configuration_check_connects_on_request() -> anyhow::Result<()> {
         assert_eq!(code, Some(1), "{said} {errors}");
         assert!(said.contains(part), "{said}");
         assert!(errors.contains("cannot be used"), "{errors}");
-        assert!(!said.contains("is good"), "{said}");
+        assert!(!said.contains("is valid"), "{said}");
     }
     engine.stop().await
 }

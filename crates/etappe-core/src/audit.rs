@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_too_many_is_a_fault() {
+    fn a_surplus_row_makes_the_audit_fail() {
         let report = audit("t", &positions(3, 3), &stored(&[(0, 2)], 1), &[]);
         assert!(!report.is_clean);
         assert!(audit("t", &positions(3, 3), &stored(&[(0, 2)], 0), &[]).is_clean);

@@ -49,7 +49,9 @@ pub enum ImportError {
     #[error("the answer ended early")]
     Answer(#[source] reqwest::Error),
     /// The address never answered.
-    #[error("{url} cannot be reached: {reason}. Is the address right, and does Etappe run there?")]
+    #[error(
+        "{url} cannot be reached: {reason}. Is the address right, and is Etappe running there?"
+    )]
     Unreachable {
         /// The address.
         url: String,
@@ -57,7 +59,7 @@ pub enum ImportError {
         reason: String,
     },
     /// The collector does not know the write key.
-    #[error("the write key is not known there")]
+    #[error("the collector there does not know the write key")]
     UnknownKey,
     /// The write key belongs to another site.
     #[error("the write key belongs to another site than `{site}`; nothing was sent")]

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_known_by_the_content_that_it_came_in_first() {
+    fn a_line_keeps_the_id_of_the_content_in_which_it_first_appeared() {
         let prefix = |hash: &str, lines| Prefix {
             hash: hash.to_owned(),
             bytes: lines * 10,

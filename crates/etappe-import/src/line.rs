@@ -30,7 +30,7 @@ pub(crate) enum LineError {
     )]
     NoTime,
     /// Its time is not a time.
-    #[error("`{name}` is no time: {value}")]
+    #[error("`{name}` is not a time: {value}")]
     BadTime {
         /// The member's name.
         name: &'static str,
@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn history_keeps_its_time_though_it_was_sent_long_ago() {
+    fn an_old_event_keeps_its_time_although_it_states_when_it_was_sent() {
         let line = r#"{"type":"page","messageId":"m1","userId":"u","timestamp":"2020-01-01T00:00:00Z","sentAt":"2020-01-01T00:00:00Z"}"#;
         let expected = r#"{"type":"page","messageId":"m1","userId":"u","timestamp":"2020-01-01T00:00:00Z","sentAt":"2020-01-01T00:00:00Z","sentAt":null}"#;
         assert_eq!(message(line).as_deref(), Ok(expected));
     }
 
     #[test]
-    fn a_line_that_is_no_message_says_why_and_adds_nothing() {
+    fn an_invalid_line_is_an_error_and_appends_nothing() {
         let mut out = b"[".to_vec();
         for line in ["{}", "[1]", "{\"event\":", "nonsense"] {
             assert!(append_message(line, "f", 1, &mut out).is_err(), "{line}");

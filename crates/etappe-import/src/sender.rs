@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejections_are_those_of_their_lines() {
+    fn rejections_name_the_lines_of_their_messages() {
         let batch = Batch {
             lines: vec![3, 5, 8],
             last_line: 9,

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_arrays_and_empty_files_are_told_apart() {
+    fn tables_arrays_and_empty_files_are_recognised() {
         let line = r#"{"event":"x"}"#;
         let cases = [
             (format!("{line}\n"), None),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_called_by_its_name() {
+    fn the_message_about_a_table_lists_its_columns() {
         let message = csv(&["event", "user"]).map(|shape| shape.to_string());
         let message = message.unwrap_or_default();
         assert!(

@@ -215,7 +215,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn byte_order_marks_blank_lines_and_carriage_returns_cost_no_line() {
+    fn byte_order_marks_blank_lines_and_carriage_returns_lose_no_line() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("windows");
         let text = "\u{feff}{\"a\":1}\r\n\r\n \t\r\n{\"a\":2}\r\n\u{feff}{\"a\":3}\r\n\u{feff}\r\n";
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_passed_over_without_being_kept() {
+    fn an_overlong_line_is_skipped_without_being_kept_in_memory() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("long");
         let mut text = vec![b'x'; 5 * 1024 * 1024];
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_are_identified_as_the_files_they_were() {
+    fn prefixes_have_the_identity_of_the_files_they_were() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let identified = |text: &[u8], lengths: &[u64]| {
             let path = folder.path().join("file");

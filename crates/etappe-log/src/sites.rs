@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_work_at_once_and_after_a_restart_and_are_not_stored() {
+    async fn new_keys_work_at_once_and_after_a_restart_and_only_hashes_are_stored() {
         let (folder, store) = store();
         let directory = store.subscribe();
         let keys = store
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_key_is_known_to_who_keeps_keys_out_of_the_log() {
+    fn every_kind_of_key_is_recognised_and_masked_in_texts() {
         // Prefixes of admin, control, read, import and write keys.
         for prefix in ["ea", "ec", "er", "et", "ew"] {
             let key = random_key(prefix);
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_ephemeral_key_ends_with_the_process_and_needs_its_site() {
+    async fn an_ephemeral_key_is_valid_until_the_process_ends() {
         let (folder, store) = store();
         assert!(store.create_ephemeral_key(&site("shop")).is_err());
         store
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_ephemeral_token_reads_its_site_and_is_the_same_one_every_time() {
+    async fn a_site_has_one_ephemeral_token_which_reads_only_that_site() {
         let (folder, store) = store();
         assert!(store.ephemeral_token(&site("shop")).is_err());
         for name in ["shop", "other"] {

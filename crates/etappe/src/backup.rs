@@ -86,7 +86,7 @@ impl Manifest {
         let path = folder.join(MANIFEST);
         let text = std::fs::read(&path).with_context(|| {
             format!(
-                "{} is no whole backup: {MANIFEST}, which is written last, cannot be read",
+                "{} is not a complete backup: {MANIFEST}, which is written last, cannot be read",
                 folder.display()
             )
         })?;
@@ -109,7 +109,10 @@ impl Manifest {
             let found = files::hash(&folder.join(&file.path));
             match found {
                 Ok((bytes, blake3)) if bytes == file.bytes && blake3 == file.blake3 => {}
-                Ok(_) => bail!("the backup is damaged: {} has other content", file.path),
+                Ok(_) => bail!(
+                    "the backup is damaged: the content of {} has changed",
+                    file.path
+                ),
                 Err(error) => {
                     return Err(error.context(format!("the backup is damaged: {}", file.path)));
                 }
@@ -136,14 +139,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backup_that_is_not_whole_is_named() {
+    fn verification_rejects_an_incomplete_or_changed_backup() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let refused = || Manifest::verify(folder.path()).unwrap_err();
         std::fs::create_dir_all(path("log/partition-0")).unwrap();
         std::fs::write(path("log/partition-0/1.log"), "records").unwrap();
         std::fs::write(path("sites.json"), "{}").unwrap();
-        assert!(refused().to_string().contains("is no whole backup"));
+        assert!(refused().to_string().contains("is not a complete backup"));
         let times = (Timestamp::EPOCH, Timestamp::from_millis(5));
         let manifest = Manifest::of(folder.path(), times).unwrap();
         assert_eq!(manifest.bytes(), 9);
@@ -156,7 +159,7 @@ mod tests {
         assert!(
             refused()
                 .to_string()
-                .contains("log/partition-0/1.log has other content")
+                .contains("content of log/partition-0/1.log has changed")
         );
         std::fs::remove_file(path("log/partition-0/1.log")).unwrap();
         assert!(refused().to_string().contains("log/partition-0/1.log"));

@@ -33,21 +33,21 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything on this machine, with its data in one folder.
     Up(UpArguments),
-    /// Take events in and put them on Kafka, through a spool while that is away.
+    /// Receive events and publish them to Kafka, through a spool while Kafka is down.
     Collector(CollectorArguments),
     /// Read events from Kafka, assign stages, store rows in ClickHouse.
     Classifier(ClassifierArguments),
-    /// Answer questions about what is stored in ClickHouse.
+    /// Serve the KPI API from ClickHouse.
     Insights(InsightsArguments),
-    /// Run ClickHouse's engine alone on a folder (`up` does this by itself).
+    /// Run ClickHouse's engine alone on a folder (`up` starts its own).
     Engine(EngineArguments),
-    /// Bring the tables of a database up to date.
+    /// Migrate the tables of a database.
     Migrate(MigrateArguments),
     /// Import files of events; can be interrupted and resumed.
     Import(ImportArguments),
-    /// Say which milestone and stages an event gets, and which rule decided.
+    /// Show which milestone and stages an event gets, and which rule decided.
     Explain(ExplainArguments),
-    /// List the names of events that mean nothing yet, and what they may mean.
+    /// List event names without a milestone, and what they may mean.
     Unmapped(UnmappedArguments),
     /// Journey models and vocabularies.
     #[command(subcommand)]
@@ -55,17 +55,17 @@ pub(crate) enum Command {
     /// Sites and their keys.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Records that could not be stored: look at them, send them again.
+    /// Inspect and replay records that could not be stored.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
     /// Collectors that write to a shared Kafka.
     #[command(subcommand)]
     Collectors(CollectorsCommand),
-    /// Compare what was consumed with what is stored: nothing missing, nothing twice.
+    /// Check that every consumed record is stored exactly once.
     Audit(AuditArguments),
-    /// Copy everything of a running `etappe up` into a folder.
+    /// Back up a running `etappe up` into a folder.
     Backup(BackupArguments),
-    /// Make a data folder from such a copy.
+    /// Restore a data folder from a backup.
     Restore(RestoreArguments),
     /// Move an installation from one folder to Kafka and ClickHouse; can be run again.
     Move(MoveArguments),
@@ -101,7 +101,7 @@ pub(crate) struct ImportArguments {
     /// The address of an Etappe elsewhere, such as `http://host:7070`.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// A write key of the site there; better in the variable or a file, because everybody on the
+    /// A write key of the site there; better in the variable or a file, because everyone on the
     /// machine can read a command line.
     #[arg(
         long,
@@ -113,17 +113,17 @@ pub(crate) struct ImportArguments {
     /// A file with the write key.
     #[arg(long, value_name = "FILE", conflicts_with = "write_key")]
     pub(crate) write_key_file: Option<PathBuf>,
-    /// Where to remember how far an import to `--url` came.
+    /// Where to store the progress of an import to `--url`.
     #[arg(long, value_name = "DIR", default_value = "etappe-import-state")]
     pub(crate) state: PathBuf,
-    /// Send all lines of a file that begins with those of a file imported before; without it only
-    /// the new ones are sent.
+    /// Also send the lines of a file that were imported with an earlier, shorter version of it; by
+    /// default only the new lines are sent.
     #[arg(long)]
     pub(crate) all: bool,
     /// Print one line of JSON per file on standard output.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Files of events, one JSON object a line; gzip and zstd are understood.
+    /// Files of events, one JSON object a line; gzip and zstd are supported.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -158,7 +158,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Check model and vocabulary files; every mistake is shown with file and line.
+    /// Check model and vocabulary files; every error is shown with file and line.
     Check {
         #[command(flatten)]
         config: ConfigSource,
@@ -208,7 +208,7 @@ pub(crate) struct RestoreArguments {
     /// The folder of the backup.
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// The data folder to make, new or empty.
+    /// The data folder to create, new or empty.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// The file libchdb.so; by default the one in the cache, fetched if missing.
@@ -219,7 +219,7 @@ pub(crate) struct RestoreArguments {
 /// The commands about dead letters.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersCommand {
-    /// List them: where each stood, when and why it was given up.
+    /// List them with their position, time and reason.
     List {
         #[command(flatten)]
         place: LettersPlace,
@@ -232,12 +232,12 @@ pub(crate) enum DeadLettersCommand {
         #[command(flatten)]
         place: LettersPlace,
     },
-    /// Send letters again; one that is stored already is not counted a second time.
+    /// Send letters again; one that is already stored does not count a second time.
     Replay {
         /// The letters, `TOPIC:PARTITION:OFFSET`; or `--all`.
         #[arg(value_name = "LETTER", required_unless_present = "all")]
         letters: Vec<String>,
-        /// All that were not sent again before.
+        /// All letters that were not sent again yet.
         #[arg(long, conflicts_with = "letters")]
         all: bool,
         #[command(flatten)]
@@ -263,7 +263,7 @@ pub(crate) struct LettersPlace {
 /// The commands about collectors.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CollectorsCommand {
-    /// List the collectors that are known, and since when each is silent.
+    /// List the known collectors and when each last reported.
     List {
         #[command(flatten)]
         config: ConfigSource,
@@ -273,8 +273,8 @@ pub(crate) enum CollectorsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Stop waiting for a collector that will not come back; what its spool held is lost. With
-    /// ClickHouse given, a name that was never heard of is refused.
+    /// Stop waiting for a collector that will not come back; the events in its spool are lost. If
+    /// ClickHouse is given, an unknown name is refused.
     Retire {
         /// The collector, as `list` and `/readyz` name it.
         #[arg(value_name = "COLLECTOR")]
@@ -289,15 +289,15 @@ pub(crate) enum CollectorsCommand {
 /// The commands about the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the configuration that results from all layers; secrets are left out.
+    /// Print the configuration that results from all layers; secrets are omitted.
     Print {
         #[command(flatten)]
         config: ConfigSource,
     },
     /// Check it; every problem is shown at once.
     Check {
-        /// Also try to reach the configured Kafka and ClickHouse, to log in, and to find the topics;
-        /// nothing is made or changed there.
+        /// Also try to connect and log in to the configured Kafka and ClickHouse, and to find the
+        /// topics; nothing is created or changed there.
         #[arg(long)]
         connect: bool,
         #[command(flatten)]

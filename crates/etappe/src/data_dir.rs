@@ -86,7 +86,7 @@ impl DataDir {
     pub(crate) fn existing(root: &Path) -> anyhow::Result<Self> {
         if !root.is_dir() {
             bail!(
-                "there is no data folder {}; `etappe up --data` makes one",
+                "data folder {} not found; `etappe up --data` creates one",
                 root.display()
             );
         }
@@ -168,7 +168,7 @@ impl DataDir {
     pub(crate) fn read_run_info(&self) -> anyhow::Result<Option<RunInfo>> {
         match std::fs::read(self.path("run.json")) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).context(
-                "run.json is damaged: start `etappe up` again, which writes it anew",
+                "run.json is damaged: restart `etappe up`, which replaces it",
             )?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("cannot read run.json"),

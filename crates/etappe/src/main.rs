@@ -52,7 +52,9 @@ fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::new(error).context("no runtime")),
+        Err(error) => {
+            return fail(&anyhow::Error::new(error).context("cannot start the async runtime"));
+        }
     };
     let outcome = ended(runtime.block_on(run(command)));
     // A copy that cannot be interrupted must not delay the exit.
@@ -105,10 +107,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the last word of a command that failed"
-)]
+#[expect(clippy::print_stderr, reason = "the error message of a failed command")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(problems) = error.downcast_ref::<BadConfiguration>() {
         eprintln!("etappe: the configuration has problems:");

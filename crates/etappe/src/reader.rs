@@ -63,17 +63,16 @@ impl Reader {
             url.query_pairs_mut().extend_pairs(parameters);
         }
         let request = self.client.get(url).bearer_auth(&self.read_token);
-        let response = request
-            .send()
-            .await
-            .with_context(|| format!("{} cannot be reached: does Etappe run there?", self.base))?;
+        let response = request.send().await.with_context(|| {
+            format!("{} cannot be reached: is Etappe running there?", self.base)
+        })?;
         let status = response.status();
         let answer: Option<Value> = response.json().await.ok();
         match answer {
             Some(answer) if status == StatusCode::OK => Ok(answer),
-            Some(problem) => bail!("{}", told(status, &problem)),
+            Some(problem) => bail!("{}", describe(status, &problem)),
             None => bail!(
-                "{} answered {status}, and no JSON: is that Etappe?",
+                "{} answered {status} without JSON: is Etappe running there?",
                 self.base
             ),
         }
@@ -99,7 +98,7 @@ fn token_in(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Returns a problem (RFC 9457) as one sentence that names every invalid field.
-fn told(status: StatusCode, problem: &Value) -> String {
+fn describe(status: StatusCode, problem: &Value) -> String {
     let fields = problem["errors"].as_array().into_iter().flatten();
     let fields: Vec<String> = fields
         .filter_map(|error| {
@@ -123,21 +122,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_told_with_all_that_is_wrong() {
+    fn a_problem_lists_every_invalid_field() {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         let problem = json!({
             "detail": "the question has 2 problems",
             "errors": [
-                {"field": "from", "detail": "`soon` is no time"},
+                {"field": "from", "detail": "`soon` is not a time"},
                 {"field": "model", "detail": "no model is called `x`"},
             ],
         });
         assert_eq!(
-            told(status, &problem),
-            "from `soon` is no time; model no model is called `x`"
+            describe(status, &problem),
+            "from `soon` is not a time; model no model is called `x`"
         );
         let problem = json!({ "detail": "this token reads no site" });
-        assert_eq!(told(status, &problem), "this token reads no site");
-        assert!(told(status, &json!([])).contains("422"));
+        assert_eq!(describe(status, &problem), "this token reads no site");
+        assert!(describe(status, &json!([])).contains("422"));
     }
 }

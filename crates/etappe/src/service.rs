@@ -122,7 +122,7 @@ impl Service {
             () = async {
                 self.shutdown.begun().await;
                 tokio::time::sleep(END_PATIENCE).await;
-            } => anyhow::bail!("not everything ended in time"),
+            } => anyhow::bail!("not every component stopped in time"),
         }
         match self.shutdown.reason() {
             Some(Reason::Failure(reason)) => Err(anyhow::anyhow!(reason)),
@@ -177,7 +177,7 @@ impl Service {
             let ended = classifier
                 .run(stop)
                 .await
-                .context("the classifier cannot go on");
+                .context("the classifier cannot continue");
             if let Err(error) = &ended {
                 tracing::error!(error = format!("{error:#}"), "stopping");
                 shutdown.begin(Reason::Failure(format!("{error:#}")));

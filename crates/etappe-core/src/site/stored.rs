@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_changes_say_what_the_changes_did() {
+    fn the_rows_of_changes_give_the_same_sites_as_the_changes() {
         let mut rows = BTreeMap::new();
         let mut expected = StoredSites::default();
         for change in changes() {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_row_is_named_and_harms_no_other() {
+    fn an_unreadable_row_is_reported_and_skipped() {
         let mut rows: BTreeMap<String, Bytes> = changes()
             .iter()
             .filter_map(|change| change.to_row().1.map(|value| (change.to_row().0, value)))

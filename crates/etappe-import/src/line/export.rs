@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_event_or_time_says_so() {
+    fn a_line_without_event_or_time_is_an_error() {
         let place = Place {
             file: "f",
             number: 1,

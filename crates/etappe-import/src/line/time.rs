@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_named() {
+    fn an_invalid_time_is_an_error_and_other_digits_are_left_to_the_collector() {
         for line in [
             r#"{"timestamp":true}"#,
             r#"{"timestamp":{}}"#,

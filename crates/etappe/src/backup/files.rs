@@ -144,11 +144,11 @@ pub(crate) fn resolved(path: &Path) -> anyhow::Result<std::path::PathBuf> {
     let known = path
         .ancestors()
         .find_map(|part| Some((part, part.canonicalize().ok()?)));
-    let (part, real) = known.with_context(|| format!("{} is no path", path.display()))?;
+    let (part, real) = known.with_context(|| format!("{} is not a path", path.display()))?;
     let rest = path.strip_prefix(part)?;
     if rest.components().any(|part| part.as_os_str() == "..") {
         anyhow::bail!(
-            "{} leads through a folder that is not there",
+            "{} leads through a folder that does not exist",
             path.display()
         );
     }
@@ -167,5 +167,5 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .context("the copying broke")?
+        .context("copying failed")?
 }

@@ -59,7 +59,7 @@ impl BackupMaker {
     pub(crate) async fn make(self: Arc<Self>, to: PathBuf) -> anyhow::Result<Made> {
         let tasks = self.tasks.clone();
         let made = tasks.spawn(async move { self.make_or_clean(to).await });
-        made.await.context("making the backup broke")?
+        made.await.context("making the backup failed")?
     }
 
     async fn make_or_clean(&self, to: PathBuf) -> anyhow::Result<Made> {
@@ -83,7 +83,7 @@ impl BackupMaker {
         let was_there = to.exists();
         let made = tokio::select! {
             made = self.fill(&to, log) => made,
-            () = self.shutdown.cancelled() => Err(anyhow::anyhow!("stopped before the backup was whole")),
+            () = self.shutdown.cancelled() => Err(anyhow::anyhow!("stopped before the backup was complete")),
         };
         if made.is_err() {
             self.clean(&to, was_there);
@@ -102,7 +102,7 @@ impl BackupMaker {
         if let Err(error) = emptied.and(engines) {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "what a failed backup left is still there"
+                "the remains of a failed backup could not be removed"
             );
         }
     }
@@ -117,7 +117,7 @@ impl BackupMaker {
         let ended_at = SystemClock.now();
         if started.elapsed() > self.retention / 2 {
             bail!(
-                "the backup took {:.0} s, more than half of `log.retention`: give the log a longer one",
+                "the backup took {:.0} s, more than half of `log.retention`: set a longer one",
                 started.elapsed().as_secs_f64()
             );
         }

@@ -28,7 +28,7 @@ pub(crate) struct ServerFlags {
     /// ClickHouse's address, such as `https://user@host:8443/database`.
     #[arg(long, value_name = "URL")]
     pub(crate) clickhouse: Option<String>,
-    /// A file with the password for it; everybody on the machine can read a command line.
+    /// A file with the password for it; everyone on the machine can read a command line.
     #[arg(long, value_name = "FILE")]
     pub(crate) clickhouse_password_file: Option<String>,
 }

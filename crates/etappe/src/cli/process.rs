@@ -13,7 +13,7 @@ use crate::data_dir::parts::Part;
 pub(crate) struct UpArguments {
     #[command(flatten)]
     pub(crate) config: ConfigSource,
-    /// The folder that holds all data; made if missing.
+    /// The folder for all data; created if missing.
     #[arg(long, value_name = "DIR", default_value = "etappe-data")]
     pub(crate) data: PathBuf,
     #[command(flatten)]
@@ -23,8 +23,8 @@ pub(crate) struct UpArguments {
     /// The file libchdb.so; by default the one in the cache, fetched if missing.
     #[arg(long, value_name = "FILE", env = "ETAPPE_ENGINE_LIBRARY")]
     pub(crate) engine_library: Option<PathBuf>,
-    /// Begin a part of the data folder anew that was there before and is gone: `sites`, `log` or
-    /// `engine`.
+    /// Start with an empty part in place of one that is missing from the data folder: `sites`, `log`
+    /// or `engine`.
     #[arg(long, value_name = "PART", value_enum)]
     pub(crate) accept_missing: Vec<Part>,
     /// Print one line of JSON on standard output once everything is ready.
@@ -41,7 +41,7 @@ pub(crate) struct CollectorArguments {
     pub(crate) kafka: KafkaFlag,
     #[command(flatten)]
     pub(crate) address: AddressFlags,
-    /// The folder of the spool and of what is known of the sites; one for each collector.
+    /// The folder of the spool and of a copy of the sites; each collector needs its own.
     #[arg(long, value_name = "DIR", default_value = "etappe-collector-data")]
     pub(crate) data: PathBuf,
     /// Print one line of JSON on standard output once everything is ready.
@@ -56,8 +56,8 @@ pub(crate) struct ClassifierArguments {
     pub(crate) config: ConfigSource,
     #[command(flatten)]
     pub(crate) outside: OutsideFlags,
-    /// A name in Kafka's group that no other classifier has, such as the host's: started again under
-    /// it after a crash, it has its partitions back at once.
+    /// A name in Kafka's group that no other classifier has, such as the host's: a classifier
+    /// restarted under the same name after a crash gets its partitions back at once.
     #[arg(long, value_name = "NAME")]
     pub(crate) instance: Option<String>,
     /// The admin address: metrics and health [default: 127.0.0.1:7071].
@@ -77,7 +77,7 @@ pub(crate) struct InsightsArguments {
     pub(crate) outside: OutsideFlags,
     #[command(flatten)]
     pub(crate) address: AddressFlags,
-    /// A folder for what is known of the sites, so that a start works while Kafka is away.
+    /// A folder for a copy of the sites, so that it can start while Kafka is down.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Print one line of JSON on standard output once everything is ready.
@@ -92,7 +92,7 @@ pub(crate) struct MoveArguments {
     pub(crate) config: ConfigSource,
     #[command(flatten)]
     pub(crate) outside: OutsideFlags,
-    /// The data folder of the installation; nothing may run on it.
+    /// The data folder of the installation; no Etappe may be running on it.
     #[arg(long, value_name = "DIR", default_value = "etappe-data")]
     pub(crate) data: PathBuf,
     /// The file libchdb.so; by default the one in the cache, fetched if missing.
@@ -111,17 +111,17 @@ pub(crate) struct EngineArguments {
     /// The folder of ClickHouse's files.
     #[arg(long, value_name = "DIR", required_unless_present = "fetch")]
     pub(crate) data: Option<PathBuf>,
-    /// Only make sure that the library is there, and print its path.
+    /// Only fetch the library if it is missing, and print its path.
     #[arg(long)]
     pub(crate) fetch: bool,
-    /// Only print the address with the password, as the engine listens on it: for the variable
+    /// Only print the address that the engine listens on, with its password, for the variable
     /// `ETAPPE_CLICKHOUSE__URL`.
     #[arg(long, requires = "data")]
     pub(crate) url: bool,
-    /// End with standard input instead of a signal: how `up` runs it.
+    /// Stop when standard input ends instead of on a signal; `up` uses this.
     #[arg(long, hide = true)]
     pub(crate) child: bool,
-    /// The loopback address to listen on; port 0 takes any free one.
+    /// The loopback address to listen on; port 0 means any free port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     /// The file libchdb.so; by default the one in the cache, fetched if missing.
@@ -134,7 +134,7 @@ pub(crate) struct EngineArguments {
 pub(crate) struct MigrateArguments {
     #[command(flatten)]
     pub(crate) config: ConfigSource,
-    /// The folder of an installation whose embedded engine is brought up to date.
+    /// The data folder whose embedded engine is migrated.
     #[arg(
         long,
         value_name = "DIR",

@@ -15,22 +15,22 @@ pub(crate) struct UnmappedArguments {
     pub(crate) site: String,
     #[command(flatten)]
     pub(crate) service: ServiceArguments,
-    /// The first day or instant; 30 days before the last one if left out.
+    /// The first day or instant; by default 30 days before the last one.
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// The day or instant after the last one; all of today is included if left out.
+    /// The day or instant after the last one; by default tomorrow, so that today is included.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Also list names that are understood and have no stage in this model.
+    /// Also list names that have a milestone but no stage in this model.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// Only events of this kind.
     #[arg(long, value_parser = ["track", "page", "screen"])]
     pub(crate) kind: Option<String>,
-    /// Whether events of bots are looked at.
+    /// Whether events of bots count.
     #[arg(long, value_parser = ["exclude", "include", "only"])]
     pub(crate) bots: Option<String>,
-    /// How many names are listed [default: 100].
+    /// How many names to list [default: 100].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=MOST_NAMES))]
     pub(crate) limit: Option<u32>,
     /// Print JSON.
@@ -52,7 +52,7 @@ pub(crate) struct ServiceArguments {
     /// The address of an Etappe elsewhere, such as `http://host:7070`.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// A read token of the site there; better in the variable or a file, because everybody on the
+    /// A read token of the site there; better in the variable or a file, because everyone on the
     /// machine can read a command line.
     #[arg(
         long,

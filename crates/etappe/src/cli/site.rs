@@ -10,7 +10,7 @@ use super::{ConfigSource, KafkaFlag};
 /// The commands about keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make a site, or another pair of keys for it; the keys are shown this once.
+    /// Create a site, or another pair of keys for it; the keys are shown only now.
     Create {
         /// The site's name.
         #[arg(long)]
@@ -26,12 +26,12 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         data: KeysData,
     },
-    /// Make the admin token anew; the one before stops working.
+    /// Replace the admin token; the old one stops working.
     Admin {
         #[command(flatten)]
         data: KeysData,
     },
-    /// Take a key away.
+    /// Revoke a key.
     Revoke {
         /// The site's name.
         #[arg(long)]
@@ -48,7 +48,7 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         site: String,
         /// `name=value`, such as `timezone=Europe/Amsterdam` or `allowed_origins=shop.example,https://app.example`. A host alone
-        /// stands for HTTPS on it, with and without `www.`; empty lets all pages send.
+        /// stands for HTTPS on it, with and without `www.`; an empty value lets all pages send.
         #[arg(required = true, value_name = "NAME=VALUE")]
         settings: Vec<String>,
         #[command(flatten)]
@@ -74,7 +74,7 @@ pub(crate) struct KeysData {
 /// Where a write key will be used.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum ScopeArgument {
-    /// In web pages and apps, where anybody can read it.
+    /// In web pages and apps, where anyone can read it.
     Browser,
     /// On a server, kept secret.
     Server,

@@ -42,7 +42,7 @@ pub(crate) async fn back_up(arguments: BackupArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     answer!(
-        "{}: {} in {:.1} s; everything acknowledged before {} is in it",
+        "{}: {} in {:.1} s; contains everything acknowledged before {}",
         to.display(),
         HumanBytes(made.manifest.bytes()),
         made.seconds,
@@ -67,7 +67,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     let least = manifest.least_retention();
     if config.log.retention < least {
         bail!(
-            "the backup took long: set `log.retention` to {} s at least, here and for the first start",
+            "making the backup took long: set `log.retention` to at least {} s, here and for the first start",
             least.as_secs() + 1
         );
     }
@@ -95,7 +95,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
         manifest.ended_at
     );
     answer!(
-        "start it with `etappe up --data {}`; keys and passwords are those of then",
+        "start it with `etappe up --data {}`; keys and passwords are those at the time of the backup",
         target.display()
     );
     Ok(())
@@ -107,7 +107,9 @@ fn partial_folder(target: &Path) -> anyhow::Result<PathBuf> {
     if target.exists() {
         return Ok(target.join(WITHIN));
     }
-    let name = target.file_name().context("--data names no folder")?;
+    let name = target
+        .file_name()
+        .context("--data does not name a folder")?;
     let mut partial = name.to_owned();
     partial.push(".restoring");
     Ok(target.with_file_name(partial))

@@ -60,7 +60,7 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
         collector: None,
     };
     greeting.print(json)?;
-    let ended = classifier.await.context("the classifier broke")?;
+    let ended = classifier.await.context("the classifier failed")?;
     source.close().await;
     ended
 }

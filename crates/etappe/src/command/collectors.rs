@@ -85,7 +85,7 @@ fn print(marks: &[CollectorMark], as_json: bool) -> anyhow::Result<()> {
     }
     for mark in marks {
         answer!(
-            "{}  {}  complete until {}  last heard of {}",
+            "{}  {}  complete until {}  last heard from {}",
             mark.collector,
             mark.state.as_str(),
             mark.reached,
@@ -120,7 +120,7 @@ fn expect_known(collector: &str, marks: &[CollectorMark]) -> anyhow::Result<()> 
     };
     ensure!(
         marks.iter().any(|mark| mark.collector == collector),
-        "no collector `{collector}` was ever heard of; known collectors: {known}"
+        "collector `{collector}` has never reported; known collectors: {known}"
     );
     Ok(())
 }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_that_was_never_heard_of_is_refused_and_the_known_ones_are_named() {
+    fn retiring_an_unknown_collector_fails_and_lists_the_known_ones() {
         let mark = |collector: &str| CollectorMark {
             collector: collector.to_owned(),
             reached: Timestamp::EPOCH,
@@ -172,9 +172,8 @@ mod tests {
         let marks = [mark("c-1a"), mark("c-2b")];
         assert!(expect_known("c-2b", &marks).is_ok());
         for (marks, known) in [(&marks[..], "c-1a, c-2b"), (&[], "none")] {
-            let refused = expect_known("c-2", marks).expect_err("a part of a name is not it");
-            let expected =
-                format!("no collector `c-2` was ever heard of; known collectors: {known}");
+            let refused = expect_known("c-2", marks).expect_err("a part of a name is not enough");
+            let expected = format!("collector `c-2` has never reported; known collectors: {known}");
             assert_eq!(refused.to_string(), expected);
         }
     }

@@ -34,7 +34,7 @@ pub(crate) async fn run(command: ConfigCommand) -> anyhow::Result<()> {
             if tries {
                 connect(&config).await?;
             }
-            answer!("the configuration is good");
+            answer!("the configuration is valid");
         }
     }
     Ok(())
@@ -58,7 +58,9 @@ async fn connect(config: &Config) -> anyhow::Result<()> {
         tell("ClickHouse", &place, try_clickhouse(config).await);
     }
     if !config.kafka.is_enabled() && !config.uses_server() {
-        answer!("nothing outside is configured: `etappe up` keeps log and database in its folder");
+        answer!(
+            "no Kafka or ClickHouse is configured: `etappe up` keeps log and database in its folder"
+        );
     }
     if !failed.is_empty() {
         bail!("{} cannot be used", failed.join(" and "));
@@ -73,9 +75,9 @@ async fn try_kafka(config: &Config) -> anyhow::Result<String> {
         .await
         .with_context(no_answer)??;
     Ok(match missing[..] {
-        [] => "reached; the topics are there and as configured".to_owned(),
+        [] => "reached; the topics exist and are as configured".to_owned(),
         _ => format!(
-            "reached; the first process makes the missing topics {}",
+            "reached; the first process creates the missing topics {}",
             missing.join(", ")
         ),
     })

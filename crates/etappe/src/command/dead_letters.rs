@@ -91,7 +91,7 @@ impl Access {
     async fn replay(&self, names: Option<Vec<String>>) -> anyhow::Result<Replayed> {
         match self {
             Self::Running(control) => control.replay(names).await,
-            Self::File(_) => bail!("nothing runs on the folder: start it with `etappe up` first"),
+            Self::File(_) => bail!("no `etappe up` is running on the folder: start it first"),
             Self::Topic(replayer) => Ok(replayer.replay(names.as_deref()).await?),
         }
     }
@@ -102,7 +102,7 @@ fn read_file(file: &Path) -> anyhow::Result<Vec<StoredDeadLetter>> {
     let read = DeadLetterFile::read_all(file)?;
     if read.damaged > 0 {
         note(format_args!(
-            "{} damaged lines of {} are left out; the next `etappe up` sets them aside",
+            "{} damaged lines of {} are skipped; the next `etappe up` moves them to another file",
             read.damaged,
             file.display()
         ));
@@ -139,7 +139,7 @@ fn print_one(letter: &ShownLetter, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     answer!("letter       {}", letter.letter);
-    answer!("given up     {}", letter.buried_at);
+    answer!("stored       {}", letter.buried_at);
     if let Some(at) = letter.replayed_at {
         answer!("sent again   {at}");
     }

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: EngineArguments) -> anyhow::Result<()> {
     etappe_runtime::telemetry::init(&config.telemetry)?;
     let data = arguments
         .data
-        .context("--data names the folder of ClickHouse's files")?;
+        .context("--data is required: the folder of ClickHouse's files")?;
     let data = if arguments.child {
         data
     } else {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_of_a_folder_of_up_are_found() {
+    fn the_engine_folder_inside_a_data_folder_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
         let of = |name: &str| {
             let data = folder.path().join(name);

@@ -56,12 +56,12 @@ pub(crate) async fn run(arguments: ExplainArguments) -> anyhow::Result<()> {
 /// Turns an event as a tracker would send it into a log record.
 fn record_of(text: &str, site: &str) -> anyhow::Result<Vec<u8>> {
     let kind = serde_json::from_str::<Value>(text)
-        .context("the event is no JSON")?
+        .context("the event is not JSON")?
         .get("type")
         .map_or(Ok(EventKind::Track), |kind| {
             serde_json::from_value(kind.clone())
         })
-        .context("`type` is none of track, page, screen, identify, group, alias")?;
+        .context("`type` must be one of track, page, screen, identify, group, alias")?;
     let body = Body::of_message(text.as_bytes().to_vec(), kind)?;
     let reception = Reception {
         site: SiteId::try_new(site)?,
@@ -90,7 +90,7 @@ async fn stored(arguments: &ExplainArguments) -> anyhow::Result<Value> {
     let explained = control.explain(&site, &arguments.event).await?;
     if explained.is_null() {
         bail!(
-            "`{}` is no event as JSON, and site `{site}` has no event with that messageId",
+            "`{}` is not an event in JSON, and site `{site}` has no event with that messageId",
             arguments.event
         );
     }
@@ -117,12 +117,12 @@ fn print(explained: &Value, as_json: bool) {
                 text(&stage["stage"])
             );
         }
-        answer!("by the rules as they are now");
+        answer!("by the current rules");
     }
     answer!("milestone  {}", text(&explained["milestone"]));
     let decided = &explained["decided_by"];
     if decided.is_null() {
-        answer!("           not understood: no vocabulary knows this name");
+        answer!("           no vocabulary has a rule for this name");
         if let Some(suggestion) = explained["suggestion"].as_object() {
             let told = ["milestone", "why", "rule", "vocabulary"].map(|key| text(&suggestion[key]));
             let [milestone, why, rule, vocabulary] = told;

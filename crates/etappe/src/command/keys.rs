@@ -121,14 +121,14 @@ async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result
         .flatten()
         .find(|entry| entry["site"] == site.as_str());
     let mut settings =
-        found.with_context(|| format!("there is no site `{site}`"))?["settings"].clone();
+        found.with_context(|| format!("site `{site}` not found"))?["settings"].clone();
     for pair in pairs {
         let (name, text) = pair
             .split_once('=')
             .with_context(|| format!("`{pair}` has no `=`"))?;
         if settings.get(name).is_none() {
             bail!(
-                "`{name}` is no setting; the settings are: {}",
+                "unknown setting `{name}`; the settings are: {}",
                 names(&settings)
             );
         }

@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: MigrateArguments) -> anyhow::Result<()> {
     let _lock = data
         .lock()
         .await
-        .context("a running `etappe up` migrates by itself")?;
+        .context("the running `etappe up` has migrated the tables already")?;
     // A missing engine must not look like one that was always empty.
     let kept = Kept {
         log: false,

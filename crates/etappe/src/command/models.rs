@@ -77,10 +77,10 @@ fn check(config: &ConfigSource, files: &[std::path::PathBuf], as_json: bool) -> 
         .filter(|found| found.severity == Severity::Error)
         .count();
     if errors > 0 {
-        bail!("{errors} mistakes in the rules");
+        bail!("{errors} errors in the rules");
     }
     if !as_json {
-        answer!("the rules are good");
+        answer!("the rules are valid");
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: MoveArguments) -> anyhow::Result<()> {
     let service = Service::start(config)?;
     let data = DataDir::existing(&arguments.data)?;
     let _lock = data.lock().await.context(
-        "stop the running `etappe up` first; events are taken again once the collectors are started",
+        "stop the running `etappe up` first; events are accepted again once the collectors are started",
     )?;
     let json = arguments.json;
     let transfer = Transfer {
@@ -85,7 +85,7 @@ impl Transfer {
         let (source, engine) = self.service.start_engine(embedded, &stop_engine).await?;
         let moved = self.copy(&cluster, (&source, &target)).await;
         stop_engine.cancel();
-        engine.await.context("the engine's supervisor broke")?;
+        engine.await.context("the engine's supervisor failed")?;
         moved
     }
 
@@ -106,7 +106,7 @@ impl Transfer {
     ) -> anyhow::Result<Moved> {
         self.finish_what_was_begun(source).await?;
         let sites = self.copy_sites(cluster).await?;
-        tracing::info!(sites, "sites carried over");
+        tracing::info!(sites, "sites copied");
         let tell = |progress: CopyProgress| {
             let CopyProgress {
                 table, rows, of, ..
@@ -115,7 +115,7 @@ impl Transfer {
         };
         let copied = copy(source, target, CopyLimits::default(), tell)
             .await
-            .context("the tables cannot be carried over")?;
+            .context("the tables cannot be copied")?;
         let records = self.drain(cluster).await?;
         Ok(Moved {
             sites,
@@ -135,7 +135,7 @@ impl Transfer {
             if !has_begun {
                 return Ok(());
             }
-            tracing::info!("finishing what was begun");
+            tracing::info!("finishing pending batches");
             self.classify_all(warehouse).await?;
         }
     }
@@ -161,7 +161,7 @@ impl Transfer {
             tokio::time::sleep(LOOK).await;
         }
         stop.cancel();
-        classifier.await.context("the classifier broke")??;
+        classifier.await.context("the classifier failed")??;
         log.close().await.map_err(Into::into)
     }
 
@@ -184,7 +184,7 @@ impl Transfer {
         let records = match drained {
             Ok(records) => records,
             Err(error) if error.retry_class() == RetryClass::Transient => {
-                bail!("the event log is not wholly published: {error}; run the command again")
+                bail!("the event log is not published completely: {error}; run the command again")
             }
             Err(error) => return Err(error).context("the event log cannot be published"),
         };
@@ -209,7 +209,7 @@ async fn has_begun_ranges(
             progress, replay, ..
         } = source.changed().await?
         else {
-            bail!("the local log gave a partition up");
+            bail!("the local log revoked a partition");
         };
         has_begun |= !replay.is_empty() || progress.is_some_and(|known| known.pending.is_some());
     }
@@ -230,7 +230,7 @@ fn print(moved: &Moved, json: bool) -> anyhow::Result<()> {
         answer!("{}", serde_json::to_string(moved)?);
     } else {
         answer!(
-            "{} sites, {} rows and {} records carried over: start the collectors, classifiers and \
+            "{} sites, {} rows and {} records moved: start the collectors, classifiers and \
              insights now",
             moved.sites,
             moved.rows,

@@ -79,7 +79,7 @@ fn table(site: &SiteId, found: &Unmapped) -> Vec<String> {
     let (from, to) = (minute(&found.from), minute(&found.to));
     if found.names.is_empty() {
         return vec![format!(
-            "no name of `{site}` from {from} to {to} UTC is without a meaning"
+            "every name of `{site}` from {from} to {to} UTC has a meaning"
         )];
     }
     let names: Vec<String> = found.names.iter().map(|name| shown(&name.name)).collect();
@@ -120,7 +120,7 @@ fn remark(name: &Name) -> String {
         (Some(milestone), _) if name.why == "no_stage" => {
             format!("`{milestone}`, for which the model has no stage")
         }
-        _ if name.understood_now => "has a rule now; these came before it".to_owned(),
+        _ if name.understood_now => "has a rule now; these events are older".to_owned(),
         (_, Some(suggestion)) => {
             format!("perhaps `{}`, but {}", suggestion.milestone, suggestion.why)
         }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_has_a_row_and_the_last_line_says_what_to_do() {
+    fn each_name_has_a_row_and_the_last_line_gives_the_next_step() {
         let suggestion =
             json!({"milestone": "subscribe", "why": "the vocabulary does not know `garden`"});
         let found = lines(
@@ -193,7 +193,7 @@ mod tests {
             "         5          2  Tip read  track   2024-02-11  2024-02-21  -",
             "         5          2  Tip read  track   2024-02-11  2024-02-21  perhaps `subscribe`, but the vocabulary does not know `garden`",
             "         5          2  Tip read  track   2024-02-11  2024-02-21  `login`, for which the model has no stage",
-            "         5          2  \u{fffd}[2Jx     track   2024-02-11  2024-02-21  has a rule now; these came before it",
+            "         5          2  \u{fffd}[2Jx     track   2024-02-11  2024-02-21  has a rule now; these events are older",
             "         2             in 3 more (--limit)",
             "7 events from 2024-01-31 23:00 to 2024-02-29 23:00 UTC have no meaning or no stage.",
             NEXT_STEP,
@@ -202,12 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_do_is_said_in_one_line() {
+    fn an_empty_result_is_one_line() {
         assert_eq!(
             lines(json!([]), 0),
-            [
-                "no name of `shop` from 2024-01-31 23:00 to 2024-02-29 23:00 UTC is without a meaning"
-            ]
+            ["every name of `shop` from 2024-01-31 23:00 to 2024-02-29 23:00 UTC has a meaning"]
         );
     }
 }

@@ -194,14 +194,16 @@ impl Up {
         let mut ended = service.serve_public(public, router).await;
         // No more input: finish pending writes, then close from the outside in.
         stop_classifier.cancel();
-        ended = ended.and(classifier.await.context("the classifier broke")?);
+        ended = ended.and(classifier.await.context("the classifier failed")?);
         ended = ended.and(parts.log.close().await);
         stop_engine.cancel();
         if let Some(engine_task) = engine_task {
-            engine_task.await.context("the engine's supervisor broke")?;
+            engine_task
+                .await
+                .context("the engine's supervisor failed")?;
         }
         if let Some(checkpoint) = parts.checkpoint {
-            let checkpoint = checkpoint.await.context("the checkpoint's keeper broke")?;
+            let checkpoint = checkpoint.await.context("keeping the checkpoint failed")?;
             ended = ended.and(checkpoint.close().await);
         }
         ended

@@ -154,7 +154,7 @@ pub(crate) fn settings_of_environment(
     settings
 }
 
-/// Parses `text` as a TOML value, or takes it as plain text if it is none.
+/// Parses `text` as a TOML value, or takes it as plain text if it is not TOML.
 fn literal(text: &str) -> Value {
     format!("value = {text}")
         .parse::<Table>()
@@ -221,7 +221,7 @@ fn accepted_value<T: DeserializeOwned>(
     let message = error.message().lines().next().unwrap_or_default();
     if holds_secret(&setting.path) && message.starts_with("invalid") {
         // serde's own message would quote the value.
-        return Err("is no text: put it in quotes".to_owned());
+        return Err("is not text: put it in quotes".to_owned());
     }
     Err(message.to_owned())
 }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_may_spell_a_name_with_digits() {
+    fn a_variable_name_may_contain_digits() {
         let setting = Setting {
             path: vec!["name".to_owned()],
             value: literal("1234"),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_reported_with_its_place() {
+    fn every_mistake_is_reported_with_file_and_line() {
         let settings = file("nam = 'a'\n[limits]\nmost = 'many'\nleast = -1\n");
         let problems = assemble::<Sample>(&settings).expect_err("three mistakes");
         let texts: Vec<_> = problems.iter().map(Problem::to_string).collect();

@@ -34,7 +34,9 @@ impl Config {
 fn read(setting: &str, file: &PathBuf, is_set: bool) -> Result<String, Problem> {
     let problem = |message: String| Problem::of_whole(format!("{setting}_file: {message}"));
     if is_set {
-        return Err(problem(format!("`{setting}` is set too: leave one out")));
+        return Err(problem(format!(
+            "`{setting}` is set as well: remove one of the two"
+        )));
     }
     let shown = file.display();
     let text = std::fs::read_to_string(file);
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_may_stand_in_a_file_and_never_shows() {
+    fn a_password_is_read_from_a_file_and_never_shown() {
         let config = load(
             "[clickhouse]\nurl = 'https://u@h:8443'\npassword_file = 'DIR/password'\n\
              [kafka]\nbrokers = 'h:1'\n[kafka.security]\nprotocol = 'sasl_ssl'\nusername = 'u'\n\
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_used_is_told() {
+    fn an_unusable_password_file_is_reported() {
         let found = load("[clickhouse]\npassword_file = 'DIR/nowhere'\n").expect_err("no file");
         assert!(
             found.contains("clickhouse.password_file: cannot read"),
@@ -94,13 +96,13 @@ mod tests {
         let found = load("[clickhouse]\npassword = 'hush'\npassword_file = 'DIR/password'\n");
         let found = found.expect_err("two");
         assert!(
-            found.contains("leave one out") && !found.contains("hush"),
+            found.contains("remove one of the two") && !found.contains("hush"),
             "{found}"
         );
     }
 
     #[test]
-    fn a_password_of_the_wrong_type_does_not_show() {
+    fn a_password_of_the_wrong_type_is_not_shown() {
         for text in [
             "[clickhouse]\npassword = 73537\n",
             "[kafka.security]\npassword = 73537\n",
@@ -108,7 +110,7 @@ mod tests {
             "[clickhouse]\nurl = 73537\n",
             "[clickhouse.password]\nx = 73537\n",
         ] {
-            let found = load(text).expect_err("a number is no text");
+            let found = load(text).expect_err("a number is not text");
             assert!(!found.contains("73537"), "{found}");
         }
         let found = load("[collector]\nbatch_events = '73537x'\n").expect_err("no number");

@@ -35,7 +35,9 @@ impl ControlClient {
     pub(crate) fn of(data: &DataDir) -> anyhow::Result<Self> {
         let run = data.read_run_info()?.with_context(|| {
             let folder = data.root().display();
-            format!("nothing runs on {folder}: start it with `etappe up --data {folder}`")
+            format!(
+                "no `etappe up` is running on {folder}: start it with `etappe up --data {folder}`"
+            )
         })?;
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(60))
@@ -62,7 +64,7 @@ impl ControlClient {
             .post("/control/keys/ephemeral", &json!({ "site": site }))
             .await?;
         let key = answer.get("write_key").and_then(Value::as_str);
-        Ok(key.context("the answer holds no key")?.to_owned())
+        Ok(key.context("the answer contains no key")?.to_owned())
     }
 
     /// Returns a read token that is valid while the process runs.
@@ -70,7 +72,7 @@ impl ControlClient {
         let request = serde_json::to_value(TokenRequest { site: site.clone() })?;
         let answer = self.post("/control/tokens/ephemeral", &request).await?;
         let token = answer.get("read_token").and_then(Value::as_str);
-        Ok(token.context("the answer holds no token")?.to_owned())
+        Ok(token.context("the answer contains no token")?.to_owned())
     }
 
     /// Revokes a key.
@@ -169,7 +171,7 @@ impl ControlClient {
             )
         })?;
         let status = response.status();
-        let answer: Value = response.json().await.context("the answer is no JSON")?;
+        let answer: Value = response.json().await.context("the answer is not JSON")?;
         if status == StatusCode::OK {
             return Ok(answer);
         }

@@ -86,20 +86,20 @@ impl DataDir {
         let folder = self.root().display();
         match part {
             Part::Sites => format!(
-                "{folder} holds events, but no sites.json: no key would work any more. Put the file \
-                 back from a backup; or give `--accept-missing sites`, which makes a new site `demo` \
+                "{folder} has events, but no sites.json: no key would work. Restore the file \
+                 from a backup; or give `--accept-missing sites`, which creates a new site `demo` \
                  with new keys (sites of the same names have their stored events again)"
             ),
             Part::Log => format!(
-                "{folder} was used before, but holds no log: events that were acknowledged and not \
+                "{folder} was used before, but has no log: events that were acknowledged and not \
                  stored yet would be lost. Put the folder `log` back (if events went through Kafka, \
-                 give --kafka); or give `--accept-missing log`, which begins an empty one"
+                 give --kafka); or give `--accept-missing log`, which starts with an empty one"
             ),
             Part::Engine => format!(
-                "{folder} was used before, but holds no engine: everything stored would be lost. Put \
+                "{folder} was used before, but has no engine: everything stored would be lost. Put \
                  the folder `engine` back (if rows went to a ClickHouse server, give --clickhouse); \
-                 or give `--accept-missing engine`, which begins anew with what the event log still \
-                 holds"
+                 or give `--accept-missing engine`, which starts with an empty one and stores again what the event log \
+                 still holds"
             ),
         }
     }
@@ -110,10 +110,12 @@ impl DataDir {
             return;
         }
         if !self.path("imports").exists() {
-            tracing::warn!("`imports` is missing: files that were imported before are taken again");
+            tracing::warn!(
+                "`imports` is missing: files that were imported before will be imported again"
+            );
         }
         if kept.log && !self.path("dead-letters").exists() {
-            tracing::warn!("`dead-letters` is missing: records put aside before are gone");
+            tracing::warn!("`dead-letters` is missing: earlier dead letters are lost");
         }
     }
 }
@@ -159,7 +161,7 @@ mod tests {
     const ENGINE: &str = "engine/engine-secret.json";
 
     #[test]
-    fn a_part_that_is_gone_refuses_the_start_until_that_is_accepted() {
+    fn a_missing_part_prevents_the_start_until_its_loss_is_accepted() {
         for (files, missing) in [
             (&[][..], &[][..]),
             (&[SITES, LOG[0], LOG[1], ENGINE], &[]),
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_elsewhere_is_not_missed_here() {
+    fn parts_kept_elsewhere_are_not_required() {
         let nowhere = Kept {
             log: false,
             engine: false,

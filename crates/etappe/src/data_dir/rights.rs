@@ -36,15 +36,15 @@ pub(crate) fn close_to_others(root: &Path) {
         tracing::warn!(
             data = %root.display(),
             entries = found.closed,
-            "others could read the data folder; it is closed to them now"
+            "other users could read the data folder; their access was removed"
         );
     }
     if let Some((path, error)) = found.failure {
         tracing::warn!(
             path = %path.display(),
             %error,
-            "others may read this, and its rights cannot be changed: make it the service's own, or \
-             use a folder of it for --data"
+            "other users may read this, and its permissions cannot be changed: make the service its \
+             owner, or use another folder for --data"
         );
     }
 }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_folder_is_closed_with_all_that_is_in_it() {
+    fn the_access_of_others_to_a_folder_and_its_content_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("data");
         let outside = folder.path().join("outside");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn single_open_files_are_closed_and_a_closed_engine_is_not_searched() {
+    fn the_access_to_single_files_is_removed_without_searching_a_private_engine_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().to_owned();
         make(&root.join("imports/demo/a.json"), 0o664);

@@ -90,8 +90,7 @@ impl Checkpoint {
             checkpoint.write()?;
         } else {
             tracing::warn!(
-                "what the engine holds is not certain since its last use; storing again what it \
-                 may have lost"
+                "the engine was not shut down cleanly; storing again the records that it may have lost"
             );
         }
         Ok(checkpoint)
@@ -117,7 +116,7 @@ impl Checkpoint {
                     Ok(()) => pause = INTERVAL,
                     Err(error) => tracing::warn!(
                         error = format!("{error:#}"),
-                        "how much of the topic is safe on this disk is not remembered, trying again"
+                        "the durable position in the topic cannot be stored, retrying"
                     ),
                 }
             }
@@ -169,7 +168,7 @@ fn read(file: &Path) -> anyhow::Result<Left> {
         Ok(bytes) => Ok(match serde_json::from_slice(&bytes) {
             Ok(synced) => Left::Known(synced),
             Err(error) => {
-                tracing::warn!(file = %file.display(), %error, "the file is damaged and made anew");
+                tracing::warn!(file = %file.display(), %error, "the file is damaged and is replaced");
                 Left::Damaged
             }
         }),
@@ -192,7 +191,7 @@ async fn sync_file_system(folder: &Path) -> anyhow::Result<()> {
     let sync = move || -> std::io::Result<()> { Ok(rustix::fs::syncfs(File::open(folder)?)?) };
     let synced = tokio::task::spawn_blocking(sync).await;
     synced
-        .context("the sync broke")?
+        .context("syncing failed")?
         .context("the file system cannot be synced")
 }
 
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_boot_after_an_unclean_end_rewinds() {
+    fn only_an_unclean_stop_before_another_boot_causes_a_rewind() {
         let all = BTreeMap::from([(PartitionId(0), Offset(7)), (PartitionId(1), Offset(0))]);
         assert_eq!(rewind(&left("a", false), "b"), all);
         assert!(rewind(&left("a", true), "b").is_empty());
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_rewind_is_asked_for_again() -> anyhow::Result<()> {
+    fn an_interrupted_rewind_is_repeated_at_the_next_start() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let data = DataDir::open(folder.path())?;
         std::fs::write(data.path(FILE), serde_json::to_vec(&left("other", false))?)?;
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_damaged_file_and_of_a_new_engine_nothing_is_certain() -> anyhow::Result<()> {
+    fn a_damaged_file_or_a_new_engine_rewinds_to_the_start() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let data = DataDir::open(folder.path())?;
         let all = BTreeMap::from([(PartitionId(0), Offset(0)), (PartitionId(1), Offset(0))]);

@@ -26,7 +26,7 @@ pub(crate) struct EngineCommand {
 impl EngineCommand {
     /// Starts the engine on its previous port, or on a free one.
     pub(crate) async fn start(&self, before: Option<SocketAddr>) -> anyhow::Result<EngineProcess> {
-        let program = std::env::current_exe().context("this program's own path is not known")?;
+        let program = std::env::current_exe().context("the path of this program is unknown")?;
         let mut command = Command::new(program);
         // The engine does not get variables that it does not need, such as brokers' passwords.
         command
@@ -79,7 +79,7 @@ pub(crate) async fn library(explicit: Option<PathBuf>) -> anyhow::Result<PathBuf
     let found = tokio::task::spawn_blocking(move || find_library(&request));
     found
         .await
-        .context("the search stopped")?
+        .context("the search for the engine library failed")?
         .context("no engine library")
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn verified_library(explicit: Option<PathBuf>) -> anyhow::Result<Path
     let request = match (&cache, explicit) {
         (Ok(cache), explicit) => LibraryRequest::new(explicit, cache),
         (Err(_), explicit @ Some(_)) => LibraryRequest::new(explicit, ""),
-        (Err(_), None) => return Err(cache.expect_err("there is no cache")),
+        (Err(_), None) => return Err(cache.expect_err("no cache folder")),
     };
     let library = find_library(&request).context("no engine library")?;
     verify_library(&library, &request.cache_dir).context("no engine library")?;
@@ -103,7 +103,7 @@ fn cache() -> anyhow::Result<PathBuf> {
         folder("XDG_CACHE_HOME").as_deref(),
         folder("HOME").as_deref(),
     );
-    cache.context("neither XDG_CACHE_HOME nor HOME names a folder for the cache")
+    cache.context("no cache folder: neither XDG_CACHE_HOME nor HOME is set")
 }
 
 /// Supervises the engine until `stop`, then stops it; restarts it whenever it dies.
@@ -125,7 +125,7 @@ pub(crate) async fn supervise(
                     Ok(status) => status.to_string(),
                     Err(error) => error.to_string(),
                 };
-                health.not_ready(format!("the engine ended ({how}) and is started again: {words}"));
+                health.not_ready(format!("the engine exited ({how}) and is being restarted: {words}"));
             }
         }
         engine = loop {
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_engine_gets_its_own_settings_and_nobodys_password() {
+    fn the_engine_gets_its_settings_but_no_passwords() {
         for name in [
             "ETAPPE_ENGINE__FENCE",
             "ETAPPE_ENGINE_LIBRARY",

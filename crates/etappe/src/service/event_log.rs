@@ -33,7 +33,7 @@ pub(crate) async fn open_local(
     let open = move || LocalLog::open(config, Arc::new(clock), &current_boot_id()?, &registry);
     let opened = tokio::task::spawn_blocking(open)
         .await
-        .context("the log broke")?;
+        .context("opening the event log failed")?;
     opened.context("the event log cannot be opened")
 }
 

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_names_what_it_answers_only() {
+    fn the_front_page_lists_only_the_routes_of_its_address() {
         assert!(page(Purpose::Both).contains(EVENTS) && page(Purpose::Both).contains(FIGURES));
         assert!(!page(Purpose::Events).contains("openapi"));
         assert!(!page(Purpose::Figures).contains("/v1/track"));

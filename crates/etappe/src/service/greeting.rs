@@ -61,7 +61,7 @@ impl Greeting {
         ];
         for (name, key) in keys {
             if let Some(key) = key {
-                writeln!(out, "  {name:17} {key}   (shown this once)")?;
+                writeln!(out, "  {name:17} {key}   (shown only now)")?;
             }
         }
         Ok(out.flush()?)

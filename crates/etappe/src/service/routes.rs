@@ -47,7 +47,7 @@ impl LaterRoutes {
                 Err(never) => match never {},
             },
             None => {
-                let reason = "Etappe is still starting: /readyz says what it waits for";
+                let reason = "Etappe is still starting: /readyz shows what it waits for";
                 (
                     StatusCode::SERVICE_UNAVAILABLE,
                     Json(json!({ "error": reason })),

@@ -104,7 +104,7 @@ async fn damaged_letters_are_set_aside_and_counted_and_the_others_kept() {
 }
 
 #[tokio::test]
-async fn an_unreadable_file_is_set_aside_whole() {
+async fn a_file_of_random_bytes_is_moved_aside_completely() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let noise: Vec<u8> = (0..5_000_u32)
@@ -121,7 +121,7 @@ async fn an_unreadable_file_is_set_aside_whole() {
 }
 
 #[tokio::test]
-async fn a_full_file_refuses_letters_and_says_so() {
+async fn a_full_file_refuses_letters_with_a_transient_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let file =
@@ -133,7 +133,7 @@ async fn a_full_file_refuses_letters_and_says_so() {
 }
 
 #[tokio::test]
-async fn sent_letters_are_remembered_across_restarts() {
+async fn replays_are_remembered_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let clock = ManualClock::default();
@@ -165,7 +165,7 @@ async fn sent_letters_are_remembered_across_restarts() {
 }
 
 #[tokio::test]
-async fn a_file_without_marks_of_sent_letters_is_read() {
+async fn a_file_written_before_replays_existed_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dead-letters.ndjson");
     let text = r#"{"topic":"t","partition":1,"offset":7,"buried_at":"2024-03-01T12:00:00.000Z","reason":"r","payload":"b25l"}"#;

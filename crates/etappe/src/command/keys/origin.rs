@@ -8,7 +8,7 @@ use reqwest::Url;
 /// omitted.
 ///
 /// # Errors
-/// When it names no host, or more than an origin.
+/// If it has no host, or is more than an origin.
 pub(crate) fn origins_of(text: &str) -> anyhow::Result<Vec<String>> {
     let text = text.trim();
     ensure!(
@@ -40,7 +40,7 @@ pub(crate) fn origins_of(text: &str) -> anyhow::Result<Vec<String>> {
 /// Returns the origin of an address that contains nothing else; `text` is the original input.
 fn origin(address: &str, text: &str) -> anyhow::Result<String> {
     let url = Url::parse(address).with_context(|| {
-        format!("`{text}` is no origin: write https://shop.example, or shop.example")
+        format!("`{text}` is not an origin: write https://shop.example, or shop.example")
     })?;
     let has_more = !matches!(url.path(), "" | "/")
         || url.query().is_some()
@@ -51,7 +51,7 @@ fn origin(address: &str, text: &str) -> anyhow::Result<String> {
     let origin = match (url.scheme(), url.host_str()) {
         ("http" | "https", _) => url.origin().ascii_serialization(),
         (scheme, Some(host)) => format!("{scheme}://{host}"),
-        (_, None) => bail!("`{text}` is no origin: it names no host"),
+        (_, None) => bail!("`{text}` is not an origin: it has no host"),
     };
     ensure!(
         !has_more,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused_with_what_to_write() {
+    fn an_invalid_origin_is_rejected_with_advice() {
         for (text, advice) in [
             ("https://winkel.nl/shop", "write https://winkel.nl,"),
             ("winkel.nl/shop", "write https://winkel.nl,"),
@@ -118,7 +118,7 @@ mod tests {
             ("localhost:3000", "http://localhost:3000"),
             ("192.168.1.5", "needs its scheme"),
             ("winkel", "needs its scheme"),
-            ("file:///tmp/x", "names no host"),
+            ("file:///tmp/x", "has no host"),
             ("https://", "write https://shop.example"),
             ("win kel.nl", "write https://shop.example"),
         ] {
