@@ -3,6 +3,8 @@
 //! They are stored in a file beside the local log, or on Kafka in a table that all processes share.
 //! Keys are shown once, when they are created; only their hashes are stored.
 
+mod key;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,37 +15,16 @@ use bytes::Bytes;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::site::stored::{SiteChange, StoredSites};
-use etappe_core::site::{Grant, KEY_LETTERS, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
+use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
 use etappe_runtime::file::replace_file;
-use rand::distr::{Alphanumeric, SampleString};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+pub use self::key::{NewKeys, random_key};
 use crate::error::SiteError;
 use crate::kafka::{KafkaTable, TableRows};
 
 /// How long to wait until a change of the shared table is visible here.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
-
-/// A pair of keys, shown once.
-#[derive(Serialize, Deserialize)]
-pub struct NewKeys {
-    /// The site.
-    pub site: SiteId,
-    /// The key for sending events.
-    pub write_key: String,
-    /// The token for reading KPIs.
-    pub read_token: String,
-}
-
-impl fmt::Debug for NewKeys {
-    /// Hides the keys.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewKeys")
-            .field("site", &self.site)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The plain-text read token of each site.
 #[derive(Default)]
@@ -399,15 +380,6 @@ fn write_file(path: &Path, stored: &StoredSites) -> Result<(), SiteError> {
     })
 }
 
-/// Creates a key of random characters; the prefix tells people its purpose.
-#[must_use]
-pub fn random_key(prefix: &str) -> String {
-    format!(
-        "{prefix}_{}",
-        Alphanumeric.sample_string(&mut rand::rng(), KEY_LETTERS)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,17 +413,6 @@ mod tests {
                 .reader(&keys.read_token)
                 .is_some()
         );
-    }
-
-    #[test]
-    fn every_kind_of_key_is_recognised_and_masked_in_texts() {
-        // Prefixes of admin, control, read, import and write keys.
-        for prefix in ["ea", "ec", "er", "et", "ew"] {
-            let key = random_key(prefix);
-            assert_eq!(key.len(), prefix.len() + 1 + KEY_LETTERS);
-            let masked = etappe_wire::secret::without_keys(&key).into_owned();
-            assert_eq!(masked, "*".repeat(key.len()));
-        }
     }
 
     #[tokio::test]

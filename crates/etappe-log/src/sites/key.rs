@@ -1,0 +1,53 @@
+//! Creates keys and tokens.
+
+use std::fmt;
+
+use etappe_core::id::SiteId;
+use etappe_core::site::KEY_LETTERS;
+use rand::distr::{Alphanumeric, SampleString};
+use serde::{Deserialize, Serialize};
+
+/// A pair of keys, shown once.
+#[derive(Serialize, Deserialize)]
+pub struct NewKeys {
+    /// The site.
+    pub site: SiteId,
+    /// The key for sending events.
+    pub write_key: String,
+    /// The token for reading KPIs.
+    pub read_token: String,
+}
+
+impl fmt::Debug for NewKeys {
+    /// Hides the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKeys")
+            .field("site", &self.site)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Creates a key of random characters; the prefix tells people its purpose.
+#[must_use]
+pub fn random_key(prefix: &str) -> String {
+    format!(
+        "{prefix}_{}",
+        Alphanumeric.sample_string(&mut rand::rng(), KEY_LETTERS)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_key_is_recognised_and_masked_in_texts() {
+        // Prefixes of admin, control, read, import and write keys.
+        for prefix in ["ea", "ec", "er", "et", "ew"] {
+            let key = random_key(prefix);
+            assert_eq!(key.len(), prefix.len() + 1 + KEY_LETTERS);
+            let masked = etappe_wire::secret::without_keys(&key).into_owned();
+            assert_eq!(masked, "*".repeat(key.len()));
+        }
+    }
+}
