@@ -9,10 +9,11 @@ pub mod connection;
 pub mod ledger;
 pub mod report;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -95,7 +96,7 @@ pub async fn run(plan: &LoadPlan, pool: Arc<RequestPool>) -> anyhow::Result<Load
     }
     let elapsed = started.elapsed();
     let used = watch.finish()?;
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let tally = tally.lock();
     Ok(LoadReport::new(plan, &schedule, &tally, elapsed, used))
 }
 
@@ -144,7 +145,7 @@ impl Worker {
     }
 
     fn record(&self, change: impl FnOnce(&mut Tally)) {
-        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.tally.lock());
     }
 }
 

@@ -12,7 +12,7 @@
 //! - The messages of the batch that is being stored are neither in the filter nor surely in the
 //!   database, so the pipeline gets them separately.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
@@ -20,6 +20,7 @@ use etappe_core::ports::{
     Clock, LogRecord, MessageHash, MessageIndex, ReadRequest, RecordSource, Retryable,
 };
 use etappe_core::time::Timestamp;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::batch::{Batch, BatchLimits, Messages, SealedBatch};
@@ -161,9 +162,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
     pub(crate) async fn remember(&self, messages: Vec<MessageHash>) {
         let pipeline_state = Arc::clone(&self.pipeline_state);
         let insert = move || {
-            let mut pipeline_state = pipeline_state
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut pipeline_state = pipeline_state.lock();
             for message in messages {
                 pipeline_state.filter.insert(message);
             }
@@ -309,9 +308,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
     ) -> (Batch, Leftover) {
         let pipeline_state = Arc::clone(&self.pipeline_state);
         let add = move || {
-            let mut pipeline_state = pipeline_state
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut pipeline_state = pipeline_state.lock();
             let PipelineState { pipeline, filter } = &mut *pipeline_state;
             let earlier = KnownMessages::new(filter).with_in_flight(in_flight.as_deref());
             let taken = pipeline.add(&records, earlier, &mut batch);
@@ -377,12 +374,6 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             let lag = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
             self.metrics.set_lag(self.partition, lag);
         }
-    }
-
-    fn lock_pipeline_state(&self) -> std::sync::MutexGuard<'_, PipelineState> {
-        self.pipeline_state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@
 //! bytes under the same token; progress moves past a range only when each of its records is a row
 //! or a dead letter.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
@@ -14,6 +14,7 @@ use etappe_core::ports::{
 };
 use etappe_core::rules::Outcome;
 use hashbrown::HashSet;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::batch::SealedBatch;
@@ -348,7 +349,7 @@ pub(crate) struct KnownOutcomes(Mutex<HashSet<u64>>);
 
 impl KnownOutcomes {
     fn lacking(&self, batch: &SealedBatch) -> Vec<Arc<Outcome>> {
-        let known = self.lock();
+        let known = self.0.lock();
         let used = batch.outcomes.values();
         used.filter(|used| !known.contains(&used.outcome.id.0))
             .map(|used| Arc::clone(&used.outcome))
@@ -356,15 +357,11 @@ impl KnownOutcomes {
     }
 
     fn add(&self, outcomes: &[Arc<Outcome>]) {
-        let mut known = self.lock();
+        let mut known = self.0.lock();
         if known.len() + outcomes.len() > MAX_KNOWN_OUTCOMES {
             // Storing an outcome again changes nothing.
             known.clear();
         }
         known.extend(outcomes.iter().map(|outcome| outcome.id.0));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

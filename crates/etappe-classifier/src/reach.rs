@@ -5,11 +5,12 @@
 //! because everything before it is visible then.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, Collectors, SilentCollector, Watermark};
+use parking_lot::Mutex;
 
 use crate::batch::PlacedMark;
 use crate::metrics::ClassifierMetrics;
@@ -24,7 +25,7 @@ impl CollectorWatch {
     #[must_use]
     pub fn silent(&self) -> Vec<SilentCollector> {
         let mut all: BTreeMap<String, SilentCollector> = BTreeMap::new();
-        for silent in self.lock().values().flatten() {
+        for silent in self.0.lock().values().flatten() {
             let entry = all
                 .entry(silent.collector.clone())
                 .or_insert_with(|| silent.clone());
@@ -32,10 +33,6 @@ impl CollectorWatch {
             entry.last_heard = entry.last_heard.max(silent.last_heard);
         }
         all.into_values().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Vec<SilentCollector>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,7 +48,7 @@ impl ReachOutlets {
     /// Withdraws what was published for a partition that another process now works on.
     pub(crate) fn withdraw(&self, partition: PartitionId) {
         self.watermark.withdraw(partition);
-        self.watch.lock().remove(&partition);
+        self.watch.0.lock().remove(&partition);
         self.metrics.forget(partition);
     }
 }
@@ -116,7 +113,7 @@ impl ReachTracker {
 
     fn show_silent(&self) {
         let silent = self.collectors.silent();
-        let mut all = self.outlets.watch.lock();
+        let mut all = self.outlets.watch.0.lock();
         let before = all.get(&self.partition).map_or(&[][..], Vec::as_slice);
         if before == silent {
             return;

@@ -6,12 +6,12 @@
 //! sites that did not fill it. Requests are refused before their body is read, so a refusal is
 //! cheap.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::SiteId;
 use etappe_core::ports::EventPublisher;
 use etappe_runtime::fair_queue::{FairQueue, Share};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::budget::Holder;
@@ -120,7 +120,7 @@ impl Admission {
     }
 
     fn fullness(&self, publisher: &impl EventPublisher, now: Instant) -> f64 {
-        let mut known = self.fullness.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.fullness.lock();
         match *known {
             Some((at, fullness)) if now.saturating_duration_since(at) < ROOM_INTERVAL => fullness,
             Some(_) | None => {

@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use etappe_core::id::SiteId;
+use parking_lot::Mutex;
 use prometheus::IntGauge;
 
 /// The account that memory is charged to.
@@ -84,10 +85,6 @@ impl Budget {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Accounts> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn show(&self, accounts: &Accounts) {
         self.gauge
             .set(i64::try_from(accounts.total).unwrap_or(i64::MAX));
@@ -115,7 +112,7 @@ impl Lease {
 
     /// Resizes the lease to `bytes` in total, more or fewer than before.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let mut accounts = self.budget.lock();
+        let mut accounts = self.budget.accounts.lock();
         if bytes > self.bytes {
             let more = bytes - self.bytes;
             if !self.budget.fits(&accounts, &self.holder, more) {
@@ -136,7 +133,7 @@ impl Lease {
         if self.holder == holder {
             return Ok(());
         }
-        let mut accounts = self.budget.lock();
+        let mut accounts = self.budget.accounts.lock();
         accounts.subtract(&self.holder, self.bytes);
         let fits = self.budget.fits(&accounts, &holder, self.bytes);
         let holder = if fits { holder } else { self.holder.clone() };
@@ -149,7 +146,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut accounts = self.budget.lock();
+        let mut accounts = self.budget.accounts.lock();
         accounts.subtract(&self.holder, self.bytes);
         self.budget.show(&accounts);
     }
@@ -171,7 +168,7 @@ mod tests {
     }
 
     fn is_empty(budget: &Budget) -> bool {
-        let accounts = budget.lock();
+        let accounts = budget.accounts.lock();
         accounts.total == 0 && accounts.holders.is_empty()
     }
 
@@ -208,7 +205,7 @@ mod tests {
         assert_eq!((lease.resize(30), held.resize(30)), (Ok(()), Ok(())));
         assert_eq!(lease.move_to(site("a")), Err(Exhausted));
         assert_eq!(lease.move_to(site("b")), Ok(()));
-        assert_eq!(budget.lock().of(&site("b")), 30);
+        assert_eq!(budget.accounts.lock().of(&site("b")), 30);
         drop((lease, held));
         assert!(is_empty(&budget));
     }

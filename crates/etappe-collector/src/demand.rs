@@ -4,10 +4,10 @@
 //! site that is being refused does not look like a small one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::SiteId;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 const HALF_LIFE: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ impl Demand {
     /// site that sends little.
     pub(crate) fn note(&self, site: &SiteId, bytes: usize, now: Instant) -> f64 {
         let bytes = u32::try_from(bytes + REQUEST_BYTES).map_or(f64::from(u32::MAX), f64::from);
-        let mut sites = self.lock();
+        let mut sites = self.0.lock();
         let all = sites.all.get_or_insert(Fading::new(now)).add(bytes, now);
         if sites.each.len() > MANY_SITES {
             sites.each.retain(|_, count| count.left(now) >= 1.0);
@@ -78,10 +78,6 @@ impl Demand {
         } else {
             (own / all).min(1.0)
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Sites> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,9 +5,9 @@
 //! much, the site with the most loses its oldest entries.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etappe_core::id::SiteId;
+use parking_lot::Mutex;
 
 /// How many entries are kept per site.
 pub(crate) const KEPT_PER_SITE: usize = 1_000;
@@ -74,7 +74,7 @@ impl<E: Kept> OwnerLog<E> {
     /// Returns the latest entries of `site`, newest first.
     #[must_use]
     pub fn list(&self, site: &SiteId) -> Vec<E> {
-        let sites = self.lock();
+        let sites = self.sites.lock();
         sites
             .lists
             .get(site)
@@ -87,7 +87,7 @@ impl<E: Kept> OwnerLog<E> {
         if events.peek().is_none() {
             return;
         }
-        let mut sites = self.lock();
+        let mut sites = self.sites.lock();
         let Sites { bytes, lists } = &mut *sites;
         let list = lists.entry(site.clone()).or_default();
         for event in events {
@@ -106,10 +106,6 @@ impl<E: Kept> OwnerLog<E> {
             *bytes -= largest.pop();
         }
         lists.retain(|_, list| !list.events.is_empty());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Sites<E>> {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,7 +149,7 @@ mod tests {
         log.record(&loud, (0..900).map(event));
         assert_eq!(log.list(&quiet).len(), 3);
         assert!(log.list(&loud).len() <= 7);
-        let sites = log.lock();
+        let sites = log.sites.lock();
         assert_eq!(
             sites.bytes,
             sites.lists.values().map(|list| list.bytes).sum::<usize>()

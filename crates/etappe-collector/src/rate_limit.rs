@@ -6,10 +6,10 @@
 //! average.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::SiteId;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The longest wait that a client is given.
@@ -34,7 +34,7 @@ struct Bucket {
 impl RateLimits {
     /// Returns how long `site` must wait before it may send again, if at all.
     pub(crate) fn wait(&self, site: &SiteId, rate: u32, now: Instant) -> Option<Duration> {
-        let mut buckets = self.lock();
+        let mut buckets = self.buckets.lock();
         let bucket = filled(&mut buckets, site, rate, now);
         let missing = 1.0 - bucket.events;
         (missing > ROUNDING).then(|| {
@@ -47,11 +47,7 @@ impl RateLimits {
     /// Takes `events` out of the bucket of `site`.
     pub(crate) fn take(&self, site: &SiteId, rate: u32, events: usize, now: Instant) {
         let events = u32::try_from(events).map_or(f64::from(u32::MAX), f64::from);
-        filled(&mut self.lock(), site, rate, now).events -= events;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<SiteId, Bucket>> {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+        filled(&mut self.buckets.lock(), site, rate, now).events -= events;
     }
 }
 

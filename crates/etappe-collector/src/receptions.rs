@@ -2,10 +2,11 @@
 //! pass the oldest of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
+use parking_lot::Mutex;
 
 /// The requests in progress; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +23,7 @@ impl Receptions {
     /// Begins a request. The time is read and recorded under one lock, so that `oldest` never
     /// misses it.
     pub(crate) fn begin(&self, clock: &impl Clock) -> Received {
-        let mut requests = self.lock();
+        let mut requests = self.0.lock();
         let at = clock.now();
         *requests.entry(at).or_default() += 1;
         drop(requests);
@@ -34,12 +35,7 @@ impl Receptions {
 
     /// Returns when the oldest request in progress was received, if there is one.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        self.lock().keys().next().copied()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Timestamp, usize>> {
-        // A poisoned lock is still consistent: each change touches one entry.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().keys().next().copied()
     }
 }
 
@@ -52,7 +48,7 @@ impl Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        let mut requests = self.receptions.lock();
+        let mut requests = self.receptions.0.lock();
         if let Some(count) = requests.get_mut(&self.at) {
             *count -= 1;
             if *count == 0 {

@@ -1,11 +1,11 @@
 //! Each site's warnings about accepted messages: counts and the latest examples.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use etappe_core::id::SiteId;
 use etappe_core::time::Timestamp;
 use etappe_core::warning::WarningReason;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::owner_log::{Kept, OwnerLog, text_memory};
@@ -65,7 +65,7 @@ impl WarningLog {
     /// Returns the number of warnings of `site` by the name of the reason.
     #[must_use]
     pub fn counts(&self, site: &SiteId) -> BTreeMap<&'static str, u64> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock();
         let of_site = counts.get(site).into_iter().flatten();
         of_site
             .map(|(reason, count)| (reason.as_str(), *count))
@@ -82,7 +82,7 @@ impl WarningLog {
         if counts.is_empty() {
             return;
         }
-        let mut sites = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sites = self.counts.lock();
         let of_site = sites.entry(site.clone()).or_default();
         for (reason, count) in counts {
             *of_site.entry(*reason).or_default() += count;

@@ -13,7 +13,9 @@
 //! records in its spool, and then its marks count again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::id::PartitionId;
 use crate::time::Timestamp;
@@ -99,7 +101,7 @@ impl Watermark {
     #[must_use]
     pub fn new(partitions: usize) -> Self {
         let watermark = Self::unknown();
-        watermark.lock().partitions = Some(u32::try_from(partitions).unwrap_or(u32::MAX));
+        watermark.board.lock().partitions = Some(u32::try_from(partitions).unwrap_or(u32::MAX));
         watermark
     }
 
@@ -116,7 +118,7 @@ impl Watermark {
     ///
     /// An index past the last partition is ignored.
     pub fn post(&self, index: usize, reached: Timestamp) {
-        let mut board = self.lock();
+        let mut board = self.board.lock();
         let partition = u32::try_from(index).ok();
         let partition = partition.filter(|index| board.partitions.is_some_and(|all| *index < all));
         if let Some(index) = partition {
@@ -126,7 +128,7 @@ impl Watermark {
 
     /// Withdraws what was posted for a partition, because another process reads it now.
     pub fn withdraw(&self, partition: PartitionId) {
-        self.lock().reached.remove(&partition);
+        self.board.lock().reached.remove(&partition);
     }
 
     /// Replaces everything with what other processes posted, including the number of partitions.
@@ -134,7 +136,7 @@ impl Watermark {
         let Some(partitions) = reaches.iter().map(|reach| reach.partitions).max() else {
             return;
         };
-        let mut board = self.lock();
+        let mut board = self.board.lock();
         board.partitions = Some(partitions);
         board.reached = reaches
             .iter()
@@ -146,7 +148,7 @@ impl Watermark {
     /// Returns what was posted and not withdrawn, by partition.
     #[must_use]
     pub fn reaches(&self) -> Vec<PartitionReach> {
-        let board = self.lock();
+        let board = self.board.lock();
         let reach = |(partition, reached): (&PartitionId, &Timestamp)| {
             Some(PartitionReach {
                 partition: *partition,
@@ -160,7 +162,7 @@ impl Watermark {
     /// Returns the instant before which every received event is visible, at most `now`.
     #[must_use]
     pub fn as_of(&self, now: Timestamp) -> Timestamp {
-        let board = self.lock();
+        let board = self.board.lock();
         let is_whole = board
             .partitions
             .is_some_and(|all| usize::try_from(all).is_ok_and(|all| all == board.reached.len()));
@@ -169,10 +171,6 @@ impl Watermark {
         } else {
             Timestamp::EPOCH.min(now)
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

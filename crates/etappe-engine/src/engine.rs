@@ -9,8 +9,10 @@ use std::ffi::CString;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::config::EngineConfig;
 use crate::error::EngineError;
@@ -131,7 +133,7 @@ impl Engine {
         &self,
         names: &[String],
     ) -> Result<Option<String>, Exception> {
-        let known = || self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.views.lock();
         let unknown: Vec<&String> = {
             let known = known();
             names.iter().filter(|name| !known.contains(*name)).collect()

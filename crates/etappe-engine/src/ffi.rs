@@ -12,7 +12,8 @@ mod connection;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::error::EngineError;
 
@@ -116,7 +117,7 @@ impl Library {
     /// Stops the library's threads. Does nothing while a session is open. Afterwards no session can
     /// be opened.
     pub(crate) fn shut_down(&self) -> bool {
-        let _one_at_a_time = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.sessions.lock();
         // SAFETY: no arguments; the function refuses if a session is open.
         unsafe { (self.functions.shutdown)() == 0 }
     }

@@ -1,9 +1,9 @@
 //! Limits the time zones that readers use: the engine keeps a table for each until it ends.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 
 use chrono_tz::Tz;
+use parking_lot::Mutex;
 
 use crate::exception::{Exception, code};
 
@@ -17,7 +17,7 @@ pub(crate) struct ReaderZones(Mutex<HashSet<Tz>>);
 impl ReaderZones {
     /// Records time zones, or refuses them if there would be too many.
     pub(crate) fn admit(&self, zones: &[Tz]) -> Result<(), Exception> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         for zone in zones {
             if known.len() >= MAX_ZONES && !known.contains(zone) {
                 let text = format!(

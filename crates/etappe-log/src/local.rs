@@ -189,7 +189,7 @@ impl LocalLog {
         let join = move || writers.into_iter().for_each(join_writer);
         self.inner.run_blocking(join).await?;
         for shared in &self.inner.partitions {
-            shared.lock_journal().close();
+            shared.journal.lock().close();
         }
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
@@ -220,7 +220,7 @@ impl Drop for LocalLog {
     fn drop(&mut self) {
         self.stop_intake().into_iter().for_each(join_writer);
         for shared in &self.inner.partitions {
-            shared.lock_journal().close();
+            shared.journal.lock().close();
         }
     }
 }

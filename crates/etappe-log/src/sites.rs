@@ -8,7 +8,7 @@ mod key;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use etappe_core::id::SiteId;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
 use etappe_runtime::file::replace_file;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use self::key::{NewKeys, random_key};
@@ -124,7 +125,7 @@ impl SiteStore {
             {
                 tracing::warn!(%error, "the copy of the sites is out of date");
             }
-            let mut known = self.lock();
+            let mut known = self.stored.lock();
             *known = stored;
             self.publish(&known);
         }
@@ -139,7 +140,7 @@ impl SiteStore {
     /// Returns whether nothing was ever stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().sites.is_empty()
+        self.stored.lock().sites.is_empty()
     }
 
     /// Replaces the admin token and returns the new one.
@@ -156,7 +157,7 @@ impl SiteStore {
     /// Returns whether `token` is the admin token.
     #[must_use]
     pub fn is_admin(&self, token: &str) -> bool {
-        self.lock().admin_token == Some(KeyHash::of(token))
+        self.stored.lock().admin_token == Some(KeyHash::of(token))
     }
 
     /// Creates a site, or another pair of keys for it.
@@ -229,7 +230,7 @@ impl SiteStore {
     /// # Errors
     /// [`SiteError`] if the changes cannot be stored.
     pub async fn adopt(&self, other: &Self) -> Result<usize, SiteError> {
-        let others = other.lock().clone();
+        let others = other.stored.lock().clone();
         let count = others.sites.len();
         self.change(|stored| Ok(stored.lacking(others))).await?;
         Ok(count)
@@ -245,12 +246,9 @@ impl SiteStore {
             hash: KeyHash::of(&key),
             grant: Grant::Write(KeyScope::Server),
         };
-        let stored = self.lock();
+        let stored = self.stored.lock();
         stored.expect_site(site)?;
-        let mut ephemeral = self
-            .ephemeral
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut ephemeral = self.ephemeral.lock();
         // Bounded: when imports start very often, the oldest key is dropped.
         if ephemeral.len() >= 1_000 {
             ephemeral.remove(0);
@@ -266,9 +264,9 @@ impl SiteStore {
     /// # Errors
     /// [`SiteError`] if the site does not exist.
     pub fn ephemeral_token(&self, site: &SiteId) -> Result<String, SiteError> {
-        let stored = self.lock();
+        let stored = self.stored.lock();
         stored.expect_site(site)?;
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = self.readers.lock();
         if let Some(token) = readers.0.get(site) {
             return Ok(token.clone());
         }
@@ -279,18 +277,13 @@ impl SiteStore {
         Ok(token)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, StoredSites> {
-        // A poisoned lock is still consistent: a change replaces the whole value, see `change`.
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Applies the changes returned by `decide`; returns once they are stored and in effect here.
     async fn change(
         &self,
         decide: impl FnOnce(&StoredSites) -> Result<Vec<SiteChange>, SiteError>,
     ) -> Result<(), SiteError> {
         let _one_at_a_time = self.changing.lock().await;
-        let mut changed = self.lock().clone();
+        let mut changed = self.stored.lock().clone();
         let changes = decide(&changed)?;
         let rows: Vec<_> = changes.iter().map(SiteChange::to_row).collect();
         changes.into_iter().for_each(|change| changed.apply(change));
@@ -304,7 +297,7 @@ impl SiteStore {
                 changed = of_table(&table.rows().borrow());
             }
         }
-        let mut stored = self.lock();
+        let mut stored = self.stored.lock();
         *stored = changed;
         self.publish(&stored);
         Ok(())
@@ -312,17 +305,14 @@ impl SiteStore {
 
     fn publish(&self, stored: &StoredSites) {
         let mut sites = stored.sites.clone();
-        let ephemeral = self
-            .ephemeral
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let ephemeral = self.ephemeral.lock();
         for (id, record) in ephemeral.iter() {
             if let Some(site) = sites.iter_mut().find(|site| site.id == *id) {
                 site.keys.push(record.clone());
             }
         }
         drop(ephemeral);
-        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let readers = self.readers.lock();
         for (id, token) in &readers.0 {
             if let Some(site) = sites.iter_mut().find(|site| site.id == *id) {
                 site.keys.push(KeyRecord {

@@ -13,10 +13,11 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -91,7 +92,7 @@ impl<H: HolderKey> FairQueue<H> {
 
     /// Requests `amount` for `holder`; the place in the queue is taken at once.
     pub fn request(&self, holder: &H, amount: usize) -> Request<H> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let is_free = state.turns.is_empty() && state.fits(amount);
         let waiting = if is_free && state.is_within_share(holder, amount) {
             state.take(holder, amount);
@@ -115,7 +116,7 @@ impl<H: HolderKey> FairQueue<H> {
     /// Returns how long the holder's first waiting request has been waiting.
     #[must_use]
     pub fn longest_wait(&self, holder: &H) -> Duration {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let Some(queue) = state.queues.get_mut(holder) else {
             return Duration::ZERO;
         };
@@ -127,7 +128,7 @@ impl<H: HolderKey> FairQueue<H> {
     /// Returns the number of the holder's waiting requests.
     #[must_use]
     pub fn waiting(&self, holder: &H) -> usize {
-        let state = self.lock();
+        let state = self.0.lock();
         let queue = state.queues.get(holder);
         queue.map_or(0, |queue| {
             let still_there = queue.iter().filter(|one| !one.granted.is_closed());
@@ -136,14 +137,9 @@ impl<H: HolderKey> FairQueue<H> {
     }
 
     fn give_back(&self, holder: &H, amount: usize) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.put_back(holder, amount);
         state.grant();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<H>> {
-        // A poisoned lock is still consistent: no code under it panics halfway.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -282,7 +278,7 @@ impl<H: HolderKey> Drop for Request<H> {
             self.queue.give_back(&self.holder, self.amount);
         } else if self.waiting.is_some() {
             // All requests behind it may have been waiting for this one.
-            self.queue.lock().grant();
+            self.queue.0.lock().grant();
         }
     }
 }

@@ -4,8 +4,9 @@
 //! failed component requires a restart. Readiness means that it can do its work.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 /// The state of a component.
@@ -58,36 +59,34 @@ impl Health {
     /// Returns every component with its state, by name.
     #[must_use]
     pub fn components(&self) -> BTreeMap<&'static str, State> {
-        self.lock().clone()
+        self.components.lock().clone()
     }
 
     /// Returns whether every component works, possibly degraded.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(State::works)
+        self.components.lock().values().all(State::works)
     }
 
     /// Returns whether no component has failed.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         !self
+            .components
             .lock()
             .values()
             .any(|state| matches!(state, State::Failed(_)))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, State>> {
-        // A poisoned lock is still consistent: each update is a single insertion.
-        self.components
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reporter {
     /// Records the component's state and logs changes.
     pub fn report(&self, state: State) {
-        let before = self.health.lock().insert(self.component, state.clone());
+        let before = self
+            .health
+            .components
+            .lock()
+            .insert(self.component, state.clone());
         if before.as_ref() == Some(&state) {
             return;
         }

@@ -1,7 +1,8 @@
 //! Ends a process: after a signal, or when a component cannot continue.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// Why the process shuts down.
@@ -23,7 +24,7 @@ pub struct Shutdown {
 impl Shutdown {
     /// Begins the shutdown, unless it has begun; the first reason is kept.
     pub fn begin(&self, reason: Reason) {
-        let mut stored = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = self.reason.lock();
         if stored.is_none() {
             *stored = Some(reason);
         }
@@ -45,10 +46,7 @@ impl Shutdown {
     /// Returns the reason, once the shutdown has begun.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
-        self.reason
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.reason.lock().clone()
     }
 
     /// Waits for SIGINT or SIGTERM and then begins the shutdown; returns early if it has begun.

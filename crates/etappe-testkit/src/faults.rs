@@ -5,10 +5,11 @@
 //! test waits for [`Faults::crashed`], drops what was running and starts again. A process can also
 //! be slow, or freeze between any two steps and resume later.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::ports::{RetryClass, Retryable};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::draw::Draw;
@@ -117,12 +118,12 @@ impl Faults {
 
     /// Plans a crash at the given step, counted from 1.
     pub fn crash_at(&self, step: u64) {
-        self.lock().crash_at = Some(step);
+        self.state.lock().crash_at = Some(step);
     }
 
     /// Makes every step take a random time of less than `below` milliseconds, which must not be 0.
     pub fn slow_down(&self, draw: Draw, below: u64) {
-        self.lock().latency = Some((draw, below));
+        self.state.lock().latency = Some((draw, below));
     }
 
     /// Blocks everything at its next step, until [`Self::thaw`].
@@ -137,7 +138,7 @@ impl Faults {
 
     /// Clears all plans and the crash; steps continue to be counted.
     pub fn heal(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.plans.clear();
         state.crash_at = None;
         self.crashed.send_replace(false);
@@ -146,7 +147,7 @@ impl Faults {
     /// Returns the number of steps so far.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.lock().steps
+        self.state.lock().steps
     }
 
     /// Waits for the planned crash.
@@ -159,16 +160,12 @@ impl Faults {
     }
 
     fn plan(&self, operation: Operation, timing: Timing, class: RetryClass, times: usize) {
-        self.lock().plans.push(Plan {
+        self.state.lock().plans.push(Plan {
             operation,
             timing,
             class,
             times,
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no holder of this lock panics")
     }
 
     /// Fails or crashes as planned before an effect.
@@ -183,7 +180,7 @@ impl Faults {
 
     async fn pass(&self, operation: Operation, timing: Timing) -> Result<(), PlannedError> {
         let (crashes, class, delay) = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             state.steps += u64::from(operation.is_step());
             let crashes = operation.is_step() && state.crash_at == Some(state.steps);
             (crashes, state.take(operation, timing), state.delay())

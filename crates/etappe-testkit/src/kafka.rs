@@ -13,10 +13,11 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rand::RngExt;
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -179,7 +180,7 @@ impl KafkaNode {
     /// # Errors
     /// When waiting for its end fails.
     pub fn kill(&self) -> Result<(), KafkaNodeError> {
-        match self.lock().take() {
+        match self.running.lock().take() {
             Some(mut running) => Ok(running.kill()?),
             None => Ok(()),
         }
@@ -190,7 +191,7 @@ impl KafkaNode {
     /// # Errors
     /// [`KafkaNodeError::Broken`] when it takes too long; the node is killed then.
     pub async fn stop(&self) -> Result<(), KafkaNodeError> {
-        let Some(mut running) = self.lock().take() else {
+        let Some(mut running) = self.running.lock().take() else {
             return Ok(());
         };
         running.signal(Signal::TERM);
@@ -227,7 +228,7 @@ impl KafkaNode {
     /// Returns the id of the node's process, while it runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.lock().as_ref().map(Running::id)
+        self.running.lock().as_ref().map(Running::id)
     }
 
     /// Returns the last lines of its log.
@@ -241,7 +242,7 @@ impl KafkaNode {
     }
 
     fn launch(&self) -> Result<(), KafkaNodeError> {
-        let mut running = self.lock();
+        let mut running = self.running.lock();
         if running.is_none() {
             *running = Some(Running::start(
                 &script(),
@@ -255,7 +256,7 @@ impl KafkaNode {
     async fn wait_until_ready(&self, nodes: usize) -> Result<(), KafkaNodeError> {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
-            let alive = match self.lock().as_mut() {
+            let alive = match self.running.lock().as_mut() {
                 Some(running) => running.is_alive()?,
                 None => false,
             };
@@ -273,17 +274,13 @@ impl KafkaNode {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(running) = self.lock().as_ref() {
+        if let Some(running) = self.running.lock().as_ref() {
             running.signal(signal);
         }
     }
 
     fn folder(&self) -> PathBuf {
         self.cluster.path().join(format!("node-{}", self.number))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn broken(&self, what: &'static str) -> KafkaNodeError {

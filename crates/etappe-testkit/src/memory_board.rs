@@ -1,11 +1,12 @@
 //! An in-memory watermark board.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use etappe_core::id::PartitionId;
 use etappe_core::ports::WatermarkBoard;
 use etappe_core::watermark::PartitionReach;
+use parking_lot::Mutex;
 
 use crate::faults::{Faults, Operation, PlannedError};
 
@@ -39,7 +40,7 @@ impl MemoryBoard {
     /// When a holder of the lock panicked before.
     #[must_use]
     pub fn posts(&self) -> Vec<Vec<PartitionReach>> {
-        let state = self.state.lock().expect("no holder of this lock panics");
+        let state = self.state.lock();
         state.posts.clone()
     }
 }
@@ -50,7 +51,7 @@ impl WatermarkBoard for MemoryBoard {
     async fn post(&self, topic: &str, reaches: &[PartitionReach]) -> Result<(), PlannedError> {
         self.faults.before(Operation::Post).await?;
         {
-            let mut state = self.state.lock().expect("no holder of this lock panics");
+            let mut state = self.state.lock();
             topic.clone_into(&mut state.topic);
             for reach in reaches {
                 let place = (topic.to_owned(), reach.partition);
@@ -64,7 +65,7 @@ impl WatermarkBoard for MemoryBoard {
     async fn load(&self) -> Result<Vec<PartitionReach>, PlannedError> {
         self.faults.before(Operation::Load).await?;
         let reaches = {
-            let state = self.state.lock().expect("no holder of this lock panics");
+            let state = self.state.lock();
             let of_topic = state.reaches.iter();
             of_topic
                 .filter(|((topic, _), _)| *topic == state.topic)

@@ -1,10 +1,11 @@
 //! An in-memory dead-letter store.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{DeadLetter, DeadLetters};
+use parking_lot::Mutex;
 
 use crate::faults::{Faults, Operation, PlannedError};
 
@@ -42,7 +43,7 @@ impl MemoryLetters {
     /// When a holder of the lock panicked before.
     #[must_use]
     pub fn all(&self) -> Vec<DeadLetter> {
-        let letters = self.letters.lock().expect("no holder of this lock panics");
+        let letters = self.letters.lock();
         letters.values().cloned().collect()
     }
 }
@@ -53,7 +54,7 @@ impl DeadLetters for MemoryLetters {
     async fn store(&self, letters: &[DeadLetter]) -> Result<(), PlannedError> {
         self.faults.before(Operation::StoreLetters).await?;
         {
-            let mut kept = self.letters.lock().expect("no holder of this lock panics");
+            let mut kept = self.letters.lock();
             for letter in letters {
                 kept.entry((letter.partition, letter.offset))
                     .or_insert_with(|| letter.clone());

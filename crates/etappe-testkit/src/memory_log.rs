@@ -6,7 +6,7 @@
 //! a partition fences its last owner: the last owner's later commits are refused.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use etappe_core::ports::{
     EventPublisher, LogRecord, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource,
     RetryClass, SourceEvent,
 };
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use crate::faults::{Faults, Operation, PlannedError};
@@ -150,7 +151,7 @@ impl MemoryLog {
     #[must_use]
     pub fn consumer(&self) -> MemoryConsumer {
         let consumer = self.idle_consumer();
-        let count = self.lock().len();
+        let count = self.partitions.lock().len();
         for number in 0..count {
             let id = PartitionId(u32::try_from(number).expect("made of a u32"));
             consumer.assign(id, Vec::new());
@@ -178,19 +179,12 @@ impl MemoryLog {
     }
 
     fn partition_of(&self, key: u64) -> PartitionId {
-        let count = u64::try_from(self.lock().len()).expect("made of a u32");
+        let count = u64::try_from(self.partitions.lock().len()).expect("made of a u32");
         PartitionId(u32::try_from(key % count).expect("less than a u32"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Partition>> {
-        // A test that expects a panic must still be able to inspect the log.
-        self.partitions
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
     fn with<T>(&self, id: PartitionId, work: impl FnOnce(&mut Partition) -> T) -> T {
-        let mut partitions = self.lock();
+        let mut partitions = self.partitions.lock();
         let partition = usize::try_from(id.0)
             .ok()
             .and_then(|index| partitions.get_mut(index))

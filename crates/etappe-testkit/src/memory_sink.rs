@@ -6,11 +6,12 @@
 //! their sender is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{RetryClass, RowBatch, RowSink};
 use etappe_core::rules::OutcomeId;
+use parking_lot::Mutex;
 use etappe_wire::row::Table;
 use tokio::sync::oneshot;
 
@@ -69,18 +70,18 @@ impl MemorySink {
 
     /// Holds back all inserts from now on, until the test lands or loses them.
     pub fn hold_back(&self) {
-        self.lock().holds_back = true;
+        self.state.lock().holds_back = true;
     }
 
     /// Returns the number of held inserts.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.lock().held.len()
+        self.state.lock().held.len()
     }
 
     /// Lets a held insert arrive, 0 being the oldest. Its sender may be gone.
     pub fn land(&self, place: usize) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let Held { batch, answer } = state.held.remove(place);
         let outcome = state.take_in(&batch);
         // The sender may no longer be waiting.
@@ -89,33 +90,33 @@ impl MemorySink {
 
     /// Loses a held insert; its sender gets a connection error.
     pub fn lose(&self, place: usize) {
-        drop(self.lock().held.remove(place));
+        drop(self.state.lock().held.remove(place));
     }
 
     /// Refuses every batch with this offset for its content.
     pub fn refuse(&self, partition: PartitionId, offset: Offset) {
-        self.lock().poison.insert((partition, offset));
+        self.state.lock().poison.insert((partition, offset));
     }
 
     /// Makes this partition's batches fail with a transient error, until [`Self::let_in`].
     pub fn keep_out(&self, partition: PartitionId) {
-        self.lock().away.insert(partition);
+        self.state.lock().away.insert(partition);
     }
 
     /// Accepts this partition's batches again.
     pub fn let_in(&self, partition: PartitionId) {
-        self.lock().away.remove(&partition);
+        self.state.lock().away.remove(&partition);
     }
 
     /// Stops refusing any offsets.
     pub fn refuse_nothing(&self) {
-        self.lock().poison.clear();
+        self.state.lock().poison.clear();
     }
 
     /// Drops the stored batches from the one with `offset` on, as an unclean shutdown of an engine
     /// without fsync may.
     pub fn lose_from(&self, partition: PartitionId, offset: Offset) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let lost: Vec<OffsetRange> = state
             .ranges
             .iter()
@@ -133,13 +134,13 @@ impl MemorySink {
     /// Returns the stored batches by token.
     #[must_use]
     pub fn batches(&self) -> Vec<RowBatch> {
-        self.lock().batches.values().cloned().collect()
+        self.state.lock().batches.values().cloned().collect()
     }
 
     /// Returns the number of stored rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.lock()
+        self.state.lock()
             .batches
             .values()
             .map(|batch| batch.rows.len())
@@ -149,19 +150,19 @@ impl MemorySink {
     /// Returns every insert that arrived, including refused and repeated ones.
     #[must_use]
     pub fn attempts(&self) -> Vec<(PartitionId, OffsetRange)> {
-        self.lock().attempts.clone()
+        self.state.lock().attempts.clone()
     }
 
     /// Returns the number of inserts that repeated an already stored token.
     #[must_use]
     pub fn repeats(&self) -> usize {
-        self.lock().repeats
+        self.state.lock().repeats
     }
 
     /// Returns how many of these repeats had other bytes than the first insert under their token.
     #[must_use]
     pub fn changes(&self) -> usize {
-        self.lock().changes
+        self.state.lock().changes
     }
 
     /// Returns the stored rows.
@@ -189,7 +190,7 @@ impl MemorySink {
     /// Returns the ids of the stored outcomes.
     #[must_use]
     pub fn outcomes(&self) -> BTreeSet<OutcomeId> {
-        self.lock().outcomes.clone()
+        self.state.lock().outcomes.clone()
     }
 
     /// Returns whether a stored batch covers this offset.
@@ -199,14 +200,7 @@ impl MemorySink {
             first: offset,
             last: offset,
         };
-        self.lock().overlapping(partition, range).is_some()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A test that expects a panic must still be able to inspect the sink.
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().overlapping(partition, range).is_some()
     }
 
     fn check(&self, batch: &RowBatch) {
@@ -216,7 +210,7 @@ impl MemorySink {
         let Some(log) = &self.log else {
             return;
         };
-        if self.lock().holds_back {
+        if self.state.lock().holds_back {
             // Its sender may have been replaced since it recorded the range.
             let announced = log.ranges(batch.partition);
             assert!(
@@ -291,7 +285,7 @@ impl RowSink for MemorySink {
         self.faults.before(Operation::Insert).await?;
         self.check(batch);
         let held = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             if state.holds_back {
                 let (answer, answered) = oneshot::channel();
                 let batch = batch.clone();

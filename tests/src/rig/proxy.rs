@@ -3,8 +3,8 @@
 //! purpose, to show that the checker notices.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -123,7 +124,7 @@ impl Proxy {
 
     /// Changes the treatment of inserts from now on.
     pub fn treat(&self, treatment: Treatment) {
-        *self.state.lock() = treatment;
+        *self.state.treatment.lock() = treatment;
     }
 
     /// Changes the treatment of inserts for a while.
@@ -146,15 +147,9 @@ impl Proxy {
 }
 
 impl State {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Treatment> {
-        self.treatment
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Returns the treatment of a request.
     fn treatment_of(&self, uri: &hyper::Uri) -> Treatment {
-        let treatment = *self.lock();
+        let treatment = *self.treatment.lock();
         let is_insert = is_insert(uri);
         if treatment == Treatment::Pass || (!is_insert && treatment != Treatment::HangUp) {
             return Treatment::Pass;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use etappe_core::id::{Offset, PartitionId, hash64};
 use etappe_core::ports::{
@@ -16,6 +16,7 @@ use etappe_log::LogError;
 use etappe_log::local::{LocalLog, LocalReader, LocalSource};
 use etappe_warehouse::{Warehouse, WarehouseError};
 use etappe_wire::record;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::rows::with_event;
@@ -99,10 +100,7 @@ impl Feed {
     }
 
     fn note(&self, partition: PartitionId, next: Offset) {
-        let mut committed = self
-            .committed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut committed = self.committed.lock();
         committed.insert(partition, next);
         let is_done = |(partition, part): &(PartitionId, Range<Offset>)| {
             part.is_empty()

@@ -1,11 +1,10 @@
 //! What a reader looks up before it reads: its start offset, how far the collectors had come, and
 //! the stored messages.
 
-use std::sync::{Mutex, PoisonError};
-
 use etappe_core::id::Offset;
 use etappe_core::ports::{Clock, MessageIndex, Progress, RecordSource};
 use etappe_core::time::Timestamp;
+use parking_lot::Mutex;
 
 use super::{BatchReader, FilterShare};
 use crate::duplicate_filter::FilterRebuild;
@@ -56,15 +55,14 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
         let since = Timestamp::from_millis(since);
         let FilterShare { bytes, messages } = self.filter_share;
         let rebuild = Mutex::new(FilterRebuild::new(bytes, messages.saturating_add(again)));
-        let lock = || rebuild.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let list = lock().next_list();
+            let list = rebuild.lock().next_list();
             let Some(limit) = list else {
                 break;
             };
             let visit_list = || {
-                lock().begin_again();
-                let visit = |hash| lock().visit(hash);
+                rebuild.lock().begin_again();
+                let visit = |hash| rebuild.lock().visit(hash);
                 self.index
                     .recent(self.source.topic(), self.partition, since, limit, visit)
             };
@@ -78,13 +76,10 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
                     source,
                 })?;
         }
-        let rebuilt = rebuild
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish();
+        let rebuilt = rebuild.into_inner().finish();
         self.metrics
             .set_filter_bytes(self.partition, rebuilt.bytes());
-        self.lock_pipeline_state().filter = rebuilt;
+        self.pipeline_state.lock().filter = rebuilt;
         Ok(())
     }
 }

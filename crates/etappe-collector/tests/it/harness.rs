@@ -1,6 +1,6 @@
 //! A running collector with an in-memory log.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_collector::Collector;
@@ -12,6 +12,7 @@ use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
 use etappe_runtime::http_server::{self, Address, ServeError, ServerConfig, ServerMetrics};
+use parking_lot::Mutex;
 use prometheus::Registry;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -66,12 +67,12 @@ impl MemoryLog {
 
     /// Refuses records that contain `text` from now on.
     pub(crate) fn refuse(&self, text: Option<&'static str>) {
-        *self.refused.lock().unwrap() = text;
+        *self.refused.lock() = text;
     }
 
     /// Reports this fullness from now on.
     pub(crate) fn fill(&self, fullness: f64) {
-        *self.fullness.lock().unwrap() = fullness;
+        *self.fullness.lock() = fullness;
     }
 
     /// Blocks all publishing until the permits are returned.
@@ -93,11 +94,11 @@ impl MemoryLog {
     }
 
     pub(crate) fn clear(&self) {
-        self.records.lock().unwrap().clear();
+        self.records.lock().clear();
     }
 
     pub(crate) fn texts(&self) -> Vec<String> {
-        let records = self.records.lock().unwrap();
+        let records = self.records.lock();
         records
             .iter()
             .map(|record| String::from_utf8(record.payload.to_vec()).unwrap())
@@ -120,7 +121,7 @@ impl EventPublisher for MemoryLog {
             .acquire()
             .await
             .expect("the gate is never closed for good");
-        let refused = *self.refused.lock().unwrap();
+        let refused = *self.refused.lock();
         let mut outcomes = Vec::new();
         for record in records {
             etappe_wire::record::decode(&record.payload).expect("a record");
@@ -139,7 +140,7 @@ impl EventPublisher for MemoryLog {
                         retry_after,
                     })
                 } else {
-                    self.records.lock().unwrap().push(record);
+                    self.records.lock().push(record);
                     Ok(())
                 },
             );
@@ -148,7 +149,7 @@ impl EventPublisher for MemoryLog {
     }
 
     fn fullness(&self) -> f64 {
-        *self.fullness.lock().unwrap()
+        *self.fullness.lock()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ffi::{CString, c_char, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::{Library, RawConnection, RawResult, RunWithParams, text};
 
@@ -31,10 +31,7 @@ impl Connection {
             .collect();
         let count = i32::try_from(pointers.len()).ok()?;
         pointers.push(ptr::null_mut());
-        let _one_at_a_time = library
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = library.sessions.lock();
         // SAFETY: like the arguments of `main`: `count` strings and a null pointer; they are
         // copied, not changed.
         let handle = unsafe { (library.functions.connect)(count, pointers.as_mut_ptr()) };
@@ -141,11 +138,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let _one_at_a_time = self
-            .library
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.library.sessions.lock();
         // SAFETY: opened by `open` and closed only here; streams borrow the session, so none is
         // left.
         unsafe { (self.library.functions.close_conn)(self.handle.as_ptr()) };

@@ -3,8 +3,9 @@
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::ffi::{Functions, RawInsert};

@@ -150,11 +150,11 @@ async fn too_many_sites_disable_the_gauges() {
         .sites
         .send_replace(Arc::new(SiteDirectory::new(more)));
     running.wait(60).await;
-    let asked = running.api.store.scopes.lock().unwrap().len();
+    let asked = running.api.store.scopes.lock().len();
     running.wait(60).await;
     assert_eq!(running.gauges("etappe_insights_kpi_shown")[""], 0.0);
     assert!(running.kpis().is_empty());
-    assert_eq!(running.api.store.scopes.lock().unwrap().len(), asked);
+    assert_eq!(running.api.store.scopes.lock().len(), asked);
 }
 
 #[tokio::test(start_paused = true)]

@@ -272,7 +272,7 @@ async fn the_previous_range_has_as_many_days() {
     let kpis = kpis(&api).await;
     assert_eq!(find(&kpis, "visitors")["previous"], 80);
     assert_eq!(find(&kpis, "activation_rate")["previous"], Value::Null);
-    let scopes = api.store.scopes.lock().unwrap();
+    let scopes = api.store.scopes.lock();
     assert!(scopes.iter().all(|scope| scope.currency == "EUR"));
     assert!(
         scopes
@@ -290,7 +290,7 @@ async fn a_range_from_1970_has_no_previous_range() {
         .ok();
     let kpis = answer["kpis"].as_array().unwrap();
     assert!(kpis.iter().all(|kpi| kpi["previous"].is_null()));
-    assert_eq!(api.store.scopes.lock().unwrap().len(), 1);
+    assert_eq!(api.store.scopes.lock().len(), 1);
 }
 
 #[tokio::test]
@@ -466,7 +466,7 @@ async fn the_store_receives_the_model_and_the_bots_option() {
     api.get("stages?model=store&bots=only&timezone=UTC&from=2024-03-01T00:00:00%2B01:00")
         .await
         .ok();
-    let scopes = api.store.scopes.lock().unwrap();
+    let scopes = api.store.scopes.lock();
     assert_eq!(scopes[0].bots, Bots::Only);
     assert_eq!(scopes[0].model, "store");
     let weeks = RetentionWeeks {

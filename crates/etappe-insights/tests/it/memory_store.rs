@@ -1,7 +1,6 @@
 //! A journey store that holds plain events and scans all of them for every question.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use etappe_core::event::EventKind;
@@ -18,6 +17,7 @@ use etappe_core::query::{
 };
 use etappe_core::time::Timestamp;
 use etappe_core::unmapped::{UnmappedName, UnmappedNames, UnmappedQuery, WhyUnmapped};
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ impl MemoryStore {
     }
 
     fn note(&self, scope: &KpiScope) {
-        self.scopes.lock().unwrap().push(scope.clone());
+        self.scopes.lock().push(scope.clone());
     }
 }
 

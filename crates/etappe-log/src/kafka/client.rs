@@ -7,10 +7,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -70,28 +71,22 @@ impl Reachability {
 
     /// Returns the client's last error, unless there was a success since.
     pub(super) fn last_error(&self) -> Option<String> {
-        self.lock().clone()
+        self.last_error.lock().clone()
     }
 
     /// Records that a broker answered.
     pub(super) fn note_success(&self) {
         if self.has_error.load(Ordering::Acquire) {
-            let mut last = self.lock();
+            let mut last = self.last_error.lock();
             *last = None;
             self.has_error.store(false, Ordering::Release);
             self.is_away.store(false, Ordering::Release);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Records why a record was not delivered.
     pub(super) fn note_failure(&self, error: &KafkaError) {
-        let mut last = self.lock();
+        let mut last = self.last_error.lock();
         *last = Some(error.to_string());
         self.has_error.store(true, Ordering::Release);
     }
@@ -99,7 +94,7 @@ impl Reachability {
     /// Records an error and returns whether it means that all brokers are down.
     fn note(&self, error: &KafkaError, reason: &str) -> bool {
         let is_away = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        let mut last = self.lock();
+        let mut last = self.last_error.lock();
         // "All brokers down" says less than the error before it.
         if !is_away || last.is_none() {
             *last = Some(reason.to_owned());
@@ -217,7 +212,7 @@ pub(super) struct Quiet {
 impl Quiet {
     /// Returns whether a line of this kind may be shown now.
     fn may_speak(&self, kind: &str) -> bool {
-        let mut spoken = self.spoken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spoken = self.spoken.lock();
         match spoken.get_mut(kind) {
             Some(at) if at.elapsed() < QUIET => false,
             Some(at) => {

@@ -6,9 +6,10 @@
 //! and the reports of a call are processed to the end even when nobody waits for it any more.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::interleaving;
@@ -154,14 +155,10 @@ pub(crate) struct Handover<'a> {
 }
 
 impl Deliveries {
-    fn lock(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Begins a call of `records` records.
     pub(crate) fn begin(&self, records: usize) -> Handover<'_> {
         let delivery = Arc::new(Delivery::new(records));
-        let mut slots = self.lock();
+        let mut slots = self.slots.lock();
         let slot = match slots.free.pop() {
             Some(slot) => {
                 slots.calls[slot] = Some(Arc::clone(&delivery));
@@ -184,7 +181,7 @@ impl Deliveries {
     pub(crate) fn report(&self, ticket: usize, outcome: Outcome) {
         let slot = ticket >> PLACE_BITS;
         let place = ticket & ((1 << PLACE_BITS) - 1);
-        let mut slots = self.lock();
+        let mut slots = self.slots.lock();
         let Some(Some(delivery)) = slots.calls.get(slot) else {
             debug_assert!(false, "a record is reported once");
             return;
@@ -210,7 +207,7 @@ impl Handover<'_> {
     /// Ends the hand-over: the client accepted or refused every record.
     pub(crate) fn finish(self) -> Arc<Delivery> {
         if self.delivery.count_down() {
-            let mut slots = self.deliveries.lock();
+            let mut slots = self.deliveries.slots.lock();
             slots.calls[self.slot] = None;
             slots.free.push(self.slot);
         }
@@ -251,7 +248,7 @@ mod tests {
         let delivery = deliveries.begin(0).finish();
         delivery.completed().await;
         assert_eq!(delivery.status(), DeliveryStatus::Settled);
-        assert_eq!(deliveries.lock().free.len(), 1);
+        assert_eq!(deliveries.slots.lock().free.len(), 1);
     }
 
     #[test]

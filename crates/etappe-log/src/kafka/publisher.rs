@@ -10,10 +10,11 @@
 //! [`purge`]: KafkaPublisher::purge
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::ports::{EventPublisher, OutgoingRecord, PublishError};
+use parking_lot::RwLock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, PurgeConfig};
 use tokio_util::task::TaskTracker;
@@ -83,8 +84,7 @@ impl KafkaPublisher {
     }
 
     fn client(&self) -> Arc<Client> {
-        let client = self.inner.client.read();
-        Arc::clone(&client.unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.inner.client.read())
     }
 
     /// Returns how many partitions the topic has.
@@ -217,7 +217,7 @@ impl KafkaPublisher {
             None => return client,
         };
         let inner = &self.inner;
-        let mut slot = inner.client.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = inner.client.write();
         if !Arc::ptr_eq(&slot, &client) {
             return Arc::clone(&slot);
         }

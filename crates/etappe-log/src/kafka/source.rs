@@ -30,12 +30,13 @@ mod watchdog;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{LogRecord, Progress, ReadRequest, RecordSource, SourceEvent};
+use parking_lot::{Condvar, Mutex};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::{Notify, watch};
@@ -209,7 +210,7 @@ impl RecordSource for KafkaSource {
     }
 
     async fn release(&self, partition: PartitionId) {
-        self.inner.lock_holdings().release(partition);
+        self.inner.holdings.lock().release(partition);
         self.inner.released.notify_all();
         // A new assignment may have waited for this.
         self.inner.told.notify_one();
@@ -218,24 +219,16 @@ impl RecordSource for KafkaSource {
 
 impl Inner {
     fn consumer(&self) -> Option<Arc<GroupConsumer>> {
-        self.lock_consumer().clone()
-    }
-
-    fn lock_consumer(&self) -> MutexGuard<'_, Option<Arc<GroupConsumer>>> {
-        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_holdings(&self) -> MutexGuard<'_, Holdings<Arc<Assignment>>> {
-        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.consumer.lock().clone()
     }
 
     fn assignment(&self, partition: PartitionId) -> Result<Arc<Assignment>, LogError> {
-        let found = self.lock_holdings().find(partition).map(Arc::clone);
+        let found = self.holdings.lock().find(partition).map(Arc::clone);
         found.ok_or(LogError::NotAssigned { partition })
     }
 
     fn next_event(&self) -> Option<SourceEvent> {
-        let mut holdings = self.lock_holdings();
+        let mut holdings = self.holdings.lock();
         while let Some((notice, assignment)) = holdings.next_notice() {
             match (notice, assignment) {
                 (Notice::Revoked(partition), _) => return Some(SourceEvent::Revoked { partition }),
@@ -253,13 +246,13 @@ impl Inner {
     }
 
     fn take_fault(&self) -> Option<LogError> {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fault = self.fault.lock();
         fault.take()
     }
 
     /// Reports an error that concerns the whole membership to the application.
     fn report(&self, error: LogError) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.fault.lock() = Some(error);
         self.told.notify_one();
     }
 
@@ -308,7 +301,7 @@ impl Inner {
 
     /// Returns the error for a partition that ends before the position reached in it.
     fn too_short(&self, partition: PartitionId, from: Offset, end: Offset) -> LogError {
-        let mut since = self.lock_short_since();
+        let mut since = self.short_since.lock();
         let since = since.entry(partition).or_insert_with(Instant::now);
         LogError::TooShort {
             topic: self.topic.to_string(),
@@ -327,13 +320,7 @@ impl Inner {
     }
 
     fn long_enough(&self, partition: PartitionId) {
-        self.lock_short_since().remove(&partition);
-    }
-
-    fn lock_short_since(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Instant>> {
-        self.short_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.short_since.lock().remove(&partition);
     }
 
     /// Reports that records were deleted before they were read.

@@ -62,7 +62,7 @@ impl LocalReader {
 fn copy_partition(shared: &Shared, target: &Path) -> io::Result<()> {
     std::fs::create_dir_all(target)?;
     let _hold = Hold::on(shared);
-    let journal = shared.lock_journal();
+    let journal = shared.journal.lock();
     let from = shared.log.directory().join(FILE_NAME);
     copy_file(&from, &target.join(FILE_NAME), u64::MAX)?;
     drop(journal);

@@ -12,9 +12,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use etappe_core::ports::{Clock, DeadLetter, DeadLetters, StoredDeadLetter};
+use parking_lot::Mutex;
 
 use crate::error::LogError;
 
@@ -173,7 +174,7 @@ impl DeadLetterFile {
         work: impl FnOnce(&mut Writer) -> T + Send + 'static,
     ) -> T {
         let writer = Arc::clone(&self.writer);
-        let work = move || work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner));
+        let work = move || work(&mut writer.lock());
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {

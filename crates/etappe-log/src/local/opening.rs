@@ -1,12 +1,13 @@
 //! Opens the local log: first the checks, then each partition, then the mark that it is in use.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::Clock;
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use super::append::Appender;

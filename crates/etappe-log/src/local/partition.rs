@@ -19,11 +19,12 @@ mod cursor;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::LogRecord;
 use etappe_core::time::Timestamp;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use self::cursor::ReadCursor;
@@ -113,7 +114,8 @@ impl PartitionLog {
 
     /// Returns the first offset that is kept.
     pub(crate) fn start(&self) -> Offset {
-        self.read_segments()
+        self.segments
+            .read()
             .first()
             .map_or_else(|| self.end(), |segment| segment.base)
     }
@@ -130,14 +132,14 @@ impl PartitionLog {
 
     /// Returns the number of segments and their total bytes.
     pub(crate) fn size(&self) -> (usize, u64) {
-        let segments = self.read_segments();
+        let segments = self.segments.read();
         let bytes = segments.iter().map(|segment| segment.length()).sum();
         (segments.len(), bytes)
     }
 
     /// Returns the current segments.
     pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
-        self.read_segments().clone()
+        self.segments.read().clone()
     }
 
     /// Records that everything before `end` is synced and may be read.
@@ -148,10 +150,7 @@ impl PartitionLog {
     /// Adds the newest segment. It replaces a segment without records that begins at the same
     /// offset.
     pub(crate) fn add(&self, segment: Arc<Segment>) {
-        let mut segments = self
-            .segments
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut segments = self.segments.write();
         if segments
             .last()
             .is_some_and(|last| last.base == segment.base)
@@ -167,10 +166,7 @@ impl PartitionLog {
     /// Removes the segments that end at or before `offset`; the newest one always stays. The caller
     /// deletes their files.
     pub(crate) fn remove_before(&self, offset: Offset) -> Vec<Arc<Segment>> {
-        let mut segments = self
-            .segments
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut segments = self.segments.write();
         let removed = segments
             .windows(2)
             .take_while(|pair| pair[1].base <= offset)
@@ -180,7 +176,8 @@ impl PartitionLog {
             && !removed.is_empty()
         {
             // A remembered cursor would keep a deleted file's blocks in use.
-            self.lock_cursors()
+            self.cursors
+                .lock()
                 .retain(|cursor| cursor.segment.base >= start);
         }
         removed
@@ -229,14 +226,6 @@ impl PartitionLog {
         Ok(records)
     }
 
-    fn read_segments(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Segment>>> {
-        self.segments.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_cursors(&self) -> std::sync::MutexGuard<'_, Vec<ReadCursor>> {
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Fails if `offset` is deleted.
     fn check_kept(&self, offset: Offset) -> Result<(), LogError> {
         let start = self.start();
@@ -274,7 +263,7 @@ impl PartitionLog {
     fn locate(&self, offset: Offset) -> Result<Option<ReadCursor>, LogError> {
         let log_end = self.end();
         let segment = {
-            let segments = self.read_segments();
+            let segments = self.segments.read();
             let after = segments.partition_point(|segment| segment.base <= offset);
             after
                 .checked_sub(1)
@@ -307,7 +296,8 @@ impl PartitionLog {
     fn open_at_or_after(&self, offset: Offset) -> Result<Option<ReadCursor>, LogError> {
         self.check_kept(offset)?;
         let segment = self
-            .read_segments()
+            .segments
+            .read()
             .iter()
             .find(|segment| segment.base >= offset && segment.condition == Condition::Whole)
             .cloned();
@@ -320,7 +310,7 @@ impl PartitionLog {
     }
 
     fn take_cursor(&self, from: Offset) -> Option<ReadCursor> {
-        let mut cursors = self.lock_cursors();
+        let mut cursors = self.cursors.lock();
         let found = cursors
             .iter()
             .position(|cursor| cursor.next_offset() == from)?;
@@ -337,7 +327,7 @@ impl PartitionLog {
             // It was just deleted, and an open file would keep its disk blocks in use.
             return;
         }
-        let mut cursors = self.lock_cursors();
+        let mut cursors = self.cursors.lock();
         if cursors.len() >= REMEMBERED_CURSORS {
             cursors.remove(0);
         }

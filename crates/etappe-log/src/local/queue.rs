@@ -4,11 +4,11 @@
 //! written. The lock is held only to move entries, never during disk I/O.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::ports::PublishError;
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 /// The cost of a record in addition to its bytes.
@@ -81,14 +81,10 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Adds a submission and returns its cost.
     pub(crate) fn push(&self, submission: Submission) -> Result<usize, Refusal> {
         let cost = submission.cost();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_closed {
             return Err(Refusal::Closed);
         }
@@ -104,13 +100,10 @@ impl Queue {
 
     /// Waits for submissions for at most `patience`, and takes about `limit` bytes of them.
     pub(crate) fn take(&self, limit: usize, patience: Duration) -> Work {
-        let state = self.lock();
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(state, patience, |state| {
-                state.waiting.is_empty() && !state.is_closed
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
+        let has_nothing = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
+        self.changed
+            .wait_while_for(&mut state, has_nothing, patience);
         let mut submissions = Vec::new();
         let mut cost = 0;
         while let Some(next) = state.waiting.front().map(Submission::cost)
@@ -130,19 +123,19 @@ impl Queue {
 
     /// Frees the cost of a finished group.
     pub(crate) fn finish(&self, cost: usize) {
-        self.lock().cost -= cost;
+        self.state.lock().cost -= cost;
     }
 
     /// Refuses new submissions. Those waiting stay.
     pub(crate) fn close(&self) {
-        self.lock().is_closed = true;
+        self.state.lock().is_closed = true;
         self.changed.notify_all();
     }
 
     /// Refuses new submissions and drops those waiting. Their publishers see that the writer is
     /// gone.
     pub(crate) fn abort(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.is_closed = true;
         state.waiting.clear();
     }

@@ -13,10 +13,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use etappe_core::id::Offset;
+use parking_lot::Mutex;
 
 use super::frame::{HEADER_BYTES, Header, HeaderBytes, MAGIC, Records, VERSION};
 use crate::error::LogError;
@@ -153,7 +153,7 @@ impl Segment {
 
     /// Adds a frame with first offset `base` at `position` to the index, unless an entry is nearby.
     pub(crate) fn learn(&self, base: Offset, position: u64) {
-        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.lock();
         let place = index.partition_point(|&(_, known)| known <= position);
         let before = place.checked_sub(1).map_or(0, |before| index[before].1);
         let is_far_from_next = index
@@ -166,7 +166,7 @@ impl Segment {
 
     /// Returns the nearest known frame that begins at or before `offset`.
     pub(crate) fn nearest(&self, offset: Offset) -> (Offset, u64) {
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.lock();
         let place = index.partition_point(|&(base, _)| base <= offset);
         place
             .checked_sub(1)

@@ -144,7 +144,7 @@ impl RecordSource for LocalSource {
 }
 
 fn assignment(shared: &Shared, retention: Duration) -> SourceEvent {
-    let journal = shared.lock_journal();
+    let journal = shared.journal.lock();
     let state = journal.state();
     let replay: Vec<OffsetRange> = state.replay(retention, shared.log.start());
     SourceEvent::Assigned {

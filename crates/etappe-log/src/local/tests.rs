@@ -11,12 +11,12 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
-use std::sync::{Condvar, Mutex};
 
 use bytes::Bytes;
 use etappe_core::id::Offset;
 use etappe_core::ports::{EventPublisher, LogRecord, OutgoingRecord, PublishError, ReadRequest};
 use etappe_core::time::Timestamp;
+use parking_lot::{Condvar, Mutex};
 
 use super::*;
 
@@ -48,30 +48,30 @@ pub(crate) struct FaultyDisk {
 impl FaultyDisk {
     /// Fails once, at the next operation of that kind.
     pub(crate) fn fail_next(&self, fault: Fault) {
-        *self.next.lock().unwrap() = Some(fault);
+        *self.next.lock() = Some(fault);
     }
 
     /// Cancels a fault that has not happened yet, and returns whether there was one.
     pub(crate) fn take_fault(&self) -> bool {
-        self.next.lock().unwrap().take().is_some()
+        self.next.lock().take().is_some()
     }
 
     pub(crate) fn set_free_bytes(&self, free: u64) {
-        *self.free.lock().unwrap() = Some(free);
+        *self.free.lock() = Some(free);
     }
 
     /// Makes syncs wait until they are released.
     pub(crate) fn hold_syncs(&self) {
-        *self.is_held.lock().unwrap() = true;
+        *self.is_held.lock() = true;
     }
 
     pub(crate) fn release_syncs(&self) {
-        *self.is_held.lock().unwrap() = false;
+        *self.is_held.lock() = false;
         self.released.notify_all();
     }
 
     fn take_if(&self, is_wanted: impl FnOnce(Fault) -> bool) -> Option<Fault> {
-        self.next.lock().unwrap().take_if(|fault| is_wanted(*fault))
+        self.next.lock().take_if(|fault| is_wanted(*fault))
     }
 }
 
@@ -91,7 +91,7 @@ impl Disk for FaultyDisk {
         use Fault::{ShortWrite, ShortWriteStays};
         match self.take_if(|fault| matches!(fault, ShortWrite(_) | ShortWriteStays(_))) {
             Some(fault @ (ShortWrite(length) | ShortWriteStays(length))) => {
-                *self.is_stuck.lock().unwrap() = matches!(fault, ShortWriteStays(_));
+                *self.is_stuck.lock() = matches!(fault, ShortWriteStays(_));
                 RealDisk.write(file, &bytes[..length.min(bytes.len())], position)?;
                 Err(io::ErrorKind::StorageFull.into())
             }
@@ -100,11 +100,11 @@ impl Disk for FaultyDisk {
     }
 
     fn sync(&self, _file: &File) -> io::Result<()> {
-        let held = self.is_held.lock().unwrap();
-        drop(self.released.wait_while(held, |is_held| *is_held).unwrap());
+        self.released
+            .wait_while(&mut self.is_held.lock(), |is_held| *is_held);
         match self.take_if(|fault| matches!(fault, Fault::Sync | Fault::SyncStays)) {
             Some(fault) => {
-                *self.is_stuck.lock().unwrap() = fault == Fault::SyncStays;
+                *self.is_stuck.lock() = fault == Fault::SyncStays;
                 Err(io::Error::from_raw_os_error(5))
             }
             // The tests never take the machine down, and thousands of real syncs would take long.
@@ -113,7 +113,7 @@ impl Disk for FaultyDisk {
     }
 
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
-        if std::mem::take(&mut *self.is_stuck.lock().unwrap()) {
+        if std::mem::take(&mut *self.is_stuck.lock()) {
             return Err(io::Error::from_raw_os_error(5));
         }
         RealDisk.truncate(file, length)
@@ -128,7 +128,7 @@ impl Disk for FaultyDisk {
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        match *self.free.lock().unwrap() {
+        match *self.free.lock() {
             Some(free) => Ok(free),
             None => RealDisk.free_bytes(path),
         }

@@ -4,12 +4,13 @@
 //! It runs on a thread of its own because it spends its time waiting for the disk. Between groups
 //! it deletes segments that are no longer needed and updates the metrics that are slow to compute.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::Offset;
 use etappe_core::ports::{Clock, Progress, PublishError};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::append::{AppendError, Appender};
@@ -51,11 +52,6 @@ impl Shared {
         Offset(self.committed.load(Ordering::Acquire))
     }
 
-    /// Locks the journal, after waiting for a commit in progress.
-    pub(crate) fn lock_journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Durably records `progress`. Blocks.
     ///
     /// Commits are numbered in the order of their requests. A late one, whose caller went away,
@@ -67,7 +63,7 @@ impl Shared {
         retention: Duration,
         clock: &dyn Clock,
     ) -> Result<(), LogError> {
-        let mut journal = self.lock_journal();
+        let mut journal = self.journal.lock();
         if !journal.is_latest(number) {
             return Ok(());
         }
@@ -89,11 +85,7 @@ impl Shared {
 
     /// Returns why the last group could not be written, if it failed.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.lock_problem().clone()
-    }
-
-    fn lock_problem(&self) -> MutexGuard<'_, Option<String>> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+        self.problem.lock().clone()
     }
 }
 
@@ -123,7 +115,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let stopped = "its writer has stopped by a fault: restart the process".to_owned();
-            *self.shared.lock_problem() = Some(stopped);
+            *self.shared.problem.lock() = Some(stopped);
             self.shared.metrics.writable.set(0);
         }
         self.shared.queue.abort();
@@ -216,7 +208,7 @@ impl Writer {
     }
 
     fn note_success(&self) {
-        if self.shared.lock_problem().take().is_some() {
+        if self.shared.problem.lock().take().is_some() {
             self.shared.metrics.writable.set(1);
             tracing::info!(partition = %self.shared.log.id, "the event log takes events again");
         }
@@ -224,7 +216,7 @@ impl Writer {
 
     /// Logs the first of consecutive failures and stores the latest.
     fn note_failure(&self, error: &AppendError) {
-        let before = self.shared.lock_problem().replace(error.to_string());
+        let before = self.shared.problem.lock().replace(error.to_string());
         if before.is_none() {
             self.shared.metrics.writable.set(0);
             tracing::error!(
@@ -243,7 +235,6 @@ impl Writer {
             .shared
             .journal
             .try_lock()
-            .ok()
             .map(|mut journal| journal.forget(self.upkeep.retention, self.clock.now()));
         let is_held = self.shared.holds.load(Ordering::Acquire) > 0;
         if let Some(needed_from) = needed_from.filter(|_| !is_held) {

@@ -3,9 +3,10 @@
 //! Labels: `role` (which client), `partition`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rdkafka::statistics::{Broker, Statistics};
 
@@ -194,7 +195,7 @@ impl KafkaMetrics {
 
     /// Adds what a client has counted since its last report.
     fn record_totals(&self, role: &str, statistics: &Statistics) {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock();
         if counted.len() >= CLIENTS && !counted.contains_key(&statistics.name) {
             counted.clear();
         }

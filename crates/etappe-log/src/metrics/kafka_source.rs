@@ -1,10 +1,11 @@
 //! Metrics of the membership in the consumer group.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
+use parking_lot::Mutex;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use super::{as_gauge, labelled_counter, register};
@@ -107,10 +108,7 @@ impl SourceMetrics {
     /// Records that `lost` records before `next` were deleted unread. Returns false if that was
     /// recorded before.
     pub(crate) fn record_expired(&self, partition: PartitionId, next: Offset, lost: u64) -> bool {
-        let mut until = self
-            .expired_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut until = self.expired_until.lock();
         if until.get(&partition).is_some_and(|known| *known >= next) {
             return false;
         }

@@ -1,12 +1,13 @@
 //! Opens a spool: the log on disk, the collector's id, and the task.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::ports::Clock;
 use etappe_core::watermark::CollectorMark;
+use parking_lot::Mutex;
 use prometheus::Registry;
 use tokio::sync::{Notify, RwLock};
 use tokio_util::sync::CancellationToken;

@@ -10,7 +10,7 @@
 //! gate before the append has finished.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use etappe_core::id::Offset;
 use etappe_core::ports::{Clock, EventPublisher as _, OutgoingRecord, PublishError};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::CollectorMark;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock, SetOnce};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -110,12 +111,7 @@ impl<R> Shared<R> {
     /// Locks the calls in flight.
     pub(super) fn lock_calls(&self) -> MutexGuard<'_, Calls<Arc<PendingSend>>> {
         interleaving::point();
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Locks the reason why the spool is not draining.
-    pub(super) fn lock_stuck(&self) -> MutexGuard<'_, Option<String>> {
-        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock()
     }
 
     /// Returns the instant before which every record received is durable or refused.
@@ -225,7 +221,7 @@ impl<R: Relay> Spooler<R> {
         if !self.is_spooling() {
             return None;
         }
-        let stuck = self.shared.lock_stuck().clone();
+        let stuck = self.shared.stuck.lock().clone();
         let reason = stuck
             .or_else(|| self.shared.relay.problem())
             .unwrap_or_else(|| "the spool is being drained".to_owned());

@@ -10,14 +10,15 @@ mod interleaving;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::ports::{Clock, OutgoingRecord, PublishError};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
+use parking_lot::Mutex;
 use prometheus::Registry;
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
@@ -51,7 +52,7 @@ struct Request {
 
 impl Request {
     fn receive(reception: &Arc<Reception>) -> Self {
-        let mut reading = reception.reading.lock().unwrap();
+        let mut reading = reception.reading.lock();
         let received_at = reception.now();
         reading.insert(received_at);
         Self {
@@ -63,7 +64,7 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let mut reading = self.reception.reading.lock().unwrap();
+        let mut reading = self.reception.reading.lock();
         reading.remove(&self.received_at);
     }
 }
@@ -100,7 +101,7 @@ impl World {
         )
         .await;
         let reception = Arc::clone(&self.reception);
-        let oldest = move || reception.reading.lock().unwrap().first().copied();
+        let oldest = move || reception.reading.lock().first().copied();
         spooler.watch_requests(Box::new(oldest));
         spooler
     }
@@ -126,7 +127,7 @@ impl World {
             let outcomes = tokio::time::timeout(patience, spooler.publish(records)).await;
             if outcomes.is_ok_and(|outcomes| outcomes.iter().all(Result::is_ok)) {
                 count.fetch_add(messages, Ordering::SeqCst);
-                self.durable.lock().unwrap().extend(payloads);
+                self.durable.lock().extend(payloads);
                 if spooler.is_spooling() {
                     self.spooled.fetch_add(messages, Ordering::SeqCst);
                 }
@@ -241,7 +242,7 @@ impl World {
             let received_at = Timestamp::from_millis(received_at.parse().unwrap());
             // A record that was never acknowledged may come from a killed process.
             let is_first = attempts.insert(payload.clone(), position).is_none();
-            if is_first && self.durable.lock().unwrap().contains(payload) {
+            if is_first && self.durable.lock().contains(payload) {
                 assert!(
                     received_at >= promised,
                     "seed {seed}: `{text}` stands behind a mark of {promised}"

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::PartitionId;
@@ -11,6 +11,7 @@ use etappe_core::ports::{Progress, RecordSource, RetryClass, Retryable, SourceEv
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaConfig, KafkaSource};
 use etappe_testkit::kafka::{KafkaNode, KafkaNodes};
+use parking_lot::Mutex;
 use rand::RngExt;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
@@ -83,14 +84,14 @@ impl Store {
         for (expected, (offset, text)) in (first..).zip(records) {
             assert_eq!((*offset, text), (expected, &format!("record {expected}")));
         }
-        let mut ranges = self.0.lock().unwrap();
+        let mut ranges = self.0.lock();
         *ranges.entry((partition, first, last)).or_default() += 1;
     }
 
     /// Returns how many offsets of a partition are stored without a hole. Panics if two different
     /// ranges overlap, because that would count records twice.
     fn stored(&self, partition: PartitionId) -> u64 {
-        let ranges = self.0.lock().unwrap();
+        let ranges = self.0.lock();
         let mut next = 0;
         for (_, first, last) in ranges.keys().filter(|(of, ..)| *of == partition) {
             assert!(
@@ -106,7 +107,7 @@ impl Store {
     }
 
     fn repeated(&self) -> u32 {
-        let ranges = self.0.lock().unwrap();
+        let ranges = self.0.lock();
         ranges.values().map(|times| times - 1).sum()
     }
 }

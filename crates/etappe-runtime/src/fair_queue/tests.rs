@@ -32,7 +32,7 @@ fn site(name: &str) -> SiteId {
 }
 
 fn taken(queue: &FairQueue<SiteId>) -> usize {
-    queue.lock().taken
+    queue.0.lock().taken
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn whoever_goes_away_leaves_its_place_and_its_grant_to_others() {
     // The grant arrived, but the request was not polled after it.
     drop(granted);
     assert!(now(&mut last).is_some());
-    let state = queue.lock();
+    let state = queue.0.lock();
     assert!(state.is_untouched());
 }
 
@@ -179,7 +179,7 @@ proptest! {
             let held: usize = shares.iter().map(|share: &Share<SiteId>| share.amount).sum();
             prop_assert!(held <= taken(&queue));
             prop_assert!(taken(&queue) <= 5 || taken(&queue) < 8);
-            let held = queue.lock().held.clone();
+            let held = queue.0.lock().held.clone();
             prop_assert!(held.values().all(|one| *one <= share || *one < 8));
             prop_assert_eq!(held.values().sum::<usize>(), taken(&queue));
         }
@@ -190,7 +190,7 @@ proptest! {
             let ready = ready.expect("somebody has the turn");
             drop(requests.remove(ready));
         }
-        let state = queue.lock();
+        let state = queue.0.lock();
         prop_assert!(state.is_untouched());
     }
 }

@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// The open connections; clones share the count.
 #[derive(Debug, Clone)]
@@ -59,7 +61,7 @@ impl Occupancy {
     /// Takes a place for a connection from an address; one without an address counts only in total.
     pub(super) fn take(&self, address: Option<IpAddr>) -> Result<Place, Full> {
         let network = address.map(Network::of);
-        let mut open = self.lock();
+        let mut open = self.0.open.lock();
         // Check the network's own limit first, so that a client above it learns of that.
         if let Some(network) = network {
             let held = open.networks.get(&network).copied().unwrap_or(0);
@@ -80,16 +82,11 @@ impl Occupancy {
             network,
         })
     }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        // A poisoned lock is still consistent: no code under it panics halfway.
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.occupancy.lock();
+        let mut open = self.occupancy.0.open.lock();
         open.total -= 1;
         let Some(network) = self.network else {
             return;
@@ -156,7 +153,7 @@ mod tests {
         assert_eq!(occupancy.take(None).unwrap_err(), Full::Everywhere);
         assert_eq!(take(&occupancy, "192.0.2.2").unwrap_err(), Full::Everywhere);
         drop((held, third));
-        let open = occupancy.lock();
+        let open = occupancy.0.open.lock();
         assert!(open.total == 0 && open.networks.is_empty());
     }
 }

@@ -11,9 +11,9 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -45,7 +45,7 @@ pub(super) struct RepeatedWarnings {
 impl RepeatedWarnings {
     /// Returns whether a warning should be shown `now`.
     fn may_show(&self, warning: Warning, now: Instant) -> bool {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.shown.lock();
         let is_recent = |at: &Instant| now.duration_since(*at) < QUIET;
         if shown.get(&warning).is_some_and(is_recent) {
             return false;
@@ -134,7 +134,7 @@ mod tests {
 
     impl<S: Subscriber> Layer<S> for Count {
         fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-            *self.0.lock().unwrap() += 1;
+            *self.0.lock() += 1;
         }
     }
 
@@ -149,7 +149,7 @@ mod tests {
             let delay = Duration::from_millis(u64::from(partition) * 300);
             tracing::warn!(partition, error, ?delay, "cannot write, trying again");
         };
-        let shown = || *count.0.lock().unwrap();
+        let shown = || *count.0.lock();
         for partition in 0..12 {
             warn_of(partition, "refused");
         }
@@ -182,7 +182,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let repeated = RepeatedWarnings::default();
         let now = Instant::now();
-        let remembered = || repeated.shown.lock().unwrap().len();
+        let remembered = || repeated.shown.lock().len();
         let places: Vec<&'static str> = (0..REMEMBERED + 10)
             .map(|number| &*format!("place {number}").leak())
             .collect();

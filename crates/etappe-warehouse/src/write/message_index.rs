@@ -11,7 +11,6 @@
 //!   the partition, because another process may have stored batches since.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clickhouse::Row;
@@ -19,6 +18,7 @@ use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{MessageHash, MessageIndex};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -292,7 +292,7 @@ enum OtherLogs {
 
 impl OtherTopics {
     fn known(&self, topic: &str) -> Option<bool> {
-        match self.lock().get(topic)? {
+        match self.0.lock().get(topic)? {
             OtherLogs::Exist => Some(true),
             OtherLogs::NoneAt(at) => (at.elapsed() < NO_OTHER_LOGS_TTL).then_some(false),
         }
@@ -304,11 +304,7 @@ impl OtherTopics {
         } else {
             OtherLogs::NoneAt(Instant::now())
         };
-        self.lock().insert(topic.to_owned(), others);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, OtherLogs>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().insert(topic.to_owned(), others);
     }
 }
 

@@ -22,12 +22,13 @@
 //!   may have stored their rows.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::RowBatch;
 use etappe_core::time::Timestamp;
+use parking_lot::Mutex;
 
 /// The largest assumed difference between the clocks of the server and of a collector.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
@@ -64,7 +65,7 @@ impl WriteHistory {
     /// Returns whether the batch cannot have been stored before. `started` is when this process
     /// started, by the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
-        let known = self.lock().get(&key_of(batch)).copied().unwrap_or_default();
+        let known = self.known.lock().get(&key_of(batch)).copied().unwrap_or_default();
         let covers =
             |range: OffsetRange| range.first <= batch.range.first && batch.range.last <= range.last;
         if known.absent.is_some_and(covers) {
@@ -86,7 +87,7 @@ impl WriteHistory {
     /// Records that an insert of the batch begins; until its outcome is recorded, the batch may be
     /// stored or not. Returns what was known before.
     pub(crate) fn begin(&self, batch: &RowBatch) -> PartitionHistory {
-        let mut all = self.lock();
+        let mut all = self.known.lock();
         let known = all.entry(key_of(batch)).or_default();
         let before = *known;
         *known = PartitionHistory {
@@ -110,7 +111,7 @@ impl WriteHistory {
                 .partial_until
                 .filter(|partial_until| *partial_until > last),
         };
-        self.lock().insert(key_of(batch), known);
+        self.known.lock().insert(key_of(batch), known);
     }
 
     /// Records that the batch was refused for its content and no table has any of its rows.
@@ -126,25 +127,25 @@ impl WriteHistory {
             absent: Some(batch.range),
             partial_until: before.partial_until,
         };
-        self.lock().insert(key_of(batch), known);
+        self.known.lock().insert(key_of(batch), known);
     }
 
     /// Forgets what was stored of a partition: another process may have owned it since.
     pub(crate) fn forget(&self, topic: &str, partition: PartitionId) {
-        self.lock().remove(&(Arc::from(topic), partition));
+        self.known.lock().remove(&(Arc::from(topic), partition));
     }
 
     /// Records that the batch was refused for its content and some table has rows of it, so its parts
     /// may be stored already.
     pub(crate) fn record_partial(&self, batch: &RowBatch) {
-        let mut all = self.lock();
+        let mut all = self.known.lock();
         let known = all.entry(key_of(batch)).or_default();
         known.partial_until = known.partial_until.max(Some(batch.range.last));
     }
 
     /// Records that a refusal with this text left no rows in any table.
     pub(crate) fn remember_clean_refusal(&self, refusal: u64) {
-        let mut clean = self.lock_refusals();
+        let mut clean = self.clean_refusals.lock();
         if clean.len() >= MAX_REFUSALS {
             clean.clear();
         }
@@ -153,16 +154,7 @@ impl WriteHistory {
 
     /// Returns whether a refusal of a fresh batch with this text is known to leave no rows.
     pub(crate) fn is_clean_refusal(&self, refusal: u64) -> bool {
-        self.lock_refusals().contains(&refusal)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<PartitionKey, PartitionHistory>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_refusals(&self) -> MutexGuard<'_, HashSet<u64>> {
-        let clean = self.clean_refusals.lock();
-        clean.unwrap_or_else(PoisonError::into_inner)
+        self.clean_refusals.lock().contains(&refusal)
     }
 }
 
@@ -274,7 +266,7 @@ mod tests {
         assert!(!history.is_clean_refusal(2), "another text");
         for refusal in 0..5_000 {
             history.remember_clean_refusal(refusal);
-            assert!(history.lock_refusals().len() <= MAX_REFUSALS);
+            assert!(history.clean_refusals.lock().len() <= MAX_REFUSALS);
             assert!(history.is_clean_refusal(refusal));
         }
     }

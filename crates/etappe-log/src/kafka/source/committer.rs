@@ -11,11 +11,12 @@
 //! - After that wait the outcome is unknown: the progress may have been committed or not.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use etappe_core::id::PartitionId;
 use etappe_core::ports::Progress;
+use parking_lot::Mutex;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
@@ -88,7 +89,7 @@ impl Committer {
     pub(super) async fn commit(&self, progress: Progress) -> Result<(), CommitFailure> {
         let (answer, answered) = oneshot::channel();
         {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if !state.may_commit {
                 return Err(CommitFailure::NotOurs);
             }
@@ -110,17 +111,13 @@ impl Committer {
 
     /// Prevents further commits. One in flight continues.
     pub(super) fn close(&self) {
-        lock(&self.state).may_commit = false;
+        self.state.lock().may_commit = false;
     }
 
     /// Returns whether a commit is in flight.
     pub(super) fn is_committing(&self) -> bool {
-        lock(&self.state).is_committing
+        self.state.lock().is_committing
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The state of the thread.
@@ -135,7 +132,7 @@ impl Work {
     fn run(&self, orders: &Receiver<Order>) {
         while let Ok(Order { progress, answer }) = orders.recv() {
             let outcome = self.commit(progress);
-            lock(&self.state).is_committing = false;
+            self.state.lock().is_committing = false;
             // The caller may have gone away.
             answer.send(outcome).ok();
         }
@@ -144,7 +141,7 @@ impl Work {
     fn commit(&self, progress: Progress) -> Result<(), CommitFailure> {
         let consumer = self.consumer.upgrade().ok_or(CommitFailure::NotOurs)?;
         // A lost assignment may already belong to another member.
-        if !lock(&self.state).may_commit || consumer.assignment_lost() {
+        if !self.state.lock().may_commit || consumer.assignment_lost() {
             return Err(CommitFailure::NotOurs);
         }
         let list = self.list(progress).map_err(CommitFailure::Kafka)?;

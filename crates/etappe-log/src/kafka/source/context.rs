@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use etappe_core::id::PartitionId;
+use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -55,7 +56,7 @@ impl SourceContext {
 
     /// Takes the next decision that was not handled.
     pub(super) fn next_change(&self) -> Option<Change> {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes = self.changes.lock();
         changes.pop_front()
     }
 
@@ -121,7 +122,7 @@ impl ConsumerContext for SourceContext {
         } else {
             Change::Revoke(ids)
         };
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes = self.changes.lock();
         changes.push_back(change);
     }
 }

@@ -5,9 +5,9 @@
 //! brokers tell it, its client could commit like a consumer without a group, which brokers accept
 //! while the group is empty.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Measures the time between heartbeats of the process.
@@ -51,7 +51,7 @@ impl FreezeDetector {
     }
 
     fn check(&self, now: Instant, is_sign: bool) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if now.saturating_duration_since(state.last_sign) > self.limit {
             state.doubt_until = Some(now + self.doubt);
         }

@@ -22,8 +22,8 @@
 mod anew;
 mod release;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::PartitionId;
@@ -66,17 +66,17 @@ pub(super) fn join(cluster: &KafkaCluster, rewind: KafkaRewind) -> Result<Arc<In
     let inner = Arc::new(Inner {
         topic: config.topic.as_str().into(),
         probe: Probe::new(cluster, &config.topic)?,
-        consumer: std::sync::Mutex::new(Some(consumer)),
-        holdings: std::sync::Mutex::new(Holdings::default()),
+        consumer: parking_lot::Mutex::new(Some(consumer)),
+        holdings: parking_lot::Mutex::new(Holdings::default()),
         told: Notify::new(),
-        released: std::sync::Condvar::new(),
+        released: parking_lot::Condvar::new(),
         is_closing: std::sync::atomic::AtomicBool::new(false),
         left: watch::Sender::new(false),
-        fault: std::sync::Mutex::new(None),
+        fault: parking_lot::Mutex::new(None),
         freeze_detector: FreezeDetector::new(config.session_timeout),
         watchdog,
         rewind,
-        short_since: std::sync::Mutex::default(),
+        short_since: parking_lot::Mutex::default(),
         metrics: cluster.metrics.source.clone(),
     });
     let member = Member {
@@ -217,7 +217,7 @@ impl Member {
         }
         self.is_lost = false;
         self.inner.metrics.record_assigned(assignments.len());
-        let mut holdings = self.inner.lock_holdings();
+        let mut holdings = self.inner.holdings.lock();
         for assignment in assignments {
             holdings.assign(assignment.partition, assignment);
         }
@@ -285,9 +285,8 @@ impl Member {
 
     /// Waits a little before the next attempt.
     fn pause(&self) {
-        let holdings = self.inner.lock_holdings();
-        let waited = self.inner.released.wait_timeout(holdings, POLL);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let mut holdings = self.inner.holdings.lock();
+        self.inner.released.wait_for(&mut holdings, POLL);
     }
 
     /// Gives partitions back. Waits until they are released and no further commit for them is
@@ -335,11 +334,11 @@ impl Member {
 impl Drop for Member {
     /// Leaves the group. Any further read or commit fails as not assigned.
     fn drop(&mut self) {
-        let holdings = std::mem::take(&mut *self.inner.lock_holdings());
+        let holdings = std::mem::take(&mut *self.inner.holdings.lock());
         for assignment in holdings.into_all() {
             assignment.end();
         }
-        let consumer = self.inner.lock_consumer().take();
+        let consumer = self.inner.consumer.lock().take();
         if let Some(consumer) = consumer {
             if !self.cluster.config.instance.is_empty() {
                 leaving::say_goodbye(&consumer);

@@ -1,10 +1,11 @@
 //! The ranges to store again before anything new, because the database may have lost it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::Progress;
+use parking_lot::Mutex;
 
 /// The most offsets in one replayed range, because a range is held in memory as a whole.
 const STEP: u64 = 10_000;
@@ -30,7 +31,7 @@ impl KafkaRewind {
         partition: PartitionId,
         progress: Option<Progress>,
     ) -> Vec<OffsetRange> {
-        let from = self.lock().get(&partition).copied();
+        let from = self.from.lock().get(&partition).copied();
         let (Some(Offset(from)), Some(progress)) = (from, progress) else {
             return Vec::new();
         };
@@ -45,17 +46,13 @@ impl KafkaRewind {
 
     /// Records that a partition was stored again, as the first commit after its assignment states.
     pub(super) fn done(&self, partition: PartitionId) {
-        self.lock().remove(&partition);
+        self.from.lock().remove(&partition);
     }
 
     /// Returns whether nothing is left to store again.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Offset>> {
-        self.from.lock().unwrap_or_else(PoisonError::into_inner)
+        self.from.lock().is_empty()
     }
 }
 

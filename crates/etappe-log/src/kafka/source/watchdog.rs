@@ -8,10 +8,10 @@
 //! an application that has stopped reading cannot show that reading works again.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etappe_core::id::PartitionId;
+use parking_lot::Mutex;
 use rdkafka::statistics::{ConsumerGroup, Statistics};
 use tokio::time::Instant;
 
@@ -48,7 +48,7 @@ impl Watchdog {
     /// Records that a sign was seen.
     pub(super) fn note(&self, sign: Sign) {
         let now = Instant::now();
-        let mut signs = self.lock();
+        let mut signs = self.signs.lock();
         let seen = signs.entry(sign).or_insert(Seen {
             first: now,
             last: now,
@@ -61,12 +61,12 @@ impl Watchdog {
 
     /// Records that a sign no longer holds.
     pub(super) fn clear(&self, sign: Sign) {
-        self.lock().remove(&sign);
+        self.signs.lock().remove(&sign);
     }
 
     /// Forgets all signs.
     pub(super) fn forget(&self) {
-        self.lock().clear();
+        self.signs.lock().clear();
     }
 
     /// Records the client's own statistics.
@@ -83,14 +83,10 @@ impl Watchdog {
 
     /// Returns a sign that has been seen for too long, if any.
     pub(super) fn stands_still(&self) -> Option<Sign> {
-        let signs = self.lock();
+        let signs = self.signs.lock();
         let is_long = |seen: &Seen| seen.last.duration_since(seen.first) >= LONG;
         let mut long = signs.iter().filter(|(_, seen)| is_long(seen));
         long.next().map(|(sign, _)| *sign)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Sign, Seen>> {
-        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

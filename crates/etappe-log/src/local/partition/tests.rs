@@ -37,7 +37,7 @@ fn filled(directory: &Path) -> Arc<PartitionLog> {
 fn a_reader_within_a_deleted_segment_stops_at_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let log = filled(folder.path());
-    let bases: Vec<_> = log.read_segments().iter().map(|s| s.base).collect();
+    let bases: Vec<_> = log.segments.read().iter().map(|s| s.base).collect();
     let mut place = log.locate(Offset(0)).unwrap().unwrap();
     for removed in log.remove_before(bases[2]) {
         std::fs::remove_file(&removed.path).unwrap();
@@ -54,8 +54,8 @@ fn a_reader_within_a_deleted_segment_stops_at_its_end() {
 fn a_segment_deleted_before_it_could_be_opened_is_gone_and_not_broken() {
     let folder = tempfile::tempdir().unwrap();
     let log = filled(folder.path());
-    let first = Arc::clone(&log.read_segments()[0]);
-    let second = log.read_segments()[1].base;
+    let first = Arc::clone(&log.segments.read()[0]);
+    let second = log.segments.read()[1].base;
     std::fs::remove_file(&first.path).unwrap();
     let broken = log.cursor_at(Arc::clone(&first), 0, first.base);
     assert!(matches!(broken, Err(LogError::Read { .. })));

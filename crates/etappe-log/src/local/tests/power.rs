@@ -36,12 +36,8 @@ struct State {
 }
 
 impl ForgetfulDisk {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap()
-    }
-
     fn check(&self) -> io::Result<()> {
-        match self.lock().is_down {
+        match self.state.lock().is_down {
             true => Err(io::Error::from_raw_os_error(5)),
             false => Ok(()),
         }
@@ -49,37 +45,36 @@ impl ForgetfulDisk {
 
     /// Makes syncs wait until the machine goes down.
     fn hold_syncs(&self) {
-        self.lock().holds_syncs = true;
+        self.state.lock().holds_syncs = true;
     }
 
     /// Waits until `count` syncs are held.
     fn wait_for_held(&self, count: usize) {
         let wait = Duration::from_secs(20);
         let is_short = |state: &mut State| state.held < count;
-        let waited = self.changed.wait_timeout_while(self.lock(), wait, is_short);
-        assert!(
-            !waited.unwrap().1.timed_out(),
-            "the writers sync too seldom"
-        );
+        let waited = self
+            .changed
+            .wait_while_for(&mut self.state.lock(), is_short, wait);
+        assert!(!waited.timed_out(), "the writers sync too seldom");
     }
 
     /// Fails every operation from now on.
     fn go_down(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.is_down = true;
         state.holds_syncs = false;
         self.changed.notify_all();
     }
 
     fn come_up(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.is_down = false;
         state.held = 0;
     }
 
     /// Does to the unsynced data in `files` what a power failure may do.
     fn lose(&self, files: &[PathBuf], draw: &mut Draw) {
-        let unsynced = std::mem::take(&mut self.lock().unsynced);
+        let unsynced = std::mem::take(&mut self.state.lock().unsynced);
         for path in files {
             let file = File::options().read(true).write(true).open(path).unwrap();
             let writes = unsynced.get(&file.metadata().unwrap().ino());
@@ -124,7 +119,7 @@ impl Disk for ForgetfulDisk {
     }
 
     fn write(&self, file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_down {
             return Err(io::Error::from_raw_os_error(5));
         }
@@ -134,13 +129,11 @@ impl Disk for ForgetfulDisk {
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.held += usize::from(state.holds_syncs);
         self.changed.notify_all();
-        let mut state = self
-            .changed
-            .wait_while(state, |state| state.holds_syncs)
-            .unwrap();
+        self.changed
+            .wait_while(&mut state, |state| state.holds_syncs);
         if state.is_down {
             return Err(io::Error::from_raw_os_error(5));
         }
@@ -160,7 +153,7 @@ impl Disk for ForgetfulDisk {
 
     fn sync_file_system(&self, _path: &Path) -> io::Result<()> {
         self.check()?;
-        self.lock().unsynced.clear();
+        self.state.lock().unsynced.clear();
         Ok(())
     }
 
@@ -229,7 +222,7 @@ impl Run {
     async fn live(&mut self, draw: &mut Draw) {
         let log = self.open();
         // Opening has synced what it found.
-        self.disk.lock().unsynced.clear();
+        self.disk.state.lock().unsynced.clear();
         for partition in 0..PARTITIONS {
             self.check(&log, partition).await;
         }

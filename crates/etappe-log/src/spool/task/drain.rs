@@ -149,7 +149,7 @@ impl<R: Relay> SpoolTask<R> {
         }
         self.shared.metrics.drained.inc_by(delivered as u64);
         if is_delivered {
-            self.shared.lock_stuck().take();
+            self.shared.stuck.lock().take();
             let (next, end) = self.shared.positions();
             return Step::Moved {
                 left: end.0 - next.0,
@@ -162,14 +162,14 @@ impl<R: Relay> SpoolTask<R> {
                 left: end.0 - reached.0,
             },
             Some(_) | None => {
-                self.shared.lock_stuck().take();
+                self.shared.stuck.lock().take();
                 Step::Stuck
             }
         }
     }
 
     fn stuck(&self, reason: String) -> Step {
-        let mut stuck = self.shared.lock_stuck();
+        let mut stuck = self.shared.stuck.lock();
         if stuck.as_ref() != Some(&reason) {
             tracing::error!(reason, "the spool is not drained");
         }

@@ -67,7 +67,7 @@ impl<R: Relay> SpoolTask<R> {
         }
         let (next, end) = self.shared.positions();
         let is_unread = next < end && self.floor.is_none() && self.marks.last.is_none();
-        if is_unread && self.shared.lock_stuck().is_none() {
+        if is_unread && self.shared.stuck.lock().is_none() {
             // The age of the spool's first record is not known before it is read, in a moment. A
             // mark without it would take the watermark back to 1970; until then the last mark of
             // the previous run holds it. A spool that cannot be read does hold it from 1970 on.

@@ -3,11 +3,12 @@
 //! later, in order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::ports::{OutgoingRecord, PublishError};
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::Notify;
@@ -75,12 +76,8 @@ impl FakeKafka {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
-    }
-
     pub(super) fn set(&self, health: Health) {
-        self.lock().health = health;
+        self.state.lock().health = health;
         if health == Health::Away {
             self.trouble.notify_one();
         }
@@ -88,35 +85,35 @@ impl FakeKafka {
 
     /// Sets the delivery timeout.
     pub(super) fn be_patient(&self, delivery_timeout: Duration) {
-        self.lock().delivery_timeout = delivery_timeout;
+        self.state.lock().delivery_timeout = delivery_timeout;
     }
 
     /// Refuses larger records from now on.
     pub(super) fn take_at_most(&self, bytes: usize) {
-        self.lock().max_record_bytes = bytes;
+        self.state.lock().max_record_bytes = bytes;
     }
 
     /// Returns the number of purges.
     pub(super) fn purges(&self) -> usize {
-        self.lock().purges
+        self.state.lock().purges
     }
 
     /// Returns the number of waiting records, without marks.
     pub(super) fn waiting(&self) -> usize {
-        let state = self.lock();
+        let state = self.state.lock();
         let waiting = state.partitions.iter().flat_map(|it| &it.queue);
         let is_record = |(_, payload): &&(usize, Bytes)| !payload.starts_with(b"mark");
         waiting.filter(is_record).count()
     }
 
     pub(super) fn log(&self, partition: usize) -> Vec<Bytes> {
-        self.lock().partitions[partition].log.clone()
+        self.state.lock().partitions[partition].log.clone()
     }
 
     /// Delivers some of the waiting records. Given-up records arrive now and then, whatever the
     /// brokers' state.
     pub(super) fn work(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State {
             health,
             partitions,
@@ -156,7 +153,7 @@ impl FakeKafka {
     }
 
     fn take(&self, partition: usize, ticket: usize, payload: Bytes) -> Result<(), Outcome> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let queue = &mut state.partitions[partition].queue;
         if queue.len() >= QUEUE {
             return Err(Outcome::QueueFull);
@@ -183,11 +180,11 @@ impl FakeKafka {
 
 impl Relay for FakeKafka {
     fn delivery_timeout(&self) -> Duration {
-        self.lock().delivery_timeout
+        self.state.lock().delivery_timeout
     }
 
     fn max_record_bytes(&self) -> usize {
-        self.lock().max_record_bytes
+        self.state.lock().max_record_bytes
     }
 
     fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery> {
@@ -204,7 +201,7 @@ impl Relay for FakeKafka {
     }
 
     fn purge(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.purges += 1;
         let State {
             partitions, random, ..
@@ -231,7 +228,7 @@ impl Relay for FakeKafka {
     }
 
     fn is_away(&self) -> bool {
-        self.lock().health == Health::Away
+        self.state.lock().health == Health::Away
     }
 
     fn problem(&self) -> Option<String> {

@@ -7,10 +7,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::time::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
@@ -35,12 +36,12 @@ struct Shared {
 impl Shared {
     /// Returns whether the calls are locked, so that publishers would wait.
     fn is_locked(&self) -> bool {
-        matches!(self.calls.try_lock(), Err(TryLockError::WouldBlock))
+        self.calls.is_locked()
     }
 
     /// Hands over a call of `records` records, and returns their tickets.
     fn hand_over(&self, records: usize) -> Vec<usize> {
-        let mut calls = self.calls.lock().unwrap();
+        let mut calls = self.calls.lock();
         let at = i64::try_from(self.pending_sends.borrow().len()).unwrap();
         let key = calls.begin(Timestamp::from_millis(at));
         let handover = self.deliveries.begin(records);
@@ -59,7 +60,7 @@ impl Shared {
     /// Looks at the calls as the task does, and decides.
     fn decide(&self) -> Option<SpoolReason> {
         point();
-        let survey = self.calls.lock().unwrap().look();
+        let survey = self.calls.lock().look();
         let signs = Signs {
             has_failed: survey.has_failed,
             oldest_wait: survey.oldest_wait,
@@ -150,7 +151,7 @@ fn run(
     );
     script.borrow_mut().do_all_the_rest();
     let last = shared.decide();
-    let known = shared.calls.lock().unwrap().pending_sends();
+    let known = shared.calls.lock().pending_sends();
     let is_kept =
         |pending: &&Arc<PendingSend>| known.iter().any(|(_, it)| Arc::ptr_eq(it, pending));
     for pending in shared.pending_sends.borrow().iter() {

@@ -2,11 +2,11 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use etappe_import::ImportEvent;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::answer::note;
@@ -77,7 +77,7 @@ impl Progress {
     fn reached(&self, byte: u64) {
         self.bar.set_position(byte);
         let Some(told) = &self.told else { return };
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = told.lock();
         if told.elapsed() < TELL_EVERY {
             return;
         }

@@ -15,7 +15,7 @@ impl Member {
             ?sign,
             "the client of the group is stuck although brokers are reachable; replacing it"
         );
-        let partitions = self.inner.lock_holdings().partitions();
+        let partitions = self.inner.holdings.lock().partitions();
         self.take_back(&partitions, true);
         self.inner.watchdog.forget();
         self.is_outcast = true;
@@ -31,7 +31,7 @@ impl Member {
         match connect(&self.cluster, &self.inner.watchdog) {
             Ok(consumer) => {
                 tracing::warn!("joining the group with a new client");
-                let mut place = self.inner.lock_consumer();
+                let mut place = self.inner.consumer.lock();
                 if let Some(broken) = place.replace(consumer) {
                     broken.context().close();
                     // Leaving may wait for brokers.

@@ -1,6 +1,6 @@
 //! Takes partitions from the application before they go back to the group.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use etappe_core::id::PartitionId;
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ impl Member {
     }
 
     fn revoke(&self, partitions: &[PartitionId]) -> Vec<Arc<Assignment>> {
-        let mut holdings = self.inner.lock_holdings();
+        let mut holdings = self.inner.holdings.lock();
         let mut assignments = Vec::new();
         for partition in partitions {
             assignments.extend(holdings.find(*partition).map(Arc::clone));
@@ -46,15 +46,14 @@ impl Member {
 
     fn wait_until_released(&self, partitions: &[PartitionId]) {
         let deadline = Instant::now() + RELEASED_WITHIN;
-        let mut holdings = self.inner.lock_holdings();
+        let mut holdings = self.inner.holdings.lock();
         loop {
             self.inner.freeze_detector.beat();
             let is_leaving = partitions.iter().any(|it| holdings.is_leaving(*it));
             if !is_leaving || self.is_closing() || Instant::now() > deadline {
                 break;
             }
-            let waited = self.inner.released.wait_timeout(holdings, POLL);
-            holdings = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.inner.released.wait_for(&mut holdings, POLL);
         }
         for partition in partitions {
             if holdings.is_leaving(*partition) {
