@@ -20,6 +20,7 @@ use etappe_core::ports::{
     Clock, LogRecord, MessageHash, MessageIndex, ReadRequest, RecordSource, Retryable,
 };
 use etappe_core::time::Timestamp;
+use etappe_runtime::backoff::Backoff;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -27,12 +28,11 @@ use crate::batch::{Batch, BatchLimits, Messages, SealedBatch};
 use crate::budget::BatchBudget;
 use crate::config::ClassifierConfig;
 use crate::duplicate_filter::DuplicateFilter;
-use crate::error::ClassifierError;
+use crate::error::{ClassifierError, PortError};
 use crate::in_flight::InFlight;
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::{KnownMessages, Pipeline};
 use crate::reach::{ReachOutlets, ReachTracker};
-use crate::retry::Backoff;
 
 mod opening;
 mod room;
@@ -295,7 +295,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             .map_err(|source| ClassifierError::Read {
                 partition: self.partition,
                 offset: from,
-                source,
+                source: PortError::new(source),
             })
     }
 
@@ -342,7 +342,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             .await
             .map_err(|source| ClassifierError::LookUp {
                 partition: self.partition,
-                source,
+                source: PortError::new(source),
             })?;
         batch.resolve(&seen);
         Ok(())

@@ -10,6 +10,7 @@ use etappe_core::ports::{
 };
 use etappe_core::rules::{RuleClassifier, RuleSet};
 use etappe_core::watermark::Watermark;
+use etappe_runtime::backoff::Backoff;
 use prometheus::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,6 @@ use crate::error::{ClassifierError, PortError};
 use crate::metrics::ClassifierMetrics;
 use crate::pipeline::Pipeline;
 use crate::reach::{CollectorWatch, ReachOutlets};
-use crate::retry::Backoff;
 use crate::worker::{Start, Worker};
 
 /// The components of a [`Classifier`].
@@ -216,7 +216,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
 
     fn worker(&self, partition: PartitionId, stop: CancellationToken) -> Worker<S, K, D, M, C> {
         let seed = u64::from(partition.0);
-        let backoff = Backoff::new(self.config.retry_first, self.config.retry_longest, seed);
+        let backoff = self.backoff(seed);
         let partitions = self.partitions.max(1);
         let share = usize::try_from(partitions).unwrap_or(usize::MAX);
         let reader = BatchReader::new(BatchReaderParts {
@@ -227,7 +227,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             config: self.config.clone(),
             metrics: self.metrics.clone(),
             outlets: self.outlets.clone(),
-            backoff,
+            backoff: backoff.clone(),
             budget: self.budget.clone(),
             filter_share: FilterShare {
                 bytes: self.config.filter_bytes / share,
@@ -248,10 +248,14 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
         Worker::new(reader, delivery, stop)
     }
 
+    /// Returns the delays between attempts; `seed` makes those of different workers differ.
+    fn backoff(&self, seed: u64) -> Backoff {
+        Backoff::new(self.config.retry_first, self.config.retry_longest).with_seed(seed)
+    }
+
     /// Waits for the next assignment change; cancellation-safe, as the source's wait is.
     async fn next_change(&self) -> Result<SourceEvent, ClassifierError> {
-        let backoff = Backoff::new(self.config.retry_first, self.config.retry_longest, u64::MAX);
-        backoff
+        self.backoff(u64::MAX)
             .until_done(
                 || self.source.changed(),
                 |error: &S::Error, delay| {
@@ -260,9 +264,9 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
                 },
             )
             .await
-            .map_err(|source: PortError| ClassifierError::Assignment {
+            .map_err(|source| ClassifierError::Assignment {
                 topic: self.source.topic().to_owned(),
-                source,
+                source: PortError::new(source),
             })
     }
 }

@@ -13,6 +13,7 @@ use etappe_core::ports::{
     Retryable, RowSink,
 };
 use etappe_core::rules::Outcome;
+use etappe_runtime::backoff::Backoff;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -20,7 +21,6 @@ use tokio::time::Instant;
 use crate::batch::SealedBatch;
 use crate::error::{ClassifierError, PortError};
 use crate::metrics::{BatchResult, ClassifierMetrics, LetterReason};
-use crate::retry::Backoff;
 use crate::search::{Search, SearchStep};
 
 /// The maximum number of outcomes remembered as stored; there are few unless rules are replaced
@@ -191,7 +191,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                 |error, delay| self.note("commit", error, delay),
             )
             .await
-            .map_err(|source| self.commit_failed(progress.next, source))
+            .map_err(|source| self.commit_failed(progress.next, PortError::new(source)))
     }
 
     fn commit_failed(&self, next: Offset, source: PortError) -> ClassifierError {
@@ -236,12 +236,12 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             }
             Err(error) if error.retry_class() == RetryClass::Permanent => {
                 self.metrics.record_failure("insert", RetryClass::Permanent);
-                Ok(Inserted::Refused(error))
+                Ok(Inserted::Refused(PortError::new(error)))
             }
             Err(source) => Err(ClassifierError::Insert {
                 partition: self.partition,
                 range,
-                source,
+                source: PortError::new(source),
             }),
         }
     }
@@ -281,7 +281,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             Err(source) => Err(ClassifierError::Read {
                 partition: self.partition,
                 offset,
-                source,
+                source: PortError::new(source),
             }),
         }
     }
@@ -299,7 +299,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             .await
             .map_err(|source| ClassifierError::StoreDeadLetters {
                 partition: self.partition,
-                source,
+                source: PortError::new(source),
             })?;
         self.metrics.record_letters(reason, letters.len());
         for letter in letters {

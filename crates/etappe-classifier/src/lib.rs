@@ -28,7 +28,6 @@ mod in_flight;
 mod metrics;
 mod pipeline;
 mod reach;
-mod retry;
 mod search;
 mod worker;
 

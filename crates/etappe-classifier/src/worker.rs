@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use etappe_core::id::{Offset, OffsetRange};
 use etappe_core::ports::{Clock, DeadLetters, MessageIndex, Progress, RecordSource, RowSink};
+use etappe_runtime::backoff::Backoff;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -31,7 +32,8 @@ pub(crate) struct Worker<S, K, D, M, C> {
     delivery: Delivery<S, K, D, C>,
     stop: CancellationToken,
     row_limit: usize,
-    drops: u32,
+    /// The pauses before a batch is read again.
+    backoff: Backoff,
 }
 
 /// Where a partition's work begins.
@@ -63,10 +65,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     ) -> Self {
         Self {
             row_limit: reader.config.max_batch_rows,
+            backoff: delivery.backoff.clone(),
             reader,
             delivery,
             stop,
-            drops: 0,
         }
     }
 
@@ -220,7 +222,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
     ) -> Result<Option<Offset>, WorkerExit> {
         let next = match delivered {
             Delivered::Complete => {
-                self.drops = 0;
+                self.backoff.reset();
                 let most = self.reader.config.max_batch_rows;
                 self.row_limit = self.row_limit.saturating_mul(ROWS_GROWTH).min(most);
                 batch.range.last.next()
@@ -230,8 +232,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
                 next
             }
             Delivered::NotAnnounced => {
-                self.drops = self.drops.saturating_add(1);
-                let delay = self.delivery.backoff.delay(self.drops);
+                let delay = self.backoff.next_delay();
                 let wait = async {
                     tokio::time::sleep(delay).await;
                     Ok(())

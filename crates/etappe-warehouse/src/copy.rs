@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use clickhouse::Row;
 use etappe_core::ports::{RetryClass, Retryable};
+use etappe_runtime::backoff::Backoff;
 use serde::Deserialize;
 
 use crate::error::WarehouseError;
@@ -23,8 +24,6 @@ mod table;
 
 /// How many times a chunk is inserted before the copy gives up.
 const MAX_ATTEMPTS: u64 = 5;
-/// The pause after the first failed attempt; it doubles each time.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The source's identity. It is part of the data, so it stays the same if the files are moved.
 const IDENTITY: &str = "
@@ -305,6 +304,7 @@ impl Copy<'_> {
         bytes: Bytes,
     ) -> Result<(), WarehouseError> {
         let given = chunk.tries;
+        let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(60));
         loop {
             let found = if chunk.tries == 0 {
                 0
@@ -337,8 +337,7 @@ impl Copy<'_> {
                     return Err(error);
                 }
                 tracing::warn!(%error, table = table.name, "chunk not copied, trying again");
-                let doublings = u32::try_from(tries).unwrap_or(u32::MAX).min(6);
-                tokio::time::sleep(RETRY_PAUSE * (1 << doublings)).await;
+                backoff.pause().await;
             }
         }
     }

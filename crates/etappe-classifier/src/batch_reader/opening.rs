@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::{BatchReader, FilterShare};
 use crate::duplicate_filter::FilterRebuild;
-use crate::error::ClassifierError;
+use crate::error::{ClassifierError, PortError};
 
 impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
     /// Returns the start offset when no progress was committed: after the last stored row.
@@ -22,7 +22,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             .await
             .map_err(|source| ClassifierError::LookUp {
                 partition: self.partition,
-                source,
+                source: PortError::new(source),
             })?;
         Ok(Progress {
             next: stored.unwrap_or(Offset(0)),
@@ -41,7 +41,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             .await
             .map_err(|source| ClassifierError::LookUp {
                 partition: self.partition,
-                source,
+                source: PortError::new(source),
             })?;
         self.reach.restore(marks, next);
         Ok(())
@@ -73,7 +73,7 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
                 .await
                 .map_err(|source| ClassifierError::LookUp {
                     partition: self.partition,
-                    source,
+                    source: PortError::new(source),
                 })?;
         }
         let rebuilt = rebuild.into_inner().finish();

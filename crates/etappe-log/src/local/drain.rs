@@ -15,6 +15,7 @@ use etappe_core::ports::{
     EventPublisher as _, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource as _,
 };
 use etappe_core::time::Timestamp;
+use etappe_runtime::backoff::Backoff;
 
 use super::{LocalLog, LocalReader, LocalSource};
 use crate::error::LogError;
@@ -22,8 +23,8 @@ use crate::kafka::KafkaPublisher;
 
 /// How many bytes are published at a time.
 const PART_BYTES: usize = 2 << 20;
-/// The first and the longest pause while Kafka is unavailable.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The pauses while Kafka is unavailable.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// The progress of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +126,7 @@ async fn publish(
     partition: PartitionId,
     mut records: Vec<(Offset, OutgoingRecord)>,
 ) -> Result<(), LogError> {
-    let mut pause = PAUSES.0;
+    let mut backoff = BACKOFF;
     while !records.is_empty() {
         let outgoing = records.iter().map(|(_, record)| record.clone()).collect();
         let outcomes = kafka.publish(outgoing).await;
@@ -144,12 +145,10 @@ async fn publish(
             });
         }
         tracing::warn!(%error, "Kafka does not take records now, trying again");
-        pause = if delivered > 0 {
-            PAUSES.0
-        } else {
-            (pause * 2).min(PAUSES.1)
-        };
-        tokio::time::sleep(pause).await;
+        if delivered > 0 {
+            backoff.reset();
+        }
+        backoff.pause().await;
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ use std::time::Duration;
 use etappe_core::ports::{EventPublisher as _, OutgoingRecord, PublishError};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::CollectorState;
+use etappe_runtime::backoff::Backoff;
 use tokio::sync::OwnedRwLockWriteGuard;
 use tokio::time::Instant;
 
@@ -50,8 +51,9 @@ const FINISH_RECORDS: u64 = 5_000;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// How many bytes are appended to the spool at a time when switching.
 const APPEND_BYTES: usize = 4 << 20;
-/// The first and the longest pause after a failure.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// The pauses after failures.
+const BACKOFF: Backoff =
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(1)).without_jitter();
 
 /// The task's state.
 pub(super) struct SpoolTask<R: Relay> {
@@ -62,7 +64,7 @@ pub(super) struct SpoolTask<R: Relay> {
     /// A lower bound on the receive times in the spool, taken from a record at or before its first
     /// one. `None` until one was read.
     floor: Option<Timestamp>,
-    pause: Duration,
+    backoff: Backoff,
     /// Detects freezes of this process.
     attention: Attention,
 }
@@ -81,7 +83,7 @@ impl<R: Relay> SpoolTask<R> {
             log: Some(log),
             marks: Marks::every(mark_interval),
             floor: None,
-            pause: PAUSES.0,
+            backoff: BACKOFF,
             attention: Attention::new(Instant::now().into_std()),
             shared,
         }
@@ -179,7 +181,7 @@ impl<R: Relay> SpoolTask<R> {
         let is_near_end = match self.drain_step(patience, None).await {
             Step::Empty => self.probe(patience).await,
             Step::Moved { left } => {
-                self.pause = PAUSES.0;
+                self.backoff.reset();
                 left <= FINISH_RECORDS
             }
             Step::Stuck => {
@@ -206,10 +208,9 @@ impl<R: Relay> SpoolTask<R> {
     /// Waits after a failure, longer each time.
     async fn rest(&mut self) {
         tokio::select! {
-            () = tokio::time::sleep(self.pause) => {}
+            () = self.backoff.pause() => {}
             () = self.shared.closing.cancelled() => {}
         }
-        self.pause = (self.pause * 2).min(PAUSES.1);
     }
 
     /// Waits until `deadline` for the pending sends. The undelivered rest then goes to the spool.

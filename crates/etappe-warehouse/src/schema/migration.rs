@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clickhouse::Row;
 use etappe_core::ports::{RetryClass, Retryable};
+use etappe_runtime::backoff::Backoff;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -37,8 +38,8 @@ const MIGRATIONS: &[Migration] = &[Migration {
 
 /// How often a statement is tried if it collides with the same statement in another process.
 const MAX_ATTEMPTS: u32 = 5;
-/// The pause before the next attempt.
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// The pauses before the next attempt.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
 const HAS_LEDGERS: &str = "
 SELECT count() FROM system.tables
@@ -187,13 +188,14 @@ impl Warehouse {
     pub(crate) async fn run_statement(&self, statement: &str) -> Result<(), WarehouseError> {
         let limit = self.config().migration_timeout;
         let mut attempt = 1;
+        let mut backoff = BACKOFF;
         loop {
             let run = self.client().query_raw(statement).execute();
             match self.within(limit, "change the schema", run).await {
                 Err(error) if attempt < MAX_ATTEMPTS && is_collision(&error) => {
                     tracing::debug!(%error, attempt, "schema statement collided");
                     attempt += 1;
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                    backoff.pause().await;
                 }
                 result => return result,
             }

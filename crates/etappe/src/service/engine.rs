@@ -131,7 +131,7 @@ pub(crate) async fn supervise(
         engine = loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(backoff.next_delay()) => {}
+                () = backoff.pause() => {}
             }
             match command.start(Some(address)).await {
                 Ok(engine) => break engine,

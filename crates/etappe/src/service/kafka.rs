@@ -135,7 +135,7 @@ async fn until_ensured(
         match cluster.ensure_topics().await {
             Err(error) if error.retry_class() == RetryClass::Transient => {
                 absence.tell(report, error.to_string());
-                tokio::time::sleep(backoff.next_delay()).await;
+                backoff.pause().await;
             }
             ended => return ended,
         }

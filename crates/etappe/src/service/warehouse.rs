@@ -93,7 +93,7 @@ impl Service {
             report.not_ready(error.to_string());
             tokio::select! {
                 () = self.shutdown.begun() => anyhow::bail!("stopped before ClickHouse answered"),
-                () = tokio::time::sleep(backoff.next_delay()) => {}
+                () = backoff.pause() => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{PAUSES, SpoolTask};
+use super::SpoolTask;
 use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
 use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
@@ -73,6 +73,6 @@ impl<R: Relay> SpoolTask<R> {
             .with_label_values(&[reason.as_str()])
             .inc();
         self.open(&mut gate, Mode::Spooling);
-        self.pause = PAUSES.0;
+        self.backoff.reset();
     }
 }
