@@ -24,10 +24,10 @@ pub struct InsightsConfig {
     /// 64.
     pub queued_queries: usize,
     /// How long a question may wait for its turn before it gets 503. Default 5 s.
-    #[serde(with = "crate::duration")]
+    #[serde(with = "etappe_core::duration_text")]
     pub queue_timeout: Duration,
     /// How long a question may run before it gets 504. Default 60 s.
-    #[serde(with = "crate::duration")]
+    #[serde(with = "etappe_core::duration_text")]
     pub query_timeout: Duration,
     /// The largest request body. Default 64 KiB; a larger one gets 413.
     pub body_bytes: usize,
@@ -48,7 +48,7 @@ pub struct InsightsConfig {
     /// takes more than a twentieth of the time. Too short: the database does little else; too long:
     /// graphs of KPIs have steps, and the alert on stale values, which waits three intervals, fires
     /// late.
-    #[serde(with = "crate::duration")]
+    #[serde(with = "etappe_core::duration_text")]
     pub kpi_gauge_interval: Duration,
 }
 
