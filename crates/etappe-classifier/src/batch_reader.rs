@@ -21,6 +21,7 @@ use etappe_core::ports::{
 };
 use etappe_core::time::Timestamp;
 use etappe_runtime::backoff::Backoff;
+use etappe_runtime::blocking::run_blocking;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -374,17 +375,5 @@ impl<S: RecordSource, M: MessageIndex, C: Clock> BatchReader<S, M, C> {
             let lag = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
             self.metrics.set_lag(self.partition, lag);
         }
-    }
-}
-
-/// Runs `work` on a blocking thread; a panic there goes on here.
-async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down and drops the caller.
-            Err(_) => std::future::pending().await,
-        },
     }
 }

@@ -4,10 +4,10 @@
 //! its owner may read.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use etappe_runtime::durable_file;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -106,14 +106,7 @@ impl EngineSecrets {
         let failed = |source| EngineError::io(format!("write `{}`", path.display()), source);
         let mut text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
-        // A named temporary file is created with mode 0600 and keeps it when renamed.
-        let mut file = tempfile::NamedTempFile::new_in(data_dir).map_err(failed)?;
-        file.write_all(&text).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        fs::File::open(data_dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(failed)
+        durable_file::replace_private(&path, &text).map_err(failed)
     }
 
     /// Returns the role of a login; `None` if it is wrong. The time taken does not depend on where

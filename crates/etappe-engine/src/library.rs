@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use etappe_runtime::durable_file;
 use sha2::{Digest, Sha512};
 
 use crate::error::EngineError;
@@ -182,17 +183,11 @@ fn fetch(request: &LibraryRequest, release: &Release, path: &Path) -> Result<(),
     verify(release, &tarball)?;
     let unpacked = unpack(release, &tarball, work.path())?;
     verify_file(release, &unpacked)?;
-    File::open(&unpacked)
-        .and_then(|file| file.sync_all())
-        .map_err(failed)?;
     let folder = path
         .parent()
         .expect("the library lies in a folder of the cache");
     fs::create_dir_all(folder).map_err(failed)?;
-    fs::rename(&unpacked, path).map_err(failed)?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
+    durable_file::move_into_place(&unpacked, path).map_err(failed)?;
     tracing::info!(path = %path.display(), bytes = release.bytes, "engine library installed");
     Ok(())
 }

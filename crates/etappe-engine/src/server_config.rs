@@ -4,9 +4,9 @@
 //! needs, and no access to files, the network or programs. What grants do not cover is refused in
 //! [`crate::statement::guard`].
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use etappe_runtime::durable_file;
 
 use crate::config::EngineConfig;
 use crate::engine::backups_dir;
@@ -33,21 +33,18 @@ pub(crate) struct ServerConfig {
 /// Writes both files into the data folder, outside the engine's own folder.
 pub(crate) fn write_server_config(config: &EngineConfig) -> Result<ServerConfig, EngineError> {
     let users = config.data_dir.join(USERS_FILE);
-    write(&config.data_dir, &users, &users_xml(config))?;
+    write(&users, &users_xml(config))?;
     let path = config.data_dir.join(CONFIG_FILE);
-    write(&config.data_dir, &path, &config_xml(config, &users))?;
+    write(&path, &config_xml(config, &users))?;
     Ok(ServerConfig {
         config: path,
         users,
     })
 }
 
-fn write(dir: &Path, path: &Path, text: &str) -> Result<(), EngineError> {
+fn write(path: &Path, text: &str) -> Result<(), EngineError> {
     let failed = |source| EngineError::io(format!("write `{}`", path.display()), source);
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    fs::metadata(path).map_err(failed).map(drop)
+    durable_file::replace_private(path, text.as_bytes()).map_err(failed)
 }
 
 /// Server settings: memory, caches and background threads for a small machine.
@@ -147,10 +144,10 @@ mod tests {
     fn the_config_files_refer_to_each_other_and_can_be_rewritten() {
         let dir = tempfile::tempdir().unwrap();
         let config = EngineConfig::new(dir.path().join("a&b"), "/x/libchdb.so");
-        fs::create_dir(&config.data_dir).unwrap();
+        std::fs::create_dir(&config.data_dir).unwrap();
         write_server_config(&config).unwrap();
         let path = write_server_config(&config).unwrap().config;
-        let text = fs::read_to_string(path).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
         assert!(text.contains("a&amp;b/engine-users.xml</users_config>"));
     }
 

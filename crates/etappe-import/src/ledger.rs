@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use etappe_core::id::SiteId;
 use etappe_core::time::Timestamp;
-use etappe_runtime::file::replace_file;
+use etappe_runtime::durable_file::replace_private;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ImportError;
@@ -136,7 +136,7 @@ impl ImportLedger {
     pub(crate) fn remember(&self, hash: &str, record: &FileRecord) -> Result<(), ImportError> {
         let path = self.path(hash);
         let text = serde_json::to_vec(record).expect("numbers and names are valid JSON");
-        replace_file(&path, &text).map_err(ImportError::file("write", path))
+        replace_private(&path, &text).map_err(ImportError::file("write", path))
     }
 
     /// Deletes a content's progress, so that it can be imported again from its first line.

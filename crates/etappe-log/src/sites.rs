@@ -16,7 +16,7 @@ use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
-use etappe_runtime::file::replace_file;
+use etappe_runtime::durable_file::replace_private;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -363,7 +363,7 @@ fn read_file(path: &Path) -> Result<Option<StoredSites>, SiteError> {
 
 fn write_file(path: &Path, stored: &StoredSites) -> Result<(), SiteError> {
     let text = serde_json::to_vec_pretty(stored).expect("names and numbers are valid JSON");
-    replace_file(path, &text).map_err(|source| SiteError::File {
+    replace_private(path, &text).map_err(|source| SiteError::File {
         action: "write",
         path: path.to_owned(),
         source,

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use etappe_runtime::file::replace_file;
+use etappe_runtime::durable_file;
 use serde::{Deserialize, Serialize};
 
 /// How long a start waits for the lock of a process that is shutting down.
@@ -178,5 +178,6 @@ impl DataDir {
 
 /// Replaces a file's content atomically and durably; only the owner may read it.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    replace_file(path, content).with_context(|| format!("cannot write {}", path.display()))
+    durable_file::replace_private(path, content)
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -26,12 +26,12 @@ use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
 use super::plain::{PatientProducer, PlainContext};
 use super::source::probe::Probe;
 use crate::error::LogError;
+use etappe_runtime::blocking::run_blocking;
 
 /// The longest reason that is stored, in characters.
 const MAX_REASON: usize = 2_000;

@@ -10,10 +10,10 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
-use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use super::plain::PlainContext;
 use crate::error::LogError;
+use etappe_runtime::blocking::run_blocking;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);

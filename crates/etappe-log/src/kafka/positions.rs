@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use etappe_core::audit::PartitionPositions;
 use etappe_core::id::{Offset, PartitionId};
+use etappe_runtime::blocking::run_blocking;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
@@ -24,13 +25,7 @@ impl KafkaCluster {
     /// [`LogError::KafkaUnavailable`] if the brokers cannot be asked now.
     pub async fn positions(&self) -> Result<Vec<PartitionPositions>, LogError> {
         let cluster = self.clone();
-        match tokio::task::spawn_blocking(move || cluster.ask_positions()).await {
-            Ok(answer) => answer,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(LogError::Closed),
-            },
-        }
+        run_blocking(move || cluster.ask_positions()).await
     }
 
     fn ask_positions(&self) -> Result<Vec<PartitionPositions>, LogError> {

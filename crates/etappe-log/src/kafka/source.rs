@@ -51,10 +51,10 @@ use self::probe::Probe;
 pub use self::rewind::KafkaRewind;
 use self::track::Gap;
 use self::watchdog::{Sign, Watchdog};
-use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use crate::error::LogError;
 use crate::metrics::kafka_source::SourceMetrics;
+use etappe_runtime::blocking::run_blocking;
 
 /// How long leaving the group may take.
 const LEFT_WITHIN: Duration = Duration::from_secs(11);

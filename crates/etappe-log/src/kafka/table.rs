@@ -19,10 +19,10 @@ use rdkafka::producer::FutureRecord;
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::watch;
 
-use super::blocking::run_blocking;
 use super::cluster::KafkaCluster;
 use super::plain::{PatientProducer, PlainContext};
 use crate::error::LogError;
+use etappe_runtime::blocking::run_blocking;
 
 /// How long a poll waits.
 const POLL: Duration = Duration::from_millis(100);

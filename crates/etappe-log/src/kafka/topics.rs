@@ -13,12 +13,12 @@ use rdkafka::admin::{
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use super::blocking::run_blocking;
 use super::client::{Reachability, SharedContext};
 use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
 use super::lookout::Lookout;
 use crate::error::LogError;
+use etappe_runtime::blocking::run_blocking;
 
 /// How long one answer of the brokers may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -14,7 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::folder::{DESCRIPTION, sync_parent};
+use etappe_runtime::durable_file::sync_parent;
+
+use super::folder::DESCRIPTION;
 use super::journal::FILE_NAME;
 use super::source::LocalReader;
 use super::writer::Shared;

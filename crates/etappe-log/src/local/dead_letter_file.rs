@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etappe_core::ports::{Clock, DeadLetter, DeadLetters, StoredDeadLetter};
+use etappe_runtime::blocking::run_blocking;
+use etappe_runtime::durable_file::{self, sync_parent};
 use parking_lot::Mutex;
 
 use crate::error::LogError;
@@ -97,7 +99,7 @@ impl DeadLetterFile {
         let length = whole_lines(&mut file).map_err(failed)?;
         file.set_len(length).map_err(failed)?;
         file.sync_all().map_err(failed)?;
-        sync_folder(path).map_err(failed)?;
+        sync_parent(path).map_err(failed)?;
         Ok(Self {
             topic: topic.into(),
             clock,
@@ -174,15 +176,7 @@ impl DeadLetterFile {
         work: impl FnOnce(&mut Writer) -> T + Send + 'static,
     ) -> T {
         let writer = Arc::clone(&self.writer);
-        let work = move || work(&mut writer.lock());
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down and drops the caller.
-                Err(_) => std::future::pending().await,
-            },
-        }
+        run_blocking(move || work(&mut writer.lock())).await
     }
 }
 
@@ -288,24 +282,8 @@ fn set_aside(path: &Path, content: &[u8], damaged: &[Range<usize>]) -> io::Resul
     }
     kept.extend_from_slice(&content[from..]);
     lost.sync_all()?;
-    let new = path.with_extension("new");
-    let mut file = open_private(&new)?;
-    file.set_len(0)?;
-    file.write_all(&kept)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    Ok(file)
-}
-
-/// Makes the file's name durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    durable_file::replace_private(path, &kept)?;
+    open_private(path)
 }
 
 #[cfg(test)]

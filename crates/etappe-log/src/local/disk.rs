@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::folder;
+use etappe_runtime::durable_file;
 
 /// The file operations whose failure the log survives.
 pub(crate) trait Disk: fmt::Debug + Send + Sync + 'static {
@@ -44,7 +44,7 @@ impl Disk for RealDisk {
             .write(true)
             .create_new(true)
             .open(path)?;
-        folder::sync_parent(path)?;
+        durable_file::sync_parent(path)?;
         Ok(file)
     }
 
@@ -62,7 +62,7 @@ impl Disk for RealDisk {
 
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)?;
-        folder::sync_parent(to)
+        durable_file::sync_parent(to)
     }
 
     fn sync_file_system(&self, path: &Path) -> io::Result<()> {

@@ -6,11 +6,11 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etappe_core::time::Timestamp;
+use etappe_runtime::durable_file::{self, sync_parent};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -171,15 +171,10 @@ impl Folder {
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), LogError> {
         let path = self.path.join(name);
-        let new = self.path.join(format!("{name}.new"));
         let write = || {
             let mut text = serde_json::to_vec(value)?;
             text.push(b'\n');
-            let mut file = File::create(&new)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&new, &path)?;
-            sync_parent(&path)
+            durable_file::replace(&path, &text)
         };
         write().map_err(LogError::unusable("write", &path))
     }
@@ -210,13 +205,4 @@ pub(crate) fn ensure_writable(path: &Path) -> Result<(), LogError> {
     File::create(&probe)
         .and_then(|_| std::fs::remove_file(&probe))
         .map_err(LogError::unusable("write in", path))
-}
-
-/// Makes the entry of `path` in its folder durable.
-pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    File::open(parent)?.sync_all()
 }

@@ -3,10 +3,11 @@
 //! The id belongs to the spool, not to the process or the machine. Only the owner of the spool's
 //! records can state when all of them are in the log.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 
+use etappe_runtime::durable_file;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LogError;
@@ -74,12 +75,7 @@ fn store(directory: &Path, collector: &str) -> io::Result<()> {
         format: FORMAT,
         collector: collector.to_owned(),
     };
-    let new = directory.join(format!("{FILE_NAME}.new"));
-    let mut file = File::create(&new)?;
-    file.write_all(&serde_json::to_vec(&identity)?)?;
-    file.sync_all()?;
-    fs::rename(&new, directory.join(FILE_NAME))?;
-    File::open(directory)?.sync_all()
+    durable_file::replace(&directory.join(FILE_NAME), &serde_json::to_vec(&identity)?)
 }
 
 #[cfg(test)]

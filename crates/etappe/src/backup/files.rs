@@ -160,12 +160,3 @@ pub(crate) fn sync_file_system(path: &Path) -> anyhow::Result<()> {
     let synced = File::open(path).and_then(|file| Ok(rustix::fs::syncfs(file)?));
     synced.with_context(|| format!("cannot sync {}", path.display()))
 }
-
-/// Runs `work` on a blocking thread.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> anyhow::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .context("copying failed")?
-}

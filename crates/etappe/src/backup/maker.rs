@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use etappe_core::ports::Clock;
 use etappe_engine::backups_dir;
 use etappe_log::local::LocalReader;
+use etappe_runtime::blocking::run_blocking;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::files::{self, blocking};
+use super::files;
 use super::{DATABASE, FOLDERS, MANIFEST, Manifest, SECRETS};
 use crate::data_dir::{DataDir, write_private};
 
@@ -112,7 +113,7 @@ impl BackupMaker {
         std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
         self.copy_tables(to).await?;
         let (data, target) = (self.data.clone(), to.to_owned());
-        blocking(move || copy_state(&data, &target)).await?;
+        run_blocking(move || copy_state(&data, &target)).await?;
         log.copy_to(&to.join("log")).await?;
         let ended_at = SystemClock.now();
         if started.elapsed() > self.retention / 2 {
@@ -122,12 +123,12 @@ impl BackupMaker {
             );
         }
         let (data, target) = (self.data.clone(), to.to_owned());
-        let manifest = blocking(move || {
+        let manifest = run_blocking(move || {
             // Includes sites created meanwhile, whose events may be in the log.
             files::copy_file(&data.path("sites.json"), &target.join("sites.json"))?;
             let manifest = Manifest::of(&target, (begun_at, ended_at))?;
             write_private(&target.join(MANIFEST), &serde_json::to_vec(&manifest)?)?;
-            Ok(manifest)
+            anyhow::Ok(manifest)
         });
         let manifest = manifest.await?;
         let seconds = started.elapsed().as_secs_f64();
@@ -140,11 +141,11 @@ impl BackupMaker {
         let backups = backups_dir(&self.data.path("engine"));
         // Left over from a process that died during a backup.
         let left = backups.clone();
-        blocking(move || files::remove_folder(&left)).await?;
+        run_blocking(move || files::remove_folder(&left)).await?;
         let made = self.warehouse.back_up(DATABASE).await;
         made.context("the engine cannot copy its tables")?;
         let target = to.join(DATABASE);
-        blocking(move || files::move_folder(&backups.join(DATABASE), &target)).await
+        run_blocking(move || files::move_folder(&backups.join(DATABASE), &target)).await
     }
 }
 

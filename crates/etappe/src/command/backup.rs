@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use etappe_engine::backups_dir;
+use etappe_runtime::blocking::run_blocking;
 use etappe_warehouse::{Warehouse, WarehouseConfig};
 use indicatif::HumanBytes;
 use prometheus::Registry;
 use serde_json::json;
 
 use crate::answer::answer;
-use crate::backup::files::{self, blocking};
+use crate::backup::files;
 use crate::backup::{DATABASE, FOLDERS, Manifest, SECRETS};
 use crate::cli::{BackupArguments, RestoreArguments};
 use crate::config::{Config, Needs};
@@ -63,7 +64,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
         );
     }
     let from = arguments.folder.clone();
-    let manifest = blocking(move || Manifest::verify(&from)).await?;
+    let manifest = run_blocking(move || Manifest::verify(&from)).await?;
     let least = manifest.least_retention();
     if config.log.retention < least {
         bail!(
@@ -77,7 +78,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     let lock = data.lock().await?;
     files::empty_folder_but(&partial, "lock")?;
     let (from, root) = (arguments.folder.clone(), data.clone());
-    blocking(move || copy_parts(&from, &root)).await?;
+    run_blocking(move || copy_parts(&from, &root)).await?;
     let command = EngineCommand {
         data: data.path("engine"),
         library: library(arguments.engine_library).await?,
@@ -85,7 +86,7 @@ pub(crate) async fn restore(arguments: RestoreArguments) -> anyhow::Result<()> {
     };
     restore_tables(&command, &config).await?;
     let (root, place) = (data.root().to_owned(), target.clone());
-    blocking(move || put_in_place(&root, &place)).await?;
+    run_blocking(move || put_in_place(&root, &place)).await?;
     drop(lock);
     answer!(
         "restored {} into {}: everything acknowledged before {}, nothing after {}",
@@ -149,7 +150,7 @@ async fn restore_tables(command: &EngineCommand, config: &Config) -> anyhow::Res
     restored.context("the tables cannot be restored")?;
     stopped?;
     let backups = backups_dir(&command.data);
-    blocking(move || files::remove_folder(&backups)).await
+    run_blocking(move || files::remove_folder(&backups)).await
 }
 
 /// Moves a complete folder into place.

@@ -14,6 +14,7 @@ use anyhow::Context;
 use etappe_core::id::{Offset, PartitionId};
 use etappe_log::kafka::{KafkaCluster, KafkaRewind};
 use etappe_log::local::current_boot_id;
+use etappe_runtime::blocking::run_blocking;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -189,9 +190,8 @@ fn rewind(last: &Synced, boot_id: &str) -> BTreeMap<PartitionId, Offset> {
 async fn sync_file_system(folder: &Path) -> anyhow::Result<()> {
     let folder = folder.to_owned();
     let sync = move || -> std::io::Result<()> { Ok(rustix::fs::syncfs(File::open(folder)?)?) };
-    let synced = tokio::task::spawn_blocking(sync).await;
-    synced
-        .context("syncing failed")?
+    run_blocking(sync)
+        .await
         .context("the file system cannot be synced")
 }
 

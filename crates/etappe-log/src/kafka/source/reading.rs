@@ -39,7 +39,7 @@ use super::reader::{Drained, PartitionReader, Placed, Wanted};
 use super::track::Gap;
 use super::watchdog::Sign;
 use crate::error::LogError;
-use crate::kafka::blocking::run_blocking;
+use etappe_runtime::blocking::run_blocking;
 
 /// How often to check without a notification.
 const TICK: Duration = Duration::from_millis(100);
