@@ -106,7 +106,10 @@ async fn a_backup_needs_a_folder_of_its_own_and_a_damaged_one_is_refused() -> an
     std::fs::write(&sites, good.replace("refused", "REFUSED"))?;
     let (code, _, errors) = run(&["restore", &backup, "--data", &target]).await?;
     assert_eq!(code, Some(1), "{errors}");
-    assert!(errors.contains("content of sites.json has changed"), "{errors}");
+    assert!(
+        errors.contains("content of sites.json has changed"),
+        "{errors}"
+    );
     assert!(!beside("new").exists(), "nothing is left of it");
     std::fs::write(&sites, good)?;
     // Into a new folder, and into an existing empty one, such as a mount point.

@@ -135,7 +135,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
                     }
                 }
                 SearchStep::Blame(offset, error) => {
-                    self.bury_refused(offset, &error).await?;
+                    self.store_refused(offset, &error).await?;
                     if mode == Mode::Live {
                         let next = offset.next();
                         self.pass(next, mode).await?;
@@ -246,8 +246,12 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         }
     }
 
-    /// Buries the record whose row was refused.
-    async fn bury_refused(&self, offset: Offset, error: &PortError) -> Result<(), ClassifierError> {
+    /// Stores the record whose row was refused as a dead letter.
+    async fn store_refused(
+        &self,
+        offset: Offset,
+        error: &PortError,
+    ) -> Result<(), ClassifierError> {
         let payload = self
             .read_again(offset)
             .await?
@@ -294,7 +298,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
         self.backoff
             .until_done(
                 || self.letters.store(letters),
-                |error, delay| self.note("bury", error, delay),
+                |error, delay| self.note("store", error, delay),
             )
             .await
             .map_err(|source| ClassifierError::StoreDeadLetters {

@@ -4,37 +4,60 @@ use std::time::Duration;
 
 use etappe_core::id::PartitionId;
 use etappe_core::ports::RetryClass;
-use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
-};
+use etappe_runtime::metric_set::MetricSet;
+use prometheus::{GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::batch::SealedBatch;
 
-/// The classifier's metrics.
-#[derive(Debug, Clone)]
-pub struct ClassifierMetrics {
-    batches: IntCounterVec,
-    rows: IntCounter,
-    encoded_bytes: IntCounter,
-    duplicates: IntCounter,
-    marks: IntCounter,
-    silent_collectors: IntGaugeVec,
-    holding_collectors: IntGaugeVec,
-    board_posts: IntCounterVec,
-    dead_letters: IntCounterVec,
-    damaged_letters: IntCounter,
-    unmapped: IntCounterVec,
-    uncounted: IntCounterVec,
-    suspects: IntCounter,
-    retries: IntCounterVec,
-    insert_seconds: Histogram,
-    visible_seconds: Histogram,
-    lag_seconds: GaugeVec,
-    filter_bytes: IntGaugeVec,
-    in_flight_bytes: IntGaugeVec,
-    batch_bytes: IntGauge,
-    starved: IntCounter,
+etappe_runtime::metric_set! {
+    /// The classifier's metrics.
+    #[derive(Debug, Clone)]
+    pub struct ClassifierMetrics {
+        /// Number of batches, by result.
+        batches: IntCounterVec = "etappe_classifier_batches_total" by ["result"],
+        /// Number of rows stored, including duplicates.
+        rows: IntCounter = "etappe_classifier_rows_total",
+        /// Number of bytes of rows stored.
+        encoded_bytes: IntCounter = "etappe_classifier_encoded_bytes_total",
+        /// Number of rows stored and marked as duplicates.
+        duplicates: IntCounter = "etappe_classifier_duplicates_total",
+        /// Number of collectors' marks stored.
+        marks: IntCounter = "etappe_classifier_marks_total",
+        /// Number of collectors not heard for a minute, by partition; of those let go, for ten.
+        silent_collectors: IntGaugeVec = "etappe_classifier_silent_collectors" by ["partition"],
+        /// Number of silent collectors for whose spooled records the figures wait, by partition.
+        holding_collectors: IntGaugeVec = "etappe_classifier_holding_collectors" by ["partition"],
+        /// Number of attempts to tell readers how far the figures reach, by result.
+        board_posts: IntCounterVec = "etappe_classifier_board_posts_total" by ["result"],
+        /// Number of dead letters, by reason.
+        dead_letters: IntCounterVec = "etappe_classifier_dead_letters_total" by ["reason"],
+        /// Number of damaged lines of the dead-letter file that were set aside.
+        damaged_letters: IntCounter = "etappe_classifier_damaged_letters_total",
+        /// Number of stored events that no rule of a model maps to a stage, by model.
+        unmapped: IntCounterVec = "etappe_classifier_unmapped_events_total" by ["model"],
+        /// Number of purchases, renewals and refunds whose amount does not count, by reason.
+        uncounted: IntCounterVec = "etappe_classifier_uncounted_amounts_total" by ["reason"],
+        /// Number of messages looked up in the database.
+        suspects: IntCounter = "etappe_classifier_suspects_total",
+        /// Number of failures, by operation and class.
+        retries: IntCounterVec = "etappe_classifier_retries_total" by ["operation", "class"],
+        /// Time to insert a part of a batch, including all attempts.
+        insert_seconds: Histogram = "etappe_classifier_insert_seconds"
+            in &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
+        /// Time from a batch's first receipt until its rows are visible.
+        visible_seconds: Histogram = "etappe_classifier_visible_seconds"
+            in &[0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 60.0, 600.0],
+        /// Age of the oldest record that is read and not visible yet, by partition.
+        lag_seconds: GaugeVec = "etappe_classifier_lag_seconds" by ["partition"],
+        /// Number of bytes reserved by the duplicate filter, by partition.
+        filter_bytes: IntGaugeVec = "etappe_classifier_filter_bytes" by ["partition"],
+        /// Number of bytes of rows waiting to be stored, by partition.
+        in_flight_bytes: IntGaugeVec = "etappe_classifier_in_flight_bytes" by ["partition"],
+        /// Number of bytes that the batches of all partitions may hold now.
+        batch_bytes: IntGauge = "etappe_classifier_batch_bytes",
+        /// Number of times that a batch could not grow because others had all memory.
+        starved: IntCounter = "etappe_classifier_starved_total",
+    }
 }
 
 /// The result of delivering a batch.
@@ -74,65 +97,12 @@ impl ClassifierMetrics {
     /// # Errors
     /// The registry's error when a name is taken.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let make = Register(registry);
-        let [silent_collectors, holding_collectors] = make.collectors()?;
-        Ok(Self {
-            batches: make.counters("batches_total", "Batches by result", &["result"])?,
-            rows: make.counter("rows_total", "Rows stored, duplicates too")?,
-            encoded_bytes: make.counter("encoded_bytes_total", "Bytes of rows stored")?,
-            duplicates: make.counter("duplicates_total", "Rows stored and marked as duplicates")?,
-            marks: make.counter("marks_total", "Collectors' marks stored")?,
-            silent_collectors,
-            holding_collectors,
-            board_posts: make.counters(
-                "board_posts_total",
-                "Attempts to publish the watermark for readers",
-                &["result"],
-            )?,
-            dead_letters: make.dead_letters()?,
-            damaged_letters: make.counter(
-                "damaged_letters_total",
-                "Damaged lines of the dead-letter file that were set aside",
-            )?,
-            unmapped: make.counters(
-                "unmapped_events_total",
-                "Stored events that no rule of a model maps to a stage",
-                &["model"],
-            )?,
-            uncounted: make.counters(
-                "uncounted_amounts_total",
-                "Stored purchases, renewals and refunds whose amount is ignored",
-                &["reason"],
-            )?,
-            suspects: make.counter("suspects_total", "Messages looked up in the database")?,
-            retries: make.counters(
-                "retries_total",
-                "Failures by operation and retry class",
-                &["operation", "class"],
-            )?,
-            insert_seconds: make.histogram(
-                "insert_seconds",
-                "Duration of inserts, retries included",
-                &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
-            )?,
-            visible_seconds: make.histogram(
-                "visible_seconds",
-                "Time from a batch's first receipt until its rows are visible",
-                &[0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 60.0, 600.0],
-            )?,
-            lag_seconds: make.lag()?,
-            filter_bytes: make.gauges("filter_bytes", "Bytes reserved by the duplicate filter")?,
-            in_flight_bytes: make
-                .gauges("in_flight_bytes", "Bytes of rows waiting to be stored")?,
-            batch_bytes: make.gauge(
-                "batch_bytes",
-                "Bytes granted to the batches of all partitions",
-            )?,
-            starved: make.counter(
-                "starved_total",
-                "Times that a batch could not grow because no memory was left",
-            )?,
-        })
+        let metrics = Self::registered(registry)?;
+        // They exist from the start, so that the first increase is visible.
+        for reason in LetterReason::ALL {
+            metrics.dead_letters.with_label_values(&[reason.as_str()]);
+        }
+        Ok(metrics)
     }
 
     pub(crate) fn record_batch(&self, result: BatchResult) {
@@ -266,87 +236,6 @@ impl ClassifierMetrics {
     pub(crate) fn set_in_flight(&self, partition: PartitionId, bytes: usize) {
         set(&self.in_flight_bytes, partition, bytes);
     }
-}
-
-/// Makes metrics and registers them.
-struct Register<'r>(&'r Registry);
-
-impl Register<'_> {
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-        let counter = IntCounter::with_opts(options(name, help))?;
-        self.0.register(Box::new(counter.clone()))?;
-        Ok(counter)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<IntCounterVec, prometheus::Error> {
-        let counters = IntCounterVec::new(options(name, help), labels)?;
-        self.0.register(Box::new(counters.clone()))?;
-        Ok(counters)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-        let gauge = IntGauge::with_opts(options(name, help))?;
-        self.0.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn gauges(&self, name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
-        let gauges = IntGaugeVec::new(options(name, help), &["partition"])?;
-        self.0.register(Box::new(gauges.clone()))?;
-        Ok(gauges)
-    }
-
-    /// Makes the gauges of silent collectors: all of them, and those that hold the figures back.
-    fn collectors(&self) -> Result<[IntGaugeVec; 2], prometheus::Error> {
-        Ok([
-            self.gauges(
-                "silent_collectors",
-                "Collectors silent for over a minute, those without a spool for ten more minutes at most",
-            )?,
-            self.gauges(
-                "holding_collectors",
-                "Silent collectors with records in their spool, which hold the watermark back",
-            )?,
-        ])
-    }
-
-    /// Makes the counters of dead letters. They exist from the start, so that the first increase is
-    /// visible.
-    fn dead_letters(&self) -> Result<IntCounterVec, prometheus::Error> {
-        let letters = self.counters("dead_letters_total", "Dead letters", &["reason"])?;
-        for reason in LetterReason::ALL {
-            letters.with_label_values(&[reason.as_str()]);
-        }
-        Ok(letters)
-    }
-
-    fn lag(&self) -> Result<GaugeVec, prometheus::Error> {
-        let help = "Age of the oldest record that is read but not yet visible";
-        let gauges = GaugeVec::new(options("lag_seconds", help), &["partition"])?;
-        self.0.register(Box::new(gauges.clone()))?;
-        Ok(gauges)
-    }
-
-    fn histogram(
-        &self,
-        name: &str,
-        help: &str,
-        buckets: &[f64],
-    ) -> Result<Histogram, prometheus::Error> {
-        let options = HistogramOpts::from(options(name, help)).buckets(buckets.to_vec());
-        let histogram = Histogram::with_opts(options)?;
-        self.0.register(Box::new(histogram.clone()))?;
-        Ok(histogram)
-    }
-}
-
-fn options(name: &str, help: &str) -> Opts {
-    Opts::new(format!("etappe_classifier_{name}"), help)
 }
 
 fn set(gauges: &IntGaugeVec, partition: PartitionId, bytes: usize) {

@@ -3,61 +3,75 @@
 use std::time::Duration;
 
 use etappe_core::time::Timestamp;
-use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry,
-};
+use etappe_runtime::metric_set::MetricSet;
+use prometheus::{Gauge, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
 /// Upper bounds of the buckets for durations, in seconds.
 const DURATION_BUCKETS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 
-/// The API's metrics; clones share their values.
-#[derive(Debug, Clone)]
-pub struct InsightsMetrics {
-    /// `etappe_insights_requests_total`, counter, by `route` (the path's pattern) and `status`.
-    /// Alert on 5xx: 503 means too many questions or no store, 504 a question that took too long.
-    requests: IntCounterVec,
-    /// `etappe_insights_request_duration_seconds`, histogram, by `route`. Alert when the 95th
-    /// percentile exceeds a second.
-    request_duration: HistogramVec,
-    /// `etappe_insights_rows_visited_total`, counter: events read from the store for matching. Its
-    /// rate relative to requests shows how broad the questions are.
-    rows_visited: IntCounter,
-    /// `etappe_insights_units_matched_total`, counter: actors or accounts that were matched.
-    units_matched: IntCounter,
-    /// `etappe_insights_queries_running`, gauge: questions being answered. Alert when it stays at
-    /// `concurrent_queries`.
-    queries_running: IntGauge,
-    /// `etappe_insights_queries_waiting`, gauge: questions waiting for their turn. Alert when it
-    /// stays above zero: questions arrive faster than they are answered.
-    queries_waiting: IntGauge,
-    kpis: KpiMetrics,
+etappe_runtime::metric_set! {
+    /// The API's metrics; clones share their values.
+    #[derive(Debug, Clone)]
+    pub struct InsightsMetrics {
+        /// Number of questions answered, by route (the path's pattern) and status.
+        ///
+        /// Alert on 5xx: 503 means too many questions or no store, 504 a question that took too
+        /// long.
+        requests: IntCounterVec = "etappe_insights_requests_total" by ["route", "status"],
+        /// Time from the head of a question to its answer, by route.
+        ///
+        /// Alert when the 95th percentile exceeds a second.
+        request_duration: HistogramVec =
+            "etappe_insights_request_duration_seconds" by ["route"] in DURATION_BUCKETS,
+        /// Number of events read from the store for matching.
+        ///
+        /// Its rate relative to requests shows how broad the questions are.
+        rows_visited: IntCounter = "etappe_insights_rows_visited_total",
+        /// Number of actors or accounts that were matched.
+        units_matched: IntCounter = "etappe_insights_units_matched_total",
+        /// Number of questions being answered.
+        ///
+        /// Alert when it stays at `concurrent_queries`.
+        queries_running: IntGauge = "etappe_insights_queries_running",
+        /// Number of questions waiting for their turn.
+        ///
+        /// Alert when it stays above zero: questions arrive faster than they are answered.
+        queries_waiting: IntGauge = "etappe_insights_queries_waiting",
+        /// The metrics of the KPI gauges.
+        kpis: KpiMetrics,
+    }
 }
 
-/// The metrics of the KPI gauges; clones share their values.
-#[derive(Debug, Clone)]
-pub(crate) struct KpiMetrics {
-    /// `etappe_insights_kpi_value`, gauge, by `site`, `kpi` (the ids of the KPI API) and `currency`
-    /// (empty if it is not money): the last 30 days, including today. Alert on the values that
-    /// matter to the business.
-    value: GaugeVec,
-    /// `etappe_insights_kpi_shown`, gauge: 1 while the KPIs are exported, 0 if there are more sites
-    /// than `kpi_gauge_sites`.
-    shown: IntGauge,
-    /// `etappe_insights_kpi_refreshes_total`, counter, by `result` (ok, error). Alert when `error`
-    /// increases and `ok` does not: the values are stale.
-    refreshes: IntCounterVec,
-    /// `etappe_insights_kpi_refreshed_timestamp_seconds`, gauge: the time of the last complete
-    /// refresh.
-    refreshed: Gauge,
-    /// `etappe_insights_kpi_interval_seconds`, gauge: the shortest interval between refreshes. The
-    /// alert on stale values compares their age with it.
-    interval: Gauge,
-    /// `etappe_insights_watermark_age_seconds`, gauge: how far the figures lag behind the clock.
-    /// Alert over 60.
-    watermark_age: Gauge,
+etappe_runtime::metric_set! {
+    /// The metrics of the KPI gauges; clones share their values.
+    #[derive(Debug, Clone)]
+    pub(crate) struct KpiMetrics {
+        /// Value of a site's KPI over the last 30 days, including today.
+        ///
+        /// `kpi` is an id of the KPI API; `currency` is empty if it is not money. Alert on the
+        /// values that matter to the business.
+        value: GaugeVec = "etappe_insights_kpi_value" by ["site", "kpi", "currency"],
+        /// 1 while the KPIs are exported, 0 if there are too many sites.
+        ///
+        /// The limit is `kpi_gauge_sites`.
+        shown: IntGauge = "etappe_insights_kpi_shown",
+        /// Number of refreshes of the KPI gauges, by result (ok, error).
+        ///
+        /// Alert when `error` increases and `ok` does not: the values are stale.
+        refreshes: IntCounterVec = "etappe_insights_kpi_refreshes_total" by ["result"],
+        /// Time of the last refresh of the KPI gauges of all sites.
+        refreshed: Gauge = "etappe_insights_kpi_refreshed_timestamp_seconds",
+        /// Shortest interval between refreshes of the KPI gauges.
+        ///
+        /// The alert on stale values compares their age with it.
+        interval: Gauge = "etappe_insights_kpi_interval_seconds",
+        /// Time by which the figures lag behind the clock.
+        ///
+        /// Alert over 60.
+        watermark_age: Gauge = "etappe_insights_watermark_age_seconds",
+    }
 }
 
 /// A question that is running or waiting; counted until it is dropped.
@@ -75,47 +89,7 @@ impl InsightsMetrics {
     /// # Errors
     /// The registry's error if it already holds metrics of these names.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            requests: IntCounterVec::new(
-                Opts::new(
-                    "etappe_insights_requests_total",
-                    "Questions answered, by route and status.",
-                ),
-                &["route", "status"],
-            )?,
-            request_duration: HistogramVec::new(
-                HistogramOpts::new(
-                    "etappe_insights_request_duration_seconds",
-                    "From a question's head to its answer, by route.",
-                )
-                .buckets(DURATION_BUCKETS.to_vec()),
-                &["route"],
-            )?,
-            rows_visited: IntCounter::new(
-                "etappe_insights_rows_visited_total",
-                "Events that came from the store to be matched.",
-            )?,
-            units_matched: IntCounter::new(
-                "etappe_insights_units_matched_total",
-                "Actors or accounts that were matched.",
-            )?,
-            queries_running: IntGauge::new(
-                "etappe_insights_queries_running",
-                "Questions being answered.",
-            )?,
-            queries_waiting: IntGauge::new(
-                "etappe_insights_queries_waiting",
-                "Questions that wait for their turn.",
-            )?,
-            kpis: KpiMetrics::register(registry)?,
-        };
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.request_duration.clone()))?;
-        registry.register(Box::new(metrics.rows_visited.clone()))?;
-        registry.register(Box::new(metrics.units_matched.clone()))?;
-        registry.register(Box::new(metrics.queries_running.clone()))?;
-        registry.register(Box::new(metrics.queries_waiting.clone()))?;
-        Ok(metrics)
+        Self::registered(registry)
     }
 
     pub(crate) fn record_request(&self, route: &str, status: u16, took: Duration) {
@@ -148,48 +122,6 @@ impl InsightsMetrics {
 }
 
 impl KpiMetrics {
-    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            value: GaugeVec::new(
-                Opts::new(
-                    "etappe_insights_kpi_value",
-                    "A site's KPI over the last 30 days, today included.",
-                ),
-                &["site", "kpi", "currency"],
-            )?,
-            shown: IntGauge::new(
-                "etappe_insights_kpi_shown",
-                "1 while KPIs are shown as gauges, 0 with too many sites.",
-            )?,
-            refreshes: IntCounterVec::new(
-                Opts::new(
-                    "etappe_insights_kpi_refreshes_total",
-                    "Refreshes of the KPI gauges, by result.",
-                ),
-                &["result"],
-            )?,
-            refreshed: Gauge::new(
-                "etappe_insights_kpi_refreshed_timestamp_seconds",
-                "When the KPI gauges of all sites were last refreshed.",
-            )?,
-            interval: Gauge::new(
-                "etappe_insights_kpi_interval_seconds",
-                "How often the KPI gauges are refreshed at most.",
-            )?,
-            watermark_age: Gauge::new(
-                "etappe_insights_watermark_age_seconds",
-                "How far the figures are behind the clock.",
-            )?,
-        };
-        registry.register(Box::new(metrics.value.clone()))?;
-        registry.register(Box::new(metrics.shown.clone()))?;
-        registry.register(Box::new(metrics.refreshes.clone()))?;
-        registry.register(Box::new(metrics.refreshed.clone()))?;
-        registry.register(Box::new(metrics.interval.clone()))?;
-        registry.register(Box::new(metrics.watermark_age.clone()))?;
-        Ok(metrics)
-    }
-
     pub(crate) fn show(&self, site: &str, kpi: &str, currency: &str, value: f64) {
         self.value
             .with_label_values(&[site, kpi, currency])

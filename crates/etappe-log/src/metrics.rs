@@ -10,74 +10,98 @@ pub(crate) mod spool;
 use std::time::Duration;
 
 use etappe_core::id::PartitionId;
-use prometheus::core::Collector;
+use etappe_runtime::metric_set::MetricSet;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
 use crate::local::Appended;
 
-/// All metrics of a log.
-#[derive(Debug, Clone)]
-pub(crate) struct LogMetrics {
-    appended_records: IntCounterVec,
-    appended_bytes: IntCounterVec,
-    frames: IntCounterVec,
-    written_bytes: IntCounterVec,
-    refused_records: IntCounterVec,
-    sync_seconds: HistogramVec,
-    commit_seconds: HistogramVec,
-    truncated_bytes: IntCounterVec,
-    lost_offsets: IntCounterVec,
-    queue_bytes: IntGaugeVec,
-    disk_bytes: IntGaugeVec,
-    segments: IntGaugeVec,
-    lag_records: IntGaugeVec,
-    oldest_unconsumed_seconds: IntGaugeVec,
-    writable: IntGaugeVec,
+/// Upper bounds of the buckets for durations, in seconds.
+const DURATION_BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+etappe_runtime::metric_set! {
+    /// All metrics of a log.
+    #[derive(Debug, Clone)]
+    pub(crate) struct LogMetrics {
+        /// Number of records made durable, by partition.
+        appended_records: IntCounterVec = "etappe_log_appended_records_total" by ["partition"],
+        /// Number of bytes of records made durable, before compression, by partition.
+        appended_bytes: IntCounterVec = "etappe_log_appended_bytes_total" by ["partition"],
+        /// Number of frames written, by partition.
+        frames: IntCounterVec = "etappe_log_frames_total" by ["partition"],
+        /// Number of bytes written to segments, after compression, by partition.
+        written_bytes: IntCounterVec = "etappe_log_written_bytes_total" by ["partition"],
+        /// Number of records refused, by partition and reason.
+        ///
+        /// Alert when it increases for a reason other than `too_large` or `closed`, because senders
+        /// are told to come back later.
+        refused_records: IntCounterVec =
+            "etappe_log_refused_records_total" by ["partition", "reason"],
+        /// Time to write and sync a group of records, by partition.
+        ///
+        /// Alert when the 99th percentile exceeds a second.
+        sync_seconds: HistogramVec =
+            "etappe_log_sync_seconds" by ["partition"] in DURATION_BUCKETS,
+        /// Time to make the consumer's progress durable, by partition.
+        ///
+        /// Alert when the 99th percentile exceeds a second.
+        commit_seconds: HistogramVec =
+            "etappe_log_commit_seconds" by ["partition"] in DURATION_BUCKETS,
+        /// Number of bytes of a torn tail cut off at start, by partition.
+        ///
+        /// Increases only after a crash.
+        truncated_bytes: IntCounterVec = "etappe_log_truncated_bytes_total" by ["partition"],
+        /// Number of offsets skipped because the log ended before its consumer's progress.
+        ///
+        /// Alert on any increase.
+        lost_offsets: IntCounterVec = "etappe_log_lost_offsets_total" by ["partition"],
+        /// Number of bytes of records waiting to be written to disk, by partition.
+        ///
+        /// Alert near the bound for long.
+        queue_bytes: IntGaugeVec = "etappe_log_queue_bytes" by ["partition"],
+        /// Number of bytes of segments on disk, by partition.
+        disk_bytes: IntGaugeVec = "etappe_log_disk_bytes" by ["partition"],
+        /// Number of segment files, by partition.
+        segments: IntGaugeVec = "etappe_log_segments" by ["partition"],
+        /// Number of offsets between the consumer's progress and the end of the log, by partition.
+        ///
+        /// Alert when it grows for long.
+        lag_records: IntGaugeVec = "etappe_log_lag_records" by ["partition"],
+        /// Age of the oldest record that the consumer has not passed, by partition.
+        ///
+        /// Alert over 60 s.
+        oldest_unconsumed_seconds: IntGaugeVec =
+            "etappe_log_oldest_unconsumed_seconds" by ["partition"],
+        /// 1 if the last write succeeded, else 0, by partition.
+        ///
+        /// Alert on 0.
+        writable: IntGaugeVec = "etappe_log_writable" by ["partition"],
+    }
 }
 
-/// The metrics of one partition.
+/// The metrics of one partition, with their labels resolved; see [`LogMetrics`].
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionMetrics {
-    /// Counter: records made durable. Alert: none by itself.
     pub(crate) appended_records: IntCounter,
-    /// Counter: bytes of records made durable, before compression.
     pub(crate) appended_bytes: IntCounter,
-    /// Counter: frames written.
     pub(crate) frames: IntCounter,
-    /// Counter: bytes written to segments, after compression.
     pub(crate) written_bytes: IntCounter,
-    /// Counter with the label `reason`: records refused. Alert: when it increases for a reason
-    /// other than `too_large` or `closed`, because senders are told to come back later.
     refused_records: IntCounterVec,
     label: String,
-    /// Histogram: how long making a group of records durable took. Alert: p99 over 1 s.
     pub(crate) sync_seconds: Histogram,
-    /// Histogram: how long making progress durable took. Alert: p99 over 1 s.
     pub(crate) commit_seconds: Histogram,
-    /// Counter: bytes of a torn tail cut off at start. Increases only after a crash.
     pub(crate) truncated_bytes: IntCounter,
-    /// Counter: offsets skipped because the log ended before its consumer's progress. Alert: any
-    /// increase.
     pub(crate) lost_offsets: IntCounter,
-    /// Gauge: bytes of records waiting to be written to disk. Alert: near the bound for long.
     pub(crate) queue_bytes: IntGauge,
-    /// Gauge: bytes of segments on disk.
     pub(crate) disk_bytes: IntGauge,
-    /// Gauge: number of segment files.
     pub(crate) segments: IntGauge,
-    /// Gauge: offsets between the consumer's progress and the end of the log. Alert: growing for
-    /// long.
     pub(crate) lag_records: IntGauge,
-    /// Gauge: age of the oldest record that the consumer has not passed. Alert: over 60 s.
     pub(crate) oldest_unconsumed_seconds: IntGauge,
-    /// Gauge: 1 if the last write succeeded, else 0. Alert: 0.
     pub(crate) writable: IntGauge,
 }
-
-const PARTITION: [&str; 1] = ["partition"];
 
 /// Why records were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,104 +142,16 @@ impl RefusalReason {
     }
 }
 
-/// Registers `collector` and returns it. A second log in the same registry shows no metrics, but it
-/// is not refused for that.
-pub(crate) fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
-    if let Err(error) = registry.register(Box::new(collector.clone())) {
-        tracing::warn!(%error, "a metric of the event log is not shown");
-    }
-    collector
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> IntCounterVec {
-    labelled_counter(registry, name, help, &PARTITION)
-}
-
-pub(crate) fn labelled_counter(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> IntCounterVec {
-    let counter = IntCounterVec::new(Opts::new(name, help), labels)
-        .expect("the name and the labels are valid");
-    register(registry, counter)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> IntGaugeVec {
-    let gauge = IntGaugeVec::new(Opts::new(name, help), &PARTITION)
-        .expect("the name and the label are valid");
-    register(registry, gauge)
-}
-
-fn histogram(registry: &Registry, name: &str, help: &str) -> HistogramVec {
-    let buckets = vec![
-        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-    ];
-    let options = HistogramOpts::new(name, help).buckets(buckets);
-    let histogram =
-        HistogramVec::new(options, &PARTITION).expect("the name, label and buckets are valid");
-    register(registry, histogram)
+/// Creates metrics and registers them. A second log in the same registry shows no metrics, but it is
+/// not refused for that.
+fn registered<M: MetricSet>(registry: &Registry) -> M {
+    M::registered_where_free(registry).expect("the names and labels are valid")
 }
 
 impl LogMetrics {
     /// Creates the metrics and registers them.
     pub(crate) fn new(registry: &Registry) -> Self {
-        let counter = |name, help| counter(registry, name, help);
-        let gauge = |name, help| gauge(registry, name, help);
-        let histogram = |name, help| histogram(registry, name, help);
-        Self {
-            appended_records: counter("etappe_log_appended_records_total", "Records made durable."),
-            appended_bytes: counter(
-                "etappe_log_appended_bytes_total",
-                "Bytes of records made durable, before packing.",
-            ),
-            frames: counter("etappe_log_frames_total", "Frames written."),
-            written_bytes: counter(
-                "etappe_log_written_bytes_total",
-                "Bytes written to segments, after packing.",
-            ),
-            refused_records: labelled_counter(
-                registry,
-                "etappe_log_refused_records_total",
-                "Records that could not be made durable.",
-                &["partition", "reason"],
-            ),
-            sync_seconds: histogram(
-                "etappe_log_sync_seconds",
-                "Time to write and sync a group of records.",
-            ),
-            commit_seconds: histogram(
-                "etappe_log_commit_seconds",
-                "Time to make the consumer's progress durable.",
-            ),
-            truncated_bytes: counter(
-                "etappe_log_truncated_bytes_total",
-                "Bytes of a torn tail cut off at start.",
-            ),
-            lost_offsets: counter(
-                "etappe_log_lost_offsets_total",
-                "Offsets skipped because the log ended before its consumer's progress.",
-            ),
-            queue_bytes: gauge(
-                "etappe_log_queue_bytes",
-                "Bytes of records waiting to be made durable.",
-            ),
-            disk_bytes: gauge("etappe_log_disk_bytes", "Bytes of segments on disk."),
-            segments: gauge("etappe_log_segments", "Segment files on disk."),
-            lag_records: gauge(
-                "etappe_log_lag_records",
-                "Offsets between the consumer's progress and the end of the log.",
-            ),
-            oldest_unconsumed_seconds: gauge(
-                "etappe_log_oldest_unconsumed_seconds",
-                "Age of the oldest record that the consumer has not passed.",
-            ),
-            writable: gauge(
-                "etappe_log_writable",
-                "Whether the last write succeeded: 1 or 0.",
-            ),
-        }
+        registered(registry)
     }
 
     /// Returns the metrics of `partition`.

@@ -20,6 +20,7 @@ pub mod durable_file;
 pub mod fair_queue;
 pub mod health;
 pub mod http_server;
+pub mod metric_set;
 mod metrics;
 pub mod shutdown;
 pub mod telemetry;

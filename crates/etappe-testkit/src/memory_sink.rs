@@ -11,8 +11,8 @@ use std::sync::Arc;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{RetryClass, RowBatch, RowSink};
 use etappe_core::rules::OutcomeId;
-use parking_lot::Mutex;
 use etappe_wire::row::Table;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::faults::{Faults, Operation, PlannedError};
@@ -140,7 +140,8 @@ impl MemorySink {
     /// Returns the number of stored rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.state.lock()
+        self.state
+            .lock()
             .batches
             .values()
             .map(|batch| batch.rows.len())

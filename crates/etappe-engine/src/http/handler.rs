@@ -93,6 +93,7 @@ impl Interface {
             let waited_from = Instant::now();
             let turn = self.turns.take(claim).await?;
             self.metrics
+                .query
                 .queue_duration
                 .observe(waited_from.elapsed().as_secs_f64());
             Ok((turn, body))
@@ -163,7 +164,7 @@ impl Interface {
         };
         self.start(query, turn)?;
         let guard = CancelOnDrop { ticket, canceller };
-        let received = self.metrics.received_bytes.clone();
+        let received = self.metrics.query.received_bytes.clone();
         let limits = self.pump_limits(self.limits.body_bytes);
         let pump = async {
             match body {
@@ -174,7 +175,7 @@ impl Interface {
         let (first, ()) = tokio::join!(events.recv(), pump);
         match first {
             Some(OutputEvent::Head { format, progress }) => {
-                let sent = self.metrics.sent_bytes.clone();
+                let sent = self.metrics.query.sent_bytes.clone();
                 let running = RunningBody {
                     events,
                     guard,
@@ -197,8 +198,8 @@ impl Interface {
 
     /// Starts the query's thread, which holds the turn until it ends.
     fn start(&self, query: Query, turn: Turn) -> Result<(), Exception> {
-        let in_flight = self.metrics.in_flight.clone();
-        let duration = self.metrics.duration.clone();
+        let in_flight = self.metrics.query.in_flight.clone();
+        let duration = self.metrics.query.duration.clone();
         let run = move || {
             in_flight.inc();
             let timer = duration.start_timer();

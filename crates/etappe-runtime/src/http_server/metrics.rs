@@ -1,20 +1,27 @@
 //! The metrics of every address.
 
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
-/// The servers' metrics; clones share their values.
-#[derive(Debug, Clone)]
-pub struct ServerMetrics {
-    /// `etappe_runtime_connections`, gauge, by `address` (public, admin): open connections. Alert
-    /// near `server.max_connections`.
-    open: IntGaugeVec,
-    /// `etappe_runtime_connections_total`, counter, by `address` and `result`: `served`; `refused`
-    /// (too many in total); `refused_network` (too many from one network); `failed` (broken or too
-    /// slow). Alert when `refused` rises for minutes.
-    ended: IntCounterVec,
-    /// `etappe_runtime_requests_refused_total`, counter, by `address` and `reason` (bad_host,
-    /// body_timeout): requests that the server itself refused or cut off.
-    refused: IntCounterVec,
+use crate::metric_set::MetricSet;
+
+crate::metric_set! {
+    /// The servers' metrics; clones share their values.
+    #[derive(Debug, Clone)]
+    pub struct ServerMetrics {
+        /// Number of open connections, by address (public, admin).
+        ///
+        /// Alert near `server.max_connections`.
+        open: IntGaugeVec = "etappe_runtime_connections" by ["address"],
+        /// Number of connections, by address and how they ended.
+        ///
+        /// Results: `served`; `refused` (too many in total); `refused_network` (too many from one
+        /// network); `failed` (broken or too slow). Alert when `refused` rises for minutes.
+        ended: IntCounterVec = "etappe_runtime_connections_total" by ["address", "result"],
+        /// Number of requests that the server itself refused or cut off, by reason.
+        ///
+        /// Reasons: `bad_host`, `body_timeout`.
+        refused: IntCounterVec = "etappe_runtime_requests_refused_total" by ["address", "reason"],
+    }
 }
 
 /// The metrics of one address.
@@ -41,29 +48,7 @@ impl ServerMetrics {
     /// # Errors
     /// The registry's error if it holds metrics of these names already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            IntCounterVec::new(Opts::new(name, help), labels)
-        };
-        let metrics = Self {
-            open: IntGaugeVec::new(
-                Opts::new("etappe_runtime_connections", "Open connections."),
-                &["address"],
-            )?,
-            ended: counter(
-                "etappe_runtime_connections_total",
-                "Connections, by address and how they ended.",
-                &["address", "result"],
-            )?,
-            refused: counter(
-                "etappe_runtime_requests_refused_total",
-                "Requests that the server itself refused or cut off.",
-                &["address", "reason"],
-            )?,
-        };
-        registry.register(Box::new(metrics.open.clone()))?;
-        registry.register(Box::new(metrics.ended.clone()))?;
-        registry.register(Box::new(metrics.refused.clone()))?;
-        Ok(metrics)
+        Self::registered(registry)
     }
 
     pub(super) fn of(&self, address: &'static str) -> AddressMetrics {

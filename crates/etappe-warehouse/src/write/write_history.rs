@@ -65,7 +65,12 @@ impl WriteHistory {
     /// Returns whether the batch cannot have been stored before. `started` is when this process
     /// started, by the server's clock.
     pub(crate) fn is_fresh(&self, batch: &RowBatch, started: Timestamp) -> bool {
-        let known = self.known.lock().get(&key_of(batch)).copied().unwrap_or_default();
+        let known = self
+            .known
+            .lock()
+            .get(&key_of(batch))
+            .copied()
+            .unwrap_or_default();
         let covers =
             |range: OffsetRange| range.first <= batch.range.first && batch.range.last <= range.last;
         if known.absent.is_some_and(covers) {

@@ -108,7 +108,9 @@ impl Server {
     /// Accepts an insert of the whole batch; it is carried out later.
     pub(super) fn insert_whole(&mut self) -> u64 {
         let all = self.rows.clone();
-        let cells = all.iter().flat_map(|(table, rows)| self.cells(*table, rows));
+        let cells = all
+            .iter()
+            .flat_map(|(table, rows)| self.cells(*table, rows));
         let left = cells.map(|(cell, rows)| (cell, rows, BATCH.to_owned()));
         let left = left.collect();
         self.send(left)
