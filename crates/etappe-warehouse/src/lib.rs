@@ -33,6 +33,6 @@ mod write;
 pub use config::{InvalidWarehouseConfig, WarehouseConfig};
 pub use copy::{CopyLimits, CopyProgress, CopyReport, copy};
 pub use error::WarehouseError;
-pub use read::{StoredMessage, StoredOffsets};
+pub use read::StoredMessage;
 pub use schema::{JourneyStage, MigrationReport};
 pub use warehouse::Warehouse;

@@ -16,5 +16,4 @@ mod unit;
 mod unmapped;
 mod view_rows;
 
-pub use audit::StoredOffsets;
 pub use stored_message::StoredMessage;
