@@ -154,7 +154,7 @@ pub fn encode_mark(
 /// When `row` is empty, which no encoded row is.
 pub fn mark_duplicate(row: &mut [u8], summary: &mut RowSummary) {
     summary.tables = table::OF_DUPLICATE;
-    table::set_columns(row, summary.tables);
+    *row.last_chunk_mut().expect("a row has columns") = table::columns(summary.tables);
 }
 
 /// Returns the approximate size of the row in bytes, so that the buffer grows only once for it.

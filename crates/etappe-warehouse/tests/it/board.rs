@@ -78,7 +78,7 @@ fn view(scope: &KpiScope, interval: u64) -> View {
     }
 }
 
-async fn ask(reader: &clickhouse::Client, sql: &str) -> Rows {
+async fn query(reader: &clickhouse::Client, sql: &str) -> Rows {
     let answer = reader.query_raw(sql).fetch_bytes("JSON").unwrap();
     let bytes = collect(answer)
         .await
@@ -284,7 +284,7 @@ async fn look(test: &TestWarehouse, mut scope: KpiScope, interval: u64, is_whole
     let queries = queries(&board());
     assert!(queries.len() > 15);
     for (title, sql) in queries {
-        let mut rows = ask(&reader, &view.fill_in(&sql)).await;
+        let mut rows = query(&reader, &view.fill_in(&sql)).await;
         assert!(!rows.is_empty(), "{title} is empty");
         if title == "Entries into stages" {
             per_point(&mut rows, interval);
@@ -337,7 +337,7 @@ async fn every_variable_lists_the_stored_values() {
             continue;
         }
         let name = variable["name"].as_str().unwrap();
-        let rows = ask(&reader, variable["query"].as_str().unwrap()).await;
+        let rows = query(&reader, variable["query"].as_str().unwrap()).await;
         let offered: Vec<&Value> = rows.iter().map(|row| &row[name]).collect();
         match name {
             "site" => assert_eq!(offered, ["demo", "elsewhere"]),
@@ -361,7 +361,7 @@ fn every_panel_reads_only_views() {
             if matches!(pair[0], "FROM" | "JOIN") {
                 let name = pair[1].split('(').next().unwrap_or_default();
                 let has_parameters = pair[1].contains('(') || name == "journey_stages";
-                assert!(is_view(name) && has_parameters, "{title} asks `{name}`");
+                assert!(is_view(name) && has_parameters, "{title} reads `{name}`");
             }
         }
     }

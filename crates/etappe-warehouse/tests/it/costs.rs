@@ -69,18 +69,18 @@ async fn queries_about_one_site_leave_capacity_for_other_sites() {
         ..WarehouseConfig::new(&url, "etappe", "u", "p")
     };
     let warehouse = Warehouse::connect(config, &Registry::new()).unwrap();
-    let mut asking = JoinSet::new();
-    let mut ask = |site: &'static str| {
+    let mut queries = JoinSet::new();
+    let mut query = |site: &'static str| {
         let warehouse = warehouse.clone();
-        asking.spawn(async move { warehouse.count_units(&units(site)).await });
+        queries.spawn(async move { warehouse.count_units(&units(site)).await });
     };
     // The server accepts connections and never answers.
     let mut taken = Vec::new();
-    (0..20).for_each(|_| ask("busy"));
+    (0..20).for_each(|_| query("busy"));
     for _ in 0..2 {
         taken.push(listener.accept().await.unwrap());
     }
-    ask("quiet");
+    query("quiet");
     taken.push(listener.accept().await.unwrap());
     let (stream, _) = taken.last().unwrap();
     let mut request = vec![0; 16 * 1024];
@@ -89,10 +89,7 @@ async fn queries_about_one_site_leave_capacity_for_other_sites() {
         stream.readable().await.unwrap();
         match stream.try_read(&mut request[length..]) {
             Ok(read) => {
-                assert!(
-                    read > 0,
-                    "the question of the quiet site is not the next one"
-                );
+                assert!(read > 0, "the query of the quiet site is not the next one");
                 length += read;
             }
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),

@@ -130,16 +130,10 @@ pub(super) fn columns(tables: u16) -> [u8; Table::ALL.len()] {
     Table::ALL.map(|table| u8::from(tables & table as u16 != 0))
 }
 
-/// Appends an encoded row, but for one table only.
-///
-/// # Panics
-/// When `row` is shorter than its last columns, which no encoded row is.
+/// Appends an encoded row, but for one table only. If the bytes are not a row, those appended are not
+/// one either, and the server refuses them.
 pub fn encode_for(table: Table, row: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(row);
-    set_columns(out, table as u16);
-}
-
-/// Changes the tables of the encoded row at the end of `row`.
-pub(super) fn set_columns(row: &mut [u8], tables: u16) {
-    *row.last_chunk_mut().expect("a row has columns") = columns(tables);
+    let head = row.split_last_chunk::<{ Table::ALL.len() }>();
+    out.extend_from_slice(head.map_or(row, |(head, _)| head));
+    out.extend_from_slice(&columns(table as u16));
 }
