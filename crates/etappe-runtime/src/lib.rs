@@ -1,10 +1,15 @@
-//! What every Etappe process needs, whatever its role: a hardened HTTP server, fair queues,
-//! telemetry, clock, shutdown, health, admin endpoints, backoff.
+//! The parts that every Etappe process shares, whatever its role.
+//!
+//! - HTTP: [`http_server`] serves every address with the same limits, [`authorization`] reads
+//!   tokens, [`admin`] serves health and metrics.
+//! - Life of a process: [`telemetry`], [`health`], [`shutdown`], [`clock`].
+//! - Work: [`backoff`] between attempts, [`blocking`] and [`background`] threads, [`fair_queue`].
+//! - Files and metrics: [`durable_file`] replaces files, [`metric_set`] declares metrics.
 //!
 //! What it is *not*: nothing here knows events, stages or storage; it depends on the domain only
-//! for the clock trait.
+//! for ids, ports and the format of durations. Every adapter and application may use it.
 //!
-//! Where to start: [`http_server::serve`] serves every address; components report to
+//! Where to start: [`http_server::serve`] serves an address; components report to
 //! [`health::Health`], which [`admin::router`] exposes; [`shutdown::Shutdown`] ends everything.
 //!
 //! Invariants: the only global is tracing's subscriber, which is set once by [`telemetry::init`]; a
