@@ -98,24 +98,35 @@ impl Registrar<'_> {
 /// A metric's declaration.
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
-    /// The metric's name.
-    pub name: &'static str,
-    /// What it tells, for people.
-    pub help: &'static str,
-    /// The names of its labels.
-    pub labels: &'static [&'static str],
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
     /// The upper bounds of a histogram's buckets.
-    pub buckets: &'static [f64],
+    buckets: &'static [f64],
 }
 
 impl Declaration {
-    /// A declaration without anything.
-    pub const EMPTY: Self = Self {
-        name: "",
-        help: "",
-        labels: &[],
-        buckets: &[],
-    };
+    /// Declares a metric; `labels` are the names of its labels.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            help,
+            labels,
+            buckets: &[],
+        }
+    }
+
+    /// Sets the upper bounds of a histogram's buckets.
+    #[must_use]
+    pub const fn with_buckets(mut self, buckets: &'static [f64]) -> Self {
+        self.buckets = buckets;
+        self
+    }
 
     fn check(&self, has_labels: bool) -> Result<(), Error> {
         let name = self.name;
@@ -191,13 +202,10 @@ macro_rules! metric_set {
         @field $registrar:ident, $metric:ty, $help:literal,
         $name:literal, [$($label:literal),*], [$($buckets:expr)?]
     ) => {
-        $registrar.make::<$metric>(&$crate::metric_set::Declaration {
-            name: $name,
-            help: $help,
-            labels: &[$($label),*],
-            $(buckets: $buckets,)?
-            ..$crate::metric_set::Declaration::EMPTY
-        })?
+        $registrar.make::<$metric>(
+            &$crate::metric_set::Declaration::new($name, $help, &[$($label),*])
+                $(.with_buckets($buckets))?
+        )?
     };
     (
         $(#[$attribute:meta])*

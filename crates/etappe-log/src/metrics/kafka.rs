@@ -72,7 +72,7 @@ etappe_runtime::metric_set! {
 /// Metrics of all clients.
 #[derive(Debug, Clone)]
 pub(crate) struct KafkaMetrics {
-    clients: ClientMetrics,
+    clients: Arc<ClientMetrics>,
     /// The values of each client's own counters at its last report.
     counted: Arc<Mutex<HashMap<String, [u64; TOTALS.len()]>>>,
     /// Metrics of the membership in the consumer group.
@@ -122,7 +122,7 @@ impl KafkaMetrics {
     /// them.
     pub(crate) fn new(registry: &Registry, retention: Duration) -> Self {
         let metrics = Self {
-            clients: registered(registry),
+            clients: Arc::new(registered(registry)),
             counted: Arc::default(),
             source: SourceMetrics::new(registry),
         };
