@@ -258,7 +258,7 @@ async fn an_address_that_never_answers_is_reported_and_the_import_ends() -> anyh
         .await?;
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for part in ["trying again", "cannot be reached", "refused"] {
+    for part in ["retrying", "cannot be reached", "refused"] {
         assert!(said.contains(part), "{said}");
     }
     Ok(())

@@ -12,9 +12,11 @@ use etappe_wire::record::partition_key;
 
 use crate::client_report::{ClientReport, RejectedMessage, WarnedMessage, redacted};
 use crate::owner_log::KEPT_PER_SITE;
-use crate::publication::CHUNK_BYTES;
 use crate::rejection_log::RejectedEvent;
 use crate::warning_log::WarnedEvent;
+
+/// The approximate size of a chunk of records, give or take one record.
+pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Rejections or warnings, counted by reason, with examples for the site's owner.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chunk::CHUNK_BYTES;
 use crate::client_report::{ENTRY_BYTES, LISTED};
 use crate::country::impossible_names;
-use crate::publication::CHUNK_BYTES;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

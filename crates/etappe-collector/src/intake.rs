@@ -12,12 +12,13 @@ use tokio::time::Instant;
 
 use crate::access::{Access, basic_key};
 use crate::budget::{Holder, Lease};
+use crate::chunk::CHUNK_BYTES;
 use crate::client_report::{ENTRY_BYTES, LISTED};
 use crate::collector::{Collector, Endpoint, first_id, user_agent};
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
-use crate::publication::{CHUNK_BYTES, Published, run_blocking_if_large};
+use crate::publication::{Published, run_blocking_if_large};
 use crate::rejection_log::RejectedEvent;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};

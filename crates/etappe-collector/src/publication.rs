@@ -16,9 +16,6 @@ use crate::client_report::{ClientReport, Listed, RejectedMessage, WarnedMessage}
 use crate::collector::Collector;
 use crate::error::IntakeError;
 
-/// The approximate size of a chunk of records, give or take one record.
-pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
-
 /// Work on more bytes than this is moved off the async workers that serve connections: it takes
 /// longer than serving a request, and all requests wait for a worker.
 const INLINE_BYTES: usize = 16 * 1024;

@@ -8,6 +8,9 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const LEAST_GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The most events on a page of a person's events.
+pub(crate) const MAX_PAGE_EVENTS: usize = 1_000;
+
 /// Limits on concurrent questions and on the cost of one answer.
 ///
 /// Sizes are in bytes; times are texts such as `"30s"`, `"500ms"` or `"5m"`.
@@ -82,12 +85,7 @@ impl InsightsConfig {
             ("body_bytes", self.body_bytes, KIB, 16 * MIB),
             ("breakdown_values", self.breakdown_values, 1, 1_000_000),
             ("duration_bytes", self.duration_bytes, MIB, 16 * 1024 * MIB),
-            (
-                "page_events",
-                self.page_events,
-                1,
-                crate::questions::MAX_EVENTS,
-            ),
+            ("page_events", self.page_events, 1, MAX_PAGE_EVENTS),
             ("kpi_gauge_sites", self.kpi_gauge_sites, 0, 1_000),
         ];
         for (name, value, least, most) in numbers {

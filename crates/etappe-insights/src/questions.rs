@@ -12,8 +12,6 @@ mod unmapped;
 use etappe_core::ports::{Clock, JourneyStore};
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use actor::MAX_EVENTS;
-
 use crate::handler::ask;
 use crate::state::InsightsState;
 

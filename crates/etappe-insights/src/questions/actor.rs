@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::config::MAX_PAGE_EVENTS;
 use crate::error::InsightsError;
 use crate::exact_json::show_object;
 use crate::field::{Fields, Problems};
@@ -19,8 +20,6 @@ use crate::query_limit::store_error;
 use crate::question::{Answer, Frame, Method, Question, RequestInfo};
 use crate::state::InsightsParts;
 
-/// The most events on a page.
-pub(crate) const MAX_EVENTS: usize = 1_000;
 /// The most bytes of properties, names and message ids on a page. A single larger event still gets
 /// a page.
 const MAX_BYTES: usize = 1 << 20;
@@ -109,7 +108,9 @@ impl Question for Actor {
             name: "limit",
             description: "Events on a page. Default: 100.",
             example: "",
-            values: Values::Count { most: MAX_EVENTS },
+            values: Values::Count {
+                most: MAX_PAGE_EVENTS,
+            },
         },
     ]];
     const HAS_RANGE: bool = false;
@@ -125,7 +126,7 @@ impl Question for Actor {
         if text.is_some() && after.is_none() {
             problems.push("cursor", "is not a `next` cursor of an earlier page");
         }
-        let limit = fields.take_limit(request.page_events, MAX_EVENTS, problems);
+        let limit = fields.take_limit(request.page_events, MAX_PAGE_EVENTS, problems);
         Some(Self {
             query: ActorPageQuery {
                 site: access.site.clone(),

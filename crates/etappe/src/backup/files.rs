@@ -1,4 +1,4 @@
-//! Copies and moves files and folders durably. Everything blocks: see [`blocking`].
+//! Copies and moves files and folders durably. Everything blocks: see [`etappe_runtime::blocking`].
 
 use std::fs::File;
 use std::io;
