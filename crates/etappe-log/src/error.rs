@@ -1,7 +1,7 @@
 //! Errors of the event log: what failed, and what to do about it.
 //!
-//! Publishing returns the port's own [`PublishError`](etappe_core::ports::PublishError). The errors
-//! here come from opening a log, reading it and storing progress.
+//! Publishing returns the port's own [`PublishError`]. The errors here come from opening a log,
+//! reading it and storing progress.
 
 use std::io;
 use std::path::PathBuf;

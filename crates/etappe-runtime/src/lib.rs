@@ -4,7 +4,7 @@
 //!   tokens, [`admin`] serves health and metrics.
 //! - Life of a process: [`telemetry`], [`health`], [`shutdown`], [`clock`].
 //! - Work: [`backoff`] between attempts, [`blocking`] and [`background`] threads, [`fair_queue`].
-//! - Files and metrics: [`durable_file`] replaces files, [`metric_set`] declares metrics.
+//! - Files and metrics: [`durable_file`] replaces files, [`mod@metric_set`] declares metrics.
 //!
 //! What it is *not*: nothing here knows events, stages or storage; it depends on the domain only
 //! for ids, ports and the format of durations. Every adapter and application may use it.

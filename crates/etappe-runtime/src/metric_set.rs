@@ -192,7 +192,7 @@ metric_types! {
 }
 
 /// Declares a struct of metrics that implements [`MetricSet`](crate::metric_set::MetricSet); see
-/// [the module](crate::metric_set).
+/// [the module](mod@crate::metric_set).
 #[macro_export]
 macro_rules! metric_set {
     (@field $registrar:ident, $set:ty, $help:literal) => {
