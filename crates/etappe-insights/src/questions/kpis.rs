@@ -55,11 +55,16 @@ impl Question for Kpis {
                 None => Ok(None),
             }
         };
-        let (present, previous, leak) = tokio::try_join!(
-            figures(parts, scope, scope.span.range),
-            previous,
-            leak::find(parts, scope),
-        )?;
+        let present = async {
+            let present = figures(parts, scope, scope.span.range).await?;
+            // A range without events has no step that could lose anyone.
+            let leak = match present.events {
+                0 => None,
+                _ => leak::find(parts, scope).await?,
+            };
+            Ok((present, leak))
+        };
+        let ((present, leak), previous) = tokio::try_join!(present, previous)?;
         Ok(KpisAnswer::new(scope, &present, previous.as_ref(), leak))
     }
 }

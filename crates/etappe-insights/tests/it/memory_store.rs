@@ -236,9 +236,17 @@ impl JourneyStore for MemoryStore {
         self.ready().await?;
         self.note(scope);
         let from = scope.range.from.as_millis();
+        let figures = self.kpis.get(&from).cloned().unwrap_or_else(|| {
+            let in_range = |at| scope.range.from <= at && at < scope.range.to;
+            let events = self.matching(&scope.site, scope.bots);
+            KpiFigures {
+                events: events.filter(|(_, event)| in_range(event.at)).count() as u64,
+                ..KpiFigures::default()
+            }
+        });
         Ok(KpiFigures {
             referrals: self.referrals.get(&from).cloned().unwrap_or_default(),
-            ..self.kpis.get(&from).cloned().unwrap_or_default()
+            ..figures
         })
     }
 
