@@ -1,0 +1,46 @@
+import { signal } from "@preact/signals";
+import { ask } from "./client";
+
+/** What this server can answer, by its own description; what it cannot is not offered. */
+export interface Abilities {
+  trend: boolean;
+  people: boolean;
+  search: boolean;
+  live: boolean;
+  meanings: boolean;
+  compare: boolean;
+}
+
+interface OpenApi {
+  paths: Record<string, Record<string, { parameters?: { name: string }[] } | undefined>>;
+}
+
+const NONE: Abilities = { trend: false, people: false, search: false, live: false, meanings: false, compare: false };
+
+export const abilities = signal<Abilities>(NONE);
+
+export function abilitiesOf(document: OpenApi): Abilities {
+  const at = (rest: string) => Object.entries(document.paths).find(([path]) => path.replace(/\{[^}]*\}/g, "{}") === `/v1/sites/{}/${rest}`)?.[1];
+  const hasParameter = (rest: string, name: string) => !!at(rest)?.get?.parameters?.some((each) => each.name === name);
+  return {
+    trend: hasParameter("kpis", "trend"),
+    compare: hasParameter("kpis", "compare"),
+    people: !!at("actors")?.post,
+    search: !!at("actors")?.get,
+    live: !!at("live")?.get,
+    meanings: !!at("meanings/{}")?.put,
+  };
+}
+
+let asked = false;
+
+/** Asked once; without an answer only what every server has is shown. */
+export async function loadAbilities(): Promise<void> {
+  if (asked) return;
+  asked = true;
+  try {
+    abilities.value = abilitiesOf(await ask<OpenApi>("openapi.json"));
+  } catch {
+    asked = false;
+  }
+}

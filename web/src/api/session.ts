@@ -1,0 +1,65 @@
+import { effect, signal } from "@preact/signals";
+import { ask, csrf, signedOut } from "./client";
+import { isProblem, Problem } from "./problem";
+
+export interface Site {
+  id: string;
+  name: string;
+  role: "viewer" | "editor" | "admin";
+  timezone: string;
+  currency: string;
+  practice: boolean;
+}
+
+export interface Session {
+  user: { id: string; name: string; email: string; role_everywhere: "admin" | null };
+  sites: Site[];
+  csrf: string;
+}
+
+export type SessionState = { is: "loading" } | { is: "in"; session: Session } | { is: "out" } | { is: "first" } | { is: "failed"; problem: Problem };
+
+export const sessionState = signal<SessionState>({ is: "loading" });
+
+function enter(session: Session): void {
+  csrf.value = session.csrf;
+  sessionState.value = { is: "in", session };
+}
+
+export async function loadSession(): Promise<void> {
+  try {
+    enter(await ask<Session>("app/api/session"));
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+    if (error.status === 401) sessionState.value = { is: "out" };
+    else if (error.kind === "first-account-needed") sessionState.value = { is: "first" };
+    else sessionState.value = { is: "failed", problem: error };
+  }
+}
+
+export async function signIn(email: string, password: string): Promise<void> {
+  enter(await ask<Session>("app/api/session", { body: { email, password } }));
+}
+
+export async function signOut(): Promise<void> {
+  await ask("app/api/session", { method: "DELETE" });
+  csrf.value = null;
+  sessionState.value = { is: "out" };
+}
+
+export async function makeFirstAccount(account: { token: string; name: string; email: string; password: string }): Promise<void> {
+  const made = await ask<Session | undefined>("app/api/first-account", { body: account });
+  if (made?.user) enter(made);
+  else await loadSession();
+}
+
+export async function changePassword(current: string, next: string): Promise<void> {
+  await ask("app/api/password", { body: { current, new: next } });
+}
+
+/** Any answer of 401 ends the session here, too. */
+export function watchSession(): void {
+  effect(() => {
+    if (signedOut.value > 0 && sessionState.peek().is === "in") sessionState.value = { is: "out" };
+  });
+}

@@ -1,0 +1,179 @@
+/** The answers of the API, as its `openapi.json` describes them; optional members are those that a server may lack. */
+export interface Frame {
+  unit: string;
+  timezone: string;
+  as_of: string;
+}
+
+export type Interval = [number, number];
+
+export interface TrendPoint {
+  period: string;
+  value: number | null;
+  complete: boolean;
+}
+
+export interface Kpi {
+  id: string;
+  value: number | null;
+  previous: number | null;
+  interval: Interval | null;
+  unit: string;
+  currency: string | null;
+  counts: Record<string, number>;
+  advice: string | null;
+  trend?: TrendPoint[];
+}
+
+export interface Leak {
+  stage: string;
+  label: string;
+  from_stage: string;
+  actors: number;
+  reached: number;
+  rate: number;
+  best_rate: number;
+  best_month: string;
+  lost: number;
+  advice: string;
+  worth?: { customers: number; revenue: number | null; currency: string | null } | null;
+  where?: { by: string; value: string | null; rate: number; best_rate: number } | null;
+}
+
+export interface KpisAnswer extends Frame {
+  from: string;
+  to: string;
+  model: string;
+  kpis: Kpi[];
+  biggest_leak: Leak | null;
+}
+
+export interface Times {
+  mean_s: number | null;
+  p50_s: number | null;
+  p75_s: number | null;
+  p90_s: number | null;
+  p95_s: number | null;
+}
+
+export interface Step {
+  stage?: string;
+  label: string;
+  gate: boolean;
+  count: number;
+  skipped: number;
+  open: number;
+  step_rate: number | null;
+  step_rate_closed: number | null;
+  overall_rate: number | null;
+  drop_off: number | null;
+  time_from_previous: Times;
+  /** 95 % interval of `step_rate`. */
+  interval?: Interval | null;
+}
+
+export interface FunnelAnswer extends Frame {
+  from: string;
+  to: string;
+  model?: string | null;
+  window_s: number | null;
+  entered: number;
+  never_entered: number;
+  steps: Step[];
+  breakdown?: { value: (string | null)[] | null; other: boolean; steps: Step[] }[];
+  trend?: { period: string; steps: Step[] }[];
+  hints?: { field: string; detail: string; nearest: string[] }[];
+}
+
+export interface Phrases {
+  past: string;
+  who: string;
+  do: string;
+}
+
+export interface ModelStage {
+  id: string;
+  labels: Record<string, string>;
+  gate: boolean;
+  own_hit: boolean;
+  ordinal: number;
+  tone?: string;
+  phrases?: Partial<Record<string, Phrases>>;
+}
+
+export interface Model {
+  id: string;
+  labels: Record<string, string>;
+  version: string;
+  stages: ModelStage[];
+}
+
+export interface ReferralsAnswer extends Frame {
+  invitations: number;
+  inviters: number;
+  converted: number;
+  active_actors: number;
+  customers: number;
+  referred: number;
+  referred_activated: number;
+  k_factor: number | null;
+  k_observed: number | null;
+  referrals_per_customer: number | null;
+  viral_cycle_time_s: { p50: number | null };
+  generations: { generation: number; actors: number }[];
+  advocates: { actor: string; referred: number; name?: string | null }[];
+}
+
+export interface UnmappedName {
+  name: string;
+  kind: string;
+  why: string;
+  milestone: string | null;
+  events: number;
+  people: number;
+  first_seen: string;
+  last_seen: string;
+  understood_now: boolean;
+  suggestion: { milestone: string; why: string } | null;
+  example?: Record<string, unknown> | null;
+}
+
+export interface UnmappedAnswer extends Frame {
+  events: number;
+  names: UnmappedName[];
+  names_more: number;
+}
+
+export interface ActorEvent {
+  message_id: string;
+  event: string;
+  timestamp: string;
+  milestone: string | null;
+  stages: Record<string, { stage: string | null; rule: string | null; version: string }>;
+  properties: Record<string, unknown> | null;
+}
+
+export interface ActorAnswer extends Frame {
+  actor: string;
+  name?: string | null;
+  ids: string[];
+  stages: Record<string, { stage: string; since: string }>;
+  events: ActorEvent[];
+  next: string | null;
+}
+
+export interface PersonRow {
+  actor: string;
+  name: string | null;
+  channel: string | null;
+  device: string | null;
+  last_seen: string | null;
+  stage: string | null;
+}
+
+export interface PeopleAnswer extends Frame {
+  total: number;
+  people: PersonRow[];
+  last_events?: { event: string; count: number }[];
+  next: string | null;
+}

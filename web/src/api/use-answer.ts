@@ -1,0 +1,112 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Problem, isProblem } from "./problem";
+
+/** The state of a question: the last figures stay while new ones load. */
+export interface Answer<T> {
+  data: T | null;
+  /** When `data` arrived. */
+  at: number;
+  problem: Problem | null;
+  loading: boolean;
+  /** Loading for more than two seconds. */
+  slow: boolean;
+  /** Seconds until the next try, where the server is away for a while. */
+  retryIn: number | null;
+  again: () => void;
+}
+
+const FRESH_MS = 30_000;
+const MOST_KEPT = 80;
+const cache = new Map<string, { data: unknown; at: number }>();
+
+function remember(key: string, data: unknown): void {
+  cache.delete(key);
+  cache.set(key, { data, at: Date.now() });
+  if (cache.size > MOST_KEPT) cache.delete(cache.keys().next().value!);
+}
+
+export function forgetAnswers(): void {
+  cache.clear();
+}
+
+function waitFor(problem: Problem): number | null {
+  if (problem.status === 503) return problem.retryAfter ?? 10;
+  return problem.kind === "offline" ? 10 : null;
+}
+
+interface State<T> {
+  key: string | null;
+  data: T | null;
+  at: number;
+  problem: Problem | null;
+  loading: boolean;
+}
+
+/** Counts down to the next try of a server that is away. */
+function useRetry(problem: Problem | null, again: () => void): number | null {
+  const [left, setLeft] = useState<number | null>(null);
+  useEffect(() => {
+    const wait = problem && waitFor(problem);
+    setLeft(wait);
+    if (wait == null) return;
+    const until = Date.now() + wait * 1000;
+    const timer = setInterval(() => {
+      const seconds = Math.ceil((until - Date.now()) / 1000);
+      setLeft(Math.max(seconds, 0));
+      if (seconds <= 0) {
+        clearInterval(timer);
+        again();
+      }
+    }, 500);
+    return () => clearInterval(timer);
+  }, [problem]);
+  return left;
+}
+
+function useSlow(loading: boolean, key: string | null): boolean {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    setSlow(false);
+    if (!loading) return;
+    const timer = setTimeout(() => setSlow(true), 2000);
+    return () => clearTimeout(timer);
+  }, [loading, key]);
+  return slow;
+}
+
+/** Asks again whenever `key` changes; `null` asks nothing. */
+export function useAnswer<T>(key: string | null, question: (signal: AbortSignal) => Promise<T>): Answer<T> {
+  const [round, setRound] = useState(0);
+  const [state, setState] = useState<State<T>>(() => {
+    const known = key === null ? undefined : cache.get(key);
+    return { key, data: (known?.data as T) ?? null, at: known?.at ?? 0, problem: null, loading: key !== null };
+  });
+  const latest = useRef(question);
+  latest.current = question;
+
+  useEffect(() => {
+    if (key === null) return setState({ key, data: null, at: 0, problem: null, loading: false });
+    const known = cache.get(key);
+    if (known && round === 0 && Date.now() - known.at < FRESH_MS) {
+      return setState({ key, data: known.data as T, at: known.at, problem: null, loading: false });
+    }
+    const abort = new AbortController();
+    setState((old) => ({ key, data: (known?.data as T) ?? old.data, at: known?.at ?? old.at, problem: null, loading: true }));
+    latest.current(abort.signal).then(
+      (data) => {
+        remember(key, data);
+        if (!abort.signal.aborted) setState({ key, data, at: Date.now(), problem: null, loading: false });
+      },
+      (error: unknown) => {
+        if (abort.signal.aborted) return;
+        const problem = isProblem(error) ? error : new Problem(0, "unknown", String(error));
+        setState((old) => ({ ...old, problem, loading: false }));
+      },
+    );
+    return () => abort.abort();
+  }, [key, round]);
+
+  const again = () => setRound((old) => old + 1);
+  const loading = state.loading || state.key !== key;
+  return { ...state, loading, slow: useSlow(loading, key), retryIn: useRetry(state.problem, again), again };
+}

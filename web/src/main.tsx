@@ -1,0 +1,18 @@
+import { render } from "preact";
+import { loadSession, sessionState, watchSession } from "./api/session";
+import { followLive } from "./api/live";
+import { App } from "./app/App";
+import { listenToKeys } from "./app/keys";
+import { applyPreferences } from "./app/preferences";
+import { listenToAddress } from "./app/router";
+import { site } from "./app/view";
+import "./styles/tokens.css";
+import "./styles/base.css";
+
+applyPreferences();
+listenToAddress();
+listenToKeys();
+watchSession();
+followLive(() => (sessionState.value.is === "in" ? (site.value?.id ?? null) : null));
+void loadSession();
+render(<App />, document.getElementById("app")!);

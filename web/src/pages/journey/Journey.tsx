@@ -1,0 +1,1 @@
+export function Journey() { return null; }

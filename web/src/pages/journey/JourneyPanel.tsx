@@ -1,0 +1,1 @@
+export function JourneyPanel() { return null; }

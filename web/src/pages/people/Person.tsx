@@ -1,0 +1,1 @@
+export function Person(_: { id: string }) { return null; }

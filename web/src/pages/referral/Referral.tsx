@@ -1,0 +1,1 @@
+export function Referral() { return null; }

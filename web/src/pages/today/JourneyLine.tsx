@@ -1,0 +1,52 @@
+import type { FunnelAnswer, Step } from "../../api/types";
+import { model, modelShortName, stages } from "../../app/models";
+import { language } from "../../app/preferences";
+import { pageAddress } from "../../app/view";
+import { periodName } from "../../components/PeriodPicker/PeriodPicker";
+import { StageName } from "../../components/Stage/Stage";
+import { formatShare } from "../../format/numbers";
+import { count } from "../../format/words";
+import { toneClass, type Stage } from "../../model/stages";
+import { t } from "../../text";
+import "./JourneyLine.css";
+
+function underText(step: Step, index: number): string {
+  if (index === 0) return t("line.start");
+  if (!step.gate) return t("line.optional");
+  return step.step_rate == null ? "" : t("line.rate", { rate: formatShare(language.value, step.step_rate) });
+}
+
+function Part({ step, stage, index, most }: { step: Step; stage: Stage; index: number; most: number }) {
+  return (
+    <li class={toneClass(stage)}>
+      <span class="line-name"><StageName stage={stage} /></span>
+      <b class="line-count tab">{count(step.count)}</b>
+      <span class="line-under">{underText(step, index)}</span>
+      <span class="line-bar" aria-hidden="true">
+        <i style={{ width: `${most ? (step.count / most) * 100 : 0}%` }} />
+      </span>
+    </li>
+  );
+}
+
+/** The whole journey on one line, as a way in. */
+export function JourneyLine({ funnel }: { funnel: FunnelAnswer }) {
+  const most = Math.max(...funnel.steps.map((step) => step.count), 1);
+  const parts = funnel.steps.flatMap((step, index) => (stages.value[index] ? [{ step, stage: stages.value[index], index }] : []));
+  return (
+    <ul class="line" style={{ gridTemplateColumns: undefined, "--n": String(parts.length) } as never}>
+      {parts.map((part) => (
+        <Part key={part.stage.id} {...part} most={most} />
+      ))}
+    </ul>
+  );
+}
+
+export function JourneyLineHead() {
+  return (
+    <div class="section-head">
+      <h2><a class="plain-link" href={pageAddress(["journey"])}>{t("today.line")}</a></h2>
+      <p>{t("today.line.where", { model: model.value ? modelShortName(model.value, language.value) : "", period: periodName().toLowerCase() })}</p>
+    </div>
+  );
+}
