@@ -1,3 +1,6 @@
+// First, so that the styles of components come after the general ones.
+import "./styles/tokens.css";
+import "./styles/base.css";
 import { render } from "preact";
 import { loadSession, sessionState, watchSession } from "./api/session";
 import { followLive } from "./api/live";
@@ -6,8 +9,6 @@ import { listenToKeys } from "./app/keys";
 import { applyPreferences } from "./app/preferences";
 import { listenToAddress } from "./app/router";
 import { site } from "./app/view";
-import "./styles/tokens.css";
-import "./styles/base.css";
 
 applyPreferences();
 listenToAddress();

@@ -25,6 +25,35 @@ function remember(key: string, data: unknown): void {
   if (cache.size > MOST_KEPT) cache.delete(cache.keys().next().value!);
 }
 
+interface Running {
+  promise: Promise<unknown>;
+  abort: AbortController;
+  users: number;
+}
+
+const running = new Map<string, Running>();
+
+/** Parts of a page that ask the same share one request; it is called off when the last of them leaves. */
+function join<T>(key: string, question: (signal: AbortSignal) => Promise<T>): { promise: Promise<T>; leave: () => void } {
+  let one = running.get(key);
+  if (!one) {
+    const abort = new AbortController();
+    const promise = question(abort.signal).finally(() => running.get(key) === one && running.delete(key));
+    one = { promise, abort, users: 0 };
+    running.set(key, one);
+  }
+  const joined = one;
+  joined.users += 1;
+  const leave = () => {
+    joined.users -= 1;
+    if (joined.users > 0 || running.get(key) !== joined) return;
+    running.delete(key);
+    joined.abort.abort();
+  };
+  return { promise: joined.promise as Promise<T>, leave };
+}
+
+/** After a change on the server, what was counted before it no longer holds. */
 export function forgetAnswers(): void {
   cache.clear();
 }
@@ -90,20 +119,24 @@ export function useAnswer<T>(key: string | null, question: (signal: AbortSignal)
     if (known && round === 0 && Date.now() - known.at < FRESH_MS) {
       return setState({ key, data: known.data as T, at: known.at, problem: null, loading: false });
     }
-    const abort = new AbortController();
+    let left = false;
+    const { promise, leave } = join(key, (signal) => latest.current(signal));
     setState((old) => ({ key, data: (known?.data as T) ?? old.data, at: known?.at ?? old.at, problem: null, loading: true }));
-    latest.current(abort.signal).then(
+    promise.then(
       (data) => {
         remember(key, data);
-        if (!abort.signal.aborted) setState({ key, data, at: Date.now(), problem: null, loading: false });
+        if (!left) setState({ key, data, at: Date.now(), problem: null, loading: false });
       },
       (error: unknown) => {
-        if (abort.signal.aborted) return;
+        if (left) return;
         const problem = isProblem(error) ? error : new Problem(0, "unknown", String(error));
         setState((old) => ({ ...old, problem, loading: false }));
       },
     );
-    return () => abort.abort();
+    return () => {
+      left = true;
+      leave();
+    };
   }, [key, round]);
 
   const again = () => setRound((old) => old + 1);

@@ -23,11 +23,18 @@ export function chooseComparison(name: CompareName): void {
   setParams({ c: name === DEFAULT_COMPARE ? null : name });
 }
 
+/** "30 days before", or weeks and months where the period is told in them. */
+function beforeText(): string {
+  if (period.value.name === "12w") return counted("compare.prev.weeks", 12);
+  if (period.value.name === "12m") return counted("compare.prev.months", 12);
+  return counted("compare.prev", daysBetween(period.value.from, period.value.to));
+}
+
 export function comparisonName(): string {
   const { value } = comparison;
   if (!value) return t("compare.none.short");
   if (value.name === "year") return t("compare.year").toLowerCase();
-  return value.name ? counted("compare.prev", daysBetween(period.value.from, period.value.to)) : rangeText(value);
+  return value.name ? beforeText() : rangeText(value);
 }
 
 function Dates({ close }: { close: () => void }) {
@@ -63,8 +70,7 @@ function fairText(name: CompareName): string {
 }
 
 function Comparing() {
-  const days = daysBetween(period.value.from, period.value.to);
-  const names: Record<CompareName, string> = { prev: counted("compare.prev", days), year: t("compare.year"), none: t("compare.none") };
+  const names: Record<CompareName, string> = { prev: beforeText(), year: t("compare.year"), none: t("compare.none") };
   const now = comparison.value ? comparison.value.name : "none";
   return (
     <fieldset class="period-compare">
@@ -121,7 +127,6 @@ export function PeriodPicker({ compares = true }: { compares?: boolean }) {
 /** What the figures are compared with, as a control of its own beside the period. */
 export function ComparePicker() {
   const options: CompareName[] = ["prev", "year", "none"];
-  const days = daysBetween(period.value.from, period.value.to);
   const now = comparison.value ? comparison.value.name : "none";
   return (
     <Popover title={t("compare.with")} role="listbox" width={280} align="end" button={<><em>{t("compare.vs")}</em>{comparisonName()}<Icon name="down" size={14} /></>}>
@@ -131,7 +136,7 @@ export function ComparePicker() {
             <button key={name} type="button" role="option" class="option" aria-selected={now === name} onClick={() => (chooseComparison(name), close())}>
               {now === name ? <Icon name="check" size={14} weight={2} /> : <span />}
               <span>
-                {name === "prev" ? counted("compare.prev", days) : t(`compare.${name}`)}
+                {name === "prev" ? beforeText() : t(`compare.${name}`)}
                 {name !== "none" && <small>{fairText(name)}</small>}
               </span>
             </button>

@@ -1,1 +1,71 @@
-export function JourneyPanel() { return null; }
+import { askPeople, peopleCsv, type PeopleQuestion, type PeopleState } from "../../api/people";
+import { downloadCsv } from "../../api/questions";
+import { setParams } from "../../app/router";
+import { param } from "../../app/view";
+import { PeoplePanel } from "../../components/PeoplePanel/PeoplePanel";
+import { Segment } from "../../components/Segment/Segment";
+import { StageName } from "../../components/Stage/Stage";
+import { count, counted } from "../../format/words";
+import { stoppedAt, type Part } from "../../model/funnel";
+import { t } from "../../text";
+import { useJourney, WHOLE } from "./use-journey";
+
+const STATES: PeopleState[] = ["dropped", "open", "reached"];
+
+function countIn(part: Part, state: PeopleState): number | null {
+  if (state === "reached") return part.step.count;
+  return state === "open" ? part.step.open : stoppedAt(part.step);
+}
+
+/** The gate that people came from when they stopped at this one. */
+function gateBefore(parts: Part[], part: Part): Part | null {
+  return [...parts].reverse().find((each) => each.index < part.index && each.step.gate) ?? null;
+}
+
+function titleOf(part: Part, from: Part | null, state: PeopleState): string {
+  const n = countIn(part, state) ?? 0;
+  if (state === "open") return counted("people.title.open", n);
+  const past = (state === "dropped" && from ? from : part).stage.phrases.past;
+  return counted(state === "dropped" ? "people.title.dropped" : "people.title.reached", n, { past });
+}
+
+/** The people behind a figure of the journey; which one is in the address. */
+export function JourneyPanel() {
+  const { scope, parts } = useJourney();
+  const step = Number(param("step"));
+  const part = parts.find((each) => each.index + 1 === step) ?? null;
+  const from = part && gateBefore(parts, part);
+  const state = STATES.find((each) => each === param("state")) ?? "dropped";
+  const question: PeopleQuestion = { scope, funnel: WHOLE, step, state };
+  const close = () => setParams({ step: null, state: null });
+  const names = { dropped: t("people.stopped"), open: t("people.open"), reached: t("people.went-on") };
+  const options = STATES.map((value) => ({
+    value,
+    label: (
+      <>
+        {names[value]}
+        {part && countIn(part, value) != null && <span class="tab">{count(countIn(part, value))}</span>}
+      </>
+    ),
+    disabled: false,
+  }));
+  return (
+    <PeoplePanel
+      title={part ? titleOf(part, from, state) : t("people.panel")}
+      eyebrow={
+        part && (
+          <>
+            {from && <><StageName stage={from.stage} /><span class="faint" aria-hidden="true">→</span></>}
+            <StageName stage={part.stage} />
+          </>
+        )
+      }
+      states={part && part.step.gate && part.index > 0 ? <Segment label={t("people.panel")} value={state} options={options} onChange={(value) => setParams({ state: value })} /> : null}
+      id={JSON.stringify(question)}
+      ask={(cursor, signal) => askPeople(question, cursor, signal)}
+      csv={() => downloadCsv(peopleCsv(question))}
+      showLast={state !== "reached"}
+      onClose={close}
+    />
+  );
+}

@@ -21,6 +21,11 @@ import { JourneyLine, JourneyLineHead } from "./JourneyLine";
 import { LeakCard } from "./LeakCard";
 import "./Today.css";
 
+/** Dutch writes weekdays small, also where they begin a sentence. */
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function inOrder(kpis: Kpi[], ids: string[]): Kpi[] {
   return ids.flatMap((id) => kpis.filter((kpi) => kpi.id === id).slice(0, 1));
 }
@@ -93,7 +98,7 @@ export function Today() {
   const empty = funnel.data?.entered === 0;
   return (
     <>
-      <Head title={t("menu.today")} question={t("today.head", { day: formatDay(language.value, today.value, { weekday: true, year: true }) })}>
+      <Head title={t("menu.today")} question={t("today.head", { day: capital(formatDay(language.value, today.value, { weekday: true, year: true })) })}>
         <PeopleNow long />
         <PeriodPicker />
         <ComparePicker />

@@ -1,0 +1,89 @@
+import type { FunnelAnswer, Step } from "../api/types";
+import { language } from "../app/preferences";
+import { formatShare, ofPeople } from "../format/numbers";
+import { count, duration } from "../format/words";
+import { plainText } from "../components/Rich/Rich";
+import { t } from "../text";
+import { countedDo, type Stage } from "./stages";
+
+/** A step with the stage it stands for. */
+export interface Part {
+  index: number;
+  step: Step;
+  stage: Stage;
+}
+
+/** What happens between a gate and the next one. */
+export interface Gap {
+  from: Part;
+  to: Part;
+  rate: number | null;
+  /** Their time is over and they did not come. */
+  stopped: number;
+  open: number;
+  usual: number | null;
+}
+
+export function partsOf(answer: FunnelAnswer, stages: Stage[]): Part[] {
+  return answer.steps.flatMap((step, index) => (stages[index] ? [{ index, step, stage: stages[index] }] : []));
+}
+
+export function gapsOf(parts: Part[]): Gap[] {
+  const gates = parts.filter((part) => part.step.gate);
+  return gates.slice(1).map((to, index) => ({
+    from: gates[index],
+    to,
+    rate: to.step.step_rate,
+    stopped: stoppedAt(to.step) ?? 0,
+    open: to.step.open,
+    usual: to.step.time_from_previous.p50_s,
+  }));
+}
+
+/** The API's drop-off counts those who may still come, too; they are told apart here. */
+export function stoppedAt(step: Step): number | null {
+  return step.drop_off == null ? null : Math.max(step.drop_off - step.open, 0);
+}
+
+/** Where most stop; null if nobody does. */
+export function biggestGap(gaps: Gap[]): Gap | null {
+  const most = [...gaps].sort((a, b) => b.stopped + b.open - (a.stopped + a.open))[0];
+  return most && most.stopped + most.open > 0 ? most : null;
+}
+
+export function lastGate(parts: Part[]): Part | null {
+  const gates = parts.filter((part) => part.step.gate);
+  return gates[gates.length - 1] ?? null;
+}
+
+/** "Of 100 people who hear of you, 4 pay. Most stop between …" */
+export function funnelSentence(parts: Part[], gaps: Gap[]): string {
+  const [first] = parts;
+  const last = lastGate(parts);
+  if (!first || !last || last === first || last.step.overall_rate == null) return "";
+  const told = ofPeople(last.step.overall_rate);
+  const fill = { base: count(told.base), who: first.stage.phrases.who, do: countedDo(last.stage, count(told.count)) };
+  const gap = biggestGap(gaps);
+  if (!gap) return t("journey.sentence.no-stop", fill);
+  const key = gap.open > gap.stopped ? "journey.sentence.open" : "journey.sentence";
+  return t(key, { ...fill, a: gap.from.stage.label, b: gap.to.stage.label });
+}
+
+/** The sentence of a gap, where there is no room for a drawing. */
+export function gapSentence(gap: Gap): string {
+  const fill = { stage: gap.from.stage.label, rate: formatShare(language.value, gap.rate), n: count(gap.stopped), open: count(gap.open), time: duration(gap.usual) };
+  if (gap.open > 0) return t(gap.usual == null ? "journey.gap.open.no-time" : "journey.gap.open", fill);
+  return t(gap.usual == null ? "journey.gap.no-time" : "journey.gap", fill);
+}
+
+/** What a screen reader hears at a step. */
+export function partLabel(part: Part): string {
+  const fill = { stage: part.stage.label, n: count(part.step.count), rate: formatShare(language.value, part.step.step_rate) };
+  if (part.index === 0) return t("journey.gate.label.first", fill);
+  return t(part.step.gate ? "journey.gate.label" : "journey.gate.label.optional", fill);
+}
+
+export function chartLabel(parts: Part[]): string {
+  const steps = parts.map((part) => t("journey.chart.step", { n: count(part.step.count), past: part.stage.phrases.past })).join(", ");
+  return plainText(t("journey.chart", { steps }));
+}
