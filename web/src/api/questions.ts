@@ -43,9 +43,9 @@ export interface FunnelOptions {
 export const JOURNEY_WINDOW = "30d";
 
 export function funnelBody(scope: Scope, options: FunnelOptions): Record<string, unknown> {
-  const { steps, window = JOURNEY_WINDOW, ...rest } = options;
+  const { steps, window = steps ? undefined : JOURNEY_WINDOW, ...rest } = options;
   const asked = steps ? { steps } : { model: scope.model };
-  return { ...asked, from: scope.from, to: scope.to, window, ...(scope.bots ? { bots: scope.bots } : {}), ...rest };
+  return { ...asked, from: scope.from, to: scope.to, ...(window ? { window } : {}), ...(scope.bots ? { bots: scope.bots } : {}), ...rest };
 }
 
 export function askFunnel(scope: Scope, options: FunnelOptions, signal?: AbortSignal): Promise<FunnelAnswer> {

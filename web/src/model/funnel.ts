@@ -69,11 +69,12 @@ export function funnelSentence(parts: Part[], gaps: Gap[]): string {
   return t(key, { ...fill, a: gap.from.stage.label, b: gap.to.stage.label });
 }
 
-/** The sentence of a gap, where there is no room for a drawing. */
-export function gapSentence(gap: Gap): string {
+/** The sentence of a gap, where there is no room for a drawing; steps of one's own have no name to begin it with. */
+export function gapSentence(gap: Gap, own = false): string {
+  const start = own ? "builder.gap" : "journey.gap";
   const fill = { stage: gap.from.stage.label, rate: formatShare(language.value, gap.rate), n: count(gap.stopped), open: count(gap.open), time: duration(gap.usual) };
-  if (gap.open > 0) return t(gap.usual == null ? "journey.gap.open.no-time" : "journey.gap.open", fill);
-  return t(gap.usual == null ? "journey.gap.no-time" : "journey.gap", fill);
+  if (gap.open > 0) return t(gap.usual == null ? `${start}.open.no-time` : `${start}.open`, fill);
+  return t(gap.usual == null ? `${start}.no-time` : start, fill);
 }
 
 /** What a screen reader hears at a step. */

@@ -83,9 +83,15 @@ export function formatKpi(language: Language, kpi: Pick<Kpi, "id" | "unit" | "cu
   }
 }
 
+/** Ratios are compared as they are shown, so that 0.02 and 0.03 differ by 0.01. */
+function asShown(kpi: Kpi, value: number | null): number | null {
+  if (value == null || !(kpi.unit.startsWith("actors_per") || kpi.unit.startsWith("orders_per"))) return value;
+  return Math.abs(value) < 0.01 ? value : Math.round(value * 100) / 100;
+}
+
 export function kpiChange(kpi: Kpi): Change | null {
   const spec = specOf(kpi.id);
-  return compare(kpi.value, kpi.previous, { kind: spec.kind, direction: spec.direction ?? 1, smallest: spec.smallest, interval: kpi.interval });
+  return compare(asShown(kpi, kpi.value), asShown(kpi, kpi.previous), { kind: spec.kind, direction: spec.direction ?? 1, smallest: spec.smallest, interval: kpi.interval });
 }
 
 /** The size of a change, with its unit where it needs a word of its own. */

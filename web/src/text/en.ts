@@ -566,6 +566,7 @@ export const en = {
   "builder.order.strict": "right after one another",
   "builder.order.unordered": "in any order",
   "builder.sentence": "Of {base} people at the first step, **{n}** got to the last.",
+  "builder.sentence.none": "Nobody who took the first step got to the last.",
   "builder.one": "**{n}** person did this. ¦ **{n}** people did this.",
   "builder.nobody": "Nobody took the first step in this period.",
   "builder.hint": "We know no “{name}”.",
@@ -691,6 +692,12 @@ export const en = {
   // Tables
   "table.sort": "Sort by {name}",
   "table.scroll": "{name}, table",
+
+  // Between the steps of a funnel of one's own
+  "builder.gap": "{rate} go on and {n} stop. Usually after {time}.",
+  "builder.gap.no-time": "{rate} go on and {n} stop.",
+  "builder.gap.open": "{rate} went on so far, {open} may still come and {n} stopped. Usually after {time}.",
+  "builder.gap.open.no-time": "{rate} went on so far, {open} may still come and {n} stopped.",
 
   // Channels and devices, as the API names them
   "channel.Direct": "Direct",

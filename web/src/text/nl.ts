@@ -568,6 +568,7 @@ export const nl: Texts = {
   "builder.order.strict": "direct na elkaar",
   "builder.order.unordered": "in elke volgorde",
   "builder.sentence": "Van de {base} mensen bij de eerste stap kwamen er **{n}** bij de laatste.",
+  "builder.sentence.none": "Niemand die de eerste stap zette, kwam bij de laatste.",
   "builder.one": "**{n}** mens deed dit. ¦ **{n}** mensen deden dit.",
   "builder.nobody": "Niemand zette in deze periode de eerste stap.",
   "builder.hint": "“{name}” kennen we niet.",
@@ -693,6 +694,12 @@ export const nl: Texts = {
   // Tables
   "table.sort": "Sorteer op {name}",
   "table.scroll": "{name}, tabel",
+
+  // Between the steps of a funnel of one's own
+  "builder.gap": "{rate} gaat verder, {n} stoppen. Meestal na {time}.",
+  "builder.gap.no-time": "{rate} gaat verder, {n} stoppen.",
+  "builder.gap.open": "{rate} ging tot nu toe verder, {open} kunnen nog komen en {n} stopten. Meestal na {time}.",
+  "builder.gap.open.no-time": "{rate} ging tot nu toe verder, {open} kunnen nog komen en {n} stopten.",
 
   // Channels and devices, as the API names them
   "channel.Direct": "Direct",

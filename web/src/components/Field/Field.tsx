@@ -29,7 +29,7 @@ export function Field({ label, hint, error, code, type = "text", ...rest }: Prop
     <div class="field">
       <label for={id}>{label}</label>
       <div class="field-box">
-        <input id={id} class={code ? "input code" : "input"} {...({ type: secret && shown ? "text" : type } as { type: "text" })} aria-describedby={hint || error ? `${id}-hint` : undefined} aria-invalid={error ? true : undefined} {...rest} />
+        <input id={id} class={code ? "input mono" : "input"} {...({ type: secret && shown ? "text" : type } as { type: "text" })} aria-describedby={hint || error ? `${id}-hint` : undefined} aria-invalid={error ? true : undefined} {...rest} />
         {secret && (
           <button type="button" class="field-eye" aria-pressed={shown} aria-label={t(shown ? "sign-in.hide" : "sign-in.show")} onClick={() => setShown(!shown)}>
             <Icon name="eye" />

@@ -11,6 +11,7 @@ import { t } from "../../text";
 import { copyText } from "../CopyLink/CopyLink";
 import { Icon } from "../Icon/Icon";
 import { Failed, Skeleton } from "../States/States";
+import "../Who/Who.css";
 import "./PeoplePanel.css";
 
 interface Props {

@@ -11,6 +11,8 @@ interface Props {
   parts: Part[];
   gaps: Gap[];
   hot: Gap | null;
+  /** Steps of the reader's own rather than a model's stages. */
+  own?: boolean;
   onOpen?: OpenPeople;
 }
 
@@ -28,7 +30,7 @@ function Row({ part, last, onOpen }: { part: Part; last: boolean; onOpen?: OpenP
         {count(step.count)}
         <small>{formatShare(language.value, step.overall_rate)}</small>
       </span>
-      <span class="srow-bar"><i style={{ width: `${Math.min(share, 1) * 100}%` }} /></span>
+      <span class="srow-bar">{step.count > 0 && <i style={{ width: `${Math.min(share, 1) * 100}%` }} />}</span>
     </>
   );
   const className = ["srow", toneClass(stage), step.gate ? "" : "optional", index === 0 ? "first" : "", last ? "last" : ""].join(" ");
@@ -41,12 +43,12 @@ function Row({ part, last, onOpen }: { part: Part; last: boolean; onOpen?: OpenP
 }
 
 /** The funnel as rows: on a phone, and where it has many steps. */
-export function StepRows({ parts, gaps, hot, onOpen }: Props) {
+export function StepRows({ parts, gaps, hot, own, onOpen }: Props) {
   return (
     <ol class="srows">
       {parts.map((part, index) => {
         const gap = gaps.find((each) => each.from === part);
-        const sentence = gap && gapSentence(gap);
+        const sentence = gap && gapSentence(gap, own);
         return (
           <li key={part.stage.id}>
             <Row part={part} last={index === parts.length - 1} onOpen={onOpen} />

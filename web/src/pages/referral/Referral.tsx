@@ -3,7 +3,7 @@ import { askReferrals, keyOf, referralsCsv, type Scope } from "../../api/questio
 import type { Kpi, KpisAnswer, ReferralsAnswer } from "../../api/types";
 import { useAnswer, type Answer } from "../../api/use-answer";
 import { language } from "../../app/preferences";
-import { comparison, pageAddress } from "../../app/view";
+import { comparison } from "../../app/view";
 import { Card } from "../../components/Card/Card";
 import { CopyLink } from "../../components/CopyLink/CopyLink";
 import { DataTable } from "../../components/DataTable/DataTable";
@@ -14,9 +14,9 @@ import { FigureCard, KpiCard, KpiSkeleton } from "../../components/KpiCard/KpiCa
 import { ComparePicker, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
 import { Rich } from "../../components/Rich/Rich";
 import { Answered, LateBanner, Skeleton } from "../../components/States/States";
+import { Who } from "../../components/Who/Who";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { formatNumber, formatShare } from "../../format/numbers";
-import { initials, personName } from "../../format/names";
 import { count, counted } from "../../format/words";
 import { ENOUGH } from "../../model/kpis";
 import { t } from "../../text";
@@ -106,12 +106,7 @@ function Ambassadors({ data, scope }: { data: ReferralsAnswer; scope: Scope }) {
           {
             id: "who",
             name: t("referral.who"),
-            cell: (row) => (
-              <a class="who" href={pageAddress(["people", row.actor])}>
-                <span class="avatar small-avatar" aria-hidden="true">{initials(row.name)}</span>
-                <span class="cut">{personName(row.name, row.actor)}</span>
-              </a>
-            ),
+            cell: (row) => <Who id={row.actor} name={row.name} />,
           },
           { id: "brought", name: t("referral.brought"), figure: true, cell: (row) => <b>{count(row.referred)}</b> },
         ]}

@@ -1,3 +1,4 @@
+import type { CSSProperties } from "preact";
 import type { FunnelAnswer, Step } from "../../api/types";
 import { model, modelShortName, stages } from "../../app/models";
 import { language } from "../../app/preferences";
@@ -23,7 +24,7 @@ function Part({ step, stage, index, most }: { step: Step; stage: Stage; index: n
       <b class="line-count tab">{count(step.count)}</b>
       <span class="line-under">{underText(step, index)}</span>
       <span class="line-bar" aria-hidden="true">
-        <i style={{ width: `${most ? (step.count / most) * 100 : 0}%` }} />
+        {step.count > 0 && <i style={{ width: `${(step.count / most) * 100}%` }} />}
       </span>
     </li>
   );
@@ -34,7 +35,7 @@ export function JourneyLine({ funnel }: { funnel: FunnelAnswer }) {
   const most = Math.max(...funnel.steps.map((step) => step.count), 1);
   const parts = funnel.steps.flatMap((step, index) => (stages.value[index] ? [{ step, stage: stages.value[index], index }] : []));
   return (
-    <ul class="line" style={{ gridTemplateColumns: undefined, "--n": String(parts.length) } as never}>
+    <ul class="line" style={{ "--n": String(parts.length) } as CSSProperties}>
       {parts.map((part) => (
         <Part key={part.stage.id} {...part} most={most} />
       ))}

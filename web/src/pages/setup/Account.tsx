@@ -1,0 +1,69 @@
+import { useState } from "preact/hooks";
+import { isProblem } from "../../api/problem";
+import { changePassword, sessionState } from "../../api/session";
+import { setSingleKeys, singleKeys } from "../../app/preferences";
+import { toast } from "../../app/toasts";
+import { site } from "../../app/view";
+import { Button } from "../../components/Button/Button";
+import { Card } from "../../components/Card/Card";
+import { Field } from "../../components/Field/Field";
+import { t } from "../../text";
+import { LEAST_PASSWORD } from "../welcome/Welcome";
+
+type Trouble = "wrong" | "short" | "failed" | null;
+
+function Password() {
+  const [current, setCurrent] = useState("");
+  const [next, setNext] = useState("");
+  const [trouble, setTrouble] = useState<Trouble>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (next.length < LEAST_PASSWORD) return setTrouble("short");
+    setBusy(true);
+    setTrouble(null);
+    try {
+      await changePassword(current, next);
+      setCurrent("");
+      setNext("");
+      toast(t("account.password.saved"));
+    } catch (error) {
+      setTrouble(isProblem(error) && (error.status === 401 || error.status === 403 || error.status === 422) ? "wrong" : "failed");
+    }
+    setBusy(false);
+  };
+  return (
+    <Card title={t("account.password")}>
+      <form class="account-form" onSubmit={submit}>
+        <Field label={t("account.password.current")} type="password" autocomplete="current-password" required value={current} onInput={(event) => setCurrent(event.currentTarget.value)} error={trouble === "wrong" ? t("account.password.wrong") : null} />
+        <Field label={t("account.password.new")} type="password" autocomplete="new-password" required value={next} onInput={(event) => setNext(event.currentTarget.value)} hint={t("account.password.rule")} error={trouble === "short" ? t("account.password.short") : null} />
+        {trouble === "failed" && <p class="worse small" role="alert">{t("state.failed")}</p>}
+        <Button type="submit" disabled={busy || !current || !next}>{t("account.password.save")}</Button>
+      </form>
+    </Card>
+  );
+}
+
+export function Account() {
+  if (sessionState.value.is !== "in") return null;
+  const { user } = sessionState.value.session;
+  return (
+    <div class="stack">
+      <Card title={t("account.title")}>
+        <div class="account-facts">
+          <b>{user.name}</b>
+          <span class="muted">{user.email}</span>
+          <span class="muted small">{t(`account.role.${site.value!.role}`)}</span>
+        </div>
+        <label class="account-keys">
+          <input type="checkbox" checked={singleKeys.value} onChange={(event) => setSingleKeys(event.currentTarget.checked)} />
+          <span>
+            {t("account.keys")}
+            <small class="faint micro">{t("account.keys.what")}</small>
+          </span>
+        </label>
+      </Card>
+      <Password />
+    </div>
+  );
+}
