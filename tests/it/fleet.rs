@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use etappe_testkit::kafka::KafkaNode;
 use etappe_testkit::process::EtappeProcess;
+use etappe_testkit::wait::{PATIENCE, until};
 use etappe_tests::fleet::{Fleet, Sizes, start_engine};
 use etappe_tests::ledger::{Clients, Ledger, Plan};
 use etappe_tests::site::TestSite;
@@ -11,6 +12,11 @@ use serde_json::{Value, json};
 
 use crate::kills::check;
 use crate::run;
+
+/// How many partitions of the events topic a classifier holds.
+const HELD_PARTITIONS: &str = "etappe_log_kafka_held_partitions";
+/// How many there are, by default.
+const PARTITIONS: f64 = 4.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_counts_once_while_roles_are_killed_frozen_and_added() -> anyhow::Result<()> {
@@ -43,7 +49,12 @@ async fn every_event_counts_once_while_roles_are_killed_frozen_and_added() -> an
     fleet.add_classifier().await?;
     one.reach(4_000).await;
     fleet.classifiers[1].freeze();
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    // It is thawed when the group has given all its partitions to the only one that lives.
+    until("the other holds all partitions", PATIENCE, async || {
+        let held = fleet.classifiers[2].metric(HELD_PARTITIONS).await;
+        held.is_ok_and(|held| (held - PARTITIONS).abs() < 0.5)
+    })
+    .await;
     fleet.classifiers[1].thaw();
     two.reach(6_000).await;
     fleet.classifiers[0].restart().await?;

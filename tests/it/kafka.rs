@@ -173,9 +173,7 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
     };
     let (status, body) = site.send(&events(0, 300)).await?;
     assert_eq!((status, body["accepted"].as_u64()), (200, Some(300)));
-    // Whatever was in flight when Kafka went down has arrived or never will.
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let held = as_of(&site).await?;
+    let held = as_of_at_rest(&site).await?;
     process.kill().await?;
     // Starting while Kafka is still down loses nothing.
     process.restart().await?;
@@ -250,6 +248,21 @@ async fn as_of(site: &TestSite) -> anyhow::Result<String> {
         .await?;
     assert_eq!(status, 200, "{body}");
     Ok(body["as_of"].as_str().expect("a time").to_owned())
+}
+
+/// Returns the watermark once three readings are equal: what was in flight when Kafka went down has
+/// arrived then, or never will.
+async fn as_of_at_rest(site: &TestSite) -> anyhow::Result<String> {
+    let mut readings = vec![as_of(site).await?];
+    until("the watermark stands still", PATIENCE, async || {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        readings.push(as_of(site).await.expect("the API answers"));
+        let mut latest = readings.iter().rev().take(3);
+        let last = latest.next();
+        readings.len() >= 3 && latest.all(|reading| Some(reading) == last)
+    })
+    .await;
+    Ok(readings.pop().expect("there are readings"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

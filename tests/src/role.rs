@@ -256,6 +256,21 @@ impl RoleProcess {
         }
     }
 
+    /// Returns the sum of all series of a metric; 0 while there is none.
+    ///
+    /// # Errors
+    /// When its admin address does not answer.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let url = format!("http://{}/metrics", self.said("admin"));
+        let answer = reqwest::get(&url).await?.error_for_status()?;
+        let value = |line: &str| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let (of, _) = series.split_once('{').unwrap_or((series, ""));
+            (of == name).then(|| value.parse::<f64>().ok()).flatten()
+        };
+        Ok(answer.text().await?.lines().filter_map(value).sum())
+    }
+
     /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {

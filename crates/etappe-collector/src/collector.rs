@@ -13,13 +13,13 @@ use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, EventPublisher};
 use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
+use etappe_runtime::forwarded::client_address;
 use etappe_runtime::http_server::ViaProxy;
 use etappe_wire::native::Limits;
 use http::request::Parts;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::address::client_address;
 use crate::admission::Admission;
 use crate::budget::Budget;
 use crate::config::CollectorConfig;

@@ -14,7 +14,6 @@
 //! an image; an IP address leaves only truncated, a write key not at all.
 
 mod access;
-mod address;
 mod admission;
 mod budget;
 mod chunk;

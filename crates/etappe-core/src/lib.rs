@@ -11,6 +11,7 @@
 //! Invariants: client text is borrowed, not copied, until a row is made from it. Numbers keep the
 //! text they were sent with, so that money stays exact. Every identifier has a type of its own.
 
+pub mod account;
 pub mod amount_text;
 pub mod audit;
 pub mod channel;

@@ -2,8 +2,8 @@
 //!
 //! They are declared here because an adapter can only implement a trait it can name, and adapters
 //! must not know the applications. They contain no type of a runtime, a broker or a database. There
-//! are eight: clock, event publisher, record source, row sink, dead letters, message index,
-//! watermark board, journey store. The actor's history is a plain value
+//! are nine: clock, event publisher, record source, row sink, dead letters, message index,
+//! watermark board, journey store, account store. The actor's history is a plain value
 //! ([`crate::rules::ActorHistory`]); how it is loaded is not decided here. A new port needs an ADR.
 
 mod failure;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use crate::account::{AccountChange, Accounts};
 use crate::event::KeyScope;
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
@@ -30,6 +31,22 @@ pub use failure::{Cost, RetryClass, Retryable};
 pub trait Clock: Send + Sync + 'static {
     /// Returns the current instant.
     fn now(&self) -> Timestamp;
+}
+
+/// Keeps the accounts of the people who sign in.
+pub trait AccountStore: Send + Sync + 'static {
+    /// Why a change is not stored.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Decides on a change with the accounts as they are, then stores it durably. Returns once it
+    /// is in effect in this process.
+    ///
+    /// Changes follow one another, so what was decided on still holds when the change is applied; in
+    /// a fleet that is so for the changes of one process. The inner result is the one of `decide`.
+    fn change<R: Send>(
+        &self,
+        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
+    ) -> impl Future<Output = Result<Result<(), R>, Self::Error>> + Send;
 }
 
 /// A record to be written to the log.

@@ -11,6 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::account::Accounts;
 use crate::currency::Currency;
 use crate::event::KeyScope;
 use crate::id::SiteId;
@@ -20,7 +21,7 @@ use crate::money_terms::{LargestAmounts, MoneyTerms};
 pub const KEY_LETTERS: usize = 32;
 
 /// The SHA-256 of a key or token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
@@ -149,11 +150,12 @@ pub struct Site {
     pub keys: Vec<KeyRecord>,
 }
 
-/// All sites and their keys at one moment.
+/// All sites, their keys and the people who may sign in, at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct SiteDirectory {
     sites: BTreeMap<SiteId, Site>,
     keys: HashMap<KeyHash, (SiteId, Grant)>,
+    accounts: Accounts,
 }
 
 impl SiteDirectory {
@@ -172,7 +174,23 @@ impl SiteDirectory {
                     .map(|key| (key.hash, (site.id.clone(), key.grant)))
             })
             .collect();
-        Self { sites, keys }
+        Self {
+            sites,
+            keys,
+            accounts: Accounts::default(),
+        }
+    }
+
+    /// Adds the people who may sign in.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self { accounts, ..self }
+    }
+
+    /// Returns the people who may sign in, and who is signed in.
+    #[must_use]
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Returns the site called `id`.

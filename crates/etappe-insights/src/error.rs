@@ -34,6 +34,9 @@ pub enum InsightsError {
     /// The token is unknown or malformed.
     #[error("this token reads no site")]
     UnknownToken,
+    /// The session has ended.
+    #[error("this session has ended: sign in again")]
+    SessionOver,
     /// The token does not read this site, which may not even exist.
     #[error("this token does not read the site asked about")]
     WrongSite,

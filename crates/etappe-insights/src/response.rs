@@ -43,6 +43,7 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
             "Unreadable token",
         ),
         E::UnknownToken => (StatusCode::UNAUTHORIZED, "unknown-token", "Unknown token"),
+        E::SessionOver => (StatusCode::UNAUTHORIZED, "session-over", "Session over"),
         E::WrongSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
         E::NoSuchRoute => (StatusCode::NOT_FOUND, "not-found", "Not found"),
         E::MethodNotAllowed(_) => (

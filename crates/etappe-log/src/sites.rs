@@ -1,4 +1,5 @@
-//! Sites and their keys: storage, changes, and publication to the components that check keys.
+//! Sites, their keys and accounts: storage, changes, and publication to the components that check
+//! keys and sessions.
 //!
 //! They are stored in a file beside the local log, or on Kafka in a table that all processes share.
 //! Keys are shown once, when they are created; only their hashes are stored.
@@ -12,8 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use etappe_core::account::{AccountChange, Accounts};
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::ports::AccountStore;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
 use etappe_runtime::durable_file::replace_private;
@@ -95,7 +98,9 @@ impl SiteStore {
     }
 
     fn new(place: Place, stored: StoredSites) -> Self {
-        let (directory, _) = watch::channel(Arc::new(SiteDirectory::new(stored.sites.clone())));
+        let directory = SiteDirectory::new(stored.sites.clone());
+        let directory = directory.with_accounts(stored.accounts.clone());
+        let (directory, _) = watch::channel(Arc::new(directory));
         Self {
             place,
             changing: tokio::sync::Mutex::default(),
@@ -277,6 +282,24 @@ impl SiteStore {
         Ok(token)
     }
 
+    /// Draws the token that the first account is made with, replacing an earlier one; `None` when
+    /// there is an account.
+    ///
+    /// # Errors
+    /// [`SiteError`] if the token's hash cannot be stored.
+    pub async fn create_first_account_token(&self) -> Result<Option<String>, SiteError> {
+        let token = random_key("ef");
+        let change = AccountChange::FirstAccount(Some(KeyHash::of(&token)));
+        let mut is_wanted = false;
+        self.change(|stored| {
+            is_wanted = stored.accounts.users.is_empty();
+            let changes = is_wanted.then_some(SiteChange::Account(change));
+            Ok(changes.into_iter().collect())
+        })
+        .await?;
+        Ok(is_wanted.then_some(token))
+    }
+
     /// Applies the changes returned by `decide`; returns once they are stored and in effect here.
     async fn change(
         &self,
@@ -322,8 +345,28 @@ impl SiteStore {
             }
         }
         drop(readers);
-        self.directory
-            .send_replace(Arc::new(SiteDirectory::new(sites)));
+        let directory = SiteDirectory::new(sites).with_accounts(stored.accounts.clone());
+        self.directory.send_replace(Arc::new(directory));
+    }
+}
+
+impl AccountStore for SiteStore {
+    type Error = SiteError;
+
+    async fn change<R: Send>(
+        &self,
+        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
+    ) -> Result<Result<(), R>, SiteError> {
+        let mut decided = Ok(());
+        Self::change(self, |stored| {
+            let changes = decide(&stored.accounts).unwrap_or_else(|refusal| {
+                decided = Err(refusal);
+                Vec::new()
+            });
+            Ok(changes.into_iter().map(SiteChange::Account).collect())
+        })
+        .await?;
+        Ok(decided)
     }
 }
 

@@ -1,10 +1,14 @@
-//! Parses the `Authorization` header, in the same way on every address.
+//! Parses credentials, in the same way on every address: the `Authorization` header and the cookie
+//! of the web interface's session.
 //!
-//! The scheme's case and surrounding spaces do not matter. Two headers are refused: a proxy may
-//! check one and the server behind it the other.
+//! The scheme's case and surrounding spaces do not matter. Two headers, or two cookies of the
+//! session's name, are refused: a proxy may check one and the server behind it the other.
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
+
+/// The name of the cookie that holds a session's token.
+pub const SESSION_COOKIE: &str = "etappe_session";
 
 /// The credentials of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,20 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, UnreadableAutho
     }
 }
 
+/// Returns the token in the session's cookie, if there is exactly one.
+#[must_use]
+pub fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(COOKIE).iter();
+    let mut tokens = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, token)| token);
+    let token = tokens.next().filter(|token| !token.is_empty())?;
+    tokens.next().is_none().then_some(token)
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -134,6 +152,33 @@ mod tests {
         ];
         for (values, problem) in bad {
             assert_eq!(token(values), Err(problem), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_of_the_session_is_found_among_others_and_refused_when_doubled() {
+        let token = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(COOKIE, HeaderValue::from_static(line));
+            }
+            session_token(&headers).map(str::to_owned)
+        };
+        for lines in [
+            &["etappe_session=es_1"] as &[&'static str],
+            &["a=b; etappe_session=es_1;c=d"],
+            &["a=b", " etappe_session=es_1 "],
+        ] {
+            assert_eq!(token(lines).as_deref(), Some("es_1"), "{lines:?}");
+        }
+        for lines in [
+            &[] as &[&'static str],
+            &["etappe_session="],
+            &["xetappe_session=es_1"],
+            &["etappe_session=es_1; etappe_session=es_2"],
+            &["etappe_session=es_1", "etappe_session=es_1"],
+        ] {
+            assert_eq!(token(lines), None, "{lines:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The parts that every Etappe process shares, whatever its role.
 //!
 //! - HTTP: [`http_server`] serves every address with the same limits, [`authorization`] reads
-//!   tokens, [`admin`] serves health and metrics.
+//!   tokens, [`forwarded`] finds the client behind proxies, [`admin`] serves health and metrics.
 //! - Life of a process: [`telemetry`], [`health`], [`shutdown`], [`clock`].
 //! - Work: [`backoff`] between attempts, [`blocking`] and [`background`] threads, [`fair_queue`].
 //! - Files and metrics: [`durable_file`] replaces files, [`mod@metric_set`] declares metrics.
@@ -23,6 +23,7 @@ pub mod blocking;
 pub mod clock;
 pub mod durable_file;
 pub mod fair_queue;
+pub mod forwarded;
 pub mod health;
 pub mod http_server;
 pub mod metric_set;

@@ -17,7 +17,7 @@ pub(crate) use process::{
     MoveArguments, UpArguments,
 };
 pub(crate) use question::{ServiceArguments, UnmappedArguments};
-pub(crate) use site::{KeysCommand, KeysData};
+pub(crate) use site::{KeysCommand, KeysData, RoleArgument, UsersCommand};
 
 /// Measures customer journeys: tracking events in, stages and KPIs out.
 #[derive(Debug, Parser)]
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Sites and their keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// People who sign in to the web interface.
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Inspect and replay records that could not be stored.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),

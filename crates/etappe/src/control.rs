@@ -21,6 +21,7 @@ use etappe_core::site::{Grant, SiteSettings};
 use etappe_log::dead_letters::Replayed;
 use etappe_log::sites::{NewKeys, SiteStore};
 use etappe_runtime::authorization::bearer_token;
+use etappe_web::users::{self, ListedUser, UserAnswer, UserRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -55,6 +56,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/tokens/ephemeral", post(ephemeral_token))
         .route("/control/keys/revoke", post(revoke_key))
         .route("/control/keys/admin", post(create_admin_token))
+        .route("/control/users", get(list_users).post(change_user))
         .route("/control/explain", get(explain))
         .route("/control/audit", get(audit))
         .route("/control/backup", post(back_up))
@@ -152,6 +154,18 @@ pub(crate) fn sites_as_json<'a>(sites: impl Iterator<Item = &'a etappe_core::sit
             json!({ "site": site.id, "settings": site.settings, "keys": keys })
         })
         .collect()
+}
+
+async fn list_users(State(state): State<Arc<Control>>) -> Json<Vec<ListedUser>> {
+    let directory = state.sites.subscribe().borrow().clone();
+    Json(users::list(directory.accounts()))
+}
+
+async fn change_user(
+    State(state): State<Arc<Control>>,
+    Json(request): Json<UserRequest>,
+) -> Result<Json<UserAnswer>, Refusal> {
+    Ok(Json(users::apply(state.sites.as_ref(), request).await?))
 }
 
 async fn create_keys(

@@ -97,6 +97,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Unmapped(arguments) => command::unmapped::run(arguments).await,
         Command::Models(command) => command::models::run(command),
         Command::Keys(command) => command::keys::run(command).await,
+        Command::Users(command) => command::users::run(command).await,
         Command::DeadLetters(command) => command::dead_letters::run(command).await,
         Command::Collectors(command) => command::collectors::run(command).await,
         Command::Audit(arguments) => command::audit::run(arguments).await,

@@ -2,7 +2,7 @@
 //!
 //! A file holds everything as one JSON document. A shared table holds one row per fact, so that
 //! concurrent changes do not overwrite each other: `admin` → hash, `site/NAME` → settings,
-//! `key/NAME/HASH` → what the key allows.
+//! `key/NAME/HASH` → what the key allows, and the rows of [`AccountChange`].
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyHash, KeyRecord, Site, SiteSettings};
+use crate::account::{AccountChange, Accounts, User};
 use crate::id::SiteId;
 
 const ADMIN: &str = "admin";
@@ -22,6 +23,9 @@ pub struct StoredSites {
     pub admin_token: Option<KeyHash>,
     /// The sites with their settings and keys.
     pub sites: Vec<Site>,
+    /// The people who may sign in, and their sessions.
+    #[serde(default)]
+    pub accounts: Accounts,
 }
 
 /// A site does not exist.
@@ -50,6 +54,8 @@ pub enum SiteChange {
     AddKey(SiteId, KeyRecord),
     /// Revokes a key.
     RemoveKey(SiteId, KeyHash),
+    /// Changes who may sign in, or who is signed in.
+    Account(AccountChange),
 }
 
 impl StoredSites {
@@ -86,6 +92,10 @@ impl StoredSites {
             let keys = site.keys.into_iter().filter(|key| !is_known(key));
             changes.extend(keys.map(|key| SiteChange::AddKey(site.id.clone(), key)));
         }
+        let is_known = |user: &User| self.accounts.user_of(&user.email).is_some();
+        let users = other.accounts.users.into_values();
+        let users = users.filter(|user| !is_known(user)).map(Box::new);
+        changes.extend(users.map(|user| SiteChange::Account(AccountChange::PutUser(user))));
         changes
     }
 
@@ -100,6 +110,7 @@ impl StoredSites {
                 keys.push(key);
             }
             SiteChange::RemoveKey(id, hash) => self.ensure(id).keys.retain(|key| key.hash != hash),
+            SiteChange::Account(change) => self.accounts.apply(change),
         }
     }
 
@@ -141,6 +152,7 @@ impl SiteChange {
             Self::Settings(site, settings) => (format!("site/{site}"), Some(json(settings))),
             Self::AddKey(site, key) => (key_row(site, &key.hash), Some(json(&key.grant))),
             Self::RemoveKey(site, hash) => (key_row(site, hash), None),
+            Self::Account(change) => change.to_row(),
         }
     }
 }
@@ -157,6 +169,9 @@ fn json(value: &impl Serialize) -> Bytes {
 fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
     if key == ADMIN {
         return Some(SiteChange::AdminToken(serde_json::from_slice(value).ok()?));
+    }
+    if let Some(change) = AccountChange::of_row(key, value) {
+        return Some(SiteChange::Account(change));
     }
     let (kind, rest) = key.split_once('/')?;
     match kind {

@@ -42,8 +42,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_key_is_recognised_and_masked_in_texts() {
-        // Prefixes of admin, control, read, import and write keys.
-        for prefix in ["ea", "ec", "er", "et", "ew"] {
+        // Prefixes of admin, control, first-account, read, session, import, user and write keys.
+        for prefix in ["ea", "ec", "ef", "er", "es", "et", "eu", "ew"] {
             let key = random_key(prefix);
             assert_eq!(key.len(), prefix.len() + 1 + KEY_LETTERS);
             let masked = etappe_wire::secret::without_keys(&key).into_owned();

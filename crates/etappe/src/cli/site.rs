@@ -1,8 +1,9 @@
-//! Arguments of the commands about sites and their keys.
+//! Arguments of the commands about sites, their keys and their users.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use etappe_core::account::Role;
 use etappe_core::event::KeyScope;
 
 use super::{ConfigSource, KafkaFlag};
@@ -56,7 +57,81 @@ pub(crate) enum KeysCommand {
     },
 }
 
-/// Whose keys.
+/// The commands about users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsersCommand {
+    /// List users and their roles.
+    List {
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Add a user; the password is shown only now.
+    Add {
+        /// The e-mail address to sign in with.
+        email: String,
+        /// The name to show; the address by default.
+        #[arg(long)]
+        name: Option<String>,
+        /// What they may do.
+        #[arg(long, value_enum, default_value_t = RoleArgument::Viewer)]
+        role: RoleArgument,
+        /// The site of the role; without it the role holds at every site.
+        #[arg(long)]
+        site: Option<String>,
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Change what a user may do.
+    Role {
+        /// The e-mail address.
+        email: String,
+        /// What they may do; without it the role is taken away.
+        #[arg(long, value_enum)]
+        role: Option<RoleArgument>,
+        /// The site of the role; without it the role at every site is changed.
+        #[arg(long)]
+        site: Option<String>,
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Give a user a new password, shown only now, and sign them out everywhere.
+    Reset {
+        /// The e-mail address.
+        email: String,
+        #[command(flatten)]
+        data: KeysData,
+    },
+    /// Remove a user and sign them out everywhere.
+    Remove {
+        /// The e-mail address.
+        email: String,
+        #[command(flatten)]
+        data: KeysData,
+    },
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RoleArgument {
+    /// Look at figures.
+    Viewer,
+    /// Also say what events mean, and make models.
+    Editor,
+    /// Also manage people, keys and settings.
+    Admin,
+}
+
+impl From<RoleArgument> for Role {
+    fn from(role: RoleArgument) -> Self {
+        match role {
+            RoleArgument::Viewer => Self::Viewer,
+            RoleArgument::Editor => Self::Editor,
+            RoleArgument::Admin => Self::Admin,
+        }
+    }
+}
+
+/// Whose keys or users.
 #[derive(Debug, Args)]
 pub(crate) struct KeysData {
     /// The data folder.

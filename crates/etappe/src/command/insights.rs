@@ -43,6 +43,7 @@ async fn work(
     let warehouse = service.connect_server(&stored).await?;
     let watermark = service.follow_watermark(&warehouse);
     let router = routes::insights(service, (warehouse.clone(), watermark), &sites)?
+        .merge(routes::web(service, &sites)?)
         .merge(front_page::router(Purpose::Figures));
     let watch = health::watch_warehouse(warehouse, stored, service.shutdown.token());
     service.tasks.spawn(watch);

@@ -3,21 +3,16 @@
 
 mod origin;
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
 use etappe_core::currency::Currency;
 use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
-use etappe_log::sites::SiteStore;
 use serde_json::Value;
 
 use crate::answer::{answer, note};
 use crate::cli::{KeysCommand, KeysData};
-use crate::config::{Config, Needs};
-use crate::control::{ControlClient, KeyRequest, sites_as_json};
-use crate::data_dir::{DataDir, DataLock};
-use crate::service::Service;
+use crate::command::site_access::SiteAccess;
+use crate::control::KeyRequest;
 use origin::origins_of;
 
 /// Runs one of the commands.
@@ -28,32 +23,32 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
                 site: SiteId::try_new(&site)?,
                 scope: scope.into(),
             };
-            let keys = match Access::open(&data).await? {
-                Access::Running(control) => control.create_keys(&request).await?,
-                Access::Direct(store, _lock) => {
+            let keys = match SiteAccess::open(&data).await? {
+                SiteAccess::Running(control) => control.create_keys(&request).await?,
+                SiteAccess::Direct(store, _lock) => {
                     store.create_keys(&request.site, request.scope).await?
                 }
             };
             print(&data, &serde_json::to_value(keys)?);
         }
         KeysCommand::Admin { data } => {
-            let answer = match Access::open(&data).await? {
-                Access::Running(control) => control.create_admin_token().await?,
-                Access::Direct(store, _lock) => {
+            let answer = match SiteAccess::open(&data).await? {
+                SiteAccess::Running(control) => control.create_admin_token().await?,
+                SiteAccess::Direct(store, _lock) => {
                     serde_json::json!({ "admin_token": store.create_admin_token().await? })
                 }
             };
             print(&data, &answer);
         }
         KeysCommand::List { data } => {
-            let sites = Access::open(&data).await?.sites().await?;
+            let sites = SiteAccess::open(&data).await?.sites().await?;
             print(&data, &sites);
         }
         KeysCommand::Revoke { site, hash, data } => {
             let site = SiteId::try_new(&site)?;
-            match Access::open(&data).await? {
-                Access::Running(control) => control.revoke_key(&site, &hash).await?,
-                Access::Direct(store, _lock) => store.revoke_key(&site, &hash).await?,
+            match SiteAccess::open(&data).await? {
+                SiteAccess::Running(control) => control.revoke_key(&site, &hash).await?,
+                SiteAccess::Direct(store, _lock) => store.revoke_key(&site, &hash).await?,
             }
             print(&data, &serde_json::json!({ "revoked": hash }));
         }
@@ -63,57 +58,14 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
             data,
         } => {
             let site = SiteId::try_new(&site)?;
-            let changed = set(&Access::open(&data).await?, &site, &settings).await?;
+            let changed = set(&SiteAccess::open(&data).await?, &site, &settings).await?;
             print(&data, &serde_json::to_value(changed)?);
         }
     }
     Ok(())
 }
 
-/// How a data folder's sites are reached.
-enum Access {
-    /// Through the running process of the folder.
-    Running(ControlClient),
-    /// Directly; a folder is locked meanwhile.
-    Direct(Arc<SiteStore>, Option<DataLock>),
-}
-
-impl Access {
-    async fn open(data: &KeysData) -> anyhow::Result<Self> {
-        let config = Config::load(&data.config, data.kafka.flags().collect(), Needs::NOTHING)?;
-        if config.uses_kafka() {
-            let service = Service::start(config)?;
-            let cluster = service.kafka()?;
-            cluster.ensure_topics().await?;
-            return Ok(Self::Direct(
-                service.share_sites(&cluster, None).await?,
-                None,
-            ));
-        }
-        let folder = DataDir::existing(&data.data)?;
-        if folder.read_run_info()?.is_some() {
-            let control = ControlClient::of(&folder)?;
-            if control.sites().await.is_ok() {
-                return Ok(Self::Running(control));
-            }
-        }
-        // Either a killed process left the file behind or one is running: the lock tells which.
-        let lock = folder.lock().await?;
-        Ok(Self::Direct(
-            Arc::new(SiteStore::open_file(folder.path("sites.json"))?),
-            Some(lock),
-        ))
-    }
-
-    async fn sites(&self) -> anyhow::Result<Value> {
-        match self {
-            Self::Running(control) => control.sites().await,
-            Self::Direct(store, _) => Ok(sites_as_json(store.subscribe().borrow().sites())),
-        }
-    }
-}
-
-async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result<SiteSettings> {
+async fn set(access: &SiteAccess, site: &SiteId, pairs: &[String]) -> anyhow::Result<SiteSettings> {
     let sites = access.sites().await?;
     let found = sites
         .as_array()
@@ -140,8 +92,8 @@ async fn set(access: &Access, site: &SiteId, pairs: &[String]) -> anyhow::Result
     let settings: SiteSettings = serde_json::from_value(settings)?;
     check(&settings)?;
     match access {
-        Access::Running(control) => control.change_settings(site, &settings).await?,
-        Access::Direct(store, _) => store.change_settings(site, settings.clone()).await?,
+        SiteAccess::Running(control) => control.change_settings(site, &settings).await?,
+        SiteAccess::Direct(store, _) => store.change_settings(site, settings.clone()).await?,
     }
     let sets_origins = pairs
         .iter()

@@ -187,6 +187,7 @@ impl Up {
         let insights = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
         let router = routes::intake(&collector, &sites)
             .merge(insights)
+            .merge(routes::web(service, &sites)?)
             .merge(front_page::router(Purpose::Both));
         self.watch(reports, parts.publisher, warehouse);
         self.greet(&sites, addresses, control_token).await?;
@@ -376,6 +377,9 @@ impl Up {
             let demo = SiteId::try_new(DEMO)?;
             let keys = sites.create_keys(&demo, KeyScope::Browser).await?;
             greeting = greeting.with_keys(keys, admin_token);
+        }
+        if let Some(token) = sites.create_first_account_token().await? {
+            greeting = greeting.with_welcome(&token);
         }
         greeting.print(self.arguments.json)
     }

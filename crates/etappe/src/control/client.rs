@@ -10,6 +10,7 @@ use etappe_core::id::SiteId;
 use etappe_core::site::SiteSettings;
 use etappe_log::dead_letters::Replayed;
 use etappe_log::sites::NewKeys;
+use etappe_web::users::{ListedUser, UserAnswer, UserRequest};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -110,6 +111,19 @@ impl ControlClient {
     /// Replaces the admin token.
     pub(crate) async fn create_admin_token(&self) -> anyhow::Result<Value> {
         self.post("/control/keys/admin", &json!({})).await
+    }
+
+    /// Returns the users.
+    pub(crate) async fn users(&self) -> anyhow::Result<Vec<ListedUser>> {
+        let answer = self.answer(self.client.get(self.url("/control/users")));
+        Ok(serde_json::from_value(answer.await?)?)
+    }
+
+    /// Changes a user.
+    pub(crate) async fn change_user(&self, request: &UserRequest) -> anyhow::Result<UserAnswer> {
+        let request = serde_json::to_value(request)?;
+        let answer = self.post("/control/users", &request).await?;
+        Ok(serde_json::from_value(answer)?)
     }
 
     /// Makes a backup in a folder; takes as long as copying everything takes.

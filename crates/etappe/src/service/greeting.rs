@@ -19,6 +19,9 @@ pub(crate) struct Greeting {
     read_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     admin_token: Option<String>,
+    /// The address where the first account is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome: Option<String>,
 }
 
 impl Greeting {
@@ -31,6 +34,16 @@ impl Greeting {
             write_key: None,
             read_token: None,
             admin_token: None,
+            welcome: None,
+        }
+    }
+
+    /// Adds the link that makes the first account; it works once, until the next start.
+    pub(crate) fn with_welcome(self, token: &str) -> Self {
+        let welcome = format!("http://{}/app/welcome?token={token}", self.listen);
+        Self {
+            welcome: Some(welcome),
+            ..self
         }
     }
 
@@ -63,6 +76,10 @@ impl Greeting {
             if let Some(key) = key {
                 writeln!(out, "  {name:17} {key}   (shown only now)")?;
             }
+        }
+        match &self.welcome {
+            Some(link) => writeln!(out, "  first account     {link}   (works once)")?,
+            None => writeln!(out, "  web interface     http://{}/app/", self.listen)?,
         }
         Ok(out.flush()?)
     }

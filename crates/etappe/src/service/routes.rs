@@ -21,6 +21,8 @@ use etappe_runtime::authorization::bearer_token;
 use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
+use etappe_web::metrics::WebMetrics;
+use etappe_web::{WebParts, WebState};
 use serde_json::json;
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -101,6 +103,18 @@ pub(crate) fn insights(
     service.tasks.spawn(threads.spawn(gauges));
     let router = etappe_insights::router::router(insights);
     Ok(router.route_layer(middleware::from_fn_with_state(threads, in_background)))
+}
+
+/// The web interface.
+pub(crate) fn web(service: &Service, sites: &Arc<SiteStore>) -> anyhow::Result<Router> {
+    let state = WebState::new(WebParts {
+        accounts: Arc::clone(sites),
+        clock: service.clock,
+        directory: sites.subscribe(),
+        trusted_proxies: service.config.collector.trusted_proxies,
+        metrics: WebMetrics::register(&service.registry)?,
+    });
+    Ok(etappe_web::router::router(state))
 }
 
 /// Answers a request on background threads; a disconnect cancels it.

@@ -1,4 +1,4 @@
-//! Finds a request's client address.
+//! Finds a request's client address, also behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,8 @@ use http::HeaderMap;
 ///
 /// Each proxy appends the address it saw to `X-Forwarded-For`. Entries before those were written by
 /// the client and cannot be trusted.
-pub(crate) fn client_address(
+#[must_use]
+pub fn client_address(
     headers: &HeaderMap,
     peer: Option<SocketAddr>,
     trusted_proxies: usize,

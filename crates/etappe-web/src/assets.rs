@@ -1,0 +1,127 @@
+//! The files of the front end, from within the binary.
+//!
+//! Names of files under `assets/` contain a hash of their content, so browsers keep them for good.
+//! Each has a compressed twin (`.gz`), made when the front end is built.
+
+use axum::extract::Path;
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+/// Only this server's own files run, and nothing else is asked for or shown in a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'";
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const PAGE: &str = "index.html";
+
+/// The page of a binary that was built without the front end.
+const MISSING: &str = "<!doctype html><html lang=en><title>Etappe</title><h1>No web interface</h1>\
+     <p>This binary was built without it. <code>make build</code> builds both; it needs Node.js.</p>\
+     <p>The figures are at <code>/v1/sites/SITE/…</code>; <a href=\"../openapi.json\">/openapi.json</a> \
+     lists the questions.</p></html>";
+
+#[derive(RustEmbed)]
+#[folder = "../../web/dist"]
+#[allow_missing = true]
+struct Files;
+
+/// Answers with the page; which of its views is shown, the address says.
+pub(crate) async fn page(headers: HeaderMap) -> Response {
+    let mut response = match Files::get(PAGE) {
+        Some(_) => file(PAGE, &headers),
+        None => (StatusCode::NOT_FOUND, Html(MISSING)).into_response(),
+    };
+    let guard: [(HeaderName, &'static str); 4] = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "same-origin"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in guard {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// Answers with a file.
+pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    file(&format!("assets/{name}"), &headers)
+}
+
+fn file(name: &str, headers: &HeaderMap) -> Response {
+    let Some(plain) = Files::get(name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let etag = etag(&plain);
+    if headers.get(IF_NONE_MATCH) == Some(&etag) {
+        return (StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response();
+    }
+    let compressed = accepts_gzip(headers)
+        .then(|| Files::get(&format!("{name}.gz")))
+        .flatten();
+    let is_compressed = compressed.is_some();
+    let content = compressed.unwrap_or(plain).data;
+    let mut response = content.into_owned().into_response();
+    let answer = response.headers_mut();
+    answer.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
+    answer.insert(CACHE_CONTROL, HeaderValue::from_static(FOR_GOOD));
+    answer.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    answer.insert(ETAG, etag);
+    if is_compressed {
+        answer.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn etag(file: &EmbeddedFile) -> HeaderValue {
+    let hash = file.metadata.sha256_hash();
+    let text: String = hash.iter().take(12).map(|it| format!("{it:02x}")).collect();
+    HeaderValue::try_from(format!("\"{text}\"")).expect("hexadecimal digits")
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    let mut codings = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    codings.any(|coding| {
+        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && quality.replace(' ', "") != "q=0"
+    })
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "woff2" => "font/woff2",
+        "json" | "webmanifest" => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compressed_file_is_sent_only_to_those_who_take_it() {
+        let accepts = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(text));
+            accepts_gzip(&headers)
+        };
+        assert!(accepts("gzip") && accepts("br, GZIP;q=0.5") && accepts("deflate,gzip"));
+        assert!(!accepts("br") && !accepts("gzip; q=0") && !accepts("identity"));
+    }
+}

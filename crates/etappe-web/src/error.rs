@@ -1,0 +1,50 @@
+//! Why a request of the web interface was refused.
+
+use std::time::Duration;
+
+use etappe_core::account::InvalidEmail;
+
+use crate::password::UnusablePassword;
+
+/// Why a request was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WebError {
+    /// There is no valid session.
+    #[error("sign in first")]
+    NotSignedIn,
+    /// There is no account yet.
+    #[error("make the first account with the link that Etappe printed at its start")]
+    FirstAccountNeeded,
+    /// The address or the password is wrong; which one is not said.
+    #[error("that combination is not right")]
+    WrongPassword,
+    /// The link of the first account is used, replaced or mistyped.
+    #[error(
+        "this link does not work (any more): Etappe prints a new one at its start while there is no account"
+    )]
+    WrongLink,
+    /// Too many tries failed.
+    #[error("too many tries: again in {} s", .0.as_secs().max(1))]
+    TooManyTries(Duration),
+    /// Another site made the browser send the request, or it lacks its CSRF token.
+    #[error("the request was not made by this site's own page: reload the page")]
+    NotFromOurPage,
+    /// The body is not the JSON that is wanted.
+    #[error("the body is not as expected: {0}")]
+    BadBody(String),
+    /// The body is too large.
+    #[error("the body is too large")]
+    BodyTooLarge,
+    /// The address is none.
+    #[error(transparent)]
+    Email(#[from] InvalidEmail),
+    /// The password cannot be used.
+    #[error(transparent)]
+    Password(#[from] UnusablePassword),
+    /// The name cannot be used.
+    #[error("a name has 1 to 100 characters")]
+    Name,
+    /// The accounts cannot be changed now.
+    #[error("accounts cannot be changed now: try again in a moment")]
+    StoreUnavailable,
+}

@@ -1,0 +1,29 @@
+//! The web interface: its files, signing in, and sessions.
+//!
+//! The front end (the folder `web`) is built by npm and embedded here; without that build the
+//! program works, and its pages say how to get them. Figures come from the KPI API, which accepts
+//! a session's cookie like a read token. What it is *not*: nothing here knows a figure.
+//!
+//! Where to start: [`router`] lists the addresses. A request that changes something needs a session
+//! and the session's CSRF token ([`csrf`]).
+//!
+//! Invariants: passwords and tokens are stored as hashes only. Wrong address and wrong password
+//! cannot be told apart, neither by the answer nor by its time. Hashing is bounded in memory.
+
+mod assets;
+mod body;
+mod cookie;
+mod csrf;
+mod error;
+mod first_account;
+pub mod metrics;
+pub mod password;
+mod response;
+pub mod router;
+mod sign_in;
+mod state;
+mod throttle;
+pub mod users;
+mod whoami;
+
+pub use state::{WebParts, WebState};

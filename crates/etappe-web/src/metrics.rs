@@ -1,0 +1,29 @@
+//! The web interface's metrics.
+
+use etappe_runtime::metric_set::MetricSet;
+use prometheus::{IntCounterVec, Registry};
+
+etappe_runtime::metric_set! {
+    /// The web interface's metrics; clones share their values.
+    #[derive(Debug, Clone)]
+    pub struct WebMetrics {
+        /// Number of tries to sign in, by result (signed_in, wrong, throttled).
+        ///
+        /// Alert when `wrong` or `throttled` rises: somebody guesses passwords.
+        sign_ins: IntCounterVec = "etappe_web_sign_ins_total" by ["result"],
+    }
+}
+
+impl WebMetrics {
+    /// Creates the metrics and registers them.
+    ///
+    /// # Errors
+    /// The registry's error if a name is taken.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Self::registered(registry)
+    }
+
+    pub(crate) fn record_sign_in(&self, result: &'static str) {
+        self.sign_ins.with_label_values(&[result]).inc();
+    }
+}

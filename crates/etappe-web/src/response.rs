@@ -1,0 +1,81 @@
+//! Converts errors to problem details (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::error::WebError;
+
+/// Returns an error's status, the end of its type's URN, and its title.
+const fn kind(error: &WebError) -> (StatusCode, &'static str, &'static str) {
+    use WebError as E;
+    match error {
+        E::NotSignedIn => (StatusCode::UNAUTHORIZED, "not-signed-in", "Not signed in"),
+        E::FirstAccountNeeded => (
+            StatusCode::FORBIDDEN,
+            "first-account-needed",
+            "No account yet",
+        ),
+        E::WrongPassword => (StatusCode::UNAUTHORIZED, "wrong-password", "Not right"),
+        E::WrongLink => (
+            StatusCode::FORBIDDEN,
+            "wrong-link",
+            "The link does not work",
+        ),
+        E::TooManyTries(_) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-tries",
+            "Too many tries",
+        ),
+        E::NotFromOurPage => (
+            StatusCode::FORBIDDEN,
+            "not-from-our-page",
+            "Not from our own page",
+        ),
+        E::BadBody(_) => (StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON"),
+        E::BodyTooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "Body too large",
+        ),
+        E::Email(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-email", "Invalid"),
+        E::Password(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-password",
+            "Invalid",
+        ),
+        E::Name => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-name", "Invalid"),
+        E::StoreUnavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store-unavailable",
+            "Unavailable",
+        ),
+    }
+}
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        let (status, name, title) = kind(&self);
+        let problem = json!({
+            "type": format!("urn:etappe:problem:{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
+        let mut response = (status, problem.to_string()).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, json);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let wait = match &self {
+            Self::TooManyTries(wait) => Some(wait.as_secs().max(1)),
+            Self::StoreUnavailable => Some(2),
+            _ => None,
+        };
+        if let Some(wait) = wait {
+            headers.insert(RETRY_AFTER, wait.into());
+        }
+        response
+    }
+}

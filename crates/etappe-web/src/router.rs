@@ -1,0 +1,33 @@
+//! The addresses of the web interface.
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{any, get, post};
+use etappe_core::ports::{AccountStore, Clock};
+use http::StatusCode;
+
+use crate::state::WebState;
+use crate::{assets, first_account, sign_in};
+
+/// Returns the routes: everything under `/app`.
+///
+/// It sets no fallback for other paths, so it can be merged with other routers.
+pub fn router<A: AccountStore, C: Clock>(state: WebState<A, C>) -> Router {
+    let session = get(sign_in::session::<A, C>)
+        .post(sign_in::sign_in::<A, C>)
+        .delete(sign_in::sign_out::<A, C>);
+    Router::new()
+        .route("/app/api/session", session)
+        .route(
+            "/app/api/first-account",
+            post(first_account::create::<A, C>),
+        )
+        .route("/app/api/password", post(sign_in::change_password::<A, C>))
+        .route("/app/api/{*rest}", any(async || StatusCode::NOT_FOUND))
+        .route("/app/assets/{*name}", get(assets::asset))
+        // Relative, so that it stays behind the prefix of a proxy.
+        .route("/app", get(async || Redirect::temporary("app/")))
+        .route("/app/", get(assets::page))
+        .route("/app/{*view}", get(assets::page))
+        .with_state(state)
+}

@@ -1,0 +1,124 @@
+//! State shared by the routes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use etappe_core::account::{Session, User};
+use etappe_core::ports::Clock;
+use etappe_core::site::{KEY_LETTERS, SiteDirectory};
+use etappe_core::time::Timestamp;
+use etappe_runtime::authorization::session_token;
+use http::HeaderMap;
+use rand::distr::{Alphanumeric, SampleString};
+use tokio::sync::watch;
+
+use crate::error::WebError;
+use crate::metrics::WebMetrics;
+use crate::password::Passwords;
+use crate::throttle::Throttle;
+
+/// How long a session lasts after it was last renewed.
+pub(crate) const SESSION_LASTS: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// The dependencies of the web interface.
+pub struct WebParts<A, C> {
+    /// Keeps the accounts.
+    pub accounts: Arc<A>,
+    /// Tells the time.
+    pub clock: C,
+    /// The sites and accounts; updated while running.
+    pub directory: watch::Receiver<Arc<SiteDirectory>>,
+    /// How many proxies in front are trusted to name the client in `X-Forwarded-For`.
+    pub trusted_proxies: usize,
+    /// The metrics.
+    pub metrics: WebMetrics,
+}
+
+/// State shared by the routes; clones share it.
+pub struct WebState<A, C>(Arc<Shared<A, C>>);
+
+struct Shared<A, C> {
+    parts: WebParts<A, C>,
+    passwords: Passwords,
+    throttle: Throttle,
+}
+
+impl<A, C> WebState<A, C> {
+    /// Makes the state.
+    #[must_use]
+    pub fn new(parts: WebParts<A, C>) -> Self {
+        Self(Arc::new(Shared {
+            parts,
+            passwords: Passwords::new(),
+            throttle: Throttle::default(),
+        }))
+    }
+
+    pub(crate) fn parts(&self) -> &WebParts<A, C> {
+        &self.0.parts
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// Returns the sites and accounts as they are now.
+    pub(crate) fn directory(&self) -> Arc<SiteDirectory> {
+        Arc::clone(&self.0.parts.directory.borrow())
+    }
+}
+
+impl<A, C: Clock> WebState<A, C> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    /// Returns who sends a request, and their session.
+    pub(crate) fn signed_in(&self, headers: &HeaderMap) -> Result<SignedIn, WebError> {
+        let token = session_token(headers).ok_or(WebError::NotSignedIn)?;
+        let directory = self.directory();
+        let found = directory.accounts().signed_in(token, self.now());
+        let (user, session) = found.ok_or(WebError::NotSignedIn)?;
+        Ok(SignedIn {
+            token: token.to_owned(),
+            user: user.clone(),
+            session: session.clone(),
+        })
+    }
+}
+
+/// A person who is signed in.
+pub(crate) struct SignedIn {
+    pub(crate) token: String,
+    pub(crate) user: User,
+    pub(crate) session: Session,
+}
+
+impl<A, C> Clone for WebState<A, C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<A, C> fmt::Debug for WebState<A, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebState")
+    }
+}
+
+impl<A, C> fmt::Debug for WebParts<A, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebParts")
+    }
+}
+
+/// Draws a token of 190 random bits; the prefix says what it is for.
+pub(crate) fn random_token(prefix: &str) -> String {
+    let letters = Alphanumeric.sample_string(&mut rand::rng(), KEY_LETTERS);
+    format!("{prefix}_{letters}")
+}

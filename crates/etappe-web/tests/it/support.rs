@@ -1,0 +1,203 @@
+//! The web interface with accounts in memory and a clock of its own.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use etappe_core::account::{AccountChange, Accounts};
+use etappe_core::id::SiteId;
+use etappe_core::ports::{AccountStore, Clock};
+use etappe_core::site::{KeyHash, Site, SiteDirectory, SiteSettings};
+use etappe_core::time::Timestamp;
+use etappe_web::metrics::WebMetrics;
+use etappe_web::{WebParts, WebState};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use prometheus::Registry;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Accounts in memory.
+#[derive(Debug)]
+pub(crate) struct MemoryAccounts(watch::Sender<Arc<SiteDirectory>>);
+
+impl AccountStore for MemoryAccounts {
+    type Error = Infallible;
+
+    async fn change<R: Send>(
+        &self,
+        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
+    ) -> Result<Result<(), R>, Infallible> {
+        let mut accounts = self.0.borrow().accounts().clone();
+        let changes = match decide(&accounts) {
+            Ok(changes) => changes,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        changes.into_iter().for_each(|it| accounts.apply(it));
+        let directory = self.0.borrow().as_ref().clone().with_accounts(accounts);
+        self.0.send_replace(Arc::new(directory));
+        Ok(Ok(()))
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct TestClock(Arc<AtomicI64>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct World {
+    accounts: Arc<MemoryAccounts>,
+    clock: TestClock,
+    router: Router,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl World {
+    /// Two sites, no account, and the link `ef_once` for the first.
+    pub(crate) fn empty() -> Self {
+        let site = |name: &str| Site {
+            id: SiteId::try_new(name).expect("a name"),
+            settings: SiteSettings::default(),
+            keys: Vec::new(),
+        };
+        let mut accounts = Accounts::default();
+        accounts.apply(AccountChange::FirstAccount(Some(KeyHash::of("ef_once"))));
+        let directory = SiteDirectory::new([site("shop"), site("blog")]).with_accounts(accounts);
+        let (sender, directory) = watch::channel(Arc::new(directory));
+        let accounts = Arc::new(MemoryAccounts(sender));
+        let clock = TestClock::default();
+        let state = WebState::new(WebParts {
+            accounts: Arc::clone(&accounts),
+            clock: clock.clone(),
+            directory,
+            trusted_proxies: 0,
+            metrics: WebMetrics::register(&Registry::new()).expect("a new registry"),
+        });
+        Self {
+            accounts,
+            clock,
+            router: etappe_web::router::router(state),
+        }
+    }
+
+    /// The same with the first account, `anna@example.com`.
+    pub(crate) async fn with_anna() -> Self {
+        let world = Self::empty();
+        let made = world.first_account("ef_once").await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.json);
+        world
+    }
+
+    pub(crate) fn accounts(&self) -> &MemoryAccounts {
+        &self.accounts
+    }
+
+    /// Returns everything that is stored, as text.
+    pub(crate) fn stored(&self) -> String {
+        let directory = self.accounts.0.borrow();
+        serde_json::to_string(directory.accounts()).expect("JSON")
+    }
+
+    /// Moves the clock.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn first_account(&self, token: &str) -> Answer {
+        let body = json!({
+            "token": token, "name": "Anna", "email": "anna@example.com", "password": PASSWORD,
+        });
+        self.post("/app/api/first-account", &body, &[]).await
+    }
+
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Answer {
+        let body = json!({ "email": email, "password": password });
+        self.post("/app/api/session", &body, &[]).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, cookie: Option<&str>) -> Answer {
+        let headers: Vec<_> = cookie.into_iter().map(|it| ("cookie", it)).collect();
+        self.send(Method::GET, path, &headers, Body::empty()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::DELETE, path, headers, Body::empty())
+            .await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend(headers);
+        self.send(Method::POST, path, &all, Body::from(body.to_string()))
+            .await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().expect("a path");
+        for (name, value) in headers {
+            let name: http::HeaderName = name.parse().expect("a name");
+            let value = value.parse().expect("a value");
+            request.headers_mut().insert(name, value);
+        }
+        let response = match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            json: serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
+    }
+}
+
+impl Answer {
+    pub(crate) fn problem(&self) -> &str {
+        self.json["type"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn set_cookie(&self) -> &str {
+        let header = self.headers.get("set-cookie").expect("a cookie");
+        header.to_str().expect("text")
+    }
+
+    /// Returns the cookie as the browser sends it back.
+    pub(crate) fn cookie(&self) -> String {
+        let pair = self.set_cookie().split(';').next();
+        pair.unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn token(&self) -> String {
+        let cookie = self.cookie();
+        let (_, token) = cookie.split_once('=').expect("a pair");
+        token.to_owned()
+    }
+
+    pub(crate) fn csrf(&self) -> String {
+        self.json["csrf"].as_str().expect("a token").to_owned()
+    }
+}
