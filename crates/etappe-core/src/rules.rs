@@ -47,7 +47,7 @@ pub use explanation::{
     Explanation, MilestoneExplanation, StageExplanation, StageReason, TriedRule,
 };
 pub use history::ActorHistory;
-pub use info::{Labels, ModelInfo, StageInfo, VocabularyInfo};
+pub use info::{Labels, ModelInfo, StageInfo, Tone, VocabularyInfo};
 pub use mapping::FactMapping;
 pub use outcome::{Outcome, OutcomeId, StageDecision, StageHit, VocabularyDecision};
 pub use pattern::NameMatch;

@@ -24,6 +24,10 @@ pub struct ModelStage {
     pub id: String,
     /// The stage's name.
     pub labels: Labels,
+    /// The kind of stage, the same in every model: `hear` of it, `look` at it, `start` to use it,
+    /// `return`, `buy`, `tell` others, `leave`. Null if the model does not say.
+    #[schema(example = "buy")]
+    pub tone: Option<&'static str>,
     /// Whether everyone passes it on the way to later stages.
     pub gate: bool,
     /// Whether only an event of the stage itself passes it; true for stages that mean money.

@@ -17,6 +17,53 @@ pub struct Labels {
     pub nl: Arc<str>,
 }
 
+/// The kind of a stage, the same in every model: a stage about money is shown alike everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tone {
+    /// People have heard of the product.
+    Hear,
+    /// They come and compare.
+    Look,
+    /// They begin to use it.
+    Start,
+    /// They keep using it, and get help.
+    Return,
+    /// They pay.
+    Buy,
+    /// They bring others.
+    Tell,
+    /// They leave.
+    Leave,
+}
+
+impl Tone {
+    /// All tones, in the order of a journey.
+    pub const ALL: [Self; 7] = [
+        Self::Hear,
+        Self::Look,
+        Self::Start,
+        Self::Return,
+        Self::Buy,
+        Self::Tell,
+        Self::Leave,
+    ];
+
+    /// Returns the word used in model files and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hear => "hear",
+            Self::Look => "look",
+            Self::Start => "start",
+            Self::Return => "return",
+            Self::Buy => "buy",
+            Self::Tell => "tell",
+            Self::Leave => "leave",
+        }
+    }
+}
+
 /// A stage of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct StageInfo {
@@ -28,6 +75,8 @@ pub struct StageInfo {
     /// What people do in this stage.
     #[serde(serialize_with = "as_text")]
     pub description: Arc<str>,
+    /// The kind of stage, if the model says it.
+    pub tone: Option<Tone>,
     /// Whether everyone who gets further has passed this stage.
     pub gate: bool,
     /// Whether only an event of its own passes it, as for a stage about money.

@@ -8,7 +8,7 @@ use crate::milestone::Milestone;
 use super::condition::read_conditions;
 use super::diagnostic::{Report, did_you_mean};
 use super::history::{HistoryCondition, read_history, read_milestone};
-use super::info::{Labels, StageInfo};
+use super::info::{Labels, StageInfo, Tone};
 use super::predicate::Predicate;
 use super::reader::{Located, Table};
 use super::source::{RuleOrigin, RuleSource, UsedIds, parse_document, read_id, version_of};
@@ -43,7 +43,7 @@ pub(super) struct ModelRule {
 pub(super) const MAX_STAGES: usize = 64;
 
 const FILE_KEYS: [&str; 5] = ["id", "labels", "description", "stage", "rule"];
-const STAGE_KEYS: [&str; 5] = ["id", "label", "description", "gate", "own_hit"];
+const STAGE_KEYS: [&str; 6] = ["id", "label", "description", "tone", "gate", "own_hit"];
 const RULE_KEYS: [&str; 6] = [
     "id",
     "stage",
@@ -134,6 +134,7 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
                 id: id.value.into(),
                 labels: read_labels(table, "label", id.value, report),
                 description: description.into(),
+                tone: read_tone(table, report),
                 gate,
                 own_hit: own_hit.is_some_and(|flag| flag.value),
                 ordinal,
@@ -142,6 +143,21 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
         });
     }
     stages
+}
+
+fn read_tone(table: &Table<'_, '_>, report: &mut Report<'_>) -> Option<Tone> {
+    let word = table.text("tone", report)?;
+    let tone = Tone::ALL.into_iter().find(|it| it.as_str() == word.value);
+    if tone.is_none() {
+        let words = Tone::ALL.map(Tone::as_str);
+        report.error_with(
+            &word.span,
+            format!("`{}` is not a tone", word.value),
+            did_you_mean(word.value, words)
+                .unwrap_or_else(|| format!("the tones are {}", words.join(", "))),
+        );
+    }
+    tone
 }
 
 fn read_rules(

@@ -151,19 +151,20 @@ fn labels(en: &str, nl: &str) -> Labels {
 
 pub(crate) fn catalog() -> ModelCatalog {
     let stages = [
-        ("awareness", "Awareness", "Bekendheid", true),
-        ("acquisition", "Acquisition", "Kennismaking", true),
-        ("activation", "Activation", "Eerste succes", true),
-        ("retention", "Retention", "Terugkomen", false),
-        ("revenue", "Revenue", "Omzet", true),
-        ("referral", "Referral", "Doorvertellen", false),
+        ("awareness", "Awareness", "Bekendheid", true, "hear"),
+        ("acquisition", "Acquisition", "Kennismaking", true, "look"),
+        ("activation", "Activation", "Eerste succes", true, "start"),
+        ("retention", "Retention", "Terugkomen", false, "return"),
+        ("revenue", "Revenue", "Omzet", true, "buy"),
+        ("referral", "Referral", "Doorvertellen", false, "tell"),
     ];
     let stages = stages
         .into_iter()
         .zip(1..)
-        .map(|((id, en, nl, gate), ordinal)| ModelStage {
+        .map(|((id, en, nl, gate, tone), ordinal)| ModelStage {
             id: id.to_owned(),
             labels: labels(en, nl),
+            tone: Some(tone),
             gate,
             own_hit: false,
             ordinal,
@@ -174,6 +175,7 @@ pub(crate) fn catalog() -> ModelCatalog {
         .map(|(id, ordinal)| ModelStage {
             id: id.to_owned(),
             labels: labels(id, id),
+            tone: None,
             gate: true,
             own_hit: false,
             ordinal,

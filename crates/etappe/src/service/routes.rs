@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Json, Router};
 use etappe_collector::Collector;
+use etappe_core::rules::Tone;
 use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
 use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage};
@@ -170,6 +171,7 @@ fn catalog(service: &Service) -> ModelCatalog {
             .map(|stage| ModelStage {
                 id: stage.id.to_string(),
                 labels: labels(&stage.labels),
+                tone: stage.tone.map(Tone::as_str),
                 gate: stage.gate,
                 own_hit: stage.own_hit,
                 ordinal: stage.ordinal.into(),

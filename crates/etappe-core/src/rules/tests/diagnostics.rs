@@ -326,6 +326,19 @@ fn own_hit_is_refused_on_a_stage_that_is_not_a_gate() {
 }
 
 #[test]
+fn an_unknown_tone_is_refused_with_the_nearest_or_all() {
+    let stage = |tone: &str| {
+        format!(
+            "id = \"own\"\n[[stage]]\nid = \"a\"\ntone = \"{tone}\"\n\
+             [[rule]]\nstage = \"a\"\nmilestones = [\"visit\"]\n"
+        )
+    };
+    model(&stage("buy"), &[]);
+    model(&stage("by"), &["4:8 `by` is not a tone"]);
+    model(&stage("money"), &["4:8 `money` is not a tone"]);
+}
+
+#[test]
 fn all_mistakes_of_a_model_are_reported_at_once() {
     model(
         r#"id = "own"
