@@ -126,13 +126,14 @@ pub struct Progress {
 pub enum SourceEvent {
     /// A partition is assigned to this consumer from now on. `replay` lists ranges that an unclean
     /// boot may have lost; they are processed again exactly as listed, in order, before `progress`.
+    /// Their rows may be stored already, as parts of other ranges.
     Assigned {
         /// The partition.
         partition: PartitionId,
         /// The last consumer's progress; `None` if it is not known or no longer known. Reading then
         /// starts after the stored rows, see [`MessageIndex::stored_until`].
         progress: Option<Progress>,
-        /// Ranges before `progress.next` to process again with the same boundaries.
+        /// Ranges before `progress.next` to process again.
         replay: Vec<OffsetRange>,
     },
     /// A partition is revoked: finish or abandon its work, then call [`RecordSource::release`].

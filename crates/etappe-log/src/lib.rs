@@ -29,6 +29,7 @@ pub mod kafka;
 pub mod local;
 pub mod medium;
 pub mod metrics;
+mod replay;
 pub mod sites;
 pub mod spool;
 

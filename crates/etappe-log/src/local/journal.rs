@@ -80,7 +80,7 @@ impl Journal {
             is_closed: false,
             latest_commit: 0,
         };
-        journal.rewrite(&[])?;
+        journal.rewrite(None)?;
         Ok(journal)
     }
 
@@ -122,9 +122,9 @@ impl Journal {
         &self.state
     }
 
-    /// Durably records that the recently passed ranges must be replayed.
+    /// Durably records that what was passed recently must be replayed.
     pub(crate) fn require_replay(&mut self) -> Result<(), LogError> {
-        self.store(&[self.state.replay_due_step()])
+        self.store(self.state.replay_due_step())
     }
 
     /// Durably records `progress`. If a replay is due, this also records that it is done.
@@ -139,22 +139,23 @@ impl Journal {
             return Err(LogError::Closed);
         }
         let now = clock.now();
-        let steps = self.state.steps_to(progress, end, now).map_err(|reason| {
-            LogError::InvalidProgress {
-                partition: self.partition,
-                next: progress.next,
-                reason,
-            }
-        })?;
+        let step =
+            self.state
+                .step_to(progress, end, now)
+                .map_err(|reason| LogError::InvalidProgress {
+                    partition: self.partition,
+                    next: progress.next,
+                    reason,
+                })?;
         if self.state.is_replay_due() {
             // The replayed entries get a new time, so all entries are rewritten. If that fails, the
             // replay stays due.
             let before = self.state.clone();
             self.state.finish_replay(retention, now);
             self.file = None;
-            return self.store(&steps).inspect_err(|_| self.state = before);
+            return self.store(step).inspect_err(|_| self.state = before);
         }
-        self.store(&steps)
+        self.store(step)
     }
 
     /// Returns whether the commit `number` is later than all attempted so far, and records the
@@ -172,42 +173,36 @@ impl Journal {
         self.is_closed = true;
     }
 
-    /// Forgets ranges passed more than `retention` ago, and returns the lowest offset that is still
-    /// needed.
+    /// Forgets what was passed more than `retention` ago, and returns the lowest offset that is
+    /// still needed.
     pub(crate) fn forget(&mut self, retention: Duration, now: Timestamp) -> Offset {
         self.state.forget(retention, now);
         self.state.needed_from()
     }
 
-    /// Makes `steps` durable, then applies them.
-    fn store(&mut self, steps: &[Step]) -> Result<(), LogError> {
-        let length = steps.len() * ENTRY_BYTES;
+    /// Makes `step` durable, then applies it.
+    fn store(&mut self, step: Step) -> Result<(), LogError> {
         match self.file.take() {
-            Some(file) if self.written + length <= self.capacity => {
-                let mut bytes = Vec::with_capacity(length);
-                for (sequence, step) in (self.sequence..).zip(steps) {
-                    bytes.extend_from_slice(&encode(step, sequence));
-                }
+            Some(file) if self.written + ENTRY_BYTES <= self.capacity => {
+                let entry = encode(&step, self.sequence);
                 self.disk
-                    .write(&file, &bytes, self.written as u64)
+                    .write(&file, &entry, self.written as u64)
                     .and_then(|()| self.disk.sync(&file))
                     .map_err(|source| self.error(source))?;
-                self.written += length;
-                self.sequence += steps.len() as u64;
+                self.written += ENTRY_BYTES;
+                self.sequence += 1;
                 self.file = Some(file);
             }
-            Some(_) | None => self.rewrite(steps)?,
+            Some(_) | None => self.rewrite(Some(step))?,
         }
-        for step in steps {
-            self.state.apply(step);
-        }
+        self.state.apply(&step);
         Ok(())
     }
 
-    /// Replaces the file with a new one that holds the state and `steps`.
-    fn rewrite(&mut self, steps: &[Step]) -> Result<(), LogError> {
+    /// Replaces the file with a new one that holds the state and `step`.
+    fn rewrite(&mut self, step: Option<Step>) -> Result<(), LogError> {
         let mut bytes = Vec::new();
-        for step in self.state.snapshot().chain(steps.iter().copied()) {
+        for step in self.state.snapshot().chain(step) {
             bytes.extend_from_slice(&encode(&step, self.sequence));
             self.sequence += 1;
         }
@@ -260,8 +255,7 @@ fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, LogError> {
                     tracing::error!(
                         file = %path.display(),
                         position,
-                        "a progress entry is damaged; later entries replace it, but \
-                         the range it held will not be replayed"
+                        "a progress entry is damaged; later entries replace it"
                     );
                 }
             }
@@ -308,8 +302,9 @@ fn encode(step: &Step, sequence: u64) -> [u8; ENTRY_BYTES] {
         if passed.was_pending {
             flags |= WAS_PENDING;
         }
-        entry[40..48].copy_from_slice(&passed.range.first.0.to_le_bytes());
-        entry[48..56].copy_from_slice(&passed.range.last.0.to_le_bytes());
+        let last = step.progress.next.0.saturating_sub(1);
+        entry[40..48].copy_from_slice(&passed.from.0.to_le_bytes());
+        entry[48..56].copy_from_slice(&last.to_le_bytes());
     }
     if step.replay_due {
         flags |= REPLAY_DUE;
@@ -343,10 +338,7 @@ fn decode(path: &Path, entry: &[u8]) -> Result<Option<(u64, Step)>, LogError> {
         last: Offset(number(32)),
     });
     let passed = (flags & HAS_PASSED != 0).then(|| Passed {
-        range: OffsetRange {
-            first: Offset(number(40)),
-            last: Offset(number(48)),
-        },
+        from: Offset(number(40)),
         was_pending: flags & WAS_PENDING != 0,
     });
     let step = Step {

@@ -1,15 +1,15 @@
-//! The state of a partition's consumer: its progress, and the ranges it passed recently.
+//! The state of a partition's consumer: its progress, and where it was in each minute.
 //!
 //! Invariants:
 //!
 //! - Progress never goes back.
-//! - Passed ranges are in order, do not overlap, and lie before `progress.next`.
 //! - Nothing is forgotten while a replay is due.
 //! - The same steps in the same order always give the same state.
 //!
 //! The last one is what the journal relies on: it stores the steps and applies them again on
-//! opening. Passed ranges are remembered because a crash of the machine may undo recent inserts;
-//! those ranges are then replayed.
+//! opening. One offset a minute is remembered because a crash of the machine may undo recent
+//! inserts; everything from the offset of the right minute on is then replayed. It is compared with
+//! the tables row by row, so its ranges need not be the ranges that were inserted.
 //!
 //! Pure bookkeeping: no file, no clock.
 
@@ -20,28 +20,29 @@ use etappe_core::id::{Offset, OffsetRange};
 use etappe_core::ports::Progress;
 use etappe_core::time::Timestamp;
 
-/// The most passed ranges to remember: 5 a second for an hour.
-pub(crate) const MAX_PASSED: usize = 18_000;
-/// The most offsets in one replayed range, because a range is held in memory as a whole.
-const REPLAYED_AT_ONCE: u64 = 10_000;
+use crate::replay::replayed_ranges;
 
-/// A range that the consumer has passed.
+/// The length of a minute in milliseconds.
+const MINUTE: i64 = 60_000;
+
+/// A stretch of offsets that the consumer passed, up to where the next stretch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Passed {
-    /// The range.
-    pub(crate) range: OffsetRange,
-    /// Whether it was announced as pending before, and so may have been inserted with its token.
+    /// The first of the offsets.
+    pub(crate) from: Offset,
+    /// Whether they, or the first of them, were announced as pending before, and so may have been
+    /// inserted. What was not announced went elsewhere, such as to Kafka, and is never replayed.
     pub(crate) was_pending: bool,
 }
 
 /// One change of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// When the step was taken. For a passed range: when it was passed.
+    /// When the step was taken.
     pub(crate) at: Timestamp,
     /// The progress after it.
     pub(crate) progress: Progress,
-    /// The range that this step passed, if any.
+    /// What this step passed, if anything: the offsets from there to the progress.
     pub(crate) passed: Option<Passed>,
     /// Whether a replay is due after it.
     pub(crate) replay_due: bool,
@@ -51,6 +52,8 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConsumerState {
     progress: Progress,
+    /// What was passed in each minute, and when the last of it was. Each stretch ends where the
+    /// next begins, the last one at the progress.
     passed: VecDeque<(Timestamp, Passed)>,
     replay_due: bool,
 }
@@ -80,14 +83,14 @@ impl ConsumerState {
         self.replay_due
     }
 
-    /// Returns the steps that lead to `target`, or why it cannot be reached in a log that ends at
+    /// Returns the step that leads to `target`, or why it cannot be reached in a log that ends at
     /// `end`.
-    pub(crate) fn steps_to(
+    pub(crate) fn step_to(
         &self,
         target: Progress,
         end: Offset,
         at: Timestamp,
-    ) -> Result<Vec<Step>, &'static str> {
+    ) -> Result<Step, &'static str> {
         let from = self.progress.next;
         if target.next < from {
             return Err("it is before the committed progress");
@@ -103,105 +106,83 @@ impl ConsumerState {
                 return Err("the pending range ends after the end of the log");
             }
         }
-        let mut steps = Vec::new();
-        let mut step = |progress, passed| {
-            steps.push(Step {
-                at,
-                progress,
-                passed,
-                replay_due: false,
-            });
-        };
-        let mut passed_to = from;
-        if let Some(pending) = self.progress.pending
-            && pending.last < target.next
-        {
-            let passed = Passed {
-                range: pending,
-                was_pending: true,
-            };
-            passed_to = pending.last.next();
-            if passed_to == target.next {
-                step(target, Some(passed));
-                return Ok(steps);
-            }
-            let between = Progress {
-                next: passed_to,
-                pending: None,
-            };
-            step(between, Some(passed));
-        }
-        let skipped = (passed_to < target.next).then(|| Passed {
-            range: OffsetRange {
-                first: passed_to,
-                last: Offset(target.next.0 - 1),
-            },
-            was_pending: false,
-        });
-        step(target, skipped);
-        Ok(steps)
+        let was_pending = self.progress.pending.is_some();
+        Ok(Step {
+            at,
+            progress: target,
+            passed: (from < target.next).then_some(Passed { from, was_pending }),
+            replay_due: false,
+        })
     }
 
     /// Applies a step.
     pub(crate) fn apply(&mut self, step: &Step) {
+        if let Some(mut passed) = step.passed {
+            if !self.passed.is_empty() {
+                // If the step before this one was damaged, this one stands for both.
+                passed.from = passed.from.min(self.progress.next);
+            }
+            self.remember(step.at, passed);
+        }
         self.progress = step.progress;
         self.replay_due = step.replay_due;
-        if let Some(passed) = step.passed {
-            if self.passed.len() == MAX_PASSED {
-                self.passed.pop_front();
+    }
+
+    /// Remembers what was passed: within a minute only where that began.
+    fn remember(&mut self, at: Timestamp, passed: Passed) {
+        match self.passed.back_mut() {
+            Some((last, before))
+                if minute(*last) == minute(at) && before.was_pending == passed.was_pending =>
+            {
+                *last = at;
             }
-            self.passed.push_back((step.at, passed));
+            Some(_) | None => self.passed.push_back((at, passed)),
         }
     }
 
     /// Returns the step that makes a replay due.
     pub(crate) fn replay_due_step(&self) -> Step {
         Step {
-            at: self.last_passed_at(),
-            progress: self.progress,
-            passed: None,
             replay_due: true,
+            ..self.last_step()
         }
     }
 
-    /// Returns the ranges passed at most `retention` before the last one, as far as the log, which
-    /// begins at `start`, still has them. Adjacent ranges are joined, because storing each range
-    /// again costs one comparison with the tables.
+    /// Returns the ranges to replay: what was passed at most `retention` before the last of it, and
+    /// in the same minutes, as far as the log, which begins at `start`, still has it.
     pub(crate) fn replay(&self, retention: Duration, start: Offset) -> Vec<OffsetRange> {
         if !self.replay_due {
             return Vec::new();
         }
-        let late = self.passed.iter().filter(|(at, passed)| {
-            passed.was_pending && passed.range.first >= start && self.is_late(*at, retention)
-        });
-        let mut joined: Vec<OffsetRange> = Vec::new();
-        for (_, Passed { range, .. }) in late {
-            match joined.last_mut() {
-                Some(last) if last.last.next() == range.first && fits(*last, *range) => {
-                    last.last = range.last
-                }
-                _ => joined.push(*range),
+        let mut stretches: Vec<(Offset, Offset)> = Vec::new();
+        for (at, passed, until) in self.stretches() {
+            if !passed.was_pending || !self.is_late(at, retention) {
+                continue;
+            }
+            match stretches.last_mut() {
+                Some((_, end)) if *end == passed.from => *end = until,
+                Some(_) | None => stretches.push((passed.from, until)),
             }
         }
-        joined
+        let ranges = |(from, until): (Offset, Offset)| replayed_ranges(from.max(start), until);
+        stretches.into_iter().flat_map(ranges).collect()
     }
 
-    /// Ends a replay. The replayed ranges now count as passed at `now`.
+    /// Ends a replay. What was replayed now counts as passed at `now`.
     pub(crate) fn finish_replay(&mut self, retention: Duration, now: Timestamp) {
         let last = self.last_passed_at();
-        for (at, _) in &mut self.passed {
-            if last.millis_since(*at) <= as_millis(retention) {
-                *at = now;
-            }
+        for (at, passed) in std::mem::take(&mut self.passed) {
+            let was_replayed = is_within(at, last, retention);
+            self.remember(if was_replayed { now } else { at }, passed);
         }
         self.replay_due = false;
     }
 
-    /// Forgets ranges passed more than `retention` before `now`, unless a replay is due.
+    /// Forgets what was passed more than `retention` before `now`, unless a replay is due.
     pub(crate) fn forget(&mut self, retention: Duration, now: Timestamp) {
         while let Some((at, _)) = self.passed.front()
             && !self.replay_due
-            && now.millis_since(*at) > as_millis(retention)
+            && !is_within(*at, now, retention)
         {
             self.passed.pop_front();
         }
@@ -209,29 +190,40 @@ impl ConsumerState {
 
     /// Returns the lowest offset that the log must keep.
     pub(crate) fn needed_from(&self) -> Offset {
-        self.passed
-            .front()
-            .map_or(self.progress.next, |(_, passed)| passed.range.first)
+        let first = self.passed.front();
+        first.map_or(self.progress.next, |(_, passed)| passed.from)
     }
 
     /// Returns steps that rebuild this state from the initial one.
     pub(crate) fn snapshot(&self) -> impl Iterator<Item = Step> {
-        let passed = self.passed.iter().map(|&(at, passed)| Step {
+        let passed = self.stretches().map(|(at, passed, next)| Step {
             at,
             progress: Progress {
-                next: passed.range.last.next(),
+                next,
                 pending: None,
             },
             passed: Some(passed),
             replay_due: false,
         });
-        let last = Step {
+        passed.chain(std::iter::once(self.last_step()))
+    }
+
+    /// Returns the step that passes nothing and leads to this state.
+    fn last_step(&self) -> Step {
+        Step {
             at: self.last_passed_at(),
             progress: self.progress,
             passed: None,
             replay_due: self.replay_due,
-        };
-        passed.chain(std::iter::once(last))
+        }
+    }
+
+    /// Iterates over what was passed, with its time and the offset after it.
+    fn stretches(&self) -> impl Iterator<Item = (Timestamp, Passed, Offset)> {
+        let ends = self.passed.iter().skip(1).map(|(_, after)| after.from);
+        let ends = ends.chain(std::iter::once(self.progress.next));
+        let with_end = |(&(at, passed), end)| (at, passed, end);
+        self.passed.iter().zip(ends).map(with_end)
     }
 
     fn last_passed_at(&self) -> Timestamp {
@@ -239,17 +231,18 @@ impl ConsumerState {
     }
 
     fn is_late(&self, at: Timestamp, retention: Duration) -> bool {
-        self.last_passed_at().millis_since(at) <= as_millis(retention)
+        is_within(at, self.last_passed_at(), retention)
     }
 }
 
-/// Returns whether two adjacent ranges may be replayed as one.
-const fn fits(before: OffsetRange, after: OffsetRange) -> bool {
-    after.last.0 - before.first.0 < REPLAYED_AT_ONCE
+/// Returns whether `at` is at most `duration` before `now`.
+fn is_within(at: Timestamp, now: Timestamp, duration: Duration) -> bool {
+    let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    now.millis_since(at) <= millis
 }
 
-fn as_millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+const fn minute(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(MINUTE)
 }
 
 #[cfg(test)]

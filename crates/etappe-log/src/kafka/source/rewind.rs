@@ -7,8 +7,7 @@ use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::Progress;
 use parking_lot::Mutex;
 
-/// The most offsets in one replayed range, because a range is held in memory as a whole.
-const STEP: u64 = 10_000;
+use crate::replay::replayed_ranges;
 
 /// The ranges still to be stored again in each partition. Clones share the state.
 #[derive(Debug, Clone, Default)]
@@ -32,16 +31,9 @@ impl KafkaRewind {
         progress: Option<Progress>,
     ) -> Vec<OffsetRange> {
         let from = self.from.lock().get(&partition).copied();
-        let (Some(Offset(from)), Some(progress)) = (from, progress) else {
-            return Vec::new();
-        };
-        let end = progress.next.0;
-        let steps = (from..end).step_by(usize::try_from(STEP).unwrap_or(usize::MAX));
-        let range = |first: u64| OffsetRange {
-            first: Offset(first),
-            last: Offset(end.min(first + STEP) - 1),
-        };
-        steps.map(range).collect()
+        let bounds = from.zip(progress);
+        let ranges = bounds.map(|(from, progress)| replayed_ranges(from, progress.next));
+        ranges.into_iter().flatten().collect()
     }
 
     /// Records that a partition was stored again, as the first commit after its assignment states.

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use super::*;
 
 const PARTITIONS: u32 = 2;
+/// How long the log keeps consumed records, in milliseconds.
+const RETENTION: i64 = 3_600_000;
 
 /// Something that happens to the log.
 #[derive(Debug, Clone)]
@@ -19,8 +21,8 @@ enum Action {
         lengths: Vec<usize>,
         fault: Option<Fault>,
     },
-    /// The pending range is done, `skip` offsets are passed without being inserted, and the next
-    /// `claim` offsets become pending.
+    /// The pending range is done, `skip` further offsets are passed, and the next `claim` offsets
+    /// become pending.
     Commit {
         partition: usize,
         skip: u64,
@@ -28,7 +30,7 @@ enum Action {
         fault: Option<Fault>,
     },
     /// Time passes.
-    Wait { minutes: u64 },
+    Wait { seconds: u64 },
     /// The log is closed or crashes, and is opened again.
     Reopen { end: End, torn: Option<Torn> },
 }
@@ -99,7 +101,7 @@ fn any_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         8 => publish,
         8 => commit,
-        1 => (1..50_u64).prop_map(|minutes| Action::Wait { minutes }),
+        1 => (1..3_000_u64).prop_map(|seconds| Action::Wait { seconds }),
         2 => reopen,
     ]
 }
@@ -111,11 +113,12 @@ struct Account {
     /// Groups that were refused. One of them may have reached the disk all the same.
     doubtful: Vec<Vec<Bytes>>,
     progress: Progress,
-    /// When each range was passed, and whether it was pending before.
-    passed: Vec<(Timestamp, OffsetRange, bool)>,
+    /// When each range was passed, if any of it was pending before.
+    passed: Vec<(Timestamp, OffsetRange)>,
+    last_passed_at: Timestamp,
     replay_due: bool,
-    /// The ranges the consumer was last told to replay.
-    replayed: Vec<OffsetRange>,
+    /// How many of the ranges the consumer was last told to replay.
+    replayed: usize,
 }
 
 impl Account {
@@ -128,44 +131,35 @@ impl Account {
                 pending: None,
             },
             passed: Vec::new(),
+            last_passed_at: Timestamp::EPOCH,
             replay_due: false,
-            replayed: Vec::new(),
+            replayed: 0,
         }
     }
 
-    /// Returns the ranges passed at most the retention before `at`.
-    fn passed_since(&self, at: Timestamp) -> impl Iterator<Item = OffsetRange> {
-        self.passed
-            .iter()
-            .filter(move |(passed_at, ..)| at.millis_since(*passed_at) <= 3_600_000)
-            .filter_map(|(_, range, was_pending)| was_pending.then_some(*range))
-    }
-
-    fn last_passed_at(&self) -> Timestamp {
-        self.passed.last().map_or(Timestamp::EPOCH, |last| last.0)
+    /// Returns how many of the ranges were passed less than `millis` before `at`, or just then.
+    fn passed_within(&self, millis: i64, at: Timestamp) -> usize {
+        let is_within = |(passed_at, _): &&(Timestamp, _)| at.millis_since(*passed_at) <= millis;
+        self.passed.iter().rev().take_while(is_within).count()
     }
 
     fn commit(&mut self, target: Progress, now: Timestamp) {
         if std::mem::take(&mut self.replay_due) {
-            for (at, range, _) in &mut self.passed {
-                if self.replayed.contains(range) {
-                    *at = now;
-                }
-            }
+            let replayed = self.passed.len() - self.replayed;
+            self.passed[replayed..]
+                .iter_mut()
+                .for_each(|(at, _)| *at = now);
+            self.last_passed_at = now;
         }
-        let mut next = self.progress.next;
-        if let Some(pending) = self.progress.pending {
-            self.passed.push((now, pending, true));
-            next = pending.last.next();
-        }
+        let Progress { next, pending } = std::mem::replace(&mut self.progress, target);
         if next < target.next {
-            let skipped = OffsetRange {
+            self.last_passed_at = now;
+            let range = OffsetRange {
                 first: next,
                 last: Offset(target.next.0 - 1),
             };
-            self.passed.push((now, skipped, false));
+            self.passed.extend(pending.map(|_| (now, range)));
         }
-        self.progress = target;
     }
 }
 
@@ -209,9 +203,7 @@ impl Run {
                 claim,
                 fault,
             } => self.commit(partition, skip, claim, fault).await,
-            Action::Wait { minutes } => {
-                self.bench.clock.advance(Duration::from_secs(60 * minutes));
-            }
+            Action::Wait { seconds } => self.bench.clock.advance(Duration::from_secs(seconds)),
             Action::Reopen { end, torn } => self.reopen(end, torn).await,
         }
     }
@@ -335,16 +327,24 @@ impl Run {
             assert_eq!(replay, []);
             return;
         }
-        let longest: Vec<_> = account.passed_since(account.last_passed_at()).collect();
-        let least = account.passed_since(now).count().min(longest.len());
         // Adjacent ranges are joined, so compare the offsets they cover.
-        let begins = |range: &OffsetRange| replay.first().is_some_and(|it| it.first == range.first);
-        let from = longest.iter().position(begins).unwrap_or(longest.len());
-        let exact = &longest[from..];
-        assert!(exact.len() >= least, "{replay:?} of {longest:?}");
-        assert_eq!(offsets(&replay), offsets(exact));
+        let begins = |(_, range): &(_, OffsetRange)| {
+            replay.first().is_some_and(|it| it.first == range.first)
+        };
+        let from = account.passed.iter().position(begins);
+        account.replayed = from.map_or(0, |from| account.passed.len() - from);
+        let exact = account.passed[account.passed.len() - account.replayed..].iter();
+        let exact: Vec<_> = exact.map(|(_, range)| *range).collect();
+        assert_eq!(offsets(&replay), offsets(&exact));
+        // Upkeep may have forgotten what was passed long before now.
+        let last = account.last_passed_at;
+        let least = account.passed_within(RETENTION, now.max(last));
+        let most = account.passed_within(RETENTION + 60_000, last);
+        assert!(
+            (least..=most).contains(&exact.len()),
+            "{replay:?}, {least} to {most}"
+        );
         assert!(replay.iter().all(|range| range.first >= positions.start));
-        account.replayed = exact.to_vec();
     }
 }
 
