@@ -18,6 +18,7 @@ mod positions;
 mod producer;
 mod properties;
 mod publisher;
+mod quiet;
 mod security;
 mod source;
 mod table;

@@ -44,12 +44,12 @@ use etappe_core::ports::Clock;
 use prometheus::Registry;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::append::Appended;
-pub use self::config::{Codec, LocalLogConfig};
+pub use self::config::LocalLogConfig;
 pub use self::dead_letter_file::{DeadLetterFile, ReadLetters};
 use self::disk::{Disk, RealDisk};
 pub use self::drain::MoveProgress;
 use self::folder::Folder;
+pub use self::frame::Codec;
 use self::opening::Opening;
 pub use self::publisher::LocalPublisher;
 pub use self::source::{LocalReader, LocalSource};

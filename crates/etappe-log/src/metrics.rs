@@ -7,15 +7,11 @@ pub(crate) mod kafka;
 pub(crate) mod kafka_source;
 pub(crate) mod spool;
 
-use std::time::Duration;
-
 use etappe_core::id::PartitionId;
 use etappe_runtime::metric_set::MetricSet;
 use prometheus::{
     Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
-
-use crate::local::Appended;
 
 /// Upper bounds of the buckets for durations, in seconds.
 const DURATION_BUCKETS: &[f64] = &[
@@ -185,15 +181,6 @@ impl LogMetrics {
 }
 
 impl PartitionMetrics {
-    /// Records that a group was made durable in `took`.
-    pub(crate) fn record_append(&self, appended: Appended, took: Duration) {
-        self.appended_records.inc_by(appended.records);
-        self.appended_bytes.inc_by(appended.payload_bytes);
-        self.frames.inc_by(appended.frames);
-        self.written_bytes.inc_by(appended.stored_bytes);
-        self.sync_seconds.observe(took.as_secs_f64());
-    }
-
     /// Records that `records` records were refused.
     pub(crate) fn record_refused(&self, reason: RefusalReason, records: usize) {
         self.refused_records

@@ -1,32 +1,21 @@
 //! What all Kafka clients share: their properties, and the handling of their statistics, errors and
 //! log lines.
-//!
-//! While brokers are unavailable, every client of librdkafka logs the same lines every second for
-//! each broker. Lines of the same kind are therefore shown at most once per [`QUIET`], whichever
-//! client they come from.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
-use tokio::time::Instant;
 
 use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
+use super::quiet::Quiet;
 use super::security::Secrets;
 use crate::metrics::kafka::KafkaMetrics;
-
-/// How long lines of the same kind are suppressed.
-const QUIET: Duration = Duration::from_secs(60);
-/// The most kinds of lines to distinguish.
-const KINDS: usize = 64;
 
 impl KafkaConfig {
     /// Returns the properties shared by all clients. `role` identifies the client in the brokers'
@@ -203,43 +192,9 @@ impl ClientContext for SharedContext {
     }
 }
 
-/// Suppresses repeated lines.
-#[derive(Debug, Default)]
-pub(super) struct Quiet {
-    spoken: Mutex<HashMap<String, Instant>>,
-}
-
-impl Quiet {
-    /// Returns whether a line of this kind may be shown now.
-    fn may_speak(&self, kind: &str) -> bool {
-        let mut spoken = self.spoken.lock();
-        match spoken.get_mut(kind) {
-            Some(at) if at.elapsed() < QUIET => false,
-            Some(at) => {
-                *at = Instant::now();
-                true
-            }
-            None => {
-                if spoken.len() < KINDS {
-                    spoken.insert(kind.to_owned(), Instant::now());
-                }
-                true
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_same_kind_of_line_is_shown_once() {
-        let quiet = Quiet::default();
-        assert!(quiet.may_speak("FAIL"));
-        assert!(!quiet.may_speak("FAIL"));
-        assert!(quiet.may_speak("away"));
-    }
 
     #[test]
     fn brokers_are_away_until_one_answers() {

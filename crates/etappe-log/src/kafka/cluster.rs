@@ -6,8 +6,8 @@ use std::sync::Arc;
 use etappe_core::ports::Clock;
 use prometheus::Registry;
 
-use super::client::Quiet;
 use super::config::KafkaConfig;
+use super::quiet::Quiet;
 use crate::error::LogError;
 use crate::metrics::kafka::KafkaMetrics;
 

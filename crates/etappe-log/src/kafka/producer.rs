@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use prometheus::IntCounter;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,7 +18,7 @@ use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
 use super::delivery::{Deliveries, Outcome};
 use crate::error::LogError;
-use crate::metrics::kafka::{DeliveryCounters, brokers_up};
+use crate::metrics::kafka::{KafkaMetrics, brokers_up};
 
 /// How many purges in a row, with a broker connected and nothing delivered in between, until the
 /// producer is replaced. When brokers come and go, librdkafka's idempotent producer can wait
@@ -81,6 +82,37 @@ pub(super) struct Reports {
     progress: Arc<ProducerProgress>,
 }
 
+/// Counts records by outcome.
+#[derive(Debug, Clone)]
+pub(super) struct DeliveryCounters {
+    delivered: IntCounter,
+    undelivered: IntCounter,
+    too_large: IntCounter,
+    queue_full: IntCounter,
+}
+
+impl DeliveryCounters {
+    fn new(metrics: &KafkaMetrics) -> Self {
+        Self {
+            delivered: metrics.published("delivered"),
+            undelivered: metrics.published("undelivered"),
+            too_large: metrics.published("too_large"),
+            queue_full: metrics.published("queue_full"),
+        }
+    }
+
+    /// Counts a record.
+    pub(super) fn count(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Delivered => self.delivered.inc(),
+            Outcome::Undelivered => self.undelivered.inc(),
+            Outcome::TooLarge => self.too_large.inc(),
+            Outcome::QueueFull => self.queue_full.inc(),
+            Outcome::Waiting => {}
+        }
+    }
+}
+
 /// Whether a producer makes progress.
 #[derive(Debug, Default)]
 struct ProducerProgress {
@@ -95,7 +127,7 @@ impl Reports {
     pub(super) fn new(cluster: &KafkaCluster) -> Self {
         Self {
             deliveries: Arc::default(),
-            counters: cluster.metrics.delivery_counters(),
+            counters: DeliveryCounters::new(&cluster.metrics),
             trouble: Arc::default(),
             reachability: Arc::default(),
             progress: Arc::default(),
@@ -184,7 +216,7 @@ impl ProducerContext for PublisherContext {
                 }
             },
         };
-        self.reports.counters.count(outcome, 1);
+        self.reports.counters.count(outcome);
         self.reports.deliveries.report(ticket, outcome);
     }
 }

@@ -155,7 +155,7 @@ impl KafkaPublisher {
                 if outcome != Outcome::TooLarge {
                     stop = Some(outcome);
                 }
-                self.inner.reports.counters.count(outcome, 1);
+                self.inner.reports.counters.count(outcome);
                 handover.refuse(place, outcome);
             }
         }

@@ -5,18 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::frame::MAX_BODY_BYTES;
-
-/// The compression of a frame's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Codec {
-    /// No compression: least CPU, most disk.
-    None,
-    /// LZ4: events take about a quarter of the disk space. A frame that does not shrink is stored
-    /// uncompressed.
-    Lz4,
-}
+use super::frame::{Codec, MAX_BODY_BYTES};
 
 /// Configuration of the local log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

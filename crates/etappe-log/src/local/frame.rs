@@ -14,8 +14,7 @@ use etappe_core::time::Timestamp;
 use lz4_flex::block::{
     CompressTable, compress_into_with_table, decompress, get_maximum_output_size,
 };
-
-use super::config::Codec;
+use serde::{Deserialize, Serialize};
 
 /// The layout version that is written.
 pub(crate) const VERSION: u8 = 1;
@@ -29,6 +28,17 @@ pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
 pub(crate) const TARGET_BODY_BYTES: usize = 1 << 20;
 /// The bytes a record takes in a body in addition to its own.
 pub(crate) const RECORD_OVERHEAD: usize = 4;
+
+/// The compression of a frame's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// No compression: least CPU, most disk.
+    None,
+    /// LZ4: events take about a quarter of the disk space. A frame that does not shrink is stored
+    /// uncompressed.
+    Lz4,
+}
 
 /// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -176,7 +176,12 @@ impl Writer {
         match self.appender.append(records, self.clock.now()) {
             Ok(appended) => {
                 let metrics = &self.shared.metrics;
-                metrics.record_append(appended, started.elapsed());
+                metrics.appended_records.inc_by(appended.records);
+                metrics.appended_bytes.inc_by(appended.payload_bytes);
+                metrics.frames.inc_by(appended.frames);
+                metrics.written_bytes.inc_by(appended.stored_bytes);
+                let took = started.elapsed();
+                metrics.sync_seconds.observe(took.as_secs_f64());
                 self.shared.record_lag();
                 self.note_success();
                 Ok(())

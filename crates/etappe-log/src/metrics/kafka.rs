@@ -12,7 +12,6 @@ use rdkafka::statistics::{Broker, Statistics};
 
 use super::kafka_source::SourceMetrics;
 use super::{as_gauge, registered};
-use crate::kafka::delivery::Outcome;
 
 etappe_runtime::metric_set! {
     /// Metrics of what the clients report.
@@ -95,28 +94,6 @@ const TOTALS: [Total; 5] = [
 /// The most clients to distinguish; more than a process ever has.
 const CLIENTS: usize = 256;
 
-/// Counts records by outcome.
-#[derive(Debug, Clone)]
-pub(crate) struct DeliveryCounters {
-    delivered: IntCounter,
-    undelivered: IntCounter,
-    too_large: IntCounter,
-    queue_full: IntCounter,
-}
-
-impl DeliveryCounters {
-    /// Counts `records` records.
-    pub(crate) fn count(&self, outcome: Outcome, records: u64) {
-        match outcome {
-            Outcome::Delivered => self.delivered.inc_by(records),
-            Outcome::Undelivered => self.undelivered.inc_by(records),
-            Outcome::TooLarge => self.too_large.inc_by(records),
-            Outcome::QueueFull => self.queue_full.inc_by(records),
-            Outcome::Waiting => {}
-        }
-    }
-}
-
 impl KafkaMetrics {
     /// Creates the metrics of clients whose topic keeps records for `retention`, and registers
     /// them.
@@ -136,15 +113,9 @@ impl KafkaMetrics {
         self.clients.errors.with_label_values(&[role]).inc();
     }
 
-    /// Returns the counters of outcomes.
-    pub(crate) fn delivery_counters(&self) -> DeliveryCounters {
-        let counter = |result| self.clients.records.with_label_values(&[result]);
-        DeliveryCounters {
-            delivered: counter("delivered"),
-            undelivered: counter("undelivered"),
-            too_large: counter("too_large"),
-            queue_full: counter("queue_full"),
-        }
+    /// Returns the counter of published records with this result.
+    pub(crate) fn published(&self, result: &str) -> IntCounter {
+        self.clients.records.with_label_values(&[result])
     }
 
     /// Records a client's statistics.
