@@ -11,7 +11,7 @@ use etappe_log::local::LocalLogConfig;
 use etappe_testkit::kafka::KafkaNode;
 
 use crate::kafka_publisher::{kafka_config, publisher_of, texts};
-use crate::support::{self, progress, range, record};
+use crate::support::{self, progress, record};
 
 fn key_of(payload: &[u8]) -> Option<(u64, Timestamp)> {
     let text = std::str::from_utf8(payload).ok()?;
@@ -32,7 +32,7 @@ async fn a_local_log_moves_to_kafka_from_where_its_consumer_stopped() {
     assert_eq!(broken, [Ok(())]);
     let source = log.source();
     // Ten records of partition 0 are done, and ten more may already be stored.
-    let before = progress(10, Some(range(10, 19)));
+    let before = progress(10, Some((10, 19)));
     source.commit(PartitionId(0), before).await.unwrap();
     let kafka = publisher_of(KafkaConfig {
         delivery_timeout: Duration::from_secs(1),

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use etappe_core::ports::{EventPublisher, OutgoingRecord, PublishError};
 use etappe_log::kafka::{
-    KafkaCluster, KafkaConfig, KafkaPublisher, KafkaSecurity, SaslMechanism, Secret,
-    SecurityProtocol,
+    KafkaConfig, KafkaPublisher, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol,
 };
 use etappe_testkit::kafka::{KafkaNode, SASL_PASSWORD, SASL_USER};
-use prometheus::Registry;
-use tokio::time::Instant;
 
-use crate::kafka_support::PATIENCE;
-use crate::support::{ManualClock, record};
+use crate::kafka_support::cluster;
+use crate::support::{in_time, record};
 
 pub(crate) fn kafka_config(node: &KafkaNode, topic: &str) -> KafkaConfig {
     KafkaConfig {
@@ -24,8 +21,7 @@ pub(crate) fn kafka_config(node: &KafkaNode, topic: &str) -> KafkaConfig {
 }
 
 pub(crate) fn publisher_of(config: KafkaConfig) -> KafkaPublisher {
-    let cluster = KafkaCluster::new(config, ManualClock::new(), &Registry::new()).unwrap();
-    cluster.publisher().unwrap()
+    cluster(config).publisher().unwrap()
 }
 
 /// Reads a partition's records as texts.
@@ -171,15 +167,15 @@ async fn records_given_up_while_the_broker_is_frozen_can_be_published_again_in_o
     let outcomes = publisher.publish(batch(50)).await;
     assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
     node.resume();
-    let mut again = publisher.publish(batch(50)).await;
-    let deadline = Instant::now() + PATIENCE;
-    while again.iter().any(Result::is_err) {
-        assert!(
-            Instant::now() < deadline,
-            "not published in time: {again:?}"
-        );
-        again = publisher.publish(batch(50)).await;
-    }
+    let again = async {
+        while publisher
+            .publish(batch(50))
+            .await
+            .iter()
+            .any(Result::is_err)
+        {}
+    };
+    in_time("the records to be published", again).await;
     assert!(
         publisher
             .publish(batch(100))

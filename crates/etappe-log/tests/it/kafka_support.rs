@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etappe_core::id::{Offset, OffsetRange, PartitionId};
+use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{Progress, ReadRequest, RecordSource, SourceEvent};
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaCluster, KafkaConfig, KafkaSource};
@@ -13,8 +13,8 @@ use etappe_testkit::clock::ManualClock;
 use etappe_testkit::kafka::KafkaNode;
 use prometheus::Registry;
 
-/// How long a step may take before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::in_time;
+
 pub(crate) const P0: PartitionId = PartitionId(0);
 
 /// The topic and the group of one test.
@@ -102,8 +102,7 @@ pub(crate) fn cluster(config: KafkaConfig) -> KafkaCluster {
 
 /// Waits for the next event of a source.
 pub(crate) async fn change(source: &KafkaSource) -> SourceEvent {
-    let change = tokio::time::timeout(PATIENCE, source.changed()).await;
-    change.expect("a change comes in time").unwrap()
+    in_time("a change", source.changed()).await.unwrap()
 }
 
 /// Waits for the next event, which must be an assignment of `partition`.
@@ -184,22 +183,10 @@ pub(crate) async fn read_some(
             found.extend(read(source, partition, request(next)).await.unwrap());
         }
     };
-    let in_time = tokio::time::timeout(PATIENCE, all).await;
-    in_time.expect("the records come in time");
+    in_time("the records", all).await;
     found
 }
 
 pub(crate) fn numbered(range: std::ops::Range<u64>) -> Vec<String> {
     range.map(|number| format!("record {number}")).collect()
-}
-
-pub(crate) fn progress(next: u64, pending: Option<(u64, u64)>) -> Progress {
-    let range = |(first, last)| OffsetRange {
-        first: Offset(first),
-        last: Offset(last),
-    };
-    Progress {
-        next: Offset(next),
-        pending: pending.map(range),
-    }
 }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use etappe_core::ports::{RetryClass, Retryable};
 use etappe_log::LogError;
-use etappe_log::kafka::{KafkaCluster, KafkaConfig};
+use etappe_log::kafka::KafkaConfig;
 use etappe_testkit::kafka::KafkaNode;
-use prometheus::Registry;
 
-use crate::support::ManualClock;
+use crate::kafka_support::cluster;
 
 fn config(node: &KafkaNode) -> KafkaConfig {
     KafkaConfig {
@@ -21,8 +20,7 @@ fn config(node: &KafkaNode) -> KafkaConfig {
 }
 
 async fn ensure(config: &KafkaConfig) -> Result<(), LogError> {
-    let cluster = KafkaCluster::new(config.clone(), ManualClock::new(), &Registry::new()).unwrap();
-    cluster.ensure_topics().await
+    cluster(config.clone()).ensure_topics().await
 }
 
 /// Checks that the topics differ from the configuration, and that each of `parts` occurs in the

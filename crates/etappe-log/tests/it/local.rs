@@ -1,11 +1,13 @@
 //! Publishing, reading, and storing progress.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::{EventPublisher, PublishError, ReadRequest, RecordSource};
 use etappe_log::LogError;
-use etappe_log::local::{Codec, LocalLogConfig};
+use etappe_log::local::{Codec, LocalLog, LocalLogConfig};
+use etappe_testkit::clock::ManualClock;
 
 use crate::support::{
     assigned, config, open, open_with, progress, publish, range, read_all, record, request,
@@ -131,6 +133,19 @@ async fn a_record_too_large_is_refused_alone() {
     assert_eq!(read_all(&log.reader(), 0, 0).await.len(), 2);
 }
 
+/// Publishes four records and announces them in three ranges; the last one stays pending.
+async fn pass_three_of_four(log: &LocalLog) {
+    publish(&log.publisher(), 0, &["a", "b", "c", "d"]).await;
+    for step in [
+        progress(0, Some((0, 1))),
+        progress(2, Some((2, 2))),
+        progress(3, Some((3, 3))),
+    ] {
+        let committed = log.source().commit(PartitionId(0), step).await;
+        committed.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn progress_survives_and_a_killed_process_redoes_only_the_pending_range() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,19 +153,12 @@ async fn progress_survives_and_a_killed_process_redoes_only_the_pending_range() 
     let source = log.source();
     assert_eq!(assigned(&source, 0).await, (progress(0, None), vec![]));
     assert_eq!(assigned(&source, 1).await, (progress(0, None), vec![]));
-    publish(&log.publisher(), 0, &["a", "b", "c", "d"]).await;
-    for step in [
-        progress(0, Some(range(0, 1))),
-        progress(2, Some(range(2, 2))),
-        progress(3, Some(range(3, 3))),
-    ] {
-        source.commit(PartitionId(0), step).await.unwrap();
-    }
+    pass_three_of_four(&log).await;
     drop((source, log));
 
     let log = open(folder.path(), "boot").unwrap();
     let found = assigned(&log.source(), 0).await;
-    assert_eq!(found, (progress(3, Some(range(3, 3))), vec![]));
+    assert_eq!(found, (progress(3, Some((3, 3))), vec![]));
     let positions = log.reader().positions()[0];
     assert_eq!((positions.committed, positions.end), (Offset(3), Offset(4)));
 }
@@ -159,29 +167,21 @@ async fn progress_survives_and_a_killed_process_redoes_only_the_pending_range() 
 async fn after_an_unclean_boot_the_same_ranges_are_replayed_until_something_is_committed() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), "first boot").unwrap();
-    publish(&log.publisher(), 0, &["a", "b", "c", "d"]).await;
-    let source = log.source();
-    for step in [
-        progress(0, Some(range(0, 1))),
-        progress(2, Some(range(2, 2))),
-        progress(3, Some(range(3, 3))),
-    ] {
-        source.commit(PartitionId(0), step).await.unwrap();
-    }
-    drop((source, log));
+    pass_three_of_four(&log).await;
+    drop(log);
 
     // The second opening stands for a process that was killed before it had replayed anything.
     for boot in ["second boot", "second boot", "third boot"] {
         let log = open(folder.path(), boot).unwrap();
         let (at, replay) = assigned(&log.source(), 0).await;
-        assert_eq!(at, progress(3, Some(range(3, 3))), "{boot}");
+        assert_eq!(at, progress(3, Some((3, 3))), "{boot}");
         assert_eq!(replay, [range(0, 2)], "{boot}");
         assert_eq!(assigned(&log.source(), 1).await.1, [], "{boot}");
         assert_eq!(read_all(&log.reader(), 0, 0).await.len(), 4);
     }
 
     let log = open(folder.path(), "third boot").unwrap();
-    let unchanged = progress(3, Some(range(3, 3)));
+    let unchanged = progress(3, Some((3, 3)));
     let commit = log.source().commit(PartitionId(0), unchanged).await;
     commit.unwrap();
     drop(log);
@@ -206,15 +206,15 @@ async fn impossible_progress_is_refused() {
     for (impossible, why) in [
         (progress(0, None), "goes back"),
         (progress(4, None), "past the end"),
-        (progress(1, Some(range(1, 3))), "pending past the end"),
-        (progress(1, Some(range(2, 2))), "pending elsewhere"),
+        (progress(1, Some((1, 3))), "pending past the end"),
+        (progress(1, Some((2, 2))), "pending elsewhere"),
     ] {
         let outcome = source.commit(PartitionId(0), impossible).await;
         let refused = matches!(outcome, Err(LogError::InvalidProgress { .. }));
         assert!(refused, "{why}: {outcome:?}");
     }
     source
-        .commit(PartitionId(0), progress(1, Some(range(1, 2))))
+        .commit(PartitionId(0), progress(1, Some((1, 2))))
         .await
         .unwrap();
 }
@@ -241,11 +241,9 @@ async fn a_closed_log_takes_and_commits_nothing() {
 async fn the_names_of_two_logs_in_one_folder_differ() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let clock = crate::support::ManualClock::new();
+    let clock = Arc::new(ManualClock::default());
     let registry = prometheus::Registry::new();
-    let open = || {
-        etappe_log::local::LocalLog::open(config(&path), clock.clone(), "boot", &registry).unwrap()
-    };
+    let open = || LocalLog::open(config(&path), clock.clone(), "boot", &registry).unwrap();
     let first = open().source().topic().to_owned();
     assert_eq!(open().source().topic(), first);
     std::fs::remove_dir_all(&path).unwrap();
@@ -261,8 +259,8 @@ async fn every_hop_is_counted() {
         ..config(folder.path())
     };
     let registry = prometheus::Registry::new();
-    let clock = crate::support::ManualClock::new();
-    let log = etappe_log::local::LocalLog::open(config, clock, "boot", &registry).unwrap();
+    let clock = Arc::new(ManualClock::default());
+    let log = LocalLog::open(config, clock, "boot", &registry).unwrap();
     publish(&log.publisher(), 0, &["aaa", "bb", "much too large"]).await;
     log.source()
         .commit(PartitionId(0), progress(1, None))

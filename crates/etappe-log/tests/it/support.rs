@@ -1,39 +1,24 @@
-//! Helpers for the tests of this crate: a manual clock, and short ways to publish and read.
+//! Helpers for the tests of this crate: short ways to publish and read, and waits with an end.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::id::{Offset, OffsetRange, PartitionId};
 use etappe_core::ports::{
-    Clock, EventPublisher, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource,
-    SourceEvent,
+    EventPublisher, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource, SourceEvent,
 };
 use etappe_core::time::Timestamp;
 use etappe_log::LogError;
 use etappe_log::local::{LocalLog, LocalLogConfig, LocalPublisher, LocalReader, LocalSource};
+use etappe_testkit::clock::ManualClock;
+use etappe_testkit::wait::PATIENCE;
 
-/// A clock that stands still until it is advanced.
-#[derive(Debug)]
-pub(crate) struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_700_000_000_000)))
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        let millis = i64::try_from(by.as_millis()).unwrap();
-        self.0.fetch_add(millis, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
-    }
+/// Waits for `work`, for a limited time. `what` completes "waited too long for …".
+pub(crate) async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(PATIENCE, work).await;
+    done.unwrap_or_else(|_| panic!("waited too long for {what}"))
 }
 
 pub(crate) fn config(directory: &Path) -> LocalLogConfig {
@@ -51,7 +36,7 @@ pub(crate) fn open(directory: &Path, boot: &str) -> Result<LocalLog, LogError> {
 pub(crate) fn open_with(config: LocalLogConfig, boot: &str) -> Result<LocalLog, LogError> {
     LocalLog::open(
         config,
-        ManualClock::new(),
+        Arc::new(ManualClock::default()),
         boot,
         &prometheus::Registry::new(),
     )
@@ -115,10 +100,10 @@ pub(crate) fn range(first: u64, last: u64) -> OffsetRange {
     }
 }
 
-pub(crate) fn progress(next: u64, pending: Option<OffsetRange>) -> Progress {
+pub(crate) fn progress(next: u64, pending: Option<(u64, u64)>) -> Progress {
     Progress {
         next: Offset(next),
-        pending,
+        pending: pending.map(|(first, last)| range(first, last)),
     }
 }
 
