@@ -23,6 +23,7 @@ pub mod memory_index;
 pub mod memory_letters;
 pub mod memory_log;
 pub mod memory_sink;
+pub mod offsets;
 pub mod process;
 pub mod rows;
 pub mod wait;

@@ -9,13 +9,16 @@ mod power;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use etappe_core::id::Offset;
-use etappe_core::ports::{EventPublisher, LogRecord, OutgoingRecord, PublishError, ReadRequest};
+use etappe_core::id::{Offset, OffsetRange};
+use etappe_core::ports::{
+    EventPublisher, LogRecord, OutgoingRecord, Progress, PublishError, ReadRequest, RecordSource,
+    SourceEvent,
+};
 use etappe_core::time::Timestamp;
+use etappe_testkit::clock::ManualClock;
+use etappe_testkit::offsets::progress;
 use parking_lot::{Condvar, Mutex};
 
 use super::*;
@@ -135,35 +138,12 @@ impl Disk for FaultyDisk {
     }
 }
 
-/// A clock that stands still until it is moved.
-#[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
-
-impl Default for TestClock {
-    fn default() -> Self {
-        Self(AtomicI64::new(1_700_000_000_000))
-    }
-}
-
-impl TestClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        let millis = i64::try_from(by.as_millis()).unwrap();
-        self.0.fetch_add(millis, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
-    }
-}
-
 /// A folder and the parameters of the log in it.
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: LocalLogConfig,
     pub(crate) disk: Arc<FaultyDisk>,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<ManualClock>,
     /// The retry interval of a failed log. In most tests it is too long to matter.
     pub(crate) try_again: Duration,
 }
@@ -190,10 +170,14 @@ impl Bench {
     }
 
     pub(crate) fn open(&self, boot: &str) -> Result<LocalLog, LogError> {
+        self.open_on(Arc::<FaultyDisk>::clone(&self.disk), boot)
+    }
+
+    fn open_on(&self, disk: Arc<dyn Disk>, boot: &str) -> Result<LocalLog, LogError> {
         let opening = Opening {
-            disk: Arc::<FaultyDisk>::clone(&self.disk),
+            disk,
             config: Arc::new(self.config.clone()),
-            clock: Arc::<TestClock>::clone(&self.clock),
+            clock: Arc::<ManualClock>::clone(&self.clock),
             metrics: LogMetrics::new(&Registry::new()),
             upkeep_interval: Duration::from_millis(1),
             try_again: self.try_again,
@@ -238,6 +222,30 @@ pub(crate) async fn publish(
     let first = outcomes.first().cloned().unwrap_or(Ok(()));
     assert!(outcomes.iter().all(|outcome| *outcome == first));
     first
+}
+
+/// Commits progress in the first partition.
+async fn commit(log: &LocalLog, next: u64, pending: Option<(u64, u64)>) {
+    let source = log.source();
+    let committed = source.commit(PartitionId(0), progress(next, pending));
+    committed.await.unwrap();
+}
+
+/// Returns the progress and the ranges to replay with which the next partition is assigned.
+async fn assigned(source: &LocalSource) -> (Progress, Vec<OffsetRange>) {
+    let SourceEvent::Assigned {
+        progress, replay, ..
+    } = source.changed().await.unwrap()
+    else {
+        panic!("the local log revokes nothing");
+    };
+    (progress.expect("the local log forgets nothing"), replay)
+}
+
+/// Returns the offset with which a segment's file is named.
+fn first_offset(segment: &Path) -> u64 {
+    let name = segment.file_stem().and_then(|name| name.to_str());
+    name.unwrap().parse().unwrap()
 }
 
 /// Returns a record of at least `length` bytes, different for each `number`.

@@ -30,6 +30,8 @@ use super::opening::Opening;
 use super::spooler::Spooler;
 
 const SENDERS: u64 = 6;
+/// How long a test waits for something that must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clock that never returns the same time twice, together with the requests being read.
 #[derive(Debug, Default)]
@@ -151,13 +153,7 @@ impl World {
             tasks.spawn_on(sending, runtime.handle());
         }
         let kafka = self.kafka.clone();
-        let working = async move {
-            loop {
-                kafka.work();
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tasks.spawn_on(working, runtime.handle());
+        tasks.spawn_on(async move { kafka.work_on().await }, runtime.handle());
         runtime.block_on(async {
             for _ in 0..random.random_range(1..5) {
                 let health = [
@@ -186,24 +182,11 @@ impl World {
         self.kafka.set(Health::Up);
         runtime.block_on(async {
             let spooler = self.open().await;
-            let draining = async {
-                while spooler.is_spooling() {
-                    self.kafka.work();
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
+            let closing = async {
+                until("the spool is drained", || !spooler.is_spooling()).await;
+                spooler.close().await;
             };
-            let drained = tokio::time::timeout(Duration::from_secs(20), draining).await;
-            drained.expect("the spool is drained");
-            let working = async {
-                loop {
-                    self.kafka.work();
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
-            tokio::select! {
-                () = spooler.close() => {}
-                () = working => {}
-            }
+            self.kafka.work_until(closing).await;
         });
     }
 
@@ -337,6 +320,17 @@ fn nothing_is_lost_or_reordered_whatever_fails_third_seeds() {
     (200..202).for_each(survive);
 }
 
+/// Polls `is_so` until it returns true.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
 fn message(text: &str) -> OutgoingRecord {
     OutgoingRecord {
         key: 0,
@@ -369,29 +363,13 @@ async fn a_full_spool_refuses_and_one_that_is_drained_takes_again() {
     assert!(spooler.problem().is_some_and(|it| it.contains("bound")));
     assert!(spooler.outage().is_some());
     kafka.set(Health::Up);
-    let working = async {
-        loop {
-            kafka.work();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
     let draining = async {
-        while spooler.is_spooling() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("the spool is drained", || !spooler.is_spooling()).await;
         assert_eq!(spooler.publish(vec![message("direct")]).await, [Ok(())]);
         assert_eq!((spooler.problem(), spooler.outage()), (None, None));
         spooler.close().await;
     };
-    let both = async {
-        tokio::select! {
-            () = draining => {}
-            () = working => {}
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), both)
-        .await
-        .unwrap();
+    kafka.work_until(draining).await;
     assert_eq!(
         spooler.publish(vec![message("late")]).await,
         [Err(PublishError::Unavailable {
@@ -419,22 +397,11 @@ async fn a_mark_states_from_when_records_are_waiting() {
     let again = open(directory.path(), kafka.clone(), clock).await;
     assert_eq!(again.collector(), spooler.collector());
     kafka.set(Health::Up);
-    let working = async {
-        loop {
-            kafka.work();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
     let draining = async {
-        while again.is_spooling() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("the spool is drained", || !again.is_spooling()).await;
         again.close().await;
     };
-    tokio::select! {
-        () = draining => {}
-        () = working => {}
-    }
+    kafka.work_until(draining).await;
     let log = kafka.log(0);
     let texts: Vec<&str> = log
         .iter()

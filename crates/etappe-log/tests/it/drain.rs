@@ -9,9 +9,10 @@ use etappe_log::LogError;
 use etappe_log::kafka::KafkaConfig;
 use etappe_log::local::LocalLogConfig;
 use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::offsets::progress;
 
 use crate::kafka_publisher::{kafka_config, publisher_of, texts};
-use crate::support::{self, progress, record};
+use crate::support::{self, record};
 
 fn key_of(payload: &[u8]) -> Option<(u64, Timestamp)> {
     let text = std::str::from_utf8(payload).ok()?;

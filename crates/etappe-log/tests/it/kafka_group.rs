@@ -11,6 +11,7 @@ use etappe_core::ports::{Progress, RecordSource, RetryClass, Retryable, SourceEv
 use etappe_log::LogError;
 use etappe_log::kafka::{KafkaConfig, KafkaSource};
 use etappe_testkit::kafka::{KafkaNode, KafkaNodes};
+use etappe_testkit::offsets::progress;
 use etappe_testkit::wait::{PATIENCE, until};
 use parking_lot::Mutex;
 use rand::RngExt;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use crate::kafka_support::{
     P0, Place, assigned, assigned_all, change, cluster, numbered, read, read_some, request,
 };
-use crate::support::{in_time, progress};
+use crate::support::in_time;
 
 #[tokio::test]
 async fn partitions_spread_and_come_back() {

@@ -8,11 +8,12 @@ use etappe_core::ports::{ReadRequest, RecordSource, RetryClass, Retryable};
 use etappe_log::LogError;
 use etappe_log::kafka::KafkaConfig;
 use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::offsets::progress;
 
 use crate::kafka_support::{
     P0, Place, assigned, assigned_all, numbered, read, read_some, request, until,
 };
-use crate::support::{in_time, progress};
+use crate::support::in_time;
 
 #[tokio::test]
 async fn a_range_about_to_be_stored_is_given_to_the_next_owner() {

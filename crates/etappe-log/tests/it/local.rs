@@ -8,10 +8,9 @@ use etappe_core::ports::{EventPublisher, PublishError, ReadRequest, RecordSource
 use etappe_log::LogError;
 use etappe_log::local::{Codec, LocalLog, LocalLogConfig};
 use etappe_testkit::clock::ManualClock;
+use etappe_testkit::offsets::{progress, range};
 
-use crate::support::{
-    assigned, config, open, open_with, progress, publish, range, read_all, record, request,
-};
+use crate::support::{assigned, config, open, open_with, publish, read_all, record, request};
 
 const NOT_YET: Duration = Duration::from_millis(20);
 const LONG: Duration = Duration::from_secs(30);

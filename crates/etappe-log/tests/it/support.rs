@@ -93,20 +93,6 @@ pub(crate) async fn read_all(
     }
 }
 
-pub(crate) fn range(first: u64, last: u64) -> OffsetRange {
-    OffsetRange {
-        first: Offset(first),
-        last: Offset(last),
-    }
-}
-
-pub(crate) fn progress(next: u64, pending: Option<(u64, u64)>) -> Progress {
-    Progress {
-        next: Offset(next),
-        pending: pending.map(|(first, last)| range(first, last)),
-    }
-}
-
 /// Waits for the next assignment, which must be that of `expected`.
 pub(crate) async fn assigned(source: &LocalSource, expected: u32) -> (Progress, Vec<OffsetRange>) {
     match source.changed().await.unwrap() {

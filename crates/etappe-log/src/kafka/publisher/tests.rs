@@ -4,23 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
+use etappe_testkit::clock::ManualClock;
 use prometheus::Registry;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
-
-#[derive(Debug)]
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000)
-    }
-}
 
 type Mock = MockCluster<'static, DefaultProducerContext>;
 
@@ -41,7 +32,8 @@ fn publisher_within(delivery_timeout: Duration) -> (Mock, KafkaPublisher) {
         ..KafkaConfig::default()
     };
     mock.create_topic(&config.topic, 4, 1).unwrap();
-    let cluster = KafkaCluster::new(config, Arc::new(Noon), &Registry::new()).unwrap();
+    let cluster =
+        KafkaCluster::new(config, Arc::new(ManualClock::default()), &Registry::new()).unwrap();
     let publisher = cluster.publisher().unwrap();
     (mock, publisher)
 }

@@ -61,18 +61,9 @@ pub(super) fn parse(next: Offset, text: &str) -> Result<Progress, UnreadableMeta
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use etappe_testkit::offsets::progress;
 
-    fn progress(next: u64, pending: Option<(u64, u64)>) -> Progress {
-        let range = |(first, last)| OffsetRange {
-            first: Offset(first),
-            last: Offset(last),
-        };
-        Progress {
-            next: Offset(next),
-            pending: pending.map(range),
-        }
-    }
+    use super::*;
 
     #[test]
     fn progress_survives_as_text() {

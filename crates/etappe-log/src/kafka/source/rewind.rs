@@ -50,28 +50,27 @@ impl KafkaRewind {
 
 #[cfg(test)]
 mod tests {
+    use etappe_testkit::offsets::progress;
+
     use super::*;
 
     const PARTITION: PartitionId = PartitionId(1);
 
-    fn progress(next: u64) -> Option<Progress> {
-        Some(Progress {
-            next: Offset(next),
-            pending: None,
-        })
-    }
-
     #[test]
     fn ranges_follow_each_other_up_to_the_progress() {
         let rewind = KafkaRewind::new(BTreeMap::from([(PARTITION, Offset(5))]));
-        let ranges = rewind.ranges(PARTITION, progress(20_005));
+        let ranges = rewind.ranges(PARTITION, Some(progress(20_005, None)));
         let bounds: Vec<_> = ranges.iter().map(|it| (it.first.0, it.last.0)).collect();
         assert_eq!(bounds, [(5, 10_004), (10_005, 20_004)]);
-        assert_eq!(rewind.ranges(PARTITION, progress(6)).len(), 1);
-        assert!(rewind.ranges(PARTITION, progress(5)).is_empty());
-        assert!(rewind.ranges(PARTITION, progress(3)).is_empty());
+        assert_eq!(rewind.ranges(PARTITION, Some(progress(6, None))).len(), 1);
+        assert!(rewind.ranges(PARTITION, Some(progress(5, None))).is_empty());
+        assert!(rewind.ranges(PARTITION, Some(progress(3, None))).is_empty());
         assert!(rewind.ranges(PARTITION, None).is_empty());
-        assert!(rewind.ranges(PartitionId(0), progress(9)).is_empty());
+        assert!(
+            rewind
+                .ranges(PartitionId(0), Some(progress(9, None)))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -82,6 +81,10 @@ mod tests {
         assert!(!rewind.is_over());
         rewind.done(PARTITION);
         assert!(rewind.is_over());
-        assert!(rewind.ranges(PARTITION, progress(20)).is_empty());
+        assert!(
+            rewind
+                .ranges(PARTITION, Some(progress(20, None)))
+                .is_empty()
+        );
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use etappe_core::ports::Clock;
-use etappe_core::time::Timestamp;
+use etappe_testkit::clock::ManualClock;
 use prometheus::Registry;
 use rdkafka::mocking::MockCluster;
 
@@ -13,15 +12,6 @@ use crate::kafka::config::KafkaConfig;
 
 /// How long one step of the group may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Debug)]
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000)
-    }
-}
 
 /// Waits until all four partitions were assigned, or were revoked and released.
 async fn four(source: &KafkaSource, are_ours: bool) -> BTreeMap<PartitionId, Option<Progress>> {
@@ -55,7 +45,8 @@ async fn a_frozen_client_is_replaced_and_its_progress_is_found_again() {
         ..KafkaConfig::default()
     };
     mock.create_topic(&config.topic, 4, 1).unwrap();
-    let cluster = KafkaCluster::new(config, Arc::new(Noon), &Registry::new()).unwrap();
+    let cluster =
+        KafkaCluster::new(config, Arc::new(ManualClock::default()), &Registry::new()).unwrap();
     let source = cluster.source().unwrap();
     let ours = four(&source, true).await;
     let all: BTreeSet<_> = (0..4).map(PartitionId).collect();

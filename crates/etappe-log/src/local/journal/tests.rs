@@ -1,22 +1,18 @@
 //! The journal survives crashes and failing disks.
 
+use etappe_testkit::clock::ManualClock;
+use etappe_testkit::offsets::progress;
 use proptest::prelude::*;
 
 use super::*;
-use crate::local::tests::{Fault, FaultyDisk, TestClock};
+use crate::local::tests::{Fault, FaultyDisk};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const END: Offset = Offset(1_000_000);
 const ID: PartitionId = PartitionId(0);
 
 fn step(n: u64) -> Progress {
-    Progress {
-        next: Offset(n),
-        pending: Some(OffsetRange {
-            first: Offset(n),
-            last: Offset(n),
-        }),
-    }
+    progress(n, Some((n, n)))
 }
 
 fn reopen(directory: &Path) -> Journal {
@@ -30,7 +26,7 @@ fn committed(directory: &Path, disk: &Arc<FaultyDisk>, count: u64) -> Journal {
     let mut journal = Journal::create(disk, ID, directory).unwrap();
     for n in 1..=count {
         journal
-            .commit(step(n), END, HOUR, &TestClock::default())
+            .commit(step(n), END, HOUR, &ManualClock::default())
             .unwrap();
     }
     journal
@@ -59,7 +55,7 @@ fn nothing_is_added_to_a_file_after_a_failed_sync() {
             journal.file = None;
         }
         let file = |path: &Path| std::fs::read(path.join(FILE_NAME)).unwrap();
-        let clock = TestClock::default();
+        let clock = ManualClock::default();
         disk.fail_next(fault);
         let failed = journal.commit(step(4), END, HOUR, &clock);
         assert!(matches!(failed, Err(LogError::Commit { .. })), "{fault:?}");
@@ -82,7 +78,7 @@ fn a_replay_that_failed_to_end_stays_due() {
     journal.require_replay().unwrap();
     let due = journal.state().clone();
     disk.fail_next(Fault::Sync);
-    let clock = TestClock::default();
+    let clock = ManualClock::default();
     journal.commit(step(4), END, HOUR, &clock).unwrap_err();
     assert_eq!(journal.state(), &due);
     assert!(reopen(folder.path()).state().is_replay_due());

@@ -1,24 +1,11 @@
 //! The consumer's state compared with a plain record of what happened.
 
+use etappe_testkit::offsets::{progress, range};
 use proptest::prelude::*;
 
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn range(first: u64, last: u64) -> OffsetRange {
-    OffsetRange {
-        first: Offset(first),
-        last: Offset(last),
-    }
-}
-
-fn progress(next: u64, pending: Option<OffsetRange>) -> Progress {
-    Progress {
-        next: Offset(next),
-        pending,
-    }
-}
 
 const fn minutes(n: i64) -> Timestamp {
     Timestamp::from_millis(n * 60_000)
@@ -36,14 +23,14 @@ fn advance(state: &mut ConsumerState, to: Progress, at: Timestamp) {
 #[test]
 fn only_what_was_announced_is_replayed_and_neighbours_as_one() {
     let mut state = ConsumerState::default();
-    advance(&mut state, progress(0, Some(range(0, 9))), minutes(0));
+    advance(&mut state, progress(0, Some((0, 9))), minutes(0));
     // Bisected: first the lower half becomes pending in its place, then the upper half.
-    advance(&mut state, progress(0, Some(range(0, 4))), minutes(1));
-    advance(&mut state, progress(5, Some(range(5, 9))), minutes(2));
+    advance(&mut state, progress(0, Some((0, 4))), minutes(1));
+    advance(&mut state, progress(5, Some((5, 9))), minutes(2));
     advance(&mut state, progress(10, None), minutes(3));
     // Passed without being inserted, in the same minute: it went elsewhere.
     advance(&mut state, progress(12, None), minutes(3));
-    advance(&mut state, progress(12, Some(range(12, 20))), minutes(3));
+    advance(&mut state, progress(12, Some((12, 20))), minutes(3));
     advance(&mut state, progress(21, None), minutes(3));
     advance(&mut state, progress(30, None), minutes(5));
     state.apply(&state.replay_due_step());
@@ -61,7 +48,7 @@ fn a_replay_reaches_back_from_the_last_insert_however_long_ago_that_was() {
     let mut state = ConsumerState::default();
     for n in 0..10_u64 {
         let at = minutes(i64::try_from(n).unwrap() * 10);
-        advance(&mut state, progress(n, Some(range(n, n))), at);
+        advance(&mut state, progress(n, Some((n, n))), at);
     }
     // Passed at 10, 20, … 90 minutes.
     state.apply(&state.replay_due_step());
@@ -84,7 +71,7 @@ fn what_was_passed_within_a_minute_is_replayed_as_a_whole() {
         let at = seconds(30 + i64::try_from(n).unwrap() * 12);
         advance(
             &mut state,
-            progress(n * 100, Some(range(n * 100, n * 100 + 99))),
+            progress(n * 100, Some((n * 100, n * 100 + 99))),
             at,
         );
     }
@@ -104,10 +91,10 @@ fn what_was_passed_within_a_minute_is_replayed_as_a_whole() {
 #[test]
 fn a_step_after_a_lost_one_stands_for_both() {
     let mut state = ConsumerState::default();
-    advance(&mut state, progress(0, Some(range(0, 9))), minutes(0));
-    advance(&mut state, progress(10, Some(range(10, 19))), minutes(0));
+    advance(&mut state, progress(0, Some((0, 9))), minutes(0));
+    advance(&mut state, progress(10, Some((10, 19))), minutes(0));
     let mut damaged = state.clone();
-    advance(&mut state, progress(20, Some(range(20, 29))), minutes(70));
+    advance(&mut state, progress(20, Some((20, 29))), minutes(70));
     let last = state
         .step_to(progress(30, None), Offset(30), minutes(70))
         .unwrap();
@@ -120,7 +107,7 @@ fn a_step_after_a_lost_one_stands_for_both() {
 fn ranges_passed_long_ago_are_forgotten() {
     let mut state = ConsumerState::default();
     advance(&mut state, progress(5, None), minutes(0));
-    advance(&mut state, progress(5, Some(range(5, 6))), minutes(30));
+    advance(&mut state, progress(5, Some((5, 6))), minutes(30));
     advance(&mut state, progress(7, None), minutes(40));
     assert_eq!(state.needed_from(), Offset(0));
     state.forget(HOUR, minutes(60));

@@ -1,8 +1,7 @@
 //! A copy of a log in use: it opens, holds what was acknowledged, and requests a replay of the
 //! announced ranges.
 
-use etappe_core::id::OffsetRange;
-use etappe_core::ports::{Progress, RecordSource, SourceEvent};
+use etappe_testkit::offsets::range;
 
 use super::*;
 
@@ -15,23 +14,9 @@ async fn a_copy_of_a_log_in_use_holds_acknowledged_records_and_repeats_announced
     for some in records[..300].chunks(10) {
         publish(&log, 0, some).await.unwrap();
     }
-    let announced = OffsetRange {
-        first: Offset(200),
-        last: Offset(249),
-    };
-    let source = log.source();
-    for progress in [
-        Progress {
-            next: Offset(200),
-            pending: Some(announced),
-        },
-        Progress {
-            next: Offset(250),
-            pending: None,
-        },
-    ] {
-        source.commit(PartitionId(0), progress).await.unwrap();
-    }
+    let announced = range(200, 249);
+    commit(&log, 200, Some((200, 249))).await;
+    commit(&log, 250, None).await;
     // Other publishers continue while the log is copied.
     let publisher = log.publisher();
     let rest = records[300..].to_vec();
@@ -62,9 +47,7 @@ async fn a_copy_of_a_log_in_use_holds_acknowledged_records_and_repeats_announced
     assert_records(&found, 0, &records[..found.len()]);
     assert_eq!(copy.source().topic(), log.source().topic());
     // The copy does not count as cleanly closed, so the announced ranges are replayed.
-    let SourceEvent::Assigned { replay, .. } = copy.source().changed().await.unwrap() else {
-        panic!("no partition was assigned");
-    };
+    let (_, replay) = assigned(&copy.source()).await;
     assert!(
         replay
             .iter()

@@ -170,16 +170,6 @@ async fn damage_in_an_older_segment_is_reported_with_file_and_position() {
     );
 }
 
-fn first_offset(segment: &std::path::Path) -> u64 {
-    segment
-        .file_stem()
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap()
-}
-
 #[tokio::test]
 async fn a_shortened_older_segment_is_reported() {
     let bench = Bench::new();
@@ -219,20 +209,8 @@ async fn a_log_that_ends_before_its_consumer_goes_on_after_it() {
     for half in records.chunks(5) {
         publish(&log, 0, half).await.unwrap();
     }
-    let commit = |next, pending| etappe_core::ports::Progress {
-        next: Offset(next),
-        pending,
-    };
-    let pending = etappe_core::id::OffsetRange {
-        first: Offset(6),
-        last: Offset(8),
-    };
-    let source = log.source();
-    let committed = etappe_core::ports::RecordSource::commit;
-    committed(&source, PartitionId(0), commit(6, Some(pending)))
-        .await
-        .unwrap();
-    drop((source, log));
+    commit(&log, 6, Some((6, 8))).await;
+    drop(log);
     // The disk did not honour syncs and has lost the second half.
     let file = bench.segments(0).remove(0);
     let length = file.metadata().unwrap().len();

@@ -1,8 +1,7 @@
 //! A failing or full disk: events are refused, nothing acknowledged is lost, and the log recovers
 //! by itself.
 
-use etappe_core::id::OffsetRange;
-use etappe_core::ports::{Progress, RecordSource};
+use etappe_testkit::wait::{PATIENCE, until};
 
 use super::*;
 
@@ -131,34 +130,15 @@ async fn a_nearly_full_disk_refuses_before_the_engine_has_no_room() {
     assert!(problem.is_some_and(|it| it.contains("min_free_bytes")));
     bench.disk.set_free_bytes(1000);
     // Nobody sends anything, yet the log finds out that there is room.
-    for _ in 0..5_000 {
-        if log.publisher().problem().is_none() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    assert_eq!(log.publisher().problem(), None);
+    let has_room = async || log.publisher().problem().is_none();
+    until("there is room", PATIENCE, has_room).await;
     publish(&log, 0, &[record(1, 10)]).await.unwrap();
-}
-
-async fn commit(log: &LocalLog, next: u64, pending: Option<OffsetRange>) {
-    let progress = Progress {
-        next: Offset(next),
-        pending,
-    };
-    let source = log.source();
-    source.commit(PartitionId(0), progress).await.unwrap();
 }
 
 /// Waits until upkeep moves the start of the log to `start`.
 async fn start_reaches(log: &LocalLog, start: u64) {
-    for _ in 0..5_000 {
-        if log.reader().positions()[0].start == Offset(start) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    panic!("the log begins at {:?}", log.reader().positions()[0]);
+    let has_moved = async || log.reader().positions()[0].start == Offset(start);
+    until("the start of the log moves", PATIENCE, has_moved).await;
 }
 
 #[tokio::test]
@@ -174,13 +154,7 @@ async fn a_log_at_its_bound_refuses_until_consumed_segments_are_old_enough() {
         }
     }
     let segments = bench.segments(0);
-    let second: u64 = segments[1]
-        .file_stem()
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let second = first_offset(&segments[1]);
     commit(&log, second + 1, None).await;
     bench.clock.advance(Duration::from_secs(3600));
     publish(&log, 0, &[record(count, 10_000)])
@@ -200,22 +174,23 @@ async fn a_log_at_its_bound_refuses_until_consumed_segments_are_old_enough() {
     assert!(matches!(expired, LogError::Expired { start, .. } if start == Offset(second)));
 }
 
+/// Returns how many records it took.
+async fn fill_four_segments(bench: &Bench, log: &LocalLog) -> u64 {
+    let mut end = 0;
+    while bench.segments(0).len() < 4 {
+        publish(log, 0, &[record(end, 10_000)]).await.unwrap();
+        end += 1;
+    }
+    end
+}
+
 #[tokio::test]
 async fn segments_that_a_replay_needs_are_kept_until_it_is_done() {
     let bench = Bench::new();
     let log = bench.open("first boot").unwrap();
-    let mut end = 0;
-    while bench.segments(0).len() < 4 {
-        publish(&log, 0, &[record(end, 10_000)]).await.unwrap();
-        end += 1;
-    }
+    let mut end = fill_four_segments(&bench, &log).await;
     for number in 0..end {
-        let offset = Offset(number);
-        let range = OffsetRange {
-            first: offset,
-            last: offset,
-        };
-        commit(&log, number, Some(range)).await;
+        commit(&log, number, Some((number, number))).await;
     }
     drop(log);
 
@@ -226,11 +201,7 @@ async fn segments_that_a_replay_needs_are_kept_until_it_is_done() {
         publish(&log, 0, &[record(end, 10)]).await.unwrap();
         end += 1;
     }
-    let source = log.source();
-    let etappe_core::ports::SourceEvent::Assigned { replay, .. } = source.changed().await.unwrap()
-    else {
-        panic!("the only partition is assigned");
-    };
+    let (_, replay) = assigned(&log.source()).await;
     assert_eq!(replay.first().map(|range| range.first), Some(Offset(0)));
     assert_eq!(log.reader().positions()[0].start, Offset(0));
     let found = read_from(&log, 0, 0).await.unwrap();
@@ -238,8 +209,7 @@ async fn segments_that_a_replay_needs_are_kept_until_it_is_done() {
 
     commit(&log, end, None).await;
     bench.clock.advance(Duration::from_secs(3601));
-    let last = bench.segments(0).pop().unwrap();
-    let last: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let last = first_offset(&bench.segments(0).pop().unwrap());
     start_reaches(&log, last).await;
 }
 
@@ -247,11 +217,7 @@ async fn segments_that_a_replay_needs_are_kept_until_it_is_done() {
 async fn a_reader_whose_segment_is_deleted_gets_an_error() {
     let bench = Bench::new();
     let log = bench.open("boot").unwrap();
-    let mut end = 0;
-    while bench.segments(0).len() < 4 {
-        publish(&log, 0, &[record(end, 10_000)]).await.unwrap();
-        end += 1;
-    }
+    let end = fill_four_segments(&bench, &log).await;
     let read_one = async |from| {
         let request = ReadRequest {
             from: Offset(from),
@@ -265,8 +231,7 @@ async fn a_reader_whose_segment_is_deleted_gets_an_error() {
     assert_eq!(read_one(0).await.unwrap().len(), 1);
     commit(&log, end, None).await;
     bench.clock.advance(Duration::from_secs(3601));
-    let last = bench.segments(0).pop().unwrap();
-    let last: u64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let last = first_offset(&bench.segments(0).pop().unwrap());
     start_reaches(&log, last).await;
     for from in [0, 1, last - 1] {
         let expired = read_one(from).await.unwrap_err();

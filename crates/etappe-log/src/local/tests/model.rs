@@ -2,8 +2,6 @@
 //! commits, crashes of the process and of the machine, and torn tails.
 
 use etappe_core::audit::PartitionPositions;
-use etappe_core::id::OffsetRange;
-use etappe_core::ports::{Progress, RecordSource, SourceEvent};
 use proptest::prelude::*;
 
 use super::*;
@@ -126,10 +124,7 @@ impl Account {
         Self {
             records: Vec::new(),
             doubtful: Vec::new(),
-            progress: Progress {
-                next: Offset(0),
-                pending: None,
-            },
+            progress: progress(0, None),
             passed: Vec::new(),
             last_passed_at: Timestamp::EPOCH,
             replay_due: false,
@@ -295,13 +290,7 @@ impl Run {
     async fn check(&mut self, partition: u32, had_unclean_boot: bool) {
         let now = self.bench.clock.now();
         let log = self.log();
-        let source = log.source();
-        let SourceEvent::Assigned {
-            progress, replay, ..
-        } = source.changed().await.unwrap()
-        else {
-            panic!("the local log revokes nothing");
-        };
+        let (progress, replay) = assigned(&log.source()).await;
         let (positions, found) = read_kept(log, partition).await;
         let account = &mut self.accounts[partition as usize];
         account.replay_due |= had_unclean_boot;
@@ -320,7 +309,6 @@ impl Run {
         assert_records(&found, positions.start.0, &account.records[start..]);
         assert_eq!(positions.end.0, account.records.len() as u64);
 
-        let progress = progress.expect("the local log forgets nothing");
         assert_eq!(progress, account.progress);
         assert!(positions.start <= progress.next);
         if !account.replay_due {

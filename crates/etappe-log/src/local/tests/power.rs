@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
-use etappe_core::id::OffsetRange;
-use etappe_core::ports::{Progress, RecordSource, SourceEvent};
 use etappe_testkit::draw::{Draw, each_case};
 use tokio::task::JoinSet;
 
@@ -190,10 +188,7 @@ impl Run {
         let account = |_| Account {
             records: Vec::new(),
             doubtful: Vec::new(),
-            progress: Progress {
-                next: Offset(0),
-                pending: None,
-            },
+            progress: progress(0, None),
             doubtful_progress: None,
         };
         Self {
@@ -206,16 +201,9 @@ impl Run {
     }
 
     fn open(&self) -> LocalLog {
-        let opening = Opening {
-            disk: Arc::<ForgetfulDisk>::clone(&self.disk),
-            config: Arc::new(self.bench.config.clone()),
-            clock: Arc::<TestClock>::clone(&self.bench.clock),
-            metrics: LogMetrics::new(&Registry::new()),
-            upkeep_interval: Duration::from_millis(1),
-            try_again: Duration::MAX,
-            total_bytes: Arc::default(),
-        };
-        opening.run(&format!("boot {}", self.boot)).unwrap()
+        let disk = Arc::<ForgetfulDisk>::clone(&self.disk);
+        let opened = self.bench.open_on(disk, &format!("boot {}", self.boot));
+        opened.unwrap()
     }
 
     /// One run of the log: some work that is finished, then some that is not.
@@ -330,9 +318,7 @@ impl Run {
     }
 
     async fn check(&mut self, log: &LocalLog, partition: u32) {
-        let SourceEvent::Assigned { progress, .. } = log.source().changed().await.unwrap() else {
-            panic!("the local log revokes nothing");
-        };
+        let (progress, _) = assigned(&log.source()).await;
         let (positions, found) = read_kept(log, partition).await;
         let account = &mut self.accounts[partition as usize];
         let start = usize::try_from(positions.start.0).unwrap();
@@ -345,7 +331,6 @@ impl Run {
         account.records.extend(extra);
         assert_records(&found, positions.start.0, &account.records[start..]);
         assert_eq!(positions.end.0, account.records.len() as u64);
-        let progress = progress.expect("the local log forgets nothing");
         let is_doubtful = account.doubtful_progress.take() == Some(progress);
         assert!(progress == account.progress || is_doubtful, "{progress:?}");
         assert!(positions.start <= progress.next);

@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::Notify;
 
+use super::PATIENCE;
 use crate::kafka::delivery::{Deliveries, Delivery, Outcome};
 use crate::spool::relay::Relay;
 
@@ -149,6 +150,22 @@ impl FakeKafka {
                     }
                 }
             }
+        }
+    }
+
+    /// Works until it is dropped.
+    pub(super) async fn work_on(&self) {
+        loop {
+            self.work();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Works until `others` are done.
+    pub(super) async fn work_until(&self, others: impl Future<Output = ()>) {
+        tokio::select! {
+            done = tokio::time::timeout(PATIENCE, others) => done.expect("they are done in time"),
+            () = self.work_on() => {}
         }
     }
 

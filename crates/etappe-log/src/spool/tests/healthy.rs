@@ -8,36 +8,28 @@ use etappe_core::time::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use super::fake::{FakeKafka, Health};
-use super::{Reception, SENDERS, message, open};
+use super::{PATIENCE, Reception, SENDERS, message, open, until};
 use crate::kafka::delivery::Outcome;
 use crate::spool::relay::Relay as _;
 use crate::spool::spooler::{Mode, Spooler};
 
-/// How long a test waits for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than any test runs.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Starts a collector with an empty spool.
 async fn direct(directory: &Path, kafka: &FakeKafka) -> Spooler<FakeKafka> {
     let spooler = open(directory, kafka.clone(), Arc::<Reception>::default()).await;
+    is_direct(&spooler, kafka).await;
+    spooler
+}
+
+/// Waits until the spool is empty.
+async fn is_direct(spooler: &Spooler<FakeKafka>, kafka: &FakeKafka) {
     until("records go to Kafka directly", || {
         kafka.work();
         !spooler.is_spooling()
     })
     .await;
-    spooler
-}
-
-/// Polls `is_so` until it returns true.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    waited.unwrap_or_else(|_| panic!("waited in vain until {what}"));
 }
 
 fn switches(spooler: &Spooler<FakeKafka>) -> u64 {
@@ -133,8 +125,7 @@ async fn the_last_spooled_records_are_awaited_and_not_sent_twice() {
     let kafka = FakeKafka::new(1);
     kafka.be_patient(DELIVERY_TIMEOUT);
     kafka.set(Health::Away);
-    let clock = Arc::<Reception>::default();
-    let spooler = open(directory.path(), kafka.clone(), clock).await;
+    let spooler = open(directory.path(), kafka.clone(), Arc::<Reception>::default()).await;
     assert_eq!(spooler.publish(vec![message("last")]).await, [Ok(())]);
     let given_up = kafka.purges();
     // The task waits for a mark to arrive, then drains the rest with the gate closed.
@@ -155,11 +146,7 @@ async fn the_last_spooled_records_are_awaited_and_not_sent_twice() {
     })
     .await;
     assert_eq!(kafka.waiting(), 1, "it is still on its way");
-    until("the spool is empty", || {
-        kafka.work();
-        !spooler.is_spooling()
-    })
-    .await;
+    is_direct(&spooler, &kafka).await;
     assert_eq!(records(&kafka), ["last"]);
     assert_eq!(kafka.purges(), given_up);
 }
@@ -170,8 +157,7 @@ async fn records_behind_one_that_is_too_large_are_sent_once() {
     let kafka = FakeKafka::new(1);
     kafka.be_patient(DELIVERY_TIMEOUT);
     kafka.set(Health::Away);
-    let clock = Arc::<Reception>::default();
-    let spooler = open(directory.path(), kafka.clone(), clock).await;
+    let spooler = open(directory.path(), kafka.clone(), Arc::<Reception>::default()).await;
     let large = "x".repeat(900);
     let sent = ["small", &large, "behind"].map(message);
     assert_eq!(spooler.publish(sent.into()).await, [Ok(()), Ok(()), Ok(())]);
@@ -188,10 +174,6 @@ async fn records_behind_one_that_is_too_large_are_sent_once() {
     .await;
     assert_eq!(records(&kafka), ["small"]);
     kafka.take_at_most(1_000);
-    until("the spool is empty", || {
-        kafka.work();
-        !spooler.is_spooling()
-    })
-    .await;
+    is_direct(&spooler, &kafka).await;
     assert_eq!(records(&kafka), ["small", &large, "behind"]);
 }
