@@ -19,6 +19,7 @@ mod producer;
 mod properties;
 mod publisher;
 mod quiet;
+pub(crate) mod relay;
 mod security;
 mod source;
 mod table;

@@ -13,9 +13,8 @@
 //! arrives later, in the same order, so consumers must tolerate duplicates.
 //!
 //! Modules, innermost first: `entry` (a record as stored in the spool), `calls` (publish calls in
-//! flight), `decision` (when to spool), `relay` (the interface to Kafka), `identity` (the
-//! collector's id), `spooler` (the publishing side), `task` (the task that switches, drains and
-//! writes marks).
+//! flight), `decision` (when to spool), `identity` (the collector's id), `spooler` (the publishing
+//! side), `task` (the task that switches, drains and writes marks).
 
 mod calls;
 mod config;
@@ -23,7 +22,6 @@ mod decision;
 mod entry;
 mod identity;
 mod opening;
-mod relay;
 mod spooler;
 mod task;
 #[cfg(test)]

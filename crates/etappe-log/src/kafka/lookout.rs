@@ -41,16 +41,9 @@ impl KafkaCluster {
     /// # Errors
     /// [`LogError`] if the client cannot be created.
     pub fn lookout(&self) -> Result<Lookout, LogError> {
-        let client = self
-            .config
-            .client("lookout")
-            .set("statistics.interval.ms", "0")
-            .set("socket.timeout.ms", PATIENCE.as_millis().to_string())
-            .create_with_context(PlainContext::new(self, "lookout"))
-            .map_err(|error| LogError::kafka("make a client of Kafka", None, error))?;
         Ok(Lookout {
             topic: self.config.topic.as_str().into(),
-            client: Arc::new(client),
+            client: Arc::new(self.asking_client("lookout", PATIENCE)?),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Ordinary clients: a producer that waits for delivery, and a consumer without a group.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -110,6 +111,21 @@ impl KafkaCluster {
             client,
             reachability,
         })
+    }
+
+    /// Creates a client that only asks the brokers, each time for `patience` at most. It connects
+    /// on the first request.
+    pub(super) fn asking_client(
+        &self,
+        role: &'static str,
+        patience: Duration,
+    ) -> Result<BaseConsumer<PlainContext>, LogError> {
+        self.config
+            .client(role)
+            .set("statistics.interval.ms", "0")
+            .set("socket.timeout.ms", patience.as_millis().to_string())
+            .create_with_context(PlainContext::new(self, role))
+            .map_err(|error| LogError::kafka("make a client of Kafka", None, error))
     }
 
     /// Creates a consumer without group membership, which reads what it is assigned.

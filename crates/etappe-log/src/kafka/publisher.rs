@@ -7,12 +7,13 @@
 //! switched off, because it would let single records time out while later ones of the same
 //! partition are still sent. Instead, [`purge`] gives up everything that waits at one moment.
 //!
-//! [`purge`]: KafkaPublisher::purge
+//! [`purge`]: Relay::purge
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use etappe_core::ports::{EventPublisher, OutgoingRecord, PublishError};
 use parking_lot::RwLock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -23,12 +24,14 @@ use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
 use super::delivery::{Delivery, Outcome};
 use super::producer::{Client, Reports};
+use super::relay::Relay;
 use crate::error::LogError;
 
 /// The retry delay sent while more is published than the brokers accept.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait for the delivery reports of purged records.
 const PURGE_PATIENCE: Duration = Duration::from_secs(2);
+
 struct Inner {
     cluster: KafkaCluster,
     client: RwLock<Arc<Client>>,
@@ -88,42 +91,14 @@ impl KafkaPublisher {
     }
 
     /// Returns how many partitions the topic has.
-    pub(crate) fn partitions(&self) -> u32 {
+    fn partitions(&self) -> u32 {
         self.config().partitions
-    }
-
-    /// Returns the time within which a record must be delivered.
-    pub(crate) fn delivery_timeout(&self) -> Duration {
-        self.config().delivery_timeout
-    }
-
-    /// Returns the size of the largest record that is accepted.
-    pub(crate) fn max_record_bytes(&self) -> usize {
-        self.config().max_record_bytes
     }
 
     /// Returns the partition of a key.
     fn partition_of(&self, key: u64) -> i32 {
         let partition = key % u64::from(self.partitions());
         i32::try_from(partition).expect("there are at most 64 partitions")
-    }
-
-    /// Hands records to the client and returns their delivery. Does not wait.
-    ///
-    /// Once a record is refused because too many are waiting, all later ones in the call are
-    /// refused too. Otherwise a record could arrive before an earlier one with the same key.
-    pub(crate) fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery> {
-        let entries = records
-            .iter()
-            .map(|record| (self.partition_of(record.key), &record.payload[..]));
-        self.hand_over_to(records.len(), entries)
-    }
-
-    /// Hands the same payload over to every partition.
-    pub(crate) fn hand_over_everywhere(&self, payload: &[u8]) -> Arc<Delivery> {
-        let partitions = i32::try_from(self.partitions()).expect("there are at most 64");
-        let entries = (0..partitions).map(|partition| (partition, payload));
-        self.hand_over_to(entries.len(), entries)
     }
 
     /// Hands over payloads, each with its partition.
@@ -174,18 +149,6 @@ impl KafkaPublisher {
         }
     }
 
-    /// Waits until something goes wrong: all brokers are down, a record was refused, or the client
-    /// has failed. A problem that occurs while nobody waits is reported to the next call.
-    /// Cancellation-safe.
-    pub(crate) async fn trouble(&self) {
-        self.inner.reports.trouble.notified().await;
-    }
-
-    /// Returns whether no broker was reachable at the last report.
-    pub(crate) fn is_away(&self) -> bool {
-        self.inner.reports.reachability.is_away()
-    }
-
     /// Returns why records are not being delivered, if they are not. Used by the readiness report.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -196,14 +159,6 @@ impl KafkaPublisher {
         } else {
             reason.map(|reason| format!("Kafka: {reason}"))
         }
-    }
-
-    /// Gives up every record that waits to be delivered. The outcomes of the affected calls follow
-    /// soon. Records already on their way to a broker may still arrive.
-    pub fn purge(&self) {
-        let everything = PurgeConfig::default().queue().inflight().non_blocking();
-        self.inner.reports.note_purge();
-        self.client().purge(everything);
     }
 
     /// Returns the client. A client that has failed for good or is stuck is replaced first.
@@ -283,13 +238,43 @@ impl EventPublisher for KafkaPublisher {
     }
 }
 
-impl KafkaPublisher {
-    /// Converts a record's outcome into the publisher's result.
-    pub(crate) fn result(
-        &self,
-        record: &OutgoingRecord,
-        outcome: Outcome,
-    ) -> Result<(), PublishError> {
+impl Relay for KafkaPublisher {
+    fn delivery_timeout(&self) -> Duration {
+        self.config().delivery_timeout
+    }
+
+    fn max_record_bytes(&self) -> usize {
+        self.config().max_record_bytes
+    }
+
+    fn hand_over(&self, records: &[OutgoingRecord]) -> Arc<Delivery> {
+        let entries = records
+            .iter()
+            .map(|record| (self.partition_of(record.key), &record.payload[..]));
+        self.hand_over_to(records.len(), entries)
+    }
+
+    fn hand_over_everywhere(&self, payload: &Bytes) -> Arc<Delivery> {
+        let partitions = i32::try_from(self.partitions()).expect("there are at most 64");
+        let entries = (0..partitions).map(|partition| (partition, &payload[..]));
+        self.hand_over_to(entries.len(), entries)
+    }
+
+    async fn trouble(&self) {
+        self.inner.reports.trouble.notified().await;
+    }
+
+    fn is_away(&self) -> bool {
+        self.inner.reports.reachability.is_away()
+    }
+
+    fn purge(&self) {
+        let everything = PurgeConfig::default().queue().inflight().non_blocking();
+        self.inner.reports.note_purge();
+        self.client().purge(everything);
+    }
+
+    fn result(&self, record: &OutgoingRecord, outcome: Outcome) -> Result<(), PublishError> {
         match outcome {
             Outcome::Delivered => Ok(()),
             Outcome::TooLarge => Err(PublishError::TooLarge {
@@ -307,6 +292,14 @@ impl KafkaPublisher {
                 retry_after: RETRY_AFTER,
             }),
         }
+    }
+
+    fn problem(&self) -> Option<String> {
+        Self::problem(self)
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }
 

@@ -15,10 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use super::config::SpoolConfig;
 use super::identity;
-use super::relay::Relay;
 use super::spooler::{Mode, Shared, Spooler};
 use super::task::SpoolTask;
 use crate::error::LogError;
+use crate::kafka::relay::Relay;
 use crate::local::LocalLog;
 use crate::metrics::spool::SpoolMetrics;
 

@@ -26,9 +26,9 @@ use tokio_util::task::TaskTracker;
 
 use super::calls::{CallKey, Calls, Survey};
 use super::entry;
-use super::relay::Relay;
 use crate::interleaving;
 use crate::kafka::delivery::{Delivery, DeliveryStatus, Outcome};
+use crate::kafka::relay::Relay;
 use crate::local::{LocalPublisher, LocalReader};
 use crate::metrics::spool::SpoolMetrics;
 

@@ -36,9 +36,9 @@ use self::drain::Step;
 use self::marks::Marks;
 use super::calls::CallKey;
 use super::decision::Attention;
-use super::relay::Relay;
 use super::spooler::{Mode, PendingSend, Shared, entries};
 use crate::kafka::delivery::{DeliveryStatus, Outcome};
+use crate::kafka::relay::Relay;
 use crate::local::{LocalLog, LocalSource};
 
 /// How long to wait for the delivery reports of purged records.

@@ -46,16 +46,9 @@ impl fmt::Debug for Probe {
 impl Probe {
     /// Creates a probe. It connects on the first request.
     pub(in crate::kafka) fn new(cluster: &KafkaCluster, topic: &str) -> Result<Self, LogError> {
-        let client = cluster
-            .config
-            .client("probe")
-            .set("statistics.interval.ms", "0")
-            .set("socket.timeout.ms", PATIENCE.as_millis().to_string())
-            .create_with_context(PlainContext::new(cluster, "probe"))
-            .map_err(|error| LogError::kafka("make a client of Kafka", None, error))?;
         Ok(Self {
             topic: topic.into(),
-            client,
+            client: cluster.asking_client("probe", PATIENCE)?,
         })
     }
 

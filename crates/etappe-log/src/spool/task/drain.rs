@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{FINISH_PATIENCE, PURGE_PATIENCE, SpoolTask};
 use crate::kafka::delivery::{Delivery, DeliveryStatus, Outcome};
+use crate::kafka::relay::Relay;
 use crate::spool::entry;
-use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
 
 /// The size of a part in bytes: large enough to keep the brokers busy, small enough to bound

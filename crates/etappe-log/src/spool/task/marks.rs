@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::SpoolTask;
 use crate::kafka::delivery::Delivery;
+use crate::kafka::relay::Relay;
 use crate::metrics::as_gauge;
-use crate::spool::relay::Relay;
 
 /// The shortest wait. A mark can be due while the previous one is still in flight, and a wait of
 /// zero would then spin.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::SpoolTask;
+use crate::kafka::relay::Relay;
 use crate::spool::decision::{Signs, SpoolReason, reason_to_spool};
-use crate::spool::relay::Relay;
 use crate::spool::spooler::Mode;
 
 /// How often Kafka is checked while it works.

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::PATIENCE;
 use crate::kafka::delivery::{Deliveries, Delivery, Outcome};
-use crate::spool::relay::Relay;
+use crate::kafka::relay::Relay;
 
 pub(super) const PARTITIONS: usize = 2;
 /// Records are refused when this many are waiting.

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::fake::{FakeKafka, Health};
 use super::{PATIENCE, Reception, SENDERS, message, open, until};
 use crate::kafka::delivery::Outcome;
-use crate::spool::relay::Relay as _;
+use crate::kafka::relay::Relay as _;
 use crate::spool::spooler::{Mode, Spooler};
 
 /// Longer than any test runs.
