@@ -427,14 +427,16 @@ mod tests {
         SiteId::try_new(name).expect("a valid name")
     }
 
+    async fn create(store: &SiteStore, name: &str) -> NewKeys {
+        let created = store.create_keys(&site(name), KeyScope::Server).await;
+        created.expect("room on the disk")
+    }
+
     #[tokio::test]
     async fn new_keys_work_at_once_and_after_a_restart_and_only_hashes_are_stored() {
         let (folder, store) = store();
         let directory = store.subscribe();
-        let keys = store
-            .create_keys(&site("shop"), KeyScope::Browser)
-            .await
-            .expect("created");
+        let keys = create(&store, "shop").await;
         assert!(directory.borrow().writer(&keys.write_key).is_some());
         let text = std::fs::read_to_string(folder.path().join("sites.json")).expect("written");
         assert!(!text.contains(&keys.write_key) && !text.contains(&keys.read_token));
@@ -452,16 +454,10 @@ mod tests {
     async fn an_ephemeral_key_is_valid_until_the_process_ends() {
         let (folder, store) = store();
         assert!(store.create_ephemeral_key(&site("shop")).is_err());
-        store
-            .create_keys(&site("shop"), KeyScope::Server)
-            .await
-            .expect("created");
+        create(&store, "shop").await;
         let key = store.create_ephemeral_key(&site("shop")).expect("created");
         assert!(store.subscribe().borrow().writer(&key).is_some());
-        store
-            .create_keys(&site("other"), KeyScope::Server)
-            .await
-            .expect("created");
+        create(&store, "other").await;
         assert!(
             store.subscribe().borrow().writer(&key).is_some(),
             "survives other changes"
@@ -475,10 +471,7 @@ mod tests {
         let (folder, store) = store();
         assert!(store.ephemeral_token(&site("shop")).is_err());
         for name in ["shop", "other"] {
-            store
-                .create_keys(&site(name), KeyScope::Server)
-                .await
-                .expect("created");
+            create(&store, name).await;
         }
         let token = store.ephemeral_token(&site("shop")).expect("created");
         assert_eq!(store.ephemeral_token(&site("shop")).expect("kept"), token);
@@ -493,10 +486,7 @@ mod tests {
     #[tokio::test]
     async fn a_revoked_key_stops_working() {
         let (_folder, store) = store();
-        let keys = store
-            .create_keys(&site("shop"), KeyScope::Server)
-            .await
-            .expect("created");
+        let keys = create(&store, "shop").await;
         let hash: String = KeyHash::of(&keys.write_key)
             .to_string()
             .chars()

@@ -9,12 +9,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use etappe_core::id::{Offset, PartitionId};
-use etappe_core::ports::{Clock, DeadLetter, DeadLetters, StoredDeadLetter};
+use etappe_core::ports::{DeadLetter, DeadLetters, StoredDeadLetter};
 use etappe_core::time::Timestamp;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -27,7 +26,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::cluster::KafkaCluster;
-use super::config::KafkaConfig;
 use super::plain::{PatientProducer, PlainContext};
 use super::source::probe::Probe;
 use crate::error::LogError;
@@ -52,8 +50,6 @@ const REPLAYED_AT: &str = "replayed_at";
 /// Stores dead letters on their topic. Clones share one client.
 #[derive(Clone)]
 pub struct KafkaDeadLetters {
-    config: Arc<KafkaConfig>,
-    clock: Arc<dyn Clock>,
     cluster: KafkaCluster,
     producer: PatientProducer,
 }
@@ -61,7 +57,7 @@ pub struct KafkaDeadLetters {
 impl fmt::Debug for KafkaDeadLetters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaDeadLetters")
-            .field("topic", &self.config.dead_letter_topic)
+            .field("topic", &self.letter_topic())
             .finish_non_exhaustive()
     }
 }
@@ -99,8 +95,6 @@ impl KafkaCluster {
     /// [`LogError`] if the client cannot be created.
     pub fn dead_letters(&self) -> Result<KafkaDeadLetters, LogError> {
         Ok(KafkaDeadLetters {
-            config: Arc::clone(&self.config),
-            clock: Arc::clone(&self.clock),
             cluster: self.clone(),
             producer: self.patient_producer("dead-letters")?,
         })
@@ -111,12 +105,12 @@ impl DeadLetters for KafkaDeadLetters {
     type Error = LogError;
 
     async fn store(&self, letters: &[DeadLetter]) -> Result<(), LogError> {
-        let buried_at = self.clock.now().to_string();
+        let buried_at = self.cluster.clock.now().to_string();
         for some in letters.chunks(AT_ONCE) {
             let mut sent = Vec::with_capacity(some.len());
             for letter in some {
                 let reason: String = letter.reason.chars().take(MAX_REASON).collect();
-                let headers = place_headers(&self.config.topic, letter)
+                let headers = place_headers(&self.cluster.config.topic, letter)
                     .insert(header(REASON, &reason))
                     .insert(header(BURIED_AT, &buried_at));
                 sent.push(self.send(headers, Some(&letter.payload)));
@@ -130,6 +124,10 @@ impl DeadLetters for KafkaDeadLetters {
 }
 
 impl KafkaDeadLetters {
+    fn letter_topic(&self) -> &str {
+        &self.cluster.config.dead_letter_topic
+    }
+
     /// Reads all dead letters of all topics, in the order in which they were buried.
     ///
     /// # Errors
@@ -164,7 +162,7 @@ impl KafkaDeadLetters {
     /// # Errors
     /// [`LogError`], transient while brokers are unavailable.
     pub async fn mark_replayed(&self, letter: &StoredDeadLetter) -> Result<(), LogError> {
-        let now = self.clock.now().to_string();
+        let now = self.cluster.clock.now().to_string();
         let headers = place_headers(&letter.topic, &letter.letter);
         let sent = self.send(headers.insert(header(REPLAYED_AT, &now)), None);
         self.wait(sent).await
@@ -175,8 +173,8 @@ impl KafkaDeadLetters {
         headers: OwnedHeaders,
         payload: Option<&Bytes>,
     ) -> Result<DeliveryFuture, KafkaError> {
-        let topic = &self.config.dead_letter_topic;
-        let mut record: FutureRecord<'_, (), [u8]> = FutureRecord::to(topic).headers(headers);
+        let mut record: FutureRecord<'_, (), [u8]> =
+            FutureRecord::to(self.letter_topic()).headers(headers);
         record.payload = payload.map(|bytes| &**bytes);
         self.producer.send(record)
     }
@@ -204,7 +202,7 @@ impl KafkaDeadLetters {
 
     /// Calls `visit` with each message on the topic now, until it returns false. Blocks.
     fn scan(&self, mut visit: impl FnMut(&BorrowedMessage<'_>) -> bool) -> Result<(), LogError> {
-        let topic = &self.config.dead_letter_topic;
+        let topic = self.letter_topic();
         let probe = Probe::new(&self.cluster, topic)?;
         let consumer = self.cluster.plain_consumer("dead-letters")?;
         for number in 0..probe.partitions()? {

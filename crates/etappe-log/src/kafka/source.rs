@@ -39,6 +39,7 @@ use etappe_core::ports::{LogRecord, Progress, ReadRequest, RecordSource, SourceE
 use parking_lot::{Condvar, Mutex};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -338,6 +339,15 @@ impl Inner {
             );
         }
     }
+}
+
+/// Lists partitions of a topic for the client.
+fn list_of(topic: &str, partitions: &[PartitionId]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(topic, as_i32(*partition));
+    }
+    list
 }
 
 /// Returns a partition's number in the client's type.

@@ -210,7 +210,6 @@ async fn members_come_and_go_and_every_range_is_stored_under_one_name() {
     let store = Store::default();
     let mut members = vec![Member::join(&place, &store)];
     let texts = numbered(0..RECORDS);
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let is_done = || (0..3).all(|it| store.stored(PartitionId(it)) == RECORDS);
     for partition in 0..3 {
         place.produce(partition, &texts).await;
@@ -241,8 +240,7 @@ async fn a_broker_that_is_away_is_waited_for() {
     let node = KafkaNode::start().await.unwrap();
     let place = Place::on(&node, 1).await;
     place.produce(0, &["a", "b"]).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     read_some(&source, P0, 0, 2).await;
     let pending = progress(0, Some((0, 1)));
     source.commit(P0, pending).await.unwrap();
@@ -392,8 +390,7 @@ async fn a_static_member_goes_on_after_outages_of_about_a_session() {
         ..place.config.clone()
     });
     place.produce(0, &["a"]).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     let mut committed = progress(0, None);
     source.commit(P0, committed).await.unwrap();
     for (outage, next) in [(3_000, 0), (4_500, 1), (6_000, 2)] {

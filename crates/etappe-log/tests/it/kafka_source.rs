@@ -39,7 +39,6 @@ async fn a_range_about_to_be_stored_is_given_to_the_next_owner() {
 async fn records_come_in_order_and_as_often_as_they_are_asked_for() {
     let place = Place::on(KafkaNode::shared().await, 2).await;
     let texts = numbered(0..1_000);
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     place.produce(1, &texts).await;
     let source = place.source();
     assigned_all(&source, 2).await;
@@ -48,7 +47,7 @@ async fn records_come_in_order_and_as_often_as_they_are_asked_for() {
     for (expected, (offset, text)) in (0..).zip(&all) {
         assert_eq!(
             (*offset, text.as_str()),
-            (expected, texts[offset_index(expected)])
+            (expected, &*texts[offset_index(expected)])
         );
     }
     // Read ranges again up to their exact end, then continue where reading was.
@@ -58,7 +57,7 @@ async fn records_come_in_order_and_as_often_as_they_are_asked_for() {
             let records = read(&source, p1, until(next, last)).await.unwrap();
             assert!(!records.is_empty());
             for (offset, text) in records {
-                assert_eq!((offset, text.as_str()), (next, texts[offset_index(next)]));
+                assert_eq!((offset, text.as_str()), (next, &*texts[offset_index(next)]));
                 next += 1;
             }
         }
@@ -90,8 +89,7 @@ fn offset_index(offset: u64) -> usize {
 #[tokio::test]
 async fn at_the_end_a_read_waits_and_is_woken() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     assert_eq!(read(&source, P0, request(0)).await.unwrap(), []);
     let endless = ReadRequest {
         wait: Duration::MAX,
@@ -109,10 +107,8 @@ async fn at_the_end_a_read_waits_and_is_woken() {
 async fn a_dropped_read_loses_nothing() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     let texts = numbered(0..5_000);
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     place.produce(0, &texts).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     let mut next = 0;
     let mut patience = Duration::ZERO;
     while next < 5_000 {
@@ -123,7 +119,7 @@ async fn a_dropped_read_loses_nothing() {
         patience += Duration::from_micros(20);
         if let Ok(found) = tokio::time::timeout(patience, read(&source, P0, asked)).await {
             for (offset, text) in found.unwrap() {
-                assert_eq!((offset, text.as_str()), (next, texts[offset_index(next)]));
+                assert_eq!((offset, text.as_str()), (next, &*texts[offset_index(next)]));
                 next += 1;
             }
         }
@@ -134,10 +130,8 @@ async fn a_dropped_read_loses_nothing() {
 async fn deleted_records_are_counted_and_passed_over() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     let texts = numbered(0..20);
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     place.produce(0, &texts).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     source.commit(P0, progress(5, None)).await.unwrap();
     source.close().await;
     let topic = &place.config.topic;
@@ -164,8 +158,7 @@ async fn deleted_records_are_counted_and_passed_over() {
 async fn a_log_that_ends_too_early_is_an_error_instead_of_an_end() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     place.produce(0, &["a", "b"]).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     for asked in [request(5), until(1, 2), until(0, 7)] {
         let mut next = asked.from.0;
         let error = loop {
@@ -188,8 +181,7 @@ async fn the_largest_record_is_read_whole() {
     let place = Place::on(KafkaNode::shared().await, 1).await;
     let large = "x".repeat(1_000_000);
     place.produce(0, &["a", &large, "b"]).await;
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     let found = read_some(&source, P0, 0, 3).await;
     assert_eq!(found[1].1.len(), 1_000_000);
     assert_eq!(found[2], (2, "b".to_owned()));
@@ -218,8 +210,7 @@ async fn an_offset_without_a_record_is_skipped() {
         node.produce_in_transaction(topic, 0, values)
     };
     write(&["a", "b"]).await.unwrap();
-    let source = place.source();
-    assigned(&source, P0).await;
+    let source = place.joined().await;
     read_some(&source, P0, 0, 2).await;
     // Offset 2 is the end marker of the transaction.
     for asked in [request(2), until(2, 2)] {

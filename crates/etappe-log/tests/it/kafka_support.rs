@@ -72,7 +72,14 @@ impl<'a> Place<'a> {
         self.cluster.source().unwrap()
     }
 
-    pub(crate) async fn produce(&self, partition: u32, values: &[&str]) {
+    /// Joins the group of a topic with one partition, of which nobody else is a member.
+    pub(crate) async fn joined(&self) -> KafkaSource {
+        let source = self.source();
+        assigned(&source, P0).await;
+        source
+    }
+
+    pub(crate) async fn produce(&self, partition: u32, values: &[impl AsRef<[u8]>]) {
         let topic = &self.config.topic;
         self.node.produce(topic, partition, values).await.unwrap();
     }

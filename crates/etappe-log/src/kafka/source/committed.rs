@@ -6,10 +6,10 @@ use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::Progress;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
+use rdkafka::topic_partition_list::Offset as KafkaOffset;
 
 use super::context::GroupConsumer;
-use super::{as_i32, metadata};
+use super::{list_of, metadata};
 
 /// How long one request may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
@@ -21,10 +21,7 @@ pub(super) fn ask(
     topic: &str,
     partitions: &[PartitionId],
 ) -> KafkaResult<Vec<(PartitionId, Option<Progress>)>> {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(topic, as_i32(*partition));
-    }
+    let list = list_of(topic, partitions);
     let found = consumer.committed_offsets(list, ANSWERED_WITHIN)?;
     let mut committed = Vec::with_capacity(partitions.len());
     for element in found.elements() {

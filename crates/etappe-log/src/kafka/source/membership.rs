@@ -43,7 +43,7 @@ use super::probe::Probe;
 use super::reader::PartitionReader;
 use super::rewind::KafkaRewind;
 use super::watchdog::Watchdog;
-use super::{Inner, as_i32, as_i64, committed, leaving};
+use super::{Inner, as_i32, as_i64, committed, leaving, list_of};
 use crate::error::LogError;
 use crate::kafka::client::SharedContext;
 use crate::kafka::cluster::KafkaCluster;
@@ -228,10 +228,7 @@ impl Member {
 
     /// Accepts partitions that nobody will read.
     fn accept(&self, consumer: &GroupConsumer, partitions: &[PartitionId]) {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            list.add_partition(&self.inner.topic, as_i32(*partition));
-        }
+        let list = list_of(&self.inner.topic, partitions);
         if let Err(error) = consumer.incremental_assign(&list) {
             tracing::debug!(%error, "an assignment came while leaving the group");
         }
@@ -302,10 +299,7 @@ impl Member {
         }
         let assignments = self.take_back(partitions, is_lost);
         self.wait_for_commits(consumer, &assignments);
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            list.add_partition(&self.inner.topic, as_i32(*partition));
-        }
+        let list = list_of(&self.inner.topic, partitions);
         if let Err(error) = consumer.incremental_unassign(&list) {
             self.complain(consumer, error);
         }

@@ -8,6 +8,13 @@ use etappe_testkit::clock::ManualClock;
 
 use super::*;
 
+/// Returns a folder, and the path of a file that is to be in it.
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dead-letters.ndjson");
+    (folder, path)
+}
+
 fn letter(offset: u64, payload: &str) -> DeadLetter {
     DeadLetter {
         partition: PartitionId(1),
@@ -35,8 +42,7 @@ fn payloads(path: &Path) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn dead_letters_are_kept_once_across_restarts() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     assert_eq!(read(&path).expect("nothing there"), []);
     let letters = [letter(7, "seven\0"), letter(3, "three")];
     open(&path).store(&letters).await.expect("room on the disk");
@@ -58,8 +64,7 @@ async fn dead_letters_are_kept_once_across_restarts() {
 
 #[tokio::test]
 async fn an_incomplete_last_line_is_cut_off() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     open(&path).store(&[letter(1, "one")]).await.expect("room");
     let whole = std::fs::read(&path).expect("a file");
     for cut in 1..whole.len() {
@@ -74,8 +79,7 @@ async fn an_incomplete_last_line_is_cut_off() {
 
 #[tokio::test]
 async fn damaged_letters_are_set_aside_and_counted_and_the_others_kept() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     let all = [letter(1, "one"), letter(2, "two"), letter(3, "three")];
     open(&path).store(&all).await.expect("room");
     let whole = std::fs::read_to_string(&path).expect("a file");
@@ -105,8 +109,7 @@ async fn damaged_letters_are_set_aside_and_counted_and_the_others_kept() {
 
 #[tokio::test]
 async fn a_file_of_random_bytes_is_moved_aside_completely() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     let noise: Vec<u8> = (0..5_000_u32)
         .map(|it| it.to_le_bytes()[0] ^ 0x5a)
         .collect();
@@ -122,8 +125,7 @@ async fn a_file_of_random_bytes_is_moved_aside_completely() {
 
 #[tokio::test]
 async fn a_full_file_refuses_letters_with_a_transient_error() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     let file =
         DeadLetterFile::open(&path, "t", 200, Arc::new(ManualClock::default())).expect("a file");
     file.store(&[letter(1, "one")]).await.expect("room for one");
@@ -134,8 +136,7 @@ async fn a_full_file_refuses_letters_with_a_transient_error() {
 
 #[tokio::test]
 async fn replays_are_remembered_across_restarts() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     let clock = ManualClock::default();
     let file = DeadLetterFile::open(&path, "t", 10_000, Arc::new(clock.clone())).expect("a file");
     let letters = [letter(1, "one"), letter(2, "two")];
@@ -166,8 +167,7 @@ async fn replays_are_remembered_across_restarts() {
 
 #[tokio::test]
 async fn a_file_written_before_replays_existed_is_read() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("dead-letters.ndjson");
+    let (_folder, path) = place();
     let text = r#"{"topic":"t","partition":1,"offset":7,"buried_at":"2024-03-01T12:00:00.000Z","reason":"r","payload":"b25l"}"#;
     let crc = crc32fast::hash(text.as_bytes());
     std::fs::write(&path, format!("{{\"crc\":{crc},\"letter\":{text}}}\n")).expect("room");
