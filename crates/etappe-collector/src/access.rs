@@ -1,31 +1,31 @@
 //! Decides which site a request's events belong to and whether its key allows them.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurpose};
 use etappe_core::event::KeyScope;
-use etappe_core::id::SiteId;
 use etappe_core::money_terms::MoneyTerms;
-use etappe_core::site::{SiteDirectory, SiteSettings};
-use etappe_runtime::authorization::Credentials;
+use etappe_core::site::{Site, SiteSettings};
+use etappe_runtime::authorization::{Credentials, SITE_HEADER};
 use http::HeaderMap;
+use tokio::time::Instant;
 
 use crate::error::IntakeError;
+use crate::site_traffic::SiteTraffic;
+use crate::sites::Sites;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The header in which a sender may name its intended site, so that a key of another site is
-/// refused instead of used. Our own import sends it.
-pub(crate) const SITE_HEADER: &str = "etappe-site";
-
 /// What a key allows. Must not be logged: it holds the key.
 #[derive(Clone)]
 pub(crate) struct Access {
-    /// The site that the events belong to.
-    pub(crate) site: SiteId,
+    /// The traffic of the site that the events belong to.
+    pub(crate) traffic: Arc<SiteTraffic>,
     /// How far the events can be trusted.
     pub(crate) scope: KeyScope,
     /// Whether money in them counts.
@@ -33,7 +33,7 @@ pub(crate) struct Access {
     /// The site's terms for amounts of money.
     pub(crate) money_terms: MoneyTerms,
     /// The site's limit of events per second.
-    pub(crate) events_per_second: Option<u32>,
+    events_per_second: Option<u32>,
     /// The key itself, to keep it out of the log.
     pub(crate) key: String,
 }
@@ -41,10 +41,11 @@ pub(crate) struct Access {
 impl Access {
     /// Returns what `key` allows for messages that come from `origin`.
     pub(crate) fn to_messages(
-        directory: &SiteDirectory,
+        sites: &Sites,
         key: &str,
         origin: Option<&str>,
     ) -> Result<Self, IntakeError> {
+        let directory = sites.directory();
         let (site, scope) = directory.writer(key).ok_or(IntakeError::UnknownKey)?;
         match scope {
             KeyScope::Pixel => return Err(IntakeError::WrongScope),
@@ -53,13 +54,13 @@ impl Access {
             }
             KeyScope::Browser | KeyScope::Server => {}
         }
-        Ok(Self::new(site, scope, key))
+        Ok(Self::new(sites, site, scope, key))
     }
 
     /// Checks that the key belongs to the site that the sender names, if it names one.
     pub(crate) fn expect_site(&self, headers: &HeaderMap) -> Result<(), IntakeError> {
         match headers.get(SITE_HEADER) {
-            Some(site) if site.as_bytes() != self.site.as_str().as_bytes() => {
+            Some(site) if site.as_bytes() != self.traffic.site().as_str().as_bytes() => {
                 Err(IntakeError::OtherSite)
             }
             _ => Ok(()),
@@ -68,14 +69,32 @@ impl Access {
 
     /// Returns what `key` allows for the pixel. The pixel gets only a pixel's trust, whatever the
     /// key.
-    pub(crate) fn to_pixel(directory: &SiteDirectory, key: &str) -> Result<Self, IntakeError> {
+    pub(crate) fn to_pixel(sites: &Sites, key: &str) -> Result<Self, IntakeError> {
+        let directory = sites.directory();
         let (site, _) = directory.writer(key).ok_or(IntakeError::UnknownKey)?;
-        Ok(Self::new(site, KeyScope::Pixel, key))
+        Ok(Self::new(sites, site, KeyScope::Pixel, key))
     }
 
-    fn new(site: &etappe_core::site::Site, scope: KeyScope, key: &str) -> Self {
+    /// Checks that the site may send events now at its rate.
+    pub(crate) fn check_rate(&self) -> Result<(), IntakeError> {
+        let wait = self
+            .events_per_second
+            .and_then(|rate| self.traffic.wait(rate, Instant::now()));
+        wait.map_or(Ok(()), |retry_after| {
+            Err(IntakeError::RateLimited { retry_after })
+        })
+    }
+
+    /// Counts events against the site's rate.
+    pub(crate) fn take_from_rate(&self, events: usize) {
+        if let Some(rate) = self.events_per_second {
+            self.traffic.take(rate, events, Instant::now());
+        }
+    }
+
+    fn new(sites: &Sites, site: &Site, scope: KeyScope, key: &str) -> Self {
         Self {
-            site: site.id.clone(),
+            traffic: sites.traffic_of(&site.id),
             scope,
             counts_money: match scope {
                 KeyScope::Pixel => site.settings.pixel_revenue,
@@ -114,17 +133,19 @@ pub(crate) fn basic_key(headers: &HeaderMap) -> Result<Option<String>, IntakeErr
 
 #[cfg(test)]
 mod tests {
-    use etappe_core::site::{Grant, KeyHash, KeyRecord, Site};
+    use etappe_core::id::SiteId;
+    use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory};
     use http::{HeaderValue, header};
+    use tokio::sync::watch;
 
     use super::*;
 
-    fn directory(settings: SiteSettings) -> SiteDirectory {
+    fn sites_with(settings: SiteSettings) -> Sites {
         let key = |text: &str, grant| KeyRecord {
             hash: KeyHash::of(text),
             grant,
         };
-        SiteDirectory::new([Site {
+        let directory = SiteDirectory::new([Site {
             id: SiteId::try_new("shop").unwrap(),
             settings,
             keys: vec![
@@ -133,7 +154,8 @@ mod tests {
                 key("pixel", Grant::Write(KeyScope::Pixel)),
                 key("read", Grant::Read),
             ],
-        }])
+        }]);
+        Sites::new(watch::channel(Arc::new(directory)).1, 0)
     }
 
     fn code(outcome: Result<Access, IntakeError>) -> Result<(KeyScope, bool), String> {
@@ -144,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_key_opens_the_endpoints_of_its_scope() {
-        let sites = directory(SiteSettings::default());
+        let sites = sites_with(SiteSettings::default());
         let messages = |key| code(Access::to_messages(&sites, key, None));
         let pixel = |key| code(Access::to_pixel(&sites, key));
         assert_eq!(messages("server"), Ok((KeyScope::Server, true)));
@@ -161,7 +183,7 @@ mod tests {
             pixel_revenue: true,
             ..SiteSettings::default()
         };
-        let sites = directory(settings);
+        let sites = sites_with(settings);
         assert_eq!(
             code(Access::to_pixel(&sites, "pixel")),
             Ok((KeyScope::Pixel, true))
@@ -174,7 +196,7 @@ mod tests {
             "https://shop.example/".to_owned(),
             "https://www.shop.example".to_owned(),
         ];
-        let sites = directory(SiteSettings {
+        let sites = sites_with(SiteSettings {
             allowed_origins: origins,
             ..SiteSettings::default()
         });

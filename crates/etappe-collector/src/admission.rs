@@ -5,10 +5,13 @@
 //! waits too long gets further requests refused. The last part of a nearly full log is reserved for
 //! sites that did not fill it. Requests are refused before their body is read, so a refusal is
 //! cheap.
+//!
+//! The queues are not part of a site's traffic: a queue decides which holder is next, and a holder
+//! may be a network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use etappe_core::id::SiteId;
 use etappe_core::ports::EventPublisher;
 use etappe_runtime::fair_queue::{FairQueue, Share};
 use parking_lot::Mutex;
@@ -16,9 +19,10 @@ use tokio::time::Instant;
 
 use crate::budget::Holder;
 use crate::config::CollectorConfig;
-use crate::demand::Demand;
 use crate::error::IntakeError;
 use crate::metrics::AdmissionMetrics;
+use crate::site_traffic::SiteTraffic;
+use crate::sites::Sites;
 
 /// Smaller bodies need no turn: refusing them would cost as much, and the connection limit bounds
 /// their number.
@@ -40,7 +44,6 @@ pub(crate) struct Admission {
     work: FairQueue<Holder>,
     /// Bytes that may be on their way to the disk at a time.
     publishing: FairQueue<Holder>,
-    demand: Demand,
     fullness: Mutex<Option<(Instant, f64)>>,
     longest_wait: Duration,
     /// The part of the log that is reserved for sites that did not fill it.
@@ -54,7 +57,6 @@ impl Admission {
         Self {
             work: FairQueue::new(cores * WORK_PER_CORE),
             publishing: FairQueue::new(config.publishing_bytes),
-            demand: Demand::default(),
             fullness: Mutex::default(),
             longest_wait: config.turn_timeout,
             reserve: f64::from(config.log_reserve_percent) / 100.0,
@@ -65,19 +67,19 @@ impl Admission {
     /// Decides whether a site's request may go on, before its body is read.
     pub(crate) fn admit_site(
         &self,
-        site: &SiteId,
+        (sites, traffic): (&Sites, &Arc<SiteTraffic>),
         bytes: usize,
         publisher: &impl EventPublisher,
     ) -> Result<(), IntakeError> {
         let now = Instant::now();
-        let share = self.demand.note(site, bytes, now);
+        let share = sites.share(traffic, bytes, now);
         if self.fullness(publisher, now) > 1.0 - self.reserve * share {
             self.metrics.shed("log");
             return Err(IntakeError::Crowded {
                 retry_after: RETRY_AFTER_FULL,
             });
         }
-        self.admit(&Holder::Site(site.clone()))
+        self.admit(&Holder::Site(Arc::clone(traffic)))
     }
 
     /// Returns whether a request may queue: not if the holder's first request has waited too long.

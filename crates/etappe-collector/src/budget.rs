@@ -3,22 +3,50 @@
 //! A request grows its lease before it allocates. Nothing waits: a request that does not fit is
 //! refused at once, so that the client waits and not the server. One holder (a site, or a network
 //! before the site is known) gets at most half, so a flood from one leaves room for the others.
+//!
+//! The accounts are one map and not part of each site's traffic, because the total and a holder's
+//! part change together, and because networks are holders too.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use etappe_core::id::SiteId;
 use parking_lot::Mutex;
 use prometheus::IntGauge;
 
+use crate::site_traffic::SiteTraffic;
+
 /// The account that memory is charged to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) enum Holder {
     /// A site, once its key has been checked.
-    Site(SiteId),
+    Site(Arc<SiteTraffic>),
     /// A network, before the site is known.
     Network(Option<IpAddr>),
+}
+
+// A site has one `SiteTraffic` as long as anything holds it, so its address stands for the site and
+// no name needs to be hashed.
+impl PartialEq for Holder {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Site(one), Self::Site(other)) => Arc::ptr_eq(one, other),
+            (Self::Network(one), Self::Network(other)) => one == other,
+            (Self::Site(_), Self::Network(_)) | (Self::Network(_), Self::Site(_)) => false,
+        }
+    }
+}
+
+impl Eq for Holder {}
+
+impl Hash for Holder {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Site(traffic) => Arc::as_ptr(traffic).hash(state),
+            Self::Network(network) => network.hash(state),
+        }
+    }
 }
 
 /// The memory of requests in progress.
@@ -154,10 +182,14 @@ impl Drop for Lease {
 
 #[cfg(test)]
 mod tests {
+    use etappe_core::id::SiteId;
+    use tokio::time::Instant;
+
     use super::*;
 
     fn site(name: &str) -> Holder {
-        Holder::Site(SiteId::try_new(name).unwrap())
+        let id = SiteId::try_new(name).unwrap();
+        Holder::Site(Arc::new(SiteTraffic::new(id, Instant::now())))
     }
 
     fn budget() -> Arc<Budget> {
@@ -174,9 +206,9 @@ mod tests {
 
     #[test]
     fn one_site_gets_at_most_half_of_the_budget() {
-        let budget = budget();
-        let mut first = budget.lease(site("a"));
-        let mut second = budget.lease(site("a"));
+        let (budget, a) = (budget(), site("a"));
+        let mut first = budget.lease(a.clone());
+        let mut second = budget.lease(a);
         let mut other = budget.lease(site("b"));
         assert_eq!(first.resize(40), Ok(()));
         assert_eq!(second.resize(20), Err(Exhausted));
@@ -188,24 +220,24 @@ mod tests {
 
     #[test]
     fn returned_bytes_can_be_taken_again() {
-        let budget = budget();
-        let mut lease = budget.lease(site("a"));
+        let (budget, a) = (budget(), site("a"));
+        let mut lease = budget.lease(a.clone());
         assert_eq!(lease.resize(50), Ok(()));
         assert_eq!(lease.resize(10), Ok(()));
         drop(lease);
         assert!(is_empty(&budget));
-        assert_eq!(budget.lease(site("a")).resize(50), Ok(()));
+        assert_eq!(budget.lease(a).resize(50), Ok(()));
     }
 
     #[test]
     fn a_lease_moves_only_to_an_account_with_room() {
-        let budget = budget();
+        let (budget, a, b) = (budget(), site("a"), site("b"));
         let mut lease = budget.lease(Holder::Network(None));
-        let mut held = budget.lease(site("a"));
+        let mut held = budget.lease(a.clone());
         assert_eq!((lease.resize(30), held.resize(30)), (Ok(()), Ok(())));
-        assert_eq!(lease.move_to(site("a")), Err(Exhausted));
-        assert_eq!(lease.move_to(site("b")), Ok(()));
-        assert_eq!(budget.accounts.lock().of(&site("b")), 30);
+        assert_eq!(lease.move_to(a), Err(Exhausted));
+        assert_eq!(lease.move_to(b.clone()), Ok(()));
+        assert_eq!(budget.accounts.lock().of(&b), 30);
         drop((lease, held));
         assert!(is_empty(&budget));
     }

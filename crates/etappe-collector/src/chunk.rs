@@ -11,9 +11,7 @@ use etappe_wire::native::{Body, Limits, Message, Reason, Reception, Rejection};
 use etappe_wire::record::partition_key;
 
 use crate::client_report::{ClientReport, RejectedMessage, WarnedMessage, redacted};
-use crate::owner_log::KEPT_PER_SITE;
-use crate::rejection_log::RejectedEvent;
-use crate::warning_log::WarnedEvent;
+use crate::owner_entries::{KEPT_PER_SITE, RejectedEvent, WarnedEvent};
 
 /// The approximate size of a chunk of records, give or take one record.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;

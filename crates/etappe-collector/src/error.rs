@@ -1,8 +1,8 @@
 //! Errors of a whole request.
 
-use crate::access::SITE_HEADER;
 use std::time::Duration;
 
+use etappe_runtime::authorization::SITE_HEADER;
 use etappe_wire::native::BodyError;
 
 use crate::client_report::{Listed, RejectedMessage};

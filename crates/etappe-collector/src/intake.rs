@@ -1,11 +1,12 @@
 //! Handles one request of the native protocol, from its head to its answer.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::response::Response;
-use etappe_core::id::SiteId;
+use etappe_core::event::EventKind;
 use etappe_core::ports::{Clock, EventPublisher};
-use etappe_core::time::Timestamp;
-use etappe_wire::native::{Body, BodyError, Reception, Redactor};
+use etappe_wire::native::{Body, BodyError};
 use http::request::Parts;
 use http::{Method, header};
 use tokio::time::Instant;
@@ -14,16 +15,39 @@ use crate::access::{Access, basic_key};
 use crate::budget::{Holder, Lease};
 use crate::chunk::CHUNK_BYTES;
 use crate::client_report::{ENTRY_BYTES, LISTED};
-use crate::collector::{Collector, Endpoint, first_id, user_agent};
+use crate::collector::Collector;
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
-use crate::publication::{Published, run_blocking_if_large};
-use crate::rejection_log::RejectedEvent;
+use crate::owner_entries::RejectedEvent;
+use crate::publication::{Published, publish_body, run_blocking_if_large};
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
+use crate::sender::Sender;
+use crate::site_traffic::SiteTraffic;
 
 const METHODS: &str = "POST, OPTIONS";
+
+/// What a path accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// A single message of a kind.
+    Message(EventKind),
+    /// A batch.
+    Batch,
+    /// A batch sent while a page unloads: its key is in the query.
+    Beacon,
+}
+
+impl Endpoint {
+    /// Returns the name used in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Batch | Self::Beacon => "batch",
+        }
+    }
+}
 
 /// The known state of a request of the native protocol.
 struct RequestState<'a> {
@@ -31,233 +55,197 @@ struct RequestState<'a> {
     parts: &'a Parts,
     cors: &'a CorsRequest,
     /// The site, once its key has been checked, so that its owner can see refusals.
-    site: Option<SiteId>,
+    site: Option<Arc<SiteTraffic>>,
     /// The size of the body.
     bytes: usize,
 }
 
-impl<P: EventPublisher, C: Clock> Collector<P, C> {
-    /// Answers a request to `endpoint`.
-    pub(crate) async fn intake(&self, endpoint: Endpoint, request: Request) -> Response {
-        let started = Instant::now();
-        let (parts, body) = request.into_parts();
-        let cors = CorsRequest::of(&parts.headers);
-        if parts.method == Method::OPTIONS {
-            return cors.preflight(METHODS);
-        }
-        let mut body = RequestBody::new(body);
-        let mut sending = RequestState {
-            endpoint,
-            parts: &parts,
-            cors: &cors,
-            site: None,
-            bytes: 0,
-        };
-        let outcome = self.receive(&mut sending, &mut body).await;
-        let result = match &outcome {
-            Ok(_) => "ok",
-            Err(error) => {
-                self.note_refusal(&sending, error);
-                body.discard(parts.headers.contains_key(header::EXPECT))
-                    .await;
-                status_and_code(error).1
-            }
-        };
-        let response = answer(&outcome);
-        self.count_request(endpoint.as_str(), result, started);
-        cors.allow(response)
+/// Answers a request to `endpoint`.
+pub(crate) async fn intake<P: EventPublisher, C: Clock>(
+    collector: &Collector<P, C>,
+    endpoint: Endpoint,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let cors = CorsRequest::of(&parts.headers);
+    if parts.method == Method::OPTIONS {
+        return cors.preflight(METHODS);
     }
-
-    pub(crate) fn count_request(&self, endpoint: &str, result: &str, started: Instant) {
-        self.metrics
-            .requests
-            .with_label_values(&[endpoint, result])
-            .inc();
-        let duration = self.metrics.request_duration.with_label_values(&[endpoint]);
-        duration.observe(started.elapsed().as_secs_f64());
-    }
-
-    async fn receive(
-        &self,
-        sending: &mut RequestState<'_>,
-        body: &mut RequestBody,
-    ) -> Result<Published, IntakeError> {
-        let parts = sending.parts;
-        if parts.method != Method::POST {
-            return Err(IntakeError::MethodNotAllowed { allowed: METHODS });
+    let mut body = RequestBody::new(body);
+    let mut sending = RequestState {
+        endpoint,
+        parts: &parts,
+        cors: &cors,
+        site: None,
+        bytes: 0,
+    };
+    let outcome = receive(collector, &mut sending, &mut body).await;
+    let (result, response) = match &outcome {
+        Ok(published) => ("ok", accepted(published)),
+        Err(error) => {
+            note_refusal(collector, &sending, error);
+            body.discard(parts.headers.contains_key(header::EXPECT))
+                .await;
+            (status_and_code(error).1, refused(error))
         }
-        check_encoding(parts)?;
-        let address = self.client_address(parts);
-        let length = stated_length(parts);
-        let mut access = None;
-        if let Some(key) = stated_key(sending.endpoint, parts)? {
-            access = Some(self.admit(&key, sending, length.unwrap_or(0))?);
-        }
-        let holder = match &access {
-            Some(access) => Holder::Site(access.site.clone()),
-            None => Holder::Network(address.map(etappe_wire::native::truncate_address)),
-        };
-        if access.is_none() {
-            self.admission.admit(&holder)?;
-        }
-        let mut lease = self.budget.lease(holder);
-        let bytes = body.read(&self.config, length, &mut lease).await?;
-        self.metrics
-            .received_bytes
-            .inc_by(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        sending.bytes = bytes.len();
-        let received = self.receptions.begin(&self.clock);
-        let turn = self.admission.turn_to_work(lease.holder(), bytes.len());
-        let turn = turn.await;
-        let body = self
-            .decode_body(sending.endpoint, bytes, &mut lease)
-            .await?;
-        let access = match access {
-            Some(access) => access,
-            None => {
-                let key = body.write_key().ok_or(IntakeError::MissingKey)?;
-                let access = self.admit(key, sending, sending.bytes)?;
-                let holder = Holder::Site(access.site.clone());
-                lease.move_to(holder).map_err(|_| IntakeError::Overloaded)?;
-                access
-            }
-        };
-        if body.is_empty() {
-            return Err(IntakeError::EmptyBatch);
-        }
-        self.take_from_rate(&access, body.len());
-        let reception = self.reception(access, parts, received.at());
-        let published = self
-            .publish_body((body, turn), reception, sending.endpoint.as_str())
-            .await?;
-        if published.accepted == 0 {
-            return Err(IntakeError::NothingValid {
-                rejected: published.rejected,
-            });
-        }
-        Ok(published)
-    }
-
-    /// Checks a key, its origin, its site's rate and its site's share under overload.
-    fn admit(
-        &self,
-        key: &str,
-        sending: &mut RequestState<'_>,
-        bytes: usize,
-    ) -> Result<Access, IntakeError> {
-        let access = Access::to_messages(&self.sites(), key, sending.cors.origin())?;
-        access.expect_site(&sending.parts.headers)?;
-        sending.site = Some(access.site.clone());
-        self.check_rate(&access)?;
-        self.admission
-            .admit_site(&access.site, bytes, &self.publisher)?;
-        Ok(access)
-    }
-
-    pub(crate) fn check_rate(&self, access: &Access) -> Result<(), IntakeError> {
-        let wait = access
-            .events_per_second
-            .and_then(|rate| self.rates.wait(&access.site, rate, Instant::now()));
-        wait.map_or(Ok(()), |retry_after| {
-            Err(IntakeError::RateLimited { retry_after })
-        })
-    }
-
-    /// Counts events against their site's rate.
-    pub(crate) fn take_from_rate(&self, access: &Access, events: usize) {
-        if let Some(rate) = access.events_per_second {
-            self.rates.take(&access.site, rate, events, Instant::now());
-        }
-    }
-
-    /// Returns what a request says of all its messages.
-    pub(crate) fn reception(
-        &self,
-        access: Access,
-        parts: &Parts,
-        received_at: Timestamp,
-    ) -> Reception {
-        Reception {
-            redactor: Redactor::of(&access.key),
-            site: access.site,
-            scope: access.scope,
-            counts_money: access.counts_money,
-            money_terms: access.money_terms,
-            received_at,
-            address: self.client_address(parts),
-            user_agent: user_agent(parts),
-            country: self.country(parts),
-            first_id: first_id(received_at),
-        }
-    }
-
-    /// Decompresses a body if necessary and finds its messages. Large bodies are processed off the
-    /// async workers.
-    async fn decode_body(
-        &self,
-        endpoint: Endpoint,
-        bytes: Vec<u8>,
-        lease: &mut Lease,
-    ) -> Result<Body, IntakeError> {
-        let (least, most) = if is_gzip(&bytes) {
-            let limit = self.config.body_bytes;
-            (stated_size(&bytes).min(limit), limit)
-        } else {
-            (0, 0)
-        };
-        let batch_limit = self.config.batch_events;
-        let mut job = DecodeJob::new(endpoint, bytes, batch_limit, least);
-        let mut outcome;
-        loop {
-            lease
-                .resize(job.memory())
-                .map_err(|_| IntakeError::Overloaded)?;
-            (job, outcome) = run_blocking_if_large(job.size(), move || job.run()).await?;
-            // The body is larger than it states or than is allowed.
-            if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || job.limit == most {
-                break;
-            }
-            job.limit = most;
-        }
-        let body = outcome?;
-        self.metrics
-            .decoded_bytes
-            .inc_by(u64::try_from(body.text_bytes()).unwrap_or(u64::MAX));
-        let records = body.text_bytes().min(CHUNK_BYTES) * 2;
-        let answer = body.len().min(2 * LISTED) * ENTRY_BYTES;
-        lease
-            .resize(body.memory() + records + answer)
-            .map_err(|_| IntakeError::Overloaded)?;
-        Ok(body)
-    }
-
-    /// Records a refused request for its site's owner.
-    fn note_refusal(&self, sending: &RequestState<'_>, error: &IntakeError) {
-        let is_noted_elsewhere = matches!(error, IntakeError::NothingValid { .. });
-        let Some(site) = sending.site.as_ref().filter(|_| !is_noted_elsewhere) else {
-            return;
-        };
-        let refusal = RejectedEvent {
-            received_at: self.clock.now(),
-            reason: status_and_code(error).1,
-            kind: match sending.endpoint {
-                Endpoint::Message(kind) => Some(kind.as_str()),
-                Endpoint::Batch | Endpoint::Beacon => None,
-            },
-            event: None,
-            message_id: None,
-            bytes: sending.bytes,
-        };
-        self.rejections().record(site, [refusal]);
-    }
+    };
+    collector
+        .metrics
+        .count_request(endpoint.as_str(), result, started);
+    cors.allow(response)
 }
 
-/// Writes the answer.
-fn answer(outcome: &Result<Published, IntakeError>) -> Response {
-    match outcome {
-        Ok(published) => accepted(published),
-        Err(error) => refused(error),
+async fn receive<P: EventPublisher, C: Clock>(
+    collector: &Collector<P, C>,
+    sending: &mut RequestState<'_>,
+    body: &mut RequestBody,
+) -> Result<Published, IntakeError> {
+    let parts = sending.parts;
+    if parts.method != Method::POST {
+        return Err(IntakeError::MethodNotAllowed { allowed: METHODS });
     }
+    check_encoding(parts)?;
+    let sender = Sender::of(parts, &collector.config);
+    let length = stated_length(parts);
+    let mut access = None;
+    if let Some(key) = stated_key(sending.endpoint, parts)? {
+        access = Some(admit(collector, &key, sending, length.unwrap_or(0))?);
+    }
+    let holder = match &access {
+        Some(access) => Holder::Site(Arc::clone(&access.traffic)),
+        None => Holder::Network(sender.address().map(etappe_wire::native::truncate_address)),
+    };
+    if access.is_none() {
+        collector.admission.admit(&holder)?;
+    }
+    let mut lease = collector.budget.lease(holder);
+    let bytes = body.read(&collector.config, length, &mut lease).await?;
+    collector
+        .metrics
+        .received_bytes
+        .inc_by(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    sending.bytes = bytes.len();
+    let received = collector.receptions.begin(&collector.clock);
+    let turn = collector
+        .admission
+        .turn_to_work(lease.holder(), bytes.len());
+    let turn = turn.await;
+    let body = decode_body(collector, sending.endpoint, bytes, &mut lease).await?;
+    let access = match access {
+        Some(access) => access,
+        None => {
+            let key = body.write_key().ok_or(IntakeError::MissingKey)?;
+            let access = admit(collector, key, sending, sending.bytes)?;
+            let holder = Holder::Site(Arc::clone(&access.traffic));
+            lease.move_to(holder).map_err(|_| IntakeError::Overloaded)?;
+            access
+        }
+    };
+    if body.is_empty() {
+        return Err(IntakeError::EmptyBatch);
+    }
+    access.take_from_rate(body.len());
+    let traffic = Arc::clone(&access.traffic);
+    let reception = sender.reception(access, received.at());
+    let published = publish_body(
+        collector,
+        &traffic,
+        (body, turn),
+        reception,
+        sending.endpoint.as_str(),
+    )
+    .await?;
+    if published.accepted == 0 {
+        return Err(IntakeError::NothingValid {
+            rejected: published.rejected,
+        });
+    }
+    Ok(published)
+}
+
+/// Checks a key, its origin, its site's rate and its site's share under overload.
+fn admit<P: EventPublisher, C>(
+    collector: &Collector<P, C>,
+    key: &str,
+    sending: &mut RequestState<'_>,
+    bytes: usize,
+) -> Result<Access, IntakeError> {
+    let access = Access::to_messages(&collector.sites, key, sending.cors.origin())?;
+    access.expect_site(&sending.parts.headers)?;
+    sending.site = Some(Arc::clone(&access.traffic));
+    access.check_rate()?;
+    collector.admission.admit_site(
+        (&collector.sites, &access.traffic),
+        bytes,
+        &collector.publisher,
+    )?;
+    Ok(access)
+}
+
+/// Decompresses a body if necessary and finds its messages. Large bodies are processed off the
+/// async workers.
+async fn decode_body<P, C>(
+    collector: &Collector<P, C>,
+    endpoint: Endpoint,
+    bytes: Vec<u8>,
+    lease: &mut Lease,
+) -> Result<Body, IntakeError> {
+    let (least, most) = if is_gzip(&bytes) {
+        let limit = collector.config.body_bytes;
+        (stated_size(&bytes).min(limit), limit)
+    } else {
+        (0, 0)
+    };
+    let batch_limit = collector.config.batch_events;
+    let mut job = DecodeJob::new(endpoint, bytes, batch_limit, least);
+    let mut outcome;
+    loop {
+        lease
+            .resize(job.memory())
+            .map_err(|_| IntakeError::Overloaded)?;
+        (job, outcome) = run_blocking_if_large(job.size(), move || job.run()).await?;
+        // The body is larger than it states or than is allowed.
+        if !matches!(outcome, Err(IntakeError::BodyTooLarge { .. })) || job.limit == most {
+            break;
+        }
+        job.limit = most;
+    }
+    let body = outcome?;
+    collector
+        .metrics
+        .decoded_bytes
+        .inc_by(u64::try_from(body.text_bytes()).unwrap_or(u64::MAX));
+    let records = body.text_bytes().min(CHUNK_BYTES) * 2;
+    let answer = body.len().min(2 * LISTED) * ENTRY_BYTES;
+    lease
+        .resize(body.memory() + records + answer)
+        .map_err(|_| IntakeError::Overloaded)?;
+    Ok(body)
+}
+
+/// Records a refused request for its site's owner.
+fn note_refusal<P, C: Clock>(
+    collector: &Collector<P, C>,
+    sending: &RequestState<'_>,
+    error: &IntakeError,
+) {
+    let is_noted_elsewhere = matches!(error, IntakeError::NothingValid { .. });
+    let Some(site) = sending.site.as_ref().filter(|_| !is_noted_elsewhere) else {
+        return;
+    };
+    let refusal = RejectedEvent {
+        received_at: collector.clock.now(),
+        reason: status_and_code(error).1,
+        kind: match sending.endpoint {
+            Endpoint::Message(kind) => Some(kind.as_str()),
+            Endpoint::Batch | Endpoint::Beacon => None,
+        },
+        event: None,
+        message_id: None,
+        bytes: sending.bytes,
+    };
+    collector.sites.record_rejections(site, [refusal]);
 }
 
 /// A body that is to be decoded.

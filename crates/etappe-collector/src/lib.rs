@@ -4,9 +4,9 @@
 //! checks the key, the size and the shape, and truncates addresses. It answers 200 only once every
 //! accepted event is durable in its log.
 //!
-//! Where to start: [`Collector`] holds the shared state, [`Collector::router`] has the paths,
-//! `intake` handles one request from its head to its answer. The server around it, which limits
-//! everything a client can do, is `etappe_runtime::http_server`.
+//! Where to start: [`router`] has the paths, [`Collector`] holds the shared state, `intake` handles
+//! one request from its head to its answer, `sites` finds what is known of its site. The server
+//! around it, which limits everything a client can do, is `etappe_runtime::http_server`.
 //!
 //! Invariants: nothing that a client sends makes it panic, block a worker or grow without bound;
 //! one site's flood does not delay another site's requests (`admission`); one bad event never fails
@@ -15,6 +15,7 @@
 
 mod access;
 mod admission;
+mod bucket;
 mod budget;
 mod chunk;
 mod client_report;
@@ -27,18 +28,18 @@ pub mod error;
 mod inflate;
 mod intake;
 pub mod metrics;
-mod owner_log;
+mod owner_entries;
 mod pixel;
 mod publication;
-mod rate_limit;
 mod receptions;
-mod rejection_log;
 mod request_body;
 mod response;
+mod routes;
+mod sender;
+mod site_traffic;
+mod sites;
 mod tracker_settings;
-mod warning_log;
 
 pub use collector::Collector;
-pub use owner_log::{Kept, OwnerLog};
-pub use rejection_log::{RejectedEvent, RejectionLog};
-pub use warning_log::{WarnedEvent, WarningLog};
+pub use owner_entries::{RejectedEvent, WarnedEvent};
+pub use routes::{owner_router, router};

@@ -126,6 +126,13 @@ impl CollectorMetrics {
         }
         Ok(metrics)
     }
+
+    /// Counts an answered request whose head came in at `started`.
+    pub(crate) fn count_request(&self, endpoint: &str, result: &str, started: Instant) {
+        self.requests.with_label_values(&[endpoint, result]).inc();
+        let duration = self.request_duration.with_label_values(&[endpoint]);
+        duration.observe(started.elapsed().as_secs_f64());
+    }
 }
 
 impl AdmissionMetrics {

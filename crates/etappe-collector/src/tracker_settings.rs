@@ -4,96 +4,83 @@
 //! its source configuration. Without an answer they send nothing. With this one they send their
 //! events here and load nothing from elsewhere.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use etappe_core::ports::{Clock, EventPublisher};
 use http::request::Parts;
 use http::{Method, header};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 use crate::access::{Access, basic_key};
 use crate::collector::Collector;
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::response::refused;
+use crate::sender::Sender;
+use crate::sites::Sites;
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-impl<P: EventPublisher, C: Clock> Collector<P, C> {
-    /// Answers `GET /v1/projects/{key}/settings` of Segment's browser library.
-    pub(crate) async fn segment_settings(
-        State(collector): State<Arc<Self>>,
-        Path(key): Path<String>,
-        request: Request,
-    ) -> Response {
-        let (parts, _) = request.into_parts();
-        collector.answer_settings(&parts, || {
-            collector.check_key(&key, &parts)?;
-            Ok(segment(&key, host(&parts), collector.protocol(&parts)))
-        })
-    }
+/// Answers `GET /v1/projects/{key}/settings` of Segment's browser library.
+pub(crate) async fn segment_settings<P, C>(
+    State(collector): State<Arc<Collector<P, C>>>,
+    Path(key): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    answer_settings(&parts, || {
+        check_key(&collector.sites, &key, &parts)?;
+        let protocol = Sender::of(&parts, &collector.config).protocol();
+        Ok(segment(&key, host(&parts), protocol))
+    })
+}
 
-    /// Answers `GET /sourceConfig/` of RudderStack's browser library.
-    pub(crate) async fn source_config(
-        State(collector): State<Arc<Self>>,
-        request: Request,
-    ) -> Response {
-        let (parts, _) = request.into_parts();
-        collector.answer_settings(&parts, || {
-            let key = match basic_key(&parts.headers)? {
-                Some(key) => key,
-                None => {
-                    let query = parts.uri.query().unwrap_or_default();
-                    let query = etappe_wire::pixel::PixelQuery::parse(query);
-                    query.write_key().ok_or(IntakeError::MissingKey)?.to_owned()
-                }
-            };
-            let access = collector.check_key(&key, &parts)?;
-            Ok(rudderstack(&key, access.site.as_str()))
-        })
-    }
-
-    fn answer_settings(
-        &self,
-        parts: &Parts,
-        settings: impl FnOnce() -> Result<Value, IntakeError>,
-    ) -> Response {
-        let cors = CorsRequest::of(&parts.headers);
-        let outcome = match parts.method {
-            Method::OPTIONS => return cors.preflight(METHODS),
-            Method::GET | Method::HEAD => settings(),
-            _ => Err(IntakeError::MethodNotAllowed { allowed: METHODS }),
-        };
-        cors.allow(match outcome {
-            Ok(settings) => ([(header::CACHE_CONTROL, "no-cache")], Json(settings)).into_response(),
-            Err(error) => refused(&error),
-        })
-    }
-
-    fn check_key(&self, key: &str, parts: &Parts) -> Result<Access, IntakeError> {
-        // A page fetches its settings without an `Origin` if they are on its own host.
-        let cors = CorsRequest::of(&parts.headers);
-        match Access::to_messages(&self.sites(), key, cors.origin()) {
-            Err(IntakeError::OriginNotAllowed) if cors.origin().is_none() => {
-                Access::to_pixel(&self.sites(), key)
+/// Answers `GET /sourceConfig/` of RudderStack's browser library.
+pub(crate) async fn source_config<P, C>(
+    State(collector): State<Arc<Collector<P, C>>>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    answer_settings(&parts, || {
+        let key = match basic_key(&parts.headers)? {
+            Some(key) => key,
+            None => {
+                let query = parts.uri.query().unwrap_or_default();
+                let query = etappe_wire::pixel::PixelQuery::parse(query);
+                query.write_key().ok_or(IntakeError::MissingKey)?.to_owned()
             }
-            outcome => outcome,
-        }
-    }
+        };
+        let access = check_key(&collector.sites, &key, &parts)?;
+        Ok(rudderstack(&key, access.traffic.site().as_str()))
+    })
+}
 
-    /// Returns the client's protocol, which only our own proxy can state.
-    fn protocol(&self, parts: &Parts) -> &'static str {
-        let forwarded = parts
-            .headers
-            .get("x-forwarded-proto")
-            .filter(|_| self.proxies_before(parts) > 0);
-        if forwarded.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https")) {
-            "https"
-        } else {
-            "http"
+fn answer_settings(
+    parts: &Parts,
+    settings: impl FnOnce() -> Result<Value, IntakeError>,
+) -> Response {
+    let cors = CorsRequest::of(&parts.headers);
+    let outcome = match parts.method {
+        Method::OPTIONS => return cors.preflight(METHODS),
+        Method::GET | Method::HEAD => settings(),
+        _ => Err(IntakeError::MethodNotAllowed { allowed: METHODS }),
+    };
+    cors.allow(match outcome {
+        Ok(settings) => ([(header::CACHE_CONTROL, "no-cache")], Json(settings)).into_response(),
+        Err(error) => refused(&error),
+    })
+}
+
+fn check_key(sites: &Sites, key: &str, parts: &Parts) -> Result<Access, IntakeError> {
+    // A page fetches its settings without an `Origin` if they are on its own host.
+    let cors = CorsRequest::of(&parts.headers);
+    match Access::to_messages(sites, key, cors.origin()) {
+        Err(IntakeError::OriginNotAllowed) if cors.origin().is_none() => {
+            Access::to_pixel(sites, key)
         }
+        outcome => outcome,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use etappe_core::id::SiteId;
+use etappe_runtime::authorization::SITE_HEADER;
 use etappe_runtime::backoff::Backoff;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
@@ -161,7 +162,7 @@ impl Sender {
                 .post(&self.url)
                 .basic_auth(&self.write_key, Some(""))
                 // A key of another site is refused, so that no event ends up there.
-                .header("etappe-site", self.site.as_str())
+                .header(SITE_HEADER, self.site.as_str())
                 .body(body.clone());
             let (reason, pause) = match request.send().await {
                 Ok(response) if is_temporary(response.status()) => {

@@ -10,6 +10,10 @@ use http::header::{AUTHORIZATION, COOKIE};
 /// The name of the cookie that holds a session's token.
 pub const SESSION_COOKIE: &str = "etappe_session";
 
+/// The header in which a sender of events may name its intended site, so that a key of another site
+/// is refused instead of used.
+pub const SITE_HEADER: &str = "etappe-site";
+
 /// The credentials of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credentials<'a> {

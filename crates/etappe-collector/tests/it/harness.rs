@@ -219,9 +219,8 @@ impl Service {
         ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Arc::clone(&collector)
-            .router()
-            .merge(Arc::clone(&collector).rejections_router());
+        let router = etappe_collector::router(Arc::clone(&collector))
+            .merge(etappe_collector::owner_router(Arc::clone(&collector)));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let counted = ServerMetrics::register(&registry).unwrap();

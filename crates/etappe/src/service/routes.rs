@@ -73,14 +73,13 @@ pub(crate) fn intake(
     collector: &Arc<Collector<Publisher, SystemClock>>,
     sites: &SiteStore,
 ) -> Router {
-    let rejections = Arc::clone(collector)
-        .rejections_router()
+    let rejections = etappe_collector::owner_router(Arc::clone(collector))
         // Not on other paths, which name no site.
         .route_layer(middleware::from_fn_with_state(
             sites.subscribe(),
             readers_only,
         ));
-    Arc::clone(collector).router().merge(rejections)
+    etappe_collector::router(Arc::clone(collector)).merge(rejections)
 }
 
 /// The routes of the KPI API. Queries run on separate threads, over separate connections.
