@@ -9,6 +9,7 @@
 mod failure;
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use crate::account::{AccountChange, Accounts};
 use crate::event::KeyScope;
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
-use crate::query::{CandidateQuery, Condition, NameKind, Selector, UnitQuery, ViewQuery};
+use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
@@ -307,11 +308,13 @@ pub trait JourneyStore: Send + Sync + 'static {
     /// Calls `visit` once per unit (actor or account) with at least one hit, passing the hash of
     /// its id and its hits in order of time, then arrival. Both the counts of a funnel and the
     /// lists of its actors are computed from this.
-    fn candidates(
+    ///
+    /// When `visit` breaks, nothing more is read, and what it broke with is returned.
+    fn candidates<B: Send>(
         &self,
         query: &CandidateQuery,
-        visit: impl FnMut(u64, &[crate::query::Hit]) + Send,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+        visit: impl FnMut(u64, &[Hit]) -> ControlFlow<B> + Send,
+    ) -> impl Future<Output = Result<ControlFlow<B>, Self::Error>> + Send;
 
     /// Returns the number of units that have an event in the range.
     ///
@@ -336,7 +339,12 @@ pub trait JourneyStore: Send + Sync + 'static {
         };
         async move {
             let mut units = 0;
-            self.candidates(&candidates, |_, _| units += 1).await?;
+            let count = |_: u64, _: &[Hit]| {
+                units += 1;
+                ControlFlow::<()>::Continue(())
+            };
+            // It never breaks.
+            _ = self.candidates(&candidates, count).await?;
             Ok(units)
         }
     }

@@ -9,8 +9,10 @@ pub(crate) mod question;
 mod steps;
 pub(crate) mod tally;
 
+use std::ops::ControlFlow;
+
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::query::{Unit, UnitQuery};
+use etappe_core::query::{Hit, Unit, UnitQuery};
 use serde_json::json;
 
 use crate::error::InsightsError;
@@ -90,27 +92,34 @@ async fn match_funnel<S: JourneyStore, C: Clock>(
         duration_bytes: parts.config.duration_bytes,
     };
     let mut tally = Tally::try_new(question, question.as_of, limits)?;
-    let candidates = question.candidates();
     let units = UnitQuery {
         site: question.site.clone(),
         unit: question.unit,
         bots: question.bots,
         range: question.span.range,
     };
-    let matching = parts
-        .store
-        .candidates(&candidates, |_, hits| tally.visit(hits));
-    let ((), units) =
-        tokio::try_join!(matching, parts.store.count_units(&units)).map_err(store_error)?;
-    parts.metrics.record_matching(tally.units(), tally.rows());
+    let counting_units = async { parts.store.count_units(&units).await.map_err(store_error) };
+    let ((), units) = tokio::try_join!(count(parts, &mut tally), counting_units)?;
     if let Some(mut again) = tally.again()? {
-        let matching = parts
-            .store
-            .candidates(&candidates, |_, hits| again.visit(hits));
-        matching.await.map_err(store_error)?;
-        parts.metrics.record_matching(again.units(), again.rows());
+        count(parts, &mut again).await?;
         tally = again;
     }
     let hints = find_hints(parts.store.as_ref(), question, &tally).await;
-    Ok(FunnelAnswer::new(question, tally.finish()?, units, hints))
+    Ok(FunnelAnswer::new(question, tally.finish(), units, hints))
+}
+
+/// Counts every unit, until one makes the counts too large.
+async fn count<S: JourneyStore, C: Clock>(
+    parts: &InsightsParts<S, C>,
+    tally: &mut Tally<'_>,
+) -> Result<(), InsightsError> {
+    let candidates = tally.candidates();
+    let visit = |_: u64, hits: &[Hit]| match tally.visit(hits) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    };
+    let matching = parts.store.candidates(&candidates, visit);
+    let outcome = matching.await.map_err(store_error)?;
+    parts.metrics.record_matching(tally.units(), tally.rows());
+    outcome.break_value().map_or(Ok(()), Err)
 }

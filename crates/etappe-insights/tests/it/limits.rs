@@ -1,6 +1,7 @@
 //! Overload and store outages.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use etappe_core::ports::RetryClass;
@@ -242,11 +243,14 @@ async fn counts_that_take_too_much_memory_are_stopped() {
         "from": "2024-03-01",
         "breakdown": {"by": ["n"], "limit": 1000},
     });
-    let problem = Api::with_config(many(1_000), config)
-        .funnel(&question)
-        .await
-        .problem(422);
+    let api = Api::with_config(many(1_000), config);
+    let problem = api.funnel(&question).await.problem(422);
     assert_eq!(problem["type"], "urn:etappe:problem:question-too-large");
+    let visited = api.store.units_visited.load(Ordering::Relaxed);
+    assert!(
+        (1..1_000).contains(&visited),
+        "{visited} units were visited"
+    );
 }
 
 #[tokio::test]
@@ -263,8 +267,9 @@ async fn a_search_that_grows_too_large_is_stopped() {
             },
         )
     });
+    let later = event("late", "03T00:00:00", "Product Viewed");
     let api = Api::new(MemoryStore {
-        events: events.collect(),
+        events: events.chain([later]).collect(),
         ..MemoryStore::default()
     });
     let mut steps = vec![json!({"event": "Product Viewed"}); 6];
@@ -273,6 +278,7 @@ async fn a_search_that_grows_too_large_is_stopped() {
     let question = json!({"steps": steps, "exclude": exclude, "from": "2024-03-01"});
     let problem = api.funnel(&question).await.problem(422);
     assert_eq!(problem["type"], "urn:etappe:problem:question-too-large");
+    assert_eq!(api.store.units_visited.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A journey store that holds plain events and scans all of them for every question.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use etappe_core::event::EventKind;
@@ -53,6 +54,8 @@ pub(crate) struct MemoryStore {
     pub(crate) is_stuck: bool,
     /// How many times names were queried.
     pub(crate) name_questions: AtomicU64,
+    /// How many units were visited.
+    pub(crate) units_visited: AtomicU64,
     /// The scopes of all questions about figures.
     pub(crate) scopes: Mutex<Vec<KpiScope>>,
 }
@@ -165,11 +168,11 @@ fn dimension(event: &StoredEvent, dimension: &Dimension) -> Option<String> {
 impl JourneyStore for MemoryStore {
     type Error = StoreError;
 
-    async fn candidates(
+    async fn candidates<B: Send>(
         &self,
         query: &CandidateQuery,
-        mut visit: impl FnMut(u64, &[Hit]) + Send,
-    ) -> Result<(), StoreError> {
+        mut visit: impl FnMut(u64, &[Hit]) -> ControlFlow<B> + Send,
+    ) -> Result<ControlFlow<B>, StoreError> {
         self.ready().await?;
         let mut units: BTreeMap<String, Vec<(Timestamp, usize, Hit)>> = BTreeMap::new();
         for (arrival, event) in self.matching(&query.site, query.bots) {
@@ -207,10 +210,14 @@ impl JourneyStore for MemoryStore {
             hits.sort_by_key(|(at, arrival, _)| (*at, *arrival));
             let hits: Vec<Hit> = hits.into_iter().map(|(_, _, hit)| hit).collect();
             if hits.iter().any(|hit| hit.conditions != 0) {
-                visit(hash64(&unit), &hits);
+                self.units_visited.fetch_add(1, Ordering::Relaxed);
+                let flow = visit(hash64(&unit), &hits);
+                if flow.is_break() {
+                    return Ok(flow);
+                }
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn known_names(&self, site: &SiteId, kind: NameKind) -> Result<Vec<String>, StoreError> {

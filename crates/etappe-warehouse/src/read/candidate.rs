@@ -10,11 +10,14 @@ mod plan;
 mod property;
 mod statement;
 
+use std::ops::ControlFlow;
+
 use bytes::{Bytes, BytesMut};
 use etappe_core::query::{CandidateQuery, Hit};
 use etappe_core::time::Timestamp;
 
 use self::grouping::Grouping;
+pub(super) use self::grouping::Stopped;
 use self::plan::Plan;
 use crate::error::WarehouseError;
 use crate::native::{self, Block};
@@ -25,14 +28,15 @@ use crate::warehouse::Warehouse;
 const MAX_SORT_BYTES: &str = "536870912";
 
 impl Warehouse {
-    /// Streams hits and calls `visit` for each unit that has any.
-    pub(crate) async fn stream_candidates(
+    /// Streams hits and calls `visit` for each unit that has any. When that breaks, both streams are
+    /// dropped, which ends the queries.
+    pub(super) async fn stream_candidates<B>(
         &self,
         query: &CandidateQuery,
-        mut visit: impl FnMut(u64, &[Hit]) + Send,
-    ) -> Result<(), WarehouseError> {
+        mut visit: impl FnMut(u64, &[Hit]) -> ControlFlow<B> + Send,
+    ) -> Result<(), Stopped<B>> {
         if query.conditions.len() > 64 {
-            return Err(WarehouseError::TooManyConditions(query.conditions.len()));
+            return Err(WarehouseError::TooManyConditions(query.conditions.len()).into());
         }
         let plan = Plan::of(query);
         // Two halves of the units, so that the server merges each on its own core.
@@ -101,17 +105,16 @@ impl Half {
     }
 
     /// Takes the next piece of the answer; `None` ends it.
-    fn take(
+    fn take<B>(
         &mut self,
         piece: Option<Bytes>,
         plan: &Plan,
-        visit: &mut (impl FnMut(u64, &[Hit]) + Send),
-    ) -> Result<(), WarehouseError> {
+        visit: &mut impl FnMut(u64, &[Hit]) -> ControlFlow<B>,
+    ) -> Result<(), Stopped<B>> {
         let Some(piece) = piece else {
             self.is_open = false;
             native::expect_end(&self.pending)?;
-            self.grouping.finish(visit);
-            return Ok(());
+            return self.grouping.finish(visit);
         };
         self.pending.extend_from_slice(&piece);
         while let Some(block) = native::take_block(&mut self.pending)? {
@@ -121,12 +124,12 @@ impl Half {
     }
 }
 
-fn push_block(
+fn push_block<B>(
     mut block: Block,
     plan: &Plan,
     grouping: &mut Grouping,
-    visit: &mut (impl FnMut(u64, &[Hit]) + Send),
-) -> Result<(), WarehouseError> {
+    visit: &mut impl FnMut(u64, &[Hit]) -> ControlFlow<B>,
+) -> Result<(), Stopped<B>> {
     let units = block.numbers("unit")?;
     let times = block.numbers("at")?;
     let bits = block.numbers("bits")?;

@@ -1,5 +1,7 @@
 //! Implements the port that answers questions about journeys.
 
+use std::ops::ControlFlow;
+
 use etappe_core::id::SiteId;
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
@@ -10,6 +12,7 @@ use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
 use serde::de::DeserializeOwned;
 
 use crate::error::WarehouseError;
+use crate::read::candidate::Stopped;
 use crate::warehouse::Warehouse;
 
 impl JourneyStore for Warehouse {
@@ -17,12 +20,16 @@ impl JourneyStore for Warehouse {
 
     /// For the unit session, `visit` is called once per visit, with the hash of its actor. It runs
     /// on the calling task between two pieces of the answer.
-    async fn candidates(
+    async fn candidates<B: Send>(
         &self,
         query: &CandidateQuery,
-        visit: impl FnMut(u64, &[Hit]) + Send,
-    ) -> Result<(), WarehouseError> {
-        self.stream_candidates(query, visit).await
+        visit: impl FnMut(u64, &[Hit]) -> ControlFlow<B> + Send,
+    ) -> Result<ControlFlow<B>, WarehouseError> {
+        match self.stream_candidates(query, visit).await {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(Stopped::ByVisitor(value)) => Ok(ControlFlow::Break(value)),
+            Err(Stopped::ByError(error)) => Err(error),
+        }
     }
 
     async fn count_units(&self, query: &UnitQuery) -> Result<u64, WarehouseError> {

@@ -1,6 +1,7 @@
 //! The matchers' input, compared with the events themselves.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use etappe_core::id::ActorHash;
 use etappe_core::json::{JsonObject, JsonValue};
@@ -60,9 +61,14 @@ fn query(conditions: Vec<Condition>) -> CandidateQuery {
 async fn visits(warehouse: &Warehouse, query: &CandidateQuery) -> Vec<(u64, Vec<Hit>)> {
     let mut visits = Vec::new();
     warehouse
-        .candidates(query, |unit, hits| visits.push((unit, hits.to_vec())))
+        .candidates(query, |unit, hits| {
+            visits.push((unit, hits.to_vec()));
+            ControlFlow::<()>::Continue(())
+        })
         .await
-        .unwrap();
+        .unwrap()
+        .continue_value()
+        .expect("no visit breaks");
     visits
 }
 
@@ -360,7 +366,7 @@ async fn a_unit_too_large_and_too_many_conditions_are_refused() {
     config.max_unit_bytes = 1_000;
     let small = Warehouse::connect(config, &Registry::new()).unwrap();
     let error = small
-        .candidates(&query(vec![any()]), |_, _| ())
+        .candidates(&query(vec![any()]), |_, _| ControlFlow::<()>::Continue(()))
         .await
         .unwrap_err();
     assert!(
@@ -371,7 +377,7 @@ async fn a_unit_too_large_and_too_many_conditions_are_refused() {
     let many = query(vec![any(); 65]);
     let error = test
         .warehouse
-        .candidates(&many, |_, _| ())
+        .candidates(&many, |_, _| ControlFlow::<()>::Continue(()))
         .await
         .unwrap_err();
     assert!(

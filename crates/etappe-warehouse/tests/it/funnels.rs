@@ -1,5 +1,7 @@
 //! A model's funnel in SQL, compared with the API's matcher.
 
+use std::ops::ControlFlow;
+
 use clickhouse::Row;
 use etappe_core::funnel::{FunnelCounts, FunnelMatcher, FunnelSpec, Passing, Step};
 use etappe_core::id::SiteId;
@@ -109,8 +111,10 @@ pub(crate) async fn by_matcher(
         if let Some(attempt) = matcher.best(hits, range).unwrap() {
             counts.record(attempt, range.to);
         }
+        ControlFlow::<()>::Continue(())
     };
-    test.warehouse.candidates(&query, count).await.unwrap();
+    let outcome = test.warehouse.candidates(&query, count).await.unwrap();
+    assert!(outcome.is_continue());
     rows_of(stages, &counts)
 }
 

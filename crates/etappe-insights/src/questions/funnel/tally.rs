@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use etappe_core::funnel::{Attempt, FunnelCounts, FunnelMatcher};
-use etappe_core::query::{Hit, TimeRange};
+use etappe_core::query::{CandidateQuery, Hit, TimeRange};
 use etappe_core::time::Timestamp;
 
 use crate::calendar::{Period, day_start, local_date};
@@ -62,7 +62,6 @@ pub(crate) struct Tally<'a> {
     next_check: usize,
     units: u64,
     rows: u64,
-    failure: Option<InsightsError>,
 }
 
 impl<'a> Tally<'a> {
@@ -83,9 +82,6 @@ impl<'a> Tally<'a> {
     /// Starts the second pass if the first one had more values than it could count; by then the
     /// largest are known. Returns `None` if one pass was enough.
     pub(crate) fn again(&mut self) -> Result<Option<Self>, InsightsError> {
-        if self.failure.is_some() {
-            return Ok(None);
-        }
         let Some(groups) = self.groups.as_mut().and_then(BreakdownTally::of_largest) else {
             return Ok(None);
         };
@@ -121,21 +117,20 @@ impl<'a> Tally<'a> {
             next_check: limits.duration_bytes,
             units: 0,
             rows: 0,
-            failure: None,
         })
     }
 
-    /// Counts one unit. After a failure it does nothing.
-    pub(crate) fn visit(&mut self, hits: &[Hit]) {
+    /// Returns the query for the units to count.
+    pub(crate) fn candidates(&self) -> CandidateQuery {
+        self.question.candidates()
+    }
+
+    /// Counts one unit. After an error the counts are incomplete.
+    pub(crate) fn visit(&mut self, hits: &[Hit]) -> Result<(), InsightsError> {
         self.units += 1;
         self.rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
-        if self.failure.is_some() {
-            return;
-        }
         self.met |= hits.iter().fold(0, |met, hit| met | hit.conditions);
-        if let Err(error) = self.count(hits) {
-            self.failure = Some(error);
-        }
+        self.count(hits)
     }
 
     /// Returns the number of units visited.
@@ -160,23 +155,20 @@ impl<'a> Tally<'a> {
     }
 
     /// Returns the counts.
-    pub(crate) fn finish(self) -> Result<TallyResult, InsightsError> {
-        if let Some(error) = self.failure {
-            return Err(error);
-        }
+    pub(crate) fn finish(self) -> TallyResult {
         let (groups, other) = self
             .groups
             .map_or_else(Default::default, BreakdownTally::finish);
         let mut trend = self.trend;
         let periods = self.periods.iter().enumerate();
-        Ok(TallyResult {
+        TallyResult {
             total: self.total,
             groups,
             other,
             periods: periods
                 .map(|(index, period)| (period.start, trend.remove(&index)))
                 .collect(),
-        })
+        }
     }
 
     fn count(&mut self, hits: &[Hit]) -> Result<(), InsightsError> {

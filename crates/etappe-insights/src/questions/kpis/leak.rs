@@ -3,6 +3,7 @@
 //! Present and past use the same funnel of the model, with a window of 30 days. Both leave out
 //! units that may still convert, so that recent entries do not look like losses.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -143,9 +144,14 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
                 counts.record(attempt, scope.as_of);
             }
         }
+        ControlFlow::<()>::Continue(())
     };
-    let matching = parts.store.candidates(&query, visit);
-    matching.await.map_err(store_error)?;
+    // It never breaks.
+    _ = parts
+        .store
+        .candidates(&query, visit)
+        .await
+        .map_err(store_error)?;
     parts.metrics.record_matching(units, rows);
     let (present, past) = counts.split_at(1);
     Ok(present

@@ -1,11 +1,28 @@
 //! Groups ordered rows into the hits of one unit after another.
 
+use std::ops::ControlFlow;
+
 use etappe_core::query::{CandidateQuery, Hit, Unit};
 
 use crate::error::WarehouseError;
 
 /// A visit ends after a gap of more than this many milliseconds.
 const SESSION_GAP: i64 = 30 * 60 * 1000;
+
+/// Why no further rows are taken.
+#[derive(Debug)]
+pub(in crate::read) enum Stopped<B> {
+    /// The visitor broke with this value.
+    ByVisitor(B),
+    /// Reading failed.
+    ByError(WarehouseError),
+}
+
+impl<B> From<WarehouseError> for Stopped<B> {
+    fn from(error: WarehouseError) -> Self {
+        Self::ByError(error)
+    }
+}
 
 /// The hits of the current unit.
 #[derive(Debug)]
@@ -40,16 +57,16 @@ impl Grouping {
     }
 
     /// Takes the next row; if it starts another unit, visits the previous one.
-    pub(super) fn push(
+    pub(super) fn push<B>(
         &mut self,
         unit: u64,
         hit: Hit,
-        visit: &mut (impl FnMut(u64, &[Hit]) + Send),
-    ) -> Result<(), WarehouseError> {
+        visit: &mut impl FnMut(u64, &[Hit]) -> ControlFlow<B>,
+    ) -> Result<(), Stopped<B>> {
         let at = hit.at.as_millis();
         let gap = self.splits_sessions && at.saturating_sub(self.last_at) > SESSION_GAP;
         if self.unit != Some(unit) || gap {
-            self.finish(visit);
+            self.finish(visit)?;
             self.unit = Some(unit);
         }
         self.last_at = at;
@@ -61,10 +78,8 @@ impl Grouping {
             self.bytes += size_of::<Option<String>>() + value.as_ref().map_or(0, String::capacity);
         }
         if self.bytes > self.limit {
-            return Err(WarehouseError::UnitTooLarge {
-                unit,
-                limit: self.limit,
-            });
+            let limit = self.limit;
+            return Err(WarehouseError::UnitTooLarge { unit, limit }.into());
         }
         self.has_match |= hit.conditions != 0;
         self.hits.push(hit);
@@ -72,14 +87,20 @@ impl Grouping {
     }
 
     /// Visits the current unit, if it has a hit.
-    pub(super) fn finish(&mut self, visit: &mut (impl FnMut(u64, &[Hit]) + Send)) {
+    pub(super) fn finish<B>(
+        &mut self,
+        visit: &mut impl FnMut(u64, &[Hit]) -> ControlFlow<B>,
+    ) -> Result<(), Stopped<B>> {
         let wanted = self.has_match || self.wants_all;
-        if let Some(unit) = self.unit.filter(|_| wanted && !self.hits.is_empty()) {
-            visit(unit, &self.hits);
+        if let Some(unit) = self.unit.filter(|_| wanted && !self.hits.is_empty())
+            && let ControlFlow::Break(value) = visit(unit, &self.hits)
+        {
+            return Err(Stopped::ByVisitor(value));
         }
         self.hits.clear();
         self.has_match = false;
         self.bytes = 0;
+        Ok(())
     }
 }
 
@@ -108,19 +129,26 @@ mod tests {
         }
     }
 
+    fn hit(at: i64, conditions: u64) -> Hit {
+        Hit {
+            at: Timestamp::from_millis(at),
+            conditions,
+            dimensions: Vec::new(),
+        }
+    }
+
     fn visited(query: &CandidateQuery, rows: &[(u64, i64, u64)]) -> Vec<(u64, usize)> {
         let mut grouping = Grouping::new(query, 10_000);
         let mut units = Vec::new();
-        let mut visit = |unit, hits: &[Hit]| units.push((unit, hits.len()));
+        let mut visit = |unit, hits: &[Hit]| {
+            units.push((unit, hits.len()));
+            ControlFlow::<()>::Continue(())
+        };
         for (unit, at, conditions) in rows {
-            let hit = Hit {
-                at: Timestamp::from_millis(*at),
-                conditions: *conditions,
-                dimensions: Vec::new(),
-            };
-            grouping.push(*unit, hit, &mut visit).unwrap();
+            let row = hit(*at, *conditions);
+            grouping.push(*unit, row, &mut visit).unwrap();
         }
-        grouping.finish(&mut visit);
+        grouping.finish(&mut visit).unwrap();
         units
     }
 
@@ -151,16 +179,24 @@ mod tests {
     #[test]
     fn a_unit_beyond_the_limit_is_refused() {
         let mut grouping = Grouping::new(&query(Unit::Actor, 1), 2 * size_of::<Hit>());
-        let hit = Hit {
-            at: Timestamp::EPOCH,
-            conditions: 1,
-            dimensions: Vec::new(),
-        };
-        let mut push = |unit| grouping.push(unit, hit.clone(), &mut |_, _: &[Hit]| ());
+        let mut go_on = |_, _: &[Hit]| ControlFlow::<()>::Continue(());
+        let mut push = |unit| grouping.push(unit, hit(0, 1), &mut go_on);
         assert!(push(1).is_ok() && push(1).is_ok() && push(2).is_ok() && push(2).is_ok());
         assert!(matches!(
             push(2),
-            Err(WarehouseError::UnitTooLarge { unit: 2, .. })
+            Err(Stopped::ByError(WarehouseError::UnitTooLarge {
+                unit: 2,
+                ..
+            }))
         ));
+    }
+
+    #[test]
+    fn no_unit_is_visited_after_the_one_that_broke() {
+        let mut grouping = Grouping::new(&query(Unit::Actor, 1), 10_000);
+        let mut push =
+            |unit| grouping.push(unit, hit(0, 1), &mut |unit, _| ControlFlow::Break(unit));
+        assert!(push(1).is_ok());
+        assert!(matches!(push(2), Err(Stopped::ByVisitor(1))));
     }
 }
