@@ -42,11 +42,10 @@ pub struct RunResult {
 ///
 /// When Etappe does not start or stop. A failed scenario is reported in the result instead.
 pub async fn run(options: Options) -> anyhow::Result<RunResult> {
-    if options.backlog.is_some() {
-        Box::pin(backlog::run(options)).await
-    } else if options.kafka {
-        Box::pin(kafka::run(options)).await
-    } else {
-        Box::pin(local::run(options)).await
+    match (options.kafka, options.backlog.is_some()) {
+        (true, true) => Box::pin(kafka::drain_backlog(options)).await,
+        (true, false) => Box::pin(kafka::run(options)).await,
+        (false, true) => Box::pin(local::drain_backlog(options)).await,
+        (false, false) => Box::pin(local::run(options)).await,
     }
 }

@@ -13,10 +13,8 @@ use tokio::time::Instant;
 use super::bench::Bench;
 use super::child::Load;
 use super::collector::BATCH;
-use super::options::Options;
 use super::report::{Figure, progress};
 use super::run::Run;
-use super::{RunResult, kafka, local};
 use crate::load::report::per_second;
 use crate::process::{Pid, resident_bytes, usage};
 
@@ -27,10 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The number of events whose rates are compared.
 const MILLION: u64 = 1_000_000;
 const MIB: f64 = 1_048_576.0;
-/// The minimum drain rate in events per second; slower is not worth waiting for.
-const SLOWEST: u64 = 8_000;
-/// The time allowed for starting and stopping, in seconds.
-const AROUND: u64 = 90;
 
 /// One sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,20 +43,6 @@ struct Drained {
     cpu_seconds: f64,
     engine_cpu_seconds: f64,
     peak: u64,
-}
-
-/// Runs the scenario alone.
-pub(crate) async fn run(options: Options) -> anyhow::Result<RunResult> {
-    if options.kafka {
-        Box::pin(kafka::drain_backlog(options)).await
-    } else {
-        Box::pin(local::drain_backlog(options)).await
-    }
-}
-
-/// Returns how long a run with this many events may take.
-pub(crate) fn limit(events: u64) -> Duration {
-    Duration::from_secs(AROUND + events / SLOWEST)
 }
 
 /// Runs the scenario as the only stage of a run.

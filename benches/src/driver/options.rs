@@ -7,7 +7,11 @@ use anyhow::Context;
 use clap::Parser;
 use tempfile::TempDir;
 
-use super::backlog;
+/// The minimum rate at which a backlog is drained, in events per second; slower is not worth waiting
+/// for.
+const SLOWEST_DRAIN: u64 = 8_000;
+/// The time allowed for starting and stopping around a backlog, in seconds.
+const AROUND_BACKLOG: u64 = 90;
 
 /// Starts Etappe on a folder of its own, measures it beside its limits, and prints a table.
 ///
@@ -74,7 +78,7 @@ impl Options {
     /// Returns the time limit of the whole run, without [`Self::longer`].
     pub(crate) fn limit(&self) -> Duration {
         if let Some(events) = self.backlog {
-            return backlog::limit(events);
+            return Duration::from_secs(AROUND_BACKLOG + events / SLOWEST_DRAIN);
         }
         Duration::from_secs(match (self.kafka, self.quick) {
             (false, true) => 120,

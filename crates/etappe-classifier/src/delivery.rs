@@ -92,7 +92,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, C: Clock> Delivery<S, K, D, C>
             Inserted::Stored => {
                 self.pass(batch.range.last.next(), mode).await?;
                 self.metrics.record_batch(BatchResult::Stored);
-                self.metrics.record_stored(batch);
+                batch.record_stored(&self.metrics);
                 self.record_visible(batch);
                 Ok(Delivered::Complete)
             }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use etappe_core::id::PartitionId;
 use etappe_core::ports::RetryClass;
+use etappe_core::warning::WarningReason;
 use etappe_runtime::metric_set::MetricSet;
 use prometheus::{GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
-
-use crate::batch::SealedBatch;
 
 etappe_runtime::metric_set! {
     /// The classifier's metrics.
@@ -114,21 +113,17 @@ impl ClassifierMetrics {
         self.batches.with_label_values(&[label]).inc();
     }
 
-    /// Counts the rows of a completely stored batch.
-    pub(crate) fn record_stored(&self, batch: &SealedBatch) {
-        self.duplicates.inc_by(batch.duplicates);
-        for (reason, amounts) in &batch.uncounted {
-            let uncounted = self.uncounted.with_label_values(&[reason.as_str()]);
-            uncounted.inc_by(*amounts);
-        }
-        for used in batch.outcomes.values().filter(|used| used.events > 0) {
-            for stage in &used.outcome.stages {
-                if stage.main.is_none() {
-                    let unmapped = self.unmapped.with_label_values(&[&*stage.model]);
-                    unmapped.inc_by(used.events);
-                }
-            }
-        }
+    pub(crate) fn record_duplicates(&self, rows: u64) {
+        self.duplicates.inc_by(rows);
+    }
+
+    pub(crate) fn record_uncounted(&self, reason: WarningReason, amounts: u64) {
+        let uncounted = self.uncounted.with_label_values(&[reason.as_str()]);
+        uncounted.inc_by(amounts);
+    }
+
+    pub(crate) fn record_unmapped(&self, model: &str, events: u64) {
+        self.unmapped.with_label_values(&[model]).inc_by(events);
     }
 
     pub(crate) fn record_insert(&self, rows: usize, bytes: usize, duration: Duration) {

@@ -214,6 +214,28 @@ impl<'a> Event<'a> {
     }
 }
 
+/// The identity of a message for deduplication: the hash of its site, scope and message id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageHash(pub u64);
+
+impl MessageHash {
+    /// Hashes a message id within its site and scope: `xxh3(site || '\0' || scope || '\0' ||
+    /// message_id)`.
+    ///
+    /// A browser's key is public, so an id sent with it must not take the place of a message that a
+    /// server will send.
+    #[must_use]
+    pub fn of(site: &SiteId, scope: KeyScope, message_id: &str) -> Self {
+        let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
+        hasher.update(site.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(scope.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(message_id.as_bytes());
+        Self(hasher.digest())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

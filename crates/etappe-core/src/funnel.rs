@@ -30,9 +30,10 @@ mod unordered;
 #[cfg(test)]
 mod tests;
 
+pub use assignment_search::SearchTooLarge;
 pub use attempt::{Attempt, Reach};
 pub use counts::{FunnelCounts, StepCounts};
-pub use matcher::{FunnelMatcher, SearchTooLarge};
+pub use matcher::FunnelMatcher;
 pub use samples::{DurationSamples, DurationSummary};
 pub use spec::{
     AttemptChoice, Exclusion, FunnelSpec, MAX_STEPS, Order, Passing, SpecProblem, Step, Ties,

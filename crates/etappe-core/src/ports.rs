@@ -16,7 +16,6 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::account::{AccountChange, Accounts};
-use crate::event::KeyScope;
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
@@ -25,6 +24,7 @@ use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
 
 pub use crate::dead_letter::{DeadLetter, StoredDeadLetter};
+pub use crate::event::MessageHash;
 pub use crate::row_batch::{RowBatch, RowSummaries, RowSummary};
 pub use failure::{Cost, RetryClass, Retryable};
 
@@ -213,28 +213,6 @@ pub trait DeadLetters: Send + Sync + 'static {
     /// same partition and offset again changes nothing.
     fn store(&self, letters: &[DeadLetter])
     -> impl Future<Output = Result<(), Self::Error>> + Send;
-}
-
-/// The identity of a message for deduplication: the hash of its site, scope and message id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageHash(pub u64);
-
-impl MessageHash {
-    /// Hashes a message id within its site and scope: `xxh3(site || '\0' || scope || '\0' ||
-    /// message_id)`.
-    ///
-    /// A browser's key is public, so an id sent with it must not take the place of a message that a
-    /// server will send.
-    #[must_use]
-    pub fn of(site: &SiteId, scope: KeyScope, message_id: &str) -> Self {
-        let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
-        hasher.update(site.as_str().as_bytes());
-        hasher.update(&[0]);
-        hasher.update(scope.as_str().as_bytes());
-        hasher.update(&[0]);
-        hasher.update(message_id.as_bytes());
-        Self(hasher.digest())
-    }
 }
 
 /// Knows which messages are already stored.

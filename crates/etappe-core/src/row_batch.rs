@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::event::MessageHash;
 use crate::id::{Offset, OffsetRange, PartitionId};
-use crate::ports::MessageHash;
 use crate::rules::Outcome;
 use crate::time::Timestamp;
 

@@ -9,4 +9,5 @@ pub(crate) mod multipart;
 mod reader_settings;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod slot;
 pub(crate) mod upload;

@@ -1,7 +1,7 @@
 //! Accepts connections on the loopback address and serves the interface on them.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -12,9 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::credentials::Role;
-use crate::exception::{Exception, code};
 use crate::http::handler::Interface;
+use crate::http::slot::ConnectionSlot;
 
 /// Concurrent connections; each costs a task and two small buffers.
 const MAX_CONNECTIONS: usize = 512;
@@ -24,29 +23,6 @@ const READER_CONNECTIONS: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to pause when the system is out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// A connection's slot among those of its role. Readers have a limited share, so that they cannot
-/// use up all connections.
-pub(crate) struct ConnectionSlot {
-    readers: Arc<Semaphore>,
-    taken: OnceLock<OwnedSemaphorePermit>,
-}
-
-impl ConnectionSlot {
-    /// Takes a slot for the role, for as long as the connection lasts.
-    pub(crate) fn take(&self, role: Role) -> Result<(), Exception> {
-        if role == Role::Writer || self.taken.get().is_some() {
-            return Ok(());
-        }
-        let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| {
-            let text = "Too many connections of readers. (TOO_MANY_SIMULTANEOUS_QUERIES)";
-            Exception::new(code::TOO_MANY_SIMULTANEOUS_QUERIES, text)
-        })?;
-        // A connection handles one request at a time, so no other has set it.
-        drop(self.taken.set(permit));
-        Ok(())
-    }
-}
 
 /// Serves until `stop`, then lets running requests continue until `abort`.
 pub(crate) async fn serve(
@@ -69,10 +45,7 @@ pub(crate) async fn serve(
         };
         let interface = Arc::clone(&interface);
         let (stop, abort) = (stop.clone(), abort.clone());
-        let login = ConnectionSlot {
-            readers: Arc::clone(&readers),
-            taken: OnceLock::new(),
-        };
+        let login = ConnectionSlot::of(&readers);
         connections.spawn(async move {
             serve_connection(stream, interface, login, stop, abort).await;
             drop(slot);

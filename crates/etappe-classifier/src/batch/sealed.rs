@@ -10,6 +10,7 @@ use etappe_core::time::Timestamp;
 
 use super::{BESIDE_ROW, Messages, PlacedMark, UncountedAmounts, UsedOutcomes};
 use crate::budget::BatchShare;
+use crate::metrics::ClassifierMetrics;
 
 /// A batch ready to be inserted.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ pub struct SealedBatch {
     pub(super) share: Option<BatchShare>,
     pub(crate) rows: RowSummaries,
     pub(crate) messages: Arc<Messages>,
-    pub(crate) duplicates: u64,
-    pub(crate) uncounted: UncountedAmounts,
+    pub(super) duplicates: u64,
+    pub(super) uncounted: UncountedAmounts,
     pub(crate) letters: Vec<DeadLetter>,
     pub(crate) marks: Vec<PlacedMark>,
     pub(crate) outcomes: UsedOutcomes,
@@ -54,6 +55,20 @@ impl SealedBatch {
     #[must_use]
     pub const fn duplicates(&self) -> u64 {
         self.duplicates
+    }
+
+    /// Counts the rows of the completely stored batch.
+    pub(crate) fn record_stored(&self, metrics: &ClassifierMetrics) {
+        metrics.record_duplicates(self.duplicates);
+        for (reason, amounts) in &self.uncounted {
+            metrics.record_uncounted(*reason, *amounts);
+        }
+        for used in self.outcomes.values().filter(|used| used.events > 0) {
+            let stages = used.outcome.stages.iter();
+            for stage in stages.filter(|stage| stage.main.is_none()) {
+                metrics.record_unmapped(&stage.model, used.events);
+            }
+        }
     }
 
     /// Frees the encoded rows, which are stored or will be read again. The summaries and the

@@ -7,10 +7,17 @@
 
 use std::collections::HashSet;
 
+use super::attempt::RankedAttempt;
 use super::exclusion::{Rank, Validity};
 use super::group::{Journey, Run};
-use super::matcher::{RankedAttempt, SearchTooLarge};
 use super::plan::Plan;
+
+/// A unit has too many ways through the funnel to try all of them.
+///
+/// Only funnels with both gaps and exclusions can need that many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the funnel has too many possible paths: gaps combined with exclusions need fewer events")]
+pub struct SearchTooLarge;
 
 /// The most situations and moves that are tried for one unit.
 const WORK_LIMIT: usize = 2_000_000;

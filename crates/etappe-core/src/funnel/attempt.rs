@@ -2,6 +2,9 @@
 
 use crate::time::Timestamp;
 
+use super::exclusion::Rank;
+use super::group::Run;
+
 /// How and when a step was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
@@ -38,4 +41,11 @@ impl Attempt {
     pub fn is_open(&self, as_of: Timestamp) -> bool {
         !self.void && self.window_end.is_some_and(|end| end >= as_of)
     }
+}
+
+/// An attempt's rank, and the runs of events that fill its gates.
+#[derive(Debug, Clone)]
+pub(super) struct RankedAttempt {
+    pub(super) rank: Rank,
+    pub(super) runs: Vec<Run>,
 }

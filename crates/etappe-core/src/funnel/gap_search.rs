@@ -9,9 +9,9 @@
 
 use std::collections::VecDeque;
 
+use super::attempt::RankedAttempt;
 use super::exclusion::{Rank, Validity};
 use super::group::{Group, Journey, Run};
-use super::matcher::RankedAttempt;
 use super::plan::{Gate, Plan};
 
 /// Where a gate was reached, and the latest entry of the attempts that got there.

@@ -3,8 +3,8 @@
 use crate::query::{Hit, TimeRange};
 use crate::time::Timestamp;
 
-use super::assignment_search::AssignmentSearch;
-use super::attempt::{Attempt, Reach};
+use super::assignment_search::{AssignmentSearch, SearchTooLarge};
+use super::attempt::{Attempt, RankedAttempt, Reach};
 use super::exclusion::{Rank, Validity};
 use super::gap_search::GapSearch;
 use super::group::{Journey, Run};
@@ -12,13 +12,6 @@ use super::plan::{Plan, Search};
 use super::spec::{FunnelSpec, SpecProblem};
 use super::stages::StageSearch;
 use super::unordered::UnorderedSearch;
-
-/// A unit has too many ways through the funnel to try all of them.
-///
-/// Only funnels with both gaps and exclusions can need that many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the funnel has too many possible paths: gaps combined with exclusions need fewer events")]
-pub struct SearchTooLarge;
 
 /// Finds the attempt that counts for each unit.
 ///
@@ -39,13 +32,6 @@ struct Searches {
     assignment_search: AssignmentSearch,
     unordered: UnorderedSearch,
     stages: StageSearch,
-}
-
-/// An attempt's rank, and the runs of events that fill its gates.
-#[derive(Debug, Clone)]
-pub(super) struct RankedAttempt {
-    pub(super) rank: Rank,
-    pub(super) runs: Vec<Run>,
 }
 
 impl FunnelMatcher {

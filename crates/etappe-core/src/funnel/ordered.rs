@@ -6,9 +6,9 @@
 //! attempts of equal depth, the one entered later has more window left. So the pass keeps only the
 //! latest entry per depth.
 
+use super::attempt::RankedAttempt;
 use super::exclusion::{Rank, Validity};
 use super::group::{Journey, Run};
-use super::matcher::RankedAttempt;
 use super::plan::Plan;
 use super::spec::MAX_STEPS;
 

@@ -5,9 +5,9 @@
 //! must be used up. Hence the only choice is how many gates the first group fills. If steps must be
 //! strictly later, there is no such choice, and neighbours are neighbours by arrival.
 
+use super::attempt::RankedAttempt;
 use super::exclusion::{Rank, Validity};
 use super::group::{Journey, Run};
-use super::matcher::RankedAttempt;
 use super::plan::Plan;
 
 impl Journey {

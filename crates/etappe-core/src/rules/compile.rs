@@ -13,9 +13,8 @@ use super::info::{ModelInfo, VocabularyInfo};
 use super::model::{ModelFile, read_model};
 use super::names::NameIndex;
 use super::predicate::Predicate;
-use super::ruleset::{
-    MAX_CONDITIONAL, MilestonePlan, PlanCondition, PlanEntry, Rule, RuleSet, StageRule,
-};
+use super::rule::{Rule, StageRule};
+use super::ruleset::{MAX_CONDITIONAL, MilestonePlan, PlanCondition, PlanEntry, RuleSet};
 use super::source::{RuleFileKind, RuleOrigin, RuleSource, short_hash};
 use super::vocabulary::{VocabularyFile, read_vocabulary};
 

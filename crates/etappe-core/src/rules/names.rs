@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::event::{EventKind, tidy_name};
 
 use super::pattern::{Name, NameForm, NameMatch, fold};
-use super::ruleset::Rule;
+use super::rule::Rule;
 use super::words::Words;
 
 /// The longest name that is compared with patterns, in bytes. Trackers allow 40 to 255. Without a

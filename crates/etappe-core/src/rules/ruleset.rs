@@ -9,16 +9,12 @@ use crate::milestone::Milestone;
 
 use super::diagnostic::Diagnostic;
 use super::evaluation::Evaluation;
-use super::exception::Exceptions;
-use super::history::{ActorHistory, HistoryCondition};
+use super::history::ActorHistory;
 use super::info::{ModelInfo, VocabularyInfo};
-use super::lookup::ValuePath;
-use super::mapping::FactMapping;
 use super::names::{Candidate, NameIndex};
 use super::outcome::{Outcome, StageDecision, StageHit, VocabularyDecision};
-use super::pattern::NamePattern;
 use super::predicate::Predicate;
-use super::vocabulary::KindSet;
+use super::rule::{Rule, StageRule};
 
 /// All vocabularies and models in use.
 #[derive(Debug)]
@@ -36,40 +32,6 @@ pub struct RuleSet {
     pub(super) plans: Box<[MilestonePlan]>,
     pub(super) warnings: Vec<Diagnostic>,
     pub(super) version: Arc<str>,
-}
-
-/// A vocabulary's rule.
-#[derive(Debug)]
-pub(super) struct Rule {
-    /// The vocabulary's index in the rule set.
-    pub(super) vocabulary: u32,
-    pub(super) id: Arc<str>,
-    pub(super) line: u32,
-    pub(super) names: Box<[NamePattern]>,
-    pub(super) except: Exceptions,
-    pub(super) kinds: KindSet,
-    /// Indices into the rule set's predicates.
-    pub(super) predicates: Box<[u32]>,
-    pub(super) milestone: Option<Milestone>,
-    pub(super) event_from: Box<[ValuePath]>,
-    pub(super) mapping: Option<Arc<FactMapping>>,
-    /// Whether `event_from` of other rules can find this rule: its vocabulary is generic or a
-    /// user's.
-    pub(super) is_for_anyone: bool,
-    /// Whether undoing words cancel this rule; true if its file lists such words.
-    pub(super) heeds_undoing: bool,
-}
-
-/// A model's rule.
-#[derive(Debug)]
-pub(super) struct StageRule {
-    pub(super) id: Arc<str>,
-    pub(super) line: u32,
-    /// The stage's index in its model, from 0.
-    pub(super) stage: usize,
-    pub(super) milestones: Box<[Milestone]>,
-    pub(super) predicates: Box<[u32]>,
-    pub(super) history: Box<[HistoryCondition]>,
 }
 
 /// The rules of the models that can apply to one milestone.

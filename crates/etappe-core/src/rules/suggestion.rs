@@ -13,7 +13,8 @@ use super::classifier::{Wanted, find_candidates};
 use super::info::as_text;
 use super::names::LONGEST_NAME;
 use super::pattern::NameForm;
-use super::ruleset::{Rule, RuleSet};
+use super::rule::Rule;
+use super::ruleset::RuleSet;
 use super::words::{Meaning, Nearness, Words};
 
 /// A possible milestone of a name. It is only a hint for people: the event has no milestone.

@@ -1,11 +1,14 @@
 //! Reads vocabularies: which events of a tracker have which milestone.
 
+mod reachability;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::event::EventKind;
 use crate::milestone::Milestone;
 
+use self::reachability::report_hidden;
 use super::condition::{read_address, read_conditions};
 use super::contradiction::find_contradiction;
 use super::diagnostic::{Report, did_you_mean};
@@ -15,7 +18,6 @@ use super::lookup::ValuePath;
 use super::mapping::FactMapping;
 use super::pattern::{NamePattern, Spelling};
 use super::predicate::Predicate;
-use super::reachability::report_hidden;
 use super::reader::{Located, Table};
 use super::source::{
     RuleOrigin, RuleSource, UsedIds, id_from, parse_document, read_id, version_of,

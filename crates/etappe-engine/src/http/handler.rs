@@ -17,11 +17,11 @@ use super::upload::{self, PumpLimits, Upload};
 use crate::credentials::{EngineSecrets, Role};
 use crate::engine::Engine;
 use crate::exception::{Exception, code};
+use crate::http::slot::ConnectionSlot;
 use crate::metrics::EngineMetrics;
 use crate::query::cancel::{CancelOnDrop, Canceller, Ticket};
 use crate::query::output::{Output, OutputEvent, OutputOptions};
 use crate::query::{Query, QueryLimits};
-use crate::server::ConnectionSlot;
 use crate::statement;
 use crate::turns::{Claim, Turn, Turns};
 

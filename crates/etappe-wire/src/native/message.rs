@@ -7,7 +7,7 @@ use etappe_core::time::Timestamp;
 
 use super::context::kept_context;
 use super::cut::cut_addresses;
-use super::field::{id, object, string, unquote};
+use super::field::{id, member, object, string, unquote};
 use super::notice;
 use super::scan::{Fault, Scanner};
 use super::{Limits, Message, Reason, Reception, Rejection, instant, with_country};
@@ -233,18 +233,4 @@ fn traits_of<'a>(kind: EventKind, traits: &'a str, context: &'a str) -> &'a str 
         return object(member(context, "traits")).unwrap_or_default();
     }
     traits
-}
-
-/// Returns the raw value of the last member called `wanted` of a valid object, unless it is null.
-pub(super) fn member<'a>(object: &'a str, wanted: &str) -> Option<&'a str> {
-    let mut found = None;
-    if !object.is_empty() {
-        let walk = Scanner::new(object, super::scan::MAX_DEPTH).members(|name, value| {
-            if unquote(name).as_deref() == Some(wanted) {
-                found = Some(value).filter(|value| *value != "null");
-            }
-        });
-        debug_assert_eq!(walk, Ok(()), "the whole message was checked before");
-    }
-    found
 }

@@ -8,8 +8,7 @@ use etappe_core::warning::{Warning, WarningReason};
 use memchr::memmem;
 use serde_json::value::RawValue;
 
-use super::field::{id, unquote};
-use super::message::member;
+use super::field::{id, member, unquote};
 use super::scan::{MAX_DEPTH, Scanner};
 use super::{Reason, Reception};
 

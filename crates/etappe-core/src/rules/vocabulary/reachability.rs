@@ -3,9 +3,9 @@
 //! Only certain cases are reported: the same pattern under the same or fewer conditions. Across
 //! vocabularies this is not a mistake but the way in which users override shipped rules.
 
-use super::diagnostic::Report;
-use super::pattern::NamePattern;
-use super::vocabulary::VocabularyRule;
+use super::super::diagnostic::Report;
+use super::super::pattern::NamePattern;
+use super::VocabularyRule;
 
 /// Reports rules and names that can never match.
 pub(super) fn report_hidden(rules: &[VocabularyRule], report: &mut Report<'_>) {
