@@ -4,6 +4,8 @@
 //! untouched. So an object is kept as a list of names and the JSON text of their values, which are
 //! parsed only on demand. Numbers keep their text: `0.10` stays `0.10`.
 
+pub mod skip;
+
 use std::borrow::Cow;
 use std::fmt;
 

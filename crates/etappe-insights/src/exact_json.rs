@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use etappe_core::json::JsonObject;
+use etappe_core::json::{JsonObject, skip};
 use etappe_core::value::number_spelling;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -36,7 +36,7 @@ fn quote_large_numbers(text: &str) -> Cow<'_, str> {
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let length = match rest.as_bytes().first() {
-            Some(b'"') => string_length(rest),
+            Some(b'"') => skip::string(rest.as_bytes(), 0).unwrap_or(rest.len()),
             Some(b'-' | b'0'..=b'9') => {
                 let length = number_length(rest);
                 let number = rest.get(..length).unwrap_or_default();
@@ -58,20 +58,6 @@ fn quote_large_numbers(text: &str) -> Cow<'_, str> {
     }
     quoted.push_str(text.get(copied..).unwrap_or_default());
     Cow::Owned(quoted)
-}
-
-/// Returns the length of the string at the start of `text`, including its quotes.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
 }
 
 fn number_length(text: &str) -> usize {

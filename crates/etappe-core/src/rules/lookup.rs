@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::event::Event;
-use crate::json::{JsonObject, JsonValue};
+use crate::json::{JsonObject, JsonValue, skip};
 
 /// The path of a value in an event: `name`, `properties.name`, `context.page.url`, `traits.plan`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,92 +96,11 @@ pub(super) fn find<'a>(object: &JsonObject<'a>, path: &str) -> Option<JsonValue<
 }
 
 fn find_nested<'t>(object: &'t str, path: &str) -> Option<&'t str> {
-    if let Some(value) = member(object, path) {
+    if let Some(value) = skip::member(object, path) {
         return Some(value);
     }
     let (head, rest) = path.split_once('.')?;
-    find_nested(member(object, head)?, rest)
-}
-
-/// Returns the text of the last member called `name`; `None` if `object` is not an object.
-fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
-    let bytes = object.as_bytes();
-    let mut at = skip_space(bytes, 0);
-    if bytes.get(at) != Some(&b'{') {
-        return None;
-    }
-    at = skip_space(bytes, at + 1);
-    let mut found = None;
-    while bytes.get(at) == Some(&b'"') {
-        let key_end = skip_string(bytes, at);
-        let key = object.get(at..key_end)?;
-        // Skip the colon.
-        let start = skip_space(bytes, skip_space(bytes, key_end) + 1);
-        let end = skip_value(bytes, start);
-        if is_key(key, name) {
-            found = object.get(start..end);
-        }
-        at = skip_space(bytes, end);
-        if bytes.get(at) != Some(&b',') {
-            break;
-        }
-        at = skip_space(bytes, at + 1);
-    }
-    found
-}
-
-/// Returns whether the quoted `key` spells `name`.
-fn is_key(key: &str, name: &str) -> bool {
-    if key.contains('\\') {
-        return serde_json::from_str::<String>(key).is_ok_and(|key| key == name);
-    }
-    key.len() == name.len() + 2 && key.get(1..key.len() - 1) == Some(name)
-}
-
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-        at += 1;
-    }
-    at
-}
-
-/// Returns the position after the string that starts at `at`.
-fn skip_string(bytes: &[u8], at: usize) -> usize {
-    let mut at = at + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    at.min(bytes.len())
-}
-
-/// Returns the position after the value that starts at `at`.
-fn skip_value(bytes: &[u8], mut at: usize) -> usize {
-    let mut depth = 0_usize;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => {
-                at = skip_string(bytes, at);
-                if depth == 0 {
-                    return at;
-                }
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth <= 1 => {
-                // The end of the value itself, or of the object that encloses a bare number.
-                return if depth == 1 { at + 1 } else { at };
-            }
-            b'}' | b']' => depth -= 1,
-            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    at
+    find_nested(skip::member(object, head)?, rest)
 }
 
 #[cfg(test)]

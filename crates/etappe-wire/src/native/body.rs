@@ -1,12 +1,12 @@
 //! Splits a request's body into its messages.
 
 use etappe_core::event::EventKind;
+use etappe_core::json::skip;
 use etappe_core::time::Timestamp;
 
 use super::field::unquote;
 use super::instant;
 use super::message::read_message;
-use super::scan::{skip_blindly, skip_space, skip_string_blindly};
 use super::surrogate::repair_surrogates;
 use super::{Limits, Message, Reception, Rejection};
 
@@ -169,7 +169,7 @@ impl Body {
     fn envelope(&self, limit: usize) -> Result<Envelope, BodyError> {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         let bytes = self.bytes.as_slice();
-        let start = skip_space(
+        let start = skip::space(
             bytes,
             if bytes.starts_with(BYTE_ORDER_MARK) {
                 3
@@ -189,7 +189,7 @@ impl Body {
         } else {
             loop {
                 let name = cursor.span(|bytes, at| match bytes.get(at) {
-                    Some(b'"') => skip_string_blindly(bytes, at),
+                    Some(b'"') => skip::string(bytes, at),
                     _ => None,
                 })?;
                 cursor.expect(b':')?;
@@ -198,7 +198,7 @@ impl Body {
                     (Some("batch"), Some(b'[')) if self.kind.is_none() => {
                         envelope.batch = Some(cursor.elements(limit)?);
                     }
-                    (name, _) => envelope.note(name, cursor.span(skip_blindly)?),
+                    (name, _) => envelope.note(name, cursor.span(skip::value)?),
                 }
                 if cursor.comma_or(b'}')? {
                     break;
@@ -261,7 +261,7 @@ impl Cursor<'_> {
     }
 
     fn skip_space(&mut self) {
-        self.at = skip_space(self.bytes, self.at);
+        self.at = skip::space(self.bytes, self.at);
     }
 
     const fn malformed(&self) -> BodyError {
@@ -313,7 +313,7 @@ impl Cursor<'_> {
             return Ok(elements);
         }
         loop {
-            let element = self.span(skip_blindly)?;
+            let element = self.span(skip::value)?;
             if elements.len() == limit {
                 return Err(BodyError::TooManyMessages { limit });
             }

@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
+use etappe_core::json::skip;
+
 use super::address::{read_address, truncate_address};
 use super::field::unquote;
-use super::scan::{skip_space, skip_string_blindly};
 use crate::record::json_text::push_string;
 
 mod parameters;
@@ -112,11 +113,11 @@ impl<'a> Walk<'a> {
                     at = self.elements(name, at + 1);
                 }
                 Some(b'"') => {
-                    let Some(end) = skip_string_blindly(bytes, at) else {
+                    let Some(end) = skip::string(bytes, at) else {
                         return;
                     };
                     let text = self.json.get(at..end).unwrap_or_default();
-                    let after = skip_space(bytes, end);
+                    let after = skip::space(bytes, end);
                     if bytes.get(after) == Some(&b':') {
                         self.key(outer.last().copied().unwrap_or_default(), text, at);
                         name = text;
@@ -137,7 +138,7 @@ impl<'a> Walk<'a> {
     /// Truncates an IPv4 address written as a single number from `at` on; returns where to
     /// continue.
     fn number(&mut self, name: &str, at: usize) -> usize {
-        let start = skip_space(self.json.as_bytes(), at);
+        let start = skip::space(self.json.as_bytes(), at);
         let rest = self.json.get(start..).unwrap_or_default();
         let digits = rest
             .find(|c: char| !c.is_ascii_digit())
@@ -167,11 +168,11 @@ impl<'a> Walk<'a> {
             at = self.number(name, at);
             let rest = bytes.get(at..).unwrap_or_default();
             at += rest.iter().take_while(|byte| is_part(byte)).count();
-            let after = skip_space(bytes, at);
+            let after = skip::space(bytes, at);
             if bytes.get(after) != Some(&b',') {
                 return at;
             }
-            at = skip_space(bytes, after + 1);
+            at = skip::space(bytes, after + 1);
             if !bytes.get(at).is_some_and(is_part) {
                 return at;
             }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use etappe_core::json::skip;
+
 use super::Reason;
-use super::scan::{MAX_DEPTH, Scanner};
 
 /// Returns the text of a JSON string without its quotes and escapes.
 pub(super) fn unquote(raw: &str) -> Option<Cow<'_, str>> {
@@ -55,16 +56,8 @@ fn is_blank(text: &str) -> bool {
         .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
-/// Returns the raw value of the last member called `wanted` of a valid object, unless it is null.
+/// Returns the raw value of the last member called `wanted` of a valid object, unless it is null;
+/// the empty text is an object without members.
 pub(super) fn member<'a>(object: &'a str, wanted: &str) -> Option<&'a str> {
-    let mut found = None;
-    if !object.is_empty() {
-        let walk = Scanner::new(object, MAX_DEPTH).members(|name, value| {
-            if unquote(name).as_deref() == Some(wanted) {
-                found = Some(value).filter(|value| *value != "null");
-            }
-        });
-        debug_assert_eq!(walk, Ok(()), "the whole message was checked before");
-    }
-    found
+    skip::member(object, wanted).filter(|value| *value != "null")
 }

@@ -1,8 +1,8 @@
-//! Scans JSON text without building values.
+//! Scans and checks JSON text without building values: every byte against the grammar, and the depth.
 //!
-//! There are two ways. [`Scanner`] checks every byte against the grammar and tracks the depth.
-//! [`skip_blindly`] only balances brackets and quotes, to find where an invalid value ends so that
-//! its neighbours can be read. Neither recurses, so no depth of nesting can exhaust the stack.
+//! Nothing recurses, so no depth of nesting can exhaust the stack.
+
+use etappe_core::json::skip::{self, ByteSet};
 
 /// The deepest nesting that the scanner can follow: it keeps one bit of a word per level.
 pub(super) const MAX_DEPTH: u32 = 64;
@@ -16,82 +16,7 @@ pub(super) enum Fault {
     TooDeep,
 }
 
-const fn table(stops: &[u8], controls: bool) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut index = 0;
-    while index < stops.len() {
-        table[stops[index] as usize] = true;
-        index += 1;
-    }
-    let mut byte = 0;
-    while controls && byte < 0x20 {
-        table[byte] = true;
-        byte += 1;
-    }
-    table
-}
-
-static IN_STRING: [bool; 256] = table(b"\"\\", true);
-static QUOTE_OR_ESCAPE: [bool; 256] = table(b"\"\\", false);
-static BRACKET_OR_QUOTE: [bool; 256] = table(b"{}[]\"", false);
-static AFTER_SCALAR: [bool; 256] = table(b",]}: \t\r\n", false);
-
-fn find(bytes: &[u8], from: usize, stops: &[bool; 256]) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    rest.iter()
-        .position(|byte| stops[usize::from(*byte)])
-        .map(|at| from + at)
-}
-
-/// Returns the position of the first byte at or after `from` that is not white space.
-pub(super) fn skip_space(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-        at += 1;
-    }
-    at
-}
-
-/// Returns where the string that starts at `from` ends (after its quote), whatever it contains.
-pub(super) fn skip_string_blindly(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from + 1;
-    loop {
-        at = find(bytes, at, &QUOTE_OR_ESCAPE)?;
-        if bytes.get(at) == Some(&b'"') {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
-}
-
-/// Returns where the value that starts at `from` ends, by balancing brackets and quotes only.
-pub(super) fn skip_blindly(bytes: &[u8], from: usize) -> Option<usize> {
-    match bytes.get(from)? {
-        b'"' => return skip_string_blindly(bytes, from),
-        b'{' | b'[' => {}
-        _ => {
-            let end = find(bytes, from, &AFTER_SCALAR).unwrap_or(bytes.len());
-            return (end > from).then_some(end);
-        }
-    }
-    let mut depth = 0_usize;
-    let mut at = from;
-    loop {
-        at = find(bytes, at, &BRACKET_OR_QUOTE)?;
-        match bytes.get(at)? {
-            b'"' => {
-                at = skip_string_blindly(bytes, at)?;
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            _ => depth = depth.checked_sub(1)?,
-        }
-        at += 1;
-        if depth == 0 {
-            return Some(at);
-        }
-    }
-}
+static IN_STRING: ByteSet = ByteSet::of(b"\"\\").and_controls();
 
 /// Scans and checks a text.
 #[derive(Debug)]
@@ -135,7 +60,7 @@ impl<'a> Scanner<'a> {
                 Ok(value) => visit(name, value),
                 Err(found) => {
                     fault = fault.or(Some(found));
-                    self.at = skip_blindly(self.text.as_bytes(), start).ok_or(found)?;
+                    self.at = skip::value(self.text.as_bytes(), start).ok_or(found)?;
                 }
             }
             self.skip_space();
@@ -186,7 +111,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_space(&mut self) {
-        self.at = skip_space(self.text.as_bytes(), self.at);
+        self.at = skip::space(self.text.as_bytes(), self.at);
     }
 
     /// Skips one value at nesting depth `depth`.
@@ -266,7 +191,7 @@ impl<'a> Scanner<'a> {
         self.expect(b'"')?;
         let bytes = self.text.as_bytes();
         loop {
-            self.at = find(bytes, self.at, &IN_STRING).ok_or(Fault::Malformed)?;
+            self.at = IN_STRING.find(bytes, self.at).ok_or(Fault::Malformed)?;
             match self.next() {
                 Some(b'"') => return Ok(()),
                 Some(b'\\') => self.escape()?,
