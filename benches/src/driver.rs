@@ -36,6 +36,30 @@ pub struct RunResult {
     pub failed: Vec<String>,
 }
 
+/// Runs a program of the driver until it ends or is interrupted, and prints its table.
+///
+/// # Errors
+///
+/// The program's own, or that something in it failed.
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what the programs are for"
+)]
+pub async fn show(program: impl Future<Output = anyhow::Result<RunResult>>) -> anyhow::Result<()> {
+    let result = tokio::select! {
+        result = program => result?,
+        // Dropping the values that own them ends all started processes.
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+    };
+    print!("{}", result.table);
+    anyhow::ensure!(
+        result.failed.is_empty(),
+        "failed: {}",
+        result.failed.join("; ")
+    );
+    Ok(())
+}
+
 /// Runs all scenarios and also writes a JSON file with all figures.
 ///
 /// # Errors

@@ -108,11 +108,6 @@ impl MemorySink {
         self.state.lock().away.remove(&partition);
     }
 
-    /// Stops refusing any offsets.
-    pub fn refuse_nothing(&self) {
-        self.state.lock().poison.clear();
-    }
-
     /// Drops the stored batches from the one with `offset` on, as an unclean shutdown of an engine
     /// without fsync may.
     pub fn lose_from(&self, partition: PartitionId, offset: Offset) {

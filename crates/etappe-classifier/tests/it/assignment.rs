@@ -7,9 +7,8 @@ use etappe_core::id::{Offset, OffsetRange};
 use etappe_core::ports::{Progress, RetryClass};
 use etappe_testkit::faults::Operation;
 use prometheus::Registry;
-use tokio_util::sync::CancellationToken;
 
-use crate::world::{End, FIRST, SECOND, World, record};
+use crate::world::{End, FIRST, SECOND, World, record, run_during};
 
 fn range(first: u64, last: u64) -> OffsetRange {
     OffsetRange {
@@ -22,9 +21,7 @@ fn range(first: u64, last: u64) -> OffsetRange {
 async fn a_revoked_partition_is_finished_and_released_and_can_return() {
     let world = World::new(2);
     let control = world.log.consumer();
-    let classifier = world.classifier(control.clone());
-    let stop = CancellationToken::new();
-    let moves = async {
+    run_during(&world.classifier(control.clone()), async {
         world.send(["a", "b"]);
         control.revoke(FIRST);
         control.wait_released(FIRST).await;
@@ -33,10 +30,8 @@ async fn a_revoked_partition_is_finished_and_released_and_can_return() {
         world.partition_caught_up(SECOND).await;
         control.assign(FIRST, Vec::new());
         world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
-    ended.expect("nothing failed");
+    })
+    .await;
     world.check_exactly_once("revoked and assigned again");
 }
 
@@ -45,9 +40,7 @@ async fn a_released_partition_has_no_metrics() {
     let world = World::new(2);
     let registry = Registry::new();
     let control = world.log.consumer();
-    let classifier = world.classifier_in(control.clone(), &registry);
-    let stop = CancellationToken::new();
-    let moves = async {
+    run_during(&world.classifier_in(control.clone(), &registry), async {
         world.send(["a", "b"]);
         world.log.append(SECOND, record("c"));
         world.caught_up().await;
@@ -57,10 +50,8 @@ async fn a_released_partition_has_no_metrics() {
             let name = format!("etappe_classifier_{gauge}");
             assert_eq!(World::series(&registry, &name), 1, "{name}");
         }
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
-    ended.expect("nothing failed");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,18 +60,14 @@ async fn a_revoked_partition_whose_insert_hangs_is_abandoned_and_repeated_by_the
     world.send(["a", "b", "a"]);
     world.sink.keep_out(FIRST);
     let control = world.log.consumer();
-    let classifier = world.classifier(control.clone());
-    let stop = CancellationToken::new();
-    let moves = async {
+    run_during(&world.classifier(control.clone()), async {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let started = tokio::time::Instant::now();
         control.revoke(FIRST);
         control.wait_released(FIRST).await;
         assert!(started.elapsed() <= world.config.drain + Duration::from_secs(1));
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), moves);
-    ended.expect("an abandoned insert is not an error");
+    })
+    .await;
     let pending = Some(range(0, 2));
     assert_eq!(
         world.log.progress(FIRST),
@@ -108,14 +95,11 @@ async fn a_stop_finishes_the_insert_in_progress_and_reads_no_more() {
         .faults
         .fail(Operation::Insert, RetryClass::Transient, 3);
     let classifier = Arc::new(world.classifier(world.log.consumer()));
-    let stop = CancellationToken::new();
-    let stopping = async {
+    run_during(&classifier, async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         world.send(["b"]);
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), stopping);
-    ended.expect("a stop is not an error");
+    })
+    .await;
     let progress = world.log.progress(FIRST);
     assert_eq!((progress.next, progress.pending), (Offset(1), None));
     world.live_until_done().await;
@@ -159,14 +143,10 @@ async fn the_log_learns_when_a_replay_has_ended() {
     let commits = world.log.commits(FIRST).len();
     let consumer = world.log.idle_consumer();
     consumer.assign(FIRST, world.log.ranges(FIRST));
-    let classifier = world.classifier(consumer);
-    let stop = CancellationToken::new();
-    let wait = async {
+    run_during(&world.classifier(consumer), async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("nothing failed");
+    })
+    .await;
     assert_eq!(world.log.commits(FIRST).len(), commits + 1);
     world.check_exactly_once("replayed");
 }

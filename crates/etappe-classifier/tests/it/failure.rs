@@ -8,9 +8,8 @@ use etappe_core::ports::RetryClass;
 use etappe_core::time::Timestamp;
 use etappe_testkit::faults::Operation;
 use prometheus::Registry;
-use tokio_util::sync::CancellationToken;
 
-use crate::world::{End, FIRST, SECOND, World, record};
+use crate::world::{End, FIRST, SECOND, World, record, run_during};
 
 const ALL: [Operation; 7] = [
     Operation::Read,
@@ -57,9 +56,7 @@ async fn a_partition_recovers_by_itself_after_the_database_was_down_for_an_hour(
     world.send(["a", "b"]);
     world.log.append(SECOND, record("c"));
     world.sink.keep_out(FIRST);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let outage = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         world.partition_caught_up(SECOND).await;
         assert_eq!(world.sink.rows(), 1, "the other partition goes on");
         tokio::time::sleep(Duration::from_secs(3_600)).await;
@@ -67,10 +64,8 @@ async fn a_partition_recovers_by_itself_after_the_database_was_down_for_an_hour(
         assert!(tries < 1_000, "{tries} tries in an hour");
         world.sink.let_in(FIRST);
         world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-    ended.expect("an outage does not stop the classifier");
+    })
+    .await;
     world.check_exactly_once("outage");
 }
 
@@ -84,20 +79,19 @@ async fn a_partition_that_cannot_start_shows_how_long_it_has_waited() {
             .faults
             .fail(operation, RetryClass::Transient, usize::MAX);
         let registry = Registry::new();
-        let classifier = world.classifier_in(world.log.consumer(), &registry);
-        let stop = CancellationToken::new();
-        let outage = async {
-            tokio::time::sleep(Duration::from_secs(600)).await;
-            let lag = World::metric(&registry, LAG);
-            assert!((500.0..=600.0).contains(&lag), "{operation:?}: {lag}");
-            world.faults.heal();
-            world.caught_up().await;
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            assert_eq!(World::metric(&registry, LAG), 0.0, "{operation:?}");
-            stop.cancel();
-        };
-        let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-        ended.expect("an outage does not stop the classifier");
+        run_during(
+            &world.classifier_in(world.log.consumer(), &registry),
+            async {
+                tokio::time::sleep(Duration::from_secs(600)).await;
+                let lag = World::metric(&registry, LAG);
+                assert!((500.0..=600.0).contains(&lag), "{operation:?}: {lag}");
+                world.faults.heal();
+                world.caught_up().await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                assert_eq!(World::metric(&registry, LAG), 0.0, "{operation:?}");
+            },
+        )
+        .await;
     }
 }
 
@@ -106,29 +100,28 @@ async fn records_that_cannot_be_looked_up_show_how_long_they_have_waited() {
     let world = World::new(1);
     world.send(["a"]);
     let registry = Registry::new();
-    let classifier = world.classifier_in(world.log.consumer(), &registry);
-    let stop = CancellationToken::new();
-    let outage = async {
-        world.caught_up().await;
-        // Wait until no batch is being prepared beside the one being stored.
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        world
-            .faults
-            .fail(Operation::SeenBefore, RetryClass::Transient, usize::MAX);
-        world.send(["a"]);
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        // A quarter of an hour after the messages were received.
-        let later = Timestamp::parse("2024-03-01T12:15:00Z").expect("a time");
-        world.clock.set(later);
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        let lag = World::metric(&registry, "etappe_classifier_lag_seconds");
-        assert_eq!(lag, 900.0);
-        world.faults.heal();
-        world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-    ended.expect("an outage does not stop the classifier");
+    run_during(
+        &world.classifier_in(world.log.consumer(), &registry),
+        async {
+            world.caught_up().await;
+            // Wait until no batch is being prepared beside the one being stored.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            world
+                .faults
+                .fail(Operation::SeenBefore, RetryClass::Transient, usize::MAX);
+            world.send(["a"]);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            // A quarter of an hour after the messages were received.
+            let later = Timestamp::parse("2024-03-01T12:15:00Z").expect("a time");
+            world.clock.set(later);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let lag = World::metric(&registry, "etappe_classifier_lag_seconds");
+            assert_eq!(lag, 900.0);
+            world.faults.heal();
+            world.caught_up().await;
+        },
+    )
+    .await;
     world.check_exactly_once("looked up again");
 }
 
@@ -139,18 +132,14 @@ async fn a_range_that_cannot_be_persisted_is_never_inserted() {
     world
         .faults
         .fail(Operation::Commit, RetryClass::Transient, usize::MAX);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let wait = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert_eq!(world.sink.attempts(), []);
         world.send(["b"]);
         world.faults.heal();
         world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("it is tried again");
+    })
+    .await;
     world.check_exactly_once("range not saved");
 }
 
@@ -175,14 +164,13 @@ async fn records_read_again_after_a_dead_letter_are_not_looked_up_again() {
     world.send((0..100).map(|number| format!("m{number}")));
     world.sink.refuse(FIRST, Offset(3));
     let registry = Registry::new();
-    let classifier = world.classifier_in(world.log.consumer(), &registry);
-    let stop = CancellationToken::new();
-    let wait = async {
-        world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("a refusal does not stop the classifier");
+    run_during(
+        &world.classifier_in(world.log.consumer(), &registry),
+        async {
+            world.caught_up().await;
+        },
+    )
+    .await;
     let looked_up = World::metric(&registry, "etappe_classifier_suspects_total");
     assert_eq!(looked_up, 0.0);
 }
@@ -192,9 +180,7 @@ async fn a_batch_grows_while_the_one_before_it_waits_for_the_database() {
     let world = World::new(1);
     world.send(["a"]);
     world.sink.keep_out(FIRST);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let outage = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         for number in 0..200 {
             world.send([format!("m{number}")]);
@@ -202,10 +188,8 @@ async fn a_batch_grows_while_the_one_before_it_waits_for_the_database() {
         }
         world.sink.let_in(FIRST);
         world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), outage);
-    ended.expect("an outage does not stop the classifier");
+    })
+    .await;
     world.check_exactly_once("outage");
     let batches = world.sink.batches().len();
     assert!(batches <= 3, "{batches} batches");

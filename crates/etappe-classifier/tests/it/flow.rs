@@ -8,9 +8,8 @@ use etappe_core::ports::Clock;
 use etappe_core::time::Timestamp;
 use etappe_testkit::generator::{JourneyPlan, Journeys};
 use prometheus::Registry;
-use tokio_util::sync::CancellationToken;
 
-use crate::world::{End, FIRST, SECOND, World, record, site};
+use crate::world::{End, FIRST, SECOND, World, record, run_during, site};
 
 #[tokio::test(start_paused = true)]
 async fn every_event_becomes_one_row_of_its_partition() {
@@ -54,18 +53,14 @@ async fn batches_stay_within_their_limits_and_their_outcomes_are_stored_once() {
 #[tokio::test(start_paused = true)]
 async fn records_that_trickle_in_are_flushed_together_after_the_interval() {
     let world = World::new(1);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let trickle = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         for number in 0..10 {
             world.send([format!("m{number}")]);
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), trickle);
-    ended.expect("nothing failed");
+    })
+    .await;
     assert_eq!(world.sink.batches().len(), 1);
     world.check_exactly_once("trickle");
 }
@@ -124,9 +119,7 @@ async fn the_watermark_is_the_last_read_of_an_empty_log_or_the_first_unstored_re
         .clock
         .set(received.saturating_add(Duration::from_secs(60)));
     let later = received.saturating_add(Duration::from_secs(3_600));
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let steps = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         world.send(["a"]);
         world.caught_up().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -140,10 +133,8 @@ async fn the_watermark_is_the_last_read_of_an_empty_log_or_the_first_unstored_re
         world.caught_up().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(world.watermark.as_of(later), world.clock.now());
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
-    ended.expect("nothing failed for good");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,14 +143,13 @@ async fn the_metrics_count_events_duplicates_and_dead_letters() {
     world.send(["a", "b", "a"]);
     world.log.append(FIRST, "garbage");
     let registry = Registry::new();
-    let classifier = world.classifier_in(world.log.consumer(), &registry);
-    let stop = CancellationToken::new();
-    let wait = async {
-        world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("nothing failed");
+    run_during(
+        &world.classifier_in(world.log.consumer(), &registry),
+        async {
+            world.caught_up().await;
+        },
+    )
+    .await;
     for (name, expected) in [
         ("etappe_classifier_rows_total", 3.0),
         ("etappe_classifier_duplicates_total", 1.0),
@@ -189,14 +179,13 @@ async fn ignored_amounts_are_counted_by_their_reason() {
     send("Order Completed", "1,234".into());
     send("Something Else", "1,234".into());
     let registry = Registry::new();
-    let classifier = world.classifier_in(world.log.consumer(), &registry);
-    let stop = CancellationToken::new();
-    let wait = async {
-        world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("nothing failed");
+    run_during(
+        &world.classifier_in(world.log.consumer(), &registry),
+        async {
+            world.caught_up().await;
+        },
+    )
+    .await;
     let name = "etappe_classifier_uncounted_amounts_total";
     assert_eq!(World::metric(&registry, name), 2.0);
 }

@@ -12,7 +12,7 @@ use etappe_testkit::memory_board::MemoryBoard;
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{End, FIRST, SECOND, World, mark, record};
+use crate::world::{End, FIRST, SECOND, World, mark, record, run_during};
 
 /// When all messages of these tests were received.
 fn received() -> Timestamp {
@@ -63,14 +63,13 @@ async fn every_collector_mark_is_a_row_but_not_a_message() {
     world
         .log
         .append(FIRST, r#"{"v":2,"mark":{"collector":"c1"}}"#);
-    let classifier = world.classifier_in(world.log.consumer(), &registry);
-    let stop = CancellationToken::new();
-    let wait = async {
-        world.caught_up().await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), wait);
-    ended.expect("nothing failed");
+    run_during(
+        &world.classifier_in(world.log.consumer(), &registry),
+        async {
+            world.caught_up().await;
+        },
+    )
+    .await;
     world.check_exactly_once("marks");
     let rows = world.sink.stored_rows();
     assert_eq!(rows.iter().filter(|row| row.is_mark).count(), 2);
@@ -90,18 +89,14 @@ async fn a_batch_of_marks_only_is_stored_and_advances_the_watermark() {
     let world = World::new(2);
     world.clock.set(after(60));
     world.say("c1", after(50), CollectorState::Direct);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let steps = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         world.settled().await;
         assert_eq!(world.watermark.as_of(far()), after(50));
         world.say("c1", after(59), CollectorState::Direct);
         world.settled().await;
         assert_eq!(world.watermark.as_of(far()), after(59));
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
-    ended.expect("nothing failed");
+    })
+    .await;
     world.check_exactly_once("only marks");
 }
 
@@ -119,8 +114,7 @@ async fn a_spool_holds_the_watermark_back_until_it_is_drained() {
         ["silent_collectors", "holding_collectors"]
             .map(|name| World::metric(&registry, &format!("etappe_classifier_{name}")))
     };
-    let stop = CancellationToken::new();
-    let steps = async {
+    run_during(&classifier, async {
         world.settled().await;
         assert_eq!(world.watermark.as_of(far()), after(10));
         world.pass(3_600).await;
@@ -151,10 +145,8 @@ async fn a_spool_holds_the_watermark_back_until_it_is_drained() {
             world.clock.now(),
             "both are let go"
         );
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
-    ended.expect("nothing failed");
+    })
+    .await;
     world.check_exactly_once("drained");
 }
 
@@ -163,9 +155,7 @@ async fn a_mark_counts_only_once_the_records_before_it_are_visible() {
     let world = World::new(1);
     world.clock.set(after(100));
     world.say("c1", after(5), CollectorState::Spooling);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let steps = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         world.settled().await;
         world.sink.keep_out(FIRST);
         world.log.append(FIRST, record("spooled"));
@@ -175,10 +165,8 @@ async fn a_mark_counts_only_once_the_records_before_it_are_visible() {
         world.sink.let_in(FIRST);
         world.settled().await;
         assert_eq!(world.watermark.as_of(far()), after(100));
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
-    ended.expect("nothing failed");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,15 +177,11 @@ async fn the_next_owner_of_a_partition_knows_the_collectors() {
     world.say("c2", after(100), CollectorState::Direct);
     assert!(matches!(world.live().await, End::CaughtUp));
     world.watermark = Watermark::new(1);
-    let classifier = world.classifier(world.log.consumer());
-    let stop = CancellationToken::new();
-    let steps = async {
+    run_during(&world.classifier(world.log.consumer()), async {
         world.settled().await;
         assert_eq!(world.watermark.as_of(far()), after(10));
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
-    ended.expect("nothing failed");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,8 +212,7 @@ async fn a_revoked_partition_is_no_longer_reported() {
     let control = world.log.consumer();
     let classifier = world.classifier(control.clone());
     let collectors = classifier.collectors();
-    let stop = CancellationToken::new();
-    let steps = async {
+    run_during(&classifier, async {
         world.settled().await;
         world.pass(100).await;
         assert_eq!(world.watermark.reaches().len(), 2);
@@ -247,10 +230,8 @@ async fn a_revoked_partition_is_no_longer_reported() {
         control.revoke(SECOND);
         control.wait_released(SECOND).await;
         assert_eq!(collectors.silent(), []);
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), steps);
-    ended.expect("nothing failed");
+    })
+    .await;
 }
 
 fn reach(partition: u32, reached: Timestamp) -> PartitionReach {

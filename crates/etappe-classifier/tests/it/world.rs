@@ -311,3 +311,14 @@ impl World {
             .sum()
     }
 }
+
+/// Runs a classifier until `steps` are done, then stops it; it must not fail.
+pub(crate) async fn run_during(classifier: &FakeClassifier, steps: impl Future<Output = ()>) {
+    let stop = CancellationToken::new();
+    let stopping = async {
+        steps.await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(classifier.run(stop.clone()), stopping);
+    ended.expect("nothing fails for good");
+}

@@ -49,3 +49,15 @@ pub(super) struct RankedAttempt {
     pub(super) rank: Rank,
     pub(super) runs: Vec<Run>,
 }
+
+impl RankedAttempt {
+    /// Takes the place of `best` if there is none or it ranks lower.
+    pub(super) fn replace_worse(self, best: &mut Option<Self>) {
+        if best
+            .as_ref()
+            .is_none_or(|best| self.rank.is_better_than(&best.rank))
+        {
+            *best = Some(self);
+        }
+    }
+}

@@ -32,22 +32,22 @@ impl Journey {
         let mut best: Option<RankedAttempt> = None;
         let mut next = self.first_entry(range);
         while let Some(entry) = next {
-            let mut found = self.walk(plan, entry);
-            let times = self.times_of(&found.runs);
-            found.rank.validity = self.validity(plan, found.rank.entry, &times);
-            found.rank = found.rank.judged();
-            if best
-                .as_ref()
-                .is_none_or(|best| found.rank.is_better_than(&best.rank))
-            {
-                best = Some(found);
-            }
+            let found = self.walk(plan, entry);
+            self.judge(plan, found).replace_worse(&mut best);
             if plan.first_entry_only {
                 break;
             }
             next = self.entry_from(range, entry + 1);
         }
         best
+    }
+
+    /// Applies the exclusions to an attempt.
+    pub(super) fn judge(&self, plan: &Plan, mut attempt: RankedAttempt) -> RankedAttempt {
+        let times = self.times_of(&attempt.runs);
+        attempt.rank.validity = self.validity(plan, attempt.rank.entry, &times);
+        attempt.rank = attempt.rank.judged();
+        attempt
     }
 
     /// Returns the number of the first group in `range` at which an attempt can begin.

@@ -20,16 +20,8 @@ impl Journey {
         let mut best: Option<RankedAttempt> = None;
         let mut next = self.first_entry(range);
         while let Some(entry) = next {
-            let mut found = self.longest_chain(plan, entry);
-            let times = self.times_of(&found.runs);
-            found.rank.validity = self.validity(plan, found.rank.entry, &times);
-            found.rank = found.rank.judged();
-            if best
-                .as_ref()
-                .is_none_or(|best| found.rank.is_better_than(&best.rank))
-            {
-                best = Some(found);
-            }
+            let found = self.longest_chain(plan, entry);
+            self.judge(plan, found).replace_worse(&mut best);
             next = self.entry_from(range, entry + 1);
             if plan.first_entry_only {
                 // Attempts that begin at the same instant are equally early.
@@ -43,13 +35,7 @@ impl Journey {
     fn longest_chain(&mut self, plan: &Plan, entry: usize) -> RankedAttempt {
         let mut best: Option<RankedAttempt> = None;
         for end in (1..=self.run_end(plan, entry, 0)).rev() {
-            let found = self.chain(plan, entry, end);
-            if best
-                .as_ref()
-                .is_none_or(|best| found.rank.is_better_than(&best.rank))
-            {
-                best = Some(found);
-            }
+            self.chain(plan, entry, end).replace_worse(&mut best);
         }
         best.unwrap_or_else(|| self.chain(plan, entry, 1))
     }
