@@ -1,7 +1,9 @@
 import { useEffect } from "preact/hooks";
 import { loadAbilities } from "../api/abilities";
+import type { Problem } from "../api/problem";
 import { loadSession, sessionState } from "../api/session";
 import { Button, LinkButton } from "../components/Button/Button";
+import { Head } from "../components/Head/Head";
 import { Logo } from "../components/Icon/Icon";
 import { Empty, Failed, Skeleton } from "../components/States/States";
 import { Toasts } from "../components/Toasts/Toasts";
@@ -11,7 +13,7 @@ import { SignIn } from "../pages/sign-in/SignIn";
 import { Today } from "../pages/today/Today";
 import { Welcome } from "../pages/welcome/Welcome";
 import { parsePeriod } from "../model/period";
-import { t } from "../text";
+import { hasText, t } from "../text";
 import { Frame } from "./Frame";
 import { overlay } from "./keys";
 import { KeysHelp } from "./KeysHelp";
@@ -46,15 +48,36 @@ function useCleanAddress(): void {
 function UnknownModel() {
   const nearest = models.value.find((each) => each.id.startsWith(modelId.value.slice(0, 3))) ?? models.value[0];
   return (
-    <Empty
-      title={t("model.unknown", { name: modelId.value })}
-      action={nearest && <Button look="second" onClick={() => setParams({ m: nearest.id })}>{t("model.nearest", { name: modelName(nearest, language.value) })}</Button>}
-    />
+    <>
+      <Head title={t("model.unknown", { name: modelId.value })} />
+      {nearest && <Button look="second" onClick={() => setParams({ m: nearest.id })}>{t("model.nearest", { name: modelName(nearest, language.value) })}</Button>}
+    </>
   );
 }
 
 function UnknownPage() {
-  return <Empty title={t("state.page.unknown")} action={<LinkButton look="second" href={pageAddress(["today"])}>{t("state.page.today")}</LinkButton>} />;
+  return (
+    <>
+      <Head title={t("state.page.unknown")} />
+      <LinkButton look="second" href={pageAddress(["today"])}>{t("state.page.today")}</LinkButton>
+    </>
+  );
+}
+
+/** The page's name stays, so that the reader knows where they are. */
+function NoModels({ page, problem }: { page: string; problem: Problem }) {
+  const again = () => void loadModels(site.value!.id);
+  useEffect(() => {
+    const timer = setTimeout(again, (problem.retryAfter ?? 10) * 1000);
+    return () => clearTimeout(timer);
+  }, [problem]);
+  const key = `menu.${page}`;
+  return (
+    <>
+      <Head title={hasText(key) ? t(key) : t("app.name")} />
+      <Failed problem={problem} again={again} />
+    </>
+  );
 }
 
 const NEEDS_MODEL = ["today", "journey", "people", "events", "setup"];
@@ -63,7 +86,7 @@ function Page() {
   const [, page, ...rest] = address.value.path;
   if (NEEDS_MODEL.includes(page)) {
     if (!loadedModels.value) return <Skeleton lines={6} />;
-    if (loadedModels.value.problem) return <Failed problem={loadedModels.value.problem} again={() => void loadModels(site.value!.id)} />;
+    if (loadedModels.value.problem) return <NoModels page={page} problem={loadedModels.value.problem} />;
     if (!model.value) return <UnknownModel />;
   }
   switch (page) {

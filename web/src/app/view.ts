@@ -23,7 +23,10 @@ export const thisYear = computed(() => today.value.slice(0, 4));
 
 export const period = computed<Period>(() => parsePeriod(address.value.query.get("p"), today.value) ?? namedPeriod(DEFAULT_PERIOD, today.value));
 
-export const comparison = computed<Comparison | null>(() => parseComparison(address.value.query.get("c"), period.value));
+/** Whether the period reaches into today: what is not over cannot be compared with what is. */
+export const isUnfinished = computed(() => period.value.to > today.value);
+
+export const comparison = computed<Comparison | null>(() => (isUnfinished.value ? null : parseComparison(address.value.query.get("c"), period.value)));
 
 export const bots = computed(() => address.value.query.get("bots") ?? "");
 

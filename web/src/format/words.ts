@@ -15,6 +15,11 @@ export function counted(key: TextKey, value: number, fill: Fill = {}): string {
   return plural(key, value, count(value), fill);
 }
 
+/** For what begins a sentence or a column; Dutch writes weekdays and months small. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** A half-open range with its last day included: 12 April – 11 May */
 export function rangeText(range: { from: string; to: string }): string {
   return formatRange(language.value, range.from, addDays(range.to, -1), thisYear.value);

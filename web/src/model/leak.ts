@@ -4,6 +4,7 @@ import { thisYear } from "../app/view";
 import { formatMonth } from "../format/dates";
 import { formatMoneyEstimate } from "../format/money";
 import { formatEstimate, ofPeople } from "../format/numbers";
+import { valueName } from "../format/names";
 import { count } from "../format/words";
 import { t } from "../text";
 import { countedDo, type Stage } from "./stages";
@@ -33,7 +34,7 @@ function whereText(leak: Leak): string | null {
   const { where } = leak;
   if (!where || where.rate == null || where.best_rate == null) return null;
   const told = ofPeople(where.rate, [where.best_rate]);
-  return t("leak.where", { group: where.value ?? t("leak.where.none"), then: count(told.others[0]), now: count(told.count), base: count(told.base) });
+  return t("leak.where", { group: where.value === null ? t("leak.where.none") : valueName(where.by, where.value), then: count(told.others[0]), now: count(told.count), base: count(told.base) });
 }
 
 /** Null if the difference is too small to be told, which reads as "no leak". */

@@ -65,9 +65,10 @@ export function countedDo(stage: Stage, number: string): string {
   return phrase.includes("{n}") ? phrase.replace("{n}", number) : `${number} ${phrase}`;
 }
 
-/** Without a number: "take a first step". */
-export function plainDo(stage: Stage): string {
-  return stage.phrases.do.replace(/\s*\{n\}/, "");
+/** "take a first step now"; Dutch has the word where the number would be: "zetten nu een eerste stap". */
+export function doNow(stage: Stage): string {
+  const phrase = stage.phrases.do;
+  return phrase.includes("{n}") ? phrase.replace(/(er )?\{n\}/, t("leak.word-now")) : `${phrase} ${t("leak.word-now")}`;
 }
 
 export function toneClass(stage: { tone: Tone; later?: boolean } | null | undefined): string {

@@ -35,11 +35,11 @@ export function Change({ kpi }: { kpi: Kpi }) {
   // A sign shows better or worse by its direction; where less is better, the direction is that of the judgement.
   const shown = kpi.unit === "seconds" && sign !== "=" ? (change.verdict === "better" ? "▲" : "▼") : sign;
   return (
-    <span class="change">
+    <span class={`change ${change.verdict}`}>
       <span class={`change-size ${change.verdict}`}>
         {shown} {text}
       </span>
-      <span class="change-was"> · {t("change.was", { value: formatKpi(language.value, kpi, kpi.previous) })}</span>
+      <span class="change-was">{t("change.was", { value: formatKpi(language.value, kpi, kpi.previous) })}</span>
     </span>
   );
 }

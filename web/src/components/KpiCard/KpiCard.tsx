@@ -2,9 +2,9 @@ import type { ComponentChildren } from "preact";
 import type { Kpi } from "../../api/types";
 import { language } from "../../app/preferences";
 import { pageAddress } from "../../app/view";
-import { completeText, count, zoneText } from "../../format/words";
+import { capital, completeText, count, zoneText } from "../../format/words";
 import { formatMoney } from "../../format/money";
-import { formatKpi, intervalText, specOf, tooFew } from "../../model/kpis";
+import { formatKpi, intervalText, kpiChange, specOf, tooFew } from "../../model/kpis";
 import { hasText, t } from "../../text";
 import { Change, changeSentence } from "../Change/Change";
 import { Definition } from "../Definition/Definition";
@@ -31,8 +31,13 @@ export function KpiDefinition({ kpi, asOf }: { kpi: Kpi; asOf: string }) {
   const what = `kpi.${kpi.id}.what`;
   // The server's advice is a sentence in its own language; a Dutch page does not mix it in before it is told in Dutch.
   const advice = language.value === "en" ? kpi.advice : null;
+  const interval = intervalText(language.value, kpi);
+  const notes = [
+    ...(interval && !tooFew(kpi) ? [`${interval}: ${t("kpi.interval.what")}`] : []),
+    ...(kpiChange(kpi)?.verdict === "chance" ? [`${capital(t("change.chance"))}: ${t("change.chance.what")}`] : []),
+  ];
   return (
-    <Definition name={kpiName(kpi.id)} sum={sumOf(kpi)} advice={advice} truth={`${completeText(asOf)} · ${zoneText()}`}>
+    <Definition name={kpiName(kpi.id)} notes={notes} sum={sumOf(kpi)} advice={advice} truth={`${completeText(asOf)} · ${zoneText()}`}>
       {hasText(what) ? t(what) : kpi.id}
     </Definition>
   );

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { setParams } from "../../app/router";
-import { comparison, period, today } from "../../app/view";
+import { comparison, isUnfinished, period, today } from "../../app/view";
 import { addDays, daysBetween, isDay } from "../../format/dates";
 import { counted, rangeText } from "../../format/words";
 import { DEFAULT_COMPARE, DEFAULT_PERIOD, PERIODS, parseComparison, writeDates, type CompareName } from "../../model/period";
@@ -72,6 +72,7 @@ function fairText(name: CompareName): string {
 function Comparing() {
   const names: Record<CompareName, string> = { prev: beforeText(), year: t("compare.year"), none: t("compare.none") };
   const now = comparison.value ? comparison.value.name : "none";
+  if (isUnfinished.value) return <p class="period-compare small muted">{t("compare.unfinished")}</p>;
   return (
     <fieldset class="period-compare">
       <legend>{t("compare.with")}</legend>
@@ -127,6 +128,7 @@ export function PeriodPicker({ compares = true }: { compares?: boolean }) {
 /** What the figures are compared with, as a control of its own beside the period. */
 export function ComparePicker() {
   const options: CompareName[] = ["prev", "year", "none"];
+  if (isUnfinished.value) return null;
   const now = comparison.value ? comparison.value.name : "none";
   return (
     <Popover title={t("compare.with")} role="listbox" width={280} align="end" button={<><em>{t("compare.vs")}</em>{comparisonName()}<Icon name="down" size={14} /></>}>

@@ -111,12 +111,13 @@ function Top({ part, onOpen }: { part: Part; onOpen?: OpenPeople }) {
   );
 }
 
-function GapBox({ gap, hot, onOpen }: { gap: Gap; hot: boolean; onOpen?: OpenPeople }) {
+function GapBox({ gap, hot, narrow, onOpen }: { gap: Gap; hot: boolean; narrow: boolean; onOpen?: OpenPeople }) {
+  const short = narrow ? ".short" : "";
   const inside = (
     <>
-      <b>{t("journey.go-on", { rate: formatShare(language.value, gap.rate) })}</b>
-      {(gap.stopped > 0 || gap.open === 0) && <span>{counted("journey.stop", gap.stopped)}</span>}
-      {gap.open > 0 && <span>{counted("journey.open", gap.open)}</span>}
+      <b>{t(`journey.go-on${short}`, { rate: formatShare(language.value, gap.rate) })}</b>
+      {(gap.stopped > 0 || gap.open === 0) && <span>{counted(`journey.stop${short}`, gap.stopped)}</span>}
+      {gap.open > 0 && <span>{counted(`journey.open${short}`, gap.open)}</span>}
       {gap.usual != null && <small>{t("journey.usually", { time: duration(gap.usual) })}</small>}
     </>
   );
@@ -140,6 +141,9 @@ function moveAlong(event: KeyboardEvent): void {
   }
 }
 
+/** Below it, the words under a gap are cut short rather than broken. */
+const NARROW = 820;
+
 /** The funnel: bars of people, and a ribbon between them that narrows where people stop. */
 export function River({ parts, gaps, before, hot, onOpen }: Props) {
   const [box, width] = useWidth();
@@ -155,7 +159,7 @@ export function River({ parts, gaps, before, hot, onOpen }: Props) {
       <div class="river-row" style={columns}>
         {parts.map((part) => {
           const gap = gaps.find((each) => each.from === part);
-          if (gap) return <GapBox key={part.stage.id} gap={gap} hot={gap === hot} onOpen={onOpen} />;
+          if (gap) return <GapBox key={part.stage.id} gap={gap} hot={gap === hot} narrow={width < NARROW} onOpen={onOpen} />;
           return <div key={part.stage.id} class="river-optional">{!part.step.gate && t("journey.optional")}</div>;
         })}
       </div>

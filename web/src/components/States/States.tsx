@@ -73,7 +73,8 @@ export function EmptyPeriod() {
         </p>
       }
     >
-      {t("state.empty.period.why", { range: rangeText(period.value) })} {t("state.empty")}
+      {t("state.empty.period.why", { range: rangeText(period.value) })}
+      {period.value.param === "12m" && ` ${t("state.empty")}`}
     </Empty>
   );
 }

@@ -10,6 +10,7 @@ import { didText } from "../../format/names";
 import { timeText } from "../../format/words";
 import { aboutOf, stageAt } from "../../model/life";
 import { t } from "../../text";
+import "../../components/Timeline/Timeline.css";
 
 function Row({ event }: { event: LiveEvent }) {
   const [open, setOpen] = useState(false);

@@ -12,7 +12,7 @@ import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { formatNumber, formatShare } from "../../format/numbers";
 import { valueName } from "../../format/names";
-import { count } from "../../format/words";
+import { capital, count } from "../../format/words";
 import { lastGate, stoppedAt, type Part } from "../../model/funnel";
 import { ENOUGH } from "../../model/kpis";
 import { arrivalIndex } from "../../model/stages";
@@ -70,7 +70,7 @@ function rateColumns(rows: Row[], arrival: Part, gates: Part[]): Column<Row>[] {
   return gates.map((gate, at) => {
     const before = gates[at - 1] ?? arrival;
     const enough = (row: Row) => row.steps[before.index].count >= ENOUGH;
-    const best = Math.max(...rows.filter(enough).map((row) => row.steps[gate.index].step_rate ?? 0), 0.0001);
+    const best = Math.max(...rows.filter((row) => row.known && enough(row)).map((row) => row.steps[gate.index].step_rate ?? 0), 0.0001);
     return {
       id: gate.stage.id,
       name: gate.stage.label,
@@ -79,7 +79,7 @@ function rateColumns(rows: Row[], arrival: Part, gates: Part[]): Column<Row>[] {
       cell: (row: Row) => {
         const rate = row.steps[gate.index].step_rate;
         if (rate == null || !enough(row)) return <span class="heat none"><Nothing why={tooFewFor(row.steps[before.index])} /></span>;
-        return <HeatCell strength={rate / best}>{formatShare(language.value, rate)}</HeatCell>;
+        return <HeatCell strength={row.known ? rate / best : 0}>{formatShare(language.value, rate)}</HeatCell>;
       },
     };
   });
@@ -95,7 +95,7 @@ function columnsOf(rows: Row[], parts: Part[], arrival: number): Column<Row>[] {
     ...rateColumns(rows, parts[arrival], gates),
     {
       id: "whole",
-      name: t(base === 100 ? "split.per-hundred" : "split.per-thousand", { do: last.stage.phrases.who }),
+      name: t(base === 100 ? "split.per-hundred" : "split.per-thousand", { do: capital(last.stage.phrases.who) }),
       figure: true,
       sort: (row) => row.steps[last.index].overall_rate,
       cell: (row) => (row.steps[0].count < ENOUGH ? <Nothing why={tooFewFor(row.steps[0])} /> : <b>{perBase(row.steps[last.index].overall_rate, base)}</b>),

@@ -128,9 +128,10 @@ function Life({ person, events, more }: { person: ActorAnswer; events: ActorEven
 
 function Unknown({ id }: { id: string }) {
   return (
-    <Empty title={t("people.unknown", { id })} action={<LinkButton look="second" href={pageAddress(["people"])}>{t("person.back")}</LinkButton>}>
-      {t("people.unknown.why")}
-    </Empty>
+    <>
+      <Head title={t("people.unknown", { id })} question={t("people.unknown.why")} />
+      <LinkButton look="second" href={pageAddress(["people"])}>{t("person.back")}</LinkButton>
+    </>
   );
 }
 

@@ -14,7 +14,7 @@ import { addDays, formatDay } from "../../format/dates";
 import { count } from "../../format/words";
 import { leakWords, type LeakWords } from "../../model/leak";
 import { ENOUGH } from "../../model/kpis";
-import { plainDo, type Stage } from "../../model/stages";
+import { doNow, type Stage } from "../../model/stages";
 import { t } from "../../text";
 import { abilities } from "../../api/abilities";
 import "./LeakCard.css";
@@ -76,7 +76,7 @@ function Found({ leak, words, from, to, asOf, stale }: FoundProps) {
   }
   const index = stages.value.indexOf(to) + 1;
   const legend = [
-    { mark: "now" as const, count: count(words.now), text: t("leak.now", { do: plainDo(to) }), stage: to },
+    { mark: "now" as const, count: count(words.now), text: doNow(to), stage: to },
     { mark: "lost" as const, count: count(words.lost), text: t("leak.dots.then", { month: words.month }) },
     { mark: "rest" as const, count: count(100 - words.now - words.lost), text: t("leak.dots.rest", { month: words.month }) },
   ];

@@ -12,7 +12,7 @@ import { ComparePicker, PeriodPicker } from "../../components/PeriodPicker/Perio
 import { Answered, EmptyPeriod, LateBanner, Skeleton } from "../../components/States/States";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { formatDay } from "../../format/dates";
-import { count, rangeText } from "../../format/words";
+import { capital, count, rangeText } from "../../format/words";
 import { JUST_COUNTS, STEERING } from "../../model/kpis";
 import { hasText, plural, t } from "../../text";
 import { useComparedKpis } from "../use-compared-kpis";
@@ -20,11 +20,6 @@ import { useScope } from "../use-scope";
 import { JourneyLine, JourneyLineHead } from "./JourneyLine";
 import { LeakCard } from "./LeakCard";
 import "./Today.css";
-
-/** Dutch writes weekdays small, also where they begin a sentence. */
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
 
 function inOrder(kpis: Kpi[], ids: string[]): Kpi[] {
   return ids.flatMap((id) => kpis.filter((kpi) => kpi.id === id).slice(0, 1));
