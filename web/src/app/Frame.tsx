@@ -176,13 +176,13 @@ export function Frame({ children, panel }: { children: ComponentChildren; panel?
         <Menu />
         <Foot />
       </aside>
-      <div class="top-bar">
+      <header class="top-bar">
         <Logo />
         <div class="top-site"><SitePicker /></div>
         <button type="button" class="ctl icon-only ghost" aria-label={t("menu.search")} onClick={() => (overlay.value = "palette")}>
           <Icon name="search" size={18} />
         </button>
-      </div>
+      </header>
       <main id="page" tabIndex={-1}>
         <div class="wrap">
           {site.value?.practice && <div class="practice"><Banner>{t("state.practice")}</Banner></div>}

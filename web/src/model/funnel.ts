@@ -77,11 +77,11 @@ export function gapSentence(gap: Gap, own = false): string {
   return t(gap.usual == null ? `${start}.no-time` : start, fill);
 }
 
-/** What a screen reader hears at a step. */
-export function partLabel(part: Part): string {
-  const fill = { stage: part.stage.label, n: count(part.step.count), rate: formatShare(language.value, part.step.step_rate) };
-  if (part.index === 0) return t("journey.gate.label.first", fill);
-  return t(part.step.gate ? "journey.gate.label" : "journey.gate.label.optional", fill);
+/** Under a step's figure: how many of those at the step before came here. */
+export function stepHint(step: Step, index: number): string {
+  if (index === 0) return t("line.start");
+  if (!step.gate) return t("line.optional");
+  return step.step_rate == null ? "" : t("line.rate", { rate: formatShare(language.value, step.step_rate) });
 }
 
 export function chartLabel(parts: Part[]): string {

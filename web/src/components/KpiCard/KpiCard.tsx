@@ -88,12 +88,14 @@ function Value({ kpi }: { kpi: Kpi }) {
 
 export function KpiCard({ kpi, asOf, plain, note, spark = true }: Props) {
   const { page } = specOf(kpi.id);
+  // On the page of the figures themselves no section stands above the cards.
+  const Name = plain ? "h2" : "h3";
   const few = tooFew(kpi);
   const answers = kpi.id === "nps" && !few && kpi.counts.answers !== undefined ? t("kpi.answers", { n: count(kpi.counts.answers) }) : null;
   return (
     <article class="card kpi">
       <header class="kpi-head">
-        <h3 class="kpi-name">{plain ? kpiName(kpi.id) : <a class="kpi-link" href={pageAddress([page])} aria-label={sentenceOf(kpi)}>{kpiName(kpi.id)}</a>}</h3>
+        <Name class="kpi-name">{plain ? kpiName(kpi.id) : <a class="kpi-link" href={pageAddress([page])} aria-label={sentenceOf(kpi)}>{kpiName(kpi.id)}</a>}</Name>
         <KpiDefinition kpi={kpi} asOf={asOf} />
       </header>
       <Value kpi={kpi} />
@@ -109,7 +111,7 @@ export function FigureCard({ name, what, value, note, sum, truth }: { name: stri
   return (
     <article class="card kpi">
       <header class="kpi-head">
-        <h3 class="kpi-name">{name}</h3>
+        <h2 class="kpi-name">{name}</h2>
         <Definition name={name} sum={sum} truth={truth}>{what}</Definition>
       </header>
       <span class="kpi-value">{value}</span>

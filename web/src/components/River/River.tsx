@@ -2,7 +2,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { language } from "../../app/preferences";
 import { formatShare } from "../../format/numbers";
 import { count, counted, duration } from "../../format/words";
-import { chartLabel, partLabel, type Gap, type Part } from "../../model/funnel";
+import { chartLabel, stepHint, type Gap, type Part } from "../../model/funnel";
 import { toneClass } from "../../model/stages";
 import { t } from "../../text";
 import { StageName } from "../Stage/Stage";
@@ -105,8 +105,9 @@ function Top({ part, onOpen }: { part: Part; onOpen?: OpenPeople }) {
   );
   if (!onOpen) return <div class="river-top">{inside}</div>;
   return (
-    <button type="button" class="river-top" aria-label={partLabel(part)} onClick={() => onOpen(part.index + 1, "reached")}>
+    <button type="button" class="river-top" onClick={() => onOpen(part.index + 1, "reached")}>
       {inside}
+      <span class="vh">, {stepHint(part.step, part.index)}</span>
     </button>
   );
 }

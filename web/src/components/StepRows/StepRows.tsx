@@ -1,7 +1,7 @@
 import { language } from "../../app/preferences";
 import { formatShare } from "../../format/numbers";
 import { count } from "../../format/words";
-import { gapSentence, partLabel, type Gap, type Part } from "../../model/funnel";
+import { gapSentence, stepHint, type Gap, type Part } from "../../model/funnel";
 import { toneClass } from "../../model/stages";
 import { t } from "../../text";
 import type { OpenPeople } from "../River/River";
@@ -36,8 +36,9 @@ function Row({ part, last, onOpen }: { part: Part; last: boolean; onOpen?: OpenP
   const className = ["srow", toneClass(stage), step.gate ? "" : "optional", index === 0 ? "first" : "", last ? "last" : ""].join(" ");
   if (!onOpen) return <div class={className}>{inside}</div>;
   return (
-    <button type="button" class={className} aria-label={partLabel(part)} onClick={() => onOpen(index + 1, "reached")}>
+    <button type="button" class={className} onClick={() => onOpen(index + 1, "reached")}>
       {inside}
+      <span class="vh">, {stepHint(step, index)}</span>
     </button>
   );
 }

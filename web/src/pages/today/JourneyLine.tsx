@@ -5,24 +5,18 @@ import { language } from "../../app/preferences";
 import { pageAddress } from "../../app/view";
 import { periodName } from "../../components/PeriodPicker/PeriodPicker";
 import { StageName } from "../../components/Stage/Stage";
-import { formatShare } from "../../format/numbers";
 import { count } from "../../format/words";
+import { stepHint } from "../../model/funnel";
 import { toneClass, type Stage } from "../../model/stages";
 import { t } from "../../text";
 import "./JourneyLine.css";
-
-function underText(step: Step, index: number): string {
-  if (index === 0) return t("line.start");
-  if (!step.gate) return t("line.optional");
-  return step.step_rate == null ? "" : t("line.rate", { rate: formatShare(language.value, step.step_rate) });
-}
 
 function Part({ step, stage, index, most }: { step: Step; stage: Stage; index: number; most: number }) {
   return (
     <li class={toneClass(stage)}>
       <span class="line-name"><StageName stage={stage} /></span>
       <b class="line-count tab">{count(step.count)}</b>
-      <span class="line-under">{underText(step, index)}</span>
+      <span class="line-under">{stepHint(step, index)}</span>
       <span class="line-bar" aria-hidden="true">
         {step.count > 0 && <i style={{ width: `${(step.count / most) * 100}%` }} />}
       </span>
