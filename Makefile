@@ -36,6 +36,7 @@ faults: requirements ## Try the guarantee: a million events under a hundred faul
 	@deploy/dev/faults.sh
 
 build: ## Build the binary: target/release/etappe, its symbols in etappe.debug beside it.
+	@deploy/dev/web.sh
 	cargo build --release --bin etappe
 	@deploy/dev/split-symbols.sh $${CARGO_TARGET_DIR:-target}/release/etappe
 

@@ -74,9 +74,12 @@ run_tests() {
 
 lint() { cargo clippy --release --workspace --all-targets --quiet -- -D warnings; }
 document() { RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet; }
+web() { deploy/dev/web.sh && npm --prefix web run --silent check; }
 fetch_kafka() { deploy/dev/kafka.sh fetch >/dev/null; }
 
 step "format" cargo fmt --all --check
+# Before the build, which puts it into the binary.
+step "web interface" web
 # In the release profile, as all that follows: C libraries are then built once.
 step "lints" lint
 # The programs as the tests want them: a build of the binary alone has other features and is a second one.

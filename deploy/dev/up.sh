@@ -13,6 +13,7 @@ keys="$DATA/demo-keys.json"
 
 if running; then
   echo "Etappe runs on $DATA already; \`make down\` stops it"
+  echo "  web interface     http://$(value listen "$DATA/run.json")/app/"
   echo "  events and KPIs   http://$(value listen "$DATA/run.json")"
   echo "  metrics, health   http://$(value admin "$DATA/run.json")/metrics"
   if [ -f "$keys" ]; then
@@ -25,6 +26,7 @@ if running; then
 fi
 
 echo "building (the first time takes some minutes)"
+deploy/dev/web.sh
 cargo build --release --bin etappe
 deploy/dev/split-symbols.sh target/release/etappe
 echo "looking for ClickHouse's engine (fetched once, about 180 MB)"
@@ -52,11 +54,13 @@ if grep -q '"write_key"' "$ready"; then
 fi
 listen=$(value listen "$ready") admin=$(value admin "$ready")
 key="YOUR-WRITE-KEY" token="YOUR-READ-TOKEN"
+welcome=$(value welcome "$ready")
 if [ -f "$keys" ]; then key=$(value write_key "$keys") token=$(value read_token "$keys"); fi
 
 cat <<EOT
 
 Etappe is running.
+  web interface     ${welcome:-http://$listen/app/}${welcome:+   (makes the first account; works once)}
   events and KPIs   http://$listen
   metrics, health   http://$admin/metrics  http://$admin/readyz
   site demo         write key $key

@@ -7,7 +7,7 @@ const BUDGET = 350 * 1024;
 const folder = fileURLToPath(new URL("../dist/assets/", import.meta.url));
 const html = readFileSync(fileURLToPath(new URL("../dist/index.html", import.meta.url)), "utf8");
 
-const files = readdirSync(folder).map((name) => {
+const files = readdirSync(folder).filter((name) => !name.endsWith(".gz")).map((name) => {
   const bytes = readFileSync(folder + name);
   // Fonts are compressed already.
   return { name, size: name.endsWith(".woff2") ? bytes.length : gzipSync(bytes, { level: 9 }).length, first: html.includes(name) || name.endsWith(".woff2") };

@@ -11,9 +11,9 @@ use http::request::Parts;
 use uuid::Uuid;
 
 use crate::access::Access;
-use etappe_runtime::forwarded::client_address;
 use crate::config::CollectorConfig;
 use crate::country::stated_country;
+use etappe_runtime::forwarded::client_address;
 
 /// How many bytes of a `User-Agent` are stored.
 const KEPT_USER_AGENT: usize = 512;

@@ -31,7 +31,7 @@ mod unordered;
 mod tests;
 
 pub use assignment_search::SearchTooLarge;
-pub use attempt::{Attempt, Reach};
+pub use attempt::{Attempt, Reach, Standing};
 pub use counts::{FunnelCounts, StepCounts};
 pub use matcher::FunnelMatcher;
 pub use samples::{DurationSamples, DurationSummary};

@@ -200,6 +200,8 @@ pub enum ViewParameter {
     Instant(Timestamp),
     /// Instants, as milliseconds since 1970.
     Instants(Vec<Timestamp>),
+    /// Hashes of actors.
+    Actors(Vec<u64>),
 }
 
 /// The kind of a name that a query may have mistyped.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use etappe_core::funnel::SpecProblem;
 use etappe_core::ports::Cost;
 use etappe_runtime::authorization::UnreadableAuthorization;
 use etappe_runtime::http_server::BodyTimedOut;
@@ -104,6 +105,17 @@ pub enum InsightsError {
     /// The store failed permanently.
     #[error("the store could not answer this question")]
     StoreFailed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl InsightsError {
+    /// Converts the problems of a funnel's steps.
+    pub(crate) fn of_spec(problems: &[SpecProblem]) -> Self {
+        let problems = problems.iter().map(|problem| FieldProblem {
+            field: "steps".to_owned(),
+            detail: problem.to_string(),
+        });
+        Self::InvalidQuestion(problems.collect())
+    }
 }
 
 /// Names the exhausted resource.

@@ -5,6 +5,7 @@ mod funnel;
 pub(crate) mod kpis;
 mod lifecycle;
 mod models;
+mod people;
 mod referrals;
 mod stages;
 mod unmapped;
@@ -27,6 +28,7 @@ pub(crate) fn register<S: JourneyStore, C: Clock>(
         .routes(ask::<referrals::Referrals, S, C>())
         .routes(ask::<lifecycle::Lifecycle, S, C>())
         .routes(ask::<unmapped::Unmapped, S, C>())
+        .routes(ask::<people::People, S, C>())
         .routes(ask::<actor::Actor, S, C>())
         .routes(ask::<models::Models, S, C>())
 }

@@ -2,6 +2,8 @@
 
 use crate::time::Timestamp;
 
+use super::spec::FunnelSpec;
+
 use super::exclusion::Rank;
 use super::group::Run;
 
@@ -31,7 +33,45 @@ pub struct Attempt {
     pub void: bool,
 }
 
+/// How a unit stands at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It reached the step.
+    Reached,
+    /// It reached the gate before, but not this step.
+    Stopped {
+        /// Whether it may still reach it.
+        is_open: bool,
+    },
+    /// It did not get as far as the gate before.
+    Before,
+}
+
 impl Attempt {
+    /// Returns how the unit stands at the step with this index, given the watermark `as_of`.
+    ///
+    /// Over all units, `Reached` adds up to the step's count, `Stopped` to its drop-off if it is a
+    /// gate, and the open ones to `open`; see [`FunnelCounts`](super::FunnelCounts).
+    #[must_use]
+    pub fn standing(&self, spec: &FunnelSpec, step: usize, as_of: Timestamp) -> Standing {
+        if self.steps.get(step).is_some_and(Option::is_some) {
+            return Standing::Reached;
+        }
+        let mut gates = spec.steps.iter().zip(&self.steps).take(step);
+        let (mut has_gate, mut passed) = (false, true);
+        for (_, reach) in gates.by_ref().filter(|(step, _)| step.gate) {
+            has_gate = true;
+            passed &= reach.is_some();
+        }
+        if has_gate && passed {
+            Standing::Stopped {
+                is_open: self.is_open(as_of),
+            }
+        } else {
+            Standing::Before
+        }
+    }
+
     /// Returns whether the attempt may still get deeper, because its window has not ended at
     /// `as_of`.
     ///

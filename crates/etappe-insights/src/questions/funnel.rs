@@ -2,7 +2,7 @@
 //! convert.
 
 mod answer;
-mod body;
+pub(crate) mod body;
 mod breakdown;
 mod hint;
 pub(crate) mod question;

@@ -1,17 +1,24 @@
 //! Access control.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use axum::routing::{get, post};
-use etappe_core::site::SiteDirectory;
+use etappe_core::account::{
+    AccountChange, Accounts, Email, PasswordHash, Role, Session, User, UserId,
+};
+use etappe_core::id::SiteId;
+use etappe_core::ports::Clock;
+use etappe_core::site::{KeyHash, SiteDirectory};
 
 use crate::api::{Answer, Api, TOKEN, site};
 
-const ROUTES: [(&str, &str); 6] = [
+const ROUTES: [(&str, &str); 7] = [
     ("POST", "funnel"),
+    ("POST", "actors"),
     ("GET", "stages"),
     ("GET", "kpis"),
     ("GET", "referrals"),
@@ -188,4 +195,52 @@ async fn the_routes_can_be_merged_with_other_routers() {
     ask(&api, "GET", "/v1/sites/demo/retention", None)
         .await
         .problem(404);
+}
+
+#[tokio::test]
+async fn a_session_reads_the_sites_where_its_user_has_a_role_until_it_ends() {
+    let api = Api::of_garden();
+    let now = api.clock.now();
+    let mut accounts = Accounts::default();
+    for (name, site_name) in [("anna", "demo"), ("bob", "other")] {
+        let user = User {
+            id: UserId::new(name),
+            email: Email::try_new(&format!("{name}@example.com")).unwrap(),
+            name: name.to_owned(),
+            password: PasswordHash(String::new()),
+            everywhere: None,
+            sites: [(SiteId::try_new(site_name).unwrap(), Role::Viewer)].into(),
+        };
+        let session = Session {
+            user: user.id.clone(),
+            created_at: now,
+            expires_at: now.saturating_add(Duration::from_secs(60)),
+        };
+        accounts.apply(AccountChange::PutUser(Box::new(user)));
+        let token = KeyHash::of(&format!("es_{name}"));
+        accounts.apply(AccountChange::PutSession(token, session));
+    }
+    let directory = SiteDirectory::new([site("demo"), site("other")]).with_accounts(accounts);
+    api.sites.send_replace(Arc::new(directory));
+    let with_cookie = async |path: &str, token: &str| {
+        let request = Request::builder()
+            .uri(path)
+            .header("cookie", format!("etappe_session={token}"));
+        api.request(request.body(Body::empty()).unwrap()).await
+    };
+    with_cookie("/v1/sites/demo/models", "es_anna").await.ok();
+    let others = ["/v1/sites/other/models", "/v1/sites/nowhere/models"];
+    for path in others {
+        let answer = with_cookie(path, "es_anna").await;
+        assert_eq!(answer.problem(403)["type"], "urn:etappe:problem:wrong-site");
+    }
+    with_cookie("/v1/sites/other/models", "es_bob").await.ok();
+    let unknown = with_cookie("/v1/sites/demo/models", "es_carla").await;
+    assert_eq!(
+        unknown.problem(401)["type"],
+        "urn:etappe:problem:session-over"
+    );
+    api.clock.advance(Duration::from_secs(60));
+    let over = with_cookie("/v1/sites/demo/models", "es_anna").await;
+    assert_eq!(over.problem(401)["type"], "urn:etappe:problem:session-over");
 }

@@ -14,6 +14,7 @@ mod lifecycle;
 mod limits;
 mod memory_store;
 mod openapi;
+mod people;
 mod stages_and_referrals;
 mod turns;
 mod unmapped;

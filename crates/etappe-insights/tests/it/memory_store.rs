@@ -262,8 +262,12 @@ impl JourneyStore for MemoryStore {
         query: &ViewQuery,
     ) -> Result<Vec<R>, StoreError> {
         self.ready().await?;
-        assert_eq!(query.view, "kpi_lifecycle");
-        let rows = crate::lifecycle::rows(self, query).into_iter();
+        let rows = match query.view {
+            "kpi_lifecycle" => crate::lifecycle::rows(self, query),
+            "people" | "last_events" => crate::people::rows(self, query),
+            other => panic!("no view is called {other}"),
+        };
+        let rows = rows.into_iter();
         Ok(rows
             .map(|row| serde_json::from_value(row).unwrap())
             .collect())

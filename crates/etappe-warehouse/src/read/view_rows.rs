@@ -51,6 +51,7 @@ fn statement(query: &ViewQuery) -> String {
             ViewParameter::Bots(_) | ViewParameter::Text(_) => "String",
             ViewParameter::Instant(_) => "DateTime64(3, 'UTC')",
             ViewParameter::Instants(_) => "Array(Int64)",
+            ViewParameter::Actors(_) => "Array(UInt64)",
         };
         sql.push_str(&format!(", {name} = {{{name}:{kind}}}"));
     }
@@ -67,5 +68,6 @@ fn with_parameter(asked: Query, name: &str, value: &ViewParameter) -> Query {
             let millis: Vec<i64> = instants.iter().map(|at| at.as_millis()).collect();
             asked.numbers(name, &millis)
         }
+        ViewParameter::Actors(actors) => asked.numbers(name, actors),
     }
 }

@@ -44,4 +44,6 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     view!("30", "kpi_referrals"),
     view!("31", "unmapped_names"),
     view!("32", "kpi_lifecycle"),
+    view!("33", "people"),
+    view!("34", "last_events"),
 ];

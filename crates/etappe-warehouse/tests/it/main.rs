@@ -27,6 +27,7 @@ mod lifecycle;
 mod message_index;
 mod migrations;
 mod order_pages;
+mod people;
 mod random;
 mod referrals;
 mod rows;

@@ -15,8 +15,8 @@ use crate::query::{Hit, TimeRange};
 use crate::time::Timestamp;
 
 use super::brute_force;
-use crate::funnel::{AttemptChoice, Exclusion, FunnelSpec, Order, Passing, Step, Ties};
-use crate::funnel::{FunnelCounts, FunnelMatcher};
+use crate::funnel::{Attempt, AttemptChoice, Exclusion, FunnelSpec, Order, Passing, Step, Ties};
+use crate::funnel::{FunnelCounts, FunnelMatcher, Standing};
 
 /// Conditions of steps come first, then those of exclusions.
 const STEP_CONDITIONS: u8 = 5;
@@ -203,11 +203,38 @@ fn check(spec: &FunnelSpec, hits: &[Hit], range: TimeRange) -> Result<(), TestCa
         prop_assert!(spec.passing == Passing::LaterHit || !step.gate || !used.contains(&reach.hit));
         used.extend(step.gate.then_some(reach.hit));
     }
+    for as_of in [Timestamp::MAX_QUERY, at(3), at(-100)] {
+        check_standings(spec, attempt, as_of)?;
+    }
     let mut counts = FunnelCounts::new(spec);
     counts.record(attempt, Timestamp::MAX_QUERY);
     let gates = counts.steps().iter().filter(|step| step.gate);
     let gates: Vec<u64> = gates.map(|step| step.count).collect();
     prop_assert!(gates.is_sorted_by(|before, after| before >= after));
+    Ok(())
+}
+
+/// Checks that the list of a figure's people is as long as the figure says.
+fn check_standings(
+    spec: &FunnelSpec,
+    attempt: &Attempt,
+    as_of: Timestamp,
+) -> Result<(), TestCaseError> {
+    let mut counts = FunnelCounts::new(spec);
+    counts.record(attempt, as_of);
+    let mut gate_before: Option<u64> = None;
+    for (index, step) in counts.steps().iter().enumerate() {
+        let standing = attempt.standing(spec, index, as_of);
+        prop_assert_eq!(u64::from(standing == Standing::Reached), step.count);
+        let is_open = standing == Standing::Stopped { is_open: true };
+        prop_assert_eq!(u64::from(is_open), step.open);
+        if step.gate {
+            let drop_off = gate_before.map_or(0, |before| before - step.count);
+            let has_stopped = matches!(standing, Standing::Stopped { .. });
+            prop_assert_eq!(u64::from(has_stopped), drop_off);
+            gate_before = Some(step.count);
+        }
+    }
     Ok(())
 }
 

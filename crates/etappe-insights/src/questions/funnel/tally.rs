@@ -8,7 +8,7 @@ use etappe_core::query::{CandidateQuery, Hit, TimeRange};
 use etappe_core::time::Timestamp;
 
 use crate::calendar::{Period, day_start, local_date};
-use crate::error::{FieldProblem, InsightsError};
+use crate::error::InsightsError;
 use crate::questions::funnel::breakdown::{BreakdownTally, Values};
 use crate::questions::funnel::question::Funnel;
 use crate::span::Span;
@@ -94,13 +94,8 @@ impl<'a> Tally<'a> {
         limits: TallyLimits,
         groups: Option<BreakdownTally>,
     ) -> Result<Self, InsightsError> {
-        let matcher = FunnelMatcher::try_new(&question.spec).map_err(|problems| {
-            let problems = problems.iter().map(|problem| FieldProblem {
-                field: "steps".to_owned(),
-                detail: problem.to_string(),
-            });
-            InsightsError::InvalidQuestion(problems.collect())
-        })?;
+        let matcher = FunnelMatcher::try_new(&question.spec)
+            .map_err(|problems| InsightsError::of_spec(&problems))?;
         Ok(Self {
             question,
             as_of,

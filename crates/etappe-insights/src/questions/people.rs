@@ -1,0 +1,430 @@
+//! `POST …/actors`: the people behind a figure of a funnel.
+//!
+//! The funnel is matched again, so that the list has as many people as the figure says. People come
+//! in the order of the hashes of their ids: a page is those that follow the one before, and the
+//! first few thousand are a random sample, which tells what people did last.
+
+use std::collections::BinaryHeap;
+use std::ops::ControlFlow;
+
+use etappe_core::funnel::{FunnelMatcher, Standing};
+use etappe_core::id::SiteId;
+use etappe_core::ports::{Clock, JourneyStore};
+use etappe_core::query::{Bots, Hit, Unit, ViewParameter, ViewQuery};
+use etappe_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::csv::CsvTable;
+use crate::error::InsightsError;
+use crate::field::{Fields, Problems};
+use crate::parameter::Parameter;
+use crate::query_limit::store_error;
+use crate::question::{Answer, Body, Frame, Method, Question, RequestInfo};
+use crate::questions::funnel::Funnel;
+use crate::questions::funnel::body::FunnelBody;
+use crate::state::InsightsParts;
+
+/// How many people are on a page by default, and at most.
+const PAGE_PEOPLE: usize = 50;
+const MOST_PEOPLE: usize = 1_000;
+/// The most people whose last event is looked up.
+const SAMPLE: usize = 10_000;
+
+/// The question for the people behind a figure.
+pub(crate) struct People {
+    funnel: Funnel,
+    /// The index of the step.
+    step: usize,
+    state: State,
+    /// The hash of the last person of the page before.
+    after: u64,
+    limit: usize,
+}
+
+/// How a person stands at the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reached,
+    Dropped,
+    Open,
+}
+
+/// A funnel question, and which of its figures to open.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "this describes what is read by hand")]
+pub(crate) struct PeopleBody {
+    #[serde(flatten)]
+    funnel: FunnelBody,
+    /// The step, counted from 1.
+    #[schema(example = 2)]
+    step: usize,
+    /// `reached`: those in the step's `count`; `dropped`: those in its `drop_off`; `open`: those in
+    /// its `open`, which are among the dropped.
+    #[schema(example = "dropped")]
+    state: String,
+    /// People on a page. Default: 50; at most 1,000.
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// The people behind a figure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PeopleAnswer {
+    /// How many there are in all; equals the figure.
+    total: u64,
+    /// The people of this page.
+    people: Vec<Person>,
+    /// What they did last: the three most frequent last events.
+    last_events: Vec<LastEvent>,
+    /// How many people `last_events` were counted among: all, or a random 10,000 of them.
+    sample: usize,
+    /// The `cursor` of the next page; null on the last one.
+    next: Option<String>,
+}
+
+/// A person in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Person {
+    /// The person's id; `GET …/actors/{id}` tells more.
+    #[schema(example = "user-17")]
+    actor: String,
+    /// The channel of their first event that has one.
+    #[schema(example = "search")]
+    channel: Option<String>,
+    /// The device of their latest event that has one.
+    #[schema(example = "phone")]
+    device: Option<String>,
+    /// The country of their latest event that has one.
+    #[schema(example = "NL")]
+    country: Option<String>,
+    /// When they were first seen.
+    #[schema(value_type = String, format = DateTime)]
+    first_seen: Timestamp,
+    /// When they were last seen.
+    #[schema(value_type = String, format = DateTime)]
+    last_seen: Timestamp,
+}
+
+/// An event that people had as their last.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LastEvent {
+    /// The event's name.
+    #[schema(example = "Cart Viewed")]
+    event: String,
+    /// How many of the sample had it as their last event.
+    count: u64,
+}
+
+/// A row of the view `people`.
+#[derive(Deserialize)]
+struct PersonRow {
+    last_actor: String,
+    first_seen: i64,
+    last_seen: i64,
+    first_channel: String,
+    last_device: String,
+    last_country: String,
+}
+
+/// A row of the view `last_events`.
+#[derive(Deserialize)]
+struct LastEventRow {
+    last_event: String,
+    actors: u64,
+}
+
+impl Question for People {
+    type Answer = PeopleAnswer;
+
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "actors";
+    const SUMMARY: &'static str = "Lists the people behind a figure of a funnel.";
+    const DESCRIPTION: &'static str = "The body is that of the funnel, with the step and the state. The list has as many people as the figure says, in pages. With `Accept: text/csv` the page is a table.";
+    const PARAMETERS: &'static [&'static [Parameter]] = &[];
+
+    fn body() -> Option<Body> {
+        let example = json!({
+            "model": "aaarrr", "from": "2024-03-01", "to": "2024-04-01", "window": "30d",
+            "step": 3, "state": "dropped"
+        });
+        let examples = vec![("dropped", "Who stopped before the third stage", example)];
+        Some(Body::of::<PeopleBody>(examples))
+    }
+
+    fn read(
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let step = take_required(fields.take_number("step", problems), "step", problems);
+        let states = [
+            ("reached", State::Reached),
+            ("dropped", State::Dropped),
+            ("open", State::Open),
+        ];
+        let state = fields.take_choice("state", &states, problems);
+        let state = take_required(state, "state", problems);
+        let limit = fields.take_number("limit", problems);
+        if limit.is_some_and(|limit| limit > MOST_PEOPLE) {
+            problems.push("limit", format!("must be at most {MOST_PEOPLE}"));
+        }
+        let after = take_cursor(fields, problems);
+        let funnel = Funnel::read_fields(fields, request, problems)?;
+        let (step, state) = (step? - 1, state?);
+        if funnel.unit != Unit::Actor {
+            problems.push("unit", "must be `actor`: this lists people");
+        }
+        check_step(&funnel, step, state, problems);
+        Some(Self {
+            funnel,
+            step,
+            state,
+            after,
+            limit: limit.unwrap_or(PAGE_PEOPLE),
+        })
+    }
+
+    fn frame(&self) -> Frame {
+        self.funnel.frame()
+    }
+
+    async fn answer<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<PeopleAnswer, InsightsError> {
+        let found = self.find(parts).await?;
+        let (page, goes_on) = found.page.finish(self.limit);
+        let (sample, _) = found.sample.finish(SAMPLE);
+        let next = page.last().filter(|_| goes_on);
+        let next = next.map(|last| format!("{last:016x}"));
+        let sampled = sample.len();
+        let (people, last_events) = tokio::try_join!(
+            rows::<PersonRow, _, _>(parts, self, "people", page),
+            rows::<LastEventRow, _, _>(parts, self, "last_events", sample),
+        )?;
+        Ok(PeopleAnswer {
+            total: found.total,
+            people: people.into_iter().map(Person::from).collect(),
+            last_events: last_events.into_iter().map(LastEvent::from).collect(),
+            sample: sampled,
+            next,
+        })
+    }
+}
+
+/// The people found, while matching.
+struct Found {
+    total: u64,
+    page: Smallest,
+    sample: Smallest,
+}
+
+impl People {
+    async fn find<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<Found, InsightsError> {
+        let funnel = &self.funnel;
+        let mut matcher = FunnelMatcher::try_new(&funnel.spec)
+            .map_err(|problems| InsightsError::of_spec(&problems))?;
+        let mut found = Found {
+            total: 0,
+            // One more shows that another page follows.
+            page: Smallest::new(self.limit + 1),
+            sample: Smallest::new(SAMPLE),
+        };
+        let (mut units, mut hits_seen) = (0, 0);
+        let visit = |actor: u64, hits: &[Hit]| {
+            units += 1;
+            hits_seen += hits.len() as u64;
+            match matcher.best(hits, funnel.span.range) {
+                Err(error) => return ControlFlow::Break(InsightsError::SearchTooLarge(error)),
+                Ok(Some(attempt)) => {
+                    let standing = attempt.standing(&funnel.spec, self.step, funnel.as_of);
+                    if self.state.covers(standing) {
+                        found.total += 1;
+                        found.sample.offer(actor);
+                        if actor > self.after {
+                            found.page.offer(actor);
+                        }
+                    }
+                }
+                Ok(None) => {}
+            }
+            ControlFlow::Continue(())
+        };
+        let candidates = funnel.candidates();
+        let matching = parts.store.candidates(&candidates, visit);
+        let outcome = matching.await.map_err(store_error)?;
+        parts.metrics.record_matching(units, hits_seen);
+        outcome.break_value().map_or(Ok(found), Err)
+    }
+}
+
+impl State {
+    fn covers(self, standing: Standing) -> bool {
+        match self {
+            Self::Reached => standing == Standing::Reached,
+            Self::Dropped => matches!(standing, Standing::Stopped { .. }),
+            Self::Open => standing == Standing::Stopped { is_open: true },
+        }
+    }
+}
+
+/// The smallest of the numbers offered.
+struct Smallest {
+    most: usize,
+    kept: BinaryHeap<u64>,
+}
+
+impl Smallest {
+    const fn new(most: usize) -> Self {
+        Self {
+            most,
+            kept: BinaryHeap::new(),
+        }
+    }
+
+    fn offer(&mut self, number: u64) {
+        if self.kept.len() < self.most {
+            self.kept.push(number);
+        } else if let Some(mut largest) = self.kept.peek_mut()
+            && number < *largest
+        {
+            *largest = number;
+        }
+    }
+
+    /// Returns at most `limit` numbers in ascending order, and whether there are more.
+    fn finish(self, limit: usize) -> (Vec<u64>, bool) {
+        let mut numbers = self.kept.into_sorted_vec();
+        let has_more = numbers.len() > limit;
+        numbers.truncate(limit);
+        (numbers, has_more)
+    }
+}
+
+async fn rows<R, S: JourneyStore, C: Clock>(
+    parts: &InsightsParts<S, C>,
+    question: &People,
+    view: &'static str,
+    people: Vec<u64>,
+) -> Result<Vec<R>, InsightsError>
+where
+    R: serde::de::DeserializeOwned + Send,
+{
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (site, bots): (SiteId, Bots) = (question.funnel.site.clone(), question.funnel.bots);
+    let query = ViewQuery {
+        view,
+        site,
+        parameters: vec![
+            ("bots", ViewParameter::Bots(bots)),
+            ("people", ViewParameter::Actors(people)),
+        ],
+    };
+    parts.store.view_rows(&query).await.map_err(store_error)
+}
+
+fn take_required<T>(value: Option<T>, name: &str, problems: &mut Problems) -> Option<T> {
+    if value.is_none() && !problems.mentions(name) {
+        problems.push(name, "is required");
+    }
+    value
+}
+
+fn take_cursor(fields: &mut Fields, problems: &mut Problems) -> u64 {
+    let Some(text) = fields.take_text("cursor", problems) else {
+        return 0;
+    };
+    u64::from_str_radix(&text, 16).unwrap_or_else(|_| {
+        problems.push("cursor", "is not the `next` of a page");
+        0
+    })
+}
+
+fn check_step(funnel: &Funnel, step: usize, state: State, problems: &mut Problems) {
+    let steps = &funnel.spec.steps;
+    match steps.get(step) {
+        None => {
+            let detail = format!("must be between 1 and {}", steps.len());
+            problems.push("step", detail);
+        }
+        Some(found) if state == State::Dropped && !found.gate => {
+            let detail = "nobody drops off at a step that not everybody passes: ask for `reached`";
+            problems.push("state", detail);
+        }
+        Some(_) => {}
+    }
+}
+
+impl From<PersonRow> for Person {
+    fn from(row: PersonRow) -> Self {
+        let known = |text: String| Some(text).filter(|text| !text.is_empty());
+        Self {
+            actor: row.last_actor,
+            channel: known(row.first_channel),
+            device: known(row.last_device),
+            country: known(row.last_country),
+            first_seen: Timestamp::from_millis(row.first_seen),
+            last_seen: Timestamp::from_millis(row.last_seen),
+        }
+    }
+}
+
+impl From<LastEventRow> for LastEvent {
+    fn from(row: LastEventRow) -> Self {
+        Self {
+            event: row.last_event,
+            count: row.actors,
+        }
+    }
+}
+
+impl Answer for PeopleAnswer {
+    const HAS_TABLE: bool = true;
+
+    fn table(&self) -> Option<CsvTable> {
+        let columns = [
+            "actor",
+            "channel",
+            "device",
+            "country",
+            "first_seen",
+            "last_seen",
+        ];
+        let mut table = CsvTable::new(columns);
+        for person in &self.people {
+            table.push_text(&person.actor);
+            for text in [&person.channel, &person.device, &person.country] {
+                table.push_text(text.as_deref().unwrap_or_default());
+            }
+            table.push_text(&person.first_seen.to_string());
+            table.push_text(&person.last_seen.to_string());
+            table.end_row();
+        }
+        Some(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_smallest_are_kept_in_order() {
+        let mut smallest = Smallest::new(3);
+        [9, 4, 7, 1, 8, 2]
+            .into_iter()
+            .for_each(|it| smallest.offer(it));
+        assert_eq!(smallest.finish(2), (vec![1, 2], true));
+        let mut smallest = Smallest::new(3);
+        [5, 4].into_iter().for_each(|it| smallest.offer(it));
+        assert_eq!(smallest.finish(2), (vec![4, 5], false));
+    }
+}

@@ -1,0 +1,200 @@
+//! The people behind a funnel's figures.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::Method;
+use etappe_core::id::ActorHash;
+use etappe_core::query::{ViewParameter, ViewQuery};
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::memory_store::{MemoryStore, StoredEvent};
+
+const PATH: &str = "/v1/sites/demo/actors";
+
+/// Returns the rows of the views `people` and `last_events`.
+pub(crate) fn rows(store: &MemoryStore, query: &ViewQuery) -> Vec<Value> {
+    let (mut bots, mut people) = (None, None);
+    for (name, value) in &query.parameters {
+        match (*name, value) {
+            ("bots", ViewParameter::Bots(value)) => bots = Some(*value),
+            ("people", ViewParameter::Actors(value)) => people = Some(value),
+            other => panic!("an unexpected parameter: {other:?}"),
+        }
+    }
+    let people: BTreeSet<u64> = people.unwrap().iter().copied().collect();
+    let mut lives: BTreeMap<u64, Vec<&StoredEvent>> = BTreeMap::new();
+    for (_, event) in store.matching(&query.site, bots.unwrap()) {
+        let actor = ActorHash::of(&event.actor).0;
+        if people.contains(&actor) {
+            lives.entry(actor).or_default().push(event);
+        }
+    }
+    for life in lives.values_mut() {
+        life.sort_by_key(|event| event.at);
+    }
+    if query.view == "people" {
+        let person = |life: &Vec<&StoredEvent>| {
+            let (first, last) = (life[0], life[life.len() - 1]);
+            json!({
+                "last_actor": first.actor, "first_seen": first.at.as_millis(),
+                "last_seen": last.at.as_millis(), "first_channel": first.channel,
+                "last_device": "", "last_country": "",
+            })
+        };
+        return lives.values().map(person).collect();
+    }
+    let mut last_events: BTreeMap<&str, u64> = BTreeMap::new();
+    for life in lives.values() {
+        *last_events.entry(life[life.len() - 1].name).or_default() += 1;
+    }
+    let mut last_events: Vec<_> = last_events.into_iter().collect();
+    last_events.sort_by_key(|(name, actors)| (std::cmp::Reverse(*actors), *name));
+    let rows = last_events.into_iter().take(3);
+    rows.map(|(name, actors)| json!({ "last_event": name, "actors": actors }))
+        .collect()
+}
+
+async fn ask(api: &Api, path: &str, question: &Value) -> Value {
+    api.send(Method::POST, path, question.to_string(), "*/*")
+        .await
+        .ok()
+}
+
+fn names(answer: &Value) -> BTreeSet<String> {
+    let people = answer["people"].as_array().unwrap().iter();
+    people
+        .map(|person| person["actor"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn bought() -> Value {
+    json!({
+        "steps": [{"event": "Product Viewed"}, {"milestone": "purchase"}],
+        "from": "2024-03-01", "to": "2024-04-01", "window": "7d",
+    })
+}
+
+fn with(question: &Value, more: Value) -> Value {
+    let mut question = question.clone();
+    let members = question.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    question
+}
+
+#[tokio::test]
+async fn the_list_of_every_figure_is_as_long_as_the_figure_says() {
+    let api = Api::of_garden();
+    let model = json!({
+        "model": "aaarrr", "from": "2024-03-01", "to": "2024-04-01", "window": "30d",
+    });
+    for question in [bought(), model] {
+        let funnel = ask(&api, "/v1/sites/demo/funnel", &question).await;
+        for (index, step) in funnel["steps"].as_array().unwrap().iter().enumerate() {
+            for (state, figure) in [
+                ("reached", "count"),
+                ("dropped", "drop_off"),
+                ("open", "open"),
+            ] {
+                if step[figure].is_null() {
+                    continue;
+                }
+                let more = json!({ "step": index + 1, "state": state });
+                let list = ask(&api, PATH, &with(&question, more)).await;
+                assert_eq!(list["total"], step[figure], "step {index}: {state}");
+                let people = list["people"].as_array().unwrap().len();
+                assert_eq!(Some(people as u64), step[figure].as_u64());
+                assert_eq!(list["sample"], step[figure]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn those_who_looked_and_did_not_buy_are_listed_with_what_they_did_last() {
+    let api = Api::of_garden();
+    let stopped = with(&bought(), json!({ "step": 2, "state": "dropped" }));
+    let list = ask(&api, PATH, &stopped).await;
+    assert_eq!(
+        names(&list),
+        BTreeSet::from(["bob".to_owned(), "dave".to_owned()])
+    );
+    assert_eq!(list["last_events"][0]["event"], "Product Viewed");
+    assert_eq!(list["last_events"][0]["count"], 2);
+    assert!(list["next"].is_null());
+}
+
+#[tokio::test]
+async fn pages_hold_everyone_once() {
+    let api = Api::of_garden();
+    let everyone = with(
+        &json!({ "steps": [{"any": true}], "from": "2024-02-01", "to": "2024-04-01" }),
+        json!({ "step": 1, "state": "reached" }),
+    );
+    let all = ask(&api, PATH, &everyone).await;
+    let mut seen = Vec::new();
+    let mut cursor = Value::Null;
+    loop {
+        let page = with(&everyone, json!({ "limit": 2, "cursor": cursor }));
+        let page = ask(&api, PATH, &page).await;
+        assert_eq!(page["total"], all["total"], "of all pages");
+        seen.extend(names(&page));
+        cursor = page["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen.len() as u64, all["total"].as_u64().unwrap());
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), names(&all));
+}
+
+#[tokio::test]
+async fn a_list_is_a_table_too() {
+    let api = Api::of_garden();
+    let question = with(&bought(), json!({ "step": 1, "state": "reached" }));
+    let answer = api
+        .send(Method::POST, PATH, question.to_string(), "text/csv")
+        .await;
+    let mut lines = answer.text.lines();
+    assert_eq!(
+        lines.next(),
+        Some("actor,channel,device,country,first_seen,last_seen")
+    );
+    assert_eq!(lines.count(), 4);
+}
+
+#[tokio::test]
+async fn a_question_for_nobody_says_what_to_change() {
+    let api = Api::of_garden();
+    let cases = [
+        (json!({}), vec!["step", "state"]),
+        (json!({ "step": 3, "state": "reached" }), vec!["step"]),
+        (json!({ "step": 0, "state": "reached" }), vec!["step"]),
+        (json!({ "step": 1, "state": "lost" }), vec!["state"]),
+        (
+            json!({ "step": 1, "state": "reached", "unit": "session" }),
+            vec!["unit"],
+        ),
+        (
+            json!({ "step": 1, "state": "reached", "limit": 1_001 }),
+            vec!["limit"],
+        ),
+        (
+            json!({ "step": 1, "state": "reached", "cursor": "x" }),
+            vec!["cursor"],
+        ),
+    ];
+    for (more, fields) in cases {
+        let question = with(&bought(), more).to_string();
+        let answer = api.send(Method::POST, PATH, question.clone(), "*/*").await;
+        let problem = answer.problem(422);
+        let named = problem["errors"].as_array().unwrap().iter();
+        let named: Vec<_> = named
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(named, fields, "{question}");
+    }
+    let model = json!({ "model": "aaarrr", "step": 4, "state": "dropped", "window": "30d" });
+    let answer = api.send(Method::POST, PATH, model.to_string(), "*/*").await;
+    assert_eq!(answer.problem(422)["errors"][0]["field"], "state");
+}
