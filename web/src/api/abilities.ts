@@ -19,6 +19,9 @@ const NONE: Abilities = { trend: false, people: false, search: false, live: fals
 
 export const abilities = signal<Abilities>(NONE);
 
+/** Whether the server has said it, or could not: pages wait for it, so as not to ask everything twice. */
+export const abilitiesKnown = signal(false);
+
 export function abilitiesOf(document: OpenApi): Abilities {
   const at = (rest: string) => Object.entries(document.paths).find(([path]) => path.replace(/\{[^}]*\}/g, "{}") === `/v1/sites/{}/${rest}`)?.[1];
   const hasParameter = (rest: string, name: string) => !!at(rest)?.get?.parameters?.some((each) => each.name === name);
@@ -32,15 +35,12 @@ export function abilitiesOf(document: OpenApi): Abilities {
   };
 }
 
-let asked = false;
-
 /** Asked once; without an answer only what every server has is shown. */
 export async function loadAbilities(): Promise<void> {
-  if (asked) return;
-  asked = true;
   try {
     abilities.value = abilitiesOf(await ask<OpenApi>("openapi.json"));
   } catch {
-    asked = false;
+    // An older server, or one that is away: the pages say so themselves.
   }
+  abilitiesKnown.value = true;
 }

@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { loadAbilities } from "../api/abilities";
+import { abilitiesKnown } from "../api/abilities";
 import type { Problem } from "../api/problem";
 import { loadSession, sessionState } from "../api/session";
 import { Button, LinkButton } from "../components/Button/Button";
@@ -85,7 +85,7 @@ const NEEDS_MODEL = ["today", "journey", "people", "events", "setup"];
 function Page() {
   const [, page, ...rest] = address.value.path;
   if (NEEDS_MODEL.includes(page)) {
-    if (!loadedModels.value) return <Skeleton lines={6} />;
+    if (!loadedModels.value || !abilitiesKnown.value) return <Skeleton lines={6} />;
     if (loadedModels.value.problem) return <NoModels page={page} problem={loadedModels.value.problem} />;
     if (!model.value) return <UnknownModel />;
   }
@@ -145,9 +145,6 @@ function NoSite() {
 function SignedIn() {
   const [first, second] = address.value.path;
   const away = first === "sign-in" || first === "welcome";
-  useEffect(() => {
-    void loadAbilities();
-  }, []);
   useEffect(() => {
     // Back to where the reader was sent away from; only ever inside the app.
     const back = param("back");

@@ -26,8 +26,12 @@ export async function loadModels(site: string): Promise<void> {
 
 export const models = computed<Model[]>(() => loadedModels.value?.models ?? []);
 
-/** The model of the address without its version. */
-export const modelId = computed(() => modelParam.value.split("@")[0] || DEFAULT_MODEL);
+/** The model of the address without its version; the site's first where the usual one is not there. */
+export const modelId = computed(() => {
+  const asked = modelParam.value.split("@")[0];
+  if (asked || !models.value.length) return asked || DEFAULT_MODEL;
+  return (models.value.find((each) => each.id === DEFAULT_MODEL) ?? models.value[0]).id;
+});
 
 /** Null while models load, and if the address names one that is not there. */
 export const model = computed<Model | null>(() => models.value.find((each) => each.id === modelId.value) ?? null);

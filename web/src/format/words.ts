@@ -45,7 +45,8 @@ export function agoText(instant: string): string {
     const whole = seconds < HOUR ? Math.round(seconds / MINUTE) * MINUTE : Math.round(seconds / HOUR) * HOUR;
     return t("ago.time", { time: duration(whole) });
   }
-  return daysBetween(day, today.value) === 1 ? t("ago.yesterday.short") : dayText(day);
+  if (daysBetween(day, today.value) === 1) return t("ago.yesterday.short");
+  return formatDay(language.value, day, { short: true, year: day.slice(0, 4) !== thisYear.value });
 }
 
 /** "yesterday at 20:14" and "10 May", inside a sentence. */

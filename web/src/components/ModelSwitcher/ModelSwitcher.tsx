@@ -9,7 +9,7 @@ import { Popover } from "../Popover/Popover";
 import { StageDots } from "../Stage/Stage";
 
 export function chooseModel(id: string): void {
-  setParams({ m: id === models.value[0]?.id && !model.value ? null : id, step: null, state: null });
+  setParams({ m: id, step: null, state: null });
 }
 
 export function ModelSwitcher() {

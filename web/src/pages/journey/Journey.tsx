@@ -44,10 +44,10 @@ function Funnel({ journey }: { journey: JourneyData }) {
   const rows = <StepRows parts={parts} gaps={gaps} hot={hot} onOpen={opener()} />;
   if (parts.length > MOST_COLUMNS) return rows;
   return (
-    <>
-      <div class="only-wide"><River parts={parts} gaps={gaps} before={before} hot={hot} onOpen={opener()} /></div>
-      <div class="only-narrow">{rows}</div>
-    </>
+    <div class="funnel-room">
+      <div class="funnel-river"><River parts={parts} gaps={gaps} before={before} hot={hot} onOpen={opener()} /></div>
+      <div class="funnel-rows">{rows}</div>
+    </div>
   );
 }
 
