@@ -3,9 +3,11 @@
 mod advice;
 mod answer;
 pub(crate) mod figure;
+mod gate_counts;
 mod interval;
 mod leak;
 pub(crate) mod measure;
+mod worth;
 
 use etappe_core::kpi::KpiFigures;
 use etappe_core::ports::{Clock, JourneyStore};

@@ -382,6 +382,71 @@ async fn the_biggest_leak_is_compared_with_the_best_month() {
             .unwrap()
             .contains("Of 40 people in Acquisition, 50 % went on to Activation")
     );
+    assert_eq!(leak["worth"]["customers"], 0.0, "nobody buys");
+    assert_eq!(leak["where"], Value::Null, "nobody has a channel");
+}
+
+/// Forty people who come through a channel in a month; some sign up, and the first of these buy.
+fn shoppers(
+    month: u32,
+    channel: &'static str,
+    (activated, bought): (usize, usize),
+) -> impl Iterator<Item = StoredEvent> {
+    (0..40).flat_map(move |index| {
+        let actor = format!("{channel} {month}-{index}");
+        let done = ["Home Viewed", "Signed Up", "Order Completed"];
+        let steps = 1 + usize::from(index < activated) + usize::from(index < bought);
+        let start = at(&format!("2024-{month:02}-05T00:00:00Z"));
+        (0..3)
+            .zip(done)
+            .take(steps)
+            .map(move |(hour, name)| StoredEvent {
+                at: start.saturating_add(std::time::Duration::from_hours(hour)),
+                channel,
+                ..event(&actor, "01T00:00:00", name)
+            })
+    })
+}
+
+#[tokio::test]
+async fn a_leak_says_what_it_is_worth_and_where_it_is() {
+    let (mail, social) = ("Email", "Organic Social");
+    let events = shoppers(1, mail, (30, 10))
+        .chain(shoppers(1, social, (30, 10)))
+        .chain(shoppers(2, mail, (30, 10)))
+        .chain(shoppers(2, social, (10, 0)));
+    let february = KpiFigures {
+        events: 1,
+        money: vec![MoneyFigures {
+            currency: "EUR".to_owned(),
+            orders: 10,
+            customers: 10,
+            revenue: amount("1000"),
+            gross: amount("1000"),
+            lifetime_revenue: amount("1000"),
+        }],
+        ..KpiFigures::default()
+    };
+    let start = at("2024-01-31T23:00:00Z").as_millis();
+    let api = Api::new(MemoryStore {
+        events: events.collect(),
+        kpis: BTreeMap::from([(start, february)]),
+        ..MemoryStore::default()
+    });
+    api.watermark.post(0, at("2024-04-01T00:00:00Z"));
+    let answer = api.get("kpis?from=2024-02-01&to=2024-03-01").await.ok();
+    let leak = &answer["biggest_leak"];
+    assert_eq!(leak["stage"], "activation");
+    assert_eq!(leak["lost"], 20.0);
+    // A quarter of those who sign up buy, so 20 people are 5 customers in the 29 days of February.
+    assert_eq!(
+        leak["worth"],
+        json!({"customers": 5.2, "revenue": 520.0, "currency": "EUR"})
+    );
+    assert_eq!(
+        leak["where"],
+        json!({"by": "channel", "value": social, "rate": 0.25, "best_rate": 0.75})
+    );
 }
 
 #[tokio::test]

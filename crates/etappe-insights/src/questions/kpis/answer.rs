@@ -77,12 +77,21 @@ impl KpisAnswer {
             let before = before.clone().find(|before| is_same(before, &measure));
             KpiAnswer::new(measure, before, has_elapsed)
         });
+        let kpis: Vec<KpiAnswer> = kpis.collect();
+        let per_customer = revenue_per_customer(&kpis);
         Self {
             model: scope.model.id.clone(),
-            kpis: kpis.collect(),
-            biggest_leak,
+            biggest_leak: biggest_leak.map(|leak| leak.priced(per_customer, &scope.currency)),
+            kpis,
         }
     }
+}
+
+/// Returns the revenue per customer, which is in the site's currency unless there are several.
+fn revenue_per_customer(kpis: &[KpiAnswer]) -> Option<f64> {
+    let mut values = kpis.iter().filter(|kpi| kpi.id == "revenue_per_customer");
+    let value = values.next()?.value?;
+    values.next().is_none().then_some(value.as_f64())
 }
 
 fn is_same(one: &Measure, other: &Measure) -> bool {

@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use etappe_core::funnel::{Attempt, FunnelMatcher, FunnelSpec};
+use etappe_core::funnel::{FunnelMatcher, FunnelSpec};
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::query::{CandidateQuery, Hit, TimeRange, Unit, completion_end};
+use etappe_core::query::{CandidateQuery, Dimension, Hit, TimeRange, Unit, completion_end};
 use etappe_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +18,8 @@ use crate::calendar::{day_start, months_before};
 use crate::error::InsightsError;
 use crate::query_limit::store_error;
 use crate::questions::funnel::question::model_question;
-use crate::rate::rate;
+use crate::questions::kpis::gate_counts::{RangeCounts, as_f64};
+use crate::questions::kpis::worth::Worth;
 use crate::scope::Scope;
 use crate::state::InsightsParts;
 
@@ -26,8 +27,6 @@ use crate::state::InsightsParts;
 const WINDOW: Duration = Duration::from_hours(30 * 24);
 /// How many full months the present is compared with.
 const MONTHS: u32 = 6;
-/// The fewest actors that a step needs to be considered.
-const FEWEST: u64 = 30;
 
 /// The step that loses the most people compared with its best recent month.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,52 +53,37 @@ pub(crate) struct Leak {
     best_month: String,
     /// `(best_rate − rate) × actors`.
     lost: f64,
+    /// What it is worth to get back to the best rate; null for a step behind the one where people
+    /// buy, and in a model that does not say where they buy.
+    worth: Option<Worth>,
+    /// The channel that explains most of the loss; null if no channel with enough people does.
+    #[serde(rename = "where")]
+    place: Option<Place>,
     /// A sentence that explains the leak.
     advice: String,
 }
 
-/// Counts per gate of the attempts that began in a range.
-#[derive(Debug, Clone)]
-struct GateCounts {
-    range: TimeRange,
-    reached: Vec<u64>,
-    /// Attempts that stopped before the gate but may still convert.
-    open: Vec<u64>,
+/// Where a step got worse.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Place {
+    /// What people are told apart by: `channel`.
+    by: &'static str,
+    /// The channel of the event that began the attempt; null if it has none.
+    #[schema(example = "organic_social")]
+    value: Option<String>,
+    /// The rate of these people.
+    rate: f64,
+    /// Their rate in the best month of all people.
+    best_rate: f64,
 }
 
-impl GateCounts {
-    fn new(range: TimeRange, gates: usize) -> Self {
-        Self {
-            range,
-            reached: vec![0; gates],
-            open: vec![0; gates],
-        }
-    }
-
-    fn record(&mut self, attempt: &Attempt, as_of: Timestamp) {
-        for reached in self.reached.iter_mut().take(attempt.depth) {
-            *reached += 1;
-        }
-        if attempt.depth > 0
-            && attempt.is_open(as_of)
-            && let Some(open) = self.open.get_mut(attempt.depth)
-        {
-            *open += 1;
-        }
-    }
-
-    /// Returns the actors at the gate before `gate`, without those that may still convert.
-    fn actors(&self, gate: usize) -> u64 {
-        self.reached[gate - 1].saturating_sub(self.open[gate])
-    }
-
-    /// Returns the rate of `gate`, if it has enough actors.
-    fn rate(&self, gate: usize) -> Option<f64> {
-        let actors = self.actors(gate);
-        rate(
-            self.reached[gate],
-            Some(actors).filter(|actors| *actors >= FEWEST),
-        )
+impl Leak {
+    /// Adds the money, given what a customer brings.
+    pub(crate) fn priced(mut self, revenue_per_customer: Option<f64>, currency: &str) -> Self {
+        self.worth = self
+            .worth
+            .map(|it| it.priced(revenue_per_customer, currency));
+        self
     }
 }
 
@@ -116,7 +100,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     let months = months(scope);
     let gates = gate_steps(&spec).len();
     let ranges = std::iter::once(scope.span.range).chain(months.iter().map(|(_, range)| *range));
-    let mut counts: Vec<GateCounts> = ranges.map(|range| GateCounts::new(range, gates)).collect();
+    let mut counts: Vec<RangeCounts> = ranges.map(|range| RangeCounts::new(range, gates)).collect();
     let query = CandidateQuery {
         site: scope.site.clone(),
         unit: Unit::Actor,
@@ -132,7 +116,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
             .max(),
         conditions,
         include_others: false,
-        dimensions: Vec::new(),
+        dimensions: vec![Dimension::Channel],
     };
     let (mut units, mut rows) = (0, 0);
     let visit = |_: u64, hits: &[Hit]| {
@@ -141,7 +125,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
         for counts in &mut counts {
             // A model's funnel is never too large to search.
             if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
-                counts.record(attempt, scope.as_of);
+                counts.record(attempt, hits, scope.as_of);
             }
         }
         ControlFlow::<()>::Continue(())
@@ -186,40 +170,41 @@ fn gate_steps(spec: &FunnelSpec) -> Vec<usize> {
 fn biggest(
     scope: &Scope,
     spec: &FunnelSpec,
-    present: &GateCounts,
-    past: &[GateCounts],
+    present: &RangeCounts,
+    past: &[RangeCounts],
     months: &[(NaiveDate, TimeRange)],
 ) -> Option<Leak> {
     let gates = gate_steps(spec);
+    let total = &present.total;
     let mut leaks = Vec::new();
     for gate in 1..gates.len() {
-        let Some(now) = present.rate(gate) else {
+        let Some(now) = total.rate(gate) else {
             continue;
         };
-        let rates = past.iter().zip(months).filter_map(|(counts, (month, _))| {
-            let rate = counts.rate(gate)?;
-            Some((rate, *month))
+        let rates = past.iter().enumerate().filter_map(|(month, counts)| {
+            let rate = counts.total.rate(gate)?;
+            Some((rate, month))
         });
         let Some((best, month)) = rates.max_by(|one, other| one.0.total_cmp(&other.0)) else {
             continue;
         };
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-        let lost = (best - now) * present.actors(gate) as f64;
+        let lost = (best - now) * as_f64(total.actors(gate));
         if lost > 0.0 {
             leaks.push((lost, gate, best, month));
         }
     }
-    let (lost, gate, best_rate, month) = leaks
+    let (lost, gate, best_rate, best) = leaks
         .into_iter()
         .max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let (month, _) = months.get(best)?;
     let stage = scope.model.stages.get(gates[gate])?;
     let before = scope.model.stages.get(gates[gate - 1])?;
-    let now = present.rate(gate)?;
+    let now = total.rate(gate)?;
     let best_month = month.format("%Y-%m").to_string();
     Some(Leak {
         advice: format!(
             "Of {} people in {}, {:.0} % went on to {}; in {best_month} it was {:.0} %. That is about {lost:.0} people: look at this step first.",
-            present.actors(gate),
+            total.actors(gate),
             before.labels.en,
             now * 100.0,
             stage.labels.en,
@@ -228,11 +213,34 @@ fn biggest(
         stage: stage.id.clone(),
         label: stage.labels.en.clone(),
         from_stage: before.id.clone(),
-        actors: present.actors(gate),
-        reached: present.reached[gate],
+        actors: total.actors(gate),
+        reached: total.reached(gate),
+        worth: Worth::of(scope, &gates, (gate, lost), total),
+        place: worst_channel(gate, present, past.get(best)?),
         rate: now,
         best_rate,
         best_month,
         lost,
+    })
+}
+
+/// Returns the channel that lost the most people, if people came through several.
+fn worst_channel(gate: usize, present: &RangeCounts, best: &RangeCounts) -> Option<Place> {
+    if present.by_channel.len() < 2 {
+        return None;
+    }
+    let changes = present.by_channel.iter().filter_map(|(channel, now)| {
+        let (rate, then) = (now.rate(gate)?, best.by_channel.get(channel)?);
+        let best_rate = then.rate(gate)?;
+        let lost = (best_rate - rate) * as_f64(now.actors(gate));
+        Some((lost, channel, rate, best_rate))
+    });
+    let worst = changes.max_by(|one, other| one.0.total_cmp(&other.0));
+    let (_, channel, rate, best_rate) = worst.filter(|(lost, ..)| *lost > 0.0)?;
+    Some(Place {
+        by: "channel",
+        value: channel.clone(),
+        rate,
+        best_rate,
     })
 }

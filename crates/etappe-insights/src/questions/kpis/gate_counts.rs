@@ -1,0 +1,109 @@
+//! Counts attempts per gate of a model's funnel, for all people and for those of each channel.
+
+use std::collections::BTreeMap;
+
+use etappe_core::funnel::Attempt;
+use etappe_core::query::{Hit, TimeRange};
+use etappe_core::time::Timestamp;
+
+use crate::rate::rate;
+
+/// The fewest actors that a step needs to be considered.
+const FEWEST: u64 = 30;
+/// The most channels that are told apart; there are about twenty.
+const MOST_CHANNELS: usize = 64;
+
+/// Counts per gate.
+#[derive(Debug, Clone)]
+pub(crate) struct GateCounts {
+    reached: Vec<u64>,
+    /// Attempts that stopped before the gate but may still convert.
+    open: Vec<u64>,
+}
+
+impl GateCounts {
+    fn new(gates: usize) -> Self {
+        Self {
+            reached: vec![0; gates],
+            open: vec![0; gates],
+        }
+    }
+
+    fn record(&mut self, attempt: &Attempt, as_of: Timestamp) {
+        for reached in self.reached.iter_mut().take(attempt.depth) {
+            *reached += 1;
+        }
+        if attempt.depth > 0
+            && attempt.is_open(as_of)
+            && let Some(open) = self.open.get_mut(attempt.depth)
+        {
+            *open += 1;
+        }
+    }
+
+    /// Returns the actors that reached `gate`.
+    pub(crate) fn reached(&self, gate: usize) -> u64 {
+        self.reached[gate]
+    }
+
+    /// Returns the actors at the gate before `gate`, without those that may still convert.
+    pub(crate) fn actors(&self, gate: usize) -> u64 {
+        self.reached[gate - 1].saturating_sub(self.open[gate])
+    }
+
+    /// Returns the rate of `gate`, if it has enough actors.
+    pub(crate) fn rate(&self, gate: usize) -> Option<f64> {
+        let actors = self.actors(gate);
+        rate(
+            self.reached[gate],
+            Some(actors).filter(|actors| *actors >= FEWEST),
+        )
+    }
+
+    /// Returns the share of those at `gate` who reach the gate `last`, through all gates between.
+    pub(crate) fn rate_through(&self, gate: usize, last: usize) -> Option<f64> {
+        let rates = (gate + 1..=last).map(|it| rate(self.reached[it], Some(self.actors(it))));
+        rates.product()
+    }
+}
+
+/// The counts of the attempts that began in a range.
+#[derive(Debug, Clone)]
+pub(crate) struct RangeCounts {
+    pub(crate) range: TimeRange,
+    pub(crate) total: GateCounts,
+    /// By the channel of the event that began the attempt.
+    pub(crate) by_channel: BTreeMap<Option<String>, GateCounts>,
+}
+
+impl RangeCounts {
+    pub(crate) fn new(range: TimeRange, gates: usize) -> Self {
+        Self {
+            range,
+            total: GateCounts::new(gates),
+            by_channel: BTreeMap::new(),
+        }
+    }
+
+    /// Counts an attempt of a unit with these hits, whose only dimension is the channel.
+    pub(crate) fn record(&mut self, attempt: &Attempt, hits: &[Hit], as_of: Timestamp) {
+        self.total.record(attempt, as_of);
+        let first = attempt.steps.iter().flatten().map(|reach| reach.hit).min();
+        let hit = first.and_then(|first| hits.get(first));
+        let channel = hit.and_then(|hit| hit.dimensions.first()?.clone());
+        let is_known = self.by_channel.contains_key(&channel);
+        if is_known || self.by_channel.len() < MOST_CHANNELS {
+            let gates = self.total.reached.len();
+            let counts = self.by_channel.entry(channel);
+            counts
+                .or_insert_with(|| GateCounts::new(gates))
+                .record(attempt, as_of);
+        }
+    }
+}
+
+/// Converts a count for a rate.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub(crate) const fn as_f64(count: u64) -> f64 {
+    count as f64
+}
