@@ -285,6 +285,7 @@ export const en = {
   "col.before": "vs before",
   "col.skipped.what": "Passed this stage without our seeing them do it.",
   "col.open.what": "Their time is not over.",
+  "col.open.without": "{rate} without them",
   "col.time.what": "Half of those who go on need less than this.",
   "col.first": "The first step has no step before.",
   "time.what": "Share of everyone who entered, per {grain} of entry. Dashed: some may still come.",

@@ -287,6 +287,7 @@ export const nl: Texts = {
   "col.before": "t.o.v. ervoor",
   "col.skipped.what": "Deze fase voorbij zonder dat we het zagen.",
   "col.open.what": "Hun tijd is nog niet om.",
+  "col.open.without": "{rate} zonder hen",
   "col.time.what": "De helft van wie verdergaat, heeft minder tijd nodig.",
   "col.first": "De eerste stap heeft geen stap ervoor.",
   "time.what": "Deel van iedereen die begon, per {grain} van begin. Gestippeld: sommigen kunnen nog komen.",

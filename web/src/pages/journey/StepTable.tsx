@@ -34,6 +34,18 @@ function rate(part: Part): ComponentChildren {
   );
 }
 
+/** Who may still come, and the rate without them; it says nothing where nobody's time is over. */
+function StillOpen({ part, onOpen }: { part: Part; onOpen?: OpenPeople }) {
+  const { open, step_rate_closed: closed } = part.step;
+  if (open === 0) return <Nothing />;
+  return (
+    <>
+      <People onOpen={onOpen} step={part.index + 1} state="open">{count(open)}</People>
+      {closed != null && (stoppedAt(part.step) ?? 0) > 0 && <span class="sub">{t("col.open.without", { rate: formatShare(language.value, closed) })}</span>}
+    </>
+  );
+}
+
 function columnsOf(before: number[] | null, onOpen?: OpenPeople): Column<Part>[] {
   const gateOnly = (part: Part, show: () => ComponentChildren) => (part.step.gate && part.index > 0 ? show() : <Nothing why={part.index ? t("journey.define.optional") : t("col.first")} />);
   const columns: Column<Part>[] = [
@@ -42,7 +54,7 @@ function columnsOf(before: number[] | null, onOpen?: OpenPeople): Column<Part>[]
     { id: "rate", name: t("col.of-before"), figure: true, cell: rate },
     { id: "all", name: t("col.of-all"), figure: true, priority: 3, cell: (part) => <span class="muted">{formatShare(language.value, part.step.overall_rate)}</span> },
     { id: "stop", name: t("col.stop"), figure: true, cell: (part) => gateOnly(part, () => <People onOpen={onOpen} step={part.index + 1} state="dropped">{count(stoppedAt(part.step))}</People>) },
-    { id: "open", name: t("col.open"), what: t("col.open.what"), figure: true, priority: 2, cell: (part) => gateOnly(part, () => (part.step.open > 0 ? <People onOpen={onOpen} step={part.index + 1} state="open">{count(part.step.open)}</People> : <Nothing />)) },
+    { id: "open", name: t("col.open"), what: t("col.open.what"), figure: true, priority: 2, cell: (part) => gateOnly(part, () => <StillOpen part={part} onOpen={onOpen} />) },
     { id: "skipped", name: t("col.skipped"), what: t("col.skipped.what"), figure: true, priority: 3, cell: (part) => <span class="muted">{part.step.gate ? count(part.step.skipped) : <Nothing why={t("journey.define.optional")} />}</span> },
     { id: "time", name: t("col.time"), what: t("col.time.what"), figure: true, priority: 2, cell: (part) => <span class="muted nowrap">{duration(part.index === 0 ? null : part.step.time_from_previous.p50_s)}</span> },
   ];
