@@ -8,7 +8,7 @@ export interface Site {
   role: "viewer" | "editor" | "admin";
   timezone: string;
   currency: string;
-  practice: boolean;
+  practice?: boolean;
 }
 
 export interface Session {
@@ -54,7 +54,9 @@ export async function makeFirstAccount(account: { token: string; name: string; e
 }
 
 export async function changePassword(current: string, next: string): Promise<void> {
-  await ask("app/api/password", { body: { current, new: next } });
+  // All sessions end with it, so this one goes on as a new one.
+  const begun = await ask<Session | undefined>("app/api/password", { body: { current, new: next } });
+  if (begun?.user) enter(begun);
 }
 
 /** Any answer of 401 ends the session here, too. */

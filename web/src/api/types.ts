@@ -164,16 +164,19 @@ export interface ActorAnswer extends Frame {
 
 export interface PersonRow {
   actor: string;
-  name: string | null;
+  name?: string | null;
   channel: string | null;
   device: string | null;
+  country?: string | null;
   last_seen: string | null;
-  stage: string | null;
+  stage?: string | null;
 }
 
 export interface PeopleAnswer extends Frame {
   total: number;
   people: PersonRow[];
   last_events?: { event: string; count: number }[];
+  /** How many people `last_events` were counted among; all if absent. */
+  sample?: number;
   next: string | null;
 }

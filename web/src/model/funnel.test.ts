@@ -24,7 +24,7 @@ const parts = () => partsOf({ steps } as FunnelAnswer, stagesOf(MODEL));
 it("finds what lies between gates, and passes over what is not for everybody", () => {
   const gaps = gapsOf(parts());
   expect(gaps.map((gap) => `${gap.from.stage.id}>${gap.to.stage.id}`)).toEqual(["awareness>acquisition", "acquisition>activation", "activation>revenue"]);
-  expect(gaps[1]).toMatchObject({ stopped: 700, open: 60 });
+  expect(gaps[1]).toMatchObject({ lost: 760, open: 60 });
   expect(biggestGap(gaps)?.to.stage.id).toBe("activation");
 });
 

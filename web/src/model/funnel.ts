@@ -18,8 +18,8 @@ export interface Gap {
   from: Part;
   to: Part;
   rate: number | null;
-  /** Their time is over and they did not come. */
-  stopped: number;
+  /** Did not go on; the API counts those who may still come among them. */
+  lost: number;
   open: number;
   usual: number | null;
 }
@@ -34,21 +34,27 @@ export function gapsOf(parts: Part[]): Gap[] {
     from: gates[index],
     to,
     rate: to.step.step_rate,
-    stopped: stoppedAt(to.step) ?? 0,
+    lost: to.step.drop_off ?? 0,
     open: to.step.open,
     usual: to.step.time_from_previous.p50_s,
   }));
 }
 
-/** The API's drop-off counts those who may still come, too; they are told apart here. */
-export function stoppedAt(step: Step): number | null {
-  return step.drop_off == null ? null : Math.max(step.drop_off - step.open, 0);
+/** Where most do not go on; null if everybody does. */
+export function biggestGap(gaps: Gap[]): Gap | null {
+  const most = [...gaps].sort((a, b) => b.lost - a.lost)[0];
+  return most && most.lost > 0 ? most : null;
 }
 
-/** Where most stop; null if nobody does. */
-export function biggestGap(gaps: Gap[]): Gap | null {
-  const most = [...gaps].sort((a, b) => b.stopped + b.open - (a.stopped + a.open))[0];
-  return most && most.stopped + most.open > 0 ? most : null;
+/** Whether most of those who did not go on may still do so; then nothing is wrong yet. */
+export function isUnderWay(gap: Gap): boolean {
+  return gap.open * 2 > gap.lost;
+}
+
+/** The biggest gap, if it is worth marking. */
+export function hotGap(gaps: Gap[]): Gap | null {
+  const biggest = biggestGap(gaps);
+  return biggest && !isUnderWay(biggest) ? biggest : null;
 }
 
 export function lastGate(parts: Part[]): Part | null {
@@ -65,14 +71,15 @@ export function funnelSentence(parts: Part[], gaps: Gap[]): string {
   const fill = { base: count(told.base), who: first.stage.phrases.who, do: countedDo(last.stage, count(told.count)) };
   const gap = biggestGap(gaps);
   if (!gap) return t("journey.sentence.no-stop", fill);
-  const key = gap.open > gap.stopped ? "journey.sentence.open" : "journey.sentence";
+  const key = isUnderWay(gap) ? "journey.sentence.open" : "journey.sentence";
   return t(key, { ...fill, a: gap.from.stage.label, b: gap.to.stage.label });
 }
 
 /** The sentence of a gap, where there is no room for a drawing; steps of one's own have no name to begin it with. */
 export function gapSentence(gap: Gap, own = false): string {
   const start = own ? "builder.gap" : "journey.gap";
-  const fill = { stage: gap.from.stage.label, rate: formatShare(language.value, gap.rate), n: count(gap.stopped), open: count(gap.open), time: duration(gap.usual) };
+  const fill = { stage: gap.from.stage.label, rate: formatShare(language.value, gap.rate), n: count(gap.lost), open: count(gap.open), time: duration(gap.usual) };
+  if (gap.open > 0 && gap.open === gap.lost) return t(gap.usual == null ? `${start}.waiting.no-time` : `${start}.waiting`, fill);
   if (gap.open > 0) return t(gap.usual == null ? `${start}.open.no-time` : `${start}.open`, fill);
   return t(gap.usual == null ? `${start}.no-time` : start, fill);
 }

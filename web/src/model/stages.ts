@@ -2,7 +2,7 @@ import type { Model, ModelStage, Phrases } from "../api/types";
 import { language } from "../app/preferences";
 import { t } from "../text";
 
-export const TONES = ["hear", "look", "start", "return", "buy", "tell", "leave"] as const;
+export const TONES = ["hear", "look", "start", "return", "buy", "tell", "leave", "none"] as const;
 export type Tone = (typeof TONES)[number];
 
 /** The tones of the shipped models, for servers that do not tell them yet. */
@@ -30,11 +30,7 @@ export interface Stage {
 function toneOf(model: Model, index: number): Tone {
   const stage = model.stages[index];
   if ((TONES as readonly string[]).includes(stage.tone ?? "")) return stage.tone as Tone;
-  const shipped = SHIPPED[model.id]?.[index];
-  if (shipped) return shipped;
-  if (stage.own_hit) return "buy";
-  if (index === 0) return "hear";
-  return index === model.stages.length - 1 ? "tell" : "look";
+  return SHIPPED[model.id]?.[index] ?? "none";
 }
 
 function phrasesOf(stage: ModelStage, tone: Tone): Phrases {
@@ -50,7 +46,7 @@ export function stagesOf(model: Model): Stage[] {
     gate: stage.gate,
     ownHit: stage.own_hit,
     tone: tones[index],
-    later: tones.indexOf(tones[index]) < index,
+    later: tones[index] !== "none" && tones.indexOf(tones[index]) < index,
     phrases: phrasesOf(stage, tones[index]),
   }));
 }

@@ -53,7 +53,7 @@ function tooltip({ labels, lines, format, unfinished }: Props, index: number): H
 }
 
 function seriesOf(line: Line): LineSeriesOption[] {
-  const color = token(`--st-${line.tone}`);
+  const color = token(line.tone === "none" ? "--ink-3" : `--st-${line.tone}`);
   const common: LineSeriesOption = { type: "line", name: line.name, color, symbol: "circle", symbolSize: 5, showSymbol: line.values.length < 40, animation: false, emphasis: { disabled: true } };
   const solid = line.values.map((value, index) => (index < line.unfinishedFrom ? value : null));
   // One point more, so that the dashes begin where the line ends.

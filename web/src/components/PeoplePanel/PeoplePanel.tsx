@@ -32,12 +32,13 @@ interface State {
   people: PersonRow[];
   total: number;
   last: { event: string; count: number }[];
+  sample: number;
   next: string | null;
   problem: Problem | null;
   loading: boolean;
 }
 
-const NOTHING: Omit<State, "id"> = { people: [], total: 0, last: [], next: null, problem: null, loading: true };
+const NOTHING: Omit<State, "id"> = { people: [], total: 0, last: [], sample: 0, next: null, problem: null, loading: true };
 
 function usePeople({ id, ask }: Pick<Props, "id" | "ask">): [State, () => void] {
   const [state, setState] = useState<State>({ id, ...NOTHING });
@@ -50,7 +51,7 @@ function usePeople({ id, ask }: Pick<Props, "id" | "ask">): [State, () => void] 
     ask(cursor, current.signal).then(
       (answer) => {
         if (current.signal.aborted) return;
-        setState((old) => ({ id, people: [...known, ...answer.people], total: answer.total, last: answer.last_events ?? old.last, next: answer.next, problem: null, loading: false }));
+        setState((old) => ({ id, people: [...known, ...answer.people], total: answer.total, last: answer.last_events ?? old.last, sample: answer.sample ?? answer.total, next: answer.next, problem: null, loading: false }));
       },
       (error: unknown) => {
         if (current.signal.aborted) return;
@@ -69,7 +70,7 @@ function usePeople({ id, ask }: Pick<Props, "id" | "ask">): [State, () => void] 
 }
 
 function Person({ person }: { person: PersonRow }) {
-  const about = [person.channel && valueName("channel", person.channel), person.device && valueName("device", person.device)].filter(Boolean).join(" · ");
+  const about = (["channel", "device", "country"] as const).flatMap((by) => (person[by] ? [valueName(by, person[by])] : [])).join(" · ");
   return (
     <li>
       <a class="person-row" href={pageAddress(["people", person.actor])}>
@@ -149,7 +150,7 @@ export function PeoplePanel(props: Props) {
         {props.states && <div class="panel-states">{props.states}</div>}
       </header>
       <div class="panel-list">
-        {props.showLast && <DidLast last={state.last} total={state.total} />}
+        {props.showLast && <DidLast last={state.last} total={state.sample} />}
         {state.problem && <div class="state-room"><Failed problem={state.problem} again={more} /></div>}
         {!state.problem && !state.loading && !state.people.length && <p class="panel-none muted">{t("people.nobody")}</p>}
         <ul>

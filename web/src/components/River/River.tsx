@@ -117,7 +117,7 @@ function GapBox({ gap, hot, narrow, onOpen }: { gap: Gap; hot: boolean; narrow: 
   const inside = (
     <>
       <b>{t(`journey.go-on${short}`, { rate: formatShare(language.value, gap.rate) })}</b>
-      {(gap.stopped > 0 || gap.open === 0) && <span>{counted(`journey.stop${short}`, gap.stopped)}</span>}
+      {(gap.open === 0 || gap.open < gap.lost) && <span>{counted(gap.open > 0 ? `journey.not-on${short}` : `journey.stop${short}`, gap.lost)}</span>}
       {gap.open > 0 && <span>{counted(`journey.open${short}`, gap.open)}</span>}
       {gap.usual != null && <small>{t("journey.usually", { time: duration(gap.usual) })}</small>}
     </>
@@ -125,7 +125,7 @@ function GapBox({ gap, hot, narrow, onOpen }: { gap: Gap; hot: boolean; narrow: 
   const className = hot ? "river-gap hot" : "river-gap";
   if (!onOpen) return <div class={className}>{inside}</div>;
   return (
-    <button type="button" class={className} onClick={() => onOpen(gap.to.index + 1, gap.stopped > 0 ? "dropped" : "open")}>
+    <button type="button" class={className} onClick={() => onOpen(gap.to.index + 1, "dropped")}>
       {inside}
     </button>
   );

@@ -56,7 +56,7 @@ export function StepRows({ parts, gaps, hot, own, onOpen }: Props) {
             {index < parts.length - 1 && (
               <div class={gap && gap === hot ? "sgap hot" : "sgap"}>
                 <span class="srow-line" />
-                {gap && (onOpen ? <button type="button" onClick={() => onOpen(gap.to.index + 1, gap.stopped > 0 ? "dropped" : "open")}>{sentence}</button> : <p>{sentence}</p>)}
+                {gap && (onOpen ? <button type="button" onClick={() => onOpen(gap.to.index + 1, "dropped")}>{sentence}</button> : <p>{sentence}</p>)}
               </div>
             )}
           </li>

@@ -11,7 +11,7 @@ import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { didText } from "../../format/names";
 import { ofPeople } from "../../format/numbers";
 import { count, counted, duration } from "../../format/words";
-import { biggestGap, gapsOf, type Part } from "../../model/funnel";
+import { gapsOf, hotGap, type Part } from "../../model/funnel";
 import type { Stage, Tone } from "../../model/stages";
 import { t } from "../../text";
 import { useScope } from "../use-scope";
@@ -87,12 +87,11 @@ export function Builder() {
               {(data) => {
                 const parts = partsFor(steps, data);
                 const gaps = gapsOf(parts);
-                const hot = biggestGap(gaps);
                 return (
                   <>
                     {data.entered > 0 && <p class="lead"><Rich text={sentenceOf(data)} /></p>}
                     <Hints data={data} onUse={use} />
-                    {data.entered === 0 ? <Empty title={t("builder.nobody")} /> : <StepRows own parts={parts} gaps={gaps} hot={hot && hot.stopped > hot.open ? hot : null} />}
+                    {data.entered === 0 ? <Empty title={t("builder.nobody")} /> : <StepRows own parts={parts} gaps={gaps} hot={hotGap(gaps)} />}
                   </>
                 );
               }}

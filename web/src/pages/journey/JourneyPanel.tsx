@@ -6,7 +6,7 @@ import { PeoplePanel } from "../../components/PeoplePanel/PeoplePanel";
 import { Segment } from "../../components/Segment/Segment";
 import { StageName } from "../../components/Stage/Stage";
 import { count, counted } from "../../format/words";
-import { stoppedAt, type Part } from "../../model/funnel";
+import type { Part } from "../../model/funnel";
 import { t } from "../../text";
 import { useJourney, WHOLE } from "./use-journey";
 
@@ -14,7 +14,7 @@ const STATES: PeopleState[] = ["dropped", "open", "reached"];
 
 function countIn(part: Part, state: PeopleState): number | null {
   if (state === "reached") return part.step.count;
-  return state === "open" ? part.step.open : stoppedAt(part.step);
+  return state === "open" ? part.step.open : part.step.drop_off;
 }
 
 /** The gate that people came from when they stopped at this one. */
@@ -26,7 +26,8 @@ function titleOf(part: Part, from: Part | null, state: PeopleState): string {
   const n = countIn(part, state) ?? 0;
   if (state === "open") return counted("people.title.open", n);
   const past = (state === "dropped" && from ? from : part).stage.phrases.past;
-  return counted(state === "dropped" ? "people.title.dropped" : "people.title.reached", n, { past });
+  if (state === "reached") return counted("people.title.reached", n, { past });
+  return counted(part.step.open > 0 ? "people.title.not-yet" : "people.title.dropped", n, { past });
 }
 
 /** The people behind a figure of the journey; which one is in the address. */
@@ -38,7 +39,7 @@ export function JourneyPanel() {
   const state = STATES.find((each) => each === param("state")) ?? "dropped";
   const question: PeopleQuestion = { scope, funnel: WHOLE, step, state };
   const close = () => setParams({ step: null, state: null });
-  const names = { dropped: t("people.stopped"), open: t("people.open"), reached: t("people.went-on") };
+  const names = { dropped: t(part && part.step.open > 0 ? "people.not-on" : "people.stopped"), open: t("people.open"), reached: t("people.went-on") };
   const options = STATES.map((value) => ({
     value,
     label: (

@@ -13,7 +13,7 @@ import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { formatNumber, formatShare } from "../../format/numbers";
 import { valueName } from "../../format/names";
 import { capital, count } from "../../format/words";
-import { lastGate, stoppedAt, type Part } from "../../model/funnel";
+import { lastGate, type Part } from "../../model/funnel";
 import { ENOUGH } from "../../model/kpis";
 import { arrivalIndex } from "../../model/stages";
 import { t } from "../../text";
@@ -49,7 +49,7 @@ function rowsOf(breakdown: Breakdown, before: Breakdown | null, by: By): Row[] {
 
 /** How many people a row lost on the way; the rows with most to win come first. */
 function lostIn(row: Row): number {
-  return row.steps.reduce((sum, step) => sum + (stoppedAt(step) ?? 0) + (step.gate ? step.open : 0), 0);
+  return row.steps.reduce((sum, step) => sum + (step.drop_off ?? 0), 0);
 }
 
 /** Of 100, or of 1,000 where so few come through that 100 says nothing. */

@@ -7,7 +7,7 @@ import type { OpenPeople } from "../../components/River/River";
 import { StageName } from "../../components/Stage/Stage";
 import { formatInterval, formatShare } from "../../format/numbers";
 import { count, duration } from "../../format/words";
-import { stoppedAt, type Part } from "../../model/funnel";
+import type { Part } from "../../model/funnel";
 import { t } from "../../text";
 import type { Journey } from "./use-journey";
 
@@ -41,7 +41,7 @@ function StillOpen({ part, onOpen }: { part: Part; onOpen?: OpenPeople }) {
   return (
     <>
       <People onOpen={onOpen} step={part.index + 1} state="open">{count(open)}</People>
-      {closed != null && (stoppedAt(part.step) ?? 0) > 0 && <span class="sub">{t("col.open.without", { rate: formatShare(language.value, closed) })}</span>}
+      {closed != null && (part.step.drop_off ?? 0) > open && <span class="sub">{t("col.open.without", { rate: formatShare(language.value, closed) })}</span>}
     </>
   );
 }
@@ -53,7 +53,7 @@ function columnsOf(before: number[] | null, onOpen?: OpenPeople): Column<Part>[]
     { id: "people", name: t("col.people"), figure: true, cell: (part) => <b><People onOpen={onOpen} step={part.index + 1} state="reached">{count(part.step.count)}</People></b> },
     { id: "rate", name: t("col.of-before"), figure: true, cell: rate },
     { id: "all", name: t("col.of-all"), figure: true, priority: 3, cell: (part) => <span class="muted">{formatShare(language.value, part.step.overall_rate)}</span> },
-    { id: "stop", name: t("col.stop"), figure: true, cell: (part) => gateOnly(part, () => <People onOpen={onOpen} step={part.index + 1} state="dropped">{count(stoppedAt(part.step))}</People>) },
+    { id: "stop", name: t("col.stop"), figure: true, cell: (part) => gateOnly(part, () => <People onOpen={onOpen} step={part.index + 1} state="dropped">{count(part.step.drop_off)}</People>) },
     { id: "open", name: t("col.open"), what: t("col.open.what"), figure: true, priority: 2, cell: (part) => gateOnly(part, () => <StillOpen part={part} onOpen={onOpen} />) },
     { id: "skipped", name: t("col.skipped"), what: t("col.skipped.what"), figure: true, priority: 3, cell: (part) => <span class="muted">{part.step.gate ? count(part.step.skipped) : <Nothing why={t("journey.define.optional")} />}</span> },
     { id: "time", name: t("col.time"), what: t("col.time.what"), figure: true, priority: 2, cell: (part) => <span class="muted nowrap">{duration(part.index === 0 ? null : part.step.time_from_previous.p50_s)}</span> },

@@ -3,7 +3,7 @@ import type { FunnelAnswer } from "../../api/types";
 import { useAnswer, type Answer } from "../../api/use-answer";
 import { stages } from "../../app/models";
 import { comparison } from "../../app/view";
-import { biggestGap, gapsOf, partsOf, type Gap, type Part } from "../../model/funnel";
+import { gapsOf, hotGap, partsOf, type Gap, type Part } from "../../model/funnel";
 import { useScope } from "../use-scope";
 
 export interface Journey {
@@ -11,7 +11,7 @@ export interface Journey {
   answer: Answer<FunnelAnswer>;
   parts: Part[];
   gaps: Gap[];
-  /** Where most stop, if more stopped there than may still come. */
+  /** Where most stop, if it is worth marking. */
   hot: Gap | null;
   /** The people of the earlier period, step by step. */
   before: number[] | null;
@@ -31,8 +31,7 @@ export function useJourney(): Journey {
   const earlier = useEarlier(scope, "funnel", WHOLE);
   const parts = answer.data ? partsOf(answer.data, stages.value) : [];
   const gaps = gapsOf(parts);
-  const biggest = biggestGap(gaps);
-  const hot = biggest && biggest.stopped > biggest.open ? biggest : null;
+  const hot = hotGap(gaps);
   const before = comparison.value && earlier.data ? earlier.data.steps.map((step) => step.count) : null;
   return { scope, answer, parts, gaps, hot, before };
 }

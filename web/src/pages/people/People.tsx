@@ -77,7 +77,7 @@ function Ambassadors() {
 
 const TYPING_MS = 250;
 
-function stageOf(id: string | null) {
+function stageOf(id: string | null | undefined) {
   return stages.value.find((stage) => stage.id === id) ?? null;
 }
 

@@ -7,16 +7,25 @@ import { site } from "../../app/view";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { Field } from "../../components/Field/Field";
+import { counted } from "../../format/words";
 import { t } from "../../text";
 import { LEAST_PASSWORD } from "../welcome/Welcome";
 
-type Trouble = "wrong" | "short" | "failed" | null;
+type Trouble = "wrong" | "short" | "throttled" | "failed" | null;
+
+function troubleOf(error: unknown): Trouble {
+  if (!isProblem(error)) return "failed";
+  if (error.status === 401) return "wrong";
+  if (error.status === 422) return "short";
+  return error.status === 429 ? "throttled" : "failed";
+}
 
 function Password() {
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const [trouble, setTrouble] = useState<Trouble>(null);
   const [busy, setBusy] = useState(false);
+  const [wait, setWait] = useState(0);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (next.length < LEAST_PASSWORD) return setTrouble("short");
@@ -28,7 +37,8 @@ function Password() {
       setNext("");
       toast(t("account.password.saved"));
     } catch (error) {
-      setTrouble(isProblem(error) && (error.status === 401 || error.status === 403 || error.status === 422) ? "wrong" : "failed");
+      setTrouble(troubleOf(error));
+      if (isProblem(error)) setWait(error.retryAfter ?? 30);
     }
     setBusy(false);
   };
@@ -37,6 +47,7 @@ function Password() {
       <form class="account-form" onSubmit={submit}>
         <Field label={t("account.password.current")} type="password" autocomplete="current-password" required value={current} onInput={(event) => setCurrent(event.currentTarget.value)} error={trouble === "wrong" ? t("account.password.wrong") : null} />
         <Field label={t("account.password.new")} type="password" autocomplete="new-password" required value={next} onInput={(event) => setNext(event.currentTarget.value)} hint={t("account.password.rule")} error={trouble === "short" ? t("account.password.short") : null} />
+        {trouble === "throttled" && <p class="worse small" role="alert">{counted("sign-in.throttled", wait)}</p>}
         {trouble === "failed" && <p class="worse small" role="alert">{t("state.failed")}</p>}
         <Button type="submit" disabled={busy || !current || !next}>{t("account.password.save")}</Button>
       </form>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { loadSession, makeFirstAccount, sessionState } from "../../api/session";
-import { isProblem } from "../../api/problem";
+import { makeFirstAccount, sessionState } from "../../api/session";
+import { isProblem, type Problem } from "../../api/problem";
 import { PREFIX } from "../../app/prefix";
 import { language } from "../../app/preferences";
 import { toAddress } from "../../app/router";
@@ -12,7 +12,7 @@ import { t } from "../../text";
 import { LanguageSwitch } from "../sign-in/SignIn";
 
 /** Below it a password is refused; the rule is the server's, said beforehand. */
-export const LEAST_PASSWORD = 12;
+export const LEAST_PASSWORD = 10;
 
 function NoToken() {
   return (
@@ -22,6 +22,17 @@ function NoToken() {
       {sessionState.value.is === "out" && <LinkButton look="second" href={toAddress(["sign-in"])}>{t("welcome.done")}</LinkButton>}
     </>
   );
+}
+
+function wordsFor(problem: Problem): string {
+  switch (problem.kind) {
+    case "wrong-link":
+      return t("welcome.wrong");
+    case "invalid-email":
+      return t("sign-in.email.wrong");
+    default:
+      return problem.status === 422 ? problem.detail : t("state.failed");
+  }
 }
 
 function AccountForm({ token }: { token: string }) {
@@ -44,8 +55,7 @@ function AccountForm({ token }: { token: string }) {
     } catch (problem) {
       setBusy(false);
       if (!isProblem(problem)) throw problem;
-      if (problem.status === 409) await loadSession();
-      setError(problem.status === 422 ? problem.detail : problem.status === 401 || problem.status === 403 || problem.status === 404 ? t("welcome.wrong") : t("state.failed"));
+      setError(wordsFor(problem));
     }
   };
 
