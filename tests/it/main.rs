@@ -18,6 +18,7 @@ mod overload;
 mod reading;
 mod scripts;
 mod start;
+mod web;
 
 use etappe_testkit::process::EtappeProcess;
 use etappe_tests::site::TestSite;

@@ -9,7 +9,7 @@ use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// Only this server's own files run, and nothing else is asked for or shown in a frame.
@@ -31,14 +31,19 @@ const MISSING: &str = "<!doctype html><html lang=en><title>Etappe</title><h1>No 
 struct Files;
 
 /// Answers with the page; which of its views is shown, the address says.
-pub(crate) async fn page(headers: HeaderMap) -> Response {
-    let mut response = match Files::get(PAGE) {
-        Some(_) => file(PAGE, &headers),
+///
+/// The page refers to its files relative to itself, since the prefix of a proxy in front is not
+/// known here. How many folders up they are depends on the address.
+pub(crate) async fn page(uri: Uri) -> Response {
+    let found = Files::get(PAGE).and_then(|page| String::from_utf8(page.data.into_owned()).ok());
+    let mut response = match found {
+        Some(html) => Html(relocated(&html, uri.path())).into_response(),
         None => (StatusCode::NOT_FOUND, Html(MISSING)).into_response(),
     };
-    let guard: [(HeaderName, &'static str); 4] = [
+    let guard: [(HeaderName, &'static str); 5] = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_FRAME_OPTIONS, "DENY"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "same-origin"),
         (CACHE_CONTROL, "no-cache"),
     ];
@@ -47,6 +52,13 @@ pub(crate) async fn page(headers: HeaderMap) -> Response {
         response.headers_mut().insert(name, value);
     }
     response
+}
+
+/// Returns the page for the address `path`: `/app/shop/today` is one folder below the files.
+fn relocated(html: &str, path: &str) -> String {
+    let view = path.strip_prefix("/app/").unwrap_or_default();
+    let up = "../".repeat(view.matches('/').count());
+    html.replace("\"./assets/", &format!("\"./{up}assets/"))
 }
 
 /// Answers with a file.
@@ -113,6 +125,21 @@ fn content_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_finds_its_files_from_every_address() {
+        let html = "<script src=\"./assets/a.js\"></script>";
+        for (path, source) in [
+            ("/app/", "./assets/a.js"),
+            ("/app/sign-in", "./assets/a.js"),
+            ("/app/shop/today", "./../assets/a.js"),
+            ("/app/shop/", "./../assets/a.js"),
+            ("/app/shop/people/anna", "./../../assets/a.js"),
+        ] {
+            let expected = format!("<script src=\"{source}\"></script>");
+            assert_eq!(relocated(html, path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_compressed_file_is_sent_only_to_those_who_take_it() {

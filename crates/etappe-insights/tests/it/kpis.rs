@@ -356,7 +356,8 @@ async fn the_biggest_leak_is_compared_with_the_best_month() {
         events: events.collect(),
         ..MemoryStore::default()
     });
-    // At the end of March the last attempts may still continue, so they cannot count as a leak.
+    // A quarter of March is seven days, so on the tenth the attempts of the fifth may still go on.
+    api.watermark.post(0, at("2024-03-10T00:00:00Z"));
     let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
     assert_eq!(answer["biggest_leak"], Value::Null);
     api.watermark.post(0, at("2024-03-31T00:00:00Z"));
@@ -364,6 +365,7 @@ async fn the_biggest_leak_is_compared_with_the_best_month() {
     let leak = &answer["biggest_leak"];
     assert_eq!(leak["stage"], "activation");
     assert_eq!(leak["from_stage"], "acquisition");
+    assert_eq!(leak["window_s"], 7.0 * 86_400.0);
     assert_eq!(
         (&leak["actors"], &leak["reached"]),
         (&json!(40), &json!(20))

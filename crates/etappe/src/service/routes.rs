@@ -3,12 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Json, Router};
 use etappe_collector::Collector;
+use etappe_core::ports::Clock;
 use etappe_core::rules::Tone;
 use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
@@ -18,7 +19,7 @@ use etappe_insights::metrics::InsightsMetrics;
 use etappe_insights::state::{InsightsParts, InsightsState};
 use etappe_log::medium::Publisher;
 use etappe_log::sites::SiteStore;
-use etappe_runtime::authorization::bearer_token;
+use etappe_runtime::authorization::{bearer_token, session_token};
 use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
@@ -130,21 +131,15 @@ async fn in_background(
     })
 }
 
-/// Admits requests to `/v1/sites/{site}/…` only with a read token of that site.
+/// Admits requests to `/v1/sites/{site}/…` only from those who may read that site.
 async fn readers_only(
     State(directory): State<watch::Receiver<Arc<SiteDirectory>>>,
     Path(site): Path<String>,
     request: Request,
     next: Next,
 ) -> Response {
-    let token = bearer_token(request.headers()).ok().flatten();
-    let opens = token.is_some_and(|token| {
-        directory
-            .borrow()
-            .reader(token)
-            .is_some_and(|found| found.id.as_str() == site)
-    });
-    if opens {
+    let directory = Arc::clone(&directory.borrow());
+    if may_read(&directory, request.headers(), &site) {
         return next.run(request).await;
     }
     (
@@ -152,6 +147,23 @@ async fn readers_only(
         [(header::WWW_AUTHENTICATE, "Bearer")],
     )
         .into_response()
+}
+
+/// Returns whether a request has a read token of the site, or the session of a person with a role
+/// there.
+fn may_read(directory: &SiteDirectory, headers: &HeaderMap, site: &str) -> bool {
+    let token = bearer_token(headers).ok().flatten();
+    if let Some(token) = token {
+        let own = directory.reader(token);
+        return own.is_some_and(|own| own.id.as_str() == site);
+    }
+    let accounts = directory.accounts();
+    let signed_in =
+        session_token(headers).and_then(|token| accounts.signed_in(token, SystemClock.now()));
+    let site = directory.site(site);
+    signed_in
+        .zip(site)
+        .is_some_and(|((user, _), site)| user.role_at(&site.id).is_some())
 }
 
 /// Returns the models in the API's format.

@@ -1,7 +1,9 @@
 //! The biggest leak: the step that loses the most people compared with its best recent month.
 //!
-//! Present and past use the same funnel of the model, with a window of 30 days. Both leave out
-//! units that may still convert, so that recent entries do not look like losses.
+//! Present and past use the same funnel of the model, with the same window. Both leave out units
+//! that may still convert, so that recent entries do not look like losses. The window is a quarter
+//! of the question's range, 30 days at most: with one as long as the range, everybody who has not
+//! converted yet would be left out, and no range that ends today could have a leak.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -23,8 +25,11 @@ use crate::questions::kpis::worth::Worth;
 use crate::scope::Scope;
 use crate::state::InsightsParts;
 
-/// The window of the funnels that are compared.
-const WINDOW: Duration = Duration::from_hours(30 * 24);
+/// The longest window of the funnels that are compared, in days.
+const LONGEST_WINDOW: u64 = 30;
+/// The range has this many windows, unless that would make the window too long.
+const WINDOWS_IN_RANGE: u64 = 4;
+const DAY: Duration = Duration::from_hours(24);
 /// How many full months the present is compared with.
 const MONTHS: u32 = 6;
 
@@ -40,6 +45,10 @@ pub(crate) struct Leak {
     /// The previous stage (gate).
     #[schema(example = "acquisition")]
     from_stage: String,
+    /// How soon after its first step an attempt had to get here, in seconds: a quarter of the
+    /// range in whole days, at least one and at most 30.
+    #[schema(example = 604_800.0)]
+    window_s: f64,
     /// Actors at the previous stage, without those that may still convert.
     actors: u64,
     /// Of `actors`, those that reached this stage.
@@ -92,7 +101,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     scope: &Scope,
 ) -> Result<Option<Leak>, InsightsError> {
-    let (spec, conditions) = model_question(&scope.model, WINDOW);
+    let (spec, conditions) = model_question(&scope.model, window(scope.span.range));
     let Ok(mut matcher) = FunnelMatcher::try_new(&spec) else {
         // A model without gates has no step that could lose anyone.
         return Ok(None);
@@ -141,6 +150,13 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     Ok(present
         .first()
         .and_then(|present| biggest(scope, &spec, present, past, &months)))
+}
+
+/// Returns the window for a range.
+fn window(range: TimeRange) -> Duration {
+    let millis = u64::try_from(range.to.millis_since(range.from)).unwrap_or_default();
+    let days = Duration::from_millis(millis).as_secs() / DAY.as_secs();
+    DAY * u32::try_from((days / WINDOWS_IN_RANGE).clamp(1, LONGEST_WINDOW)).unwrap_or(1)
 }
 
 /// Returns the last full months before the end of the range or the watermark, whichever is earlier.
@@ -213,6 +229,7 @@ fn biggest(
         stage: stage.id.clone(),
         label: stage.labels.en.clone(),
         from_stage: before.id.clone(),
+        window_s: spec.window.unwrap_or_default().as_secs_f64(),
         actors: total.actors(gate),
         reached: total.reached(gate),
         worth: Worth::of(scope, &gates, (gate, lost), total),

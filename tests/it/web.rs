@@ -1,0 +1,189 @@
+//! The web interface of a running program: the first account, sessions, users, and figures with a
+//! session's cookie.
+
+use etappe_testkit::process::EtappeProcess;
+use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::started;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A browser at the program's public address.
+struct Browser {
+    client: reqwest::Client,
+    address: String,
+    cookie: Option<String>,
+    csrf: String,
+}
+
+impl Browser {
+    fn at(process: &EtappeProcess) -> Self {
+        let listen = process.greeting["listen"].as_str().unwrap_or_default();
+        Self {
+            client: reqwest::Client::new(),
+            address: format!("http://{listen}"),
+            cookie: None,
+            csrf: String::new(),
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let url = format!("{}{path}", self.address);
+        let mut request = self.client.request(method, url);
+        request = request.header("x-csrf-token", &self.csrf);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
+            let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
+            self.cookie = Some(pair.to_owned());
+        }
+        let status = answer.status();
+        let text = answer.text().await?;
+        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+        if let Some(csrf) = json["csrf"].as_str() {
+            csrf.clone_into(&mut self.csrf);
+        }
+        Ok((status, json))
+    }
+
+    async fn get(&mut self, path: &str) -> anyhow::Result<(StatusCode, Value)> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    async fn sign_in(&mut self, email: &str, password: &str) -> anyhow::Result<StatusCode> {
+        let body = json!({ "email": email, "password": password });
+        let (status, _) = self
+            .ask(Method::POST, "/app/api/session", Some(body))
+            .await?;
+        Ok(status)
+    }
+}
+
+/// Makes the first account with the link that the program printed.
+async fn first_account(process: &EtappeProcess) -> anyhow::Result<Browser> {
+    let mut browser = Browser::at(process);
+    let link = process.greeting["welcome"].as_str().unwrap_or_default();
+    let (_, token) = link.split_once("token=").expect("a link with a token");
+    let body = json!({
+        "token": token, "name": "Anna", "email": "anna@example.com", "password": PASSWORD,
+    });
+    let path = "/app/api/first-account";
+    let (status, answer) = browser.ask(Method::POST, path, Some(body)).await?;
+    assert_eq!(status, 200, "{answer}");
+    Ok(browser)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_the_first_start_makes_an_account_whose_session_survives_a_restart()
+-> anyhow::Result<()> {
+    let (mut process, site) = started("shop").await?;
+    let event = json!({ "type": "track", "event": "Signed Up", "userId": "u", "messageId": "m" });
+    assert_eq!(site.send(&[event]).await?.0, 200);
+    site.settle(1).await?;
+    let (status, _) = Browser::at(&process).get("/app/api/session").await?;
+    assert_eq!(status, 403, "there is no account yet");
+    let mut anna = first_account(&process).await?;
+    let (status, who) = anna.get("/app/api/session").await?;
+    assert_eq!(status, 200);
+    let sites: Vec<_> = who["sites"].as_array().into_iter().flatten().collect();
+    assert_eq!(sites.len(), 2, "the site of the first start, and this one");
+    let kpis = "/v1/sites/shop/kpis?from=2024-01-01&to=2099-01-01";
+    let (status, answer) = anna.get(kpis).await?;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["kpis"][0]["value"], 1);
+    let (status, _) = anna.get("/v1/sites/shop/rejections").await?;
+    assert_eq!(status, 200, "what was refused");
+    let (status, _) = Browser::at(&process).get(kpis).await?;
+    assert_eq!(status, 401);
+
+    process.stop().await?;
+    process.restart().await?;
+    assert!(process.greeting["welcome"].is_null(), "there is an account");
+    anna.address = Browser::at(&process).address;
+    let (status, _) = anna.get(kpis).await?;
+    assert_eq!(status, 200);
+    let (status, _) = anna.ask(Method::DELETE, "/app/api/session", None).await?;
+    assert_eq!(status, 204);
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_managed_while_the_program_runs_and_while_it_does_not() -> anyhow::Result<()> {
+    let (mut process, _) = started("shop").await?;
+    first_account(&process).await?;
+    let add = [
+        "add",
+        "bob@example.com",
+        "--role",
+        "viewer",
+        "--site",
+        "shop",
+    ];
+    let added = process.run("users", &add).await?;
+    let password = added["password"].as_str().expect("a password").to_owned();
+    let mut bob = Browser::at(&process);
+    assert_eq!(bob.sign_in("bob@example.com", &password).await?, 200);
+    let (status, _) = bob.get("/v1/sites/shop/models").await?;
+    assert_eq!(status, 200);
+    let (status, _) = bob.get("/v1/sites/demo/models").await?;
+    assert_eq!(status, 403, "he has no role there");
+    let twice = process.run("users", &add).await;
+    assert!(twice.is_err(), "the address is taken");
+
+    process.stop().await?;
+    let reset = process.run("users", &["reset", "bob@example.com"]).await?;
+    let new = reset["password"].as_str().expect("a password").to_owned();
+    process.restart().await?;
+    bob.address = Browser::at(&process).address;
+    let (status, _) = bob.get("/v1/sites/shop/models").await?;
+    assert_eq!(status, 401, "a reset ends the sessions");
+    assert_eq!(bob.sign_in("bob@example.com", &password).await?, 401);
+    assert_eq!(bob.sign_in("bob@example.com", &new).await?, 200);
+    let listed = process.run("users", &["list"]).await?;
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+    process.run("users", &["remove", "bob@example.com"]).await?;
+    let (status, _) = bob.get("/v1/sites/shop/models").await?;
+    assert_eq!(status, 401);
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_are_in_the_binary_with_a_strict_policy() -> anyhow::Result<()> {
+    let (mut process, _) = started("shop").await?;
+    let browser = Browser::at(&process);
+    let page = format!("{}/app/shop/today", browser.address);
+    let answer = browser.client.get(page).send().await?;
+    assert_eq!(answer.status(), 200, "built with the web interface");
+    let policy = answer.headers()["content-security-policy"].to_str()?;
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
+    let html = answer.text().await?;
+    let sources: Vec<_> = html
+        .split('"')
+        .filter_map(|it| it.strip_prefix("./../"))
+        .collect();
+    assert!(sources.len() >= 2, "{html}");
+    for source in sources {
+        let url = format!("{}/app/{source}", browser.address);
+        let request = browser.client.get(url).header("accept-encoding", "gzip");
+        let answer = request.send().await?;
+        assert_eq!(answer.status(), 200, "{source}");
+        let kept = answer.headers()["cache-control"].to_str()?;
+        assert!(kept.contains("immutable"), "{source}: {kept}");
+    }
+    process.stop().await?;
+    Ok(())
+}
