@@ -6,5 +6,5 @@ use etappe_benches::driver::show;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    show(overload::run(OverloadOptions::parse())).await
+    show(Box::pin(overload::run(OverloadOptions::parse()))).await
 }

@@ -12,6 +12,7 @@ use etappe_runtime::authorization::{Credentials, SITE_HEADER};
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use crate::budget::Holder;
 use crate::error::IntakeError;
 use crate::site_traffic::SiteTraffic;
 use crate::sites::Sites;
@@ -90,6 +91,11 @@ impl Access {
         if let Some(rate) = self.events_per_second {
             self.traffic.take(rate, events, Instant::now());
         }
+    }
+
+    /// Returns the account of the site.
+    pub(crate) fn holder(&self) -> Holder {
+        Holder::Site(Arc::clone(&self.traffic))
     }
 
     fn new(sites: &Sites, site: &Site, scope: KeyScope, key: &str) -> Self {

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use etappe_core::event::EventKind;
 use etappe_core::ports::{Clock, EventPublisher};
-use etappe_wire::native::{Body, BodyError};
+use etappe_wire::native::{Body, BodyError, truncate_address};
 use http::request::Parts;
 use http::{Method, header};
 use tokio::time::Instant;
@@ -113,12 +113,13 @@ async fn receive<P: EventPublisher, C: Clock>(
         access = Some(admit(collector, &key, sending, length.unwrap_or(0))?);
     }
     let holder = match &access {
-        Some(access) => Holder::Site(Arc::clone(&access.traffic)),
-        None => Holder::Network(sender.address().map(etappe_wire::native::truncate_address)),
+        Some(access) => access.holder(),
+        None => {
+            let network = Holder::Network(sender.address().map(truncate_address));
+            collector.admission.admit(&network)?;
+            network
+        }
     };
-    if access.is_none() {
-        collector.admission.admit(&holder)?;
-    }
     let mut lease = collector.budget.lease(holder);
     let bytes = body.read(&collector.config, length, &mut lease).await?;
     collector
@@ -127,18 +128,17 @@ async fn receive<P: EventPublisher, C: Clock>(
         .inc_by(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     sending.bytes = bytes.len();
     let received = collector.receptions.begin(&collector.clock);
-    let turn = collector
-        .admission
-        .turn_to_work(lease.holder(), bytes.len());
-    let turn = turn.await;
+    let admission = &collector.admission;
+    let turn = admission.turn_to_work(lease.holder(), bytes.len()).await;
     let body = decode_body(collector, sending.endpoint, bytes, &mut lease).await?;
     let access = match access {
         Some(access) => access,
         None => {
             let key = body.write_key().ok_or(IntakeError::MissingKey)?;
             let access = admit(collector, key, sending, sending.bytes)?;
-            let holder = Holder::Site(Arc::clone(&access.traffic));
-            lease.move_to(holder).map_err(|_| IntakeError::Overloaded)?;
+            lease
+                .move_to(access.holder())
+                .map_err(|_| IntakeError::Overloaded)?;
             access
         }
     };
@@ -148,14 +148,8 @@ async fn receive<P: EventPublisher, C: Clock>(
     access.take_from_rate(body.len());
     let traffic = Arc::clone(&access.traffic);
     let reception = sender.reception(access, received.at());
-    let published = publish_body(
-        collector,
-        &traffic,
-        (body, turn),
-        reception,
-        sending.endpoint.as_str(),
-    )
-    .await?;
+    let endpoint = sending.endpoint.as_str();
+    let published = publish_body(collector, &traffic, (body, turn), reception, endpoint).await?;
     if published.accepted == 0 {
         return Err(IntakeError::NothingValid {
             rejected: published.rejected,

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use etappe_core::time::Timestamp;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 /// How many entries are kept per site.
@@ -101,48 +102,60 @@ impl Room {
 
 /// The latest entries of a site.
 #[derive(Debug)]
-pub(crate) struct Latest<E> {
+pub(crate) struct Latest<E>(Mutex<List<E>>);
+
+#[derive(Debug)]
+struct List<E> {
     bytes: usize,
     entries: VecDeque<E>,
 }
 
 impl<E: Kept> Latest<E> {
     pub(crate) const fn new() -> Self {
-        Self {
+        Self(Mutex::new(List {
             bytes: 0,
             entries: VecDeque::new(),
-        }
+        }))
     }
 
     /// Adds entries, oldest first.
-    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = E>, room: &Room) {
+    pub(crate) fn extend(&self, entries: impl IntoIterator<Item = E>, room: &Room) {
+        let mut list = self.0.lock();
         for entry in entries {
             let added = entry.memory();
-            self.bytes += added;
+            list.bytes += added;
             room.used.fetch_add(added, Ordering::Relaxed);
-            self.entries.push_back(entry);
-            if self.entries.len() > KEPT_PER_SITE {
-                self.drop_oldest(room);
+            list.entries.push_back(entry);
+            if list.entries.len() > KEPT_PER_SITE {
+                list.drop_oldest(room);
             }
         }
     }
 
-    /// Drops the oldest entry, if there is one.
-    pub(crate) fn drop_oldest(&mut self, room: &Room) {
+    /// Drops the oldest entry, if there is one, and returns the bytes of the others.
+    pub(crate) fn drop_oldest(&self, room: &Room) -> usize {
+        let mut list = self.0.lock();
+        list.drop_oldest(room);
+        list.bytes
+    }
+
+    /// Returns the entries, newest first.
+    pub(crate) fn list(&self) -> Vec<E> {
+        self.0.lock().entries.iter().rev().cloned().collect()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.lock().bytes
+    }
+}
+
+impl<E: Kept> List<E> {
+    fn drop_oldest(&mut self, room: &Room) {
         let dropped = self.entries.pop_front().map_or(0, |entry| entry.memory());
         self.bytes -= dropped;
         room.used.fetch_sub(dropped, Ordering::Relaxed);
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
         }
-    }
-
-    /// Returns the entries, newest first.
-    pub(crate) fn list(&self) -> Vec<E> {
-        self.entries.iter().rev().cloned().collect()
-    }
-
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
     }
 }

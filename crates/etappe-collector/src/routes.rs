@@ -76,7 +76,7 @@ async fn list_rejections<P, C>(
     answer_owner(
         &collector.sites,
         &site,
-        |traffic| json!({ "site": site, "rejections": traffic.rejections() }),
+        |traffic| json!({ "site": site, "rejections": traffic.rejections.list() }),
     )
 }
 
@@ -85,12 +85,11 @@ async fn list_warnings<P, C>(
     Path(site): Path<String>,
 ) -> Response {
     answer_owner(&collector.sites, &site, |traffic| {
-        let (counts, warnings) = traffic.warnings();
         json!({
             "site": site,
             "since": collector.started_at,
-            "counts": counts,
-            "warnings": warnings,
+            "counts": traffic.warning_counts(),
+            "warnings": traffic.warnings.list(),
         })
     })
 }

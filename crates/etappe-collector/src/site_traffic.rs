@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::bucket::Bucket;
 use crate::demand::Demand;
-use crate::owner_entries::{Latest, RejectedEvent, Room, WarnedEvent};
+use crate::owner_entries::{Latest, RejectedEvent, WarnedEvent};
 
 /// Counts of warnings by reason.
 pub(crate) type WarningCounts = BTreeMap<WarningReason, u64>;
@@ -19,31 +19,33 @@ pub(crate) type WarningCounts = BTreeMap<WarningReason, u64>;
 #[derive(Debug)]
 pub(crate) struct SiteTraffic {
     site: SiteId,
-    state: Mutex<State>,
+    volume: Mutex<Volume>,
+    /// Apart from the volume, so that requests do not wait while an owner reads entries.
+    pub(crate) rejections: Latest<RejectedEvent>,
+    pub(crate) warnings: Latest<WarnedEvent>,
+    /// All warnings since the process started; there can be more than are kept.
+    warning_counts: Mutex<WarningCounts>,
 }
 
+/// How much a site sends.
 #[derive(Debug)]
-struct State {
+struct Volume {
     /// `None` as long as the site has no rate limit.
     bucket: Option<Bucket>,
     demand: Demand,
-    rejections: Latest<RejectedEvent>,
-    warnings: Latest<WarnedEvent>,
-    /// All warnings since the process started; there can be more than are kept.
-    warning_counts: WarningCounts,
 }
 
 impl SiteTraffic {
     pub(crate) const fn new(site: SiteId, now: Instant) -> Self {
         Self {
             site,
-            state: Mutex::new(State {
+            volume: Mutex::new(Volume {
                 bucket: None,
                 demand: Demand::none(now),
-                rejections: Latest::new(),
-                warnings: Latest::new(),
-                warning_counts: BTreeMap::new(),
             }),
+            rejections: Latest::new(),
+            warnings: Latest::new(),
+            warning_counts: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -53,84 +55,49 @@ impl SiteTraffic {
 
     /// Returns how long the site must wait at `rate` before it may send again, if at all.
     pub(crate) fn wait(&self, rate: u32, now: Instant) -> Option<Duration> {
-        self.state.lock().bucket(rate, now).wait(rate, now)
+        self.volume.lock().bucket(rate, now).wait(rate, now)
     }
 
     /// Counts events against the site's rate.
     pub(crate) fn take(&self, rate: u32, events: usize, now: Instant) {
-        self.state.lock().bucket(rate, now).take(rate, events, now);
+        self.volume.lock().bucket(rate, now).take(rate, events, now);
     }
 
     /// Counts a request of `bytes` and returns the site's recent traffic.
     pub(crate) fn count(&self, bytes: usize, now: Instant) -> Demand {
-        let mut state = self.state.lock();
-        state.demand.add(bytes, now);
-        state.demand
+        let mut volume = self.volume.lock();
+        volume.demand.add(bytes, now);
+        volume.demand
     }
 
-    /// Keeps rejections, oldest first.
-    pub(crate) fn reject(&self, entries: impl IntoIterator<Item = RejectedEvent>, room: &Room) {
-        self.state.lock().rejections.extend(entries, room);
-    }
-
-    /// Counts warnings and keeps examples of them, oldest first.
-    pub(crate) fn warn(
-        &self,
-        counts: &WarningCounts,
-        examples: impl IntoIterator<Item = WarnedEvent>,
-        room: &Room,
-    ) {
-        let mut state = self.state.lock();
+    /// Counts warnings.
+    pub(crate) fn count_warnings(&self, counts: &WarningCounts) {
+        let mut all = self.warning_counts.lock();
         for (reason, count) in counts {
-            *state.warning_counts.entry(*reason).or_default() += count;
+            *all.entry(*reason).or_default() += count;
         }
-        state.warnings.extend(examples, room);
     }
 
-    /// Returns the latest rejections, newest first.
-    pub(crate) fn rejections(&self) -> Vec<RejectedEvent> {
-        self.state.lock().rejections.list()
-    }
-
-    /// Returns the number of warnings by the name of the reason, and the latest ones, newest first.
-    pub(crate) fn warnings(&self) -> (BTreeMap<&'static str, u64>, Vec<WarnedEvent>) {
-        let state = self.state.lock();
-        let counts = state.warning_counts.iter();
-        let counts = counts.map(|(reason, count)| (reason.as_str(), *count));
-        (counts.collect(), state.warnings.list())
-    }
-
-    /// Returns the bytes of the kept rejections.
-    pub(crate) fn rejection_bytes(&self) -> usize {
-        self.state.lock().rejections.bytes()
-    }
-
-    /// Returns the bytes of the kept warnings.
-    pub(crate) fn warning_bytes(&self) -> usize {
-        self.state.lock().warnings.bytes()
-    }
-
-    /// Drops the oldest rejection.
-    pub(crate) fn drop_rejection(&self, room: &Room) {
-        self.state.lock().rejections.drop_oldest(room);
-    }
-
-    /// Drops the oldest warning; it still counts.
-    pub(crate) fn drop_warning(&self, room: &Room) {
-        self.state.lock().warnings.drop_oldest(room);
+    /// Returns the number of warnings by the name of the reason.
+    pub(crate) fn warning_counts(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.warning_counts.lock();
+        let named = counts.iter();
+        named
+            .map(|(reason, count)| (reason.as_str(), *count))
+            .collect()
     }
 
     /// Returns whether this holds no more than the traffic of a site that has sent nothing.
     pub(crate) fn is_empty(&self, now: Instant) -> bool {
-        let state = self.state.lock();
-        state.demand.is_gone(now)
-            && state.bucket.is_none_or(|bucket| bucket.is_full(now))
-            && state.rejections.bytes() == 0
-            && state.warning_counts.is_empty()
+        let volume = self.volume.lock();
+        let is_idle =
+            volume.demand.is_gone(now) && volume.bucket.is_none_or(|bucket| bucket.is_full(now));
+        drop(volume);
+        is_idle && self.rejections.bytes() == 0 && self.warning_counts.lock().is_empty()
     }
 }
 
-impl State {
+impl Volume {
     fn bucket(&mut self, rate: u32, now: Instant) -> &mut Bucket {
         self.bucket.get_or_insert_with(|| Bucket::full(rate, now))
     }

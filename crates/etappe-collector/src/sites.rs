@@ -1,7 +1,7 @@
 //! Finds the site of a write key, and with it the site's traffic.
 //!
 //! A request finds its [`SiteTraffic`] once, together with its key; everything about the site is
-//! then in one object with one lock. Three things are about all sites together and are therefore
+//! then in one object. Three things are about all sites together and are therefore
 //! here: the map itself, because keys may come and go while traffic is remembered; the traffic of
 //! all sites, of which a site's share is a part; and the memory for kept rejections and warnings,
 //! which has one limit. No lock is taken while another one of these is held, except that empty
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::demand::Demand;
-use crate::owner_entries::{RejectedEvent, Room, WarnedEvent};
+use crate::owner_entries::{Kept, Latest, RejectedEvent, Room, WarnedEvent};
 use crate::site_traffic::{SiteTraffic, WarningCounts};
 
 /// Above this number of sites, empty traffic is removed.
@@ -86,11 +86,8 @@ impl Sites {
         traffic: &SiteTraffic,
         rejections: impl IntoIterator<Item = RejectedEvent>,
     ) {
-        let room = &self.rejections;
-        traffic.reject(rejections, room);
-        self.shrink(room, SiteTraffic::rejection_bytes, |largest| {
-            largest.drop_rejection(room);
-        });
+        traffic.rejections.extend(rejections, &self.rejections);
+        self.shrink(&self.rejections, |site| &site.rejections);
     }
 
     /// Counts a site's warnings and keeps examples of them, oldest first.
@@ -103,36 +100,25 @@ impl Sites {
         if counts.is_empty() {
             return;
         }
-        let room = &self.warnings;
-        traffic.warn(counts, examples, room);
-        self.shrink(room, SiteTraffic::warning_bytes, |largest| {
-            largest.drop_warning(room);
-        });
+        traffic.count_warnings(counts);
+        traffic.warnings.extend(examples, &self.warnings);
+        self.shrink(&self.warnings, |site| &site.warnings);
     }
 
     /// Drops entries of the sites with the most bytes of them until all sites' fit into the room.
-    fn shrink(
-        &self,
-        room: &Room,
-        bytes: impl Fn(&SiteTraffic) -> usize,
-        drop_oldest: impl Fn(&SiteTraffic),
-    ) {
+    fn shrink<E: Kept>(&self, room: &Room, entries: impl Fn(&SiteTraffic) -> &Latest<E>) {
         if !room.is_exceeded() {
             return;
         }
         let sites: Vec<_> = self.traffic.lock().values().cloned().collect();
-        let sized = sites.iter().enumerate();
-        let mut by_size: BinaryHeap<_> = sized.map(|(at, site)| (bytes(site), at)).collect();
+        let lists = sites.iter().map(|site| entries(site)).enumerate();
+        let mut by_size: BinaryHeap<_> = lists.map(|(at, list)| (list.bytes(), at)).collect();
         while room.is_exceeded() {
-            let Some(mut largest) = by_size.peek_mut() else {
+            let Some(mut largest) = by_size.peek_mut().filter(|largest| largest.0 > 0) else {
                 return;
             };
-            let (size, at) = &mut *largest;
-            let Some(site) = sites.get(*at).filter(|_| *size > 0) else {
-                return;
-            };
-            drop_oldest(site);
-            *size = bytes(site);
+            let site = &sites[largest.1];
+            largest.0 = entries(site).drop_oldest(room);
         }
     }
 }
@@ -144,7 +130,6 @@ mod tests {
     use etappe_core::time::Timestamp;
 
     use super::*;
-    use crate::owner_entries::Kept;
 
     fn sites(kept_bytes: usize) -> Sites {
         Sites::new(watch::channel(Arc::default()).1, kept_bytes)
@@ -219,7 +204,7 @@ mod tests {
         sites.traffic_of(&site("new"));
         assert_eq!(sites.traffic.lock().len(), 4);
         assert!(Arc::ptr_eq(&held, &sites.traffic_of(&name(0))));
-        assert_eq!(sites.traffic_of(&name(1)).rejections(), [event(1)]);
+        assert_eq!(sites.traffic_of(&name(1)).rejections.list(), [event(1)]);
         assert!(sites.traffic_of(&name(2)).wait(1, Instant::now()).is_some());
     }
 
@@ -229,9 +214,20 @@ mod tests {
         let shop = sites.traffic_of(&site("shop"));
         sites.record_rejections(&shop, (0..600).map(event));
         sites.record_rejections(&shop, (600..1_500).map(event));
-        let listed: Vec<usize> = shop.rejections().iter().map(|event| event.bytes).collect();
+        let listed: Vec<usize> = shop
+            .rejections
+            .list()
+            .iter()
+            .map(|event| event.bytes)
+            .collect();
         assert_eq!(listed, (500..1_500).rev().collect::<Vec<_>>());
-        assert!(sites.traffic_of(&site("other")).rejections().is_empty());
+        assert!(
+            sites
+                .traffic_of(&site("other"))
+                .rejections
+                .list()
+                .is_empty()
+        );
     }
 
     #[tokio::test]
@@ -244,15 +240,15 @@ mod tests {
         );
         sites.record_rejections(&quiet, (0..3).map(event));
         sites.record_rejections(&loud, (0..900).map(event));
-        assert_eq!(quiet.rejections().len(), 3);
-        let kept = loud.rejections();
+        assert_eq!(quiet.rejections.list().len(), 3);
+        let kept = loud.rejections.list();
         assert!((6..=7).contains(&kept.len()), "{}", kept.len());
         assert_eq!(kept.first(), Some(&event(899)));
         assert!(!sites.rejections.is_exceeded());
         let memory = |traffic: &SiteTraffic| -> usize {
-            traffic.rejections().iter().map(Kept::memory).sum()
+            traffic.rejections.list().iter().map(Kept::memory).sum()
         };
-        assert_eq!(memory(&loud), loud.rejection_bytes());
+        assert_eq!(memory(&loud), loud.rejections.bytes());
         assert!(memory(&loud) + memory(&quiet) <= limit);
     }
 }
