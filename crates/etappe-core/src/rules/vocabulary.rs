@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::event::EventKind;
 use crate::milestone::Milestone;
 
-use self::reachability::report_hidden;
 use super::condition::{read_address, read_conditions};
 use super::contradiction::find_contradiction;
 use super::diagnostic::{Report, did_you_mean};
@@ -159,7 +158,7 @@ pub(super) fn read_vocabulary(
             "a rule is [[rule]] with `event` and `milestone`".to_owned(),
         );
     }
-    report_hidden(&rules, report);
+    reachability::report_hidden(&rules, report);
     let priority = file.integer("priority", report);
     let generic = file.boolean("generic", report);
     let id: Arc<str> = id?.value.into();
