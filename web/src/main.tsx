@@ -11,6 +11,10 @@ import { applyPreferences } from "./app/preferences";
 import { listenToAddress } from "./app/router";
 import { site } from "./app/view";
 
+// Relative as it came, the icon would be looked for elsewhere as soon as the address changes.
+const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
+if (icon) icon.setAttribute("href", icon.href);
+
 applyPreferences();
 listenToAddress();
 listenToKeys();

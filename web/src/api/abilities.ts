@@ -9,13 +9,15 @@ export interface Abilities {
   live: boolean;
   meanings: boolean;
   compare: boolean;
+  /** It hands out a tracker of its own. */
+  script: boolean;
 }
 
 interface OpenApi {
   paths: Record<string, Record<string, { parameters?: { name: string }[] } | undefined>>;
 }
 
-const NONE: Abilities = { trend: false, people: false, search: false, live: false, meanings: false, compare: false };
+const NONE: Abilities = { trend: false, people: false, search: false, live: false, meanings: false, compare: false, script: false };
 
 export const abilities = signal<Abilities>(NONE);
 
@@ -32,6 +34,7 @@ export function abilitiesOf(document: OpenApi): Abilities {
     search: !!at("actors")?.get,
     live: !!at("live")?.get,
     meanings: !!at("meanings/{}")?.put,
+    script: !!document.paths["/t.js"]?.get,
   };
 }
 

@@ -145,13 +145,15 @@ function NoSite() {
 function SignedIn() {
   const [first, second] = address.value.path;
   const away = first === "sign-in" || first === "welcome";
+  // Of this address: when the effect runs, another page may have changed it already.
+  const noPage = !!site.value && !second;
   useEffect(() => {
     // Back to where the reader was sent away from; only ever inside the app.
     const back = param("back");
     if (away) go(back?.startsWith("/") && !back.startsWith("//") ? back : toAddress([]), { replace: true });
-    else if (site.value && !second) go(toAddress([first, "today"]), { replace: true });
-  }, [away, first, second]);
-  if (away || (site.value && !second)) return null;
+    else if (noPage) go(toAddress([first, "today"]), { replace: true });
+  }, [away, first, noPage]);
+  if (away || noPage) return null;
   return site.value ? <SitePage /> : <NoSite />;
 }
 

@@ -19,10 +19,10 @@ export function valueName(by: string, value: string): string {
   return hasText(key) ? t(key) : value;
 }
 
-/** "Visitor 7f3a…c2" where no name is known. */
+/** "Visitor 7f3a…c2" where no name is known; an id that is short enough to read stays whole. */
 export function personName(name: string | null | undefined, id: string): string {
   if (name) return name;
-  const short = id.length > 9 ? `${id.slice(0, 4)}…${id.slice(-2)}` : id;
+  const short = id.length > 16 ? `${id.slice(0, 4)}…${id.slice(-2)}` : id;
   return t("people.visitor", { id: short });
 }
 

@@ -1,5 +1,5 @@
-import { useEffect, useState } from "preact/hooks";
-import { PREFIX } from "../../app/prefix";
+import { useState } from "preact/hooks";
+import { abilities } from "../../api/abilities";
 import { site } from "../../app/view";
 import { CodeBlock } from "../../components/CodeBlock/CodeBlock";
 import { Field } from "../../components/Field/Field";
@@ -8,23 +8,10 @@ import { Segment } from "../../components/Segment/Segment";
 import { t } from "../../text";
 import { codeFor, type Source } from "./code";
 
-/** Whether this server hands out a tracker of its own. */
-function useTracker(): boolean {
-  const [there, setThere] = useState(false);
-  useEffect(() => {
-    fetch(`${PREFIX}/t.js`, { method: "HEAD" }).then(
-      (response) => setThere(response.ok && (response.headers.get("Content-Type") ?? "").includes("javascript")),
-      () => setThere(false),
-    );
-  }, []);
-  return there;
-}
-
 export function Snippet() {
-  const hasTracker = useTracker();
   const [chosen, setChosen] = useState<Source | null>(null);
   const [key, setKey] = useState("");
-  const sources: Source[] = hasTracker ? ["script", "tracker", "server", "image"] : ["tracker", "server", "image"];
+  const sources: Source[] = abilities.value.script ? ["script", "tracker", "server", "image"] : ["tracker", "server", "image"];
   const source = chosen ?? sources[0];
   const code = codeFor(source, key);
   const mail = `mailto:?subject=${encodeURIComponent(t("setup.mail.subject", { site: site.value!.name }))}&body=${encodeURIComponent(t("setup.mail.body", { code }).replaceAll("\\n", "\n"))}`;
