@@ -1,0 +1,75 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Etappe } from "./etappe";
+import { SCREENSHOTS } from "./folders";
+import { showing, type Proxy } from "./proxy";
+import { makeShop, type Shop } from "./shop";
+import { writeState, type State } from "./state";
+
+const VISIBLE_MS = 120_000;
+
+/** A page of another site with nothing in it, as on the first day. */
+export const EMPTY_SITE = "nieuw";
+
+async function untilVisible(etappe: Etappe, shop: Shop): Promise<void> {
+  const { site, read_token } = etappe.greeting;
+  const url = `${etappe.address}/v1/sites/${site}/kpis?from=2000-01-01&to=2090-01-01`;
+  const end = Date.now() + VISIBLE_MS;
+  let seen = "";
+  while (Date.now() < end) {
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${read_token}` } });
+    const body = (await answer.json()) as { kpis?: { id: string; value: number }[] };
+    const value = (id: string) => body.kpis?.find((kpi) => kpi.id === id)?.value;
+    seen = `${value("visitors")} people and ${value("orders")} orders`;
+    if (value("visitors") === shop.people && value("orders") === shop.orders) return;
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+  throw new Error(`After ${VISIBLE_MS / 1000} s the figures show ${seen}; ${shop.people} people and ${shop.orders} orders were sent.\n${etappe.lastWords()}`);
+}
+
+/** Messages that cannot be taken, for the page that says why. */
+async function sendRefused(etappe: Etappe): Promise<void> {
+  const batch = [{ type: "track", event: "Order Completed" }, { type: "track", userId: "klant-0001" }];
+  const headers = { authorization: `Basic ${Buffer.from(`${etappe.greeting.write_key}:`).toString("base64")}` };
+  await fetch(`${etappe.address}/v1/batch`, { method: "POST", headers, body: JSON.stringify({ batch }) });
+}
+
+/** Starts Etappe in a folder of its own and fills it; what is returned ends and removes both. */
+export default async function start(): Promise<() => Promise<void>> {
+  const began = Date.now();
+  const folder = mkdtempSync(join(tmpdir(), "etappe-e2e-"));
+  let etappe: Etappe | null = null;
+  let proxy: Proxy | null = null;
+  const end = async () => {
+    proxy?.stop();
+    await etappe?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    etappe = await Etappe.start(join(folder, "data"));
+    const { site } = etappe.greeting;
+    await etappe.command("keys", "set", "--site", site, "timezone=Europe/Amsterdam", "currency=EUR");
+    await etappe.command("keys", "create", "--site", EMPTY_SITE);
+    await etappe.command("keys", "set", "--site", EMPTY_SITE, "timezone=Europe/Amsterdam");
+    const seed = Number(process.env.ETAPPE_E2E_SEED ?? 20240601);
+    const shop = makeShop(seed, Date.now());
+    const file = join(folder, "shop.ndjson");
+    writeFileSync(file, shop.messages.map((message) => JSON.stringify(message)).join("\n") + "\n");
+    await etappe.command("import", "--site", site, file);
+    await sendRefused(etappe);
+    await untilVisible(etappe, shop);
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    const dist = process.env.ETAPPE_WEB_DIST;
+    if (dist) proxy = await showing(resolve(dist), new URL(etappe.address));
+    const address = proxy?.address ?? etappe.address;
+    const welcome = etappe.greeting.welcome.replace(etappe.address, address);
+    const state: State = { address, site, readToken: etappe.greeting.read_token, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders } };
+    writeState(join(folder, "state.json"), state);
+    console.log(`Etappe runs at ${address} with ${shop.messages.length} messages (seed ${seed}, ETAPPE_E2E_SEED), ready after ${Math.round((Date.now() - began) / 1000)} s`);
+    return end;
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+import { readFileSync, writeFileSync } from "node:fs";
+
+/** What the set-up tells the tests. */
+export interface State {
+  address: string;
+  site: string;
+  readToken: string;
+  welcome: string;
+  /** The file with the cookies of who is signed in. */
+  session: string;
+  shop: { people: number; orders: number };
+}
+
+export function writeState(file: string, state: State): void {
+  writeFileSync(file, JSON.stringify(state));
+  process.env.ETAPPE_E2E_STATE = file;
+}
+
+export function state(): State {
+  return JSON.parse(readFileSync(process.env.ETAPPE_E2E_STATE!, "utf8")) as State;
+}
+
+export const ACCOUNT = { name: "Anna van der Meer", email: "anna@wielewaal.example", password: "kamerplant in de zon" };
