@@ -4,6 +4,7 @@
 //! They are stored in a file beside the local log, or on Kafka in a table that all processes share.
 //! Keys are shown once, when they are created; only their hashes are stored.
 
+mod account;
 mod key;
 
 use std::collections::BTreeMap;
@@ -13,10 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etappe_core::account::{AccountChange, Accounts};
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
-use etappe_core::ports::AccountStore;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
 use etappe_runtime::durable_file::replace_private;
@@ -282,24 +281,6 @@ impl SiteStore {
         Ok(token)
     }
 
-    /// Draws the token that the first account is made with, replacing an earlier one; `None` when
-    /// there is an account.
-    ///
-    /// # Errors
-    /// [`SiteError`] if the token's hash cannot be stored.
-    pub async fn create_first_account_token(&self) -> Result<Option<String>, SiteError> {
-        let token = random_key("ef");
-        let change = AccountChange::FirstAccount(Some(KeyHash::of(&token)));
-        let mut is_wanted = false;
-        self.change(|stored| {
-            is_wanted = stored.accounts.users.is_empty();
-            let changes = is_wanted.then_some(SiteChange::Account(change));
-            Ok(changes.into_iter().collect())
-        })
-        .await?;
-        Ok(is_wanted.then_some(token))
-    }
-
     /// Applies the changes returned by `decide`; returns once they are stored and in effect here.
     async fn change(
         &self,
@@ -347,26 +328,6 @@ impl SiteStore {
         drop(readers);
         let directory = SiteDirectory::new(sites).with_accounts(stored.accounts.clone());
         self.directory.send_replace(Arc::new(directory));
-    }
-}
-
-impl AccountStore for SiteStore {
-    type Error = SiteError;
-
-    async fn change<R: Send>(
-        &self,
-        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
-    ) -> Result<Result<(), R>, SiteError> {
-        let mut decided = Ok(());
-        Self::change(self, |stored| {
-            let changes = decide(&stored.accounts).unwrap_or_else(|refusal| {
-                decided = Err(refusal);
-                Vec::new()
-            });
-            Ok(changes.into_iter().map(SiteChange::Account).collect())
-        })
-        .await?;
-        Ok(decided)
     }
 }
 

@@ -4,7 +4,8 @@
 //! in the order of the hashes of their ids: a page is those that follow the one before, and the
 //! first few thousand are a random sample, which tells what people did last.
 
-use std::collections::BinaryHeap;
+mod smallest;
+
 use std::ops::ControlFlow;
 
 use etappe_core::funnel::{FunnelMatcher, Standing};
@@ -25,6 +26,7 @@ use crate::question::{Answer, Body, Frame, Method, Question, RequestInfo};
 use crate::questions::funnel::Funnel;
 use crate::questions::funnel::body::FunnelBody;
 use crate::state::InsightsParts;
+use smallest::Smallest;
 
 /// How many people are on a page by default, and at most.
 const PAGE_PEOPLE: usize = 50;
@@ -274,39 +276,6 @@ impl State {
     }
 }
 
-/// The smallest of the numbers offered.
-struct Smallest {
-    most: usize,
-    kept: BinaryHeap<u64>,
-}
-
-impl Smallest {
-    const fn new(most: usize) -> Self {
-        Self {
-            most,
-            kept: BinaryHeap::new(),
-        }
-    }
-
-    fn offer(&mut self, number: u64) {
-        if self.kept.len() < self.most {
-            self.kept.push(number);
-        } else if let Some(mut largest) = self.kept.peek_mut()
-            && number < *largest
-        {
-            *largest = number;
-        }
-    }
-
-    /// Returns at most `limit` numbers in ascending order, and whether there are more.
-    fn finish(self, limit: usize) -> (Vec<u64>, bool) {
-        let mut numbers = self.kept.into_sorted_vec();
-        let has_more = numbers.len() > limit;
-        numbers.truncate(limit);
-        (numbers, has_more)
-    }
-}
-
 async fn rows<R, S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     question: &People,
@@ -409,22 +378,5 @@ impl Answer for PeopleAnswer {
             table.end_row();
         }
         Some(table)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_smallest_are_kept_in_order() {
-        let mut smallest = Smallest::new(3);
-        [9, 4, 7, 1, 8, 2]
-            .into_iter()
-            .for_each(|it| smallest.offer(it));
-        assert_eq!(smallest.finish(2), (vec![1, 2], true));
-        let mut smallest = Smallest::new(3);
-        [5, 4].into_iter().for_each(|it| smallest.offer(it));
-        assert_eq!(smallest.finish(2), (vec![4, 5], false));
     }
 }

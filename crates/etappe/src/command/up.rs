@@ -185,10 +185,9 @@ impl Up {
         let metrics = CollectorMetrics::register(&service.registry)?;
         let collector = service.build_collector(parts.publisher.clone(), &sites, metrics);
         let insights = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
-        let router = routes::intake(&collector, &sites)
-            .merge(insights)
-            .merge(routes::web(service, &sites)?)
-            .merge(front_page::router(Purpose::Both));
+        let router = routes::intake(&collector, &sites).merge(insights);
+        let router = router.merge(routes::web(service, &sites)?);
+        let router = router.merge(front_page::router(Purpose::Both));
         self.watch(reports, parts.publisher, warehouse);
         self.greet(&sites, addresses, control_token).await?;
 
