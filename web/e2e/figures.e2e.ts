@@ -164,12 +164,18 @@ test("the figures of Revenue are the API's", async ({ page }) => {
   expect(shown).toEqual(expected);
 });
 
-test("the site's people of all time are those who were sent", async ({ page, run }) => {
+test("all people who were sent are counted, and each can be opened by their id", async ({ page, run }) => {
   const { people } = run.shop;
   const everything = await ask<{ kpis: Kpi[] }>("kpis?from=2000-01-01&to=2090-01-01");
   expect(everything.kpis.find((kpi) => kpi.id === "visitors")!.value).toBe(people);
-  await open(page, "people?q=klant-0042");
-  await expect(page.getByRole("table", { name: "People" }).locator("tbody tr")).toHaveCount(1);
+  await open(page, "people");
+  await page.getByLabel("Id", { exact: true }).fill("klant-0042");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/people\/klant-0042$/);
+  await settled(page);
+  const { events } = await ask<{ events: unknown[] }>("actors/klant-0042");
+  await page.getByText(`Everything (${events.length})`).or(page.getByText(/^Everything/)).first().click();
+  await expect(page.locator(".timeline .ev-button")).toHaveCount(events.length);
 });
 
 /** The answer says up to when it holds; two answers differ in that alone. */

@@ -6,7 +6,7 @@ import { RESULTS } from "./folders";
 export default class KeptResults implements Reporter {
   onEnd(result: FullResult): void {
     if (result.status === "passed") rmSync(RESULTS, { recursive: true, force: true });
-    else console.log(`\nPictures and traces are in ${RESULTS}; "npx playwright show-trace" opens a trace.`);
+    else console.log(`\nPictures of what failed are in ${RESULTS}`);
   }
 
   printsToStdio(): boolean {

@@ -31,7 +31,6 @@ const MORE = [
   "journey?view=table",
   "journey?step=3&state=dropped",
   "journey?m=klantreis",
-  "people?q=middelburg",
   "people/klant-0101",
   "events/live",
   "events/meaning",
@@ -82,10 +81,11 @@ async function look(page: Page, path: string, width: number, looks: Look[]): Pro
   for (const each of looks) {
     await change(page, each);
     const name = `${path.replace(/^\/app\//, "").replace(/[^\w-]+/g, "-")}-${width}-${each.language}-${each.theme}`;
-    await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
-    faults.push(...(await faultsOf(page)).map((fault) => `${each.language} ${each.theme}: ${fault}`));
+    const found = await faultsOf(page);
+    if (found.length || process.env.ETAPPE_SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+    faults.push(...found.map((fault) => `${each.language} ${each.theme}: ${fault}`));
   }
-  expect(faults, `${path} at ${width} px; its pictures are in ${SCREENSHOTS}`).toEqual([]);
+  expect(faults, `${path} at ${width} px; pictures are in ${SCREENSHOTS}`).toEqual([]);
 }
 
 for (const width of WIDTHS) {

@@ -32,7 +32,6 @@ export default defineConfig({
     contextOptions: { reducedMotion: "reduce" },
     viewport: { width: 1440, height: 900 },
     screenshot: "only-on-failure",
-    trace: "retain-on-failure",
   },
   projects: [
     // The welcome link works once, and everybody else needs the account that it makes.

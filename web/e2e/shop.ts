@@ -20,10 +20,10 @@ const page = (path: string, referrer = "") => ({ url: SHOP + path, path, title: 
 const campaign = (source: string, medium: string, name: string) => (path: string) => ({ page: page(path), campaign: { source, medium, name } });
 
 const WAYS: Way[] = [
-  { name: "Organic Search", share: 0.3, cart: 0.52, context: (path) => ({ page: page(path, "https://www.google.com/") }) },
-  { name: "Paid Social", share: 0.3, cart: 0.58, context: campaign("facebook", "paid_social", "voorjaar") },
+  { name: "Organic Search", share: 0.28, cart: 0.52, context: (path) => ({ page: page(path, "https://www.google.com/") }) },
+  { name: "Paid Social", share: 0.34, cart: 0.58, context: campaign("facebook", "paid_social", "voorjaar") },
   { name: "Email", share: 0.16, cart: 0.62, context: campaign("nieuwsbrief", "email", "weekbericht") },
-  { name: "Direct", share: 0.14, cart: 0.48, context: (path) => ({ page: page(path) }) },
+  { name: "Direct", share: 0.12, cart: 0.48, context: (path) => ({ page: page(path) }) },
   { name: "Referral", share: 0.1, cart: 0.5, context: (path) => ({ page: page(path, "https://tuinblog.example/kamerplanten") }) },
 ];
 
@@ -112,6 +112,7 @@ export function makeShop(seed: number, now: number): Shop {
     who.signedUp = at;
     say(who, at, { event: "Signed Up", properties: inviter ? { inviter_id: inviter.id } : {} });
     say(who, at + 1000, { type: "identify", traits: { name: who.name, email: `${who.id}@wielewaal.example` } });
+    say(who, at + 6 * 3_600_000, { event: "Account Activated" });
     signedUp.push(who);
   };
 
@@ -126,10 +127,11 @@ export function makeShop(seed: number, now: number): Shop {
     if (inviter) say(inviter, at - Math.floor((0.2 + random()) * 0.7 * DAY), { event: "Invite Sent", properties: { referral_code: `code-${inviter.id}` } });
 
     const plant = pick(PLANTS);
-    view(who, at, "/", who.way);
-    view(who, at + 40_000, `/planten/${plant}`);
+    // Links lead to a plant; some look at another, and an event within the shop tells no channel.
+    view(who, at, `/planten/${plant}`, who.way);
+    if (random() < 0.2) view(who, at + 40_000, `/planten/${pick(PLANTS)}`);
     const leaks = who.way.name === "Paid Social" && now - at < LEAK_DAYS * DAY;
-    const cart = inviter || random() < (leaks ? 0.14 : who.way.cart);
+    const cart = inviter || random() < (leaks ? 0.06 : who.way.cart);
     const pays = random() < 0.56;
     const again = random() < 0.4;
     const later = Math.floor((2 + random() * 12) * DAY);

@@ -21,6 +21,7 @@ export interface Gap {
   /** Did not go on; the API counts those who may still come among them. */
   lost: number;
   open: number;
+  /** Null where it says nothing: nobody went on, or one event led to both. */
   usual: number | null;
 }
 
@@ -36,7 +37,7 @@ export function gapsOf(parts: Part[]): Gap[] {
     rate: to.step.step_rate,
     lost: to.step.drop_off ?? 0,
     open: to.step.open,
-    usual: to.step.time_from_previous.p50_s,
+    usual: to.step.time_from_previous.p50_s || null,
   }));
 }
 

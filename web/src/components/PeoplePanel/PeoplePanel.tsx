@@ -77,7 +77,7 @@ function Person({ person }: { person: PersonRow }) {
         <span class="avatar" aria-hidden="true">{initials(person.name)}</span>
         <span class="person-words">
           <span class="person-name cut">{personName(person.name, person.actor)}</span>
-          <span class="person-about cut">{about}</span>
+          <span class="person-about">{about}</span>
         </span>
         <span class="micro faint nowrap">{person.last_seen && agoText(person.last_seen)}</span>
       </a>

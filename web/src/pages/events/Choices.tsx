@@ -1,5 +1,6 @@
 import type { UnmappedName } from "../../api/types";
 import { Select } from "../../components/Field/Field";
+import { language } from "../../app/preferences";
 import { didText } from "../../format/names";
 import { MILESTONES } from "../../model/milestones";
 import { t } from "../../text";
@@ -25,7 +26,8 @@ function Choice({ milestone, why, value, onChange }: { milestone: string; why?: 
         <code>{milestone}</code>
       </span>
       <span />
-      {why && <p>{t("meaning.suggested", { why })}</p>}
+      {/* The server's sentence is English; a Dutch page does without. */}
+      {why && language.value === "en" && <p>{t("meaning.suggested", { why })}</p>}
     </label>
   );
 }

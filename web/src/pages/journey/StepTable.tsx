@@ -56,7 +56,7 @@ function columnsOf(before: number[] | null, onOpen?: OpenPeople): Column<Part>[]
     { id: "stop", name: t("col.stop"), figure: true, cell: (part) => gateOnly(part, () => <People onOpen={onOpen} step={part.index + 1} state="dropped">{count(part.step.drop_off)}</People>) },
     { id: "open", name: t("col.open"), what: t("col.open.what"), figure: true, priority: 2, cell: (part) => gateOnly(part, () => <StillOpen part={part} onOpen={onOpen} />) },
     { id: "skipped", name: t("col.skipped"), what: t("col.skipped.what"), figure: true, priority: 3, cell: (part) => <span class="muted">{part.step.gate ? count(part.step.skipped) : <Nothing why={t("journey.define.optional")} />}</span> },
-    { id: "time", name: t("col.time"), what: t("col.time.what"), figure: true, priority: 2, cell: (part) => <span class="muted nowrap">{duration(part.index === 0 ? null : part.step.time_from_previous.p50_s)}</span> },
+    { id: "time", name: t("col.time"), what: t("col.time.what"), figure: true, priority: 2, cell: (part) => <span class="muted nowrap">{duration(part.index === 0 ? null : part.step.time_from_previous.p50_s || null)}</span> },
   ];
   if (!comparison.value) return columns;
   return [...columns, { id: "before", name: t("col.before"), figure: true, cell: (part) => <PercentChange now={part.step.count} before={before?.[part.index]} /> }];
