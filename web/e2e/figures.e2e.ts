@@ -49,6 +49,12 @@ test("the cards of Today show the API's figures", async ({ page }) => {
   await compare(names[2], Math.round(of("purchases_per_customer") * 100) / 100);
   await compare(names[3], Math.round(of("referrals_per_customer") * 100));
   await compare(names[7], Math.round(of("nps")));
+  for (const [index, id] of [[4, "activation_rate"], [5, "retention_rate"], [6, "repeat_rate"]] as const) {
+    const text = await card(names[index]).innerText();
+    const decimals = /[.](\d+)%/.exec(text)?.[1].length ?? 0; // as many as the interval allows
+    shown[names[index]] = Number(text.replace("%", ""));
+    expected[names[index]] = Number((of(id) * 100).toFixed(decimals));
+  }
   expect(shown).toEqual(expected);
   const counts = page.locator(".just-counts b");
   expect([await figure(counts.nth(0)), await figure(counts.nth(1))], "visitors and sign-ups").toEqual([of("visitors"), of("signups")]);

@@ -72,7 +72,8 @@ function optionOf(props: Props): Option {
     aria: { enabled: false },
     grid: { left: 4, right: 12, top: 16, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "category", data: props.labels, boundaryGap: false, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, axisLabel: { ...text, hideOverlap: true } },
-    yAxis: { type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (value: number) => `${Math.round(value * 100)}%` } },
+    // No share is above all.
+    yAxis: { type: "value", min: 0, max: ({ max }: { max: number }) => (max > 0.8 ? 1 : null), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (value: number) => `${Math.round(value * 100)}%` } },
     tooltip: {
       trigger: "axis",
       className: "chart-tooltip",

@@ -7,7 +7,7 @@ import { pageAddress } from "../../app/view";
 import { initials, personName, valueName } from "../../format/names";
 import { formatShare } from "../../format/numbers";
 import { agoText, count } from "../../format/words";
-import { t } from "../../text";
+import { hasText, t } from "../../text";
 import { copyText } from "../CopyLink/CopyLink";
 import { Icon } from "../Icon/Icon";
 import { Failed, Skeleton } from "../States/States";
@@ -85,6 +85,12 @@ function Person({ person }: { person: PersonRow }) {
   );
 }
 
+/** A view of a page or a screen has no name of its own. */
+function eventName(event: string): string {
+  const key = `people.did.${event}`;
+  return hasText(key) ? t(key) : event;
+}
+
 function DidLast({ last, total }: { last: State["last"]; total: number }) {
   if (!last.length || !total) return null;
   return (
@@ -93,7 +99,7 @@ function DidLast({ last, total }: { last: State["last"]; total: number }) {
       <ul>
         {last.slice(0, 3).map((each) => (
           <li key={each.event}>
-            <span class="cut" title={each.event}>{each.event}</span>
+            <span class="cut" title={each.event}>{eventName(each.event)}</span>
             <b class="tab">{formatShare(language.value, each.count / total)}</b>
             <i aria-hidden="true"><i style={{ width: `${(each.count / total) * 100}%` }} /></i>
           </li>

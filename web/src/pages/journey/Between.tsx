@@ -26,10 +26,10 @@ export function Between({ gaps }: { gaps: Gap[] }) {
               <span class="faint" aria-hidden="true">→</span>
               <StageName stage={gap.to.stage} />
             </span>
-            <span class="between-track" aria-hidden="true">{half != null && <i style={{ left: `${Math.min(start, 98)}%`, width: `${Math.max(end - start, 1)}%` }} />}</span>
+            <span class="between-track" aria-hidden="true">{!!half && <i style={{ left: `${Math.min(start, 98)}%`, width: `${Math.max(end - start, 1)}%` }} />}</span>
             <span class="between-figures tab">
-              {half == null ? (
-                <span class="faint">{t("between.none")}</span>
+              {!half ? (
+                <span class="faint">{t(half == null ? "between.none" : "between.at-once")}</span>
               ) : (
                 <>
                   {t("between.half")} <b>{duration(half)}</b>
