@@ -65,7 +65,7 @@ async function faultsOf(page: Page): Promise<string[]> {
   if (!(await main.innerText()).trim()) faults.push("the page is empty");
   const text = await page.locator("body").innerText();
   for (const odd of text.match(/\b(undefined|NaN|null|\[object \w+\])\b|\{\w+\}|[^\n]*¦[^\n]*/g) ?? []) faults.push(`no words for a reader: ${odd}`);
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] }).analyze();
   for (const each of violations) {
     if (each.impact !== "serious" && each.impact !== "critical") continue;
     for (const node of each.nodes.slice(0, 5)) faults.push(`axe ${each.impact} ${each.id}: ${node.target.join(" ")} — ${node.failureSummary?.split("\n").slice(1, 3).join(" ").trim()}`);

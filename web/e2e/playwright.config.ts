@@ -19,9 +19,10 @@ export default defineConfig({
   retries: 0,
   workers: 2,
   fullyParallel: true,
-  timeout: 60_000,
-  globalTimeout: 9 * 60_000,
-  expect: { timeout: 10_000 },
+  timeout: 120_000,
+  // Two minutes where nothing else runs; a machine that is busy takes its time.
+  globalTimeout: 20 * 60_000,
+  expect: { timeout: 20_000 },
   use: {
     browserName: "chromium",
     headless: true,

@@ -72,8 +72,7 @@ function optionOf(props: Props): Option {
     aria: { enabled: false },
     grid: { left: 4, right: 12, top: 16, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "category", data: props.labels, boundaryGap: false, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, axisLabel: { ...text, hideOverlap: true } },
-    // No share is above all.
-    yAxis: { type: "value", min: 0, max: ({ max }: { max: number }) => (max > 0.8 ? 1 : null), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (value: number) => `${Math.round(value * 100)}%` } },
+    yAxis: { type: "value", min: 0, ...axisUpTo(Math.max(...props.lines.flatMap((each) => each.values.map((value) => value ?? 0)))), splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (value: number) => `${Math.round(value * 100)}%` } },
     tooltip: {
       trigger: "axis",
       className: "chart-tooltip",
@@ -82,6 +81,11 @@ function optionOf(props: Props): Option {
     },
     series: props.lines.flatMap(seriesOf),
   } as Option;
+}
+
+/** No share is above all, so the axis ends there. */
+function axisUpTo(most: number): { splitNumber: number } | { max: number; interval: number } {
+  return most > 0.8 ? { max: 1, interval: 0.25 } : { splitNumber: 4 };
 }
 
 export function LineChart(props: Props) {
