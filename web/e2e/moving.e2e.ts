@@ -70,6 +70,7 @@ test("Ctrl K finds a page, and the keyboard alone goes there", async ({ page, ru
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Referral");
   await expect(search).toHaveCount(0);
   await page.keyboard.press("Control+k");
+  await expect(search).toBeFocused();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Escape");
   await expect(search, "Escape closes it").toHaveCount(0);

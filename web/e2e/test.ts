@@ -63,7 +63,7 @@ export { expect };
 
 /** Waits until nothing is loading and nothing moves. */
 export async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(() => document.fonts.status === "loaded" && !!document.querySelector("h1") && !document.querySelector('.skeleton, .bone, .dim, .stale, .stale-stack, [role="status"][aria-label]'), undefined, { timeout: 45_000 });
+  await page.waitForFunction(() => document.fonts.status === "loaded" && !!document.querySelector("h1") && !document.querySelector('.skeleton, .bone, .dim, .stale, .stale-stack, [aria-busy="true"], [role="status"][aria-label]'), undefined, { timeout: 45_000 });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 

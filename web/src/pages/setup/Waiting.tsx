@@ -97,7 +97,7 @@ function StillWaiting() {
 /** Whether the first event came, with what can be checked from here. */
 export function Waiting() {
   const { reached, people, refused } = useSeen();
-  if (reached === null) return <section class="card wait-card" aria-busy="true"><div class="wait" /></section>;
+  if (reached === null) return <section class="card wait-card" aria-busy="true"><Skeleton lines={4} /></section>;
   const there = !!people;
   return (
     <section class={there ? "card wait-card there" : "card wait-card"} aria-live="polite">
