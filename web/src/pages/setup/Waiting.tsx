@@ -5,6 +5,7 @@ import { liveEvents } from "../../api/live";
 import { today, pageAddress, site } from "../../app/view";
 import { LinkButton } from "../../components/Button/Button";
 import { Icon, type IconName } from "../../components/Icon/Icon";
+import { Skeleton } from "../../components/States/States";
 import { didText } from "../../format/names";
 import { addDays } from "../../format/dates";
 import { agoText, count, counted } from "../../format/words";
