@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{SecondsFormat, Utc};
 use etappe_testkit::kafka::KafkaNode;
 use etappe_testkit::process::{EtappeProcess, free_address};
 use etappe_testkit::wait::{PATIENCE, until};
@@ -173,13 +174,18 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
     };
     let (status, body) = site.send(&events(0, 300)).await?;
     assert_eq!((status, body["accepted"].as_u64()), (200, Some(300)));
-    let held = as_of_at_rest(&site).await?;
+    // None of these may be missing from figures that claim to be complete beyond this time.
+    let sent = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     process.kill().await?;
     // Starting while Kafka is still down loses nothing.
     process.restart().await?;
     let (status, _) = site.send(&events(300, 500)).await?;
     assert_eq!(status, 200);
-    assert_eq!(as_of(&site).await?, held, "events are waiting in the spool");
+    let held = as_of(&site).await?;
+    assert!(
+        held <= sent,
+        "events are waiting in the spool: {held} is after {sent}"
+    );
     kafka.start_again().await?;
     until(
         "everything is visible and the figures reach further",
@@ -188,7 +194,7 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
             let (reached, visible) = (as_of(&site).await, site.visible_events().await);
             let reached = reached.expect("the API answers");
             assert!(reached >= held, "{reached} is before {held}");
-            reached > held && visible.is_ok_and(|visible| visible >= 500)
+            reached > sent && visible.is_ok_and(|visible| visible >= 500)
         },
     )
     .await;
@@ -248,21 +254,6 @@ async fn as_of(site: &TestSite) -> anyhow::Result<String> {
         .await?;
     assert_eq!(status, 200, "{body}");
     Ok(body["as_of"].as_str().expect("a time").to_owned())
-}
-
-/// Returns the watermark once three readings are equal: what was in flight when Kafka went down has
-/// arrived then, or never will.
-async fn as_of_at_rest(site: &TestSite) -> anyhow::Result<String> {
-    let mut readings = vec![as_of(site).await?];
-    until("the watermark stands still", PATIENCE, async || {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        readings.push(as_of(site).await.expect("the API answers"));
-        let mut latest = readings.iter().rev().take(3);
-        let last = latest.next();
-        readings.len() >= 3 && latest.all(|reading| Some(reading) == last)
-    })
-    .await;
-    Ok(readings.pop().expect("there are readings"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,7 +117,7 @@ pub async fn apply<A: AccountStore>(
     | UserRequest::Remove { email }) = &request;
     let email = Email::try_new(email)?;
     let draws = matches!(request, UserRequest::Add { .. } | UserRequest::Reset { .. });
-    let password = draws.then(|| random_token("pw"));
+    let password = draws.then(|| random_token("ep"));
     let hash = password.as_deref().map(password::hash);
     let address = email.clone();
     let decided = accounts.change(move |known| {

@@ -16,8 +16,9 @@ use self::escape::Unescaped;
 
 /// The length of a key.
 const KEY_BYTES: usize = KEY_LETTERS + 3;
-/// The second letters of the prefixes: admin, control, read, transient and write.
-const KINDS: &[u8] = b"acrtw";
+/// The second letters of the prefixes: admin, control, first account, password, read, session,
+/// transient and write.
+const KINDS: &[u8] = b"acfprstw";
 /// The most levels of nested escapes that are decoded.
 const ROUNDS: usize = 4;
 

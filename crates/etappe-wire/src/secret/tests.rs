@@ -115,6 +115,14 @@ fn several_keys_in_one_text_are_all_masked() {
 }
 
 #[test]
+fn keys_of_every_kind_are_masked() {
+    for kind in ["ea", "ec", "ef", "ep", "er", "es", "et", "ew"] {
+        let text = KEY.replacen("ew", kind, 1);
+        assert_eq!(without_keys(&text), "*".repeat(KEY.len()), "{kind}");
+    }
+}
+
+#[test]
 fn ids_and_words_are_not_masked() {
     let long = "a".repeat(200);
     for text in [
