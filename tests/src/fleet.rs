@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use etappe_testkit::kafka::KafkaNodes;
 use etappe_testkit::process::{binary_path, free_address};
+use etappe_testkit::wait::{PATIENCE, until};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -124,12 +125,19 @@ impl Fleet {
         let made = self.run(&["keys", "create", "--site", name]).await?;
         let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
         let collector = self.collectors[collector].said("listen");
-        TestSite::of(
+        let site = TestSite::of(
             &collector,
             &self.insights.said("listen"),
             name,
             (text("write_key"), text("read_token")),
-        )
+        )?;
+        // The command returns once the key is in the table, which the collector reads by itself.
+        until("the collector knows the key", PATIENCE, async || {
+            let answer = site.post("/v1/batch", r#"{"batch":[]}"#).await;
+            answer.is_ok_and(|(status, _)| status != 401)
+        })
+        .await;
+        Ok(site)
     }
 
     /// Starts one more classifier.

@@ -40,7 +40,7 @@ use crate::service::checkpoint::Checkpoint;
 use crate::service::event_log;
 use crate::service::explainer::StoredEvents;
 use crate::service::front_page::{self, Purpose};
-use crate::service::greeting::Greeting;
+use crate::service::greeting::{Greeting, first_account_token};
 use crate::service::routes::LaterRoutes;
 use crate::service::warehouse::Embedded;
 use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
@@ -377,7 +377,7 @@ impl Up {
             let keys = sites.create_keys(&demo, KeyScope::Browser).await?;
             greeting = greeting.with_keys(keys, admin_token);
         }
-        if let Some(token) = sites.create_first_account_token().await? {
+        if let Some(token) = first_account_token(sites).await {
             greeting = greeting.with_welcome(&token);
         }
         greeting.print(self.arguments.json)

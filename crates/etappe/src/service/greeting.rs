@@ -1,11 +1,15 @@
 //! What a process prints once it is ready.
 
 use std::io::Write;
+use std::time::Duration;
 
-use etappe_log::sites::NewKeys;
+use etappe_log::sites::{NewKeys, SiteStore};
 use serde::Serialize;
 
 use crate::data_dir::RunInfo;
+
+/// How long the start waits for the link of the first account to be stored.
+const LINK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Addresses, and keys at the first start; the only output on standard output.
 #[derive(Serialize)]
@@ -83,6 +87,18 @@ impl Greeting {
         }
         Ok(out.flush()?)
     }
+}
+
+/// Draws the token of the link, while there is no account. Without Kafka there is no link, and
+/// everything else starts.
+pub(crate) async fn first_account_token(sites: &SiteStore) -> Option<String> {
+    let drawn = tokio::time::timeout(LINK_PATIENCE, sites.create_first_account_token()).await;
+    match drawn {
+        Ok(Ok(token)) => return token,
+        Ok(Err(error)) => tracing::warn!(%error, "no link for the first account at this start"),
+        Err(_) => tracing::warn!("no link for the first account at this start: Kafka is away"),
+    }
+    None
 }
 
 /// A role's greeting: its addresses and its identity.
