@@ -46,6 +46,8 @@ export default async function start(): Promise<() => Promise<void>> {
     await etappe?.stop();
     rmSync(folder, { recursive: true, force: true });
   };
+  // Also when the run is cut short and nobody calls what is returned.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   try {
     etappe = await Etappe.start(join(folder, "data"));
     const { site } = etappe.greeting;
