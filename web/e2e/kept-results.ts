@@ -4,9 +4,16 @@ import { RESULTS } from "./folders";
 
 /** Removes the pictures and traces of a run in which all went well, and says where the others are. */
 export default class KeptResults implements Reporter {
+  private passed = false;
+
   onEnd(result: FullResult): void {
-    if (result.status === "passed") rmSync(RESULTS, { recursive: true, force: true });
-    else console.log(`\nPictures of what failed are in ${RESULTS}`);
+    this.passed = result.status === "passed";
+    if (!this.passed) console.log(`\nPictures of what failed are in ${RESULTS}`);
+  }
+
+  /** After Playwright's own last look at the folder. */
+  async onExit(): Promise<void> {
+    if (this.passed) rmSync(RESULTS, { recursive: true, force: true });
   }
 
   printsToStdio(): boolean {

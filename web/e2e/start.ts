@@ -39,15 +39,17 @@ async function sendRefused(etappe: Etappe): Promise<void> {
 export default async function start(): Promise<() => Promise<void>> {
   const began = Date.now();
   const folder = mkdtempSync(join(tmpdir(), "etappe-e2e-"));
+  // The engine ends a moment after who started it, and writes until then.
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   let etappe: Etappe | null = null;
   let proxy: Proxy | null = null;
   const end = async () => {
     proxy?.stop();
     await etappe?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   // Also when the run is cut short and nobody calls what is returned.
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  process.once("exit", () => remove());
   try {
     etappe = await Etappe.start(join(folder, "data"));
     const { site } = etappe.greeting;
