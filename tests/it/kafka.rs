@@ -175,6 +175,10 @@ async fn a_spool_is_drained_after_a_restart_and_holds_the_watermark_back() -> an
     let (status, body) = site.send(&events(0, 300)).await?;
     assert_eq!((status, body["accepted"].as_u64()), (200, Some(300)));
     // None of these may be missing from figures that claim to be complete beyond this time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the program under test goes by the wall clock"
+    )]
     let sent = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     process.kill().await?;
     // Starting while Kafka is still down loses nothing.
