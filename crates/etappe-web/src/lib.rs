@@ -5,7 +5,7 @@
 //! a session's cookie like a read token. What it is *not*: nothing here knows a figure.
 //!
 //! Where to start: [`router`] lists the addresses. A request that changes something needs a session
-//! and the session's CSRF token ([`csrf`]).
+//! and the session's CSRF token (`csrf.rs`).
 //!
 //! Invariants: passwords and tokens are stored as hashes only. Wrong address and wrong password
 //! cannot be told apart, neither by the answer nor by its time. Hashing is bounded in memory.
