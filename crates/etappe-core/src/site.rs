@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::account::Accounts;
+use crate::account::{Accounts, User};
 use crate::currency::Currency;
 use crate::event::KeyScope;
 use crate::id::SiteId;
@@ -197,6 +197,13 @@ impl SiteDirectory {
     #[must_use]
     pub fn site(&self, id: &str) -> Option<&Site> {
         self.sites.values().find(|site| site.id.as_str() == id)
+    }
+
+    /// Returns the site called `id` if `user` has a role there.
+    #[must_use]
+    pub fn site_of(&self, user: &User, id: &str) -> Option<&Site> {
+        self.site(id)
+            .filter(|site| user.role_at(&site.id).is_some())
     }
 
     /// Iterates over the sites by name.

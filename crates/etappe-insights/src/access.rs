@@ -79,8 +79,7 @@ fn admit(
         Credential::Session(token) => {
             let signed_in = directory.accounts().signed_in(token, now);
             let (user, _) = signed_in.ok_or(InsightsError::SessionOver)?;
-            let site = directory.site(asked);
-            site.filter(|site| user.role_at(&site.id).is_some())
+            directory.site_of(user, asked)
         }
     };
     let site = site.ok_or(InsightsError::WrongSite)?;

@@ -19,10 +19,11 @@ use etappe_core::id::SiteId;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
 use etappe_runtime::durable_file::replace_private;
+use etappe_runtime::random_key::random_key;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-pub use self::key::{NewKeys, random_key};
+pub use self::key::NewKeys;
 use crate::error::SiteError;
 use crate::kafka::{KafkaTable, TableRows};
 

@@ -4,6 +4,7 @@
 //!   tokens, [`forwarded`] finds the client behind proxies, [`admin`] serves health and metrics.
 //! - Life of a process: [`telemetry`], [`health`], [`shutdown`], [`clock`].
 //! - Work: [`backoff`] between attempts, [`blocking`] and [`background`] threads, [`fair_queue`].
+//! - Keys: [`mod@random_key`] draws them.
 //! - Files and metrics: [`durable_file`] replaces files, [`mod@metric_set`] declares metrics.
 //!
 //! What it is *not*: nothing here knows events, stages or storage; it depends on the domain only
@@ -28,5 +29,6 @@ pub mod health;
 pub mod http_server;
 pub mod metric_set;
 mod metrics;
+pub mod random_key;
 pub mod shutdown;
 pub mod telemetry;

@@ -8,12 +8,13 @@ use axum::response::Response;
 use etappe_core::account::{AccountChange, Accounts, Email, Role, User, UserId};
 use etappe_core::ports::{AccountStore, Clock};
 use etappe_core::site::KeyHash;
+use etappe_runtime::random_key::random_key;
 use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::error::WebError;
 use crate::sign_in::{begin_session, store};
-use crate::state::{WebState, random_token};
+use crate::state::WebState;
 use crate::{body, csrf, password};
 
 /// The most characters of a name.
@@ -45,7 +46,7 @@ pub(crate) async fn create<A: AccountStore, C: Clock>(
     let email = Email::try_new(&asked.email)?;
     password::check(&asked.password)?;
     let user = User {
-        id: UserId::new(&random_token("eu")),
+        id: UserId::new(&random_key("eu")),
         email,
         name,
         password: state.passwords().hash(asked.password).await,

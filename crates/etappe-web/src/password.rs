@@ -1,6 +1,8 @@
 //! Hashes and checks passwords with Argon2id, at the costs that OWASP's Password Storage Cheat Sheet
 //! names first (19 MiB, two passes, one lane): the defaults of the `argon2` crate.
 
+use std::sync::{Arc, OnceLock};
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash as PhcString;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -40,7 +42,7 @@ pub fn check(password: &str) -> Result<(), UnusablePassword> {
     Ok(())
 }
 
-/// Hashes a password with a random salt. Takes about 50 ms of a core and 19 MiB.
+/// Hashes a password with a random salt. Takes 19 MiB, and two passes over them.
 #[must_use]
 pub fn hash(password: &str) -> PasswordHash {
     let hashed = Argon2::default()
@@ -60,15 +62,16 @@ fn is_right(password: &str, hash: &PasswordHash) -> bool {
 #[derive(Debug)]
 pub(crate) struct Passwords {
     turns: Semaphore,
-    /// Checked in place of an unknown user's, so that both take as long.
-    nobodys: PasswordHash,
+    /// Checked in place of an unknown user's, so that both take as long. Whoever comes first waits
+    /// for it, known or not.
+    nobodys: Arc<OnceLock<PasswordHash>>,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
         Self {
             turns: Semaphore::new(AT_A_TIME),
-            nobodys: hash("nobody has this password"),
+            nobodys: Arc::default(),
         }
     }
 
@@ -80,10 +83,13 @@ impl Passwords {
     /// Returns whether `password` has this hash; without a hash it takes as long and is wrong.
     pub(crate) async fn is_right(&self, password: String, hash: Option<PasswordHash>) -> bool {
         let _turn = self.turns.acquire().await;
-        let is_known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.nobodys.clone());
-        // The password of nobody's hash stands in the source.
-        run_blocking(move || is_right(&password, &hash)).await && is_known
+        let nobodys = Arc::clone(&self.nobodys);
+        run_blocking(move || {
+            let nobodys = nobodys.get_or_init(|| self::hash("nobody has this password"));
+            // The password of nobody's hash stands in the source.
+            is_right(&password, hash.as_ref().unwrap_or(nobodys)) && hash.is_some()
+        })
+        .await
     }
 }
 

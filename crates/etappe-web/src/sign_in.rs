@@ -11,13 +11,14 @@ use etappe_core::ports::{AccountStore, Clock};
 use etappe_core::site::KeyHash;
 use etappe_core::time::Timestamp;
 use etappe_runtime::forwarded::client_address;
+use etappe_runtime::random_key::random_key;
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::error::WebError;
-use crate::state::{SESSION_LASTS, SignedIn, WebState, random_token};
+use crate::state::{SESSION_LASTS, SignedIn, WebState};
 use crate::throttle::Attempt;
 use crate::{body, cookie, csrf, password, whoami};
 
@@ -175,7 +176,7 @@ pub(crate) async fn begin_session<A: AccountStore, C: Clock>(
     user: &User,
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
-    let (token, now) = (random_token("es"), state.now());
+    let (token, now) = (random_key("es"), state.now());
     let session = Session {
         user: user.id.clone(),
         created_at: now,

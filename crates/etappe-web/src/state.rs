@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use etappe_core::account::{Session, User};
 use etappe_core::ports::Clock;
-use etappe_core::site::{KEY_LETTERS, SiteDirectory};
+use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
 use etappe_runtime::authorization::session_token;
 use http::HeaderMap;
-use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::watch;
 
 use crate::error::WebError;
@@ -115,10 +114,4 @@ impl<A, C> fmt::Debug for WebParts<A, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebParts")
     }
-}
-
-/// Draws a token of 190 random bits; the prefix says what it is for.
-pub(crate) fn random_token(prefix: &str) -> String {
-    let letters = Alphanumeric.sample_string(&mut rand::rng(), KEY_LETTERS);
-    format!("{prefix}_{letters}")
 }

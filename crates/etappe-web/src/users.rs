@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use etappe_core::account::{AccountChange, Accounts, Email, Role, User, UserId};
 use etappe_core::id::SiteId;
 use etappe_core::ports::AccountStore;
+use etappe_runtime::random_key::random_key;
 use serde::{Deserialize, Serialize};
 
 use crate::password;
-use crate::state::random_token;
 
 /// What to do with a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ pub fn list(accounts: &Accounts) -> Vec<ListedUser> {
     accounts.users.values().map(listed).collect()
 }
 
-/// Does what is asked. Takes about 50 ms of a core where a password is drawn.
+/// Does what is asked. Where a password is drawn, it is hashed on the caller's thread.
 ///
 /// # Errors
 /// [`UserError`] if the address is taken or unknown, or the change cannot be stored.
@@ -117,7 +117,7 @@ pub async fn apply<A: AccountStore>(
     | UserRequest::Remove { email }) = &request;
     let email = Email::try_new(email)?;
     let draws = matches!(request, UserRequest::Add { .. } | UserRequest::Reset { .. });
-    let password = draws.then(|| random_token("ep"));
+    let password = draws.then(|| random_key("ep"));
     let hash = password.as_deref().map(password::hash);
     let address = email.clone();
     let decided = accounts.change(move |known| {
@@ -129,7 +129,7 @@ pub async fn apply<A: AccountStore>(
             return match (user, hash) {
                 (None, Some(password)) => {
                     let mut user = User {
-                        id: UserId::new(&random_token("eu")),
+                        id: UserId::new(&random_key("eu")),
                         email: address,
                         name,
                         password,

@@ -57,13 +57,9 @@ impl Attempt {
         if self.steps.get(step).is_some_and(Option::is_some) {
             return Standing::Reached;
         }
-        let mut gates = spec.steps.iter().zip(&self.steps).take(step);
-        let (mut has_gate, mut passed) = (false, true);
-        for (_, reach) in gates.by_ref().filter(|(step, _)| step.gate) {
-            has_gate = true;
-            passed &= reach.is_some();
-        }
-        if has_gate && passed {
+        let before = spec.steps.iter().zip(&self.steps).take(step);
+        let mut gates = before.filter(|(step, _)| step.gate).peekable();
+        if gates.peek().is_some() && gates.all(|(_, reach)| reach.is_some()) {
             Standing::Stopped {
                 is_open: self.is_open(as_of),
             }

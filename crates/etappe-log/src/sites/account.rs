@@ -4,8 +4,9 @@ use etappe_core::account::{AccountChange, Accounts};
 use etappe_core::ports::AccountStore;
 use etappe_core::site::KeyHash;
 use etappe_core::site::stored::SiteChange;
+use etappe_runtime::random_key::random_key;
 
-use super::{SiteStore, random_key};
+use super::SiteStore;
 use crate::error::SiteError;
 
 impl SiteStore {

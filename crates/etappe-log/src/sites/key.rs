@@ -1,10 +1,8 @@
-//! Creates keys and tokens.
+//! A pair of keys.
 
 use std::fmt;
 
 use etappe_core::id::SiteId;
-use etappe_core::site::KEY_LETTERS;
-use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 
 /// A pair of keys, shown once.
@@ -27,18 +25,10 @@ impl fmt::Debug for NewKeys {
     }
 }
 
-/// Creates a key of random characters; the prefix tells people its purpose.
-#[must_use]
-pub fn random_key(prefix: &str) -> String {
-    format!(
-        "{prefix}_{}",
-        Alphanumeric.sample_string(&mut rand::rng(), KEY_LETTERS)
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use etappe_core::site::KEY_LETTERS;
+    use etappe_runtime::random_key::random_key;
 
     #[test]
     fn every_kind_of_key_is_recognised_and_masked_in_texts() {

@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use crate::cli::InsightsArguments;
 use crate::config::{Config, Needs};
 use crate::data_dir::DataDir;
-use crate::service::front_page::{self, Purpose};
+use crate::service::front_page::Purpose;
 use crate::service::greeting::RoleGreeting;
 use crate::service::health::Absence;
 use crate::service::{Service, bind, health, routes};
@@ -43,8 +43,7 @@ async fn work(
     let warehouse = service.connect_server(&stored).await?;
     let watermark = service.follow_watermark(&warehouse);
     let router = routes::insights(service, (warehouse.clone(), watermark), &sites)?
-        .merge(routes::web(service, &sites)?)
-        .merge(front_page::router(Purpose::Figures));
+        .merge(routes::web(service, &sites, Purpose::Figures)?);
     let watch = health::watch_warehouse(warehouse, stored, service.shutdown.token());
     service.tasks.spawn(watch);
     let greeting = RoleGreeting {

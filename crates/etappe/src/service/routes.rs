@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::Service;
+use super::front_page::{self, Purpose};
 
 /// The admin address of every process: metrics and health.
 pub(crate) fn admin(service: &Service) -> Router {
@@ -106,8 +107,12 @@ pub(crate) fn insights(
     Ok(router.route_layer(middleware::from_fn_with_state(threads, in_background)))
 }
 
-/// The web interface.
-pub(crate) fn web(service: &Service, sites: &Arc<SiteStore>) -> anyhow::Result<Router> {
+/// What people open in a browser: the web interface, and the front page of an address.
+pub(crate) fn web(
+    service: &Service,
+    sites: &Arc<SiteStore>,
+    purpose: Purpose,
+) -> anyhow::Result<Router> {
     let state = WebState::new(WebParts {
         accounts: Arc::clone(sites),
         clock: service.clock,
@@ -115,7 +120,7 @@ pub(crate) fn web(service: &Service, sites: &Arc<SiteStore>) -> anyhow::Result<R
         trusted_proxies: service.config.collector.trusted_proxies,
         metrics: WebMetrics::register(&service.registry)?,
     });
-    Ok(etappe_web::router::router(state))
+    Ok(etappe_web::router::router(state).merge(front_page::router(purpose)))
 }
 
 /// Answers a request on background threads; a disconnect cancels it.
@@ -152,18 +157,17 @@ async fn readers_only(
 /// Returns whether a request has a read token of the site, or the session of a person with a role
 /// there.
 fn may_read(directory: &SiteDirectory, headers: &HeaderMap, site: &str) -> bool {
-    let token = bearer_token(headers).ok().flatten();
-    if let Some(token) = token {
-        let own = directory.reader(token);
-        return own.is_some_and(|own| own.id.as_str() == site);
+    match bearer_token(headers) {
+        Ok(Some(token)) => {
+            let own = directory.reader(token);
+            own.is_some_and(|own| own.id.as_str() == site)
+        }
+        Ok(None) => session_token(headers)
+            .and_then(|token| directory.accounts().signed_in(token, SystemClock.now()))
+            .is_some_and(|(user, _)| directory.site_of(user, site).is_some()),
+        // As on the API's other addresses, what cannot be read opens nothing.
+        Err(_) => false,
     }
-    let accounts = directory.accounts();
-    let signed_in =
-        session_token(headers).and_then(|token| accounts.signed_in(token, SystemClock.now()));
-    let site = directory.site(site);
-    signed_in
-        .zip(site)
-        .is_some_and(|((user, _), site)| user.role_at(&site.id).is_some())
 }
 
 /// Returns the models in the API's format.
