@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use etappe_core::channel::Channel;
 use etappe_core::id::ActorHash;
 use etappe_core::kpi::KpiScope;
 use etappe_core::ports::JourneyStore;
@@ -83,7 +84,7 @@ async fn lists_of_people_equal_lists_by_hand() {
                     last_actor: actor.to_owned(),
                     first_seen: first.at,
                     last_seen: last.at,
-                    first_channel: "email".to_owned(),
+                    first_channel: Channel::Email.as_str().to_owned(),
                 });
                 *last_events.entry(&last.name).or_default() += 1;
             }
