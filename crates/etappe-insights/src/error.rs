@@ -93,6 +93,12 @@ pub enum InsightsError {
         /// How many wait.
         waiting: usize,
     },
+    /// Too many streams are open.
+    #[error("{most} live streams are open, which is the most: close one, or try again shortly")]
+    TooManyStreams {
+        /// The most streams.
+        most: usize,
+    },
     /// The question took too long.
     #[error("the answer took longer than {seconds} s: ask for a shorter range")]
     Timeout {

@@ -36,6 +36,24 @@ where
     (schemas, paths, route)
 }
 
+/// Returns the route of two questions that have a path in common: one is a GET, the other a POST.
+pub(crate) fn ask_either<Get, Post, S, C>() -> UtoipaMethodRouter<InsightsState<S, C>>
+where
+    Get: Question,
+    Post: Question,
+    S: JourneyStore,
+    C: Clock,
+{
+    let (mut schemas, mut paths) = openapi::describe::<Get>();
+    let (more_schemas, more_paths) = openapi::describe::<Post>();
+    schemas.extend(more_schemas);
+    paths.merge(more_paths);
+    let route = on(MethodFilter::GET, handle::<Get, S, C>)
+        .on(MethodFilter::POST, handle::<Post, S, C>)
+        .fallback(method_not_allowed);
+    (schemas, paths, route)
+}
+
 /// An answer after the members that every answer begins with.
 #[derive(Serialize)]
 struct Framed<A> {

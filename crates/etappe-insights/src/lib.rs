@@ -5,8 +5,8 @@
 //! from a clock; the binary wires these together. The funnel matchers are in `etappe_core::funnel`.
 //!
 //! Each question is a file in `questions`: it implements the trait in `question`, from which
-//! `handler` makes its route and `openapi` its description. [`kpi_gauge`] exports the KPIs as
-//! metrics.
+//! `handler` makes its route and `openapi` its description. `live` streams what comes in, and
+//! [`kpi_gauge`] exports the KPIs as metrics.
 //!
 //! Invariants: a token reads only its own site, and no answer reveals which other sites exist. A
 //! request is validated completely before the store is queried, and every problem is reported.
@@ -26,6 +26,7 @@ mod exact_json;
 mod field;
 mod handler;
 pub mod kpi_gauge;
+mod live;
 pub mod metrics;
 mod openapi;
 mod parameter;

@@ -66,7 +66,7 @@ pub(crate) fn describe<Q: Question>() -> (Schemas, Paths) {
     let mut operation = OperationBuilder::new()
         .tag("questions")
         .summary(Some(Q::SUMMARY))
-        .operation_id(Some(Q::PATH.replace("/{id}", "")))
+        .operation_id(Some(operation_id::<Q>()))
         .parameter(path_parameter("site", "The site's name.", "demo"))
         .security(SecurityRequirement::new("read_token", [""; 0]));
     if !Q::DESCRIPTION.is_empty() {
@@ -104,6 +104,59 @@ pub(crate) fn describe<Q: Question>() -> (Schemas, Paths) {
     let path = format!("/v1/sites/{{site}}/{}", Q::PATH);
     let item = PathItem::new(method, operation);
     (schemas, PathsBuilder::new().path(path, item).build())
+}
+
+/// Describes a stream of server-sent events whose data are an `E`, and its path.
+pub(crate) fn describe_stream<E: ToSchema>(
+    path: &str,
+    summary: &str,
+    description: &str,
+) -> (Schemas, Paths) {
+    let mut schemas = vec![(E::name().into_owned(), E::schema())];
+    E::schemas(&mut schemas);
+    let stream = ResponseBuilder::new().description("The stream.").content(
+        "text/event-stream",
+        Content::new(Some(Ref::from_schema_name(E::name()))),
+    );
+    let mut operation = OperationBuilder::new()
+        .tag("questions")
+        .summary(Some(summary))
+        .description(Some(description))
+        .operation_id(Some(path))
+        .parameter(path_parameter("site", "The site's name.", "demo"))
+        .security(SecurityRequirement::new("read_token", [""; 0]))
+        .response("200", stream);
+    for (status, description) in NO_ACCESS.into_iter().chain(NO_STORE) {
+        operation = operation.response(status, problem(description));
+    }
+    let path = format!("/v1/sites/{{site}}/{path}");
+    let item = PathItem::new(HttpMethod::Get, operation);
+    (schemas, PathsBuilder::new().path(path, item).build())
+}
+
+/// The problems of a request that may not ask.
+const NO_ACCESS: [(&str, &str); 2] = [
+    ("401", "No token, or an unknown one."),
+    ("403", "The token reads another site."),
+];
+
+/// The problems of a store that does not answer.
+const NO_STORE: [(&str, &str); 3] = [
+    ("500", "The store failed."),
+    (
+        "503",
+        "Too many questions, or the store is unavailable; try again.",
+    ),
+    ("504", "The answer took too long."),
+];
+
+/// Returns a name that no other question has: `kpis`, `ask_funnel`, `actors_by_id`.
+fn operation_id<Q: Question>() -> String {
+    let path = Q::PATH.replace("/{id}", "_by_id");
+    match Q::METHOD {
+        Method::Get => path,
+        Method::Post => format!("ask_{path}"),
+    }
 }
 
 fn has_id<Q: Question>() -> bool {
@@ -206,23 +259,13 @@ fn problems_of<Q: Question>() -> Vec<(&'static str, &'static str)> {
         ]),
         Method::Get => {}
     }
-    problems.extend([
-        ("401", "No token, or an unknown one."),
-        ("403", "The token reads another site."),
-        (
-            "422",
-            "The question is invalid, or costs too much; `errors` lists every problem.",
-        ),
-    ]);
+    problems.extend(NO_ACCESS);
+    problems.push((
+        "422",
+        "The question is invalid, or costs too much; `errors` lists every problem.",
+    ));
     if Q::ASKS_STORE {
-        problems.extend([
-            ("500", "The store failed."),
-            (
-                "503",
-                "Too many questions, or the store is unavailable; try again.",
-            ),
-            ("504", "The answer took too long."),
-        ]);
+        problems.extend(NO_STORE);
     }
     problems
 }

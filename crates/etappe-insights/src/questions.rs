@@ -1,19 +1,22 @@
 //! The questions, one file each.
 
-mod actor;
+pub(crate) mod actor;
 mod funnel;
 pub(crate) mod kpis;
 mod lifecycle;
 mod models;
 mod people;
+mod person;
 mod referrals;
+mod search;
 mod stages;
 mod unmapped;
 
 use etappe_core::ports::{Clock, JourneyStore};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::handler::ask;
+use crate::handler::{ask, ask_either};
+use crate::live;
 use crate::state::InsightsState;
 
 /// Adds every question. A new one is a file in this folder, a view if it needs one, and a line
@@ -28,7 +31,8 @@ pub(crate) fn register<S: JourneyStore, C: Clock>(
         .routes(ask::<referrals::Referrals, S, C>())
         .routes(ask::<lifecycle::Lifecycle, S, C>())
         .routes(ask::<unmapped::Unmapped, S, C>())
-        .routes(ask::<people::People, S, C>())
+        .routes(ask_either::<search::Search, people::People, S, C>())
         .routes(ask::<actor::Actor, S, C>())
         .routes(ask::<models::Models, S, C>())
+        .routes(live::route::<S, C>())
 }

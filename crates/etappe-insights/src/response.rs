@@ -78,7 +78,9 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
             "body-timeout",
             "The body took too long",
         ),
-        E::Busy | E::SiteBusy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+        E::Busy | E::SiteBusy { .. } | E::TooManyStreams { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy")
+        }
         E::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
         E::StoreUnavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::catalog::ModelCatalog;
 use crate::config::InsightsConfig;
+use crate::live::Live;
 use crate::metrics::InsightsMetrics;
 
 /// The dependencies of the API.
@@ -46,6 +47,8 @@ pub(crate) struct Shared<S, C> {
     pub(crate) parts: InsightsParts<S, C>,
     /// The turns of the questions, per site.
     pub(crate) turns: FairQueue<SiteId>,
+    /// What the streams of live events share.
+    live: Live,
 }
 
 impl<S, C> InsightsState<S, C> {
@@ -55,7 +58,11 @@ impl<S, C> InsightsState<S, C> {
         let config = &parts.config;
         let turns = FairQueue::shared_out(config.concurrent_queries, config.site_queries);
         Self {
-            shared: Arc::new(Shared { parts, turns }),
+            shared: Arc::new(Shared {
+                parts,
+                turns,
+                live: Live::default(),
+            }),
         }
     }
 
@@ -65,6 +72,10 @@ impl<S, C> InsightsState<S, C> {
 
     pub(crate) fn turns(&self) -> &FairQueue<SiteId> {
         &self.shared.turns
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.shared.live
     }
 }
 

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use body_deadline::BodyTimedOut;
 pub use config::ServerConfig;
+pub use connection::Stopping;
 pub use metrics::ServerMetrics;
 pub use proxy::{InvalidNetwork, Proxies, ViaProxy};
 

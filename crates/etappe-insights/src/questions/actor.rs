@@ -172,7 +172,8 @@ impl ActorAnswer {
     }
 }
 
-fn event_of(event: ActorEvent) -> EventAnswer {
+/// Writes an event as it is answered.
+pub(crate) fn event_of(event: ActorEvent) -> EventAnswer {
     let stages = event.stages.into_iter().map(|stage| {
         let answer = EventStageAnswer {
             stage: stage.stage,

@@ -7,6 +7,7 @@ mod gate_counts;
 mod interval;
 mod leak;
 pub(crate) mod measure;
+pub(crate) mod trend;
 mod worth;
 
 use etappe_core::kpi::KpiFigures;
@@ -15,15 +16,19 @@ use etappe_core::query::TimeRange;
 
 use crate::error::InsightsError;
 use crate::field::{Fields, Problems};
-use crate::parameter::Parameter;
+use crate::parameter::{MODEL, Parameter, SPAN, WHO};
 use crate::query_limit::store_error;
 use crate::question::{Frame, Method, Question, RequestInfo};
-use crate::scope::{SCOPE, Scope};
+use crate::scope::Scope;
 use crate::state::InsightsParts;
-use answer::KpisAnswer;
+use answer::{Known, KpisAnswer};
+use trend::{TREND, Trend};
 
 /// The question for the KPIs and the biggest leak.
-pub(crate) struct Kpis(Scope);
+pub(crate) struct Kpis {
+    scope: Scope,
+    trend: Option<Trend>,
+}
 
 impl Question for Kpis {
     type Answer = KpisAnswer;
@@ -31,26 +36,31 @@ impl Question for Kpis {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "kpis";
     const SUMMARY: &'static str = "Returns the KPIs and the biggest leak.";
-    const DESCRIPTION: &'static str = "Every figure comes with its value in the previous range of the same length, an interval if it is a rate, its underlying counts, and advice if it is weak. The biggest leak is the step that loses the most people compared with the best of the last six months. With `Accept: text/csv` the figures come as a table.";
-    const PARAMETERS: &'static [&'static [Parameter]] = SCOPE;
+    const DESCRIPTION: &'static str = "Every figure comes with its value in the previous range of the same length, an interval if it is a rate, its underlying counts, and advice if it is weak. With `trend` many have a value for each period, too. The biggest leak is the step that loses the most people compared with the best of the last six months. With `Accept: text/csv` the figures come as a table.";
+    const PARAMETERS: &'static [&'static [Parameter]] = &[SPAN, MODEL, WHO, TREND];
 
     fn read(
         fields: &mut Fields,
         request: &RequestInfo<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
-        Scope::read(fields, request, problems).map(Self)
+        let scope = Scope::read(fields, request, problems);
+        let trend = Trend::read(fields, scope.as_ref(), problems);
+        Some(Self {
+            scope: scope?,
+            trend,
+        })
     }
 
     fn frame(&self) -> Frame {
-        self.0.frame()
+        self.scope.frame()
     }
 
     async fn answer<S: JourneyStore, C: Clock>(
         &self,
         parts: &InsightsParts<S, C>,
     ) -> Result<KpisAnswer, InsightsError> {
-        let scope = &self.0;
+        let scope = &self.scope;
         let previous = async {
             match scope.span.previous() {
                 Some(range) => figures(parts, scope, range).await.map(Some),
@@ -66,8 +76,22 @@ impl Question for Kpis {
             };
             Ok((present, leak))
         };
-        let ((present, leak), previous) = tokio::try_join!(present, previous)?;
-        Ok(KpisAnswer::new(scope, &present, previous.as_ref(), leak))
+        let trend = async {
+            match &self.trend {
+                Some(trend) => {
+                    let figures = trend.figures(parts, scope).await?;
+                    Ok(Some((trend, figures)))
+                }
+                None => Ok(None),
+            }
+        };
+        let ((present, leak), previous, trend) = tokio::try_join!(present, previous, trend)?;
+        let known = Known {
+            present,
+            previous,
+            trend,
+        };
+        Ok(KpisAnswer::new(scope, &known, leak))
     }
 }
 

@@ -9,10 +9,8 @@ mod smallest;
 use std::ops::ControlFlow;
 
 use etappe_core::funnel::{FunnelMatcher, Standing};
-use etappe_core::id::SiteId;
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::query::{Bots, Hit, Unit, ViewParameter, ViewQuery};
-use etappe_core::time::Timestamp;
+use etappe_core::query::{Hit, Unit, ViewParameter, ViewQuery};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -25,6 +23,7 @@ use crate::query_limit::store_error;
 use crate::question::{Answer, Body, Frame, Method, Question, RequestInfo};
 use crate::questions::funnel::Funnel;
 use crate::questions::funnel::body::FunnelBody;
+use crate::questions::person::{self, Person};
 use crate::state::InsightsParts;
 use smallest::Smallest;
 
@@ -87,29 +86,6 @@ pub(crate) struct PeopleAnswer {
     next: Option<String>,
 }
 
-/// A person in a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Person {
-    /// The person's id; `GET …/actors/{id}` tells more.
-    #[schema(example = "user-17")]
-    actor: String,
-    /// The channel of their first event that has one.
-    #[schema(example = "search")]
-    channel: Option<String>,
-    /// The device of their latest event that has one.
-    #[schema(example = "phone")]
-    device: Option<String>,
-    /// The country of their latest event that has one.
-    #[schema(example = "NL")]
-    country: Option<String>,
-    /// When they were first seen.
-    #[schema(value_type = String, format = DateTime)]
-    first_seen: Timestamp,
-    /// When they were last seen.
-    #[schema(value_type = String, format = DateTime)]
-    last_seen: Timestamp,
-}
-
 /// An event that people had as their last.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LastEvent {
@@ -118,17 +94,6 @@ pub(crate) struct LastEvent {
     event: String,
     /// How many of the sample had it as their last event.
     count: u64,
-}
-
-/// A row of the view `people`.
-#[derive(Deserialize)]
-struct PersonRow {
-    last_actor: String,
-    first_seen: i64,
-    last_seen: i64,
-    first_channel: String,
-    last_device: String,
-    last_country: String,
 }
 
 /// A row of the view `last_events`.
@@ -204,13 +169,13 @@ impl Question for People {
         let next = next.map(|last| format!("{last:016x}"));
         let sampled = sample.len();
         let (people, last_events) = tokio::try_join!(
-            rows::<PersonRow, _, _>(parts, self, "people", page),
-            rows::<LastEventRow, _, _>(parts, self, "last_events", sample),
+            person::list(parts, &self.funnel.site, self.funnel.bots, page),
+            last_events(parts, &self.funnel, sample),
         )?;
         Ok(PeopleAnswer {
             total: found.total,
-            people: people.into_iter().map(Person::from).collect(),
-            last_events: last_events.into_iter().map(LastEvent::from).collect(),
+            people,
+            last_events,
             sample: sampled,
             next,
         })
@@ -276,28 +241,28 @@ impl State {
     }
 }
 
-async fn rows<R, S: JourneyStore, C: Clock>(
+async fn last_events<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
-    question: &People,
-    view: &'static str,
+    funnel: &Funnel,
     people: Vec<u64>,
-) -> Result<Vec<R>, InsightsError>
-where
-    R: serde::de::DeserializeOwned + Send,
-{
+) -> Result<Vec<LastEvent>, InsightsError> {
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    let (site, bots): (SiteId, Bots) = (question.funnel.site.clone(), question.funnel.bots);
     let query = ViewQuery {
-        view,
-        site,
+        view: "last_events",
+        site: funnel.site.clone(),
         parameters: vec![
-            ("bots", ViewParameter::Bots(bots)),
+            ("bots", ViewParameter::Bots(funnel.bots)),
             ("people", ViewParameter::Actors(people)),
         ],
     };
-    parts.store.view_rows(&query).await.map_err(store_error)
+    let rows = parts.store.view_rows::<LastEventRow>(&query).await;
+    Ok(rows
+        .map_err(store_error)?
+        .into_iter()
+        .map(LastEvent::from)
+        .collect())
 }
 
 fn take_required<T>(value: Option<T>, name: &str, problems: &mut Problems) -> Option<T> {
@@ -332,20 +297,6 @@ fn check_step(funnel: &Funnel, step: usize, state: State, problems: &mut Problem
     }
 }
 
-impl From<PersonRow> for Person {
-    fn from(row: PersonRow) -> Self {
-        let known = |text: String| Some(text).filter(|text| !text.is_empty());
-        Self {
-            actor: row.last_actor,
-            channel: known(row.first_channel),
-            device: known(row.last_device),
-            country: known(row.last_country),
-            first_seen: Timestamp::from_millis(row.first_seen),
-            last_seen: Timestamp::from_millis(row.last_seen),
-        }
-    }
-}
-
 impl From<LastEventRow> for LastEvent {
     fn from(row: LastEventRow) -> Self {
         Self {
@@ -359,24 +310,6 @@ impl Answer for PeopleAnswer {
     const HAS_TABLE: bool = true;
 
     fn table(&self) -> Option<CsvTable> {
-        let columns = [
-            "actor",
-            "channel",
-            "device",
-            "country",
-            "first_seen",
-            "last_seen",
-        ];
-        let mut table = CsvTable::new(columns);
-        for person in &self.people {
-            table.push_text(&person.actor);
-            for text in [&person.channel, &person.device, &person.country] {
-                table.push_text(text.as_deref().unwrap_or_default());
-            }
-            table.push_text(&person.first_seen.to_string());
-            table.push_text(&person.last_seen.to_string());
-            table.end_row();
-        }
-        Some(table)
+        Some(person::table(&self.people))
     }
 }

@@ -27,6 +27,18 @@ use super::{host, problem};
 /// The buffer of a connection in addition to the head.
 const BUFFER_BYTES: usize = 32 * 1024;
 
+/// Tells a handler that the server stops. In the extensions of every request, for answers without an
+/// end: one that goes on delays the shutdown by the whole drain timeout.
+#[derive(Debug, Clone)]
+pub struct Stopping(CancellationToken);
+
+impl Stopping {
+    /// Waits until the server stops. Cancellation-safe.
+    pub async fn begun(&self) {
+        self.0.cancelled().await;
+    }
+}
+
 /// What serving a connection of an address needs.
 #[derive(Clone)]
 pub(super) struct Serving {
@@ -52,6 +64,7 @@ impl Serving {
             begun.store(true, Ordering::Relaxed);
             let extensions = request.extensions_mut();
             extensions.insert(ConnectInfo(peer));
+            extensions.insert(Stopping(self.stopping.clone()));
             if is_proxy {
                 extensions.insert(ViaProxy);
             }

@@ -46,4 +46,13 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     view!("32", "kpi_lifecycle"),
     view!("33", "people"),
     view!("34", "last_events"),
+    view!("35", "live_people"),
+    view!("36", "live_events"),
+    view!("37", "found_people"),
+    view!("38", "people_names"),
+    view!("39", "trend_activity"),
+    view!("40", "trend_signups"),
+    view!("41", "trend_orders"),
+    view!("42", "trend_money"),
+    view!("43", "trend_nps"),
 ];

@@ -66,6 +66,7 @@ pub(crate) struct TestEvent {
     pub(crate) bot: String,
     pub(crate) properties: String,
     pub(crate) context: String,
+    pub(crate) traits: String,
     pub(crate) topic: &'static str,
     pub(crate) partition: u32,
     pub(crate) offset: u64,
@@ -100,6 +101,7 @@ impl Default for TestEvent {
             bot: String::new(),
             properties: "{}".to_owned(),
             context: "{}".to_owned(),
+            traits: "{}".to_owned(),
             topic: TOPIC,
             partition: 0,
             offset: 0,
@@ -230,6 +232,7 @@ pub(crate) fn encode(event: &TestEvent, out: &mut Vec<u8>) -> RowSummary {
         received_at: Timestamp::from_millis(event.received),
         properties: JsonObject::parse(&event.properties).expect("an object"),
         context: JsonObject::parse(&event.context).expect("an object"),
+        traits: JsonObject::parse(&event.traits).expect("an object"),
         ..Event::empty(
             Cow::Owned(site),
             event.kind,

@@ -13,6 +13,7 @@ use crate::questions::kpis::figure::Figure;
 use crate::questions::kpis::interval::wilson;
 use crate::questions::kpis::leak::Leak;
 use crate::questions::kpis::measure::{Currencies, Measure, measures};
+use crate::questions::kpis::trend::{Trend, TrendPoint, kpis_of};
 use crate::scope::Scope;
 
 /// How many currencies have their own figures; the others are only counted.
@@ -60,22 +61,37 @@ pub(crate) struct KpiAnswer {
     counts: BTreeMap<&'static str, Figure>,
     /// A sentence of advice if the figure is weak; otherwise null.
     advice: Option<String>,
+    /// With `trend`: the figure in each period, for figures that have one; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    trend: Option<Vec<TrendPoint>>,
+}
+
+/// What the store said.
+pub(crate) struct Known<'a> {
+    pub(crate) present: KpiFigures,
+    pub(crate) previous: Option<KpiFigures>,
+    /// The periods of the trend, and their figures.
+    pub(crate) trend: Option<(&'a Trend, Vec<KpiFigures>)>,
 }
 
 impl KpisAnswer {
-    pub(crate) fn new(
-        scope: &Scope,
-        present: &KpiFigures,
-        previous: Option<&KpiFigures>,
-        biggest_leak: Option<Leak>,
-    ) -> Self {
+    pub(crate) fn new(scope: &Scope, known: &Known<'_>, biggest_leak: Option<Leak>) -> Self {
+        let (present, previous) = (&known.present, known.previous.as_ref());
         let currencies = Currencies::choose(present, previous, &scope.currency, SHOWN_CURRENCIES);
         let previous = previous.map(|kpis| measures(kpis, &currencies));
+        let trend = known.trend.as_ref();
+        let trend = trend.map(|(trend, figures)| (*trend, kpis_of(figures, &currencies)));
         let has_elapsed = scope.span.range.to <= scope.as_of;
         let kpis = measures(present, &currencies).into_iter().map(|measure| {
-            let before = previous.iter().flatten();
-            let before = before.clone().find(|before| is_same(before, &measure));
-            KpiAnswer::new(measure, before, has_elapsed)
+            let mut before = previous.iter().flatten();
+            let before = before.find(|before| before.is_same(&measure));
+            let trend = trend.as_ref();
+            let trend = trend.and_then(|(trend, periods)| trend.points(&measure, periods));
+            KpiAnswer {
+                trend,
+                ..KpiAnswer::new(measure, before, has_elapsed)
+            }
         });
         let kpis: Vec<KpiAnswer> = kpis.collect();
         let per_customer = revenue_per_customer(&kpis);
@@ -94,10 +110,6 @@ fn revenue_per_customer(kpis: &[KpiAnswer]) -> Option<f64> {
     values.next().is_none().then_some(value.as_f64())
 }
 
-fn is_same(one: &Measure, other: &Measure) -> bool {
-    one.id == other.id && one.currency == other.currency
-}
-
 impl KpiAnswer {
     fn new(measure: Measure, previous: Option<&Measure>, has_elapsed: bool) -> Self {
         let advice = advise(&measure, previous.filter(|_| has_elapsed));
@@ -110,6 +122,7 @@ impl KpiAnswer {
             currency: measure.currency,
             counts: measure.counts,
             advice,
+            trend: None,
         }
     }
 }

@@ -25,6 +25,11 @@ pub(crate) struct Measure {
 }
 
 impl Measure {
+    /// Returns whether both are of the same KPI and currency.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.currency == other.currency
+    }
+
     fn new(id: &'static str, unit: &'static str, value: Option<Figure>) -> Self {
         Self {
             id,

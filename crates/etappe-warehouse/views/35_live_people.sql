@@ -1,0 +1,7 @@
+-- How many people had an event that arrived since an instant.
+CREATE OR REPLACE VIEW live_people AS
+SELECT uniqExactIf(actor_hash, actor_hash != 0) AS people
+FROM events
+WHERE site = {site:String}
+  AND received_at >= {since:DateTime64(3, 'UTC')}
+  AND ({bots:String} = 'include' OR (bot != '') = ({bots:String} = 'only'))
