@@ -16,7 +16,7 @@ use etappe_core::site::{KeyHash, SiteDirectory};
 
 use crate::api::{Answer, Api, TOKEN, site};
 
-const ROUTES: [(&str, &str); 7] = [
+const ROUTES: [(&str, &str); 11] = [
     ("POST", "funnel"),
     ("POST", "actors"),
     ("GET", "stages"),
@@ -24,6 +24,10 @@ const ROUTES: [(&str, &str); 7] = [
     ("GET", "referrals"),
     ("GET", "models"),
     ("GET", "actors/anna"),
+    ("GET", "actors?q=anna"),
+    ("GET", "live"),
+    ("POST", "lifecycle"),
+    ("GET", "unmapped"),
 ];
 
 async fn ask(api: &Api, method: &str, path: &str, authorization: Option<&str>) -> Answer {
@@ -96,7 +100,7 @@ async fn a_token_reads_its_own_site_and_no_other() {
                 Some(&authorization),
             )
             .await;
-            answer.ok();
+            assert_eq!(answer.status, 200, "{}", answer.text);
         }
         // The answer is the same whether or not the site exists.
         let authorization = format!("Bearer {TOKEN}");
@@ -143,7 +147,12 @@ async fn other_paths_and_methods_get_a_problem() {
         ask(&api, "GET", path, None).await.problem(404);
     }
     for (method, route) in ROUTES {
-        let wrong = if method == "POST" { "GET" } else { "POST" };
+        // `actors` takes both.
+        let wrong = match (method, route) {
+            (_, "actors" | "actors?q=anna") => "DELETE",
+            ("POST", _) => "GET",
+            _ => "POST",
+        };
         let answer = ask(&api, wrong, &format!("/v1/sites/demo/{route}"), None).await;
         answer.problem(405);
         assert!(

@@ -144,9 +144,17 @@ impl Api {
         }
     }
 
+    /// Sends a request and reads the answer; of a stream, which has no end, only the head.
     pub(crate) async fn request(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
+        let (head, mut body) = response.into_parts();
+        if head
+            .headers
+            .get("content-type")
+            .is_some_and(|it| it == "text/event-stream")
+        {
+            body = Body::empty();
+        }
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: head.status,

@@ -12,8 +12,14 @@ use crate::memory_store::{MemoryStore, StoredEvent};
 
 const PATH: &str = "/v1/sites/demo/actors";
 
-/// Returns the rows of the views `people` and `last_events`.
+/// Returns the rows of the views `people`, `people_names` and `last_events`.
 pub(crate) fn rows(store: &MemoryStore, query: &ViewQuery) -> Vec<Value> {
+    if query.view == "people_names" {
+        return vec![json!({
+            "actor_hash": ActorHash::of("bob").0, "last_name": "Bob Boom",
+            "last_email": "bob@example.com",
+        })];
+    }
     let (mut bots, mut people) = (None, None);
     for (name, value) in &query.parameters {
         match (*name, value) {
@@ -37,7 +43,7 @@ pub(crate) fn rows(store: &MemoryStore, query: &ViewQuery) -> Vec<Value> {
         let person = |life: &Vec<&StoredEvent>| {
             let (first, last) = (life[0], life[life.len() - 1]);
             json!({
-                "last_actor": first.actor, "first_seen": first.at.as_millis(),
+                "actor_hash": ActorHash::of(&first.actor).0, "last_actor": first.actor, "first_seen": first.at.as_millis(),
                 "last_seen": last.at.as_millis(), "first_channel": first.channel,
                 "last_device": "", "last_country": "",
             })
@@ -158,7 +164,7 @@ async fn a_list_is_a_table_too() {
     let mut lines = answer.text.lines();
     assert_eq!(
         lines.next(),
-        Some("actor,channel,device,country,first_seen,last_seen")
+        Some("actor,name,channel,device,country,first_seen,last_seen")
     );
     assert_eq!(lines.count(), 4);
 }
