@@ -187,3 +187,62 @@ async fn the_pages_are_in_the_binary_with_a_strict_policy() -> anyhow::Result<()
     process.stop().await?;
     Ok(())
 }
+
+/// Reads a stream of live events until one has this name, and returns it.
+async fn live_event(answer: &mut reqwest::Response, name: &str) -> anyhow::Result<Value> {
+    let mut text = String::new();
+    while let Some(piece) = answer.chunk().await? {
+        text.push_str(std::str::from_utf8(&piece)?);
+        while let Some((block, rest)) = text.split_once("\n\n") {
+            let data = block.lines().find_map(|line| line.strip_prefix("data: "));
+            let data: Value = serde_json::from_str(data.unwrap_or("null"))?;
+            if data["event"] == name {
+                return Ok(data);
+            }
+            text = rest.to_owned();
+        }
+    }
+    anyhow::bail!("the stream ended without `{name}`")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_seen_live_gets_a_meaning_and_keeps_it_over_a_restart() -> anyhow::Result<()> {
+    let (mut process, site) = started("shop").await?;
+    let mut anna = first_account(&process).await?;
+    let url = format!("{}/v1/sites/shop/live", anna.address);
+    let cookie = anna.cookie.clone().unwrap_or_default();
+    let live = anna.client.get(url).header(COOKIE, cookie);
+    let mut live = live.send().await?.error_for_status()?;
+    let event = |number: u32| {
+        json!({
+            "type": "track", "event": format!("Gieter geleend {number}"), "userId": "u",
+            "messageId": format!("m{number}"), "properties": {"dagen": 3},
+        })
+    };
+    assert_eq!(site.send(&[event(1)]).await?.0, 200);
+    let seen = live_event(&mut live, "Gieter geleend 1").await?;
+    assert_eq!((&seen["actor"], &seen["milestone"]), (&json!("u"), &Value::Null));
+    assert_eq!(seen["properties"]["dagen"], 3);
+
+    let meaning = "/app/api/sites/shop/meanings/Gieter%20geleend%202";
+    let wanted = Some(json!({ "milestone": "activation" }));
+    let (status, answer) = anna.ask(Method::PUT, meaning, wanted).await?;
+    assert_eq!(status, 204, "{answer}");
+    assert_eq!(site.send(&[event(2)]).await?.0, 200);
+    let seen = live_event(&mut live, "Gieter geleend 2").await?;
+    assert_eq!(seen["milestone"], "activation");
+    assert_eq!(seen["stages"]["aaarrr"]["stage"], "activation");
+
+    // The stream does not keep the program from stopping.
+    process.stop().await?;
+    process.restart().await?;
+    anna.address = Browser::at(&process).address;
+    let (status, listed) = anna.get("/app/api/sites/shop/meanings").await?;
+    assert_eq!(status, 200);
+    assert_eq!(listed["meanings"][0]["event"], "Gieter geleend 2");
+    assert_eq!(listed["meanings"][0]["by"], "anna@example.com");
+    let (status, _) = anna.ask(Method::DELETE, meaning, None).await?;
+    assert_eq!(status, 204);
+    process.stop().await?;
+    Ok(())
+}

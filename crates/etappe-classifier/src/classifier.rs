@@ -9,9 +9,11 @@ use etappe_core::ports::{
     Clock, DeadLetters, MessageIndex, Progress, RecordSource, Retryable, RowSink, SourceEvent,
 };
 use etappe_core::rules::{RuleClassifier, RuleSet};
+use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
 use etappe_runtime::backoff::Backoff;
 use prometheus::Registry;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +42,8 @@ pub struct ClassifierParts<S, K, D, M, C> {
     pub clock: C,
     /// The classification rules.
     pub rules: Arc<RuleSet>,
+    /// The sites, for what they say their events mean; updated while running.
+    pub sites: watch::Receiver<Arc<SiteDirectory>>,
     /// The validated configuration.
     pub config: ClassifierConfig,
     /// The log's number of partitions; they divide the memory limits among them.
@@ -57,6 +61,7 @@ pub struct Classifier<S, K, D, M, C> {
     index: Arc<M>,
     clock: Arc<C>,
     rules: Arc<RuleSet>,
+    sites: watch::Receiver<Arc<SiteDirectory>>,
     config: ClassifierConfig,
     partitions: u32,
     metrics: ClassifierMetrics,
@@ -102,6 +107,7 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
             index: Arc::new(parts.index),
             clock: Arc::new(parts.clock),
             rules: parts.rules,
+            sites: parts.sites,
             config: parts.config,
             partitions: parts.partitions,
             metrics,
@@ -233,7 +239,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock>
                 bytes: self.config.filter_bytes / share,
                 messages: self.config.filter_messages.div_ceil(u64::from(partitions)),
             },
-            pipeline: Pipeline::new(RuleClassifier::new(Arc::clone(&self.rules))),
+            pipeline: Pipeline::new(
+                RuleClassifier::new(Arc::clone(&self.rules)),
+                self.sites.clone(),
+            ),
         });
         let delivery = Delivery {
             partition,

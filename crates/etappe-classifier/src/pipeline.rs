@@ -13,14 +13,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use etappe_core::event::Event;
+use etappe_core::event::{Event, EventKind};
 use etappe_core::facts::{EventFacts, FactNames};
 use etappe_core::id::PartitionId;
+use etappe_core::meaning::OwnRule;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{DeadLetter, LogRecord, MessageHash};
-use etappe_core::rules::{ActorHistory, RuleClassifier};
+use etappe_core::rules::{ActorHistory, Classified, RuleClassifier};
+use etappe_core::site::SiteDirectory;
 use etappe_wire::record::{self, Record};
 use etappe_wire::row::RowInput;
+use tokio::sync::watch;
 
 use crate::batch::{Batch, DuplicateStatus, Messages};
 use crate::duplicate_filter::DuplicateFilter;
@@ -64,16 +67,19 @@ impl<'a> KnownMessages<'a> {
 #[derive(Debug)]
 pub struct Pipeline {
     rules: RuleClassifier,
+    /// What sites say that their events mean.
+    sites: watch::Receiver<Arc<SiteDirectory>>,
     /// Histories are not kept yet: every actor counts as new.
     history: ActorHistory,
 }
 
 impl Pipeline {
-    /// Makes a pipeline that classifies by `rules`.
+    /// Makes a pipeline that classifies by what `sites` say, then by `rules`.
     #[must_use]
-    pub fn new(rules: RuleClassifier) -> Self {
+    pub fn new(rules: RuleClassifier, sites: watch::Receiver<Arc<SiteDirectory>>) -> Self {
         Self {
             rules,
+            sites,
             history: ActorHistory::default(),
         }
     }
@@ -88,12 +94,16 @@ impl Pipeline {
         earlier: KnownMessages<'_>,
         batch: &mut Batch,
     ) -> usize {
+        let sites = Arc::clone(&self.sites.borrow());
         for (taken, logged) in records.iter().enumerate() {
             if batch.is_full() {
                 return taken;
             }
             match record::read(&logged.payload) {
-                Ok(Record::Event(event)) => self.add_event(&event, logged, earlier, batch),
+                Ok(Record::Event(event)) => {
+                    let own = own_rule(&sites, &event);
+                    self.add_event((&event, own), logged, earlier, batch);
+                }
                 Ok(Record::Mark(mark)) => batch.push_mark(logged.offset, mark),
                 Err(error) => batch.push_letter(DeadLetter {
                     partition: batch.partition(),
@@ -109,7 +119,7 @@ impl Pipeline {
 
     fn add_event(
         &mut self,
-        event: &Event<'_>,
+        (event, own): (&Event<'_>, Option<&OwnRule>),
         logged: &LogRecord,
         earlier: KnownMessages<'_>,
         batch: &mut Batch,
@@ -118,7 +128,13 @@ impl Pipeline {
         let status = earlier.status(batch, message);
         let topic = Arc::clone(batch.topic());
         let partition: PartitionId = batch.partition();
-        let decided = self.rules.classify(event, &self.history);
+        let decided = match own {
+            Some(own) => Classified {
+                outcome: self.rules.classify_by(own, event, &self.history),
+                mapping: None,
+            },
+            None => self.rules.classify(event, &self.history),
+        };
         let names = decided
             .mapping
             .map_or_else(FactNames::default, |mapping| FactNames::of(mapping));
@@ -138,6 +154,15 @@ impl Pipeline {
             .uncounted
             .filter(|_| brings_money(decided.outcome.milestone));
         batch.push(&row, decided.outcome, status, uncounted);
+    }
+}
+
+/// Returns the rule that the event's site has for its name. Pages and screens have none, as their
+/// names are of no tracker's choosing.
+fn own_rule<'a>(sites: &'a SiteDirectory, event: &Event<'_>) -> Option<&'a OwnRule> {
+    match event.kind {
+        EventKind::Track => sites.own_rule(&event.site, &event.name),
+        _ => None,
     }
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn basic_key(headers: &HeaderMap) -> Result<Option<String>, IntakeErr
 #[cfg(test)]
 mod tests {
     use etappe_core::id::SiteId;
+    use etappe_core::meaning::Meanings;
     use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory};
     use http::{HeaderValue, header};
     use tokio::sync::watch;
@@ -154,6 +155,7 @@ mod tests {
         let directory = SiteDirectory::new([Site {
             id: SiteId::try_new("shop").unwrap(),
             settings,
+            meanings: Meanings::new(),
             keys: vec![
                 key("browser", Grant::Write(KeyScope::Browser)),
                 key("server", Grant::Write(KeyScope::Server)),

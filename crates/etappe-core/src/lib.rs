@@ -25,6 +25,7 @@ pub mod funnel;
 pub mod id;
 pub mod json;
 pub mod kpi;
+pub mod meaning;
 pub mod milestone;
 pub mod money;
 pub mod money_terms;

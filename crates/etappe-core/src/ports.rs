@@ -2,8 +2,8 @@
 //!
 //! They are declared here because an adapter can only implement a trait it can name, and adapters
 //! must not know the applications. They contain no type of a runtime, a broker or a database. There
-//! are nine: clock, event publisher, record source, row sink, dead letters, message index,
-//! watermark board, journey store, account store. The actor's history is a plain value
+//! are ten: clock, event publisher, record source, row sink, dead letters, message index, watermark
+//! board, journey store, account store, meaning store. The actor's history is a plain value
 //! ([`crate::rules::ActorHistory`]); how it is loaded is not decided here. A new port needs an ADR.
 
 mod failure;
@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::account::{AccountChange, Accounts};
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
+use crate::meaning::{MeaningChange, UnusableMeaning};
 use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
@@ -48,6 +49,19 @@ pub trait AccountStore: Send + Sync + 'static {
         &self,
         decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
     ) -> impl Future<Output = Result<Result<(), R>, Self::Error>> + Send;
+}
+
+/// Keeps what sites say that their events mean.
+pub trait MeaningStore: Send + Sync + 'static {
+    /// Why a change is not stored.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Stores a change durably; returns once it is in effect in this process. The inner result says
+    /// whether it is possible. Other processes follow within seconds.
+    fn change_meaning(
+        &self,
+        change: MeaningChange,
+    ) -> impl Future<Output = Result<Result<(), UnusableMeaning>, Self::Error>> + Send;
 }
 
 /// A record to be written to the log.

@@ -15,6 +15,7 @@ use crate::account::{Accounts, User};
 use crate::currency::Currency;
 use crate::event::KeyScope;
 use crate::id::SiteId;
+use crate::meaning::{Meanings, OwnRule};
 use crate::money_terms::{LargestAmounts, MoneyTerms};
 
 /// The number of random characters in a key, after its prefix: 32 of 62 characters are 190 bits.
@@ -148,6 +149,9 @@ pub struct Site {
     /// Its keys.
     #[serde(default)]
     pub keys: Vec<KeyRecord>,
+    /// What its own names of events mean.
+    #[serde(default, skip_serializing_if = "Meanings::is_empty")]
+    pub meanings: Meanings,
 }
 
 /// All sites, their keys and the people who may sign in, at one moment.
@@ -155,6 +159,7 @@ pub struct Site {
 pub struct SiteDirectory {
     sites: BTreeMap<SiteId, Site>,
     keys: HashMap<KeyHash, (SiteId, Grant)>,
+    own_rules: BTreeMap<SiteId, HashMap<String, OwnRule>>,
     accounts: Accounts,
 }
 
@@ -174,9 +179,13 @@ impl SiteDirectory {
                     .map(|key| (key.hash, (site.id.clone(), key.grant)))
             })
             .collect();
+        let with_meanings = sites.values().filter(|site| !site.meanings.is_empty());
+        let own_rules = with_meanings.map(|site| (site.id.clone(), own_rules(&site.meanings)));
+        let own_rules = own_rules.collect();
         Self {
             sites,
             keys,
+            own_rules,
             accounts: Accounts::default(),
         }
     }
@@ -197,6 +206,12 @@ impl SiteDirectory {
     #[must_use]
     pub fn site(&self, id: &str) -> Option<&Site> {
         self.sites.values().find(|site| site.id.as_str() == id)
+    }
+
+    /// Returns the rule that the site has for events of this name, if it says what they mean.
+    #[must_use]
+    pub fn own_rule(&self, site: &SiteId, event: &str) -> Option<&OwnRule> {
+        self.own_rules.get(site)?.get(event)
     }
 
     /// Returns the site called `id` if `user` has a role there.
@@ -232,6 +247,13 @@ impl SiteDirectory {
     }
 }
 
+fn own_rules(meanings: &Meanings) -> HashMap<String, OwnRule> {
+    let rules = meanings.iter();
+    rules
+        .map(|(event, meaning)| (event.clone(), OwnRule::new(event, meaning)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +271,7 @@ mod tests {
                 key("w", Grant::Write(KeyScope::Server)),
                 key("r", Grant::Read),
             ],
+            meanings: Meanings::new(),
         }]);
         assert_eq!(
             directory.writer("w").map(|(_, scope)| scope),

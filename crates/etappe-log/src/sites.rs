@@ -6,6 +6,7 @@
 
 mod account;
 mod key;
+mod meaning;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use etappe_core::account::InvalidEmail;
+use etappe_core::account::{InvalidEmail, Role};
+use etappe_core::meaning::UnusableMeaning;
 
 use crate::password::UnusablePassword;
 
@@ -44,6 +45,15 @@ pub(crate) enum WebError {
     /// The name cannot be used.
     #[error("a name has 1 to 100 characters")]
     Name,
+    /// The site does not exist, or the user has no role there.
+    #[error("you have no access to a site of this name")]
+    NotYourSite,
+    /// The user's role is not enough.
+    #[error("this takes the role of {0} at this site")]
+    RoleNeeded(Role),
+    /// The meaning cannot be saved.
+    #[error(transparent)]
+    Meaning(#[from] UnusableMeaning),
     /// The accounts cannot be changed now.
     #[error("accounts cannot be changed now: try again in a moment")]
     StoreUnavailable,

@@ -16,6 +16,7 @@ mod cookie;
 mod csrf;
 mod error;
 mod first_account;
+mod meanings;
 pub mod metrics;
 pub mod password;
 mod response;

@@ -46,6 +46,13 @@ const fn kind(error: &WebError) -> (StatusCode, &'static str, &'static str) {
             "Invalid",
         ),
         E::Name => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-name", "Invalid"),
+        E::NotYourSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
+        E::RoleNeeded(_) => (StatusCode::FORBIDDEN, "role-needed", "Not allowed"),
+        E::Meaning(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-meaning",
+            "Invalid",
+        ),
         E::StoreUnavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             "store-unavailable",
@@ -78,4 +85,11 @@ impl IntoResponse for WebError {
         }
         response
     }
+}
+
+/// Forbids caching.
+pub(crate) fn private(mut response: Response) -> Response {
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
 }

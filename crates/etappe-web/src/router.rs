@@ -2,22 +2,28 @@
 
 use axum::Router;
 use axum::response::Redirect;
-use axum::routing::{any, get, post};
-use etappe_core::ports::{AccountStore, Clock};
+use axum::routing::{any, get, post, put};
+use etappe_core::ports::{AccountStore, Clock, MeaningStore};
 use http::StatusCode;
 
 use crate::state::WebState;
-use crate::{assets, first_account, sign_in};
+use crate::{assets, first_account, meanings, sign_in};
 
 /// Returns the routes: everything under `/app`.
 ///
 /// It sets no fallback for other paths, so it can be merged with other routers.
-pub fn router<A: AccountStore, C: Clock>(state: WebState<A, C>) -> Router {
+pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -> Router {
     let session = get(sign_in::session::<A, C>)
         .post(sign_in::sign_in::<A, C>)
         .delete(sign_in::sign_out::<A, C>);
+    let meaning = put(meanings::save::<A, C>).delete(meanings::take_back::<A, C>);
     Router::new()
         .route("/app/api/session", session)
+        .route(
+            "/app/api/sites/{site}/meanings",
+            get(meanings::list::<A, C>),
+        )
+        .route("/app/api/sites/{site}/meanings/{*event}", meaning)
         .route(
             "/app/api/first-account",
             post(first_account::create::<A, C>),

@@ -12,12 +12,13 @@ use etappe_core::site::KeyHash;
 use etappe_core::time::Timestamp;
 use etappe_runtime::forwarded::client_address;
 use etappe_runtime::random_key::random_key;
-use http::header::{CACHE_CONTROL, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::error::WebError;
+use crate::response::private;
 use crate::state::{SESSION_LASTS, SignedIn, WebState};
 use crate::throttle::Attempt;
 use crate::{body, cookie, csrf, password, whoami};
@@ -207,10 +208,4 @@ pub(crate) async fn store<A: AccountStore, C>(
         tracing::warn!(%error, "the accounts cannot be changed");
         Err(WebError::StoreUnavailable)
     })
-}
-
-fn private(mut response: Response) -> Response {
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
-    response
 }

@@ -27,6 +27,7 @@ use etappe_collector::Collector;
 use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::ports::RecordSource;
 use etappe_core::rules::RuleSet;
+use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
 use etappe_log::dead_letters::DeadLetterStore;
 use etappe_log::medium::{Publisher, Source};
@@ -39,6 +40,7 @@ use etappe_runtime::shutdown::{Reason, Shutdown};
 use etappe_warehouse::Warehouse;
 use prometheus::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -71,6 +73,8 @@ pub(crate) struct ClassifierInputs {
     pub(crate) source: Source,
     pub(crate) letters: DeadLetterStore,
     pub(crate) warehouse: Warehouse,
+    /// The sites, as they change.
+    pub(crate) sites: watch::Receiver<Arc<SiteDirectory>>,
     pub(crate) partitions: u32,
     pub(crate) watermark: Watermark,
     pub(crate) scope: WatermarkScope,
@@ -159,6 +163,7 @@ impl Service {
             index: inputs.warehouse,
             clock: self.clock,
             rules: Arc::clone(&self.rules),
+            sites: inputs.sites,
             config: self.config.classifier.clone(),
             partitions: inputs.partitions,
             watermark: inputs.watermark,

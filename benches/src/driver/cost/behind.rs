@@ -23,6 +23,7 @@ use etappe_tests::fleet::start_engine;
 use etappe_warehouse::{Warehouse, WarehouseConfig};
 use prometheus::Registry;
 use reqwest::Url;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -296,6 +297,7 @@ impl Site {
             index,
             clock: SystemClock,
             rules: Arc::clone(&self.rules),
+            sites: watch::channel(Arc::default()).1,
             config,
             partitions: u32::try_from(partitions)?,
             watermark: Watermark::new(partitions),

@@ -1,10 +1,14 @@
 //! Tests without failures.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_classifier::ClassifierConfig;
+use etappe_core::meaning::Meaning;
+use etappe_core::milestone::Milestone;
 use etappe_core::ports::Clock;
+use etappe_core::site::{Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
 use etappe_testkit::generator::{JourneyPlan, Journeys};
 use prometheus::Registry;
@@ -188,4 +192,74 @@ async fn ignored_amounts_are_counted_by_their_reason() {
     .await;
     let name = "etappe_classifier_uncounted_amounts_total";
     assert_eq!(World::metric(&registry, name), 2.0);
+}
+
+/// Returns the milestone, the vocabulary and the rule of every stored row, in order.
+fn decisions(world: &World) -> Vec<(String, String, String)> {
+    let outcomes: Vec<_> = world
+        .sink
+        .batches()
+        .into_iter()
+        .flat_map(|batch| batch.outcomes)
+        .collect();
+    let rows = world.sink.stored_rows();
+    rows.iter()
+        .map(|row| {
+            let milestone = row.texts["milestone"].clone();
+            let outcome = outcomes.iter().find(|outcome| {
+                outcome.milestone.map_or("", |milestone| milestone.as_str()) == milestone
+            });
+            let vocabulary = outcome.and_then(|outcome| outcome.vocabulary.as_ref());
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            (
+                milestone,
+                text(vocabulary.map(|it| &*it.vocabulary)),
+                text(vocabulary.map(|it| &*it.rule)),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_site_says_about_a_name_comes_before_every_vocabulary() {
+    let world = World::new(1);
+    let meaning = |milestone| Meaning {
+        milestone,
+        by: "anna@example.com".to_owned(),
+        at: Timestamp::EPOCH,
+    };
+    let say = |milestone| {
+        let meanings = [("Order Completed".to_owned(), meaning(milestone))];
+        let demo = Site {
+            id: site(),
+            settings: SiteSettings::default(),
+            keys: Vec::new(),
+            meanings: meanings.into(),
+        };
+        let directory = SiteDirectory::new([demo]);
+        world.sites.send_replace(Arc::new(directory));
+    };
+    world.send(["m1"]);
+    world.live_until_done().await;
+    say(Some(Milestone::Signup));
+    world.send(["m2"]);
+    world.live_until_done().await;
+    say(None);
+    world.send(["m3"]);
+    world.live_until_done().await;
+    world.sites.send_replace(Arc::default());
+    world.send(["m4"]);
+    world.live_until_done().await;
+    world.check_exactly_once("meanings");
+    let own = |milestone: &str| {
+        let [vocabulary, rule] = ["site", "Order Completed"].map(str::to_owned);
+        (milestone.to_owned(), vocabulary, rule)
+    };
+    let found = decisions(&world);
+    assert_eq!(found.len(), 4);
+    assert_eq!(found[1], own("signup"));
+    assert_eq!(found[2], own(""));
+    assert_eq!(found[0], found[3]);
+    assert_eq!(found[0].0, "purchase");
+    assert_ne!(found[0].1, "site");
 }

@@ -8,6 +8,7 @@ use etappe_classifier::{Classifier, ClassifierConfig, ClassifierError, Classifie
 use etappe_core::id::{Offset, PartitionId, SiteId};
 use etappe_core::ports::Progress;
 use etappe_core::rules::RuleSet;
+use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState, Watermark};
 use etappe_testkit::clock::ManualClock;
@@ -19,6 +20,7 @@ use etappe_testkit::memory_log::{MemoryConsumer, MemoryLog};
 use etappe_testkit::memory_sink::MemorySink;
 use prometheus::Registry;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const FIRST: PartitionId = PartitionId(0);
@@ -58,6 +60,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) watermark: Watermark,
     pub(crate) config: ClassifierConfig,
+    pub(crate) sites: watch::Sender<Arc<SiteDirectory>>,
     partitions: u32,
 }
 
@@ -109,6 +112,7 @@ impl World {
                 filter_messages: 1_000_000,
                 ..ClassifierConfig::default()
             },
+            sites: watch::channel(Arc::default()).0,
             log,
             sink,
             faults,
@@ -141,6 +145,7 @@ impl World {
             index: self.index.clone(),
             clock: self.clock.clone(),
             rules: rules(),
+            sites: self.sites.subscribe(),
             config: self.config.clone(),
             partitions: self.partitions,
             watermark: self.watermark.clone(),
@@ -163,6 +168,7 @@ impl World {
             faults: faults.clone(),
             clock: self.clock.clone(),
             config: self.config.clone(),
+            sites: self.sites.clone(),
             partitions: self.partitions,
         };
         own.classifier(consumer)

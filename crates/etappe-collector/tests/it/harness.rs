@@ -8,6 +8,7 @@ use etappe_collector::config::CollectorConfig;
 use etappe_collector::metrics::CollectorMetrics;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::meaning::Meanings;
 use etappe_core::ports::{Clock, EventPublisher, OutgoingRecord, PublishError};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
@@ -162,6 +163,7 @@ pub(crate) fn directory(settings: SiteSettings) -> SiteDirectory {
     let shop = Site {
         id: SiteId::try_new("shop").unwrap(),
         settings,
+        meanings: Meanings::new(),
         keys: vec![
             write(SERVER_KEY, KeyScope::Server),
             write(BROWSER_KEY, KeyScope::Browser),
@@ -172,6 +174,7 @@ pub(crate) fn directory(settings: SiteSettings) -> SiteDirectory {
     let other = Site {
         id: SiteId::try_new("other").unwrap(),
         settings: SiteSettings::default(),
+        meanings: Meanings::new(),
         keys: vec![write(OTHER_KEY, KeyScope::Server)],
     };
     SiteDirectory::new([shop, other])

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::event::{Event, EventKind};
+use crate::meaning::OwnRule;
 use crate::milestone::Milestone;
 
 use super::evaluation::Evaluation;
@@ -126,6 +127,21 @@ impl<R: Deref<Target = RuleSet>> RuleClassifier<R> {
         }
     }
 
+    /// Classifies one event by the rule that its site has for its name, whatever vocabularies say.
+    pub fn classify_by(
+        &mut self,
+        own: &OwnRule,
+        event: &Event<'_>,
+        history: &ActorHistory,
+    ) -> &Arc<Outcome> {
+        let rules = &*self.rules;
+        let mut evaluation = Evaluation::new(event, &rules.predicates, &mut self.scratch);
+        let bits = own.milestone.map_or_else(PlanBits::default, |milestone| {
+            rules.plan_bits(milestone, history, &mut evaluation)
+        });
+        self.outcomes.find_own(rules, own, bits)
+    }
+
     /// Classifies one event and returns a shared outcome.
     pub fn outcome(&mut self, event: &Event<'_>, history: &ActorHistory) -> Arc<Outcome> {
         Arc::clone(self.classify(event, history).outcome)
@@ -210,6 +226,8 @@ struct OutcomeCache {
     unknown: Option<Arc<Outcome>>,
     by_rule: Box<[Option<Arc<Outcome>>]>,
     conditional: HashMap<(u32, PlanBits), Arc<Outcome>>,
+    /// Those of sites' own rules, by the rule's hash.
+    own: HashMap<(u64, PlanBits), Arc<Outcome>>,
 }
 
 impl OutcomeCache {
@@ -218,6 +236,7 @@ impl OutcomeCache {
             unknown: None,
             by_rule: vec![None; rules].into(),
             conditional: HashMap::new(),
+            own: HashMap::new(),
         }
     }
 
@@ -243,5 +262,14 @@ impl OutcomeCache {
             self.conditional.clear();
         }
         self.conditional.entry(key).or_insert_with(build)
+    }
+
+    fn find_own(&mut self, rules: &RuleSet, own: &OwnRule, bits: PlanBits) -> &Arc<Outcome> {
+        let key = (own.hash, bits);
+        if self.own.len() >= MAX_CONDITIONAL_OUTCOMES && !self.own.contains_key(&key) {
+            self.own.clear();
+        }
+        let build = || Arc::new(rules.outcome_of(own.milestone, Some(own.decision.clone()), bits));
+        self.own.entry(key).or_insert_with(build)
     }
 }

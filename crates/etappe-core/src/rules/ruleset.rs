@@ -194,6 +194,16 @@ impl RuleSet {
                 rule: Arc::clone(&rule.id),
             }
         });
+        self.outcome_of(milestone, decision, bits)
+    }
+
+    /// Builds the outcome of an event with this milestone, whatever decided it.
+    pub(super) fn outcome_of(
+        &self,
+        milestone: Option<Milestone>,
+        decision: Option<VocabularyDecision>,
+        bits: PlanBits,
+    ) -> Outcome {
         let stages = (0..self.models.len())
             .map(|model| self.decide_stages(model, milestone, bits))
             .collect();

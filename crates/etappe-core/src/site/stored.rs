@@ -2,7 +2,8 @@
 //!
 //! A file holds everything as one JSON document. A shared table holds one row per fact, so that
 //! concurrent changes do not overwrite each other: `admin` → hash, `site/NAME` → settings,
-//! `key/NAME/HASH` → what the key allows, and the rows of [`AccountChange`].
+//! `key/NAME/HASH` → what the key allows, `meaning/NAME/EVENT` → what the event means, and the rows
+//! of [`AccountChange`].
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{KeyHash, KeyRecord, Site, SiteSettings};
 use crate::account::{AccountChange, Accounts, User};
 use crate::id::SiteId;
+use crate::meaning::{MeaningChange, Meanings};
 
 const ADMIN: &str = "admin";
 
@@ -54,6 +56,8 @@ pub enum SiteChange {
     AddKey(SiteId, KeyRecord),
     /// Revokes a key.
     RemoveKey(SiteId, KeyHash),
+    /// Changes what an event of a site means.
+    Meaning(MeaningChange),
     /// Changes who may sign in, or who is signed in.
     Account(AccountChange),
 }
@@ -91,6 +95,16 @@ impl StoredSites {
             let is_known = |key: &KeyRecord| known.is_some_and(|site| site.keys.contains(key));
             let keys = site.keys.into_iter().filter(|key| !is_known(key));
             changes.extend(keys.map(|key| SiteChange::AddKey(site.id.clone(), key)));
+            let is_said = |event: &String| known.is_some_and(|it| it.meanings.contains_key(event));
+            let meanings = site.meanings.into_iter();
+            let meanings = meanings.filter(|(event, _)| !is_said(event));
+            changes.extend(meanings.map(|(event, meaning)| {
+                SiteChange::Meaning(MeaningChange {
+                    site: site.id.clone(),
+                    event,
+                    meaning: Some(meaning),
+                })
+            }));
         }
         let is_known = |user: &User| self.accounts.user_of(&user.email).is_some();
         let users = other.accounts.users.into_values();
@@ -110,6 +124,10 @@ impl StoredSites {
                 keys.push(key);
             }
             SiteChange::RemoveKey(id, hash) => self.ensure(id).keys.retain(|key| key.hash != hash),
+            SiteChange::Meaning(change) => {
+                let site = self.ensure(change.site.clone());
+                change.apply(&mut site.meanings);
+            }
             SiteChange::Account(change) => self.accounts.apply(change),
         }
     }
@@ -121,6 +139,7 @@ impl StoredSites {
                 id,
                 settings: SiteSettings::default(),
                 keys: Vec::new(),
+                meanings: Meanings::new(),
             });
             self.sites.len() - 1
         });
@@ -152,6 +171,10 @@ impl SiteChange {
             Self::Settings(site, settings) => (format!("site/{site}"), Some(json(settings))),
             Self::AddKey(site, key) => (key_row(site, &key.hash), Some(json(&key.grant))),
             Self::RemoveKey(site, hash) => (key_row(site, hash), None),
+            Self::Meaning(change) => (
+                format!("meaning/{}/{}", change.site, change.event),
+                change.meaning.as_ref().map(json),
+            ),
             Self::Account(change) => change.to_row(),
         }
     }
@@ -187,6 +210,14 @@ fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
             };
             Some(SiteChange::AddKey(SiteId::try_new(site).ok()?, record))
         }
+        "meaning" => {
+            let (site, event) = rest.split_once('/')?;
+            Some(SiteChange::Meaning(MeaningChange {
+                site: SiteId::try_new(site).ok()?,
+                event: event.to_owned(),
+                meaning: Some(serde_json::from_slice(value).ok()?),
+            }))
+        }
         _ => None,
     }
 }
@@ -195,10 +226,33 @@ fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
 mod tests {
     use super::*;
     use crate::event::KeyScope;
+    use crate::meaning::Meaning;
+    use crate::milestone::Milestone;
     use crate::site::Grant;
+    use crate::time::Timestamp;
 
     fn site(name: &str) -> SiteId {
         SiteId::try_new(name).expect("a valid name")
+    }
+
+    fn meaning(name: &str, event: &str, milestone: Option<Milestone>) -> SiteChange {
+        SiteChange::Meaning(MeaningChange {
+            site: site(name),
+            event: event.to_owned(),
+            meaning: Some(Meaning {
+                milestone,
+                by: "anna@example.com".to_owned(),
+                at: Timestamp::EPOCH,
+            }),
+        })
+    }
+
+    fn take_back(name: &str, event: &str) -> SiteChange {
+        SiteChange::Meaning(MeaningChange {
+            site: site(name),
+            event: event.to_owned(),
+            meaning: None,
+        })
     }
 
     fn changes() -> Vec<SiteChange> {
@@ -217,6 +271,10 @@ mod tests {
             SiteChange::AddKey(site("blog"), key("b", Grant::Read)),
             SiteChange::RemoveKey(site("shop"), KeyHash::of("r")),
             SiteChange::Settings(site("shop"), settings),
+            meaning("shop", "a/b c", Some(Milestone::Signup)),
+            meaning("shop", "gone", None),
+            take_back("shop", "gone"),
+            meaning("blog", "no step", None),
         ]
     }
 

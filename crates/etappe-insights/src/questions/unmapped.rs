@@ -1,5 +1,7 @@
 //! `GET …/unmapped`: names of events without a meaning, and suggested meanings.
 
+use std::sync::Arc;
+
 use crate::csv::CsvTable;
 use crate::error::InsightsError;
 use crate::field::{Fields, Problems};
@@ -9,6 +11,7 @@ use crate::question::{Answer, Frame, Method, Question, RequestInfo};
 use crate::state::InsightsParts;
 use chrono_tz::Tz;
 use etappe_core::event::EventKind;
+use etappe_core::meaning::Meanings;
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::rules::RuleSet;
 use etappe_core::time::Timestamp;
@@ -171,7 +174,10 @@ impl Question for Unmapped {
     ) -> Result<UnmappedAnswer, InsightsError> {
         let found = parts.store.unmapped_names(&self.query).await;
         let found = found.map_err(store_error)?;
-        let names = advise(&parts.rules, found.names).await;
+        let directory = Arc::clone(&parts.sites.borrow());
+        let site = directory.site(self.query.site.as_str());
+        let own = site.map_or_else(Meanings::new, |site| site.meanings.clone());
+        let names = advise(&parts.rules, &own, found.names).await;
         let listed: u64 = names.iter().map(|name| name.events).sum();
         Ok(UnmappedAnswer {
             model: self.query.model.clone(),
@@ -183,11 +189,15 @@ impl Question for Unmapped {
     }
 }
 
-/// Adds what the rules in use say about each name.
-async fn advise(rules: &RuleSet, names: Vec<UnmappedName>) -> Vec<UnmappedNameAnswer> {
+/// Adds what the site and the rules in use say about each name now.
+async fn advise(
+    rules: &RuleSet,
+    own: &Meanings,
+    names: Vec<UnmappedName>,
+) -> Vec<UnmappedNameAnswer> {
     let mut advised = Vec::with_capacity(names.len());
     for name in names {
-        advised.push(UnmappedNameAnswer::new(rules, name));
+        advised.push(UnmappedNameAnswer::new(rules, own, name));
         // Comparing a name with all rules is slow, and there may be many names.
         tokio::task::yield_now().await;
     }
@@ -195,9 +205,10 @@ async fn advise(rules: &RuleSet, names: Vec<UnmappedName>) -> Vec<UnmappedNameAn
 }
 
 impl UnmappedNameAnswer {
-    fn new(rules: &RuleSet, found: UnmappedName) -> Self {
+    fn new(rules: &RuleSet, own: &Meanings, found: UnmappedName) -> Self {
+        let is_said = found.kind == EventKind::Track && own.contains_key(&found.name);
         let understood_now =
-            found.milestone.is_some() || rules.understands(&found.name, found.kind);
+            found.milestone.is_some() || is_said || rules.understands(&found.name, found.kind);
         let suggestion = match found.kind {
             EventKind::Track if !understood_now => rules.suggest(&found.name),
             _ => None,

@@ -35,9 +35,10 @@ async fn ask(api: &Api, method: &str, path: &str, authorization: Option<&str>) -
     if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }
-    let body = match (method, path.ends_with("/actors")) {
-        ("POST", true) => r#"{"steps":[{"any":true}],"step":1,"state":"reached"}"#,
-        ("POST", false) => r#"{"steps":[{"any":true}]}"#,
+    let body = match (method, path.rsplit('/').next()) {
+        ("POST", Some("actors")) => r#"{"steps":[{"any":true}],"step":1,"state":"reached"}"#,
+        ("POST", Some("funnel")) => r#"{"steps":[{"any":true}]}"#,
+        ("POST", _) => "{}",
         _ => "",
     };
     api.request(request.body(Body::from(body)).unwrap()).await

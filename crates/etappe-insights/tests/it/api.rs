@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::meaning::Meanings;
 use etappe_core::rules::RuleSet;
 use etappe_core::site::{Grant, KeyHash, KeyRecord, Site, SiteDirectory, SiteSettings};
 use etappe_core::watermark::Watermark;
@@ -94,6 +95,7 @@ pub(crate) fn site(name: &str) -> Site {
             timezone: "Europe/Amsterdam".to_owned(),
             ..SiteSettings::default()
         },
+        meanings: Meanings::new(),
         keys: vec![
             key(format!("read-{name}"), Grant::Read),
             key(format!("write-{name}"), Grant::Write(KeyScope::Server)),

@@ -262,3 +262,84 @@ impl ParseSite for str {
         etappe_core::id::SiteId::try_new(self).expect("a name")
     }
 }
+
+#[tokio::test]
+async fn an_editor_says_what_an_event_means_and_takes_it_back() {
+    let world = World::with_anna().await;
+    let anna = world.sign_in("anna@example.com", PASSWORD).await;
+    let (cookie, csrf) = (anna.cookie(), anna.csrf());
+    let headers = [("cookie", cookie.as_str()), ("x-csrf-token", &csrf)];
+    let list = "/app/api/sites/shop/meanings";
+    let one = "/app/api/sites/shop/meanings/Koop%2Fnu%20klik";
+    world.pass(5);
+    let saved = world
+        .put(one, &json!({ "milestone": "signup" }), &headers)
+        .await;
+    assert_eq!(saved.status, StatusCode::NO_CONTENT, "{}", saved.json);
+    let listed = world.get(list, Some(&cookie)).await;
+    assert_eq!(
+        listed.json["meanings"],
+        json!([{
+            "event": "Koop/nu klik", "milestone": "signup", "ignore": false,
+            "by": "anna@example.com", "at": "1970-01-01T00:00:05.000Z",
+        }])
+    );
+    let ignored = world.put(one, &json!({ "ignore": true }), &headers).await;
+    assert_eq!(ignored.status, StatusCode::NO_CONTENT);
+    let listed = world.get(list, Some(&cookie)).await;
+    assert_eq!(listed.json["meanings"][0]["ignore"], true);
+    assert!(listed.json["meanings"][0]["milestone"].is_null());
+    let undone = world.delete(one, &headers).await;
+    assert_eq!(undone.status, StatusCode::NO_CONTENT);
+    let listed = world.get(list, Some(&cookie)).await;
+    assert_eq!(listed.json["meanings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_meaning_needs_an_editor_of_the_site_on_our_own_page_who_says_one_thing() {
+    let world = World::with_anna().await;
+    let anna = world.sign_in("anna@example.com", PASSWORD).await;
+    let (cookie, csrf) = (anna.cookie(), anna.csrf());
+    let own = [("cookie", cookie.as_str()), ("x-csrf-token", &csrf)];
+    let one = "/app/api/sites/shop/meanings/Bought";
+    let signup = json!({ "milestone": "signup" });
+    let forged = world.put(one, &signup, &[("cookie", &cookie)]).await;
+    assert!(forged.problem().ends_with("not-from-our-page"));
+    for body in [
+        json!({}),
+        json!({ "milestone": "signup", "ignore": true }),
+        json!({ "milestone": "bought" }),
+        json!({ "ignore": false }),
+    ] {
+        let answer = world.put(one, &body, &own).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+    }
+    let unknown = world
+        .put("/app/api/sites/nowhere/meanings/a", &signup, &own)
+        .await;
+    assert!(unknown.problem().ends_with("wrong-site"));
+    let long = format!("/app/api/sites/shop/meanings/{}", "x".repeat(513));
+    let answer = world.put(&long, &signup, &own).await;
+    assert!(answer.problem().ends_with("invalid-meaning"));
+    let add = UserRequest::Add {
+        email: "bob@example.com".to_owned(),
+        name: "Bob".to_owned(),
+        role: Role::Viewer,
+        site: Some("shop".parse_site()),
+    };
+    let added = users::apply(world.accounts(), add).await.expect("added");
+    let password = added.password.expect("a password");
+    let bob = world.sign_in("bob@example.com", &password).await;
+    let (cookie, csrf) = (bob.cookie(), bob.csrf());
+    let viewer = [("cookie", cookie.as_str()), ("x-csrf-token", &csrf)];
+    let answer = world.put(one, &signup, &viewer).await;
+    assert!(answer.problem().ends_with("role-needed"), "{}", answer.json);
+    let list = world
+        .get("/app/api/sites/shop/meanings", Some(&cookie))
+        .await;
+    assert_eq!(list.status, StatusCode::OK);
+    let other = world
+        .get("/app/api/sites/blog/meanings", Some(&cookie))
+        .await;
+    assert!(other.problem().ends_with("wrong-site"));
+}

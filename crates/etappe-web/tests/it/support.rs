@@ -8,7 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use etappe_core::account::{AccountChange, Accounts};
 use etappe_core::id::SiteId;
-use etappe_core::ports::{AccountStore, Clock};
+use etappe_core::meaning::{MeaningChange, Meanings, UnusableMeaning};
+use etappe_core::ports::{AccountStore, Clock, MeaningStore};
 use etappe_core::site::{KeyHash, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
 use etappe_web::metrics::WebMetrics;
@@ -45,6 +46,30 @@ impl AccountStore for MemoryAccounts {
     }
 }
 
+impl MeaningStore for MemoryAccounts {
+    type Error = Infallible;
+
+    async fn change_meaning(
+        &self,
+        change: MeaningChange,
+    ) -> Result<Result<(), UnusableMeaning>, Infallible> {
+        let directory = Arc::clone(&self.0.borrow());
+        let mut sites: Vec<Site> = directory.sites().cloned().collect();
+        let mut found = sites.iter_mut();
+        let Some(site) = found.find(|site| site.id == change.site) else {
+            return Ok(Err(UnusableMeaning::UnknownSite));
+        };
+        if let Err(refusal) = change.check(&site.meanings) {
+            return Ok(Err(refusal));
+        }
+        change.apply(&mut site.meanings);
+        let accounts = directory.accounts().clone();
+        let changed = SiteDirectory::new(sites).with_accounts(accounts);
+        self.0.send_replace(Arc::new(changed));
+        Ok(Ok(()))
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct TestClock(Arc<AtomicI64>);
 
@@ -72,6 +97,7 @@ impl World {
         let site = |name: &str| Site {
             id: SiteId::try_new(name).expect("a name"),
             settings: SiteSettings::default(),
+            meanings: Meanings::new(),
             keys: Vec::new(),
         };
         let mut accounts = Accounts::default();
@@ -143,6 +169,13 @@ impl World {
         let mut all = vec![("content-type", "application/json")];
         all.extend(headers);
         self.send(Method::POST, path, &all, Body::from(body.to_string()))
+            .await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend(headers);
+        self.send(Method::PUT, path, &all, Body::from(body.to_string()))
             .await
     }
 

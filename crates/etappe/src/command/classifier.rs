@@ -38,12 +38,14 @@ async fn work(service: &Service, admin: TcpListener, json: bool) -> anyhow::Resu
     kafka.ready();
     service.watch_kafka(&cluster, kafka, Absence::Stops)?;
     let warehouse = service.connect_server(&stored).await?;
+    let sites = service.share_sites(&cluster, None).await?;
     let partitions = service.config.kafka.partitions;
     let source = cluster.source()?;
     let inputs = ClassifierInputs {
         source: Source::Kafka(source.clone()),
         letters: DeadLetterStore::Kafka(cluster.dead_letters()?),
         warehouse: warehouse.clone(),
+        sites: sites.subscribe(),
         partitions,
         watermark: Watermark::new(usize::try_from(partitions)?),
         scope: WatermarkScope::Everywhere,

@@ -150,6 +150,7 @@ impl Transfer {
             letters: event_log::open_letters(&self.data, source.topic(), self.service.clock)?,
             source: Source::Local(source),
             warehouse: warehouse.clone(),
+            sites: self.local_sites()?.subscribe(),
             partitions,
             watermark: watermark.clone(),
             scope: WatermarkScope::Here,
@@ -165,8 +166,12 @@ impl Transfer {
         log.close().await.map_err(Into::into)
     }
 
+    fn local_sites(&self) -> anyhow::Result<SiteStore> {
+        Ok(SiteStore::open_file(self.data.path("sites.json"))?)
+    }
+
     async fn copy_sites(&self, cluster: &KafkaCluster) -> anyhow::Result<usize> {
-        let file = SiteStore::open_file(self.data.path("sites.json"))?;
+        let file = self.local_sites()?;
         let shared = self.service.share_sites(cluster, None).await?;
         Ok(shared.adopt(&file).await?)
     }

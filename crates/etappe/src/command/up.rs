@@ -175,6 +175,7 @@ impl Up {
             source: parts.source,
             letters: parts.letters,
             warehouse: warehouse.clone(),
+            sites: sites.subscribe(),
             partitions: parts.partitions,
             watermark: watermark.clone(),
             scope,

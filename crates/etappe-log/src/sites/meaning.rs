@@ -1,0 +1,28 @@
+//! What sites say that their events mean, which is stored with the sites.
+
+use etappe_core::meaning::{MeaningChange, UnusableMeaning};
+use etappe_core::ports::MeaningStore;
+use etappe_core::site::stored::SiteChange;
+
+use super::SiteStore;
+use crate::error::SiteError;
+
+impl MeaningStore for SiteStore {
+    type Error = SiteError;
+
+    async fn change_meaning(
+        &self,
+        change: MeaningChange,
+    ) -> Result<Result<(), UnusableMeaning>, SiteError> {
+        let mut decided = Ok(());
+        self.change(|stored| {
+            let site = stored.site(&change.site);
+            let site = site.ok_or(UnusableMeaning::UnknownSite);
+            decided = site.and_then(|site| change.check(&site.meanings));
+            let wanted = decided.is_ok().then_some(SiteChange::Meaning(change));
+            Ok(wanted.into_iter().collect())
+        })
+        .await?;
+        Ok(decided)
+    }
+}

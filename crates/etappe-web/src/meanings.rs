@@ -1,0 +1,134 @@
+//! What a site says that its events mean: listed, saved and taken back.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use etappe_core::account::Role;
+use etappe_core::id::SiteId;
+use etappe_core::meaning::{Meaning, MeaningChange};
+use etappe_core::milestone::Milestone;
+use etappe_core::ports::{Clock, MeaningStore};
+use etappe_core::time::Timestamp;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::body;
+use crate::csrf;
+use crate::error::WebError;
+use crate::response::private;
+use crate::state::WebState;
+
+/// What an event means, as it is listed.
+#[derive(Debug, Serialize)]
+struct ListedMeaning<'a> {
+    event: &'a str,
+    milestone: Option<Milestone>,
+    /// Whether the event is said to be no step.
+    ignore: bool,
+    by: &'a str,
+    at: Timestamp,
+}
+
+/// What an event is to mean: a milestone, or nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedMeaning {
+    milestone: Option<Milestone>,
+    #[serde(default)]
+    ignore: bool,
+}
+
+/// Lists what the site says; everybody who may look at it may see that.
+pub(crate) async fn list<A, C: Clock>(
+    State(state): State<WebState<A, C>>,
+    Path(site): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let signed_in = state.signed_in(&headers)?;
+    let directory = state.directory();
+    let site = directory.site_of(&signed_in.user, &site);
+    let site = site.ok_or(WebError::NotYourSite)?;
+    let meanings = site.meanings.iter();
+    let meanings: Vec<_> = meanings
+        .map(|(event, meaning)| ListedMeaning {
+            event,
+            milestone: meaning.milestone,
+            ignore: meaning.milestone.is_none(),
+            by: &meaning.by,
+            at: meaning.at,
+        })
+        .collect();
+    let answer = serde_json::json!({ "meanings": meanings });
+    Ok(private(Json(answer).into_response()))
+}
+
+/// Saves what an event means; it counts for events that are classified from then on.
+pub(crate) async fn save<A: MeaningStore, C: Clock>(
+    State(state): State<WebState<A, C>>,
+    Path((site, event)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, WebError> {
+    let (site, by) = editor(&state, &site, &headers)?;
+    let wanted: WantedMeaning = body::read(&headers, body).await?;
+    if wanted.milestone.is_some() == wanted.ignore {
+        let expected = "say either `\"milestone\": \"…\"` or `\"ignore\": true`";
+        return Err(WebError::BadBody(expected.to_owned()));
+    }
+    let meaning = Meaning {
+        milestone: wanted.milestone,
+        by,
+        at: state.now(),
+    };
+    change(&state, site, event, Some(meaning)).await
+}
+
+/// Takes back what an event means; vocabularies decide about it again.
+pub(crate) async fn take_back<A: MeaningStore, C: Clock>(
+    State(state): State<WebState<A, C>>,
+    Path((site, event)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, WebError> {
+    let (site, _) = editor(&state, &site, &headers)?;
+    change(&state, site, event, None).await
+}
+
+async fn change<A: MeaningStore, C>(
+    state: &WebState<A, C>,
+    site: SiteId,
+    event: String,
+    meaning: Option<Meaning>,
+) -> Result<StatusCode, WebError> {
+    let change = MeaningChange {
+        site,
+        event,
+        meaning,
+    };
+    let stored = state.parts().accounts.change_meaning(change).await;
+    match stored {
+        Ok(decided) => Ok(decided.map(|()| StatusCode::NO_CONTENT)?),
+        Err(error) => {
+            tracing::warn!(%error, "a meaning cannot be stored");
+            Err(WebError::StoreUnavailable)
+        }
+    }
+}
+
+/// Checks that whoever is signed in may say what events of a site mean. Returns the site, and their
+/// address.
+fn editor<A, C: Clock>(
+    state: &WebState<A, C>,
+    site: &str,
+    headers: &HeaderMap,
+) -> Result<(SiteId, String), WebError> {
+    let signed_in = state.signed_in(headers)?;
+    csrf::check(headers, &signed_in.token)?;
+    let directory = state.directory();
+    let site = directory.site_of(&signed_in.user, site);
+    let site = site.ok_or(WebError::NotYourSite)?.id.clone();
+    if signed_in.user.role_at(&site) < Some(Role::Editor) {
+        return Err(WebError::RoleNeeded(Role::Editor));
+    }
+    Ok((site, signed_in.user.email.to_string()))
+}
