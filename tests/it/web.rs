@@ -221,7 +221,10 @@ async fn an_event_is_seen_live_gets_a_meaning_and_keeps_it_over_a_restart() -> a
     };
     assert_eq!(site.send(&[event(1)]).await?.0, 200);
     let seen = live_event(&mut live, "Gieter geleend 1").await?;
-    assert_eq!((&seen["actor"], &seen["milestone"]), (&json!("u"), &Value::Null));
+    assert_eq!(
+        (&seen["actor"], &seen["milestone"]),
+        (&json!("u"), &Value::Null)
+    );
     assert_eq!(seen["properties"]["dagen"], 3);
 
     let meaning = "/app/api/sites/shop/meanings/Gieter%20geleend%202";

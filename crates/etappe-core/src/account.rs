@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::SiteId;
 use crate::site::KeyHash;
 use crate::time::Timestamp;
+use crate::trail::TrailEntry;
 
 /// What a person may do at a site; each role may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -195,6 +196,35 @@ pub enum AccountChange {
     RemoveSession(KeyHash),
     /// Sets or withdraws the token of the first account.
     FirstAccount(Option<KeyHash>),
+}
+
+/// Changes that are made together, and what the audit trail tells of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountChanges {
+    /// The changes.
+    pub changes: Vec<AccountChange>,
+    /// What is told; signing in and out is not.
+    pub told: Option<TrailEntry>,
+}
+
+impl From<Vec<AccountChange>> for AccountChanges {
+    fn from(changes: Vec<AccountChange>) -> Self {
+        Self {
+            changes,
+            told: None,
+        }
+    }
+}
+
+impl AccountChanges {
+    /// Tells of the changes in the audit trail.
+    #[must_use]
+    pub fn told(self, entry: TrailEntry) -> Self {
+        Self {
+            told: Some(entry),
+            ..self
+        }
+    }
 }
 
 impl Accounts {

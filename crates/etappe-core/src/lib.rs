@@ -36,6 +36,7 @@ pub mod rules;
 pub mod site;
 pub mod suggestion;
 pub mod time;
+pub mod trail;
 pub mod unmapped;
 pub mod value;
 pub mod warning;

@@ -15,12 +15,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::account::{AccountChange, Accounts};
+use crate::account::{AccountChanges, Accounts};
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::meaning::{MeaningChange, UnusableMeaning};
 use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
+use crate::trail::TrailEntry;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
 
@@ -47,7 +48,7 @@ pub trait AccountStore: Send + Sync + 'static {
     /// a fleet that is so for the changes of one process. The inner result is the one of `decide`.
     fn change<R: Send>(
         &self,
-        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
+        decide: impl FnOnce(&Accounts) -> Result<AccountChanges, R> + Send,
     ) -> impl Future<Output = Result<Result<(), R>, Self::Error>> + Send;
 }
 
@@ -56,11 +57,13 @@ pub trait MeaningStore: Send + Sync + 'static {
     /// Why a change is not stored.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Stores a change durably; returns once it is in effect in this process. The inner result says
-    /// whether it is possible. Other processes follow within seconds.
+    /// Stores a change durably, with what the audit trail tells of it; returns once it is in effect
+    /// in this process. The inner result says whether it is possible. Other processes follow within
+    /// seconds.
     fn change_meaning(
         &self,
         change: MeaningChange,
+        told: TrailEntry,
     ) -> impl Future<Output = Result<Result<(), UnusableMeaning>, Self::Error>> + Send;
 }
 

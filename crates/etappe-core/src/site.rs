@@ -17,6 +17,7 @@ use crate::event::KeyScope;
 use crate::id::SiteId;
 use crate::meaning::{Meanings, OwnRule};
 use crate::money_terms::{LargestAmounts, MoneyTerms};
+use crate::trail::Trail;
 
 /// The number of random characters in a key, after its prefix: 32 of 62 characters are 190 bits.
 pub const KEY_LETTERS: usize = 32;
@@ -161,6 +162,7 @@ pub struct SiteDirectory {
     keys: HashMap<KeyHash, (SiteId, Grant)>,
     own_rules: BTreeMap<SiteId, HashMap<String, OwnRule>>,
     accounts: Accounts,
+    trail: Trail,
 }
 
 impl SiteDirectory {
@@ -187,6 +189,7 @@ impl SiteDirectory {
             keys,
             own_rules,
             accounts: Accounts::default(),
+            trail: Trail::default(),
         }
     }
 
@@ -194,6 +197,18 @@ impl SiteDirectory {
     #[must_use]
     pub fn with_accounts(self, accounts: Accounts) -> Self {
         Self { accounts, ..self }
+    }
+
+    /// Adds the audit trail.
+    #[must_use]
+    pub fn with_trail(self, trail: Trail) -> Self {
+        Self { trail, ..self }
+    }
+
+    /// Returns the audit trail.
+    #[must_use]
+    pub const fn trail(&self) -> &Trail {
+        &self.trail
     }
 
     /// Returns the people who may sign in, and who is signed in.

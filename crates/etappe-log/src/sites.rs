@@ -17,8 +17,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::ports::Clock;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
+use etappe_core::trail::{Action, COMMAND_LINE, TrailEntry};
+use etappe_runtime::clock::SystemClock;
 use etappe_runtime::durable_file::replace_private;
 use etappe_runtime::random_key::random_key;
 use parking_lot::Mutex;
@@ -100,7 +103,9 @@ impl SiteStore {
 
     fn new(place: Place, stored: StoredSites) -> Self {
         let directory = SiteDirectory::new(stored.sites.clone());
-        let directory = directory.with_accounts(stored.accounts.clone());
+        let directory = directory
+            .with_accounts(stored.accounts.clone())
+            .with_trail(stored.trail.clone());
         let (directory, _) = watch::channel(Arc::new(directory));
         Self {
             place,
@@ -156,7 +161,9 @@ impl SiteStore {
     pub async fn create_admin_token(&self) -> Result<String, SiteError> {
         let token = random_key("ea");
         let change = SiteChange::AdminToken(KeyHash::of(&token));
-        self.change(|_| Ok(vec![change])).await?;
+        let told = by_command(None, Action::AdminTokenReplaced, "");
+        self.change(|stored| Ok(telling(stored, change, told)))
+            .await?;
         Ok(token)
     }
 
@@ -183,7 +190,20 @@ impl SiteStore {
         self.change(|stored| {
             let is_new = stored.site(site).is_none();
             let settings = SiteChange::Settings(site.clone(), SiteSettings::default());
-            Ok(is_new.then_some(settings).into_iter().chain(add).collect())
+            let made = is_new.then_some((settings, Action::SiteCreated));
+            let [write, read] = add;
+            let made = made.into_iter().chain([(write, Action::KeysCreated)]);
+            let mut changes: Vec<_> = made
+                .flat_map(|(change, action)| {
+                    telling(
+                        stored,
+                        change,
+                        by_command(Some(site), action, site.as_str()),
+                    )
+                })
+                .collect();
+            changes.push(read);
+            Ok(changes)
         })
         .await?;
         Ok(NewKeys {
@@ -205,7 +225,14 @@ impl SiteStore {
                 .filter(|hash| hash.to_string().starts_with(prefix))
                 .collect();
             match matching[..] {
-                [hash] if prefix.len() >= 8 => Ok(vec![SiteChange::RemoveKey(site.clone(), hash)]),
+                [hash] if prefix.len() >= 8 => {
+                    let told = by_command(Some(site), Action::KeyRevoked, prefix);
+                    Ok(telling(
+                        stored,
+                        SiteChange::RemoveKey(site.clone(), hash),
+                        told,
+                    ))
+                }
                 _ => Err(SiteError::AmbiguousKey {
                     prefix: prefix.to_owned(),
                 }),
@@ -225,7 +252,12 @@ impl SiteStore {
     ) -> Result<(), SiteError> {
         self.change(|stored| {
             stored.expect_site(site)?;
-            Ok(vec![SiteChange::Settings(site.clone(), settings)])
+            let told = by_command(Some(site), Action::SettingsChanged, site.as_str());
+            Ok(telling(
+                stored,
+                SiteChange::Settings(site.clone(), settings),
+                told,
+            ))
         })
         .await
     }
@@ -328,8 +360,32 @@ impl SiteStore {
             }
         }
         drop(readers);
-        let directory = SiteDirectory::new(sites).with_accounts(stored.accounts.clone());
+        let directory = SiteDirectory::new(sites)
+            .with_accounts(stored.accounts.clone())
+            .with_trail(stored.trail.clone());
         self.directory.send_replace(Arc::new(directory));
+    }
+}
+
+/// Returns a change and what the audit trail tells of it, to be stored together.
+fn telling(stored: &StoredSites, change: SiteChange, entry: TrailEntry) -> Vec<SiteChange> {
+    let told = stored.telling(entry, &entry_suffix());
+    [change].into_iter().chain(told).collect()
+}
+
+/// Keeps the names of entries of one millisecond apart.
+fn entry_suffix() -> String {
+    random_key("").chars().take(8).collect()
+}
+
+/// Returns an entry about something done with the command line.
+fn by_command(site: Option<&SiteId>, action: Action, what: &str) -> TrailEntry {
+    TrailEntry {
+        at: SystemClock.now(),
+        by: COMMAND_LINE.to_owned(),
+        site: site.cloned(),
+        action,
+        what: what.to_owned(),
     }
 }
 
@@ -463,5 +519,45 @@ mod tests {
         let directory = store.subscribe();
         assert!(directory.borrow().writer(&keys.write_key).is_none());
         assert!(directory.borrow().reader(&keys.read_token).is_some());
+    }
+
+    #[tokio::test]
+    async fn every_change_is_told_in_the_same_write_and_without_secrets() {
+        let (folder, store) = store();
+        let keys = create(&store, "shop").await;
+        let hash: String = KeyHash::of(&keys.write_key)
+            .to_string()
+            .chars()
+            .take(12)
+            .collect();
+        let shop = site("shop");
+        store.revoke_key(&shop, &hash).await.expect("revoked");
+        let settings = SiteSettings::default();
+        store
+            .change_settings(&shop, settings)
+            .await
+            .expect("changed");
+        let token = store.create_admin_token().await.expect("stored");
+        let again = SiteStore::open_file(folder.path().join("sites.json")).expect("readable");
+        let directory = again.subscribe().borrow().clone();
+        let mut told: Vec<_> = directory.trail().of(&shop, true).collect();
+        // Changes of one millisecond are in no particular order.
+        told.sort_by_key(|entry| format!("{:?}", entry.action));
+        let told: Vec<_> = told
+            .iter()
+            .map(|it| (it.action, it.what.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Action::AdminTokenReplaced, ""),
+                (Action::KeyRevoked, hash.as_str()),
+                (Action::KeysCreated, "shop"),
+                (Action::SettingsChanged, "shop"),
+                (Action::SiteCreated, "shop"),
+            ]
+        );
+        let text = std::fs::read_to_string(folder.path().join("sites.json")).expect("written");
+        assert!(!text.contains(&token) && !text.contains(&keys.write_key));
     }
 }

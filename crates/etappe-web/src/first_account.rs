@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use etappe_core::account::{AccountChange, Accounts, Email, Role, User, UserId};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts, Email, Role, User, UserId};
 use etappe_core::ports::{AccountStore, Clock};
 use etappe_core::site::KeyHash;
+use etappe_core::trail::Action;
 use etappe_runtime::random_key::random_key;
 use http::HeaderMap;
 use serde::Deserialize;
@@ -54,12 +55,14 @@ pub(crate) async fn create<A: AccountStore, C: Clock>(
         sites: BTreeMap::new(),
     };
     let new = user.clone();
+    let told = state.told(&user, None, Action::FirstAccountMade, user.email.as_str());
     store(&state, move |accounts| {
         expect_link(accounts, hash)?;
-        Ok(vec![
+        let changes = vec![
             AccountChange::PutUser(Box::new(new)),
             AccountChange::FirstAccount(None),
-        ])
+        ];
+        Ok(AccountChanges::from(changes).told(told))
     })
     .await?;
     tracing::info!(user = %user.id, "the first account was made");

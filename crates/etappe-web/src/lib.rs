@@ -24,6 +24,7 @@ pub mod router;
 mod sign_in;
 mod state;
 mod throttle;
+mod trail;
 pub mod users;
 mod whoami;
 

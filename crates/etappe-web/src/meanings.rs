@@ -4,12 +4,13 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use etappe_core::account::Role;
+use etappe_core::account::{Role, User};
 use etappe_core::id::SiteId;
 use etappe_core::meaning::{Meaning, MeaningChange};
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Clock, MeaningStore};
 use etappe_core::time::Timestamp;
+use etappe_core::trail::{Action, TrailEntry};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,7 @@ pub(crate) async fn save<A: MeaningStore, C: Clock>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, WebError> {
-    let (site, by) = editor(&state, &site, &headers)?;
+    let (site, user) = editor(&state, &site, &headers)?;
     let wanted: WantedMeaning = body::read(&headers, body).await?;
     if wanted.milestone.is_some() == wanted.ignore {
         let expected = "say either `\"milestone\": \"…\"` or `\"ignore\": true`";
@@ -78,10 +79,18 @@ pub(crate) async fn save<A: MeaningStore, C: Clock>(
     }
     let meaning = Meaning {
         milestone: wanted.milestone,
-        by,
+        by: user.email.to_string(),
         at: state.now(),
     };
-    change(&state, site, event, Some(meaning)).await
+    let is = wanted.milestone.map_or("no step", Milestone::as_str);
+    let what = format!("{event}: {is}");
+    let told = state.told(&user, Some(&site), Action::MeaningSaved, &what);
+    let change = MeaningChange {
+        site,
+        event,
+        meaning: Some(meaning),
+    };
+    store(&state, change, told).await
 }
 
 /// Takes back what an event means; vocabularies decide about it again.
@@ -90,22 +99,22 @@ pub(crate) async fn take_back<A: MeaningStore, C: Clock>(
     Path((site, event)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, WebError> {
-    let (site, _) = editor(&state, &site, &headers)?;
-    change(&state, site, event, None).await
-}
-
-async fn change<A: MeaningStore, C>(
-    state: &WebState<A, C>,
-    site: SiteId,
-    event: String,
-    meaning: Option<Meaning>,
-) -> Result<StatusCode, WebError> {
+    let (site, user) = editor(&state, &site, &headers)?;
+    let told = state.told(&user, Some(&site), Action::MeaningTakenBack, &event);
     let change = MeaningChange {
         site,
         event,
-        meaning,
+        meaning: None,
     };
-    let stored = state.parts().accounts.change_meaning(change).await;
+    store(&state, change, told).await
+}
+
+async fn store<A: MeaningStore, C>(
+    state: &WebState<A, C>,
+    change: MeaningChange,
+    told: TrailEntry,
+) -> Result<StatusCode, WebError> {
+    let stored = state.parts().accounts.change_meaning(change, told).await;
     match stored {
         Ok(decided) => Ok(decided.map(|()| StatusCode::NO_CONTENT)?),
         Err(error) => {
@@ -115,13 +124,12 @@ async fn change<A: MeaningStore, C>(
     }
 }
 
-/// Checks that whoever is signed in may say what events of a site mean. Returns the site, and their
-/// address.
+/// Checks that whoever is signed in may say what events of a site mean. Returns the site and the user.
 fn editor<A, C: Clock>(
     state: &WebState<A, C>,
     site: &str,
     headers: &HeaderMap,
-) -> Result<(SiteId, String), WebError> {
+) -> Result<(SiteId, User), WebError> {
     let signed_in = state.signed_in(headers)?;
     csrf::check(headers, &signed_in.token)?;
     let directory = state.directory();
@@ -130,5 +138,5 @@ fn editor<A, C: Clock>(
     if signed_in.user.role_at(&site) < Some(Role::Editor) {
         return Err(WebError::RoleNeeded(Role::Editor));
     }
-    Ok((site, signed_in.user.email.to_string()))
+    Ok((site, signed_in.user))
 }

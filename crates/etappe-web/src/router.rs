@@ -7,7 +7,7 @@ use etappe_core::ports::{AccountStore, Clock, MeaningStore};
 use http::StatusCode;
 
 use crate::state::WebState;
-use crate::{assets, first_account, meanings, sign_in};
+use crate::{assets, first_account, meanings, sign_in, trail};
 
 /// Returns the routes: everything under `/app`.
 ///
@@ -24,6 +24,7 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
             get(meanings::list::<A, C>),
         )
         .route("/app/api/sites/{site}/meanings/{*event}", meaning)
+        .route("/app/api/sites/{site}/audit", get(trail::list::<A, C>))
         .route(
             "/app/api/first-account",
             post(first_account::create::<A, C>),

@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use etappe_core::account::{AccountChange, Accounts, Email, Session, User};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts, Email, Session, User};
 use etappe_core::ports::{AccountStore, Clock};
 use etappe_core::site::KeyHash;
 use etappe_core::time::Timestamp;
+use etappe_core::trail::Action;
 use etappe_runtime::forwarded::client_address;
 use etappe_runtime::random_key::random_key;
 use http::header::SET_COOKIE;
@@ -118,7 +119,7 @@ async fn renew<A: AccountStore, C: Clock>(
         ..old.session.clone()
     };
     let change = AccountChange::PutSession(KeyHash::of(&old.token), ending);
-    store(state, |_| Ok(vec![change])).await?;
+    store(state, |_| Ok(vec![change].into())).await?;
     begin_session(state, &old.user, headers).await
 }
 
@@ -130,7 +131,7 @@ pub(crate) async fn sign_out<A: AccountStore, C: Clock>(
     let signed_in = state.signed_in(&headers)?;
     csrf::check(&headers, &signed_in.token)?;
     let end = AccountChange::RemoveSession(KeyHash::of(&signed_in.token));
-    store(&state, |_| Ok(vec![end])).await?;
+    store(&state, |_| Ok(vec![end].into())).await?;
     let header = [(SET_COOKIE, cookie::signing_out(&headers))];
     Ok((StatusCode::NO_CONTENT, header).into_response())
 }
@@ -161,11 +162,12 @@ pub(crate) async fn change_password<A: AccountStore, C: Clock>(
         ..user
     };
     let new = user.clone();
+    let told = state.told(&user, None, Action::PasswordChanged, user.email.as_str());
     store(&state, move |accounts| {
         let sessions = accounts.sessions_of(&new.id);
         let mut changes: Vec<_> = sessions.map(AccountChange::RemoveSession).collect();
         changes.push(AccountChange::PutUser(Box::new(new)));
-        Ok(changes)
+        Ok(AccountChanges::from(changes).told(told))
     })
     .await?;
     begin_session(&state, &user, &headers).await
@@ -190,7 +192,7 @@ pub(crate) async fn begin_session<A: AccountStore, C: Clock>(
             .iter()
             .filter(|(_, it)| it.expires_at <= now);
         let ended = ended.map(|(hash, _)| AccountChange::RemoveSession(*hash));
-        Ok(ended.chain([begun]).collect())
+        Ok(ended.chain([begun]).collect::<Vec<_>>().into())
     })
     .await?;
     let about = whoami::describe(user, &state.directory(), &token);
@@ -201,7 +203,7 @@ pub(crate) async fn begin_session<A: AccountStore, C: Clock>(
 /// Stores what `decide` wants to change.
 pub(crate) async fn store<A: AccountStore, C>(
     state: &WebState<A, C>,
-    decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, WebError> + Send,
+    decide: impl FnOnce(&Accounts) -> Result<AccountChanges, WebError> + Send,
 ) -> Result<(), WebError> {
     let stored = state.parts().accounts.change(decide).await;
     stored.unwrap_or_else(|error| {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::account::{Session, User};
+use etappe_core::id::SiteId;
 use etappe_core::ports::Clock;
 use etappe_core::site::SiteDirectory;
 use etappe_core::time::Timestamp;
+use etappe_core::trail::{Action, TrailEntry};
 use etappe_runtime::authorization::session_token;
 use http::HeaderMap;
 use tokio::sync::watch;
@@ -75,6 +77,23 @@ impl<A, C> WebState<A, C> {
 impl<A, C: Clock> WebState<A, C> {
     pub(crate) fn now(&self) -> Timestamp {
         self.0.parts.clock.now()
+    }
+
+    /// Returns an entry of the audit trail about something that `user` does now.
+    pub(crate) fn told(
+        &self,
+        user: &User,
+        site: Option<&SiteId>,
+        action: Action,
+        what: &str,
+    ) -> TrailEntry {
+        TrailEntry {
+            at: self.now(),
+            by: user.email.to_string(),
+            site: site.cloned(),
+            action,
+            what: what.to_owned(),
+        }
     }
 
     /// Returns who sends a request, and their session.

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use etappe_core::account::{AccountChange, Accounts, Email, Role, User, UserId};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts, Email, Role, User, UserId};
 use etappe_core::id::SiteId;
 use etappe_core::ports::AccountStore;
+use etappe_core::time::Timestamp;
+use etappe_core::trail::{Action, COMMAND_LINE, TrailEntry};
 use etappe_runtime::random_key::random_key;
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +112,7 @@ pub fn list(accounts: &Accounts) -> Vec<ListedUser> {
 pub async fn apply<A: AccountStore>(
     accounts: &A,
     request: UserRequest,
+    now: Timestamp,
 ) -> Result<UserAnswer, UserError> {
     let (UserRequest::Add { email, .. }
     | UserRequest::Role { email, .. }
@@ -120,6 +123,7 @@ pub async fn apply<A: AccountStore>(
     let password = draws.then(|| random_key("ep"));
     let hash = password.as_deref().map(password::hash);
     let address = email.clone();
+    let told = request.told(&email, now);
     let decided = accounts.change(move |known| {
         let user = known.user_of(&address).cloned();
         if let UserRequest::Add {
@@ -138,16 +142,17 @@ pub async fn apply<A: AccountStore>(
                     };
                     give_role(&mut user, Some(role), site);
                     // The link of the first account ends with the first account.
-                    Ok(vec![
+                    let changes = vec![
                         AccountChange::PutUser(Box::new(user)),
                         AccountChange::FirstAccount(None),
-                    ])
+                    ];
+                    Ok(AccountChanges::from(changes).told(told))
                 }
                 _ => Err(UserError::Taken(address)),
             };
         }
         let mut user = user.ok_or(UserError::Unknown(address))?;
-        Ok(match request {
+        let changes = match request {
             UserRequest::Role { role, site, .. } => {
                 give_role(&mut user, role, site);
                 vec![AccountChange::PutUser(Box::new(user))]
@@ -160,11 +165,35 @@ pub async fn apply<A: AccountStore>(
                 changes.push(AccountChange::PutUser(Box::new(user)));
                 changes
             }
-        })
+        };
+        Ok(AccountChanges::from(changes).told(told))
     });
     let decided = decided.await;
     decided.map_err(|error| UserError::Store(Box::new(error)))??;
     Ok(UserAnswer { email, password })
+}
+
+impl UserRequest {
+    /// Returns what the audit trail tells of the request.
+    fn told(&self, email: &Email, now: Timestamp) -> TrailEntry {
+        let (action, site, role) = match self {
+            Self::Add { site, role, .. } => (Action::UserAdded, site.clone(), Some(*role)),
+            Self::Role { site, role, .. } => (Action::RoleChanged, site.clone(), *role),
+            Self::Reset { .. } => (Action::PasswordReset, None, None),
+            Self::Remove { .. } => (Action::UserRemoved, None, None),
+        };
+        let what = match role {
+            Some(role) => format!("{email}: {role}"),
+            None => email.to_string(),
+        };
+        TrailEntry {
+            at: now,
+            by: COMMAND_LINE.to_owned(),
+            site,
+            action,
+            what,
+        }
+    }
 }
 
 fn give_role(user: &mut User, role: Option<Role>, site: Option<SiteId>) {

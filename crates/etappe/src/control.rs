@@ -16,11 +16,13 @@ use axum::{Json, Router};
 use etappe_core::audit::AuditReport;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
+use etappe_core::ports::Clock;
 use etappe_core::site::KeyHash;
 use etappe_core::site::{Grant, SiteSettings};
 use etappe_log::dead_letters::Replayed;
 use etappe_log::sites::{NewKeys, SiteStore};
 use etappe_runtime::authorization::bearer_token;
+use etappe_runtime::clock::SystemClock;
 use etappe_web::users::{self, ListedUser, UserAnswer, UserRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -165,7 +167,9 @@ async fn change_user(
     State(state): State<Arc<Control>>,
     Json(request): Json<UserRequest>,
 ) -> Result<Json<UserAnswer>, Refusal> {
-    Ok(Json(users::apply(state.sites.as_ref(), request).await?))
+    Ok(Json(
+        users::apply(state.sites.as_ref(), request, SystemClock.now()).await?,
+    ))
 }
 
 async fn create_keys(

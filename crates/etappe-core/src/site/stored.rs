@@ -2,8 +2,8 @@
 //!
 //! A file holds everything as one JSON document. A shared table holds one row per fact, so that
 //! concurrent changes do not overwrite each other: `admin` → hash, `site/NAME` → settings,
-//! `key/NAME/HASH` → what the key allows, `meaning/NAME/EVENT` → what the event means, and the rows
-//! of [`AccountChange`].
+//! `key/NAME/HASH` → what the key allows, `meaning/NAME/EVENT` → what the event means, `trail/ENTRY` → who
+//! changed what, and the rows of [`AccountChange`].
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ use super::{KeyHash, KeyRecord, Site, SiteSettings};
 use crate::account::{AccountChange, Accounts, User};
 use crate::id::SiteId;
 use crate::meaning::{MeaningChange, Meanings};
+use crate::trail::{EntryName, Trail, TrailEntry};
 
 const ADMIN: &str = "admin";
 
@@ -28,6 +29,9 @@ pub struct StoredSites {
     /// The people who may sign in, and their sessions.
     #[serde(default)]
     pub accounts: Accounts,
+    /// Who changed what.
+    #[serde(default, skip_serializing_if = "Trail::is_empty")]
+    pub trail: Trail,
 }
 
 /// A site does not exist.
@@ -60,6 +64,10 @@ pub enum SiteChange {
     Meaning(MeaningChange),
     /// Changes who may sign in, or who is signed in.
     Account(AccountChange),
+    /// Adds to the audit trail.
+    Tell(EntryName, Box<TrailEntry>),
+    /// Removes what has outgrown the audit trail.
+    Forget(EntryName),
 }
 
 impl StoredSites {
@@ -129,6 +137,8 @@ impl StoredSites {
                 change.apply(&mut site.meanings);
             }
             SiteChange::Account(change) => self.accounts.apply(change),
+            SiteChange::Tell(name, entry) => self.trail.add(name, *entry),
+            SiteChange::Forget(name) => self.trail.remove(&name),
         }
     }
 
@@ -144,6 +154,15 @@ impl StoredSites {
             self.sites.len() - 1
         });
         &mut self.sites[at]
+    }
+
+    /// Returns the changes that add an entry to the audit trail.
+    #[must_use]
+    pub fn telling(&self, entry: TrailEntry, random: &str) -> Vec<SiteChange> {
+        let outgrown = self.trail.outgrown(entry.site.as_ref()).into_iter();
+        let name = EntryName::new(entry.at, random);
+        let told = SiteChange::Tell(name, Box::new(entry));
+        outgrown.map(SiteChange::Forget).chain([told]).collect()
     }
 
     /// Reads the rows of a shared table. An unreadable row is skipped and reported, so that it does
@@ -176,12 +195,18 @@ impl SiteChange {
                 change.meaning.as_ref().map(json),
             ),
             Self::Account(change) => change.to_row(),
+            Self::Tell(name, entry) => (trail_row(name), Some(json(entry))),
+            Self::Forget(name) => (trail_row(name), None),
         }
     }
 }
 
 fn key_row(site: &SiteId, hash: &KeyHash) -> String {
     format!("key/{site}/{hash}")
+}
+
+fn trail_row(name: &EntryName) -> String {
+    format!("trail/{name}")
 }
 
 fn json(value: &impl Serialize) -> Bytes {
@@ -210,6 +235,10 @@ fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
             };
             Some(SiteChange::AddKey(SiteId::try_new(site).ok()?, record))
         }
+        "trail" => Some(SiteChange::Tell(
+            EntryName::of_text(rest),
+            serde_json::from_slice(value).ok()?,
+        )),
         "meaning" => {
             let (site, event) = rest.split_once('/')?;
             Some(SiteChange::Meaning(MeaningChange {
@@ -230,6 +259,7 @@ mod tests {
     use crate::milestone::Milestone;
     use crate::site::Grant;
     use crate::time::Timestamp;
+    use crate::trail::Action;
 
     fn site(name: &str) -> SiteId {
         SiteId::try_new(name).expect("a valid name")
@@ -255,6 +285,18 @@ mod tests {
         })
     }
 
+    fn tell(at: i64, what: &str) -> SiteChange {
+        let at = Timestamp::from_millis(at);
+        let entry = TrailEntry {
+            at,
+            by: "anna@example.com".to_owned(),
+            site: Some(site("shop")),
+            action: Action::KeyRevoked,
+            what: what.to_owned(),
+        };
+        SiteChange::Tell(EntryName::new(at, "x"), Box::new(entry))
+    }
+
     fn changes() -> Vec<SiteChange> {
         let key = |name: &str, grant| KeyRecord {
             hash: KeyHash::of(name),
@@ -275,6 +317,9 @@ mod tests {
             meaning("shop", "gone", None),
             take_back("shop", "gone"),
             meaning("blog", "no step", None),
+            tell(1, "first"),
+            tell(2, "second"),
+            SiteChange::Forget(EntryName::new(Timestamp::from_millis(1), "x")),
         ]
     }
 
@@ -292,6 +337,8 @@ mod tests {
         let (found, unreadable) = StoredSites::of_rows(&rows);
         assert!(unreadable.is_empty());
         assert_eq!(found.admin_token, expected.admin_token);
+        assert_eq!(found.trail, expected.trail);
+        assert_eq!(found.trail.entries().count(), 1);
         for id in [site("shop"), site("blog")] {
             assert_eq!(found.site(&id), expected.site(&id), "{id}");
         }

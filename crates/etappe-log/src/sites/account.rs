@@ -1,12 +1,12 @@
 //! Accounts, which are stored with the sites.
 
-use etappe_core::account::{AccountChange, Accounts};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts};
 use etappe_core::ports::AccountStore;
 use etappe_core::site::KeyHash;
 use etappe_core::site::stored::SiteChange;
 use etappe_runtime::random_key::random_key;
 
-use super::SiteStore;
+use super::{SiteStore, entry_suffix};
 use crate::error::SiteError;
 
 impl SiteStore {
@@ -34,15 +34,19 @@ impl AccountStore for SiteStore {
 
     async fn change<R: Send>(
         &self,
-        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
+        decide: impl FnOnce(&Accounts) -> Result<AccountChanges, R> + Send,
     ) -> Result<Result<(), R>, SiteError> {
         let mut decided = Ok(());
         Self::change(self, |stored| {
-            let changes = decide(&stored.accounts).unwrap_or_else(|refusal| {
+            let wanted = decide(&stored.accounts).unwrap_or_else(|refusal| {
                 decided = Err(refusal);
-                Vec::new()
+                AccountChanges::default()
             });
-            Ok(changes.into_iter().map(SiteChange::Account).collect())
+            let changes = wanted.changes.into_iter().map(SiteChange::Account);
+            let told = wanted
+                .told
+                .map(|entry| stored.telling(entry, &entry_suffix()));
+            Ok(changes.chain(told.into_iter().flatten()).collect())
         })
         .await?;
         Ok(decided)

@@ -3,6 +3,7 @@
 mod support;
 
 use etappe_core::account::Role;
+use etappe_core::time::Timestamp;
 use etappe_web::users::{self, UserError, UserRequest};
 use http::StatusCode;
 use serde_json::json;
@@ -178,9 +179,11 @@ async fn users_are_added_changed_reset_and_removed() {
         role: Role::Viewer,
         site: Some("shop".parse_site()),
     };
-    let added = users::apply(store, add.clone()).await.expect("added");
+    let added = users::apply(store, add.clone(), Timestamp::EPOCH)
+        .await
+        .expect("added");
     let password = added.password.expect("a password");
-    let twice = users::apply(store, add).await;
+    let twice = users::apply(store, add, Timestamp::EPOCH).await;
     assert!(matches!(twice, Err(UserError::Taken(_))));
     let bob = world.sign_in("bob@example.com", &password).await;
     assert_eq!(bob.json["sites"][0]["role"], "viewer");
@@ -190,13 +193,17 @@ async fn users_are_added_changed_reset_and_removed() {
         role: Some(Role::Editor),
         site: Some("shop".parse_site()),
     };
-    users::apply(store, promote).await.expect("promoted");
+    users::apply(store, promote, Timestamp::EPOCH)
+        .await
+        .expect("promoted");
     let session = world.get("/app/api/session", Some(&bob.cookie())).await;
     assert_eq!(session.json["sites"][0]["role"], "editor");
     let reset = UserRequest::Reset {
         email: email.clone(),
     };
-    let reset = users::apply(store, reset).await.expect("reset");
+    let reset = users::apply(store, reset, Timestamp::EPOCH)
+        .await
+        .expect("reset");
     let over = world.get("/app/api/session", Some(&bob.cookie())).await;
     assert_eq!(over.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
@@ -209,10 +216,12 @@ async fn users_are_added_changed_reset_and_removed() {
     let remove = UserRequest::Remove {
         email: email.clone(),
     };
-    users::apply(store, remove).await.expect("removed");
+    users::apply(store, remove, Timestamp::EPOCH)
+        .await
+        .expect("removed");
     let over = world.get("/app/api/session", Some(&bob.cookie())).await;
     assert_eq!(over.status, StatusCode::UNAUTHORIZED);
-    let unknown = users::apply(store, UserRequest::Reset { email }).await;
+    let unknown = users::apply(store, UserRequest::Reset { email }, Timestamp::EPOCH).await;
     assert!(matches!(unknown, Err(UserError::Unknown(_))));
 }
 
@@ -225,7 +234,9 @@ async fn a_site_without_a_role_is_not_shown() {
         role: Role::Admin,
         site: Some("blog".parse_site()),
     };
-    let added = users::apply(world.accounts(), add).await.expect("added");
+    let added = users::apply(world.accounts(), add, Timestamp::EPOCH)
+        .await
+        .expect("added");
     let password = added.password.expect("a password");
     let carla = world.sign_in("carla@example.com", &password).await;
     let sites = carla.json["sites"].as_array().expect("a list");
@@ -327,7 +338,9 @@ async fn a_meaning_needs_an_editor_of_the_site_on_our_own_page_who_says_one_thin
         role: Role::Viewer,
         site: Some("shop".parse_site()),
     };
-    let added = users::apply(world.accounts(), add).await.expect("added");
+    let added = users::apply(world.accounts(), add, Timestamp::EPOCH)
+        .await
+        .expect("added");
     let password = added.password.expect("a password");
     let bob = world.sign_in("bob@example.com", &password).await;
     let (cookie, csrf) = (bob.cookie(), bob.csrf());
@@ -342,4 +355,67 @@ async fn a_meaning_needs_an_editor_of_the_site_on_our_own_page_who_says_one_thin
         .get("/app/api/sites/blog/meanings", Some(&cookie))
         .await;
     assert!(other.problem().ends_with("wrong-site"));
+}
+
+#[tokio::test]
+async fn admins_see_who_changed_what_about_their_site_and_nobody_else_does() {
+    let world = World::with_anna().await;
+    for (name, role) in [("bob", Role::Admin), ("carla", Role::Editor)] {
+        let add = UserRequest::Add {
+            email: format!("{name}@example.com"),
+            name: name.to_owned(),
+            role,
+            site: Some("shop".parse_site()),
+        };
+        world.pass(1);
+        let now = Timestamp::from_millis(world.now());
+        let added = users::apply(world.accounts(), add, now)
+            .await
+            .expect("added");
+        let password = added.password.expect("a password");
+        let signed_in = world
+            .sign_in(&format!("{name}@example.com"), &password)
+            .await;
+        let (cookie, csrf) = (signed_in.cookie(), signed_in.csrf());
+        let headers = [("cookie", cookie.as_str()), ("x-csrf-token", &csrf)];
+        world.pass(1);
+        let one = "/app/api/sites/shop/meanings/Geleend";
+        let saved = world.put(one, &json!({ "ignore": true }), &headers).await;
+        assert_eq!(saved.status, StatusCode::NO_CONTENT);
+        let trail = world.get("/app/api/sites/shop/audit", Some(&cookie)).await;
+        let other = world.get("/app/api/sites/blog/audit", Some(&cookie)).await;
+        assert!(other.problem().ends_with("wrong-site"));
+        if role == Role::Editor {
+            assert!(trail.problem().ends_with("role-needed"));
+            continue;
+        }
+        assert_eq!(
+            trail.json["entries"],
+            json!([
+                {
+                    "at": "1970-01-01T00:00:02.000Z", "by": "bob@example.com", "site": "shop",
+                    "action": "meaning_saved", "what": "Geleend: no step",
+                },
+                {
+                    "at": "1970-01-01T00:00:01.000Z", "by": "command line", "site": "shop",
+                    "action": "user_added", "what": "bob@example.com: admin",
+                },
+            ])
+        );
+    }
+    let anna = world.sign_in("anna@example.com", PASSWORD).await.cookie();
+    let trail = world.get("/app/api/sites/shop/audit", Some(&anna)).await;
+    let entries = trail.json["entries"].as_array().expect("a list").iter();
+    let actions: Vec<_> = entries.map(|entry| &entry["action"]).collect();
+    assert_eq!(
+        actions,
+        [
+            "meaning_saved",
+            "user_added",
+            "meaning_saved",
+            "user_added",
+            "first_account_made"
+        ]
+    );
+    assert!(!trail.json.to_string().contains("argon2"));
 }

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use etappe_core::account::{AccountChange, Accounts};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts};
 use etappe_core::id::SiteId;
 use etappe_core::meaning::{MeaningChange, Meanings, UnusableMeaning};
 use etappe_core::ports::{AccountStore, Clock, MeaningStore};
 use etappe_core::site::{KeyHash, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
+use etappe_core::trail::{EntryName, Trail, TrailEntry};
 use etappe_web::metrics::WebMetrics;
 use etappe_web::{WebParts, WebState};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -32,15 +33,20 @@ impl AccountStore for MemoryAccounts {
 
     async fn change<R: Send>(
         &self,
-        decide: impl FnOnce(&Accounts) -> Result<Vec<AccountChange>, R> + Send,
+        decide: impl FnOnce(&Accounts) -> Result<AccountChanges, R> + Send,
     ) -> Result<Result<(), R>, Infallible> {
         let mut accounts = self.0.borrow().accounts().clone();
         let changes = match decide(&accounts) {
             Ok(changes) => changes,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        changes.into_iter().for_each(|it| accounts.apply(it));
+        changes
+            .changes
+            .into_iter()
+            .for_each(|it| accounts.apply(it));
         let directory = self.0.borrow().as_ref().clone().with_accounts(accounts);
+        let trail = tell(directory.trail(), changes.told);
+        let directory = directory.with_trail(trail);
         self.0.send_replace(Arc::new(directory));
         Ok(Ok(()))
     }
@@ -52,6 +58,7 @@ impl MeaningStore for MemoryAccounts {
     async fn change_meaning(
         &self,
         change: MeaningChange,
+        told: TrailEntry,
     ) -> Result<Result<(), UnusableMeaning>, Infallible> {
         let directory = Arc::clone(&self.0.borrow());
         let mut sites: Vec<Site> = directory.sites().cloned().collect();
@@ -64,10 +71,21 @@ impl MeaningStore for MemoryAccounts {
         }
         change.apply(&mut site.meanings);
         let accounts = directory.accounts().clone();
-        let changed = SiteDirectory::new(sites).with_accounts(accounts);
+        let changed = SiteDirectory::new(sites)
+            .with_accounts(accounts)
+            .with_trail(tell(directory.trail(), Some(told)));
         self.0.send_replace(Arc::new(changed));
         Ok(Ok(()))
     }
+}
+
+fn tell(trail: &Trail, told: Option<TrailEntry>) -> Trail {
+    let mut trail = trail.clone();
+    if let Some(entry) = told {
+        let number = trail.entries().count();
+        trail.add(EntryName::new(entry.at, &number.to_string()), entry);
+    }
+    trail
 }
 
 #[derive(Debug, Clone, Default)]
@@ -136,6 +154,11 @@ impl World {
     pub(crate) fn stored(&self) -> String {
         let directory = self.accounts.0.borrow();
         serde_json::to_string(directory.accounts()).expect("JSON")
+    }
+
+    /// Returns what the clock shows, in milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.0.load(Ordering::Relaxed)
     }
 
     /// Moves the clock.

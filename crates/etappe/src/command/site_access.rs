@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use etappe_core::ports::Clock;
 use etappe_log::sites::SiteStore;
+use etappe_runtime::clock::SystemClock;
 use etappe_web::users::{self, ListedUser, UserAnswer, UserRequest};
 use serde_json::Value;
 
@@ -71,7 +73,9 @@ impl SiteAccess {
     pub(crate) async fn change_user(&self, request: UserRequest) -> anyhow::Result<UserAnswer> {
         match self {
             Self::Running(control) => control.change_user(&request).await,
-            Self::Direct(store, _) => Ok(users::apply(store.as_ref(), request).await?),
+            Self::Direct(store, _) => {
+                Ok(users::apply(store.as_ref(), request, SystemClock.now()).await?)
+            }
         }
     }
 }
