@@ -7,29 +7,29 @@
 mod account;
 mod key;
 mod meaning;
+mod storage;
+mod trail;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
-use etappe_core::ports::Clock;
 use etappe_core::site::stored::{SiteChange, StoredSites};
 use etappe_core::site::{Grant, KeyHash, KeyRecord, SiteDirectory, SiteSettings};
-use etappe_core::trail::{Action, COMMAND_LINE, TrailEntry};
-use etappe_runtime::clock::SystemClock;
-use etappe_runtime::durable_file::replace_private;
+use etappe_core::trail::Action;
 use etappe_runtime::random_key::random_key;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use self::key::NewKeys;
+use self::storage::{of_table, put, read_file, write_file};
+use self::trail::{by_command, telling};
 use crate::error::SiteError;
-use crate::kafka::{KafkaTable, TableRows};
+use crate::kafka::KafkaTable;
 
 /// How long to wait until a change of the shared table is visible here.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(20);
@@ -365,71 +365,6 @@ impl SiteStore {
             .with_trail(stored.trail.clone());
         self.directory.send_replace(Arc::new(directory));
     }
-}
-
-/// Returns a change and what the audit trail tells of it, to be stored together.
-fn telling(stored: &StoredSites, change: SiteChange, entry: TrailEntry) -> Vec<SiteChange> {
-    let told = stored.telling(entry, &entry_suffix());
-    [change].into_iter().chain(told).collect()
-}
-
-/// Keeps the names of entries of one millisecond apart.
-fn entry_suffix() -> String {
-    random_key("").chars().take(8).collect()
-}
-
-/// Returns an entry about something done with the command line.
-fn by_command(site: Option<&SiteId>, action: Action, what: &str) -> TrailEntry {
-    TrailEntry {
-        at: SystemClock.now(),
-        by: COMMAND_LINE.to_owned(),
-        site: site.cloned(),
-        action,
-        what: what.to_owned(),
-    }
-}
-
-fn of_table(rows: &TableRows) -> StoredSites {
-    let (stored, unreadable) = StoredSites::of_rows(rows);
-    if !unreadable.is_empty() {
-        tracing::error!(rows = ?unreadable, "rows of the table of sites cannot be read");
-    }
-    stored
-}
-
-/// Writes a row and waits until it is visible here; other processes see it at about the same time.
-async fn put(table: &KafkaTable, key: &str, value: Option<Bytes>) -> Result<(), SiteError> {
-    let mut rows = table.rows();
-    table.put(key, value.clone()).await?;
-    let seen = rows.wait_for(|rows| rows.get(key) == value.as_ref());
-    match tokio::time::timeout(CHANGE_PATIENCE, seen).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(SiteError::NotVisible),
-    }
-}
-
-fn read_file(path: &Path) -> Result<Option<StoredSites>, SiteError> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| {
-            let path = path.to_owned();
-            SiteError::Damaged { path, source }
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SiteError::File {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-fn write_file(path: &Path, stored: &StoredSites) -> Result<(), SiteError> {
-    let text = serde_json::to_vec_pretty(stored).expect("names and numbers are valid JSON");
-    replace_private(path, &text).map_err(|source| SiteError::File {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use etappe_core::site::KeyHash;
 use etappe_core::site::stored::SiteChange;
 use etappe_runtime::random_key::random_key;
 
-use super::{SiteStore, entry_suffix};
+use super::SiteStore;
+use super::trail::entry_suffix;
 use crate::error::SiteError;
 
 impl SiteStore {

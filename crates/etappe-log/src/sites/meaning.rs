@@ -5,7 +5,8 @@ use etappe_core::ports::MeaningStore;
 use etappe_core::site::stored::SiteChange;
 use etappe_core::trail::TrailEntry;
 
-use super::{SiteStore, telling};
+use super::SiteStore;
+use super::trail::telling;
 use crate::error::SiteError;
 
 impl MeaningStore for SiteStore {

@@ -373,8 +373,7 @@ impl Up {
         self.data.write_run_info(&run_info)?;
         let mut greeting = Greeting::new(&run_info, DEMO);
         if sites.is_empty() {
-            let admin_token = sites.create_admin_token().await?;
-            let demo = SiteId::try_new(DEMO)?;
+            let (admin_token, demo) = (sites.create_admin_token().await?, SiteId::try_new(DEMO)?);
             let keys = sites.create_keys(&demo, KeyScope::Browser).await?;
             greeting = greeting.with_keys(keys, admin_token);
         }
