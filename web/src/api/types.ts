@@ -22,7 +22,8 @@ export interface Kpi {
   currency: string | null;
   counts: Record<string, number>;
   advice: string | null;
-  trend?: TrendPoint[];
+  /** Absent, or null, of a figure that has none. */
+  trend?: TrendPoint[] | null;
 }
 
 export interface Leak {

@@ -213,6 +213,10 @@ export const en = {
   "kpi.interval.what": "With 95% certainty the true figure lies here.",
   "kpi.sentence": "{name}: {value}. {change}",
   "kpi.sentence.interval": "{name}: {value}, with 95% certainty {interval}. {change}",
+  "trend.day": "Day by day: lowest {low} on {lowest}, highest {high} on {highest}.",
+  "trend.week": "Week by week: lowest {low} from {lowest}, highest {high} from {highest}.",
+  "trend.month": "Month by month: lowest {low} in {lowest}, highest {high} in {highest}.",
+  "trend.unfinished": "The last part is dashed because it is not over yet.",
 
   // Today
   "today.head": "{day}. What is the one thing to fix next?",

@@ -215,6 +215,10 @@ export const nl: Texts = {
   "kpi.interval.what": "Het echte cijfer ligt hier met 95% zekerheid tussen.",
   "kpi.sentence": "{name}: {value}. {change}",
   "kpi.sentence.interval": "{name}: {value}, met 95% zekerheid {interval}. {change}",
+  "trend.day": "Dag na dag: laagst {low} op {lowest}, hoogst {high} op {highest}.",
+  "trend.week": "Week na week: laagst {low} vanaf {lowest}, hoogst {high} vanaf {highest}.",
+  "trend.month": "Maand na maand: laagst {low} in {lowest}, hoogst {high} in {highest}.",
+  "trend.unfinished": "Het laatste stuk is gestippeld, want dat is nog niet voorbij.",
 
   // Today
   "today.head": "{day}. Wat kun je nu het beste verbeteren?",

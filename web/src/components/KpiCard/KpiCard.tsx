@@ -5,6 +5,7 @@ import { pageAddress } from "../../app/view";
 import { capital, completeText, count, zoneText } from "../../format/words";
 import { formatMoney } from "../../format/money";
 import { formatKpi, intervalText, kpiChange, specOf, tooFew } from "../../model/kpis";
+import { hasShape } from "../../model/trend";
 import { hasText, t } from "../../text";
 import { Change, changeSentence } from "../Change/Change";
 import { Definition } from "../Definition/Definition";
@@ -101,7 +102,7 @@ export function KpiCard({ kpi, asOf, plain, note, spark = true }: Props) {
       <Value kpi={kpi} />
       {answers && <span class="kpi-interval">{answers}</span>}
       {note && <span class="kpi-note muted">{note}</span>}
-      {spark && kpi.trend && <Sparkline trend={kpi.trend} />}
+      {spark && !few && hasShape(kpi.trend) && <Sparkline kpi={kpi} trend={kpi.trend} />}
     </article>
   );
 }

@@ -1,0 +1,65 @@
+import type { Page, Route } from "@playwright/test";
+import { state } from "./state";
+
+/**
+ * Stand-ins for what the Etappe under test does not answer. Each is to go as soon as the binary has the real thing: a
+ * test that passes with its stand-in passes without it.
+ */
+interface Path {
+  path: string;
+  method: "get" | "put";
+  parameters?: { name: string }[];
+}
+
+/** Describes more in `/openapi.json` than the binary does, so that the interface offers it. */
+export async function standInDescribed(page: Page, paths: Path[]): Promise<void> {
+  await page.route("**/openapi.json", async (route) => {
+    const answer = await route.fetch();
+    const document = (await answer.json()) as { paths: Record<string, Record<string, unknown>> };
+    for (const { path, method, parameters = [] } of paths) document.paths[path] = { ...document.paths[path], [method]: { parameters } };
+    await route.fulfill({ response: answer, json: document });
+  });
+}
+
+const DAY = 86_400_000;
+
+/** A course for every figure: a wave, a gap, and a last part that is not over. */
+function courseOf(value: number, from: string, to: string, grain: string): { period: string; value: number | null; complete: boolean }[] {
+  const step = { day: 1, week: 7, month: 30 }[grain]! * DAY;
+  const count = Math.max(Math.floor((Date.parse(to) - Date.parse(from)) / step), 1);
+  return Array.from({ length: count }, (_, index) => ({
+    period: new Date(Date.parse(from) + index * step).toISOString().slice(0, 10),
+    value: index === 7 ? null : value * (1 + 0.3 * Math.sin(index * 1.7) + 0.1 * Math.cos(index * 5)),
+    complete: index < count - 1,
+  }));
+}
+
+/** Gives the KPIs a course; the other members are the binary's. What was asked for is returned as it grows. */
+export async function standInTrend(page: Page): Promise<string[]> {
+  const asked: string[] = [];
+  await standInDescribed(page, [{ path: "/v1/sites/{site}/kpis", method: "get", parameters: [{ name: "trend" }] }]);
+  await page.route("**/kpis?*", async (route) => {
+    const url = new URL(route.request().url());
+    const grain = url.searchParams.get("trend");
+    if (!grain) return route.fallback();
+    asked.push(grain);
+    url.searchParams.delete("trend");
+    const answer = await route.fetch({ url: url.toString() });
+    if (!answer.ok()) return route.fulfill({ response: answer });
+    const body = (await answer.json()) as { from: string; to: string; kpis: { id: string; value: number | null; trend?: unknown }[] };
+    const { searchParams } = url;
+    for (const kpi of body.kpis) kpi.trend = kpi.id === "viral_cycle_time_s" ? null : courseOf(kpi.value ?? 0, searchParams.get("from")!, searchParams.get("to")!, grain);
+    await route.fulfill({ response: answer, json: body });
+  });
+  return asked;
+}
+
+/** Answers calls of the interface's own API below `/app/api/`; a handler gets the method and the body. */
+export async function standInFor(page: Page, path: string, answer: (method: string, body: unknown, route: Route) => { status?: number; json?: unknown } | Promise<{ status?: number; json?: unknown }>): Promise<void> {
+  const { address } = state();
+  await page.route(`${address}${path}`, async (route) => {
+    const text = route.request().postData();
+    const { status = 200, json } = await answer(route.request().method(), text ? JSON.parse(text) : undefined, route);
+    await route.fulfill(json === undefined ? { status } : { status, json });
+  });
+}
