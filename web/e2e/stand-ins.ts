@@ -63,3 +63,24 @@ export async function standInFor(page: Page, path: string, answer: (method: stri
     await route.fulfill(json === undefined ? { status } : { status, json });
   });
 }
+
+/** The live stream; each call of what is returned is told to whoever listens, by a stream that is opened again. */
+export async function standInLive(page: Page, tell: (connection: number) => { status?: number; people?: number; events?: Record<string, unknown>[] }): Promise<void> {
+  await standInDescribed(page, [{ path: "/v1/sites/{site}/live", method: "get" }]);
+  let connection = 0;
+  await page.route("**/v1/sites/*/live", async (route) => {
+    connection += 1;
+    const { status = 200, people, events = [] } = tell(connection);
+    if (status !== 200) return route.fulfill({ status, json: { type: "urn:etappe:problem:unavailable", status } });
+    const lines = [...(people === undefined ? [] : [`event: people\ndata: ${JSON.stringify({ now: people })}\n\n`]), ...events.map((event) => `event: event\ndata: ${JSON.stringify(event)}\n\n`)];
+    await route.fulfill({ headers: { "content-type": "text/event-stream" }, body: `retry: 700\n\n: open\n\n${lines.join("")}` });
+  });
+}
+
+export function liveEvent(id: number, more: Record<string, unknown> = {}): Record<string, unknown> {
+  const at = new Date(Date.now() - 2000).toISOString();
+  return {
+    id: `live-${id}`, actor: "klant-0101", at, received_at: at, event: "Signed Up", kind: "track", milestone: "signup", page_path: `/planten/monstera?${id}`,
+    channel: "Organic Search", device: "mobile", country: "NL", stages: { aaarrr: "acquisition" }, ...more,
+  };
+}

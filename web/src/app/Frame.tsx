@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { abilities } from "../api/abilities";
-import { peopleNow } from "../api/live";
+import { liveConnected, peopleNow } from "../api/live";
 import { sessionState, signOut } from "../api/session";
 import { Icon, Logo } from "../components/Icon/Icon";
 import { Popover } from "../components/Popover/Popover";
@@ -54,10 +54,11 @@ function Menu() {
   );
 }
 
+/** Not while the stream is cut: the number would be an old one. */
 export function PeopleNow({ long }: { long?: boolean }) {
-  if (!abilities.value.live || peopleNow.value === null) return null;
+  if (!abilities.value.live || peopleNow.value === null || !liveConnected.value) return null;
   return (
-    <span class="now">
+    <span class="now" title={t("live.people.what")}>
       <span class="live-dot" />
       {counted(long ? "live.people.site" : "live.people", peopleNow.value)}
     </span>

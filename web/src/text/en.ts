@@ -24,6 +24,7 @@ export const en = {
   "menu.not-understood": "{n} name not understood ¦ {n} names not understood",
   "live.people": "{n} person now ¦ {n} people now",
   "live.people.site": "{n} person on your site now ¦ {n} people on your site now",
+  "live.people.what": "People who did something in the last 5 minutes",
   "close": "Close",
   "cancel": "Cancel",
   "again": "Try again",
@@ -579,8 +580,13 @@ export const en = {
   "live.title": "What comes in",
   "live.pause": "Pause",
   "live.go-on": "Go on",
+  "live.go-on.waiting": "Show {n} new event ¦ Show {n} new events",
   "live.waiting": "Waiting for the next event…",
   "live.lost": "The connection is gone. We try again by ourselves.",
+  "live.no-meaning": "Not understood yet. Say what it means",
+  "live.no-stage": "In no stage of this model",
+  "live.with": "Came through",
+  "live.happened": "Happened",
 
   // Set-up
   "setup.question": "From nothing to your first event in two minutes.",

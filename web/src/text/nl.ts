@@ -26,6 +26,7 @@ export const nl: Texts = {
   "menu.not-understood": "{n} naam niet begrepen ¦ {n} namen niet begrepen",
   "live.people": "{n} mens nu ¦ {n} mensen nu",
   "live.people.site": "{n} mens nu op je site ¦ {n} mensen nu op je site",
+  "live.people.what": "Mensen die de laatste 5 minuten iets deden",
   "close": "Sluit",
   "cancel": "Annuleer",
   "again": "Probeer het opnieuw",
@@ -581,8 +582,13 @@ export const nl: Texts = {
   "live.title": "Wat er binnenkomt",
   "live.pause": "Pauzeer",
   "live.go-on": "Ga verder",
+  "live.go-on.waiting": "Toon {n} nieuwe gebeurtenis ¦ Toon {n} nieuwe gebeurtenissen",
   "live.waiting": "Wachten op de volgende gebeurtenis…",
   "live.lost": "De verbinding is weg. We proberen het vanzelf opnieuw.",
+  "live.no-meaning": "Nog niet begrepen. Zeg wat het betekent",
+  "live.no-stage": "In geen enkele fase van dit model",
+  "live.with": "Kwam via",
+  "live.happened": "Gebeurde",
 
   // Set-up
   "setup.question": "Van niets naar je eerste gebeurtenis in twee minuten.",
