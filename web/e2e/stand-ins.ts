@@ -84,3 +84,24 @@ export function liveEvent(id: number, more: Record<string, unknown> = {}): Recor
     channel: "Organic Search", device: "mobile", country: "NL", stages: { aaarrr: "acquisition" }, ...more,
   };
 }
+
+/** Finds people by their number or name; what was asked for is returned as it grows. */
+export async function standInSearch(page: Page, options: { slowly?: number } = {}): Promise<string[]> {
+  const asked: string[] = [];
+  await standInDescribed(page, [{ path: "/v1/sites/{site}/actors", method: "get" }]);
+  const seen = { channel: "Organic Search", device: "mobile", country: "NL", first_seen: "2026-01-12T10:00:00Z", last_seen: new Date(Date.now() - 7_200_000).toISOString() };
+  const known = [
+    { actor: "klant-0101", name: "Sanne de Vries", email_hint: "k…@wielewaal.example", ...seen },
+    { actor: "klant-0102", name: "Sanne van der Schoot-Middelburg", email_hint: "k…@wielewaal.example", ...seen, channel: "Paid Social" },
+    { actor: "klant-0103", name: null, email_hint: null, ...seen, channel: null, country: null },
+  ];
+  await page.route("**/v1/sites/*/actors?*", async (route) => {
+    const url = new URL(route.request().url());
+    const q = url.searchParams.get("q")!.toLowerCase();
+    asked.push(q);
+    if (options.slowly) await new Promise((done) => setTimeout(done, options.slowly));
+    const people = known.filter((each) => each.name?.toLowerCase().includes(q) || each.actor.startsWith(q)).slice(0, Number(url.searchParams.get("limit")));
+    await route.fulfill({ json: { people, more: q === "klant" } }).catch(() => undefined); // called off meanwhile
+  });
+  return asked;
+}

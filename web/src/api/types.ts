@@ -173,6 +173,24 @@ export interface PersonRow {
   stage?: string | null;
 }
 
+/** Somebody who fits what was searched for. */
+export interface FoundPerson {
+  actor: string;
+  name: string | null;
+  /** The e-mail address as far as the reader may see it. */
+  email_hint: string | null;
+  channel: string | null;
+  device: string | null;
+  country: string | null;
+  first_seen: string | null;
+  last_seen: string | null;
+}
+
+export interface FoundAnswer {
+  people: FoundPerson[];
+  more: boolean;
+}
+
 export interface PeopleAnswer extends Frame {
   total: number;
   people: PersonRow[];
