@@ -105,3 +105,18 @@ export async function standInSearch(page: Page, options: { slowly?: number } = {
   });
   return asked;
 }
+
+/** Keeps what is said of names, as the server does. */
+export async function standInMeanings(page: Page): Promise<Map<string, Record<string, unknown>>> {
+  const kept = new Map<string, Record<string, unknown>>();
+  const base = `/app/api/sites/${state().site}/meanings`;
+  await standInFor(page, base, () => ({ json: { meanings: [...kept.values()] } }));
+  await standInFor(page, `${base}/*`, (method, body, route) => {
+    const event = decodeURIComponent(new URL(route.request().url()).pathname.split("/").pop()!);
+    if (!route.request().headers()["x-csrf-token"]) return { status: 403, json: { type: "urn:etappe:problem:csrf" } };
+    if (method === "DELETE") kept.delete(event);
+    else kept.set(event, { event, milestone: null, ignore: false, ...(body as object), by: "anna@wielewaal.example", at: new Date().toISOString() });
+    return { status: 204 };
+  });
+  return kept;
+}

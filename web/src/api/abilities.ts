@@ -7,7 +7,6 @@ export interface Abilities {
   people: boolean;
   search: boolean;
   live: boolean;
-  meanings: boolean;
   compare: boolean;
   /** It hands out a tracker of its own. */
   script: boolean;
@@ -17,7 +16,7 @@ interface OpenApi {
   paths: Record<string, Record<string, { parameters?: { name: string }[] } | undefined>>;
 }
 
-const NONE: Abilities = { trend: false, people: false, search: false, live: false, meanings: false, compare: false, script: false };
+const NONE: Abilities = { trend: false, people: false, search: false, live: false, compare: false, script: false };
 
 export const abilities = signal<Abilities>(NONE);
 
@@ -33,7 +32,6 @@ export function abilitiesOf(document: OpenApi): Abilities {
     people: !!at("actors")?.post,
     search: !!at("actors")?.get,
     live: !!at("live")?.get,
-    meanings: !!at("meanings/{}")?.put,
     script: !!document.paths["/t.js"]?.get,
   };
 }

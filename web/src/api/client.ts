@@ -43,11 +43,14 @@ async function reach(path: string, question: Question): Promise<Response> {
   }
 }
 
+/** Where 401 says that a password is wrong, and nothing of the session. */
+const PROVES_WHO = /^(app\/api\/(session|password|first-account)$|share\/)/;
+
 export async function askRaw(path: string, question: Question = {}): Promise<Response> {
   const response = await reach(path, question);
   if (response.ok) return response;
   const problem = await problemOf(response);
-  if (problem.status === 401 && !path.startsWith("app/api/")) signedOut.value += 1;
+  if (problem.status === 401 && !PROVES_WHO.test(path)) signedOut.value += 1;
   throw problem;
 }
 
@@ -58,6 +61,11 @@ export async function ask<T>(path: string, question: Question = {}): Promise<T> 
   // A page in place of an answer means that this Etappe does not know the question.
   if (!type.includes("json")) throw new Problem(404, "not-found", "");
   return (await response.json()) as T;
+}
+
+/** The interface's own addresses of a site. */
+export function siteApi(site: string, rest: string): string {
+  return `app/api/sites/${encodeURIComponent(site)}/${rest}`;
 }
 
 export function sitePath(site: string, rest: string): string {
