@@ -120,3 +120,29 @@ export async function standInMeanings(page: Page): Promise<Map<string, Record<st
   });
   return kept;
 }
+
+/** The practice site: started once, half done at the next question, and ready after that. */
+export async function standInPractice(page: Page, site = "practice"): Promise<{ started: number }> {
+  const told = { started: 0 };
+  let asked = 0;
+  await standInFor(page, "/app/api/practice", (method) => {
+    if (method === "POST") {
+      told.started += 1;
+      return { status: 202 };
+    }
+    if (!told.started) return { json: { state: "none", done: 0, site } };
+    asked += 1;
+    return { json: { state: asked > 2 ? "ready" : "running", done: asked > 2 ? 1 : 0.5, site } };
+  });
+  return told;
+}
+
+/** The site of the run under the name of the practice site. */
+export async function standInPracticeSite(page: Page): Promise<void> {
+  await page.route("**/app/api/session", async (route) => {
+    const answer = await route.fetch();
+    const session = (await answer.json()) as { sites: { id: string; practice?: boolean }[] };
+    for (const each of session.sites) each.practice = each.id === state().site;
+    await route.fulfill({ response: answer, json: session });
+  });
+}

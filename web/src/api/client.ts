@@ -56,8 +56,9 @@ export async function askRaw(path: string, question: Question = {}): Promise<Res
 
 export async function ask<T>(path: string, question: Question = {}): Promise<T> {
   const response = await askRaw(path, question);
-  if (response.status === 204) return undefined as T;
   const type = response.headers.get("Content-Type") ?? "";
+  // Done, or taken on; there may be nothing to say about it.
+  if (response.status === 204 || (response.status === 202 && !type.includes("json"))) return undefined as T;
   // A page in place of an answer means that this Etappe does not know the question.
   if (!type.includes("json")) throw new Problem(404, "not-found", "");
   return (await response.json()) as T;

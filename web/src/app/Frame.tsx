@@ -4,8 +4,8 @@ import { liveConnected, peopleNow } from "../api/live";
 import { sessionState, signOut } from "../api/session";
 import { Icon, Logo } from "../components/Icon/Icon";
 import { Popover } from "../components/Popover/Popover";
+import { PracticeLabel } from "../components/Practice/Practice";
 import { SitePicker } from "../components/SitePicker/SitePicker";
-import { Banner } from "../components/States/States";
 import { counted } from "../format/words";
 import { t } from "../text";
 import { overlay } from "./keys";
@@ -173,20 +173,19 @@ export function Frame({ children, panel }: { children: ComponentChildren; panel?
       <a class="skip" href="#page" onClick={(event) => (event.preventDefault(), document.getElementById("page")?.focus())}>{t("app.skip")}</a>
       <aside class="side">
         <div class="brand"><Logo />{t("app.name")}</div>
-        <div class="side-site"><SitePicker /></div>
+        <div class="side-site"><SitePicker /><PracticeLabel /></div>
         <Menu />
         <Foot />
       </aside>
       <header class="top-bar">
         <Logo />
-        <div class="top-site"><SitePicker /></div>
+        <div class="top-site"><SitePicker /><PracticeLabel /></div>
         <button type="button" class="ctl icon-only ghost" aria-label={t("menu.search")} onClick={() => (overlay.value = "palette")}>
           <Icon name="search" size={18} />
         </button>
       </header>
       <main id="page" tabIndex={-1}>
         <div class="wrap">
-          {site.value?.practice && <div class="practice"><Banner>{t("state.practice")}</Banner></div>}
           {children}
         </div>
       </main>

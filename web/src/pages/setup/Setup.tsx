@@ -6,6 +6,7 @@ import { pageAddress, site } from "../../app/view";
 import { Card } from "../../components/Card/Card";
 import { Head } from "../../components/Head/Head";
 import { Icon } from "../../components/Icon/Icon";
+import { Practice } from "../../components/Practice/Practice";
 import { Tabs } from "../../components/Tabs/Tabs";
 import { StageDots } from "../../components/Stage/Stage";
 import { LOCALES } from "../../format/locale";
@@ -83,7 +84,10 @@ export function Setup() {
               </Step>
             </ol>
           </Card>
-          <Waiting />
+          <div class="stack setup-aside">
+            <Waiting />
+            <Practice />
+          </div>
         </div>
       )}
     </>
