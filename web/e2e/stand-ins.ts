@@ -146,3 +146,57 @@ export async function standInPracticeSite(page: Page): Promise<void> {
     await route.fulfill({ response: answer, json: session });
   });
 }
+
+export const SHARE_TOKEN = "Zq3m5VtR8wKp";
+
+/** Links and what is made of them; what is made is returned as it grows. */
+export async function standInShares(page: Page, shares: Record<string, unknown>[] = []): Promise<{ made: Record<string, unknown>[]; shares: Record<string, unknown>[] }> {
+  const told = { made: [] as Record<string, unknown>[], shares };
+  const base = `/app/api/sites/${state().site}/shares`;
+  await standInFor(page, base, (method, body) => {
+    if (method === "GET") return { json: { shares: told.shares } };
+    told.made.push(body as Record<string, unknown>);
+    return { status: 201, json: { id: "s1", url: `/share/${SHARE_TOKEN}` } };
+  });
+  await standInFor(page, `${base}/*`, (method, _body, route) => {
+    if (method === "DELETE") told.shares = told.shares.filter((each) => each.id !== new URL(route.request().url()).pathname.split("/").pop());
+    return { status: 204 };
+  });
+  return told;
+}
+
+export function aShare(more: Record<string, unknown> = {}): Record<string, unknown> {
+  const at = (days: number) => new Date(Date.now() + days * DAY).toISOString();
+  return { id: "s1", page: "today", view: "p=30d&m=aaarrr", period: "free", by: "anna@wielewaal.example", created_at: at(-3), expires_at: at(27), last_opened: at(-0.1), has_password: false, origins: [], ...more };
+}
+
+interface SharedPageOptions {
+  page: string;
+  view: string;
+  period?: "free" | "fixed";
+  password?: string;
+  status?: number;
+}
+
+/** A page that was shared, for who has no session: its figures are the binary's, and nothing but figures is let through. */
+export async function standInShared(page: Page, options: SharedPageOptions): Promise<string[]> {
+  const { site, readToken } = state();
+  const asked: string[] = [];
+  let open = !options.password;
+  await standInFor(page, `/share/api/${SHARE_TOKEN}`, (method, body) => {
+    if (options.status) return { status: options.status, json: { type: "urn:etappe:problem:share-over", status: options.status } };
+    if (method === "GET") return { json: { site: { id: site, name: "Wielewaal", timezone: "Europe/Amsterdam", currency: "EUR" }, page: options.page, view: options.view, period: options.period ?? "free", needs_password: !!options.password } };
+    open = (body as { password: string }).password === options.password;
+    return open ? { status: 204 } : { status: 401, json: { type: "urn:etappe:problem:wrong-password", status: 401 } };
+  });
+  await page.route("**/v1/sites/**", async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const rest = pathname.split(`/sites/${site}/`)[1];
+    asked.push(rest);
+    const { authorization } = route.request().headers();
+    const may = options.password ? open && !authorization : authorization === `Bearer share_${SHARE_TOKEN}`;
+    if (!may || !["kpis", "stages", "referrals", "models", "funnel", "lifecycle"].includes(rest)) return route.fulfill({ status: 401, json: { type: "urn:etappe:problem:unauthorized", status: 401 } });
+    await route.continue({ headers: { ...route.request().headers(), authorization: `Bearer ${readToken}` } });
+  });
+  return asked;
+}

@@ -6,6 +6,9 @@ import { Problem, problemOf } from "./problem";
 /** Told by the session; sent with everything but GET. */
 export const csrf = signal<string | null>(null);
 
+/** Sent in place of a session on a page that was shared. */
+export const bearer = signal<string | null>(null);
+
 /** Called when an answer says that nobody is signed in any more. */
 export const signedOut = signal(0);
 
@@ -28,6 +31,7 @@ async function reach(path: string, question: Question): Promise<Response> {
   const method = question.method ?? (question.body === undefined ? "GET" : "POST");
   const headers: Record<string, string> = { Accept: question.accept ?? "application/json", "Accept-Language": language.value };
   if (question.body !== undefined) headers["Content-Type"] = "application/json";
+  if (bearer.value) headers.Authorization = `Bearer ${bearer.value}`;
   if (method !== "GET" && csrf.value) headers["X-CSRF-Token"] = csrf.value;
   try {
     return await fetch(apiAddress(path, question.query), {

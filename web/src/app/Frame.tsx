@@ -65,7 +65,7 @@ export function PeopleNow({ long }: { long?: boolean }) {
   );
 }
 
-function LanguageButton() {
+export function LanguageButton() {
   return (
     <button type="button" class="foot-button" lang={language.value === "en" ? "nl" : "en"} onClick={() => setLanguage(language.value === "en" ? "nl" : "en")} title={t("menu.language.switch")}>
       <Icon name="globe" size={14} />
@@ -74,7 +74,7 @@ function LanguageButton() {
   );
 }
 
-function ThemeButton() {
+export function ThemeButton() {
   const label = t(isDark() ? "menu.theme.light" : "menu.theme.dark");
   return (
     <button type="button" class="foot-icon" aria-label={label} title={label} onClick={() => setTheme(isDark() ? "light" : "dark")}>

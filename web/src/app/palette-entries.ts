@@ -1,6 +1,7 @@
 import { abilities } from "../api/abilities";
 import type { FoundPerson } from "../api/types";
 import { choosePeriod } from "../components/PeriodPicker/PeriodPicker";
+import { mayShare, openShareDialog } from "../components/ShareDialog/open";
 import type { IconName } from "../components/Icon/Icon";
 import { personName } from "../format/names";
 import { PERIODS } from "../model/period";
@@ -10,6 +11,7 @@ import { PAGES } from "./pages";
 import { isDark, language, setLanguage, setTheme } from "./preferences";
 import { go, setParams, toAddress } from "./router";
 import { address } from "./router";
+import { sharingOffered } from "./sharing";
 import { pageAddress, site, sites } from "./view";
 
 export interface Entry {
@@ -26,9 +28,10 @@ const DEFINITIONS = ["customers", "revenue", "purchases_per_customer", "referral
 
 function here(): Entry[] {
   const page = address.value.path[1];
-  if (page !== "journey") return [];
+  const share: Entry[] = sharingOffered.value && mayShare() ? [{ id: "share", group: t("palette.here"), icon: "share", name: t("share.without"), run: openShareDialog }] : [];
+  if (page !== "journey") return share;
   const isTable = address.value.query.get("view") === "table";
-  return [{ id: "view", group: t("palette.here"), icon: isTable ? "chart" : "table", name: t(isTable ? "palette.view.chart" : "palette.view.table"), run: () => setParams({ view: isTable ? null : "table" }) }];
+  return [...share, { id: "view", group: t("palette.here"), icon: isTable ? "chart" : "table", name: t(isTable ? "palette.view.chart" : "palette.view.table"), run: () => setParams({ view: isTable ? null : "table" }) }];
 }
 
 function pages(): Entry[] {

@@ -23,8 +23,12 @@ export interface SharedView {
 
 let sharedView: SharedView | null = null;
 
+/** Whether the visitor of a shared page sees one period and no other. */
+export const periodIsFixed = signal(false);
+
 export function showShared(view: SharedView): void {
   sharedView = view;
+  periodIsFixed.value = view.fixed;
   address.value = read();
 }
 
@@ -79,8 +83,9 @@ export function setParams(changes: Record<string, string | null | undefined>, op
   go(toAddress(address.value.path, { ...query, ...changes }), { ...options, keepScroll: true });
 }
 
+/** What the server answers below `/app/api/` is no page of the interface. */
 function isOurs(link: HTMLAnchorElement): boolean {
-  return !link.target && !link.hasAttribute("download") && link.origin === location.origin && link.pathname.startsWith(ROOT);
+  return !link.target && !link.hasAttribute("download") && link.origin === location.origin && (shared ? link.pathname === location.pathname : link.pathname.startsWith(ROOT) && !link.pathname.startsWith(`${ROOT}api/`));
 }
 
 /** Makes plain links move inside the app; with a modifier they open a new tab as everywhere. */

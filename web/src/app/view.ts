@@ -2,7 +2,7 @@ import { computed, signal } from "@preact/signals";
 import { sessionState, type Site } from "../api/session";
 import { dayOf, knownZone } from "../format/dates";
 import { parseComparison, parsePeriod, namedPeriod, DEFAULT_PERIOD, type Comparison, type Period } from "../model/period";
-import { address, shared, toAddress } from "./router";
+import { address, periodIsFixed, shared, toAddress } from "./router";
 
 export { shared } from "./router";
 
@@ -10,7 +10,7 @@ export { shared } from "./router";
 const TRAVELLING = ["p", "c", "m", "bots"];
 
 /** Parameters that some page understands; others are named in a toast. */
-export const KNOWN_PARAMS = [...TRAVELLING, "by", "view", "tab", "step", "state", "q", "name", "steps", "window", "order", "token", "back"];
+export const KNOWN_PARAMS = [...TRAVELLING, "by", "view", "tab", "step", "state", "q", "name", "steps", "window", "order", "token", "back", "reason"];
 
 /** The site of a page that was shared; who looks at it has no session. */
 export const sharedSite = signal<Site | null>(null);
@@ -38,7 +38,7 @@ export const period = computed<Period>(() => parsePeriod(address.value.query.get
 /** Whether the period reaches into today: what is not over cannot be compared with what is. */
 export const isUnfinished = computed(() => period.value.to > today.value);
 
-export const comparison = computed<Comparison | null>(() => (isUnfinished.value ? null : parseComparison(address.value.query.get("c"), period.value)));
+export const comparison = computed<Comparison | null>(() => (isUnfinished.value || periodIsFixed.value ? null : parseComparison(address.value.query.get("c"), period.value)));
 
 export const bots = computed(() => address.value.query.get("bots") ?? "");
 

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Kpi } from "../../api/types";
 import { language } from "../../app/preferences";
-import { pageAddress } from "../../app/view";
+import { pageAddress, shared } from "../../app/view";
 import { capital, completeText, count, zoneText } from "../../format/words";
 import { formatMoney } from "../../format/money";
 import { formatKpi, intervalText, kpiChange, specOf, tooFew } from "../../model/kpis";
@@ -96,7 +96,7 @@ export function KpiCard({ kpi, asOf, plain, note, spark = true }: Props) {
   return (
     <article class="card kpi">
       <header class="kpi-head">
-        <Name class="kpi-name">{plain ? kpiName(kpi.id) : <a class="kpi-link" href={pageAddress([page])} aria-label={sentenceOf(kpi)}>{kpiName(kpi.id)}</a>}</Name>
+        <Name class="kpi-name">{plain || shared ? kpiName(kpi.id) : <a class="kpi-link" href={pageAddress([page])} aria-label={sentenceOf(kpi)}>{kpiName(kpi.id)}</a>}</Name>
         <KpiDefinition kpi={kpi} asOf={asOf} />
       </header>
       <Value kpi={kpi} />
