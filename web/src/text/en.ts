@@ -150,6 +150,7 @@ export const en = {
   "share.over": "over",
   "share.row.free": "{range}, visitors may choose",
   "share.row.fixed": "{range}, fixed",
+  "share.row.when": "until {day}, last opened: {ago}",
   "share.row.password": "with a password",
   "share.row.embed": "shown within {origins}",
   "share.revoke": "Revoke",

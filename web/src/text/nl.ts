@@ -152,6 +152,7 @@ export const nl: Texts = {
   "share.over": "voorbij",
   "share.row.free": "{range}, bezoekers mogen kiezen",
   "share.row.fixed": "{range}, vast",
+  "share.row.when": "tot {day}, laatst geopend: {ago}",
   "share.row.password": "met een wachtwoord",
   "share.row.embed": "te zien op {origins}",
   "share.revoke": "Intrekken",

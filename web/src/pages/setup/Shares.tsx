@@ -65,6 +65,7 @@ function List({ shares, again }: { shares: Share[]; again: () => void }) {
             <span class="share-page">
               <b>{pageName(row.page)}</b>
               <small class="faint micro">{periodText(row)}</small>
+              <small class="only-narrow faint micro">{t("share.row.when", { day: dayText(dayOf(new Date(row.expires_at), zone.value)), ago: row.last_opened ? agoText(row.last_opened) : t("share.never") })}</small>
               {marksOf(row) && <small class="faint micro">{marksOf(row)}</small>}
             </span>
           ),
