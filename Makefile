@@ -12,10 +12,10 @@ ifeq ($(shell pkg-config --atleast-version=3.0 openssl 2>/dev/null && echo found
 export OPENSSL_NO_VENDOR := 1
 endif
 
-.PHONY: help up down test bench overload faults lint format docs deny build requirements
+.PHONY: help up down test bench bench-ui overload faults lint format docs deny build requirements
 
 help: ## List the commands.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: requirements ## Build Etappe, start it in the background and show how to use it.
 	@deploy/dev/up.sh
@@ -28,6 +28,9 @@ test: requirements ## Check format and lints, build, run every test; ends with t
 
 bench: requirements ## Measure, with the limit harness beside it.
 	@deploy/dev/bench.sh
+
+bench-ui: build ## Measure the web interface in Chromium; EVENTS=… loads so many first.
+	cd web && ETAPPE_E2E_EVENTS=$${EVENTS:-200000} npm run --silent bench-ui
 
 overload: requirements ## Flood one site with five times what this machine can do, let it ask; measure another.
 	@deploy/dev/overload.sh

@@ -85,9 +85,9 @@ function pass(message, response, path) {
 }
 
 /** The page says `./assets/`; how many steps up that is depends on how deep its address lies below `/app/`. */
-function page(response, path) {
+function page(response, path, below) {
   const depth = path.split("/").length - 3; // of /app/{site}/today: one step up
-  const up = depth > 0 ? "../".repeat(depth) : "./";
+  const up = below ?? (depth > 0 ? "../".repeat(depth) : "./");
   const html = readFileSync(join(DIST, "index.html"), "utf8").replaceAll("./assets/", `${up}assets/`);
   response.writeHead(200, { "Content-Type": TYPES[".html"], "Content-Security-Policy": POLICY, "Cache-Control": "no-cache" });
   response.end(html);
@@ -117,6 +117,7 @@ createServer((message, response) => {
     return response.end();
   }
   if (path.startsWith("/app/")) return page(response, path);
+  if (/^\/(share|embed)\/[^/]+$/.test(path)) return page(response, path, "../app/");
   return send(response, 404, problem(404, "not-found"));
 }).listen(Number(option("listen", "18100")), "127.0.0.1", function () {
   console.log(`http://127.0.0.1:${this.address().port}${PREFIX}/app/`);

@@ -41,21 +41,27 @@ export function takesOff(prefix: string, to: URL): Promise<Proxy> {
 
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
 
+/** The page of the interface; its files are so many steps up. */
+function page(dist: string, to: URL, path: string, up: string, response: ServerResponse): void {
+  request({ host: to.hostname, port: to.port, path }, (answer) => {
+    answer.resume();
+    const html = readFileSync(join(dist, "index.html"), "utf8").replaceAll("./assets/", `${up}assets/`);
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": String(answer.headers["content-security-policy"]) }).end(html);
+  }).end();
+}
+
 /** Shows the interface of a folder in place of the one in the binary, under the binary's own policy. */
 export function showing(dist: string, to: URL): Promise<Proxy> {
   return listen((message, response) => {
     const path = message.url!.split("?")[0];
+    if (/^\/(share|embed)\/[^/]+$/.test(path)) return page(dist, to, "/app/", "../app/", response);
     if (!path.startsWith("/app/") || path.startsWith("/app/api/")) return pass(to, message.url!, message, response);
     if (path.startsWith("/app/assets/")) {
       const file = join(dist, normalize(path.slice("/app/".length)));
       if (!existsSync(file)) return void response.writeHead(404).end();
       return void response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
     }
-    request({ host: to.hostname, port: to.port, path }, (answer) => {
-      answer.resume();
-      const up = "../".repeat(path.slice("/app/".length).split("/").length - 1);
-      const html = readFileSync(join(dist, "index.html"), "utf8").replaceAll("./assets/", `${up || "./"}assets/`);
-      response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": String(answer.headers["content-security-policy"]) }).end(html);
-    }).end();
+    const up = "../".repeat(path.slice("/app/".length).split("/").length - 1);
+    page(dist, to, path, up || "./", response);
   });
 }

@@ -3,6 +3,8 @@
 const DAY = 86_400_000;
 const MONTHS_BACK = 8;
 const PEOPLE = 3000;
+/** So many messages come of one of them, as measured. */
+const MESSAGES_PER_PERSON = 4.4;
 /** Since then, those who come by a paid advertisement rarely fill a cart: the leak that Today is to find. */
 const LEAK_DAYS = 40;
 
@@ -70,7 +72,9 @@ interface Customer {
   signedUp: number | null;
 }
 
-export function makeShop(seed: number, now: number): Shop {
+/** With a size, about so many messages; else those of three thousand people. */
+export function makeShop(seed: number, now: number, size?: number): Shop {
+  const people = size ? Math.round(size / MESSAGES_PER_PERSON) : PEOPLE;
   const random = numbers(seed);
   const messages: Message[] = [];
   const start = now - MONTHS_BACK * 30.4 * DAY;
@@ -116,14 +120,15 @@ export function makeShop(seed: number, now: number): Shop {
     signedUp.push(who);
   };
 
-  for (let index = 0; index < PEOPLE; index++) {
+  for (let index = 0; index < people; index++) {
     // More of them towards the end, as for a shop that grows.
-    const share = Math.pow((index + 0.5) / PEOPLE, 0.8);
+    const share = Math.pow((index + 0.5) / people, 0.8);
     const day = start + share * (now - start - 2 * 3_600_000);
     const at = Math.floor(day);
     const who: Customer = { id: `klant-${String(index + 1).padStart(4, "0")}`, way: wayOf(), agent: pick(AGENTS), name: `${pick(FIRST)} ${pick(LAST)}`, signedUp: null };
-    const inviters = signedUp.filter((each) => at - each.signedUp! > DAY && at - each.signedUp! < 60 * DAY);
-    const inviter = random() < 0.14 && inviters.length ? pick(inviters) : null;
+    const invited = random() < 0.14;
+    const inviters = invited ? signedUp.filter((each) => at - each.signedUp! > DAY && at - each.signedUp! < 60 * DAY) : [];
+    const inviter = inviters.length ? pick(inviters) : null;
     if (inviter) say(inviter, at - Math.floor((0.2 + random()) * 0.7 * DAY), { event: "Invite Sent", properties: { referral_code: `code-${inviter.id}` } });
 
     const plant = pick(PLANTS);
@@ -147,5 +152,5 @@ export function makeShop(seed: number, now: number): Shop {
     }
     if (who.signedUp && random() < 0.18) say(who, who.signedUp + 2 * DAY, { event: "Invite Sent", properties: { referral_code: `code-${who.id}` } });
   }
-  return { messages, people: PEOPLE, orders };
+  return { messages, people, orders };
 }

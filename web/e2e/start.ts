@@ -15,7 +15,8 @@ export const EMPTY_SITE = "nieuw";
 async function untilVisible(etappe: Etappe, shop: Shop): Promise<void> {
   const { site, read_token } = etappe.greeting;
   const url = `${etappe.address}/v1/sites/${site}/kpis?from=2000-01-01&to=2090-01-01`;
-  const end = Date.now() + VISIBLE_MS;
+  // A larger shop takes longer; a millisecond a message is far more than it needs.
+  const end = Date.now() + VISIBLE_MS + shop.messages.length;
   let seen = "";
   while (Date.now() < end) {
     const answer = await fetch(url, { headers: { authorization: `Bearer ${read_token}` } });
@@ -57,7 +58,8 @@ export default async function start(): Promise<() => Promise<void>> {
     await etappe.command("keys", "create", "--site", EMPTY_SITE);
     await etappe.command("keys", "set", "--site", EMPTY_SITE, "timezone=Europe/Amsterdam");
     const seed = Number(process.env.ETAPPE_E2E_SEED ?? 20240601);
-    const shop = makeShop(seed, Date.now());
+    const events = process.env.ETAPPE_E2E_EVENTS;
+    const shop = makeShop(seed, Date.now(), events ? Number(events) : undefined);
     const file = join(folder, "shop.ndjson");
     writeFileSync(file, shop.messages.map((message) => JSON.stringify(message)).join("\n") + "\n");
     await etappe.command("import", "--site", site, file);
@@ -68,7 +70,7 @@ export default async function start(): Promise<() => Promise<void>> {
     if (dist) proxy = await showing(resolve(dist), new URL(etappe.address));
     const address = proxy?.address ?? etappe.address;
     const welcome = etappe.greeting.welcome.replace(etappe.address, address);
-    const state: State = { address, site, readToken: etappe.greeting.read_token, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders } };
+    const state: State = { address, site, readToken: etappe.greeting.read_token, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders, messages: shop.messages.length } };
     writeState(join(folder, "state.json"), state);
     console.log(`Etappe runs at ${address} with ${shop.messages.length} messages (seed ${seed}, ETAPPE_E2E_SEED), ready after ${Math.round((Date.now() - began) / 1000)} s`);
     return end;

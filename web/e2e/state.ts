@@ -8,7 +8,7 @@ export interface State {
   welcome: string;
   /** The file with the cookies of who is signed in. */
   session: string;
-  shop: { people: number; orders: number };
+  shop: { people: number; orders: number; messages: number };
 }
 
 export function writeState(file: string, state: State): void {

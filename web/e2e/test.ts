@@ -1,10 +1,13 @@
 import { test as base, expect, type BrowserContext, type Page } from "@playwright/test";
 import { state, type State } from "./state";
 
+/** Asked of every Etappe; one that does not have it yet says 404. To go with the stand-ins. */
+const NOT_THERE_YET = /404.*\/app\/api\/(practice|sign-in-ways|sites\/[^/]+\/(meanings|shares|audit))\b/;
+
 /** Everything that a page may not do; asked for at the end of each test. */
 export class Guard {
   private readonly found: string[] = [];
-  private readonly allowed: RegExp[] = [];
+  private readonly allowed: RegExp[] = [NOT_THERE_YET];
 
   constructor(private readonly address: string) {}
 

@@ -8,7 +8,7 @@ import { followLive } from "./api/live";
 import { App } from "./app/App";
 import { listenToKeys } from "./app/keys";
 import { applyPreferences } from "./app/preferences";
-import { listenToAddress } from "./app/router";
+import { listenToAddress, shared } from "./app/router";
 import { site } from "./app/view";
 
 // Relative as it came, the icon would be looked for elsewhere as soon as the address changes.
@@ -18,8 +18,10 @@ if (icon) icon.setAttribute("href", icon.href);
 applyPreferences();
 listenToAddress();
 listenToKeys();
-watchSession();
-followLive(() => (sessionState.value.is === "in" ? (site.value?.id ?? null) : null));
+if (!shared) {
+  watchSession();
+  followLive(() => (sessionState.value.is === "in" ? (site.value?.id ?? null) : null));
+  void loadSession();
+}
 void loadAbilities();
-void loadSession();
 render(<App />, document.getElementById("app")!);

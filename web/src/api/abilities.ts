@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { shared } from "../app/router";
 import { ask } from "./client";
 
 /** What this server can answer, by its own description; what it cannot is not offered. */
@@ -7,7 +8,6 @@ export interface Abilities {
   people: boolean;
   search: boolean;
   live: boolean;
-  meanings: boolean;
   compare: boolean;
   /** It hands out a tracker of its own. */
   script: boolean;
@@ -17,7 +17,10 @@ interface OpenApi {
   paths: Record<string, Record<string, { parameters?: { name: string }[] } | undefined>>;
 }
 
-const NONE: Abilities = { trend: false, people: false, search: false, live: false, meanings: false, compare: false, script: false };
+const NONE: Abilities = { trend: false, people: false, search: false, live: false, compare: false, script: false };
+
+/** A page that was shared shows figures only. */
+const NO_PEOPLE = { people: false, search: false, live: false };
 
 export const abilities = signal<Abilities>(NONE);
 
@@ -33,7 +36,6 @@ export function abilitiesOf(document: OpenApi): Abilities {
     people: !!at("actors")?.post,
     search: !!at("actors")?.get,
     live: !!at("live")?.get,
-    meanings: !!at("meanings/{}")?.put,
     script: !!document.paths["/t.js"]?.get,
   };
 }
@@ -41,7 +43,8 @@ export function abilitiesOf(document: OpenApi): Abilities {
 /** Asked once; without an answer only what every server has is shown. */
 export async function loadAbilities(): Promise<void> {
   try {
-    abilities.value = abilitiesOf(await ask<OpenApi>("openapi.json"));
+    const found = abilitiesOf(await ask<OpenApi>("openapi.json"));
+    abilities.value = shared ? { ...found, ...NO_PEOPLE } : found;
   } catch {
     // An older server, or one that is away: the pages say so themselves.
   }

@@ -6,6 +6,9 @@ import { Problem, problemOf } from "./problem";
 /** Told by the session; sent with everything but GET. */
 export const csrf = signal<string | null>(null);
 
+/** Sent in place of a session on a page that was shared. */
+export const bearer = signal<string | null>(null);
+
 /** Called when an answer says that nobody is signed in any more. */
 export const signedOut = signal(0);
 
@@ -28,6 +31,7 @@ async function reach(path: string, question: Question): Promise<Response> {
   const method = question.method ?? (question.body === undefined ? "GET" : "POST");
   const headers: Record<string, string> = { Accept: question.accept ?? "application/json", "Accept-Language": language.value };
   if (question.body !== undefined) headers["Content-Type"] = "application/json";
+  if (bearer.value) headers.Authorization = `Bearer ${bearer.value}`;
   if (method !== "GET" && csrf.value) headers["X-CSRF-Token"] = csrf.value;
   try {
     return await fetch(apiAddress(path, question.query), {
@@ -43,21 +47,30 @@ async function reach(path: string, question: Question): Promise<Response> {
   }
 }
 
+/** Where 401 says that a password is wrong, and nothing of the session. */
+const PROVES_WHO = /^(app\/api\/(session|password|first-account)$|share\/)/;
+
 export async function askRaw(path: string, question: Question = {}): Promise<Response> {
   const response = await reach(path, question);
   if (response.ok) return response;
   const problem = await problemOf(response);
-  if (problem.status === 401 && !path.startsWith("app/api/")) signedOut.value += 1;
+  if (problem.status === 401 && !PROVES_WHO.test(path)) signedOut.value += 1;
   throw problem;
 }
 
 export async function ask<T>(path: string, question: Question = {}): Promise<T> {
   const response = await askRaw(path, question);
-  if (response.status === 204) return undefined as T;
   const type = response.headers.get("Content-Type") ?? "";
+  // Done, or taken on; there may be nothing to say about it.
+  if (response.status === 204 || (response.status === 202 && !type.includes("json"))) return undefined as T;
   // A page in place of an answer means that this Etappe does not know the question.
   if (!type.includes("json")) throw new Problem(404, "not-found", "");
   return (await response.json()) as T;
+}
+
+/** The interface's own addresses of a site. */
+export function siteApi(site: string, rest: string): string {
+  return `app/api/sites/${encodeURIComponent(site)}/${rest}`;
 }
 
 export function sitePath(site: string, rest: string): string {

@@ -1,13 +1,27 @@
-import { ask, sitePath } from "./client";
+import { ask, siteApi } from "./client";
 
-export function saveMeaning(site: string, event: string, milestone: string): Promise<void> {
-  return ask(sitePath(site, `meanings/${encodeURIComponent(event)}`), { method: "PUT", body: { milestone } });
+/** What somebody said of a name that no vocabulary knows: its milestone, or that it is to be ignored. */
+export interface SavedMeaning {
+  event: string;
+  milestone: string | null;
+  ignore: boolean;
+  by: string;
+  at: string;
 }
 
-export function ignoreEvent(site: string, event: string): Promise<void> {
-  return ask(sitePath(site, `meanings/${encodeURIComponent(event)}`), { method: "PUT", body: { ignore: true } });
+function pathOf(site: string, event: string): string {
+  return siteApi(site, `meanings/${encodeURIComponent(event)}`);
+}
+
+export async function askMeanings(site: string, signal?: AbortSignal): Promise<SavedMeaning[]> {
+  return (await ask<{ meanings: SavedMeaning[] }>(siteApi(site, "meanings"), { signal })).meanings;
+}
+
+/** Counts for events that come in from now on. Without a milestone the event is ignored. */
+export function saveMeaning(site: string, event: string, milestone: string | null): Promise<void> {
+  return ask(pathOf(site, event), { method: "PUT", body: milestone ? { milestone } : { ignore: true } });
 }
 
 export function removeMeaning(site: string, event: string): Promise<void> {
-  return ask(sitePath(site, `meanings/${encodeURIComponent(event)}`), { method: "DELETE" });
+  return ask(pathOf(site, event), { method: "DELETE" });
 }

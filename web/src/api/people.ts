@@ -1,6 +1,6 @@
 import { ask, sitePath } from "./client";
 import { funnelBody, type CsvQuestion, type FunnelOptions, type Scope } from "./questions";
-import type { ActorAnswer, PeopleAnswer } from "./types";
+import type { ActorAnswer, FoundAnswer, PeopleAnswer } from "./types";
 
 export type PeopleState = "reached" | "dropped" | "open";
 
@@ -22,8 +22,8 @@ export function peopleCsv(question: PeopleQuestion): CsvQuestion {
   return { path: sitePath(question.scope.site, "actors"), body, name: `people-${question.scope.site}-${question.state}` };
 }
 
-export function searchPeople(site: string, q: string, cursor: string | null, signal?: AbortSignal): Promise<PeopleAnswer> {
-  return ask(sitePath(site, "actors"), { query: { q, cursor }, signal });
+export function searchPeople(site: string, q: string, limit: number, signal?: AbortSignal): Promise<FoundAnswer> {
+  return ask(sitePath(site, "actors"), { query: { q, limit }, signal });
 }
 
 export function askPerson(site: string, id: string, cursor: string | null, signal?: AbortSignal): Promise<ActorAnswer> {

@@ -1,4 +1,5 @@
 import type { Range } from "../model/period";
+import { trendGrain } from "../model/trend";
 import { abilities } from "./abilities";
 import { ask, askRaw, sitePath } from "./client";
 import type { FunnelAnswer, KpisAnswer, ReferralsAnswer, UnmappedAnswer } from "./types";
@@ -18,9 +19,10 @@ function queryOf(scope: Scope): Record<string, string | undefined> {
   return { from: scope.from, to: scope.to, model: scope.model, bots: scope.bots || undefined };
 }
 
-export function askKpis(scope: Scope, signal?: AbortSignal): Promise<KpisAnswer> {
-  const trend = abilities.value.trend ? { trend: "day" } : {};
-  return ask(sitePath(scope.site, "kpis"), { query: { ...queryOf(scope), ...trend }, signal });
+/** With `trend`, each figure brings its course over the period, where the server can tell it. */
+export function askKpis(scope: Scope, signal?: AbortSignal, options: { trend?: boolean } = {}): Promise<KpisAnswer> {
+  const trend = options.trend && abilities.value.trend ? trendGrain(scope) : undefined;
+  return ask(sitePath(scope.site, "kpis"), { query: { ...queryOf(scope), trend }, signal });
 }
 
 export interface FunnelStep {

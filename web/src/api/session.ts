@@ -1,5 +1,6 @@
 import { effect, signal } from "@preact/signals";
-import { ask, csrf, signedOut } from "./client";
+import { PREFIX } from "../app/prefix";
+import { apiAddress, ask, csrf, signedOut } from "./client";
 import { isProblem, Problem } from "./problem";
 
 export interface Site {
@@ -35,6 +36,21 @@ export async function loadSession(): Promise<void> {
     else if (error.kind === "first-account-needed") sessionState.value = { is: "first" };
     else sessionState.value = { is: "failed", problem: error };
   }
+}
+
+/** How one may sign in here. */
+export interface SignInWays {
+  password: boolean;
+  oidc: { name: string } | null;
+}
+
+export function askSignInWays(): Promise<SignInWays> {
+  return ask("app/api/sign-in-ways");
+}
+
+/** Where the other house's page is reached from; it leads back to an address of the app and nowhere else. */
+export function oidcAddress(back: string | null): string {
+  return apiAddress("app/api/oidc/start", { return: back ?? `${PREFIX}/app/` });
 }
 
 export async function signIn(email: string, password: string): Promise<void> {

@@ -22,7 +22,8 @@ export interface Kpi {
   currency: string | null;
   counts: Record<string, number>;
   advice: string | null;
-  trend?: TrendPoint[];
+  /** Absent, or null, of a figure that has none. */
+  trend?: TrendPoint[] | null;
 }
 
 export interface Leak {
@@ -170,6 +171,24 @@ export interface PersonRow {
   country?: string | null;
   last_seen: string | null;
   stage?: string | null;
+}
+
+/** Somebody who fits what was searched for. */
+export interface FoundPerson {
+  actor: string;
+  name: string | null;
+  /** The e-mail address as far as the reader may see it. */
+  email_hint: string | null;
+  channel: string | null;
+  device: string | null;
+  country: string | null;
+  first_seen: string | null;
+  last_seen: string | null;
+}
+
+export interface FoundAnswer {
+  people: FoundPerson[];
+  more: boolean;
 }
 
 export interface PeopleAnswer extends Frame {

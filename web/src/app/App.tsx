@@ -6,6 +6,7 @@ import { Button, LinkButton } from "../components/Button/Button";
 import { Head } from "../components/Head/Head";
 import { Logo } from "../components/Icon/Icon";
 import { Empty, Failed, Skeleton } from "../components/States/States";
+import { ShareDialog } from "../components/ShareDialog/ShareDialog";
 import { Toasts } from "../components/Toasts/Toasts";
 import { Journey } from "../pages/journey/Journey";
 import { JourneyPanel } from "../pages/journey/JourneyPanel";
@@ -18,20 +19,14 @@ import { Frame } from "./Frame";
 import { overlay } from "./keys";
 import { KeysHelp } from "./KeysHelp";
 import { loadedModels, loadModels, model, modelId, modelName, models } from "./models";
-import { lazy } from "./lazy";
+import { Events, People, Person, Referral, Revenue, Setup, SharedPage } from "./lazy-pages";
 import { countNotUnderstood } from "./not-understood";
 import { Palette } from "./Palette";
 import { language } from "./preferences";
-import { address, go, setParams, toAddress } from "./router";
+import { address, go, setParams, shared, toAddress } from "./router";
+import { lookForSharing } from "./sharing";
 import { toast } from "./toasts";
 import { KNOWN_PARAMS, pageAddress, param, site, sites, today } from "./view";
-
-const Referral = lazy(() => import("../pages/referral/Referral").then((module) => module.Referral));
-const Revenue = lazy(() => import("../pages/revenue/Revenue").then((module) => module.Revenue));
-const People = lazy(() => import("../pages/people/People").then((module) => module.People));
-const Person = lazy(() => import("../pages/people/Person").then((module) => module.Person));
-const Events = lazy(() => import("../pages/events/Events").then((module) => module.Events));
-const Setup = lazy(() => import("../pages/setup/Setup").then((module) => module.Setup));
 
 /** Parts of the address that mean nothing are left out, and said. */
 function useCleanAddress(): void {
@@ -116,6 +111,7 @@ function SitePage() {
     loadedModels.value = null;
     void loadModels(id);
     void countNotUnderstood(id);
+    void lookForSharing(id, site.value!.role !== "viewer");
   }, [id]);
   const panel = address.value.path[1] === "journey" && param("step") && model.value ? <JourneyPanel /> : undefined;
   return (
@@ -176,9 +172,10 @@ function Gate() {
 export function App() {
   return (
     <>
-      <Gate />
+      {shared ? <SharedPage /> : <Gate />}
       {overlay.value === "palette" && <Palette />}
       {overlay.value === "keys" && <KeysHelp />}
+      {overlay.value === "share" && site.value && <ShareDialog />}
       <Toasts />
     </>
   );

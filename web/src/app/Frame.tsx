@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { abilities } from "../api/abilities";
-import { peopleNow } from "../api/live";
+import { liveConnected, peopleNow } from "../api/live";
 import { sessionState, signOut } from "../api/session";
 import { Icon, Logo } from "../components/Icon/Icon";
 import { Popover } from "../components/Popover/Popover";
+import { PracticeLabel } from "../components/Practice/Practice";
 import { SitePicker } from "../components/SitePicker/SitePicker";
-import { Banner } from "../components/States/States";
 import { counted } from "../format/words";
 import { t } from "../text";
 import { overlay } from "./keys";
@@ -54,17 +54,18 @@ function Menu() {
   );
 }
 
+/** Not while the stream is cut: the number would be an old one. */
 export function PeopleNow({ long }: { long?: boolean }) {
-  if (!abilities.value.live || peopleNow.value === null) return null;
+  if (!abilities.value.live || peopleNow.value === null || !liveConnected.value) return null;
   return (
-    <span class="now">
+    <span class="now" title={t("live.people.what")}>
       <span class="live-dot" />
       {counted(long ? "live.people.site" : "live.people", peopleNow.value)}
     </span>
   );
 }
 
-function LanguageButton() {
+export function LanguageButton() {
   return (
     <button type="button" class="foot-button" lang={language.value === "en" ? "nl" : "en"} onClick={() => setLanguage(language.value === "en" ? "nl" : "en")} title={t("menu.language.switch")}>
       <Icon name="globe" size={14} />
@@ -73,7 +74,7 @@ function LanguageButton() {
   );
 }
 
-function ThemeButton() {
+export function ThemeButton() {
   const label = t(isDark() ? "menu.theme.light" : "menu.theme.dark");
   return (
     <button type="button" class="foot-icon" aria-label={label} title={label} onClick={() => setTheme(isDark() ? "light" : "dark")}>
@@ -172,20 +173,19 @@ export function Frame({ children, panel }: { children: ComponentChildren; panel?
       <a class="skip" href="#page" onClick={(event) => (event.preventDefault(), document.getElementById("page")?.focus())}>{t("app.skip")}</a>
       <aside class="side">
         <div class="brand"><Logo />{t("app.name")}</div>
-        <div class="side-site"><SitePicker /></div>
+        <div class="side-site"><SitePicker /><PracticeLabel /></div>
         <Menu />
         <Foot />
       </aside>
       <header class="top-bar">
         <Logo />
-        <div class="top-site"><SitePicker /></div>
+        <div class="top-site"><SitePicker /><PracticeLabel /></div>
         <button type="button" class="ctl icon-only ghost" aria-label={t("menu.search")} onClick={() => (overlay.value = "palette")}>
           <Icon name="search" size={18} />
         </button>
       </header>
       <main id="page" tabIndex={-1}>
         <div class="wrap">
-          {site.value?.practice && <div class="practice"><Banner>{t("state.practice")}</Banner></div>}
           {children}
         </div>
       </main>

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { overlay } from "./keys";
 import "./Overlay.css";
 
-const FOCUSABLE = "button:not(:disabled), a[href], input, [tabindex='0']";
+const FOCUSABLE = "button:not(:disabled), a[href], input, select, textarea, summary, [tabindex='0']";
 
 /** Something over the page: focus stays inside, Esc closes it and gives the focus back. */
 export function Overlay({ title, wide, children }: { title: string; wide?: boolean; children: ComponentChildren }) {

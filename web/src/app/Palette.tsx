@@ -1,14 +1,34 @@
 import { useEffect, useState } from "preact/hooks";
+import { abilities } from "../api/abilities";
+import { searchPeople } from "../api/people";
+import type { FoundPerson } from "../api/types";
+import { useAnswer } from "../api/use-answer";
 import { Icon } from "../components/Icon/Icon";
 import { t } from "../text";
 import { overlay } from "./keys";
 import { Overlay } from "./Overlay";
-import { paletteEntries, type Entry } from "./palette-entries";
+import { paletteEntries, peopleEntries, type Entry } from "./palette-entries";
+import { useDebounced } from "./use-debounced";
+import { site } from "./view";
+
+const MOST_PEOPLE = 5;
+/** One letter fits nearly everybody. */
+const LEAST_LETTERS = 2;
+
+function useFoundPeople(query: string): FoundPerson[] {
+  const still = useDebounced(query).trim();
+  const id = site.value?.id;
+  const asked = id && abilities.value.search && still.length >= LEAST_LETTERS;
+  const answer = useAnswer(asked ? JSON.stringify(["palette", id, still]) : null, (signal) => searchPeople(id!, still, MOST_PEOPLE, signal));
+  // What was found for other letters is no answer to these.
+  return asked && still === query.trim() && !answer.loading ? (answer.data?.people ?? []) : [];
+}
 
 export function Palette() {
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
-  const entries = paletteEntries(query).slice(0, 40);
+  const people = useFoundPeople(query);
+  const entries = [...paletteEntries(query).slice(0, 40), ...peopleEntries(people)];
   const chosen = Math.min(at, entries.length - 1);
 
   const run = (entry: Entry | undefined) => {

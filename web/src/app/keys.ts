@@ -3,11 +3,11 @@ import { chooseComparison, choosePeriod } from "../components/PeriodPicker/Perio
 import { PERIODS } from "../model/period";
 import { PAGES } from "./pages";
 import { isDark, language, setLanguage, setTheme, singleKeys } from "./preferences";
-import { go } from "./router";
+import { go, periodIsFixed, shared } from "./router";
 import { comparison, pageAddress, site } from "./view";
 
 /** What lies over the page. */
-export const overlay = signal<"palette" | "keys" | null>(null);
+export const overlay = signal<"palette" | "keys" | "share" | null>(null);
 
 const CHORD_MS = 1200;
 let afterG = 0;
@@ -29,14 +29,14 @@ function single(key: string): boolean {
     afterG = 0;
     return jump(key);
   }
-  if (key === "g") {
+  if (key === "g" && !shared) {
     afterG = Date.now();
     return true;
   }
-  if (key === "?") overlay.value = "keys";
+  if (key === "?" && !shared) overlay.value = "keys";
   else if (key === "d") setTheme(isDark() ? "light" : "dark");
   else if (key === "l") setLanguage(language.value === "en" ? "nl" : "en");
-  else if (!site.value) return false;
+  else if (!site.value || periodIsFixed.value) return false;
   else if (key === "x") chooseComparison(comparison.value ? "none" : "prev");
   else if (/^[1-6]$/.test(key)) choosePeriod(PERIODS[Number(key) - 1]);
   else return false;
@@ -45,7 +45,7 @@ function single(key: string): boolean {
 
 export function listenToKeys(): void {
   document.addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k" && !shared) {
       event.preventDefault();
       overlay.value = overlay.value === "palette" ? null : "palette";
       return;

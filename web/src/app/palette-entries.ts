@@ -1,6 +1,9 @@
 import { abilities } from "../api/abilities";
+import type { FoundPerson } from "../api/types";
 import { choosePeriod } from "../components/PeriodPicker/PeriodPicker";
+import { mayShare, openShareDialog } from "../components/ShareDialog/open";
 import type { IconName } from "../components/Icon/Icon";
+import { personName } from "../format/names";
 import { PERIODS } from "../model/period";
 import { t, type TextKey } from "../text";
 import { modelName, models } from "./models";
@@ -8,6 +11,7 @@ import { PAGES } from "./pages";
 import { isDark, language, setLanguage, setTheme } from "./preferences";
 import { go, setParams, toAddress } from "./router";
 import { address } from "./router";
+import { sharingOffered } from "./sharing";
 import { pageAddress, site, sites } from "./view";
 
 export interface Entry {
@@ -24,9 +28,10 @@ const DEFINITIONS = ["customers", "revenue", "purchases_per_customer", "referral
 
 function here(): Entry[] {
   const page = address.value.path[1];
-  if (page !== "journey") return [];
+  const share: Entry[] = sharingOffered.value && mayShare() ? [{ id: "share", group: t("palette.here"), icon: "share", name: t("share.without"), run: openShareDialog }] : [];
+  if (page !== "journey") return share;
   const isTable = address.value.query.get("view") === "table";
-  return [{ id: "view", group: t("palette.here"), icon: isTable ? "chart" : "table", name: t(isTable ? "palette.view.chart" : "palette.view.table"), run: () => setParams({ view: isTable ? null : "table" }) }];
+  return [...share, { id: "view", group: t("palette.here"), icon: isTable ? "chart" : "table", name: t(isTable ? "palette.view.chart" : "palette.view.table"), run: () => setParams({ view: isTable ? null : "table" }) }];
 }
 
 function pages(): Entry[] {
@@ -85,13 +90,25 @@ export function matching(entries: Entry[], query: string): Entry[] {
   return entries.map((entry) => ({ entry, score: score(entry) })).filter((each) => each.score >= 0).sort((a, b) => b.score - a.score).map((each) => each.entry);
 }
 
+/** People who fit; the address tells apart two of one name. */
+export function peopleEntries(people: FoundPerson[]): Entry[] {
+  return people.map((person) => ({
+    id: `person-${person.actor}`,
+    group: t("palette.people"),
+    icon: "person",
+    name: personName(person.name ?? person.email_hint, person.actor),
+    hint: person.name ? (person.email_hint ?? undefined) : undefined,
+    run: () => go(pageAddress(["people", person.actor])),
+  }));
+}
+
 export function paletteEntries(query: string): Entry[] {
   if (!site.value) return matching(switches(), query);
   const found = query ? matching([...here(), ...pages(), ...splits(), ...periods(), ...switches(), ...definitions()], query) : [...here(), ...pages(), ...periods(), ...switches()];
   const id = query.trim();
   if (!id) return found;
   const person: Entry = abilities.value.search
-    ? { id: "people", group: t("palette.people"), icon: "people", name: `${t("people.search.label")}: ${id}`, run: () => go(pageAddress(["people"], { q: id })) }
+    ? { id: "people", group: t("palette.people"), icon: "people", name: t("palette.people.all", { q: id }), run: () => go(pageAddress(["people"], { q: id })) }
     : { id: "person", group: t("palette.people"), icon: "person", name: t("palette.person", { q: id }), run: () => go(pageAddress(["people", id])) };
   return [...found, person];
 }

@@ -1,19 +1,31 @@
-import { computed } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { sessionState, type Site } from "../api/session";
 import { dayOf, knownZone } from "../format/dates";
 import { parseComparison, parsePeriod, namedPeriod, DEFAULT_PERIOD, type Comparison, type Period } from "../model/period";
-import { address, toAddress } from "./router";
+import { address, periodIsFixed, shared, toAddress } from "./router";
+
+export { shared } from "./router";
 
 /** The parameters that follow the reader from page to page. */
 const TRAVELLING = ["p", "c", "m", "bots"];
 
 /** Parameters that some page understands; others are named in a toast. */
-export const KNOWN_PARAMS = [...TRAVELLING, "by", "view", "tab", "step", "state", "q", "name", "steps", "window", "order", "token", "back"];
+export const KNOWN_PARAMS = [...TRAVELLING, "by", "view", "tab", "step", "state", "q", "name", "steps", "window", "order", "token", "back", "reason"];
 
-export const sites = computed<Site[]>(() => (sessionState.value.is === "in" ? sessionState.value.session.sites : []));
+/** The site of a page that was shared; who looks at it has no session. */
+export const sharedSite = signal<Site | null>(null);
+
+export const sites = computed<Site[]>(() => (shared ? (sharedSite.value ? [sharedSite.value] : []) : sessionState.value.is === "in" ? sessionState.value.session.sites : []));
 
 /** The site of the address; null if there is none or the reader may not see it. */
 export const site = computed<Site | null>(() => sites.value.find((each) => each.id === address.value.path[0]) ?? null);
+
+/** The id that the server gives to the site of invented people. */
+const PRACTICE = "practice";
+
+export function isPractice(each: Site): boolean {
+  return each.practice ?? each.id === PRACTICE;
+}
 
 export const zone = computed(() => knownZone(site.value?.timezone ?? "UTC"));
 
@@ -26,7 +38,7 @@ export const period = computed<Period>(() => parsePeriod(address.value.query.get
 /** Whether the period reaches into today: what is not over cannot be compared with what is. */
 export const isUnfinished = computed(() => period.value.to > today.value);
 
-export const comparison = computed<Comparison | null>(() => (isUnfinished.value ? null : parseComparison(address.value.query.get("c"), period.value)));
+export const comparison = computed<Comparison | null>(() => (isUnfinished.value || periodIsFixed.value ? null : parseComparison(address.value.query.get("c"), period.value)));
 
 export const bots = computed(() => address.value.query.get("bots") ?? "");
 

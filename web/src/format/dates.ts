@@ -97,6 +97,11 @@ export function formatTime(language: Language, instant: string, zone: string): s
   return formatter(language, zone, { hour: "2-digit", minute: "2-digit", hour12: false }).format(new Date(instant));
 }
 
+/** 09:41:07 */
+export function formatTimeWithSeconds(language: Language, instant: string, zone: string): string {
+  return formatter(language, zone, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(new Date(instant));
+}
+
 /** "Amsterdam", for Europe/Amsterdam. */
 export function zoneName(zone: string): string {
   return zone.slice(zone.lastIndexOf("/") + 1).replace(/_/g, " ");

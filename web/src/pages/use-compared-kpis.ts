@@ -16,9 +16,9 @@ function withPrevious(kpis: Kpi[], earlier: Kpi[] | null): Kpi[] {
  * the same question is asked about that range.
  */
 export function useComparedKpis(scope: Scope): Answer<KpisAnswer> {
-  const now = useAnswer(keyOf("kpis", scope, abilities.value.trend), (signal) => askKpis(scope, signal));
+  const now = useAnswer(keyOf("kpis", scope, abilities.value.trend), (signal) => askKpis(scope, signal, { trend: true }));
   const other = comparison.value && comparison.value.name !== "prev" ? { ...scope, from: comparison.value.from, to: comparison.value.to } : null;
-  const then = useAnswer(other ? keyOf("kpis", other, abilities.value.trend) : null, (signal) => askKpis(other!, signal));
+  const then = useAnswer(other ? keyOf("kpis", other) : null, (signal) => askKpis(other!, signal));
   if (!now.data || comparison.value?.name === "prev") return now;
   const data = { ...now.data, kpis: withPrevious(now.data.kpis, other ? (then.data?.kpis ?? null) : null) };
   return { ...now, data, loading: now.loading || then.loading };

@@ -1,4 +1,5 @@
-import { address, toAddress } from "../../app/router";
+import { address, shared, toAddress } from "../../app/router";
+import { sharingOffered } from "../../app/sharing";
 import { toast } from "../../app/toasts";
 import { comparison, period } from "../../app/view";
 import { rangeText } from "../../format/words";
@@ -6,6 +7,7 @@ import { writeDates } from "../../model/period";
 import { t } from "../../text";
 import { Icon } from "../Icon/Icon";
 import { Popover } from "../Popover/Popover";
+import { mayShare, openShareDialog } from "../ShareDialog/open";
 
 export async function copyText(text: string, done: string): Promise<void> {
   try {
@@ -28,13 +30,15 @@ function linkTo(fixed: boolean): string {
 
 /** The two kinds of link; also on the share button of a page. */
 export function CopyLink({ compact = false }: { compact?: boolean }) {
+  // The link that a visitor came by is theirs already.
+  if (shared) return null;
   const choices = [
     { fixed: false, name: t("link.moving"), why: t("link.moving.why") },
     { fixed: true, name: t("link.fixed"), why: t("link.fixed.why", { range: rangeText(period.value) }) },
   ];
   const button = compact ? <Icon name="share" size={15} /> : <><Icon name="link" size={14} />{t("truth.link")}</>;
   return (
-    <Popover button={button} buttonClass={compact ? "ctl icon-only" : "act"} label={compact ? t("share") : undefined} title={t("truth.link")} role="menu" width={300} align="end">
+    <Popover button={button} buttonClass={compact ? "ctl icon-only" : "act"} label={compact ? t("share") : undefined} title={compact ? t("share") : t("truth.link")} role="menu" width={300} align="end">
       {(close) => (
         <div class="options">
           {choices.map((choice) => (
@@ -45,6 +49,14 @@ export function CopyLink({ compact = false }: { compact?: boolean }) {
               </span>
             </button>
           ))}
+          {compact && sharingOffered.value && mayShare() && (
+            <button type="button" role="menuitem" class="option plain" onClick={() => (close(), openShareDialog())}>
+              <span>
+                {t("share.without")}
+                <small>{t("share.without.why")}</small>
+              </span>
+            </button>
+          )}
         </div>
       )}
     </Popover>

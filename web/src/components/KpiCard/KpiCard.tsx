@@ -1,10 +1,11 @@
 import type { ComponentChildren } from "preact";
 import type { Kpi } from "../../api/types";
 import { language } from "../../app/preferences";
-import { pageAddress } from "../../app/view";
+import { pageAddress, shared } from "../../app/view";
 import { capital, completeText, count, zoneText } from "../../format/words";
 import { formatMoney } from "../../format/money";
 import { formatKpi, intervalText, kpiChange, specOf, tooFew } from "../../model/kpis";
+import { hasShape } from "../../model/trend";
 import { hasText, t } from "../../text";
 import { Change, changeSentence } from "../Change/Change";
 import { Definition } from "../Definition/Definition";
@@ -95,13 +96,13 @@ export function KpiCard({ kpi, asOf, plain, note, spark = true }: Props) {
   return (
     <article class="card kpi">
       <header class="kpi-head">
-        <Name class="kpi-name">{plain ? kpiName(kpi.id) : <a class="kpi-link" href={pageAddress([page])} aria-label={sentenceOf(kpi)}>{kpiName(kpi.id)}</a>}</Name>
+        <Name class="kpi-name">{plain || shared ? kpiName(kpi.id) : <a class="kpi-link" href={pageAddress([page])} aria-label={sentenceOf(kpi)}>{kpiName(kpi.id)}</a>}</Name>
         <KpiDefinition kpi={kpi} asOf={asOf} />
       </header>
       <Value kpi={kpi} />
       {answers && <span class="kpi-interval">{answers}</span>}
       {note && <span class="kpi-note muted">{note}</span>}
-      {spark && kpi.trend && <Sparkline trend={kpi.trend} />}
+      {spark && !few && hasShape(kpi.trend) && <Sparkline kpi={kpi} trend={kpi.trend} />}
     </article>
   );
 }

@@ -1,6 +1,6 @@
 import { language } from "../../app/preferences";
 import { model, modelName, modelShortName, models } from "../../app/models";
-import { setParams } from "../../app/router";
+import { setParams, shared } from "../../app/router";
 import { counted } from "../../format/words";
 import { stagesOf } from "../../model/stages";
 import { t } from "../../text";
@@ -13,7 +13,8 @@ export function chooseModel(id: string): void {
 }
 
 export function ModelSwitcher() {
-  if (models.value.length < 2) return null;
+  // Another model would be another page than the one that was shared.
+  if (models.value.length < 2 || shared) return null;
   const now = model.value;
   return (
     <Popover title={t("model.choose")} role="listbox" width={340} align="end" button={<><em>{t("model.label")}</em>{now ? modelShortName(now, language.value) : "…"}<Icon name="down" size={14} /></>}>

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { setParams } from "../../app/router";
+import { periodIsFixed, setParams } from "../../app/router";
 import { comparison, isUnfinished, period, today } from "../../app/view";
 import { addDays, daysBetween, isDay } from "../../format/dates";
 import { counted, rangeText } from "../../format/words";
@@ -91,6 +91,7 @@ function Comparing() {
 
 /** Which days, and what they are compared with. Keys 1 to 6 choose a period on any page. */
 export function PeriodPicker({ compares = true }: { compares?: boolean }) {
+  if (periodIsFixed.value) return <span class="fixed-period"><Icon name="calendar" size={15} />{rangeText(period.value)}</span>;
   return (
     <Popover
       title={t("period.choose")}
@@ -128,7 +129,7 @@ export function PeriodPicker({ compares = true }: { compares?: boolean }) {
 /** What the figures are compared with, as a control of its own beside the period. */
 export function ComparePicker() {
   const options: CompareName[] = ["prev", "year", "none"];
-  if (isUnfinished.value) return null;
+  if (isUnfinished.value || periodIsFixed.value) return null;
   const now = comparison.value ? comparison.value.name : "none";
   return (
     <Popover title={t("compare.with")} role="listbox" width={280} align="end" button={<><em>{t("compare.vs")}</em>{comparisonName()}<Icon name="down" size={14} /></>}>

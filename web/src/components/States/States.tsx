@@ -2,11 +2,12 @@ import type { ComponentChildren } from "preact";
 import type { Answer } from "../../api/use-answer";
 import type { Problem } from "../../api/problem";
 import { setParams } from "../../app/router";
-import { pageAddress, period } from "../../app/view";
+import { pageAddress, period, shared } from "../../app/view";
 import { counted, isLate, rangeText, timeText, whenText } from "../../format/words";
 import { t } from "../../text";
 import { Button, LinkButton } from "../Button/Button";
 import { Icon } from "../Icon/Icon";
+import { Practice } from "../Practice/Practice";
 import "./States.css";
 
 interface Words {
@@ -46,7 +47,7 @@ export function Failed({ problem, retryIn = null, again }: { problem: Problem; r
       <p>{words.text}</p>
       {words.action === "again" && again && <Button look="second" onClick={again}>{t("again")}</Button>}
       {words.action === "back" && <Button look="second" onClick={() => history.back()}>{t("state.question.back")}</Button>}
-      {words.action === "today" && <LinkButton look="second" href={pageAddress(["today"])}>{t("state.page.today")}</LinkButton>}
+      {words.action === "today" && !shared && <LinkButton look="second" href={pageAddress(["today"])}>{t("state.page.today")}</LinkButton>}
     </div>
   );
 }
@@ -67,10 +68,13 @@ export function EmptyPeriod() {
     <Empty
       title={t("state.empty.period")}
       action={
-        <p class="empty-actions">
-          {period.value.param !== "12m" && <Button look="second" onClick={() => setParams({ p: "12m" })}>{t("state.empty.longer")}</Button>}
-          <LinkButton look="quiet" href={pageAddress(["setup"])}>{t("state.empty.setup")}</LinkButton>
-        </p>
+        <>
+          <p class="empty-actions">
+            {period.value.param !== "12m" && <Button look="second" onClick={() => setParams({ p: "12m" })}>{t("state.empty.longer")}</Button>}
+            {!shared && <LinkButton look="quiet" href={pageAddress(["setup"])}>{t("state.empty.setup")}</LinkButton>}
+          </p>
+          <Practice line />
+        </>
       }
     >
       {t("state.empty.period.why", { range: rangeText(period.value) })}

@@ -4,6 +4,7 @@ import { language } from "../../app/preferences";
 import { didText } from "../../format/names";
 import { MILESTONES } from "../../model/milestones";
 import { t } from "../../text";
+import { lower } from "./SavedMeanings";
 
 interface Props {
   suggestion: UnmappedName["suggestion"];
@@ -12,10 +13,6 @@ interface Props {
 }
 
 const OFFERED = ["content_view", "add_to_cart", "signup", "purchase"];
-
-function lower(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
 
 function Choice({ milestone, why, value, onChange }: { milestone: string; why?: string } & Omit<Props, "suggestion">) {
   return (
@@ -26,8 +23,8 @@ function Choice({ milestone, why, value, onChange }: { milestone: string; why?: 
         <code>{milestone}</code>
       </span>
       <span />
-      {/* The server's sentence is English; a Dutch page does without. */}
-      {why && language.value === "en" && <p>{t("meaning.suggested", { why })}</p>}
+      {/* The server's sentence is English; a Dutch page says only that it is a suggestion. */}
+      {why && <p>{language.value === "en" ? t("meaning.suggested", { why }) : t("meaning.suggested.plain")}</p>}
     </label>
   );
 }

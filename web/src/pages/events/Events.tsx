@@ -9,7 +9,7 @@ import { count } from "../../format/words";
 import { t } from "../../text";
 import { Builder } from "./Builder";
 import { Live } from "./Live";
-import { Meanings } from "./Meanings";
+import { NotUnderstood } from "./NotUnderstood";
 import { Refused } from "./Refused";
 import "./Events.css";
 
@@ -39,7 +39,7 @@ export function Events() {
       </Head>
       <Tabs label={t("events.tabs")} current={current} tabs={tabs.map((tab) => ({ id: tab, path: ["events", tab], label: labelOf(tab) }))} />
       {current === "live" && <Live />}
-      {current === "meaning" && <Meanings />}
+      {current === "meaning" && <NotUnderstood />}
       {current === "refused" && <Refused />}
       {current === "funnel" && <Builder />}
     </>

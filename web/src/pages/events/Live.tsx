@@ -1,36 +1,106 @@
 import { useState } from "preact/hooks";
-import { liveConnected, liveEvents, livePaused, type LiveEvent } from "../../api/live";
-import { model, stages } from "../../app/models";
+import { liveConnected, liveEvents, livePaused, liveWaiting, pauseLive, type LiveEvent } from "../../api/live";
+import { model, models, modelShortName, stages } from "../../app/models";
 import { PeopleNow } from "../../app/Frame";
+import { language } from "../../app/preferences";
+import { pageAddress, zone } from "../../app/view";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { StageBadge } from "../../components/Stage/Stage";
-import { Why } from "../../components/Timeline/Why";
-import { didText } from "../../format/names";
-import { timeText } from "../../format/words";
-import { aboutOf, stageAt } from "../../model/life";
+import { formatTimeWithSeconds } from "../../format/dates";
+import { didText, personName, valueName } from "../../format/names";
+import { counted, whenText } from "../../format/words";
+import { labelOf, type Stage } from "../../model/stages";
 import { t } from "../../text";
 import "../../components/Timeline/Timeline.css";
 
+/** From so much later on, it is said when it happened. */
+const LATE_MS = 60_000;
+
+function stageOf(event: LiveEvent): Stage | null {
+  const id = model.value && event.stages[model.value.id];
+  return stages.value.find((stage) => stage.id === id) ?? null;
+}
+
+function elsewhere(event: LiveEvent): string {
+  return models.value
+    .filter((each) => each.id !== model.value?.id)
+    .flatMap((each) => {
+      const stage = each.stages.find((one) => one.id === event.stages[each.id]);
+      return stage ? [`${modelShortName(each, language.value)}: ${labelOf(stage.labels)}`] : [];
+    })
+    .join(", ");
+}
+
+function written(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Where somebody came from and with what, as far as the event tells. */
+function cameWith(event: LiveEvent): string {
+  return (["channel", "device", "country"] as const).flatMap((by) => (event[by] ? [valueName(by, event[by])] : [])).join(" · ");
+}
+
+function Details({ event, stage }: { event: LiveEvent; stage: Stage | null }) {
+  const others = elsewhere(event);
+  const properties = Object.entries(event.properties ?? {});
+  const late = Date.parse(event.received_at) - Date.parse(event.at) > LATE_MS;
+  return (
+    <div class="why">
+      <dl>
+        <dt>{t("person.why.meaning")}</dt>
+        <dd>{event.milestone ? <>{didText(event.milestone)} <code>{event.milestone}</code></> : <a class="link" href={pageAddress(["events", "meaning"], { name: event.event })}>{t("live.no-meaning")}</a>}</dd>
+        <dt>{t("col.stage")}</dt>
+        <dd>{stage ? stage.label : t("live.no-stage")}</dd>
+        {others && <><dt>{t("person.why.elsewhere")}</dt><dd>{others}</dd></>}
+        <dt>{t("people.name")}</dt>
+        <dd><a class="link" href={pageAddress(["people", event.actor])}>{personName(null, event.actor)}</a></dd>
+        {cameWith(event) && <><dt>{t("live.with")}</dt><dd>{cameWith(event)}</dd></>}
+        {late && <><dt>{t("live.happened")}</dt><dd>{whenText(event.at)}</dd></>}
+        {properties.length > 0 && (
+          <>
+            <dt>{t("person.why.properties")}</dt>
+            <dd>
+              {properties.map(([key, value]) => (
+                <span key={key} class="why-property"><code>{key}</code> {written(value)}</span>
+              ))}
+            </dd>
+          </>
+        )}
+      </dl>
+    </div>
+  );
+}
+
 function Row({ event }: { event: LiveEvent }) {
   const [open, setOpen] = useState(false);
-  const stage = model.value ? stageAt(event, model.value.id, stages.value) : null;
+  const stage = stageOf(event);
   return (
     <li>
-      <span class="faint tab">{timeText(event.timestamp)}</span>
+      <span class="faint tab">{formatTimeWithSeconds(language.value, event.received_at, zone.value)}</span>
       <div class="ev-what">
         <button type="button" class="ev-button" aria-expanded={open} onClick={() => setOpen(!open)}>
           <b>{didText(event.milestone)}</b> <code>{event.event}</code>
-          <span class="ev-about">{aboutOf(event)}</span>
+          {event.page_path && <span class="ev-about">{event.page_path}</span>}
         </button>
-        {open && <Why event={event} stage={stage} />}
+        {open && <Details event={event} stage={stage} />}
       </div>
       {stage ? <StageBadge stage={stage} /> : <span />}
     </li>
   );
 }
 
-/** What comes in right now; it can be paused to read. */
+function Pause() {
+  const waiting = liveWaiting.value;
+  const paused = livePaused.value;
+  return (
+    <Button look={paused && waiting ? "first" : "second"} onClick={() => pauseLive(!paused)}>
+      {paused ? (waiting ? counted("live.go-on.waiting", waiting) : t("live.go-on")) : t("live.pause")}
+    </Button>
+  );
+}
+
+/** What comes in right now, newest on top; it can be held to read. */
 export function Live() {
   const events = liveEvents.value;
   return (
@@ -39,7 +109,7 @@ export function Live() {
       tools={
         <span class="live-head">
           <PeopleNow />
-          <Button look="second" onClick={() => (livePaused.value = !livePaused.value)}>{t(livePaused.value ? "live.go-on" : "live.pause")}</Button>
+          <Pause />
         </span>
       }
     >
@@ -47,9 +117,9 @@ export function Live() {
       {events.length === 0 ? (
         <p class="names-note" role="status">{t("live.waiting")}</p>
       ) : (
-        <ul class="live-list">
+        <ul class="live-list" aria-label={t("live.title")}>
           {events.map((event) => (
-            <Row key={event.message_id} event={event} />
+            <Row key={event.id} event={event} />
           ))}
         </ul>
       )}

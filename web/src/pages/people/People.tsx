@@ -1,19 +1,18 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { abilities } from "../../api/abilities";
 import { searchPeople } from "../../api/people";
 import { askReferrals, keyOf } from "../../api/questions";
-import type { PersonRow } from "../../api/types";
+import type { FoundAnswer } from "../../api/types";
 import { useAnswer } from "../../api/use-answer";
-import { stages } from "../../app/models";
 import { recentPeople } from "../../app/recent-people";
 import { go, setParams } from "../../app/router";
+import { useDebounced } from "../../app/use-debounced";
 import { pageAddress, param, site } from "../../app/view";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { DataTable, Nothing } from "../../components/DataTable/DataTable";
 import { Field } from "../../components/Field/Field";
 import { Head } from "../../components/Head/Head";
-import { StageBadge } from "../../components/Stage/Stage";
 import { Who } from "../../components/Who/Who";
 import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { valueName } from "../../format/names";
@@ -75,26 +74,28 @@ function Ambassadors() {
   );
 }
 
-const TYPING_MS = 250;
+const MOST_FOUND = 20;
 
-function stageOf(id: string | null | undefined) {
-  return stages.value.find((stage) => stage.id === id) ?? null;
+function whenSeen(instant: string | null) {
+  return instant ? <span class="muted nowrap">{agoText(instant)}</span> : <Nothing />;
 }
 
-function Results({ rows, total }: { rows: PersonRow[]; total: number }) {
+function Results({ data }: { data: FoundAnswer }) {
   return (
     <>
-      <p class="people-found muted small" role="status">{counted("people.found", total)}</p>
+      <p class="people-found muted small" role="status">{data.more ? counted("people.found.more", data.people.length) : counted("people.found", data.people.length)}</p>
       <DataTable
         caption={t("menu.people")}
-        rows={rows}
+        rows={data.people}
         rowKey={(row) => row.actor}
         onOpen={(row) => go(pageAddress(["people", row.actor]))}
         columns={[
-          { id: "who", name: t("people.name"), cell: (row) => <Who id={row.actor} name={row.name} /> },
-          { id: "stage", name: t("people.stage"), cell: (row) => { const stage = stageOf(row.stage); return stage ? <StageBadge stage={stage} /> : <Nothing />; } },
+          { id: "who", name: t("people.name"), cell: (row) => <Who id={row.actor} name={row.name ?? row.email_hint} hint={row.name && row.email_hint} /> },
           { id: "channel", name: t("people.channel"), priority: 2, cell: (row) => <span class="muted">{row.channel ? valueName("channel", row.channel) : <Nothing />}</span> },
-          { id: "seen", name: t("people.last-seen"), figure: true, sort: (row) => row.last_seen, cell: (row) => <span class="muted nowrap">{row.last_seen ? agoText(row.last_seen) : <Nothing />}</span> },
+          { id: "device", name: t("split.device"), priority: 3, cell: (row) => <span class="muted">{row.device ? valueName("device", row.device) : <Nothing />}</span> },
+          { id: "country", name: t("split.country"), priority: 3, cell: (row) => <span class="muted">{row.country ? valueName("country", row.country) : <Nothing />}</span> },
+          { id: "first", name: t("people.first-seen"), figure: true, priority: 2, sort: (row) => row.first_seen, cell: (row) => whenSeen(row.first_seen) },
+          { id: "seen", name: t("people.last-seen"), figure: true, sort: (row) => row.last_seen, cell: (row) => whenSeen(row.last_seen) },
         ]}
       />
     </>
@@ -104,23 +105,24 @@ function Results({ rows, total }: { rows: PersonRow[]; total: number }) {
 function Search() {
   const q = param("q") ?? "";
   const [typed, setTyped] = useState(q);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const still = useDebounced(typed);
   const id = site.value!.id;
-  const answer = useAnswer(JSON.stringify(["people", id, q]), (signal) => searchPeople(id, q, null, signal));
+  // Another question calls off the one that runs.
+  const answer = useAnswer(q ? JSON.stringify(["people", id, q]) : null, (signal) => searchPeople(id, q, MOST_FOUND, signal));
   useEffect(() => setTyped(q), [q]);
-  const type = (text: string) => {
-    setTyped(text);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => setParams({ q: text.trim() || null }, { replace: true }), TYPING_MS);
-  };
+  useEffect(() => {
+    if (still === typed && still.trim() !== q) setParams({ q: still.trim() || null }, { replace: true });
+  }, [still]);
   return (
     <Card label={t("people.search.label")} stale={!!answer.data && answer.loading}>
       <div class="people-search">
-        <Field label={t("people.search.label")} type="search" value={typed} placeholder={t("people.search")} onInput={(event) => type(event.currentTarget.value)} autocomplete="off" spellcheck={false} />
+        <Field label={t("people.search.label")} type="search" value={typed} placeholder={t("people.search")} onInput={(event) => setTyped(event.currentTarget.value)} autocomplete="off" spellcheck={false} hint={t("people.search.what")} />
       </div>
-      <Answered answer={answer} skeleton={<Skeleton lines={6} />}>
-        {(data) => (data.people.length ? <Results rows={data.people} total={data.total} /> : <Empty title={t("people.none-found", { q })} />)}
-      </Answered>
+      {q && (
+        <Answered answer={answer} skeleton={<Skeleton lines={4} />}>
+          {(data) => (data.people.length ? <Results data={data} /> : <Empty title={t("people.none-found", { q })}>{t("people.none-found.how")}</Empty>)}
+        </Answered>
+      )}
     </Card>
   );
 }

@@ -3,7 +3,7 @@ import { askReferrals, keyOf, referralsCsv, type Scope } from "../../api/questio
 import type { Kpi, KpisAnswer, ReferralsAnswer } from "../../api/types";
 import { useAnswer, type Answer } from "../../api/use-answer";
 import { language } from "../../app/preferences";
-import { comparison } from "../../app/view";
+import { comparison, shared } from "../../app/view";
 import { Card } from "../../components/Card/Card";
 import { CopyLink } from "../../components/CopyLink/CopyLink";
 import { DataTable } from "../../components/DataTable/DataTable";
@@ -157,9 +157,9 @@ function Body({ data, before, kpis, scope }: { data: ReferralsAnswer; before: nu
         {(answer) => <Cards kpis={answer} data={data} />}
       </Answered>
       {data.generations.length > 0 && (
-        <div class="grid referral-pair">
+        <div class={shared ? "grid" : "grid referral-pair"}>
           <Rounds data={data} />
-          <Ambassadors data={data} scope={scope} />
+          {!shared && <Ambassadors data={data} scope={scope} />}
         </div>
       )}
       {data.invitations > 0 && <Chain data={data} />}

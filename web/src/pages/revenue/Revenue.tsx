@@ -6,6 +6,7 @@ import { CopyLink } from "../../components/CopyLink/CopyLink";
 import { Head } from "../../components/Head/Head";
 import { KpiCard, KpiSkeleton } from "../../components/KpiCard/KpiCard";
 import { ComparePicker, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
+import { Practice } from "../../components/Practice/Practice";
 import { Rich } from "../../components/Rich/Rich";
 import { Answered, Empty, LateBanner } from "../../components/States/States";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
@@ -58,7 +59,7 @@ function Figures({ data, scope }: { data: KpisAnswer; scope: Scope }) {
   const currencies = currenciesOf(data.kpis);
   const sentence = currencies[0] ? sentenceOf(data.kpis, currencies[0]) : null;
   const others = find(data.kpis, "other_currencies")?.value ?? 0;
-  if ((find(data.kpis, "orders")?.value ?? 0) === 0) return <Card><Empty title={t("revenue.none")}>{t("revenue.none.how")}</Empty></Card>;
+  if ((find(data.kpis, "orders")?.value ?? 0) === 0) return <Card><Empty title={t("revenue.none")} action={<Practice line />}>{t("revenue.none.how")}</Empty></Card>;
   return (
     <>
       <LateBanner asOf={data.as_of} />

@@ -75,7 +75,7 @@ function There({ people }: { people: number }) {
     <div class="wait">
       <span class="wait-mark"><Icon name="check" size={22} weight={2.2} /></span>
       <h2>{t("setup.there")}</h2>
-      <p>{newest ? t("setup.there.event", { event: didText(newest.milestone), ago: agoText(newest.timestamp) }) : counted("setup.there.what", people)}</p>
+      <p>{newest ? t("setup.there.event", { event: didText(newest.milestone), ago: agoText(newest.received_at) }) : counted("setup.there.what", people)}</p>
       <LinkButton href={pageAddress(["today"])}>{t("setup.today")}</LinkButton>
     </div>
   );

@@ -8,7 +8,9 @@ import { Button } from "../../components/Button/Button";
 import { Field } from "../../components/Field/Field";
 import { Icon, Logo } from "../../components/Icon/Icon";
 import { counted } from "../../format/words";
-import { t } from "../../text";
+import { hasText, t } from "../../text";
+import { useCountdown } from "./use-countdown";
+import { OtherWay, useSignInWays } from "./Ways";
 import "./SignIn.css";
 
 /** Whoever is sent here comes back to where they were. */
@@ -20,16 +22,6 @@ function useBack(): boolean {
   return sentAway || !!param("back");
 }
 
-function useCountdown(): [number, (seconds: number) => void] {
-  const [left, setLeft] = useState(0);
-  useEffect(() => {
-    if (left <= 0) return;
-    const timer = setTimeout(() => setLeft(left - 1), 1000);
-    return () => clearTimeout(timer);
-  }, [left]);
-  return [left, setLeft];
-}
-
 export function LanguageSwitch() {
   return (
     <button type="button" class="sign-language" lang={language.value === "en" ? "nl" : "en"} onClick={() => setLanguage(language.value === "en" ? "nl" : "en")}>
@@ -39,6 +31,12 @@ export function LanguageSwitch() {
   );
 }
 
+/** Why signing in elsewhere did not end well. */
+function reasonText(reason: string): string {
+  const key = `sign-in.reason.${reason}`;
+  return hasText(key) ? t(key) : t("sign-in.reason.other");
+}
+
 export function SignIn() {
   const comesBack = useBack();
   const [email, setEmail] = useState("");
@@ -46,6 +44,8 @@ export function SignIn() {
   const [error, setError] = useState<"wrong" | "failed" | null>(null);
   const [busy, setBusy] = useState(false);
   const [wait, setWait] = useCountdown();
+  const ways = useSignInWays();
+  const came = param("reason");
 
   useEffect(() => {
     document.title = `${t("sign-in.title")} · ${t("app.name")}`;
@@ -71,11 +71,17 @@ export function SignIn() {
         <div class="sign-brand"><Logo />{t("app.name")}</div>
         <h1>{t("sign-in.title")}</h1>
         {comesBack && <p class="muted small">{t("sign-in.again")}</p>}
-        <Field label={t("sign-in.email")} type="email" name="email" autocomplete="username" required value={email} onInput={(event) => setEmail(event.currentTarget.value)} autofocus />
-        <Field label={t("sign-in.password")} type="password" name="password" autocomplete="current-password" required value={password} onInput={(event) => setPassword(event.currentTarget.value)} />
-        {wait > 0 && <p class="worse small" role="alert">{counted("sign-in.throttled", wait)}</p>}
-        {error && <p class="worse small" role="alert">{t(error === "wrong" ? "sign-in.wrong" : "state.failed")}</p>}
-        <Button type="submit" disabled={busy || wait > 0}>{t("sign-in.go")}</Button>
+        {came && !error && <p class="worse small" role="alert">{reasonText(came)}</p>}
+        {ways.password && (
+          <>
+            <Field label={t("sign-in.email")} type="email" name="email" autocomplete="username" required value={email} onInput={(event) => setEmail(event.currentTarget.value)} autofocus />
+            <Field label={t("sign-in.password")} type="password" name="password" autocomplete="current-password" required value={password} onInput={(event) => setPassword(event.currentTarget.value)} />
+            {wait > 0 && <p class="worse small" role="alert">{counted("sign-in.throttled", wait)}</p>}
+            {error && <p class="worse small" role="alert">{t(error === "wrong" ? "sign-in.wrong" : "state.failed")}</p>}
+            <Button type="submit" disabled={busy || wait > 0}>{t("sign-in.go")}</Button>
+          </>
+        )}
+        <OtherWay ways={ways} back={param("back")} />
       </form>
       <LanguageSwitch />
     </main>

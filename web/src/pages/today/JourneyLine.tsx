@@ -2,7 +2,7 @@ import type { CSSProperties } from "preact";
 import type { FunnelAnswer, Step } from "../../api/types";
 import { model, modelShortName, stages } from "../../app/models";
 import { language } from "../../app/preferences";
-import { pageAddress } from "../../app/view";
+import { pageAddress, shared } from "../../app/view";
 import { periodName } from "../../components/PeriodPicker/PeriodPicker";
 import { StageName } from "../../components/Stage/Stage";
 import { count } from "../../format/words";
@@ -40,7 +40,7 @@ export function JourneyLine({ funnel }: { funnel: FunnelAnswer }) {
 export function JourneyLineHead() {
   return (
     <div class="section-head">
-      <h2><a class="plain-link" href={pageAddress(["journey"])}>{t("today.line")}</a></h2>
+      <h2>{shared ? t("today.line") : <a class="plain-link" href={pageAddress(["journey"])}>{t("today.line")}</a>}</h2>
       <p>{t("today.line.where", { model: model.value ? modelShortName(model.value, language.value) : "", period: periodName().toLowerCase() })}</p>
     </div>
   );

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { KpisAnswer, Leak } from "../../api/types";
 import { stages } from "../../app/models";
 import { keep, kept, language } from "../../app/preferences";
-import { pageAddress, site, thisYear, today } from "../../app/view";
+import { pageAddress, shared, site, thisYear, today } from "../../app/view";
 import { Button, LinkButton } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { Hundred, HundredLegend } from "../../components/Hundred/Hundred";
@@ -93,11 +93,13 @@ function Found({ leak, words, from, to, asOf, stale }: FoundProps) {
               <span>{words.where}</span>
             </div>
           )}
-          <div class="leak-go">
-            {abilities.value.people && <LinkButton href={whoStopped(index)}>{t("leak.see")}</LinkButton>}
-            <LinkButton look={abilities.value.people ? "second" : "first"} href={pageAddress(["journey"])}>{t("leak.journey")}</LinkButton>
-            <Button look="quiet" onClick={() => hide(addDays(today.value, HIDDEN_DAYS))}>{t("leak.hide")}</Button>
-          </div>
+          {!shared && (
+            <div class="leak-go">
+              {abilities.value.people && <LinkButton href={whoStopped(index)}>{t("leak.see")}</LinkButton>}
+              <LinkButton look={abilities.value.people ? "second" : "first"} href={pageAddress(["journey"])}>{t("leak.journey")}</LinkButton>
+              <Button look="quiet" onClick={() => hide(addDays(today.value, HIDDEN_DAYS))}>{t("leak.hide")}</Button>
+            </div>
+          )}
         </div>
         <div class="leak-hundred">
           <Hundred now={words.now} lost={words.lost} stage={to} label={plainText(words.sentence)} />
@@ -115,9 +117,11 @@ function Nothing({ few, asOf, stale }: { few: boolean; asOf: string; stale?: boo
         <span class="leak-tag calm">{t(few ? "leak.title.few" : "leak.title.none")}</span>
         <h2 class="leak-sentence">{t(few ? "leak.few" : "leak.none")}</h2>
         {!few && <p class="leak-worth">{t("leak.none.how")}</p>}
-        <div class="leak-go">
-          <LinkButton look="second" href={pageAddress(["journey"])}>{t("leak.journey")}</LinkButton>
-        </div>
+        {!shared && (
+          <div class="leak-go">
+            <LinkButton look="second" href={pageAddress(["journey"])}>{t("leak.journey")}</LinkButton>
+          </div>
+        )}
       </div>
     </Card>
   );

@@ -1,0 +1,40 @@
+/** An event as the stream tells it. */
+export interface LiveEvent {
+  id: string;
+  actor: string;
+  /** When it happened, as the sender says; it may have come in much later. */
+  at: string;
+  received_at: string;
+  event: string;
+  kind: string;
+  milestone: string | null;
+  page_path: string | null;
+  channel: string | null;
+  device: string | null;
+  country: string | null;
+  /** The stage in each model; null where no rule says. */
+  stages: Record<string, string | null>;
+  properties?: Record<string, unknown> | null;
+}
+
+/** More cannot be read, and a page that is left open must not grow. */
+export const MOST_EVENTS = 200;
+
+/** What came in, newest first; while somebody reads, it waits. */
+export interface LiveBuffer {
+  shown: LiveEvent[];
+  waiting: LiveEvent[];
+}
+
+export const NOTHING_YET: LiveBuffer = { shown: [], waiting: [] };
+
+/** A stream that was cut may tell an event again. */
+export function received(buffer: LiveBuffer, event: LiveEvent): LiveBuffer {
+  if (buffer.waiting.some((each) => each.id === event.id) || buffer.shown.some((each) => each.id === event.id)) return buffer;
+  return { ...buffer, waiting: [event, ...buffer.waiting].slice(0, MOST_EVENTS) };
+}
+
+export function letThrough(buffer: LiveBuffer): LiveBuffer {
+  if (!buffer.waiting.length) return buffer;
+  return { shown: [...buffer.waiting, ...buffer.shown].slice(0, MOST_EVENTS), waiting: [] };
+}

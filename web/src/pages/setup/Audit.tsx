@@ -1,0 +1,45 @@
+import { askAudit, auditKey } from "../../api/audit";
+import { useAnswer } from "../../api/use-answer";
+import { language } from "../../app/preferences";
+import { site, thisYear, zone } from "../../app/view";
+import { Card } from "../../components/Card/Card";
+import { DataTable } from "../../components/DataTable/DataTable";
+import { Answered, Empty, Skeleton } from "../../components/States/States";
+import { dayOf, formatDay } from "../../format/dates";
+import { timeText } from "../../format/words";
+import { t } from "../../text";
+
+function atText(instant: string): string {
+  const day = dayOf(new Date(instant), zone.value);
+  return `${formatDay(language.value, day, { short: true, year: day.slice(0, 4) !== thisYear.value })} ${timeText(instant)}`;
+}
+
+/** Who changed what of this site, newest first. */
+export function Audit() {
+  const id = site.value!.id;
+  const answer = useAnswer(auditKey(id), (signal) => askAudit(id, signal));
+  return (
+    <Card title={t("audit.title")} stale={!!answer.data && answer.loading}>
+      <p class="setup-note muted small">{t("audit.what")}</p>
+      <Answered answer={answer} skeleton={<Skeleton lines={6} />}>
+        {(entries) =>
+          entries.length ? (
+            <DataTable
+              caption={t("audit.title")}
+              rows={entries}
+              rowKey={(row) => row.at + row.action + row.what}
+              columns={[
+                { id: "at", name: t("refused.when"), cell: (row) => <span class="nowrap tab">{atText(row.at)}</span> },
+                { id: "by", name: t("people.name"), priority: 2, cell: (row) => row.by },
+                // In the server's words, which name what was changed.
+                { id: "what", name: t("audit.change"), cell: (row) => <span class="audit-what" lang="en">{row.what}</span> },
+              ]}
+            />
+          ) : (
+            <Empty title={t("audit.none")} />
+          )
+        }
+      </Answered>
+    </Card>
+  );
+}
