@@ -5,54 +5,18 @@ import { state } from "./state";
  * Stand-ins for what the Etappe under test does not answer. Each is to go as soon as the binary has the real thing: a
  * test that passes with its stand-in passes without it.
  */
-interface Path {
-  path: string;
-  method: "get" | "put";
-  parameters?: { name: string }[];
-}
-
-/** Describes more in `/openapi.json` than the binary does, so that the interface offers it. */
-export async function standInDescribed(page: Page, paths: Path[]): Promise<void> {
-  await page.route("**/openapi.json", async (route) => {
+/** Says in the session that the Etappe can do more than it can. */
+async function standInOffer(page: Page, what: string): Promise<void> {
+  await page.route("**/app/api/session", async (route) => {
     const answer = await route.fetch();
-    const document = (await answer.json()) as { paths: Record<string, Record<string, unknown>> };
-    for (const { path, method, parameters = [] } of paths) document.paths[path] = { ...document.paths[path], [method]: { parameters } };
-    await route.fulfill({ response: answer, json: document });
+    if (!answer.ok() || answer.status() === 204) return route.fulfill({ response: answer });
+    const session = (await answer.json()) as { offers: string[] };
+    session.offers.push(what);
+    await route.fulfill({ response: answer, json: session });
   });
 }
 
 const DAY = 86_400_000;
-
-/** A course for every figure: a wave, a gap, and a last part that is not over. */
-function courseOf(value: number, from: string, to: string, grain: string): { period: string; value: number | null; complete: boolean }[] {
-  const step = { day: 1, week: 7, month: 30 }[grain]! * DAY;
-  const count = Math.max(Math.floor((Date.parse(to) - Date.parse(from)) / step), 1);
-  return Array.from({ length: count }, (_, index) => ({
-    period: new Date(Date.parse(from) + index * step).toISOString().slice(0, 10),
-    value: index === 7 ? null : value * (1 + 0.3 * Math.sin(index * 1.7) + 0.1 * Math.cos(index * 5)),
-    complete: index < count - 1,
-  }));
-}
-
-/** Gives the KPIs a course; the other members are the binary's. What was asked for is returned as it grows. */
-export async function standInTrend(page: Page): Promise<string[]> {
-  const asked: string[] = [];
-  await standInDescribed(page, [{ path: "/v1/sites/{site}/kpis", method: "get", parameters: [{ name: "trend" }] }]);
-  await page.route("**/kpis?*", async (route) => {
-    const url = new URL(route.request().url());
-    const grain = url.searchParams.get("trend");
-    if (!grain) return route.fallback();
-    asked.push(grain);
-    url.searchParams.delete("trend");
-    const answer = await route.fetch({ url: url.toString() });
-    if (!answer.ok()) return route.fulfill({ response: answer });
-    const body = (await answer.json()) as { from: string; to: string; kpis: { id: string; value: number | null; trend?: unknown }[] };
-    const { searchParams } = url;
-    for (const kpi of body.kpis) kpi.trend = kpi.id === "viral_cycle_time_s" ? null : courseOf(kpi.value ?? 0, searchParams.get("from")!, searchParams.get("to")!, grain);
-    await route.fulfill({ response: answer, json: body });
-  });
-  return asked;
-}
 
 /** Answers calls of the interface's own API below `/app/api/`; a handler gets the method and the body. */
 export async function standInFor(page: Page, path: string, answer: (method: string, body: unknown, route: Route) => { status?: number; json?: unknown } | Promise<{ status?: number; json?: unknown }>): Promise<void> {
@@ -64,65 +28,9 @@ export async function standInFor(page: Page, path: string, answer: (method: stri
   });
 }
 
-/** The live stream; each call of what is returned is told to whoever listens, by a stream that is opened again. */
-export async function standInLive(page: Page, tell: (connection: number) => { status?: number; people?: number; events?: Record<string, unknown>[] }): Promise<void> {
-  await standInDescribed(page, [{ path: "/v1/sites/{site}/live", method: "get" }]);
-  let connection = 0;
-  await page.route("**/v1/sites/*/live", async (route) => {
-    connection += 1;
-    const { status = 200, people, events = [] } = tell(connection);
-    if (status !== 200) return route.fulfill({ status, json: { type: "urn:etappe:problem:unavailable", status } });
-    const lines = [...(people === undefined ? [] : [`event: people\ndata: ${JSON.stringify({ now: people })}\n\n`]), ...events.map((event) => `event: event\ndata: ${JSON.stringify(event)}\n\n`)];
-    await route.fulfill({ headers: { "content-type": "text/event-stream" }, body: `retry: 700\n\n: open\n\n${lines.join("")}` });
-  });
-}
-
-export function liveEvent(id: number, more: Record<string, unknown> = {}): Record<string, unknown> {
-  const at = new Date(Date.now() - 2000).toISOString();
-  return {
-    id: `live-${id}`, actor: "klant-0101", at, received_at: at, event: "Signed Up", kind: "track", milestone: "signup", page_path: `/planten/monstera?${id}`,
-    channel: "Organic Search", device: "mobile", country: "NL", stages: { aaarrr: "acquisition" }, ...more,
-  };
-}
-
-/** Finds people by their number or name; what was asked for is returned as it grows. */
-export async function standInSearch(page: Page, options: { slowly?: number } = {}): Promise<string[]> {
-  const asked: string[] = [];
-  await standInDescribed(page, [{ path: "/v1/sites/{site}/actors", method: "get" }]);
-  const seen = { channel: "Organic Search", device: "mobile", country: "NL", first_seen: "2026-01-12T10:00:00Z", last_seen: new Date(Date.now() - 7_200_000).toISOString() };
-  const known = [
-    { actor: "klant-0101", name: "Sanne de Vries", email_hint: "k…@wielewaal.example", ...seen },
-    { actor: "klant-0102", name: "Sanne van der Schoot-Middelburg", email_hint: "k…@wielewaal.example", ...seen, channel: "Paid Social" },
-    { actor: "klant-0103", name: null, email_hint: null, ...seen, channel: null, country: null },
-  ];
-  await page.route("**/v1/sites/*/actors?*", async (route) => {
-    const url = new URL(route.request().url());
-    const q = url.searchParams.get("q")!.toLowerCase();
-    asked.push(q);
-    if (options.slowly) await new Promise((done) => setTimeout(done, options.slowly));
-    const people = known.filter((each) => each.name?.toLowerCase().includes(q) || each.actor.startsWith(q)).slice(0, Number(url.searchParams.get("limit")));
-    await route.fulfill({ json: { people, more: q === "klant" } }).catch(() => undefined); // called off meanwhile
-  });
-  return asked;
-}
-
-/** Keeps what is said of names, as the server does. */
-export async function standInMeanings(page: Page): Promise<Map<string, Record<string, unknown>>> {
-  const kept = new Map<string, Record<string, unknown>>();
-  const base = `/app/api/sites/${state().site}/meanings`;
-  await standInFor(page, base, () => ({ json: { meanings: [...kept.values()] } }));
-  await standInFor(page, `${base}/*`, (method, body, route) => {
-    const event = decodeURIComponent(new URL(route.request().url()).pathname.split("/").pop()!);
-    if (!route.request().headers()["x-csrf-token"]) return { status: 403, json: { type: "urn:etappe:problem:csrf" } };
-    if (method === "DELETE") kept.delete(event);
-    else kept.set(event, { event, milestone: null, ignore: false, ...(body as object), by: "anna@wielewaal.example", at: new Date().toISOString() });
-    return { status: 204 };
-  });
-  return kept;
-}
-
 /** The practice site: started once, half done at the next question, and ready after that. */
 export async function standInPractice(page: Page, site = "practice"): Promise<{ started: number }> {
+  await standInOffer(page, "practice");
   const told = { started: 0 };
   let asked = 0;
   await standInFor(page, "/app/api/practice", (method) => {
@@ -151,6 +59,7 @@ export const SHARE_TOKEN = "Zq3m5VtR8wKp";
 
 /** Links and what is made of them; what is made is returned as it grows. */
 export async function standInShares(page: Page, shares: Record<string, unknown>[] = []): Promise<{ made: Record<string, unknown>[]; shares: Record<string, unknown>[] }> {
+  await standInOffer(page, "shares");
   const told = { made: [] as Record<string, unknown>[], shares };
   const base = `/app/api/sites/${state().site}/shares`;
   await standInFor(page, base, (method, body) => {

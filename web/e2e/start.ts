@@ -70,7 +70,7 @@ export default async function start(): Promise<() => Promise<void>> {
     if (dist) proxy = await showing(resolve(dist), new URL(etappe.address));
     const address = proxy?.address ?? etappe.address;
     const welcome = etappe.greeting.welcome.replace(etappe.address, address);
-    const state: State = { address, site, readToken: etappe.greeting.read_token, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders, messages: shop.messages.length } };
+    const state: State = { address, site, readToken: etappe.greeting.read_token, writeKey: etappe.greeting.write_key, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders, messages: shop.messages.length } };
     writeState(join(folder, "state.json"), state);
     console.log(`Etappe runs at ${address} with ${shop.messages.length} messages (seed ${seed}, ETAPPE_E2E_SEED), ready after ${Math.round((Date.now() - began) / 1000)} s`);
     return end;

@@ -5,6 +5,7 @@ export interface State {
   address: string;
   site: string;
   readToken: string;
+  writeKey: string;
   welcome: string;
   /** The file with the cookies of who is signed in. */
   session: string;

@@ -83,7 +83,7 @@ pub(crate) fn route<S: JourneyStore, C: Clock>() -> UtoipaMethodRouter<InsightsS
     let (schemas, paths) = openapi::describe_stream::<LiveEvent>(
         "live",
         "Streams the events that arrive.",
-        "Server-sent events. `people` has `{\"now\": 12}`: how many people had an event that arrived in the last five minutes, without bots. `event` has one event, bots included; a stream begins with the latest twenty, oldest first. Events of a burst may be left out. Streams end after ten minutes: connect again.",
+        "Server-sent events. `people` has `{\"now\": 12}`: how many people had an event in the last five minutes, without bots. `event` has one event, bots included; a stream begins with the latest twenty, oldest first. Events of a burst may be left out. Streams end after ten minutes: connect again.",
     );
     let route = get(follow::<S, C>).fallback(method_not_allowed);
     (schemas, paths, route)

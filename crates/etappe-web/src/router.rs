@@ -29,6 +29,7 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
             "/app/api/first-account",
             post(first_account::create::<A, C>),
         )
+        .route("/app/api/sign-in-ways", get(sign_in::ways))
         .route("/app/api/password", post(sign_in::change_password::<A, C>))
         .route("/app/api/{*rest}", any(async || StatusCode::NOT_FOUND))
         .route("/app/assets/{*name}", get(assets::asset))

@@ -16,6 +16,7 @@ use etappe_runtime::random_key::random_key;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::error::WebError;
@@ -121,6 +122,11 @@ async fn renew<A: AccountStore, C: Clock>(
     let change = AccountChange::PutSession(KeyHash::of(&old.token), ending);
     store(state, |_| Ok(vec![change].into())).await?;
     begin_session(state, &old.user, headers).await
+}
+
+/// Says how people sign in here.
+pub(crate) async fn ways() -> Response {
+    private(Json(json!({ "password": true, "oidc": null })).into_response())
 }
 
 /// Signs out.

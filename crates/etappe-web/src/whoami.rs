@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::csrf;
 
+/// What this program can do beyond figures, so that a page offers nothing else.
+const OFFERS: [&str; 2] = ["meanings", "audit"];
+
 /// The answer of every address that signs somebody in.
 pub(crate) fn describe(user: &User, directory: &SiteDirectory, session_token: &str) -> Value {
     let sites: Vec<_> = directory
@@ -29,6 +32,7 @@ pub(crate) fn describe(user: &User, directory: &SiteDirectory, session_token: &s
             "role_everywhere": user.everywhere.map(|role| role.as_str()),
         },
         "sites": sites,
+        "offers": OFFERS,
         "csrf": csrf::token_of(session_token),
     })
 }

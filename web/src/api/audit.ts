@@ -1,11 +1,26 @@
 import { ask, siteApi } from "./client";
 
+export type Action =
+  | "site_created"
+  | "settings_changed"
+  | "keys_created"
+  | "key_revoked"
+  | "admin_token_replaced"
+  | "first_account_made"
+  | "user_added"
+  | "role_changed"
+  | "password_reset"
+  | "password_changed"
+  | "user_removed"
+  | "meaning_saved"
+  | "meaning_taken_back";
+
 export interface AuditEntry {
   at: string;
   /** An e-mail address, or "command line". */
   by: string;
-  action: string;
-  /** What was changed, in words. */
+  action: Action;
+  /** What was changed: an address and a role, the first digits of a key, an event and what it means. */
   what: string;
 }
 

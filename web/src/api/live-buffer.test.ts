@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { letThrough, MOST_EVENTS, NOTHING_YET, received, type LiveBuffer, type LiveEvent } from "./live-buffer";
 
-const event = (id: number): LiveEvent => ({ id: `m${id}`, actor: "a", at: "", received_at: "", event: "Signed Up", kind: "track", milestone: "signup", page_path: null, channel: null, device: null, country: null, stages: {} });
+const event = (id: number): LiveEvent => ({ message_id: `m${id}`, actor: "a", timestamp: "", received_at: "", event: "Signed Up", kind: "track", milestone: "signup", page_path: null, channel: null, device: null, country: null, bot: null, stages: {}, properties: null });
 
-const ids = (events: LiveEvent[]) => events.map((each) => each.id);
+const ids = (events: LiveEvent[]) => events.map((each) => each.message_id);
 
 function all(from: number, to: number, start: LiveBuffer = NOTHING_YET): LiveBuffer {
   let buffer = start;
@@ -28,5 +28,5 @@ it("keeps no more than can be read, however long it waits", () => {
   expect(long.waiting.length).toBe(MOST_EVENTS);
   const shown = letThrough(all(1000, 1010, letThrough(long))).shown;
   expect(shown.length).toBe(MOST_EVENTS);
-  expect(shown[0].id).toBe("m1010");
+  expect(shown[0].message_id).toBe("m1010");
 });

@@ -1,20 +1,16 @@
+import type { ActorEvent } from "./types";
+
 /** An event as the stream tells it. */
-export interface LiveEvent {
-  id: string;
-  actor: string;
-  /** When it happened, as the sender says; it may have come in much later. */
-  at: string;
+export interface LiveEvent extends ActorEvent {
+  /** Nobody's, when it came without an id. */
+  actor: string | null;
   received_at: string;
-  event: string;
   kind: string;
-  milestone: string | null;
   page_path: string | null;
   channel: string | null;
   device: string | null;
   country: string | null;
-  /** The stage in each model; null where no rule says. */
-  stages: Record<string, string | null>;
-  properties?: Record<string, unknown> | null;
+  bot: string | null;
 }
 
 /** More cannot be read, and a page that is left open must not grow. */
@@ -30,7 +26,7 @@ export const NOTHING_YET: LiveBuffer = { shown: [], waiting: [] };
 
 /** A stream that was cut may tell an event again. */
 export function received(buffer: LiveBuffer, event: LiveEvent): LiveBuffer {
-  if (buffer.waiting.some((each) => each.id === event.id) || buffer.shown.some((each) => each.id === event.id)) return buffer;
+  if (buffer.waiting.some((each) => each.message_id === event.message_id) || buffer.shown.some((each) => each.message_id === event.message_id)) return buffer;
   return { ...buffer, waiting: [event, ...buffer.waiting].slice(0, MOST_EVENTS) };
 }
 

@@ -16,11 +16,19 @@ export interface Session {
   user: { id: string; name: string; email: string; role_everywhere: "admin" | null };
   sites: Site[];
   csrf: string;
+  /** What this Etappe can do beyond figures. */
+  offers: string[];
 }
 
 export type SessionState = { is: "loading" } | { is: "in"; session: Session } | { is: "out" } | { is: "first" } | { is: "failed"; problem: Problem };
 
 export const sessionState = signal<SessionState>({ is: "loading" });
+
+/** Whether this Etappe can do it; what it cannot is not offered. */
+export function offers(what: "meanings" | "audit" | "shares" | "practice"): boolean {
+  const now = sessionState.value;
+  return now.is === "in" && now.session.offers.includes(what);
+}
 
 function enter(session: Session): void {
   csrf.value = session.csrf;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { askPractice, startPractice, type Practice as State } from "../../api/practice";
 import { isProblem } from "../../api/problem";
-import { loadSession, sessionState } from "../../api/session";
+import { loadSession, offers, sessionState } from "../../api/session";
 import { toAddress } from "../../app/router";
 import { isPractice, shared, site, sites } from "../../app/view";
 import { language } from "../../app/preferences";
@@ -30,7 +30,7 @@ function usePractice(wanted: boolean): Following {
   const [round, setRound] = useState(0);
 
   useEffect(() => {
-    if (!wanted) return;
+    if (!wanted || !offers("practice")) return;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
     const look = async () => {

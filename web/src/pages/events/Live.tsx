@@ -18,7 +18,7 @@ import "../../components/Timeline/Timeline.css";
 const LATE_MS = 60_000;
 
 function stageOf(event: LiveEvent): Stage | null {
-  const id = model.value && event.stages[model.value.id];
+  const id = model.value && event.stages[model.value.id]?.stage;
   return stages.value.find((stage) => stage.id === id) ?? null;
 }
 
@@ -26,7 +26,7 @@ function elsewhere(event: LiveEvent): string {
   return models.value
     .filter((each) => each.id !== model.value?.id)
     .flatMap((each) => {
-      const stage = each.stages.find((one) => one.id === event.stages[each.id]);
+      const stage = each.stages.find((one) => one.id === event.stages[each.id]?.stage);
       return stage ? [`${modelShortName(each, language.value)}: ${labelOf(stage.labels)}`] : [];
     })
     .join(", ");
@@ -44,7 +44,7 @@ function cameWith(event: LiveEvent): string {
 function Details({ event, stage }: { event: LiveEvent; stage: Stage | null }) {
   const others = elsewhere(event);
   const properties = Object.entries(event.properties ?? {});
-  const late = Date.parse(event.received_at) - Date.parse(event.at) > LATE_MS;
+  const late = Date.parse(event.received_at) - Date.parse(event.timestamp) > LATE_MS;
   return (
     <div class="why">
       <dl>
@@ -53,10 +53,9 @@ function Details({ event, stage }: { event: LiveEvent; stage: Stage | null }) {
         <dt>{t("col.stage")}</dt>
         <dd>{stage ? stage.label : t("live.no-stage")}</dd>
         {others && <><dt>{t("person.why.elsewhere")}</dt><dd>{others}</dd></>}
-        <dt>{t("people.name")}</dt>
-        <dd><a class="link" href={pageAddress(["people", event.actor])}>{personName(null, event.actor)}</a></dd>
+        {event.actor && <><dt>{t("people.name")}</dt><dd><a class="link" href={pageAddress(["people", event.actor])}>{personName(null, event.actor)}</a></dd></>}
         {cameWith(event) && <><dt>{t("live.with")}</dt><dd>{cameWith(event)}</dd></>}
-        {late && <><dt>{t("live.happened")}</dt><dd>{whenText(event.at)}</dd></>}
+        {late && <><dt>{t("live.happened")}</dt><dd>{whenText(event.timestamp)}</dd></>}
         {properties.length > 0 && (
           <>
             <dt>{t("person.why.properties")}</dt>
@@ -119,7 +118,7 @@ export function Live() {
       ) : (
         <ul class="live-list" aria-label={t("live.title")}>
           {events.map((event) => (
-            <Row key={event.id} event={event} />
+            <Row key={event.message_id} event={event} />
           ))}
         </ul>
       )}

@@ -1,4 +1,5 @@
 import { askMeanings, removeMeaning, saveMeaning, type SavedMeaning } from "../../api/meanings";
+import { offers } from "../../api/session";
 import { forgetAnswers, useAnswer, type Answer } from "../../api/use-answer";
 import { countNotUnderstood } from "../../app/not-understood";
 import { toast } from "../../app/toasts";
@@ -19,7 +20,7 @@ export interface Meanings {
 export function useMeanings(changed: () => void): Meanings {
   const { id, role } = site.value!;
   const mayEdit = role !== "viewer";
-  const answer = useAnswer(mayEdit ? JSON.stringify(["meanings", id]) : null, (signal) => askMeanings(id, signal));
+  const answer = useAnswer(mayEdit && offers("meanings") ? JSON.stringify(["meanings", id]) : null, (signal) => askMeanings(id, signal));
   const refresh = () => {
     forgetAnswers();
     answer.again();

@@ -31,8 +31,8 @@ export function Audit() {
               columns={[
                 { id: "at", name: t("refused.when"), cell: (row) => <span class="nowrap tab">{atText(row.at)}</span> },
                 { id: "by", name: t("people.name"), priority: 2, cell: (row) => row.by },
-                // In the server's words, which name what was changed.
-                { id: "what", name: t("audit.change"), cell: (row) => <span class="audit-what" lang="en">{row.what}</span> },
+                { id: "did", name: t("audit.change"), cell: (row) => t(`audit.did.${row.action}`) },
+                { id: "what", name: t("audit.about"), cell: (row) => <span class="audit-what">{row.what}</span> },
               ]}
             />
           ) : (

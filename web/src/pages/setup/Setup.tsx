@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { askAudit, auditKey } from "../../api/audit";
+import { offers } from "../../api/session";
 import { useAnswer } from "../../api/use-answer";
 import { modelName, models } from "../../app/models";
 import { language } from "../../app/preferences";
@@ -92,7 +93,7 @@ type Part = (typeof PARTS)[number];
 /** What the reader may use, as far as this Etappe has it. */
 function useParts(): Part[] {
   const { id, role } = site.value!;
-  const audit = useAnswer(role === "admin" ? auditKey(id) : null, (signal) => askAudit(id, signal));
+  const audit = useAnswer(role === "admin" && offers("audit") ? auditKey(id) : null, (signal) => askAudit(id, signal));
   const offered: Record<Part, boolean> = { site: true, share: sharingOffered.value, audit: role === "admin" && !!(audit.data ?? (audit.problem && audit.problem.status !== 404)), you: true };
   return PARTS.filter((part) => offered[part]);
 }

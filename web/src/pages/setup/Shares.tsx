@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { askShares, revokeShare, type Share } from "../../api/shares";
+import { offers } from "../../api/session";
 import { useAnswer } from "../../api/use-answer";
 import { toast } from "../../app/toasts";
 import { pageAddress, site, today, zone } from "../../app/view";
@@ -82,7 +83,7 @@ function List({ shares, again }: { shares: Share[]; again: () => void }) {
 /** Every link that leads to a page of this site, and the way to end it. */
 export function Shares() {
   const id = site.value!.id;
-  const answer = useAnswer(JSON.stringify(["shares", id]), (signal) => askShares(id, signal));
+  const answer = useAnswer(offers("shares") ? JSON.stringify(["shares", id]) : null, (signal) => askShares(id, signal));
   return (
     <Card title={t("share.list")} stale={!!answer.data && answer.loading}>
       <p class="setup-note muted small">{t("share.list.what")}</p>
