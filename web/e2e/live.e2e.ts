@@ -1,5 +1,5 @@
 import { look, LOOKS, WIDTHS } from "./looks";
-import { expect, open, send, settled, test } from "./test";
+import { expect, send, settled, test } from "./test";
 
 const RUN = crypto.randomUUID().slice(0, 8);
 let number = 0;
@@ -11,8 +11,9 @@ function event(more: Record<string, unknown> = {}): Record<string, unknown> {
   return { type: "track", event: "Product Viewed", userId: "live-kijker", messageId: `live-${RUN}-${number}`, timestamp: new Date().toISOString(), context, ...more };
 }
 
-test("what comes in is listed newest first, opens, and waits while somebody reads", async ({ page }) => {
-  await open(page, "events/live");
+test("what comes in is listed newest first, opens, and waits while somebody reads", async ({ page, run }) => {
+  await page.goto(`/app/${run.busy.site}/events/live`);
+  await settled(page);
   await send([event()]);
   const rows = page.getByRole("list", { name: "What comes in" }).getByRole("listitem");
   const paths = async () => (await rows.locator(".ev-about").allInnerTexts()).flatMap((text) => (text.includes(`/proef/${RUN}/`) ? [Number(text.split("/").pop())] : []));
@@ -34,16 +35,17 @@ test("what comes in is listed newest first, opens, and waits while somebody read
   await expect(page.getByRole("button", { name: "Pause" })).toBeVisible();
 });
 
-test("Today says how many people are there now", async ({ page }) => {
+test("Today says how many people are there now", async ({ page, run }) => {
   await send([event()]);
-  await open(page, "today");
+  await page.goto(`/app/${run.busy.site}/today`);
+  await settled(page);
   await expect(page.getByText(/^[\d,]+ (people|person) on your site now$/)).toBeVisible();
 });
 
 for (const width of WIDTHS) {
   test(`the live list at ${width} px`, async ({ page, run }) => {
     await send([event(), event({ event: "Wishlist Opened Again" }), event({ event: "Signed Up" })]);
-    await look(page, `/app/${run.site}/events/live`, width, width === 360 ? [LOOKS[2]] : [LOOKS[0], LOOKS[2]], {
+    await look(page, `/app/${run.busy.site}/events/live`, width, width === 360 ? [LOOKS[2]] : [LOOKS[0], LOOKS[2]], {
       name: "live",
       go: async () => {
         await page.locator(".live-list .ev-button").first().click();

@@ -11,6 +11,8 @@ const VISIBLE_MS = 120_000;
 
 /** A page of another site with nothing in it, as on the first day. */
 export const EMPTY_SITE = "nieuw";
+/** Where tests send events of their own, so that the figures of the shop stay what they are. */
+export const BUSY_SITE = "kas";
 
 async function untilVisible(etappe: Etappe, shop: Shop): Promise<void> {
   const { site, read_token } = etappe.greeting;
@@ -57,6 +59,8 @@ export default async function start(): Promise<() => Promise<void>> {
     await etappe.command("keys", "set", "--site", site, "timezone=Europe/Amsterdam", "currency=EUR");
     await etappe.command("keys", "create", "--site", EMPTY_SITE);
     await etappe.command("keys", "set", "--site", EMPTY_SITE, "timezone=Europe/Amsterdam");
+    const busy = JSON.parse(await etappe.command("keys", "create", "--site", BUSY_SITE, "--json")) as { write_key: string };
+    await etappe.command("keys", "set", "--site", BUSY_SITE, "timezone=Europe/Amsterdam");
     const seed = Number(process.env.ETAPPE_E2E_SEED ?? 20240601);
     const events = process.env.ETAPPE_E2E_EVENTS;
     const shop = makeShop(seed, Date.now(), events ? Number(events) : undefined);
@@ -70,7 +74,7 @@ export default async function start(): Promise<() => Promise<void>> {
     if (dist) proxy = await showing(resolve(dist), new URL(etappe.address));
     const address = proxy?.address ?? etappe.address;
     const welcome = etappe.greeting.welcome.replace(etappe.address, address);
-    const state: State = { address, site, readToken: etappe.greeting.read_token, writeKey: etappe.greeting.write_key, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders, messages: shop.messages.length } };
+    const state: State = { address, site, readToken: etappe.greeting.read_token, busy: { site: BUSY_SITE, writeKey: busy.write_key }, welcome, session: join(folder, "session.json"), shop: { people: shop.people, orders: shop.orders, messages: shop.messages.length } };
     writeState(join(folder, "state.json"), state);
     console.log(`Etappe runs at ${address} with ${shop.messages.length} messages (seed ${seed}, ETAPPE_E2E_SEED), ready after ${Math.round((Date.now() - began) / 1000)} s`);
     return end;

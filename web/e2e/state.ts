@@ -5,7 +5,8 @@ export interface State {
   address: string;
   site: string;
   readToken: string;
-  writeKey: string;
+  /** A site that tests send events to. */
+  busy: { site: string; writeKey: string };
   welcome: string;
   /** The file with the cookies of who is signed in. */
   session: string;

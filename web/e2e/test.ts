@@ -85,10 +85,10 @@ export async function ask<T>(path: string, options: { body?: unknown; accept?: s
   return (options.accept ? text : JSON.parse(text)) as T;
 }
 
-/** Sends events as a page of the shop does. */
+/** Sends events to the site that is there for it. */
 export async function send(batch: Record<string, unknown>[]): Promise<void> {
-  const { address, writeKey } = state();
-  const headers = { authorization: `Basic ${Buffer.from(`${writeKey}:`).toString("base64")}` };
+  const { address, busy } = state();
+  const headers = { authorization: `Basic ${Buffer.from(`${busy.writeKey}:`).toString("base64")}` };
   const answer = await fetch(`${address}/v1/batch`, { method: "POST", headers, body: JSON.stringify({ batch }) });
   if (!answer.ok) throw new Error(`the events were refused: ${answer.status} ${await answer.text()}`);
 }
