@@ -1,7 +1,6 @@
-import { takesOff } from "./proxy";
 import { look, LOOKS, WIDTHS } from "./looks";
-import { aShare, SHARE_TOKEN, standInShared, standInShares } from "./stand-ins";
-import { expect, open, settled, test } from "./test";
+import { aShare, SHARE_TOKEN, standInShares } from "./stand-ins";
+import { expect, open, test } from "./test";
 
 test("an editor makes a link to a page, with the code for another site", async ({ page, run }) => {
   const told = await standInShares(page);
@@ -73,85 +72,4 @@ for (const width of WIDTHS) {
     } };
     await look(page, `/app/${run.site}/today`, width, [width === 360 ? LOOKS[2] : LOOKS[1]], dialog);
   });
-}
-
-const visitor = test.extend({ storageState: undefined });
-
-visitor("whoever has a link sees its page and nothing else", async ({ page, run }) => {
-  const asked = await standInShared(page, { page: "today", view: "p=7d&m=aaarrr" });
-  await page.goto(`/share/${SHARE_TOKEN}`);
-  await settled(page);
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Today");
-  await expect(page.getByText("Wielewaal")).toBeVisible();
-  await expect(page.locator("article.kpi")).toHaveCount(8);
-  await expect(page.getByRole("navigation")).toHaveCount(0);
-  expect(await page.locator("a[href]").evaluateAll((all) => all.map((each) => each.getAttribute("href")))).toEqual([]);
-  await expect(page.getByRole("button", { name: /Last 7 full days/ })).toBeVisible();
-  await page.keyboard.press("3"); // thirty days, the interface's own default
-  await expect(page).toHaveURL(`${run.address}/share/${SHARE_TOKEN}?p=`);
-  await expect(page.getByRole("button", { name: /Last 30 full days/ })).toBeVisible();
-  await page.reload();
-  await settled(page);
-  await expect(page.getByRole("button", { name: /Last 30 full days/ })).toBeVisible();
-  await page.keyboard.press("Control+k");
-  await page.keyboard.press("g");
-  await page.keyboard.press("j");
-  await expect(page.getByRole("dialog")).toHaveCount(0);
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Today");
-  expect([...new Set(asked)].sort()).toEqual(["funnel", "kpis", "models"]);
-});
-
-visitor("a fixed period stays, whatever the address says", async ({ page }) => {
-  await standInShared(page, { page: "journey", view: "p=2026-04-12..2026-05-11&m=aaarrr", period: "fixed" });
-  await page.goto(`/share/${SHARE_TOKEN}?p=12m&c=year&step=3&state=dropped`);
-  await settled(page);
-  await expect(page.locator(".fixed-period")).toContainText("12 April – 11 May");
-  await page.keyboard.press("2");
-  await expect(page.locator(".fixed-period")).toContainText("12 April – 11 May");
-  await expect(page.getByRole("complementary")).toHaveCount(0);
-});
-
-visitor("a page with a password asks for it", async ({ page, guard }) => {
-  guard.allow(/\b401\b/);
-  await standInShared(page, { page: "revenue", view: "p=30d", password: "plantenbak" });
-  await page.goto(`/share/${SHARE_TOKEN}`);
-  await page.getByLabel("Password", { exact: true }).fill("kaktus");
-  await page.getByRole("button", { name: "Open the page" }).click();
-  await expect(page.getByRole("alert")).toHaveText("That password is not right.");
-  await page.getByLabel("Password", { exact: true }).fill("plantenbak");
-  await page.getByRole("button", { name: "Open the page" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Revenue");
-  await page.reload();
-  await expect(page.getByRole("heading", { level: 1 }), "the cookie opens it from then on").toHaveText("Revenue");
-});
-
-for (const [status, words] of [[410, "This link no longer works."], [404, "There is no page at this address."]] as const) {
-  visitor(`a link that answers ${status} says so in plain words`, async ({ page, guard }) => {
-    guard.allow(new RegExp(`\\b${status}\\b`));
-    await standInShared(page, { page: "today", view: "", status });
-    await page.goto(`/share/${SHARE_TOKEN}`);
-    await expect(page.getByText(words)).toBeVisible();
-  });
-}
-
-visitor("an embedded page has no bar of its own, and keeps the prefix of a proxy", async ({ page, run, guard }) => {
-  const proxy = await takesOff("/stats", new URL(run.address));
-  guard.allow(new RegExp(proxy.address)); // another port than the guard knows
-  await page.route(`**/stats/share/api/${SHARE_TOKEN}`, (route) => route.fulfill({ json: { site: { id: run.site, timezone: "Europe/Amsterdam" }, page: "referral", view: "p=30d", period: "free", needs_password: false } }));
-  await page.route("**/stats/v1/sites/**", (route) => route.continue({ headers: { ...route.request().headers(), authorization: `Bearer ${run.readToken}` } }));
-  await page.goto(`${proxy.address}/stats/embed/${SHARE_TOKEN}`);
-  await settled(page);
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Referral");
-  await expect(page.locator(".shared-bar")).toHaveCount(0);
-  await expect(page.getByText("Your ambassadors"), "people are not shared").toHaveCount(0);
-  proxy.stop();
-});
-
-for (const width of WIDTHS) {
-  for (const shared of ["today", "journey", "referral"]) {
-    visitor(`${shared} as it was shared at ${width} px`, async ({ page }) => {
-      await standInShared(page, { page: shared, view: "p=30d&m=aaarrr", period: shared === "journey" ? "fixed" : "free" });
-      await look(page, `/share/${SHARE_TOKEN}`, width, width === 360 ? [LOOKS[2]] : [LOOKS[0], LOOKS[1]], { name: `shared-${shared}`, go: () => settled(page) });
-    });
-  }
 }

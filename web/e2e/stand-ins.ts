@@ -5,6 +5,7 @@ import { state } from "./state";
  * Stand-ins for what the Etappe under test does not answer. Each is to go as soon as the binary has the real thing: a
  * test that passes with its stand-in passes without it.
  */
+
 /** Says in the session that the Etappe can do more than it can. */
 async function standInOffer(page: Page, what: string): Promise<void> {
   await page.route("**/app/api/session", async (route) => {
@@ -77,35 +78,4 @@ export async function standInShares(page: Page, shares: Record<string, unknown>[
 export function aShare(more: Record<string, unknown> = {}): Record<string, unknown> {
   const at = (days: number) => new Date(Date.now() + days * DAY).toISOString();
   return { id: "s1", page: "today", view: "p=30d&m=aaarrr", period: "free", by: "anna@wielewaal.example", created_at: at(-3), expires_at: at(27), last_opened: at(-0.1), has_password: false, origins: [], ...more };
-}
-
-interface SharedPageOptions {
-  page: string;
-  view: string;
-  period?: "free" | "fixed";
-  password?: string;
-  status?: number;
-}
-
-/** A page that was shared, for who has no session: its figures are the binary's, and nothing but figures is let through. */
-export async function standInShared(page: Page, options: SharedPageOptions): Promise<string[]> {
-  const { site, readToken } = state();
-  const asked: string[] = [];
-  let open = !options.password;
-  await standInFor(page, `/share/api/${SHARE_TOKEN}`, (method, body) => {
-    if (options.status) return { status: options.status, json: { type: "urn:etappe:problem:share-over", status: options.status } };
-    if (method === "GET") return { json: { site: { id: site, name: "Wielewaal", timezone: "Europe/Amsterdam", currency: "EUR" }, page: options.page, view: options.view, period: options.period ?? "free", needs_password: !!options.password } };
-    open = (body as { password: string }).password === options.password;
-    return open ? { status: 204 } : { status: 401, json: { type: "urn:etappe:problem:wrong-password", status: 401 } };
-  });
-  await page.route("**/v1/sites/**", async (route) => {
-    const { pathname } = new URL(route.request().url());
-    const rest = pathname.split(`/sites/${site}/`)[1];
-    asked.push(rest);
-    const { authorization } = route.request().headers();
-    const may = options.password ? open && !authorization : authorization === `Bearer share_${SHARE_TOKEN}`;
-    if (!may || !["kpis", "stages", "referrals", "models", "funnel", "lifecycle"].includes(rest)) return route.fulfill({ status: 401, json: { type: "urn:etappe:problem:unauthorized", status: 401 } });
-    await route.continue({ headers: { ...route.request().headers(), authorization: `Bearer ${readToken}` } });
-  });
-  return asked;
 }
