@@ -6,7 +6,7 @@ import { labelOf, type Stage } from "../../model/stages";
 import { t } from "../../text";
 
 /** The stages of the same event in the other models. */
-function elsewhere(event: ActorEvent): string {
+export function elsewhere(event: ActorEvent): string {
   return models.value
     .filter((each) => each.id !== model.value?.id)
     .flatMap((each) => {
@@ -16,7 +16,8 @@ function elsewhere(event: ActorEvent): string {
     .join(", ");
 }
 
-function written(value: unknown): string {
+/** A property's value as it is read. */
+export function written(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 

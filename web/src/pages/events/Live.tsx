@@ -1,16 +1,18 @@
 import { useState } from "preact/hooks";
 import { liveConnected, liveEvents, livePaused, liveWaiting, pauseLive, type LiveEvent } from "../../api/live";
-import { model, models, modelShortName, stages } from "../../app/models";
+import { model, stages } from "../../app/models";
 import { PeopleNow } from "../../app/Frame";
 import { language } from "../../app/preferences";
 import { pageAddress, zone } from "../../app/view";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { StageBadge } from "../../components/Stage/Stage";
+import { elsewhere, written } from "../../components/Timeline/Why";
 import { formatTimeWithSeconds } from "../../format/dates";
 import { didText, personName, valueName } from "../../format/names";
 import { counted, whenText } from "../../format/words";
-import { labelOf, type Stage } from "../../model/stages";
+import { stageAt } from "../../model/life";
+import type { Stage } from "../../model/stages";
 import { t } from "../../text";
 import "../../components/Timeline/Timeline.css";
 
@@ -18,22 +20,7 @@ import "../../components/Timeline/Timeline.css";
 const LATE_MS = 60_000;
 
 function stageOf(event: LiveEvent): Stage | null {
-  const id = model.value && event.stages[model.value.id]?.stage;
-  return stages.value.find((stage) => stage.id === id) ?? null;
-}
-
-function elsewhere(event: LiveEvent): string {
-  return models.value
-    .filter((each) => each.id !== model.value?.id)
-    .flatMap((each) => {
-      const stage = each.stages.find((one) => one.id === event.stages[each.id]?.stage);
-      return stage ? [`${modelShortName(each, language.value)}: ${labelOf(stage.labels)}`] : [];
-    })
-    .join(", ");
-}
-
-function written(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return model.value && stageAt(event, model.value.id, stages.value);
 }
 
 /** Where somebody came from and with what, as far as the event tells. */
