@@ -1,6 +1,6 @@
 -- The fifty latest events that arrived since an instant, with the stage that each model put them in.
 --
--- The server keeps the first and the last arrival of every part, so it reads only young parts. Properties over 8 KiB
+-- The server keeps the first and the last arrival of every part, so it reads only parts with a recent row. Properties over 8 KiB
 -- are left out.
 CREATE OR REPLACE VIEW live_events AS
 SELECT

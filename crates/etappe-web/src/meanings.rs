@@ -47,9 +47,7 @@ pub(crate) async fn list<A, C: Clock>(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let signed_in = state.signed_in(&headers)?;
-    let directory = state.directory();
-    let site = directory.site_of(&signed_in.user, &site);
-    let site = site.ok_or(WebError::NotYourSite)?;
+    let site = state.site_for(&signed_in.user, &site, Role::Viewer)?;
     let meanings = site.meanings.iter();
     let meanings: Vec<_> = meanings
         .map(|(event, meaning)| ListedMeaning {
@@ -132,11 +130,6 @@ fn editor<A, C: Clock>(
 ) -> Result<(SiteId, User), WebError> {
     let signed_in = state.signed_in(headers)?;
     csrf::check(headers, &signed_in.token)?;
-    let directory = state.directory();
-    let site = directory.site_of(&signed_in.user, site);
-    let site = site.ok_or(WebError::NotYourSite)?.id.clone();
-    if signed_in.user.role_at(&site) < Some(Role::Editor) {
-        return Err(WebError::RoleNeeded(Role::Editor));
-    }
-    Ok((site, signed_in.user))
+    let site = state.site_for(&signed_in.user, site, Role::Editor)?;
+    Ok((site.id, signed_in.user))
 }

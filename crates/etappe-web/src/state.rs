@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etappe_core::account::{Session, User};
+use etappe_core::account::{Role, Session, User};
 use etappe_core::id::SiteId;
 use etappe_core::ports::Clock;
-use etappe_core::site::SiteDirectory;
+use etappe_core::site::{Site, SiteDirectory};
 use etappe_core::time::Timestamp;
 use etappe_core::trail::{Action, TrailEntry};
 use etappe_runtime::authorization::session_token;
@@ -77,6 +77,16 @@ impl<A, C> WebState<A, C> {
 impl<A, C: Clock> WebState<A, C> {
     pub(crate) fn now(&self) -> Timestamp {
         self.0.parts.clock.now()
+    }
+
+    /// Returns the site called `name`, where `user` has at least this role.
+    pub(crate) fn site_for(&self, user: &User, name: &str, role: Role) -> Result<Site, WebError> {
+        let directory = self.directory();
+        let site = directory.site_of(user, name).ok_or(WebError::NotYourSite)?;
+        if user.role_at(&site.id) < Some(role) {
+            return Err(WebError::RoleNeeded(role));
+        }
+        Ok(site.clone())
     }
 
     /// Returns an entry of the audit trail about something that `user` does now.

@@ -20,13 +20,9 @@ pub(crate) async fn list<A, C: Clock>(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let signed_in = state.signed_in(&headers)?;
-    let directory = state.directory();
-    let site = directory.site_of(&signed_in.user, &site);
-    let site = &site.ok_or(WebError::NotYourSite)?.id;
-    if signed_in.user.role_at(site) < Some(Role::Admin) {
-        return Err(WebError::RoleNeeded(Role::Admin));
-    }
+    let site = state.site_for(&signed_in.user, &site, Role::Admin)?.id;
     let everywhere = signed_in.user.everywhere == Some(Role::Admin);
-    let entries: Vec<_> = directory.trail().of(site, everywhere).collect();
+    let directory = state.directory();
+    let entries: Vec<_> = directory.trail().of(&site, everywhere).collect();
     Ok(private(Json(json!({ "entries": entries })).into_response()))
 }
