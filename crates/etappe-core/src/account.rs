@@ -1,4 +1,5 @@
-//! People who use the web interface: their roles, their passwords' hashes and their sessions.
+//! People who use the web interface: their roles, their passwords' hashes, their sessions and the
+//! links that they share.
 //!
 //! Hashing a password and drawing a random token happen elsewhere; here is who may do what. Like
 //! keys, session tokens are stored as SHA-256 only. Passwords are stored as PHC strings of Argon2id.
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::id::SiteId;
+use crate::share::{Share, read_pass};
 use crate::site::KeyHash;
 use crate::time::Timestamp;
 use crate::trail::TrailEntry;
@@ -171,7 +173,7 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
-/// All users and sessions of an installation at one moment.
+/// All users, sessions and share links of an installation at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Accounts {
@@ -179,6 +181,9 @@ pub struct Accounts {
     pub users: BTreeMap<UserId, User>,
     /// The sessions by the hash of their token.
     pub sessions: BTreeMap<KeyHash, Session>,
+    /// The share links by the hash of their token.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<KeyHash, Share>,
     /// The hash of the token that the first account is made with, while there is no user.
     pub first_account: Option<KeyHash>,
 }
@@ -194,6 +199,10 @@ pub enum AccountChange {
     PutSession(KeyHash, Session),
     /// Ends a session.
     RemoveSession(KeyHash),
+    /// Adds a share link, or replaces one.
+    PutShare(KeyHash, Box<Share>),
+    /// Removes a share link.
+    RemoveShare(KeyHash),
     /// Sets or withdraws the token of the first account.
     FirstAccount(Option<KeyHash>),
 }
@@ -238,6 +247,31 @@ impl Accounts {
         Some((self.users.get(&session.user).filter(|_| is_valid)?, session))
     }
 
+    /// Returns the share link with this token, whether it still opens its page or not.
+    #[must_use]
+    pub fn share_of(&self, token: &str) -> Option<(KeyHash, &Share)> {
+        let hash = KeyHash::of(token);
+        Some((hash, self.shares.get(&hash)?))
+    }
+
+    /// Returns the share link that `token` alone opens: one without a password.
+    #[must_use]
+    pub fn shared_by_token(&self, token: &str, now: Timestamp) -> Option<&Share> {
+        let (_, share) = self.share_of(token)?;
+        (share.is_open(now) && share.password.is_none()).then_some(share)
+    }
+
+    /// Returns the share link that a browser may open because its password was given there before.
+    /// `pass` is the cookie's text, as [`pass`](crate::share::pass) makes it.
+    #[must_use]
+    pub fn shared_by_pass(&self, pass: &str, now: Timestamp) -> Option<&Share> {
+        let (hash, shown) = read_pass(pass)?;
+        let share = self.shares.get(&hash).filter(|share| share.is_open(now))?;
+        // Hashed once more, so that the time of the comparison reveals nothing about the proof.
+        let again = |proof: KeyHash| KeyHash::of(&proof.to_string());
+        (again(share.proof(&hash)?) == again(shown)).then_some(share)
+    }
+
     /// Returns the user with this address.
     #[must_use]
     pub fn user_of(&self, email: &Email) -> Option<&User> {
@@ -266,6 +300,12 @@ impl Accounts {
             AccountChange::RemoveSession(hash) => {
                 self.sessions.remove(&hash);
             }
+            AccountChange::PutShare(hash, share) => {
+                self.shares.insert(hash, *share);
+            }
+            AccountChange::RemoveShare(hash) => {
+                self.shares.remove(&hash);
+            }
             AccountChange::FirstAccount(hash) => self.first_account = hash,
         }
     }
@@ -282,6 +322,8 @@ impl AccountChange {
             Self::RemoveUser(id) => (format!("user/{id}"), None),
             Self::PutSession(hash, session) => (format!("session/{hash}"), Some(json(session))),
             Self::RemoveSession(hash) => (format!("session/{hash}"), None),
+            Self::PutShare(hash, share) => (format!("share/{hash}"), Some(json(share))),
+            Self::RemoveShare(hash) => (format!("share/{hash}"), None),
             Self::FirstAccount(hash) => (FIRST_ACCOUNT.to_owned(), hash.as_ref().map(json)),
         }
     }
@@ -302,6 +344,10 @@ impl AccountChange {
                 serde_json::from_value(hash.into()).ok()?,
                 serde_json::from_slice(value).ok()?,
             )),
+            ("share", hash) => Some(Self::PutShare(
+                serde_json::from_value(hash.into()).ok()?,
+                serde_json::from_slice(value).ok()?,
+            )),
             _ => None,
         }
     }
@@ -315,6 +361,7 @@ fn json(value: &impl Serialize) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::share::SharedPage;
 
     fn user(id: &str, everywhere: Option<Role>) -> User {
         User {
@@ -333,6 +380,63 @@ mod tests {
             created_at: Timestamp::from_millis(0),
             expires_at: Timestamp::from_millis(expires_at),
         }
+    }
+
+    fn share(expires_at: i64, password: Option<&str>) -> Share {
+        Share {
+            id: "one".to_owned(),
+            site: SiteId::try_new("shop").expect("a name"),
+            page: SharedPage::Today,
+            view: "p=30d".to_owned(),
+            fixed: None,
+            by: "anna@example.com".to_owned(),
+            created_at: Timestamp::from_millis(0),
+            expires_at: Timestamp::from_millis(expires_at),
+            revoked_at: None,
+            last_opened: None,
+            password: password.map(|text| PasswordHash(text.to_owned())),
+            origins: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_share_link_opens_by_its_token_until_it_ends_or_is_revoked() {
+        let mut accounts = Accounts::default();
+        let hash = KeyHash::of("token");
+        accounts.apply(AccountChange::PutShare(hash, Box::new(share(10, None))));
+        let at = Timestamp::from_millis;
+        assert!(accounts.shared_by_token("token", at(9)).is_some());
+        assert!(accounts.shared_by_token("token", at(10)).is_none());
+        assert!(accounts.shared_by_token("other", at(9)).is_none());
+        let revoked = Share {
+            revoked_at: Some(at(5)),
+            ..share(10, None)
+        };
+        accounts.apply(AccountChange::PutShare(hash, Box::new(revoked)));
+        assert!(accounts.shared_by_token("token", at(9)).is_none());
+        assert!(accounts.share_of("token").is_some(), "it is still known");
+    }
+
+    #[test]
+    fn a_share_link_with_a_password_opens_only_where_it_was_given() {
+        let mut accounts = Accounts::default();
+        let hash = KeyHash::of("token");
+        let locked = share(10, Some("$argon2id$a"));
+        let pass = crate::share::pass(&hash, &locked.proof(&hash).expect("a password"));
+        accounts.apply(AccountChange::PutShare(hash, Box::new(locked)));
+        let at = Timestamp::from_millis;
+        assert!(accounts.shared_by_token("token", at(9)).is_none());
+        assert!(accounts.shared_by_pass(&pass, at(9)).is_some());
+        assert!(accounts.shared_by_pass(&pass, at(10)).is_none());
+        let forged = crate::share::pass(&hash, &KeyHash::of("guess"));
+        assert!(accounts.shared_by_pass(&forged, at(9)).is_none());
+        // Another password, even the same word with another salt, ends what was given before.
+        let renewed = share(10, Some("$argon2id$b"));
+        accounts.apply(AccountChange::PutShare(hash, Box::new(renewed)));
+        assert!(accounts.shared_by_pass(&pass, at(9)).is_none());
+        let open = share(10, None);
+        accounts.apply(AccountChange::PutShare(hash, Box::new(open)));
+        assert!(accounts.shared_by_pass(&pass, at(9)).is_none());
     }
 
     #[test]
@@ -391,6 +495,9 @@ mod tests {
             AccountChange::PutSession(KeyHash::of("b"), session("anna", 6)),
             AccountChange::RemoveSession(KeyHash::of("a")),
             AccountChange::RemoveUser(UserId::new("bob")),
+            AccountChange::PutShare(KeyHash::of("c"), Box::new(share(5, Some("$argon2id$")))),
+            AccountChange::PutShare(KeyHash::of("d"), Box::new(share(6, None))),
+            AccountChange::RemoveShare(KeyHash::of("d")),
             AccountChange::FirstAccount(None),
         ];
         let mut rows = BTreeMap::new();
@@ -407,7 +514,7 @@ mod tests {
             found.apply(AccountChange::of_row(key, value).expect("readable"));
         }
         assert_eq!(found, expected);
-        assert_eq!(found.users.len(), 1);
+        assert_eq!((found.users.len(), found.shares.len()), (1, 1));
         assert!(AccountChange::of_row("user/else", &rows["user/anna"]).is_none());
     }
 

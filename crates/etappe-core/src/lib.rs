@@ -33,6 +33,7 @@ pub mod ports;
 pub mod query;
 pub mod row_batch;
 pub mod rules;
+pub mod share;
 pub mod site;
 pub mod suggestion;
 pub mod time;

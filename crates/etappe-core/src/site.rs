@@ -32,6 +32,19 @@ impl KeyHash {
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
+
+    /// Reads a hash back from its 64 hexadecimal digits.
+    pub(crate) fn of_hex(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(pair).ok()?;
+            *byte = u8::from_str_radix(digits, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
 }
 
 impl fmt::Display for KeyHash {
@@ -55,20 +68,8 @@ impl Serialize for KeyHash {
 impl<'de> Deserialize<'de> for KeyHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let mut bytes = [0; 32];
-        let pairs = text.as_bytes().chunks_exact(2);
-        if text.len() != 64 {
-            return Err(serde::de::Error::custom(
-                "a key hash has 64 hexadecimal digits",
-            ));
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            *byte = std::str::from_utf8(pair)
-                .ok()
-                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-                .ok_or_else(|| serde::de::Error::custom("a key hash is hexadecimal"))?;
-        }
-        Ok(Self(bytes))
+        Self::of_hex(&text)
+            .ok_or_else(|| serde::de::Error::custom("a key hash has 64 hexadecimal digits"))
     }
 }
 

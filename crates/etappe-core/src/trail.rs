@@ -49,6 +49,10 @@ pub enum Action {
     MeaningSaved,
     /// Somebody took a meaning back.
     MeaningTakenBack,
+    /// A share link was made.
+    LinkMade,
+    /// A share link was revoked.
+    LinkRevoked,
 }
 
 /// One change, as it is told.

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use etappe_core::funnel::SpecProblem;
 use etappe_core::ports::Cost;
+use etappe_core::share::FixedDays;
 use etappe_runtime::authorization::UnreadableAuthorization;
 use etappe_runtime::http_server::BodyTimedOut;
 use serde::Serialize;
@@ -38,6 +39,15 @@ pub enum InsightsError {
     /// The session has ended.
     #[error("this session has ended: sign in again")]
     SessionOver,
+    /// The share link has ended, was revoked, or got another password.
+    #[error("this link does not open anything any more: give its password again, or ask for a new one")]
+    LinkOver,
+    /// A share link does not show this.
+    #[error("a share link does not show this: it shows figures of its page, and no people")]
+    NotShared,
+    /// A share link shows other days only.
+    #[error("this link shows {0} only")]
+    OtherDays(FixedDays),
     /// The token does not read this site, which may not even exist.
     #[error("this token does not read the site asked about")]
     WrongSite,

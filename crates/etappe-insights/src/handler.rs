@@ -11,7 +11,7 @@ use http::HeaderMap;
 use serde::Serialize;
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::access::Access;
+use crate::access::SharedAccess;
 use crate::error::InsightsError;
 use crate::exact_json;
 use crate::field::{Fields, Problems};
@@ -66,11 +66,14 @@ struct Framed<A> {
 /// Reads a question, answers it when it is its turn, and writes the answer.
 async fn handle<Q: Question, S: JourneyStore, C: Clock>(
     State(state): State<InsightsState<S, C>>,
-    access: Access,
+    SharedAccess(access): SharedAccess,
     headers: HeaderMap,
     Query(pairs): Query<Vec<(String, String)>>,
     body: Body,
 ) -> Result<Response, InsightsError> {
+    if access.shared.is_some() && !Q::IN_SHARES {
+        return Err(InsightsError::NotShared);
+    }
     let mut problems = Problems::default();
     let fields = match Q::METHOD {
         Method::Get => Some(Fields::of_query(pairs, &mut problems)),
@@ -88,6 +91,8 @@ async fn handle<Q: Question, S: JourneyStore, C: Clock>(
     problems.into_result()?;
     // If there is no problem, the question was read.
     let question = question.ok_or_else(|| InsightsError::InvalidQuestion(Vec::new()))?;
+    let frame = question.frame();
+    frame.check_shared(access.shared, &access.settings.timezone)?;
     let answering = question.answer(state.parts());
     let answer = if Q::ASKS_STORE {
         state.run(&access.site, answering).await?
@@ -99,10 +104,7 @@ async fn handle<Q: Question, S: JourneyStore, C: Clock>(
     } else {
         None
     };
-    let framed = Framed {
-        frame: question.frame(),
-        answer,
-    };
+    let framed = Framed { frame, answer };
     Ok(table.map_or_else(|| answer_json(&framed), answer_csv))
 }
 

@@ -131,6 +131,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
             site: site.id.clone(),
             settings: site.settings.clone(),
             path: HashMap::new(),
+            shared: None,
         };
         let mut problems = Problems::default();
         let mut nothing = Fields::of_query(Vec::new(), &mut problems);

@@ -10,6 +10,7 @@
 
 use std::future::Future;
 
+use chrono_tz::Tz;
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::query::TimeRange;
 use etappe_core::time::Timestamp;
@@ -17,7 +18,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::access::Access;
+use crate::access::{Access, Shared};
+use crate::calendar::{Period, day_start};
 use crate::catalog::ModelCatalog;
 use crate::csv::CsvTable;
 use crate::error::InsightsError;
@@ -44,6 +46,9 @@ pub(crate) trait Question: Sized + Send + Sync + 'static {
     const HAS_RANGE: bool = true;
     /// Whether the store is asked, so that the question takes its turn.
     const ASKS_STORE: bool = true;
+    /// Whether whoever has a share link may ask it. Such an answer names no people; see
+    /// [`RequestInfo::shared`].
+    const IN_SHARES: bool = false;
 
     /// Describes a body that is more than a list of parameters.
     fn body() -> Option<Body> {
@@ -128,6 +133,11 @@ pub(crate) struct RequestInfo<'a> {
 }
 
 impl<'a> RequestInfo<'a> {
+    /// Returns what the share link shows over which the question came; `None` if it came otherwise.
+    pub(crate) const fn shared(&self) -> Option<Shared> {
+        self.access.shared
+    }
+
     /// Returns the circumstances of a question that is asked now, about the site of `access`.
     pub(crate) fn new<S, C: Clock>(state: &'a InsightsState<S, C>, access: &'a Access) -> Self {
         Self {
@@ -170,6 +180,26 @@ pub(crate) struct Range {
 }
 
 impl Frame {
+    /// Checks that the range lies within the days that a share link shows.
+    pub(crate) fn check_shared(
+        &self,
+        shared: Option<Shared>,
+        zone: &str,
+    ) -> Result<(), InsightsError> {
+        let Some(days) = shared.and_then(|shared| shared.fixed) else {
+            return Ok(());
+        };
+        let zone = zone.parse().unwrap_or(Tz::UTC);
+        let from = day_start(zone, days.first);
+        let to = day_start(zone, Period::Day.next(days.last));
+        match &self.range {
+            Some(range) if range.from < from || range.to > to => {
+                Err(InsightsError::OtherDays(days))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the frame of an answer about people.
     pub(crate) const fn of_actors(timezone: String, as_of: Timestamp) -> Self {
         Self {

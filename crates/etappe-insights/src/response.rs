@@ -44,6 +44,8 @@ const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str)
         ),
         E::UnknownToken => (StatusCode::UNAUTHORIZED, "unknown-token", "Unknown token"),
         E::SessionOver => (StatusCode::UNAUTHORIZED, "session-over", "Session over"),
+        E::LinkOver => (StatusCode::UNAUTHORIZED, "link-over", "Link over"),
+        E::NotShared | E::OtherDays(_) => (StatusCode::FORBIDDEN, "not-shared", "Not shared"),
         E::WrongSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
         E::NoSuchRoute => (StatusCode::NOT_FOUND, "not-found", "Not found"),
         E::MethodNotAllowed(_) => (

@@ -5,6 +5,7 @@ use etappe_core::kpi::KpiScope;
 use etappe_core::query::{Bots, TimeRange};
 use etappe_core::time::Timestamp;
 
+use crate::access::Shared;
 use crate::calendar::retention_weeks;
 use crate::catalog::Model;
 use crate::field::{Fields, Problems};
@@ -25,6 +26,8 @@ pub(crate) struct Scope {
     pub(crate) bots: Bots,
     pub(crate) currency: String,
     pub(crate) browser_refunds: bool,
+    /// What the share link shows over which the question came.
+    pub(crate) shared: Option<Shared>,
 }
 
 impl Scope {
@@ -51,7 +54,15 @@ impl Scope {
             bots,
             currency: settings.currency.clone(),
             browser_refunds: settings.browser_refunds,
+            shared: request.shared(),
         })
+    }
+
+    /// Returns the range to compare with, if there is one: a share link that shows certain days shows
+    /// none before them.
+    pub(crate) fn previous(&self) -> Option<TimeRange> {
+        let is_fixed = self.shared.is_some_and(|shared| shared.fixed.is_some());
+        self.span.previous().filter(|_| !is_fixed)
     }
 
     /// Returns the frame of the answer.

@@ -1,14 +1,17 @@
-//! Parses credentials, in the same way on every address: the `Authorization` header and the cookie
-//! of the web interface's session.
+//! Parses credentials, in the same way on every address: the `Authorization` header, and the cookies
+//! of the web interface's session and of share links with a password.
 //!
-//! The scheme's case and surrounding spaces do not matter. Two headers, or two cookies of the
-//! session's name, are refused: a proxy may check one and the server behind it the other.
+//! The scheme's case and surrounding spaces do not matter. Two headers, or two cookies of one
+//! name, are refused: a proxy may check one and the server behind it the other.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 
 /// The name of the cookie that holds a session's token.
 pub const SESSION_COOKIE: &str = "etappe_session";
+
+/// The name of the cookie that shows that a share link's password was given.
+pub const SHARE_COOKIE: &str = "etappe_share";
 
 /// The header in which a sender of events may name its intended site, so that a key of another site
 /// is refused instead of used.
@@ -88,15 +91,25 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, UnreadableAutho
 /// Returns the token in the session's cookie, if there is exactly one.
 #[must_use]
 pub fn session_token(headers: &HeaderMap) -> Option<&str> {
+    only_cookie(headers, SESSION_COOKIE)
+}
+
+/// Returns the text of the cookie of share links, if there is exactly one.
+#[must_use]
+pub fn share_pass(headers: &HeaderMap) -> Option<&str> {
+    only_cookie(headers, SHARE_COOKIE)
+}
+
+fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter();
-    let mut tokens = lines
+    let mut values = lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == SESSION_COOKIE)
-        .map(|(_, token)| token);
-    let token = tokens.next().filter(|token| !token.is_empty())?;
-    tokens.next().is_none().then_some(token)
+        .filter(|(each, _)| *each == name)
+        .map(|(_, value)| value);
+    let value = values.next().filter(|value| !value.is_empty())?;
+    values.next().is_none().then_some(value)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
+use etappe_core::share::Origin;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -12,10 +13,11 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// Only this server's own files run, and nothing else is asked for or shown in a frame.
+/// Only this server's own files run, and nothing else is asked for. Who may show the page within a
+/// page of theirs comes after it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
      img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
-     form-action 'self'; frame-ancestors 'none'";
+     form-action 'self'; frame-ancestors";
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 const PAGE: &str = "index.html";
 
@@ -35,22 +37,49 @@ struct Files;
 /// The page refers to its files relative to itself, since the prefix of a proxy in front is not
 /// known here. How many folders up they are depends on the address.
 pub(crate) async fn page(uri: Uri) -> Response {
+    let mut response = document(|html| relocated(html, uri.path()), &[]);
+    let referrer = HeaderValue::from_static("same-origin");
+    response.headers_mut().insert(REFERRER_POLICY, referrer);
+    response
+}
+
+/// Answers with the page at the address of a share link, which the sites of `origins` may show within
+/// theirs. The address is a secret, so it is kept from search engines and from other servers.
+pub(crate) fn shared_page(origins: &[Origin]) -> Response {
+    let below = |html: &str| html.replace("\"./assets/", "\"../app/assets/");
+    let mut response = document(below, origins);
+    let headers = response.headers_mut();
+    let none = HeaderValue::from_static("no-referrer");
+    headers.insert(REFERRER_POLICY, none);
+    let hidden = HeaderValue::from_static("noindex, nofollow");
+    headers.insert(HeaderName::from_static("x-robots-tag"), hidden);
+    response
+}
+
+fn document(place: impl Fn(&str) -> String, origins: &[Origin]) -> Response {
     let found = Files::get(PAGE).and_then(|page| String::from_utf8(page.data.into_owned()).ok());
     let mut response = match found {
-        Some(html) => Html(relocated(&html, uri.path())).into_response(),
+        Some(html) => Html(place(&html)).into_response(),
         None => (StatusCode::NOT_FOUND, Html(MISSING)).into_response(),
     };
-    let guard: [(HeaderName, &'static str); 5] = [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_FRAME_OPTIONS, "DENY"),
+    let headers = response.headers_mut();
+    let guard: [(HeaderName, &'static str); 2] = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "same-origin"),
         (CACHE_CONTROL, "no-cache"),
     ];
     for (name, value) in guard {
-        let value = HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    let within: Vec<_> = origins.iter().map(Origin::as_str).collect();
+    let policy = if within.is_empty() {
+        // For browsers without `frame-ancestors`; it cannot name sites.
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        format!("{POLICY} 'none'")
+    } else {
+        format!("{POLICY} {}", within.join(" "))
+    };
+    let policy = HeaderValue::try_from(policy).expect("origins are letters, digits and : / . -");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 

@@ -1,28 +1,34 @@
-//! The cookie that holds a session's token.
+//! The cookies that hold a session's token and what opens a share link with a password.
 
-use etappe_runtime::authorization::SESSION_COOKIE;
+use etappe_runtime::authorization::{SESSION_COOKIE, SHARE_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::state::SESSION_LASTS;
 
 /// Returns the `Set-Cookie` header that signs a browser in.
 pub(crate) fn signing_in(token: &str, request: &HeaderMap) -> HeaderValue {
-    header(token, SESSION_LASTS.as_secs(), request)
+    header(SESSION_COOKIE, token, SESSION_LASTS.as_secs(), request)
 }
 
 /// Returns the `Set-Cookie` header that signs a browser out.
 pub(crate) fn signing_out(request: &HeaderMap) -> HeaderValue {
-    header("", 0, request)
+    header(SESSION_COOKIE, "", 0, request)
+}
+
+/// Returns the `Set-Cookie` header that lets a browser open a share link with a password.
+pub(crate) fn letting_in(pass: &str, seconds: i64, request: &HeaderMap) -> HeaderValue {
+    let lasts = u64::try_from(seconds).unwrap_or(0);
+    header(SHARE_COOKIE, pass, lasts, request)
 }
 
 /// The cookie is not readable by scripts, is sent on requests of our own pages only, and where the
 /// browser speaks TLS with the proxy in front, only over TLS.
-fn header(token: &str, max_age: u64, request: &HeaderMap) -> HeaderValue {
+fn header(name: &str, value: &str, max_age: u64, request: &HeaderMap) -> HeaderValue {
     let secure = if is_tls(request) { "; Secure" } else { "" };
     let text = format!(
-        "{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}"
+        "{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}"
     );
-    HeaderValue::try_from(text).expect("tokens are letters and digits")
+    HeaderValue::try_from(text).expect("tokens are letters, digits and dots")
 }
 
 /// A client that lies here only harms itself, so any proxy is believed.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use etappe_core::account::{InvalidEmail, Role};
 use etappe_core::meaning::UnusableMeaning;
+use etappe_core::share::MOST_OF_A_SITE;
 
 use crate::password::UnusablePassword;
+use crate::shares::UnusableShare;
 
 /// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,18 @@ pub(crate) enum WebError {
     /// The meaning cannot be saved.
     #[error(transparent)]
     Meaning(#[from] UnusableMeaning),
+    /// The share link cannot be made.
+    #[error(transparent)]
+    Share(#[from] UnusableShare),
+    /// The site has as many share links as it may.
+    #[error("this site has {MOST_OF_A_SITE} links, which is the most: revoke one first")]
+    TooManyLinks,
+    /// There is no such share link.
+    #[error("there is no such link: perhaps a part of it is missing")]
+    UnknownLink,
+    /// The share link has ended or was revoked.
+    #[error("this link no longer works: whoever sent it can make a new one")]
+    LinkOver,
     /// The accounts cannot be changed now.
     #[error("accounts cannot be changed now: try again in a moment")]
     StoreUnavailable,

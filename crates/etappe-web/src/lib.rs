@@ -1,4 +1,4 @@
-//! The web interface: its files, signing in, and sessions.
+//! The web interface: its files, signing in, sessions, and share links.
 //!
 //! The front end (the folder `web`) is built by npm and embedded here; without that build the
 //! program works, and its pages say how to get them. Figures come from the KPI API, which accepts
@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod password;
 mod response;
 pub mod router;
+mod shares;
 mod sign_in;
 mod state;
 mod throttle;

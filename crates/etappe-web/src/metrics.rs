@@ -11,6 +11,10 @@ etappe_runtime::metric_set! {
         ///
         /// Alert when `wrong` or `throttled` rises: somebody guesses passwords.
         sign_ins: IntCounterVec = "etappe_web_sign_ins_total" by ["result"],
+        /// Number of openings of share links, by result (opened, wrong, throttled, over, unknown).
+        ///
+        /// Alert when `wrong`, `throttled` or `unknown` rises: somebody guesses.
+        links: IntCounterVec = "etappe_web_links_opened_total" by ["result"],
     }
 }
 
@@ -21,6 +25,10 @@ impl WebMetrics {
     /// The registry's error if a name is taken.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         Self::registered(registry)
+    }
+
+    pub(crate) fn record_link(&self, result: &'static str) {
+        self.links.with_label_values(&[result]).inc();
     }
 
     pub(crate) fn record_sign_in(&self, result: &'static str) {

@@ -53,6 +53,10 @@ const fn kind(error: &WebError) -> (StatusCode, &'static str, &'static str) {
             "invalid-meaning",
             "Invalid",
         ),
+        E::Share(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-link", "Invalid"),
+        E::TooManyLinks => (StatusCode::CONFLICT, "too-many-links", "Too many links"),
+        E::UnknownLink => (StatusCode::NOT_FOUND, "unknown-link", "No such link"),
+        E::LinkOver => (StatusCode::GONE, "link-over", "Link over"),
         E::StoreUnavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             "store-unavailable",

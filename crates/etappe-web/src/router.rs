@@ -2,14 +2,15 @@
 
 use axum::Router;
 use axum::response::Redirect;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use etappe_core::ports::{AccountStore, Clock, MeaningStore};
 use http::StatusCode;
 
+use crate::shares::visitor;
 use crate::state::WebState;
-use crate::{assets, first_account, meanings, sign_in, trail};
+use crate::{assets, first_account, meanings, shares, sign_in, trail};
 
-/// Returns the routes: everything under `/app`.
+/// Returns the routes: everything under `/app`, `/share` and `/embed`.
 ///
 /// It sets no fallback for other paths, so it can be merged with other routers.
 pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -> Router {
@@ -17,6 +18,8 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
         .post(sign_in::sign_in::<A, C>)
         .delete(sign_in::sign_out::<A, C>);
     let meaning = put(meanings::save::<A, C>).delete(meanings::take_back::<A, C>);
+    let shares = get(shares::list::<A, C>).post(shares::make::<A, C>);
+    let visitors = get(visitor::describe::<A, C>).post(visitor::enter::<A, C>);
     Router::new()
         .route("/app/api/session", session)
         .route(
@@ -24,6 +27,11 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
             get(meanings::list::<A, C>),
         )
         .route("/app/api/sites/{site}/meanings/{*event}", meaning)
+        .route("/app/api/sites/{site}/shares", shares)
+        .route(
+            "/app/api/sites/{site}/shares/{id}",
+            delete(shares::revoke::<A, C>),
+        )
         .route("/app/api/sites/{site}/audit", get(trail::list::<A, C>))
         .route(
             "/app/api/first-account",
@@ -37,5 +45,8 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
         .route("/app", get(async || Redirect::temporary("app/")))
         .route("/app/", get(assets::page))
         .route("/app/{*view}", get(assets::page))
+        .route("/share/{token}", get(visitor::page))
+        .route("/embed/{token}", get(visitor::embedded_page::<A, C>))
+        .route("/share/api/{token}", visitors)
         .with_state(state)
 }

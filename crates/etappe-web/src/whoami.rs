@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::csrf;
 
 /// What this program can do beyond figures, so that a page offers nothing else.
-const OFFERS: [&str; 2] = ["meanings", "audit"];
+const OFFERS: [&str; 3] = ["meanings", "audit", "shares"];
 
 /// The answer of every address that signs somebody in.
 pub(crate) fn describe(user: &User, directory: &SiteDirectory, session_token: &str) -> Value {

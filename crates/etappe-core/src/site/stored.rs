@@ -118,6 +118,11 @@ impl StoredSites {
         let users = other.accounts.users.into_values();
         let users = users.filter(|user| !is_known(user)).map(Box::new);
         changes.extend(users.map(|user| SiteChange::Account(AccountChange::PutUser(user))));
+        let shares = other.accounts.shares.into_iter();
+        let shares = shares.filter(|(hash, _)| !self.accounts.shares.contains_key(hash));
+        changes.extend(shares.map(|(hash, share)| {
+            SiteChange::Account(AccountChange::PutShare(hash, Box::new(share)))
+        }));
         changes
     }
 

@@ -35,6 +35,7 @@ impl Question for Funnel {
     const SUMMARY: &'static str = "Counts how many people reach each step of a funnel.";
     const DESCRIPTION: &'static str = "The steps are the stages of a journey model, or your own. Each unit counts with its best attempt. The range bounds when an attempt begins; it may be completed later, within the window. With `Accept: text/csv` the answer is a table.";
     const PARAMETERS: &'static [&'static [Parameter]] = &[];
+    const IN_SHARES: bool = true;
 
     fn body() -> Option<Body> {
         let model =

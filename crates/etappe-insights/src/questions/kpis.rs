@@ -38,6 +38,7 @@ impl Question for Kpis {
     const SUMMARY: &'static str = "Returns the KPIs and the biggest leak.";
     const DESCRIPTION: &'static str = "Every figure comes with its value in the previous range of the same length, an interval if it is a rate, its underlying counts, and advice if it is weak. With `trend` many have a value for each period, too. The biggest leak is the step that loses the most people compared with the best of the last six months. With `Accept: text/csv` the figures come as a table.";
     const PARAMETERS: &'static [&'static [Parameter]] = &[SPAN, MODEL, WHO, TREND];
+    const IN_SHARES: bool = true;
 
     fn read(
         fields: &mut Fields,
@@ -62,7 +63,7 @@ impl Question for Kpis {
     ) -> Result<KpisAnswer, InsightsError> {
         let scope = &self.scope;
         let previous = async {
-            match scope.span.previous() {
+            match scope.previous() {
                 Some(range) => figures(parts, scope, range).await.map(Some),
                 None => Ok(None),
             }

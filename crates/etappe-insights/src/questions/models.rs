@@ -37,6 +37,7 @@ impl Question for Models {
     const PARAMETERS: &'static [&'static [Parameter]] = &[];
     const HAS_RANGE: bool = false;
     const ASKS_STORE: bool = false;
+    const IN_SHARES: bool = true;
 
     fn read(_: &mut Fields, request: &RequestInfo<'_>, _: &mut Problems) -> Option<Self> {
         Some(Self {

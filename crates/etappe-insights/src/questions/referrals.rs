@@ -43,7 +43,7 @@ pub(crate) struct ReferralsAnswer {
     viral_cycle_time_s: CycleTimeAnswer,
     /// Actors per generation of the referral tree; an uninvited actor invited generation 1.
     generations: Vec<GenerationAnswer>,
-    /// The actors who referred the most others.
+    /// The actors who referred the most others; empty over a share link.
     advocates: Vec<AdvocateAnswer>,
 }
 
@@ -83,6 +83,7 @@ impl Question for Referrals {
     const SUMMARY: &'static str = "Returns the referral figures.";
     const DESCRIPTION: &'static str = "With `Accept: text/csv` the advocates come as a table.";
     const PARAMETERS: &'static [&'static [Parameter]] = SCOPE;
+    const IN_SHARES: bool = true;
 
     fn read(
         fields: &mut Fields,
@@ -102,7 +103,11 @@ impl Question for Referrals {
     ) -> Result<ReferralsAnswer, InsightsError> {
         let scope = self.0.figures(self.0.span.range);
         let figures = parts.store.referral_figures(&scope).await;
-        Ok(ReferralsAnswer::new(figures.map_err(store_error)?))
+        let mut answer = ReferralsAnswer::new(figures.map_err(store_error)?);
+        if self.0.shared.is_some() {
+            answer.advocates.clear();
+        }
+        Ok(answer)
     }
 }
 

@@ -97,19 +97,23 @@ fn referrals() -> ReferralFigures {
     }
 }
 
+pub(crate) fn api() -> Api {
+    Api::new(store())
+}
+
 /// March 2024 in Amsterdam, and the previous 31 days.
-fn api() -> Api {
+pub(crate) fn store() -> MemoryStore {
     let march_start = at("2024-02-29T23:00:00Z").as_millis();
     let before = at("2024-01-29T23:00:00Z").as_millis();
     let previous = KpiFigures {
         visitors: 80,
         ..KpiFigures::default()
     };
-    Api::new(MemoryStore {
+    MemoryStore {
         kpis: BTreeMap::from([(march_start, march()), (before, previous)]),
         referrals: BTreeMap::from([(march_start, referrals())]),
         ..MemoryStore::default()
-    })
+    }
 }
 
 async fn kpis(api: &Api) -> Vec<Value> {

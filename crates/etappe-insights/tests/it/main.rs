@@ -17,6 +17,7 @@ mod memory_store;
 mod openapi;
 mod people;
 mod search;
+mod shared;
 mod stages_and_referrals;
 mod trend;
 mod turns;

@@ -32,9 +32,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_key_is_recognised_and_masked_in_texts() {
-        // Prefixes of admin, control, first-account, read, session, import and write keys, and of
-        // passwords. Ids of users are no secret.
-        for prefix in ["ea", "ec", "ef", "ep", "er", "es", "et", "ew"] {
+        // Prefixes of admin, control, first-account, link, read, session, import and write keys, and
+        // of passwords. Ids of users are no secret.
+        for prefix in ["ea", "ec", "ef", "el", "ep", "er", "es", "et", "ew"] {
             let key = random_key(prefix);
             assert_eq!(key.len(), prefix.len() + 1 + KEY_LETTERS);
             let masked = etappe_wire::secret::without_keys(&key).into_owned();

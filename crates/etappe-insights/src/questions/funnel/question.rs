@@ -94,7 +94,7 @@ impl Funnel {
         let trend = fields.take_choice("trend", &trend, problems);
         let unit = take_unit(fields, problems);
         let bots = fields.take_bots(problems);
-        Some(Self {
+        let question = Self {
             site: access.site.clone(),
             unit,
             bots,
@@ -106,7 +106,30 @@ impl Funnel {
             conditions: [steps.conditions, conditions].concat(),
             breakdown,
             trend,
-        })
+        };
+        if request.shared().is_some() {
+            question.check_shared(problems);
+        }
+        Some(question)
+    }
+
+    /// Checks that the question singles nobody out, as one about properties can.
+    fn check_shared(&self, problems: &mut Problems) {
+        if self.model.is_none() {
+            problems.push("steps", "a share link shows funnels of a `model` only");
+        }
+        if !self.spec.exclusions.is_empty() {
+            problems.push("exclude", "a share link shows funnels without exclusions");
+        }
+        let dimensions = self.breakdown.iter().flat_map(|it| &it.dimensions);
+        for (index, dimension) in dimensions.enumerate() {
+            if matches!(dimension, Dimension::Property(_)) {
+                problems.push(
+                    format!("breakdown.by[{index}]"),
+                    "a share link shows no properties: name channel, campaign, persona, touchpoint, device or country",
+                );
+            }
+        }
     }
 
     /// Returns the query for the events that the matcher needs.
