@@ -17,8 +17,6 @@ async function standInOffer(page: Page, what: string): Promise<void> {
   });
 }
 
-const DAY = 86_400_000;
-
 /** Answers calls of the interface's own API below `/app/api/`; a handler gets the method and the body. */
 export async function standInFor(page: Page, path: string, answer: (method: string, body: unknown, route: Route) => { status?: number; json?: unknown } | Promise<{ status?: number; json?: unknown }>): Promise<void> {
   const { address } = state();
@@ -54,28 +52,4 @@ export async function standInPracticeSite(page: Page): Promise<void> {
     for (const each of session.sites) each.practice = each.id === state().site;
     await route.fulfill({ response: answer, json: session });
   });
-}
-
-export const SHARE_TOKEN = "Zq3m5VtR8wKp";
-
-/** Links and what is made of them; what is made is returned as it grows. */
-export async function standInShares(page: Page, shares: Record<string, unknown>[] = []): Promise<{ made: Record<string, unknown>[]; shares: Record<string, unknown>[] }> {
-  await standInOffer(page, "shares");
-  const told = { made: [] as Record<string, unknown>[], shares };
-  const base = `/app/api/sites/${state().site}/shares`;
-  await standInFor(page, base, (method, body) => {
-    if (method === "GET") return { json: { shares: told.shares } };
-    told.made.push(body as Record<string, unknown>);
-    return { status: 201, json: { id: "s1", url: `/share/${SHARE_TOKEN}` } };
-  });
-  await standInFor(page, `${base}/*`, (method, _body, route) => {
-    if (method === "DELETE") told.shares = told.shares.filter((each) => each.id !== new URL(route.request().url()).pathname.split("/").pop());
-    return { status: 204 };
-  });
-  return told;
-}
-
-export function aShare(more: Record<string, unknown> = {}): Record<string, unknown> {
-  const at = (days: number) => new Date(Date.now() + days * DAY).toISOString();
-  return { id: "s1", page: "today", view: "p=30d&m=aaarrr", period: "free", by: "anna@wielewaal.example", created_at: at(-3), expires_at: at(27), last_opened: at(-0.1), has_password: false, origins: [], ...more };
 }

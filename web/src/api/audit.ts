@@ -13,14 +13,16 @@ export type Action =
   | "password_changed"
   | "user_removed"
   | "meaning_saved"
-  | "meaning_taken_back";
+  | "meaning_taken_back"
+  | "link_made"
+  | "link_revoked";
 
 export interface AuditEntry {
   at: string;
   /** An e-mail address, or "command line". */
   by: string;
   action: Action;
-  /** What was changed: an address and a role, the first digits of a key, an event and what it means. */
+  /** What was changed: an address and a role, the first digits of a key, an event and what it means, a page and the id of its link. */
   what: string;
 }
 

@@ -24,7 +24,6 @@ import { countNotUnderstood } from "./not-understood";
 import { Palette } from "./Palette";
 import { language } from "./preferences";
 import { address, go, setParams, shared, toAddress } from "./router";
-import { lookForSharing } from "./sharing";
 import { toast } from "./toasts";
 import { KNOWN_PARAMS, pageAddress, param, site, sites, today } from "./view";
 
@@ -111,7 +110,6 @@ function SitePage() {
     loadedModels.value = null;
     void loadModels(id);
     void countNotUnderstood(id);
-    void lookForSharing(id, site.value!.role !== "viewer");
   }, [id]);
   const panel = address.value.path[1] === "journey" && param("step") && model.value ? <JourneyPanel /> : undefined;
   return (

@@ -11,7 +11,6 @@ import { PAGES } from "./pages";
 import { isDark, language, setLanguage, setTheme } from "./preferences";
 import { go, setParams, toAddress } from "./router";
 import { address } from "./router";
-import { sharingOffered } from "./sharing";
 import { pageAddress, site, sites } from "./view";
 
 export interface Entry {
@@ -28,7 +27,7 @@ const DEFINITIONS = ["customers", "revenue", "purchases_per_customer", "referral
 
 function here(): Entry[] {
   const page = address.value.path[1];
-  const share: Entry[] = sharingOffered.value && mayShare() ? [{ id: "share", group: t("palette.here"), icon: "share", name: t("share.without"), run: openShareDialog }] : [];
+  const share: Entry[] = mayShare() ? [{ id: "share", group: t("palette.here"), icon: "share", name: t("share.without"), run: openShareDialog }] : [];
   if (page !== "journey") return share;
   const isTable = address.value.query.get("view") === "table";
   return [...share, { id: "view", group: t("palette.here"), icon: isTable ? "chart" : "table", name: t(isTable ? "palette.view.chart" : "palette.view.table"), run: () => setParams({ view: isTable ? null : "table" }) }];

@@ -1,5 +1,4 @@
 import { address, shared, toAddress } from "../../app/router";
-import { sharingOffered } from "../../app/sharing";
 import { toast } from "../../app/toasts";
 import { comparison, period } from "../../app/view";
 import { rangeText } from "../../format/words";
@@ -49,7 +48,7 @@ export function CopyLink({ compact = false }: { compact?: boolean }) {
               </span>
             </button>
           ))}
-          {compact && sharingOffered.value && mayShare() && (
+          {compact && mayShare() && (
             <button type="button" role="menuitem" class="option plain" onClick={() => (close(), openShareDialog())}>
               <span>
                 {t("share.without")}

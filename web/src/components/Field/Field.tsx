@@ -13,6 +13,7 @@ interface Props {
   autocomplete?: string;
   placeholder?: string;
   required?: boolean;
+  minLength?: number;
   autofocus?: boolean;
   spellcheck?: boolean;
   hint?: ComponentChildren;

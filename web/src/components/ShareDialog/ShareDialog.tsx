@@ -11,6 +11,7 @@ import { address } from "../../app/router";
 import { pageAddress, period, site, thisYear, today } from "../../app/view";
 import { addDays, formatDay } from "../../format/dates";
 import { counted, rangeText } from "../../format/words";
+import { LEAST_PASSWORD } from "../../model/password";
 import { embedCode, LIVES, originsOf, viewOf } from "../../model/sharing";
 import { t } from "../../text";
 import { Button, LinkButton } from "../Button/Button";
@@ -115,7 +116,7 @@ function Form({ page, onMade }: { page: string; onMade: (made: Made) => void }) 
       <PeriodChoice value={kind} onChange={setKind} />
       <div class="share-pair">
         <Select label={t("share.until")} value={String(days)} options={[...LIVES].sort((a, b) => a - b).map((each) => ({ value: String(each), label: untilText(each) }))} onChange={(value) => setDays(Number(value))} />
-        <Field label={t("share.password")} type="password" autocomplete="new-password" value={password} onInput={(event) => setPassword(event.currentTarget.value)} hint={t("share.password.what")} />
+        <Field label={t("share.password")} type="password" autocomplete="new-password" minLength={LEAST_PASSWORD} value={password} onInput={(event) => setPassword(event.currentTarget.value)} hint={t("share.password.what")} />
       </div>
       <Embedding text={places} wrong={tried ? wrong : []} locked={locked} onChange={setPlaces} />
       {problem && <Failed problem={problem} />}

@@ -1,6 +1,6 @@
 import { overlay } from "../../app/keys";
 import { address } from "../../app/router";
-import { site } from "../../app/view";
+import { sharingOffered } from "../../app/sharing";
 import { isShareable } from "../../model/sharing";
 import { hasText, t } from "../../text";
 
@@ -12,7 +12,7 @@ export function pageName(page: string): string {
 
 /** Editors share the pages of figures. */
 export function mayShare(): boolean {
-  return !!site.value && site.value.role !== "viewer" && isShareable(address.value.path[1]);
+  return sharingOffered.value && isShareable(address.value.path[1]);
 }
 
 export function openShareDialog(): void {

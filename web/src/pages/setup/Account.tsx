@@ -8,8 +8,8 @@ import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { Field } from "../../components/Field/Field";
 import { counted } from "../../format/words";
+import { LEAST_PASSWORD } from "../../model/password";
 import { t } from "../../text";
-import { LEAST_PASSWORD } from "../welcome/Welcome";
 
 type Trouble = "wrong" | "short" | "throttled" | "failed" | null;
 

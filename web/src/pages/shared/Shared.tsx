@@ -52,7 +52,7 @@ async function open(): Promise<State> {
   sharedSite.value = siteOf(opened);
   showShared({ site: sharedSite.value.id, page: opened.page, view: opened.view, fixed: opened.period === "fixed" });
   let refused: Problem | null = null;
-  for (const way of opened.needs_password ? [null] : [`share_${token}`, null]) {
+  for (const way of opened.needs_password ? [null] : [token, null]) {
     refused = await opensBy(way, sharedSite.value.id);
     if (!refused) return { is: "open" };
   }

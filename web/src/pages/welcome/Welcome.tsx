@@ -8,11 +8,9 @@ import { param } from "../../app/view";
 import { Button, LinkButton } from "../../components/Button/Button";
 import { Field } from "../../components/Field/Field";
 import { Logo } from "../../components/Icon/Icon";
+import { LEAST_PASSWORD } from "../../model/password";
 import { t } from "../../text";
 import { LanguageSwitch } from "../sign-in/SignIn";
-
-/** Below it a password is refused; the rule is the server's, said beforehand. */
-export const LEAST_PASSWORD = 10;
 
 function NoToken() {
   return (
