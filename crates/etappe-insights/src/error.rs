@@ -40,7 +40,9 @@ pub enum InsightsError {
     #[error("this session has ended: sign in again")]
     SessionOver,
     /// The share link has ended, was revoked, or got another password.
-    #[error("this link does not open anything any more: give its password again, or ask for a new one")]
+    #[error(
+        "this link does not open anything any more: give its password again, or ask for a new one"
+    )]
     LinkOver,
     /// A share link does not show this.
     #[error("a share link does not show this: it shows figures of its page, and no people")]

@@ -35,65 +35,50 @@ pub(crate) struct Problem {
 /// Returns an error's status, the end of its type's URN, and its title.
 const fn kind(error: &InsightsError) -> (StatusCode, &'static str, &'static str) {
     use InsightsError as E;
+    use StatusCode as S;
     match error {
-        E::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "No token"),
-        E::UnreadableToken(_) => (
-            StatusCode::UNAUTHORIZED,
-            "unreadable-token",
-            "Unreadable token",
-        ),
-        E::UnknownToken => (StatusCode::UNAUTHORIZED, "unknown-token", "Unknown token"),
-        E::SessionOver => (StatusCode::UNAUTHORIZED, "session-over", "Session over"),
-        E::LinkOver => (StatusCode::UNAUTHORIZED, "link-over", "Link over"),
-        E::NotShared | E::OtherDays(_) => (StatusCode::FORBIDDEN, "not-shared", "Not shared"),
-        E::WrongSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
-        E::NoSuchRoute => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+        E::MissingToken => (S::UNAUTHORIZED, "missing-token", "No token"),
+        E::UnreadableToken(_) => (S::UNAUTHORIZED, "unreadable-token", "Unreadable token"),
+        E::UnknownToken => (S::UNAUTHORIZED, "unknown-token", "Unknown token"),
+        E::SessionOver => (S::UNAUTHORIZED, "session-over", "Session over"),
+        E::LinkOver => (S::UNAUTHORIZED, "link-over", "Link over"),
+        E::NotShared | E::OtherDays(_) => (S::FORBIDDEN, "not-shared", "Not shared"),
+        E::WrongSite => (S::FORBIDDEN, "wrong-site", "Not your site"),
+        E::NoSuchRoute => (S::NOT_FOUND, "not-found", "Not found"),
         E::MethodNotAllowed(_) => (
-            StatusCode::METHOD_NOT_ALLOWED,
+            S::METHOD_NOT_ALLOWED,
             "method-not-allowed",
             "Method not allowed",
         ),
-        E::UnknownActor(_) => (StatusCode::NOT_FOUND, "unknown-actor", "Unknown actor"),
-        E::MalformedPath => (StatusCode::BAD_REQUEST, "malformed-path", "Malformed path"),
-        E::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON"),
-        E::BrokenBody => (StatusCode::BAD_REQUEST, "broken-body", "Broken body"),
-        E::BodyTooLarge { .. } => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            "Body too large",
-        ),
+        E::UnknownActor(_) => (S::NOT_FOUND, "unknown-actor", "Unknown actor"),
+        E::MalformedPath => (S::BAD_REQUEST, "malformed-path", "Malformed path"),
+        E::MalformedJson(_) => (S::BAD_REQUEST, "malformed-json", "Malformed JSON"),
+        E::BrokenBody => (S::BAD_REQUEST, "broken-body", "Broken body"),
+        E::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
         E::InvalidQuestion(_) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
+            S::UNPROCESSABLE_ENTITY,
             "invalid-question",
             "The question is invalid",
         ),
-        E::TooCostly(Cost::Time) => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
+        E::TooCostly(Cost::Time) => (S::GATEWAY_TIMEOUT, "timeout", "Took too long"),
         E::TooCostly(Cost::Rows | Cost::Bytes | Cost::Memory)
         | E::AnswerTooLarge
         | E::SearchTooLarge(_) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
+            S::UNPROCESSABLE_ENTITY,
             "question-too-large",
             "The question is too large",
         ),
-        E::BodyTimedOut(_) => (
-            StatusCode::REQUEST_TIMEOUT,
-            "body-timeout",
-            "The body took too long",
-        ),
+        E::BodyTimedOut(_) => (S::REQUEST_TIMEOUT, "body-timeout", "The body took too long"),
         E::Busy | E::SiteBusy { .. } | E::TooManyStreams { .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy")
+            (S::SERVICE_UNAVAILABLE, "busy", "Busy")
         }
-        E::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Took too long"),
+        E::Timeout { .. } => (S::GATEWAY_TIMEOUT, "timeout", "Took too long"),
         E::StoreUnavailable(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
+            S::SERVICE_UNAVAILABLE,
             "store-unavailable",
             "The store is unavailable",
         ),
-        E::StoreFailed(_) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "store-failed",
-            "The store failed",
-        ),
+        E::StoreFailed(_) => (S::INTERNAL_SERVER_ERROR, "store-failed", "The store failed"),
     }
 }
 

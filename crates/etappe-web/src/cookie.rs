@@ -25,9 +25,8 @@ pub(crate) fn letting_in(pass: &str, seconds: i64, request: &HeaderMap) -> Heade
 /// browser speaks TLS with the proxy in front, only over TLS.
 fn header(name: &str, value: &str, max_age: u64, request: &HeaderMap) -> HeaderValue {
     let secure = if is_tls(request) { "; Secure" } else { "" };
-    let text = format!(
-        "{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}"
-    );
+    let text =
+        format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::try_from(text).expect("tokens are letters, digits and dots")
 }
 

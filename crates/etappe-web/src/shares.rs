@@ -153,9 +153,8 @@ pub(crate) async fn revoke<A: AccountStore, C: Clock>(
     let telling = state.clone();
     store(&state, move |accounts| {
         let mut shares = accounts.shares.iter();
-        let found = shares.find(|(_, it)| {
-            it.id == id && it.site == site && it.revoked_at.is_none()
-        });
+        let found =
+            shares.find(|(_, it)| it.id == id && it.site == site && it.revoked_at.is_none());
         let (hash, share) = found.ok_or(WebError::UnknownLink)?;
         let what = format!("{} {id}", share.page);
         let told = telling.told(&user, Some(&site), Action::LinkRevoked, &what);

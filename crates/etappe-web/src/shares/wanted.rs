@@ -44,7 +44,9 @@ pub(crate) enum UnusableShare {
     #[error("`days` must be {} to {}", DAYS.0, DAYS.1)]
     Days,
     /// The parameters of the page are too long, or are none.
-    #[error("`view` must be the parameters of a page's address, of at most {MOST_VIEW_BYTES} bytes")]
+    #[error(
+        "`view` must be the parameters of a page's address, of at most {MOST_VIEW_BYTES} bytes"
+    )]
     View,
     /// A fixed period needs dates.
     #[error("a fixed period needs its first and last day in `view`, as `p=2026-04-12..2026-05-11`")]

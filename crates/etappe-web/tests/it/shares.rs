@@ -76,7 +76,9 @@ async fn with_role(world: &World, name: &str, role: Role, site: &str) -> Person 
 fn token(made: &Answer) -> String {
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.json);
     let url = made.json["url"].as_str().expect("an address");
-    url.strip_prefix("/share/").expect("below /share").to_owned()
+    url.strip_prefix("/share/")
+        .expect("below /share")
+        .to_owned()
 }
 
 #[tokio::test]
@@ -304,7 +306,10 @@ async fn a_page_is_shown_within_the_listed_sites_only() {
         assert_eq!(page.headers["referrer-policy"], "no-referrer");
         assert_eq!(page.headers["x-robots-tag"], "noindex, nofollow");
         let (_, frames) = policy.rsplit_once("; ").expect("directives");
-        (frames.to_owned(), page.headers.contains_key("x-frame-options"))
+        (
+            frames.to_owned(),
+            page.headers.contains_key("x-frame-options"),
+        )
     };
     let both = "frame-ancestors https://intranet.example http://localhost:3000";
     assert_eq!(
