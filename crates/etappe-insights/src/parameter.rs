@@ -1,11 +1,12 @@
 //! The parameters of questions: each is declared once, with its description, and read by its name.
 
+use chrono_tz::Tz;
 use etappe_core::query::Bots;
 use etappe_core::time::Timestamp;
 
 use crate::catalog::{Model, ModelCatalog};
 use crate::field::{Fields, Problems};
-use crate::span::{Span, SpanText};
+use crate::span::{Span, SpanText, zone_of};
 
 /// A parameter, as it is described.
 #[derive(Debug)]
@@ -101,6 +102,12 @@ impl Fields {
             timezone: self.take_text("timezone", problems),
         };
         text.resolve(site_zone, now, problems)
+    }
+
+    /// Removes `timezone` and returns it; the site's if it is not given.
+    pub(crate) fn take_zone(&mut self, site_zone: &str, problems: &mut Problems) -> Option<Tz> {
+        let name = self.take_text("timezone", problems);
+        zone_of(name.as_deref(), site_zone, problems)
     }
 
     /// Removes `model` and returns it, if it is given.

@@ -1,6 +1,7 @@
 //! The questions, one file each.
 
 pub(crate) mod actor;
+mod changes;
 mod funnel;
 pub(crate) mod kpis;
 mod lifecycle;
@@ -28,6 +29,7 @@ pub(crate) fn register<S: JourneyStore, C: Clock>(
         .routes(ask::<funnel::Funnel, S, C>())
         .routes(ask::<stages::Stages, S, C>())
         .routes(ask::<kpis::Kpis, S, C>())
+        .routes(ask::<changes::Changes, S, C>())
         .routes(ask::<referrals::Referrals, S, C>())
         .routes(ask::<lifecycle::Lifecycle, S, C>())
         .routes(ask::<unmapped::Unmapped, S, C>())

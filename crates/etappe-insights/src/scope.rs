@@ -41,6 +41,18 @@ impl Scope {
         let span = fields.take_span(&settings.timezone, request.now, problems);
         let named = fields.take_model(request.catalog, problems);
         let model = named.or_else(|| request.catalog.default_model());
+        Self::over(span, model, fields, request, problems)
+    }
+
+    /// Reads the rest of the scope over a range and a model; `None` only if there is a problem.
+    pub(crate) fn over(
+        span: Option<Span>,
+        model: Option<&Model>,
+        fields: &mut Fields,
+        request: &RequestInfo<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let settings = &request.access.settings;
         if model.is_none() {
             problems.push("model", "there are no journey models");
         }

@@ -41,19 +41,7 @@ impl SpanText {
         now: Timestamp,
         problems: &mut Problems,
     ) -> Option<Span> {
-        let zone = match self.timezone.as_deref() {
-            None => site_zone.parse().unwrap_or(Tz::UTC),
-            Some(name) => {
-                let zone = name.parse::<Tz>();
-                if zone.is_err() {
-                    let detail = format!(
-                        "`{name}` is not a time zone: use an IANA name such as Europe/Amsterdam"
-                    );
-                    problems.push("timezone", detail);
-                }
-                zone.ok()?
-            }
-        };
+        let zone = zone_of(self.timezone.as_deref(), site_zone, problems)?;
         let mut edge = |name: &str, text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => parse_instant(text, zone)
@@ -97,6 +85,20 @@ impl Span {
             to: from,
         })
     }
+}
+
+/// Returns the zone called `name`, or the site's without a name.
+pub(crate) fn zone_of(name: Option<&str>, site_zone: &str, problems: &mut Problems) -> Option<Tz> {
+    let Some(name) = name else {
+        return Some(site_zone.parse().unwrap_or(Tz::UTC));
+    };
+    let zone = name.parse::<Tz>().ok();
+    if zone.is_none() {
+        let detail =
+            format!("`{name}` is not a time zone: use an IANA name such as Europe/Amsterdam");
+        problems.push("timezone", detail);
+    }
+    zone
 }
 
 /// Parses a time: a time without an offset is in `zone`, and a date is its first instant there.

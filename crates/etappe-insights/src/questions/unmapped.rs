@@ -204,11 +204,15 @@ async fn advise(
     advised
 }
 
+/// Returns whether the site or the rules in use say what events of this name mean.
+pub(crate) fn is_understood(rules: &RuleSet, own: &Meanings, found: &UnmappedName) -> bool {
+    let is_said = found.kind == EventKind::Track && own.contains_key(&found.name);
+    found.milestone.is_some() || is_said || rules.understands(&found.name, found.kind)
+}
+
 impl UnmappedNameAnswer {
     fn new(rules: &RuleSet, own: &Meanings, found: UnmappedName) -> Self {
-        let is_said = found.kind == EventKind::Track && own.contains_key(&found.name);
-        let understood_now =
-            found.milestone.is_some() || is_said || rules.understands(&found.name, found.kind);
+        let understood_now = is_understood(rules, own, &found);
         let suggestion = match found.kind {
             EventKind::Track if !understood_now => rules.suggest(&found.name),
             _ => None,

@@ -16,7 +16,7 @@ use etappe_core::site::{KeyHash, SiteDirectory};
 
 use crate::api::{Answer, Api, TOKEN, site};
 
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 12] = [
     ("POST", "funnel"),
     ("POST", "actors"),
     ("GET", "stages"),
@@ -28,6 +28,7 @@ const ROUTES: [(&str, &str); 11] = [
     ("GET", "live"),
     ("POST", "lifecycle"),
     ("GET", "unmapped"),
+    ("GET", "changes"),
 ];
 
 async fn ask(api: &Api, method: &str, path: &str, authorization: Option<&str>) -> Answer {

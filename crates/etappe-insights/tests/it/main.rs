@@ -4,6 +4,7 @@
 mod access;
 mod actors;
 mod api;
+mod changes;
 mod documentation;
 mod funnel_errors;
 mod funnels;

@@ -24,6 +24,7 @@ async fn every_route_is_described_and_every_description_is_routed() {
     let expected = [
         "actors",
         "actors/{id}",
+        "changes",
         "funnel",
         "kpis",
         "lifecycle",

@@ -85,6 +85,7 @@ async fn a_link_shows_figures_of_its_site_and_nothing_of_people() {
         ("live", None),
         ("unmapped", None),
         ("stages", None),
+        ("changes", None),
         ("lifecycle", Some(&json!({}))),
     ] {
         let answer = by_link(&api, path, body).await;

@@ -97,7 +97,7 @@ impl Trend {
     }
 
     /// Divides the range of a scope; `None` if it has too many periods.
-    fn of(scope: &Scope, period: Period) -> Option<Self> {
+    pub(crate) fn of(scope: &Scope, period: Period) -> Option<Self> {
         let (range, zone) = (scope.span.range, scope.span.zone);
         let mut trend = Self {
             days: Vec::new(),
