@@ -9,6 +9,8 @@ export interface Abilities {
   search: boolean;
   live: boolean;
   compare: boolean;
+  /** What was unusual about a day. */
+  changes: boolean;
   /** It hands out a tracker of its own. */
   script: boolean;
 }
@@ -17,10 +19,10 @@ interface OpenApi {
   paths: Record<string, Record<string, { parameters?: { name: string }[] } | undefined>>;
 }
 
-const NONE: Abilities = { trend: false, people: false, search: false, live: false, compare: false, script: false };
+const NONE: Abilities = { trend: false, people: false, search: false, live: false, compare: false, changes: false, script: false };
 
 /** A page that was shared shows figures only. */
-const NO_PEOPLE = { people: false, search: false, live: false };
+const NO_PEOPLE = { people: false, search: false, live: false, changes: false };
 
 export const abilities = signal<Abilities>(NONE);
 
@@ -33,6 +35,7 @@ export function abilitiesOf(document: OpenApi): Abilities {
   return {
     trend: hasParameter("kpis", "trend"),
     compare: hasParameter("kpis", "compare"),
+    changes: !!at("changes")?.get,
     people: !!at("actors")?.post,
     search: !!at("actors")?.get,
     live: !!at("live")?.get,

@@ -2,7 +2,7 @@ import type { Range } from "../model/period";
 import { trendGrain } from "../model/trend";
 import { abilities } from "./abilities";
 import { ask, askRaw, sitePath } from "./client";
-import type { FunnelAnswer, KpisAnswer, ReferralsAnswer, UnmappedAnswer } from "./types";
+import type { ChangesAnswer, FunnelAnswer, KpisAnswer, ReferralsAnswer, UnmappedAnswer } from "./types";
 
 /** What every question of a page sends along. */
 export interface Scope extends Range {
@@ -56,6 +56,11 @@ export function askFunnel(scope: Scope, options: FunnelOptions, signal?: AbortSi
 
 export function askReferrals(scope: Scope, signal?: AbortSignal): Promise<ReferralsAnswer> {
   return ask(sitePath(scope.site, "referrals"), { query: queryOf(scope), signal });
+}
+
+/** What was unusual about a day, by default yesterday. */
+export function askChanges(site: string, bots: string, signal?: AbortSignal): Promise<ChangesAnswer> {
+  return ask(sitePath(site, "changes"), { query: { bots }, signal });
 }
 
 export function askUnmapped(scope: Scope, signal?: AbortSignal): Promise<UnmappedAnswer> {

@@ -49,6 +49,23 @@ export interface KpisAnswer extends Frame {
   biggest_leak: Leak | null;
 }
 
+/** A figure of a day that lies outside what is usual on that weekday. */
+export interface Change {
+  id: "visitors" | "signups" | "customers" | "orders" | "revenue";
+  value: number;
+  low: number;
+  high: number;
+  currency: string | null;
+}
+
+export interface ChangesAnswer extends Frame {
+  day: string;
+  complete: boolean;
+  compared_days: number;
+  changes: Change[];
+  new_names: { name: string; kind: string; events: number; people: number }[];
+}
+
 export interface Times {
   mean_s: number | null;
   p50_s: number | null;

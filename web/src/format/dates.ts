@@ -73,6 +73,11 @@ export function formatDay(language: Language, day: Day, options: { year?: boolea
     .replace(/^(\p{L}+),/u, "$1");
 }
 
+/** Monday; Dutch writes it small. */
+export function weekdayName(language: Language, day: Day): string {
+  return formatter(language, "UTC", { weekday: "long" }).format(noon(day));
+}
+
 /** 12 April – 11 May; both ends included. */
 export function formatRange(language: Language, first: Day, last: Day, thisYear: string): string {
   if (first === last) return formatDay(language, first, { year: first.slice(0, 4) !== thisYear });

@@ -19,6 +19,7 @@ import { useComparedKpis } from "../use-compared-kpis";
 import { useScope } from "../use-scope";
 import { JourneyLine, JourneyLineHead } from "./JourneyLine";
 import { LeakCard } from "./LeakCard";
+import { SinceYesterday } from "./SinceYesterday";
 import "./Today.css";
 
 function inOrder(kpis: Kpi[], ids: string[]): Kpi[] {
@@ -72,6 +73,7 @@ function Figures({ answer, scope }: { answer: Answer<KpisAnswer>; scope: Scope }
           <div class={answer.loading ? "stack stale-stack" : "stack"}>
             <LateBanner asOf={kpis.as_of} />
             <LeakCard kpis={kpis} stale={answer.loading} />
+            <SinceYesterday />
             <SteerHead />
             <div class="grid grid-4">
               {inOrder(kpis.kpis, STEERING).map((kpi) => (
