@@ -88,15 +88,21 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, UnreadableAutho
 /// Returns the token in the session's cookie, if there is exactly one.
 #[must_use]
 pub fn session_token(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, SESSION_COOKIE)
+}
+
+/// Returns the value of the cookie called `name`, if there is exactly one.
+#[must_use]
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter();
-    let mut tokens = lines
+    let mut values = lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == SESSION_COOKIE)
-        .map(|(_, token)| token);
-    let token = tokens.next().filter(|token| !token.is_empty())?;
-    tokens.next().is_none().then_some(token)
+        .filter(|(found, _)| *found == name)
+        .map(|(_, value)| value);
+    let value = values.next().filter(|value| !value.is_empty())?;
+    values.next().is_none().then_some(value)
 }
 
 #[cfg(test)]
