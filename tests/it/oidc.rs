@@ -15,7 +15,9 @@ const PUBLIC: &str = "https://example.com/stats";
 
 /// Asks without following redirects, as only a browser that shows all of them can.
 async fn get(process: &EtappeProcess, path: &str, cookie: &str) -> anyhow::Result<Response> {
-    let client = Client::builder().redirect(redirect::Policy::none()).build()?;
+    let client = Client::builder()
+        .redirect(redirect::Policy::none())
+        .build()?;
     let request = client.get(format!("http://{}{path}", process.listen));
     Ok(request.header(COOKIE, cookie).send().await?)
 }
@@ -44,17 +46,37 @@ async fn a_person_signs_in_with_a_provider_and_comes_back_to_their_page() -> any
         path("secret").display()
     );
     std::fs::write(path("etappe.toml"), settings)?;
+    let file = path("etappe.toml");
+    let check = [
+        "config",
+        "check",
+        "--connect",
+        "--config",
+        &file.to_string_lossy(),
+    ];
+    let (code, printed, errors) = run(&check).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    let callback = format!("it must know {PUBLIC}/app/api/oidc/callback");
+    assert!(printed.contains(&callback), "{printed}");
     let options = vec![OsString::from("--config"), path("etappe.toml").into()];
     let mut process = EtappeProcess::start_with(folder.path(), options).await?;
     let add = ["add", "anna@example.com", "--role", "viewer"];
     process.run("users", &add).await?;
 
-    let ways: Value = get(&process, "/app/api/sign-in-ways", "").await?.json().await?;
-    assert_eq!(ways, json!({ "password": true, "oidc": { "name": "Example" } }));
+    let ways: Value = get(&process, "/app/api/sign-in-ways", "")
+        .await?
+        .json()
+        .await?;
+    assert_eq!(
+        ways,
+        json!({ "password": true, "oidc": { "name": "Example" } })
+    );
     let asked = "/app/api/oidc/start?return=%2Fstats%2Fapp%2Fdemo%2Fjourney%3Fp%3D7d";
     let start = get(&process, asked, "").await?;
     let back = provider.visit(&text(&start, LOCATION)).await?;
-    let inside = back.strip_prefix(PUBLIC).expect("it comes back to the public address");
+    let inside = back
+        .strip_prefix(PUBLIC)
+        .expect("it comes back to the public address");
     let done = get(&process, inside, &cookie(&start)).await?;
     assert_eq!(done.status(), 302);
     assert_eq!(text(&done, LOCATION), "/stats/app/demo/journey?p=7d");
@@ -66,9 +88,14 @@ async fn a_person_signs_in_with_a_provider_and_comes_back_to_their_page() -> any
     provider.change(|it| _ = it.claims.insert("email", "bob@example.com".into()));
     let start = get(&process, "/app/api/oidc/start", "").await?;
     let back = provider.visit(&text(&start, LOCATION)).await?;
-    let inside = back.strip_prefix(PUBLIC).expect("it comes back to the public address");
+    let inside = back
+        .strip_prefix(PUBLIC)
+        .expect("it comes back to the public address");
     let refused = get(&process, inside, &cookie(&start)).await?;
-    assert_eq!(text(&refused, LOCATION), "/stats/app/sign-in?reason=no-account");
+    assert_eq!(
+        text(&refused, LOCATION),
+        "/stats/app/sign-in?reason=no-account"
+    );
     process.stop().await?;
     let log = process.log_tail();
     assert!(!log.contains(CLIENT_SECRET), "{log}");

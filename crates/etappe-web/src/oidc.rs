@@ -62,6 +62,11 @@ pub enum UnusableOidc {
     Certificates(#[from] UnusableCertificates),
 }
 
+/// The provider cannot be reached, or is not what the settings say.
+#[derive(Debug, thiserror::Error)]
+#[error("the provider cannot be used")]
+pub struct UnusableProvider(#[from] ProviderError);
+
 /// The provider whose accounts people may sign in with.
 pub struct Oidc {
     name: String,
@@ -95,6 +100,16 @@ impl Oidc {
             place,
             starts: Starts::default(),
         }))
+    }
+
+    /// Fetches the provider's description and keys, and returns the address that the provider must
+    /// know to send people back to. The secret is not tried: that takes a person.
+    ///
+    /// # Errors
+    /// [`UnusableProvider`] with the cause.
+    pub async fn reach(&self) -> Result<String, UnusableProvider> {
+        self.provider.metadata().await?;
+        Ok(self.place.callback().to_string())
     }
 
     /// Returns what the button calls the provider.
@@ -204,7 +219,8 @@ pub(crate) async fn start<A: AccountStore, C: Clock>(
         Ok(address) => Ok(redirect(address.as_str(), [oidc.cookie(Some(&pending))])),
         Err(error) => {
             tell(oidc, &error);
-            Ok(refuse(&state, oidc, Refusal::Failed, &pending.back))
+            let place = refuse(&state, oidc, Refusal::Failed, &pending.back);
+            Ok(redirect(&place, []))
         }
     }
 }
@@ -232,7 +248,9 @@ pub(crate) async fn callback<A: AccountStore, C: Clock>(
             "an answer of the provider belongs to no sign-in of this browser: it is late or used, \
              or the sign-in did not begin at web.public_url"
         );
-        return refuse(&state, oidc, Refusal::Failed, &oidc.place.path("app/"));
+        // The cookie stays: another site may have made the browser come here, within a sign-in.
+        let home = oidc.place.path("app/");
+        return redirect(&refuse(&state, oidc, Refusal::Failed, &home), []);
     };
     match sign_in(&state, oidc, answer, &pending).await {
         Ok(token) => {
@@ -240,7 +258,10 @@ pub(crate) async fn callback<A: AccountStore, C: Clock>(
             let cookies = [signing_in(&token, &headers), oidc.cookie(None)];
             redirect(&pending.back, cookies)
         }
-        Err(refusal) => refuse(&state, oidc, refusal, &pending.back),
+        Err(refusal) => {
+            let place = refuse(&state, oidc, refusal, &pending.back);
+            redirect(&place, [oidc.cookie(None)])
+        }
     }
 }
 
@@ -287,11 +308,10 @@ fn tell(oidc: &Oidc, error: &ProviderError) {
     tracing::warn!(issuer, %error, "the provider signs nobody in");
 }
 
-/// Sends the browser back to the sign-in page.
-fn refuse<A, C>(state: &WebState<A, C>, oidc: &Oidc, refusal: Refusal, back: &str) -> Response {
+/// Counts a refusal and returns the path of the sign-in page that tells it.
+fn refuse<A, C>(state: &WebState<A, C>, oidc: &Oidc, refusal: Refusal, back: &str) -> String {
     state.parts().metrics.record_sign_in(refusal.result());
-    let address = oidc.place.sign_in(refusal.reason(), back);
-    redirect(&address, [oidc.cookie(None)])
+    oidc.place.sign_in(refusal.reason(), back)
 }
 
 fn redirect<const N: usize>(address: &str, cookies: [HeaderValue; N]) -> Response {

@@ -187,7 +187,8 @@ impl Provider {
         (Instant::now() < *until).then(|| Arc::clone(metadata))
     }
 
-    async fn metadata(&self) -> Result<Metadata, ProviderError> {
+    /// Returns the description and the keys, and fetches them if they are unknown or old.
+    pub(super) async fn metadata(&self) -> Result<Metadata, ProviderError> {
         let asked = Instant::now();
         if let Some(fresh) = self.fresh() {
             return Ok(fresh);
