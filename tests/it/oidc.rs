@@ -1,6 +1,7 @@
 //! Signing in with a provider, in the real program behind a proxy's path prefix.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use etappe_testkit::identity_provider::{CLIENT_ID, CLIENT_SECRET, IdentityProvider};
 use etappe_testkit::process::EtappeProcess;
@@ -33,52 +34,52 @@ fn cookie(answer: &Response) -> String {
     text.split(';').next().unwrap_or_default().to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_in_with_a_provider_and_comes_back_to_their_page() -> anyhow::Result<()> {
-    let provider = IdentityProvider::start().await?;
-    let folder = tempfile::tempdir()?;
-    let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("secret"), format!("{CLIENT_SECRET}\n"))?;
+/// Goes to the provider and comes back; returns the last answer.
+async fn sign_in(
+    process: &EtappeProcess,
+    provider: &IdentityProvider,
+    query: &str,
+) -> anyhow::Result<Response> {
+    let start = get(process, &format!("/app/api/oidc/start{query}"), "").await?;
+    let back = provider.visit(&text(&start, LOCATION)).await?;
+    let inside = back.strip_prefix(PUBLIC).expect("the public address");
+    get(process, inside, &cookie(&start)).await
+}
+
+/// Writes a file of settings, and one with the secret.
+fn configure(folder: &Path, provider: &IdentityProvider) -> anyhow::Result<PathBuf> {
+    let (secret, file) = (folder.join("secret"), folder.join("etappe.toml"));
+    std::fs::write(&secret, format!("{CLIENT_SECRET}\n"))?;
     let settings = format!(
         "[web]\npublic_url = '{PUBLIC}'\n[oidc]\nissuer = '{}'\nclient_id = '{CLIENT_ID}'\n\
          client_secret_file = '{}'\nname = 'Example'\n",
         provider.issuer(),
-        path("secret").display()
+        secret.display()
     );
-    std::fs::write(path("etappe.toml"), settings)?;
-    let file = path("etappe.toml");
-    let check = [
-        "config",
-        "check",
-        "--connect",
-        "--config",
-        &file.to_string_lossy(),
-    ];
-    let (code, printed, errors) = run(&check).await?;
+    std::fs::write(&file, settings)?;
+    Ok(file)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_with_a_provider_and_comes_back_to_their_page() -> anyhow::Result<()> {
+    let provider = IdentityProvider::start().await?;
+    let folder = tempfile::tempdir()?;
+    let file = configure(folder.path(), &provider)?;
+    let path = file.to_string_lossy();
+    let (code, printed, errors) = run(&["config", "check", "--connect", "--config", &path]).await?;
     assert_eq!(code, Some(0), "{errors}");
     let callback = format!("it must know {PUBLIC}/app/api/oidc/callback");
     assert!(printed.contains(&callback), "{printed}");
-    let options = vec![OsString::from("--config"), path("etappe.toml").into()];
+
+    let options = vec![OsString::from("--config"), file.clone().into()];
     let mut process = EtappeProcess::start_with(folder.path(), options).await?;
     let add = ["add", "anna@example.com", "--role", "viewer"];
     process.run("users", &add).await?;
-
-    let ways: Value = get(&process, "/app/api/sign-in-ways", "")
-        .await?
-        .json()
-        .await?;
-    assert_eq!(
-        ways,
-        json!({ "password": true, "oidc": { "name": "Example" } })
-    );
-    let asked = "/app/api/oidc/start?return=%2Fstats%2Fapp%2Fdemo%2Fjourney%3Fp%3D7d";
-    let start = get(&process, asked, "").await?;
-    let back = provider.visit(&text(&start, LOCATION)).await?;
-    let inside = back
-        .strip_prefix(PUBLIC)
-        .expect("it comes back to the public address");
-    let done = get(&process, inside, &cookie(&start)).await?;
-    assert_eq!(done.status(), 302);
+    let ways = get(&process, "/app/api/sign-in-ways", "").await?;
+    let expected = json!({ "password": true, "oidc": { "name": "Example" } });
+    assert_eq!(ways.json::<Value>().await?, expected);
+    let wanted = "?return=%2Fstats%2Fapp%2Fdemo%2Fjourney%3Fp%3D7d";
+    let done = sign_in(&process, &provider, wanted).await?;
     assert_eq!(text(&done, LOCATION), "/stats/app/demo/journey?p=7d");
     let session = get(&process, "/app/api/session", &cookie(&done)).await?;
     assert_eq!(session.status(), 200);
@@ -86,16 +87,9 @@ async fn a_person_signs_in_with_a_provider_and_comes_back_to_their_page() -> any
     assert_eq!(session["user"]["email"], "anna@example.com");
 
     provider.change(|it| _ = it.claims.insert("email", "bob@example.com".into()));
-    let start = get(&process, "/app/api/oidc/start", "").await?;
-    let back = provider.visit(&text(&start, LOCATION)).await?;
-    let inside = back
-        .strip_prefix(PUBLIC)
-        .expect("it comes back to the public address");
-    let refused = get(&process, inside, &cookie(&start)).await?;
-    assert_eq!(
-        text(&refused, LOCATION),
-        "/stats/app/sign-in?reason=no-account"
-    );
+    let refused = sign_in(&process, &provider, "").await?;
+    let place = "/stats/app/sign-in?reason=no-account";
+    assert_eq!(text(&refused, LOCATION), place);
     process.stop().await?;
     let log = process.log_tail();
     assert!(!log.contains(CLIENT_SECRET), "{log}");

@@ -53,6 +53,8 @@ pub struct Behaviour {
     pub stuck: BTreeSet<&'static str>,
     /// Addresses whose answer does not end.
     pub endless: BTreeSet<&'static str>,
+    /// Where codes are exchanged, in place of its own address.
+    pub token_address: Option<&'static str>,
     /// Whether it wants the client's secret in the body.
     pub wants_secret_in_body: bool,
 }
@@ -64,7 +66,8 @@ struct Grant {
 }
 
 struct Shared {
-    issuer: String,
+    address: String,
+    issuer: Mutex<String>,
     keys: Mutex<Vec<SigningKey>>,
     behaviour: Mutex<Behaviour>,
     grants: Mutex<BTreeMap<String, Grant>>,
@@ -86,8 +89,10 @@ impl IdentityProvider {
     /// When it cannot listen.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared {
-            issuer: format!("http://{}", listener.local_addr()?),
+            issuer: Mutex::new(address.clone()),
+            address,
             keys: Mutex::new(vec![SigningKey::elliptic("first")]),
             behaviour: Mutex::default(),
             grants: Mutex::default(),
@@ -118,8 +123,19 @@ impl IdentityProvider {
 
     /// Returns the issuer, which is also its address.
     #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.shared.issuer
+    pub fn issuer(&self) -> String {
+        self.shared.issuer.lock().clone()
+    }
+
+    /// Takes the address of something in front of it, as issuer and in its description.
+    pub fn answer_as(&self, issuer: String) {
+        *self.shared.issuer.lock() = issuer;
+    }
+
+    /// Returns where it listens itself.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.shared.address.trim_start_matches("http://")
     }
 
     /// Changes what it says and does from now on.
@@ -151,7 +167,8 @@ impl IdentityProvider {
     /// # Panics
     /// When it refuses to send anybody on.
     pub async fn visit(&self, address: &str) -> reqwest::Result<String> {
-        let answer = self.browser.get(address).send().await?;
+        let address = address.replacen(&self.issuer(), &self.shared.address, 1);
+        let answer = self.browser.get(&address).send().await?;
         assert_eq!(answer.status(), 302, "{address} is refused");
         let location = answer.headers()["location"].to_str();
         Ok(location.expect("an address is ASCII").to_owned())
@@ -182,15 +199,18 @@ fn json_answer(status: StatusCode, value: &Value) -> Response {
 }
 
 async fn describe(State(shared): State<Arc<Shared>>) -> Response {
-    let issuer = &shared.issuer;
-    let method = match shared.behaviour.lock().wants_secret_in_body {
+    let issuer = shared.issuer.lock().clone();
+    let behaviour = shared.behaviour.lock();
+    let method = match behaviour.wants_secret_in_body {
         true => "client_secret_post",
         false => "client_secret_basic",
     };
+    let own = format!("{issuer}{TOKEN}");
+    let token_address = behaviour.token_address.map_or(own, str::to_owned);
     let document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
-        "token_endpoint": format!("{issuer}{TOKEN}"),
+        "token_endpoint": token_address,
         "jwks_uri": format!("{issuer}{KEYS}"),
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
@@ -229,7 +249,11 @@ async fn authorize(State(shared): State<Arc<Shared>>, Query(asked): Query<Fields
     let answer = if shared.behaviour.lock().is_called_off {
         "error=access_denied&error_description=called+off".to_owned()
     } else {
-        format!("code={}&iss={}", encoded(&code), encoded(&shared.issuer))
+        format!(
+            "code={}&iss={}",
+            encoded(&code),
+            encoded(&shared.issuer.lock())
+        )
     };
     let location = format!(
         "{}?{answer}&state={}",
@@ -281,7 +305,7 @@ async fn give_token(
 
 fn id_token(shared: &Shared, nonce: &str) -> String {
     let mut claims = json!({
-        "iss": shared.issuer, "aud": CLIENT_ID, "sub": "1", "iat": 0, "exp": LATE,
+        "iss": *shared.issuer.lock(), "aud": CLIENT_ID, "sub": "1", "iat": 0, "exp": LATE,
         "nonce": nonce, "email": "anna@example.com", "email_verified": true,
     });
     let behaviour = shared.behaviour.lock();

@@ -28,4 +28,5 @@ pub mod memory_sink;
 pub mod offsets;
 pub mod process;
 pub mod rows;
+pub mod tls_front;
 pub mod wait;

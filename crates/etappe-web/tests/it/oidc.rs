@@ -1,8 +1,11 @@
 //! Signing in with a provider that really runs, on loopback, and that may misbehave.
 
+use std::path::PathBuf;
+
 use etappe_testkit::identity_provider::{
     Behaviour, CLIENT_ID, CLIENT_SECRET, DISCOVERY, IdentityProvider, KEYS, TOKEN,
 };
+use etappe_testkit::tls_front::TlsFront;
 use etappe_web::config::{OidcConfig, WebConfig};
 use etappe_web::oidc::Oidc;
 use http::StatusCode;
@@ -15,7 +18,12 @@ const CALLBACK: &str = "/app/api/oidc/callback";
 const PUBLIC: &str = "https://stats.example.com/";
 
 fn oidc(issuer: &str, public_url: &str) -> Oidc {
+    oidc_trusting(None, issuer, public_url)
+}
+
+fn oidc_trusting(ca_file: Option<PathBuf>, issuer: &str, public_url: &str) -> Oidc {
     let config = OidcConfig {
+        ca_file,
         issuer: issuer.to_owned(),
         client_id: CLIENT_ID.to_owned(),
         client_secret: CLIENT_SECRET.to_owned(),
@@ -33,7 +41,7 @@ fn oidc(issuer: &str, public_url: &str) -> Oidc {
 /// An Etappe where Anna has an account, and the provider that knows her.
 async fn anna_and_provider() -> (World, IdentityProvider) {
     let provider = IdentityProvider::start().await.expect("it listens");
-    let world = World::with(Some(oidc(provider.issuer(), PUBLIC)));
+    let world = World::with(Some(oidc(&provider.issuer(), PUBLIC)));
     (world.and_anna().await, provider)
 }
 
@@ -141,6 +149,29 @@ async fn rsa_and_a_secret_in_the_body_do_as_well() {
 }
 
 #[tokio::test]
+async fn a_provider_with_tls_is_asked_only_with_a_trusted_certificate() {
+    let provider = IdentityProvider::start().await.expect("it listens");
+    let front = TlsFront::start(provider.host().to_owned()).await;
+    let front = front.expect("it listens");
+    provider.answer_as(format!("https://localhost:{}", front.port));
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, &front.certificate).expect("written");
+    let trusting = oidc_trusting(Some(ca_file), &provider.issuer(), PUBLIC);
+    let world = World::with(Some(trusting)).and_anna().await;
+    assert_eq!(sign_in(&world, &provider).await.location(), "/app/");
+    let strict = World::with(Some(oidc(&provider.issuer(), PUBLIC)));
+    assert_eq!(reason(&strict.get(START, None).await), "failed");
+}
+
+#[tokio::test]
+async fn a_secret_is_sent_to_no_address_without_tls() {
+    let (world, provider) = anna_and_provider().await;
+    provider.change(|it| it.token_address = Some("http://192.0.2.1/token"));
+    assert_eq!(reason(&sign_in(&world, &provider).await), "failed");
+}
+
+#[tokio::test]
 async fn a_person_comes_back_to_the_view_they_wanted() {
     let (world, provider) = anna_and_provider().await;
     let asked = format!("{START}?return=%2Fapp%2Fshop%2Ftoday%3Fp%3D7d%26m%3Daaarrr");
@@ -166,7 +197,7 @@ async fn a_person_comes_back_to_the_view_they_wanted() {
 async fn a_prefix_of_a_proxy_survives() {
     const PUBLIC: &str = "http://example.com/stats";
     let provider = IdentityProvider::start().await.expect("it listens");
-    let world = World::with(Some(oidc(provider.issuer(), PUBLIC)));
+    let world = World::with(Some(oidc(&provider.issuer(), PUBLIC)));
     let world = world.and_anna().await;
     let asked = format!("{START}?return=%2Fstats%2Fapp%2Fshop");
     let start = world.get(&asked, None).await;
@@ -383,7 +414,7 @@ async fn a_network_may_begin_sixty_times_a_minute() {
     let (world, provider) = anna_and_provider().await;
     for _ in 0..60 {
         let start = world.get(START, None).await;
-        assert!(start.location().starts_with(provider.issuer()));
+        assert!(start.location().starts_with(&provider.issuer()));
     }
     let throttled = world.get(START, None).await;
     assert_eq!(throttled.status, StatusCode::TOO_MANY_REQUESTS);
