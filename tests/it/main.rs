@@ -13,6 +13,7 @@ mod fleet;
 mod imports;
 mod kafka;
 mod kills;
+mod oidc;
 mod outages;
 mod overload;
 mod reading;

@@ -33,11 +33,12 @@ export class Etappe {
     return `http://${this.greeting.listen}`;
   }
 
-  static async start(data: string): Promise<Etappe> {
+  /** Settings are variables of the process; the address is free unless it is given. */
+  static async start(data: string, settings: Record<string, string> = {}, listen = "127.0.0.1:0"): Promise<Etappe> {
     if (!existsSync(BINARY)) throw new Error(`There is no ${BINARY}: build it with "make build", or name another in ETAPPE_BIN.`);
     const library = process.env.ETAPPE_ENGINE_LIBRARY || (await run(BINARY, ["engine", "--fetch"])).stdout.trim();
-    const flags = ["up", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"];
-    const child = spawn(BINARY, flags, { env: { ...process.env, ETAPPE_ENGINE_LIBRARY: library }, stdio: ["ignore", "pipe", "pipe"] });
+    const flags = ["up", "--data", data, "--listen", listen, "--admin", "127.0.0.1:0", "--json"];
+    const child = spawn(BINARY, flags, { env: { ...process.env, ...settings, ETAPPE_ENGINE_LIBRARY: library }, stdio: ["ignore", "pipe", "pipe"] });
     process.once("exit", () => child.kill("SIGKILL"));
     let log = "";
     child.stderr.on("data", (part: Buffer) => (log = (log + part.toString()).slice(-20_000)));

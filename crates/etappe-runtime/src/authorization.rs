@@ -91,22 +91,24 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, UnreadableAutho
 /// Returns the token in the session's cookie, if there is exactly one.
 #[must_use]
 pub fn session_token(headers: &HeaderMap) -> Option<&str> {
-    only_cookie(headers, SESSION_COOKIE)
+    cookie(headers, SESSION_COOKIE)
 }
 
 /// Returns the text of the cookie of share links, if there is exactly one.
 #[must_use]
 pub fn share_pass(headers: &HeaderMap) -> Option<&str> {
-    only_cookie(headers, SHARE_COOKIE)
+    cookie(headers, SHARE_COOKIE)
 }
 
-fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// Returns the value of the cookie called `name`, if there is exactly one.
+#[must_use]
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter();
     let mut values = lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(each, _)| *each == name)
+        .filter(|(found, _)| *found == name)
         .map(|(_, value)| value);
     let value = values.next().filter(|value| !value.is_empty())?;
     values.next().is_none().then_some(value)

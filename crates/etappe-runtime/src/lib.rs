@@ -4,7 +4,7 @@
 //!   tokens, [`forwarded`] finds the client behind proxies, [`admin`] serves health and metrics.
 //! - Life of a process: [`telemetry`], [`health`], [`shutdown`], [`clock`].
 //! - Work: [`backoff`] between attempts, [`blocking`] and [`background`] threads, [`fair_queue`].
-//! - Keys: [`mod@random_key`] draws them.
+//! - Keys: [`mod@random_key`] draws them. Trust: [`tls`] is for connections that Etappe opens.
 //! - Files and metrics: [`durable_file`] replaces files, [`mod@metric_set`] declares metrics.
 //!
 //! What it is *not*: nothing here knows events, stages or storage; it depends on the domain only
@@ -32,3 +32,4 @@ mod metrics;
 pub mod random_key;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;

@@ -9,6 +9,7 @@
 //! them fail, or stops everything at a chosen step as a crash would. [`generator`] generates events
 //! as trackers send them, with the expected totals. [`process::EtappeProcess`] starts the built
 //! program and talks to it over HTTP, as a user would. [`kafka::KafkaNode`] is a real Kafka.
+//! [`identity_provider::IdentityProvider`] signs people in, or misbehaves.
 //! [`wait::until`] waits for a condition and panics with a message when it is not met in time.
 //!
 //! Invariants: everything random has a seed; the fakes never use disk, network or wall clock.
@@ -17,6 +18,7 @@ pub mod clock;
 pub mod draw;
 pub mod faults;
 pub mod generator;
+pub mod identity_provider;
 pub mod kafka;
 pub mod memory_board;
 pub mod memory_index;
@@ -26,4 +28,5 @@ pub mod memory_sink;
 pub mod offsets;
 pub mod process;
 pub mod rows;
+pub mod tls_front;
 pub mod wait;

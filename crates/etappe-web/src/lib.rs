@@ -12,12 +12,14 @@
 
 mod assets;
 mod body;
+pub mod config;
 mod cookie;
 mod csrf;
 mod error;
 mod first_account;
 mod meanings;
 pub mod metrics;
+pub mod oidc;
 pub mod password;
 mod response;
 pub mod router;

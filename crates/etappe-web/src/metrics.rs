@@ -7,9 +7,10 @@ etappe_runtime::metric_set! {
     /// The web interface's metrics; clones share their values.
     #[derive(Debug, Clone)]
     pub struct WebMetrics {
-        /// Number of tries to sign in, by result (signed_in, wrong, throttled).
+        /// Number of tries to sign in, by result (signed_in, wrong, throttled, and with OpenID Connect no_account, unverified, cancelled, failed).
         ///
-        /// Alert when `wrong` or `throttled` rises: somebody guesses passwords.
+        /// Alert when `wrong` or `throttled` rises: somebody guesses passwords; when `failed` does,
+        /// the provider or its settings are wrong, as the log says.
         sign_ins: IntCounterVec = "etappe_web_sign_ins_total" by ["result"],
         /// Number of openings of share links, by result (opened, wrong, throttled, over, unknown).
         ///

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::shares::visitor;
 use crate::state::WebState;
-use crate::{assets, first_account, meanings, shares, sign_in, trail};
+use crate::{assets, first_account, meanings, oidc, shares, sign_in, trail};
 
 /// Returns the routes: everything under `/app`, `/share` and `/embed`.
 ///
@@ -37,7 +37,9 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
             "/app/api/first-account",
             post(first_account::create::<A, C>),
         )
-        .route("/app/api/sign-in-ways", get(sign_in::ways))
+        .route("/app/api/sign-in-ways", get(sign_in::ways::<A, C>))
+        .route("/app/api/oidc/start", get(oidc::start::<A, C>))
+        .route("/app/api/oidc/callback", get(oidc::callback::<A, C>))
         .route("/app/api/password", post(sign_in::change_password::<A, C>))
         .route("/app/api/{*rest}", any(async || StatusCode::NOT_FOUND))
         .route("/app/assets/{*name}", get(assets::asset))

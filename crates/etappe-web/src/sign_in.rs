@@ -125,8 +125,10 @@ async fn renew<A: AccountStore, C: Clock>(
 }
 
 /// Says how people sign in here.
-pub(crate) async fn ways() -> Response {
-    private(Json(json!({ "password": true, "oidc": null })).into_response())
+pub(crate) async fn ways<A, C>(State(state): State<WebState<A, C>>) -> Response {
+    let oidc = state.parts().oidc.as_ref();
+    let oidc = oidc.map(|oidc| json!({ "name": oidc.name() }));
+    private(Json(json!({ "password": true, "oidc": oidc })).into_response())
 }
 
 /// Signs out.
@@ -179,12 +181,23 @@ pub(crate) async fn change_password<A: AccountStore, C: Clock>(
     begin_session(&state, &user, &headers).await
 }
 
-/// Begins a session of `user` and answers with its cookie. Sessions that have ended are removed.
+/// Begins a session of `user` and answers with its cookie.
 pub(crate) async fn begin_session<A: AccountStore, C: Clock>(
     state: &WebState<A, C>,
     user: &User,
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
+    let token = new_session(state, user).await?;
+    let about = whoami::describe(user, &state.directory(), &token);
+    let header = [(SET_COOKIE, cookie::signing_in(&token, headers))];
+    Ok(private((header, Json(about)).into_response()))
+}
+
+/// Begins a session of `user` and returns its token. Sessions that have ended are removed.
+pub(crate) async fn new_session<A: AccountStore, C: Clock>(
+    state: &WebState<A, C>,
+    user: &User,
+) -> Result<String, WebError> {
     let (token, now) = (random_key("es"), state.now());
     let session = Session {
         user: user.id.clone(),
@@ -201,9 +214,7 @@ pub(crate) async fn begin_session<A: AccountStore, C: Clock>(
         Ok(ended.chain([begun]).collect::<Vec<_>>().into())
     })
     .await?;
-    let about = whoami::describe(user, &state.directory(), &token);
-    let header = [(SET_COOKIE, cookie::signing_in(&token, headers))];
-    Ok(private((header, Json(about)).into_response()))
+    Ok(token)
 }
 
 /// Stores what `decide` wants to change.

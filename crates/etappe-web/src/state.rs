@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::error::WebError;
 use crate::metrics::WebMetrics;
+use crate::oidc::Oidc;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 
@@ -34,6 +35,8 @@ pub struct WebParts<A, C> {
     pub trusted_proxies: usize,
     /// The metrics.
     pub metrics: WebMetrics,
+    /// The provider whose accounts people may sign in with, if there is one.
+    pub oidc: Option<Oidc>,
 }
 
 /// State shared by the routes; clones share it.

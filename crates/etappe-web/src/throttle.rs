@@ -70,7 +70,7 @@ impl Attempt {
 
 /// Returns the network that one customer of a provider has: an IPv4 address, or the /64 of an IPv6
 /// address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let prefix = u128::from(address) & !u128::from(u64::MAX);

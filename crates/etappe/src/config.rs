@@ -22,6 +22,7 @@ use etappe_log::spool::SpoolConfig;
 use etappe_runtime::http_server::ServerConfig;
 use etappe_runtime::telemetry::TelemetryConfig;
 use etappe_warehouse::WarehouseConfig;
+use etappe_web::config::{OidcConfig, WebConfig};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
@@ -77,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSettings,
     pub(crate) clickhouse: WarehouseConfig,
     pub(crate) insights: InsightsConfig,
+    pub(crate) web: WebConfig,
+    pub(crate) oidc: OidcConfig,
 }
 
 impl Default for Config {
@@ -95,6 +98,8 @@ impl Default for Config {
             engine: EngineSettings::default(),
             clickhouse: WarehouseConfig::default(),
             insights: InsightsConfig::default(),
+            web: WebConfig::default(),
+            oidc: OidcConfig::default(),
         }
     }
 }
@@ -269,6 +274,8 @@ impl Config {
             self.classifier.validate().err().unwrap_or_default(),
         );
         section("insights", self.insights.validate());
+        section("web", self.web.validate());
+        section("oidc", self.oidc.validate(&self.web));
         let engine = self
             .engine
             .to_engine_config(PathBuf::from("engine"), PathBuf::new());

@@ -1,19 +1,11 @@
 //! Remote servers: encrypted, replicated, too old, or not as configured.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use etappe_core::ports::{RetryClass, Retryable};
+use etappe_testkit::tls_front::TlsFront;
 use etappe_warehouse::{Warehouse, WarehouseConfig, WarehouseError};
 use prometheus::Registry;
-use rcgen::{CertificateParams, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio::net::TcpListener;
 
 use crate::engine::{TestWarehouse, database_name, shared_engine};
 
@@ -21,51 +13,14 @@ fn connect(config: WarehouseConfig) -> Warehouse {
     Warehouse::connect(config, &Registry::new()).expect("a good configuration")
 }
 
-/// Accepts TLS as `localhost` and forwards everything to the shared engine; returns the port. The
-/// certificate is written to `ca_file`.
-async fn tls_front(tasks: &mut JoinSet<()>, ca_file: &Path) -> u16 {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
-    std::fs::write(ca_file, certificate.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let engine = shared_engine().config("etappe").host();
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, engine) = (acceptor.clone(), engine.clone());
-            connections.spawn(async move {
-                // A client that does not trust the certificate closes the connection.
-                if let Ok(mut client) = acceptor.accept(stream).await {
-                    let mut server = TcpStream::connect(engine).await.expect("the engine runs");
-                    tokio::io::copy_bidirectional(&mut client, &mut server)
-                        .await
-                        .ok();
-                }
-            });
-        }
-    });
-    port
-}
-
 #[tokio::test]
 async fn an_encrypted_server_is_used_only_with_a_trusted_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
-    let mut tasks = JoinSet::new();
-    let port = tls_front(&mut tasks, &ca_file).await;
     let plain = shared_engine().config("etappe");
+    let front = TlsFront::start(plain.host()).await.unwrap();
+    std::fs::write(&ca_file, &front.certificate).unwrap();
+    let port = front.port;
     let url = format!(
         "https://{}:{}@localhost:{port}/{}",
         plain.user,

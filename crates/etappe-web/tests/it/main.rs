@@ -1,5 +1,6 @@
 //! Signing in, sessions, the first account and users, over HTTP against accounts in memory.
 
+mod oidc;
 mod shares;
 mod support;
 

@@ -1,11 +1,13 @@
 //! The web interface with accounts in memory and a clock of its own.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use etappe_core::account::{AccountChange, AccountChanges, Accounts};
 use etappe_core::id::SiteId;
 use etappe_core::meaning::{MeaningChange, Meanings, UnusableMeaning};
@@ -14,6 +16,7 @@ use etappe_core::site::{KeyHash, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
 use etappe_core::trail::{EntryName, Trail, TrailEntry};
 use etappe_web::metrics::WebMetrics;
+use etappe_web::oidc::Oidc;
 use etappe_web::{WebParts, WebState};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -99,6 +102,7 @@ impl Clock for TestClock {
 
 pub(crate) struct World {
     accounts: Arc<MemoryAccounts>,
+    registry: Registry,
     clock: TestClock,
     router: Router,
 }
@@ -112,6 +116,11 @@ pub(crate) struct Answer {
 impl World {
     /// Two sites, no account, and the link `ef_once` for the first.
     pub(crate) fn empty() -> Self {
+        Self::with(None)
+    }
+
+    /// The same, where people may sign in with a provider.
+    pub(crate) fn with(oidc: Option<Oidc>) -> Self {
         let site = |name: &str| Site {
             id: SiteId::try_new(name).expect("a name"),
             settings: SiteSettings::default(),
@@ -124,15 +133,18 @@ impl World {
         let (sender, directory) = watch::channel(Arc::new(directory));
         let accounts = Arc::new(MemoryAccounts(sender));
         let clock = TestClock::default();
+        let registry = Registry::new();
         let state = WebState::new(WebParts {
             accounts: Arc::clone(&accounts),
             clock: clock.clone(),
             directory,
             trusted_proxies: 0,
-            metrics: WebMetrics::register(&Registry::new()).expect("a new registry"),
+            metrics: WebMetrics::register(&registry).expect("a new registry"),
+            oidc,
         });
         Self {
             accounts,
+            registry,
             clock,
             router: etappe_web::router::router(state),
         }
@@ -140,7 +152,12 @@ impl World {
 
     /// The same with the first account, `anna@example.com`.
     pub(crate) async fn with_anna() -> Self {
-        let world = Self::empty();
+        Self::empty().and_anna().await
+    }
+
+    /// Makes the first account.
+    pub(crate) async fn and_anna(self) -> Self {
+        let world = self;
         let made = world.first_account("ef_once").await;
         assert_eq!(made.status, StatusCode::OK, "{}", made.json);
         world
@@ -202,6 +219,14 @@ impl World {
             .await
     }
 
+    /// Returns how often signing in had this result.
+    pub(crate) fn sign_ins(&self, result: &str) -> f64 {
+        let families = self.registry.gather();
+        let values = families.iter().flat_map(|family| family.get_metric());
+        let mut found = values.filter(|it| it.get_label().iter().any(|it| it.value() == result));
+        found.next().map_or(0.0, |it| it.get_counter().get_value())
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -210,6 +235,8 @@ impl World {
         body: Body,
     ) -> Answer {
         let mut request = Request::new(body);
+        let peer = SocketAddr::from(([192, 0, 2, 1], 80));
+        request.extensions_mut().insert(ConnectInfo(peer));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().expect("a path");
         for (name, value) in headers {
@@ -232,6 +259,12 @@ impl World {
 }
 
 impl Answer {
+    /// Returns where a browser is sent.
+    pub(crate) fn location(&self) -> &str {
+        assert_eq!(self.status, StatusCode::FOUND, "{}", self.json);
+        self.headers["location"].to_str().expect("ASCII")
+    }
+
     pub(crate) fn problem(&self) -> &str {
         self.json["type"].as_str().unwrap_or_default()
     }

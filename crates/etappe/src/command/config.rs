@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use etappe_log::kafka::KafkaCluster;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
+use etappe_web::oidc::Oidc;
 use prometheus::Registry;
 
 use crate::answer::{answer, write};
@@ -57,6 +58,13 @@ async fn connect(config: &Config) -> anyhow::Result<()> {
         let place = config.clickhouse.host();
         tell("ClickHouse", &place, try_clickhouse(config).await);
     }
+    if config.oidc.is_set() {
+        tell(
+            "the provider",
+            &config.oidc.issuer,
+            try_provider(config).await,
+        );
+    }
     if !config.kafka.is_enabled() && !config.uses_server() {
         answer!(
             "no Kafka or ClickHouse is configured: `etappe up` keeps log and database in its folder"
@@ -89,6 +97,14 @@ async fn try_clickhouse(config: &Config) -> anyhow::Result<String> {
         .await
         .with_context(no_answer)??;
     Ok("reached and logged in; the version is new enough".to_owned())
+}
+
+async fn try_provider(config: &Config) -> anyhow::Result<String> {
+    let oidc = Oidc::try_new(&config.oidc, &config.web)?.context("no provider is configured")?;
+    let place = oidc.reach().await?;
+    Ok(format!(
+        "reached; it must know {place} to send people back to"
+    ))
 }
 
 fn no_answer() -> String {

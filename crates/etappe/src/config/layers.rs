@@ -228,7 +228,8 @@ fn accepted_value<T: DeserializeOwned>(
 
 /// Returns whether a setting's value, or a part of it, must not be shown.
 fn holds_secret(path: &[String]) -> bool {
-    let is_secret = |name: &String| name.contains("password") || name == "url";
+    let is_secret =
+        |name: &String| name.contains("password") || name.contains("secret") || name == "url";
     path.iter().any(is_secret) || path.iter().any(|name| name == "properties")
 }
 

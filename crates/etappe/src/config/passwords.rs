@@ -27,6 +27,11 @@ impl Config {
         if let Some(text) = read("kafka.security.key_password", file, is_set) {
             kafka.key_password = Some(Secret::new(text));
         }
+        let oidc = &mut self.oidc;
+        let (file, is_set) = (&oidc.client_secret_file, !oidc.client_secret.is_empty());
+        if let Some(text) = read("oidc.client_secret", file, is_set) {
+            oidc.client_secret = text;
+        }
         problems
     }
 }
@@ -75,11 +80,15 @@ mod tests {
         let config = load(
             "[clickhouse]\nurl = 'https://u@h:8443'\npassword_file = 'DIR/password'\n\
              [kafka]\nbrokers = 'h:1'\n[kafka.security]\nprotocol = 'sasl_ssl'\nusername = 'u'\n\
-             password_file = 'DIR/password'\n",
+             password_file = 'DIR/password'\n\
+             [web]\npublic_url = 'https://e.example'\n\
+             [oidc]\nissuer = 'https://o.example'\nclient_id = 'e'\n\
+             client_secret_file = 'DIR/password'\n",
         );
         let config = config.expect("good");
         assert_eq!(config.clickhouse.password, "hush ");
         assert_eq!(config.kafka.security.password, Some(Secret::new("hush ")));
+        assert_eq!(config.oidc.client_secret, "hush ");
         let shown = format!("{config:?} {}", toml::to_string(&config).expect("text"));
         assert!(!shown.contains("hush"), "{shown}");
     }
@@ -109,6 +118,7 @@ mod tests {
             "[kafka.properties]\n'ssl.key.pasword' = 73537\n",
             "[clickhouse]\nurl = 73537\n",
             "[clickhouse.password]\nx = 73537\n",
+            "[oidc]\nclient_secret = 73537\n",
         ] {
             let found = load(text).expect_err("a number is not text");
             assert!(!found.contains("73537"), "{found}");

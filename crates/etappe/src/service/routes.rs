@@ -24,6 +24,7 @@ use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
 use etappe_web::metrics::WebMetrics;
+use etappe_web::oidc::Oidc;
 use etappe_web::{WebParts, WebState};
 use serde_json::json;
 use tokio::sync::watch;
@@ -119,6 +120,7 @@ pub(crate) fn web(
         directory: sites.subscribe(),
         trusted_proxies: service.config.collector.trusted_proxies,
         metrics: WebMetrics::register(&service.registry)?,
+        oidc: Oidc::try_new(&service.config.oidc, &service.config.web)?,
     });
     Ok(etappe_web::router::router(state).merge(front_page::router(purpose)))
 }
