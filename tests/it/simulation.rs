@@ -4,15 +4,19 @@
 //! every card, stage, referral figure and funnel on journeys that look like real ones.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use chrono_tz::Tz;
-use etappe_simulate::{Range, Settings, Simulation, simulate};
+use etappe_simulate::{Range, Settings, Simulation, day_end, simulate};
 use etappe_testkit::draw::{self, Draw};
-use etappe_testkit::process::EtappeProcess;
+use etappe_testkit::process::{EtappeProcess, binary_path};
+use etappe_testkit::wait::{PATIENCE, until};
 use etappe_tests::site::TestSite;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::{run, started};
 
@@ -27,7 +31,7 @@ async fn import(
 ) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("simulated.ndjson");
-    let lines = simulation.messages.iter();
+    let lines = simulation.messages();
     let lines: Vec<String> = lines.map(|message| message.value.to_string()).collect();
     std::fs::write(&file, lines.join("\n"))?;
     let data = process.data();
@@ -95,7 +99,35 @@ struct Check<'a> {
     differences: Vec<String>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    const fn of(site: &'a TestSite, simulation: &'a Simulation, zone: Tz) -> Self {
+        Self {
+            site,
+            simulation,
+            zone,
+            compared: 0,
+            differences: Vec::new(),
+        }
+    }
+
+    /// Fails if an answer differed, or if fewer values than `least` were compared.
+    fn ensure_equal(&self, settings: &Settings, least: usize) -> anyhow::Result<()> {
+        let (found, Settings { seed, people, .. }) = (&self.differences, settings);
+        ensure!(self.compared > least, "{} values", self.compared);
+        ensure!(
+            found.is_empty(),
+            "seed {seed} with {people} people has {} differences:\n{}",
+            found.len(),
+            found
+                .iter()
+                .take(40)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+        Ok(())
+    }
+
     /// Compares all answers about a range.
     async fn range(&mut self, from: DateTime<Utc>, to: DateTime<Utc>) -> anyhow::Result<()> {
         let zone = self.zone.name();
@@ -151,13 +183,7 @@ async fn check(process: &EtappeProcess, settings: &Settings) -> anyhow::Result<(
     let site = TestSite::create(process, &format!("seed-{}", settings.seed)).await?;
     let simulation = simulate(settings);
     import(process, &site, &simulation).await?;
-    let mut check = Check {
-        site: &site,
-        simulation: &simulation,
-        zone: settings.zone,
-        compared: 0,
-        differences: Vec::new(),
-    };
+    let mut check = Check::of(&site, &simulation, settings.zone);
     for (_, range) in simulation.truth.ranges() {
         check.range(range.from, range.to).await?;
     }
@@ -177,22 +203,7 @@ async fn check(process: &EtappeProcess, settings: &Settings) -> anyhow::Result<(
         settings.end + Duration::days(9),
     );
     check.range(from, to).await?;
-    let found = &check.differences;
-    ensure!(check.compared > 2_000, "{} values", check.compared);
-    ensure!(
-        found.is_empty(),
-        "seed {} with {} people has {} differences:\n{}",
-        settings.seed,
-        settings.people,
-        found.len(),
-        found
-            .iter()
-            .take(40)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
-    Ok(())
+    check.ensure_equal(settings, 2_000)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,6 +236,77 @@ async fn every_figure_of_a_simulated_site_is_the_true_one() -> anyhow::Result<()
         };
         check(&process, &settings).await?;
     }
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulation_that_was_interrupted_goes_on_without_duplicates() -> anyhow::Result<()> {
+    let (mut process, _) = started("first").await?;
+    let settings = Settings {
+        seed: draw::seed(),
+        people: 6_000,
+        days: 60,
+        end: day_end(Tz::Europe__Amsterdam, "2026-03-31".parse()?),
+        zone: Tz::Europe__Amsterdam,
+        currency: "EUR".to_owned(),
+    };
+    let (data, seed) = (process.data(), settings.seed.to_string());
+    let data = data.to_str().context("text")?;
+    let arguments = [
+        "simulate",
+        "--data",
+        data,
+        "--seed",
+        &seed,
+        "--people",
+        "6000",
+        "--days",
+        "60",
+        "--until",
+        "2026-03-31",
+        "--timezone",
+        "Europe/Amsterdam",
+    ];
+    let mut first = Command::new(binary_path())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    until("the site is there", PATIENCE, async || {
+        let sites = process.run("keys", &["list"]).await.unwrap_or_default();
+        sites.to_string().contains("practice")
+    })
+    .await;
+    let site = TestSite::create(&process, "practice").await?;
+    until("some events are visible", PATIENCE, async || {
+        site.visible_events().await.is_ok_and(|seen| seen > 0)
+    })
+    .await;
+    let id = first.id().and_then(|id| i32::try_from(id).ok());
+    kill_process(id.and_then(Pid::from_raw).context("it runs")?, Signal::INT)?;
+    assert_eq!(first.wait().await?.code(), Some(1), "interrupted");
+    // Other arguments change nothing: it goes on as it was begun.
+    let (code, _, errors) = run(&["simulate", "--data", data]).await?;
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(errors.contains("interrupted"), "{errors}");
+    let simulation = simulate(&settings);
+    let events = simulation.truth.events_of_people() as u64;
+    assert_eq!(site.settle(events).await?, events);
+    assert_eq!(site.settle_down().await?, events, "none came twice");
+    let mut check = Check::of(&site, &simulation, settings.zone);
+    check
+        .range(settings.end - Duration::days(60), settings.end)
+        .await?;
+    check.ensure_equal(&settings, 200)?;
+    let (code, _, errors) = run(&["simulate", "--data", data]).await?;
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("there already"), "{errors}");
+    let (code, _, errors) = run(&["simulate", "--data", data, "--site", "first"]).await?;
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("--site"), "{errors}");
     process.stop().await?;
     Ok(())
 }

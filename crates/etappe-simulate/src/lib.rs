@@ -23,7 +23,7 @@ mod population;
 mod truth;
 mod world;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 pub use message::Message;
@@ -64,22 +64,36 @@ impl Settings {
     }
 }
 
-/// Invented events, and what is true of them.
+/// Invented people, and what is true of them.
 #[derive(Debug)]
 pub struct Simulation {
-    /// The messages in order of time.
-    pub messages: Vec<Message>,
+    population: population::Population,
+    settings: Settings,
     /// Answers questions about them.
     pub truth: Truth,
+}
+
+impl Simulation {
+    /// Returns the messages in order of time; each is written when it is asked for.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        message::messages(&self.population, &self.settings)
+    }
 }
 
 /// Invents people and what they do.
 #[must_use]
 pub fn simulate(settings: &Settings) -> Simulation {
     let population = population::Population::new(settings);
-    let messages = message::messages(&population, settings);
     Simulation {
-        truth: Truth::new(population, settings),
-        messages,
+        truth: Truth::new(&population, settings),
+        population,
+        settings: settings.clone(),
     }
+}
+
+/// Returns the first instant after a day in a time zone.
+#[must_use]
+pub fn day_end(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+    let next = date.succ_opt().unwrap_or(date);
+    DateTime::from_timestamp_millis(calendar::day_start(zone, next)).unwrap_or_default()
 }

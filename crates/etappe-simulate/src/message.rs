@@ -23,7 +23,10 @@ pub struct Message {
 }
 
 /// Writes all messages in order of time.
-pub(crate) fn messages(population: &Population, settings: &Settings) -> Vec<Message> {
+pub(crate) fn messages<'a>(
+    population: &'a Population,
+    settings: &'a Settings,
+) -> impl Iterator<Item = Message> + 'a {
     let prefix = format!("practice-{:016x}", settings.fingerprint());
     let writer = Writer {
         population,
@@ -31,8 +34,7 @@ pub(crate) fn messages(population: &Population, settings: &Settings) -> Vec<Mess
     };
     let numbered = population.happenings.iter().enumerate();
     numbered
-        .map(|(number, happening)| writer.message(happening, &format!("{prefix}-{number}")))
-        .collect()
+        .map(move |(number, happening)| writer.message(happening, &format!("{prefix}-{number}")))
 }
 
 struct Writer<'a> {

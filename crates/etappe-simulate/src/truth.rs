@@ -77,16 +77,16 @@ pub struct Truth {
 }
 
 impl Truth {
-    pub(crate) fn new(population: Population, settings: &Settings) -> Self {
+    pub(crate) fn new(population: &Population, settings: &Settings) -> Self {
         let mut journeys = vec![Vec::new(); population.people.len()];
         let mut events = 0;
-        for happening in population.happenings {
+        for happening in &population.happenings {
             if !happening.act.is_event() {
                 continue;
             }
             events += 1;
             if population.people[happening.person].persona.is_some() {
-                journeys[happening.person].push(happening);
+                journeys[happening.person].push(*happening);
             }
         }
         Self {
@@ -94,7 +94,7 @@ impl Truth {
             currency: settings.currency.clone(),
             end: settings.end,
             days: settings.days,
-            ids: population.people.into_iter().map(|it| it.id).collect(),
+            ids: population.people.iter().map(|it| it.id.clone()).collect(),
             journeys,
             events,
         }
