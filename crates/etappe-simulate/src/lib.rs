@@ -57,10 +57,11 @@ impl Settings {
     /// Returns a number that differs between settings, from which all ids are made.
     pub(crate) fn fingerprint(&self) -> u64 {
         let size = u64::from(self.people) << 32 | u64::from(self.days);
-        dice::mix(
-            dice::mix(self.seed, size),
-            self.end.timestamp_millis().cast_unsigned(),
-        )
+        let place = self.zone.name().bytes().chain(self.currency.bytes());
+        let place = place.fold(0, |mixed, byte| dice::mix(mixed, u64::from(byte)));
+        [size, self.end.timestamp_millis().cast_unsigned(), place]
+            .into_iter()
+            .fold(self.seed, dice::mix)
     }
 }
 

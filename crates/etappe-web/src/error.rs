@@ -6,6 +6,7 @@ use etappe_core::account::{InvalidEmail, Role};
 use etappe_core::meaning::UnusableMeaning;
 
 use crate::password::UnusablePassword;
+use crate::practice::NameTaken;
 
 /// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,12 @@ pub(crate) enum WebError {
     /// The user's role is not enough.
     #[error("this takes the role of {0} at this site")]
     RoleNeeded(Role),
+    /// The user does not administer every site.
+    #[error("this takes an administrator of every site")]
+    AdminNeeded,
+    /// The name of the practice site is taken.
+    #[error(transparent)]
+    NameTaken(#[from] NameTaken),
     /// The meaning cannot be saved.
     #[error(transparent)]
     Meaning(#[from] UnusableMeaning),

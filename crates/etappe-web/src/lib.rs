@@ -19,6 +19,7 @@ mod first_account;
 mod meanings;
 pub mod metrics;
 pub mod password;
+pub mod practice;
 mod response;
 pub mod router;
 mod sign_in;

@@ -7,7 +7,7 @@ use etappe_core::ports::{AccountStore, Clock, MeaningStore};
 use http::StatusCode;
 
 use crate::state::WebState;
-use crate::{assets, first_account, meanings, sign_in, trail};
+use crate::{assets, first_account, meanings, practice, sign_in, trail};
 
 /// Returns the routes: everything under `/app`.
 ///
@@ -30,6 +30,10 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
             post(first_account::create::<A, C>),
         )
         .route("/app/api/sign-in-ways", get(sign_in::ways))
+        .route(
+            "/app/api/practice",
+            get(practice::show::<A, C>).post(practice::start::<A, C>),
+        )
         .route("/app/api/password", post(sign_in::change_password::<A, C>))
         .route("/app/api/{*rest}", any(async || StatusCode::NOT_FOUND))
         .route("/app/assets/{*name}", get(assets::asset))

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::error::WebError;
 use crate::metrics::WebMetrics;
 use crate::password::Passwords;
+use crate::practice::PracticeSite;
 use crate::throttle::Throttle;
 
 /// How long a session lasts after it was last renewed.
@@ -34,6 +35,8 @@ pub struct WebParts<A, C> {
     pub trusted_proxies: usize,
     /// The metrics.
     pub metrics: WebMetrics,
+    /// Makes the practice site; `None` where there is none.
+    pub practice: Option<Arc<dyn PracticeSite>>,
 }
 
 /// State shared by the routes; clones share it.
@@ -66,6 +69,10 @@ impl<A, C> WebState<A, C> {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn practice(&self) -> Option<&dyn PracticeSite> {
+        self.0.parts.practice.as_deref()
     }
 
     /// Returns the sites and accounts as they are now.

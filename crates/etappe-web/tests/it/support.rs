@@ -1,8 +1,8 @@
 //! The web interface with accounts in memory and a clock of its own.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +14,7 @@ use etappe_core::site::{KeyHash, Site, SiteDirectory, SiteSettings};
 use etappe_core::time::Timestamp;
 use etappe_core::trail::{EntryName, Trail, TrailEntry};
 use etappe_web::metrics::WebMetrics;
+use etappe_web::practice::{NameTaken, PracticeSite, PracticeState};
 use etappe_web::{WebParts, WebState};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -97,10 +98,55 @@ impl Clock for TestClock {
     }
 }
 
+/// A practice site that is as far as a test says.
+#[derive(Debug)]
+pub(crate) struct FakePractice {
+    site: SiteId,
+    state: Mutex<Result<PracticeState, NameTaken>>,
+    starts: AtomicI64,
+}
+
+impl FakePractice {
+    /// Sets how far it is, or that its name is taken.
+    pub(crate) fn set(&self, state: Result<PracticeState, NameTaken>) {
+        *self.state.lock().expect("no test panics with it") = state;
+    }
+
+    /// Returns how often it was asked to begin.
+    pub(crate) fn starts(&self) -> i64 {
+        self.starts.load(Ordering::Relaxed)
+    }
+}
+
+impl PracticeSite for FakePractice {
+    fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    fn state(&self) -> PracticeState {
+        let state = self.state.lock().expect("no test panics with it");
+        state.unwrap_or(PracticeState::None)
+    }
+
+    fn is_made(&self) -> bool {
+        self.state() != PracticeState::None
+    }
+
+    fn start(&self) -> Result<(), NameTaken> {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        let state = *self.state.lock().expect("no test panics with it");
+        if state? == PracticeState::None {
+            self.set(Ok(PracticeState::Running { done: 0.0 }));
+        }
+        Ok(())
+    }
+}
+
 pub(crate) struct World {
     accounts: Arc<MemoryAccounts>,
     clock: TestClock,
     router: Router,
+    pub(crate) practice: Arc<FakePractice>,
 }
 
 pub(crate) struct Answer {
@@ -112,6 +158,22 @@ pub(crate) struct Answer {
 impl World {
     /// Two sites, no account, and the link `ef_once` for the first.
     pub(crate) fn empty() -> Self {
+        Self::build(true)
+    }
+
+    /// The same, and its program makes no practice site.
+    pub(crate) async fn without_practice() -> Self {
+        let world = Self::build(false);
+        world.first_account("ef_once").await;
+        world
+    }
+
+    fn build(makes_practice: bool) -> Self {
+        let practice = Arc::new(FakePractice {
+            site: SiteId::try_new("blog").expect("a name"),
+            state: Mutex::new(Ok(PracticeState::None)),
+            starts: AtomicI64::default(),
+        });
         let site = |name: &str| Site {
             id: SiteId::try_new(name).expect("a name"),
             settings: SiteSettings::default(),
@@ -130,11 +192,13 @@ impl World {
             directory,
             trusted_proxies: 0,
             metrics: WebMetrics::register(&Registry::new()).expect("a new registry"),
+            practice: makes_practice.then(|| Arc::clone(&practice) as Arc<dyn PracticeSite>),
         });
         Self {
             accounts,
             clock,
             router: etappe_web::router::router(state),
+            practice,
         }
     }
 

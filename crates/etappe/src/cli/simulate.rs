@@ -21,7 +21,7 @@ pub(crate) struct SimulateArguments {
     #[arg(long, value_name = "N", default_value_t = Settings::DAYS,
           value_parser = clap::value_parser!(u32).range(1..=3_660))]
     pub(crate) days: u32,
-    /// The same seed, people, days and last day give the same events.
+    /// With the same other options, the same seed gives the same events.
     #[arg(long, value_name = "N", default_value_t = Settings::SEED)]
     pub(crate) seed: u64,
     /// The last day, such as 2026-10-31; without it the last day is today, up to this hour.

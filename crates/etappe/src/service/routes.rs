@@ -24,6 +24,7 @@ use etappe_runtime::background::BackgroundHandle;
 use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
 use etappe_web::metrics::WebMetrics;
+use etappe_web::practice::PracticeSite;
 use etappe_web::{WebParts, WebState};
 use serde_json::json;
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ use tower::ServiceExt;
 
 use super::Service;
 use super::front_page::{self, Purpose};
+use super::practice::PracticeMaker;
 
 /// The admin address of every process: metrics and health.
 pub(crate) fn admin(service: &Service) -> Router {
@@ -112,13 +114,16 @@ pub(crate) fn web(
     service: &Service,
     sites: &Arc<SiteStore>,
     purpose: Purpose,
+    practice: Option<PracticeMaker>,
 ) -> anyhow::Result<Router> {
+    let practice = practice.map(|maker| Arc::new(maker) as Arc<dyn PracticeSite>);
     let state = WebState::new(WebParts {
         accounts: Arc::clone(sites),
         clock: service.clock,
         directory: sites.subscribe(),
         trusted_proxies: service.config.collector.trusted_proxies,
         metrics: WebMetrics::register(&service.registry)?,
+        practice,
     });
     Ok(etappe_web::router::router(state).merge(front_page::router(purpose)))
 }
