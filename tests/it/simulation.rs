@@ -240,6 +240,31 @@ async fn every_figure_of_a_simulated_site_is_the_true_one() -> anyhow::Result<()
     Ok(())
 }
 
+/// Starts the command, and interrupts it once some events of the practice site are visible.
+async fn interrupted(process: &EtappeProcess, arguments: &[&str]) -> anyhow::Result<TestSite> {
+    let mut first = Command::new(binary_path())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    until("the site is there", PATIENCE, async || {
+        let sites = process.run("keys", &["list"]).await.unwrap_or_default();
+        sites.to_string().contains("practice")
+    })
+    .await;
+    let site = TestSite::create(process, "practice").await?;
+    until("some events are visible", PATIENCE, async || {
+        site.visible_events().await.is_ok_and(|seen| seen > 0)
+    })
+    .await;
+    let id = first.id().and_then(|id| i32::try_from(id).ok());
+    kill_process(id.and_then(Pid::from_raw).context("it runs")?, Signal::INT)?;
+    assert_eq!(first.wait().await?.code(), Some(1), "interrupted");
+    Ok(site)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_simulation_that_was_interrupted_goes_on_without_duplicates() -> anyhow::Result<()> {
     let (mut process, _) = started("first").await?;
@@ -268,26 +293,7 @@ async fn a_simulation_that_was_interrupted_goes_on_without_duplicates() -> anyho
         "--timezone",
         "Europe/Amsterdam",
     ];
-    let mut first = Command::new(binary_path())
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    until("the site is there", PATIENCE, async || {
-        let sites = process.run("keys", &["list"]).await.unwrap_or_default();
-        sites.to_string().contains("practice")
-    })
-    .await;
-    let site = TestSite::create(&process, "practice").await?;
-    until("some events are visible", PATIENCE, async || {
-        site.visible_events().await.is_ok_and(|seen| seen > 0)
-    })
-    .await;
-    let id = first.id().and_then(|id| i32::try_from(id).ok());
-    kill_process(id.and_then(Pid::from_raw).context("it runs")?, Signal::INT)?;
-    assert_eq!(first.wait().await?.code(), Some(1), "interrupted");
+    let site = interrupted(&process, &arguments).await?;
     // Other arguments change nothing: it goes on as it was begun.
     let (code, _, errors) = run(&["simulate", "--data", data]).await?;
     assert_eq!(code, Some(0), "{errors}");
