@@ -65,6 +65,7 @@ Etappe is running.
   metrics, health   http://$admin/metrics  http://$admin/readyz
   site demo         write key $key
                     read token $token
+  practice site     target/release/etappe simulate --data $DATA   (invented people to look around in)
   log               $log            stop it with: make down
 
 Paste this into a web page:

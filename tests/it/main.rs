@@ -18,6 +18,7 @@ mod outages;
 mod overload;
 mod reading;
 mod scripts;
+mod simulation;
 mod start;
 mod web;
 

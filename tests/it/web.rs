@@ -2,6 +2,7 @@
 //! session's cookie.
 
 use etappe_testkit::process::EtappeProcess;
+use etappe_testkit::wait::{PATIENCE, until};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -184,6 +185,59 @@ async fn the_pages_are_in_the_binary_with_a_strict_policy() -> anyhow::Result<()
         let kept = answer.headers()["cache-control"].to_str()?;
         assert!(kept.contains("immutable"), "{source}: {kept}");
     }
+    process.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_practice_site_is_made_by_whoever_administers_everything() -> anyhow::Result<()> {
+    let (mut process, _) = started("shop").await?;
+    let mut anna = first_account(&process).await?;
+    let path = "/app/api/practice";
+    let (status, before) = anna.get(path).await?;
+    assert_eq!(status, 200, "{before}");
+    let none = json!({ "state": "none", "done": 0.0, "site": "practice" });
+    assert_eq!(before, none);
+    let (status, _) = anna.ask(Method::POST, path, None).await?;
+    assert_eq!(status, 202);
+    let (status, _) = anna.ask(Method::POST, path, None).await?;
+    assert_eq!(status, 202, "a second one is harmless");
+    let browser = tokio::sync::Mutex::new(anna);
+    until("the practice site is ready", PATIENCE, async || {
+        let (status, now) = browser.lock().await.get(path).await.expect("an answer");
+        assert_eq!(status, 200, "{now}");
+        assert_ne!(now["state"], "none", "it failed");
+        now["state"] == "ready"
+    })
+    .await;
+    let mut anna = browser.into_inner();
+    let (_, who) = anna.get("/app/api/session").await?;
+    let offers = who["offers"].as_array().into_iter().flatten();
+    assert!(offers.clone().any(|it| it == "practice"), "{who}");
+    let mut sites = who["sites"].as_array().into_iter().flatten();
+    let site = sites
+        .find(|it| it["id"] == "practice")
+        .expect("it is there");
+    assert_eq!(
+        (&site["practice"], &site["role"], &site["name"]),
+        (&json!(true), &json!("admin"), &json!("Practice shop"))
+    );
+    let (status, answer) = anna.get("/v1/sites/practice/kpis").await?;
+    assert_eq!(status, 200, "{answer}");
+    let kpis = answer["kpis"].as_array().into_iter().flatten();
+    for kpi in kpis {
+        assert!(!kpi["value"].is_null(), "{kpi}");
+    }
+    let everything = "/v1/sites/practice/kpis?from=2000-01-01&to=2100-01-01";
+    let (_, answer) = anna.get(everything).await?;
+    assert_eq!(answer["kpis"][0]["value"], 2_000, "people: {answer}");
+    let (status, _) = anna.ask(Method::POST, path, None).await?;
+    assert_eq!(status, 202, "nothing is made twice");
+    let (_, after) = anna.get(path).await?;
+    assert_eq!(
+        after,
+        json!({ "state": "ready", "done": 1.0, "site": "practice" })
+    );
     process.stop().await?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use etappe_core::meaning::UnusableMeaning;
 use etappe_core::share::MOST_OF_A_SITE;
 
 use crate::password::UnusablePassword;
+use crate::practice::NameTaken;
 use crate::shares::UnusableShare;
 
 /// Why a request was refused.
@@ -53,6 +54,12 @@ pub(crate) enum WebError {
     /// The user's role is not enough.
     #[error("this takes the role of {0} at this site")]
     RoleNeeded(Role),
+    /// The user does not administer every site.
+    #[error("this takes an administrator of every site")]
+    AdminNeeded,
+    /// The name of the practice site is taken.
+    #[error(transparent)]
+    NameTaken(#[from] NameTaken),
     /// The meaning cannot be saved.
     #[error(transparent)]
     Meaning(#[from] UnusableMeaning),

@@ -21,6 +21,7 @@ mod meanings;
 pub mod metrics;
 pub mod oidc;
 pub mod password;
+pub mod practice;
 mod response;
 pub mod router;
 mod shares;

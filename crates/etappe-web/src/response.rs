@@ -48,6 +48,8 @@ const fn kind(error: &WebError) -> (StatusCode, &'static str, &'static str) {
         E::Name => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-name", "Invalid"),
         E::NotYourSite => (StatusCode::FORBIDDEN, "wrong-site", "Not your site"),
         E::RoleNeeded(_) => (StatusCode::FORBIDDEN, "role-needed", "Not allowed"),
+        E::AdminNeeded => (StatusCode::FORBIDDEN, "admin-needed", "Not allowed"),
+        E::NameTaken(_) => (StatusCode::CONFLICT, "name-taken", "The name is taken"),
         E::Meaning(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid-meaning",

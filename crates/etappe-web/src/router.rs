@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::shares::visitor;
 use crate::state::WebState;
-use crate::{assets, first_account, meanings, oidc, shares, sign_in, trail};
+use crate::{assets, first_account, meanings, oidc, practice, shares, sign_in, trail};
 
 /// Returns the routes: everything under `/app`, `/share` and `/embed`.
 ///
@@ -40,6 +40,10 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
         .route("/app/api/sign-in-ways", get(sign_in::ways::<A, C>))
         .route("/app/api/oidc/start", get(oidc::start::<A, C>))
         .route("/app/api/oidc/callback", get(oidc::callback::<A, C>))
+        .route(
+            "/app/api/practice",
+            get(practice::show::<A, C>).post(practice::start::<A, C>),
+        )
         .route("/app/api/password", post(sign_in::change_password::<A, C>))
         .route("/app/api/{*rest}", any(async || StatusCode::NOT_FOUND))
         .route("/app/assets/{*name}", get(assets::asset))

@@ -92,13 +92,23 @@ pub(crate) async fn session<A: AccountStore, C: Clock>(
     })?;
     let age = state.now().millis_since(signed_in.session.created_at);
     if age < RENEW_AFTER_MILLIS || is_replaced(&signed_in.session, state.now()) {
-        let about = whoami::describe(&signed_in.user, &state.directory(), &signed_in.token);
+        let about = whoami::describe(
+            &signed_in.user,
+            &state.directory(),
+            state.practice(),
+            &signed_in.token,
+        );
         return Ok(private(Json(about).into_response()));
     }
     match renew(&state, &signed_in, &headers).await {
         // A session that cannot be renewed now is still valid.
         Err(WebError::StoreUnavailable) => {
-            let about = whoami::describe(&signed_in.user, &state.directory(), &signed_in.token);
+            let about = whoami::describe(
+                &signed_in.user,
+                &state.directory(),
+                state.practice(),
+                &signed_in.token,
+            );
             Ok(private(Json(about).into_response()))
         }
         renewed => renewed,
@@ -188,7 +198,7 @@ pub(crate) async fn begin_session<A: AccountStore, C: Clock>(
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
     let token = new_session(state, user).await?;
-    let about = whoami::describe(user, &state.directory(), &token);
+    let about = whoami::describe(user, &state.directory(), state.practice(), &token);
     let header = [(SET_COOKIE, cookie::signing_in(&token, headers))];
     Ok(private((header, Json(about)).into_response()))
 }

@@ -18,6 +18,7 @@ use crate::error::WebError;
 use crate::metrics::WebMetrics;
 use crate::oidc::Oidc;
 use crate::password::Passwords;
+use crate::practice::PracticeSite;
 use crate::throttle::Throttle;
 
 /// How long a session lasts after it was last renewed.
@@ -37,6 +38,8 @@ pub struct WebParts<A, C> {
     pub metrics: WebMetrics,
     /// The provider whose accounts people may sign in with, if there is one.
     pub oidc: Option<Oidc>,
+    /// Makes the practice site; `None` where there is none.
+    pub practice: Option<Arc<dyn PracticeSite>>,
 }
 
 /// State shared by the routes; clones share it.
@@ -69,6 +72,10 @@ impl<A, C> WebState<A, C> {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn practice(&self) -> Option<&dyn PracticeSite> {
+        self.0.parts.practice.as_deref()
     }
 
     /// Returns the sites and accounts as they are now.

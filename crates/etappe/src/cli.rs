@@ -3,6 +3,7 @@
 mod flag;
 mod process;
 mod question;
+mod simulate;
 mod site;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use process::{
     MoveArguments, UpArguments,
 };
 pub(crate) use question::{ServiceArguments, UnmappedArguments};
+pub(crate) use simulate::SimulateArguments;
 pub(crate) use site::{KeysCommand, KeysData, RoleArgument, UsersCommand};
 
 /// Measures customer journeys: tracking events in, stages and KPIs out.
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Migrate(MigrateArguments),
     /// Import files of events; can be interrupted and resumed.
     Import(ImportArguments),
+    /// Invent people and their journeys: a site to practise on, or a file of events.
+    Simulate(SimulateArguments),
     /// Show which milestone and stages an event gets, and which rule decided.
     Explain(ExplainArguments),
     /// List event names without a milestone, and what they may mean.

@@ -14,6 +14,7 @@ pub(crate) mod insights;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod models;
+pub(crate) mod simulate;
 pub(crate) mod site_access;
 pub(crate) mod transfer;
 pub(crate) mod unmapped;

@@ -14,6 +14,7 @@ mod data_dir;
 mod letters;
 mod reader;
 mod service;
+mod simulated;
 
 use std::process::ExitCode;
 
@@ -93,6 +94,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Engine(arguments) => command::engine::run(arguments),
         Command::Migrate(arguments) => command::migrate::run(arguments).await,
         Command::Import(arguments) => command::import::run(arguments).await,
+        Command::Simulate(arguments) => command::simulate::run(arguments).await,
         Command::Explain(arguments) => command::explain::run(arguments).await,
         Command::Unmapped(arguments) => command::unmapped::run(arguments).await,
         Command::Models(command) => command::models::run(command),

@@ -13,6 +13,7 @@ pub(crate) mod front_page;
 pub(crate) mod greeting;
 pub(crate) mod health;
 pub(crate) mod kafka;
+pub(crate) mod practice;
 pub(crate) mod routes;
 pub(crate) mod warehouse;
 

@@ -1,6 +1,7 @@
 //! Signing in, sessions, the first account and users, over HTTP against accounts in memory.
 
 mod oidc;
+mod practice;
 mod shares;
 mod support;
 
@@ -24,7 +25,10 @@ async fn the_first_account_is_made_once_with_the_link_and_is_signed_in() {
     assert_eq!(made.status, StatusCode::OK, "{}", made.json);
     assert_eq!(made.json["user"]["email"], "anna@example.com");
     assert_eq!(made.json["user"]["role_everywhere"], "admin");
-    assert_eq!(made.json["offers"], json!(["meanings", "audit", "shares"]));
+    assert_eq!(
+        made.json["offers"],
+        json!(["meanings", "audit", "shares", "practice"])
+    );
     let ways = world.get("/app/api/sign-in-ways", None).await;
     assert_eq!(ways.json, json!({ "password": true, "oidc": null }));
     let sites = made.json["sites"].as_array().expect("a list");

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -17,6 +17,7 @@ use etappe_core::time::Timestamp;
 use etappe_core::trail::{EntryName, Trail, TrailEntry};
 use etappe_web::metrics::WebMetrics;
 use etappe_web::oidc::Oidc;
+use etappe_web::practice::{NameTaken, PracticeSite, PracticeState};
 use etappe_web::{WebParts, WebState};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -100,11 +101,56 @@ impl Clock for TestClock {
     }
 }
 
+/// A practice site that is as far as a test says.
+#[derive(Debug)]
+pub(crate) struct FakePractice {
+    site: SiteId,
+    state: Mutex<Result<PracticeState, NameTaken>>,
+    starts: AtomicI64,
+}
+
+impl FakePractice {
+    /// Sets how far it is, or that its name is taken.
+    pub(crate) fn set(&self, state: Result<PracticeState, NameTaken>) {
+        *self.state.lock().expect("no test panics with it") = state;
+    }
+
+    /// Returns how often it was asked to begin.
+    pub(crate) fn starts(&self) -> i64 {
+        self.starts.load(Ordering::Relaxed)
+    }
+}
+
+impl PracticeSite for FakePractice {
+    fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    fn state(&self) -> PracticeState {
+        let state = self.state.lock().expect("no test panics with it");
+        state.unwrap_or(PracticeState::None)
+    }
+
+    fn is_made(&self) -> bool {
+        self.state() != PracticeState::None
+    }
+
+    fn start(&self) -> Result<(), NameTaken> {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        let state = *self.state.lock().expect("no test panics with it");
+        if state? == PracticeState::None {
+            self.set(Ok(PracticeState::Running { done: 0.0 }));
+        }
+        Ok(())
+    }
+}
+
 pub(crate) struct World {
     accounts: Arc<MemoryAccounts>,
     registry: Registry,
     clock: TestClock,
     router: Router,
+    pub(crate) practice: Arc<FakePractice>,
 }
 
 pub(crate) struct Answer {
@@ -116,11 +162,27 @@ pub(crate) struct Answer {
 impl World {
     /// Two sites, no account, and the link `ef_once` for the first.
     pub(crate) fn empty() -> Self {
-        Self::with(None)
+        Self::build(None, true)
     }
 
     /// The same, where people may sign in with a provider.
     pub(crate) fn with(oidc: Option<Oidc>) -> Self {
+        Self::build(oidc, true)
+    }
+
+    /// The same, and its program makes no practice site.
+    pub(crate) async fn without_practice() -> Self {
+        let world = Self::build(None, false);
+        world.first_account("ef_once").await;
+        world
+    }
+
+    fn build(oidc: Option<Oidc>, makes_practice: bool) -> Self {
+        let practice = Arc::new(FakePractice {
+            site: SiteId::try_new("blog").expect("a name"),
+            state: Mutex::new(Ok(PracticeState::None)),
+            starts: AtomicI64::default(),
+        });
         let site = |name: &str| Site {
             id: SiteId::try_new(name).expect("a name"),
             settings: SiteSettings::default(),
@@ -141,12 +203,14 @@ impl World {
             trusted_proxies: 0,
             metrics: WebMetrics::register(&registry).expect("a new registry"),
             oidc,
+            practice: makes_practice.then(|| Arc::clone(&practice) as Arc<dyn PracticeSite>),
         });
         Self {
             accounts,
             registry,
             clock,
             router: etappe_web::router::router(state),
+            practice,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `etappe import`: sends files of events; it can be interrupted and resumed without duplicates.
 
-mod progress;
+pub(crate) mod progress;
 mod report;
 
 use std::path::PathBuf;

@@ -43,7 +43,7 @@ async fn work(
     let warehouse = service.connect_server(&stored).await?;
     let watermark = service.follow_watermark(&warehouse);
     let router = routes::insights(service, (warehouse.clone(), watermark), &sites)?
-        .merge(routes::web(service, &sites, Purpose::Figures)?);
+        .merge(routes::web(service, &sites, Purpose::Figures, None)?);
     let watch = health::watch_warehouse(warehouse, stored, service.shutdown.token());
     service.tasks.spawn(watch);
     let greeting = RoleGreeting {

@@ -21,7 +21,7 @@ use etappe_log::local::LocalLog;
 use etappe_log::medium::{Publisher, Source};
 use etappe_log::sites::SiteStore;
 use etappe_log::spool::SpoolingPublisher;
-use etappe_runtime::health::{Health, Reporter};
+use etappe_runtime::health::Reporter;
 use etappe_runtime::random_key::random_key;
 use etappe_warehouse::Warehouse;
 use tokio::net::TcpListener;
@@ -42,6 +42,8 @@ use crate::service::event_log;
 use crate::service::explainer::StoredEvents;
 use crate::service::front_page::Purpose;
 use crate::service::greeting::{Greeting, first_account_token};
+use crate::service::health::Reports;
+use crate::service::practice::{PracticeMaker, PracticeParts};
 use crate::service::routes::LaterRoutes;
 use crate::service::warehouse::Embedded;
 use crate::service::{ClassifierInputs, Service, WatermarkScope, bind, health, routes};
@@ -128,25 +130,6 @@ struct LogParts {
     checkpoint: Option<JoinHandle<Checkpoint>>,
 }
 
-/// The components' health reporters; each is not ready until it reports otherwise.
-struct Reports {
-    classifier: Reporter,
-    collector: Reporter,
-    event_log: Reporter,
-    warehouse: Reporter,
-}
-
-impl Reports {
-    fn register(health: &Health) -> Self {
-        Self {
-            classifier: health.register("classifier"),
-            collector: health.register("collector"),
-            event_log: health.register("event_log"),
-            warehouse: health.register("warehouse"),
-        }
-    }
-}
-
 impl Up {
     async fn work(&self, public: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
         let service = &self.service;
@@ -186,9 +169,10 @@ impl Up {
         }
         let metrics = CollectorMetrics::register(&service.registry)?;
         let collector = service.build_collector(parts.publisher.clone(), &sites, metrics);
+        let practice = self.practice(&sites, addresses.0, watermark.clone())?;
         let insights = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
         let router = routes::intake(&collector, &sites).merge(insights);
-        let router = router.merge(routes::web(service, &sites, Purpose::Both)?);
+        let router = router.merge(routes::web(service, &sites, Purpose::Both, Some(practice))?);
         self.watch(reports, parts.publisher, warehouse);
         self.greet(&sites, addresses, control_token).await?;
 
@@ -208,6 +192,22 @@ impl Up {
             ended = ended.and(checkpoint.close().await);
         }
         ended
+    }
+
+    fn practice(
+        &self,
+        sites: &Arc<SiteStore>,
+        listen: SocketAddr,
+        watermark: Watermark,
+    ) -> anyhow::Result<PracticeMaker> {
+        PracticeMaker::new(PracticeParts {
+            data: self.data.root().to_owned(),
+            url: format!("http://{listen}"),
+            sites: Arc::clone(sites),
+            watermark,
+            tasks: self.service.tasks.clone(),
+            shutdown: self.service.shutdown.clone(),
+        })
     }
 
     async fn open_sites(&self, cluster: Option<&KafkaCluster>) -> anyhow::Result<Arc<SiteStore>> {

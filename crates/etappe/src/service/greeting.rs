@@ -81,6 +81,10 @@ impl Greeting {
                 writeln!(out, "  {name:17} {key}   (shown only now)")?;
             }
         }
+        if self.write_key.is_some() {
+            let what = "invented people to look around in";
+            writeln!(out, "  practice site     etappe simulate   ({what})")?;
+        }
         match &self.welcome {
             Some(link) => writeln!(out, "  first account     {link}   (works once)")?,
             None => writeln!(out, "  web interface     http://{}/app/", self.listen)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use etappe_classifier::CollectorWatch;
 use etappe_log::kafka::Lookout;
 use etappe_log::medium::Publisher;
-use etappe_runtime::health::Reporter;
+use etappe_runtime::health::{Health, Reporter};
 use etappe_warehouse::Warehouse;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,25 @@ impl Absence {
         match self {
             Self::Stops => report.not_ready(reason),
             Self::GoesOn => report.degraded(reason),
+        }
+    }
+}
+
+/// The health reporters of the components of `etappe up`; each is not ready until it reports otherwise.
+pub(crate) struct Reports {
+    pub(crate) classifier: Reporter,
+    pub(crate) collector: Reporter,
+    pub(crate) event_log: Reporter,
+    pub(crate) warehouse: Reporter,
+}
+
+impl Reports {
+    pub(crate) fn register(health: &Health) -> Self {
+        Self {
+            classifier: health.register("classifier"),
+            collector: health.register("collector"),
+            event_log: health.register("event_log"),
+            warehouse: health.register("warehouse"),
         }
     }
 }

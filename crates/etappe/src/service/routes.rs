@@ -25,6 +25,7 @@ use etappe_runtime::clock::SystemClock;
 use etappe_warehouse::Warehouse;
 use etappe_web::metrics::WebMetrics;
 use etappe_web::oidc::Oidc;
+use etappe_web::practice::PracticeSite;
 use etappe_web::{WebParts, WebState};
 use serde_json::json;
 use tokio::sync::watch;
@@ -32,6 +33,7 @@ use tower::ServiceExt;
 
 use super::Service;
 use super::front_page::{self, Purpose};
+use super::practice::PracticeMaker;
 
 /// The admin address of every process: metrics and health.
 pub(crate) fn admin(service: &Service) -> Router {
@@ -113,7 +115,9 @@ pub(crate) fn web(
     service: &Service,
     sites: &Arc<SiteStore>,
     purpose: Purpose,
+    practice: Option<PracticeMaker>,
 ) -> anyhow::Result<Router> {
+    let practice = practice.map(|maker| Arc::new(maker) as Arc<dyn PracticeSite>);
     let state = WebState::new(WebParts {
         accounts: Arc::clone(sites),
         clock: service.clock,
@@ -121,6 +125,7 @@ pub(crate) fn web(
         trusted_proxies: service.config.collector.trusted_proxies,
         metrics: WebMetrics::register(&service.registry)?,
         oidc: Oidc::try_new(&service.config.oidc, &service.config.web)?,
+        practice,
     });
     Ok(etappe_web::router::router(state).merge(front_page::router(purpose)))
 }
