@@ -1,5 +1,5 @@
 import { look, LOOKS, WIDTHS } from "./looks";
-import { standInPractice, standInPracticeSite } from "./stand-ins";
+import { standInPractice, standInPracticeSite, withoutOffer } from "./stand-ins";
 import { EMPTY_SITE } from "./start";
 import { expect, settled, test } from "./test";
 
@@ -19,6 +19,7 @@ test("who only looks around starts the practice site beside the set-up, and foll
 
 test("an empty page offers it, too, and an Etappe without one does not", async ({ page, guard }) => {
   guard.allow(/404/);
+  await withoutOffer(page, "practice");
   await page.goto(`/app/${EMPTY_SITE}/today`);
   await settled(page);
   await expect(page.getByText("Nobody in this period")).toBeVisible();

@@ -17,6 +17,17 @@ async function standInOffer(page: Page, what: string): Promise<void> {
   });
 }
 
+/** Says in the session that the Etappe can do less than it can. */
+export async function withoutOffer(page: Page, what: string): Promise<void> {
+  await page.route("**/app/api/session", async (route) => {
+    const answer = await route.fetch();
+    if (!answer.ok() || answer.status() === 204) return route.fulfill({ response: answer });
+    const session = (await answer.json()) as { offers: string[] };
+    session.offers = session.offers.filter((each) => each !== what);
+    await route.fulfill({ response: answer, json: session });
+  });
+}
+
 /** Answers calls of the interface's own API below `/app/api/`; a handler gets the method and the body. */
 export async function standInFor(page: Page, path: string, answer: (method: string, body: unknown, route: Route) => { status?: number; json?: unknown } | Promise<{ status?: number; json?: unknown }>): Promise<void> {
   const { address } = state();
