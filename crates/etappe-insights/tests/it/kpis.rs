@@ -392,6 +392,39 @@ async fn the_biggest_leak_is_compared_with_the_best_month() {
     assert_eq!(leak["where"], Value::Null, "nobody has a channel");
 }
 
+/// Those who came too late to have had the whole window are left out, also the quick ones among them:
+/// kept alone, they would make a bad month look good.
+#[tokio::test]
+async fn a_leak_is_not_hidden_by_the_quick_ones_of_the_last_days() {
+    let late = (0..40).flat_map(|index| {
+        let actor = format!("late {index}");
+        let visit = event(&actor, "28T08:00:00", "Home Viewed");
+        let signup = event(&actor, "28T09:00:00", "Signed Up");
+        std::iter::once(visit).chain((index < 30).then_some(signup))
+    });
+    let api = Api::new(MemoryStore {
+        events: month(2, 30).chain(month(3, 20)).chain(late).collect(),
+        ..MemoryStore::default()
+    });
+    let leak = async |as_of: &str| {
+        api.watermark.post(0, at(as_of));
+        let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
+        answer["biggest_leak"].clone()
+    };
+    let now = leak("2024-03-31T00:00:00Z").await;
+    assert_eq!((&now["actors"], &now["reached"]), (&json!(40), &json!(20)));
+    assert_eq!(
+        (&now["rate"], &now["best_rate"]),
+        (&json!(0.5), &json!(0.75))
+    );
+    // A window that ends at the watermark is not over.
+    let then = leak("2024-04-04T08:00:00Z").await;
+    assert_eq!(then["actors"], 40);
+    let later = leak("2024-04-04T08:00:00.001Z").await;
+    assert_eq!(later["actors"], 80);
+    assert_eq!(later["reached"], 50);
+}
+
 /// Forty people who come through a channel in a month; some sign up, and the first of these buy.
 fn shoppers(
     month: u32,

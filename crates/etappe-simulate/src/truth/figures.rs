@@ -63,9 +63,10 @@ impl Truth {
             let has_activated = journey
                 .iter()
                 .any(|it| it.act == Act::AccountActivated && in_time.contains(&it.at));
+            let is_over = signed_up + ACTIVATION < as_of;
             counts.signups += 1;
-            counts.activated += u64::from(has_activated);
-            counts.eligible += u64::from(has_activated || signed_up + ACTIVATION < as_of);
+            counts.activated += u64::from(has_activated && is_over);
+            counts.eligible += u64::from(is_over);
         }
         counts
     }

@@ -15,16 +15,15 @@ const FEWEST: u64 = 30;
 /// How many whole months are looked at.
 const MONTHS: u32 = 6;
 
-/// Those who passed each gate, and those who stopped before it and may still pass it.
+/// Those who passed each gate.
 #[derive(Debug, Clone, Copy, Default)]
 struct Gates {
     passed: [u64; 4],
-    open: [u64; 4],
 }
 
 impl Gates {
     fn actors(&self, gate: usize) -> u64 {
-        self.passed[gate - 1] - self.open[gate]
+        self.passed[gate - 1]
     }
 
     fn rate(&self, gate: usize) -> Option<f64> {
@@ -44,8 +43,7 @@ impl Truth {
     /// Returns the biggest leak, or null.
     pub(super) fn leak(&self, range: Range) -> Value {
         let (span, as_of) = (range.span(), range.as_of_millis());
-        let days = (span.to - span.from) / DAY;
-        let window = (days / 4).clamp(1, 30) * DAY;
+        let window = window_of(span);
         let now = self.gates(span, window, as_of);
         let months = self.months(span.to.min(as_of));
         let months: Vec<(String, Counts)> = months
@@ -109,8 +107,10 @@ impl Truth {
         months.collect()
     }
 
+    /// Counts the attempts that had their whole window.
     fn gates(&self, span: Span, window: i64, as_of: i64) -> Counts {
         let mut counts = Counts::default();
+        let span = over(span, window, as_of);
         for person in 0..self.journeys.len() {
             let Some(attempt) = self.best_attempt(person, span, Some(window)) else {
                 continue;
@@ -120,11 +120,6 @@ impl Truth {
                 for passed in gates.passed.iter_mut().take(attempt.depth()) {
                     *passed += 1;
                 }
-                if attempt.is_open(as_of)
-                    && let Some(open) = gates.open.get_mut(attempt.depth())
-                {
-                    *open += 1;
-                }
             }
         }
         counts
@@ -133,7 +128,8 @@ impl Truth {
     /// Returns what the lost people would bring in 30 days: customers, and money.
     fn worth(&self, range: Range, now: &Gates, (gate, lost): (usize, f64)) -> Value {
         let span = range.span();
-        let elapsed = span.to.min(range.as_of_millis()) - span.from;
+        let counted = over(span, window_of(span), range.as_of_millis());
+        let elapsed = counted.to - counted.from;
         let paying = Stage::GATES.len() - 1;
         let mut customers = lost;
         for further in gate + 1..=paying {
@@ -154,6 +150,19 @@ impl Truth {
             "revenue": per_customer.map(|it| two_digits(it * customers)),
             "currency": per_customer.map(|_| &self.currency),
         })
+    }
+}
+
+/// Returns the window of the funnels of a span.
+fn window_of(span: Span) -> i64 {
+    ((span.to - span.from) / DAY / 4).clamp(1, 30) * DAY
+}
+
+/// Returns the part of a span in which attempts began that had their whole window.
+fn over(span: Span, window: i64, as_of: i64) -> Span {
+    Span {
+        from: span.from,
+        to: span.to.min(as_of - window).max(span.from),
     }
 }
 

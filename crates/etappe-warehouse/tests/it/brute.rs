@@ -252,8 +252,9 @@ fn activation(events: &[&TestEvent], scope: &KpiScope, figures: &mut KpiFigures)
                 && event.milestone == Some(Milestone::Activation)
                 && (signed_up..=deadline).contains(&event.at)
         });
-        figures.activated += u64::from(activated);
-        figures.activation_eligible += u64::from(activated || scope.as_of.as_millis() > deadline);
+        let is_over = scope.as_of.as_millis() > deadline;
+        figures.activated += u64::from(activated && is_over);
+        figures.activation_eligible += u64::from(is_over);
     }
 }
 

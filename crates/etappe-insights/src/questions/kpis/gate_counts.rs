@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use etappe_core::funnel::Attempt;
 use etappe_core::query::{Hit, TimeRange};
-use etappe_core::time::Timestamp;
 
 use crate::rate::rate;
 
@@ -17,27 +16,18 @@ const MOST_CHANNELS: usize = 64;
 #[derive(Debug, Clone)]
 pub(crate) struct GateCounts {
     reached: Vec<u64>,
-    /// Attempts that stopped before the gate but may still convert.
-    open: Vec<u64>,
 }
 
 impl GateCounts {
     fn new(gates: usize) -> Self {
         Self {
             reached: vec![0; gates],
-            open: vec![0; gates],
         }
     }
 
-    fn record(&mut self, attempt: &Attempt, as_of: Timestamp) {
+    fn record(&mut self, attempt: &Attempt) {
         for reached in self.reached.iter_mut().take(attempt.depth) {
             *reached += 1;
-        }
-        if attempt.depth > 0
-            && attempt.is_open(as_of)
-            && let Some(open) = self.open.get_mut(attempt.depth)
-        {
-            *open += 1;
         }
     }
 
@@ -46,9 +36,9 @@ impl GateCounts {
         self.reached[gate]
     }
 
-    /// Returns the actors at the gate before `gate`, without those that may still convert.
+    /// Returns the actors at the gate before `gate`.
     pub(crate) fn actors(&self, gate: usize) -> u64 {
-        self.reached[gate - 1].saturating_sub(self.open[gate])
+        self.reached[gate - 1]
     }
 
     /// Returns the rate of `gate`, if it has enough actors.
@@ -86,8 +76,8 @@ impl RangeCounts {
     }
 
     /// Counts an attempt of a unit with these hits, whose only dimension is the channel.
-    pub(crate) fn record(&mut self, attempt: &Attempt, hits: &[Hit], as_of: Timestamp) {
-        self.total.record(attempt, as_of);
+    pub(crate) fn record(&mut self, attempt: &Attempt, hits: &[Hit]) {
+        self.total.record(attempt);
         let first = attempt.steps.iter().flatten().map(|reach| reach.hit).min();
         let hit = first.and_then(|first| hits.get(first));
         let channel = hit.and_then(|hit| hit.dimensions.first()?.clone());
@@ -97,7 +87,7 @@ impl RangeCounts {
             let counts = self.by_channel.entry(channel);
             counts
                 .or_insert_with(|| GateCounts::new(gates))
-                .record(attempt, as_of);
+                .record(attempt);
         }
     }
 }

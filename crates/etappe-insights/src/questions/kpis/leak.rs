@@ -1,9 +1,10 @@
 //! The biggest leak: the step that loses the most people compared with its best recent month.
 //!
-//! Present and past use the same funnel of the model, with the same window. Both leave out units
-//! that may still convert, so that recent entries do not look like losses. The window is a quarter
-//! of the question's range, 30 days at most: with one as long as the range, everybody who has not
-//! converted yet would be left out, and no range that ends today could have a leak.
+//! Present and past use the same funnel of the model, with the same window, and count the attempts
+//! whose window was over at the watermark. Leaving out only those who have not converted yet would
+//! keep the quick ones of the last days and nobody else, and make them look like a good month. The
+//! window is a quarter of the question's range, 30 days at most, so that three quarters of a range
+//! that ends today are counted.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -49,7 +50,8 @@ pub(crate) struct Leak {
     /// range in whole days, at least one and at most 30.
     #[schema(example = 604_800.0)]
     window_s: f64,
-    /// Actors at the previous stage, without those that may still convert.
+    /// Actors at the previous stage, of those whose attempt began in the range and had its whole
+    /// window by now.
     actors: u64,
     /// Of `actors`, those that reached this stage.
     reached: u64,
@@ -101,7 +103,8 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     scope: &Scope,
 ) -> Result<Option<Leak>, InsightsError> {
-    let (spec, conditions) = model_question(&scope.model, window(scope.span.range));
+    let window = window(scope.span.range);
+    let (spec, conditions) = model_question(&scope.model, window);
     let Ok(mut matcher) = FunnelMatcher::try_new(&spec) else {
         // A model without gates has no step that could lose anyone.
         return Ok(None);
@@ -109,6 +112,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     let months = months(scope);
     let gates = gate_steps(&spec).len();
     let ranges = std::iter::once(scope.span.range).chain(months.iter().map(|(_, range)| *range));
+    let ranges = ranges.map(|range| over(range, window, scope.as_of));
     let mut counts: Vec<RangeCounts> = ranges.map(|range| RangeCounts::new(range, gates)).collect();
     let query = CandidateQuery {
         site: scope.site.clone(),
@@ -134,7 +138,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
         for counts in &mut counts {
             // A model's funnel is never too large to search.
             if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
-                counts.record(attempt, hits, scope.as_of);
+                counts.record(attempt, hits);
             }
         }
         ControlFlow::<()>::Continue(())
@@ -157,6 +161,20 @@ fn window(range: TimeRange) -> Duration {
     let millis = u64::try_from(range.to.millis_since(range.from)).unwrap_or_default();
     let days = Duration::from_millis(millis).as_secs() / DAY.as_secs();
     DAY * u32::try_from((days / WINDOWS_IN_RANGE).clamp(1, LONGEST_WINDOW)).unwrap_or(1)
+}
+
+/// Returns the part of a range in which attempts began whose window was over at the watermark.
+///
+/// A window that ends at the watermark itself is not over, see [`Attempt::is_open`].
+///
+/// [`Attempt::is_open`]: etappe_core::funnel::Attempt::is_open
+fn over(range: TimeRange, window: Duration, as_of: Timestamp) -> TimeRange {
+    let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let end = Timestamp::from_millis(as_of.as_millis().saturating_sub(window));
+    TimeRange {
+        from: range.from,
+        to: range.to.min(end).max(range.from),
+    }
 }
 
 /// Returns the last full months before the end of the range or the watermark, whichever is earlier.
@@ -232,7 +250,7 @@ fn biggest(
         window_s: spec.window.unwrap_or_default().as_secs_f64(),
         actors: total.actors(gate),
         reached: total.reached(gate),
-        worth: Worth::of(scope, &gates, (gate, lost), total),
+        worth: Worth::of(scope, &gates, (gate, lost), present),
         place: worst_channel(gate, present, past.get(best)?),
         rate: now,
         best_rate,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::questions::kpis::gate_counts::GateCounts;
+use crate::questions::kpis::gate_counts::RangeCounts;
 use crate::scope::Scope;
 
 /// The tone of the stage in which people buy.
@@ -35,7 +35,7 @@ impl Worth {
         scope: &Scope,
         gates: &[usize],
         (gate, lost): (usize, f64),
-        present: &GateCounts,
+        present: &RangeCounts,
     ) -> Option<Self> {
         let stages = &scope.model.stages;
         let buying = gates.iter().position(|step| {
@@ -43,14 +43,13 @@ impl Worth {
             stage.is_some_and(|stage| stage.tone == Some(BUY))
         });
         let buying = buying.filter(|buying| *buying >= gate)?;
-        let range = scope.span.range;
-        let millis = range.to.min(scope.as_of).millis_since(range.from);
+        let millis = present.range.to.millis_since(present.range.from);
         let length = Duration::from_millis(u64::try_from(millis).ok()?);
         if length.is_zero() {
             return None;
         }
         let months = length.as_secs_f64() / MONTH.as_secs_f64();
-        let customers = lost * present.rate_through(gate, buying)? / months;
+        let customers = lost * present.total.rate_through(gate, buying)? / months;
         Some(Self {
             customers: two_digits(customers),
             revenue: None,
