@@ -152,8 +152,7 @@ async fn a_day_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn names_that_were_never_seen_before_are_told() {
-    let mut store = MemoryStore::default();
-    store.events = vec![
+    let events = vec![
         event("anna", "20T10:00:00", "Greenhouse measured"),
         event("anna", "25T10:00:00", "Greenhouse measured"),
         event("bob", "25T11:00:00", "Seeds swapped"),
@@ -161,6 +160,10 @@ async fn names_that_were_never_seen_before_are_told() {
         event("carla", "25T12:00:00", "Signed Up"),
         event("bob", "26T11:00:00", "Pots painted"),
     ];
+    let store = MemoryStore {
+        events,
+        ..MemoryStore::default()
+    };
     let answer = ask(&Api::new(store)).await;
     assert_eq!(
         answer["new_names"],
