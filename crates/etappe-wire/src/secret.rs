@@ -16,9 +16,9 @@ use self::escape::Unescaped;
 
 /// The length of a key.
 const KEY_BYTES: usize = KEY_LETTERS + 3;
-/// The second letters of the prefixes: admin, control, first account, password, read, session,
+/// The second letters of the prefixes: admin, control, first account, link, password, read, session,
 /// transient and write.
-const KINDS: &[u8] = b"acfprstw";
+const KINDS: &[u8] = b"acflprstw";
 /// The most levels of nested escapes that are decoded.
 const ROUNDS: usize = 4;
 
