@@ -4,8 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use etappe_core::account::{Role, User};
-use etappe_core::id::SiteId;
+use etappe_core::account::Role;
 use etappe_core::meaning::{Meaning, MeaningChange};
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Clock, MeaningStore};
@@ -15,7 +14,6 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::body;
-use crate::csrf;
 use crate::error::WebError;
 use crate::response::private;
 use crate::state::WebState;
@@ -69,7 +67,7 @@ pub(crate) async fn save<A: MeaningStore, C: Clock>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, WebError> {
-    let (site, user) = editor(&state, &site, &headers)?;
+    let (site, user) = state.changer(&headers, &site, Role::Editor)?;
     let wanted: WantedMeaning = body::read(&headers, body).await?;
     if wanted.milestone.is_some() == wanted.ignore {
         let expected = "say either `\"milestone\": \"…\"` or `\"ignore\": true`";
@@ -97,7 +95,7 @@ pub(crate) async fn take_back<A: MeaningStore, C: Clock>(
     Path((site, event)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, WebError> {
-    let (site, user) = editor(&state, &site, &headers)?;
+    let (site, user) = state.changer(&headers, &site, Role::Editor)?;
     let told = state.told(&user, Some(&site), Action::MeaningTakenBack, &event);
     let change = MeaningChange {
         site,
@@ -120,16 +118,4 @@ async fn store<A: MeaningStore, C>(
             Err(WebError::StoreUnavailable)
         }
     }
-}
-
-/// Checks that whoever is signed in may say what events of a site mean. Returns the site and the user.
-fn editor<A, C: Clock>(
-    state: &WebState<A, C>,
-    site: &str,
-    headers: &HeaderMap,
-) -> Result<(SiteId, User), WebError> {
-    let signed_in = state.signed_in(headers)?;
-    csrf::check(headers, &signed_in.token)?;
-    let site = state.site_for(&signed_in.user, site, Role::Editor)?;
-    Ok((site.id, signed_in.user))
 }

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use etappe_core::account::{AccountChange, AccountChanges, Accounts, Role, User};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts, Role};
 use etappe_core::id::SiteId;
 use etappe_core::ports::{AccountStore, Clock};
 use etappe_core::share::{MOST_OF_A_SITE, Origin, Share};
@@ -20,11 +20,11 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::body;
 use crate::error::WebError;
 use crate::response::private;
 use crate::sign_in::store;
 use crate::state::WebState;
-use crate::{body, csrf};
 use wanted::WantedShare;
 
 pub(crate) use wanted::UnusableShare;
@@ -98,7 +98,7 @@ pub(crate) async fn make<A: AccountStore, C: Clock>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, WebError> {
-    let (site, user) = editor(&state, &site, &headers)?;
+    let (site, user) = state.changer(&headers, &site, Role::Editor)?;
     let mut wanted: WantedShare = body::read(&headers, body).await?;
     wanted.check()?;
     let password = match wanted.password.take() {
@@ -148,7 +148,7 @@ pub(crate) async fn revoke<A: AccountStore, C: Clock>(
     Path((site, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, WebError> {
-    let (site, user) = editor(&state, &site, &headers)?;
+    let (site, user) = state.changer(&headers, &site, Role::Editor)?;
     let now = state.now();
     let telling = state.clone();
     store(&state, move |accounts| {
@@ -167,16 +167,4 @@ pub(crate) async fn revoke<A: AccountStore, C: Clock>(
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Checks that whoever is signed in may share pages of a site. Returns the site and the user.
-fn editor<A, C: Clock>(
-    state: &WebState<A, C>,
-    site: &str,
-    headers: &HeaderMap,
-) -> Result<(SiteId, User), WebError> {
-    let signed_in = state.signed_in(headers)?;
-    csrf::check(headers, &signed_in.token)?;
-    let site = state.site_for(&signed_in.user, site, Role::Editor)?;
-    Ok((site.id, signed_in.user))
 }

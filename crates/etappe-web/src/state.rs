@@ -14,6 +14,7 @@ use etappe_runtime::authorization::session_token;
 use http::HeaderMap;
 use tokio::sync::watch;
 
+use crate::csrf;
 use crate::error::WebError;
 use crate::metrics::WebMetrics;
 use crate::oidc::Oidc;
@@ -97,6 +98,20 @@ impl<A, C: Clock> WebState<A, C> {
             return Err(WebError::RoleNeeded(role));
         }
         Ok(site.clone())
+    }
+
+    /// Checks that whoever sends a request from our own page has at least this role at the site called
+    /// `name`, and may so change something there. Returns the site and the user.
+    pub(crate) fn changer(
+        &self,
+        headers: &HeaderMap,
+        name: &str,
+        role: Role,
+    ) -> Result<(SiteId, User), WebError> {
+        let signed_in = self.signed_in(headers)?;
+        csrf::check(headers, &signed_in.token)?;
+        let site = self.site_for(&signed_in.user, name, role)?;
+        Ok((site.id, signed_in.user))
     }
 
     /// Returns an entry of the audit trail about something that `user` does now.
