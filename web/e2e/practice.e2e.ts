@@ -24,6 +24,7 @@ test("an empty page offers it, too, and an Etappe without one does not", async (
   await settled(page);
   await expect(page.getByText("Nobody in this period")).toBeVisible();
   await expect(page.getByText("Just looking around?")).toHaveCount(0);
+  await page.unroute("**/app/api/session");
   await standInPractice(page);
   await page.reload();
   await settled(page);

@@ -2,20 +2,10 @@ import type { Page, Route } from "@playwright/test";
 import { state } from "./state";
 
 /**
- * Stand-ins for what the Etappe under test does not answer. Each is to go as soon as the binary has the real thing: a
- * test that passes with its stand-in passes without it.
+ * Stand-ins for answers of the server, where a test needs a moment that the real one passes in an instant, or a set-up
+ * that this run does not have: a practice site half made, another provider. `identity-provider.e2e.ts` and the tests in
+ * Rust try the real ones.
  */
-
-/** Says in the session that the Etappe can do more than it can. */
-async function standInOffer(page: Page, what: string): Promise<void> {
-  await page.route("**/app/api/session", async (route) => {
-    const answer = await route.fetch();
-    if (!answer.ok() || answer.status() === 204) return route.fulfill({ response: answer });
-    const session = (await answer.json()) as { offers: string[] };
-    session.offers.push(what);
-    await route.fulfill({ response: answer, json: session });
-  });
-}
 
 /** Says in the session that the Etappe can do less than it can. */
 export async function withoutOffer(page: Page, what: string): Promise<void> {
@@ -40,7 +30,6 @@ export async function standInFor(page: Page, path: string, answer: (method: stri
 
 /** The practice site: started once, half done at the next question, and ready after that. */
 export async function standInPractice(page: Page, site = "practice"): Promise<{ started: number }> {
-  await standInOffer(page, "practice");
   const told = { started: 0 };
   let asked = 0;
   await standInFor(page, "/app/api/practice", (method) => {
