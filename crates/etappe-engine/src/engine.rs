@@ -18,6 +18,7 @@ use crate::config::EngineConfig;
 use crate::error::EngineError;
 use crate::exception::Exception;
 use crate::ffi::{Connection, Library};
+use crate::incomplete_part::IncompleteParts;
 use crate::zones::ReaderZones;
 
 /// The release of chdb this crate is written for and tested with.
@@ -51,6 +52,8 @@ pub(crate) struct Engine {
     views: Mutex<HashSet<String>>,
     /// Time zones used by readers.
     pub(crate) zones: ReaderZones,
+    /// Parts that the engine holds although their files are incomplete.
+    pub(crate) incomplete: IncompleteParts,
     lock: DataLock,
 }
 
@@ -103,6 +106,7 @@ impl Engine {
             keeper: Mutex::new(keeper),
             views: Mutex::default(),
             zones: ReaderZones::default(),
+            incomplete: IncompleteParts::new(clickhouse_dir(&config.data_dir)),
             lock,
         })
     }

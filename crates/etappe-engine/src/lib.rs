@@ -24,6 +24,7 @@ mod exception;
 pub mod fence;
 mod ffi;
 mod http;
+mod incomplete_part;
 pub mod library;
 mod metrics;
 pub mod process;

@@ -91,6 +91,7 @@ impl Query {
             Ok(progress) => output.finish(progress),
             Err(exception) => {
                 metrics.record_error(&exception);
+                engine.incomplete.notice(&exception);
                 tracing::debug!(code = exception.code, error = %exception.text, "query failed");
                 output.fail(&exception);
             }

@@ -14,6 +14,9 @@ use crate::error::EngineError;
 
 const CONFIG_FILE: &str = "engine-config.xml";
 const USERS_FILE: &str = "engine-users.xml";
+/// An insert is refused while the disk has less room than this, so that it rarely fails halfway.
+/// Less than what the event log leaves free, so that what the log took can still be stored.
+const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The grants of the engine's user. Backups go only into one folder (`allowed_path`), in one form
 /// (see [`crate::statement::backup`]). Not granted: sources (`FILE`, `URL`, `S3`, `REMOTE`…),
@@ -83,6 +86,7 @@ fn config_xml(config: &EngineConfig, users: &Path) -> String {
   <max_thread_pool_size>2000</max_thread_pool_size>
   <max_thread_pool_free_size>64</max_thread_pool_free_size>
   <merge_tree>
+    <min_free_disk_bytes_to_perform_insert>{free}</min_free_disk_bytes_to_perform_insert>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
@@ -90,6 +94,7 @@ fn config_xml(config: &EngineConfig, users: &Path) -> String {
 </clickhouse>
 ",
         small = 32 * 1024 * 1024,
+        free = MIN_FREE_BYTES,
         backups = escape(&backups_dir(&config.data_dir).to_string_lossy()),
     )
 }

@@ -195,3 +195,47 @@ async fn a_process_that_is_not_an_engine_is_detected() {
     let error = EngineProcess::spawn(command, options).await.unwrap_err();
     assert!(matches!(error, EngineError::StartFailed { .. }), "{error}");
 }
+
+/// Makes the newest part of a table look like one whose write failed on a full disk: its marks are
+/// empty.
+fn empty_the_marks(data: &std::path::Path, part: &str) {
+    let folder = data.join("clickhouse").join(part);
+    let marks: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|it| it.to_string_lossy().contains("mrk"))
+        })
+        .collect();
+    assert!(!marks.is_empty(), "no marks in {}", folder.display());
+    for path in marks {
+        std::fs::write(path, "").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_incomplete_part_ends_the_process_and_is_put_aside_by_the_next() {
+    let mut engine = TestEngine::start().await;
+    let create = "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a";
+    engine.client.query(create).await;
+    engine.client.query("SYSTEM STOP MERGES t").await;
+    engine.client.query("INSERT INTO t VALUES (1)").await;
+    engine.client.query("INSERT INTO t VALUES (2)").await;
+    let newest =
+        "SELECT path FROM system.parts WHERE table = 't' AND active ORDER BY name DESC LIMIT 1";
+    let part = engine.client.query(newest).await;
+    empty_the_marks(engine.data(), &part);
+    let failed = engine
+        .client
+        .post(&[])
+        .body("SELECT sum(a) FROM t WHERE a > 0");
+    let answer = failed.send().await.unwrap().text().await.unwrap();
+    assert!(answer.contains("Code: 246"), "{answer}");
+    let status = tokio::time::timeout(Duration::from_secs(30), engine.process.wait());
+    assert!(!status.await.expect("the process ends").unwrap().success());
+    let words = engine.process.last_words().join(" ");
+    assert!(words.contains("puts the part aside"), "{words}");
+    engine.crash_and_restart().await;
+    assert_eq!(engine.client.query("SELECT sum(a) FROM t").await, "1");
+}
