@@ -1,4 +1,4 @@
-//! The limit of everything after the log: pre-encoded rows, inserted as RowBinary.
+//! The limit of everything after the log: blocks of rows encoded beforehand, inserted as Native.
 //!
 //! The rows have the columns and the width that the classifier writes; nothing is read, classified
 //! or encoded during the measurement. They go either into `arrivals`, so that the views behind it
@@ -195,8 +195,9 @@ async fn insert_until_end(
     inserter: u32,
 ) -> anyhow::Result<LatencyHistogram> {
     let statement = format!(
-        "INSERT INTO {} ({COLUMNS}) FORMAT RowBinary",
-        plan.target.table()
+        "INSERT INTO {} ({}) FORMAT Native",
+        plan.target.table(),
+        *COLUMNS
     );
     let end = Instant::now() + plan.duration;
     let mut latencies = LatencyHistogram::default();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use anyhow::Context;
 use bytes::Bytes;
 use etappe_core::event::{Event, EventKind, KeyScope};
 use etappe_core::facts::{EventFacts, FactNames};
@@ -11,7 +12,7 @@ use etappe_core::milestone::Milestone;
 use etappe_core::ports::MessageHash;
 use etappe_core::rules::{Outcome, OutcomeId};
 use etappe_core::time::Timestamp;
-use etappe_wire::row::{RowInput, encode};
+use etappe_wire::row::{Block, RowInput, encode};
 
 use crate::gzip_template::digits;
 use crate::sample::{ACTOR_SLOT, MESSAGE_SLOT, Sample};
@@ -45,7 +46,9 @@ impl EncodedRows {
             for row in 0..rows_per_block {
                 encode_row(block * rows_per_block + row, now, nonce, &mut bytes)?;
             }
-            blocks.push(bytes.into());
+            let count = usize::try_from(rows_per_block)?;
+            let block = Block::of(&bytes, count).context("the rows are whole")?;
+            blocks.push(block.into_pieces().concat().into());
         }
         Ok(Self {
             blocks,

@@ -65,40 +65,77 @@ pub fn try_read_rows(bytes: &[u8]) -> Option<Vec<StoredRow>> {
 }
 
 fn read_row(rest: &mut &[u8]) -> Option<StoredRow> {
-    let mut row = StoredRow {
-        partition: PartitionId(0),
-        offset: Offset(0),
-        is_mark: false,
-        is_duplicate: false,
-        texts: BTreeMap::new(),
-    };
+    let mut row = StoredRow::empty();
     for column in COLUMNS.split(", ") {
         match kind_of(column) {
             Kind::Text => {
-                let length = length(rest)?;
-                let text = String::from_utf8(take(rest, length)?.to_vec()).ok()?;
-                row.texts.insert(column, text);
+                row.texts.insert(column, text(rest)?);
             }
             Kind::Nullable(size) => {
                 if take(rest, 1)? == [0] {
                     take(rest, size)?;
                 }
             }
-            Kind::Fixed(size) => {
-                let number = number(take(rest, size)?);
-                match column {
-                    "partition" => {
-                        row.partition = PartitionId(u32::try_from(number).expect("four bytes"));
-                    }
-                    "offset" => row.offset = Offset(number),
-                    "kind" => row.is_mark = number == MARK,
-                    "to_duplicates" => row.is_duplicate = number == 1,
-                    _ => {}
-                }
-            }
+            Kind::Fixed(size) => row.set(column, number(take(rest, size)?)),
         }
     }
     Some(row)
+}
+
+/// Decodes all rows of one block of columns, or returns `None` if the bytes are anything else.
+#[must_use]
+pub fn try_read_block(bytes: &[u8]) -> Option<Vec<StoredRow>> {
+    let mut rest = bytes;
+    let (columns, count) = (length(&mut rest)?, length(&mut rest)?);
+    let mut rows = vec![StoredRow::empty(); count];
+    for _ in 0..columns {
+        let name = text(&mut rest)?;
+        text(&mut rest)?;
+        let column = COLUMNS.split(", ").find(|column| *column == name)?;
+        if matches!(kind_of(column), Kind::Nullable(_)) {
+            take(&mut rest, count)?;
+        }
+        for row in &mut rows {
+            match kind_of(column) {
+                Kind::Text => {
+                    let text = text(&mut rest)?;
+                    row.texts.insert(column, text);
+                }
+                Kind::Nullable(size) => drop(take(&mut rest, size)?),
+                Kind::Fixed(size) => row.set(column, number(take(&mut rest, size)?)),
+            }
+        }
+    }
+    rest.is_empty().then_some(rows)
+}
+
+impl StoredRow {
+    const fn empty() -> Self {
+        Self {
+            partition: PartitionId(0),
+            offset: Offset(0),
+            is_mark: false,
+            is_duplicate: false,
+            texts: BTreeMap::new(),
+        }
+    }
+
+    fn set(&mut self, column: &str, number: u64) {
+        match column {
+            "partition" => {
+                self.partition = PartitionId(u32::try_from(number).expect("four bytes"));
+            }
+            "offset" => self.offset = Offset(number),
+            "kind" => self.is_mark = number == MARK,
+            "to_duplicates" => self.is_duplicate = number == 1,
+            _ => {}
+        }
+    }
+}
+
+fn text(rest: &mut &[u8]) -> Option<String> {
+    let length = length(rest)?;
+    String::from_utf8(take(rest, length)?.to_vec()).ok()
 }
 
 fn take<'a>(rest: &mut &'a [u8], size: usize) -> Option<&'a [u8]> {

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::error::WarehouseError;
 use crate::metrics::to_u64;
 use crate::warehouse::Warehouse;
+use crate::write::writer::Payload;
 use ledger::{Chunk, Ledger};
 use table::{Span, TABLES, Table};
 
@@ -329,7 +330,7 @@ impl Copy<'_> {
             );
             let inserted = self
                 .target
-                .send_to(table.name, columns, &token, bytes.clone())
+                .send_to(table.name, columns, &token, Payload::rows(bytes.clone()))
                 .await;
             if let Err(error) = inserted {
                 let tries = chunk.tries - given;

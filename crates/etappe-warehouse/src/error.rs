@@ -98,6 +98,12 @@ pub enum WarehouseError {
         /// How many rows it lacks.
         missing: usize,
     },
+    /// The bytes of a batch are not the rows that its summaries describe.
+    #[error("the rows of batch `{token}` are broken")]
+    BrokenRows {
+        /// The batch's token.
+        token: String,
+    },
     /// These databases cannot be the source or the target of a copy.
     #[error("cannot copy: {0}")]
     CopyRefused(String),
@@ -272,6 +278,7 @@ impl Retryable for WarehouseError {
             | Self::UnexpectedAnswer(_)
             | Self::Incomplete { .. } => RetryClass::Transient,
             Self::UnitTooLarge { .. }
+            | Self::BrokenRows { .. }
             | Self::TooManyReferrals { .. }
             | Self::TooManyConditions(_) => RetryClass::Permanent,
             Self::Config(_)

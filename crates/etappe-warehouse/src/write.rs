@@ -7,7 +7,7 @@ mod board;
 mod message_index;
 mod redo;
 mod write_history;
-mod writer;
+pub(crate) mod writer;
 
 pub(crate) use blame::{is_about_target, record_named};
 pub(crate) use message_index::OtherTopics;

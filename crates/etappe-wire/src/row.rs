@@ -1,9 +1,10 @@
-//! The row that is inserted for a message: ClickHouse's RowBinary, written by hand.
+//! The row that is stored for a message: ClickHouse's RowBinary, written by hand.
 //!
 //! A row goes into the landing table `arrivals`, whose views distribute it. [`COLUMNS`] names the
 //! columns in the order in which [`encode`] and [`encode_mark`] write them. Numbers are
 //! little-endian. Text is its length as LEB128, then its bytes. A nullable value is preceded by a
-//! byte that is 1 for null. Text passes through unchanged, including NUL bytes.
+//! byte that is 1 for null. Text passes through unchanged, including NUL bytes. A [`Block`] is how
+//! rows are sent.
 //!
 //! Invariants: both functions write all columns in the same order. The [`RowSummary`] that they
 //! return agrees with the row, because rows are never read again; `etappe-testkit` has a reader of
@@ -20,20 +21,15 @@ use etappe_core::ports::{MessageHash, RowSummary};
 use etappe_core::rules::Outcome;
 use etappe_core::watermark::CollectorMark;
 
+mod block;
+mod layout;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use block::Block;
+pub use layout::COLUMNS;
 pub use table::{Table, encode_for};
-
-/// The columns of a row, in the order in which they are written.
-pub const COLUMNS: &str = "site, kind, scope, amount_state, is_view, event, milestone, outcome_id, actor, actor_hash, \
-     anonymous_id, user_id, previous_id, account, account_hash, message_id, message_hash, \
-     occurred_at, received_at, revenue, currency, order_id, order_hash, referral_code, inviter_id, \
-     inviter_hash, nps, rating, sentiment, touchpoint, touchpoint_kind, persona, campaign_source, \
-     campaign_medium, campaign_name, page_path, page_url, referrer, locale, device, country, bot, \
-     channel, properties, context, traits, topic, partition, offset, to_messages, to_events, \
-     to_stage_events, to_money, to_feedback, to_referral_events, to_identities, to_duplicates, to_marks, to_actor_ids";
 
 /// The table that rows are inserted into.
 pub const TABLE: &str = "arrivals";
@@ -302,13 +298,17 @@ fn put_empty_texts(out: &mut Vec<u8>, count: usize) {
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.len();
-    while rest >= 0x80 {
-        let [low, ..] = rest.to_le_bytes();
-        out.push(low | 0x80);
-        rest >>= 7;
-    }
-    let [low, ..] = rest.to_le_bytes();
-    out.push(low);
+    put_length(out, text.len());
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends a number as LEB128.
+fn put_length(out: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        let [low, ..] = length.to_le_bytes();
+        out.push(low | 0x80);
+        length >>= 7;
+    }
+    let [low, ..] = length.to_le_bytes();
+    out.push(low);
 }

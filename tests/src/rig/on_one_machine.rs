@@ -304,9 +304,8 @@ impl OnOneMachine {
             return beside.engine.restart().await;
         }
         let up = self.up.id().context("it runs")?;
-        let children = std::fs::read_to_string(format!("/proc/{up}/task/{up}/children"))?;
-        let engine = children.split_whitespace().next();
-        let engine = engine.context("the engine is a child")?.parse()?;
+        let engine = children(up)?.first().copied();
+        let engine = engine.context("the engine is a child")?;
         let engine = Pid::from_raw(engine).context("a process id")?;
         Ok(kill_process(engine, Signal::KILL)?)
     }
@@ -341,4 +340,17 @@ fn lose_power(data: &Path, random: &mut StdRng) -> anyhow::Result<()> {
     std::fs::write(&boot, mark.to_string())?;
     power_loss::lose_parts(&data.join("engine"), random)?;
     Ok(())
+}
+
+/// Returns the children of a process, whichever of its threads started them.
+fn children(process: u32) -> anyhow::Result<Vec<i32>> {
+    let mut children = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may end meanwhile.
+        let list = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        for child in list.split_whitespace() {
+            children.push(child.parse()?);
+        }
+    }
+    Ok(children)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use etappe_testkit::rows::{StoredRow, try_read_rows};
+use etappe_testkit::rows::{StoredRow, try_read_block};
 use http::request::Parts;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -250,16 +250,16 @@ fn find_poison(rows: &[u8]) -> Option<usize> {
     memchr::memmem::find(rows, POISON.as_bytes())
 }
 
-/// Refuses as ClickHouse does: it names the row of data that it cannot parse, but not of data that
-/// a view throws on. The first poison message decides between the two.
+/// Refuses as ClickHouse does: it names the row that violates a constraint, but not of data that a
+/// view throws on. The first poison message decides between the two.
 fn words_for_poison(body: &[u8]) -> String {
     let kind = find_poison(body).and_then(|at| body.get(at + POISON.len()));
     let is_named = kind.is_some_and(|digit| digit.is_multiple_of(2));
-    let rows = try_read_rows(body).unwrap_or_default();
+    let rows = try_read_block(body).unwrap_or_default();
     let is_poison = |row: &StoredRow| row.texts.values().any(|text| text.contains(POISON));
     match rows.iter().position(is_poison) {
         Some(row) if is_named => format!(
-            "Poison: (at row {})\n: While executing BinaryRowInputFormat. (INCORRECT_DATA)",
+            "Constraint `poison` for table etappe.arrivals (9f01) is violated at row {}. (INCORRECT_DATA)",
             row + 1
         ),
         _ => "Poison. (INCORRECT_DATA)".to_owned(),

@@ -270,7 +270,7 @@ impl Warehouse {
         for row in rows {
             row::encode_for(table, row, &mut bytes);
         }
-        self.insert_under(batch_rows.batch, token, bytes.into())
+        self.insert_under(batch_rows.batch, token, (&bytes, rows.len()))
             .await
     }
 }

@@ -1,4 +1,5 @@
-//! Inserts batches: first the outcomes, then the rows as one block under the batch's token.
+//! Inserts batches: first the outcomes, then the rows as one block under the batch's token. A batch
+//! keeps its rows one after the other; while it is sent, they are in memory a second time, as columns.
 //!
 //! Invariant: inserting a batch again under its token changes nothing in any table. Every table
 //! that the insert reaches has its own deduplication window, and the views pass the token on. A
@@ -7,7 +8,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use clickhouse::Row;
 use etappe_core::ports::{RetryClass, Retryable, RowBatch, RowSink, RowSummary};
 use etappe_core::rules::{Outcome, StageDecision, StageHit};
@@ -21,6 +22,30 @@ use crate::warehouse::Warehouse;
 
 /// The most bytes passed to the connection at a time.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// What an insert sends: its format and its bytes, in pieces.
+pub(crate) struct Payload {
+    format: &'static str,
+    pieces: Vec<Bytes>,
+}
+
+impl Payload {
+    /// Rows in the format `RowBinary`.
+    pub(crate) fn rows(bytes: Bytes) -> Self {
+        Self {
+            format: "RowBinary",
+            pieces: vec![bytes],
+        }
+    }
+
+    /// One block in the format `Native`.
+    fn block(block: row::Block) -> Self {
+        Self {
+            format: "Native",
+            pieces: block.into_pieces(),
+        }
+    }
+}
 
 /// Settings of every insert of rows. The sizes exceed any batch, so that the server neither splits
 /// it nor waits for more.
@@ -107,19 +132,24 @@ impl Warehouse {
 
     /// Inserts a batch under its token.
     pub(crate) async fn insert_fresh(&self, batch: &RowBatch) -> Result<(), WarehouseError> {
-        let sent = self.insert_under(batch, &batch.token, batch.bytes.clone());
+        let sent = self.insert_under(batch, &batch.token, (&batch.bytes, batch.rows.len()));
         sent.await.map_err(|error| error.naming_record(batch))
     }
 
-    /// Inserts rows of a batch under a token. They always go through the batch's landing table,
-    /// because the server recognises a token only if it comes through the same view again.
+    /// Inserts rows of a batch, given as bytes and their number, under a token. They always go
+    /// through the batch's landing table, because the server recognises a token only if it comes
+    /// through the same view again.
     pub(super) async fn insert_under(
         &self,
         batch: &RowBatch,
         token: &str,
-        bytes: Bytes,
+        (bytes, count): (&[u8], usize),
     ) -> Result<(), WarehouseError> {
-        self.send_to(landing_table(batch), row::COLUMNS, token, bytes)
+        let block = row::Block::of(bytes, count).ok_or_else(|| WarehouseError::BrokenRows {
+            token: token.to_owned(),
+        })?;
+        let payload = Payload::block(block);
+        self.send_to(landing_table(batch), &row::COLUMNS, token, payload)
             .await
     }
 
@@ -129,9 +159,10 @@ impl Warehouse {
         table: &str,
         columns: &str,
         token: &str,
-        mut bytes: Bytes,
+        payload: Payload,
     ) -> Result<(), WarehouseError> {
-        let statement = format!("INSERT INTO {table} ({columns}) FORMAT RowBinary");
+        let format = payload.format;
+        let statement = format!("INSERT INTO {table} ({columns}) FORMAT {format}");
         let mut insert = self
             .client()
             .insert_formatted_with(statement)
@@ -144,9 +175,19 @@ impl Warehouse {
             insert = insert.with_setting("insert_quorum", quorum);
         }
         self.within_insert("insert rows", async {
-            while !bytes.is_empty() {
-                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-                insert.send(piece).await?;
+            // Each piece that is passed on is compressed for itself, so short ones are joined.
+            let mut joined = BytesMut::new();
+            for mut bytes in payload.pieces {
+                while !bytes.is_empty() {
+                    let room = PIECE_BYTES - joined.len();
+                    joined.extend_from_slice(&bytes.split_to(bytes.len().min(room)));
+                    if joined.len() == PIECE_BYTES {
+                        insert.send(joined.split().freeze()).await?;
+                    }
+                }
+            }
+            if !joined.is_empty() {
+                insert.send(joined.freeze()).await?;
             }
             insert.end().await
         })

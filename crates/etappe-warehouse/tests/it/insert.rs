@@ -98,15 +98,24 @@ async fn insert(warehouse: &Warehouse, first_offset: u64) {
 
 /// Inserts a batch as the writer does, but without checking the tables first.
 async fn insert_blindly(client: &clickhouse::Client, batch: &RowBatch) {
-    let statement = format!(
-        "INSERT INTO {} ({}) FORMAT RowBinary",
-        row::TABLE,
-        row::COLUMNS
-    );
-    send(client, &statement, &batch.token, batch.bytes.clone()).await;
+    send_block(
+        client,
+        (row::TABLE, &batch.token),
+        &batch.bytes,
+        batch.rows.len(),
+    )
+    .await;
 }
 
-async fn send(client: &clickhouse::Client, statement: &str, token: &str, bytes: Bytes) {
+async fn send_block(
+    client: &clickhouse::Client,
+    (landing, token): (&str, &str),
+    rows: &[u8],
+    count: usize,
+) {
+    let columns = &*row::COLUMNS;
+    let statement = format!("INSERT INTO {landing} ({columns}) FORMAT Native");
+    let block = row::Block::of(rows, count).unwrap();
     let mut insert = client
         .clone()
         .with_compression(clickhouse::Compression::None)
@@ -114,7 +123,9 @@ async fn send(client: &clickhouse::Client, statement: &str, token: &str, bytes: 
         .with_setting("insert_deduplication_token", token)
         .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
         .with_setting("async_insert", "0");
-    insert.send(bytes).await.unwrap();
+    for piece in block.into_pieces() {
+        insert.send(piece).await.unwrap();
+    }
     insert.end().await.unwrap();
 }
 
@@ -497,14 +508,14 @@ async fn insert_a_part(
     (landing, table): (&str, Table),
     is_stored: impl Fn(&RowSummary) -> bool,
 ) {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut count) = (Vec::new(), 0);
     for (summary, encoded) in batch.encoded_rows() {
         if table.takes(summary) && is_stored(summary) {
             row::encode_for(table, encoded, &mut bytes);
+            count += 1;
         }
     }
-    let statement = format!("INSERT INTO {landing} ({}) FORMAT RowBinary", row::COLUMNS);
-    send(client, &statement, &batch.token, bytes.into()).await;
+    send_block(client, (landing, &batch.token), &bytes, count).await;
 }
 
 #[tokio::test]
@@ -539,12 +550,8 @@ async fn a_late_insert_of_completed_marks_changes_nothing() {
     assert_eq!(marks().await, 1);
     test.warehouse.insert(&batch).await.unwrap();
     assert_eq!(marks().await, 2);
-    let statement = format!(
-        "INSERT INTO {} ({}) FORMAT RowBinary",
-        row::MARK_TABLE,
-        row::COLUMNS
-    );
-    send(&test.client, &statement, &batch.token, batch.bytes.clone()).await;
+    let landing = (row::MARK_TABLE, batch.token.as_str());
+    send_block(&test.client, landing, &batch.bytes, batch.rows.len()).await;
     assert_eq!(marks().await, 2);
 }
 

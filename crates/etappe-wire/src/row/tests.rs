@@ -8,6 +8,7 @@ use etappe_core::milestone::Milestone;
 use etappe_core::money::Amount;
 use etappe_core::rules::OutcomeId;
 use etappe_core::time::Timestamp;
+use etappe_core::watermark::CollectorState;
 
 use super::*;
 
@@ -342,7 +343,7 @@ fn a_row_names_the_tables_that_take_it() {
 #[test]
 fn the_last_columns_are_the_tables_in_their_order() {
     let names = Table::ALL.map(|table| format!("to_{}", table.name()));
-    assert!(COLUMNS.ends_with(&names.join(", ")), "{COLUMNS}");
+    assert!(COLUMNS.ends_with(&names.join(", ")), "{}", *COLUMNS);
 }
 
 #[test]
@@ -353,4 +354,118 @@ fn a_row_encoded_for_one_table_differs_only_in_its_tables() {
     let (head, flags) = alone.split_last_chunk::<10>().unwrap();
     assert!(bytes.starts_with(head) && alone.len() == bytes.len());
     assert_eq!(flags, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+}
+
+/// Reads a block with this file's own reader and returns, per column, its name, type and values.
+fn columns_of(block: &[u8]) -> Vec<(String, String, Vec<String>)> {
+    let mut reader = Reader(block);
+    let (columns, rows) = (reader.byte(), reader.byte());
+    let mut read = Vec::new();
+    for _ in 0..columns {
+        let (name, kind) = (reader.text().to_owned(), reader.text().to_owned());
+        let inner = kind
+            .strip_prefix("Nullable(")
+            .and_then(|it| it.strip_suffix(')'));
+        let nulls = inner.map(|_| reader.take(rows.into()));
+        let mut values = Vec::new();
+        for row in 0..usize::from(rows) {
+            let value = match inner.unwrap_or(&kind) {
+                "String" => reader.text().to_owned(),
+                "UInt64" | "DateTime64(3, 'UTC')" => reader.number().to_string(),
+                "UInt32" => format!("{:?}", reader.take(4)),
+                "Float64" => f64::from_bits(reader.number()).to_string(),
+                "Decimal(38, 4)" => {
+                    i128::from_le_bytes(reader.take(16).try_into().unwrap()).to_string()
+                }
+                "Int8" | "UInt8" | "Bool" => reader.byte().to_string(),
+                other => panic!("{other}"),
+            };
+            let is_null = nulls.is_some_and(|nulls| nulls[row] == 1);
+            values.push(if is_null { "null".to_owned() } else { value });
+        }
+        read.push((name, kind, values));
+    }
+    assert!(reader.0.is_empty(), "{} bytes left", reader.0.len());
+    read
+}
+
+#[test]
+fn a_block_has_the_values_of_its_rows_by_column() {
+    let paid = EventFacts {
+        revenue: Some(Amount::parse("12.5").unwrap()),
+        currency: "EUR".into(),
+        rating: Some(4.5),
+        ..EventFacts::default()
+    };
+    let none = EventFacts::default();
+    let long = format!(r#"{{"text":"{}"}}"#, "é".repeat(300));
+    let events = [event(&long), event("{}")];
+    let outcome = outcome(Some(Milestone::Signup));
+    let mut rows = Vec::new();
+    encode(&input(&events[0], &paid, &outcome), &mut rows);
+    encode(&input(&events[1], &none, &outcome), &mut rows);
+    let block = Block::of(&rows, 2).unwrap().into_pieces().concat();
+    let columns = columns_of(&block);
+    let names: Vec<&str> = columns.iter().map(|(name, _, _)| name.as_str()).collect();
+    assert_eq!(names.join(", "), *COLUMNS);
+    let values = |name: &str| {
+        let column = columns.iter().find(|(found, _, _)| found == name);
+        let (_, _, values) = column.unwrap();
+        values.iter().map(String::as_str).collect::<Vec<_>>()
+    };
+    assert_eq!(values("site"), ["demo", "demo"]);
+    assert_eq!(values("scope"), ["3", "3"]);
+    assert_eq!(
+        values("event"),
+        ["Order\u{0}Completed", "Order\u{0}Completed"]
+    );
+    assert_eq!(values("occurred_at"), ["1709294400123", "1709294400123"]);
+    assert_eq!(values("revenue"), ["125000", "null"]);
+    assert_eq!(values("currency"), ["EUR", ""]);
+    assert_eq!(values("rating"), ["4.5", "null"]);
+    assert_eq!(values("nps"), ["null", "null"]);
+    assert_eq!(values("properties"), [long.as_str(), "{}"]);
+    assert_eq!(values("to_money"), ["0", "0"]);
+    assert_eq!(values("to_events"), ["1", "1"]);
+}
+
+#[test]
+fn a_block_takes_marks_and_rows_for_one_table() {
+    let (event, facts, outcome) = (event("{}"), EventFacts::default(), outcome(None));
+    let mut rows = Vec::new();
+    let mark = CollectorMark {
+        collector: "c-1".to_owned(),
+        reached: Timestamp::from_millis(5),
+        written_at: Timestamp::from_millis(7),
+        state: CollectorState::Direct,
+    };
+    encode_mark(&mark, "t", PartitionId(1), Offset(2), &mut rows);
+    let mut row = Vec::new();
+    encode(&input(&event, &facts, &outcome), &mut row);
+    encode_for(Table::Messages, &row, &mut rows);
+    let block = Block::of(&rows, 2).unwrap().into_pieces().concat();
+    let columns = columns_of(&block);
+    let flags = |name: &str| {
+        let column = columns.iter().find(|(found, _, _)| found == name);
+        column.unwrap().2.clone()
+    };
+    assert_eq!(flags("to_marks"), ["1", "0"]);
+    assert_eq!(flags("to_messages"), ["0", "1"]);
+    assert_eq!(flags("to_events"), ["0", "0"]);
+    assert_eq!(flags("message_id"), ["c-1", "m1"]);
+}
+
+#[test]
+fn bytes_that_are_not_so_many_rows_make_no_block() {
+    let (event, facts, outcome) = (event("{}"), EventFacts::default(), outcome(None));
+    let mut rows = Vec::new();
+    encode(&input(&event, &facts, &outcome), &mut rows);
+    assert!(Block::of(&rows, 1).is_some());
+    assert!(Block::of(&rows, 2).is_none());
+    assert!(Block::of(&rows, 0).is_none());
+    for end in 0..rows.len() {
+        assert!(Block::of(&rows[..end], 1).is_none(), "{end}");
+    }
+    rows.push(0);
+    assert!(Block::of(&rows, 1).is_none());
 }
