@@ -115,8 +115,8 @@ export interface ModelStage {
   gate: boolean;
   own_hit: boolean;
   ordinal: number;
-  tone?: string;
-  phrases?: Partial<Record<string, Phrases>>;
+  tone: string | null;
+  phrases: Partial<Record<string, Phrases | null>> | null;
 }
 
 export interface Model {

@@ -8,8 +8,8 @@ const MODEL = {
   id: "aaarrr",
   labels: { en: "AAARRR", nl: "AAARRR" },
   version: "1",
-  stages: ["awareness", "acquisition", "activation", "retention", "revenue"].map((id, index) => ({
-    id, labels: { en: id, nl: id }, gate: id !== "retention", own_hit: id === "revenue", ordinal: index + 1,
+  stages: [["awareness", "hear"], ["acquisition", "look"], ["activation", "start"], ["retention", "return"], ["revenue", "buy"]].map(([id, tone], index) => ({
+    id, labels: { en: id, nl: id }, tone, phrases: null, gate: id !== "retention", own_hit: id === "revenue", ordinal: index + 1,
   })),
 };
 
