@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::field::did_you_mean;
+use crate::language::Language;
 
 /// A text in each language of the interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -124,6 +125,13 @@ impl ModelCatalog {
     pub(crate) fn known(&self) -> String {
         let ids: Vec<&str> = self.models.iter().map(|model| model.id.as_str()).collect();
         format!("there is {}", ids.join(", "))
+    }
+}
+
+impl Labels {
+    /// Returns the text in a language.
+    pub(crate) fn told(&self, language: Language) -> &str {
+        language.of(&self.en, &self.nl)
     }
 }
 
