@@ -36,13 +36,15 @@ FROM
             occurred_at,
             lagInFrame(toString(event)) OVER own AS event_before,
             lagInFrame(toString(milestone)) OVER own AS means_before,
-            dateDiff('second', lagInFrame(occurred_at) OVER own, occurred_at) AS from_before,
+            happened_at - lagInFrame(happened_at) OVER own AS from_before,
             leadInFrame(toString(event)) OVER own AS event_after,
             leadInFrame(toString(milestone)) OVER own AS means_after,
-            dateDiff('second', occurred_at, leadInFrame(occurred_at) OVER own) AS to_after
+            leadInFrame(happened_at) OVER own - happened_at AS to_after
         FROM
         (
-            SELECT actor_hash, event, milestone, occurred_at, partition, offset
+            SELECT
+                actor_hash, event, milestone, occurred_at, partition, offset,
+                toUnixTimestamp64Milli(occurred_at) AS happened_at
             FROM events
             WHERE site = {site:String}
               AND actor_hash IN (SELECT actor_hash FROM named WHERE actor_hash != 0 ORDER BY actor_hash LIMIT 10000)
@@ -60,7 +62,7 @@ FROM
       AND occurred_at >= {from:DateTime64(3, 'UTC')}
       AND occurred_at < {to:DateTime64(3, 'UTC')}
 )
-WHERE neighbour NOT IN ('', {name:String}) AND distance BETWEEN 0 AND 86400
+WHERE neighbour NOT IN ('', {name:String}) AND distance BETWEEN 0 AND 86400000
 GROUP BY side, neighbour, means
 ORDER BY times DESC, neighbour, means
 LIMIT 5 BY side

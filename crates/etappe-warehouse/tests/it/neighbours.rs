@@ -65,7 +65,7 @@ fn expected(events: &[TestEvent], name: &str, bots: Bots, range: (i64, i64)) -> 
                 let Some(other) = other.filter(|other| other.name != name) else {
                     continue;
                 };
-                if (other.at - event.at).abs() / 1_000 <= DAY / 1_000 {
+                if (other.at - event.at).abs() <= DAY {
                     let means = other.milestone.map_or("", Milestone::as_str);
                     let entry = found.entry((side, &other.name, means)).or_default();
                     entry.0 += 1;
