@@ -352,7 +352,10 @@ fn mistakes_in_phrases_are_reported() {
     assert_eq!(phrases.en, None);
     assert_eq!(&*phrases.nl.as_ref().unwrap().does, "kopen er {n}");
     for (phrases, expected) in [
-        (r#"phrases = "paid""#, "4:11 `phrases` must be a table, not text"),
+        (
+            r#"phrases = "paid""#,
+            "4:11 `phrases` must be a table, not text",
+        ),
         (
             r#"phrases.de = { past = "a", who = "b", do = "c" }"#,
             "4:9 `de` is not a key of `phrases`",
