@@ -130,6 +130,7 @@ impl Chunk {
                 event: rejection.event.as_deref().map(kept),
                 message_id: rejection.message_id.as_deref().map(kept),
                 bytes: rejection.bytes,
+                origin: None,
             },
         );
     }

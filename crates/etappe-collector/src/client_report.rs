@@ -21,7 +21,7 @@ pub(crate) const ENTRY_BYTES: usize = 1024;
 const REPEATED_ID: usize = 256;
 
 /// How many bytes of a client's value are echoed.
-const REPEATED_VALUE: usize = 64;
+pub(crate) const REPEATED_VALUE: usize = 64;
 
 /// A message that was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,7 +108,7 @@ pub(crate) fn redacted(text: &str, reception: &Reception) -> Box<str> {
 }
 
 /// Returns the longest prefix of whole characters that fits into `bytes`.
-fn beginning(text: &str, bytes: usize) -> &str {
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

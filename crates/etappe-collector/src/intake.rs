@@ -19,8 +19,8 @@ use crate::collector::Collector;
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::inflate::{InflateError, inflate, is_gzip, stated_size};
-use crate::owner_entries::RejectedEvent;
 use crate::publication::{Published, publish_body, run_blocking_if_large};
+use crate::refused_request::RefusedRequest;
 use crate::request_body::RequestBody;
 use crate::response::{accepted, refused, status_and_code};
 use crate::sender::Sender;
@@ -165,7 +165,8 @@ fn admit<P: EventPublisher, C>(
     sending: &mut RequestState<'_>,
     bytes: usize,
 ) -> Result<Access, IntakeError> {
-    let access = Access::to_messages(&collector.sites, key, sending.cors.origin())?;
+    let access = Access::to_messages(&collector.sites, key, sending.cors.origin());
+    let access = access.inspect_err(|_| sending.site = collector.sites.traffic_of_key(key))?;
     access.expect_site(&sending.parts.headers)?;
     sending.site = Some(Arc::clone(&access.traffic));
     access.check_rate()?;
@@ -224,22 +225,20 @@ fn note_refusal<P, C: Clock>(
     sending: &RequestState<'_>,
     error: &IntakeError,
 ) {
-    let is_noted_elsewhere = matches!(error, IntakeError::NothingValid { .. });
-    let Some(site) = sending.site.as_ref().filter(|_| !is_noted_elsewhere) else {
+    if matches!(error, IntakeError::NothingValid { .. }) {
+        // The messages are noted one by one.
         return;
-    };
-    let refusal = RejectedEvent {
-        received_at: collector.clock.now(),
-        reason: status_and_code(error).1,
+    }
+    let refused = RefusedRequest {
+        error,
         kind: match sending.endpoint {
             Endpoint::Message(kind) => Some(kind.as_str()),
             Endpoint::Batch | Endpoint::Beacon => None,
         },
-        event: None,
-        message_id: None,
+        origin: sending.cors.origin(),
         bytes: sending.bytes,
     };
-    collector.sites.record_rejections(site, [refusal]);
+    refused.note(collector, sending.site.as_deref());
 }
 
 /// A body that is to be decoded.

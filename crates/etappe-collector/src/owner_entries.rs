@@ -31,6 +31,9 @@ pub struct RejectedEvent {
     pub message_id: Option<Box<str>>,
     /// The size of the message, or of the body, in bytes.
     pub bytes: usize,
+    /// The beginning of the page's origin, if that is why the request was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Box<str>>,
 }
 
 /// A value of an accepted message that does not count.
@@ -63,7 +66,8 @@ pub(crate) trait Kept: Clone {
 impl Kept for RejectedEvent {
     fn memory(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, text_memory);
-        size_of::<Self>() + text(&self.event) + text(&self.message_id)
+        let texts = [&self.event, &self.message_id, &self.origin];
+        size_of::<Self>() + texts.map(text).iter().sum::<usize>()
     }
 }
 
@@ -142,6 +146,11 @@ impl<E: Kept> Latest<E> {
     /// Returns the entries, newest first.
     pub(crate) fn list(&self) -> Vec<E> {
         self.0.lock().entries.iter().rev().cloned().collect()
+    }
+
+    /// Returns the newest entry.
+    pub(crate) fn newest(&self) -> Option<E> {
+        self.0.lock().entries.back().cloned()
     }
 
     pub(crate) fn bytes(&self) -> usize {

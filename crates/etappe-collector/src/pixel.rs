@@ -18,6 +18,7 @@ use crate::collector::Collector;
 use crate::cors::CorsRequest;
 use crate::error::IntakeError;
 use crate::publication::{PublishOutcome, limits, note, publish, too_large};
+use crate::refused_request::note_unknown_sender;
 use crate::response::{refused, status_and_code};
 use crate::sender::Sender;
 
@@ -49,7 +50,10 @@ pub(crate) async fn pixel<P: EventPublisher, C: Clock>(
     }
     let result = match take_pixel(&collector, &parts).await {
         Ok(()) => "ok",
-        Err(error) => status_and_code(&error).1,
+        Err(error) => {
+            note_unknown_sender(&collector, &error);
+            status_and_code(&error).1
+        }
     };
     collector.metrics.count_request(ENDPOINT, result, started);
     cors.allow(image())
@@ -86,6 +90,7 @@ async fn take_pixel<P: EventPublisher, C: Clock>(
     if !rejected.is_empty() {
         return Err(IntakeError::NothingValid { rejected });
     }
+    traffic.sending.record_accepted(collector.clock.now());
     collector
         .metrics
         .accepted

@@ -96,6 +96,9 @@ pub(crate) async fn publish_body<P: EventPublisher, C: Clock>(
         published.rejected.extend(report.rejected);
         published.warnings.extend(report.warnings);
     }
+    if published.accepted > 0 {
+        traffic.sending.record_accepted(collector.clock.now());
+    }
     let accepted = u64::try_from(published.accepted).unwrap_or(u64::MAX);
     collector
         .metrics

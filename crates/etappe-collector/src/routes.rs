@@ -60,12 +60,14 @@ pub fn router<P: EventPublisher, C: Clock>(collector: Arc<Collector<P, C>>) -> R
         .with_state(collector)
 }
 
-/// Makes the router of `GET /v1/sites/{site}/rejections` and `/warnings`: the latest ones of a
-/// site, newest first. It checks no key; the caller must protect it.
+/// Makes the router of `GET /v1/sites/{site}/rejections` and `/warnings`, the latest ones of a
+/// site, newest first, and of `/sending`, which says whether sending works. It checks no key; the
+/// caller must protect it.
 pub fn owner_router<P: EventPublisher, C: Clock>(collector: Arc<Collector<P, C>>) -> Router {
     Router::new()
         .route("/v1/sites/{site}/rejections", get(list_rejections::<P, C>))
         .route("/v1/sites/{site}/warnings", get(list_warnings::<P, C>))
+        .route("/v1/sites/{site}/sending", get(report_sending::<P, C>))
         .with_state(collector)
 }
 
@@ -91,6 +93,18 @@ async fn list_warnings<P, C>(
             "counts": traffic.warning_counts(),
             "warnings": traffic.warnings.list(),
         })
+    })
+}
+
+async fn report_sending<P, C>(
+    State(collector): State<Arc<Collector<P, C>>>,
+    Path(site): Path<String>,
+) -> Response {
+    answer_owner(&collector.sites, &site, |traffic| {
+        let refused = traffic.rejections.newest();
+        let unknown = collector.sites.unknown_sender();
+        let since = collector.started_at;
+        json!(traffic.sending.report(&site, since, refused, unknown))
     })
 }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::bucket::Bucket;
 use crate::demand::Demand;
 use crate::owner_entries::{Latest, RejectedEvent, WarnedEvent};
+use crate::sending_state::SendingState;
 
 /// Counts of warnings by reason.
 pub(crate) type WarningCounts = BTreeMap<WarningReason, u64>;
@@ -23,6 +24,8 @@ pub(crate) struct SiteTraffic {
     /// Apart from the volume, so that requests do not wait while an owner reads entries.
     pub(crate) rejections: Latest<RejectedEvent>,
     pub(crate) warnings: Latest<WarnedEvent>,
+    /// Whether sending works.
+    pub(crate) sending: SendingState,
     /// All warnings since the process started; there can be more than are kept.
     warning_counts: Mutex<WarningCounts>,
 }
@@ -45,6 +48,7 @@ impl SiteTraffic {
             }),
             rejections: Latest::new(),
             warnings: Latest::new(),
+            sending: SendingState::new(),
             warning_counts: Mutex::new(BTreeMap::new()),
         }
     }

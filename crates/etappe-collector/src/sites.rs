@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::demand::Demand;
 use crate::owner_entries::{Kept, Latest, RejectedEvent, Room, WarnedEvent};
+use crate::sending_state::UnknownSender;
 use crate::site_traffic::{SiteTraffic, WarningCounts};
 
 /// Above this number of sites, empty traffic is removed.
@@ -32,6 +33,8 @@ pub(crate) struct Sites {
     demand: Mutex<Option<Demand>>,
     rejections: Room,
     warnings: Room,
+    /// The last request whose key belongs to no site.
+    unknown_sender: Mutex<Option<UnknownSender>>,
 }
 
 impl Sites {
@@ -43,6 +46,7 @@ impl Sites {
             demand: Mutex::default(),
             rejections: Room::new(kept_bytes),
             warnings: Room::new(kept_bytes),
+            unknown_sender: Mutex::default(),
         }
     }
 
@@ -66,6 +70,23 @@ impl Sites {
         let new = Arc::new(SiteTraffic::new(site.clone(), now));
         traffic.insert(site.clone(), Arc::clone(&new));
         new
+    }
+
+    /// Returns the traffic of the site whose key this is.
+    pub(crate) fn traffic_of_key(&self, key: &str) -> Option<Arc<SiteTraffic>> {
+        let directory = self.directory();
+        let (site, _) = directory.writer(key)?;
+        Some(self.traffic_of(&site.id))
+    }
+
+    /// Records a request whose key belongs to no site.
+    pub(crate) fn record_unknown_sender(&self, sender: UnknownSender) {
+        *self.unknown_sender.lock() = Some(sender);
+    }
+
+    /// Returns the last request whose key belongs to no site.
+    pub(crate) fn unknown_sender(&self) -> Option<UnknownSender> {
+        *self.unknown_sender.lock()
     }
 
     /// Counts a request of `bytes` and returns the site's share of recent traffic, 0 to 1; 0 for a
@@ -147,6 +168,7 @@ mod tests {
             event: None,
             message_id: Some(number.to_string().into()),
             bytes: number,
+            origin: None,
         }
     }
 

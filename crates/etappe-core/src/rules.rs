@@ -27,6 +27,7 @@ mod model;
 mod names;
 mod outcome;
 mod pattern;
+mod phrase;
 mod predicate;
 mod reader;
 mod rule;
@@ -47,7 +48,7 @@ pub use explanation::{
     Explanation, MilestoneExplanation, StageExplanation, StageReason, TriedRule,
 };
 pub use history::ActorHistory;
-pub use info::{Labels, ModelInfo, StageInfo, Tone, VocabularyInfo};
+pub use info::{Labels, ModelInfo, Phrase, Phrases, StageInfo, Tone, VocabularyInfo};
 pub use mapping::FactMapping;
 pub use outcome::{Outcome, OutcomeId, StageDecision, StageHit, VocabularyDecision};
 pub use pattern::NameMatch;

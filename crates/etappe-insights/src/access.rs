@@ -22,6 +22,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use crate::error::InsightsError;
+use crate::language::Language;
 use crate::state::InsightsState;
 
 /// The site a request asks about, after its credential was checked.
@@ -33,6 +34,8 @@ pub(crate) struct Access {
     pub(crate) path: HashMap<String, String>,
     /// What the share link shows that the request came with; none if it came with none.
     pub(crate) shared: Option<Shared>,
+    /// The language that the caller prefers.
+    pub(crate) language: Language,
 }
 
 /// What a share link shows.
@@ -61,6 +64,7 @@ where
         // Who shows nothing learns nothing, not even about the path.
         let credentials = Credentials::read(&parts.headers)?;
         let credentials = credentials.map(str::to_owned);
+        let language = Language::preferred(&parts.headers);
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
         let Path(path) = path.map_err(|_| InsightsError::MalformedPath)?;
         let asked = path.get("site").map_or("", String::as_str);
@@ -70,6 +74,7 @@ where
             settings: site.settings.clone(),
             path,
             shared,
+            language,
         }))
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::field::did_you_mean;
+use crate::language::Language;
 
 /// A text in each language of the interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -14,6 +15,30 @@ pub struct Labels {
     /// Dutch.
     #[schema(example = "Omzet")]
     pub nl: String,
+}
+
+/// What is said of people in a stage, as parts of sentences.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Phrase {
+    /// What they did.
+    #[schema(example = "took out a subscription")]
+    pub past: String,
+    /// What the people do who are spoken of.
+    #[schema(example = "take out a subscription")]
+    pub who: String,
+    /// What some of them do, after their number or with `{n}` in its place.
+    #[serde(rename = "do")]
+    #[schema(example = "take out a subscription")]
+    pub does: String,
+}
+
+/// A stage's own phrases, by language. A language that the model leaves out is null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Phrases {
+    /// English.
+    pub en: Option<Phrase>,
+    /// Dutch.
+    pub nl: Option<Phrase>,
 }
 
 /// A stage of a journey model.
@@ -28,6 +53,8 @@ pub struct ModelStage {
     /// `return`, `buy`, `tell` others, `leave`. Null if the model does not say.
     #[schema(example = "buy")]
     pub tone: Option<&'static str>,
+    /// The stage's own phrases; null where those of its tone are meant.
+    pub phrases: Option<Phrases>,
     /// Whether everyone passes it on the way to later stages.
     pub gate: bool,
     /// Whether only an event of the stage itself passes it; true for stages that mean money.
@@ -98,6 +125,13 @@ impl ModelCatalog {
     pub(crate) fn known(&self) -> String {
         let ids: Vec<&str> = self.models.iter().map(|model| model.id.as_str()).collect();
         format!("there is {}", ids.join(", "))
+    }
+}
+
+impl Labels {
+    /// Returns the text in a language.
+    pub(crate) fn told(&self, language: Language) -> &str {
+        language.of(&self.en, &self.nl)
     }
 }
 

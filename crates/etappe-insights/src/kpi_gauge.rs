@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::error::InsightsError;
 use crate::field::{Fields, Problems};
+use crate::language::Language;
 use crate::metrics::KpiMetrics;
 use crate::question::RequestInfo;
 use crate::questions::kpis::figures;
@@ -132,6 +133,7 @@ impl<S: JourneyStore, C: Clock> KpiGauges<S, C> {
             settings: site.settings.clone(),
             path: HashMap::new(),
             shared: None,
+            language: Language::default(),
         };
         let mut problems = Problems::default();
         let mut nothing = Fields::of_query(Vec::new(), &mut problems);

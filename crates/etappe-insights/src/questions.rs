@@ -5,6 +5,7 @@ mod changes;
 mod funnel;
 pub(crate) mod kpis;
 mod lifecycle;
+mod meaning;
 mod models;
 mod people;
 mod person;
@@ -33,6 +34,7 @@ pub(crate) fn register<S: JourneyStore, C: Clock>(
         .routes(ask::<referrals::Referrals, S, C>())
         .routes(ask::<lifecycle::Lifecycle, S, C>())
         .routes(ask::<unmapped::Unmapped, S, C>())
+        .routes(ask::<meaning::WhatIf, S, C>())
         .routes(ask_either::<search::Search, people::People, S, C>())
         .routes(ask::<actor::Actor, S, C>())
         .routes(ask::<models::Models, S, C>())

@@ -9,6 +9,7 @@ use crate::access::Shared;
 use crate::calendar::retention_weeks;
 use crate::catalog::Model;
 use crate::field::{Fields, Problems};
+use crate::language::Language;
 use crate::parameter::{MODEL, Parameter, SPAN, WHO};
 use crate::question::{Frame, RequestInfo};
 use crate::span::Span;
@@ -28,6 +29,8 @@ pub(crate) struct Scope {
     pub(crate) browser_refunds: bool,
     /// What the share link shows over which the question came.
     pub(crate) shared: Option<Shared>,
+    /// The language of sentences in the answer.
+    pub(crate) language: Language,
 }
 
 impl Scope {
@@ -67,6 +70,7 @@ impl Scope {
             currency: settings.currency.clone(),
             browser_refunds: settings.browser_refunds,
             shared: request.shared(),
+            language: request.access.language,
         })
     }
 

@@ -1,8 +1,9 @@
+import { language } from "../app/preferences";
 import type { Range } from "../model/period";
 import { trendGrain } from "../model/trend";
 import { abilities } from "./abilities";
 import { ask, askRaw, sitePath } from "./client";
-import type { ChangesAnswer, FunnelAnswer, KpisAnswer, ReferralsAnswer, UnmappedAnswer } from "./types";
+import type { ChangesAnswer, FunnelAnswer, KpisAnswer, MeaningAnswer, ReferralsAnswer, UnmappedAnswer } from "./types";
 
 /** What every question of a page sends along. */
 export interface Scope extends Range {
@@ -11,8 +12,9 @@ export interface Scope extends Range {
   bots?: string;
 }
 
+/** Sentences in an answer are in the reader's language, so another language is another answer. */
 export function keyOf(name: string, scope: Scope, more: unknown = null): string {
-  return JSON.stringify([name, scope.site, scope.from, scope.to, scope.model ?? "", scope.bots ?? "", more]);
+  return JSON.stringify([name, language.value, scope.site, scope.from, scope.to, scope.model ?? "", scope.bots ?? "", more]);
 }
 
 function queryOf(scope: Scope): Record<string, string | undefined> {
@@ -65,6 +67,11 @@ export function askChanges(site: string, bots: string, signal?: AbortSignal): Pr
 
 export function askUnmapped(scope: Scope, signal?: AbortSignal): Promise<UnmappedAnswer> {
   return ask(sitePath(scope.site, "unmapped"), { query: { ...queryOf(scope), model: undefined, limit: 100 }, signal });
+}
+
+/** What is around an event of the range, and what a meaning would change. */
+export function askMeaning(scope: Scope, event: string, signal?: AbortSignal): Promise<MeaningAnswer> {
+  return ask(sitePath(scope.site, "meaning"), { query: { ...queryOf(scope), model: undefined, event }, signal });
 }
 
 /** The API's own table for a view, as a file. */

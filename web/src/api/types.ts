@@ -64,6 +64,8 @@ export interface ChangesAnswer extends Frame {
   compared_days: number;
   changes: Change[];
   new_names: { name: string; kind: string; events: number; people: number }[];
+  /** Events that happened before the day and came on it or since. */
+  late: { events: number; people: number };
 }
 
 export interface Times {
@@ -86,8 +88,7 @@ export interface Step {
   overall_rate: number | null;
   drop_off: number | null;
   time_from_previous: Times;
-  /** 95 % interval of `step_rate`. */
-  interval?: Interval | null;
+  step_rate_interval: Interval | null;
 }
 
 export interface FunnelAnswer extends Frame {
@@ -115,8 +116,8 @@ export interface ModelStage {
   gate: boolean;
   own_hit: boolean;
   ordinal: number;
-  tone?: string;
-  phrases?: Partial<Record<string, Phrases>>;
+  tone: string | null;
+  phrases: Partial<Record<string, Phrases | null>> | null;
 }
 
 export interface Model {
@@ -156,6 +157,23 @@ export interface UnmappedName {
   example?: Record<string, unknown> | null;
 }
 
+/** What somebody did right before or after. */
+export interface Neighbour {
+  event: string;
+  milestone: string | null;
+  count: number;
+  people: number;
+}
+
+export interface MeaningAnswer extends Frame {
+  event: string;
+  events: number;
+  people: number;
+  before: Neighbour[];
+  after: Neighbour[];
+  meanings: { milestone: string; stages: Record<string, string | null> }[];
+}
+
 export interface UnmappedAnswer extends Frame {
   events: number;
   names: UnmappedName[];
@@ -173,7 +191,9 @@ export interface ActorEvent {
 
 export interface ActorAnswer extends Frame {
   actor: string;
-  name?: string | null;
+  name: string | null;
+  /** The e-mail address as far as the reader may see it. */
+  email_hint: string | null;
   ids: string[];
   stages: Record<string, { stage: string; since: string }>;
   events: ActorEvent[];
@@ -208,11 +228,19 @@ export interface FoundAnswer {
   more: boolean;
 }
 
+export interface LastEvent {
+  event: string;
+  milestone: string | null;
+  count: number;
+}
+
 export interface PeopleAnswer extends Frame {
   total: number;
   people: PersonRow[];
-  last_events?: { event: string; count: number }[];
-  /** How many people `last_events` were counted among; all if absent. */
-  sample?: number;
+  last_events: LastEvent[];
+  /** How many people did something else last. */
+  other_last_events: number;
+  /** How many people `last_events` were counted among. */
+  sample: number;
   next: string | null;
 }

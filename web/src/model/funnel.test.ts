@@ -8,14 +8,14 @@ const MODEL = {
   id: "aaarrr",
   labels: { en: "AAARRR", nl: "AAARRR" },
   version: "1",
-  stages: ["awareness", "acquisition", "activation", "retention", "revenue"].map((id, index) => ({
-    id, labels: { en: id, nl: id }, gate: id !== "retention", own_hit: id === "revenue", ordinal: index + 1,
+  stages: [["awareness", "hear"], ["acquisition", "look"], ["activation", "start"], ["retention", "return"], ["revenue", "buy"]].map(([id, tone], index) => ({
+    id, labels: { en: id, nl: id }, tone, phrases: null, gate: id !== "retention", own_hit: id === "revenue", ordinal: index + 1,
   })),
 };
 
 function step(count: number, options: Partial<Step> = {}): Step {
   const times = { mean_s: null, p50_s: 60, p75_s: null, p90_s: null, p95_s: null };
-  return { label: "", gate: true, count, skipped: 0, open: 0, step_rate: null, step_rate_closed: null, overall_rate: count / 1000, drop_off: 0, time_from_previous: times, ...options };
+  return { label: "", gate: true, count, skipped: 0, open: 0, step_rate: null, step_rate_closed: null, step_rate_interval: null, overall_rate: count / 1000, drop_off: 0, time_from_previous: times, ...options };
 }
 
 const steps = [step(1000), step(900, { drop_off: 100 }), step(140, { drop_off: 760, open: 60 }), step(50, { gate: false, drop_off: null }), step(41, { drop_off: 99 })];

@@ -5,17 +5,6 @@ import { t } from "../text";
 export const TONES = ["hear", "look", "start", "return", "buy", "tell", "leave", "none"] as const;
 export type Tone = (typeof TONES)[number];
 
-/** The tones of the shipped models, for servers that do not tell them yet. */
-const SHIPPED: Record<string, Tone[]> = {
-  aaarrr: ["hear", "look", "start", "return", "buy", "tell"],
-  aarrr: ["look", "start", "return", "tell", "buy"],
-  "awareness-advocacy": ["hear", "look", "buy", "start", "return", "tell"],
-  klantreis: ["hear", "look", "buy", "return", "tell"],
-  b2b: ["hear", "look", "buy", "return", "tell"],
-  "advocacy-loop": ["hear", "look", "buy", "return", "tell"],
-  store: ["look", "start", "buy", "leave"],
-};
-
 export interface Stage {
   id: string;
   label: string;
@@ -27,19 +16,18 @@ export interface Stage {
   phrases: Phrases;
 }
 
-function toneOf(model: Model, index: number): Tone {
-  const stage = model.stages[index];
-  if ((TONES as readonly string[]).includes(stage.tone ?? "")) return stage.tone as Tone;
-  return SHIPPED[model.id]?.[index] ?? "none";
+/** What the model says; a tone that this interface does not know yet is shown grey. */
+function toneOf(stage: ModelStage): Tone {
+  return TONES.find((tone) => tone === stage.tone) ?? "none";
 }
 
+/** A model's own phrases, in place of those of the tone. */
 function phrasesOf(stage: ModelStage, tone: Tone): Phrases {
-  const own = stage.phrases?.[language.value];
-  return { past: own?.past ?? t(`tone.${tone}.past`), who: own?.who ?? t(`tone.${tone}.who`), do: own?.do ?? t(`tone.${tone}.do`) };
+  return stage.phrases?.[language.value] ?? { past: t(`tone.${tone}.past`), who: t(`tone.${tone}.who`), do: t(`tone.${tone}.do`) };
 }
 
 export function stagesOf(model: Model): Stage[] {
-  const tones = model.stages.map((_, index) => toneOf(model, index));
+  const tones = model.stages.map(toneOf);
   return model.stages.map((stage, index) => ({
     id: stage.id,
     label: labelOf(stage.labels),

@@ -16,6 +16,7 @@ mod limits;
 mod outcomes;
 mod pixel;
 mod sending;
+mod sending_state;
 mod serving;
 mod trackers;
 mod warnings;

@@ -64,6 +64,29 @@ impl Tone {
     }
 }
 
+/// What is said of people in a stage, as parts of sentences.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Phrase {
+    /// What they did: "took a first step".
+    #[serde(serialize_with = "as_text")]
+    pub past: Arc<str>,
+    /// What those do who are spoken of: of the people who "take a first step".
+    #[serde(serialize_with = "as_text")]
+    pub who: Arc<str>,
+    /// What some of them do, after their number or with `{n}` in its place: "take a first step".
+    #[serde(rename = "do", serialize_with = "as_text")]
+    pub does: Arc<str>,
+}
+
+/// A stage's own phrases, where the model does not leave them to the tone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Phrases {
+    /// English.
+    pub en: Option<Phrase>,
+    /// Dutch.
+    pub nl: Option<Phrase>,
+}
+
 /// A stage of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct StageInfo {
@@ -77,6 +100,8 @@ pub struct StageInfo {
     pub description: Arc<str>,
     /// The kind of stage, if the model says it.
     pub tone: Option<Tone>,
+    /// The stage's own phrases.
+    pub phrases: Phrases,
     /// Whether everyone who gets further has passed this stage.
     pub gate: bool,
     /// Whether only an event of its own passes it, as for a stage about money.

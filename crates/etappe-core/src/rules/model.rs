@@ -9,6 +9,7 @@ use super::condition::read_conditions;
 use super::diagnostic::{Report, did_you_mean};
 use super::history::{HistoryCondition, read_history, read_milestone};
 use super::info::{Labels, StageInfo, Tone};
+use super::phrase::read_phrases;
 use super::predicate::Predicate;
 use super::reader::{Located, Table};
 use super::source::{RuleOrigin, RuleSource, UsedIds, parse_document, read_id, version_of};
@@ -43,7 +44,15 @@ pub(super) struct ModelRule {
 pub(super) const MAX_STAGES: usize = 64;
 
 const FILE_KEYS: [&str; 5] = ["id", "labels", "description", "stage", "rule"];
-const STAGE_KEYS: [&str; 6] = ["id", "label", "description", "tone", "gate", "own_hit"];
+const STAGE_KEYS: [&str; 7] = [
+    "id",
+    "label",
+    "description",
+    "tone",
+    "phrases",
+    "gate",
+    "own_hit",
+];
 const RULE_KEYS: [&str; 6] = [
     "id",
     "stage",
@@ -135,6 +144,7 @@ fn read_stages(file: &Table<'_, '_>, report: &mut Report<'_>) -> Vec<Located<Sta
                 labels: read_labels(table, "label", id.value, report),
                 description: description.into(),
                 tone: read_tone(table, report),
+                phrases: read_phrases(table, report),
                 gate,
                 own_hit: own_hit.is_some_and(|flag| flag.value),
                 ordinal,

@@ -18,6 +18,7 @@ use crate::field::{Fields, Problems};
 use crate::parameter::{Parameter, Values};
 use crate::query_limit::store_error;
 use crate::question::{Answer, Frame, Method, Question, RequestInfo};
+use crate::questions::person::{self, Called};
 use crate::state::InsightsParts;
 
 /// The most bytes of properties, names and message ids on a page. A single larger event still gets
@@ -30,6 +31,12 @@ pub(crate) struct ActorAnswer {
     /// The actor's id.
     #[schema(example = "user-17")]
     actor: String,
+    /// The name that the person was last identified with.
+    #[schema(example = "Sanne de Wit")]
+    name: Option<String>,
+    /// The e-mail address, all but its first letter and its host hidden.
+    #[schema(example = "s…@example.com")]
+    email_hint: Option<String>,
     /// All known ids of the actor.
     ids: Vec<String>,
     /// The current stage in each model.
@@ -151,17 +158,21 @@ impl Question for Actor {
         let page = parts.store.actor_page(&self.query).await;
         let page = page.map_err(store_error)?;
         let unknown = || InsightsError::UnknownActor(self.query.id.clone());
-        Ok(ActorAnswer::new(page.ok_or_else(unknown)?))
+        let page = page.ok_or_else(unknown)?;
+        let called = person::called(parts, &self.query.site, &page.actor).await?;
+        Ok(ActorAnswer::new(page, called))
     }
 }
 
 impl Answer for ActorAnswer {}
 
 impl ActorAnswer {
-    fn new(page: ActorPage) -> Self {
+    fn new(page: ActorPage, called: Called) -> Self {
         let stages = page.stages.into_iter();
         Self {
             actor: page.actor,
+            name: called.name,
+            email_hint: called.email_hint,
             ids: page.ids,
             stages: stages
                 .map(|(model, stage, since)| (model, CurrentStage { stage, since }))

@@ -9,9 +9,9 @@ use chrono_tz::Tz;
 use etappe_core::kpi::KpiFigures;
 use etappe_core::meaning::Meanings;
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::query::TimeRange;
+use etappe_core::query::{TimeRange, ViewParameter, ViewQuery};
 use etappe_core::unmapped::{UnmappedName, UnmappedQuery};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::calendar::{Period, day_start, days_before, local_date};
@@ -71,6 +71,20 @@ pub(crate) struct ChangesAnswer {
     /// Names of events that were not understood and that the eight weeks before did not have, most
     /// frequent first.
     new_names: Vec<NewNameAnswer>,
+    /// Events that came late.
+    late: LateAnswer,
+}
+
+/// Events that happened before the day and were received on it or since, more than an hour after they
+/// happened. The figures of the days on which they happened have them.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LateAnswer {
+    /// How many there are.
+    #[schema(example = 120)]
+    events: u64,
+    /// How many people sent them.
+    #[schema(example = 31)]
+    people: u64,
 }
 
 /// A figure that was unusual.
@@ -179,7 +193,8 @@ impl Question for Changes {
                 .map_err(store_error)
         };
         let figures = self.days.figures(parts, &self.scope);
-        let (figures, names) = tokio::try_join!(figures, names)?;
+        let late = self.late(parts);
+        let (figures, names, late) = tokio::try_join!(figures, names, late)?;
         let complete = self.today.to <= self.scope.as_of;
         let compared = comparable(&figures);
         let changes = match figures.last() {
@@ -192,11 +207,29 @@ impl Question for Changes {
             compared_days: compared.len(),
             changes,
             new_names: self.new_names(parts, names.names),
+            late,
         })
     }
 }
 
 impl Changes {
+    async fn late<S: JourneyStore, C: Clock>(
+        &self,
+        parts: &InsightsParts<S, C>,
+    ) -> Result<LateAnswer, InsightsError> {
+        let query = ViewQuery {
+            view: "late_events",
+            site: self.scope.site.clone(),
+            parameters: vec![
+                ("bots", ViewParameter::Bots(self.scope.bots)),
+                ("since", ViewParameter::Instant(self.today.from)),
+            ],
+        };
+        let rows = parts.store.view_rows::<LateAnswer>(&query).await;
+        let rows = rows.map_err(store_error)?;
+        Ok(rows.into_iter().next().unwrap_or_default())
+    }
+
     /// Returns the names that began on the day and that nobody said the meaning of since.
     fn new_names<S, C>(
         &self,

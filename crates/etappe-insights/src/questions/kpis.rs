@@ -4,7 +4,6 @@ mod advice;
 mod answer;
 pub(crate) mod figure;
 mod gate_counts;
-mod interval;
 mod leak;
 pub(crate) mod measure;
 pub(crate) mod trend;

@@ -78,8 +78,10 @@ pub(crate) struct PeopleAnswer {
     total: u64,
     /// The people of this page.
     people: Vec<Person>,
-    /// What they did last: the three most frequent last events.
+    /// What they did last: the five most frequent last events.
     last_events: Vec<LastEvent>,
+    /// How many of the sample had another last event.
+    other_last_events: u64,
     /// How many people `last_events` were counted among: all, or a random 10,000 of them.
     sample: usize,
     /// The `cursor` of the next page; null on the last one.
@@ -92,6 +94,9 @@ pub(crate) struct LastEvent {
     /// The event's name.
     #[schema(example = "Cart Viewed")]
     event: String,
+    /// The event's milestone; null if it was not understood.
+    #[schema(example = "cart_view")]
+    milestone: Option<String>,
     /// How many of the sample had it as their last event.
     count: u64,
 }
@@ -100,7 +105,9 @@ pub(crate) struct LastEvent {
 #[derive(Deserialize)]
 struct LastEventRow {
     last_event: String,
+    last_milestone: String,
     actors: u64,
+    all_actors: u64,
 }
 
 impl Question for People {
@@ -168,14 +175,15 @@ impl Question for People {
         let next = page.last().filter(|_| goes_on);
         let next = next.map(|last| format!("{last:016x}"));
         let sampled = sample.len();
-        let (people, last_events) = tokio::try_join!(
+        let (people, last) = tokio::try_join!(
             person::list(parts, &self.funnel.site, self.funnel.bots, page),
             last_events(parts, &self.funnel, sample),
         )?;
         Ok(PeopleAnswer {
             total: found.total,
             people,
-            last_events,
+            last_events: last.most_frequent,
+            other_last_events: last.others,
             sample: sampled,
             next,
         })
@@ -241,13 +249,20 @@ impl State {
     }
 }
 
+/// What people did last.
+#[derive(Default)]
+struct LastEvents {
+    most_frequent: Vec<LastEvent>,
+    others: u64,
+}
+
 async fn last_events<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     funnel: &Funnel,
     people: Vec<u64>,
-) -> Result<Vec<LastEvent>, InsightsError> {
+) -> Result<LastEvents, InsightsError> {
     if people.is_empty() {
-        return Ok(Vec::new());
+        return Ok(LastEvents::default());
     }
     let query = ViewQuery {
         view: "last_events",
@@ -258,11 +273,14 @@ async fn last_events<S: JourneyStore, C: Clock>(
         ],
     };
     let rows = parts.store.view_rows::<LastEventRow>(&query).await;
-    Ok(rows
-        .map_err(store_error)?
-        .into_iter()
-        .map(LastEvent::from)
-        .collect())
+    let rows = rows.map_err(store_error)?;
+    // Every row has the number of all.
+    let all = rows.first().map_or(0, |row| row.all_actors);
+    let listed: u64 = rows.iter().map(|row| row.actors).sum();
+    Ok(LastEvents {
+        most_frequent: rows.into_iter().map(LastEvent::from).collect(),
+        others: all.saturating_sub(listed),
+    })
 }
 
 fn take_required<T>(value: Option<T>, name: &str, problems: &mut Problems) -> Option<T> {
@@ -301,6 +319,7 @@ impl From<LastEventRow> for LastEvent {
     fn from(row: LastEventRow) -> Self {
         Self {
             event: row.last_event,
+            milestone: Some(row.last_milestone).filter(|milestone| !milestone.is_empty()),
             count: row.actors,
         }
     }

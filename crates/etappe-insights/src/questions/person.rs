@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use etappe_core::id::SiteId;
+use etappe_core::id::{ActorHash, SiteId};
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::query::{Bots, ViewParameter, ViewQuery};
 use etappe_core::time::Timestamp;
@@ -74,17 +74,15 @@ pub(crate) async fn list<S: JourneyStore, C: Clock>(
     if hashes.is_empty() {
         return Ok(Vec::new());
     }
-    let people = ("people", ViewParameter::Actors(hashes.clone()));
     let rows = ViewQuery {
         view: "people",
         site: site.clone(),
-        parameters: vec![("bots", ViewParameter::Bots(bots)), people.clone()],
+        parameters: vec![
+            ("bots", ViewParameter::Bots(bots)),
+            ("people", ViewParameter::Actors(hashes.clone())),
+        ],
     };
-    let names = ViewQuery {
-        view: "people_names",
-        site: site.clone(),
-        parameters: vec![people],
-    };
+    let names = names_of(site, hashes.clone());
     let (rows, names) = tokio::try_join!(
         parts.store.view_rows::<PersonRow>(&rows),
         parts.store.view_rows::<NameRow>(&names),
@@ -99,6 +97,49 @@ pub(crate) async fn list<S: JourneyStore, C: Clock>(
         Some(Person::new(row, names.remove(hash).unwrap_or_default()))
     });
     Ok(found.collect())
+}
+
+/// What a person is called.
+#[derive(Debug, Default)]
+pub(crate) struct Called {
+    pub(crate) name: Option<String>,
+    pub(crate) email_hint: Option<String>,
+}
+
+/// Returns what the person with this id is called.
+pub(crate) async fn called<S: JourneyStore, C: Clock>(
+    parts: &InsightsParts<S, C>,
+    site: &SiteId,
+    actor: &str,
+) -> Result<Called, InsightsError> {
+    let hash = ActorHash::of(actor).0;
+    let names = names_of(site, vec![hash]);
+    let names = parts.store.view_rows::<NameRow>(&names).await;
+    let mut names = names.map_err(store_error)?.into_iter();
+    let found = names.find(|row| row.actor_hash == hash);
+    Ok(found.map(Called::from).unwrap_or_default())
+}
+
+fn names_of(site: &SiteId, people: Vec<u64>) -> ViewQuery {
+    ViewQuery {
+        view: "people_names",
+        site: site.clone(),
+        parameters: vec![("people", ViewParameter::Actors(people))],
+    }
+}
+
+impl From<NameRow> for Called {
+    fn from(row: NameRow) -> Self {
+        Self {
+            name: known(row.last_name),
+            email_hint: known(row.last_email).and_then(|email| hint(&email)),
+        }
+    }
+}
+
+/// Returns a text that is not empty.
+fn known(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Returns a list as a table.
@@ -131,11 +172,11 @@ pub(crate) fn table(people: &[Person]) -> CsvTable {
 
 impl Person {
     fn new(row: PersonRow, name: NameRow) -> Self {
-        let known = |text: String| Some(text).filter(|text| !text.is_empty());
+        let called = Called::from(name);
         Self {
             actor: row.last_actor,
-            name: known(name.last_name),
-            email_hint: known(name.last_email).and_then(|email| hint(&email)),
+            name: called.name,
+            email_hint: called.email_hint,
             channel: known(row.first_channel),
             device: known(row.last_device),
             country: known(row.last_country),

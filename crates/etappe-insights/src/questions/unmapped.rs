@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::csv::CsvTable;
 use crate::error::InsightsError;
 use crate::field::{Fields, Problems};
+use crate::language::Language;
 use crate::parameter::{Parameter, SPAN, Values, WHO};
 use crate::query_limit::store_error;
 use crate::question::{Answer, Frame, Method, Question, RequestInfo};
@@ -13,7 +14,7 @@ use chrono_tz::Tz;
 use etappe_core::event::EventKind;
 use etappe_core::meaning::Meanings;
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::rules::RuleSet;
+use etappe_core::rules::{Doubt, RuleSet};
 use etappe_core::time::Timestamp;
 use etappe_core::unmapped::{UnmappedName, UnmappedQuery};
 use serde::Serialize;
@@ -88,7 +89,7 @@ pub(crate) struct SuggestionAnswer {
     /// The likely milestone.
     #[schema(example = "subscribe")]
     milestone: &'static str,
-    /// Why the closest rule did not match.
+    /// Why the closest rule did not match, in the language of `Accept-Language`.
     #[schema(example = "the vocabulary does not know `garden`")]
     why: String,
     /// The vocabulary of the closest rule.
@@ -126,6 +127,7 @@ pub(crate) struct Unmapped {
     query: UnmappedQuery,
     zone: Tz,
     as_of: Timestamp,
+    language: Language,
 }
 
 impl Question for Unmapped {
@@ -161,6 +163,7 @@ impl Question for Unmapped {
             },
             zone: span.zone,
             as_of: request.as_of,
+            language: access.language,
         })
     }
 
@@ -177,7 +180,7 @@ impl Question for Unmapped {
         let directory = Arc::clone(&parts.sites.borrow());
         let site = directory.site(self.query.site.as_str());
         let own = site.map_or_else(Meanings::new, |site| site.meanings.clone());
-        let names = advise(&parts.rules, &own, found.names).await;
+        let names = advise(&parts.rules, &own, found.names, self.language).await;
         let listed: u64 = names.iter().map(|name| name.events).sum();
         Ok(UnmappedAnswer {
             model: self.query.model.clone(),
@@ -194,10 +197,11 @@ async fn advise(
     rules: &RuleSet,
     own: &Meanings,
     names: Vec<UnmappedName>,
+    language: Language,
 ) -> Vec<UnmappedNameAnswer> {
     let mut advised = Vec::with_capacity(names.len());
     for name in names {
-        advised.push(UnmappedNameAnswer::new(rules, own, name));
+        advised.push(UnmappedNameAnswer::new(rules, own, name, language));
         // Comparing a name with all rules is slow, and there may be many names.
         tokio::task::yield_now().await;
     }
@@ -211,7 +215,7 @@ pub(crate) fn is_understood(rules: &RuleSet, own: &Meanings, found: &UnmappedNam
 }
 
 impl UnmappedNameAnswer {
-    fn new(rules: &RuleSet, own: &Meanings, found: UnmappedName) -> Self {
+    fn new(rules: &RuleSet, own: &Meanings, found: UnmappedName, language: Language) -> Self {
         let understood_now = is_understood(rules, own, &found);
         let suggestion = match found.kind {
             EventKind::Track if !understood_now => rules.suggest(&found.name),
@@ -229,11 +233,29 @@ impl UnmappedNameAnswer {
             understood_now,
             suggestion: suggestion.map(|suggestion| SuggestionAnswer {
                 milestone: suggestion.milestone.as_str(),
-                why: suggestion.why,
+                why: why(language, &suggestion.doubt),
                 vocabulary: suggestion.vocabulary.to_string(),
                 rule: suggestion.rule.to_string(),
             }),
         }
+    }
+}
+
+/// Returns in words why a near rule did not apply.
+fn why(language: Language, doubt: &Doubt) -> String {
+    let quoted = |words: &[String]| {
+        let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        words.join(", ")
+    };
+    match (language, doubt) {
+        (Language::En, doubt) => doubt.to_string(),
+        (Language::Nl, Doubt::UnknownWords { words }) => {
+            format!("de woordenlijst kent {} niet", quoted(words))
+        }
+        (Language::Nl, Doubt::UndoingWords { words }) => {
+            format!("{} kan het tegendeel betekenen", quoted(words))
+        }
+        (Language::Nl, Doubt::NoAction) => "de naam zegt niet dat het is afgerond".to_owned(),
     }
 }
 

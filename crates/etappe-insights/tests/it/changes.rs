@@ -1,12 +1,15 @@
 //! What was unusual about a day.
 
+use std::collections::BTreeSet;
+
 use etappe_core::kpi::{KpiFigures, MoneyFigures};
 use etappe_core::money::Amount;
+use etappe_core::query::{Bots, ViewParameter, ViewQuery};
 use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::garden::{at, event};
-use crate::memory_store::MemoryStore;
+use crate::memory_store::{MemoryStore, StoredEvent};
 
 /// The Mondays before 25 March 2024; clocks in Amsterdam changed on the 31st.
 const MONDAYS: [&str; 8] = [
@@ -169,6 +172,51 @@ async fn names_that_were_never_seen_before_are_told() {
         answer["new_names"],
         json!([{ "name": "Seeds swapped", "kind": "track", "events": 2, "people": 2 }])
     );
+}
+
+/// Returns the rows of the view `late_events`. An event that was received later than it happened says
+/// when in its property `received`.
+pub(crate) fn late_rows(store: &MemoryStore, query: &ViewQuery) -> Vec<Value> {
+    let since = query
+        .parameters
+        .iter()
+        .find_map(|parameter| match parameter {
+            ("since", ViewParameter::Instant(since)) => Some(*since),
+            _ => None,
+        });
+    let since = since.unwrap();
+    let late = store
+        .matching(&query.site, Bots::Exclude)
+        .filter(|(_, event)| {
+            let received = event.properties["received"].as_str().map(at);
+            let received = received.unwrap_or(event.at);
+            received >= since && event.at < since && received.millis_since(event.at) > 3_600_000
+        });
+    let late: Vec<&str> = late.map(|(_, event)| event.actor.as_str()).collect();
+    let people: BTreeSet<&str> = late.iter().copied().collect();
+    vec![json!({ "events": late.len(), "people": people.len() })]
+}
+
+#[tokio::test]
+async fn events_that_came_late_are_counted() {
+    let received = |actor, time, received: &str| StoredEvent {
+        properties: json!({ "received": received }),
+        ..event(actor, time, "Signed Up")
+    };
+    let store = MemoryStore {
+        events: vec![
+            received("anna", "20T10:00:00", "2024-03-25T09:00:00Z"),
+            received("anna", "20T11:00:00", "2024-03-26T09:00:00Z"),
+            received("bob", "24T22:59:59", "2024-03-25T00:00:00Z"),
+            // On time, in time, and before the day.
+            event("carla", "24T22:59:59", "Signed Up"),
+            received("carla", "24T22:30:00", "2024-03-24T23:00:00Z"),
+            received("dave", "20T10:00:00", "2024-03-24T22:00:00Z"),
+        ],
+        ..MemoryStore::default()
+    };
+    let answer = ask(&Api::new(store)).await;
+    assert_eq!(answer["late"], json!({ "events": 3, "people": 2 }));
 }
 
 #[tokio::test]

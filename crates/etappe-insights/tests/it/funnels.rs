@@ -35,6 +35,8 @@ async fn a_funnel_states_counts_rates_and_times() {
     let answer = api
         .march(json!({"steps": looked_and_bought(), "window": "7d"}))
         .await;
+    let two_of_four = [0.150_038_989_152_149_53, 0.849_961_010_847_850_5];
+    let two_of_three = [0.207_659_600_802_047_65, 0.938_508_055_279_603_6];
     let expected = json!({
         "unit": "actor",
         "timezone": "Europe/Amsterdam",
@@ -50,12 +52,16 @@ async fn a_funnel_states_counts_rates_and_times() {
                 "label": "Product Viewed", "gate": true, "count": 4, "skipped": 0, "open": 0,
                 "step_rate": null, "step_rate_closed": null,
                 "overall_rate": 1.0, "overall_rate_closed": 1.0, "drop_off": 0,
+                "step_rate_interval": null, "step_rate_closed_interval": null,
+                "overall_rate_interval": null, "overall_rate_closed_interval": null,
                 "time_from_previous": {"mean_s": null, "p50_s": null, "p75_s": null, "p90_s": null, "p95_s": null, "exact": true},
             },
             {
                 "label": "Order Completed", "gate": true, "count": 2, "skipped": 0, "open": 1,
                 "step_rate": 0.5, "step_rate_closed": 2.0 / 3.0,
                 "overall_rate": 0.5, "overall_rate_closed": 2.0 / 3.0, "drop_off": 2,
+                "step_rate_interval": two_of_four, "step_rate_closed_interval": two_of_three,
+                "overall_rate_interval": two_of_four, "overall_rate_closed_interval": two_of_three,
                 // Anna took 86,100 s, Carla 172,800 s.
                 "time_from_previous": {"mean_s": 129_450.0, "p50_s": 129_450.0, "p75_s": 151_125.0, "p90_s": 164_130.0, "p95_s": 168_465.0, "exact": true},
             },
@@ -422,13 +428,13 @@ async fn a_funnel_is_available_as_csv() {
     assert_eq!(
         lines,
         [
-            "part,period,value,step,label,count,skipped,open,step_rate,step_rate_closed,overall_rate,overall_rate_closed,drop_off,mean_s,p50_s,p75_s,p90_s,p95_s",
-            "total,,,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
-            "total,,,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
-            "breakdown,,Organic Search,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
-            "breakdown,,Organic Search,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
-            "trend,2024-03-01,,1,Product Viewed,1,0,0,,,1,1,0,,,,,",
-            "trend,2024-03-01,,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100",
+            "part,period,value,step,label,count,skipped,open,step_rate,step_rate_closed,overall_rate,overall_rate_closed,drop_off,mean_s,p50_s,p75_s,p90_s,p95_s,step_rate_low,step_rate_high",
+            "total,,,1,Product Viewed,1,0,0,,,1,1,0,,,,,,,",
+            "total,,,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100,0.20654931437723745,1",
+            "breakdown,,Organic Search,1,Product Viewed,1,0,0,,,1,1,0,,,,,,,",
+            "breakdown,,Organic Search,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100,0.20654931437723745,1",
+            "trend,2024-03-01,,1,Product Viewed,1,0,0,,,1,1,0,,,,,,,",
+            "trend,2024-03-01,,2,Order Completed,1,0,0,1,1,1,1,0,86100,86100,86100,86100,86100,0.20654931437723745,1",
         ]
     );
 }

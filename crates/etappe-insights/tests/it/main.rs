@@ -14,6 +14,7 @@ mod kpis;
 mod lifecycle;
 mod limits;
 mod live;
+mod meaning;
 mod memory_store;
 mod openapi;
 mod people;

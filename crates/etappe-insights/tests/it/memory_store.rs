@@ -270,6 +270,8 @@ impl JourneyStore for MemoryStore {
             "kpi_lifecycle" => crate::lifecycle::rows(self, query),
             "people" | "people_names" | "last_events" => crate::people::rows(self, query),
             "found_people" => crate::search::rows(self, query),
+            "late_events" => crate::changes::late_rows(self, query),
+            "name_neighbours" => crate::meaning::rows(self, query),
             "live_people" => vec![serde_json::json!({ "people": 1 })],
             "live_events" => {
                 self.looks.fetch_add(1, Ordering::Relaxed);

@@ -29,6 +29,7 @@ async fn every_route_is_described_and_every_description_is_routed() {
         "kpis",
         "lifecycle",
         "live",
+        "meaning",
         "models",
         "referrals",
         "stages",

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
 use etappe_core::id::ActorHash;
+use etappe_core::milestone::Milestone;
 use etappe_core::query::{ViewParameter, ViewQuery};
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::garden::event;
 use crate::memory_store::{MemoryStore, StoredEvent};
 
 const PATH: &str = "/v1/sites/demo/actors";
@@ -50,15 +52,22 @@ pub(crate) fn rows(store: &MemoryStore, query: &ViewQuery) -> Vec<Value> {
         };
         return lives.values().map(person).collect();
     }
-    let mut last_events: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut last_events: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for life in lives.values() {
-        *last_events.entry(life[life.len() - 1].name).or_default() += 1;
+        let last = life[life.len() - 1];
+        let milestone = last.milestone.map_or("", Milestone::as_str);
+        *last_events.entry((last.name, milestone)).or_default() += 1;
     }
+    let all: u64 = last_events.values().sum();
     let mut last_events: Vec<_> = last_events.into_iter().collect();
     last_events.sort_by_key(|(name, actors)| (std::cmp::Reverse(*actors), *name));
-    let rows = last_events.into_iter().take(3);
-    rows.map(|(name, actors)| json!({ "last_event": name, "actors": actors }))
-        .collect()
+    let rows = last_events.into_iter().take(5);
+    rows.map(|((name, milestone), actors)| {
+        json!({
+            "last_event": name, "last_milestone": milestone, "actors": actors, "all_actors": all,
+        })
+    })
+    .collect()
 }
 
 async fn ask(api: &Api, path: &str, question: &Value) -> Value {
@@ -125,9 +134,32 @@ async fn those_who_looked_and_did_not_buy_are_listed_with_what_they_did_last() {
         names(&list),
         BTreeSet::from(["bob".to_owned(), "dave".to_owned()])
     );
-    assert_eq!(list["last_events"][0]["event"], "Product Viewed");
-    assert_eq!(list["last_events"][0]["count"], 2);
+    assert_eq!(
+        list["last_events"],
+        json!([{ "event": "Product Viewed", "milestone": "content_view", "count": 2 }])
+    );
+    assert_eq!(list["other_last_events"], 0);
     assert!(list["next"].is_null());
+}
+
+#[tokio::test]
+async fn last_events_beyond_the_five_most_frequent_are_counted_together() {
+    let names = ["A", "A", "B", "C", "D", "E", "F", "G"];
+    let people = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let events = people.iter().zip(names);
+    let events = events.map(|(person, name)| event(person, "05T10:00:00", name));
+    let api = Api::new(MemoryStore {
+        events: events.collect(),
+        ..MemoryStore::default()
+    });
+    let everyone = json!({ "steps": [{"any": true}], "from": "2024-03-01", "to": "2024-04-01", "step": 1, "state": "reached" });
+    let list = ask(&api, PATH, &everyone).await;
+    let last = list["last_events"].as_array().unwrap();
+    assert_eq!(
+        last[0],
+        json!({ "event": "A", "milestone": null, "count": 2 })
+    );
+    assert_eq!((last.len(), &list["other_last_events"]), (5, &json!(2)));
 }
 
 #[tokio::test]

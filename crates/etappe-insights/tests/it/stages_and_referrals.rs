@@ -205,7 +205,7 @@ async fn models_are_listed_with_their_stages() {
     );
     assert_eq!(
         models[0]["stages"][3],
-        json!({"id": "retention", "labels": {"en": "Retention", "nl": "Terugkomen"}, "tone": "return", "gate": false, "own_hit": false, "ordinal": 4})
+        json!({"id": "retention", "labels": {"en": "Retention", "nl": "Terugkomen"}, "tone": "return", "phrases": null, "gate": false, "own_hit": false, "ordinal": 4})
     );
     let problem = Api::of_garden().get("models?id=aaarrr").await.problem(422);
     assert_eq!(problem["errors"][0]["field"], "id");

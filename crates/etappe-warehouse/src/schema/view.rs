@@ -55,4 +55,6 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     view!("41", "trend_orders"),
     view!("42", "trend_money"),
     view!("43", "trend_nps"),
+    view!("44", "late_events"),
+    view!("45", "name_neighbours"),
 ];

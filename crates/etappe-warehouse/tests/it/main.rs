@@ -28,6 +28,7 @@ mod lifecycle;
 mod live;
 mod message_index;
 mod migrations;
+mod neighbours;
 mod order_pages;
 mod people;
 mod random;

@@ -10,10 +10,10 @@ use axum::routing::any;
 use axum::{Json, Router};
 use etappe_collector::Collector;
 use etappe_core::ports::Clock;
-use etappe_core::rules::Tone;
+use etappe_core::rules::{self, Tone};
 use etappe_core::site::SiteDirectory;
 use etappe_core::watermark::Watermark;
-use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage};
+use etappe_insights::catalog::{Labels, Model, ModelCatalog, ModelStage, Phrase, Phrases};
 use etappe_insights::kpi_gauge::KpiGauges;
 use etappe_insights::metrics::InsightsMetrics;
 use etappe_insights::state::{InsightsParts, InsightsState};
@@ -177,6 +177,20 @@ fn may_read(directory: &SiteDirectory, headers: &HeaderMap, site: &str) -> bool 
     }
 }
 
+/// Returns a stage's own phrases in the API's format, if it has any.
+fn phrases(phrases: &rules::Phrases) -> Option<Phrases> {
+    let shown = |phrase: &rules::Phrase| Phrase {
+        past: phrase.past.to_string(),
+        who: phrase.who.to_string(),
+        does: phrase.does.to_string(),
+    };
+    let (en, nl) = (phrases.en.as_ref(), phrases.nl.as_ref());
+    (en.is_some() || nl.is_some()).then(|| Phrases {
+        en: en.map(shown),
+        nl: nl.map(shown),
+    })
+}
+
 /// Returns the models in the API's format.
 fn catalog(service: &Service) -> ModelCatalog {
     let labels = |labels: &etappe_core::rules::Labels| Labels {
@@ -194,6 +208,7 @@ fn catalog(service: &Service) -> ModelCatalog {
                 id: stage.id.to_string(),
                 labels: labels(&stage.labels),
                 tone: stage.tone.map(Tone::as_str),
+                phrases: phrases(&stage.phrases),
                 gate: stage.gate,
                 own_hit: stage.own_hit,
                 ordinal: stage.ordinal.into(),

@@ -30,15 +30,13 @@ function sumOf(kpi: Kpi): string | null {
 
 export function KpiDefinition({ kpi, asOf }: { kpi: Kpi; asOf: string }) {
   const what = `kpi.${kpi.id}.what`;
-  // The server's advice is a sentence in its own language; a Dutch page does not mix it in before it is told in Dutch.
-  const advice = language.value === "en" ? kpi.advice : null;
   const interval = intervalText(language.value, kpi);
   const notes = [
     ...(interval && !tooFew(kpi) ? [`${interval}: ${t("kpi.interval.what")}`] : []),
     ...(kpiChange(kpi)?.verdict === "chance" ? [`${capital(t("change.chance"))}: ${t("change.chance.what")}`] : []),
   ];
   return (
-    <Definition name={kpiName(kpi.id)} notes={notes} sum={sumOf(kpi)} advice={advice} truth={`${completeText(asOf)} · ${zoneText()}`}>
+    <Definition name={kpiName(kpi.id)} notes={notes} sum={sumOf(kpi)} advice={kpi.advice} truth={`${completeText(asOf)} · ${zoneText()}`}>
       {hasText(what) ? t(what) : kpi.id}
     </Definition>
   );

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem, isProblem } from "../../api/problem";
-import type { PeopleAnswer, PersonRow } from "../../api/types";
+import type { LastEvent, PeopleAnswer, PersonRow } from "../../api/types";
 import { language } from "../../app/preferences";
 import { pageAddress } from "../../app/view";
 import { initials, personName, valueName } from "../../format/names";
@@ -31,14 +31,16 @@ interface State {
   id: string;
   people: PersonRow[];
   total: number;
-  last: { event: string; count: number }[];
+  last: LastEvent[];
+  /** How many did something else last. */
+  others: number;
   sample: number;
   next: string | null;
   problem: Problem | null;
   loading: boolean;
 }
 
-const NOTHING: Omit<State, "id"> = { people: [], total: 0, last: [], sample: 0, next: null, problem: null, loading: true };
+const NOTHING: Omit<State, "id"> = { people: [], total: 0, last: [], others: 0, sample: 0, next: null, problem: null, loading: true };
 
 function usePeople({ id, ask }: Pick<Props, "id" | "ask">): [State, () => void] {
   const [state, setState] = useState<State>({ id, ...NOTHING });
@@ -51,7 +53,7 @@ function usePeople({ id, ask }: Pick<Props, "id" | "ask">): [State, () => void] 
     ask(cursor, current.signal).then(
       (answer) => {
         if (current.signal.aborted) return;
-        setState((old) => ({ id, people: [...known, ...answer.people], total: answer.total, last: answer.last_events ?? old.last, sample: answer.sample ?? answer.total, next: answer.next, problem: null, loading: false }));
+        setState(() => ({ id, people: [...known, ...answer.people], total: answer.total, last: answer.last_events, others: answer.other_last_events, sample: answer.sample, next: answer.next, problem: null, loading: false }));
       },
       (error: unknown) => {
         if (current.signal.aborted) return;
@@ -86,24 +88,31 @@ function Person({ person }: { person: PersonRow }) {
 }
 
 /** A view of a page or a screen has no name of its own. */
-function eventName(event: string): string {
+function eventName({ event }: LastEvent): string {
   const key = `people.did.${event}`;
   return hasText(key) ? t(key) : event;
 }
 
-function DidLast({ last, total }: { last: State["last"]; total: number }) {
+function LastLine({ name, title, share }: { name: string; title?: string; share: number }) {
+  return (
+    <li>
+      <span class="cut" title={title}>{name}</span>
+      <b class="tab">{formatShare(language.value, share)}</b>
+      <i aria-hidden="true"><i style={{ width: `${share * 100}%` }} /></i>
+    </li>
+  );
+}
+
+function DidLast({ last, others, total }: { last: LastEvent[]; others: number; total: number }) {
   if (!last.length || !total) return null;
   return (
     <div class="did-last">
       <b>{t("people.did-last")}</b>
       <ul>
-        {last.slice(0, 3).map((each) => (
-          <li key={each.event}>
-            <span class="cut" title={each.event}>{eventName(each.event)}</span>
-            <b class="tab">{formatShare(language.value, each.count / total)}</b>
-            <i aria-hidden="true"><i style={{ width: `${(each.count / total) * 100}%` }} /></i>
-          </li>
+        {last.map((each) => (
+          <LastLine key={each.event + each.milestone} name={eventName(each)} title={each.event} share={each.count / total} />
         ))}
+        {others > 0 && <LastLine name={t("people.did-other")} share={others / total} />}
       </ul>
     </div>
   );
@@ -156,7 +165,7 @@ export function PeoplePanel(props: Props) {
         {props.states && <div class="panel-states">{props.states}</div>}
       </header>
       <div class="panel-list">
-        {props.showLast && <DidLast last={state.last} total={state.sample} />}
+        {props.showLast && <DidLast last={state.last} others={state.others} total={state.sample} />}
         {state.problem && <div class="state-room"><Failed problem={state.problem} again={more} /></div>}
         {!state.problem && !state.loading && !state.people.length && <p class="panel-none muted">{t("people.nobody")}</p>}
         <ul>

@@ -1,6 +1,5 @@
 import type { UnmappedName } from "../../api/types";
 import { Select } from "../../components/Field/Field";
-import { language } from "../../app/preferences";
 import { didText } from "../../format/names";
 import { MILESTONES } from "../../model/milestones";
 import { t } from "../../text";
@@ -23,8 +22,7 @@ function Choice({ milestone, why, value, onChange }: { milestone: string; why?: 
         <code>{milestone}</code>
       </span>
       <span />
-      {/* The server's sentence is English; a Dutch page says only that it is a suggestion. */}
-      {why && <p>{language.value === "en" ? t("meaning.suggested", { why }) : t("meaning.suggested.plain")}</p>}
+      {why && <p>{t("meaning.suggested", { why })}</p>}
     </label>
   );
 }

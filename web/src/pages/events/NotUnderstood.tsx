@@ -16,6 +16,7 @@ import { agoText, capital, count, counted, dayText } from "../../format/words";
 import { t } from "../../text";
 import { useScope } from "../use-scope";
 import { Choices } from "./Choices";
+import { Preview } from "./Preview";
 import { meaningText, SavedMeanings } from "./SavedMeanings";
 import { useMeanings, type Meanings } from "./use-meanings";
 
@@ -93,6 +94,7 @@ function Say({ name, meanings }: { name: UnmappedName; meanings: Meanings }) {
   return (
     <>
       {saved ? <Said saved={saved} busy={busy} undo={() => void act(() => meanings.remove(name.name))} /> : <Choices suggestion={name.suggestion} value={milestone} onChange={setMilestone} />}
+      {!saved && <Preview name={name.name} milestone={milestone} />}
       {problem && <Failed problem={problem} />}
       {!saved && meanings.offered && (
         <div class="meaning-go">

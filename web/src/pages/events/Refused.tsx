@@ -5,17 +5,8 @@ import { Card } from "../../components/Card/Card";
 import { DataTable, Nothing } from "../../components/DataTable/DataTable";
 import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { agoText, count, counted } from "../../format/words";
-import { hasText, t } from "../../text";
-
-function reasonText(reason: string): string {
-  const key = `refused.reason.${reason}`;
-  return hasText(key) ? t(key) : t("refused.reason.other", { reason });
-}
-
-function whatToDo(reason: string): string | null {
-  const key = `refused.reason.${reason}.do`;
-  return hasText(key) ? t(key) : null;
-}
+import { reasonText, whatToDo } from "../../model/refusals";
+import { t } from "../../text";
 
 interface Reason {
   reason: string;

@@ -28,8 +28,8 @@ function rate(part: Part): ComponentChildren {
   if (step.step_rate == null) return <Nothing why={t("few.none")} />;
   return (
     <>
-      {formatShare(language.value, step.step_rate, step.interval)}
-      {step.interval && <span class="sub">{formatInterval(language.value, step.interval)}</span>}
+      {formatShare(language.value, step.step_rate, step.step_rate_interval)}
+      {step.step_rate_interval && <span class="sub">{formatInterval(language.value, step.step_rate_interval)}</span>}
     </>
   );
 }

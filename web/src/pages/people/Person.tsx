@@ -66,6 +66,12 @@ function Facts({ person, events }: { person: ActorAnswer; events: ActorEvent[] }
       <section>
         <h2>{counted("person.traces", person.ids.length)}</h2>
         <ul class="facts-ids">
+          {person.email_hint && (
+            <li>
+              <Icon name="mail" size={15} />
+              <span class="cut">{person.email_hint}</span>
+            </li>
+          )}
           {person.ids.map((id) => (
             <li key={id}>
               <Icon name={id.includes("@") ? "mail" : "person"} size={15} />
@@ -142,7 +148,7 @@ export function Person({ id }: { id: string }) {
   const person = answer.data;
   const gone = answer.problem?.status === 404;
   useEffect(() => {
-    if (person) rememberPerson(siteId, { id, name: person.name ?? null });
+    if (person) rememberPerson(siteId, { id, name: person.name });
     else if (gone) forgetRecent(siteId, id);
   }, [person, gone]);
   const name = personName(person?.name, person?.actor ?? id);

@@ -43,11 +43,24 @@ function NameLine({ name, events }: { name: string; events: number }) {
   );
 }
 
+/** Below this many, nobody notices that earlier figures moved. */
+const LEAST_LATE = 10;
+
+function LateLine({ late }: { late: ChangesAnswer["late"] }) {
+  return (
+    <li>
+      <span class="since-mark faint" aria-hidden="true">↺</span>
+      <span><Rich text={counted("since.late", late.events, { people: counted("meaning.people", late.people) })} /></span>
+    </li>
+  );
+}
+
 function Lines({ changes }: { changes: ChangesAnswer }) {
   const weekday = weekdayName(language.value, changes.day);
   const lines = [
     ...changes.changes.map((change) => <ChangeLine key={change.id} change={change} weekday={weekday} />),
     ...changes.new_names.map((each) => <NameLine key={`name ${each.kind} ${each.name}`} name={each.name} events={each.events} />),
+    ...(changes.late.events >= LEAST_LATE ? [<LateLine key="late" late={changes.late} />] : []),
   ];
   if (!lines.length) return <p class="since-lines muted">{t("since.ordinary", { weekday })}</p>;
   return <ul class="since-lines">{lines.slice(0, MOST_LINES)}</ul>;
@@ -58,7 +71,7 @@ export function SinceYesterday() {
   const id = site.value!.id;
   const key = abilities.value.changes ? JSON.stringify(["changes", id, bots.value]) : null;
   const { data } = useAnswer(key, (signal) => askChanges(id, bots.value, signal));
-  const enough = data && data.complete && (data.compared_days >= LEAST_DAYS || data.new_names.length > 0);
+  const enough = data && data.complete && (data.compared_days >= LEAST_DAYS || data.new_names.length > 0 || data.late.events >= LEAST_LATE);
   if (!enough) return null;
   return (
     <>

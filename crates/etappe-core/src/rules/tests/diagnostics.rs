@@ -339,6 +339,49 @@ fn an_unknown_tone_is_refused_with_the_nearest_or_all() {
 }
 
 #[test]
+fn mistakes_in_phrases_are_reported() {
+    let stage = |phrases: &str| {
+        format!(
+            "id = \"m\"\n[[stage]]\nid = \"s\"\n{phrases}\n[[rule]]\nstage = \"s\"\nmilestones = [\"visit\"]\n"
+        )
+    };
+    let long = "x".repeat(61);
+    let good = r#"phrases.nl = { past = "kochten", who = "kopen", do = "kopen er {n}" }"#;
+    let rules = RuleSet::compile([RuleSource::model("own.toml", &stage(good))]).unwrap();
+    let phrases = &rules.models().first().unwrap().stages[0].phrases;
+    assert_eq!(phrases.en, None);
+    assert_eq!(&*phrases.nl.as_ref().unwrap().does, "kopen er {n}");
+    for (phrases, expected) in [
+        (
+            r#"phrases = "paid""#,
+            "4:11 `phrases` must be a table, not text",
+        ),
+        (
+            r#"phrases.de = { past = "a", who = "b", do = "c" }"#,
+            "4:9 `de` is not a key of `phrases`",
+        ),
+        (
+            r#"phrases.en = { past = "paid", do = "pay" }"#,
+            "4:14 `phrases.en` has no `who`",
+        ),
+        (
+            r#"phrases.en = { past = "a", who = "b", do = " {n} " }"#,
+            "4:44 `do` is empty",
+        ),
+        (
+            r#"phrases.en = { past = "a", who = "{n} b", do = "c" }"#,
+            "4:34 `who` may hold no braces, except `{n}` once in `do`",
+        ),
+        (
+            &format!(r#"phrases.en = {{ past = "a", who = "b", do = "{long}" }}"#),
+            "4:44 `do` is longer than 60 characters",
+        ),
+    ] {
+        model(&stage(phrases), &[expected]);
+    }
+}
+
+#[test]
 fn all_mistakes_of_a_model_are_reported_at_once() {
     model(
         r#"id = "own"

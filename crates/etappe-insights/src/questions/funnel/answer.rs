@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::csv::CsvTable;
+use crate::interval::wilson;
 use crate::question::Answer;
 use crate::questions::funnel::hint::Hint;
 use crate::questions::funnel::question::Funnel;
@@ -77,6 +78,18 @@ pub(crate) struct StepAnswer {
     overall_rate: Option<f64>,
     /// The same, without units that may still convert.
     overall_rate_closed: Option<f64>,
+    /// Where the true `step_rate` lies with 95 % confidence (Wilson); null where the rate is.
+    #[schema(value_type = Option<Vec<f64>>, example = json!([0.15, 0.85]))]
+    step_rate_interval: Option<[f64; 2]>,
+    /// The same of `step_rate_closed`.
+    #[schema(value_type = Option<Vec<f64>>)]
+    step_rate_closed_interval: Option<[f64; 2]>,
+    /// The same of `overall_rate`; null at the first step, where the rate is 1 by definition.
+    #[schema(value_type = Option<Vec<f64>>)]
+    overall_rate_interval: Option<[f64; 2]>,
+    /// The same of `overall_rate_closed`.
+    #[schema(value_type = Option<Vec<f64>>)]
+    overall_rate_closed_interval: Option<[f64; 2]>,
     /// Units at the previous step that did not reach this one; null if the step is not a gate.
     drop_off: Option<u64>,
     /// How long units took from the previous step.
@@ -178,6 +191,10 @@ fn steps_of(counts: &FunnelCounts, names: &[StepName]) -> Vec<StepAnswer> {
     let mut steps = Vec::with_capacity(names.len());
     for (step, name) in counts.steps().iter().zip(names) {
         let open = open_before + step.open;
+        let closed_before = before.map(|n| n.saturating_sub(step.open));
+        let closed_first = first.map(|n| n.saturating_sub(open));
+        let itself = step.gate.then_some(step.count);
+        let interval = |among: Option<u64>| wilson(step.count, among?);
         steps.push(StepAnswer {
             label: name.label.clone(),
             stage: name.stage.clone(),
@@ -186,14 +203,13 @@ fn steps_of(counts: &FunnelCounts, names: &[StepName]) -> Vec<StepAnswer> {
             skipped: step.skipped,
             open: step.open,
             step_rate: rate(step.count, before),
-            step_rate_closed: rate(step.count, before.map(|n| n.saturating_sub(step.open))),
-            overall_rate: rate(step.count, first.or(step.gate.then_some(step.count))),
-            overall_rate_closed: rate(
-                step.count,
-                first
-                    .map(|n| n.saturating_sub(open))
-                    .or(step.gate.then_some(step.count)),
-            ),
+            step_rate_closed: rate(step.count, closed_before),
+            overall_rate: rate(step.count, first.or(itself)),
+            overall_rate_closed: rate(step.count, closed_first.or(itself)),
+            step_rate_interval: interval(before),
+            step_rate_closed_interval: interval(closed_before),
+            overall_rate_interval: interval(first),
+            overall_rate_closed_interval: interval(closed_first),
             drop_off: step
                 .gate
                 .then(|| before.map_or(0, |n| n.saturating_sub(step.count))),
@@ -233,7 +249,7 @@ fn time_of(step: &StepCounts) -> TimeAnswer {
     }
 }
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 20] = [
     "part",
     "period",
     "value",
@@ -252,6 +268,8 @@ const COLUMNS: [&str; 18] = [
     "p75_s",
     "p90_s",
     "p95_s",
+    "step_rate_low",
+    "step_rate_high",
 ];
 
 impl Answer for FunnelAnswer {
@@ -302,6 +320,8 @@ fn write_steps(table: &mut CsvTable, head: (&str, &str, &str), steps: &[StepAnsw
         for seconds in [time.mean_s, time.p50_s, time.p75_s, time.p90_s, time.p95_s] {
             table.push_number(seconds);
         }
+        table.push_number(step.step_rate_interval.map(|[low, _]| low));
+        table.push_number(step.step_rate_interval.map(|[_, high]| high));
         table.end_row();
     }
 }

@@ -4,8 +4,11 @@
 //! below what most businesses need. With fewer than 30 people a figure says little, so it gets no
 //! advice.
 
+mod text;
+
+use crate::interval::wilson;
+use crate::language::{Language, Text};
 use crate::questions::kpis::figure::Figure;
-use crate::questions::kpis::interval::wilson;
 use crate::questions::kpis::measure::Measure;
 
 /// The fewest people or answers for which there is advice.
@@ -14,14 +17,18 @@ const FEWEST: u64 = 30;
 /// Returns advice about a KPI, or `None` if it is not weak.
 ///
 /// `previous` is the same KPI in the previous range, if both ranges have elapsed.
-pub(crate) fn advise(present: &Measure, previous: Option<&Measure>) -> Option<String> {
+pub(crate) fn advise(
+    present: &Measure,
+    previous: Option<&Measure>,
+    language: Language,
+) -> Option<String> {
     previous
-        .and_then(|previous| fall(present, previous))
-        .or_else(|| weakness(present).map(str::to_owned))
+        .and_then(|previous| fall(present, previous, language))
+        .or_else(|| weakness(present).map(|text| text.told(language).to_owned()))
 }
 
 /// Returns advice if a KPI fell by more than chance explains.
-fn fall(present: &Measure, previous: &Measure) -> Option<String> {
+fn fall(present: &Measure, previous: &Measure, language: Language) -> Option<String> {
     if present.id == "unmapped_share" {
         return None;
     }
@@ -31,13 +38,8 @@ fn fall(present: &Measure, previous: &Measure) -> Option<String> {
         let enough = whole >= FEWEST && whole_before >= FEWEST;
         let (now, before) = (wilson(part, whole)?, wilson(part_before, whole_before)?);
         let (now_rate, before_rate) = (present.value?.as_f64(), previous.value?.as_f64());
-        return (enough && now[1] < before[0]).then(|| {
-            format!(
-                "This fell from {} to {}, which is more than chance explains: see what changed.",
-                percent(before_rate),
-                percent(now_rate)
-            )
-        });
+        return (enough && now[1] < before[0])
+            .then(|| text::fallen_rate(language, before_rate, now_rate));
     }
     let (Some(Figure::Count(now)), Some(Figure::Count(before))) = (present.value, previous.value)
     else {
@@ -46,12 +48,11 @@ fn fall(present: &Measure, previous: &Measure) -> Option<String> {
     // At least a fifth, and more than three standard deviations of a count.
     let lost = before.saturating_sub(now);
     let is_fall = before >= FEWEST && lost * 5 >= before && lost * lost > 9 * (before + now);
-    is_fall
-        .then(|| format!("Down from {before} in the time before: see which channel brought fewer."))
+    is_fall.then(|| text::fallen_count(language, before))
 }
 
 /// Returns advice if a KPI is low.
-fn weakness(present: &Measure) -> Option<&'static str> {
+fn weakness(present: &Measure) -> Option<Text> {
     let bounds = present.share.filter(|(_, whole)| *whole >= FEWEST);
     let bounds = bounds.and_then(|(part, whole)| wilson(part, whole));
     let is_surely_below = |limit: f64| bounds.is_some_and(|bounds| bounds[1] < limit);
@@ -64,36 +65,20 @@ fn weakness(present: &Measure) -> Option<&'static str> {
         enough && present.value.is_some_and(|value| value.as_f64() < limit)
     };
     match present.id {
-        "activation_rate" if is_surely_below(0.25) => Some(
-            "Fewer than one in four who sign up get to a first success within 14 days: make the first step after signing up smaller.",
-        ),
-        "repeat_rate" if is_surely_below(0.2) => Some(
-            "Fewer than one in five customers buy again: give them a reason to come back soon after the first order.",
-        ),
-        "purchases_per_customer" if is_below(1.2, "customers") => Some(
-            "Most customers buy once: a second offer shortly after the first order is the easiest sale.",
-        ),
-        "retention_rate" if is_surely_below(0.1) => Some(
-            "Fewer than one in ten come back the week after: remind them of what they came for.",
-        ),
-        "referrals_per_customer" if is_below(f64::MIN_POSITIVE, "customers") => Some(
-            "Nobody was seen to bring anybody: send `referral_code` or `inviter_id` with signups and orders, or ask customers to invite others.",
-        ),
-        "referrals_per_customer" if is_below(0.05, "customers") => Some(
-            "Hardly any customer brings another one: ask right after something went well, and give them a link to share.",
-        ),
-        "nps" if is_below(0.0, "answers") => Some(
-            "More people warn others than recommend you: read what the lowest scores say first.",
-        ),
-        "unmapped_share" if is_surely_above(0.2) => Some(
-            "More than a fifth of the events are in no stage, so the figures miss them: map their names in a vocabulary.",
-        ),
+        "activation_rate" if is_surely_below(0.25) => Some(text::ACTIVATION_RATE),
+        "repeat_rate" if is_surely_below(0.2) => Some(text::REPEAT_RATE),
+        "purchases_per_customer" if is_below(1.2, "customers") => {
+            Some(text::PURCHASES_PER_CUSTOMER)
+        }
+        "retention_rate" if is_surely_below(0.1) => Some(text::RETENTION_RATE),
+        "referrals_per_customer" if is_below(f64::MIN_POSITIVE, "customers") => {
+            Some(text::NO_REFERRALS)
+        }
+        "referrals_per_customer" if is_below(0.05, "customers") => Some(text::FEW_REFERRALS),
+        "nps" if is_below(0.0, "answers") => Some(text::NPS),
+        "unmapped_share" if is_surely_above(0.2) => Some(text::UNMAPPED_SHARE),
         _ => None,
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
 }
 
 #[cfg(test)]
@@ -102,6 +87,10 @@ mod tests {
 
     use super::*;
     use crate::questions::kpis::measure::{Currencies, measures};
+
+    fn advise(present: &Measure, previous: Option<&Measure>) -> Option<String> {
+        super::advise(present, previous, Language::En)
+    }
 
     fn referrals(referred: u64) -> ReferralFigures {
         ReferralFigures {
@@ -152,6 +141,10 @@ mod tests {
         assert!(
             advice.starts_with("This fell from 70 % to 40 %"),
             "{advice}"
+        );
+        assert_eq!(
+            super::advise(&rate(80), Some(&rate(140)), Language::Nl).unwrap(),
+            "Dit zakte van 70% naar 40%, meer dan toeval verklaart: kijk wat er veranderde."
         );
         assert_eq!(advise(&rate(130), Some(&rate(140))), None);
         assert_eq!(advise(&rate(140), Some(&rate(80))), None);

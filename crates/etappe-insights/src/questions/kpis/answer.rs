@@ -7,10 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::csv::CsvTable;
+use crate::interval::wilson;
+use crate::language::Language;
 use crate::question::Answer;
 use crate::questions::kpis::advice::advise;
 use crate::questions::kpis::figure::Figure;
-use crate::questions::kpis::interval::wilson;
 use crate::questions::kpis::leak::Leak;
 use crate::questions::kpis::measure::{Currencies, Measure, measures};
 use crate::questions::kpis::trend::{Trend, TrendPoint, kpis_of};
@@ -59,7 +60,8 @@ pub(crate) struct KpiAnswer {
     /// The counts behind the figure.
     #[schema(value_type = BTreeMap<String, f64>, example = json!({"activated": 40, "eligible_signups": 100}))]
     counts: BTreeMap<&'static str, Figure>,
-    /// A sentence of advice if the figure is weak; otherwise null.
+    /// A sentence of advice if the figure is weak, in the language of `Accept-Language`; otherwise
+    /// null.
     advice: Option<String>,
     /// With `trend`: the figure in each period, for figures that have one; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +92,7 @@ impl KpisAnswer {
             let trend = trend.and_then(|(trend, periods)| trend.points(&measure, periods));
             KpiAnswer {
                 trend,
-                ..KpiAnswer::new(measure, before, has_elapsed)
+                ..KpiAnswer::new(measure, before, has_elapsed, scope.language)
             }
         });
         let kpis: Vec<KpiAnswer> = kpis.collect();
@@ -111,8 +113,13 @@ fn revenue_per_customer(kpis: &[KpiAnswer]) -> Option<f64> {
 }
 
 impl KpiAnswer {
-    fn new(measure: Measure, previous: Option<&Measure>, has_elapsed: bool) -> Self {
-        let advice = advise(&measure, previous.filter(|_| has_elapsed));
+    fn new(
+        measure: Measure,
+        previous: Option<&Measure>,
+        has_elapsed: bool,
+        language: Language,
+    ) -> Self {
+        let advice = advise(&measure, previous.filter(|_| has_elapsed), language);
         Self {
             id: measure.id,
             value: measure.value,

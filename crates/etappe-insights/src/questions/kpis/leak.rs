@@ -18,7 +18,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::calendar::{day_start, months_before};
+use crate::catalog::ModelStage;
 use crate::error::InsightsError;
+use crate::language::Language;
 use crate::query_limit::store_error;
 use crate::questions::funnel::question::model_question;
 use crate::questions::kpis::gate_counts::{RangeCounts, as_f64};
@@ -236,16 +238,19 @@ fn biggest(
     let now = total.rate(gate)?;
     let best_month = month.format("%Y-%m").to_string();
     Some(Leak {
-        advice: format!(
-            "Of {} people in {}, {:.0} % went on to {}; in {best_month} it was {:.0} %. That is about {lost:.0} people: look at this step first.",
+        advice: advice(
+            scope.language,
+            (before, stage),
             total.actors(gate),
-            before.labels.en,
-            now * 100.0,
-            stage.labels.en,
-            best_rate * 100.0,
+            &Fall {
+                now,
+                best_rate,
+                best_month: &best_month,
+                lost,
+            },
         ),
         stage: stage.id.clone(),
-        label: stage.labels.en.clone(),
+        label: stage.labels.told(scope.language).to_owned(),
         from_stage: before.id.clone(),
         window_s: spec.window.unwrap_or_default().as_secs_f64(),
         actors: total.actors(gate),
@@ -257,6 +262,36 @@ fn biggest(
         best_month,
         lost,
     })
+}
+
+/// How a step got worse.
+struct Fall<'a> {
+    now: f64,
+    best_rate: f64,
+    best_month: &'a str,
+    lost: f64,
+}
+
+/// Returns a sentence about the step between two stages.
+fn advice(
+    language: Language,
+    (before, stage): (&ModelStage, &ModelStage),
+    actors: u64,
+    fall: &Fall<'_>,
+) -> String {
+    let (before, stage) = (before.labels.told(language), stage.labels.told(language));
+    let (now, best) = (fall.now * 100.0, fall.best_rate * 100.0);
+    let Fall {
+        best_month, lost, ..
+    } = fall;
+    match language {
+        Language::En => format!(
+            "Of {actors} people in {before}, {now:.0} % went on to {stage}; in {best_month} it was {best:.0} %. That is about {lost:.0} people: look at this step first."
+        ),
+        Language::Nl => format!(
+            "Van de {actors} mensen in {before} ging {now:.0}% door naar {stage}; in {best_month} was dat {best:.0}%. Dat scheelt ongeveer {lost:.0} mensen: kijk eerst naar deze stap."
+        ),
+    }
 }
 
 /// Returns the channel that lost the most people, if people came through several.

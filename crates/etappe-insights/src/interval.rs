@@ -4,9 +4,11 @@
 const Z: f64 = 1.959_963_984_540_054;
 
 /// Returns the range in which the true rate lies with 95 % confidence, or `None` without trials.
+///
+/// `successes` are among the trials; more of them give `None`.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub(crate) fn wilson(successes: u64, trials: u64) -> Option<[f64; 2]> {
-    if trials == 0 {
+    if trials == 0 || successes > trials {
         return None;
     }
     let n = trials as f64;
@@ -45,6 +47,7 @@ mod tests {
             );
         }
         assert_eq!(wilson(0, 0), None);
+        assert_eq!(wilson(21, 20), None);
         assert_eq!(wilson(20, 20).unwrap()[1], 1.0);
     }
 }

@@ -1,0 +1,11 @@
+-- Events that happened before an instant and were received since, more than an hour after they happened, and how many people sent them.
+--
+-- The server keeps the first and the last arrival of every part, so it reads only parts with a row received since.
+CREATE OR REPLACE VIEW late_events AS
+SELECT count() AS events, uniqExactIf(actor_hash, actor_hash != 0) AS people
+FROM events
+WHERE site = {site:String}
+  AND received_at >= {since:DateTime64(3, 'UTC')}
+  AND occurred_at < {since:DateTime64(3, 'UTC')}
+  AND received_at > occurred_at + INTERVAL 1 HOUR
+  AND ({bots:String} = 'include' OR (bot != '') = ({bots:String} = 'only'))
