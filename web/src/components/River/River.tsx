@@ -98,7 +98,7 @@ function Top({ part, onOpen }: { part: Part; onOpen?: OpenPeople }) {
       <StageName stage={part.stage} />
       <span class="river-phrase">{part.stage.phrases.past}</span>
       <span class="river-count">
-        {count(part.step.count)}
+        {count(part.step.count)}{" "}
         {part.index > 0 && part.step.overall_rate != null && <small>{formatShare(language.value, part.step.overall_rate)}</small>}
       </span>
     </>

@@ -24,6 +24,7 @@ import { count, counted, dayText, whenText } from "../../format/words";
 import { milestonesOf, rowsOf, stretchesOf } from "../../model/life";
 import { stagesOf } from "../../model/stages";
 import { t } from "../../text";
+import { useNames } from "../use-names";
 import { usePerson } from "./use-person";
 import "../../components/Who/Who.css";
 import "./Person.css";
@@ -141,11 +142,12 @@ export function Person({ id }: { id: string }) {
   const { answer, events, more } = usePerson(siteId, id);
   const person = answer.data;
   const gone = answer.problem?.status === 404;
+  const known = useNames(person ? [person] : [])(person ?? { actor: id });
   useEffect(() => {
-    if (person) rememberPerson(siteId, { id, name: person.name ?? null });
+    if (person) rememberPerson(siteId, { id, name: known });
     else if (gone) forgetRecent(siteId, id);
-  }, [person, gone]);
-  const name = personName(person?.name, person?.actor ?? id);
+  }, [person, gone, known]);
+  const name = personName(known, person?.actor ?? id);
   const span = events.length ? t("person.since", { day: dayText(dayOf(new Date(events[0].timestamp), zone.value)), ago: whenText(events[events.length - 1].timestamp) }) : undefined;
   if (gone) return <Unknown id={id} />;
   return (
@@ -155,7 +157,7 @@ export function Person({ id }: { id: string }) {
         {t("person.back")}
       </a>
       <div class="person-head">
-        <span class="avatar big-avatar" aria-hidden="true">{initials(person?.name)}</span>
+        <span class="avatar big-avatar" aria-hidden="true">{initials(known)}</span>
         <Head title={name} question={span}>
           <ModelSwitcher />
           <button type="button" class="ctl only-wide-flex" onClick={() => void copyText(location.href, t("link.copied"))}>

@@ -13,14 +13,14 @@ import { t } from "../../text";
 
 const EVERY_MS = 3000;
 
-interface Seen {
+export interface Seen {
   reached: boolean | null;
   people: number | null;
   refused: number | null;
 }
 
 /** Looks every few seconds whether somebody came; stops once somebody did. */
-function useSeen(): Seen {
+export function useSeen(): Seen {
   const [seen, setSeen] = useState<Seen>({ reached: null, people: null, refused: null });
   const id = site.value!.id;
   useEffect(() => {
@@ -96,8 +96,8 @@ function StillWaiting() {
 }
 
 /** Whether the first event came, with what can be checked from here. */
-export function Waiting() {
-  const { reached, people, refused } = useSeen();
+export function Waiting({ seen }: { seen: Seen }) {
+  const { reached, people, refused } = seen;
   if (reached === null) return <section class="card wait-card" aria-busy="true"><Skeleton lines={4} /></section>;
   const there = !!people;
   return (
