@@ -22,6 +22,11 @@ export function numbersIn(text: string, language: Look["language"]): Written[] {
   });
 }
 
+/** Also of a drawing, whose elements have no inner text. */
+function textsOf(where: Locator): Promise<string[]> {
+  return where.evaluateAll((all) => all.map((each) => (each instanceof HTMLElement ? each.innerText : (each.textContent ?? ""))));
+}
+
 /** Whether a figure, rounded to as many digits as are written, reads like this. */
 function reads(written: Written, figure: number): boolean {
   return Math.abs(written.value - figure) <= written.digit / 2 + 1e-9;
@@ -29,7 +34,7 @@ function reads(written: Written, figure: number): boolean {
 
 /** The numbers of each element have to be these figures, in their order, rounded as they are written. */
 export async function expectFigures(where: Locator, language: Look["language"], figures: number[], what: string): Promise<void> {
-  const texts = await where.allInnerTexts();
+  const texts = await textsOf(where);
   const written = texts.flatMap((text) => numbersIn(text, language));
   const wrong = written.length !== figures.length || written.some((each, index) => !reads(each, figures[index]));
   expect(wrong ? { texts, written: written.map((each) => each.value) } : "as the API says", `${what}: the API says ${JSON.stringify(figures)}`).toBe("as the API says");
@@ -40,7 +45,7 @@ const SECONDS: Record<string, number> = { s: 1, sec: 1, min: 60, h: 3600, u: 360
 
 /** Lengths of time, each of one unit or two that follow one another, in seconds. */
 export async function expectDurations(where: Locator, seconds: number[], what: string): Promise<void> {
-  const texts = await where.allInnerTexts();
+  const texts = await textsOf(where);
   const found: { value: number; unit: number }[] = [];
   for (const text of texts) {
     let last = 0;

@@ -10,18 +10,14 @@ interface Person {
 
 /** More are not looked up for one list. */
 const MOST = 50;
-const AT_ONCE = 5;
 
 async function look(siteId: string, actors: string[], signal: AbortSignal): Promise<Map<string, string>> {
   const names = new Map<string, string>();
-  // A few at a time, so that a long list does not hold up the questions of the page.
-  for (let at = 0; at < actors.length; at += AT_ONCE) {
-    const asked = actors.slice(at, at + AT_ONCE);
-    const found = await Promise.all(asked.map((actor) => searchPeople(siteId, actor, 3, signal)));
-    found.forEach(({ people }, index) => {
-      const name = people.find((each) => each.actor === asked[index])?.name;
-      if (name) names.set(asked[index], name);
-    });
+  // One after another: a site's questions take turns, and those of the page come first.
+  for (const actor of actors) {
+    const { people } = await searchPeople(siteId, actor, 3, signal);
+    const name = people.find((each) => each.actor === actor)?.name;
+    if (name) names.set(actor, name);
   }
   return names;
 }
