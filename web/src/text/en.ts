@@ -85,7 +85,7 @@ export const en = {
   "compare.fair.year": "{range}. The same weekdays, so it is fair.",
   "compare.unfinished": "This period is not over, so there is nothing fair to compare it with.",
   "compare.told": "{range}, compared with {before}",
-  "compare.was": "What it was is of {range}.",
+  "compare.was": "The earlier value is that of {range}.",
   "compare.outline": "Outline: {range}, for comparison",
   "compare.dates": "{range}. Your own dates.",
   "model.label": "Model",
@@ -432,7 +432,7 @@ export const en = {
   "split.per-hundred": "Of 100: {do}",
   "split.per-thousand": "Of 1,000: {do}",
   "split.before": "Before",
-  "split.before.what": "The same of {range}.",
+  "split.before.what": "The same for {range}.",
   "split.empty": "Nobody arrived in this period.",
 
   // People of a figure

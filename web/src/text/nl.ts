@@ -87,7 +87,7 @@ export const nl: Texts = {
   "compare.fair.year": "{range}. Dezelfde weekdagen, dus eerlijk.",
   "compare.unfinished": "Deze periode is nog niet voorbij, dus eerlijk vergelijken kan niet.",
   "compare.told": "{range}, vergeleken met {before}",
-  "compare.was": "Wat het was, is van {range}.",
+  "compare.was": "De eerdere waarde is die van {range}.",
   "compare.outline": "Omlijnd: {range}, ter vergelijking",
   "compare.dates": "{range}. Je eigen datums.",
   "model.label": "Model",
@@ -434,7 +434,7 @@ export const nl: Texts = {
   "split.per-hundred": "Van de 100: {do}",
   "split.per-thousand": "Van de 1.000: {do}",
   "split.before": "Ervoor",
-  "split.before.what": "Hetzelfde van {range}.",
+  "split.before.what": "Hetzelfde, maar dan over {range}.",
   "split.empty": "In deze periode kwam niemand binnen.",
 
   // People of a figure
