@@ -334,7 +334,7 @@ export const en = {
   "leak.show": "Show it again",
   "leak.word-now": "now",
   "leak.dots.then": "more did in {month}",
-  "leak.dots.rest": "stop, now as in {month}",
+  "leak.dots.rest": "stop, as they did in {month}",
   "since": "Since yesterday",
   "since.what": "only what is more than chance",
   "since.change": "**{what}** yesterday. On a {weekday} it is usually {low} to {high}.",

@@ -336,7 +336,7 @@ export const nl: Texts = {
   "leak.show": "Laat het weer zien",
   "leak.word-now": "nu",
   "leak.dots.then": "meer deden dat in {month}",
-  "leak.dots.rest": "stoppen, nu net als in {month}",
+  "leak.dots.rest": "stoppen, net als in {month}",
   "since": "Sinds gisteren",
   "since.what": "alleen wat meer is dan toeval",
   "since.change": "**{what}** gisteren. Op een {weekday} zijn het er meestal {low} tot {high}.",
