@@ -258,46 +258,60 @@ interface Place {
 
 const own = (path: string) => `/app/${state().practice!.site}/${path}`;
 
-const PLACES: Place[] = [
-  { path: "today", is: todayWithNewsIs },
-  { path: "journey", is: journeyIs },
-  { path: "journey?step=5&state=dropped", is: panelIs },
-  { path: "journey?tab=time&view=table", is: overTimeIs },
-  { path: "journey?tab=between", is: betweenIs },
-  { path: "referral", is: referralIs },
-  { path: "revenue", is: revenueIs },
-  { path: "people?q=anna", is: foundAre },
-  { name: "person", path: async () => `people/${await ambassador()}`, is: personIs },
-  { path: "events/live" },
-  { path: "events/meaning", is: namesAre },
-  { path: "events/refused" },
-  { path: "events/funnel", is: builtIs },
-  { path: "setup" },
-  { path: "setup/share" },
-  { path: "setup/you" },
-  { name: "shared", path: async () => `/share/${(await makeLink(state().practice!.site)).token}`, is: todayIs },
-];
+/** Parts of the site, each visited in one browser. */
+const PARTS: Record<string, Place[]> = {
+  "figures and their people": [
+    { path: "today", is: todayWithNewsIs },
+    { path: "journey", is: journeyIs },
+    { path: "journey?step=5&state=dropped", is: panelIs },
+    { path: "journey?tab=time&view=table", is: overTimeIs },
+    { path: "journey?tab=between", is: betweenIs },
+  ],
+  "referral, revenue and people": [
+    { path: "referral", is: referralIs },
+    { path: "revenue", is: revenueIs },
+    { path: "people?q=anna", is: foundAre },
+    { name: "person", path: async () => `people/${await ambassador()}`, is: personIs },
+    { name: "shared", path: async () => `/share/${(await makeLink(state().practice!.site)).token}`, is: todayIs },
+  ],
+  "events and set-up": [
+    { path: "events/live" },
+    { path: "events/meaning", is: namesAre },
+    { path: "events/refused" },
+    { path: "events/funnel", is: builtIs },
+    { path: "setup" },
+    { path: "setup/share" },
+    { path: "setup/you" },
+  ],
+};
 
-for (const width of WIDTHS) {
-  for (const language of ["en", "nl"] as const) {
-    test(`the practice site shows the API's figures at ${width} px, in ${language}`, async ({ page }) => {
-      test.setTimeout(240_000);
-      await page.setViewportSize({ width, height: width < 760 ? 780 : 900 });
-      // Each look once; the shop's pages are looked at in all of them.
-      const theme = (language === "en") === width >= 760 ? "light" : "dark";
-      await take(page, { language, theme });
-      const faults: string[] = [];
-      for (const { path, name, is } of PLACES) {
-        const found = typeof path === "string" ? path : await path();
-        await page.goto(found.startsWith("/") ? found : own(found));
-        await settled(page);
-        await test.step(name ?? found, async () => {
-          await is?.({ page, language, wide: width >= 760 });
-          const wrong = await inLooks(page, `practice-${name ?? found.replace(/[^\w-]+/g, "-")}`, [{ language, theme }]);
-          faults.push(...wrong.map((fault) => `${name ?? found}: ${fault}`));
-        });
-      }
-      expect(faults, "what a designer would see at a glance").toEqual([]);
+async function visit(page: Page, places: Place[], width: number, language: Look["language"]): Promise<string[]> {
+  const wide = width >= 760;
+  // Each look once; the shop's pages are looked at in all of them.
+  const theme = (language === "en") === wide ? "light" : "dark";
+  await page.setViewportSize({ width, height: wide ? 900 : 780 });
+  await take(page, { language, theme });
+  const faults: string[] = [];
+  for (const { path, name, is } of places) {
+    const found = typeof path === "string" ? path : await path();
+    const called = name ?? found;
+    await page.goto(found.startsWith("/") ? found : own(found));
+    await settled(page);
+    await test.step(called, async () => {
+      await is?.({ page, language, wide });
+      const wrong = await inLooks(page, `practice-${called.replace(/[^\w-]+/g, "-")}`, [{ language, theme }]);
+      faults.push(...wrong.map((fault) => `${called}: ${fault}`));
     });
+  }
+  return faults;
+}
+
+for (const [part, places] of Object.entries(PARTS)) {
+  for (const width of WIDTHS) {
+    for (const language of ["en", "nl"] as const) {
+      test(`the practice site at ${width} px, in ${language}: ${part}`, async ({ page }) => {
+        expect(await visit(page, places, width, language), "what a designer would see at a glance").toEqual([]);
+      });
+    }
   }
 }
