@@ -82,7 +82,7 @@ test("Today names the leak that is in the data, and leads to those who stopped t
   expect(leak?.stage, "the cart became rare for those who come by paid advertisements").toBe("activation");
   expect(JSON.stringify(leak?.where)).toContain("Paid Social");
   await open(page, "today");
-  await expect(page.getByLabel("Biggest leak").first()).toContainText("It fell most among Social ads");
+  await expect(page.getByLabel("Biggest leak").first()).toContainText("It fell most among people who came through social ads");
   await page.getByRole("link", { name: "See who stopped" }).click();
   await expect(page).toHaveURL(/journey\?.*step=3.*state=dropped/);
   await settled(page);

@@ -19,7 +19,8 @@ export const LOOKS: Look[] = [
 
 export const WIDTHS = [1440, 360];
 
-async function take(page: Page, look: Look): Promise<void> {
+/** The look that the pages of this context begin with. */
+export async function take(page: Page, look: Look): Promise<void> {
   await page.addInitScript(({ language, theme }) => {
     if (sessionStorage.getItem("look")) return;
     sessionStorage.setItem("look", "set");

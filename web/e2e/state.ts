@@ -7,6 +7,8 @@ export interface State {
   readToken: string;
   /** A site that tests send events to. */
   busy: { site: string; writeKey: string };
+  /** The site of the simulation; none where a larger shop is measured. */
+  practice: { site: string; readToken: string } | null;
   welcome: string;
   /** The file with the cookies of who is signed in. */
   session: string;

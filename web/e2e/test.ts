@@ -73,8 +73,9 @@ export async function open(page: Page, path: string): Promise<void> {
 }
 
 /** Asks the API with the site's read token: what the interface shows is compared with that. */
-export async function ask<T>(path: string, options: { body?: unknown; accept?: string } = {}): Promise<T> {
-  const { address, site, readToken } = state();
+export async function ask<T>(path: string, options: { body?: unknown; accept?: string; of?: { site: string; readToken: string } } = {}): Promise<T> {
+  const { address } = state();
+  const { site, readToken } = options.of ?? state();
   const answer = await fetch(`${address}/v1/sites/${site}/${path}`, {
     method: options.body === undefined ? "GET" : "POST",
     headers: { authorization: `Bearer ${readToken}`, accept: options.accept ?? "application/json", ...(options.body === undefined ? {} : { "content-type": "application/json" }) },

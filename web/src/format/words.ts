@@ -20,6 +20,11 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A name within a sentence begins small, unless it is an abbreviation: "social ads", "SMS". */
+export function withinSentence(name: string): string {
+  return /^\p{Lu}(?!\p{Lu})/u.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name;
+}
+
 /** A half-open range with its last day included: 12 April – 11 May */
 export function rangeText(range: { from: string; to: string }): string {
   return formatRange(language.value, range.from, addDays(range.to, -1), thisYear.value);

@@ -5,7 +5,7 @@ import { formatMonth } from "../format/dates";
 import { formatMoneyEstimate } from "../format/money";
 import { formatEstimate, ofPeople } from "../format/numbers";
 import { valueName } from "../format/names";
-import { count } from "../format/words";
+import { count, withinSentence } from "../format/words";
 import { t } from "../text";
 import { countedDo, type Stage } from "./stages";
 
@@ -30,11 +30,17 @@ function worthText(leak: Leak): string | null {
   return t("leak.worth", { customers, money: formatMoneyEstimate(language.value, worth.revenue, worth.currency) });
 }
 
+/** People by where they came from, within a sentence: names of the interface's own begin small there. */
+function groupText({ by, value }: NonNullable<Leak["where"]>): string {
+  if (value === null) return t("leak.where.none");
+  return by === "channel" ? t("leak.where.channel", { name: withinSentence(valueName(by, value)) }) : valueName(by, value);
+}
+
 function whereText(leak: Leak): string | null {
   const { where } = leak;
   if (!where || where.rate == null || where.best_rate == null) return null;
   const told = ofPeople(where.rate, [where.best_rate]);
-  return t("leak.where", { group: where.value === null ? t("leak.where.none") : valueName(where.by, where.value), then: count(told.others[0]), now: count(told.count), base: count(told.base) });
+  return t("leak.where", { group: groupText(where), then: count(told.others[0]), now: count(told.count), base: count(told.base) });
 }
 
 /** Null if the difference is too small to be told, which reads as "no leak". */

@@ -92,9 +92,19 @@ export function isKey(event: ActorEvent): boolean {
 
 const ABOUT = ["name", "title", "query", "path", "order_id", "nps", "rating", "via", "method", "plan"];
 
+/** What would be a number without a word for it. */
+const WITH_NAME: Record<string, string> = { nps: "NPS" };
+
+function told(name: string, value: string | number): string {
+  return WITH_NAME[name] ? `${WITH_NAME[name]} ${value}` : String(value);
+}
+
 /** One line about an event, from what came with it. */
 export function aboutOf(event: ActorEvent): string {
   const properties = event.properties ?? {};
-  const found = ABOUT.flatMap((name) => (typeof properties[name] === "string" || typeof properties[name] === "number" ? [String(properties[name])] : []));
+  const found = ABOUT.flatMap((name) => {
+    const value = properties[name];
+    return typeof value === "string" || typeof value === "number" ? [told(name, value)] : [];
+  });
   return [...new Set(found)].slice(0, 2).join(" · ");
 }

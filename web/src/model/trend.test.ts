@@ -38,6 +38,7 @@ it("has no shape with fewer than three figures", () => {
   expect(hasShape(undefined)).toBe(false);
   expect(hasShape(points(1, null, 2))).toBe(false);
   expect(hasShape(points(1, 2, 3))).toBe(true);
+  expect(hasShape(points(1, 1, null, 1))).toBe(false);
 });
 
 it("names the lowest and the highest of the periods that are over", () => {

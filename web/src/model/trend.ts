@@ -29,7 +29,9 @@ function known(trend: TrendPoint[]): number[] {
 }
 
 export function hasShape(trend: TrendPoint[] | null | undefined): trend is TrendPoint[] {
-  return !!trend && known(trend).length >= LEAST_POINTS;
+  if (!trend || known(trend).length < LEAST_POINTS) return false;
+  // The same figure every day, such as one order a customer, says nothing beside the figure of the whole period.
+  return new Set(known(trend).map((index) => trend[index].value)).size > 1;
 }
 
 /** Neighbours that are joined: a period without a figure parts the line, and a point with no neighbour is a stretch of its own. */

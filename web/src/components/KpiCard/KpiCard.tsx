@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
 import type { Kpi } from "../../api/types";
 import { language } from "../../app/preferences";
-import { pageAddress, shared } from "../../app/view";
-import { capital, completeText, count, zoneText } from "../../format/words";
+import { comparison, pageAddress, shared } from "../../app/view";
+import { capital, completeText, count, rangeText, zoneText } from "../../format/words";
 import { formatMoney } from "../../format/money";
 import { formatKpi, intervalText, kpiChange, specOf, tooFew } from "../../model/kpis";
 import { hasShape } from "../../model/trend";
@@ -32,6 +32,7 @@ export function KpiDefinition({ kpi, asOf }: { kpi: Kpi; asOf: string }) {
   const what = `kpi.${kpi.id}.what`;
   const interval = intervalText(language.value, kpi);
   const notes = [
+    ...(comparison.value && kpi.previous != null ? [t("compare.was", { range: rangeText(comparison.value) })] : []),
     ...(interval && !tooFew(kpi) ? [`${interval}: ${t("kpi.interval.what")}`] : []),
     ...(kpiChange(kpi)?.verdict === "chance" ? [`${capital(t("change.chance"))}: ${t("change.chance.what")}`] : []),
   ];

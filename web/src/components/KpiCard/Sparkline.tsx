@@ -31,8 +31,7 @@ export function Sparkline({ kpi, trend }: { kpi: Kpi; trend: TrendPoint[] }) {
   const low = Math.min(...values);
   const span = Math.max(...values) - low;
   const x = (index: number) => ((index / (trend.length - 1)) * WIDTH).toFixed(1);
-  // A figure that never changes runs through the middle.
-  const y = (value: number) => (span ? HEIGHT - PAD - ((value - low) / span) * (HEIGHT - 2 * PAD) : HEIGHT / 2).toFixed(1);
+  const y = (value: number) => (HEIGHT - PAD - ((value - low) / span) * (HEIGHT - 2 * PAD)).toFixed(1);
   return (
     <svg class="kpi-spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img">
       <title>{sentenceOf(kpi, trend)}</title>

@@ -37,6 +37,12 @@ export function comparisonName(): string {
   return value.name ? beforeText() : rangeText(value);
 }
 
+/** The days that are shown, and those that they are compared with. */
+export function comparedText(): string {
+  const range = rangeText(period.value);
+  return comparison.value ? t("compare.told", { range, before: rangeText(comparison.value) }) : range;
+}
+
 function Dates({ close }: { close: () => void }) {
   const [first, setFirst] = useState(period.value.from);
   const [last, setLast] = useState(addDays(period.value.to, -1));

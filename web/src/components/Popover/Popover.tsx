@@ -91,7 +91,7 @@ export function Popover({ button, buttonClass = "ctl", label, title, role = "dia
 
   return (
     <>
-      <button ref={buttonRef} type="button" class={buttonClass} aria-label={label} aria-haspopup={role} aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => setOpen(!open)}>
+      <button ref={buttonRef} type="button" class={buttonClass} aria-label={label} title={label} aria-haspopup={role} aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => setOpen(!open)}>
         {button}
       </button>
       {open && (

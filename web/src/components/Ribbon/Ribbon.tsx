@@ -29,14 +29,32 @@ function monthsBetween(from: number, to: number): number[] {
   return months.filter((_, index) => index % every === 0);
 }
 
+interface Amount {
+  left: number;
+  text: string;
+  /** Whether there is room for it on a phone, too. */
+  always: boolean;
+}
+
+/** So much of the ribbon's width has no other amount, in percent; on a phone an amount takes more of it. */
+const ROOM = 9;
+const ROOM_ON_A_PHONE = 20;
+
+/** An amount at the end stands before its place rather than behind it. */
+const END = 88;
+
 /** Amounts above the ribbon, as long as they do not run into one another. */
-function amounts(events: ActorEvent[], at: (time: number) => number): { left: number; text: string }[] {
-  const found: { left: number; text: string }[] = [];
+function amounts(events: ActorEvent[], at: (time: number) => number): Amount[] {
+  const found: Amount[] = [];
+  const before = (left: number, room: number) => (left > END ? left - room : left);
+  const fits = (left: number, room: number, last: Amount | undefined) => !last || before(left, room) - before(last.left, room) > room;
   for (const event of events) {
     if (event.milestone !== "purchase" && event.milestone !== "repeat_purchase") continue;
     const money = amountOf(event);
     const left = at(Date.parse(event.timestamp));
-    if (money && (!found.length || left - found[found.length - 1].left > 9)) found.push({ left, text: formatMoney(language.value, money.amount, money.currency) });
+    if (!money || !fits(left, ROOM, found.at(-1))) continue;
+    const always = fits(left, ROOM_ON_A_PHONE, found.filter((each) => each.always).at(-1));
+    found.push({ left, text: formatMoney(language.value, money.amount, money.currency), always });
   }
   return found;
 }
@@ -53,7 +71,7 @@ export function Ribbon({ stretches, events, until }: Props) {
     <div class="ribbon" role="img" aria-label={label}>
       <div class="ribbon-amounts">
         {amounts(events, at).map((each) => (
-          <span key={each.left} style={each.left > 88 ? { right: `${100 - each.left}%` } : { left: `${each.left}%` }}>{each.text}</span>
+          <span key={each.left} class={each.always ? undefined : "only-wide"} style={each.left > END ? { right: `${100 - each.left}%` } : { left: `${each.left}%` }}>{each.text}</span>
         ))}
       </div>
       <div class="ribbon-ticks">

@@ -5,6 +5,7 @@ import { count, counted, duration } from "../../format/words";
 import { chartLabel, stepHint, type Gap, type Part } from "../../model/funnel";
 import { toneClass } from "../../model/stages";
 import { t } from "../../text";
+import { moveAlong } from "../move-along";
 import { StageName } from "../Stage/Stage";
 import { BAR, BASE, barsOf, HEIGHT, lost, ribbon, type Bar } from "./shape";
 import "./River.css";
@@ -98,7 +99,7 @@ function Top({ part, onOpen }: { part: Part; onOpen?: OpenPeople }) {
       <StageName stage={part.stage} />
       <span class="river-phrase">{part.stage.phrases.past}</span>
       <span class="river-count">
-        {count(part.step.count)}
+        {count(part.step.count)}{" "}
         {part.index > 0 && part.step.overall_rate != null && <small>{formatShare(language.value, part.step.overall_rate)}</small>}
       </span>
     </>
@@ -129,17 +130,6 @@ function GapBox({ gap, hot, narrow, onOpen }: { gap: Gap; hot: boolean; narrow: 
       {inside}
     </button>
   );
-}
-
-function moveAlong(event: KeyboardEvent): void {
-  const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-  if (!step) return;
-  const all = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>("button")];
-  const next = all[all.indexOf(document.activeElement as HTMLElement) + step];
-  if (next) {
-    event.preventDefault();
-    next.focus();
-  }
 }
 
 /** Below it, the words under a gap are cut short rather than broken. */

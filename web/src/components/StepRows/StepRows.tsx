@@ -24,7 +24,7 @@ function Row({ part, last, onOpen }: { part: Part; last: boolean; onOpen?: OpenP
       <span class="srow-line" />
       <span class="srow-name">
         {stage.label}
-        <small>{stage.phrases.past}{!step.gate && ` · ${t("line.optional")}`}</small>
+        <small>{[stage.phrases.past, step.gate ? "" : t("line.optional")].filter(Boolean).join(" · ")}</small>
       </span>
       <span class="srow-count tab">
         {count(step.count)}

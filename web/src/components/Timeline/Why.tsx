@@ -4,6 +4,7 @@ import { language } from "../../app/preferences";
 import { didText } from "../../format/names";
 import { labelOf, type Stage } from "../../model/stages";
 import { t } from "../../text";
+import { Properties } from "./Properties";
 
 /** The stages of the same event in the other models. */
 export function elsewhere(event: ActorEvent): string {
@@ -16,18 +17,12 @@ export function elsewhere(event: ActorEvent): string {
     .join(", ");
 }
 
-/** A property's value as it is read. */
-export function written(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
 /** Why an event is in its stage: the rule, its version, and what came with the event. */
 export function Why({ event, stage }: { event: ActorEvent; stage: Stage | null }) {
   const now = model.value;
   const decided = now ? event.stages[now.id] : undefined;
   const name = now ? modelName(now, language.value) : "";
   const others = elsewhere(event);
-  const properties = Object.entries(event.properties ?? {});
   return (
     <div class="why">
       <p>
@@ -39,16 +34,7 @@ export function Why({ event, stage }: { event: ActorEvent; stage: Stage | null }
         <dd>{event.milestone ? <>{didText(event.milestone)} <code>{event.milestone}</code></> : t("person.why.not-understood")}</dd>
         {decided && <><dt>{t("person.why.version")}</dt><dd><code>{decided.version}</code></dd></>}
         {others && <><dt>{t("person.why.elsewhere")}</dt><dd>{others}</dd></>}
-        {properties.length > 0 && (
-          <>
-            <dt>{t("person.why.properties")}</dt>
-            <dd>
-              {properties.map(([key, value]) => (
-                <span key={key} class="why-property"><code>{key}</code> {written(value)}</span>
-              ))}
-            </dd>
-          </>
-        )}
+        <Properties of={event.properties} />
       </dl>
     </div>
   );

@@ -27,7 +27,7 @@ function partsFor(steps: BuiltStep[], data: FunnelAnswer): Part[] {
     const built = asked[index];
     const label = built?.kind === "milestone" ? didText(built.name) : (built?.name ?? step.label);
     const tone = (built?.kind === "milestone" && TONE_OF[built.name]) || "look";
-    const stage: Stage = { id: String(index), label, gate: true, ownHit: false, tone, later: false, phrases: { past: built?.kind === "milestone" ? built.name : "", who: "", do: "" } };
+    const stage: Stage = { id: String(index), label, gate: true, ownHit: false, tone, later: false, phrases: { past: "", who: "", do: "" } };
     return { index, step, stage };
   });
 }

@@ -7,7 +7,8 @@ import { pageAddress, zone } from "../../app/view";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { StageBadge } from "../../components/Stage/Stage";
-import { elsewhere, written } from "../../components/Timeline/Why";
+import { Properties } from "../../components/Timeline/Properties";
+import { elsewhere } from "../../components/Timeline/Why";
 import { formatTimeWithSeconds } from "../../format/dates";
 import { didText, personName, valueName } from "../../format/names";
 import { counted, whenText } from "../../format/words";
@@ -30,7 +31,6 @@ function cameWith(event: LiveEvent): string {
 
 function Details({ event, stage }: { event: LiveEvent; stage: Stage | null }) {
   const others = elsewhere(event);
-  const properties = Object.entries(event.properties ?? {});
   const late = Date.parse(event.received_at) - Date.parse(event.timestamp) > LATE_MS;
   return (
     <div class="why">
@@ -43,16 +43,7 @@ function Details({ event, stage }: { event: LiveEvent; stage: Stage | null }) {
         {event.actor && <><dt>{t("people.name")}</dt><dd><a class="link" href={pageAddress(["people", event.actor])}>{personName(null, event.actor)}</a></dd></>}
         {cameWith(event) && <><dt>{t("live.with")}</dt><dd>{cameWith(event)}</dd></>}
         {late && <><dt>{t("live.happened")}</dt><dd>{whenText(event.timestamp)}</dd></>}
-        {properties.length > 0 && (
-          <>
-            <dt>{t("person.why.properties")}</dt>
-            <dd>
-              {properties.map(([key, value]) => (
-                <span key={key} class="why-property"><code>{key}</code> {written(value)}</span>
-              ))}
-            </dd>
-          </>
-        )}
+        <Properties of={event.properties} />
       </dl>
     </div>
   );

@@ -43,7 +43,7 @@ function Names({ names, chosen, data, meanings }: { names: UnmappedName[]; chose
       </ul>
       <p class="names-note">
         {data.names_more > 0 && <>{t("meaning.more", { n: count(data.names_more) })}. </>}
-        {t("meaning.share", { n: count(data.events) })}
+        {counted("meaning.share", data.events)}
       </p>
     </div>
   );

@@ -1,7 +1,7 @@
 import { abilities } from "../../api/abilities";
 import { modelId, stages } from "../../app/models";
 import { setParams } from "../../app/router";
-import { param } from "../../app/view";
+import { comparison, param } from "../../app/view";
 import { Card } from "../../components/Card/Card";
 import { CopyLink } from "../../components/CopyLink/CopyLink";
 import { Definition } from "../../components/Definition/Definition";
@@ -14,7 +14,7 @@ import { Answered, EmptyPeriod, LateBanner, Skeleton } from "../../components/St
 import { StepRows } from "../../components/StepRows/StepRows";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { funnelCsv } from "../../api/questions";
-import { count, counted, duration } from "../../format/words";
+import { count, counted, duration, rangeText } from "../../format/words";
 import { funnelSentence, lastGate } from "../../model/funnel";
 import { ENOUGH } from "../../model/kpis";
 import { t } from "../../text";
@@ -45,7 +45,10 @@ function Funnel({ journey }: { journey: JourneyData }) {
   if (parts.length > MOST_COLUMNS) return rows;
   return (
     <div class="funnel-room">
-      <div class="funnel-river"><River parts={parts} gaps={gaps} before={before} hot={hot} onOpen={opener()} /></div>
+      <div class="funnel-river">
+        <River parts={parts} gaps={gaps} before={before} hot={hot} onOpen={opener()} />
+        {before && comparison.value && <p class="funnel-outline">{t("compare.outline", { range: rangeText(comparison.value) })}</p>}
+      </div>
       <div class="funnel-rows">{rows}</div>
     </div>
   );

@@ -44,7 +44,7 @@ export function JourneyPanel() {
     value,
     label: (
       <>
-        {names[value]}
+        {names[value]}{" "}
         {part && countIn(part, value) != null && <span class="tab">{count(countIn(part, value))}</span>}
       </>
     ),

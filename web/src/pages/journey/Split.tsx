@@ -12,7 +12,7 @@ import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { formatNumber, formatShare } from "../../format/numbers";
 import { valueName } from "../../format/names";
-import { capital, count } from "../../format/words";
+import { count, rangeText } from "../../format/words";
 import { lastGate, type Part } from "../../model/funnel";
 import { ENOUGH } from "../../model/kpis";
 import { arrivalIndex } from "../../model/stages";
@@ -95,7 +95,7 @@ function columnsOf(rows: Row[], parts: Part[], arrival: number): Column<Row>[] {
     ...rateColumns(rows, parts[arrival], gates),
     {
       id: "whole",
-      name: t(base === 100 ? "split.per-hundred" : "split.per-thousand", { do: capital(last.stage.phrases.who) }),
+      name: t(base === 100 ? "split.per-hundred" : "split.per-thousand", { do: last.stage.phrases.who }),
       figure: true,
       sort: (row) => row.steps[last.index].overall_rate,
       cell: (row) => (row.steps[0].count < ENOUGH ? <Nothing why={tooFewFor(row.steps[0])} /> : <b>{perBase(row.steps[last.index].overall_rate, base)}</b>),
@@ -107,6 +107,7 @@ function columnsOf(rows: Row[], parts: Part[], arrival: number): Column<Row>[] {
     {
       id: "before",
       name: t("split.before"),
+      what: t("split.before.what", { range: rangeText(comparison.value) }),
       figure: true,
       priority: 2,
       sort: (row) => row.before?.[last.index].overall_rate ?? null,

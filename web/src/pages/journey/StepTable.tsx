@@ -6,7 +6,7 @@ import { DataTable, Nothing, type Column } from "../../components/DataTable/Data
 import type { OpenPeople } from "../../components/River/River";
 import { StageName } from "../../components/Stage/Stage";
 import { formatInterval, formatShare } from "../../format/numbers";
-import { count, duration } from "../../format/words";
+import { count, duration, rangeText } from "../../format/words";
 import type { Part } from "../../model/funnel";
 import { t } from "../../text";
 import type { Journey } from "./use-journey";
@@ -59,7 +59,7 @@ function columnsOf(before: number[] | null, onOpen?: OpenPeople): Column<Part>[]
     { id: "time", name: t("col.time"), what: t("col.time.what"), figure: true, priority: 2, cell: (part) => <span class="muted nowrap">{duration(part.index === 0 ? null : part.step.time_from_previous.p50_s || null)}</span> },
   ];
   if (!comparison.value) return columns;
-  return [...columns, { id: "before", name: t("col.before"), figure: true, cell: (part) => <PercentChange now={part.step.count} before={before?.[part.index]} /> }];
+  return [...columns, { id: "before", name: t("col.before"), what: t("col.before.what", { range: rangeText(comparison.value) }), figure: true, cell: (part) => <PercentChange now={part.step.count} before={before?.[part.index]} /> }];
 }
 
 export function StepTable({ journey, onOpen }: { journey: Journey; onOpen?: OpenPeople }) {

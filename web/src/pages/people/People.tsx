@@ -7,7 +7,7 @@ import { useAnswer } from "../../api/use-answer";
 import { recentPeople } from "../../app/recent-people";
 import { go, setParams } from "../../app/router";
 import { useDebounced } from "../../app/use-debounced";
-import { pageAddress, param, site } from "../../app/view";
+import { pageAddress, param, period, site } from "../../app/view";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { DataTable, Nothing } from "../../components/DataTable/DataTable";
@@ -16,8 +16,9 @@ import { Head } from "../../components/Head/Head";
 import { Who } from "../../components/Who/Who";
 import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { valueName } from "../../format/names";
-import { agoText, count, counted } from "../../format/words";
+import { agoText, capital, count, counted, rangeText } from "../../format/words";
 import { t } from "../../text";
+import { useNames } from "../use-names";
 import { useScope } from "../use-scope";
 import "./People.css";
 
@@ -52,18 +53,22 @@ function Recent() {
   );
 }
 
+const MOST_AMBASSADORS = 10;
+
 function Ambassadors() {
   const scope = useScope();
   const answer = useAnswer(keyOf("referrals", scope), (signal) => askReferrals(scope, signal));
-  if (answer.data && !answer.data.advocates.length) return null;
+  const shown = answer.data?.advocates.slice(0, MOST_AMBASSADORS) ?? [];
+  const nameOf = useNames(shown);
+  if (answer.data && !shown.length) return null;
   return (
-    <Card title={t("people.ambassadors")}>
+    <Card title={t("people.ambassadors")} tools={<span class="muted small">{rangeText(period.value)}</span>}>
       <Answered answer={answer} skeleton={<Skeleton lines={4} />}>
-        {(data) => (
+        {() => (
           <ul class="people-list">
-            {data.advocates.slice(0, 10).map((each) => (
+            {shown.map((each) => (
               <li key={each.actor}>
-                <Who id={each.actor} name={each.name} />
+                <Who id={each.actor} name={nameOf(each)} />
                 <b class="tab">{count(each.referred)}</b>
               </li>
             ))}
@@ -92,7 +97,7 @@ function Results({ data }: { data: FoundAnswer }) {
         columns={[
           { id: "who", name: t("people.name"), cell: (row) => <Who id={row.actor} name={row.name ?? row.email_hint} hint={row.name && row.email_hint} /> },
           { id: "channel", name: t("people.channel"), priority: 2, cell: (row) => <span class="muted">{row.channel ? valueName("channel", row.channel) : <Nothing />}</span> },
-          { id: "device", name: t("split.device"), priority: 3, cell: (row) => <span class="muted">{row.device ? valueName("device", row.device) : <Nothing />}</span> },
+          { id: "device", name: t("split.device"), priority: 3, cell: (row) => <span class="muted">{row.device ? capital(valueName("device", row.device)) : <Nothing />}</span> },
           { id: "country", name: t("split.country"), priority: 3, cell: (row) => <span class="muted">{row.country ? valueName("country", row.country) : <Nothing />}</span> },
           { id: "first", name: t("people.first-seen"), figure: true, priority: 2, sort: (row) => row.first_seen, cell: (row) => whenSeen(row.first_seen) },
           { id: "seen", name: t("people.last-seen"), figure: true, sort: (row) => row.last_seen, cell: (row) => whenSeen(row.last_seen) },

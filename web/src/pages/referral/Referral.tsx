@@ -11,7 +11,7 @@ import { Definition } from "../../components/Definition/Definition";
 import { Head } from "../../components/Head/Head";
 import { HundredAndMore } from "../../components/Hundred/Hundred";
 import { FigureCard, KpiCard, KpiSkeleton } from "../../components/KpiCard/KpiCard";
-import { ComparePicker, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
+import { ComparePicker, comparedText, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
 import { Rich } from "../../components/Rich/Rich";
 import { Answered, LateBanner, Skeleton } from "../../components/States/States";
 import { Who } from "../../components/Who/Who";
@@ -21,6 +21,7 @@ import { count, counted } from "../../format/words";
 import { ENOUGH } from "../../model/kpis";
 import { t } from "../../text";
 import { useComparedKpis } from "../use-compared-kpis";
+import { useNames } from "../use-names";
 import { useScope } from "../use-scope";
 import { Rounds } from "./Rounds";
 import "./Referral.css";
@@ -84,6 +85,7 @@ const FIRST_ROWS = 5;
 function Ambassadors({ data, scope }: { data: ReferralsAnswer; scope: Scope }) {
   const [all, setAll] = useState(false);
   const rows = all ? data.advocates : data.advocates.slice(0, FIRST_ROWS);
+  const nameOf = useNames(rows);
   return (
     <Card
       title={t("referral.ambassadors")}
@@ -106,7 +108,7 @@ function Ambassadors({ data, scope }: { data: ReferralsAnswer; scope: Scope }) {
           {
             id: "who",
             name: t("referral.who"),
-            cell: (row) => <Who id={row.actor} name={row.name} />,
+            cell: (row) => <Who id={row.actor} name={nameOf(row)} />,
           },
           { id: "brought", name: t("referral.brought"), figure: true, cell: (row) => <b>{count(row.referred)}</b> },
         ]}
@@ -115,7 +117,7 @@ function Ambassadors({ data, scope }: { data: ReferralsAnswer; scope: Scope }) {
   );
 }
 
-/** Invitations are counted first and people after; shares are of the invitations only where they are of the same kind. */
+/** Invitations are counted first and people after; shares are of the same kind alone, and all bars are of one scale. */
 function Chain({ data }: { data: ReferralsAnswer }) {
   const rows = [
     { name: t("referral.chain.sent"), hint: counted("referral.chain.by", data.inviters), n: data.invitations, of: data.invitations },
@@ -123,6 +125,7 @@ function Chain({ data }: { data: ReferralsAnswer }) {
     { name: t("referral.chain.came"), hint: t("referral.chain.came.what"), n: data.referred, of: null },
     { name: t("referral.chain.started"), hint: t("referral.chain.started.what"), n: data.referred_activated, of: data.referred },
   ];
+  const most = Math.max(...rows.map((row) => row.n), 1);
   return (
     <Card
       title={t("referral.chain")}
@@ -139,7 +142,7 @@ function Chain({ data }: { data: ReferralsAnswer }) {
               </span>
               <b class="tab">{count(row.n)}</b>
               <span class="chain-share muted small tab">{share == null ? "" : formatNumber(language.value, share, { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 })}</span>
-              <span class="chain-bar" aria-hidden="true">{<i style={{ width: `${(share ?? 1) * 100}%` }} />}</span>
+              <span class="chain-bar" aria-hidden="true">{row.n > 0 && <i style={{ width: `${(row.n / most) * 100}%` }} />}</span>
             </li>
           );
         })}
@@ -153,6 +156,7 @@ function Body({ data, before, kpis, scope }: { data: ReferralsAnswer; before: nu
     <>
       <LateBanner asOf={data.as_of} />
       <Lead data={data} before={before} />
+      <p class="compared">{comparedText()}</p>
       <Answered answer={kpis} skeleton={<div class="grid grid-4">{[0, 1, 2, 3].map((id) => <KpiSkeleton key={id} />)}</div>}>
         {(answer) => <Cards kpis={answer} data={data} />}
       </Answered>

@@ -25,7 +25,7 @@ function roundsOf(data: ReferralsAnswer): Round[] {
 /** A ribbon that narrows from round to round, around its middle. */
 function Ribbon({ rounds, label }: { rounds: Round[]; label: string }) {
   const most = Math.max(...rounds.map((round) => round.people), 1);
-  const step = WIDTH / Math.max(rounds.length, 4);
+  const step = WIDTH / Math.max(rounds.length, 3);
   const middle = TOP + HEIGHT / 2;
   const half = (people: number) => Math.max((people / most) * HEIGHT, 3) / 2;
   return (

@@ -5,7 +5,7 @@ import { Card } from "../../components/Card/Card";
 import { CopyLink } from "../../components/CopyLink/CopyLink";
 import { Head } from "../../components/Head/Head";
 import { KpiCard, KpiSkeleton } from "../../components/KpiCard/KpiCard";
-import { ComparePicker, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
+import { ComparePicker, comparedText, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
 import { Practice } from "../../components/Practice/Practice";
 import { Rich } from "../../components/Rich/Rich";
 import { Answered, Empty, LateBanner } from "../../components/States/States";
@@ -68,6 +68,7 @@ function Figures({ data, scope }: { data: KpisAnswer; scope: Scope }) {
           <p class="lead revenue-lead"><Rich text={sentence} /></p>
         </Card>
       )}
+      <p class="compared">{comparedText()}</p>
       <Cards kpis={data.kpis} asOf={data.as_of} ids={COUNTS} />
       {currencies.map((currency) => (
         <div key={currency} class="stack revenue-currency">

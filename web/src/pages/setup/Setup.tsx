@@ -20,9 +20,10 @@ import { stagesOf } from "../../model/stages";
 import { t } from "../../text";
 import { Account } from "./Account";
 import { Audit } from "./Audit";
+import { Colleagues } from "./Colleagues";
 import { Shares } from "./Shares";
 import { Snippet } from "./Snippet";
-import { Waiting } from "./Waiting";
+import { isThere, useSeen, Waiting } from "./Waiting";
 import "./Setup.css";
 
 function currencyName(code: string): string {
@@ -64,6 +65,8 @@ function Models() {
 /** How events get here: four steps, and beside them whether the first one came. */
 function SetUpSite() {
   const { name, timezone, currency } = site.value!;
+  const seen = useSeen();
+  const came = isThere(seen);
   return (
     <div class="setup">
       <Card label={t("menu.setup")}>
@@ -71,8 +74,8 @@ function SetUpSite() {
           <Step number={1} done title={t("setup.site")}>
             <p class="muted">{t("setup.site.facts", { name, zone: zoneName(timezone), currency: currencyName(currency) })}</p>
           </Step>
-          <Step number={2} title={t("setup.send")}><Snippet /></Step>
-          <Step number={3} title={t("setup.open")}><p class="muted">{t("setup.open.what")}</p></Step>
+          <Step number={2} done={came} title={t("setup.send")}><Snippet /></Step>
+          <Step number={3} done={came} title={t("setup.open")}><p class="muted">{t("setup.open.what")}</p></Step>
           <Step number={4} title={t("setup.models")}>
             <Models />
             <p class="small faint">{t("setup.models.what")}</p>
@@ -80,7 +83,7 @@ function SetUpSite() {
         </ol>
       </Card>
       <div class="stack setup-aside">
-        <Waiting />
+        <Waiting seen={seen} />
         <Practice />
       </div>
     </div>
@@ -101,7 +104,12 @@ function useParts(): Part[] {
 function PartPage({ part }: { part: Part }) {
   switch (part) {
     case "share":
-      return <Shares />;
+      return (
+        <div class="stack">
+          <Shares />
+          <Colleagues />
+        </div>
+      );
     case "audit":
       return <Audit />;
     case "you":

@@ -14,7 +14,7 @@ import { t } from "../../text";
 
 const EVERY_MS = 3000;
 
-interface Seen {
+export interface Seen {
   reached: boolean | null;
   people: number | null;
   /** Null where the collectors are elsewhere. */
@@ -36,7 +36,7 @@ async function lookAt(id: string): Promise<Seen> {
 }
 
 /** Looks every few seconds whether somebody came; stops once somebody did. */
-function useSeen(): Seen {
+export function useSeen(): Seen {
   const [seen, setSeen] = useState<Seen>({ reached: null, people: null, sending: null });
   const id = site.value!.id;
   useEffect(() => {
@@ -57,7 +57,7 @@ function useSeen(): Seen {
   return seen;
 }
 
-function isThere({ people, sending }: Seen): boolean {
+export function isThere({ people, sending }: Seen): boolean {
   return !!sending?.accepted || !!people;
 }
 
@@ -159,8 +159,7 @@ function Checks({ seen }: { seen: Seen }) {
 }
 
 /** Whether the first event came, with what can be checked from here. */
-export function Waiting() {
-  const seen = useSeen();
+export function Waiting({ seen }: { seen: Seen }) {
   if (seen.reached === null) return <section class="card wait-card" aria-busy="true"><Skeleton lines={4} /></section>;
   const there = isThere(seen);
   const trouble = troubleOf(seen.sending);

@@ -147,7 +147,7 @@ function SharedFrame() {
       {!embedded && (
         <header class="shared-bar">
           <Logo />
-          <span class="cut">{site.value!.name}</span>
+          <span class="cut" title={site.value!.name}>{site.value!.name}</span>
           <PracticeLabel />
           <div class="foot-row">
             <LanguageButton />

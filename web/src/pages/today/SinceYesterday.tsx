@@ -6,6 +6,7 @@ import { language } from "../../app/preferences";
 import { bots, pageAddress, site } from "../../app/view";
 import { Card } from "../../components/Card/Card";
 import { Rich } from "../../components/Rich/Rich";
+import { Skeleton } from "../../components/States/States";
 import { weekdayName } from "../../format/dates";
 import { formatMoney } from "../../format/money";
 import { count, counted } from "../../format/words";
@@ -70,16 +71,18 @@ function Lines({ changes }: { changes: ChangesAnswer }) {
 export function SinceYesterday() {
   const id = site.value!.id;
   const key = abilities.value.changes ? JSON.stringify(["changes", id, bots.value]) : null;
-  const { data } = useAnswer(key, (signal) => askChanges(id, bots.value, signal));
+  const { data, loading } = useAnswer(key, (signal) => askChanges(id, bots.value, signal));
   const enough = data && data.complete && (data.compared_days >= LEAST_DAYS || data.new_names.length > 0 || data.late.events >= LEAST_LATE);
-  if (!enough) return null;
+  // Its room is kept, so that what lies below does not jump.
+  const coming = loading && !data;
+  if (!enough && !coming) return null;
   return (
     <>
       <div class="section-head">
         <h2>{t("since")}</h2>
         <p>{t("since.what")}</p>
       </div>
-      <Card label={t("since")}><Lines changes={data} /></Card>
+      <Card label={t("since")}>{enough ? <Lines changes={data} /> : <Skeleton lines={1} />}</Card>
     </>
   );
 }

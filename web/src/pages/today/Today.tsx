@@ -3,16 +3,16 @@ import type { Kpi, KpisAnswer } from "../../api/types";
 import { useAnswer, type Answer } from "../../api/use-answer";
 import { PeopleNow } from "../../app/Frame";
 import { language } from "../../app/preferences";
-import { comparison, period, today } from "../../app/view";
+import { today } from "../../app/view";
 import { Card } from "../../components/Card/Card";
 import { CopyLink } from "../../components/CopyLink/CopyLink";
 import { Head } from "../../components/Head/Head";
 import { KpiCard, KpiSkeleton } from "../../components/KpiCard/KpiCard";
-import { ComparePicker, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
+import { ComparePicker, comparedText, PeriodPicker } from "../../components/PeriodPicker/PeriodPicker";
 import { Answered, EmptyPeriod, LateBanner, Skeleton } from "../../components/States/States";
 import { TruthLine } from "../../components/TruthLine/TruthLine";
 import { formatDay } from "../../format/dates";
-import { capital, count, rangeText } from "../../format/words";
+import { capital, count } from "../../format/words";
 import { JUST_COUNTS, STEERING } from "../../model/kpis";
 import { hasText, plural, t } from "../../text";
 import { useComparedKpis } from "../use-compared-kpis";
@@ -46,12 +46,10 @@ function JustCounts({ kpis, scope }: { kpis: KpisAnswer; scope: Scope }) {
 }
 
 function SteerHead() {
-  const range = rangeText(period.value);
-  const before = comparison.value && rangeText(comparison.value);
   return (
     <div class="section-head">
       <h2>{t("today.steer")}</h2>
-      <p>{before ? t("today.steer.compared", { range, before }) : range}</p>
+      <p>{comparedText()}</p>
     </div>
   );
 }
