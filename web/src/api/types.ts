@@ -140,7 +140,7 @@ export interface ReferralsAnswer extends Frame {
   referrals_per_customer: number | null;
   viral_cycle_time_s: { p50: number | null };
   generations: { generation: number; actors: number }[];
-  advocates: { actor: string; referred: number; name?: string | null }[];
+  advocates: { actor: string; name: string | null; referred: number }[];
 }
 
 export interface UnmappedName {

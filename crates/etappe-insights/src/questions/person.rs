@@ -113,11 +113,26 @@ pub(crate) async fn called<S: JourneyStore, C: Clock>(
     actor: &str,
 ) -> Result<Called, InsightsError> {
     let hash = ActorHash::of(actor).0;
-    let names = names_of(site, vec![hash]);
+    let mut called = all_called(parts, site, vec![hash]).await?;
+    Ok(called.remove(&hash).unwrap_or_default())
+}
+
+/// Returns what the people with these hashes are called, by hash. Whoever was never identified is
+/// left out.
+pub(crate) async fn all_called<S: JourneyStore, C: Clock>(
+    parts: &InsightsParts<S, C>,
+    site: &SiteId,
+    hashes: Vec<u64>,
+) -> Result<HashMap<u64, Called>, InsightsError> {
+    if hashes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let names = names_of(site, hashes);
     let names = parts.store.view_rows::<NameRow>(&names).await;
-    let mut names = names.map_err(store_error)?.into_iter();
-    let found = names.find(|row| row.actor_hash == hash);
-    Ok(found.map(Called::from).unwrap_or_default())
+    let names = names.map_err(store_error)?.into_iter();
+    Ok(names
+        .map(|row| (row.actor_hash, Called::from(row)))
+        .collect())
 }
 
 fn names_of(site: &SiteId, people: Vec<u64>) -> ViewQuery {

@@ -1,10 +1,12 @@
 //! `GET …/referrals`: the referral figures.
 
+use etappe_core::id::ActorHash;
 use etappe_core::kpi::ReferralFigures;
 use etappe_core::ports::{Clock, JourneyStore};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::person::all_called;
 use crate::csv::CsvTable;
 use crate::error::InsightsError;
 use crate::field::{Fields, Problems};
@@ -68,6 +70,8 @@ pub(crate) struct GenerationAnswer {
 pub(crate) struct AdvocateAnswer {
     /// The actor's id.
     actor: String,
+    /// Their name; null if no `identify` gave one.
+    name: Option<String>,
     /// How many actors they referred.
     referred: u64,
 }
@@ -106,6 +110,13 @@ impl Question for Referrals {
         let mut answer = ReferralsAnswer::new(figures.map_err(store_error)?);
         if self.0.shared.is_some() {
             answer.advocates.clear();
+        }
+        let hash_of = |advocate: &AdvocateAnswer| ActorHash::of(&advocate.actor).0;
+        let hashes = answer.advocates.iter().map(hash_of).collect();
+        let mut called = all_called(parts, &scope.site, hashes).await?;
+        for advocate in &mut answer.advocates {
+            let called = called.remove(&hash_of(advocate));
+            advocate.name = called.and_then(|called| called.name);
         }
         Ok(answer)
     }
@@ -148,7 +159,11 @@ impl ReferralsAnswer {
             advocates: figures
                 .advocates
                 .into_iter()
-                .map(|(actor, referred)| AdvocateAnswer { actor, referred })
+                .map(|(actor, referred)| AdvocateAnswer {
+                    actor,
+                    name: None,
+                    referred,
+                })
                 .collect(),
         }
     }
@@ -159,9 +174,10 @@ impl Answer for ReferralsAnswer {
 
     /// One row per advocate.
     fn table(&self) -> Option<CsvTable> {
-        let mut table = CsvTable::new(["actor", "referred"]);
+        let mut table = CsvTable::new(["actor", "name", "referred"]);
         for advocate in &self.advocates {
             table.push_text(&advocate.actor);
+            table.push_text(advocate.name.as_deref().unwrap_or_default());
             table.push_number(Some(advocate.referred));
             table.end_row();
         }

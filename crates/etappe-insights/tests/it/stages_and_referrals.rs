@@ -131,7 +131,7 @@ fn referrals() -> MemoryStore {
         referred_activated: 3,
         viral_cycle_p50_s: Some(50.5),
         generations: vec![(1, 4), (2, 1)],
-        advocates: vec![("anna".to_owned(), 3), ("=evil()".to_owned(), 2)],
+        advocates: vec![("bob".to_owned(), 3), ("=evil()".to_owned(), 2)],
     };
     MemoryStore {
         referrals: BTreeMap::from([(at("2024-02-29T23:00:00Z").as_millis(), figures)]),
@@ -165,7 +165,7 @@ async fn referrals_state_counts_and_derived_rates() {
             "referrals_per_customer": 5.0 / 12.0,
             "viral_cycle_time_s": {"p50": 50.5},
             "generations": [{"generation": 1, "actors": 4}, {"generation": 2, "actors": 1}],
-            "advocates": [{"actor": "anna", "referred": 3}, {"actor": "=evil()", "referred": 2}],
+            "advocates": [{"actor": "bob", "name": "Bob Boom", "referred": 3}, {"actor": "=evil()", "name": null, "referred": 2}],
         })
     );
 }
@@ -189,7 +189,10 @@ async fn advocates_are_available_as_csv_without_formulas() {
     let answer = Api::new(referrals())
         .send(Method::GET, path, Body::empty(), "text/csv")
         .await;
-    assert_eq!(answer.text, "actor,referred\r\nanna,3\r\n'=evil(),2\r\n");
+    assert_eq!(
+        answer.text,
+        "actor,name,referred\r\nbob,Bob Boom,3\r\n'=evil(),,2\r\n"
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,6 @@ import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { valueName } from "../../format/names";
 import { agoText, capital, count, counted, rangeText } from "../../format/words";
 import { t } from "../../text";
-import { useNames } from "../use-names";
 import { useScope } from "../use-scope";
 import "./People.css";
 
@@ -59,7 +58,6 @@ function Ambassadors() {
   const scope = useScope();
   const answer = useAnswer(keyOf("referrals", scope), (signal) => askReferrals(scope, signal));
   const shown = answer.data?.advocates.slice(0, MOST_AMBASSADORS) ?? [];
-  const nameOf = useNames(shown);
   if (answer.data && !shown.length) return null;
   return (
     <Card title={t("people.ambassadors")} tools={<span class="muted small">{rangeText(period.value)}</span>}>
@@ -68,7 +66,7 @@ function Ambassadors() {
           <ul class="people-list">
             {shown.map((each) => (
               <li key={each.actor}>
-                <Who id={each.actor} name={nameOf(each)} />
+                <Who id={each.actor} name={each.name} />
                 <b class="tab">{count(each.referred)}</b>
               </li>
             ))}

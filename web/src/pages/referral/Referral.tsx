@@ -21,7 +21,6 @@ import { count, counted } from "../../format/words";
 import { ENOUGH } from "../../model/kpis";
 import { t } from "../../text";
 import { useComparedKpis } from "../use-compared-kpis";
-import { useNames } from "../use-names";
 import { useScope } from "../use-scope";
 import { Rounds } from "./Rounds";
 import "./Referral.css";
@@ -85,7 +84,6 @@ const FIRST_ROWS = 5;
 function Ambassadors({ data, scope }: { data: ReferralsAnswer; scope: Scope }) {
   const [all, setAll] = useState(false);
   const rows = all ? data.advocates : data.advocates.slice(0, FIRST_ROWS);
-  const nameOf = useNames(rows);
   return (
     <Card
       title={t("referral.ambassadors")}
@@ -108,7 +106,7 @@ function Ambassadors({ data, scope }: { data: ReferralsAnswer; scope: Scope }) {
           {
             id: "who",
             name: t("referral.who"),
-            cell: (row) => <Who id={row.actor} name={nameOf(row)} />,
+            cell: (row) => <Who id={row.actor} name={row.name} />,
           },
           { id: "brought", name: t("referral.brought"), figure: true, cell: (row) => <b>{count(row.referred)}</b> },
         ]}

@@ -347,7 +347,7 @@ fn mistakes_in_phrases_are_reported() {
     };
     let long = "x".repeat(61);
     let good = r#"phrases.nl = { past = "kochten", who = "kopen", do = "kopen er {n}" }"#;
-    let rules = RuleSet::compile([RuleSource::model("own.toml", &stage(good))]).unwrap();
+    let rules = RuleSet::compile([RuleSource::model("own.toml", stage(good))]).unwrap();
     let phrases = &rules.models().first().unwrap().stages[0].phrases;
     assert_eq!(phrases.en, None);
     assert_eq!(&*phrases.nl.as_ref().unwrap().does, "kopen er {n}");
