@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::error::WarehouseError;
 use crate::native::{self, Block};
+use crate::schema::inline_views;
 use crate::warehouse::Warehouse;
 
 /// The most rows of an answer that are kept in memory. An answer with more is an error; it is never
@@ -34,12 +35,13 @@ pub(crate) struct Query {
 }
 
 impl Warehouse {
-    /// Starts a query; `name` is its label in the metrics.
+    /// Starts a query; `name` is its label in the metrics. The statements of the views that it reads
+    /// are sent in place of their names.
     pub(crate) fn query(&self, name: &'static str, sql: &str) -> Query {
         let seconds = self.config().query_timeout.as_secs().max(1);
         let query = self
             .client()
-            .query_raw(sql)
+            .query_raw(&inline_views(sql))
             .with_setting("max_execution_time", seconds.to_string())
             .with_setting("cancel_http_readonly_queries_on_client_close", "1");
         Query {

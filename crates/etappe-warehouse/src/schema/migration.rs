@@ -18,6 +18,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::ddl::render;
+use super::inline::inline_views;
 use super::view::VIEWS;
 use crate::config::WarehouseConfig;
 use crate::error::WarehouseError;
@@ -174,10 +175,10 @@ impl Warehouse {
     #[must_use]
     pub fn schema_statements(&self) -> Vec<String> {
         let migrations = MIGRATIONS.iter().map(|migration| migration.sql);
-        let views = VIEWS.iter().map(|(_, sql)| *sql);
+        let views: Vec<String> = VIEWS.iter().map(|(_, sql)| inline_views(sql)).collect();
         std::iter::once(LEDGERS)
             .chain(migrations)
-            .chain(views)
+            .chain(views.iter().map(String::as_str))
             .flat_map(statements)
             .map(|statement| render(&statement, self.config()))
             .chain(std::iter::once(create_database_statement(self.config())))
@@ -228,14 +229,15 @@ impl Warehouse {
             .await?;
         let mut created = Vec::new();
         for (name, sql) in VIEWS {
-            let wanted = checksum(sql);
+            let sql = inline_views(sql);
+            let wanted = checksum(&sql);
             if current
                 .iter()
                 .any(|view| view.name == *name && view.checksum == wanted)
             {
                 continue;
             }
-            self.run_statements(sql).await?;
+            self.run_statements(&sql).await?;
             self.record_view(name, &wanted).await?;
             created.push((*name).to_owned());
         }

@@ -48,7 +48,7 @@ function Stages({ answer, milestone }: { answer: MeaningAnswer; milestone: strin
           const stage = stagesOf(model).find((each) => each.id === possible.stages[model.id]);
           return (
             <li key={model.id}>
-              <span class="faint micro cut">{modelShortName(model, language.value)}</span>
+              <span class="faint micro">{modelShortName(model, language.value)}</span>
               {stage ? <StageBadge stage={stage} /> : <span class="faint micro">{t("meaning.no-stage")}</span>}
             </li>
           );
