@@ -135,14 +135,6 @@ pub enum EngineError {
         /// The last lines it wrote to stderr.
         stderr: Vec<String>,
     },
-    /// A part of a table is incomplete; opening the folder again puts it aside.
-    #[error(
-        "the files of a part are incomplete (`{part}`), probably because the disk was full: the next start puts the part aside, and its rows are stored again"
-    )]
-    PartIncomplete {
-        /// The part's folder.
-        part: String,
-    },
     /// The engine's process did not stop in time and was killed.
     #[error("the engine did not stop within {waited:?} and was killed")]
     StopTimedOut {
@@ -175,7 +167,6 @@ impl Retryable for EngineError {
             | Self::DataInUse { .. }
             | Self::Io { .. }
             | Self::StartFailed { .. }
-            | Self::PartIncomplete { .. }
             | Self::StopTimedOut { .. }
             | Self::Stopped { .. } => RetryClass::Transient,
             Self::LibraryMissing { .. }

@@ -4,14 +4,17 @@
 //! as stored although one of its files is empty. Every query that reads the part fails until the
 //! folder is opened again: then the engine checks the files and puts the part aside. So the process
 //! ends, and its supervisor starts it again. The rows of such a part belong to an insert that was
-//! not acknowledged, or to a merge whose sources are still there.
+//! not acknowledged, or to a merge; the parts that were merged are kept for eight minutes
+//! (`old_parts_lifetime`), and the next start takes them instead.
+//!
+//! Trap: the process must end without closing the folder. A clean end deletes the parts that were
+//! merged.
 
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
 use parking_lot::Mutex;
-use tokio_util::sync::CancellationToken;
 
 use crate::exception::Exception;
 
@@ -23,6 +26,8 @@ const LIST: &str = "etappe-incomplete-parts.txt";
 const MAX_LIST: usize = 64 * 1024;
 /// The engine's words before the path of the part that it could not read.
 const BEFORE_PATH: &str = "reading from part ";
+/// The engine's words before the path of a file of a part.
+const BEFORE_FILE: &str = "marks file '";
 /// Codes that say that a file of a part is missing, too short or empty.
 const INCOMPLETE: [i32; 4] = [
     32,  // attempt to read after the end
@@ -35,8 +40,7 @@ const INCOMPLETE: [i32; 4] = [
 pub(crate) struct IncompleteParts {
     list: PathBuf,
     /// Held while the list is read and written.
-    found: Mutex<Option<String>>,
-    token: CancellationToken,
+    turn: Mutex<()>,
 }
 
 impl IncompleteParts {
@@ -44,46 +48,33 @@ impl IncompleteParts {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self {
             list: folder.join(LIST),
-            found: Mutex::default(),
-            token: CancellationToken::new(),
+            turn: Mutex::default(),
         }
     }
 
-    /// Reads a failed query's exception. Asks for a restart if it names an incomplete part, and no
-    /// process has ended for the same part before: opening the folder again did not help then.
-    pub(crate) fn notice(&self, exception: &Exception) {
+    /// Returns whether the folder must be opened again because of what failed a query: the query's
+    /// exception names an incomplete part, and no process has ended for the same part before.
+    pub(crate) fn needs_restart(&self, exception: &Exception) -> bool {
         let Some(part) = part_of(exception) else {
-            return;
+            return false;
         };
-        let mut found = self.found.lock();
-        if found.is_some() {
-            return;
-        }
+        let _turn = self.turn.lock();
         match self.add(part) {
             Ok(true) => {
-                tracing::error!(part, error = %exception, "a part of a table is incomplete; the engine opens its folder again to put it aside");
-                *found = Some(part.to_owned());
-                self.token.cancel();
+                tracing::error!(part, error = %exception, "the files of a part are incomplete, probably because the disk was full; the next start puts the part aside");
+                true
             }
             Ok(false) => {
                 tracing::error!(part, error = %exception, "a part of a table stays unreadable after a restart");
+                false
             }
             // Without the list the process could end for one part again and again. The disk may
             // just be full; the next query comes back here.
             Err(error) => {
                 tracing::error!(part, %error, file = %self.list.display(), "cannot note an incomplete part");
+                false
             }
         }
-    }
-
-    /// Waits until a restart is needed.
-    pub(crate) async fn wait(&self) {
-        self.token.cancelled().await;
-    }
-
-    /// Returns the path of the part that needs the restart.
-    pub(crate) fn found(&self) -> Option<String> {
-        self.found.lock().clone()
     }
 
     /// Adds a part to the list; false if it is there already or the list is full.
@@ -106,14 +97,21 @@ impl IncompleteParts {
     }
 }
 
-/// Returns the path of the part that the engine could not read because it is incomplete.
+/// Returns the folder of the part that the engine could not read because it is incomplete.
 fn part_of(exception: &Exception) -> Option<&str> {
     if !INCOMPLETE.contains(&exception.code) {
         return None;
     }
-    let (_, rest) = exception.text.split_once(BEFORE_PATH)?;
-    let end = rest.find(|it: char| it.is_whitespace() || it == ')')?;
-    rest.get(..end).filter(|path| !path.is_empty())
+    if let Some((_, rest)) = exception.text.split_once(BEFORE_PATH) {
+        let end = rest.find(|it: char| it.is_whitespace() || it == ')')?;
+        return rest.get(..end).filter(|path| !path.is_empty());
+    }
+    // While the parts to read are chosen, only the file is named.
+    let (_, rest) = exception.text.split_once(BEFORE_FILE)?;
+    let (file, _) = rest.split_once('\'')?;
+    let (folder, _) = file.rsplit_once('/')?;
+    let end = folder.len() + 1;
+    file.get(..end)
 }
 
 #[cfg(test)]
@@ -134,29 +132,31 @@ mod tests {
         assert_eq!(part_of(&Exception::new(33, "Cannot read all data")), None);
     }
 
-    #[tokio::test]
-    async fn each_part_asks_for_one_restart_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let exception = Exception::new(246, TEXT);
-        let first = IncompleteParts::new(folder.path().to_owned());
-        first.notice(&Exception::new(60, "Unknown table"));
-        assert!(!first.token.is_cancelled());
-        first.notice(&exception);
-        first.wait().await;
-        assert_eq!(first.found().unwrap(), "/data/store/d6a/202611_42_42_0/");
-        let second = IncompleteParts::new(folder.path().to_owned());
-        second.notice(&exception);
-        assert!(!second.token.is_cancelled());
-        let another = TEXT.replace("_42_42_", "_43_43_");
-        second.notice(&Exception::new(246, another));
-        assert!(second.token.is_cancelled());
+    #[test]
+    fn the_part_is_read_from_a_file_s_path() {
+        let text =
+            "Empty marks file '/data/store/d6a/202611_1_41_8/skp_idx_range.cmrk4': 0, must be: 24.";
+        let path = Some("/data/store/d6a/202611_1_41_8/");
+        assert_eq!(part_of(&Exception::new(246, text)), path);
     }
 
     #[test]
-    fn a_list_that_cannot_be_written_asks_for_no_restart() {
+    fn each_part_needs_one_restart_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let exception = Exception::new(246, TEXT);
+        let first = IncompleteParts::new(folder.path().to_owned());
+        assert!(!first.needs_restart(&Exception::new(60, "Unknown table")));
+        assert!(first.needs_restart(&exception));
+        let second = IncompleteParts::new(folder.path().to_owned());
+        assert!(!second.needs_restart(&exception));
+        let another = TEXT.replace("_42_42_", "_43_43_");
+        assert!(second.needs_restart(&Exception::new(246, another)));
+    }
+
+    #[test]
+    fn without_a_list_there_is_no_restart() {
         let folder = tempfile::tempdir().unwrap();
         let parts = IncompleteParts::new(folder.path().join("missing"));
-        parts.notice(&Exception::new(246, TEXT));
-        assert!(!parts.token.is_cancelled());
+        assert!(!parts.needs_restart(&Exception::new(246, TEXT)));
     }
 }

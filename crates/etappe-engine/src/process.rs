@@ -48,7 +48,7 @@ pub struct ReadyLine {
 }
 
 /// Runs a prepared engine: opens the data folder, writes one [`ReadyLine`] as JSON to `ready`, and
-/// serves until `control` ends or a part of a table turns out to be incomplete. Then it stops accepting, lets running queries finish within
+/// serves until `control` ends. Then it stops accepting, lets running queries finish within
 /// [`EngineConfig::drain_timeout`], kills the rest, and closes the data folder.
 ///
 /// Replaces the process's handlers of SIGINT, SIGTERM and SIGHUP. A process can run only one
@@ -56,8 +56,8 @@ pub struct ReadyLine {
 ///
 /// # Errors
 ///
-/// If the library or the data folder cannot be opened, metrics with the same names are registered,
-/// or a part is incomplete: then another start helps.
+/// If the library or the data folder cannot be opened, or metrics with the same names are
+/// registered.
 pub async fn run_engine<C, R>(
     prepared: PreparedEngine,
     control: C,
@@ -110,22 +110,14 @@ where
         abort.clone(),
     );
     let stopping = async {
-        tokio::select! {
-            () = wait_for_end(control) => {}
-            () = engine.incomplete.wait() => {}
-        }
+        wait_for_end(control).await;
         end_queries(config.drain_timeout, &stop, &abort).await
     };
     tokio::select! {
         () = server => {}
         () = stopping => {}
     }
-    let incomplete = engine.incomplete.found();
-    close(engine, interface, &turns).await?;
-    match incomplete {
-        Some(part) => Err(EngineError::PartIncomplete { part }),
-        None => Ok(()),
-    }
+    close(engine, interface, &turns).await
 }
 
 /// Accepts no further queries, and kills the running ones after `drain_timeout`. Never returns,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::process::{Signal, getpid, kill_process};
 
 use crate::credentials::Role;
 use crate::engine::Engine;
@@ -91,12 +92,21 @@ impl Query {
             Ok(progress) => output.finish(progress),
             Err(exception) => {
                 metrics.record_error(&exception);
-                engine.incomplete.notice(&exception);
+                if engine.incomplete.needs_restart(&exception) {
+                    end_at_once();
+                }
                 tracing::debug!(code = exception.code, error = %exception.text, "query failed");
                 output.fail(&exception);
             }
         }
     }
+}
+
+/// Ends this process as a crash would: nothing is closed, and a supervisor starts it again.
+fn end_at_once() {
+    let killed = kill_process(getpid(), Signal::KILL);
+    // Never reached: this process may end itself.
+    tracing::error!(?killed, "the process could not end itself");
 }
 
 /// Returns the format of the result: the statement's, else the request's, else the default.
