@@ -39,7 +39,7 @@ interface Step {
   step_rate_closed: number | null;
   overall_rate: number | null;
   drop_off: number | null;
-  interval: [number, number] | null;
+  step_rate_interval: [number, number] | null;
   time_from_previous: { p50_s: number | null; p90_s: number | null };
 }
 
@@ -130,7 +130,7 @@ async function stepTableIs({ page, language }: Seen, { steps }: Funnel, before: 
     const closed = step.open > 0 && step.step_rate_closed != null && step.drop_off! > step.open ? [step.step_rate_closed * 100] : [];
     const was = before.steps[index].count;
     await expectFigures(cell(0), language, [step.count], "people");
-    await expectFigures(cell(1), language, passed ? [step.step_rate! * 100, ...(step.interval ?? []).map((end) => end * 100)] : [], "of the step before");
+    await expectFigures(cell(1), language, passed ? [step.step_rate! * 100, ...(step.step_rate_interval ?? []).map((end) => end * 100)] : [], "of the step before");
     await expectFigures(cell(2), language, [step.overall_rate! * 100], "of everyone");
     await expectFigures(cell(3), language, passed ? [step.drop_off!] : [], "not further");
     await expectFigures(cell(4), language, passed && step.open > 0 ? [step.open, ...closed] : [], "may still come");
@@ -164,12 +164,13 @@ async function journeyIs(seen: Seen): Promise<void> {
 async function panelIs({ page, language }: Seen): Promise<void> {
   const { steps } = await api<Funnel>("funnel", journey);
   const payment = steps[4];
-  const people = await api<{ total: number; people: unknown[]; last_events: { count: number }[]; sample?: number }>("actors", { ...journey, step: 5, state: "dropped" });
+  const people = await api<{ total: number; people: unknown[]; last_events: { count: number }[]; other_last_events: number; sample?: number }>("actors", { ...journey, step: 5, state: "dropped" });
   const panel = page.locator(".panel");
   expect(people.total).toBe(payment.drop_off);
   await expectFigures(panel.locator("h2"), language, [people.total], "the title");
   await expectFigures(panel.getByRole("radio"), language, [payment.drop_off!, payment.open, payment.count], "who stopped, may come, went on");
-  const shares = people.last_events.slice(0, 3).map((each) => (each.count / (people.sample ?? people.total)) * 100);
+  const last = [...people.last_events.map((each) => each.count), ...(people.other_last_events ? [people.other_last_events] : [])];
+  const shares = last.map((times) => (times / (people.sample ?? people.total)) * 100);
   await expectFigures(panel.locator(".did-last li > b"), language, shares, "what they did last");
   const listed = await panel.locator(".person-row").count();
   await expectFigures(panel.locator(".panel-foot > span"), language, [listed, people.total], "how many are listed");
