@@ -61,8 +61,8 @@ fn the_shortest_model_and_its_conditions_compile() {
     let blocks = blocks(MODELS);
     assert_eq!(only_model(blocks[0]).models()[0].stages.len(), 2);
     let rule = "[[rule]]\nstage = \"subscribed\"\nmilestones = [\"subscribe\"]";
-    let stages = &only_model(&format!("id = \"own\"\n{}\n{rule}\n", blocks[1])).models()[0].stages;
-    let phrases = &stages[0].phrases;
+    let rules = only_model(&format!("id = \"own\"\n{}\n{rule}\n", blocks[1]));
+    let phrases = &rules.models()[0].stages[0].phrases;
     assert!(phrases.en.is_some() && phrases.nl.is_some());
     for line in blocks[2].lines() {
         let rule = "[[rule]]\nstage = \"a\"\nmilestones = [\"visit\"]";
