@@ -135,16 +135,12 @@ async fn a_dead_letter_is_listed_shown_and_resent_once() -> anyhow::Result<()> {
     site.send(&[event]).await?;
     assert_eq!(site.settle(1).await?, 1);
     let mut letters = Value::Null;
-    for _ in 0..100 {
-        letters = fleet.run(&["dead-letters", "list"]).await?;
-        if letters
-            .as_array()
-            .is_some_and(|letters| !letters.is_empty())
-        {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    until("the letter is listed", PATIENCE, async || {
+        let list = fleet.run(&["dead-letters", "list"]).await;
+        letters = list.expect("the command lists letters");
+        letters.as_array().is_some_and(|list| !list.is_empty())
+    })
+    .await;
     let name = letters[0]["letter"].as_str().expect("a letter").to_owned();
     assert!(name.starts_with("etappe.events.v1:1:"), "{name}");
     let shown = fleet.run(&["dead-letters", "show", &name]).await?;
@@ -167,16 +163,13 @@ async fn only_a_known_collector_can_be_retired() -> anyhow::Result<()> {
     .await?;
     let (brokers, clickhouse) = (fleet.kafka.brokers(), fleet.clickhouse().to_owned());
     let name = fleet.collectors[0].said("collector");
-    let mut listed = Value::Null;
-    for _ in 0..100 {
+    until("the collector is listed", PATIENCE, async || {
         let list = ["collectors", "list", "--clickhouse", &clickhouse];
-        listed = fleet.run(&list).await?;
-        if listed[0]["collector"] == name.as_str() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    assert_eq!(listed[0]["collector"], name.as_str(), "{listed}");
+        let listed = fleet.run(&list).await;
+        let listed = listed.expect("the command lists collectors");
+        listed[0]["collector"] == name.as_str()
+    })
+    .await;
     fleet.collectors[0].kill().await?;
     let retire = async |collector: &str| {
         let outside = ["--kafka", &brokers, "--clickhouse", &clickhouse];

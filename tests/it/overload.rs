@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use etappe_testkit::process::EtappeProcess;
+use etappe_testkit::wait::PATIENCE;
 use etappe_tests::site::TestSite;
 use rand::RngExt;
 use reqwest::{Client, StatusCode};
@@ -19,9 +20,6 @@ const CLIENTS: u64 = 4;
 const BATCH: u64 = 50;
 /// This many refusals count as a flood.
 const REFUSALS: u64 = 200;
-/// The timeout for any step, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// A log that is full after a few hundred batches and has room again soon after they are consumed.
 const CONFIG: &str = "[log]\nmax_bytes = 33554432\nsegment_bytes = 1048576\nretention = \"1s\"\n";
 

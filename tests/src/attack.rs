@@ -25,7 +25,7 @@ const HALF_HEAD_BYTES: usize = 8 * 1024;
 /// How much a process's memory may grow under attack, in bytes.
 const MEMORY: u64 = 160 << 20;
 /// The timeout for any single step on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An address under attack.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use etappe_testkit::process::{binary_path, show_if_failing};
+use etappe_testkit::wait::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -17,10 +18,10 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::rig::shim::Shim;
 use crate::small_disk::SmallDisk;
 
-/// The timeout for a role to become ready, on a busy machine.
-const READY_WITHIN: Duration = Duration::from_secs(90);
-/// The timeout for a clean stop; the contract says 30 seconds.
-const STOPPED_WITHIN: Duration = Duration::from_secs(45);
+/// The timeout for a role to become ready.
+const READY_WITHIN: Duration = PATIENCE;
+/// The timeout for a clean stop: the contract's 30 seconds, and a busy machine's delay.
+const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 
 /// The environment of a process; a plain one by default.
 #[derive(Debug, Default)]

@@ -28,10 +28,12 @@ use tokio::time::Instant;
 pub use client::PlainRecord;
 use running::Running;
 
+use crate::wait::PATIENCE;
+
 /// The timeout for a node to become ready.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = PATIENCE;
 /// The timeout for a node to stop.
-const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 /// Ports below the operating system's ephemeral range: a client that tries to reach a stopped node
 /// must not be given the node's own port.
 const PORTS: std::ops::Range<u16> = 10_240..32_000;

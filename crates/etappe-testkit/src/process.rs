@@ -20,12 +20,14 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::wait::PATIENCE;
+
 pub use client::Answer;
 
 /// The timeout for `up` to report that it is ready.
-const READY_WITHIN: Duration = Duration::from_secs(90);
-/// The timeout for a clean stop; the contract says 30 seconds.
-const STOPPED_WITHIN: Duration = Duration::from_secs(45);
+const READY_WITHIN: Duration = PATIENCE;
+/// The timeout for a clean stop: the contract's 30 seconds, and a busy machine's delay.
+const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 
 /// Why the program did not do what a test expected.
 #[derive(Debug, thiserror::Error)]

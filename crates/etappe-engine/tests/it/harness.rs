@@ -81,7 +81,7 @@ impl TestEngine {
         let url = format!("http://{}/metrics", self.process.address());
         let line = format!("{name} {value}");
         let mut text = String::new();
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             let login = &self.reader.login;
             let request = self.reader.http.get(&url);
             let request = request.basic_auth(&login.user, Some(&login.password));

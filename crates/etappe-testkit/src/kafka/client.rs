@@ -16,7 +16,7 @@ use super::{KafkaNode, KafkaNodeError};
 use crate::wait::PATIENCE;
 
 /// The timeout for a request to a node.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 /// The timeout of one attempt to reach a starting node.
 const TRY: Duration = Duration::from_millis(500);
 
