@@ -11,6 +11,7 @@ mod deploy;
 mod faults;
 mod fleet;
 mod imports;
+mod journeys;
 mod kafka;
 mod kills;
 mod oidc;

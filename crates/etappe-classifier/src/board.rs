@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use etappe_core::id::PartitionId;
 use etappe_core::ports::WatermarkBoard;
-use etappe_core::time::Timestamp;
 use etappe_core::watermark::{PartitionReach, Watermark};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +43,7 @@ impl<B: WatermarkBoard> BoardPoster<B> {
 
     /// Posts changes every second until `shutdown`; a failed post is retried a second later.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut posted: BTreeMap<PartitionId, Timestamp> = BTreeMap::new();
+        let mut posted: BTreeMap<PartitionId, PartitionReach> = BTreeMap::new();
         let mut last_of_all = Instant::now();
         let mut warnings = WarnOnce::default();
         let mut ticks = ticks();
@@ -55,8 +54,7 @@ impl<B: WatermarkBoard> BoardPoster<B> {
                 posted.clear();
             }
             posted.retain(|partition, _| known.iter().any(|it| it.partition == *partition));
-            let is_new =
-                |reach: &&PartitionReach| posted.get(&reach.partition) != Some(&reach.reached);
+            let is_new = |reach: &&PartitionReach| posted.get(&reach.partition) != Some(*reach);
             let new: Vec<PartitionReach> = known.iter().filter(is_new).copied().collect();
             if new.is_empty() {
                 continue;
@@ -68,7 +66,7 @@ impl<B: WatermarkBoard> BoardPoster<B> {
             };
             self.metrics.record_post(result.is_ok());
             if warnings.over(result, "posted").is_some() {
-                posted.extend(new.iter().map(|reach| (reach.partition, reach.reached)));
+                posted.extend(new.iter().map(|reach| (reach.partition, *reach)));
             }
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct ReachTracker {
     collectors: Collectors,
     /// Marks below this offset have been applied.
     next: Offset,
+    /// The first offset of what is being stored again, while that lasts.
+    again_from: Option<Offset>,
 }
 
 impl ReachTracker {
@@ -70,7 +72,14 @@ impl ReachTracker {
             outlets,
             collectors: Collectors::default(),
             next: Offset(0),
+            again_from: None,
         }
+    }
+
+    /// Notes from where on rows are stored again; `None` once that is done. Until then nothing from
+    /// there on counts as settled.
+    pub(crate) fn stores_again(&mut self, from: Option<Offset>) {
+        self.again_from = from;
     }
 
     /// Restores the marks that are stored before `next`.
@@ -108,7 +117,10 @@ impl ReachTracker {
 
     fn post(&self, reached: Timestamp) {
         let index = usize::try_from(self.partition.0).unwrap_or(usize::MAX);
-        self.outlets.watermark.post(index, reached);
+        let settled = self
+            .again_from
+            .map_or(self.next, |from| from.min(self.next));
+        self.outlets.watermark.post(index, reached, settled);
     }
 
     fn show_silent(&self) {

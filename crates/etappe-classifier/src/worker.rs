@@ -92,7 +92,10 @@ impl<S: RecordSource, K: RowSink, D: DeadLetters, M: MessageIndex, C: Clock> Wor
         let again = again.map(|range| range.count()).sum();
         self.until_stopped(self.reader.rebuild_filter(again))
             .await?;
+        let again_from = start.replay.iter().map(|range| range.first).min();
+        self.reader.reach.stores_again(again_from);
         self.replay(&start.replay, progress).await?;
+        self.reader.reach.stores_again(None);
         let mut next = progress.next;
         if let Some(pending) = progress.pending {
             next = self.redo(pending, Mode::Live).await?;

@@ -2,8 +2,8 @@
 //!
 //! They are declared here because an adapter can only implement a trait it can name, and adapters
 //! must not know the applications. They contain no type of a runtime, a broker or a database. There
-//! are ten: clock, event publisher, record source, row sink, dead letters, message index, watermark
-//! board, journey store, account store, meaning store. The actor's history is a plain value
+//! are eleven: clock, event publisher, record source, row sink, dead letters, message index, watermark
+//! board, journey store, journey ledger, account store, meaning store. The actor's history is a plain value
 //! ([`crate::rules::ActorHistory`]); how it is loaded is not decided here. A new port needs an ADR.
 
 mod failure;
@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::account::{AccountChanges, Accounts};
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
+use crate::ledger::{LedgerPositions, LedgerRow, LedgerTail, OutcomeStage};
 use crate::meaning::{MeaningChange, UnusableMeaning};
 use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
@@ -391,4 +392,37 @@ pub trait JourneyStore: Send + Sync + 'static {
         &self,
         query: &ActorPageQuery,
     ) -> impl Future<Output = Result<Option<ActorPage>, Self::Error>> + Send;
+}
+
+/// Reads the stored events in the few columns that journeys are folded from.
+pub trait JourneyLedger: Send + Sync + 'static {
+    /// The ledger's error.
+    type Error: Retryable;
+
+    /// Passes every event that is stored before `until`, those of other logs included, in order of
+    /// site, time and arrival, until `visit` breaks.
+    fn history(
+        &self,
+        until: &LedgerPositions,
+        visit: impl FnMut(LedgerRow<'_>) -> ControlFlow<()> + Send,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Passes the events of a part of the log, in order of site, time and arrival.
+    fn tail(
+        &self,
+        tail: &LedgerTail,
+        visit: impl FnMut(LedgerRow<'_>) + Send,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Returns how many events are stored before `until`, those of other logs included.
+    fn count(
+        &self,
+        until: &LedgerPositions,
+    ) -> impl Future<Output = Result<u64, Self::Error>> + Send;
+
+    /// Returns the main stage that each of these outcomes has in each model.
+    fn outcome_stages(
+        &self,
+        outcomes: &[u64],
+    ) -> impl Future<Output = Result<Vec<OutcomeStage>, Self::Error>> + Send;
 }

@@ -1,5 +1,7 @@
 //! Questions about journeys, as values: ranges, selectors and the input that funnels need.
 
+mod hit_groups;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,8 @@ use crate::id::SiteId;
 use crate::json::JsonValue;
 use crate::time::Timestamp;
 use crate::value::{number_spelling, spelling, text_spelling};
+
+pub use hit_groups::{HitGroups, Stopped};
 
 /// A half-open range of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

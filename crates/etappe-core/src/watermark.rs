@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::id::PartitionId;
+use crate::id::{Offset, PartitionId};
 use crate::time::Timestamp;
 
 mod collectors;
@@ -33,6 +33,8 @@ pub struct PartitionReach {
     pub partitions: u32,
     /// Everything in the partition received before this instant is visible.
     pub reached: Timestamp,
+    /// Every row of the partition at an offset before this one is stored in every table.
+    pub settled: Offset,
 }
 
 /// A collector's mark, written into every partition each second: how far its own records are
@@ -93,7 +95,14 @@ pub struct Watermark {
 struct Board {
     /// How many partitions the log has; `None` until that is known.
     partitions: Option<u32>,
-    reached: BTreeMap<PartitionId, Timestamp>,
+    reached: BTreeMap<PartitionId, Reach>,
+}
+
+/// What was posted for a partition.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    reached: Timestamp,
+    settled: Offset,
 }
 
 impl Watermark {
@@ -114,15 +123,18 @@ impl Watermark {
         }
     }
 
-    /// Records that everything in partition number `index` received before `reached` is visible.
+    /// Records that everything in partition number `index` received before `reached` is visible, and
+    /// that every row at an offset before `settled` is stored in every table.
     ///
     /// An index past the last partition is ignored.
-    pub fn post(&self, index: usize, reached: Timestamp) {
+    pub fn post(&self, index: usize, reached: Timestamp, settled: Offset) {
         let mut board = self.board.lock();
         let partition = u32::try_from(index).ok();
         let partition = partition.filter(|index| board.partitions.is_some_and(|all| *index < all));
         if let Some(index) = partition {
-            board.reached.insert(PartitionId(index), reached);
+            board
+                .reached
+                .insert(PartitionId(index), Reach { reached, settled });
         }
     }
 
@@ -141,7 +153,12 @@ impl Watermark {
         board.reached = reaches
             .iter()
             .filter(|reach| reach.partition.0 < partitions)
-            .map(|reach| (reach.partition, reach.reached))
+            .map(|posted| {
+                let PartitionReach {
+                    reached, settled, ..
+                } = *posted;
+                (posted.partition, Reach { reached, settled })
+            })
             .collect();
     }
 
@@ -149,11 +166,12 @@ impl Watermark {
     #[must_use]
     pub fn reaches(&self) -> Vec<PartitionReach> {
         let board = self.board.lock();
-        let reach = |(partition, reached): (&PartitionId, &Timestamp)| {
+        let reach = |(partition, reach): (&PartitionId, &Reach)| {
             Some(PartitionReach {
                 partition: *partition,
                 partitions: board.partitions?,
-                reached: *reached,
+                reached: reach.reached,
+                settled: reach.settled,
             })
         };
         board.reached.iter().filter_map(reach).collect()
@@ -163,14 +181,30 @@ impl Watermark {
     #[must_use]
     pub fn as_of(&self, now: Timestamp) -> Timestamp {
         let board = self.board.lock();
-        let is_whole = board
-            .partitions
-            .is_some_and(|all| usize::try_from(all).is_ok_and(|all| all == board.reached.len()));
-        if is_whole {
-            board.reached.values().copied().fold(now, Timestamp::min)
+        if board.is_whole() {
+            let reached = board.reached.values().map(|reach| reach.reached);
+            reached.fold(now, Timestamp::min)
         } else {
             Timestamp::EPOCH.min(now)
         }
+    }
+
+    /// Returns the settled offset of every partition; `None` while one is unknown.
+    #[must_use]
+    pub fn settled(&self) -> Option<BTreeMap<PartitionId, Offset>> {
+        let board = self.board.lock();
+        let settled = |(partition, reach): (&PartitionId, &Reach)| (*partition, reach.settled);
+        board
+            .is_whole()
+            .then(|| board.reached.iter().map(settled).collect())
+    }
+}
+
+impl Board {
+    /// Whether every partition was posted.
+    fn is_whole(&self) -> bool {
+        self.partitions
+            .is_some_and(|all| usize::try_from(all).is_ok_and(|all| all == self.reached.len()))
     }
 }
 
@@ -186,24 +220,29 @@ mod tests {
     fn the_slowest_partition_holds_the_watermark_back() {
         let watermark = Watermark::new(2);
         assert_eq!(watermark.as_of(at(100)), at(0));
-        watermark.post(0, at(90));
-        watermark.post(1, at(70));
-        watermark.post(9, at(1));
+        assert_eq!(watermark.settled(), None);
+        watermark.post(0, at(90), Offset(90));
+        watermark.post(1, at(70), Offset(70));
+        watermark.post(9, at(1), Offset(1));
         assert_eq!(watermark.as_of(at(100)), at(70));
-        watermark.post(1, at(200));
+        watermark.post(1, at(200), Offset(200));
         assert_eq!(watermark.as_of(at(100)), at(90));
+        let settled = [(0, 90), (1, 200)];
+        let settled = settled.map(|(partition, next)| (PartitionId(partition), Offset(next)));
+        assert_eq!(watermark.settled(), Some(BTreeMap::from(settled)));
     }
 
     #[test]
     fn a_released_partition_is_no_longer_reported() {
         let watermark = Watermark::new(2);
-        watermark.post(0, at(90));
-        watermark.post(1, at(70));
+        watermark.post(0, at(90), Offset(90));
+        watermark.post(1, at(70), Offset(70));
         watermark.withdraw(PartitionId(1));
         let left = PartitionReach {
             partition: PartitionId(0),
             partitions: 2,
             reached: at(90),
+            settled: Offset(90),
         };
         assert_eq!(watermark.reaches(), [left]);
         assert_eq!(watermark.as_of(at(100)), at(0));
@@ -216,8 +255,9 @@ mod tests {
             partition: PartitionId(partition),
             partitions: 2,
             reached: at(reached),
+            settled: Offset(0),
         };
-        watermark.post(0, at(50));
+        watermark.post(0, at(50), Offset(50));
         assert_eq!(watermark.as_of(at(100)), at(0));
         watermark.replace(&[reach(1, 80)]);
         assert_eq!(watermark.as_of(at(100)), at(0), "one is missing");

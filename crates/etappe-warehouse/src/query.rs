@@ -32,6 +32,8 @@ pub(crate) struct Query {
     query: ClientQuery,
     /// The site of the query, if it is a reader's query.
     site: Option<SiteId>,
+    /// How long it may take.
+    limit: Duration,
 }
 
 impl Warehouse {
@@ -49,6 +51,7 @@ impl Warehouse {
             name,
             query,
             site: None,
+            limit: self.config().query_timeout,
         }
     }
 
@@ -117,6 +120,12 @@ impl Query {
         self
     }
 
+    /// Lets the query take so long, in place of the configured timeout.
+    pub(crate) fn taking(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self.setting("max_execution_time", &limit.as_secs().to_string())
+    }
+
     /// Requests a turn; `None` for queries that are not a reader's and need none.
     fn request_turn(&self) -> Option<Request<SiteId>> {
         let site = self.site.as_ref()?;
@@ -141,7 +150,7 @@ impl Query {
             None => None,
         };
         let started = Instant::now();
-        let limit = self.warehouse.config().query_timeout;
+        let limit = self.limit;
         let answer = async {
             let mut cursor = self.query.fetch::<T>()?;
             let mut rows = Vec::new();
@@ -196,7 +205,7 @@ impl Query {
 
     /// Starts streaming the answer in any of the server's formats.
     pub(crate) fn stream_as(self, format: &str) -> Result<Stream, WarehouseError> {
-        let limit = self.warehouse.config().query_timeout;
+        let limit = self.limit;
         let turn = match self.request_turn() {
             Some(request) => Turn::Awaited(request),
             None => Turn::NotNeeded,

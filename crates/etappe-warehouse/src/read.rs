@@ -7,6 +7,7 @@ mod actor;
 mod audit;
 mod candidate;
 mod kpi;
+mod ledger;
 mod name;
 mod referral;
 mod stage;

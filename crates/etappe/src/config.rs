@@ -16,6 +16,7 @@ use etappe_core::rules::{RuleFileKind, RuleSet, RuleSource};
 use etappe_engine::config::EngineConfig;
 use etappe_engine::fence::FenceMode;
 use etappe_insights::config::InsightsConfig;
+use etappe_journeys::config::JourneysConfig;
 use etappe_log::kafka::KafkaConfig;
 use etappe_log::local::LocalLogConfig;
 use etappe_log::spool::SpoolConfig;
@@ -78,6 +79,7 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSettings,
     pub(crate) clickhouse: WarehouseConfig,
     pub(crate) insights: InsightsConfig,
+    pub(crate) journeys: JourneysConfig,
     pub(crate) web: WebConfig,
     pub(crate) oidc: OidcConfig,
 }
@@ -98,6 +100,7 @@ impl Default for Config {
             engine: EngineSettings::default(),
             clickhouse: WarehouseConfig::default(),
             insights: InsightsConfig::default(),
+            journeys: JourneysConfig::default(),
             web: WebConfig::default(),
             oidc: OidcConfig::default(),
         }
@@ -274,6 +277,7 @@ impl Config {
             self.classifier.validate().err().unwrap_or_default(),
         );
         section("insights", self.insights.validate());
+        section("journeys", self.journeys.validate());
         section("web", self.web.validate());
         section("oidc", self.oidc.validate(&self.web));
         let engine = self

@@ -12,6 +12,7 @@ pub(crate) mod explainer;
 pub(crate) mod front_page;
 pub(crate) mod greeting;
 pub(crate) mod health;
+pub(crate) mod journeys;
 pub(crate) mod kafka;
 pub(crate) mod practice;
 pub(crate) mod routes;

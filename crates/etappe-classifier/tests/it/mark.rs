@@ -234,11 +234,12 @@ async fn a_revoked_partition_is_no_longer_reported() {
     .await;
 }
 
-fn reach(partition: u32, reached: Timestamp) -> PartitionReach {
+fn reach(partition: u32, seconds: u64) -> PartitionReach {
     PartitionReach {
         partition: PartitionId(partition),
         partitions: 2,
-        reached,
+        reached: after(seconds),
+        settled: Offset(seconds),
     }
 }
 
@@ -255,28 +256,25 @@ async fn changes_are_posted_at_once_and_everything_periodically() {
     let steps = async {
         tokio::time::sleep(Duration::from_millis(2_500)).await;
         assert_eq!(board.posts().len(), 0);
-        watermark.post(0, after(1));
-        watermark.post(1, after(2));
+        watermark.post(0, after(1), Offset(1));
+        watermark.post(1, after(2), Offset(2));
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(
-            board.posts(),
-            [vec![reach(0, after(1)), reach(1, after(2))]]
-        );
+        assert_eq!(board.posts(), [vec![reach(0, 1), reach(1, 2)]]);
         assert_eq!(reader.as_of(far()), after(1));
         faults.fail(Operation::Post, RetryClass::Transient, 3);
-        watermark.post(0, after(3));
+        watermark.post(0, after(3), Offset(3));
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(board.posts().len(), 2);
-        assert_eq!(board.posts()[1], [reach(0, after(3))]);
+        assert_eq!(board.posts()[1], [reach(0, 3)]);
         assert_eq!(reader.as_of(far()), after(2));
         faults.fail(Operation::Load, RetryClass::Fatal, 3);
         tokio::time::sleep(Duration::from_secs(30)).await;
         assert_eq!(board.posts().len(), 3, "everything once more");
-        assert_eq!(board.posts()[2], [reach(0, after(3)), reach(1, after(2))]);
+        assert_eq!(board.posts()[2], [reach(0, 3), reach(1, 2)]);
         watermark.withdraw(PartitionId(0));
-        watermark.post(1, after(9));
+        watermark.post(1, after(9), Offset(9));
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(board.posts()[3], [reach(1, after(9))]);
+        assert_eq!(board.posts()[3], [reach(1, 9)]);
         assert_eq!(reader.as_of(far()), after(3), "what was posted stays true");
         stop.cancel();
     };

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use etappe_core::event::KeyScope;
-use etappe_core::id::SiteId;
+use etappe_core::id::{Offset, SiteId};
 use etappe_core::meaning::Meanings;
 use etappe_core::rules::RuleSet;
 use etappe_core::site::{Grant, KeyHash, KeyRecord, Site, SiteDirectory, SiteSettings};
@@ -122,7 +122,7 @@ impl Api {
         let directory = SiteDirectory::new([site("demo"), site("other")]);
         let (sites, receiver) = watch::channel(Arc::new(directory));
         let watermark = Watermark::new(1);
-        watermark.post(0, now);
+        watermark.post(0, now, Offset(0));
         let registry = Registry::new();
         let clock = Arc::new(ManualClock::at(now));
         let state = InsightsState::new(InsightsParts {

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use axum::http::Method;
+use etappe_core::id::Offset;
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -442,7 +443,7 @@ async fn a_funnel_is_available_as_csv() {
 #[tokio::test]
 async fn the_watermark_decides_which_attempts_are_open() {
     let api = Api::of_garden();
-    api.watermark.post(0, at("2024-03-08T12:00:00Z"));
+    api.watermark.post(0, at("2024-03-08T12:00:00Z"), Offset(0));
     let answer = api
         .march(json!({"steps": looked_and_bought(), "window": "3d"}))
         .await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::Method;
+use etappe_core::id::Offset;
 use etappe_core::kpi::{KpiFigures, MoneyFigures, ReferralFigures, RetentionWeeks};
 use etappe_core::money::Amount;
 use etappe_core::query::Bots;
@@ -361,10 +362,10 @@ async fn the_biggest_leak_is_compared_with_the_best_month() {
         ..MemoryStore::default()
     });
     // A quarter of March is seven days, so on the tenth the attempts of the fifth may still go on.
-    api.watermark.post(0, at("2024-03-10T00:00:00Z"));
+    api.watermark.post(0, at("2024-03-10T00:00:00Z"), Offset(0));
     let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
     assert_eq!(answer["biggest_leak"], Value::Null);
-    api.watermark.post(0, at("2024-03-31T00:00:00Z"));
+    api.watermark.post(0, at("2024-03-31T00:00:00Z"), Offset(0));
     let answer = api.get("kpis?from=2024-02-01&to=2024-03-01").await.ok();
     let leak = &answer["biggest_leak"];
     assert_eq!(leak["stage"], "activation");
@@ -407,7 +408,7 @@ async fn a_leak_is_not_hidden_by_the_quick_ones_of_the_last_days() {
         ..MemoryStore::default()
     });
     let leak = async |as_of: &str| {
-        api.watermark.post(0, at(as_of));
+        api.watermark.post(0, at(as_of), Offset(0));
         let answer = api.get("kpis?from=2024-03-01&to=2024-04-01").await.ok();
         answer["biggest_leak"].clone()
     };
@@ -472,7 +473,7 @@ async fn a_leak_says_what_it_is_worth_and_where_it_is() {
         kpis: BTreeMap::from([(start, february)]),
         ..MemoryStore::default()
     });
-    api.watermark.post(0, at("2024-04-01T00:00:00Z"));
+    api.watermark.post(0, at("2024-04-01T00:00:00Z"), Offset(0));
     let answer = api.get("kpis?from=2024-02-01&to=2024-03-01").await.ok();
     let leak = &answer["biggest_leak"];
     assert_eq!(leak["stage"], "activation");

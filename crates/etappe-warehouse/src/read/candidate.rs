@@ -5,7 +5,6 @@
 //! The text of the remaining rows is streamed too, and the JSON reader that the classifier uses
 //! decides here. Hits are grouped as they arrive, so only one unit is in memory at a time.
 
-mod grouping;
 mod plan;
 mod property;
 mod statement;
@@ -13,11 +12,9 @@ mod statement;
 use std::ops::ControlFlow;
 
 use bytes::{Bytes, BytesMut};
-use etappe_core::query::{CandidateQuery, Hit};
+use etappe_core::query::{self, CandidateQuery, Hit, HitGroups};
 use etappe_core::time::Timestamp;
 
-use self::grouping::Grouping;
-pub(super) use self::grouping::Stopped;
 use self::plan::Plan;
 use crate::error::WarehouseError;
 use crate::native::{self, Block};
@@ -26,6 +23,32 @@ use crate::warehouse::Warehouse;
 
 /// Above this memory use the server sorts on disk, if it cannot use the table's order.
 const MAX_SORT_BYTES: &str = "536870912";
+
+/// Why no further rows are taken.
+#[derive(Debug)]
+pub(super) enum Stopped<B> {
+    /// The visitor broke with this value.
+    ByVisitor(B),
+    /// Reading failed.
+    ByError(WarehouseError),
+}
+
+impl<B> From<WarehouseError> for Stopped<B> {
+    fn from(error: WarehouseError) -> Self {
+        Self::ByError(error)
+    }
+}
+
+impl<B> From<query::Stopped<B>> for Stopped<B> {
+    fn from(stopped: query::Stopped<B>) -> Self {
+        match stopped {
+            query::Stopped::ByVisitor(value) => Self::ByVisitor(value),
+            query::Stopped::UnitTooLarge { unit, limit } => {
+                Self::ByError(WarehouseError::UnitTooLarge { unit, limit })
+            }
+        }
+    }
+}
 
 impl Warehouse {
     /// Streams hits and calls `visit` for each unit that has any. When that breaks, both streams are
@@ -86,7 +109,7 @@ impl Warehouse {
 struct Half {
     stream: Stream,
     pending: BytesMut,
-    grouping: Grouping,
+    groups: HitGroups,
     is_open: bool,
 }
 
@@ -99,7 +122,7 @@ impl Half {
         Ok(Self {
             stream: prepared.stream()?,
             pending: BytesMut::new(),
-            grouping: Grouping::new(query, warehouse.config().max_unit_bytes),
+            groups: HitGroups::new(query, warehouse.config().max_unit_bytes),
             is_open: true,
         })
     }
@@ -114,11 +137,11 @@ impl Half {
         let Some(piece) = piece else {
             self.is_open = false;
             native::expect_end(&self.pending)?;
-            return self.grouping.finish(visit);
+            return Ok(self.groups.finish(visit)?);
         };
         self.pending.extend_from_slice(&piece);
         while let Some(block) = native::take_block(&mut self.pending)? {
-            push_block(block, plan, &mut self.grouping, visit)?;
+            push_block(block, plan, &mut self.groups, visit)?;
         }
         Ok(())
     }
@@ -127,7 +150,7 @@ impl Half {
 fn push_block<B>(
     mut block: Block,
     plan: &Plan,
-    grouping: &mut Grouping,
+    groups: &mut HitGroups,
     visit: &mut impl FnMut(u64, &[Hit]) -> ControlFlow<B>,
 ) -> Result<(), Stopped<B>> {
     let units = block.numbers("unit")?;
@@ -143,7 +166,7 @@ fn push_block<B>(
         texts.extend(columns.iter_mut().map(native::Texts::next));
         let (conditions, dimensions) = plan.decide(bits, &texts);
         let at = Timestamp::from_millis(at.cast_signed());
-        grouping.push(
+        groups.push(
             unit,
             Hit {
                 at,

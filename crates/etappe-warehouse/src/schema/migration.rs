@@ -31,11 +31,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "schema",
-    sql: include_str!("../../migrations/0001_schema.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "schema",
+        sql: include_str!("../../migrations/0001_schema.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "settled",
+        sql: include_str!("../../migrations/0002_settled.sql"),
+    },
+];
 
 /// How often a statement is tried if it collides with the same statement in another process.
 const MAX_ATTEMPTS: u32 = 5;

@@ -4,7 +4,7 @@
 //! reader depends on a merge, and the table holds about one row per partition.
 
 use clickhouse::Row;
-use etappe_core::id::PartitionId;
+use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ports::WatermarkBoard;
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::PartitionReach;
@@ -18,7 +18,8 @@ const LOAD: &str = "
 SELECT
     partition,
     argMax(watermarks.partitions, posted_at) AS of_all,
-    toUnixTimestamp64Milli(argMax(watermarks.reached, posted_at)) AS reached_at
+    toUnixTimestamp64Milli(argMax(watermarks.reached, posted_at)) AS reached_at,
+    argMax(watermarks.settled, posted_at) AS settled_before
 FROM watermarks
 WHERE topic = (SELECT argMax(topic, posted_at) FROM watermarks)
 GROUP BY partition
@@ -30,6 +31,7 @@ struct PostRow<'a> {
     partition: u32,
     partitions: u32,
     reached: i64,
+    settled: u64,
 }
 
 #[derive(Row, Deserialize)]
@@ -37,6 +39,7 @@ struct ReachRow {
     partition: u32,
     of_all: u32,
     reached_at: i64,
+    settled_before: u64,
 }
 
 impl WatermarkBoard for Warehouse {
@@ -59,6 +62,7 @@ impl WatermarkBoard for Warehouse {
                     partition: reach.partition.0,
                     partitions: reach.partitions,
                     reached: reach.reached.as_millis(),
+                    settled: reach.settled.0,
                 };
                 rows.write(&row).await?;
             }
@@ -74,6 +78,7 @@ impl WatermarkBoard for Warehouse {
             partition: PartitionId(row.partition),
             partitions: row.of_all,
             reached: Timestamp::from_millis(row.reached_at),
+            settled: Offset(row.settled_before),
         };
         Ok(rows.into_iter().map(reach).collect())
     }

@@ -14,6 +14,7 @@ fn reach(partition: u32, partitions: u32, millis: i64) -> PartitionReach {
         partition: PartitionId(partition),
         partitions,
         reached: Timestamp::from_millis(millis),
+        settled: Offset(millis.unsigned_abs()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::data_dir::DataDir;
 use crate::service::front_page::Purpose;
 use crate::service::greeting::RoleGreeting;
 use crate::service::health::Absence;
+use crate::service::journeys::JourneysPlace;
 use crate::service::{Service, bind, health, routes};
 
 /// Runs until a signal or a failure; a clean stop is a success.
@@ -42,7 +43,8 @@ async fn work(
     let sites = service.share_sites(&cluster, copy).await?;
     let warehouse = service.connect_server(&stored).await?;
     let watermark = service.follow_watermark(&warehouse);
-    let router = routes::insights(service, (warehouse.clone(), watermark), &sites)?
+    let journeys = data.map(|data| JourneysPlace::new(data, &service.config.kafka.topic));
+    let router = routes::insights(service, (warehouse.clone(), watermark), &sites, journeys)?
         .merge(routes::web(service, &sites, Purpose::Figures, None)?);
     let watch = health::watch_warehouse(warehouse, stored, service.shutdown.token());
     service.tasks.spawn(watch);

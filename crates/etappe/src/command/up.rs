@@ -43,6 +43,7 @@ use crate::service::explainer::StoredEvents;
 use crate::service::front_page::Purpose;
 use crate::service::greeting::{Greeting, first_account_token};
 use crate::service::health::Reports;
+use crate::service::journeys::JourneysPlace;
 use crate::service::practice::{PracticeMaker, PracticeParts};
 use crate::service::routes::LaterRoutes;
 use crate::service::warehouse::Embedded;
@@ -117,6 +118,19 @@ impl OpenLog {
             Self::Kafka(_) => WatermarkScope::Everywhere,
         }
     }
+
+    async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Local(log) => log
+                .close()
+                .await
+                .context("the event log was not closed cleanly"),
+            Self::Kafka(spool) => {
+                spool.close().await;
+                Ok(())
+            }
+        }
+    }
 }
 
 /// The parts of the log that other components use.
@@ -154,6 +168,7 @@ impl Up {
         let stop_classifier = CancellationToken::new();
         let mut watermark = Watermark::new(usize::try_from(parts.partitions)?);
         let scope = parts.log.scope();
+        let journeys = JourneysPlace::new(&self.data, parts.source.topic());
         let inputs = ClassifierInputs {
             source: parts.source,
             letters: parts.letters,
@@ -170,7 +185,8 @@ impl Up {
         let metrics = CollectorMetrics::register(&service.registry)?;
         let collector = service.build_collector(parts.publisher.clone(), &sites, metrics);
         let practice = self.practice(&sites, addresses.0, watermark.clone())?;
-        let insights = routes::insights(service, (warehouse.clone(), watermark), &sites)?;
+        let read = (warehouse.clone(), watermark);
+        let insights = routes::insights(service, read, &sites, Some(journeys))?;
         let router = routes::intake(&collector, &sites).merge(insights);
         let router = router.merge(routes::web(service, &sites, Purpose::Both, Some(practice))?);
         self.watch(reports, parts.publisher, warehouse);
@@ -182,10 +198,8 @@ impl Up {
         ended = ended.and(classifier.await.context("the classifier failed")?);
         ended = ended.and(parts.log.close().await);
         stop_engine.cancel();
-        if let Some(engine_task) = engine_task {
-            engine_task
-                .await
-                .context("the engine's supervisor failed")?;
+        if let Some(task) = engine_task {
+            task.await.context("the engine's supervisor failed")?;
         }
         if let Some(checkpoint) = parts.checkpoint {
             let checkpoint = checkpoint.await.context("keeping the checkpoint failed")?;
@@ -381,20 +395,5 @@ impl Up {
             greeting = greeting.with_welcome(&token);
         }
         greeting.print(self.arguments.json)
-    }
-}
-
-impl OpenLog {
-    async fn close(self) -> anyhow::Result<()> {
-        match self {
-            Self::Local(log) => log
-                .close()
-                .await
-                .context("the event log was not closed cleanly"),
-            Self::Kafka(spool) => {
-                spool.close().await;
-                Ok(())
-            }
-        }
     }
 }

@@ -33,6 +33,7 @@ use tower::ServiceExt;
 
 use super::Service;
 use super::front_page::{self, Purpose};
+use super::journeys::{self, JourneysPlace};
 use super::practice::PracticeMaker;
 
 /// The admin address of every process: metrics and health.
@@ -88,13 +89,17 @@ pub(crate) fn intake(
 }
 
 /// The routes of the KPI API. Queries run on separate threads, over separate connections.
+/// `journeys` says where the journey index is kept, if anywhere.
 pub(crate) fn insights(
     service: &Service,
     (warehouse, watermark): (Warehouse, Watermark),
     sites: &SiteStore,
+    journeys: Option<JourneysPlace>,
 ) -> anyhow::Result<Router> {
+    let warehouse = warehouse.with_own_connections()?;
+    let store = journeys::indexed(service, warehouse, &watermark, journeys)?;
     let insights = InsightsState::new(InsightsParts {
-        store: Arc::new(warehouse.with_own_connections()?),
+        store: Arc::new(store),
         clock: Arc::new(service.clock),
         sites: sites.subscribe(),
         watermark,

@@ -56,6 +56,7 @@ fn adapters_and_applications_never_name_each_other() {
         ("etappe-classifier", set(&["core", "runtime", "wire"])),
         ("etappe-insights", set(&["core", "runtime", "wire"])),
         ("etappe-import", set(&["core", "runtime"])),
+        ("etappe-journeys", set(&["core", "runtime"])),
         ("etappe-simulate", set(&[])),
         ("etappe-web", set(&["core", "runtime"])),
         ("etappe-runtime", set(&["core"])),

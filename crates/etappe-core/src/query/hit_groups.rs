@@ -1,32 +1,32 @@
-//! Groups ordered rows into the hits of one unit after another.
+//! Groups ordered events into the hits of one unit after another.
 
 use std::ops::ControlFlow;
 
-use etappe_core::query::{CandidateQuery, Hit, Unit};
-
-use crate::error::WarehouseError;
+use super::{CandidateQuery, Hit, Unit};
 
 /// A visit ends after a gap of more than this many milliseconds.
 const SESSION_GAP: i64 = 30 * 60 * 1000;
 
-/// Why no further rows are taken.
-#[derive(Debug)]
-pub(in crate::read) enum Stopped<B> {
+/// Why no further events are taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stopped<B> {
     /// The visitor broke with this value.
     ByVisitor(B),
-    /// Reading failed.
-    ByError(WarehouseError),
-}
-
-impl<B> From<WarehouseError> for Stopped<B> {
-    fn from(error: WarehouseError) -> Self {
-        Self::ByError(error)
-    }
+    /// The hits of a unit take more memory than they may.
+    UnitTooLarge {
+        /// The hash of the unit's id.
+        unit: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
 }
 
 /// The hits of the current unit.
+///
+/// Every store that answers [`CandidateQuery`] pushes its events here, ordered by unit, time and
+/// arrival, so that all of them group alike.
 #[derive(Debug)]
-pub(super) struct Grouping {
+pub struct HitGroups {
     unit: Option<u64>,
     hits: Vec<Hit>,
     /// Whether a hit of the unit meets a condition.
@@ -40,9 +40,10 @@ pub(super) struct Grouping {
     limit: usize,
 }
 
-impl Grouping {
-    /// Creates an empty grouping for a query; a unit may use `limit` bytes.
-    pub(super) const fn new(query: &CandidateQuery, limit: usize) -> Self {
+impl HitGroups {
+    /// Creates empty groups for a query; a unit may use `limit` bytes.
+    #[must_use]
+    pub const fn new(query: &CandidateQuery, limit: usize) -> Self {
         Self {
             unit: None,
             hits: Vec::new(),
@@ -56,8 +57,11 @@ impl Grouping {
         }
     }
 
-    /// Takes the next row; if it starts another unit, visits the previous one.
-    pub(super) fn push<B>(
+    /// Takes the next event; if it starts another unit, visits the previous one.
+    ///
+    /// # Errors
+    /// When the visitor breaks or the unit is too large.
+    pub fn push<B>(
         &mut self,
         unit: u64,
         hit: Hit,
@@ -79,7 +83,7 @@ impl Grouping {
         }
         if self.bytes > self.limit {
             let limit = self.limit;
-            return Err(WarehouseError::UnitTooLarge { unit, limit }.into());
+            return Err(Stopped::UnitTooLarge { unit, limit });
         }
         self.has_match |= hit.conditions != 0;
         self.hits.push(hit);
@@ -87,7 +91,10 @@ impl Grouping {
     }
 
     /// Visits the current unit, if it has a hit.
-    pub(super) fn finish<B>(
+    ///
+    /// # Errors
+    /// When the visitor breaks.
+    pub fn finish<B>(
         &mut self,
         visit: &mut impl FnMut(u64, &[Hit]) -> ControlFlow<B>,
     ) -> Result<(), Stopped<B>> {
@@ -106,11 +113,10 @@ impl Grouping {
 
 #[cfg(test)]
 mod tests {
-    use etappe_core::id::SiteId;
-    use etappe_core::query::{Bots, Condition, Selector};
-    use etappe_core::time::Timestamp;
-
     use super::*;
+    use crate::id::SiteId;
+    use crate::query::{Bots, Condition, Selector};
+    use crate::time::Timestamp;
 
     fn query(unit: Unit, conditions: usize) -> CandidateQuery {
         let any = Condition {
@@ -138,7 +144,7 @@ mod tests {
     }
 
     fn visited(query: &CandidateQuery, rows: &[(u64, i64, u64)]) -> Vec<(u64, usize)> {
-        let mut grouping = Grouping::new(query, 10_000);
+        let mut grouping = HitGroups::new(query, 10_000);
         let mut units = Vec::new();
         let mut visit = |unit, hits: &[Hit]| {
             units.push((unit, hits.len()));
@@ -178,22 +184,17 @@ mod tests {
 
     #[test]
     fn a_unit_beyond_the_limit_is_refused() {
-        let mut grouping = Grouping::new(&query(Unit::Actor, 1), 2 * size_of::<Hit>());
+        let mut grouping = HitGroups::new(&query(Unit::Actor, 1), 2 * size_of::<Hit>());
         let mut go_on = |_, _: &[Hit]| ControlFlow::<()>::Continue(());
         let mut push = |unit| grouping.push(unit, hit(0, 1), &mut go_on);
         assert!(push(1).is_ok() && push(1).is_ok() && push(2).is_ok() && push(2).is_ok());
-        assert!(matches!(
-            push(2),
-            Err(Stopped::ByError(WarehouseError::UnitTooLarge {
-                unit: 2,
-                ..
-            }))
-        ));
+        let limit = 2 * size_of::<Hit>();
+        assert_eq!(push(2), Err(Stopped::UnitTooLarge { unit: 2, limit }));
     }
 
     #[test]
     fn no_unit_is_visited_after_the_one_that_broke() {
-        let mut grouping = Grouping::new(&query(Unit::Actor, 1), 10_000);
+        let mut grouping = HitGroups::new(&query(Unit::Actor, 1), 10_000);
         let mut push =
             |unit| grouping.push(unit, hit(0, 1), &mut |unit, _| ControlFlow::Break(unit));
         assert!(push(1).is_ok());

@@ -1,0 +1,206 @@
+//! The index in front of a store: what it can answer, it answers.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use etappe_core::id::SiteId;
+use etappe_core::kpi::{
+    ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
+};
+use etappe_core::ports::{JourneyLedger, JourneyStore};
+use etappe_core::query::{
+    CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery,
+};
+use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
+use serde::de::DeserializeOwned;
+
+use crate::error::{IndexError, StoreError};
+use crate::follower::{Follower, Link};
+use crate::metrics::JourneysMetrics;
+use crate::outcomes::Outcomes;
+use crate::scan::{ScanEnd, can_answer, scan};
+use crate::site::SiteState;
+use crate::stages::stage_figures;
+
+/// A store with an index of its events, or without one.
+#[derive(Debug)]
+pub struct IndexedStore<S> {
+    store: S,
+    index: Option<Reader>,
+}
+
+/// How the index is read.
+#[derive(Debug)]
+struct Reader {
+    link: Arc<Link>,
+    metrics: JourneysMetrics,
+    kinds: usize,
+    unit_bytes: usize,
+}
+
+impl Reader {
+    /// Returns a site's runs, if the index can answer about it now.
+    async fn current(&self, site: &SiteId) -> Option<(Arc<SiteState>, Arc<Outcomes>)> {
+        let current = self.link.current(site.as_str()).await;
+        let current = current.filter(|(site, _)| {
+            let kinds = site.runs().map(|run| run.plan.kinds.len());
+            kinds.max().is_none_or(|kinds| kinds <= self.kinds)
+        });
+        let who = if current.is_some() {
+            "index"
+        } else {
+            "database"
+        };
+        self.metrics.answered_by(who);
+        current
+    }
+
+    fn note_damage(&self, error: &IndexError) {
+        if matches!(error, IndexError::Damaged { .. }) {
+            self.link.report_damage();
+        }
+    }
+}
+
+impl<S> IndexedStore<S> {
+    /// Puts a follower's index in front of `store`.
+    #[must_use]
+    pub fn new<L: JourneyLedger>(store: S, follower: &Follower<L>) -> Self {
+        Self {
+            store,
+            index: Some(Reader {
+                link: follower.link(),
+                metrics: follower.metrics().clone(),
+                kinds: follower.config().kinds,
+                unit_bytes: follower.config().unit_bytes,
+            }),
+        }
+    }
+
+    /// Lets `store` answer everything.
+    #[must_use]
+    pub const fn without_index(store: S) -> Self {
+        Self { store, index: None }
+    }
+}
+
+impl<S: JourneyStore> IndexedStore<S> {
+    async fn from_index<B: Send>(
+        reader: &Reader,
+        (site, outcomes): (&SiteState, &Outcomes),
+        query: &CandidateQuery,
+        visit: impl FnMut(u64, &[Hit]) -> ControlFlow<B> + Send,
+    ) -> Result<ControlFlow<B>, StoreError<S::Error>> {
+        match scan(site, outcomes, query, reader.unit_bytes, visit).await {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(ScanEnd::ByVisitor(value)) => Ok(ControlFlow::Break(value)),
+            Err(ScanEnd::UnitTooLarge { unit, limit }) => {
+                Err(StoreError::UnitTooLarge { unit, limit })
+            }
+            Err(ScanEnd::ByError(error)) => {
+                reader.note_damage(&error);
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
+    type Error = StoreError<S::Error>;
+
+    async fn candidates<B: Send>(
+        &self,
+        query: &CandidateQuery,
+        visit: impl FnMut(u64, &[Hit]) -> ControlFlow<B> + Send,
+    ) -> Result<ControlFlow<B>, Self::Error> {
+        if let Some(reader) = &self.index
+            && can_answer(query)
+            && let Some((site, outcomes)) = reader.current(&query.site).await
+        {
+            return Self::from_index(reader, (&site, &outcomes), query, visit).await;
+        }
+        let answer = self.store.candidates(query, visit).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn count_units(&self, query: &UnitQuery) -> Result<u64, Self::Error> {
+        let candidates = any_event(query);
+        if let Some(reader) = &self.index
+            && can_answer(&candidates)
+            && let Some((site, outcomes)) = reader.current(&query.site).await
+        {
+            let mut units = 0;
+            let count = |_: u64, _: &[Hit]| {
+                units += 1;
+                ControlFlow::<()>::Continue(())
+            };
+            let current = (&*site, &*outcomes);
+            // It never breaks.
+            _ = Self::from_index(reader, current, &candidates, count).await?;
+            return Ok(units);
+        }
+        let answer = self.store.count_units(query).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn known_names(&self, site: &SiteId, kind: NameKind) -> Result<Vec<String>, Self::Error> {
+        let answer = self.store.known_names(site, kind).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn view_rows<R: DeserializeOwned + Send>(
+        &self,
+        query: &ViewQuery,
+    ) -> Result<Vec<R>, Self::Error> {
+        let answer = self.store.view_rows(query).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, Self::Error> {
+        let answer = self.store.kpi_figures(scope).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, Self::Error> {
+        if let Some(reader) = &self.index
+            && let Some((site, outcomes)) = reader.current(&scope.site).await
+        {
+            let figures = stage_figures(&site, &outcomes, scope).await;
+            return Ok(figures.inspect_err(|error| reader.note_damage(error))?);
+        }
+        let answer = self.store.stage_figures(scope).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn referral_figures(&self, scope: &KpiScope) -> Result<ReferralFigures, Self::Error> {
+        let answer = self.store.referral_figures(scope).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn unmapped_names(&self, query: &UnmappedQuery) -> Result<UnmappedNames, Self::Error> {
+        let answer = self.store.unmapped_names(query).await;
+        answer.map_err(StoreError::Store)
+    }
+
+    async fn actor_page(&self, query: &ActorPageQuery) -> Result<Option<ActorPage>, Self::Error> {
+        let answer = self.store.actor_page(query).await;
+        answer.map_err(StoreError::Store)
+    }
+}
+
+/// Returns the query for the units that have any event in the range.
+fn any_event(query: &UnitQuery) -> CandidateQuery {
+    CandidateQuery {
+        site: query.site.clone(),
+        unit: query.unit,
+        bots: query.bots,
+        from: query.range.from,
+        until: Some(query.range.to),
+        conditions: vec![Condition {
+            selector: Selector::Any,
+            properties: Vec::new(),
+        }],
+        include_others: false,
+        dimensions: Vec::new(),
+    }
+}
