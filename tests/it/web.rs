@@ -303,3 +303,45 @@ async fn an_event_is_seen_live_gets_a_meaning_and_keeps_it_over_a_restart() -> a
     process.stop().await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_made_on_the_page_is_taken_at_once_and_over_a_restart_until_it_is_revoked()
+-> anyhow::Result<()> {
+    let (mut process, _) = started("shop").await?;
+    let mut anna = first_account(&process).await?;
+    let keys = "/app/api/sites/shop/keys";
+    let wanted = Some(json!({ "kind": "browser" }));
+    let (status, made) = anna.ask(Method::POST, keys, wanted).await?;
+    assert_eq!(status, 201, "{made}");
+    let key = made["key"].as_str().expect("a key").to_owned();
+    let send = async |browser: &Browser, number: u32| {
+        let event = json!({ "event": "Signed Up", "userId": "u", "messageId": number.to_string() });
+        let url = format!("{}/v1/track", browser.address);
+        let request = browser.client.post(url).basic_auth(&key, Some(""));
+        request.json(&event).send().await
+    };
+    assert_eq!(send(&anna, 1).await?.status(), 200);
+    let listed = process.run("keys", &["list"]).await?;
+    let of_shop = listed.as_array().into_iter().flatten();
+    let of_shop = of_shop.clone().find(|site| site["site"] == "shop");
+    let of_shop = of_shop.expect("the site")["keys"].to_string();
+    let id = made["id"].as_str().expect("an id");
+    assert!(of_shop.contains(id) && of_shop.contains("anna@example.com"));
+    assert!(!of_shop.contains(&key));
+
+    process.stop().await?;
+    process.restart().await?;
+    anna.address = Browser::at(&process).address;
+    assert_eq!(send(&anna, 2).await?.status(), 200);
+    let (status, _) = anna
+        .ask(Method::DELETE, &format!("{keys}/{id}"), None)
+        .await?;
+    assert_eq!(status, 204);
+    assert_eq!(send(&anna, 3).await?.status(), 401);
+    let (_, trail) = anna.get("/app/api/sites/shop/audit").await?;
+    assert_eq!(trail["entries"][0]["action"], "key_revoked");
+    assert_eq!(trail["entries"][1]["action"], "key_created");
+    assert!(!trail.to_string().contains(&key));
+    process.stop().await?;
+    Ok(())
+}

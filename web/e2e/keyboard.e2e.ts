@@ -54,7 +54,7 @@ async function walk(page: Page): Promise<{ stops: Stop[]; faults: string[] }> {
   return { stops, faults: [...faults, ...(await missed(page)).map((name) => `${name} is never reached`)] };
 }
 
-const PLACES = ["today", "journey", "journey?tab=between", "referral", "revenue", "people?q=wielewaal", "people/klant-0101", "events/meaning", "events/refused", "events/funnel", "setup", "setup/share", "setup/you"];
+const PLACES = ["today", "journey", "journey?tab=between", "referral", "revenue", "people?q=wielewaal", "people/klant-0101", "events/meaning", "events/refused", "events/funnel", "setup", "setup/share", "setup/keys", "setup/you"];
 
 for (const place of PLACES) {
   test(`${place} is walked through with Tab alone`, async ({ page }) => {

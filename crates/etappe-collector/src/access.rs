@@ -151,6 +151,7 @@ mod tests {
         let key = |text: &str, grant| KeyRecord {
             hash: KeyHash::of(text),
             grant,
+            created: None,
         };
         let directory = SiteDirectory::new([Site {
             id: SiteId::try_new("shop").unwrap(),

@@ -2,10 +2,12 @@
 //!
 //! They are declared here because an adapter can only implement a trait it can name, and adapters
 //! must not know the applications. They contain no type of a runtime, a broker or a database. There
-//! are eleven: clock, event publisher, record source, row sink, dead letters, message index, watermark
-//! board, journey store, journey ledger, account store, meaning store. The actor's history is a plain value
-//! ([`crate::rules::ActorHistory`]); how it is loaded is not decided here. A new port needs an ADR.
+//! are twelve: clock, event publisher, record source, row sink, dead letters, message index, watermark
+//! board, journey store, journey ledger, account store, meaning store, key store. The actor's history
+//! is a plain value ([`crate::rules::ActorHistory`]); how it is loaded is not decided here. A new port
+//! needs an ADR.
 
+mod directory;
 mod failure;
 
 use std::future::Future;
@@ -15,57 +17,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::account::{AccountChanges, Accounts};
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::ledger::{LedgerPositions, LedgerRow, LedgerTail, OutcomeStage};
-use crate::meaning::{MeaningChange, UnusableMeaning};
 use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
-use crate::trail::TrailEntry;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
 
 pub use crate::dead_letter::{DeadLetter, StoredDeadLetter};
 pub use crate::event::MessageHash;
 pub use crate::row_batch::{RowBatch, RowSummaries, RowSummary};
+pub use directory::{AccountStore, KeyStore, MeaningStore};
 pub use failure::{Cost, RetryClass, Retryable};
 
 /// Provides the current time.
 pub trait Clock: Send + Sync + 'static {
     /// Returns the current instant.
     fn now(&self) -> Timestamp;
-}
-
-/// Keeps the accounts of the people who sign in.
-pub trait AccountStore: Send + Sync + 'static {
-    /// Why a change is not stored.
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// Decides on a change with the accounts as they are, then stores it durably. Returns once it
-    /// is in effect in this process.
-    ///
-    /// Changes follow one another, so what was decided on still holds when the change is applied; in
-    /// a fleet that is so for the changes of one process. The inner result is the one of `decide`.
-    fn change<R: Send>(
-        &self,
-        decide: impl FnOnce(&Accounts) -> Result<AccountChanges, R> + Send,
-    ) -> impl Future<Output = Result<Result<(), R>, Self::Error>> + Send;
-}
-
-/// Keeps what sites say that their events mean.
-pub trait MeaningStore: Send + Sync + 'static {
-    /// Why a change is not stored.
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// Stores a change durably, with what the audit trail tells of it; returns once it is in effect
-    /// in this process. The inner result says whether it is possible. Other processes follow within
-    /// seconds.
-    fn change_meaning(
-        &self,
-        change: MeaningChange,
-        told: TrailEntry,
-    ) -> impl Future<Output = Result<Result<(), UnusableMeaning>, Self::Error>> + Send;
 }
 
 /// A record to be written to the log.

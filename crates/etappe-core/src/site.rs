@@ -3,6 +3,7 @@
 //! Only a key's SHA-256 is stored. Keys have 190 random bits, so a slow hash would add nothing. A
 //! [`SiteDirectory`] is an immutable snapshot; a change publishes a new one.
 
+mod key;
 pub mod stored;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,8 @@ use crate::meaning::{Meanings, OwnRule};
 use crate::money_terms::{LargestAmounts, MoneyTerms};
 use crate::trail::Trail;
 
+pub use key::{KeyChange, KeyCreation, KeyRecord, MOST_KEYS, SHOWN_DIGITS, UnusableKey};
+
 /// The number of random characters in a key, after its prefix: 32 of 62 characters are 190 bits.
 pub const KEY_LETTERS: usize = 32;
 
@@ -33,8 +36,15 @@ impl KeyHash {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
+    /// Returns the first digits, by which people tell keys apart.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.to_string().chars().take(SHOWN_DIGITS).collect()
+    }
+
     /// Reads a hash back from its 64 hexadecimal digits.
-    pub(crate) fn of_hex(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of_hex(text: &str) -> Option<Self> {
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
@@ -81,15 +91,6 @@ pub enum Grant {
     Write(KeyScope),
     /// Reading KPIs.
     Read,
-}
-
-/// The stored record of a site's key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyRecord {
-    /// The hash of the key.
-    pub hash: KeyHash,
-    /// The permission that the key grants.
-    pub grant: Grant,
 }
 
 /// A site's settings.
@@ -194,6 +195,19 @@ impl SiteDirectory {
         }
     }
 
+    /// Adds keys that end with this process: they open what they grant, and are not listed among the
+    /// keys of their site.
+    #[must_use]
+    pub fn with_temporary_keys(
+        mut self,
+        keys: impl IntoIterator<Item = (SiteId, KeyRecord)>,
+    ) -> Self {
+        let keys = keys.into_iter();
+        self.keys
+            .extend(keys.map(|(site, key)| (key.hash, (site, key.grant))));
+        self
+    }
+
     /// Adds the people who may sign in.
     #[must_use]
     pub fn with_accounts(self, accounts: Accounts) -> Self {
@@ -279,6 +293,7 @@ mod tests {
         let key = |text: &str, grant| KeyRecord {
             hash: KeyHash::of(text),
             grant,
+            created: None,
         };
         let directory = SiteDirectory::new([Site {
             id: SiteId::try_new("shop").unwrap(),

@@ -27,8 +27,10 @@ pub enum Action {
     SiteCreated,
     /// A site's settings were replaced.
     SettingsChanged,
-    /// A pair of keys was made.
+    /// A pair of keys was made with the command line.
     KeysCreated,
+    /// A key was made.
+    KeyCreated,
     /// A key was revoked.
     KeyRevoked,
     /// The token for the admin endpoints was replaced.
@@ -67,7 +69,7 @@ pub struct TrailEntry {
     pub site: Option<SiteId>,
     /// What kind of change.
     pub action: Action,
-    /// What was changed: an address, a key's first digits, an event's name.
+    /// What was changed: an address, the first digits of a key's hash, an event's name.
     pub what: String,
 }
 

@@ -173,74 +173,6 @@ impl SiteStore {
         self.stored.lock().admin_token == Some(KeyHash::of(token))
     }
 
-    /// Creates a site, or another pair of keys for it.
-    ///
-    /// # Errors
-    /// [`SiteError`] if their hashes cannot be stored.
-    pub async fn create_keys(&self, site: &SiteId, scope: KeyScope) -> Result<NewKeys, SiteError> {
-        let (write_key, read_token) = (random_key("ew"), random_key("er"));
-        let pair = [
-            (&write_key, Grant::Write(scope)),
-            (&read_token, Grant::Read),
-        ];
-        let add = pair.map(|(key, grant)| {
-            let hash = KeyHash::of(key);
-            SiteChange::AddKey(site.clone(), KeyRecord { hash, grant })
-        });
-        self.change(|stored| {
-            let is_new = stored.site(site).is_none();
-            let settings = SiteChange::Settings(site.clone(), SiteSettings::default());
-            let made = is_new.then_some((settings, Action::SiteCreated));
-            let [write, read] = add;
-            let made = made.into_iter().chain([(write, Action::KeysCreated)]);
-            let mut changes: Vec<_> = made
-                .flat_map(|(change, action)| {
-                    telling(
-                        stored,
-                        change,
-                        by_command(Some(site), action, site.as_str()),
-                    )
-                })
-                .collect();
-            changes.push(read);
-            Ok(changes)
-        })
-        .await?;
-        Ok(NewKeys {
-            site: site.clone(),
-            write_key,
-            read_token,
-        })
-    }
-
-    /// Revokes the key of `site` whose hash starts with `prefix`.
-    ///
-    /// # Errors
-    /// [`SiteError`] if no site or not exactly one key matches, or the change cannot be stored.
-    pub async fn revoke_key(&self, site: &SiteId, prefix: &str) -> Result<(), SiteError> {
-        self.change(|stored| {
-            let found = stored.expect_site(site)?;
-            let hashes = found.keys.iter().map(|key| key.hash);
-            let matching: Vec<_> = hashes
-                .filter(|hash| hash.to_string().starts_with(prefix))
-                .collect();
-            match matching[..] {
-                [hash] if prefix.len() >= 8 => {
-                    let told = by_command(Some(site), Action::KeyRevoked, prefix);
-                    Ok(telling(
-                        stored,
-                        SiteChange::RemoveKey(site.clone(), hash),
-                        told,
-                    ))
-                }
-                _ => Err(SiteError::AmbiguousKey {
-                    prefix: prefix.to_owned(),
-                }),
-            }
-        })
-        .await
-    }
-
     /// Replaces a site's settings.
     ///
     /// # Errors
@@ -280,10 +212,7 @@ impl SiteStore {
     /// [`SiteError`] if the site does not exist.
     pub fn create_ephemeral_key(&self, site: &SiteId) -> Result<String, SiteError> {
         let key = random_key("et");
-        let record = KeyRecord {
-            hash: KeyHash::of(&key),
-            grant: Grant::Write(KeyScope::Server),
-        };
+        let record = temporary(KeyHash::of(&key), Grant::Write(KeyScope::Server));
         let stored = self.stored.lock();
         stored.expect_site(site)?;
         let mut ephemeral = self.ephemeral.lock();
@@ -342,33 +271,38 @@ impl SiteStore {
     }
 
     fn publish(&self, stored: &StoredSites) {
-        let mut sites = stored.sites.clone();
-        let ephemeral = self.ephemeral.lock();
-        for (id, record) in ephemeral.iter() {
-            if let Some(site) = sites.iter_mut().find(|site| site.id == *id) {
-                site.keys.push(record.clone());
-            }
-        }
-        drop(ephemeral);
+        let ephemeral = self.ephemeral.lock().clone();
         let readers = self.readers.lock();
-        for (id, token) in &readers.0 {
-            if let Some(site) = sites.iter_mut().find(|site| site.id == *id) {
-                site.keys.push(KeyRecord {
-                    hash: KeyHash::of(token),
-                    grant: Grant::Read,
-                });
-            }
-        }
+        let tokens = readers.0.iter().map(|(site, token)| {
+            let hash = KeyHash::of(token);
+            (site.clone(), temporary(hash, Grant::Read))
+        });
+        let temporary_keys: Vec<_> = ephemeral.into_iter().chain(tokens).collect();
         drop(readers);
-        let directory = SiteDirectory::new(sites)
+        let directory = SiteDirectory::new(stored.sites.clone())
+            .with_temporary_keys(temporary_keys)
             .with_accounts(stored.accounts.clone())
             .with_trail(stored.trail.clone());
         self.directory.send_replace(Arc::new(directory));
     }
 }
 
+/// Returns the record of a key that ends with this process.
+const fn temporary(hash: KeyHash, grant: Grant) -> KeyRecord {
+    KeyRecord {
+        hash,
+        grant,
+        created: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use etappe_core::ports::KeyStore;
+    use etappe_core::site::{KeyChange, KeyCreation, UnusableKey};
+    use etappe_core::time::Timestamp;
+    use etappe_core::trail::TrailEntry;
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, SiteStore) {
@@ -410,7 +344,10 @@ mod tests {
         assert!(store.create_ephemeral_key(&site("shop")).is_err());
         create(&store, "shop").await;
         let key = store.create_ephemeral_key(&site("shop")).expect("created");
-        assert!(store.subscribe().borrow().writer(&key).is_some());
+        let directory = store.subscribe().borrow().clone();
+        assert!(directory.writer(&key).is_some());
+        let shop = directory.site("shop").expect("created");
+        assert_eq!(shop.keys.len(), 2, "it is not listed");
         create(&store, "other").await;
         assert!(
             store.subscribe().borrow().writer(&key).is_some(),
@@ -454,6 +391,46 @@ mod tests {
         let directory = store.subscribe();
         assert!(directory.borrow().writer(&keys.write_key).is_none());
         assert!(directory.borrow().reader(&keys.read_token).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_administrators_key_works_at_once_and_says_who_made_it_after_a_restart() {
+        let (folder, store) = store();
+        create(&store, "shop").await;
+        let created = KeyCreation {
+            by: "anna@example.com".to_owned(),
+            at: Timestamp::from_millis(7),
+        };
+        let record = KeyRecord {
+            hash: KeyHash::of("ew_new"),
+            grant: Grant::Write(KeyScope::Browser),
+            created: Some(created),
+        };
+        let told = || TrailEntry {
+            at: Timestamp::from_millis(7),
+            by: "anna@example.com".to_owned(),
+            site: Some(site("shop")),
+            action: Action::KeyCreated,
+            what: "browser".to_owned(),
+        };
+        let add = |name| KeyChange::Add(site(name), record.clone());
+        let elsewhere = store.change_key(add("blog"), told()).await;
+        assert_eq!(elsewhere.expect("room"), Err(UnusableKey::UnknownSite));
+        let added = store.change_key(add("shop"), told()).await;
+        assert_eq!(added.expect("room"), Ok(()));
+        assert!(store.subscribe().borrow().writer("ew_new").is_some());
+        let again = SiteStore::open_file(folder.path().join("sites.json")).expect("readable");
+        let directory = again.subscribe().borrow().clone();
+        let (shop, _) = directory.writer("ew_new").expect("stored");
+        assert!(shop.keys.contains(&record));
+        let mut told_of = directory.trail().of(&shop.id, false);
+        assert!(told_of.any(|entry| *entry == told()));
+        let revoke = || KeyChange::Revoke(site("shop"), record.hash);
+        let revoked = again.change_key(revoke(), told()).await;
+        assert_eq!(revoked.expect("room"), Ok(()));
+        assert!(again.subscribe().borrow().writer("ew_new").is_none());
+        let twice = again.change_key(revoke(), told()).await;
+        assert_eq!(twice.expect("room"), Err(UnusableKey::Unknown));
     }
 
     #[tokio::test]

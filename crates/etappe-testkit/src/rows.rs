@@ -50,18 +50,12 @@ fn kind_of(column: &str) -> Kind {
 /// When the bytes are not complete rows: then the classifier stored broken data.
 #[must_use]
 pub fn read_rows(bytes: &[u8]) -> Vec<StoredRow> {
-    try_read_rows(bytes).expect("rows are whole")
-}
-
-/// Decodes all rows in `bytes`, or returns `None` if the bytes are anything else.
-#[must_use]
-pub fn try_read_rows(bytes: &[u8]) -> Option<Vec<StoredRow>> {
     let mut rest = bytes;
     let mut rows = Vec::new();
     while !rest.is_empty() {
-        rows.push(read_row(&mut rest)?);
+        rows.push(read_row(&mut rest).expect("rows are whole"));
     }
-    Some(rows)
+    rows
 }
 
 fn read_row(rest: &mut &[u8]) -> Option<StoredRow> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use etappe_core::account::{InvalidEmail, Role};
 use etappe_core::meaning::UnusableMeaning;
 use etappe_core::share::MOST_OF_A_SITE;
+use etappe_core::site::UnusableKey;
 
 use crate::password::UnusablePassword;
 use crate::practice::NameTaken;
@@ -63,6 +64,9 @@ pub(crate) enum WebError {
     /// The meaning cannot be saved.
     #[error(transparent)]
     Meaning(#[from] UnusableMeaning),
+    /// The key cannot be made or revoked.
+    #[error(transparent)]
+    Key(#[from] UnusableKey),
     /// The share link cannot be made.
     #[error(transparent)]
     Share(#[from] UnusableShare),

@@ -17,6 +17,7 @@ mod cookie;
 mod csrf;
 mod error;
 mod first_account;
+mod keys;
 mod meanings;
 pub mod metrics;
 pub mod oidc;

@@ -1,6 +1,7 @@
 //! Converts errors to problem details (RFC 9457).
 
 use axum::response::{IntoResponse, Response};
+use etappe_core::site::UnusableKey;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
@@ -55,6 +56,10 @@ const fn kind(error: &WebError) -> (StatusCode, &'static str, &'static str) {
             "invalid-meaning",
             "Invalid",
         ),
+        E::Key(UnusableKey::TooMany) => (StatusCode::CONFLICT, "too-many-keys", "Too many keys"),
+        E::Key(UnusableKey::Unknown | UnusableKey::UnknownSite) => {
+            (StatusCode::NOT_FOUND, "unknown-key", "No such key")
+        }
         E::Share(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-link", "Invalid"),
         E::TooManyLinks => (StatusCode::CONFLICT, "too-many-links", "Too many links"),
         E::UnknownLink => (StatusCode::NOT_FOUND, "unknown-link", "No such link"),

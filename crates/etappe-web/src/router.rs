@@ -3,22 +3,25 @@
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{any, delete, get, post, put};
-use etappe_core::ports::{AccountStore, Clock, MeaningStore};
+use etappe_core::ports::{AccountStore, Clock, KeyStore, MeaningStore};
 use http::StatusCode;
 
 use crate::shares::visitor;
 use crate::state::WebState;
-use crate::{assets, first_account, meanings, oidc, practice, shares, sign_in, trail};
+use crate::{assets, first_account, keys, meanings, oidc, practice, shares, sign_in, trail};
 
 /// Returns the routes: everything under `/app`, `/share` and `/embed`.
 ///
 /// It sets no fallback for other paths, so it can be merged with other routers.
-pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -> Router {
+pub fn router<A: AccountStore + MeaningStore + KeyStore, C: Clock>(
+    state: WebState<A, C>,
+) -> Router {
     let session = get(sign_in::session::<A, C>)
         .post(sign_in::sign_in::<A, C>)
         .delete(sign_in::sign_out::<A, C>);
     let meaning = put(meanings::save::<A, C>).delete(meanings::take_back::<A, C>);
     let shares = get(shares::list::<A, C>).post(shares::make::<A, C>);
+    let keys = get(keys::list::<A, C>).post(keys::make::<A, C>);
     let visitors = get(visitor::describe::<A, C>).post(visitor::enter::<A, C>);
     Router::new()
         .route("/app/api/session", session)
@@ -31,6 +34,11 @@ pub fn router<A: AccountStore + MeaningStore, C: Clock>(state: WebState<A, C>) -
         .route(
             "/app/api/sites/{site}/shares/{id}",
             delete(shares::revoke::<A, C>),
+        )
+        .route("/app/api/sites/{site}/keys", keys)
+        .route(
+            "/app/api/sites/{site}/keys/{id}",
+            delete(keys::revoke::<A, C>),
         )
         .route("/app/api/sites/{site}/audit", get(trail::list::<A, C>))
         .route(

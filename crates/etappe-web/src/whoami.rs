@@ -8,7 +8,7 @@ use crate::csrf;
 use crate::practice::PracticeSite;
 
 /// What this program can do beyond figures, so that a page offers nothing else.
-const OFFERS: [&str; 3] = ["meanings", "audit", "shares"];
+const OFFERS: [&str; 4] = ["meanings", "audit", "shares", "keys"];
 /// What it can do besides where it can make the practice site.
 const PRACTICE: &str = "practice";
 /// How the practice site is called.

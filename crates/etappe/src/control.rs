@@ -148,7 +148,11 @@ pub(crate) fn sites_as_json<'a>(sites: impl Iterator<Item = &'a etappe_core::sit
             Grant::Read => "read".to_owned(),
             Grant::Write(scope) => format!("write ({})", scope.as_str()),
         };
-        json!({ "hash": key.hash, "opens": opens })
+        let mut listed = json!({ "hash": key.hash, "opens": opens });
+        if let Some(created) = &key.created {
+            listed["created"] = json!(created);
+        }
+        listed
     };
     sites
         .map(|site| {

@@ -4,6 +4,7 @@ export type Action =
   | "site_created"
   | "settings_changed"
   | "keys_created"
+  | "key_created"
   | "key_revoked"
   | "admin_token_replaced"
   | "first_account_made"
@@ -22,7 +23,7 @@ export interface AuditEntry {
   /** An e-mail address, or "command line". */
   by: string;
   action: Action;
-  /** What was changed: an address and a role, the first digits of a key, an event and what it means, a page and the id of its link. */
+  /** What was changed: an address and a role, what a key is for and the first digits of its hash, an event and what it means, a page and the id of its link. */
   what: string;
 }
 

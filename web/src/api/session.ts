@@ -25,7 +25,7 @@ export type SessionState = { is: "loading" } | { is: "in"; session: Session } | 
 export const sessionState = signal<SessionState>({ is: "loading" });
 
 /** Whether this Etappe can do it; what it cannot is not offered. */
-export function offers(what: "meanings" | "audit" | "shares" | "practice"): boolean {
+export function offers(what: "meanings" | "audit" | "shares" | "keys" | "practice"): boolean {
   const now = sessionState.value;
   return now.is === "in" && now.session.offers.includes(what);
 }

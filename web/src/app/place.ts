@@ -31,7 +31,7 @@ export function sharedQuery(view: string, search: string, fixed: boolean): URLSe
 
 const FIXED = ["p", "c"];
 /** People are no part of what is shared. */
-const NEVER = ["step", "state", "q", "name", "token", "back"];
+const NEVER = ["step", "state", "of", "q", "name", "token", "back"];
 
 /** How a visitor's choice is written: a default that differs from what was shared is written as empty, or it would not be seen. */
 export function sharedSearch(view: string, filled: [string, string][]): string {

@@ -10,7 +10,7 @@ export { shared } from "./router";
 const TRAVELLING = ["p", "c", "m", "bots"];
 
 /** Parameters that some page understands; others are named in a toast. */
-export const KNOWN_PARAMS = [...TRAVELLING, "by", "view", "tab", "step", "state", "q", "name", "steps", "window", "order", "token", "back", "reason"];
+export const KNOWN_PARAMS = [...TRAVELLING, "by", "view", "tab", "step", "state", "of", "q", "name", "steps", "window", "order", "token", "back", "reason"];
 
 /** The site of a page that was shared; who looks at it has no session. */
 export const sharedSite = signal<Site | null>(null);

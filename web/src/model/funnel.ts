@@ -25,7 +25,7 @@ export interface Gap {
   usual: number | null;
 }
 
-export function partsOf(answer: FunnelAnswer, stages: Stage[]): Part[] {
+export function partsOf(answer: Pick<FunnelAnswer, "steps">, stages: Stage[]): Part[] {
   return answer.steps.flatMap((step, index) => (stages[index] ? [{ index, step, stage: stages[index] }] : []));
 }
 

@@ -158,6 +158,7 @@ pub(crate) fn directory(settings: SiteSettings) -> SiteDirectory {
     let key = |text: &str, grant| KeyRecord {
         hash: KeyHash::of(text),
         grant,
+        created: None,
     };
     let write = |text: &str, scope| key(text, Grant::Write(scope));
     let shop = Site {

@@ -2,15 +2,15 @@
 //!
 //! A file holds everything as one JSON document. A shared table holds one row per fact, so that
 //! concurrent changes do not overwrite each other: `admin` → hash, `site/NAME` → settings,
-//! `key/NAME/HASH` → what the key allows, `meaning/NAME/EVENT` → what the event means, `trail/ENTRY` → who
-//! changed what, and the rows of [`AccountChange`].
+//! `key/NAME/HASH` → what the key allows and who created it, `meaning/NAME/EVENT` → what the event
+//! means, `trail/ENTRY` → who changed what, and the rows of [`AccountChange`].
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyHash, KeyRecord, Site, SiteSettings};
+use super::{Grant, KeyChange, KeyCreation, KeyHash, KeyRecord, Site, SiteSettings};
 use crate::account::{AccountChange, Accounts, User};
 use crate::id::SiteId;
 use crate::meaning::{MeaningChange, Meanings};
@@ -56,10 +56,8 @@ pub enum SiteChange {
     AdminToken(KeyHash),
     /// Creates a site, or replaces its settings.
     Settings(SiteId, SiteSettings),
-    /// Adds a key to a site, creating the site if it is missing.
-    AddKey(SiteId, KeyRecord),
-    /// Revokes a key.
-    RemoveKey(SiteId, KeyHash),
+    /// Adds a key to a site, creating the site if it is missing, or revokes one.
+    Key(KeyChange),
     /// Changes what an event of a site means.
     Meaning(MeaningChange),
     /// Changes who may sign in, or who is signed in.
@@ -100,9 +98,11 @@ impl StoredSites {
             if known.is_none() {
                 changes.push(SiteChange::Settings(site.id.clone(), site.settings));
             }
-            let is_known = |key: &KeyRecord| known.is_some_and(|site| site.keys.contains(key));
+            let has = |site: &Site, key: &KeyRecord| site.keys.iter().any(|it| it.hash == key.hash);
+            let is_known = |key: &KeyRecord| known.is_some_and(|site| has(site, key));
             let keys = site.keys.into_iter().filter(|key| !is_known(key));
-            changes.extend(keys.map(|key| SiteChange::AddKey(site.id.clone(), key)));
+            let keys = keys.map(|key| KeyChange::Add(site.id.clone(), key));
+            changes.extend(keys.map(SiteChange::Key));
             let is_said = |event: &String| known.is_some_and(|it| it.meanings.contains_key(event));
             let meanings = site.meanings.into_iter();
             let meanings = meanings.filter(|(event, _)| !is_said(event));
@@ -131,12 +131,10 @@ impl StoredSites {
         match change {
             SiteChange::AdminToken(hash) => self.admin_token = Some(hash),
             SiteChange::Settings(id, settings) => self.ensure(id).settings = settings,
-            SiteChange::AddKey(id, key) => {
-                let keys = &mut self.ensure(id).keys;
-                keys.retain(|existing| existing.hash != key.hash);
-                keys.push(key);
+            SiteChange::Key(change) => {
+                let site = self.ensure(change.site().clone());
+                change.apply(&mut site.keys);
             }
-            SiteChange::RemoveKey(id, hash) => self.ensure(id).keys.retain(|key| key.hash != hash),
             SiteChange::Meaning(change) => {
                 let site = self.ensure(change.site.clone());
                 change.apply(&mut site.meanings);
@@ -193,8 +191,17 @@ impl SiteChange {
         match self {
             Self::AdminToken(hash) => (ADMIN.to_owned(), Some(json(hash))),
             Self::Settings(site, settings) => (format!("site/{site}"), Some(json(settings))),
-            Self::AddKey(site, key) => (key_row(site, &key.hash), Some(json(&key.grant))),
-            Self::RemoveKey(site, hash) => (key_row(site, hash), None),
+            Self::Key(KeyChange::Add(site, key)) => {
+                let row = match &key.created {
+                    Some(created) => json(&KeyRow::Created {
+                        grant: key.grant,
+                        created: created.clone(),
+                    }),
+                    None => json(&key.grant),
+                };
+                (key_row(site, &key.hash), Some(row))
+            }
+            Self::Key(KeyChange::Revoke(site, hash)) => (key_row(site, hash), None),
             Self::Meaning(change) => (
                 format!("meaning/{}/{}", change.site, change.event),
                 change.meaning.as_ref().map(json),
@@ -204,6 +211,16 @@ impl SiteChange {
             Self::Forget(name) => (trail_row(name), None),
         }
     }
+}
+
+/// What the row of a key says.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum KeyRow {
+    /// The grant, and who created the key.
+    Created { grant: Grant, created: KeyCreation },
+    /// The grant alone, where nobody knows who created it.
+    Grant(Grant),
 }
 
 fn key_row(site: &SiteId, hash: &KeyHash) -> String {
@@ -234,11 +251,17 @@ fn change_of_row(key: &str, value: &[u8]) -> Option<SiteChange> {
         }
         "key" => {
             let (site, hash) = rest.split_once('/')?;
-            let record = KeyRecord {
-                hash: serde_json::from_value(hash.into()).ok()?,
-                grant: serde_json::from_slice(value).ok()?,
+            let (grant, created) = match serde_json::from_slice(value).ok()? {
+                KeyRow::Created { grant, created } => (grant, Some(created)),
+                KeyRow::Grant(grant) => (grant, None),
             };
-            Some(SiteChange::AddKey(SiteId::try_new(site).ok()?, record))
+            let record = KeyRecord {
+                hash: KeyHash::of_hex(hash)?,
+                grant,
+                created,
+            };
+            let site = SiteId::try_new(site).ok()?;
+            Some(SiteChange::Key(KeyChange::Add(site, record)))
         }
         "trail" => Some(SiteChange::Tell(
             EntryName::of_text(rest),
@@ -262,7 +285,6 @@ mod tests {
     use crate::event::KeyScope;
     use crate::meaning::Meaning;
     use crate::milestone::Milestone;
-    use crate::site::Grant;
     use crate::time::Timestamp;
     use crate::trail::Action;
 
@@ -306,17 +328,22 @@ mod tests {
         let key = |name: &str, grant| KeyRecord {
             hash: KeyHash::of(name),
             grant,
+            created: (name != "b").then(|| KeyCreation {
+                by: "anna@example.com".to_owned(),
+                at: Timestamp::EPOCH,
+            }),
         };
+        let add = |site_name, key| SiteChange::Key(KeyChange::Add(site(site_name), key));
         let settings = SiteSettings {
             timezone: "Europe/Amsterdam".to_owned(),
             ..SiteSettings::default()
         };
         vec![
             SiteChange::AdminToken(KeyHash::of("admin")),
-            SiteChange::AddKey(site("shop"), key("w", Grant::Write(KeyScope::Server))),
-            SiteChange::AddKey(site("shop"), key("r", Grant::Read)),
-            SiteChange::AddKey(site("blog"), key("b", Grant::Read)),
-            SiteChange::RemoveKey(site("shop"), KeyHash::of("r")),
+            add("shop", key("w", Grant::Write(KeyScope::Server))),
+            add("shop", key("r", Grant::Read)),
+            add("blog", key("b", Grant::Read)),
+            SiteChange::Key(KeyChange::Revoke(site("shop"), KeyHash::of("r"))),
             SiteChange::Settings(site("shop"), settings),
             meaning("shop", "a/b c", Some(Milestone::Signup)),
             meaning("shop", "gone", None),

@@ -3,7 +3,7 @@
 
 mod answer;
 pub(crate) mod body;
-mod breakdown;
+pub(crate) mod breakdown;
 mod hint;
 pub(crate) mod question;
 mod steps;

@@ -4,11 +4,12 @@
 //! in the order of the hashes of their ids: a page is those that follow the one before, and the
 //! first few thousand are a random sample, which tells what people did last.
 
+mod row;
 mod smallest;
 
 use std::ops::ControlFlow;
 
-use etappe_core::funnel::{FunnelMatcher, Standing};
+use etappe_core::funnel::{Attempt, FunnelMatcher, Standing};
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::query::{Hit, Unit, ViewParameter, ViewQuery};
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,10 @@ use crate::query_limit::store_error;
 use crate::question::{Answer, Body, Frame, Method, Question, RequestInfo};
 use crate::questions::funnel::Funnel;
 use crate::questions::funnel::body::FunnelBody;
+use crate::questions::funnel::tally::values_at;
 use crate::questions::person::{self, Person};
 use crate::state::InsightsParts;
+use row::{Row, RowFields};
 use smallest::Smallest;
 
 /// How many people are on a page by default, and at most.
@@ -39,6 +42,8 @@ pub(crate) struct People {
     /// The index of the step.
     step: usize,
     state: State,
+    /// The row of the breakdown; everybody if absent.
+    row: Option<Row>,
     /// The hash of the last person of the page before.
     after: u64,
     limit: usize,
@@ -65,6 +70,14 @@ pub(crate) struct PeopleBody {
     /// its `open`, which are among the dropped.
     #[schema(example = "dropped")]
     state: String,
+    /// Only with `breakdown`: the people of one row, by the `value` of that row in the funnel's
+    /// answer. Default: everybody.
+    #[schema(example = json!(["Email"]))]
+    value: Option<Vec<Option<String>>>,
+    /// Only with `breakdown`: the people of all rows but these. With the `value` of every listed
+    /// row these are the people of the row `other`.
+    #[schema(example = json!([["Email"], [null]]))]
+    other_than: Option<Vec<Vec<Option<String>>>>,
     /// People on a page. Default: 50; at most 1,000.
     limit: Option<usize>,
     /// `next` of the page before.
@@ -116,7 +129,7 @@ impl Question for People {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "actors";
     const SUMMARY: &'static str = "Lists the people behind a figure of a funnel.";
-    const DESCRIPTION: &'static str = "The body is that of the funnel, with the step and the state. The list has as many people as the figure says, in pages. With `Accept: text/csv` the page is a table.";
+    const DESCRIPTION: &'static str = "The body is that of the funnel, with the step and the state, and the row of its breakdown if only that is wanted. The list has as many people as the figure says, in pages. With `Accept: text/csv` the page is a table.";
     const PARAMETERS: &'static [&'static [Parameter]] = &[];
 
     fn body() -> Option<Body> {
@@ -124,7 +137,14 @@ impl Question for People {
             "model": "aaarrr", "from": "2024-03-01", "to": "2024-04-01", "window": "30d",
             "step": 3, "state": "dropped"
         });
-        let examples = vec![("dropped", "Who stopped before the third stage", example)];
+        let row = json!({
+            "model": "aaarrr", "from": "2024-03-01", "to": "2024-04-01", "window": "30d",
+            "breakdown": {"by": ["channel"]}, "value": ["Email"], "step": 3, "state": "dropped"
+        });
+        let examples = vec![
+            ("dropped", "Who stopped before the third stage", example),
+            ("row", "The same of those who came by e-mail", row),
+        ];
         Some(Body::of::<PeopleBody>(examples))
     }
 
@@ -146,16 +166,19 @@ impl Question for People {
             problems.push("limit", format!("must be at most {MOST_PEOPLE}"));
         }
         let after = take_cursor(fields, problems);
+        let row = RowFields::take(fields, problems);
         let funnel = Funnel::read_fields(fields, request, problems)?;
         let (step, state) = (step? - 1, state?);
         if funnel.unit != Unit::Actor {
             problems.push("unit", "must be `actor`: this lists people");
         }
         check_step(&funnel, step, state, problems);
+        let row = row.read(funnel.breakdown.as_ref(), problems);
         Some(Self {
             funnel,
             step,
             state,
+            row,
             after,
             limit: limit.unwrap_or(PAGE_PEOPLE),
         })
@@ -219,7 +242,7 @@ impl People {
                 Err(error) => return ControlFlow::Break(InsightsError::SearchTooLarge(error)),
                 Ok(Some(attempt)) => {
                     let standing = attempt.standing(&funnel.spec, self.step, funnel.as_of);
-                    if self.state.covers(standing) {
+                    if self.state.covers(standing) && self.is_in_row(attempt, hits) {
                         found.total += 1;
                         found.sample.offer(actor);
                         if actor > self.after {
@@ -236,6 +259,17 @@ impl People {
         let outcome = matching.await.map_err(store_error)?;
         parts.metrics.record_matching(units, hits_seen);
         outcome.break_value().map_or(Ok(found), Err)
+    }
+}
+
+impl People {
+    fn is_in_row(&self, attempt: &Attempt, hits: &[Hit]) -> bool {
+        let breakdown = self.funnel.breakdown.as_ref();
+        let Some((row, breakdown)) = self.row.as_ref().zip(breakdown) else {
+            return true;
+        };
+        let size = breakdown.dimensions.len();
+        row.covers(&values_at(attempt, breakdown.step, hits, size))
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) fn site(name: &str) -> Site {
     let key = |text: String, grant| KeyRecord {
         hash: KeyHash::of(&text),
         grant,
+        created: None,
     };
     Site {
         id: SiteId::try_new(name).unwrap(),

@@ -236,3 +236,159 @@ async fn a_question_for_nobody_says_what_to_change() {
     let answer = api.send(Method::POST, PATH, model.to_string(), "*/*").await;
     assert_eq!(answer.problem(422)["errors"][0]["field"], "state");
 }
+
+/// Random journeys of a hundred people, who come by few channels and have few plans.
+fn random_journeys(seed: u64) -> Vec<StoredEvent> {
+    let mut state = seed;
+    let mut draw = move |below: usize| {
+        // Knuth's constants for a linear congruential generator.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let names = [
+        "Home Viewed",
+        "Product Viewed",
+        "Signed Up",
+        "Order Completed",
+        "Friend Invited",
+    ];
+    let channels = ["", "Email", "Email", "Direct", "Organic Search", "Referral"];
+    let plans = [json!({}), json!({ "plan": "pro" }), json!({ "plan": 7 })];
+    let mut events = Vec::new();
+    for _ in 0..600 {
+        let person = format!("p{}", draw(100));
+        let time = format!("{:02}T{:02}:00:00", 1 + draw(31), draw(24));
+        let properties = plans[draw(3)].clone();
+        events.push(StoredEvent {
+            channel: channels[draw(6)],
+            properties,
+            ..event(&person, &time, names[draw(5)])
+        });
+    }
+    events
+}
+
+/// Asks for the people of each figure of a row, and compares their numbers with it.
+async fn check_row(api: &Api, question: &Value, row: &Value, which: &Value) -> u64 {
+    let mut people = 0;
+    for (index, step) in row["steps"].as_array().unwrap().iter().enumerate() {
+        for (state, figure) in [
+            ("reached", "count"),
+            ("dropped", "drop_off"),
+            ("open", "open"),
+        ] {
+            if step[figure].is_null() {
+                continue;
+            }
+            let more = json!({ "step": index + 1, "state": state, "limit": 1_000 });
+            let more = with(which, more);
+            let list = ask(api, PATH, &with(question, more)).await;
+            assert_eq!(list["total"], step[figure], "{which} {index}: {state}");
+            assert_eq!(Some(names(&list).len() as u64), step[figure].as_u64());
+            people += step[figure].as_u64().unwrap();
+        }
+    }
+    people
+}
+
+#[tokio::test]
+async fn the_people_of_a_row_are_as_many_as_the_row_says_on_random_journeys() {
+    for seed in 0..6 {
+        let api = Api::new(MemoryStore {
+            events: random_journeys(seed),
+            ..MemoryStore::default()
+        });
+        let steps = json!({
+            "steps": [{"event": "Home Viewed"}, {"event": "Product Viewed"}, {"milestone": "purchase"}],
+            "from": "2024-03-01", "to": "2024-04-01", "window": "20d",
+        });
+        let model = json!({
+            "model": "aaarrr", "from": "2024-03-01", "to": "2024-04-01", "window": "30d",
+        });
+        for (question, breakdown) in [
+            (&steps, json!({ "by": ["channel"], "step": 2 })),
+            (&steps, json!({ "by": ["channel", "plan"], "limit": 3 })),
+            (&steps, json!({ "by": ["properties.plan"], "step": 3 })),
+            (&model, json!({ "by": ["channel"], "limit": 2 })),
+        ] {
+            let question = with(question, json!({ "breakdown": breakdown }));
+            let funnel = ask(&api, "/v1/sites/demo/funnel", &question).await;
+            let rows = funnel["breakdown"].as_array().unwrap();
+            let listed = rows.iter().filter(|row| row["other"] == false);
+            let listed: Vec<&Value> = listed.map(|row| &row["value"]).collect();
+            let mut people = 0;
+            for row in rows {
+                let which = if row["other"] == true {
+                    json!({ "other_than": listed })
+                } else {
+                    json!({ "value": row["value"] })
+                };
+                people += check_row(&api, &question, row, &which).await;
+            }
+            assert_eq!(
+                people,
+                check_row(&api, &question, &funnel, &json!({})).await,
+                "the rows add up to the whole"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_meant_says_what_to_change() {
+    let api = Api::of_garden();
+    let by = json!({ "by": ["channel", "plan"] });
+    let cases = [
+        (json!({ "value": ["Email"] }), "value"),
+        (json!({ "breakdown": by, "value": ["Email"] }), "value"),
+        (json!({ "breakdown": by, "value": ["Email", 7] }), "value"),
+        (json!({ "breakdown": by, "value": "Email" }), "value"),
+        (
+            json!({ "breakdown": by, "other_than": ["Email", null] }),
+            "other_than[0]",
+        ),
+        (
+            json!({ "breakdown": by, "other_than": [[null, "pro"], [null]] }),
+            "other_than[1]",
+        ),
+        (
+            json!({ "breakdown": by, "value": [null, null], "other_than": [] }),
+            "other_than",
+        ),
+        (
+            json!({ "breakdown": {"by": []}, "value": [null] }),
+            "breakdown.by",
+        ),
+    ];
+    let question = with(&bought(), json!({ "step": 1, "state": "reached" }));
+    for (more, field) in cases {
+        let question = with(&question, more).to_string();
+        let answer = api.send(Method::POST, PATH, question.clone(), "*/*").await;
+        let problem = answer.problem(422);
+        let first = &problem["errors"].as_array().unwrap()[0]["field"];
+        assert_eq!(first, field, "{question}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_is_one_row_in_whatever_way_it_is_written() {
+    let api = Api::new(MemoryStore {
+        events: random_journeys(7),
+        ..MemoryStore::default()
+    });
+    let question = json!({
+        "steps": [{"any": true}], "from": "2024-03-01", "to": "2024-04-01",
+        "step": 1, "state": "reached", "limit": 1_000, "breakdown": {"by": ["plan"]},
+    });
+    let of = async |row: Value| ask(&api, PATH, &with(&question, row)).await;
+    let seven = of(json!({ "value": ["7"] })).await;
+    assert!(seven["total"].as_u64().unwrap() > 0);
+    assert_eq!(seven, of(json!({ "value": ["7.0"] })).await);
+    let others = of(json!({ "other_than": [["7.0"]] })).await;
+    let everybody = of(json!({})).await;
+    assert_eq!(everybody, of(json!({ "other_than": [] })).await);
+    let both: BTreeSet<_> = names(&seven).union(&names(&others)).cloned().collect();
+    assert_eq!(both, names(&everybody));
+}

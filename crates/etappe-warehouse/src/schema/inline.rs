@@ -146,7 +146,20 @@ fn is_name_character(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// Returns the parameters of a statement, with their types.
+    fn parameters(sql: &str) -> BTreeSet<&str> {
+        let opened = sql.split('{').skip(1);
+        let inside = opened.filter_map(|text| Some(text.split_once('}')?.0));
+        let is_parameter = |inside: &&str| {
+            let name = inside.split_once(':').map(|(name, _)| name);
+            name.is_some_and(|name| name.chars().all(is_name_character))
+        };
+        inside.filter(is_parameter).collect()
+    }
 
     #[test]
     fn no_view_calls_another_one_when_inlined() {
@@ -158,8 +171,10 @@ mod tests {
                     assert!(!inlined.contains(&call), "{name} calls {other}");
                 }
             }
-            let missing = |text: &str| text.matches('{').count();
-            assert!(missing(sql) == 0 || missing(&inlined) > 0, "{name}");
+            let own = parameters(sql);
+            for parameter in parameters(&inlined) {
+                assert!(own.contains(parameter), "{name} has no {{{parameter}}}");
+            }
         }
     }
 

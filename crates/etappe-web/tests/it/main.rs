@@ -1,5 +1,6 @@
 //! Signing in, sessions, the first account and users, over HTTP against accounts in memory.
 
+mod keys;
 mod oidc;
 mod practice;
 mod shares;
@@ -27,7 +28,7 @@ async fn the_first_account_is_made_once_with_the_link_and_is_signed_in() {
     assert_eq!(made.json["user"]["role_everywhere"], "admin");
     assert_eq!(
         made.json["offers"],
-        json!(["meanings", "audit", "shares", "practice"])
+        json!(["meanings", "audit", "shares", "keys", "practice"])
     );
     let ways = world.get("/app/api/sign-in-ways", None).await;
     assert_eq!(ways.json, json!({ "password": true, "oidc": null }));

@@ -112,7 +112,10 @@ async fn a_site_of_the_same_name_is_left_alone() {
 async fn where_no_practice_site_can_be_made_none_is_offered() {
     let world = World::without_practice().await;
     let anna = world.sign_in("anna@example.com", PASSWORD).await;
-    assert_eq!(anna.json["offers"], json!(["meanings", "audit", "shares"]));
+    assert_eq!(
+        anna.json["offers"],
+        json!(["meanings", "audit", "shares", "keys"])
+    );
     let cookie = anna.cookie();
     assert_eq!(
         world.get(PATH, Some(&cookie)).await.status,

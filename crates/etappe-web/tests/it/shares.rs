@@ -6,8 +6,7 @@ use etappe_web::users::{self, UserRequest};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::ParseSite;
-use crate::support::{Answer, PASSWORD, World};
+use crate::support::{Answer, PASSWORD, Person, World, anna, with_role};
 
 const LINKS: &str = "/app/api/sites/shop/shares";
 const WORD: &str = "open sesame";
@@ -23,27 +22,7 @@ fn with(fields: &Value) -> Value {
     wanted
 }
 
-/// Somebody who is signed in.
-struct Person {
-    cookie: String,
-    csrf: String,
-}
-
 impl Person {
-    fn of(answer: &Answer) -> Self {
-        Self {
-            cookie: answer.cookie(),
-            csrf: answer.csrf(),
-        }
-    }
-
-    fn headers(&self) -> [(&str, &str); 2] {
-        [
-            ("cookie", self.cookie.as_str()),
-            ("x-csrf-token", &self.csrf),
-        ]
-    }
-
     async fn make(&self, world: &World, wanted: &Value) -> Answer {
         world.post(LINKS, wanted, &self.headers()).await
     }
@@ -53,23 +32,6 @@ impl Person {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
         answer.json["shares"].clone()
     }
-}
-
-async fn anna(world: &World) -> Person {
-    Person::of(&world.sign_in("anna@example.com", PASSWORD).await)
-}
-
-async fn with_role(world: &World, name: &str, role: Role, site: &str) -> Person {
-    let email = format!("{name}@example.com");
-    let add = UserRequest::Add {
-        email: email.clone(),
-        name: name.to_owned(),
-        role,
-        site: Some(site.parse_site()),
-    };
-    let added = users::apply(world.accounts(), add, Timestamp::EPOCH).await;
-    let password = added.expect("added").password.expect("a password");
-    Person::of(&world.sign_in(&email, &password).await)
 }
 
 /// Returns the token of a link that was just made.

@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use etappe_core::account::{AccountChange, AccountChanges, Accounts};
+use etappe_core::account::{AccountChange, AccountChanges, Accounts, Role};
 use etappe_core::id::SiteId;
 use etappe_core::meaning::{MeaningChange, Meanings, UnusableMeaning};
-use etappe_core::ports::{AccountStore, Clock, MeaningStore};
-use etappe_core::site::{KeyHash, Site, SiteDirectory, SiteSettings};
+use etappe_core::ports::{AccountStore, Clock, KeyStore, MeaningStore};
+use etappe_core::site::{KeyChange, KeyHash, Site, SiteDirectory, SiteSettings, UnusableKey};
 use etappe_core::time::Timestamp;
 use etappe_core::trail::{EntryName, Trail, TrailEntry};
 use etappe_web::metrics::WebMetrics;
 use etappe_web::oidc::Oidc;
 use etappe_web::practice::{NameTaken, PracticeSite, PracticeState};
+use etappe_web::users::{self, UserRequest};
 use etappe_web::{WebParts, WebState};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -25,6 +26,8 @@ use prometheus::Registry;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
+
+use crate::ParseSite;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -56,6 +59,39 @@ impl AccountStore for MemoryAccounts {
     }
 }
 
+impl MemoryAccounts {
+    /// Replaces the sites, and adds to the trail.
+    fn replace(&self, sites: Vec<Site>, told: TrailEntry) {
+        let before = Arc::clone(&self.0.borrow());
+        let changed = SiteDirectory::new(sites)
+            .with_accounts(before.accounts().clone())
+            .with_trail(tell(before.trail(), Some(told)));
+        self.0.send_replace(Arc::new(changed));
+    }
+}
+
+impl KeyStore for MemoryAccounts {
+    type Error = Infallible;
+
+    async fn change_key(
+        &self,
+        change: KeyChange,
+        told: TrailEntry,
+    ) -> Result<Result<(), UnusableKey>, Infallible> {
+        let mut sites: Vec<Site> = self.0.borrow().sites().cloned().collect();
+        let mut found = sites.iter_mut();
+        let Some(site) = found.find(|site| site.id == *change.site()) else {
+            return Ok(Err(UnusableKey::UnknownSite));
+        };
+        if let Err(refusal) = change.check(&site.keys) {
+            return Ok(Err(refusal));
+        }
+        change.apply(&mut site.keys);
+        self.replace(sites, told);
+        Ok(Ok(()))
+    }
+}
+
 impl MeaningStore for MemoryAccounts {
     type Error = Infallible;
 
@@ -64,8 +100,7 @@ impl MeaningStore for MemoryAccounts {
         change: MeaningChange,
         told: TrailEntry,
     ) -> Result<Result<(), UnusableMeaning>, Infallible> {
-        let directory = Arc::clone(&self.0.borrow());
-        let mut sites: Vec<Site> = directory.sites().cloned().collect();
+        let mut sites: Vec<Site> = self.0.borrow().sites().cloned().collect();
         let mut found = sites.iter_mut();
         let Some(site) = found.find(|site| site.id == change.site) else {
             return Ok(Err(UnusableMeaning::UnknownSite));
@@ -74,11 +109,7 @@ impl MeaningStore for MemoryAccounts {
             return Ok(Err(refusal));
         }
         change.apply(&mut site.meanings);
-        let accounts = directory.accounts().clone();
-        let changed = SiteDirectory::new(sites)
-            .with_accounts(accounts)
-            .with_trail(tell(directory.trail(), Some(told)));
-        self.0.send_replace(Arc::new(changed));
+        self.replace(sites, told);
         Ok(Ok(()))
     }
 }
@@ -237,6 +268,11 @@ impl World {
         serde_json::to_string(directory.accounts()).expect("JSON")
     }
 
+    /// Returns the sites as the collector and the questions see them.
+    pub(crate) fn directory(&self) -> Arc<SiteDirectory> {
+        Arc::clone(&self.accounts.0.borrow())
+    }
+
     /// Returns what the clock shows, in milliseconds.
     pub(crate) fn now(&self) -> i64 {
         self.clock.0.load(Ordering::Relaxed)
@@ -353,4 +389,43 @@ impl Answer {
     pub(crate) fn csrf(&self) -> String {
         self.json["csrf"].as_str().expect("a token").to_owned()
     }
+}
+
+/// Somebody who is signed in.
+pub(crate) struct Person {
+    pub(crate) cookie: String,
+    csrf: String,
+}
+
+impl Person {
+    pub(crate) fn of(answer: &Answer) -> Self {
+        Self {
+            cookie: answer.cookie(),
+            csrf: answer.csrf(),
+        }
+    }
+
+    pub(crate) fn headers(&self) -> [(&str, &str); 2] {
+        [
+            ("cookie", self.cookie.as_str()),
+            ("x-csrf-token", &self.csrf),
+        ]
+    }
+}
+
+pub(crate) async fn anna(world: &World) -> Person {
+    Person::of(&world.sign_in("anna@example.com", PASSWORD).await)
+}
+
+pub(crate) async fn with_role(world: &World, name: &str, role: Role, site: &str) -> Person {
+    let email = format!("{name}@example.com");
+    let add = UserRequest::Add {
+        email: email.clone(),
+        name: name.to_owned(),
+        role,
+        site: Some(site.parse_site()),
+    };
+    let added = users::apply(world.accounts(), add, Timestamp::EPOCH).await;
+    let password = added.expect("added").password.expect("a password");
+    Person::of(&world.sign_in(&email, &password).await)
 }

@@ -24,26 +24,26 @@ pub(super) struct Column {
 }
 
 const fn text(name: &'static str) -> Column {
-    fixed(name, "String", Encoding::Text)
+    column(name, "String", Encoding::Text)
 }
 
 const fn hash(name: &'static str) -> Column {
-    fixed(name, "UInt64", Encoding::Fixed(8))
+    column(name, "UInt64", Encoding::Fixed(8))
 }
 
 const fn time(name: &'static str) -> Column {
-    fixed(name, "DateTime64(3, 'UTC')", Encoding::Fixed(8))
+    column(name, "DateTime64(3, 'UTC')", Encoding::Fixed(8))
 }
 
 const fn enumeration(name: &'static str) -> Column {
-    fixed(name, "Int8", Encoding::Fixed(1))
+    column(name, "Int8", Encoding::Fixed(1))
 }
 
 const fn flag(name: &'static str) -> Column {
-    fixed(name, "Bool", Encoding::Fixed(1))
+    column(name, "Bool", Encoding::Fixed(1))
 }
 
-const fn fixed(name: &'static str, kind: &'static str, encoding: Encoding) -> Column {
+const fn column(name: &'static str, kind: &'static str, encoding: Encoding) -> Column {
     Column {
         name,
         kind,
@@ -72,7 +72,7 @@ pub(super) const LAYOUT: &[Column] = &[
     hash("message_hash"),
     time("occurred_at"),
     time("received_at"),
-    fixed(
+    column(
         "revenue",
         "Nullable(Decimal(38, 4))",
         Encoding::Nullable(16),
@@ -83,9 +83,9 @@ pub(super) const LAYOUT: &[Column] = &[
     text("referral_code"),
     text("inviter_id"),
     hash("inviter_hash"),
-    fixed("nps", "Nullable(UInt8)", Encoding::Nullable(1)),
-    fixed("rating", "Nullable(Float64)", Encoding::Nullable(8)),
-    fixed("sentiment", "Nullable(Float64)", Encoding::Nullable(8)),
+    column("nps", "Nullable(UInt8)", Encoding::Nullable(1)),
+    column("rating", "Nullable(Float64)", Encoding::Nullable(8)),
+    column("sentiment", "Nullable(Float64)", Encoding::Nullable(8)),
     text("touchpoint"),
     text("touchpoint_kind"),
     text("persona"),
@@ -104,7 +104,7 @@ pub(super) const LAYOUT: &[Column] = &[
     text("context"),
     text("traits"),
     text("topic"),
-    fixed("partition", "UInt32", Encoding::Fixed(4)),
+    column("partition", "UInt32", Encoding::Fixed(4)),
     hash("offset"),
     flag("to_messages"),
     flag("to_events"),

@@ -9,7 +9,7 @@ import { Popover } from "../Popover/Popover";
 import { StageDots } from "../Stage/Stage";
 
 export function chooseModel(id: string): void {
-  setParams({ m: id, step: null, state: null });
+  setParams({ m: id, step: null, state: null, of: null });
 }
 
 export function ModelSwitcher() {

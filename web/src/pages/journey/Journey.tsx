@@ -20,7 +20,7 @@ import { ENOUGH } from "../../model/kpis";
 import { t } from "../../text";
 import { Between } from "./Between";
 import { OverTime } from "./OverTime";
-import { Split } from "./Split";
+import { Split, type OpenRow } from "./Split";
 import { StepTable } from "./StepTable";
 import { useJourney, WHOLE, type Journey as JourneyData } from "./use-journey";
 import "./Journey.css";
@@ -31,7 +31,9 @@ type Tab = (typeof TABS)[number];
 /** More steps than this read better as rows. */
 const MOST_COLUMNS = 8;
 
-const openPeople: OpenPeople = (step, state) => setParams({ step: String(step), state });
+const openPeople: OpenPeople = (step, state) => setParams({ step: String(step), state, of: null });
+
+const openRow: OpenRow = (row, step, state) => setParams({ step: String(step), state, of: row });
 
 /** Absent where the server cannot list the people of a figure. */
 function opener(): OpenPeople | undefined {
@@ -131,7 +133,7 @@ export function Journey() {
             </Card>
           </div>
         )}
-        {hasPeople && <Split key={modelId.value} journey={journey} />}
+        {hasPeople && <Split key={modelId.value} journey={journey} onOpen={abilities.value.people ? openRow : undefined} />}
       </div>
     </>
   );

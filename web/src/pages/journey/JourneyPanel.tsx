@@ -1,13 +1,17 @@
 import { askPeople, peopleCsv, type PeopleQuestion, type PeopleState } from "../../api/people";
-import { downloadCsv } from "../../api/questions";
+import { askFunnel, downloadCsv, keyOf, type Scope } from "../../api/questions";
+import { useAnswer } from "../../api/use-answer";
+import { stages } from "../../app/models";
 import { setParams } from "../../app/router";
 import { param } from "../../app/view";
 import { PeoplePanel } from "../../components/PeoplePanel/PeoplePanel";
 import { Segment } from "../../components/Segment/Segment";
 import { StageName } from "../../components/Stage/Stage";
 import { count, counted } from "../../format/words";
-import type { Part } from "../../model/funnel";
+import { partsOf, type Part } from "../../model/funnel";
+import { arrivalIndex } from "../../model/stages";
 import { t } from "../../text";
+import { currentBy, nameInAddress, peopleRow, rowName, splitOptions } from "./split";
 import { useJourney, WHOLE } from "./use-journey";
 
 const STATES: PeopleState[] = ["dropped", "open", "reached"];
@@ -30,15 +34,29 @@ function titleOf(part: Part, from: Part | null, state: PeopleState): string {
   return counted(part.step.open > 0 ? "people.title.not-yet" : "people.title.dropped", n, { past });
 }
 
+/** The row of the split whose people are open, if it is one of a split. */
+function useRow(scope: Scope) {
+  const name = param("of");
+  const by = currentBy();
+  const options = splitOptions(by, arrivalIndex(stages.value));
+  const { data } = useAnswer(name ? keyOf("funnel", scope, options) : null, (signal) => askFunnel(scope, options, signal));
+  if (!name) return null;
+  const listed = data?.breakdown ?? null;
+  const found = listed?.find((each) => nameInAddress(each) === name) ?? null;
+  return { name: `${t(`split.${by}`)}: ${rowName(name, by)}`, parts: found ? partsOf(found, stages.value) : [], options, people: peopleRow(name, listed) };
+}
+
 /** The people behind a figure of the journey; which one is in the address. */
 export function JourneyPanel() {
-  const { scope, parts } = useJourney();
+  const journey = useJourney();
+  const { scope } = journey;
+  const row = useRow(scope);
+  const { parts } = row ?? journey;
   const step = Number(param("step"));
   const part = parts.find((each) => each.index + 1 === step) ?? null;
   const from = part && gateBefore(parts, part);
   const state = STATES.find((each) => each === param("state")) ?? "dropped";
-  const question: PeopleQuestion = { scope, funnel: WHOLE, step, state };
-  const close = () => setParams({ step: null, state: null });
+  const close = () => setParams({ step: null, state: null, of: null });
   const names = { dropped: t(part && part.step.open > 0 ? "people.not-on" : "people.stopped"), open: t("people.open"), reached: t("people.went-on") };
   const options = STATES.map((value) => ({
     value,
@@ -50,6 +68,9 @@ export function JourneyPanel() {
     ),
     disabled: false,
   }));
+  // Who "others" are is known once the rows are.
+  if (row && !row.people) return null;
+  const question: PeopleQuestion = { scope, funnel: row?.options ?? WHOLE, step, state, row: row?.people ?? undefined };
   return (
     <PeoplePanel
       title={part ? titleOf(part, from, state) : t("people.panel")}
@@ -58,6 +79,7 @@ export function JourneyPanel() {
           <>
             {from && <><StageName stage={from.stage} /><span class="faint" aria-hidden="true">→</span></>}
             <StageName stage={part.stage} />
+            {row && <span class="panel-row">{row.name}</span>}
           </>
         )
       }

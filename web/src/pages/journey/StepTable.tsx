@@ -63,6 +63,7 @@ function columnsOf(before: number[] | null, onOpen?: OpenPeople): Column<Part>[]
 }
 
 export function StepTable({ journey, onOpen }: { journey: Journey; onOpen?: OpenPeople }) {
-  const chosen = Number(param("step"));
+  // Of a split, the row is chosen and no step of everybody.
+  const chosen = param("of") ? 0 : Number(param("step"));
   return <DataTable caption={t("journey.steps")} columns={columnsOf(journey.before, onOpen)} rows={journey.parts} rowKey={(part) => part.stage.id} selected={(part) => part.index + 1 === chosen} />;
 }

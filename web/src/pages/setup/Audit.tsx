@@ -17,6 +17,10 @@ function atText(instant: string): string {
 /** As the server calls whoever uses its command line. */
 const COMMAND_LINE = "command line";
 
+export function byText(by: string): string {
+  return by === COMMAND_LINE ? t("audit.by.command-line") : by;
+}
+
 /** Who changed what of this site, newest first. */
 export function Audit() {
   const id = site.value!.id;
@@ -33,7 +37,7 @@ export function Audit() {
               rowKey={(row) => row.at + row.action + row.what}
               columns={[
                 { id: "at", name: t("refused.when"), cell: (row) => <span class="nowrap tab">{atText(row.at)}</span> },
-                { id: "by", name: t("people.name"), priority: 2, cell: (row) => (row.by === COMMAND_LINE ? t("audit.by.command-line") : row.by) },
+                { id: "by", name: t("people.name"), priority: 2, cell: (row) => byText(row.by) },
                 { id: "did", name: t("audit.change"), cell: (row) => t(`audit.did.${row.action}`) },
                 { id: "what", name: t("audit.about"), cell: (row) => <span class="audit-what">{row.what}</span> },
               ]}

@@ -21,6 +21,7 @@ import { t } from "../../text";
 import { Account } from "./Account";
 import { Audit } from "./Audit";
 import { Colleagues } from "./Colleagues";
+import { Keys } from "./Keys";
 import { Shares } from "./Shares";
 import { Snippet } from "./Snippet";
 import { isThere, useSeen, Waiting } from "./Waiting";
@@ -90,14 +91,14 @@ function SetUpSite() {
   );
 }
 
-const PARTS = ["site", "share", "audit", "you"] as const;
+const PARTS = ["site", "share", "keys", "audit", "you"] as const;
 type Part = (typeof PARTS)[number];
 
 /** What the reader may use, as far as this Etappe has it. */
 function useParts(): Part[] {
   const { id, role } = site.value!;
   const audit = useAnswer(role === "admin" && offers("audit") ? auditKey(id) : null, (signal) => askAudit(id, signal));
-  const offered: Record<Part, boolean> = { site: true, share: sharingOffered.value, audit: role === "admin" && !!(audit.data ?? (audit.problem && audit.problem.status !== 404)), you: true };
+  const offered: Record<Part, boolean> = { site: true, share: sharingOffered.value, keys: role === "admin" && offers("keys"), audit: role === "admin" && !!(audit.data ?? (audit.problem && audit.problem.status !== 404)), you: true };
   return PARTS.filter((part) => offered[part]);
 }
 
@@ -110,6 +111,8 @@ function PartPage({ part }: { part: Part }) {
           <Colleagues />
         </div>
       );
+    case "keys":
+      return <Keys />;
     case "audit":
       return <Audit />;
     case "you":

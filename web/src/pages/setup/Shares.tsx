@@ -1,12 +1,11 @@
-import { useState } from "preact/hooks";
 import { askShares, revokeShare, type Share } from "../../api/shares";
 import { offers } from "../../api/session";
 import { useAnswer } from "../../api/use-answer";
-import { toast } from "../../app/toasts";
 import { pageAddress, site, today, zone } from "../../app/view";
 import { LinkButton } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
 import { DataTable } from "../../components/DataTable/DataTable";
+import { Revoke } from "../../components/Revoke/Revoke";
 import { pageName } from "../../components/ShareDialog/open";
 import { Answered, Empty, Skeleton } from "../../components/States/States";
 import { dayOf } from "../../format/dates";
@@ -29,29 +28,6 @@ function isOver(share: Share): boolean {
   return Date.parse(share.expires_at) <= Date.now();
 }
 
-/** Cannot be undone: the link would have to be sent anew. So it is asked for twice. */
-function Revoke({ share, again }: { share: Share; again: () => void }) {
-  const [state, setState] = useState<"quiet" | "sure" | "busy" | "failed">("quiet");
-  const revoke = () => {
-    setState("busy");
-    revokeShare(site.value!.id, share.id).then(
-      () => {
-        toast(t("share.revoked"));
-        again();
-      },
-      () => setState("failed"),
-    );
-  };
-  if (state === "quiet") return <button type="button" class="link row-act" onClick={() => setState("sure")} aria-label={t("share.revoke.which", { page: pageName(share.page) })}>{t("share.revoke")}</button>;
-  return (
-    <span class="share-sure">
-      <span class={state === "failed" ? "worse" : undefined} role={state === "failed" ? "alert" : undefined}>{t(state === "failed" ? "state.failed" : "share.sure")}</span>
-      <button type="button" class="link row-act" autofocus onClick={() => setState("quiet")}>{t("cancel")}</button>
-      <button type="button" class="link row-act worse" disabled={state === "busy"} onClick={revoke}>{t("share.revoke")}</button>
-    </span>
-  );
-}
-
 function List({ shares, again }: { shares: Share[]; again: () => void }) {
   return (
     <DataTable
@@ -63,7 +39,7 @@ function List({ shares, again }: { shares: Share[]; again: () => void }) {
           id: "page",
           name: t("share.page"),
           cell: (row) => (
-            <span class="share-page">
+            <span class="row-lines">
               <b>{pageName(row.page)}</b>
               <small class="faint micro">{periodText(row)}</small>
               <small class="only-narrow faint micro">{t("share.row.when", { day: dayText(dayOf(new Date(row.expires_at), zone.value)), ago: row.last_opened ? agoText(row.last_opened) : t("share.never") })}</small>
@@ -74,7 +50,7 @@ function List({ shares, again }: { shares: Share[]; again: () => void }) {
         { id: "by", name: t("meaning.by"), priority: 3, cell: (row) => <span class="muted">{row.by}</span> },
         { id: "until", name: t("share.until"), priority: 2, sort: (row) => row.expires_at, cell: (row) => (isOver(row) ? <span class="worse">{t("share.over")}</span> : <span class="nowrap">{dayText(dayOf(new Date(row.expires_at), zone.value))}</span>) },
         { id: "opened", name: t("share.opened"), priority: 2, sort: (row) => row.last_opened, cell: (row) => <span class="muted nowrap">{row.last_opened ? agoText(row.last_opened) : t("share.never")}</span> },
-        { id: "revoke", name: "", figure: true, cell: (row) => <Revoke share={row} again={again} /> },
+        { id: "revoke", name: "", figure: true, cell: (row) => <Revoke which={t("share.revoke.which", { page: pageName(row.page) })} sure={t("share.sure")} done={t("share.revoked")} revoke={() => revokeShare(site.value!.id, row.id)} again={again} /> },
       ]}
     />
   );

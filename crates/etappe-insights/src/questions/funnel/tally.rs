@@ -258,7 +258,7 @@ fn record(counts: &mut FunnelCounts, attempt: &Attempt, as_of: Timestamp) -> usi
 }
 
 /// Returns the values of the event at `step`; empty values if the step was not reached.
-fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) -> Values {
+pub(crate) fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions: usize) -> Values {
     let reach = attempt.steps.get(step).copied().flatten();
     let values = reach
         .and_then(|reach| hits.get(reach.hit))
