@@ -18,6 +18,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
+use crate::journey::PeopleFigures;
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::ledger::{LedgerPositions, LedgerRow, LedgerTail, OutcomeStage};
 use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
@@ -329,10 +330,12 @@ pub trait JourneyStore: Send + Sync + 'static {
         query: &ViewQuery,
     ) -> impl Future<Output = Result<Vec<R>, Self::Error>> + Send;
 
-    /// Returns the counts and sums behind the KPI cards, each asked for once.
+    /// Returns the counts and sums behind the KPI cards, each asked for once. What is `known`
+    /// already is not counted again.
     fn kpi_figures(
         &self,
         scope: &KpiScope,
+        known: Option<PeopleFigures>,
     ) -> impl Future<Output = Result<KpiFigures, Self::Error>> + Send;
 
     /// Returns stock, moves and dwell of every stage of a model.

@@ -52,6 +52,9 @@ pub enum StoreError<E> {
     /// The index could not be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A row of a view that the index counted is not one that the question reads.
+    #[error("the rows of `{0}` from the index are not what was asked for")]
+    Row(&'static str),
     /// The events of a unit take more memory than they may.
     #[error(
         "the events of unit {unit} that match take more than {limit} bytes: ask for fewer of them"
@@ -69,14 +72,14 @@ impl<E: Retryable> Retryable for StoreError<E> {
         match self {
             Self::Store(error) => error.retry_class(),
             Self::Index(_) => RetryClass::Transient,
-            Self::UnitTooLarge { .. } => RetryClass::Permanent,
+            Self::Row(_) | Self::UnitTooLarge { .. } => RetryClass::Permanent,
         }
     }
 
     fn exhausted(&self) -> Option<Cost> {
         match self {
             Self::Store(error) => error.exhausted(),
-            Self::Index(_) => None,
+            Self::Index(_) | Self::Row(_) => None,
             Self::UnitTooLarge { .. } => Some(Cost::Memory),
         }
     }

@@ -9,8 +9,8 @@
 //! - A [`run`] holds events of one site, ordered by person and time; a [`segment`] is a file of runs.
 //! - The [`index`] is what all sites' runs are at a moment, and the [`follower`] is the one task that
 //!   changes it.
-//! - [`people`] walks through a site's runs; [`scan`] finds the events of funnels there, and [`stages`]
-//!   the figures of stages.
+//! - [`people`] walks through a site's runs; [`scan`] finds the events of funnels there, [`stages`] the
+//!   figures of stages, and [`people_figures`] those of visits, signups and coming back.
 
 mod batch;
 pub mod config;
@@ -24,6 +24,7 @@ mod merge;
 pub mod metrics;
 mod outcomes;
 mod people;
+mod people_figures;
 mod run;
 mod scan;
 mod segment;

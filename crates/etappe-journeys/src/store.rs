@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use etappe_core::id::SiteId;
+use etappe_core::journey::PeopleFigures;
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
@@ -18,6 +19,7 @@ use crate::error::{IndexError, StoreError};
 use crate::follower::{Follower, Link};
 use crate::metrics::JourneysMetrics;
 use crate::outcomes::Outcomes;
+use crate::people_figures::{PeriodView, people_figures};
 use crate::scan::{ScanEnd, can_answer, scan};
 use crate::site::SiteState;
 use crate::stages::stage_figures;
@@ -152,12 +154,35 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
         &self,
         query: &ViewQuery,
     ) -> Result<Vec<R>, Self::Error> {
+        if let Some(reader) = &self.index
+            && let Some(view) = PeriodView::of(query)
+            && let Some((site, outcomes)) = reader.current(&query.site).await
+        {
+            let rows = view.rows(&site, &outcomes).await;
+            let rows = rows.inspect_err(|error| reader.note_damage(error))?;
+            let read = |row| serde_json::from_value(row).map_err(|_| StoreError::Row(query.view));
+            return rows.into_iter().map(read).collect();
+        }
         let answer = self.store.view_rows(query).await;
         answer.map_err(StoreError::Store)
     }
 
-    async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, Self::Error> {
-        let answer = self.store.kpi_figures(scope).await;
+    async fn kpi_figures(
+        &self,
+        scope: &KpiScope,
+        known: Option<PeopleFigures>,
+    ) -> Result<KpiFigures, Self::Error> {
+        let known = match (known, &self.index) {
+            (None, Some(reader)) => match reader.current(&scope.site).await {
+                Some((site, outcomes)) => {
+                    let figures = people_figures(&site, &outcomes, scope).await;
+                    Some(figures.inspect_err(|error| reader.note_damage(error))?)
+                }
+                None => None,
+            },
+            (known, _) => known,
+        };
+        let answer = self.store.kpi_figures(scope, known).await;
         answer.map_err(StoreError::Store)
     }
 

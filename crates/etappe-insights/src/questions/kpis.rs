@@ -101,6 +101,6 @@ pub(crate) async fn figures<S: JourneyStore, C>(
     scope: &Scope,
     range: TimeRange,
 ) -> Result<KpiFigures, InsightsError> {
-    let figures = parts.store.kpi_figures(&scope.figures(range)).await;
+    let figures = parts.store.kpi_figures(&scope.figures(range), None).await;
     figures.map_err(store_error)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use etappe_core::event::EventKind;
 use etappe_core::id::{SiteId, hash64};
+use etappe_core::journey::PeopleFigures;
 use etappe_core::kpi::{
     ActorCursor, ActorEvent, ActorEventStage, ActorPage, ActorPageQuery, KpiFigures, KpiScope,
     ReferralFigures, StageFigures,
@@ -243,7 +244,11 @@ impl JourneyStore for MemoryStore {
         Ok(names.into_iter().map(|(name, _)| name).collect())
     }
 
-    async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, StoreError> {
+    async fn kpi_figures(
+        &self,
+        scope: &KpiScope,
+        _: Option<PeopleFigures>,
+    ) -> Result<KpiFigures, StoreError> {
         self.ready().await?;
         self.note(scope);
         let from = scope.range.from.as_millis();

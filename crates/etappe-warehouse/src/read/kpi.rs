@@ -1,6 +1,7 @@
 //! The figures of the KPI cards, from the `kpi_*` views.
 
 use clickhouse::Row;
+use etappe_core::journey::{PeopleFigures, PeriodFigures};
 use etappe_core::kpi::{KpiFigures, KpiScope, MoneyFigures, ReferralFigures};
 use etappe_core::money::Amount;
 use serde::Deserialize;
@@ -110,32 +111,33 @@ impl Warehouse {
     pub(crate) async fn read_kpi_figures(
         &self,
         scope: &KpiScope,
+        known: Option<PeopleFigures>,
     ) -> Result<KpiFigures, WarehouseError> {
         let first = self.site_query(&scope.site, "site_has_events", SITE_HAS_EVENTS);
         if first.rows::<u8>().await?.is_empty() {
             return Ok(KpiFigures::default());
         }
-        let (activity, signups, orders, refunds, money, retention, nps, referrals) = tokio::try_join!(
-            self.read_activity(scope),
-            self.scope_query("kpi_signups", SIGNUPS, scope)
-                .row::<SignupRow>(),
+        let people = async {
+            match known {
+                Some(known) => Ok(known),
+                None => self.read_people(scope).await,
+            }
+        };
+        let (people, orders, refunds, money, nps, referrals) = tokio::try_join!(
+            people,
             self.read_orders(scope),
             self.scope_query("kpi_refunds", REFUNDS, scope)
                 .row::<RefundRow>(),
             self.read_money(scope),
-            self.scope_query("kpi_retention", RETENTION, scope)
-                .instant("week", scope.weeks.week)
-                .instant("next_week", scope.weeks.next_week)
-                .instant("end", scope.weeks.end)
-                .row::<RetentionRow>(),
             self.read_nps(scope),
             self.read_referral_graph(scope),
         )?;
+        let range = people.range;
         Ok(KpiFigures {
-            visitors: activity.visitors,
-            signups: signups.signups,
-            activation_eligible: signups.activation_eligible,
-            activated: signups.activated,
+            visitors: range.visitors,
+            signups: range.signups,
+            activation_eligible: range.activation_eligible,
+            activated: range.activated,
             customers: orders.customers,
             repeat_customers: orders.repeat_customers,
             customer_orders: orders.customer_orders,
@@ -146,15 +148,40 @@ impl Warehouse {
             money,
             new_customers: orders.new_customers,
             referrals: ReferralFigures {
-                active_actors: activity.visitors,
+                active_actors: range.visitors,
                 customers: orders.customers,
                 ..referrals
             },
+            retention_cohort: people.retention_cohort,
+            retention_returned: people.retention_returned,
+            nps_scores: nps,
+            events: range.events,
+            unmapped_events: range.unmapped_events,
+        })
+    }
+
+    async fn read_people(&self, scope: &KpiScope) -> Result<PeopleFigures, WarehouseError> {
+        let (activity, signups, retention) = tokio::try_join!(
+            self.read_activity(scope),
+            self.scope_query("kpi_signups", SIGNUPS, scope)
+                .row::<SignupRow>(),
+            self.scope_query("kpi_retention", RETENTION, scope)
+                .instant("week", scope.weeks.week)
+                .instant("next_week", scope.weeks.next_week)
+                .instant("end", scope.weeks.end)
+                .row::<RetentionRow>(),
+        )?;
+        Ok(PeopleFigures {
+            range: PeriodFigures {
+                visitors: activity.visitors,
+                events: activity.events,
+                unmapped_events: activity.unmapped_events,
+                signups: signups.signups,
+                activation_eligible: signups.activation_eligible,
+                activated: signups.activated,
+            },
             retention_cohort: retention.retention_cohort,
             retention_returned: retention.retention_returned,
-            nps_scores: nps,
-            events: activity.events,
-            unmapped_events: activity.unmapped_events,
         })
     }
 

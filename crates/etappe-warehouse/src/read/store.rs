@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use etappe_core::id::SiteId;
+use etappe_core::journey::PeopleFigures;
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
@@ -51,8 +52,12 @@ impl JourneyStore for Warehouse {
         self.read_view_rows(query).await
     }
 
-    async fn kpi_figures(&self, scope: &KpiScope) -> Result<KpiFigures, WarehouseError> {
-        Box::pin(self.read_kpi_figures(scope)).await
+    async fn kpi_figures(
+        &self,
+        scope: &KpiScope,
+        known: Option<PeopleFigures>,
+    ) -> Result<KpiFigures, WarehouseError> {
+        Box::pin(self.read_kpi_figures(scope, known)).await
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, WarehouseError> {

@@ -36,7 +36,7 @@ impl Truth {
         let store = &test.warehouse;
         let model = stages(&[1, 2, 3, 5]);
         Self {
-            kpis: store.kpi_figures(scope).await.unwrap(),
+            kpis: store.kpi_figures(scope, None).await.unwrap(),
             stages: store.stage_figures(scope).await.unwrap(),
             referrals: store.referral_figures(scope).await.unwrap(),
             funnel: by_matcher(test, &model, scope.range, scope.bots).await,

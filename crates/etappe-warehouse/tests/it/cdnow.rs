@@ -68,7 +68,11 @@ async fn real_purchases_come_out_as_they_went_in() {
         // in both ranges.
         let lifetime: i128 = purchases.iter().map(|(_, _, amount)| amount).sum();
         let everybody: BTreeSet<&str> = purchases.iter().map(|(id, ..)| id.as_str()).collect();
-        let figures = test.warehouse.kpi_figures(&scope(range)).await.unwrap();
+        let figures = test
+            .warehouse
+            .kpi_figures(&scope(range), None)
+            .await
+            .unwrap();
         assert_eq!(everybody.len(), 23_570);
         assert_eq!(figures.new_customers, 23_570);
         assert_eq!((figures.orders, figures.customer_orders), (orders, orders));

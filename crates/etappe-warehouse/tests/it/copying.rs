@@ -99,7 +99,7 @@ async fn figures(warehouse: &Warehouse) -> String {
     let scope = scope(all_time());
     format!(
         "{:?} {:?} {:?}",
-        Box::pin(warehouse.kpi_figures(&scope)).await.unwrap(),
+        Box::pin(warehouse.kpi_figures(&scope, None)).await.unwrap(),
         Box::pin(warehouse.stage_figures(&scope)).await.unwrap(),
         Box::pin(warehouse.referral_figures(&scope)).await.unwrap()
     )

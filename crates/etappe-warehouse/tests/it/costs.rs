@@ -47,7 +47,10 @@ async fn an_expensive_query_names_the_limit_that_it_exceeds() {
     for (warehouse, cost) in cases {
         let error = warehouse.count_units(&units("demo")).await.unwrap_err();
         assert_eq!(error.exhausted(), Some(cost), "{error}");
-        let error = warehouse.kpi_figures(&scope(all_time())).await.unwrap_err();
+        let error = warehouse
+            .kpi_figures(&scope(all_time()), None)
+            .await
+            .unwrap_err();
         assert_eq!(error.exhausted(), Some(cost), "{error}");
         // The limits do not apply to the program's own queries.
         warehouse.migrate().await.unwrap();

@@ -129,7 +129,10 @@ async fn an_unreachable_or_silent_server_is_transient() {
     let error = silent.insert(&batch(&events(1))).await.unwrap_err();
     assert!(matches!(error, WarehouseError::TimedOut { .. }), "{error}");
     assert_eq!(error.retry_class(), RetryClass::Transient);
-    let error = silent.kpi_figures(&scope(all_time())).await.unwrap_err();
+    let error = silent
+        .kpi_figures(&scope(all_time()), None)
+        .await
+        .unwrap_err();
     assert!(matches!(error, WarehouseError::TimedOut { .. }), "{error}");
 }
 
@@ -142,7 +145,10 @@ async fn metrics_count_stored_rows_and_failures() {
     let mut short = batch(&events(8));
     short.bytes.truncate(10);
     warehouse.insert(&short).await.unwrap_err();
-    warehouse.kpi_figures(&scope(all_time())).await.unwrap();
+    warehouse
+        .kpi_figures(&scope(all_time()), None)
+        .await
+        .unwrap();
     let mut text = String::new();
     let encoder = prometheus::TextEncoder::new();
     encoder.encode_utf8(&registry.gather(), &mut text).unwrap();

@@ -16,7 +16,7 @@ async fn cards_equal_a_count_by_hand() {
     let test = TestWarehouse::new().await;
     let events = store(&test.warehouse, journeys(seed(), 3_000)).await;
     for scope in scopes() {
-        let mut figures = test.warehouse.kpi_figures(&scope).await.unwrap();
+        let mut figures = test.warehouse.kpi_figures(&scope, None).await.unwrap();
         let mut expected = brute::kpis(&events, &scope);
         for median in [&mut figures.referrals, &mut expected.referrals] {
             median.viral_cycle_p50_s = median.viral_cycle_p50_s.map(|s| (s * 10_000.0).round());
@@ -56,7 +56,7 @@ async fn a_site_without_events_has_figures_of_zero() {
     let test = TestWarehouse::new().await;
     let scope = scope(all_time());
     assert_eq!(
-        test.warehouse.kpi_figures(&scope).await.unwrap(),
+        test.warehouse.kpi_figures(&scope, None).await.unwrap(),
         KpiFigures::default()
     );
     let stages = test.warehouse.stage_figures(&scope).await.unwrap();
@@ -86,7 +86,7 @@ async fn an_order_counts_once_with_its_first_purchase() {
     store(&test.warehouse, events).await;
     let figures = test
         .warehouse
-        .kpi_figures(&scope(all_time()))
+        .kpi_figures(&scope(all_time()), None)
         .await
         .unwrap();
     assert_eq!((figures.orders, figures.customers), (3, 1));
@@ -98,13 +98,13 @@ async fn an_order_counts_once_with_its_first_purchase() {
     assert_eq!(figures.money[0].orders, 2);
     let later = test
         .warehouse
-        .kpi_figures(&scope(range(START + 1, START + 10)))
+        .kpi_figures(&scope(range(START + 1, START + 10)), None)
         .await
         .unwrap();
     assert_eq!(later.money[0].revenue.as_scaled(), 100_000);
     let latest = test
         .warehouse
-        .kpi_figures(&scope(range(START + 4, START + 10)))
+        .kpi_figures(&scope(range(START + 4, START + 10)), None)
         .await
         .unwrap();
     assert_eq!(

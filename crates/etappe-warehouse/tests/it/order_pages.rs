@@ -38,7 +38,7 @@ async fn figures_of(events: Vec<TestEvent>) -> KpiFigures {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, events).await;
     test.warehouse
-        .kpi_figures(&scope(all_time()))
+        .kpi_figures(&scope(all_time()), None)
         .await
         .unwrap()
 }
@@ -182,7 +182,7 @@ async fn orders_equal_those_of_the_brute_force() {
                     bots,
                     ..scope(range)
                 };
-                let figures = test.warehouse.kpi_figures(&scope).await.unwrap();
+                let figures = test.warehouse.kpi_figures(&scope, None).await.unwrap();
                 let expected = brute::kpis(&events, &scope);
                 assert_eq!(figures, expected, "seed {seed}, round {round}");
                 left_out += figures.order_pages_left_out;

@@ -150,7 +150,7 @@ async fn the_figures_of_a_period_are_those_of_a_range_that_is_the_period() {
                 range: range(bounds[0], bounds[1]),
                 ..scope.clone()
             };
-            let expected = test.warehouse.kpi_figures(&period).await.unwrap();
+            let expected = test.warehouse.kpi_figures(&period, None).await.unwrap();
             let mut found = found;
             found
                 .money

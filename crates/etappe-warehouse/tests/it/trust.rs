@@ -33,7 +33,7 @@ fn browser(event: TestEvent) -> TestEvent {
 async fn figures_of(events: Vec<TestEvent>, scope: &KpiScope) -> KpiFigures {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, events).await;
-    test.warehouse.kpi_figures(scope).await.unwrap()
+    test.warehouse.kpi_figures(scope, None).await.unwrap()
 }
 
 /// Returns revenue, refunds that count and refunds that do not.

@@ -140,7 +140,7 @@ async fn unmapped_names_and_events_ruled_no_step_add_up_to_the_unmapped_share() 
     let found = test.warehouse.unmapped_names(&query).await.unwrap();
     let counted = brute::counted(&events, &scope);
     let no_step = counted.iter().filter(|event| event.is_no_step).count() as u64;
-    let figures = test.warehouse.kpi_figures(&scope).await.unwrap();
+    let figures = test.warehouse.kpi_figures(&scope, None).await.unwrap();
     assert_eq!(found.all_events + no_step, figures.unmapped_events);
     assert!(no_step > 0);
 }
