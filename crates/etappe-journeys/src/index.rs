@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use etappe_core::ledger::LedgerPositions;
 use parking_lot::RwLock;
+use tokio::time::Instant;
 
 use crate::batch::new_outcomes;
 use crate::error::IndexError;
@@ -87,6 +88,8 @@ pub(crate) struct Index {
     /// Whether it has settled events that are in no segment.
     has_recent: bool,
     with_unsettled: BTreeSet<String>,
+    /// When the last refresh began that found everything.
+    pub(crate) refreshed_at: Option<Instant>,
 }
 
 impl Index {
@@ -104,6 +107,7 @@ impl Index {
             stored: None,
             has_recent: false,
             with_unsettled: BTreeSet::new(),
+            refreshed_at: None,
         };
         match index.load() {
             Err(error @ IndexError::Damaged { .. }) => {

@@ -1,6 +1,7 @@
 //! Reads what arrived since the last time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
 use etappe_core::ledger::{LedgerPositions, LedgerTail};
@@ -14,6 +15,9 @@ use crate::outcomes::Outcomes;
 
 /// So many offsets of a partition are read at a time.
 const OFFSETS_AT_A_TIME: u64 = 100_000;
+/// For so long the last refresh counts for further questions, unless more is settled since: `as_of`
+/// promises what is settled, and no more.
+const FRESH_FOR: Duration = Duration::from_millis(250);
 /// With more unsettled rows the index cannot answer: they are read with every refresh.
 const MAX_UNSETTLED: usize = 500_000;
 
@@ -26,10 +30,14 @@ impl<L: JourneyLedger> Follower<L> {
             return Ok(false);
         };
         let has_news = index.positions() != Some(&settled);
-        if !has_news && !self.link.is_waited_for() && self.link.is_usable() {
+        let started = Instant::now();
+        let is_fresh = index
+            .refreshed_at
+            .is_some_and(|at| started < at + FRESH_FOR);
+        if !has_news && self.link.is_usable() && (is_fresh || !self.link.is_waited_for()) {
+            self.link.refreshed(number, true);
             return Ok(true);
         }
-        let started = Instant::now();
         let is_usable = match self.read_all(index, &settled).await? {
             Ok(is_usable) => is_usable,
             Err(error) => {
@@ -38,6 +46,7 @@ impl<L: JourneyLedger> Follower<L> {
                 return Ok(false);
             }
         };
+        index.refreshed_at = Some(started);
         let metrics = &self.parts.metrics;
         metrics.refresh.observe(started.elapsed().as_secs_f64());
         metrics.usable.set(i64::from(is_usable));

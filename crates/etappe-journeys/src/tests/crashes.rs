@@ -61,7 +61,7 @@ fn builds(bench: &Bench, reason: &str) -> u64 {
     builds.with_label_values(&[reason]).get()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_segment_without_its_manifest_is_no_part_of_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let (mut bench, _) = busy(folder.path(), 1).await;
@@ -74,7 +74,7 @@ async fn a_segment_without_its_manifest_is_no_part_of_the_index() {
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn half_a_file_is_no_part_of_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let (bench, _) = busy(folder.path(), 2).await;
@@ -86,7 +86,7 @@ async fn half_a_file_is_no_part_of_the_index() {
     bench.index.checkpoint().unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_merge_can_end_at_any_point() {
     let folder = tempfile::tempdir().unwrap();
     let (mut bench, _) = busy(folder.path(), 3).await;
@@ -111,7 +111,7 @@ async fn a_merge_can_end_at_any_point() {
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_merge_that_an_index_no_longer_wants_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let (mut bench, _) = busy(folder.path(), 5).await;
@@ -129,7 +129,7 @@ async fn a_merge_that_an_index_no_longer_wants_is_dropped() {
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_build_that_ended_early_begins_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (mut bench, _) = busy(folder.path(), 4).await;
@@ -140,7 +140,7 @@ async fn a_build_that_ended_early_begins_anew() {
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn any_changed_byte_is_noticed_and_the_index_is_built_again() {
     let seed = rand::random();
     eprintln!("seed {seed}");
@@ -171,7 +171,7 @@ async fn any_changed_byte_is_noticed_and_the_index_is_built_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_index_of_another_log_or_version_is_built_again() {
     let folder = tempfile::tempdir().unwrap();
     let (bench, _) = busy(folder.path(), 6).await;
@@ -192,7 +192,7 @@ async fn an_index_of_another_log_or_version_is_built_again() {
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rows_that_the_database_lost_stay_and_more_rows_than_before_mean_a_build() {
     let folder = tempfile::tempdir().unwrap();
     let (bench, offsets) = busy(folder.path(), 7).await;
@@ -220,7 +220,7 @@ async fn rows_that_the_database_lost_stay_and_more_rows_than_before_mean_a_build
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn events_of_an_earlier_log_are_in_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::default();
@@ -245,7 +245,7 @@ async fn events_of_an_earlier_log_are_in_the_index() {
     bench.check().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_database_that_is_away_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (mut bench, mut offsets) = busy(folder.path(), 9).await;
@@ -255,5 +255,25 @@ async fn a_database_that_is_away_changes_nothing() {
     *bench.ledger.fails.lock() = true;
     assert!(!bench.follower.refresh(&mut bench.index).await.unwrap());
     *bench.ledger.fails.lock() = false;
+    bench.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_share_a_refresh_until_more_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bench, mut offsets) = busy(folder.path(), 10).await;
+    let refreshes = |bench: &Bench| bench.follower.metrics().refresh.get_sample_count();
+    let before = refreshes(&bench);
+    for _ in 0..5 {
+        bench.follower.link().ask();
+        assert!(bench.follower.refresh(&mut bench.index).await.unwrap());
+    }
+    assert_eq!(refreshes(&bench), before);
+    let mut random = StdRng::seed_from_u64(10);
+    arrive(&bench, 10, &mut random, &mut offsets);
+    settle(&bench.watermark, &offsets, 1_000);
+    bench.follower.link().ask();
+    assert!(bench.follower.refresh(&mut bench.index).await.unwrap());
+    assert_eq!(refreshes(&bench), before + 1);
     bench.check().await;
 }

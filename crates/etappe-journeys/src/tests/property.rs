@@ -109,7 +109,7 @@ proptest! {
 
     #[test]
     fn the_index_answers_as_the_model_whatever_happens(steps in steps()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(follow(&steps));
     }
 }
