@@ -3,8 +3,12 @@
 //! These are the definitions of `docs/tables.md` as plain functions of a person's events. Stores that
 //! have every person's events in order use them; the database has the same definitions as views.
 
+mod known;
 mod people_tally;
+mod sales;
 mod stage_tally;
 
+pub use known::KnownFigures;
 pub use people_tally::{EventTraits, PeopleFigures, PeopleTally, PeriodFigures};
+pub use sales::{AmountState, SaleKind, SaleRow, Sales, SalesFigures, SalesTerms};
 pub use stage_tally::{HeldStage, StageTally};

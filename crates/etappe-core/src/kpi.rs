@@ -138,7 +138,7 @@ pub struct StageFigure {
 }
 
 /// The kind of a move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransitionKind {
     /// To the next stage.
     Progress,

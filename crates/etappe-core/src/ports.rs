@@ -9,6 +9,7 @@
 
 mod directory;
 mod failure;
+mod ledger;
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -18,10 +19,11 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
-use crate::journey::PeopleFigures;
+use crate::journey::{KnownFigures, SaleRow};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
-use crate::ledger::{LedgerPositions, LedgerRow, LedgerTail, OutcomeStage};
-use crate::query::{CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery};
+use crate::query::{
+    Bots, CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery,
+};
 use crate::time::Timestamp;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
@@ -31,6 +33,7 @@ pub use crate::event::MessageHash;
 pub use crate::row_batch::{RowBatch, RowSummaries, RowSummary};
 pub use directory::{AccountStore, KeyStore, MeaningStore};
 pub use failure::{Cost, RetryClass, Retryable};
+pub use ledger::JourneyLedger;
 
 /// Provides the current time.
 pub trait Clock: Send + Sync + 'static {
@@ -335,8 +338,16 @@ pub trait JourneyStore: Send + Sync + 'static {
     fn kpi_figures(
         &self,
         scope: &KpiScope,
-        known: Option<PeopleFigures>,
+        known: KnownFigures,
     ) -> impl Future<Output = Result<KpiFigures, Self::Error>> + Send;
+
+    /// Returns all rows of money of a site, in any order; `None` if there are more than `limit`.
+    fn sales(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<Vec<SaleRow>>, Self::Error>> + Send;
 
     /// Returns stock, moves and dwell of every stage of a model.
     fn stage_figures(
@@ -364,37 +375,4 @@ pub trait JourneyStore: Send + Sync + 'static {
         &self,
         query: &ActorPageQuery,
     ) -> impl Future<Output = Result<Option<ActorPage>, Self::Error>> + Send;
-}
-
-/// Reads the stored events in the few columns that journeys are folded from.
-pub trait JourneyLedger: Send + Sync + 'static {
-    /// The ledger's error.
-    type Error: Retryable;
-
-    /// Passes every event that is stored before `until`, those of other logs included, in order of
-    /// site, time and arrival, until `visit` breaks.
-    fn history(
-        &self,
-        until: &LedgerPositions,
-        visit: impl FnMut(LedgerRow<'_>) -> ControlFlow<()> + Send,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
-
-    /// Passes the events of a part of the log, in order of site, time and arrival.
-    fn tail(
-        &self,
-        tail: &LedgerTail,
-        visit: impl FnMut(LedgerRow<'_>) + Send,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
-
-    /// Returns how many events are stored before `until`, those of other logs included.
-    fn count(
-        &self,
-        until: &LedgerPositions,
-    ) -> impl Future<Output = Result<u64, Self::Error>> + Send;
-
-    /// Returns the main stage that each of these outcomes has in each model.
-    fn outcome_stages(
-        &self,
-        outcomes: &[u64],
-    ) -> impl Future<Output = Result<Vec<OutcomeStage>, Self::Error>> + Send;
 }

@@ -26,6 +26,7 @@ mod outcomes;
 mod people;
 mod people_figures;
 mod run;
+mod sales;
 mod scan;
 mod segment;
 mod site;

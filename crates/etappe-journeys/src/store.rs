@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use etappe_core::id::SiteId;
-use etappe_core::journey::PeopleFigures;
+use etappe_core::journey::{KnownFigures, SaleRow};
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
 use etappe_core::ports::{JourneyLedger, JourneyStore};
 use etappe_core::query::{
-    CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery,
+    Bots, CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery,
 };
 use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
 use serde::de::DeserializeOwned;
@@ -20,6 +20,7 @@ use crate::follower::{Follower, Link};
 use crate::metrics::JourneysMetrics;
 use crate::outcomes::Outcomes;
 use crate::people_figures::{PeriodView, people_figures};
+use crate::sales::{SalesView, sales_figures};
 use crate::scan::{ScanEnd, can_answer, scan};
 use crate::site::SiteState;
 use crate::stages::stage_figures;
@@ -87,6 +88,29 @@ impl<S> IndexedStore<S> {
 }
 
 impl<S: JourneyStore> IndexedStore<S> {
+    /// Adds what the index, and the rows of money, say to what is known of the cards.
+    async fn known_figures(
+        &self,
+        reader: &Reader,
+        scope: &KpiScope,
+        known: KnownFigures,
+    ) -> Result<KnownFigures, StoreError<S::Error>> {
+        let people = async {
+            let Some((site, outcomes)) = reader.current(&scope.site).await else {
+                return Ok(None);
+            };
+            let figures = people_figures(&site, &outcomes, scope).await;
+            let figures = figures.inspect_err(|error| reader.note_damage(error))?;
+            Ok(Some(figures))
+        };
+        let sales = async { store_answer(sales_figures(&self.store, scope).await) };
+        let (people, sales) = tokio::try_join!(people, sales)?;
+        Ok(KnownFigures {
+            people: known.people.or(people),
+            sales: known.sales.or(sales),
+        })
+    }
+
     async fn from_index<B: Send>(
         reader: &Reader,
         (site, outcomes): (&SiteState, &Outcomes),
@@ -160,8 +184,13 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
         {
             let rows = view.rows(&site, &outcomes).await;
             let rows = rows.inspect_err(|error| reader.note_damage(error))?;
-            let read = |row| serde_json::from_value(row).map_err(|_| StoreError::Row(query.view));
-            return rows.into_iter().map(read).collect();
+            return rows_of(query, rows);
+        }
+        if self.index.is_some()
+            && let Some(view) = SalesView::of(query)
+            && let Some(rows) = store_answer(view.rows(&self.store, &query.site).await)?
+        {
+            return rows_of(query, rows);
         }
         let answer = self.store.view_rows(query).await;
         answer.map_err(StoreError::Store)
@@ -170,20 +199,23 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
     async fn kpi_figures(
         &self,
         scope: &KpiScope,
-        known: Option<PeopleFigures>,
+        known: KnownFigures,
     ) -> Result<KpiFigures, Self::Error> {
-        let known = match (known, &self.index) {
-            (None, Some(reader)) => match reader.current(&scope.site).await {
-                Some((site, outcomes)) => {
-                    let figures = people_figures(&site, &outcomes, scope).await;
-                    Some(figures.inspect_err(|error| reader.note_damage(error))?)
-                }
-                None => None,
-            },
-            (known, _) => known,
+        let known = match &self.index {
+            Some(reader) => self.known_figures(reader, scope, known).await?,
+            None => known,
         };
         let answer = self.store.kpi_figures(scope, known).await;
         answer.map_err(StoreError::Store)
+    }
+
+    async fn sales(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> Result<Option<Vec<SaleRow>>, Self::Error> {
+        store_answer(self.store.sales(site, bots, limit).await)
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, Self::Error> {
@@ -211,6 +243,19 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
         let answer = self.store.actor_page(query).await;
         answer.map_err(StoreError::Store)
     }
+}
+
+fn store_answer<T, E>(answer: Result<T, E>) -> Result<T, StoreError<E>> {
+    answer.map_err(StoreError::Store)
+}
+
+/// Reads rows that the index counted as the rows of a view.
+fn rows_of<R: DeserializeOwned, E>(
+    query: &ViewQuery,
+    rows: Vec<serde_json::Value>,
+) -> Result<Vec<R>, StoreError<E>> {
+    let read = |row| serde_json::from_value(row).map_err(|_| StoreError::Row(query.view));
+    rows.into_iter().map(read).collect()
 }
 
 /// Returns the query for the units that have any event in the range.

@@ -10,6 +10,7 @@ mod kpi;
 mod ledger;
 mod name;
 mod referral;
+mod sales;
 mod stage;
 mod store;
 mod stored_message;

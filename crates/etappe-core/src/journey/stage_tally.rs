@@ -24,11 +24,14 @@ pub struct StageTally {
     stages: Vec<HeldStage>,
     from: Timestamp,
     counts: Vec<Counts>,
-    /// The number of moves, by the stage left, the one entered and the kind.
-    moves: BTreeMap<(Option<usize>, usize, Option<&'static str>), (Option<TransitionKind>, u64)>,
+    /// How often each move was made.
+    moves: BTreeMap<Move, u64>,
     /// The stages that the person has held.
     held: Vec<bool>,
 }
+
+/// The stage left, the one entered, and the kind of move; a first stage has no other two.
+type Move = (Option<usize>, usize, Option<TransitionKind>);
 
 /// What is counted of a stage.
 #[derive(Debug, Clone, Default)]
@@ -98,8 +101,7 @@ impl StageTally {
             counts.entered += 1;
         }
         let kind = before.map(|before| self.kind(before, stage, was_held));
-        let key = (before, stage, kind.map(TransitionKind::as_str));
-        self.moves.entry(key).or_insert((kind, 0)).1 += 1;
+        *self.moves.entry((before, stage, kind)).or_default() += 1;
     }
 
     fn kind(&self, before: usize, stage: usize, was_held: bool) -> TransitionKind {
@@ -144,7 +146,7 @@ impl StageTally {
         let moves = self
             .moves
             .iter()
-            .map(|((from, to, _), (kind, count))| TransitionFigure {
+            .map(|((from, to, kind), count)| TransitionFigure {
                 from: from.map(name),
                 to: name(*to),
                 kind: *kind,

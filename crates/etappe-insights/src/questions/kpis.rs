@@ -9,6 +9,7 @@ pub(crate) mod measure;
 pub(crate) mod trend;
 mod worth;
 
+use etappe_core::journey::KnownFigures;
 use etappe_core::kpi::KpiFigures;
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::query::TimeRange;
@@ -101,6 +102,9 @@ pub(crate) async fn figures<S: JourneyStore, C>(
     scope: &Scope,
     range: TimeRange,
 ) -> Result<KpiFigures, InsightsError> {
-    let figures = parts.store.kpi_figures(&scope.figures(range), None).await;
+    let figures = parts
+        .store
+        .kpi_figures(&scope.figures(range), KnownFigures::default())
+        .await;
     figures.map_err(store_error)
 }

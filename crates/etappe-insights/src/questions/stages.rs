@@ -118,11 +118,6 @@ impl Question for Stages {
     }
 }
 
-/// Rounds seconds to what a clock in milliseconds can tell.
-fn to_the_millisecond(seconds: f64) -> f64 {
-    (seconds * 1_000.0).round() / 1_000.0
-}
-
 impl StagesAnswer {
     fn new(model: &Model, figures: StageFigures) -> Self {
         let transitions = figures
@@ -167,8 +162,8 @@ fn stage_of(stage: &ModelStage, figure: &StageFigure) -> StageAnswer {
         entered: figure.entered,
         left: figure.left,
         dwell: DwellAnswer {
-            p50_s: figure.dwell_p50_s.map(to_the_millisecond),
-            p90_s: figure.dwell_p90_s.map(to_the_millisecond),
+            p50_s: figure.dwell_p50_s,
+            p90_s: figure.dwell_p90_s,
             open: figure.open,
         },
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use etappe_core::event::EventKind;
 use etappe_core::id::{SiteId, hash64};
-use etappe_core::journey::PeopleFigures;
+use etappe_core::journey::{KnownFigures, SaleRow};
 use etappe_core::kpi::{
     ActorCursor, ActorEvent, ActorEventStage, ActorPage, ActorPageQuery, KpiFigures, KpiScope,
     ReferralFigures, StageFigures,
@@ -247,7 +247,7 @@ impl JourneyStore for MemoryStore {
     async fn kpi_figures(
         &self,
         scope: &KpiScope,
-        _: Option<PeopleFigures>,
+        _: KnownFigures,
     ) -> Result<KpiFigures, StoreError> {
         self.ready().await?;
         self.note(scope);
@@ -295,6 +295,16 @@ impl JourneyStore for MemoryStore {
         Ok(rows
             .map(|row| serde_json::from_value(row).unwrap())
             .collect())
+    }
+
+    async fn sales(
+        &self,
+        _: &SiteId,
+        _: Bots,
+        _: usize,
+    ) -> Result<Option<Vec<SaleRow>>, StoreError> {
+        self.ready().await?;
+        Ok(None)
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, StoreError> {

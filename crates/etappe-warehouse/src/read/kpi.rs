@@ -1,7 +1,7 @@
 //! The figures of the KPI cards, from the `kpi_*` views.
 
 use clickhouse::Row;
-use etappe_core::journey::{PeopleFigures, PeriodFigures};
+use etappe_core::journey::{KnownFigures, PeopleFigures, PeriodFigures, SalesFigures};
 use etappe_core::kpi::{KpiFigures, KpiScope, MoneyFigures, ReferralFigures};
 use etappe_core::money::Amount;
 use serde::Deserialize;
@@ -111,24 +111,27 @@ impl Warehouse {
     pub(crate) async fn read_kpi_figures(
         &self,
         scope: &KpiScope,
-        known: Option<PeopleFigures>,
+        known: KnownFigures,
     ) -> Result<KpiFigures, WarehouseError> {
         let first = self.site_query(&scope.site, "site_has_events", SITE_HAS_EVENTS);
         if first.rows::<u8>().await?.is_empty() {
             return Ok(KpiFigures::default());
         }
         let people = async {
-            match known {
+            match known.people {
                 Some(known) => Ok(known),
                 None => self.read_people(scope).await,
             }
         };
-        let (people, orders, refunds, money, nps, referrals) = tokio::try_join!(
+        let sales = async {
+            match known.sales {
+                Some(known) => Ok(known),
+                None => self.read_sales(scope).await,
+            }
+        };
+        let (people, sales, nps, referrals) = tokio::try_join!(
             people,
-            self.read_orders(scope),
-            self.scope_query("kpi_refunds", REFUNDS, scope)
-                .row::<RefundRow>(),
-            self.read_money(scope),
+            sales,
             self.read_nps(scope),
             self.read_referral_graph(scope),
         )?;
@@ -138,18 +141,18 @@ impl Warehouse {
             signups: range.signups,
             activation_eligible: range.activation_eligible,
             activated: range.activated,
-            customers: orders.customers,
-            repeat_customers: orders.repeat_customers,
-            customer_orders: orders.customer_orders,
-            orders: orders.orders,
-            refunds: refunds.counted,
-            refunds_left_out: refunds.uncounted,
-            order_pages_left_out: orders.pages_left_out,
-            money,
-            new_customers: orders.new_customers,
+            customers: sales.customers,
+            repeat_customers: sales.repeat_customers,
+            customer_orders: sales.customer_orders,
+            orders: sales.orders,
+            refunds: sales.refunds,
+            refunds_left_out: sales.refunds_left_out,
+            order_pages_left_out: sales.pages_left_out,
+            money: sales.money,
+            new_customers: sales.new_customers,
             referrals: ReferralFigures {
                 active_actors: range.visitors,
-                customers: orders.customers,
+                customers: sales.customers,
                 ..referrals
             },
             retention_cohort: people.retention_cohort,
@@ -157,6 +160,26 @@ impl Warehouse {
             nps_scores: nps,
             events: range.events,
             unmapped_events: range.unmapped_events,
+        })
+    }
+
+    async fn read_sales(&self, scope: &KpiScope) -> Result<SalesFigures, WarehouseError> {
+        let (orders, refunds, money) = tokio::try_join!(
+            self.read_orders(scope),
+            self.scope_query("kpi_refunds", REFUNDS, scope)
+                .row::<RefundRow>(),
+            self.read_money(scope),
+        )?;
+        Ok(SalesFigures {
+            orders: orders.orders,
+            customer_orders: orders.customer_orders,
+            customers: orders.customers,
+            repeat_customers: orders.repeat_customers,
+            new_customers: orders.new_customers,
+            pages_left_out: orders.pages_left_out,
+            refunds: refunds.counted,
+            refunds_left_out: refunds.uncounted,
+            money,
         })
     }
 

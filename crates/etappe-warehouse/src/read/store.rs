@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use etappe_core::id::SiteId;
-use etappe_core::journey::PeopleFigures;
+use etappe_core::journey::{KnownFigures, SaleRow};
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
 use etappe_core::ports::JourneyStore;
-use etappe_core::query::{CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
+use etappe_core::query::{Bots, CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
 use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
 use serde::de::DeserializeOwned;
 
@@ -55,9 +55,18 @@ impl JourneyStore for Warehouse {
     async fn kpi_figures(
         &self,
         scope: &KpiScope,
-        known: Option<PeopleFigures>,
+        known: KnownFigures,
     ) -> Result<KpiFigures, WarehouseError> {
         Box::pin(self.read_kpi_figures(scope, known)).await
+    }
+
+    async fn sales(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> Result<Option<Vec<SaleRow>>, WarehouseError> {
+        self.read_sales_rows(site, bots, limit).await
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, WarehouseError> {

@@ -5,6 +5,7 @@ mod macros;
 
 use std::collections::BTreeMap;
 
+use etappe_core::journey::KnownFigures;
 use etappe_core::kpi::{KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use etappe_core::ports::JourneyStore;
 use etappe_core::query::Bots;
@@ -36,7 +37,10 @@ impl Truth {
         let store = &test.warehouse;
         let model = stages(&[1, 2, 3, 5]);
         Self {
-            kpis: store.kpi_figures(scope, None).await.unwrap(),
+            kpis: store
+                .kpi_figures(scope, KnownFigures::default())
+                .await
+                .unwrap(),
             stages: store.stage_figures(scope).await.unwrap(),
             referrals: store.referral_figures(scope).await.unwrap(),
             funnel: by_matcher(test, &model, scope.range, scope.bots).await,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use etappe_core::journey::KnownFigures;
 use etappe_core::kpi::MoneyFigures;
 use etappe_core::milestone::Milestone;
 use etappe_core::money::Amount;
@@ -70,7 +71,7 @@ async fn real_purchases_come_out_as_they_went_in() {
         let everybody: BTreeSet<&str> = purchases.iter().map(|(id, ..)| id.as_str()).collect();
         let figures = test
             .warehouse
-            .kpi_figures(&scope(range), None)
+            .kpi_figures(&scope(range), KnownFigures::default())
             .await
             .unwrap();
         assert_eq!(everybody.len(), 23_570);

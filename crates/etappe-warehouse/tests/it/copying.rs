@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId};
+use etappe_core::journey::KnownFigures;
 use etappe_core::ports::{JourneyStore, MessageIndex, RetryClass, Retryable, RowSink};
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::{CollectorMark, CollectorState};
@@ -99,7 +100,9 @@ async fn figures(warehouse: &Warehouse) -> String {
     let scope = scope(all_time());
     format!(
         "{:?} {:?} {:?}",
-        Box::pin(warehouse.kpi_figures(&scope, None)).await.unwrap(),
+        Box::pin(warehouse.kpi_figures(&scope, KnownFigures::default()))
+            .await
+            .unwrap(),
         Box::pin(warehouse.stage_figures(&scope)).await.unwrap(),
         Box::pin(warehouse.referral_figures(&scope)).await.unwrap()
     )

@@ -1,6 +1,7 @@
 //! The cost limits and the turns of queries.
 
 use etappe_core::id::SiteId;
+use etappe_core::journey::KnownFigures;
 use etappe_core::ports::{Cost, JourneyStore, Retryable, RowSink};
 use etappe_core::query::{Bots, Unit, UnitQuery};
 use etappe_warehouse::{Warehouse, WarehouseConfig};
@@ -48,7 +49,7 @@ async fn an_expensive_query_names_the_limit_that_it_exceeds() {
         let error = warehouse.count_units(&units("demo")).await.unwrap_err();
         assert_eq!(error.exhausted(), Some(cost), "{error}");
         let error = warehouse
-            .kpi_figures(&scope(all_time()), None)
+            .kpi_figures(&scope(all_time()), KnownFigures::default())
             .await
             .unwrap_err();
         assert_eq!(error.exhausted(), Some(cost), "{error}");

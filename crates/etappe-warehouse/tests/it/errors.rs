@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use etappe_core::journey::KnownFigures;
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{JourneyStore, RetryClass, Retryable, RowSink};
 use etappe_warehouse::{Warehouse, WarehouseConfig, WarehouseError};
@@ -130,7 +131,7 @@ async fn an_unreachable_or_silent_server_is_transient() {
     assert!(matches!(error, WarehouseError::TimedOut { .. }), "{error}");
     assert_eq!(error.retry_class(), RetryClass::Transient);
     let error = silent
-        .kpi_figures(&scope(all_time()), None)
+        .kpi_figures(&scope(all_time()), KnownFigures::default())
         .await
         .unwrap_err();
     assert!(matches!(error, WarehouseError::TimedOut { .. }), "{error}");
@@ -146,7 +147,7 @@ async fn metrics_count_stored_rows_and_failures() {
     short.bytes.truncate(10);
     warehouse.insert(&short).await.unwrap_err();
     warehouse
-        .kpi_figures(&scope(all_time()), None)
+        .kpi_figures(&scope(all_time()), KnownFigures::default())
         .await
         .unwrap();
     let mut text = String::new();

@@ -12,6 +12,7 @@
 mod actor_page;
 mod audit;
 mod board;
+mod both_ways;
 mod brute;
 mod candidates;
 mod cdnow;

@@ -1,6 +1,7 @@
 //! The schema is created once, by whichever process comes first; other schemas are refused.
 
-use etappe_core::ports::{RetryClass, Retryable};
+use etappe_core::id::Offset;
+use etappe_core::ports::{RetryClass, Retryable, WatermarkBoard};
 use etappe_warehouse::WarehouseError;
 
 use crate::engine::{TestWarehouse, database_name, number, shared_engine};
@@ -12,13 +13,13 @@ async fn a_second_migration_changes_nothing() {
     let first = warehouse.migrate().await.unwrap();
     assert_eq!(
         (first.version, first.applied),
-        (1, vec!["schema".to_owned()])
+        (2, vec!["schema".to_owned(), "settled".to_owned()])
     );
     assert!(first.views.contains(&"kpi_orders".to_owned()));
     let second = warehouse.migrate().await.unwrap();
     assert_eq!(
         (second.version, second.applied.len(), second.views.len()),
-        (1, 0, 0)
+        (2, 0, 0)
     );
 }
 
@@ -32,7 +33,7 @@ async fn several_processes_can_migrate_at_once() {
         tasks.spawn(async move { warehouse.migrate().await });
     }
     for result in tasks.join_all().await {
-        assert_eq!(result.unwrap().version, 1);
+        assert_eq!(result.unwrap().version, 2);
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
     let count = number(&engine.client(&database), tables).await;
@@ -53,7 +54,7 @@ async fn an_interrupted_migration_is_completed() {
         test.client.query_raw(statement).execute().await.unwrap();
     }
     let report = test.warehouse.migrate().await.unwrap();
-    assert_eq!(report.applied, ["schema"]);
+    assert_eq!(report.applied, ["schema", "settled"]);
     for table in ["messages_from_arrivals", "referral_events", "kpi_money"] {
         let exists = format!(
             "SELECT count() FROM system.tables \
@@ -64,13 +65,33 @@ async fn an_interrupted_migration_is_completed() {
 }
 
 #[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date() {
+    let test = TestWarehouse::new().await;
+    for statement in [
+        "ALTER TABLE watermarks DROP COLUMN settled",
+        "ALTER TABLE stage_events DROP INDEX positions",
+        "ALTER TABLE schema_migrations DELETE WHERE version = 2 SETTINGS mutations_sync = 1",
+        "INSERT INTO watermarks (topic, partition, partitions, reached) VALUES ('t', 0, 1, 7)",
+    ] {
+        test.client.query_raw(statement).execute().await.unwrap();
+    }
+    let report = test.warehouse.migrate().await.unwrap();
+    assert_eq!(report.applied, ["settled"]);
+    let reaches = test.warehouse.load().await.unwrap();
+    assert_eq!(reaches[0].settled, Offset(0), "nothing is known of it yet");
+    let indices = "SELECT count() FROM system.data_skipping_indices \
+        WHERE database = currentDatabase() AND name = 'positions'";
+    assert_eq!(test.number(indices).await, 1);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused() {
     let test = TestWarehouse::new().await;
     let newer = "INSERT INTO schema_migrations (version, name, checksum) VALUES (7, 'later', 'x')";
     test.client.query_raw(newer).execute().await.unwrap();
     let error = test.warehouse.migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::NewerSchema { found: 7, known: 1 }),
+        matches!(error, WarehouseError::NewerSchema { found: 7, known: 2 }),
         "{error}"
     );
     assert_eq!(error.retry_class(), RetryClass::Fatal);

@@ -4,11 +4,11 @@
 use etappe_core::event::{EventKind, KeyScope};
 use etappe_core::kpi::{KpiFigures, KpiScope};
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::JourneyStore;
 use etappe_core::query::Bots;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::both_ways::kpi_figures;
 use crate::brute;
 use crate::engine::TestWarehouse;
 use crate::fixture::{DAY, TestEvent, all_time, range, scope, store};
@@ -37,10 +37,7 @@ fn sent(scope: KeyScope, who: &str, order: &str, at: i64, revenue: Option<i128>)
 async fn figures_of(events: Vec<TestEvent>) -> KpiFigures {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, events).await;
-    test.warehouse
-        .kpi_figures(&scope(all_time()), None)
-        .await
-        .unwrap()
+    kpi_figures(&test.warehouse, &scope(all_time())).await
 }
 
 /// Returns the number of orders, customers and omitted pages, and the revenue.
@@ -182,7 +179,7 @@ async fn orders_equal_those_of_the_brute_force() {
                     bots,
                     ..scope(range)
                 };
-                let figures = test.warehouse.kpi_figures(&scope, None).await.unwrap();
+                let figures = kpi_figures(&test.warehouse, &scope).await;
                 let expected = brute::kpis(&events, &scope);
                 assert_eq!(figures, expected, "seed {seed}, round {round}");
                 left_out += figures.order_pages_left_out;

@@ -5,6 +5,7 @@ use etappe_core::kpi::{ActorPageQuery, KpiFigures, KpiScope};
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::JourneyStore;
 
+use crate::both_ways::kpi_figures;
 use crate::engine::TestWarehouse;
 use crate::fixture::{DAY, TestEvent, all_time, range, scope, store};
 use crate::random::START;
@@ -33,7 +34,7 @@ fn browser(event: TestEvent) -> TestEvent {
 async fn figures_of(events: Vec<TestEvent>, scope: &KpiScope) -> KpiFigures {
     let test = TestWarehouse::new().await;
     store(&test.warehouse, events).await;
-    test.warehouse.kpi_figures(scope, None).await.unwrap()
+    kpi_figures(&test.warehouse, scope).await
 }
 
 /// Returns revenue, refunds that count and refunds that do not.

@@ -12,7 +12,9 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use etappe_core::funnel::{FunnelMatcher, FunnelSpec};
 use etappe_core::ports::{Clock, JourneyStore};
-use etappe_core::query::{CandidateQuery, Dimension, Hit, TimeRange, Unit, completion_end};
+use etappe_core::query::{
+    CandidateQuery, Condition, Dimension, Hit, TimeRange, Unit, completion_end,
+};
 use etappe_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -101,61 +103,98 @@ impl Leak {
 }
 
 /// Finds the biggest leak of the question's range; `None` if no step does worse than before.
+///
+/// Attempts are counted twice: of all months without their channel, which is quick, and with it of
+/// the range and the best month only.
 pub(crate) async fn find<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     scope: &Scope,
 ) -> Result<Option<Leak>, InsightsError> {
     let window = window(scope.span.range);
     let (spec, conditions) = model_question(&scope.model, window);
-    let Ok(mut matcher) = FunnelMatcher::try_new(&spec) else {
-        // A model without gates has no step that could lose anyone.
+    let months = months(scope);
+    let ranges = std::iter::once(scope.span.range).chain(months.iter().map(|(_, range)| *range));
+    let ranges: Vec<TimeRange> = ranges
+        .map(|range| over(range, window, scope.as_of))
+        .collect();
+    let counting = Counting {
+        parts,
+        scope,
+        spec: &spec,
+        conditions: &conditions,
+    };
+    let counts = counting.attempts(&ranges, &[]).await?;
+    let (Some(present), past) = (counts.first(), counts.get(1..).unwrap_or_default()) else {
         return Ok(None);
     };
-    let months = months(scope);
-    let gates = gate_steps(&spec).len();
-    let ranges = std::iter::once(scope.span.range).chain(months.iter().map(|(_, range)| *range));
-    let ranges = ranges.map(|range| over(range, window, scope.as_of));
-    let mut counts: Vec<RangeCounts> = ranges.map(|range| RangeCounts::new(range, gates)).collect();
-    let query = CandidateQuery {
-        site: scope.site.clone(),
-        unit: Unit::Actor,
-        bots: scope.bots,
-        from: counts
-            .iter()
-            .map(|c| c.range.from)
-            .min()
-            .unwrap_or(Timestamp::EPOCH),
-        until: counts
-            .iter()
-            .filter_map(|c| completion_end(c.range, spec.window))
-            .max(),
-        conditions,
-        include_others: false,
-        dimensions: vec![Dimension::Channel],
+    let Some((mut leak, gate, best)) = biggest(scope, &spec, present, past, &months) else {
+        return Ok(None);
     };
-    let (mut units, mut rows) = (0, 0);
-    let visit = |_: u64, hits: &[Hit]| {
-        units += 1;
-        rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
-        for counts in &mut counts {
-            // A model's funnel is never too large to search.
-            if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
-                counts.record(attempt, hits);
+    let channel = [Dimension::Channel];
+    let (now, then) = tokio::try_join!(
+        counting.attempts(ranges.get(..1).unwrap_or_default(), &channel),
+        counting.attempts(ranges.get(best + 1..best + 2).unwrap_or_default(), &channel),
+    )?;
+    if let (Some(now), Some(then)) = (now.first(), then.first()) {
+        leak.place = worst_channel(gate, now, then);
+    }
+    Ok(Some(leak))
+}
+
+/// How the attempts of a model's funnel are counted.
+struct Counting<'a, S, C> {
+    parts: &'a InsightsParts<S, C>,
+    scope: &'a Scope,
+    spec: &'a FunnelSpec,
+    conditions: &'a [Condition],
+}
+
+impl<S: JourneyStore, C: Clock> Counting<'_, S, C> {
+    /// Counts the attempts that began in each range. None if the model has no gates: then no step
+    /// could lose anyone.
+    async fn attempts(
+        &self,
+        ranges: &[TimeRange],
+        dimensions: &[Dimension],
+    ) -> Result<Vec<RangeCounts>, InsightsError> {
+        let Ok(mut matcher) = FunnelMatcher::try_new(self.spec) else {
+            return Ok(Vec::new());
+        };
+        let gates = gate_steps(self.spec).len();
+        let counts = ranges.iter().map(|range| RangeCounts::new(*range, gates));
+        let mut counts: Vec<RangeCounts> = counts.collect();
+        let first = ranges.iter().map(|range| range.from).min();
+        let ends = ranges
+            .iter()
+            .filter_map(|range| completion_end(*range, self.spec.window));
+        let query = CandidateQuery {
+            site: self.scope.site.clone(),
+            unit: Unit::Actor,
+            bots: self.scope.bots,
+            from: first.unwrap_or(Timestamp::EPOCH),
+            until: ends.max(),
+            conditions: self.conditions.to_vec(),
+            include_others: false,
+            dimensions: dimensions.to_vec(),
+        };
+        let (mut units, mut rows) = (0, 0);
+        let visit = |_: u64, hits: &[Hit]| {
+            units += 1;
+            rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
+            for counts in &mut counts {
+                // A model's funnel is never too large to search.
+                if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
+                    counts.record(attempt, hits);
+                }
             }
-        }
-        ControlFlow::<()>::Continue(())
-    };
-    // It never breaks.
-    _ = parts
-        .store
-        .candidates(&query, visit)
-        .await
-        .map_err(store_error)?;
-    parts.metrics.record_matching(units, rows);
-    let (present, past) = counts.split_at(1);
-    Ok(present
-        .first()
-        .and_then(|present| biggest(scope, &spec, present, past, &months)))
+            ControlFlow::<()>::Continue(())
+        };
+        let counted = self.parts.store.candidates(&query, visit).await;
+        // It never breaks.
+        _ = counted.map_err(store_error)?;
+        self.parts.metrics.record_matching(units, rows);
+        Ok(counts)
+    }
 }
 
 /// Returns the window for a range.
@@ -203,13 +242,14 @@ fn gate_steps(spec: &FunnelSpec) -> Vec<usize> {
         .collect()
 }
 
+/// Returns the biggest leak, its gate and the place of the best month. Its channel is not known yet.
 fn biggest(
     scope: &Scope,
     spec: &FunnelSpec,
     present: &RangeCounts,
     past: &[RangeCounts],
     months: &[(NaiveDate, TimeRange)],
-) -> Option<Leak> {
+) -> Option<(Leak, usize, usize)> {
     let gates = gate_steps(spec);
     let total = &present.total;
     let mut leaks = Vec::new();
@@ -237,7 +277,7 @@ fn biggest(
     let before = scope.model.stages.get(gates[gate - 1])?;
     let now = total.rate(gate)?;
     let best_month = month.format("%Y-%m").to_string();
-    Some(Leak {
+    let leak = Leak {
         advice: advice(
             scope.language,
             (before, stage),
@@ -256,12 +296,13 @@ fn biggest(
         actors: total.actors(gate),
         reached: total.reached(gate),
         worth: Worth::of(scope, &gates, (gate, lost), present),
-        place: worst_channel(gate, present, past.get(best)?),
+        place: None,
         rate: now,
         best_rate,
         best_month,
         lost,
-    })
+    };
+    Some((leak, gate, best))
 }
 
 /// How a step got worse.
