@@ -48,11 +48,11 @@ pub(super) fn event(random: u64, offsets: &mut [u64; PARTITIONS as usize]) -> Ev
     let is_far = part(12, 20) == 0;
     Event {
         topic: TOPIC,
-        site: ["a", "b"][part(16, 2) as usize],
+        site: ["a", "b"][usize::from(part(16, 2) == 1)],
         actor,
         at: part(20, 50).cast_signed() * 20_000 + if is_far { 400_000_000_000 } else { 0 },
         event: format!("e{}", part(28, 3)),
-        milestone: ["", "signup", "purchase"][part(32, 3) as usize],
+        milestone: ["", "signup", "purchase"][usize::try_from(part(32, 3)).unwrap()],
         outcome: part(36, 4),
         is_bot: part(40, 10) == 0,
         partition,

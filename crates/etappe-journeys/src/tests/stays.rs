@@ -72,6 +72,16 @@ fn expected(rows: &[Event], scope: &KpiScope) -> StageFigures {
             open: stock,
         }
     };
+    let in_range: Vec<&&Event> = counted.iter().filter(|row| row.at >= from).collect();
+    StageFigures {
+        stages: scope.stages.iter().map(figure).collect(),
+        transitions: moves(&stays, from),
+        events: in_range.len() as u64,
+        unmapped: in_range.iter().filter(|row| row.outcome == 0).count() as u64,
+    }
+}
+
+fn moves(stays: &[Stay], from: i64) -> Vec<TransitionFigure> {
     let mut moves: BTreeMap<(Option<&str>, &str, &str), u64> = BTreeMap::new();
     for stay in stays.iter().filter(|stay| stay.entered >= from) {
         let kind = match stay.before.last() {
@@ -84,7 +94,6 @@ fn expected(rows: &[Event], scope: &KpiScope) -> StageFigures {
             .entry((stay.before.last().copied(), stay.stage, kind))
             .or_default() += 1;
     }
-    let in_range: Vec<&&Event> = counted.iter().filter(|row| row.at >= from).collect();
     let transition = |((before, stage, kind), count): ((Option<&str>, &str, &str), u64)| {
         let kinds = [
             TransitionKind::Progress,
@@ -98,12 +107,7 @@ fn expected(rows: &[Event], scope: &KpiScope) -> StageFigures {
             count,
         }
     };
-    StageFigures {
-        stages: scope.stages.iter().map(figure).collect(),
-        transitions: moves.into_iter().map(transition).collect(),
-        events: in_range.len() as u64,
-        unmapped: in_range.iter().filter(|row| row.outcome == 0).count() as u64,
-    }
+    moves.into_iter().map(transition).collect()
 }
 
 #[expect(
