@@ -6,11 +6,11 @@
 //! time, and is built again when it is missing, damaged or of another version. [`IndexedStore`] puts
 //! it in front of a store: what it can answer, it answers, and the store answers the rest.
 //!
-//! - A [`run`] holds events of one site, ordered by person and time; a [`segment`] is a file of runs.
-//! - The [`index`] is what all sites' runs are at a moment, and the [`follower`] is the one task that
+//! - A `run` holds events of one site, ordered by person and time; a `segment` is a file of runs.
+//! - The `index` is what all sites' runs are at a moment, and the `follower` is the one task that
 //!   changes it.
-//! - [`people`] walks through a site's runs; [`scan`] finds the events of funnels there, [`stages`] the
-//!   figures of stages, and [`people_figures`] those of visits, signups and coming back.
+//! - `people` walks through a site's runs; `scan` finds the events of funnels there, `stages` the
+//!   figures of stages, and `people_figures` those of visits, signups and coming back.
 
 mod batch;
 pub mod config;
