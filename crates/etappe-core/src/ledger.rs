@@ -23,14 +23,6 @@ impl LedgerPositions {
     pub fn next_of(&self, partition: PartitionId) -> Offset {
         self.next.get(&partition).copied().unwrap_or(Offset(0))
     }
-
-    /// Returns whether these include all of `others`, in the same log.
-    #[must_use]
-    pub fn include(&self, others: &Self) -> bool {
-        let mut others_next = others.next.iter();
-        self.topic == others.topic
-            && others_next.all(|(partition, next)| *next <= self.next_of(*partition))
-    }
 }
 
 /// A part of a log: of every partition the offsets from `from` up to, without, `until`.

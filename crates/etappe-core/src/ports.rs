@@ -21,9 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
 use crate::journey::{KnownFigures, SaleRow};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
-use crate::query::{
-    Bots, CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery,
-};
+use crate::query::{Bots, CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
 use crate::unmapped::{UnmappedNames, UnmappedQuery};
 use crate::watermark::{CollectorMark, PartitionReach};
@@ -293,19 +291,7 @@ pub trait JourneyStore: Send + Sync + 'static {
         &self,
         query: &UnitQuery,
     ) -> impl Future<Output = Result<u64, Self::Error>> + Send {
-        let candidates = CandidateQuery {
-            site: query.site.clone(),
-            unit: query.unit,
-            bots: query.bots,
-            from: query.range.from,
-            until: Some(query.range.to),
-            conditions: vec![Condition {
-                selector: Selector::Any,
-                properties: Vec::new(),
-            }],
-            include_others: false,
-            dimensions: Vec::new(),
-        };
+        let candidates = query.any_event();
         async move {
             let mut units = 0;
             let count = |_: u64, _: &[Hit]| {

@@ -180,6 +180,26 @@ pub struct UnitQuery {
     pub range: TimeRange,
 }
 
+impl UnitQuery {
+    /// Returns the query for the events of these units: any that is in the range.
+    #[must_use]
+    pub fn any_event(&self) -> CandidateQuery {
+        CandidateQuery {
+            site: self.site.clone(),
+            unit: self.unit,
+            bots: self.bots,
+            from: self.range.from,
+            until: Some(self.range.to),
+            conditions: vec![Condition {
+                selector: Selector::Any,
+                properties: Vec::new(),
+            }],
+            include_others: false,
+            dimensions: Vec::new(),
+        }
+    }
+}
+
 /// A query for the rows of one of the store's views.
 ///
 /// A question whose figures are the rows of a view needs no method of the store of its own.

@@ -9,9 +9,7 @@ use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
 use etappe_core::ports::{JourneyLedger, JourneyStore};
-use etappe_core::query::{
-    Bots, CandidateQuery, Condition, Hit, NameKind, Selector, UnitQuery, ViewQuery,
-};
+use etappe_core::query::{Bots, CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
 use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
 use serde::de::DeserializeOwned;
 
@@ -150,7 +148,7 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
     }
 
     async fn count_units(&self, query: &UnitQuery) -> Result<u64, Self::Error> {
-        let candidates = any_event(query);
+        let candidates = query.any_event();
         if let Some(reader) = &self.index
             && can_answer(&candidates)
             && let Some((site, outcomes)) = reader.current(&query.site).await
@@ -256,21 +254,4 @@ fn rows_of<R: DeserializeOwned, E>(
 ) -> Result<Vec<R>, StoreError<E>> {
     let read = |row| serde_json::from_value(row).map_err(|_| StoreError::Row(query.view));
     rows.into_iter().map(read).collect()
-}
-
-/// Returns the query for the units that have any event in the range.
-fn any_event(query: &UnitQuery) -> CandidateQuery {
-    CandidateQuery {
-        site: query.site.clone(),
-        unit: query.unit,
-        bots: query.bots,
-        from: query.range.from,
-        until: Some(query.range.to),
-        conditions: vec![Condition {
-            selector: Selector::Any,
-            properties: Vec::new(),
-        }],
-        include_others: false,
-        dimensions: Vec::new(),
-    }
 }
