@@ -7,6 +7,7 @@
 //! The partition of a record is chosen here, `key mod N`, so that every log places a key alike.
 //! Records have no Kafka key. There is no auto-commit anywhere.
 
+mod brokers;
 mod client;
 mod cluster;
 mod config;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -115,7 +115,10 @@ async fn break_everything(
         }
         let took = recover(installation, probes, recoveries.len())
             .await
-            .with_context(|| format!("after {fault:?}; {}", installation.last_words()))?;
+            .map_err(|error| {
+                let said = installation.last_words();
+                anyhow!("after {fault:?} {error}; {said}")
+            })?;
         watch.note(Some(fault), &installation.spools().await?, Instant::now());
         recoveries.push((fault, took));
         tell(&format!(
@@ -141,23 +144,32 @@ async fn recover(
     });
     let collectors = installation.collectors();
     let probes = probes.through(&collectors[number % collectors.len()]);
+    let mut seen = String::from("the probe was never answered");
     let recovered = async {
-        while !matches!(
-            probes.send(std::slice::from_ref(&probe)).await,
-            Ok((200, _))
-        ) {
+        loop {
+            let answer = probes.send(std::slice::from_ref(&probe)).await;
+            if matches!(answer, Ok((200, _))) {
+                break;
+            }
+            seen = format!("the probe was last answered with {answer:?}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        while !matches!(
-            probes.funnel(&[json!({ "event": name })]).await.as_deref(),
-            Ok([1])
-        ) {
+        let accepted = begun.elapsed();
+        loop {
+            let counted = probes.funnel(&[json!({ "event": name })]).await;
+            if matches!(counted.as_deref(), Ok([1])) {
+                break;
+            }
+            seen = format!("accepted after {accepted:?}, the funnel says {counted:?}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(RECOVERED_WITHIN, recovered)
+    if tokio::time::timeout(RECOVERED_WITHIN, recovered)
         .await
-        .with_context(|| format!("not recovered after {RECOVERED_WITHIN:?}"))?;
+        .is_err()
+    {
+        bail!("not recovered after {RECOVERED_WITHIN:?}: {seen}");
+    }
     Ok(begun.elapsed())
 }
 

@@ -11,6 +11,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
+use super::brokers::ConfiguredBrokers;
 use super::cluster::KafkaCluster;
 use super::config::KafkaConfig;
 use super::quiet::Quiet;
@@ -101,6 +102,7 @@ pub(super) struct SharedContext {
     role: &'static str,
     metrics: KafkaMetrics,
     reachability: Arc<Reachability>,
+    brokers: Arc<ConfiguredBrokers>,
     quiet: Arc<Quiet>,
     secrets: Secrets,
     /// Called when all brokers are down, or the client has failed for good.
@@ -126,6 +128,7 @@ impl SharedContext {
             role,
             metrics: cluster.metrics.clone(),
             reachability: Arc::default(),
+            brokers: Arc::new(ConfiguredBrokers::new(&cluster.config.brokers)),
             quiet: Arc::clone(&cluster.quiet),
             secrets: cluster.config.secrets(),
             on_trouble: Box::new(on_trouble),
@@ -136,6 +139,11 @@ impl SharedContext {
     pub(super) fn with_reachability(mut self, reachability: Arc<Reachability>) -> Self {
         self.reachability = reachability;
         self
+    }
+
+    /// Returns the configured brokers, for the client that has this context.
+    pub(super) const fn brokers(&self) -> &Arc<ConfiguredBrokers> {
+        &self.brokers
     }
 
     /// Returns the state of the brokers as seen by this client.
@@ -168,6 +176,13 @@ impl ClientContext for SharedContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        if self.brokers.observe(&statistics) {
+            let role = self.role;
+            tracing::info!(
+                role,
+                "no broker for some time, asking the configured ones again"
+            );
+        }
         self.metrics.record_statistics(self.role, &statistics);
     }
 

@@ -74,7 +74,9 @@ impl Lookout {
                 Ok(metadata)
             }
             Err(error) => {
-                let reason = self.client.context().last_error();
+                let context = self.client.context();
+                context.note_silence(self.client.client());
+                let reason = context.last_error();
                 Err(LogError::kafka(action, reason, error))
             }
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
+use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::ToBytes;
 use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::statistics::Statistics;
 
 use super::client::{Reachability, SharedContext};
@@ -34,6 +35,16 @@ impl PlainContext {
     /// Records that a broker answered.
     pub(super) fn note_success(&self) {
         self.0.reachability().note_success();
+    }
+
+    /// Lets the client be given its brokers again if it forgot them.
+    fn bind(&self, client: &Client<Self>) {
+        self.0.brokers().bind(client);
+    }
+
+    /// Gives `client`, which got no answer, the brokers again that it may have forgotten.
+    pub(super) fn note_silence(&self, client: &Client<Self>) {
+        self.0.brokers().add_to(client);
     }
 }
 
@@ -100,13 +111,14 @@ impl KafkaCluster {
         let timeout = self.config.delivery_timeout.as_millis().to_string();
         let context = PlainContext::new(self, role);
         let reachability = Arc::clone(context.0.reachability());
-        let client = self
+        let brokers = Arc::clone(context.0.brokers());
+        let made: Result<FutureProducer<PlainContext>, KafkaError> = self
             .config
             .producer(role)
             .set("message.timeout.ms", timeout)
-            .set("statistics.interval.ms", "0")
-            .create_with_context(context)
-            .map_err(|error| LogError::kafka("make a producer", None, error))?;
+            .create_with_context(context);
+        let client = made.map_err(|error| LogError::kafka("make a producer", None, error))?;
+        brokers.bind(client.client());
         Ok(PatientProducer {
             client,
             reachability,
@@ -133,7 +145,8 @@ impl KafkaCluster {
         &self,
         role: &'static str,
     ) -> Result<BaseConsumer<PlainContext>, LogError> {
-        self.config
+        let made: Result<BaseConsumer<PlainContext>, KafkaError> = self
+            .config
             .client(role)
             // The client requires a group name, although it neither joins nor commits.
             .set("group.id", &self.config.group)
@@ -141,9 +154,10 @@ impl KafkaCluster {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "true")
-            .set("statistics.interval.ms", "0")
             .set("queued.max.messages.kbytes", "4096")
-            .create_with_context(PlainContext::new(self, role))
-            .map_err(|error| LogError::kafka("make a consumer", None, error))
+            .create_with_context(PlainContext::new(self, role));
+        let consumer = made.map_err(|error| LogError::kafka("make a consumer", None, error))?;
+        consumer.context().bind(consumer.client());
+        Ok(consumer)
     }
 }

@@ -9,7 +9,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{ProducerContext, ThreadedProducer};
+use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::statistics::Statistics;
 use tokio::sync::Notify;
 
@@ -24,6 +24,8 @@ use crate::metrics::kafka::{KafkaMetrics, brokers_up};
 /// producer is replaced. When brokers come and go, librdkafka's idempotent producer can wait
 /// forever for responses to purged records.
 const VAIN_PURGES: u32 = 3;
+/// The same without a broker that is known to be connected: the client may have forgotten the brokers.
+const VAIN_PURGES_ALONE: u32 = 12;
 /// The cost of a waiting record in addition to its bytes.
 const RECORD_COST: usize = 512;
 /// The role of publishers' clients in logs and metrics.
@@ -139,10 +141,13 @@ impl Reports {
         self.progress.vain_purges.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns whether the producer is stuck although a broker is connected.
+    /// Returns whether the producer is stuck.
     pub(super) fn stands_still(&self) -> bool {
-        self.progress.vain_purges.load(Ordering::Relaxed) >= VAIN_PURGES
-            && self.progress.has_broker.load(Ordering::Relaxed)
+        let limit = match self.progress.has_broker.load(Ordering::Relaxed) {
+            true => VAIN_PURGES,
+            false => VAIN_PURGES_ALONE,
+        };
+        self.progress.vain_purges.load(Ordering::Relaxed) >= limit
     }
 
     /// Creates a producer that reports here.
@@ -156,11 +161,12 @@ impl Reports {
             shared,
             reports: self.clone(),
         };
-        cluster
-            .config
-            .producer(ROLE)
-            .create_with_context(context)
-            .map_err(|error| LogError::kafka("make a producer", None, error))
+        let made: Result<Client, KafkaError> =
+            cluster.config.producer(ROLE).create_with_context(context);
+        let client = made.map_err(|error| LogError::kafka("make a producer", None, error))?;
+        let context = client.context();
+        context.shared.brokers().bind(client.client());
+        Ok(client)
     }
 
     /// Records that a record was refused or not delivered.

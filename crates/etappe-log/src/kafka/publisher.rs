@@ -167,7 +167,7 @@ impl KafkaPublisher {
         let reason = match client.client().fatal_error() {
             Some((_, reason)) => reason,
             None if self.inner.reports.stands_still() => {
-                "it repeatedly delivered nothing although a broker is reachable".to_owned()
+                "it repeatedly delivered nothing".to_owned()
             }
             None => return client,
         };

@@ -8,6 +8,7 @@
 mod drain;
 mod guard;
 mod kafka_dead_letters;
+mod kafka_fenced;
 mod kafka_group;
 mod kafka_publisher;
 mod kafka_source;

@@ -54,6 +54,11 @@ impl SourceContext {
         }
     }
 
+    /// Lets the client be given its brokers again if it forgot them.
+    pub(super) fn bind(&self, consumer: &GroupConsumer) {
+        self.shared.brokers().bind(consumer.client());
+    }
+
     /// Takes the next decision that was not handled.
     pub(super) fn next_change(&self) -> Option<Change> {
         let mut changes = self.changes.lock();

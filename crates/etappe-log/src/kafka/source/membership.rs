@@ -108,6 +108,7 @@ fn connect(
         .member()
         .create_with_context(SourceContext::new(shared, Arc::clone(watchdog)))
         .map_err(failed)?;
+    consumer.context().bind(&consumer);
     consumer
         .subscribe(&[&cluster.config.topic])
         .map_err(failed)?;
@@ -132,7 +133,7 @@ impl Member {
         {
             self.step(&consumer);
             if let Some(sign) = self.inner.watchdog.stands_still() {
-                self.let_go(sign);
+                self.judge(sign);
             }
             if std::mem::take(&mut self.is_outcast) {
                 self.begin_anew();

@@ -100,7 +100,9 @@ impl Probe {
     }
 
     fn failed(&self, action: String, error: KafkaError) -> LogError {
-        let reason = self.client.context().last_error();
+        let context = self.client.context();
+        context.note_silence(self.client.client());
+        let reason = context.last_error();
         LogError::kafka(action, reason, error)
     }
 }

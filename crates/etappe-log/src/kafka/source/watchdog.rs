@@ -23,6 +23,8 @@ const LONG: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 /// A sign that the client is stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sign {
+    /// It is connected to no broker. That is its own fault only if others reach one.
+    Alone,
     /// It does not become a member of the group.
     Outside,
     /// It does not deliver records that a broker has.
@@ -72,9 +74,12 @@ impl Watchdog {
     /// Records the client's own statistics.
     pub(super) fn observe(&self, statistics: &Statistics) {
         if brokers_up(statistics) == 0 {
-            // No broker is reachable, so the client is not to blame.
-            return self.forget();
+            // Without a broker nothing else can be expected of it.
+            let is_alone = |sign: &Sign, _: &mut Seen| *sign == Sign::Alone;
+            self.signs.lock().retain(is_alone);
+            return self.note(Sign::Alone);
         }
+        self.clear(Sign::Alone);
         match &statistics.cgrp {
             Some(group) if is_outside(group) => self.note(Sign::Outside),
             Some(_) | None => self.clear(Sign::Outside),
@@ -154,12 +159,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_client_is_not_blamed_while_the_brokers_are_away() {
+    async fn a_client_without_a_broker_is_only_blamed_for_being_alone() {
         let watchdog = Watchdog::default();
         watchdog.note(READ);
         tokio::time::advance(LONG).await;
         watchdog.note(READ);
         watchdog.observe(&Statistics::default());
         assert_eq!(watchdog.stands_still(), None);
+        tokio::time::advance(LONG).await;
+        watchdog.observe(&Statistics::default());
+        assert_eq!(watchdog.stands_still(), Some(Sign::Alone));
     }
 }

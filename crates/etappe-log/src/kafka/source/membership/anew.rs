@@ -7,9 +7,18 @@ use crate::kafka::source::leaving;
 use crate::kafka::source::watchdog::Sign;
 
 impl Member {
+    /// Lets go of a client that is stuck. One without a broker is, if another client reaches one.
+    pub(super) fn judge(&mut self, sign: Sign) {
+        if sign == Sign::Alone && self.inner.probe.partitions().is_err() {
+            self.inner.watchdog.clear(sign);
+        } else {
+            self.let_go(sign);
+        }
+    }
+
     /// Releases everything that a stuck client holds, so that another can replace it. Commits that
     /// it could not send are refused by the brokers once the other is a member.
-    pub(super) fn let_go(&mut self, sign: Sign) {
+    fn let_go(&mut self, sign: Sign) {
         tracing::warn!(
             topic = &*self.inner.topic,
             ?sign,

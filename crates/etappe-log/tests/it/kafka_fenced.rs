@@ -1,0 +1,102 @@
+//! A broker that stood still for so long that its cluster took it for gone. For a moment it answers
+//! with topics and without brokers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use etappe_core::ports::{EventPublisher as _, RecordSource as _, SourceEvent};
+use etappe_log::kafka::{KafkaConfig, KafkaPublisher, KafkaSource, KafkaTable};
+use etappe_testkit::kafka::KafkaNode;
+
+use crate::kafka_support::{P0, Place, read, request};
+use crate::support::{in_time, record};
+
+/// Longer than `broker.session.timeout.ms` of the node.
+const FENCED_AFTER: Duration = Duration::from_secs(4);
+/// Not every client asks in that moment, so there are many of them and several such moments.
+const PUBLISHERS: usize = 12;
+const TIMES: u64 = 3;
+
+async fn publish(publisher: &KafkaPublisher, text: &str) {
+    let accepted = async {
+        while publisher.publish(vec![record(0, text)]).await[0].is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    in_time("a broker that takes a record", accepted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_find_a_broker_that_was_fenced() {
+    let node = KafkaNode::start().await.unwrap();
+    let topic = node.topic("events", 1).await.unwrap();
+    let place = Place::configured(&node, |config| KafkaConfig {
+        topic,
+        partitions: 1,
+        delivery_timeout: Duration::from_secs(2),
+        ..config
+    });
+    let rows = node.topic("rows", 1).await.unwrap();
+    let table = KafkaTable::open(&place.cluster, &rows).await.unwrap();
+    let publisher = || place.cluster.publisher().unwrap();
+    let publishers: Vec<KafkaPublisher> =
+        std::iter::repeat_with(publisher).take(PUBLISHERS).collect();
+    let lookout = place.cluster.lookout().unwrap();
+    let source = place.joined().await;
+    for publisher in &publishers {
+        publish(publisher, "before").await;
+    }
+    for time in 0..TIMES {
+        node.pause();
+        let waiting = publishers
+            .iter()
+            .cloned()
+            .map(|publisher| tokio::spawn(async move { publish(&publisher, "meanwhile").await }));
+        let waiting: Vec<_> = waiting.collect();
+        tokio::time::sleep(FENCED_AFTER).await;
+        node.resume();
+        for published in waiting {
+            published.await.unwrap();
+        }
+        println!("time {time}: all records are published");
+        let name = format!("row {time}");
+        let value = Bytes::from_static(b"there");
+        let written = async {
+            while table.put(&name, Some(value.clone())).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        in_time("a row", written).await;
+        println!("time {time}: the row is written");
+        let mut shown = table.rows();
+        let shown = shown.wait_for(|rows| rows.contains_key(&name));
+        in_time("the row", shown).await.unwrap();
+        let looked = async { while lookout.look().await.is_err() {} };
+        in_time("an answer", looked).await;
+        println!("time {time}: the lookout got an answer");
+    }
+    let at_least = PUBLISHERS * (1 + usize::try_from(TIMES).unwrap());
+    in_time("all records", read_at_least(&source, at_least)).await;
+}
+
+/// Reads until so many records were read. The group may take the partition away and give it back.
+async fn read_at_least(source: &KafkaSource, count: usize) {
+    let follow = async {
+        loop {
+            if let SourceEvent::Revoked { partition } = source.changed().await.unwrap() {
+                source.release(partition).await;
+            }
+        }
+    };
+    let read_on = async {
+        let mut next = 0;
+        while next < u64::try_from(count).unwrap() {
+            let found = read(source, P0, request(next)).await.unwrap_or_default();
+            next = found.last().map_or(next, |(offset, _)| offset + 1);
+        }
+    };
+    tokio::select! {
+        () = follow => {}
+        () = read_on => {}
+    }
+}
