@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 : "${TEST_LIMIT:=3600}"
 started=$SECONDS
 output=$(mktemp)
+browser_output=$(mktemp)
 failed_steps=()
 
 # Every process of this run inherits the mark, also one that left its group, its session or its parent.
@@ -43,7 +44,7 @@ end_left_over() {
 
 finish() {
   end_left_over
-  rm -f "$output"
+  rm -f "$output" "$browser_output"
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -75,6 +76,10 @@ run_tests() {
 lint() { cargo clippy --release --workspace --all-targets --quiet -- -D warnings; }
 document() { RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet; }
 web() { deploy/dev/web.sh && npm --prefix web run --silent check; }
+browser() {
+  npm --prefix web run --silent e2e 2>&1 | tee "$browser_output"
+  return "${PIPESTATUS[0]}"
+}
 fetch_kafka() { deploy/dev/kafka.sh fetch >/dev/null; }
 
 step "format" cargo fmt --all --check
@@ -90,11 +95,14 @@ ETAPPE_ENGINE_LIBRARY=$(target/release/etappe engine --fetch)
 export ETAPPE_ENGINE_LIBRARY
 step "Kafka" fetch_kafka
 step "tests" run_tests
-step "browser" npm --prefix web run --silent e2e
+step "browser" browser
 step "documentation" document
 step "dependencies" deploy/dev/deny.sh
 step "deployments" deploy/dev/check-deploy.sh
 
 [ "${#failed_steps[@]}" -eq 0 ] || printf '\nfailed: %s\n' "${failed_steps[@]}"
+# By name, for a log of which only the end is looked at.
+sed -nE 's/^test (.*) \.\.\. FAILED$/  \1/p' "$output"
+sed -nE 's/^    (\[.*\] › [^─]*[^─ ]).*$/  \1/p' "$browser_output" | sort -u
 deploy/dev/count-tests.sh "$output" "${#failed_steps[@]}"
 [ "${#failed_steps[@]}" -eq 0 ]

@@ -5,10 +5,15 @@
 
 mod known;
 mod people_tally;
+mod referrals;
 mod sales;
 mod stage_tally;
 
 pub use known::KnownFigures;
 pub use people_tally::{EventTraits, PeopleFigures, PeopleTally, PeriodFigures};
+pub use referrals::{
+    FirstMilestones, Invitation, Referral, ReferralKind, ReferralLink, ReferralRow, Referrals,
+    invitations, referral_links,
+};
 pub use sales::{AmountState, SaleKind, SaleRow, Sales, SalesFigures, SalesTerms};
 pub use stage_tally::{HeldStage, StageTally};

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
-use crate::journey::{KnownFigures, SaleRow};
+use crate::journey::{KnownFigures, ReferralRow, SaleRow};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::query::{Bots, CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
@@ -334,6 +334,14 @@ pub trait JourneyStore: Send + Sync + 'static {
         bots: Bots,
         limit: usize,
     ) -> impl Future<Output = Result<Option<Vec<SaleRow>>, Self::Error>> + Send;
+
+    /// Returns all rows of referral of a site, in any order; `None` if there are more than `limit`.
+    fn referral_rows(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<Vec<ReferralRow>>, Self::Error>> + Send;
 
     /// Returns stock, moves and dwell of every stage of a model.
     fn stage_figures(

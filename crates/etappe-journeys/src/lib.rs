@@ -15,6 +15,7 @@
 mod batch;
 pub mod config;
 mod error;
+mod facts;
 mod follower;
 mod group;
 mod index;
@@ -25,6 +26,7 @@ pub mod metrics;
 mod outcomes;
 mod people;
 mod people_figures;
+mod referrals;
 mod run;
 mod sales;
 mod scan;

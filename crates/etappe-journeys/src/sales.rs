@@ -1,44 +1,18 @@
-//! Orders, refunds and sums of money, worked out from a site's rows of money.
-//!
-//! These rows are few, so they are read from the database with every question and not kept.
+//! Orders, refunds and sums of money in periods, as the rows of views.
 
 use etappe_core::id::SiteId;
 use etappe_core::journey::{Sales, SalesFigures, SalesTerms};
-use etappe_core::kpi::{KpiScope, MoneyFigures};
-use etappe_core::ports::JourneyStore;
+use etappe_core::kpi::MoneyFigures;
 use etappe_core::query::{Bots, ViewParameter, ViewQuery};
 use etappe_core::time::Timestamp;
 use serde_json::{Value, json};
 
-/// A site with more rows is asked about by the database's views: about 20 MB are read for these.
-const MOST_ROWS: usize = 250_000;
-
-/// Returns the figures of a range; `None` if the database has to count them.
-pub(crate) async fn sales_figures<S: JourneyStore>(
-    store: &S,
-    scope: &KpiScope,
-) -> Result<Option<SalesFigures>, S::Error> {
-    let terms = SalesTerms {
-        currency: scope.currency.as_str().into(),
-        browser_refunds: scope.browser_refunds,
-    };
-    let sales = read(store, &scope.site, scope.bots, &terms).await?;
-    Ok(sales.and_then(|sales| sales.figures(scope.range)))
-}
-
-async fn read<S: JourneyStore>(
-    store: &S,
-    site: &SiteId,
-    bots: Bots,
-    terms: &SalesTerms,
-) -> Result<Option<Sales>, S::Error> {
-    let rows = store.sales(site, bots, MOST_ROWS).await?;
-    Ok(rows.map(|rows| Sales::of(&rows, terms)))
-}
+use crate::facts::FactsKey;
 
 /// A view of sales in periods.
 pub(crate) struct SalesView {
     rows: fn(usize, SalesFigures) -> Vec<Value>,
+    site: SiteId,
     bots: Bots,
     starts: Vec<Timestamp>,
     terms: SalesTerms,
@@ -53,6 +27,7 @@ impl SalesView {
                 "trend_money" => money_rows,
                 _ => return None,
             },
+            site: query.site.clone(),
             bots: Bots::Exclude,
             starts: Vec::new(),
             terms: SalesTerms {
@@ -76,19 +51,20 @@ impl SalesView {
         Some(view)
     }
 
+    /// Returns whose facts the rows follow from.
+    pub(crate) fn facts(&self) -> FactsKey {
+        FactsKey {
+            site: self.site.clone(),
+            bots: self.bots,
+            terms: self.terms.clone(),
+        }
+    }
+
     /// Returns the view's rows; `None` if the database has to count them.
-    pub(crate) async fn rows<S: JourneyStore>(
-        self,
-        store: &S,
-        site: &SiteId,
-    ) -> Result<Option<Vec<Value>>, S::Error> {
-        let sales = read(store, site, self.bots, &self.terms).await?;
-        let periods = sales.and_then(|sales| sales.periods(&self.starts));
-        Ok(periods.map(|periods| {
-            let periods = periods.into_iter().enumerate();
-            let rows = periods.flat_map(|(period, figures)| (self.rows)(period, figures));
-            rows.collect()
-        }))
+    pub(crate) fn rows(&self, sales: &Sales) -> Option<Vec<Value>> {
+        let periods = sales.periods(&self.starts)?.into_iter().enumerate();
+        let rows = periods.flat_map(|(period, figures)| (self.rows)(period, figures));
+        Some(rows.collect())
     }
 }
 

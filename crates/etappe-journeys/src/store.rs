@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use etappe_core::id::SiteId;
-use etappe_core::journey::{KnownFigures, SaleRow};
+use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow};
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
@@ -14,11 +14,12 @@ use etappe_core::unmapped::{UnmappedNames, UnmappedQuery};
 use serde::de::DeserializeOwned;
 
 use crate::error::{IndexError, StoreError};
+use crate::facts::{FactsKey, KeptFacts};
 use crate::follower::{Follower, Link};
 use crate::metrics::JourneysMetrics;
 use crate::outcomes::Outcomes;
 use crate::people_figures::{PeriodView, people_figures};
-use crate::sales::{SalesView, sales_figures};
+use crate::sales::SalesView;
 use crate::scan::{ScanEnd, can_answer, scan};
 use crate::site::SiteState;
 use crate::stages::stage_figures;
@@ -35,6 +36,7 @@ pub struct IndexedStore<S> {
 struct Reader {
     link: Arc<Link>,
     metrics: JourneysMetrics,
+    facts: KeptFacts,
     kinds: usize,
     unit_bytes: usize,
 }
@@ -56,6 +58,12 @@ impl Reader {
         current
     }
 
+    fn note<E>(&self, error: &StoreError<E>) {
+        if let StoreError::Index(error) = error {
+            self.note_damage(error);
+        }
+    }
+
     fn note_damage(&self, error: &IndexError) {
         if matches!(error, IndexError::Damaged { .. }) {
             self.link.report_damage();
@@ -72,6 +80,7 @@ impl<S> IndexedStore<S> {
             index: Some(Reader {
                 link: follower.link(),
                 metrics: follower.metrics().clone(),
+                facts: KeptFacts::default(),
                 kinds: follower.config().kinds,
                 unit_bytes: follower.config().unit_bytes,
             }),
@@ -86,27 +95,44 @@ impl<S> IndexedStore<S> {
 }
 
 impl<S: JourneyStore> IndexedStore<S> {
-    /// Adds what the index, and the rows of money, say to what is known of the cards.
+    /// Returns what the index and the facts say of the cards; nothing if the index cannot say.
     async fn known_figures(
         &self,
         reader: &Reader,
         scope: &KpiScope,
-        known: KnownFigures,
     ) -> Result<KnownFigures, StoreError<S::Error>> {
-        let people = async {
-            let Some((site, outcomes)) = reader.current(&scope.site).await else {
-                return Ok(None);
-            };
-            let figures = people_figures(&site, &outcomes, scope).await;
-            let figures = figures.inspect_err(|error| reader.note_damage(error))?;
-            Ok(Some(figures))
+        let Some((site, outcomes)) = reader.current(&scope.site).await else {
+            return Ok(KnownFigures::default());
         };
-        let sales = async { store_answer(sales_figures(&self.store, scope).await) };
-        let (people, sales) = tokio::try_join!(people, sales)?;
+        let people = async { Ok(people_figures(&site, &outcomes, scope).await?) };
+        let facts = reader.facts.get(&self.store, FactsKey::of(scope), &site);
+        let found = tokio::try_join!(people, facts);
+        let (people, facts) = found.inspect_err(|error| reader.note(error))?;
+        let sales = facts.sales.as_ref();
+        let referrals = sales.zip(facts.referrals.as_ref()).map(|(sales, all)| {
+            let ordered = sales.who_ordered(scope.range);
+            all.figures(scope.range, |person| ordered.contains(&person))
+        });
         Ok(KnownFigures {
-            people: known.people.or(people),
-            sales: known.sales.or(sales),
+            people: Some(people),
+            sales: sales.and_then(|sales| sales.figures(scope.range)),
+            referrals,
         })
+    }
+
+    /// Returns the rows of a view that follow from a site's sales, if the index can say.
+    async fn sales_rows(
+        &self,
+        reader: &Reader,
+        view: &SalesView,
+    ) -> Result<Option<Vec<serde_json::Value>>, StoreError<S::Error>> {
+        let key = view.facts();
+        let Some((site, _)) = reader.current(&key.site).await else {
+            return Ok(None);
+        };
+        let facts = reader.facts.get(&self.store, key, &site).await;
+        let facts = facts.inspect_err(|error| reader.note(error))?;
+        Ok(facts.sales.as_ref().and_then(|sales| view.rows(sales)))
     }
 
     async fn from_index<B: Send>(
@@ -184,9 +210,9 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
             let rows = rows.inspect_err(|error| reader.note_damage(error))?;
             return rows_of(query, rows);
         }
-        if self.index.is_some()
+        if let Some(reader) = &self.index
             && let Some(view) = SalesView::of(query)
-            && let Some(rows) = store_answer(view.rows(&self.store, &query.site).await)?
+            && let Some(rows) = self.sales_rows(reader, &view).await?
         {
             return rows_of(query, rows);
         }
@@ -200,7 +226,7 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
         known: KnownFigures,
     ) -> Result<KpiFigures, Self::Error> {
         let known = match &self.index {
-            Some(reader) => self.known_figures(reader, scope, known).await?,
+            Some(reader) => known.or(self.known_figures(reader, scope).await?),
             None => known,
         };
         let answer = self.store.kpi_figures(scope, known).await;
@@ -216,6 +242,15 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
         store_answer(self.store.sales(site, bots, limit).await)
     }
 
+    async fn referral_rows(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> Result<Option<Vec<ReferralRow>>, Self::Error> {
+        store_answer(self.store.referral_rows(site, bots, limit).await)
+    }
+
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, Self::Error> {
         if let Some(reader) = &self.index
             && let Some((site, outcomes)) = reader.current(&scope.site).await
@@ -228,8 +263,12 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
     }
 
     async fn referral_figures(&self, scope: &KpiScope) -> Result<ReferralFigures, Self::Error> {
-        let answer = self.store.referral_figures(scope).await;
-        answer.map_err(StoreError::Store)
+        if let Some(reader) = &self.index
+            && let Some(figures) = self.known_figures(reader, scope).await?.into_referrals()
+        {
+            return Ok(figures);
+        }
+        store_answer(self.store.referral_figures(scope).await)
     }
 
     async fn unmapped_names(&self, query: &UnmappedQuery) -> Result<UnmappedNames, Self::Error> {

@@ -6,10 +6,11 @@ mod figures;
 mod orders;
 mod refunds;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::event::KeyScope;
+use crate::query::TimeRange;
 use crate::time::Timestamp;
 
 pub use figures::SalesFigures;
@@ -127,6 +128,24 @@ pub struct Sales {
 }
 
 impl Sales {
+    /// Returns the memory that it takes, roughly.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.orders.len() * size_of::<Order>()
+            + self.refunds.len() * size_of::<Refund>()
+            + self.payments.len() * size_of::<Payment>()
+            + self.customers.len() * 2 * size_of::<(u64, Timestamp)>()
+    }
+
+    /// Returns who ordered in a range.
+    #[must_use]
+    pub fn who_ordered(&self, range: TimeRange) -> HashSet<u64> {
+        let counts =
+            |order: &&Order| !order.is_left_out && range.from <= order.at && order.at < range.to;
+        let orders = self.orders.iter().filter(counts);
+        orders.map(|order| order.actor).collect()
+    }
+
     /// Works out everything from all rows of a site, in any order.
     #[must_use]
     pub fn of(rows: &[SaleRow], terms: &SalesTerms) -> Self {

@@ -43,6 +43,8 @@ async fn clients_find_a_broker_that_was_fenced() {
         std::iter::repeat_with(publisher).take(PUBLISHERS).collect();
     let lookout = place.cluster.lookout().unwrap();
     let source = place.joined().await;
+    let at_least = PUBLISHERS * (1 + usize::try_from(TIMES).unwrap());
+    let reading = tokio::spawn(async move { read_at_least(&source, at_least).await });
     for publisher in &publishers {
         publish(publisher, "before").await;
     }
@@ -75,8 +77,7 @@ async fn clients_find_a_broker_that_was_fenced() {
         in_time("an answer", looked).await;
         println!("time {time}: the lookout got an answer");
     }
-    let at_least = PUBLISHERS * (1 + usize::try_from(TIMES).unwrap());
-    in_time("all records", read_at_least(&source, at_least)).await;
+    in_time("all records", reading).await.unwrap();
 }
 
 /// Reads until so many records were read. The group may take the partition away and give it back.
@@ -91,8 +92,11 @@ async fn read_at_least(source: &KafkaSource, count: usize) {
     let read_on = async {
         let mut next = 0;
         while next < u64::try_from(count).unwrap() {
-            let found = read(source, P0, request(next)).await.unwrap_or_default();
-            next = found.last().map_or(next, |(offset, _)| offset + 1);
+            match read(source, P0, request(next)).await {
+                Ok(found) => next = found.last().map_or(next, |(offset, _)| offset + 1),
+                // The member may have lost the partition meanwhile.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
         }
     };
     tokio::select! {

@@ -129,12 +129,14 @@ impl Warehouse {
                 None => self.read_sales(scope).await,
             }
         };
-        let (people, sales, nps, referrals) = tokio::try_join!(
-            people,
-            sales,
-            self.read_nps(scope),
-            self.read_referral_graph(scope),
-        )?;
+        let referrals = async {
+            match known.referrals {
+                Some(known) => Ok(known),
+                None => self.read_referral_graph(scope).await,
+            }
+        };
+        let (people, sales, nps, referrals) =
+            tokio::try_join!(people, sales, self.read_nps(scope), referrals)?;
         let range = people.range;
         Ok(KpiFigures {
             visitors: range.visitors,

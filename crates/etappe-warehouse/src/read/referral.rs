@@ -1,28 +1,22 @@
-//! Referral figures, computed from the rows of the views `referrals` and `invitations`.
+//! Referral figures, by the views `referrals` and `invitations`, and the rows they come from.
 //!
-//! The views say who first referred each person. Everything that needs the whole graph (loops,
-//! generations) and the pairing of invitations with conversions is computed here.
+//! The views say who first referred each person. What needs the whole graph (loops, generations, the
+//! pairing of invitations with conversions) is the core's.
 
-mod forest;
-mod pairing;
+mod rows;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashSet;
 
+use etappe_core::journey::{FirstMilestones, Invitation, Referral, ReferralLink, Referrals};
 use etappe_core::kpi::{KpiScope, ReferralFigures};
-use etappe_core::query::TimeRange;
 use etappe_core::time::Timestamp;
 
-use self::forest::Forest;
-use self::pairing::Invitation;
 use crate::error::WarehouseError;
-use crate::metrics::to_u64;
 use crate::native::Block;
 use crate::warehouse::Warehouse;
 
 /// The most referrals, and the most invitations, kept in memory (about 100 bytes each).
 const MAX_REFERRALS: usize = 5_000_000;
-/// How many advocates are listed.
-const MAX_ADVOCATES: usize = 100;
 /// Stands for "never", which is null in the views.
 const NEVER: i64 = i64::MIN;
 
@@ -46,24 +40,11 @@ FROM invitations(site = {site:String}, bots = {bots:String},
     from = '1900-01-01 00:00:00.000', to = {to:DateTime64(3, 'UTC')})
 ORDER BY sent_at, partition, offset";
 
-/// A person whom another person referred.
-#[derive(Debug, Clone)]
-struct Referral {
-    actor: u64,
-    inviter: u64,
-    inviter_id: String,
-    signed_up: Option<Timestamp>,
-    converted: Option<Timestamp>,
-    activated: Option<Timestamp>,
-    inviter_activated: Option<Timestamp>,
-    ordered_in_range: bool,
-}
-
-impl Referral {
-    /// Returns whether the person signed up or bought in the range.
-    fn counts_in(&self, range: TimeRange) -> bool {
-        self.ordered_in_range || self.signed_up.is_some_and(|at| contains(range, at))
-    }
+/// The referrals of a view, and who of them ordered in the range.
+#[derive(Default)]
+struct ViewReferrals {
+    all: Vec<Referral>,
+    ordered: HashSet<u64>,
 }
 
 impl Warehouse {
@@ -88,50 +69,17 @@ impl Warehouse {
     ) -> Result<ReferralFigures, WarehouseError> {
         let (referrals, invitations) =
             tokio::try_join!(self.read_referrals(scope), self.read_invitations(scope))?;
-        Ok(figures_of(&referrals, &invitations, scope.range))
+        let ViewReferrals { all, ordered } = referrals;
+        let referrals = Referrals::new(all, invitations);
+        Ok(referrals.figures(scope.range, |actor| ordered.contains(&actor)))
     }
 
-    /// Reads all referrals whose link is not on a loop.
-    async fn read_referrals(&self, scope: &KpiScope) -> Result<Vec<Referral>, WarehouseError> {
+    async fn read_referrals(&self, scope: &KpiScope) -> Result<ViewReferrals, WarehouseError> {
         let query = self.scope_query("referrals", REFERRALS, scope);
-        let mut referrals = Vec::new();
-        let collect = |mut block: Block| {
-            let actor = block.numbers("actor_hash")?;
-            let inviter = block.numbers("inviter_hash")?;
-            let mut inviter_id = block.texts("inviter")?;
-            let signed_up = block.numbers("signed_up")?;
-            let converted = block.numbers("converted")?;
-            let activated = block.numbers("activated")?;
-            let inviter_activated = block.numbers("inviter_activated")?;
-            let ordered = block.numbers("ordered")?;
-            let people = actor.iter().zip(inviter.iter());
-            let times = signed_up
-                .iter()
-                .zip(converted.iter())
-                .zip(activated.iter().zip(inviter_activated.iter()));
-            for (((actor, inviter), ((signed_up, converted), (activated, theirs))), ordered) in
-                people.zip(times).zip(ordered.iter())
-            {
-                referrals.push(Referral {
-                    actor,
-                    inviter,
-                    inviter_id: String::from_utf8_lossy(&inviter_id.next()).into_owned(),
-                    signed_up: instant(signed_up),
-                    converted: instant(converted),
-                    activated: instant(activated),
-                    inviter_activated: instant(theirs),
-                    ordered_in_range: ordered != 0,
-                });
-            }
-            bounded(referrals.len())
-        };
-        query.blocks(collect).await?;
-        let on_loop = Forest::links_on_loops(&referrals);
-        let mut index = 0;
-        referrals.retain(|_| {
-            index += 1;
-            !on_loop.get(index - 1).copied().unwrap_or_default()
-        });
+        let mut referrals = ViewReferrals::default();
+        query
+            .blocks(|block| take_referrals(block, &mut referrals))
+            .await?;
         Ok(referrals)
     }
 
@@ -154,92 +102,34 @@ impl Warehouse {
     }
 }
 
-/// Computes all figures except those from other views.
-fn figures_of(
-    referrals: &[Referral],
-    invitations: &[Invitation],
-    range: TimeRange,
-) -> ReferralFigures {
-    let sent_in_range: Vec<&Invitation> = invitations
-        .iter()
-        .filter(|invitation| contains(range, invitation.sent))
-        .collect();
-    let mut inviters: Vec<u64> = sent_in_range
-        .iter()
-        .map(|invitation| invitation.inviter)
-        .collect();
-    inviters.sort_unstable();
-    inviters.dedup();
-    let counted: Vec<&Referral> = referrals
-        .iter()
-        .filter(|referral| referral.counts_in(range))
-        .collect();
-    let activated: Vec<&Referral> = referrals
-        .iter()
-        .filter(|referral| referral.activated.is_some_and(|at| contains(range, at)))
-        .collect();
-    ReferralFigures {
-        invitations: to_u64(sent_in_range.len()),
-        inviters: to_u64(inviters.iter().filter(|inviter| **inviter != 0).count()),
-        converted: pairing::converted(invitations, referrals, range),
-        active_actors: 0,
-        customers: 0,
-        referred: to_u64(counted.len()),
-        referred_activated: to_u64(activated.len()),
-        viral_cycle_p50_s: viral_cycle(&activated),
-        generations: generations(referrals, &counted),
-        advocates: advocates(&counted),
+fn take_referrals(mut block: Block, referrals: &mut ViewReferrals) -> Result<(), WarehouseError> {
+    let mut numbers =
+        |name| -> Result<Vec<u64>, WarehouseError> { Ok(block.numbers(name)?.iter().collect()) };
+    let (actors, inviters) = (numbers("actor_hash")?, numbers("inviter_hash")?);
+    let (signed_up, converted) = (numbers("signed_up")?, numbers("converted")?);
+    let (activated, theirs) = (numbers("activated")?, numbers("inviter_activated")?);
+    let ordered = numbers("ordered")?;
+    let mut ids = block.texts("inviter")?;
+    for (row, actor) in actors.iter().copied().enumerate() {
+        let at = |column: &[u64]| column.get(row).copied().unwrap_or_default();
+        referrals.all.push(Referral {
+            link: ReferralLink {
+                actor,
+                inviter: at(&inviters),
+                inviter_id: String::from_utf8_lossy(&ids.next()).into_owned(),
+            },
+            first: FirstMilestones {
+                signed_up: instant(at(&signed_up)),
+                converted: instant(at(&converted)),
+                activated: instant(at(&activated)),
+            },
+            inviter_activated: instant(at(&theirs)),
+        });
+        if at(&ordered) != 0 {
+            referrals.ordered.insert(actor);
+        }
     }
-}
-
-/// Returns the median time from the inviter's activation to the invitee's, in seconds.
-fn viral_cycle(activated: &[&Referral]) -> Option<f64> {
-    let mut cycles: Vec<i64> = activated
-        .iter()
-        .filter_map(|referral| {
-            Some(
-                referral
-                    .activated?
-                    .millis_since(referral.inviter_activated?),
-            )
-        })
-        .collect();
-    cycles.sort_unstable();
-    let upper = *cycles.get(cycles.len() / 2)?;
-    let lower = *cycles.get((cycles.len() - 1) / 2)?;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds of years fit into 53 bits"
-    )]
-    let seconds = |millis: i64| millis as f64 / 1000.0;
-    Some(f64::midpoint(seconds(lower), seconds(upper)))
-}
-
-fn generations(referrals: &[Referral], counted: &[&Referral]) -> Vec<(u32, u64)> {
-    let forest = Forest::new(referrals);
-    let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
-    for referral in counted {
-        *sizes.entry(forest.generation(referral.actor)).or_default() += 1;
-    }
-    sizes.into_iter().collect()
-}
-
-/// Returns the actors who referred the most; ties are ordered by id.
-fn advocates(counted: &[&Referral]) -> Vec<(String, u64)> {
-    let mut referred: HashMap<u64, (&str, u64)> = HashMap::new();
-    for referral in counted {
-        referred
-            .entry(referral.inviter)
-            .or_insert((&referral.inviter_id, 0))
-            .1 += 1;
-    }
-    let mut advocates: Vec<(&str, u64)> = referred.into_values().collect();
-    advocates.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    advocates.truncate(MAX_ADVOCATES);
-    advocates
-        .into_iter()
-        .map(|(id, count)| (id.to_owned(), count))
-        .collect()
+    bounded(referrals.all.len())
 }
 
 fn bounded(rows: usize) -> Result<(), WarehouseError> {
@@ -254,8 +144,4 @@ fn bounded(rows: usize) -> Result<(), WarehouseError> {
 fn instant(millis: u64) -> Option<Timestamp> {
     let millis = millis.cast_signed();
     (millis != NEVER).then(|| Timestamp::from_millis(millis))
-}
-
-fn contains(range: TimeRange, at: Timestamp) -> bool {
-    range.from <= at && at < range.to
 }

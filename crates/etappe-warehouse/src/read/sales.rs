@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use etappe_core::event::KeyScope;
 use etappe_core::id::SiteId;
 use etappe_core::journey::{AmountState, SaleKind, SaleRow};
 use etappe_core::money::Amount;
@@ -13,6 +12,7 @@ use etappe_core::time::Timestamp;
 
 use crate::error::WarehouseError;
 use crate::native::{Block, Texts};
+use crate::read::key_scope;
 use crate::warehouse::Warehouse;
 
 const SALES: &str = "
@@ -87,7 +87,7 @@ fn read_rows(
             kind: kind(at(&kinds))?,
             order_key: *order_key,
             has_id: at(&has_id) != 0,
-            scope: scope(at(&scopes))?,
+            scope: key_scope(at(&scopes))?,
             amount_state: amount_state(at(&states))?,
             amount: amount(&mut amounts)?,
             currency: currencies.named(codes.next())?,
@@ -123,16 +123,6 @@ fn kind(number: u64) -> Result<SaleKind, WarehouseError> {
         2 => Ok(SaleKind::Refund),
         3 => Ok(SaleKind::Cancellation),
         other => Err(unexpected("kind", other)),
-    }
-}
-
-/// The numbers are those of the table's column.
-fn scope(number: u64) -> Result<KeyScope, WarehouseError> {
-    match number {
-        1 => Ok(KeyScope::Browser),
-        2 => Ok(KeyScope::Server),
-        3 => Ok(KeyScope::Pixel),
-        other => Err(unexpected("scope", other)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use etappe_core::kpi::KpiScope;
 use etappe_core::milestone::Milestone;
-use etappe_core::ports::JourneyStore;
 
+use crate::both_ways::referral_figures;
 use crate::brute;
 use crate::engine::TestWarehouse;
 use crate::fixture::{DAY, TestEvent, all_time, bots_word, instant, scope, store};
@@ -15,7 +15,7 @@ async fn referrals_equal_a_count_by_hand() {
     let test = TestWarehouse::new().await;
     let events = store(&test.warehouse, journeys(seed(), 3_000)).await;
     for scope in scopes() {
-        let mut figures = test.warehouse.referral_figures(&scope).await.unwrap();
+        let mut figures = referral_figures(&test, &scope).await;
         let mut expected = brute::referrals(&events, &scope);
         for median in [&mut figures, &mut expected] {
             median.viral_cycle_p50_s = median.viral_cycle_p50_s.map(|s| (s * 10_000.0).round());
@@ -80,11 +80,7 @@ async fn loops_and_self_referrals_do_not_count() {
         signup(6, "below", "loop1"),
     ];
     store(&test.warehouse, events).await;
-    let figures = test
-        .warehouse
-        .referral_figures(&scope(all_time()))
-        .await
-        .unwrap();
+    let figures = referral_figures(&test, &scope(all_time())).await;
     assert_eq!(figures.referred, 3);
     assert_eq!(figures.generations, [(1, 2), (2, 1)]);
     assert_eq!(

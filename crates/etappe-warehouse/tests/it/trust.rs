@@ -5,7 +5,7 @@ use etappe_core::kpi::{ActorPageQuery, KpiFigures, KpiScope};
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::JourneyStore;
 
-use crate::both_ways::kpi_figures;
+use crate::both_ways::{kpi_figures, referral_figures};
 use crate::engine::TestWarehouse;
 use crate::fixture::{DAY, TestEvent, all_time, range, scope, store};
 use crate::random::START;
@@ -271,11 +271,7 @@ async fn a_server_decides_who_referred_a_person() {
         signup("coded", "", "spring"),
     ];
     store(&test.warehouse, events).await;
-    let figures = test
-        .warehouse
-        .referral_figures(&scope(all_time()))
-        .await
-        .unwrap();
+    let figures = referral_figures(&test, &scope(all_time())).await;
     let advocates: Vec<&str> = figures
         .advocates
         .iter()

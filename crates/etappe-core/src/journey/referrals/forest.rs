@@ -29,7 +29,7 @@ impl Forest {
         let next = |at: usize| {
             referrals
                 .get(at)
-                .and_then(|r| index.get(&r.inviter).copied())
+                .and_then(|r| index.get(&r.link.inviter).copied())
         };
         let mut marks = vec![Mark::New; referrals.len()];
         let mut on_loop = vec![false; referrals.len()];
@@ -65,11 +65,14 @@ impl Forest {
             let mut here = referral;
             // Walk up to a person whose generation is known, or whose inviter is uninvited.
             let above = loop {
-                if let Some(known) = generations.get(&here.actor) {
+                if let Some(known) = generations.get(&here.link.actor) {
                     break *known;
                 }
-                path.push(here.actor);
-                match index.get(&here.inviter).and_then(|at| referrals.get(*at)) {
+                path.push(here.link.actor);
+                match index
+                    .get(&here.link.inviter)
+                    .and_then(|at| referrals.get(*at))
+                {
                     Some(further) if path.len() <= referrals.len() => here = further,
                     _ => break 0,
                 }
@@ -91,7 +94,7 @@ fn index_of(referrals: &[Referral]) -> HashMap<u64, usize> {
     referrals
         .iter()
         .enumerate()
-        .map(|(at, referral)| (referral.actor, at))
+        .map(|(at, referral)| (referral.link.actor, at))
         .collect()
 }
 
@@ -104,19 +107,19 @@ fn set<T>(values: &mut [T], at: usize, value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journey::referrals::{FirstMilestones, ReferralLink};
 
     fn referrals(links: &[(u64, u64)]) -> Vec<Referral> {
         links
             .iter()
             .map(|(actor, inviter)| Referral {
-                actor: *actor,
-                inviter: *inviter,
-                inviter_id: inviter.to_string(),
-                signed_up: None,
-                converted: None,
-                activated: None,
+                link: ReferralLink {
+                    actor: *actor,
+                    inviter: *inviter,
+                    inviter_id: inviter.to_string(),
+                },
+                first: FirstMilestones::default(),
                 inviter_activated: None,
-                ordered_in_range: false,
             })
             .collect()
     }
@@ -135,7 +138,10 @@ mod tests {
     fn generations_count_from_an_uninvited_person() {
         let all = referrals(&[(13, 12), (12, 11), (11, 10), (21, 10)]);
         let forest = Forest::new(&all);
-        let found: Vec<u32> = all.iter().map(|r| forest.generation(r.actor)).collect();
+        let found: Vec<u32> = all
+            .iter()
+            .map(|r| forest.generation(r.link.actor))
+            .collect();
         assert_eq!(found, [3, 2, 1, 1]);
     }
 

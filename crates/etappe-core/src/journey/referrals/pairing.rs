@@ -8,22 +8,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use etappe_core::query::TimeRange;
-use etappe_core::time::Timestamp;
+use crate::query::TimeRange;
+use crate::time::Timestamp;
 
-use super::{Referral, contains};
+use super::{Invitation, Referral, contains};
 
 /// How long after an invitation a conversion can be attributed to it, both ends included.
 const ATTRIBUTION_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// An invitation that was sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Invitation {
-    /// The sender; zero if unknown.
-    pub(super) inviter: u64,
-    /// When it was sent.
-    pub(super) sent: Timestamp,
-}
 
 /// Returns how many of the invitations sent in the range converted. `invitations` must be in order
 /// of time.
@@ -40,7 +31,7 @@ pub(super) fn converted(
     }
     let mut conversions: Vec<(Timestamp, u64)> = referrals
         .iter()
-        .filter_map(|referral| Some((referral.converted?, referral.inviter)))
+        .filter_map(|referral| Some((referral.first.converted?, referral.link.inviter)))
         .collect();
     conversions.sort_unstable();
     let mut count = 0;
@@ -71,6 +62,7 @@ fn take_for(sent: &mut VecDeque<Timestamp>, at: Timestamp) -> Option<Timestamp> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journey::referrals::{FirstMilestones, ReferralLink};
 
     const DAY: i64 = 86_400_000;
 
@@ -85,14 +77,16 @@ mod tests {
         let referrals: Vec<Referral> = (2..)
             .zip(conversions)
             .map(|(actor, day)| Referral {
-                actor,
-                inviter: 1,
-                inviter_id: String::new(),
-                signed_up: None,
-                converted: Some(Timestamp::from_millis(day * DAY)),
-                activated: None,
+                link: ReferralLink {
+                    actor,
+                    inviter: 1,
+                    inviter_id: String::new(),
+                },
+                first: FirstMilestones {
+                    converted: Some(Timestamp::from_millis(day * DAY)),
+                    ..FirstMilestones::default()
+                },
                 inviter_activated: None,
-                ordered_in_range: false,
             })
             .collect();
         let range = TimeRange {
