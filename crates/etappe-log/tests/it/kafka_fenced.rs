@@ -7,6 +7,7 @@ use bytes::Bytes;
 use etappe_core::ports::{EventPublisher as _, RecordSource as _, SourceEvent};
 use etappe_log::kafka::{KafkaConfig, KafkaPublisher, KafkaSource, KafkaTable};
 use etappe_testkit::kafka::KafkaNode;
+use tokio::task::JoinSet;
 
 use crate::kafka_support::{P0, Place, read, request};
 use crate::support::{in_time, record};
@@ -44,22 +45,21 @@ async fn clients_find_a_broker_that_was_fenced() {
     let lookout = place.cluster.lookout().unwrap();
     let source = place.joined().await;
     let at_least = PUBLISHERS * (1 + usize::try_from(TIMES).unwrap());
-    let reading = tokio::spawn(async move { read_at_least(&source, at_least).await });
+    let mut reading = JoinSet::new();
+    reading.spawn(async move { read_at_least(&source, at_least).await });
     for publisher in &publishers {
         publish(publisher, "before").await;
     }
     for time in 0..TIMES {
         node.pause();
-        let waiting = publishers
-            .iter()
-            .cloned()
-            .map(|publisher| tokio::spawn(async move { publish(&publisher, "meanwhile").await }));
-        let waiting: Vec<_> = waiting.collect();
+        let mut waiting = JoinSet::new();
+        for publisher in &publishers {
+            let publisher = publisher.clone();
+            waiting.spawn(async move { publish(&publisher, "meanwhile").await });
+        }
         tokio::time::sleep(FENCED_AFTER).await;
         node.resume();
-        for published in waiting {
-            published.await.unwrap();
-        }
+        waiting.join_all().await;
         println!("time {time}: all records are published");
         let name = format!("row {time}");
         let value = Bytes::from_static(b"there");
@@ -77,7 +77,7 @@ async fn clients_find_a_broker_that_was_fenced() {
         in_time("an answer", looked).await;
         println!("time {time}: the lookout got an answer");
     }
-    in_time("all records", reading).await.unwrap();
+    in_time("all records", reading.join_all()).await;
 }
 
 /// Reads until so many records were read. The group may take the partition away and give it back.

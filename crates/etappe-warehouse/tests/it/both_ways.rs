@@ -78,19 +78,22 @@ pub(crate) async fn referral_figures(test: &TestWarehouse, scope: &KpiScope) -> 
     by_views
 }
 
+/// A person, and when they first signed up, converted and activated, in milliseconds.
+type MilestoneRow = (u64, Option<i64>, Option<i64>, Option<i64>);
+
 async fn first_milestones(test: &TestWarehouse, scope: &KpiScope) -> HashMap<u64, FirstMilestones> {
     let sql = "SELECT actor_hash, toUnixTimestamp64Milli(signed_up_at), \
             toUnixTimestamp64Milli(converted_at), toUnixTimestamp64Milli(activated_at) \
         FROM actor_milestones(site = {site:String}, bots = {bots:String})";
     let query = test.client.query_raw(sql);
     let query = query.param("site", scope.site.as_str());
-    let rows: Vec<(u64, Option<i64>, Option<i64>, Option<i64>)> = query
+    let rows: Vec<MilestoneRow> = query
         .param("bots", bots_word(scope.bots))
         .fetch_all()
         .await
         .unwrap();
     let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
-    let first = |(person, signed_up, converted, activated)| {
+    let first = |(person, signed_up, converted, activated): MilestoneRow| {
         let first = FirstMilestones {
             signed_up: at(signed_up),
             converted: at(converted),
