@@ -29,7 +29,7 @@ pub(super) struct ConfiguredBrokers {
     addresses: CString,
     /// The client; null until it is bound.
     client: AtomicPtr<RDKafka>,
-    /// How many statistics in a row showed no connection.
+    /// How often in a row there was no connection, or no answer.
     without: AtomicU32,
 }
 
@@ -54,16 +54,11 @@ impl ConfiguredBrokers {
     /// Returns whether it did. To be called only where the bound client passes its statistics.
     pub(super) fn observe(&self, statistics: &Statistics) -> bool {
         if brokers_up(statistics) > 0 {
-            self.without.store(0, Ordering::Relaxed);
+            self.note_success();
             return false;
         }
-        let without = self
-            .without
-            .fetch_add(1, Ordering::Relaxed)
-            .saturating_add(1);
         let client = self.client.load(Ordering::Acquire);
-        // Seldom in a long outage: the client notes every addition, also of a broker that it knows.
-        if client.is_null() || without < 2 || !without.is_power_of_two() {
+        if client.is_null() || !self.is_time_to_add() {
             return false;
         }
         // SAFETY: a client passes its statistics while it is polled, so it has not been destroyed. The
@@ -71,13 +66,28 @@ impl ConfiguredBrokers {
         unsafe { rd_kafka_brokers_add(client, self.addresses.as_ptr()) > 0 }
     }
 
-    /// Adds the brokers that a client does not know. To be called when it got no answer.
-    pub(super) fn add_to<C: ClientContext>(&self, client: &Client<C>) {
-        // SAFETY: the client is borrowed, so it exists. The function may be called on any thread and
-        // copies the text.
-        unsafe {
-            rd_kafka_brokers_add(client.native_ptr(), self.addresses.as_ptr());
+    /// Adds the brokers again to a client that got no answer repeatedly.
+    pub(super) fn note_silence<C: ClientContext>(&self, client: &Client<C>) {
+        if self.is_time_to_add() {
+            // SAFETY: the client is borrowed, so it exists. The function may be called on any thread
+            // and copies the text.
+            unsafe {
+                rd_kafka_brokers_add(client.native_ptr(), self.addresses.as_ptr());
+            }
         }
+    }
+
+    /// Records that a broker answered.
+    pub(super) fn note_success(&self) {
+        self.without.store(0, Ordering::Relaxed);
+    }
+
+    /// Counts once more. The second time is one to add the brokers, the fourth, the eighth and so on:
+    /// a client notes every addition for good, also of a broker that it knows.
+    fn is_time_to_add(&self) -> bool {
+        let without = self.without.fetch_add(1, Ordering::Relaxed);
+        let without = without.saturating_add(1);
+        without > 1 && without.is_power_of_two()
     }
 }
 

@@ -35,6 +35,7 @@ impl PlainContext {
     /// Records that a broker answered.
     pub(super) fn note_success(&self) {
         self.0.reachability().note_success();
+        self.0.brokers().note_success();
     }
 
     /// Lets the client be given its brokers again if it forgot them.
@@ -42,9 +43,9 @@ impl PlainContext {
         self.0.brokers().bind(client);
     }
 
-    /// Gives `client`, which got no answer, the brokers again that it may have forgotten.
+    /// Records that `client` got no answer: it may have forgotten its brokers.
     pub(super) fn note_silence(&self, client: &Client<Self>) {
-        self.0.brokers().add_to(client);
+        self.0.brokers().note_silence(client);
     }
 }
 
