@@ -52,14 +52,11 @@ pub(crate) struct Facts {
     pub(crate) sales: Option<Sales>,
     /// None if there are too many rows of referral.
     pub(crate) referrals: Option<Referrals>,
+    /// The memory that they take, roughly.
+    bytes: usize,
 }
 
 impl Facts {
-    fn memory(&self) -> usize {
-        self.sales.as_ref().map_or(0, Sales::memory)
-            + self.referrals.as_ref().map_or(0, Referrals::memory)
-    }
-
     /// Reads the rows of a site and works out its facts.
     async fn read<S: JourneyStore>(
         store: &S,
@@ -75,9 +72,13 @@ impl Facts {
             Some(rows) => Some(referrals_of(site, key.bots, &rows).await?),
             None => None,
         };
+        let sales = sales.map(|rows| Sales::of(&rows, &key.terms));
+        let bytes = sales.as_ref().map_or(0, Sales::memory)
+            + referrals.as_ref().map_or(0, Referrals::memory);
         Ok(Self {
-            sales: sales.map(|rows| Sales::of(&rows, &key.terms)),
+            sales,
             referrals,
+            bytes,
         })
     }
 }
@@ -97,7 +98,7 @@ impl Kept {
     }
 
     fn memory(&self) -> usize {
-        self.facts.get().map_or(0, |facts| facts.memory())
+        size_of::<Self>() + self.facts.get().map_or(0, |facts| facts.bytes)
     }
 }
 
