@@ -1,5 +1,5 @@
-//! What a site's rare rows tell: its sales and its referrals, worked out once for each state of the
-//! site.
+//! A site's facts: its sales and its referrals, worked out from its rare rows once for each of its
+//! states.
 //!
 //! A page asks several questions at once, and each of them for several ranges; all of them find the
 //! same facts. What arrives makes another state, and with it other facts.
@@ -24,7 +24,7 @@ const MOST_ROWS: usize = 250_000;
 /// The facts that are kept take no more memory than this, roughly.
 const KEPT_BYTES: usize = 64 << 20;
 
-/// Whose facts.
+/// The site, the choice of bots and the terms of money that facts belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FactsKey {
     pub(crate) site: SiteId,

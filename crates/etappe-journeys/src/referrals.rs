@@ -15,7 +15,7 @@ use crate::people::People;
 use crate::scan::counts;
 use crate::site::SiteState;
 
-/// What an event means for a referral.
+/// The parts of a referral that an event plays.
 #[derive(Debug, Clone, Copy)]
 struct Traits {
     is_signup: bool,

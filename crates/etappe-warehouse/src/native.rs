@@ -44,6 +44,11 @@ impl Block {
         }
     }
 
+    /// Takes the values of a numeric column, all at once.
+    pub(crate) fn all_numbers(&mut self, name: &str) -> Result<Vec<u64>, WarehouseError> {
+        Ok(self.numbers(name)?.iter().collect())
+    }
+
     /// Takes the values of a text column.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Texts, WarehouseError> {
         let column = self.take(name)?;

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use forest::Forest;
 pub use links::referral_links;
 
-/// What a row of referral tells of.
+/// The kinds of rows of referral.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferralKind {
     /// An invitation was sent.
@@ -29,7 +29,7 @@ pub enum ReferralKind {
 /// An event about a referral.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferralRow {
-    /// What it tells of.
+    /// Its kind.
     pub kind: ReferralKind,
     /// The scope of the key that it came by.
     pub scope: KeyScope,
@@ -49,7 +49,7 @@ pub struct ReferralRow {
     pub place: (u32, u64),
 }
 
-/// Who referred a person.
+/// A person and their inviter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferralLink {
     /// The hash of the person's id.
@@ -76,7 +76,7 @@ pub struct FirstMilestones {
 pub struct Referral {
     /// The person, and who referred them.
     pub link: ReferralLink,
-    /// What the person did.
+    /// The person's milestones.
     pub first: FirstMilestones,
     /// When the inviter first activated.
     pub inviter_activated: Option<Timestamp>,

@@ -103,8 +103,7 @@ impl Warehouse {
 }
 
 fn take_referrals(mut block: Block, referrals: &mut ViewReferrals) -> Result<(), WarehouseError> {
-    let mut numbers =
-        |name| -> Result<Vec<u64>, WarehouseError> { Ok(block.numbers(name)?.iter().collect()) };
+    let mut numbers = |name| block.all_numbers(name);
     let (actors, inviters) = (numbers("actor_hash")?, numbers("inviter_hash")?);
     let (signed_up, converted) = (numbers("signed_up")?, numbers("converted")?);
     let (activated, theirs) = (numbers("activated")?, numbers("inviter_activated")?);

@@ -73,8 +73,7 @@ fn read_rows(
     currencies: &mut Currencies,
     rows: &mut Vec<SaleRow>,
 ) -> Result<(), WarehouseError> {
-    let mut numbers =
-        |name| -> Result<Vec<u64>, WarehouseError> { Ok(block.numbers(name)?.iter().collect()) };
+    let mut numbers = |name| block.all_numbers(name);
     let (keys, has_id, kinds) = (numbers("order_key")?, numbers("has_id")?, numbers("kind")?);
     let (scopes, states) = (numbers("key_scope")?, numbers("state")?);
     let (actors, times) = (numbers("actor_hash")?, numbers("at")?);

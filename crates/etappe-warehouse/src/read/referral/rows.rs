@@ -47,8 +47,7 @@ impl Warehouse {
 }
 
 fn read_rows(mut block: Block, rows: &mut Vec<ReferralRow>) -> Result<(), WarehouseError> {
-    let mut numbers =
-        |name| -> Result<Vec<u64>, WarehouseError> { Ok(block.numbers(name)?.iter().collect()) };
+    let mut numbers = |name| block.all_numbers(name);
     let (kinds, scopes) = (numbers("kind")?, numbers("key_scope")?);
     let (actors, inviters) = (numbers("actor_hash")?, numbers("inviter_hash")?);
     let times = numbers("at")?;
