@@ -43,9 +43,15 @@ async fn wait_for(table: &KafkaTable, expected: &[(&str, &str)]) {
     in_time(&format!("{expected:?}"), seen).await.unwrap();
 }
 
+/// Writes a row, again where a slow machine did not write it within the timeout.
 async fn put(table: &KafkaTable, key: &str, value: Option<&str>) {
     let value = value.map(|value| Bytes::copy_from_slice(value.as_bytes()));
-    table.put(key, value).await.unwrap();
+    let written = async {
+        while let Err(error) = table.put(key, value.clone()).await {
+            assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
+        }
+    };
+    in_time("the row to be written", written).await;
 }
 
 #[tokio::test]

@@ -42,6 +42,14 @@ fn encode_mark(mark: &CollectorMark) -> Bytes {
     ))
 }
 
+/// Returns the configuration of a publisher that gives up records, and spools them, early.
+fn impatient(node: &KafkaNode, topic: &str) -> KafkaConfig {
+    KafkaConfig {
+        delivery_timeout: Duration::from_secs(5),
+        ..kafka_config(node, topic)
+    }
+}
+
 async fn open(directory: &Path, config: KafkaConfig, registry: &Registry) -> SpoolingPublisher {
     let clock = Arc::new(Ticks::default());
     let cluster =
@@ -167,7 +175,7 @@ async fn a_broker_that_is_killed_again_and_again_costs_nothing() {
     let topic = node.topic("killed", PARTITIONS).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::new();
-    let publisher = open(directory.path(), kafka_config(&node, &topic), &registry).await;
+    let publisher = open(directory.path(), impatient(&node, &topic), &registry).await;
     spool_is_left(&publisher).await;
     let senders = Senders::start(&publisher);
     for _ in 0..3 {
@@ -229,7 +237,7 @@ async fn events_are_taken_from_the_start_while_kafka_is_away_and_survive_restart
     let topic = node.topic("away", PARTITIONS).await.unwrap();
     node.stop().await.unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let config = kafka_config(&node, &topic);
+    let config = impatient(&node, &topic);
     let mut collectors = HashSet::new();
     for start in 0..3 {
         let publisher = open(directory.path(), config.clone(), &Registry::new()).await;
