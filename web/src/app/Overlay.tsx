@@ -1,5 +1,5 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { overlay } from "./keys";
 import "./Overlay.css";
 
@@ -10,17 +10,25 @@ export function Overlay({ title, wide, children }: { title: string; wide?: boole
   const box = useRef<HTMLDivElement>(null);
   const close = () => (overlay.value = null);
 
-  useEffect(() => {
+  // Before the next key can arrive: an effect after painting leaves Esc to the page below.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     (box.current?.querySelector<HTMLElement>("input") ?? box.current)?.focus();
     return () => before?.focus?.({ preventScroll: true });
   }, []);
 
-  const onKeyDown = (event: TargetedKeyboardEvent<HTMLElement>) => {
-    if (event.key === "Escape") {
-      event.stopPropagation();
+  // On the document, since a button that was pressed and removed leaves the focus with the page.
+  useLayoutEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      event.preventDefault();
       close();
-    }
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+
+  const onKeyDown = (event: TargetedKeyboardEvent<HTMLElement>) => {
     if (event.key !== "Tab") return;
     const all = [...event.currentTarget.querySelectorAll<HTMLElement>(FOCUSABLE)];
     const edge = event.shiftKey ? all[0] : all[all.length - 1];

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use etappe_core::ports::{EventPublisher as _, RecordSource as _, SourceEvent};
 use etappe_log::kafka::{KafkaConfig, KafkaPublisher, KafkaSource, KafkaTable};
 use etappe_testkit::kafka::KafkaNode;
+use etappe_testkit::wait::{PATIENCE, until};
 use tokio::task::JoinSet;
 
 use crate::kafka_support::{P0, Place, read, request};
@@ -19,12 +20,13 @@ const PUBLISHERS: usize = 12;
 const TIMES: u64 = 3;
 
 async fn publish(publisher: &KafkaPublisher, text: &str) {
+    // Not `until`: the future of an async closure cannot be spawned.
     let accepted = async {
         while publisher.publish(vec![record(0, text)]).await[0].is_err() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    in_time("a broker that takes a record", accepted).await;
+    in_time("a broker that takes the record", accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,18 +65,16 @@ async fn clients_find_a_broker_that_was_fenced() {
         println!("time {time}: all records are published");
         let name = format!("row {time}");
         let value = Bytes::from_static(b"there");
-        let written = async {
-            while table.put(&name, Some(value.clone())).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        in_time("a row", written).await;
+        until("the row is written", PATIENCE, async || {
+            table.put(&name, Some(value.clone())).await.is_ok()
+        })
+        .await;
         println!("time {time}: the row is written");
         let mut shown = table.rows();
         let shown = shown.wait_for(|rows| rows.contains_key(&name));
         in_time("the row", shown).await.unwrap();
-        let looked = async { while lookout.look().await.is_err() {} };
-        in_time("an answer", looked).await;
+        let answers = async || lookout.look().await.is_ok();
+        until("the lookout gets an answer", PATIENCE, answers).await;
         println!("time {time}: the lookout got an answer");
     }
     in_time("all records", reading.join_all()).await;

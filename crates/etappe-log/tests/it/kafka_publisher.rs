@@ -7,10 +7,10 @@ use etappe_log::kafka::{
     KafkaConfig, KafkaPublisher, KafkaSecurity, SaslMechanism, Secret, SecurityProtocol,
 };
 use etappe_testkit::kafka::{KafkaNode, SASL_PASSWORD, SASL_USER};
-use etappe_testkit::wait::PATIENCE;
+use etappe_testkit::wait::{PATIENCE, until};
 
 use crate::kafka_support::cluster;
-use crate::support::{in_time, record};
+use crate::support::record;
 
 /// Returns a configuration that gives a healthy broker on a slow machine all the time it needs.
 pub(crate) fn kafka_config(node: &KafkaNode, topic: &str) -> KafkaConfig {
@@ -24,15 +24,10 @@ pub(crate) fn kafka_config(node: &KafkaNode, topic: &str) -> KafkaConfig {
 
 /// Publishes records until all of them are delivered. Some may be delivered more than once.
 async fn published(publisher: &KafkaPublisher, records: impl Fn() -> Vec<OutgoingRecord>) {
-    let trying = async {
-        while publisher
-            .publish(records())
-            .await
-            .iter()
-            .any(Result::is_err)
-        {}
-    };
-    in_time("the records to be published", trying).await;
+    until("the records are published", PATIENCE, async || {
+        publisher.publish(records()).await.iter().all(Result::is_ok)
+    })
+    .await;
 }
 
 pub(crate) fn publisher_of(config: KafkaConfig) -> KafkaPublisher {
@@ -213,19 +208,15 @@ async fn a_login_is_proven_to_the_broker() {
         delivery_timeout: Duration::from_secs(2),
         ..config("wrong")
     });
-    let refused = async {
-        loop {
-            let outcomes = stranger.publish(vec![record(0, "unknown")]).await;
-            assert!(
-                matches!(outcomes[..], [Err(PublishError::Unavailable { .. })]),
-                "{outcomes:?}"
-            );
-            let problem = stranger.problem().expect("it says what is wrong");
-            if problem.to_lowercase().contains("authentication") {
-                break;
-            }
-        }
-    };
-    in_time("the broker to refuse the password", refused).await;
+    until("the broker refuses the password", PATIENCE, async || {
+        let outcomes = stranger.publish(vec![record(0, "unknown")]).await;
+        assert!(
+            matches!(outcomes[..], [Err(PublishError::Unavailable { .. })]),
+            "{outcomes:?}"
+        );
+        let problem = stranger.problem().expect("it says what is wrong");
+        problem.to_lowercase().contains("authentication")
+    })
+    .await;
     assert_eq!(texts(node, &topic, 0).await, ["known"]);
 }

@@ -46,12 +46,14 @@ async fn wait_for(table: &KafkaTable, expected: &[(&str, &str)]) {
 /// Writes a row, again where a slow machine did not write it within the timeout.
 async fn put(table: &KafkaTable, key: &str, value: Option<&str>) {
     let value = value.map(|value| Bytes::copy_from_slice(value.as_bytes()));
-    let written = async {
-        while let Err(error) = table.put(key, value.clone()).await {
+    until("the row is written", PATIENCE, async || {
+        let written = table.put(key, value.clone()).await;
+        if let Err(error) = &written {
             assert_eq!(error.retry_class(), RetryClass::Transient, "{error}");
         }
-    };
-    in_time("the row to be written", written).await;
+        written.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]

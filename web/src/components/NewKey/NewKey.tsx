@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { makeKey, type KeyKind } from "../../api/keys";
 import { isProblem } from "../../api/problem";
 import { forgetAnswers } from "../../api/use-answer";
@@ -39,7 +39,7 @@ export function MakeKey({ kind, look, onMade }: Props) {
 /** The text of a key that was just made; nobody can show it again. */
 export function MadeKey({ value }: { value: string }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => box.current?.focus({ preventScroll: true }), [value]);
+  useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [value]);
   return (
     <div ref={box} class="made-key" tabIndex={-1}>
       <p role="status"><b>{t("site-keys.made")}</b> {t("site-keys.once")}</p>

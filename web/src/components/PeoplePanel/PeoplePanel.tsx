@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, isProblem } from "../../api/problem";
 import type { LastEvent, PeopleAnswer, PersonRow } from "../../api/types";
 import { language } from "../../app/preferences";
@@ -142,13 +142,14 @@ export function PeoplePanel(props: Props) {
   const [state, more] = usePeople(props);
   const box = useRef<HTMLElement>(null);
 
-  useEffect(() => {
+  // Before the next key can arrive, as in `Overlay`.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     box.current?.querySelector<HTMLElement>("h2")?.focus({ preventScroll: true });
     return () => before?.isConnected && before.focus({ preventScroll: true });
   }, []);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => event.key === "Escape" && !event.defaultPrevented && !document.querySelector(".popover, .overlay") && props.onClose();
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);

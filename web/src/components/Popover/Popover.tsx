@@ -1,5 +1,5 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import "./Popover.css";
 
 interface Props {
@@ -71,7 +71,7 @@ export function Popover({ button, buttonClass = "ctl", label, title, role = "dia
     };
   }, [open, align]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const away = (event: PointerEvent) => {
       const target = event.target as Node;

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { isProblem, Problem } from "../../api/problem";
 import { makeShare, type Share } from "../../api/shares";
 import { forgetAnswers } from "../../api/use-answer";
@@ -131,7 +131,7 @@ function Form({ page, onMade }: { page: string; onMade: (made: Made) => void }) 
 function Result({ made, page }: { made: Made; page: string }) {
   const box = useRef<HTMLDivElement>(null);
   // The button that had the focus is gone.
-  useEffect(() => box.current?.focus(), []);
+  useLayoutEffect(() => box.current?.focus(), []);
   return (
     <div ref={box} class="share-form" tabIndex={-1}>
       <p role="status"><b>{t("share.made")}</b> {t("share.once")}</p>

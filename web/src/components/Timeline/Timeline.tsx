@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ActorEvent } from "../../api/types";
 import { language, singleKeys } from "../../app/preferences";
 import { overlay } from "../../app/keys";
@@ -59,7 +59,7 @@ function EventRow({ row, last, first, above }: EventProps) {
 
 /** j and k go to the next and the previous event. */
 function useJumps(box: { current: HTMLElement | null }): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const step = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
       if (!step || event.ctrlKey || event.metaKey || event.altKey || !singleKeys.value || overlay.value) return;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { setParams } from "../../app/router";
 import { Button } from "../../components/Button/Button";
 import { Card } from "../../components/Card/Card";
@@ -29,7 +29,8 @@ interface Props {
 function EventName({ name, onChange }: { name: string; onChange: (name: string) => void }) {
   const [typed, setTyped] = useState(name);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => setTyped(name), [name]);
+  // A later effect would undo the first letters of a quick typist.
+  useLayoutEffect(() => setTyped(name), [name]);
   const type = (text: string) => {
     setTyped(text);
     clearTimeout(timer.current);

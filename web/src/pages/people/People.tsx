@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { abilities } from "../../api/abilities";
 import { searchPeople } from "../../api/people";
 import { askReferrals, keyOf } from "../../api/questions";
@@ -112,7 +112,8 @@ function Search() {
   const id = site.value!.id;
   // Another question calls off the one that runs.
   const answer = useAnswer(q ? JSON.stringify(["people", id, q]) : null, (signal) => searchPeople(id, q, MOST_FOUND, signal));
-  useEffect(() => setTyped(q), [q]);
+  // A later effect would undo the first letters of a quick typist.
+  useLayoutEffect(() => setTyped(q), [q]);
   useEffect(() => {
     if (still === typed && still.trim() !== q) setParams({ q: still.trim() || null }, { replace: true });
   }, [still]);
