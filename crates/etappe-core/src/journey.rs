@@ -7,6 +7,7 @@ mod known;
 mod people_tally;
 mod referrals;
 mod sales;
+mod scores;
 mod stage_tally;
 
 pub use known::KnownFigures;
@@ -16,4 +17,5 @@ pub use referrals::{
     invitations, referral_links,
 };
 pub use sales::{AmountState, SaleKind, SaleRow, Sales, SalesFigures, SalesTerms};
+pub use scores::{ScoreCounts, ScoreRow, Scores};
 pub use stage_tally::{HeldStage, StageTally};

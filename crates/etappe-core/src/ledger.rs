@@ -5,7 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Offset, PartitionId};
+use crate::query::Dimension;
 use crate::time::Timestamp;
+
+/// The dimensions that a ledger's row has a value of: all but properties.
+pub const LEDGER_DIMENSIONS: [Dimension; 6] = [
+    Dimension::Channel,
+    Dimension::Campaign,
+    Dimension::Persona,
+    Dimension::Touchpoint,
+    Dimension::Device,
+    Dimension::Country,
+];
 
 /// A position in every partition of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,6 +64,8 @@ pub struct LedgerRow<'a> {
     pub outcome: u64,
     /// Whether a bot sent it.
     pub is_bot: bool,
+    /// Its values in [`LEDGER_DIMENSIONS`], as stored; empty where it has none.
+    pub values: [&'a str; LEDGER_DIMENSIONS.len()],
     /// The partition of the log that it came by.
     pub partition: PartitionId,
     /// Its place in the partition.

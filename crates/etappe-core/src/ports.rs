@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::id::{Offset, OffsetRange, PartitionId, SiteId};
-use crate::journey::{KnownFigures, ReferralRow, SaleRow};
+use crate::journey::{KnownFigures, ReferralRow, SaleRow, ScoreRow};
 use crate::kpi::{ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures};
 use crate::query::{Bots, CandidateQuery, Hit, NameKind, UnitQuery, ViewQuery};
 use crate::time::Timestamp;
@@ -342,6 +342,15 @@ pub trait JourneyStore: Send + Sync + 'static {
         bots: Bots,
         limit: usize,
     ) -> impl Future<Output = Result<Option<Vec<ReferralRow>>, Self::Error>> + Send;
+
+    /// Returns all answers of a site's people to "would you recommend us", in any order; `None` if
+    /// there are more than `limit`.
+    fn scores(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<Vec<ScoreRow>>, Self::Error>> + Send;
 
     /// Returns stock, moves and dwell of every stage of a model.
     fn stage_figures(

@@ -1,6 +1,7 @@
 //! Questions about journeys, as values: ranges, selectors and the input that funnels need.
 
 mod hit_groups;
+mod hit_values;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::time::Timestamp;
 use crate::value::{number_spelling, spelling, text_spelling};
 
 pub use hit_groups::{HitGroups, Stopped};
+pub use hit_values::HitValues;
 
 /// A half-open range of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,8 +247,8 @@ pub struct Hit {
     pub at: Timestamp,
     /// Bit k is set when the event matches condition k.
     pub conditions: u64,
-    /// The [spellings](crate::value) of the requested dimensions; `None` if the event has no value.
-    pub dimensions: Vec<Option<String>>,
+    /// Its values in the requested dimensions.
+    pub dimensions: HitValues,
 }
 
 /// Returns the end of the time range in which entries in `range` may be completed.

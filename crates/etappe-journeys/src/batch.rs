@@ -16,7 +16,8 @@ struct SiteRows {
     unsettled: RunRows,
 }
 
-/// Collects the rows of a part of the log; they come in order of site, time and arrival.
+/// Collects the rows of a part of the log; they come in order of site, and those of
+/// a person in order of time and arrival.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     /// Rows before these positions are settled.

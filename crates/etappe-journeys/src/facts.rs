@@ -1,4 +1,4 @@
-//! A site's facts: its sales and its referrals, worked out from its rare rows once for each of its
+//! A site's facts: its sales, referrals and scores, worked out from its rare rows once for each of its
 //! states.
 //!
 //! A page asks several questions at once, and each of them for several ranges; all of them find the
@@ -7,7 +7,7 @@
 use std::sync::{Arc, Weak};
 
 use etappe_core::id::SiteId;
-use etappe_core::journey::{Referrals, Sales, SalesTerms};
+use etappe_core::journey::{Referrals, Sales, SalesTerms, Scores};
 use etappe_core::kpi::KpiScope;
 use etappe_core::ports::JourneyStore;
 use etappe_core::query::Bots;
@@ -29,7 +29,8 @@ const KEPT_BYTES: usize = 64 << 20;
 pub(crate) struct FactsKey {
     pub(crate) site: SiteId,
     pub(crate) bots: Bots,
-    pub(crate) terms: SalesTerms,
+    /// None asks for what the terms do not change.
+    pub(crate) terms: Option<SalesTerms>,
 }
 
 impl FactsKey {
@@ -37,11 +38,18 @@ impl FactsKey {
         Self {
             site: scope.site.clone(),
             bots: scope.bots,
-            terms: SalesTerms {
+            terms: Some(SalesTerms {
                 currency: scope.currency.as_str().into(),
                 browser_refunds: scope.browser_refunds,
-            },
+            }),
         }
+    }
+
+    /// Returns whether the facts of this key are those that `other` asks for.
+    fn serves(&self, other: &Self) -> bool {
+        self.site == other.site
+            && self.bots == other.bots
+            && (other.terms.is_none() || self.terms == other.terms)
     }
 }
 
@@ -52,6 +60,8 @@ pub(crate) struct Facts {
     pub(crate) sales: Option<Sales>,
     /// None if there are too many rows of referral.
     pub(crate) referrals: Option<Referrals>,
+    /// None if there are too many answers.
+    pub(crate) scores: Option<Scores>,
     /// The memory that they take, roughly.
     bytes: usize,
 }
@@ -66,18 +76,26 @@ impl Facts {
         let rows = tokio::try_join!(
             store.sales(&key.site, key.bots, MOST_ROWS),
             store.referral_rows(&key.site, key.bots, MOST_ROWS),
+            store.scores(&key.site, key.bots, MOST_ROWS),
         );
-        let (sales, referrals) = rows.map_err(StoreError::Store)?;
+        let (sales, referrals, scores) = rows.map_err(StoreError::Store)?;
         let referrals = match referrals {
             Some(rows) => Some(referrals_of(site, key.bots, &rows).await?),
             None => None,
         };
-        let sales = sales.map(|rows| Sales::of(&rows, &key.terms));
+        let terms = key.terms.clone().unwrap_or_else(|| SalesTerms {
+            currency: "".into(),
+            browser_refunds: false,
+        });
+        let sales = sales.map(|rows| Sales::of(&rows, &terms));
+        let scores = scores.map(Scores::of);
         let bytes = sales.as_ref().map_or(0, Sales::memory)
-            + referrals.as_ref().map_or(0, Referrals::memory);
+            + referrals.as_ref().map_or(0, Referrals::memory)
+            + scores.as_ref().map_or(0, Scores::memory);
         Ok(Self {
             sales,
             referrals,
+            scores,
             bytes,
         })
     }
@@ -94,7 +112,7 @@ struct Kept {
 
 impl Kept {
     fn is_of(&self, key: &FactsKey, state: &Arc<SiteState>) -> bool {
-        self.key == *key && self.state.as_ptr() == Arc::as_ptr(state)
+        self.key.serves(key) && self.state.as_ptr() == Arc::as_ptr(state)
     }
 
     fn memory(&self) -> usize {
@@ -127,7 +145,7 @@ impl KeptFacts {
         if let Some(found) = kept.iter().find(|kept| kept.is_of(key, state)) {
             return Arc::clone(&found.facts);
         }
-        kept.retain(|kept| kept.key != *key);
+        kept.retain(|kept| kept.state.strong_count() > 0 && !kept.key.serves(key));
         let facts = Arc::default();
         kept.push(Kept {
             key: key.clone(),

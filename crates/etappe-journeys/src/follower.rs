@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etappe_core::ports::JourneyLedger;
+use etappe_core::ports::{JourneyLedger, RetryClass, Retryable as _};
 use etappe_core::watermark::Watermark;
 use etappe_runtime::backoff::Backoff;
 use etappe_runtime::health::Reporter;
@@ -228,6 +228,7 @@ impl<L: JourneyLedger> Follower<L> {
             pause = match self.refresh(index).await? {
                 true => {
                     backoff.reset();
+                    self.parts.report.ready();
                     FOLLOW_EVERY
                 }
                 false => backoff.next_delay(),
@@ -290,6 +291,13 @@ impl<L: JourneyLedger> Follower<L> {
 
     fn cannot_read(&self, error: &L::Error) {
         self.failed("read");
+        // What recovers by itself is seen elsewhere; everything else needs somebody to look.
+        if error.retry_class() != RetryClass::Transient {
+            let told = format!(
+                "the journey index cannot follow the database, which answers meanwhile: {error}"
+            );
+            self.parts.report.degraded(told);
+        }
         tracing::debug!(%error, "the journey index cannot read the database, trying again");
     }
 

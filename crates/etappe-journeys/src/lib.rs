@@ -14,8 +14,10 @@
 
 mod batch;
 pub mod config;
+mod cursor;
 mod error;
 mod facts;
+mod facts_view;
 mod follower;
 mod group;
 mod index;
@@ -26,9 +28,9 @@ pub mod metrics;
 mod outcomes;
 mod people;
 mod people_figures;
+mod people_walks;
 mod referrals;
 mod run;
-mod sales;
 mod scan;
 mod segment;
 mod site;
@@ -36,6 +38,7 @@ mod stages;
 mod store;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use error::{IndexError, StoreError};
 pub use follower::{Follower, FollowerParts};

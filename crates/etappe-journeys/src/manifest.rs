@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::IndexError;
 
 /// The format of the manifest and of the segments. Files of another version are built anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The content of the file `manifest.json`. It is replaced as a whole, after the segments that it
 /// names are durable. So after a crash it describes a whole index.

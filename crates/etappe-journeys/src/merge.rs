@@ -2,75 +2,104 @@
 
 use std::sync::Arc;
 
+use crate::cursor::Cursor;
 use crate::error::IndexError;
+use crate::group::StoredEvent;
 use crate::kind::{EventKind, KindTable};
-use crate::run::{Cursor, MemoryRun, Run};
+use crate::run::{MemoryRun, Run, RunPlan};
+use crate::values::{DIMENSIONS, RunValues, ValueTables};
 
 /// The events of several runs in their common order.
 pub(crate) struct Merge<'r> {
-    cursors: Vec<Cursor<'r>>,
-    /// Per run, the common code of each of its codes.
-    codes: Vec<Vec<u32>>,
+    runs: Vec<MergedRun<'r>>,
     kinds: Vec<EventKind>,
-    /// The events of the person that it is at, when several runs have some.
-    person_events: Vec<(i64, u32)>,
+    values: RunValues,
+    /// The events of the person that it is at.
+    person_events: Vec<StoredEvent>,
+}
+
+/// A run of a merge, and the common codes of its own.
+struct MergedRun<'r> {
+    cursor: Cursor<'r>,
+    kinds: Vec<u32>,
+    values: [Vec<u16>; DIMENSIONS],
+}
+
+impl MergedRun<'_> {
+    /// Appends the events of the person that it is at.
+    fn read(&self, events: &mut Vec<StoredEvent>) {
+        let Some(found) = self.cursor.events() else {
+            return;
+        };
+        let first = events.len();
+        found.for_each_code(|place, code| {
+            events.push(StoredEvent {
+                at: found.time(place),
+                kind: self.kinds.get(code).copied().unwrap_or_default(),
+                values: [0; DIMENSIONS],
+            });
+        });
+        for (dimension, common) in self.values.iter().enumerate() {
+            let Some(codes) = self.cursor.values(dimension) else {
+                continue;
+            };
+            for (place, event) in events.iter_mut().skip(first).enumerate() {
+                let code = common.get(usize::from(codes.code(place)));
+                if let Some(value) = event.values.get_mut(dimension) {
+                    *value = code.copied().unwrap_or_default();
+                }
+            }
+        }
+    }
 }
 
 impl<'r> Merge<'r> {
     /// Opens all runs; they are given from the oldest to the newest.
     pub(crate) fn open(runs: &'r [Arc<Run>]) -> Result<Self, IndexError> {
-        let mut kinds = KindTable::default();
-        let codes = runs
-            .iter()
-            .map(|run| {
-                run.plan
-                    .kinds
-                    .iter()
-                    .map(|kind| kinds.code_of(kind))
-                    .collect()
-            })
-            .collect();
-        let cursors = runs
-            .iter()
-            .map(|run| Cursor::open(run))
-            .collect::<Result<_, _>>()?;
+        let all: [usize; DIMENSIONS] = std::array::from_fn(|place| place);
+        let (mut kinds, mut values) = (KindTable::default(), ValueTables::default());
+        let mut merged = Vec::with_capacity(runs.len());
+        for run in runs {
+            let of_run = run.plan.kinds.iter();
+            merged.push(MergedRun {
+                cursor: Cursor::open(run, &all)?,
+                kinds: of_run.map(|kind| kinds.code_of(kind)).collect(),
+                values: values.take_over(&run.plan.values),
+            });
+        }
         Ok(Self {
-            cursors,
-            codes,
+            runs: merged,
             kinds: kinds.into_kinds(),
+            values: values.into_values(),
             person_events: Vec::new(),
         })
     }
 
-    /// Returns the kinds of all events, by code.
-    pub(crate) fn kinds(&self) -> &[EventKind] {
-        &self.kinds
+    /// Returns the plan of the merged run, without its groups.
+    pub(crate) fn plan(&self) -> RunPlan {
+        RunPlan::new(self.kinds.clone(), self.values.clone())
     }
 
     /// Passes the events of the next person, in order; returns false at the end.
     pub(crate) fn next_person(
         &mut self,
-        mut take: impl FnMut(u64, i64, u32),
+        mut take: impl FnMut(u64, StoredEvent),
     ) -> Result<bool, IndexError> {
-        let Some(person) = self.cursors.iter().filter_map(Cursor::person).min() else {
+        let people = self.runs.iter().filter_map(|run| run.cursor.person());
+        let Some(person) = people.min() else {
             return Ok(false);
         };
         self.person_events.clear();
-        for (cursor, codes) in self.cursors.iter_mut().zip(&self.codes) {
-            while cursor.person() == Some(person) {
-                if let Some(events) = cursor.events() {
-                    events.for_each_code(|place, code| {
-                        let code = codes.get(code).copied().unwrap_or_default();
-                        self.person_events.push((events.time(place), code));
-                    });
-                }
-                cursor.advance()?;
+        for run in &mut self.runs {
+            while run.cursor.person() == Some(person) {
+                run.read(&mut self.person_events);
+                run.cursor.advance()?;
             }
         }
         // Stable: what is of one instant keeps the order of the runs.
-        self.person_events.sort_by_key(|(at, _)| *at);
-        for (at, code) in &self.person_events {
-            take(person, *at, *code);
+        self.person_events.sort_by_key(|event| event.at);
+        for event in &self.person_events {
+            take(person, *event);
         }
         Ok(true)
     }
@@ -82,8 +111,8 @@ pub(crate) fn merge_in_memory(runs: &[Arc<Run>]) -> Result<Option<Arc<Run>>, Ind
         return Ok(runs.first().cloned());
     }
     let mut merge = Merge::open(runs)?;
-    let mut merged = MemoryRun::new(merge.kinds().to_vec());
-    while merge.next_person(|person, at, code| merged.push(person, at, code))? {}
+    let mut merged = MemoryRun::new(merge.plan());
+    while merge.next_person(|person, event| merged.push(person, event))? {}
     Ok(Some(Arc::new(merged.finish())))
 }
 

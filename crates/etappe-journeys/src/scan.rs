@@ -2,14 +2,21 @@
 
 use std::ops::ControlFlow;
 
-use etappe_core::query::{Bots, CandidateQuery, Hit, HitGroups, Selector, Stopped, Unit};
+use etappe_core::query::{
+    Bots, CandidateQuery, Hit, HitGroups, HitValues, Selector, Stopped, Unit,
+};
 use etappe_core::time::Timestamp;
+use hashbrown::HashMap;
 
 use crate::error::IndexError;
 use crate::kind::EventKind;
 use crate::outcomes::Outcomes;
-use crate::people::{NOBODY, People};
+use crate::people::{NOBODY, People, Split};
 use crate::site::SiteState;
+use crate::values::{DIMENSIONS, place_of};
+
+/// So many combinations of values are kept to be shared.
+const MOST_SHARED: usize = 10_000;
 
 /// Why a scan ended before its end.
 #[derive(Debug)]
@@ -38,7 +45,11 @@ impl<B> From<Stopped<B>> for ScanEnd<B> {
 pub(crate) fn can_answer(query: &CandidateQuery) -> bool {
     let mut conditions = query.conditions.iter();
     query.unit != Unit::Account
-        && query.dimensions.is_empty()
+        && query.dimensions.len() <= DIMENSIONS
+        && query
+            .dimensions
+            .iter()
+            .all(|dimension| place_of(dimension).is_some())
         && query.conditions.len() <= 64
         && conditions.all(|condition| condition.properties.is_empty())
 }
@@ -66,7 +77,70 @@ fn bits(query: &CandidateQuery, kind: &EventKind, outcomes: &Outcomes) -> u64 {
     met.fold(0, |bits, (number, _)| bits | 1 << number)
 }
 
-/// Calls `visit` with the hits of every unit, as the port of stores demands.
+/// Returns the places of the dimensions that a query asks for.
+pub(crate) fn dimensions_of(query: &CandidateQuery) -> Vec<usize> {
+    query.dimensions.iter().filter_map(place_of).collect()
+}
+
+/// What a scan wants to know of an event.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// The conditions that it meets.
+    bits: u64,
+    /// The ids of its values in the dimensions that the query asks for.
+    values: [u32; DIMENSIONS],
+}
+
+impl Wanted {
+    const fn of(bits: u64) -> Self {
+        Self {
+            bits,
+            values: [0; DIMENSIONS],
+        }
+    }
+
+    fn note(&mut self, dimension: usize, id: u32) {
+        if let Some(value) = self.values.get_mut(dimension) {
+            *value = id;
+        }
+    }
+}
+
+/// The values that were seen together, so that events share them.
+struct KnownValues {
+    dimensions: usize,
+    by_ids: HashMap<[u32; DIMENSIONS], HitValues>,
+}
+
+impl KnownValues {
+    fn new(dimensions: usize) -> Self {
+        Self {
+            dimensions,
+            by_ids: HashMap::new(),
+        }
+    }
+
+    fn values(&mut self, people: &People<'_, Wanted>, ids: [u32; DIMENSIONS]) -> HitValues {
+        if self.dimensions == 0 {
+            return HitValues::default();
+        }
+        if let Some(known) = self.by_ids.get(&ids) {
+            return known.clone();
+        }
+        let each = ids.iter().enumerate().take(self.dimensions);
+        let values: HitValues = each
+            .map(|(dimension, id)| people.value(dimension, *id).map(|value| value.to_string()))
+            .collect();
+        if self.by_ids.len() == MOST_SHARED {
+            self.by_ids.clear();
+        }
+        self.by_ids.insert(ids, values.clone());
+        values
+    }
+}
+
+/// Calls `visit` with the hits of every unit, as the port of stores demands. All runs must hold the
+/// dimensions that the query asks for.
 pub(crate) async fn scan<B: Send>(
     site: &SiteState,
     outcomes: &Outcomes,
@@ -80,20 +154,26 @@ pub(crate) async fn scan<B: Send>(
     let wanted = |kind: &EventKind| {
         let bits = bits(query, kind, outcomes);
         let is_wanted = counts(query.bots, kind.is_bot) && (keeps_others || bits != 0);
-        is_wanted.then_some(bits)
+        is_wanted.then_some(Wanted::of(bits))
     };
     let until = query.until.map_or(i64::MAX, Timestamp::as_millis);
-    let mut people = People::open(site, (query.from.as_millis(), until), wanted)?;
+    let split = Split {
+        dimensions: &dimensions_of(query),
+        note: Wanted::note,
+    };
+    let times = (query.from.as_millis(), until);
+    let mut people = People::open_split(site, times, wanted, &split)?;
     let mut groups = HitGroups::new(query, limit);
+    let mut known = KnownValues::new(split.dimensions.len());
     while let Some(person) = people.next()? {
         if person == NOBODY {
             continue;
         }
-        for (at, conditions) in people.events() {
+        for (at, wanted) in people.events() {
             let hit = Hit {
                 at: Timestamp::from_millis(*at),
-                conditions: *conditions,
-                dimensions: Vec::new(),
+                conditions: wanted.bits,
+                dimensions: known.values(&people, wanted.values),
             };
             groups.push(person, hit, &mut visit)?;
         }

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::IndexError;
-use crate::group::{GROUP_EVENTS, GroupWriter, as_u64, code_width};
+use crate::group::{GROUP_EVENTS, GroupWriter, as_u64};
 use crate::merge::Merge;
 use crate::run::{OpenFile, Place, Run, RunPlan};
 
 /// The last bytes of every segment; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"ETAPPEJ1";
+const MAGIC: &[u8; 8] = b"ETAPPEJ2";
 /// The length of the footer, its checksum and the magic bytes.
 const TAIL_BYTES: usize = 24;
 
@@ -75,19 +75,19 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn write_run(&mut self, runs: &[Arc<Run>]) -> Result<RunPlan, IndexError> {
         let mut merge = Merge::open(runs)?;
-        let kinds = merge.kinds().to_vec();
-        let width = code_width(kinds.len());
-        let mut groups = Vec::new();
+        let mut plan = merge.plan();
+        let widths = plan.widths();
         let mut group = GroupWriter::default();
         loop {
-            let more = merge.next_person(|person, at, code| group.push(person, at, code))?;
+            let more = merge.next_person(|person, event| group.push(person, event))?;
             if group.events() >= GROUP_EVENTS || (!more && group.events() > 0) {
                 self.encoded.clear();
-                groups.push(group.finish(width, self.offset, &mut self.encoded));
+                plan.groups
+                    .push(group.finish(&widths, self.offset, &mut self.encoded));
                 self.append()?;
             }
             if !more {
-                return Ok(RunPlan { kinds, groups });
+                return Ok(plan);
             }
         }
     }

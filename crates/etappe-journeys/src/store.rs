@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use etappe_core::id::SiteId;
-use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow};
+use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow, ScoreRow};
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
@@ -15,12 +15,13 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{IndexError, StoreError};
 use crate::facts::{FactsKey, KeptFacts};
+use crate::facts_view::FactsView;
 use crate::follower::{Follower, Link};
 use crate::metrics::JourneysMetrics;
 use crate::outcomes::Outcomes;
 use crate::people_figures::{PeriodView, people_figures};
-use crate::sales::SalesView;
-use crate::scan::{ScanEnd, can_answer, scan};
+use crate::people_walks::PeopleWalks;
+use crate::scan::{ScanEnd, can_answer, dimensions_of, scan};
 use crate::site::SiteState;
 use crate::stages::stage_figures;
 
@@ -37,6 +38,7 @@ struct Reader {
     link: Arc<Link>,
     metrics: JourneysMetrics,
     facts: KeptFacts,
+    walks: PeopleWalks,
     kinds: usize,
     unit_bytes: usize,
 }
@@ -44,10 +46,19 @@ struct Reader {
 impl Reader {
     /// Returns a site's runs, if the index can answer about it now.
     async fn current(&self, site: &SiteId) -> Option<(Arc<SiteState>, Arc<Outcomes>)> {
+        self.current_with(site, &[]).await
+    }
+
+    /// Returns a site's runs, if the index can answer about it now and holds these dimensions.
+    async fn current_with(
+        &self,
+        site: &SiteId,
+        dimensions: &[usize],
+    ) -> Option<(Arc<SiteState>, Arc<Outcomes>)> {
         let current = self.link.current(site.as_str()).await;
         let current = current.filter(|(site, _)| {
-            let kinds = site.runs().map(|run| run.plan.kinds.len());
-            kinds.max().is_none_or(|kinds| kinds <= self.kinds)
+            let mut plans = site.runs().map(|run| &run.plan);
+            plans.all(|plan| plan.kinds.len() <= self.kinds && plan.holds(dimensions))
         });
         let who = if current.is_some() {
             "index"
@@ -81,6 +92,7 @@ impl<S> IndexedStore<S> {
                 link: follower.link(),
                 metrics: follower.metrics().clone(),
                 facts: KeptFacts::default(),
+                walks: PeopleWalks::default(),
                 kinds: follower.config().kinds,
                 unit_bytes: follower.config().unit_bytes,
             }),
@@ -104,7 +116,8 @@ impl<S: JourneyStore> IndexedStore<S> {
         let Some((site, outcomes)) = reader.current(&scope.site).await else {
             return Ok(KnownFigures::default());
         };
-        let people = async { Ok(people_figures(&site, &outcomes, scope).await?) };
+        let current = (&site, &*outcomes);
+        let people = async { Ok(people_figures(&reader.walks, current, scope).await?) };
         let facts = reader.facts.get(&self.store, FactsKey::of(scope), &site);
         let found = tokio::try_join!(people, facts);
         let (people, facts) = found.inspect_err(|error| reader.note(error))?;
@@ -116,15 +129,16 @@ impl<S: JourneyStore> IndexedStore<S> {
         Ok(KnownFigures {
             people: Some(people),
             sales: sales.and_then(|sales| sales.figures(scope.range)),
+            nps_scores: facts.scores.as_ref().map(|all| all.counts(scope.range)),
             referrals,
         })
     }
 
-    /// Returns the rows of a view that follow from a site's sales, if the index can say.
-    async fn sales_rows(
+    /// Returns the rows of a view that follow from a site's facts, if the index can say.
+    async fn fact_rows(
         &self,
         reader: &Reader,
-        view: &SalesView,
+        view: &FactsView,
     ) -> Result<Option<Vec<serde_json::Value>>, StoreError<S::Error>> {
         let key = view.facts();
         let Some((site, _)) = reader.current(&key.site).await else {
@@ -132,7 +146,7 @@ impl<S: JourneyStore> IndexedStore<S> {
         };
         let facts = reader.facts.get(&self.store, key, &site).await;
         let facts = facts.inspect_err(|error| reader.note(error))?;
-        Ok(facts.sales.as_ref().and_then(|sales| view.rows(sales)))
+        Ok(view.rows(&facts))
     }
 
     async fn from_index<B: Send>(
@@ -165,7 +179,9 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
     ) -> Result<ControlFlow<B>, Self::Error> {
         if let Some(reader) = &self.index
             && can_answer(query)
-            && let Some((site, outcomes)) = reader.current(&query.site).await
+            && let Some((site, outcomes)) = reader
+                .current_with(&query.site, &dimensions_of(query))
+                .await
         {
             return Self::from_index(reader, (&site, &outcomes), query, visit).await;
         }
@@ -206,13 +222,13 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
             && let Some(view) = PeriodView::of(query)
             && let Some((site, outcomes)) = reader.current(&query.site).await
         {
-            let rows = view.rows(&site, &outcomes).await;
+            let rows = view.rows(&reader.walks, (&site, &outcomes)).await;
             let rows = rows.inspect_err(|error| reader.note_damage(error))?;
             return rows_of(query, rows);
         }
         if let Some(reader) = &self.index
-            && let Some(view) = SalesView::of(query)
-            && let Some(rows) = self.sales_rows(reader, &view).await?
+            && let Some(view) = FactsView::of(query)
+            && let Some(rows) = self.fact_rows(reader, &view).await?
         {
             return rows_of(query, rows);
         }
@@ -249,6 +265,15 @@ impl<S: JourneyStore> JourneyStore for IndexedStore<S> {
         limit: usize,
     ) -> Result<Option<Vec<ReferralRow>>, Self::Error> {
         store_answer(self.store.referral_rows(site, bots, limit).await)
+    }
+
+    async fn scores(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> Result<Option<Vec<ScoreRow>>, Self::Error> {
+        store_answer(self.store.scores(site, bots, limit).await)
     }
 
     async fn stage_figures(&self, scope: &KpiScope) -> Result<StageFigures, Self::Error> {

@@ -11,6 +11,7 @@ mod ledger;
 mod name;
 mod referral;
 mod sales;
+mod score;
 mod stage;
 mod store;
 mod stored_message;

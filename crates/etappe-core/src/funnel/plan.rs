@@ -71,6 +71,8 @@ pub(super) struct Plan {
     pub(super) joinable: u64,
     /// Whether gate k has condition k, so that masks need no translation.
     same_bits: bool,
+    /// Whether step k has condition k, so that masks of steps need no translation.
+    same_step_bits: bool,
 }
 
 impl Plan {
@@ -93,6 +95,10 @@ impl Plan {
                 })
             })
             .collect();
+        let steps = spec.steps.iter().enumerate();
+        let same_step_bits = steps
+            .into_iter()
+            .all(|(index, step)| usize::from(step.condition) == index);
         let strictly_later = spec.ties == Ties::StrictlyLater;
         Ok(Self {
             search: search_of(spec, &gates),
@@ -108,7 +114,20 @@ impl Plan {
                 .iter()
                 .enumerate()
                 .all(|(index, gate)| usize::from(gate.condition) == index),
+            same_step_bits,
             gates,
+        })
+    }
+
+    /// Returns which steps, gates or not, an event with these conditions can fill, as a mask.
+    pub(super) fn step_mask(&self, conditions: u64) -> u64 {
+        if self.same_step_bits {
+            return conditions & !u64::MAX.checked_shl(as_bits(self.step_count)).unwrap_or(0);
+        }
+        let gates = self.gates.iter().map(|gate| (gate.step, gate.condition));
+        let sides = self.sides.iter().map(|side| (side.step, side.condition));
+        gates.chain(sides).fold(0, |mask, (step, condition)| {
+            mask | (conditions >> condition & 1) << step
         })
     }
 
@@ -137,6 +156,10 @@ impl Plan {
     pub(super) const fn window_end(&self, entry: i64) -> i64 {
         entry.saturating_add(self.window)
     }
+}
+
+fn as_bits(steps: usize) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
 }
 
 fn gates_of(spec: &FunnelSpec) -> Vec<Gate> {

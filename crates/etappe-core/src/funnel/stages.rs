@@ -31,8 +31,6 @@ pub(super) struct StageSearch {
     passes: Vec<Option<Pass>>,
     /// Per gate with `own_hit`: what passes it, and what passes the gates behind it from there on.
     tails: Vec<Vec<Option<Pass>>>,
-    /// What an attempt that begins in the group visited last passes.
-    passed: Vec<Pass>,
     times: Vec<i64>,
 }
 
@@ -63,8 +61,13 @@ impl StageSearch {
             let rank = self.judge(plan, group.at);
             if best.is_none_or(|best| rank.is_better_than(&best)) {
                 best = Some(rank);
+                // Of a void attempt the entry is left.
+                let kept = match rank.validity {
+                    Validity::Clear => usize::MAX,
+                    _ => 1,
+                };
                 reaches.clear();
-                let passed = self.passed.iter().take(self.times.len());
+                let passed = self.passed(plan, group.at).take(kept);
                 reaches.extend(passed.map(|pass| Reach {
                     at: Timestamp::from_millis(pass.at),
                     hit: pass.hit,
@@ -120,33 +123,42 @@ impl StageSearch {
         }
     }
 
-    /// Judges the attempt that begins at `entry`, the time of the group passed last.
-    fn judge(&mut self, plan: &Plan, entry: i64) -> Rank {
-        self.times.clear();
-        self.passed.clear();
+    /// Returns what the attempt passes that begins at `entry`, the time of the group visited last.
+    fn passed(&self, plan: &Plan, entry: i64) -> impl Iterator<Item = &Pass> {
         let first_own = plan.own_gates.first().copied();
-        let before = &self.passes[..first_own.unwrap_or(plan.gates.len())];
-        let tail = self.tails.first().into_iter().flatten();
-        self.passed.extend(before.iter().chain(tail).flatten());
-        let mut skipped = 0;
-        for pass in &self.passed {
-            if pass.at > plan.window_end(entry) {
-                break;
-            }
-            self.times.push(pass.at);
+        let before = self.passes.get(..first_own.unwrap_or(plan.gates.len()));
+        let tail = self.tails.first().map(Vec::as_slice);
+        let gates = before.unwrap_or_default().iter();
+        let gates = gates.chain(tail.unwrap_or_default()).flatten();
+        let end = plan.window_end(entry);
+        gates.take_while(move |pass| pass.at <= end)
+    }
+
+    /// Judges the attempt that begins at `entry`, the time of the group visited last.
+    fn judge(&mut self, plan: &Plan, entry: i64) -> Rank {
+        let (mut depth, mut skipped, mut completion) = (0, 0, entry);
+        // One pass over few gates, which writes nothing: it is done for every event.
+        self.passed(plan, entry).for_each(|pass| {
+            depth += 1;
             skipped += usize::from(pass.skipped);
-        }
-        let validity = self.journey.validity(plan, entry, &self.times);
+            completion = pass.at;
+        });
+        let validity = if plan.exclusions.is_empty() {
+            Validity::Clear
+        } else {
+            let mut times = std::mem::take(&mut self.times);
+            times.clear();
+            times.extend(self.passed(plan, entry).map(|pass| pass.at));
+            self.times = times;
+            self.journey.validity(plan, entry, &self.times)
+        };
         let rank = Rank {
             validity,
-            depth: self.times.len(),
+            depth,
             skipped,
-            completion: self.times.last().copied().unwrap_or(entry),
+            completion,
             entry,
         };
-        if validity != Validity::Clear {
-            self.times.truncate(1);
-        }
         rank.judged()
     }
 }
@@ -160,11 +172,7 @@ impl Journey {
         for (index, hit) in hits.iter().enumerate().take(end).skip(start) {
             let at = hit.at.as_millis();
             self.note_excluded(plan, hit.conditions, at);
-            let gates = plan.gates.iter().map(|gate| (gate.step, gate.condition));
-            let sides = plan.sides.iter().map(|side| (side.step, side.condition));
-            let mask = gates.chain(sides).fold(0, |mask, (step, condition)| {
-                mask | (hit.conditions >> condition & 1) << step
-            });
+            let mask = plan.step_mask(hit.conditions);
             if mask != 0 {
                 self.push(Event {
                     at,

@@ -78,7 +78,7 @@ impl HitGroups {
             return Ok(());
         }
         self.bytes += size_of::<Hit>();
-        for value in &hit.dimensions {
+        for value in hit.dimensions.iter() {
             self.bytes += size_of::<Option<String>>() + value.as_ref().map_or(0, String::capacity);
         }
         if self.bytes > self.limit {
@@ -115,7 +115,7 @@ impl HitGroups {
 mod tests {
     use super::*;
     use crate::id::SiteId;
-    use crate::query::{Bots, Condition, Selector};
+    use crate::query::{Bots, Condition, HitValues, Selector};
     use crate::time::Timestamp;
 
     fn query(unit: Unit, conditions: usize) -> CandidateQuery {
@@ -139,7 +139,7 @@ mod tests {
         Hit {
             at: Timestamp::from_millis(at),
             conditions,
-            dimensions: Vec::new(),
+            dimensions: HitValues::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use etappe_core::event::EventKind;
 use etappe_core::id::{SiteId, hash64};
-use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow};
+use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow, ScoreRow};
 use etappe_core::kpi::{
     ActorCursor, ActorEvent, ActorEventStage, ActorPage, ActorPageQuery, KpiFigures, KpiScope,
     ReferralFigures, StageFigures,
@@ -303,6 +303,16 @@ impl JourneyStore for MemoryStore {
         _: Bots,
         _: usize,
     ) -> Result<Option<Vec<SaleRow>>, StoreError> {
+        self.ready().await?;
+        Ok(None)
+    }
+
+    async fn scores(
+        &self,
+        _: &SiteId,
+        _: Bots,
+        _: usize,
+    ) -> Result<Option<Vec<ScoreRow>>, StoreError> {
         self.ready().await?;
         Ok(None)
     }

@@ -79,7 +79,7 @@ async fn half_a_file_is_no_part_of_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let (bench, _) = busy(folder.path(), 2).await;
     fs::write(folder.path().join("0000000099.segment"), b"half a gro").unwrap();
-    fs::write(folder.path().join("manifest.json.new"), b"{\"version\":1,").unwrap();
+    fs::write(folder.path().join("manifest.json.new"), b"{\"version\":2,").unwrap();
     let mut bench = reopened(bench, folder.path()).await;
     assert_eq!(builds(&bench, "none"), 0);
     bench.check().await;
@@ -186,7 +186,7 @@ async fn an_index_of_another_log_or_version_is_built_again() {
     let bench = reopened(bench, folder.path()).await;
     assert_eq!(builds(&bench, "other_log"), 1);
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("\"version\":1", "\"version\":0")).unwrap();
+    fs::write(&path, text.replace("\"version\":2", "\"version\":1")).unwrap();
     let mut bench = reopened(bench, folder.path()).await;
     assert_eq!(builds(&bench, "none"), 1);
     bench.check().await;

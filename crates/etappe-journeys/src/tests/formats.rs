@@ -5,10 +5,12 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::group::GROUP_EVENTS;
+use crate::cursor::Cursor;
+use crate::group::{GROUP_EVENTS, StoredEvent};
 use crate::kind::EventKind;
 use crate::merge::{Merge, add_run, merge_in_memory};
-use crate::run::{Cursor, MemoryRun, Run};
+use crate::run::{MemoryRun, Run, RunPlan};
+use crate::values::{Codes, DIMENSIONS};
 
 fn kinds(number: usize) -> Vec<EventKind> {
     let kind = |number| EventKind {
@@ -20,22 +22,46 @@ fn kinds(number: usize) -> Vec<EventKind> {
     (0..number).map(kind).collect()
 }
 
-fn run(kinds_number: usize, mut rows: Vec<(u64, i64, u32)>) -> Run {
+/// The codes that an event has in the dimensions, by that of its kind.
+fn codes(kind: u32, values: &[usize; DIMENSIONS]) -> Codes {
+    values.map(|values| u16::try_from(kind as usize % values.max(1)).unwrap())
+}
+
+fn run(kinds_number: usize, rows: Vec<(u64, i64, u32)>) -> Run {
+    run_with(kinds_number, &[1, 0, 2, 256, 257, 10_000], rows)
+}
+
+fn run_with(
+    kinds_number: usize,
+    values: &[usize; DIMENSIONS],
+    mut rows: Vec<(u64, i64, u32)>,
+) -> Run {
     rows.sort_by_key(|(person, at, _)| (*person, *at));
-    let mut run = MemoryRun::new(kinds(kinds_number));
-    for (person, at, code) in rows {
-        run.push(person, at, code);
+    let names = |values: usize| {
+        let names = (0..values).map(|number| format!("v{number}"));
+        (values > 0).then(|| names.collect())
+    };
+    let mut run = MemoryRun::new(RunPlan::new(kinds(kinds_number), values.map(names)));
+    for (person, at, kind) in rows {
+        let values = codes(kind, values);
+        run.push(person, StoredEvent { at, kind, values });
     }
     run.finish()
 }
 
 fn rows_of(run: &Run) -> Vec<(u64, i64, u32)> {
-    let mut cursor = Cursor::open(run).unwrap();
+    let values: [usize; DIMENSIONS] =
+        std::array::from_fn(|place| run.plan.values[place].as_ref().map_or(0, Vec::len));
+    let all: [usize; DIMENSIONS] = std::array::from_fn(|place| place);
+    let mut cursor = Cursor::open(run, &all).unwrap();
     let mut rows = Vec::new();
     while let Some(person) = cursor.person() {
         let events = cursor.events().unwrap();
         events.for_each_code(|place, code| {
-            rows.push((person, events.time(place), u32::try_from(code).unwrap()));
+            let code = u32::try_from(code).unwrap();
+            rows.push((person, events.time(place), code));
+            let found = all.map(|dimension| cursor.values(dimension).unwrap().code(place));
+            assert_eq!(found, codes(code, &values));
         });
         cursor.advance().unwrap();
     }
@@ -74,10 +100,7 @@ fn a_person_with_more_events_than_a_group_comes_in_parts() {
     let runs = [Arc::clone(&run), run];
     let mut merge = Merge::open(&runs).unwrap();
     let mut people = Vec::new();
-    while merge
-        .next_person(|person, _, _| people.push(person))
-        .unwrap()
-    {}
+    while merge.next_person(|person, _| people.push(person)).unwrap() {}
     assert_eq!(people.len(), 2 * rows.len());
 }
 

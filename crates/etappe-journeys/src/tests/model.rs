@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etappe_core::id::{Offset, PartitionId, SiteId};
-use etappe_core::ledger::{LedgerPositions, LedgerRow, LedgerTail, OutcomeStage};
+use etappe_core::ledger::{
+    LEDGER_DIMENSIONS, LedgerPositions, LedgerRow, LedgerTail, OutcomeStage,
+};
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{JourneyLedger, RetryClass, Retryable};
-use etappe_core::query::{Bots, CandidateQuery, Condition, Hit, Selector, Unit};
+use etappe_core::query::{Bots, CandidateQuery, Condition, Dimension, Hit, Selector, Unit};
 use etappe_core::time::Timestamp;
+use etappe_core::value::text_spelling;
 use etappe_core::watermark::Watermark;
 use etappe_runtime::health::Health;
 use parking_lot::Mutex;
@@ -38,6 +41,8 @@ pub(super) struct Event {
     pub(super) milestone: &'static str,
     pub(super) outcome: u64,
     pub(super) is_bot: bool,
+    /// By dimension; empty where it has none.
+    pub(super) values: [&'static str; LEDGER_DIMENSIONS.len()],
     pub(super) partition: u32,
     pub(super) offset: u64,
 }
@@ -72,7 +77,7 @@ impl Ledger {
     fn ordered(&self, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
         let rows = self.rows.lock();
         let mut rows: Vec<Event> = rows.iter().filter(|row| wanted(row)).cloned().collect();
-        rows.sort_by_key(|row| (row.site, row.at, row.partition, row.offset));
+        rows.sort_by_key(|row| (row.site, row.actor, row.at, row.partition, row.offset));
         rows
     }
 }
@@ -91,6 +96,7 @@ fn ledger_row(row: &Event) -> LedgerRow<'_> {
         milestone: row.milestone,
         outcome: row.outcome,
         is_bot: row.is_bot,
+        values: row.values,
         partition: PartitionId(row.partition),
         offset: Offset(row.offset),
     }
@@ -235,6 +241,7 @@ impl Bench {
             let mut query = queries(name).remove(0);
             query.bots = Bots::Include;
             query.include_others = true;
+            query.dimensions = LEDGER_DIMENSIONS.to_vec();
             let visit = |_: u64, _: &[Hit]| ControlFlow::<()>::Continue(());
             if scan(&site, &outcomes, &query, usize::MAX, visit)
                 .await
@@ -304,10 +311,17 @@ fn hit(query: &CandidateQuery, row: &Event) -> Hit {
         };
         conditions |= u64::from(meets) << number;
     }
+    let value = |dimension: &Dimension| {
+        let place = LEDGER_DIMENSIONS
+            .iter()
+            .position(|known| known == dimension);
+        let value = row.values[place.unwrap()];
+        (!value.is_empty()).then(|| text_spelling(value).into_owned())
+    };
     Hit {
         at: Timestamp::from_millis(row.at),
         conditions,
-        dimensions: Vec::new(),
+        dimensions: query.dimensions.iter().map(value).collect(),
     }
 }
 
@@ -337,7 +351,15 @@ fn queries(site: &str) -> Vec<CandidateQuery> {
             (Unit::Session, Bots::Include, false),
             (Unit::Actor, Bots::Only, true),
         ] {
-            for (from, until) in [(0, None), (40_000, Some(3_000_000))] {
+            for (from, until, dimensions) in [
+                (0, None, Vec::new()),
+                (40_000, Some(3_000_000), vec![Dimension::Channel]),
+                (
+                    0,
+                    None,
+                    vec![Dimension::Country, Dimension::Channel, Dimension::Device],
+                ),
+            ] {
                 let condition = |selector: &Selector| Condition {
                     selector: selector.clone(),
                     properties: Vec::new(),
@@ -350,7 +372,7 @@ fn queries(site: &str) -> Vec<CandidateQuery> {
                     until: until.map(Timestamp::from_millis),
                     conditions: selectors.iter().map(condition).collect(),
                     include_others,
-                    dimensions: Vec::new(),
+                    dimensions,
                 });
             }
         }

@@ -1,11 +1,20 @@
 //! Random streams, and every order of what can happen to an index that follows them.
 
+use std::sync::LazyLock;
+
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::Watermark;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::model::{Bench, Event, Ledger, PARTITIONS, TOPIC};
+
+/// More than a byte can tell apart.
+static COUNTRIES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    (0..300)
+        .map(|number| &*format!("c{number}").leak())
+        .collect()
+});
 
 /// Something that happens.
 #[derive(Debug, Clone)]
@@ -55,6 +64,15 @@ pub(super) fn event(random: u64, offsets: &mut [u64; PARTITIONS as usize]) -> Ev
         milestone: ["", "signup", "purchase"][usize::try_from(part(32, 3)).unwrap()],
         outcome: part(36, 4),
         is_bot: part(40, 10) == 0,
+        // Of many values, of few and of one: their codes take two bytes, one and none.
+        values: [
+            ["email", "social", "", "007", "1.50"][usize::try_from(part(44, 5)).unwrap()],
+            "spring",
+            "",
+            "",
+            ["phone", ""][usize::try_from(part(48, 2)).unwrap()],
+            COUNTRIES[usize::try_from(part(50, 300)).unwrap()],
+        ],
         partition,
         offset: *next,
     }

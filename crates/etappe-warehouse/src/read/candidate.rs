@@ -16,6 +16,7 @@ use etappe_core::query::{self, CandidateQuery, Hit, HitGroups};
 use etappe_core::time::Timestamp;
 
 use self::plan::Plan;
+pub(super) use self::plan::dimension_column;
 use crate::error::WarehouseError;
 use crate::native::{self, Block};
 use crate::query::{Query, Stream};
@@ -171,7 +172,7 @@ fn push_block<B>(
             Hit {
                 at,
                 conditions,
-                dimensions,
+                dimensions: dimensions.into(),
             },
             visit,
         )?;

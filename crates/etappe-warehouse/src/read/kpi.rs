@@ -114,7 +114,7 @@ impl Warehouse {
         known: KnownFigures,
     ) -> Result<KpiFigures, WarehouseError> {
         let first = self.site_query(&scope.site, "site_has_events", SITE_HAS_EVENTS);
-        if first.rows::<u8>().await?.is_empty() {
+        if !known.is_complete() && first.rows::<u8>().await?.is_empty() {
             return Ok(KpiFigures::default());
         }
         let people = async {
@@ -135,8 +135,13 @@ impl Warehouse {
                 None => self.read_referral_graph(scope).await,
             }
         };
-        let (people, sales, nps, referrals) =
-            tokio::try_join!(people, sales, self.read_nps(scope), referrals)?;
+        let nps = async {
+            match known.nps_scores {
+                Some(known) => Ok(known),
+                None => self.read_nps(scope).await,
+            }
+        };
+        let (people, sales, nps, referrals) = tokio::try_join!(people, sales, nps, referrals)?;
         let range = people.range;
         Ok(KpiFigures {
             visitors: range.visitors,

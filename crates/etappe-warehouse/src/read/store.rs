@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use etappe_core::id::SiteId;
-use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow};
+use etappe_core::journey::{KnownFigures, ReferralRow, SaleRow, ScoreRow};
 use etappe_core::kpi::{
     ActorPage, ActorPageQuery, KpiFigures, KpiScope, ReferralFigures, StageFigures,
 };
@@ -67,6 +67,15 @@ impl JourneyStore for Warehouse {
         limit: usize,
     ) -> Result<Option<Vec<SaleRow>>, WarehouseError> {
         self.read_sales_rows(site, bots, limit).await
+    }
+
+    async fn scores(
+        &self,
+        site: &SiteId,
+        bots: Bots,
+        limit: usize,
+    ) -> Result<Option<Vec<ScoreRow>>, WarehouseError> {
+        self.read_scores(site, bots, limit).await
     }
 
     async fn referral_rows(

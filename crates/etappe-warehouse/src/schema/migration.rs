@@ -42,6 +42,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "settled",
         sql: include_str!("../../migrations/0002_settled.sql"),
     },
+    Migration {
+        version: 3,
+        name: "ledger",
+        sql: include_str!("../../migrations/0003_ledger.sql"),
+    },
 ];
 
 /// How often a statement is tried if it collides with the same statement in another process.
@@ -380,17 +385,17 @@ mod tests {
         let pending = |rows: &[AppliedMigration]| {
             pending_migrations(rows).map(|pending| pending.map(|m| m.version).collect::<Vec<_>>())
         };
-        assert_eq!(pending(&[]).unwrap(), [1, 2]);
+        assert_eq!(pending(&[]).unwrap(), [1, 2, 3]);
         let twice = [applied(1, good.clone()), applied(1, good.clone())];
-        assert_eq!(pending(&twice).unwrap(), [2]);
+        assert_eq!(pending(&twice).unwrap(), [2, 3]);
         assert!(matches!(
             pending(&[applied(1, good), applied(99, String::new())]),
             Err(WarehouseError::NewerSchema {
                 found: 99,
-                known: 2
+                known: 3
             })
         ));
-        let unreleased = [applied(3, "1".to_owned()), applied(1, "0".to_owned())];
+        let unreleased = [applied(4, "1".to_owned()), applied(1, "0".to_owned())];
         assert!(matches!(
             pending(&unreleased),
             Err(WarehouseError::UnreleasedSchema { version: 1, .. })

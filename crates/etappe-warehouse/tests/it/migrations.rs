@@ -13,13 +13,16 @@ async fn a_second_migration_changes_nothing() {
     let first = warehouse.migrate().await.unwrap();
     assert_eq!(
         (first.version, first.applied),
-        (2, vec!["schema".to_owned(), "settled".to_owned()])
+        (
+            3,
+            ["schema", "settled", "ledger"].map(str::to_owned).to_vec()
+        )
     );
     assert!(first.views.contains(&"kpi_orders".to_owned()));
     let second = warehouse.migrate().await.unwrap();
     assert_eq!(
         (second.version, second.applied.len(), second.views.len()),
-        (2, 0, 0)
+        (3, 0, 0)
     );
 }
 
@@ -33,7 +36,7 @@ async fn several_processes_can_migrate_at_once() {
         tasks.spawn(async move { warehouse.migrate().await });
     }
     for result in tasks.join_all().await {
-        assert_eq!(result.unwrap().version, 2);
+        assert_eq!(result.unwrap().version, 3);
     }
     let tables = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'";
     let count = number(&engine.client(&database), tables).await;
@@ -54,7 +57,7 @@ async fn an_interrupted_migration_is_completed() {
         test.client.query_raw(statement).execute().await.unwrap();
     }
     let report = test.warehouse.migrate().await.unwrap();
-    assert_eq!(report.applied, ["schema", "settled"]);
+    assert_eq!(report.applied, ["schema", "settled", "ledger"]);
     for table in ["messages_from_arrivals", "referral_events", "kpi_money"] {
         let exists = format!(
             "SELECT count() FROM system.tables \
@@ -69,18 +72,18 @@ async fn a_database_of_the_first_version_is_brought_up_to_date() {
     let test = TestWarehouse::new().await;
     for statement in [
         "ALTER TABLE watermarks DROP COLUMN settled",
-        "ALTER TABLE stage_events DROP INDEX positions",
-        "ALTER TABLE schema_migrations DELETE WHERE version = 2 SETTINGS mutations_sync = 1",
+        "ALTER TABLE events DROP INDEX positions",
+        "ALTER TABLE schema_migrations DELETE WHERE version > 1 SETTINGS mutations_sync = 1",
         "INSERT INTO watermarks (topic, partition, partitions, reached) VALUES ('t', 0, 1, 7)",
     ] {
         test.client.query_raw(statement).execute().await.unwrap();
     }
     let report = test.warehouse.migrate().await.unwrap();
-    assert_eq!(report.applied, ["settled"]);
+    assert_eq!(report.applied, ["settled", "ledger"]);
     let reaches = test.warehouse.load().await.unwrap();
     assert_eq!(reaches[0].settled, Offset(0), "nothing is known of it yet");
     let indices = "SELECT count() FROM system.data_skipping_indices \
-        WHERE database = currentDatabase() AND name = 'positions'";
+        WHERE database = currentDatabase() AND name = 'positions' AND table = 'events'";
     assert_eq!(test.number(indices).await, 1);
 }
 
@@ -91,7 +94,7 @@ async fn a_newer_schema_is_refused() {
     test.client.query_raw(newer).execute().await.unwrap();
     let error = test.warehouse.migrate().await.unwrap_err();
     assert!(
-        matches!(error, WarehouseError::NewerSchema { found: 7, known: 2 }),
+        matches!(error, WarehouseError::NewerSchema { found: 7, known: 3 }),
         "{error}"
     );
     assert_eq!(error.retry_class(), RetryClass::Fatal);

@@ -34,7 +34,7 @@ async fn an_encrypted_server_is_used_only_with_a_trusted_certificate() {
     };
     let warehouse = connect(trusting.clone());
     let report = warehouse.migrate().await.unwrap();
-    assert!(report.applied == ["schema", "settled"]);
+    assert!(report.applied == ["schema", "settled", "ledger"]);
     warehouse.ping().await.unwrap();
 
     let error = connect(config.clone()).ping().await.unwrap_err();

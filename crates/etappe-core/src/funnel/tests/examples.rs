@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::query::{Hit, TimeRange};
+use crate::query::{Hit, HitValues, TimeRange};
 use crate::time::Timestamp;
 
 use crate::funnel::{Attempt, FunnelCounts, FunnelMatcher, SearchTooLarge};
@@ -21,7 +21,7 @@ fn journey(events: &[(i64, &str)]) -> Vec<Hit> {
         conditions: letters
             .bytes()
             .fold(0, |mask, letter| mask | 1 << (letter - b'a')),
-        dimensions: Vec::new(),
+        dimensions: HitValues::default(),
     });
     hits.collect()
 }

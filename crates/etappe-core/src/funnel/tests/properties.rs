@@ -11,7 +11,7 @@ use proptest::prelude::{
 };
 use proptest::test_runner::RngSeed;
 
-use crate::query::{Hit, TimeRange};
+use crate::query::{Hit, HitValues, TimeRange};
 use crate::time::Timestamp;
 
 use super::brute_force;
@@ -40,7 +40,7 @@ fn journeys(most: usize) -> impl Strategy<Value = Vec<Hit>> {
         let hits = hits.into_iter().map(|(second, conditions)| Hit {
             at: at(second),
             conditions,
-            dimensions: Vec::new(),
+            dimensions: HitValues::default(),
         });
         hits.collect()
     })

@@ -245,7 +245,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use etappe_core::funnel::{FunnelMatcher, FunnelSpec, Step};
-    use etappe_core::query::{Hit, TimeRange};
+    use etappe_core::query::{Hit, HitValues, TimeRange};
     use etappe_core::time::Timestamp;
 
     use super::*;
@@ -257,7 +257,7 @@ mod tests {
         let hits = [Hit {
             at: Timestamp::EPOCH,
             conditions: 1,
-            dimensions: Vec::new(),
+            dimensions: HitValues::default(),
         }];
         let range = TimeRange {
             from: Timestamp::EPOCH,

@@ -262,7 +262,7 @@ pub(crate) fn values_at(attempt: &Attempt, step: usize, hits: &[Hit], dimensions
     let reach = attempt.steps.get(step).copied().flatten();
     let values = reach
         .and_then(|reach| hits.get(reach.hit))
-        .map(|hit| hit.dimensions.clone());
+        .map(|hit| hit.dimensions.to_vec());
     let mut values = values.unwrap_or_default();
     values.resize(dimensions, None);
     values

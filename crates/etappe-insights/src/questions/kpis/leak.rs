@@ -182,6 +182,10 @@ impl<S: JourneyStore, C: Clock> Counting<'_, S, C> {
             units += 1;
             rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
             for counts in &mut counts {
+                // Most people were there in few of the months.
+                if !has_hit_in(counts.range, hits) {
+                    continue;
+                }
                 // A model's funnel is never too large to search.
                 if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
                     counts.record(attempt, hits);
@@ -195,6 +199,12 @@ impl<S: JourneyStore, C: Clock> Counting<'_, S, C> {
         self.parts.metrics.record_matching(units, rows);
         Ok(counts)
     }
+}
+
+/// Returns whether one of the hits, which are in order of time, can be in the range.
+fn has_hit_in(range: TimeRange, hits: &[Hit]) -> bool {
+    let ends = hits.first().zip(hits.last());
+    ends.is_some_and(|(first, last)| first.at < range.to && range.from <= last.at)
 }
 
 /// Returns the window for a range.

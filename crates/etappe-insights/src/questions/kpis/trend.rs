@@ -149,11 +149,12 @@ impl Trend {
             ("currency", text(&scope.currency)),
             ("browser_refunds", text(refunds)),
         ];
-        let (activity, signups, orders, money, nps) = tokio::try_join!(
+        // Money before orders and scores, which any terms of money serve.
+        let (activity, signups, money, orders, nps) = tokio::try_join!(
             asking.rows::<ActivityRow>("trend_activity", &model),
             asking.rows::<SignupRow>("trend_signups", &as_of),
-            asking.rows::<OrderRow>("trend_orders", &[]),
             asking.rows::<MoneyRow>("trend_money", &money),
+            asking.rows::<OrderRow>("trend_orders", &[]),
             asking.rows::<NpsRow>("trend_nps", &[]),
         )?;
         add(&mut figures, activity)?;

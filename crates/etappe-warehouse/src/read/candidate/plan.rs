@@ -127,22 +127,28 @@ fn checks_of(query: &CandidateQuery, text_columns: &mut Vec<&'static str>) -> Ve
 }
 
 fn source_of(dimension: &Dimension, text_columns: &mut Vec<&'static str>) -> Source {
-    let name = match dimension {
-        Dimension::Property(path) => {
+    match dimension_column(dimension) {
+        Ok(name) => Source::Column(column_index(name, text_columns)),
+        Err(path) => {
             let (document, path) = split_path(path);
-            return Source::Path(
-                column_index(document.column(), text_columns),
-                path.to_owned(),
-            );
+            let column = column_index(document.column(), text_columns);
+            Source::Path(column, path.to_owned())
         }
-        Dimension::Channel => "channel",
-        Dimension::Campaign => "campaign_name",
-        Dimension::Persona => "persona",
-        Dimension::Touchpoint => "touchpoint",
-        Dimension::Device => "device",
-        Dimension::Country => "country",
-    };
-    Source::Column(column_index(name, text_columns))
+    }
+}
+
+/// Returns the column of `events` that holds a dimension; the error is the path of a property,
+/// which has none.
+pub(in crate::read) fn dimension_column(dimension: &Dimension) -> Result<&'static str, &str> {
+    match dimension {
+        Dimension::Property(path) => Err(path),
+        Dimension::Channel => Ok("channel"),
+        Dimension::Campaign => Ok("campaign_name"),
+        Dimension::Persona => Ok("persona"),
+        Dimension::Touchpoint => Ok("touchpoint"),
+        Dimension::Device => Ok("device"),
+        Dimension::Country => Ok("country"),
+    }
 }
 
 fn column_index(name: &'static str, text_columns: &mut Vec<&'static str>) -> usize {
