@@ -16,7 +16,7 @@ use crate::site::SiteState;
 /// Returns the figures of a range.
 pub(crate) async fn people_figures(
     walks: &PeopleWalks,
-    (site, outcomes): (&Arc<SiteState>, &Outcomes),
+    (site, outcomes): (&Arc<SiteState>, &Arc<Outcomes>),
     scope: &KpiScope,
 ) -> Result<PeopleFigures, IndexError> {
     let question = PeopleQuestion {
@@ -72,7 +72,7 @@ impl PeriodView {
     pub(crate) async fn rows(
         self,
         walks: &PeopleWalks,
-        current: (&Arc<SiteState>, &Outcomes),
+        current: (&Arc<SiteState>, &Arc<Outcomes>),
     ) -> Result<Vec<Value>, IndexError> {
         let tally = walks.count(current, &self.question).await?;
         let periods = tally.periods().into_iter().enumerate();

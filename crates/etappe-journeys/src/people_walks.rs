@@ -3,6 +3,7 @@
 //! A page asks for a range, the one before it and their course at one moment, and a walk through
 //! everybody's events costs more than what each of them counts.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +14,7 @@ use etappe_core::query::Bots;
 use etappe_core::time::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tokio::task::yield_now;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::error::IndexError;
 use crate::kind::EventKind;
@@ -54,7 +55,7 @@ impl PeopleWalks {
     /// Counts for a question, in one walk with others that are asked at the same moment.
     pub(crate) async fn count(
         &self,
-        (site, outcomes): (&Arc<SiteState>, &Outcomes),
+        (site, outcomes): (&Arc<SiteState>, &Arc<Outcomes>),
         question: &PeopleQuestion,
     ) -> Result<PeopleTally, IndexError> {
         loop {
@@ -62,7 +63,7 @@ impl PeopleWalks {
             // The others of this moment get to ask.
             yield_now().await;
             if let Some(walk) = self.take_walk(number) {
-                walk.count(outcomes).await?;
+                walk.run(outcomes).await?;
             }
             if let Ok(tally) = counted.await {
                 return Ok(tally);
@@ -142,8 +143,20 @@ impl Walk {
         self.model = self.model.take().or(question.model);
     }
 
+    /// Counts in a task of its own: the question goes on with its other parts meanwhile.
+    async fn run(self, outcomes: &Arc<Outcomes>) -> Result<(), IndexError> {
+        let mut walking = JoinSet::new();
+        walking.spawn(self.count(Arc::clone(outcomes)));
+        match walking.join_next().await {
+            Some(Ok(walked)) => walked,
+            Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
+            // The threads end, and with them whoever asked.
+            Some(Err(_)) | None => Ok(()),
+        }
+    }
+
     /// Passes everybody's events to all tallies, and these to whoever asked.
-    async fn count(mut self, outcomes: &Outcomes) -> Result<(), IndexError> {
+    async fn count(mut self, outcomes: Arc<Outcomes>) -> Result<(), IndexError> {
         let signups = [Milestone::Signup, Milestone::ReferredSignup].map(Milestone::as_str);
         let model = self.model.as_deref();
         let wanted = |kind: &EventKind| {

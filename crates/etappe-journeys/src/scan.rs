@@ -109,6 +109,8 @@ impl Wanted {
 /// The values that were seen together, so that events share them.
 struct KnownValues {
     dimensions: usize,
+    /// Those of one dimension, by their id.
+    single: Vec<Option<HitValues>>,
     by_ids: HashMap<[u32; DIMENSIONS], HitValues>,
 }
 
@@ -116,27 +118,53 @@ impl KnownValues {
     fn new(dimensions: usize) -> Self {
         Self {
             dimensions,
+            single: Vec::new(),
             by_ids: HashMap::new(),
         }
     }
 
     fn values(&mut self, people: &People<'_, Wanted>, ids: [u32; DIMENSIONS]) -> HitValues {
-        if self.dimensions == 0 {
-            return HitValues::default();
+        match self.dimensions {
+            0 => HitValues::default(),
+            1 => self.single_value(people, ids),
+            _ => self.several_values(people, ids),
         }
+    }
+
+    fn single_value(&mut self, people: &People<'_, Wanted>, ids: [u32; DIMENSIONS]) -> HitValues {
+        let [id, ..] = ids;
+        let place = usize::try_from(id).unwrap_or(usize::MAX);
+        if let Some(Some(known)) = self.single.get(place) {
+            return known.clone();
+        }
+        let values = spelled(people, &ids, 1);
+        // A walk has not many more ids than a run has values.
+        if self.single.len() <= place {
+            self.single.resize(place + 1, None);
+        }
+        if let Some(known) = self.single.get_mut(place) {
+            *known = Some(values.clone());
+        }
+        values
+    }
+
+    fn several_values(&mut self, people: &People<'_, Wanted>, ids: [u32; DIMENSIONS]) -> HitValues {
         if let Some(known) = self.by_ids.get(&ids) {
             return known.clone();
         }
-        let each = ids.iter().enumerate().take(self.dimensions);
-        let values: HitValues = each
-            .map(|(dimension, id)| people.value(dimension, *id).map(|value| value.to_string()))
-            .collect();
+        let values = spelled(people, &ids, self.dimensions);
         if self.by_ids.len() == MOST_SHARED {
             self.by_ids.clear();
         }
         self.by_ids.insert(ids, values.clone());
         values
     }
+}
+
+fn spelled(people: &People<'_, Wanted>, ids: &[u32], dimensions: usize) -> HitValues {
+    let each = ids.iter().enumerate().take(dimensions);
+    each.map(|(dimension, id)| people.value(dimension, *id).map(|value| value.to_string()))
+        .collect()
 }
 
 /// Calls `visit` with the hits of every unit, as the port of stores demands. All runs must hold the

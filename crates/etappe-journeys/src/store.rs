@@ -116,7 +116,7 @@ impl<S: JourneyStore> IndexedStore<S> {
         let Some((site, outcomes)) = reader.current(&scope.site).await else {
             return Ok(KnownFigures::default());
         };
-        let current = (&site, &*outcomes);
+        let current = (&site, &outcomes);
         let people = async { Ok(people_figures(&reader.walks, current, scope).await?) };
         let facts = reader.facts.get(&self.store, FactsKey::of(scope), &site);
         let found = tokio::try_join!(people, facts);

@@ -53,6 +53,19 @@ function join<T>(key: string, question: (signal: AbortSignal) => Promise<T>): { 
   return { promise: joined.promise as Promise<T>, leave };
 }
 
+const LOOK_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
+
+/** Waits until the page has had its answers for a moment, with what is not urgent. */
+export async function pageIsAnswered(): Promise<void> {
+  const end = Date.now() + LONGEST_WAIT_MS;
+  let looks = 0;
+  while (looks < 2 && Date.now() < end) {
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+    looks = running.size === 0 ? looks + 1 : 0;
+  }
+}
+
 /** After a change on the server, what was counted before it no longer holds. */
 export function forgetAnswers(): void {
   cache.clear();

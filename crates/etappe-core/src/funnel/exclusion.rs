@@ -42,6 +42,7 @@ pub(super) struct Rank {
 
 impl Rank {
     /// Returns the rank that counts: a void attempt keeps only its entry.
+    #[inline]
     pub(super) fn judged(self) -> Self {
         match self.validity {
             Validity::Clear => self,
@@ -56,6 +57,7 @@ impl Rank {
 
     /// Returns whether this attempt ranks above `other`: deepest first, then fewest skipped gates,
     /// then earliest completion, then latest entry.
+    #[inline]
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
         self.key().cmp(&other.key()) == Ordering::Less
     }

@@ -82,6 +82,19 @@ impl StageSearch {
     fn pass(&mut self, plan: &Plan, index: usize) {
         let group = self.journey.groups[index];
         let events = &self.journey.events[group.start..group.end];
+        if let [event] = events {
+            for (gate, pass) in plan.gates.iter().zip(&mut self.passes) {
+                let from_gate_on = event.mask >> gate.step;
+                if from_gate_on != 0 {
+                    *pass = Some(Pass {
+                        at: event.at,
+                        hit: event.hit,
+                        skipped: from_gate_on & 1 == 0,
+                    });
+                }
+            }
+            return;
+        }
         for (gate, pass) in plan.gates.iter().zip(&mut self.passes) {
             if group.union >> gate.step == 0 {
                 continue;

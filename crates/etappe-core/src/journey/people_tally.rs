@@ -57,8 +57,6 @@ pub struct PeopleTally {
     periods: Vec<PeriodFigures>,
     cohort: u64,
     returned: u64,
-    /// Per period, whether the person was seen in it.
-    seen: Vec<bool>,
 }
 
 impl PeopleTally {
@@ -74,43 +72,53 @@ impl PeopleTally {
             periods: vec![PeriodFigures::default(); periods],
             cohort: 0,
             returned: 0,
-            seen: vec![false; periods],
         }
     }
 
     /// Takes events that name nobody.
     pub fn nobody(&mut self, events: &[(Timestamp, EventTraits)]) {
+        let mut period = None;
         for (at, traits) in events {
-            self.count_event(*at, *traits);
+            period = self.count_event(*at, *traits, period);
         }
     }
 
     /// Takes all events of a person, in order of time.
     pub fn person(&mut self, events: &[(Timestamp, EventTraits)]) {
-        self.seen.fill(false);
         let (mut in_week, mut in_next) = (false, false);
+        let mut last = None;
         for (at, traits) in events {
-            if let Some(period) = self.count_event(*at, *traits)
-                && let Some(seen) = self.seen.get_mut(period)
+            let period = self.count_event(*at, *traits, last);
+            // In order of time a period that was left is not entered again.
+            if let Some(period) = period
+                && last != Some(period)
+                && let Some(figures) = self.periods.get_mut(period)
             {
-                *seen = true;
+                figures.visitors += 1;
+                last = Some(period);
             }
             if let Some(weeks) = &self.weeks {
                 in_week |= weeks.week <= *at && *at < weeks.next_week;
                 in_next |= weeks.next_week <= *at && *at < weeks.end;
             }
         }
-        for (period, seen) in self.periods.iter_mut().zip(&self.seen) {
-            period.visitors += u64::from(*seen);
-        }
         self.cohort += u64::from(in_week);
         self.returned += u64::from(in_week && in_next);
         self.count_signup(events);
     }
 
-    /// Counts an event; returns the place of its period, if it is in one.
-    fn count_event(&mut self, at: Timestamp, traits: EventTraits) -> Option<usize> {
-        let place = self.period(at)?;
+    /// Counts an event; returns the place of its period, if it is in one. `likely` is a period that
+    /// it may be in.
+    fn count_event(
+        &mut self,
+        at: Timestamp,
+        traits: EventTraits,
+        likely: Option<usize>,
+    ) -> Option<usize> {
+        let place = match likely {
+            Some(likely) if self.is_in(likely, at) => likely,
+            _ => self.period(at)?,
+        };
         let period = self.periods.get_mut(place)?;
         period.events += 1;
         period.unmapped_events += u64::from(!traits.has_stage);
@@ -135,8 +143,18 @@ impl PeopleTally {
         }
     }
 
+    /// Returns whether an instant is in the period at a place.
+    fn is_in(&self, place: usize, at: Timestamp) -> bool {
+        let ends = self.starts.get(place).zip(self.starts.get(place + 1));
+        ends.is_some_and(|(start, end)| (*start..*end).contains(&at))
+    }
+
     /// Returns the place of the period that an instant is in.
     fn period(&self, at: Timestamp) -> Option<usize> {
+        let ends = self.starts.first().zip(self.starts.last());
+        if ends.is_none_or(|(start, end)| at < *start || at >= *end) {
+            return None;
+        }
         let begun = self.starts.partition_point(|start| *start <= at);
         let place = begun.checked_sub(1)?;
         (place < self.periods.len()).then_some(place)

@@ -68,15 +68,8 @@ impl Question for Kpis {
                 None => Ok(None),
             }
         };
-        let present = async {
-            let present = figures(parts, scope, scope.span.range).await?;
-            // A range without events has no step that could lose anyone.
-            let leak = match present.events {
-                0 => None,
-                _ => leak::find(parts, scope).await?,
-            };
-            Ok((present, leak))
-        };
+        let present = figures(parts, scope, scope.span.range);
+        let leak = leak::find(parts, scope);
         let trend = async {
             match &self.trend {
                 Some(trend) => {
@@ -86,7 +79,7 @@ impl Question for Kpis {
                 None => Ok(None),
             }
         };
-        let ((present, leak), previous, trend) = tokio::try_join!(present, previous, trend)?;
+        let (present, previous, trend, leak) = tokio::try_join!(present, previous, trend, leak)?;
         let known = Known {
             present,
             previous,

@@ -1,7 +1,7 @@
 import { abilities } from "../../api/abilities";
 import { askChanges } from "../../api/questions";
 import type { Change, ChangesAnswer } from "../../api/types";
-import { useAnswer } from "../../api/use-answer";
+import { useAnswer, type Answer } from "../../api/use-answer";
 import { language } from "../../app/preferences";
 import { bots, pageAddress, site } from "../../app/view";
 import { Card } from "../../components/Card/Card";
@@ -67,11 +67,16 @@ function Lines({ changes }: { changes: ChangesAnswer }) {
   return <ul class="since-lines">{lines.slice(0, MOST_LINES)}</ul>;
 }
 
-/** What was unlike other days of that weekday; nothing where there are no such days yet, or while the day is not all in. */
-export function SinceYesterday() {
+/** Asked with the page's other questions, for its place appears only with their answers. */
+export function useChanges(): Answer<ChangesAnswer> {
   const id = site.value!.id;
   const key = abilities.value.changes ? JSON.stringify(["changes", id, bots.value]) : null;
-  const { data, loading } = useAnswer(key, (signal) => askChanges(id, bots.value, signal));
+  return useAnswer(key, (signal) => askChanges(id, bots.value, signal));
+}
+
+/** What was unlike other days of that weekday; nothing where there are no such days yet, or while the day is not all in. */
+export function SinceYesterday({ answer }: { answer: Answer<ChangesAnswer> }) {
+  const { data, loading } = answer;
   const enough = data && data.complete && (data.compared_days >= LEAST_DAYS || data.new_names.length > 0 || data.late.events >= LEAST_LATE);
   // Its room is kept, so that what lies below does not jump.
   const coming = loading && !data;

@@ -19,7 +19,7 @@ import { useComparedKpis } from "../use-compared-kpis";
 import { useScope } from "../use-scope";
 import { JourneyLine, JourneyLineHead } from "./JourneyLine";
 import { LeakCard } from "./LeakCard";
-import { SinceYesterday } from "./SinceYesterday";
+import { SinceYesterday, useChanges } from "./SinceYesterday";
 import "./Today.css";
 
 function inOrder(kpis: Kpi[], ids: string[]): Kpi[] {
@@ -55,6 +55,7 @@ function SteerHead() {
 }
 
 function Figures({ answer, scope }: { answer: Answer<KpisAnswer>; scope: Scope }) {
+  const changes = useChanges();
   const skeleton = (
     <>
       <div class="card leak-skeleton"><Skeleton lines={5} /></div>
@@ -71,7 +72,7 @@ function Figures({ answer, scope }: { answer: Answer<KpisAnswer>; scope: Scope }
           <div class={answer.loading ? "stack stale-stack" : "stack"}>
             <LateBanner asOf={kpis.as_of} />
             <LeakCard kpis={kpis} stale={answer.loading} />
-            <SinceYesterday />
+            <SinceYesterday answer={changes} />
             <SteerHead />
             <div class="grid grid-4">
               {inOrder(kpis.kpis, STEERING).map((kpi) => (

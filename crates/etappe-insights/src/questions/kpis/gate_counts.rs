@@ -80,14 +80,13 @@ impl RangeCounts {
         self.total.record(attempt);
         let first = attempt.steps.iter().flatten().map(|reach| reach.hit).min();
         let hit = first.and_then(|first| hits.get(first));
-        let channel = hit.and_then(|hit| hit.dimensions.first()?.clone());
-        let is_known = self.by_channel.contains_key(&channel);
-        if is_known || self.by_channel.len() < MOST_CHANNELS {
-            let gates = self.total.reached.len();
-            let counts = self.by_channel.entry(channel);
-            counts
-                .or_insert_with(|| GateCounts::new(gates))
-                .record(attempt);
+        let channel = hit.and_then(|hit| hit.dimensions.first()).unwrap_or(&None);
+        if let Some(counts) = self.by_channel.get_mut(channel) {
+            counts.record(attempt);
+        } else if self.by_channel.len() < MOST_CHANNELS {
+            let mut counts = GateCounts::new(self.total.reached.len());
+            counts.record(attempt);
+            self.by_channel.insert(channel.clone(), counts);
         }
     }
 }

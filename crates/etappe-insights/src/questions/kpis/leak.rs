@@ -103,9 +103,6 @@ impl Leak {
 }
 
 /// Finds the biggest leak of the question's range; `None` if no step does worse than before.
-///
-/// Attempts are counted twice: of all months without their channel, which is quick, and with it of
-/// the range and the best month only.
 pub(crate) async fn find<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     scope: &Scope,
@@ -117,88 +114,68 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     let ranges: Vec<TimeRange> = ranges
         .map(|range| over(range, window, scope.as_of))
         .collect();
-    let counting = Counting {
-        parts,
-        scope,
-        spec: &spec,
-        conditions: &conditions,
-    };
-    let counts = counting.attempts(&ranges, &[]).await?;
+    let counts = attempts(parts, scope, (&spec, conditions), &ranges).await?;
     let (Some(present), past) = (counts.first(), counts.get(1..).unwrap_or_default()) else {
         return Ok(None);
     };
     let Some((mut leak, gate, best)) = biggest(scope, &spec, present, past, &months) else {
         return Ok(None);
     };
-    let channel = [Dimension::Channel];
-    let (now, then) = tokio::try_join!(
-        counting.attempts(ranges.get(..1).unwrap_or_default(), &channel),
-        counting.attempts(ranges.get(best + 1..best + 2).unwrap_or_default(), &channel),
-    )?;
-    if let (Some(now), Some(then)) = (now.first(), then.first()) {
-        leak.place = worst_channel(gate, now, then);
-    }
+    leak.place = past
+        .get(best)
+        .and_then(|then| worst_channel(gate, present, then));
     Ok(Some(leak))
 }
 
-/// How the attempts of a model's funnel are counted.
-struct Counting<'a, S, C> {
-    parts: &'a InsightsParts<S, C>,
-    scope: &'a Scope,
-    spec: &'a FunnelSpec,
-    conditions: &'a [Condition],
-}
-
-impl<S: JourneyStore, C: Clock> Counting<'_, S, C> {
-    /// Counts the attempts that began in each range. None if the model has no gates: then no step
-    /// could lose anyone.
-    async fn attempts(
-        &self,
-        ranges: &[TimeRange],
-        dimensions: &[Dimension],
-    ) -> Result<Vec<RangeCounts>, InsightsError> {
-        let Ok(mut matcher) = FunnelMatcher::try_new(self.spec) else {
-            return Ok(Vec::new());
-        };
-        let gates = gate_steps(self.spec).len();
-        let counts = ranges.iter().map(|range| RangeCounts::new(*range, gates));
-        let mut counts: Vec<RangeCounts> = counts.collect();
-        let first = ranges.iter().map(|range| range.from).min();
-        let ends = ranges
-            .iter()
-            .filter_map(|range| completion_end(*range, self.spec.window));
-        let query = CandidateQuery {
-            site: self.scope.site.clone(),
-            unit: Unit::Actor,
-            bots: self.scope.bots,
-            from: first.unwrap_or(Timestamp::EPOCH),
-            until: ends.max(),
-            conditions: self.conditions.to_vec(),
-            include_others: false,
-            dimensions: dimensions.to_vec(),
-        };
-        let (mut units, mut rows) = (0, 0);
-        let visit = |_: u64, hits: &[Hit]| {
-            units += 1;
-            rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
-            for counts in &mut counts {
-                // Most people were there in few of the months.
-                if !has_hit_in(counts.range, hits) {
-                    continue;
-                }
-                // A model's funnel is never too large to search.
-                if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
-                    counts.record(attempt, hits);
-                }
+/// Counts the attempts of a model's funnel that began in each range. None if the model has no gates:
+/// then no step could lose anyone.
+async fn attempts<S: JourneyStore, C: Clock>(
+    parts: &InsightsParts<S, C>,
+    scope: &Scope,
+    (spec, conditions): (&FunnelSpec, Vec<Condition>),
+    ranges: &[TimeRange],
+) -> Result<Vec<RangeCounts>, InsightsError> {
+    let Ok(mut matcher) = FunnelMatcher::try_new(spec) else {
+        return Ok(Vec::new());
+    };
+    let gates = gate_steps(spec).len();
+    let counts = ranges.iter().map(|range| RangeCounts::new(*range, gates));
+    let mut counts: Vec<RangeCounts> = counts.collect();
+    let first = ranges.iter().map(|range| range.from).min();
+    let ends = ranges
+        .iter()
+        .filter_map(|range| completion_end(*range, spec.window));
+    let query = CandidateQuery {
+        site: scope.site.clone(),
+        unit: Unit::Actor,
+        bots: scope.bots,
+        from: first.unwrap_or(Timestamp::EPOCH),
+        until: ends.max(),
+        conditions,
+        include_others: false,
+        dimensions: vec![Dimension::Channel],
+    };
+    let (mut units, mut rows) = (0, 0);
+    let visit = |_: u64, hits: &[Hit]| {
+        units += 1;
+        rows += u64::try_from(hits.len()).unwrap_or(u64::MAX);
+        for counts in &mut counts {
+            // Most people were there in few of the months.
+            if !has_hit_in(counts.range, hits) {
+                continue;
             }
-            ControlFlow::<()>::Continue(())
-        };
-        let counted = self.parts.store.candidates(&query, visit).await;
-        // It never breaks.
-        _ = counted.map_err(store_error)?;
-        self.parts.metrics.record_matching(units, rows);
-        Ok(counts)
-    }
+            // A model's funnel is never too large to search.
+            if let Ok(Some(attempt)) = matcher.best(hits, counts.range) {
+                counts.record(attempt, hits);
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    };
+    let counted = parts.store.candidates(&query, visit).await;
+    // It never breaks.
+    _ = counted.map_err(store_error)?;
+    parts.metrics.record_matching(units, rows);
+    Ok(counts)
 }
 
 /// Returns whether one of the hits, which are in order of time, can be in the range.
@@ -252,7 +229,7 @@ fn gate_steps(spec: &FunnelSpec) -> Vec<usize> {
         .collect()
 }
 
-/// Returns the biggest leak, its gate and the place of the best month. Its channel is not known yet.
+/// Returns the biggest leak without its channel, its gate and the place of the best month.
 fn biggest(
     scope: &Scope,
     spec: &FunnelSpec,
