@@ -41,6 +41,20 @@ async fn ask(sites: &[Asked]) -> anyhow::Result<Answers> {
                 of_site.insert(question.to_string(), body.to_string());
             }
         }
+        for by in [
+            &["channel"][..],
+            &["device", "country"],
+            &["campaign", "persona", "touchpoint"],
+        ] {
+            let question = json!({
+                "steps": [{ "event": events[0] }, { "any": true }],
+                "from": "2000-01-01", "to": "2030-01-01", "breakdown": { "by": by, "step": 1 },
+            });
+            let (status, mut body) = site.ask("/funnel", &question).await?;
+            assert_eq!(status, 200, "{body}");
+            body["as_of"].take();
+            of_site.insert(question.to_string(), body.to_string());
+        }
         let path = "/kpis?from=1997-01-01&to=2029-01-01&trend=month";
         let (status, mut body) = site.get(path).await?;
         assert_eq!(status, 200, "{body}");

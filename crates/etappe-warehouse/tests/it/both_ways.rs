@@ -1,11 +1,11 @@
-//! The figures of the cards: by the views, and sales and referrals also from their rows. Both must
+//! The figures of the cards: by the views, and sales, scores and referrals also from their rows. Both must
 //! agree.
 
 use std::collections::HashMap;
 
 use etappe_core::journey::{
     FirstMilestones, KnownFigures, Referral, ReferralLink, Referrals, Sales, SalesFigures,
-    SalesTerms, invitations, referral_links,
+    SalesTerms, Scores, invitations, referral_links,
 };
 use etappe_core::kpi::{KpiFigures, KpiScope, ReferralFigures};
 use etappe_core::ports::JourneyStore;
@@ -15,7 +15,7 @@ use etappe_warehouse::Warehouse;
 use crate::engine::TestWarehouse;
 use crate::fixture::bots_word;
 
-/// Returns the figures by the views, after those of sales were compared with the rows'.
+/// Returns the figures by the views, after those of sales and scores were compared with the rows'.
 pub(crate) async fn kpi_figures(warehouse: &Warehouse, scope: &KpiScope) -> KpiFigures {
     let nothing = KnownFigures::default();
     let figures = warehouse.kpi_figures(scope, nothing).await.unwrap();
@@ -43,6 +43,9 @@ pub(crate) async fn kpi_figures(warehouse: &Warehouse, scope: &KpiScope) -> KpiF
     let periods = sales.periods(&[scope.range.from, scope.range.to]).unwrap();
     assert_eq!(periods[0].orders, figures.orders);
     assert_eq!(periods[0].refunds_left_out, figures.refunds_left_out);
+    let scores = warehouse.scores(&scope.site, scope.bots, 1_000_000).await;
+    let scores = Scores::of(scores.unwrap().expect("few answers"));
+    assert_eq!(scores.counts(scope.range), figures.nps_scores, "{scope:?}");
     figures
 }
 

@@ -25,6 +25,7 @@ mod found_people;
 mod funnels;
 mod insert;
 mod kpis;
+mod ledger;
 mod lifecycle;
 mod live;
 mod message_index;
