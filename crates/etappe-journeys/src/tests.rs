@@ -5,3 +5,4 @@ mod formats;
 mod model;
 mod property;
 mod stays;
+mod walks;
