@@ -1,6 +1,6 @@
 //! Load generator, limit harness and benchmark driver: the implementation of `make bench`.
 //!
-//! What it is *not*: nothing here is part of the product, and no test asserts a speed.
+//! Its limits: nothing here is part of the product, and no test asserts a speed.
 //! Microbenchmarks of pure parts use criterion and are in `benches/`.
 //!
 //! Where to start: [`load`] sends requests at fixed times and measures from those times; [`relay`]

@@ -1,7 +1,7 @@
 //! Shared parts of the system tests: real event data, a site client, a ledger of acknowledged
 //! events.
 //!
-//! What it is *not*: nothing here uses the product's own code to count. [`data_set`] counts the
+//! Its limits: nothing here uses the product's own code to count. [`data_set`] counts the
 //! lines of a file, [`ledger`] keeps what was acknowledged, and both are compared with what the
 //! running program answers over HTTP.
 //!

@@ -31,7 +31,7 @@ enum Limit {
         /// The folder of the file, on the disk that Etappe's log would be on.
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
-        /// What is appended.
+        /// The form of the lines that are appended.
         #[arg(long, value_enum, default_value = "raw")]
         body: Body,
     },
@@ -44,7 +44,7 @@ enum Limit {
         /// Where it publishes, and how.
         #[command(flatten)]
         kafka: KafkaPlan,
-        /// What is published.
+        /// The form of the records that are published.
         #[arg(long, value_enum, default_value = "events")]
         body: Body,
     },

@@ -1,6 +1,6 @@
 //! Consumes the event log, classifies every event, writes batches of rows.
 //!
-//! What it is *not*: it depends on no broker, no database and no file format. It uses them through
+//! Its limits: it depends on no broker, no database and no file format. It uses them through
 //! the ports of `etappe_core::ports`. `etappe_core::rules` decides what an event means,
 //! `etappe_wire::row` how a row is encoded.
 //!

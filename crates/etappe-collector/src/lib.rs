@@ -1,6 +1,6 @@
 //! HTTP intake of tracking events: the native protocol and the pixel.
 //!
-//! What it is *not*: it does not know what an event means, where the log is, or who reads it. It
+//! Its limits: it does not know what an event means, where the log is, or who reads it. It
 //! checks the key, the size and the shape, and truncates addresses. It answers 200 only once every
 //! accepted event is durable in its log.
 //!

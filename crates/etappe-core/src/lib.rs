@@ -1,6 +1,6 @@
 //! The domain of customer journeys: events, milestones, models, rules, and the funnel matchers.
 //!
-//! What it is *not*: there is no I/O, no clock, no runtime and no logging here. Time, rules and
+//! Its limits: there is no I/O, no clock, no runtime and no logging here. Time, rules and
 //! state come in as arguments, results go out as values. So nothing in this crate can fail for a
 //! reason outside its arguments, and the same input always gives the same answer.
 //!

@@ -98,7 +98,7 @@ struct Board {
     reached: BTreeMap<PartitionId, Reach>,
 }
 
-/// What was posted for a partition.
+/// The latest post for a partition.
 #[derive(Debug, Clone, Copy)]
 struct Reach {
     reached: Timestamp,

@@ -85,7 +85,7 @@ pub enum ImportResult {
     WrongShape {
         /// The file's record.
         record: FileRecord,
-        /// What is wrong.
+        /// The problem.
         shape: WrongShape,
     },
     /// No line was accepted. Nothing is stored, so the file can be imported once the cause is

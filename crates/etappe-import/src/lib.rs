@@ -3,7 +3,7 @@
 //! Lines in the native format and lines of other programs' exports become messages (`line.rs`),
 //! which are sent to a collector over HTTP like any client's (`sender.rs`).
 //!
-//! What it is *not*: it knows neither the command line nor a running process. The caller gives it an
+//! Its limits: it knows neither the command line nor a running process. The caller gives it an
 //! address and a key, shows its [`ImportEvent`]s, and words its results.
 //!
 //! Invariants:

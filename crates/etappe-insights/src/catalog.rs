@@ -17,7 +17,7 @@ pub struct Labels {
     pub nl: String,
 }
 
-/// What is said of people in a stage, as parts of sentences.
+/// The words for people in a stage, as parts of sentences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Phrase {
     /// What they did.

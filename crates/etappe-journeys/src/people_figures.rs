@@ -1,4 +1,4 @@
-//! Who was there, who signed up and activated, and who came back, in a range or in periods.
+//! Visitors, signups, activated signups and people who came back, in a range or in periods.
 
 use std::sync::Arc;
 

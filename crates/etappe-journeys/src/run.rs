@@ -17,7 +17,7 @@ use crate::group::{GROUP_EVENTS, GroupPlace, GroupWriter, StoredEvent, Widths, c
 use crate::kind::{EventKind, KindTable};
 use crate::values::{self, RunValues, ValueTables};
 
-/// What is known of a run beside its events.
+/// The description of a run, beside its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunPlan {
     /// The kinds of its events, by code.

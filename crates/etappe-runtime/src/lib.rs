@@ -7,7 +7,7 @@
 //! - Keys: [`mod@random_key`] draws them. Trust: [`tls`] is for connections that Etappe opens.
 //! - Files and metrics: [`durable_file`] replaces files, [`mod@metric_set`] declares metrics.
 //!
-//! What it is *not*: nothing here knows events, stages or storage; it depends on the domain only
+//! Its limits: nothing here knows events, stages or storage; it depends on the domain only
 //! for ids, ports and the format of durations. Every adapter and application may use it.
 //!
 //! Where to start: [`http_server::serve`] serves an address; components report to

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 pub struct UnusableCertificates {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: String,
 }
 

@@ -6,7 +6,7 @@
 //! give the same events, byte for byte. [`Truth`] answers the questions of the API about them, by
 //! plain loops over what was made.
 //!
-//! What it is *not*: there is no I/O and no clock here, and no code of the rest of the product, so
+//! Its limits: there is no I/O and no clock here, and no code of the rest of the product, so
 //! that a test can hold the product's figures against this crate's.
 //!
 //! Invariants: nobody was there before the first day. Everybody has one id, from their first event

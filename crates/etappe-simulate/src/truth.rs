@@ -1,4 +1,4 @@
-//! What is true of a simulation: the answers to the API's questions, counted by plain loops.
+//! The truth about a simulation: the answers to the API's questions, counted by plain loops.
 //!
 //! Every figure is counted from what people did, by its definition in words, and shares no code with
 //! the product. Answers have the form of the API's, so that a test can compare them member by

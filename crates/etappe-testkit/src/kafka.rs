@@ -62,7 +62,7 @@ pub enum KafkaNodeError {
     Broken {
         /// The node's number.
         node: usize,
-        /// What it failed to do.
+        /// The operation that failed.
         what: &'static str,
         /// The last lines of its log.
         log: String,

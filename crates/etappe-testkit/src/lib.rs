@@ -1,7 +1,7 @@
 //! Shared test support: fakes of every port, events with known totals, and a driver for the real
 //! program.
 //!
-//! What it is *not*: no part of the product depends on it outside its tests, and nothing here
+//! Its limits: no part of the product depends on it outside its tests, and nothing here
 //! decides what is right. Fakes only panic on what a port's contract forbids.
 //!
 //! Where to start: [`memory_log::MemoryLog`], [`memory_sink::MemorySink`] and

@@ -2,7 +2,7 @@
 //!
 //! The front end (the folder `web`) is built by npm and embedded here; without that build the
 //! program works, and its pages say how to get them. Figures come from the KPI API, which accepts
-//! a session's cookie like a read token. What it is *not*: nothing here knows a figure.
+//! a session's cookie like a read token. Its limits: nothing here knows a figure.
 //!
 //! Where to start: [`router`] lists the addresses. A request that changes something needs a session
 //! and the session's CSRF token (`csrf.rs`).

@@ -4,7 +4,7 @@
 //! takes the code that it comes back with, asks the provider for an ID token, and begins a session
 //! of the user who has the token's verified address. Nobody is created here.
 //!
-//! What it is *not*: nothing of the provider is kept beyond this. Its tokens are dropped, and the
+//! Its limits: nothing of the provider is kept beyond this. Its tokens are dropped, and the
 //! session that begins is like that of a password.
 //!
 //! Invariants: nothing is redirected outside the interface, except to the provider. A failure is

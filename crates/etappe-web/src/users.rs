@@ -50,7 +50,7 @@ pub enum UserRequest {
     },
 }
 
-/// What was done.
+/// The answer to a change of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserAnswer {
     /// The user's address.

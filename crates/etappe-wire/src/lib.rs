@@ -1,6 +1,6 @@
 //! Formats, and nothing but formats: tracker protocols in, the log record, ClickHouse rows out.
 //!
-//! What it is *not*: there is no I/O here, no clock and no state. Every function turns bytes into
+//! Its limits: there is no I/O here, no clock and no state. Every function turns bytes into
 //! domain values or domain values into bytes, and must accept arbitrary input from untrusted
 //! clients.
 //!

@@ -59,7 +59,7 @@ pub enum Order {
     Unordered,
 }
 
-/// What it takes to reach a gate.
+/// The events that let an attempt pass a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Passing {
     /// An event of the step itself, one event per step.
@@ -111,7 +111,7 @@ pub struct FunnelSpec {
     pub window: Option<Duration>,
     /// How events must follow each other.
     pub order: Order,
-    /// What it takes to reach a gate.
+    /// The events that let an attempt pass a gate.
     pub passing: Passing,
     /// Which attempt counts.
     pub attempt: AttemptChoice,

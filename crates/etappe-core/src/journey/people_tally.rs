@@ -1,4 +1,4 @@
-//! Who was there, who signed up and activated, and who came back.
+//! Counts visitors, signups, activated signups and people who came back.
 
 use std::time::Duration;
 

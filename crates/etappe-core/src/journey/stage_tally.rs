@@ -33,7 +33,7 @@ pub struct StageTally {
 /// The stage left, the one entered, and the kind of move; a first stage has no other two.
 type Move = (Option<usize>, usize, Option<TransitionKind>);
 
-/// What is counted of a stage.
+/// The counts of a stage.
 #[derive(Debug, Clone, Default)]
 struct Counts {
     stock: u64,

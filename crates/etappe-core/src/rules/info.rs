@@ -64,7 +64,7 @@ impl Tone {
     }
 }
 
-/// What is said of people in a stage, as parts of sentences.
+/// The words for people in a stage, as parts of sentences.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Phrase {
     /// What they did: "took a first step".

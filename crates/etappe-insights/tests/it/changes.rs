@@ -1,4 +1,4 @@
-//! What was unusual about a day.
+//! The unusual figures of a day.
 
 use std::collections::BTreeSet;
 

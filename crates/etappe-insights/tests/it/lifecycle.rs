@@ -1,4 +1,4 @@
-//! Who is new, comes back and stays away.
+//! People who are new, come back and stay away.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What is around an event, and what a meaning would change.
+//! The neighbours of an event, and the changes that a meaning would make.
 
 use std::collections::{BTreeMap, BTreeSet};
 

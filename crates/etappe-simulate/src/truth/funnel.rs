@@ -168,7 +168,7 @@ fn count(attempts: &[(usize, Attempt)], gate: usize) -> u64 {
     attempts.iter().filter(|it| it.1.depth() > gate).count() as u64
 }
 
-/// What is counted at a stage.
+/// The counts at a stage.
 #[derive(Debug, Default)]
 struct Step {
     count: u64,

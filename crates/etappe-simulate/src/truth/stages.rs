@@ -1,4 +1,4 @@
-//! Who is in which stage, the moves between stages, and how long stays last.
+//! People per stage, the moves between stages, and how long stays last.
 
 use std::collections::BTreeMap;
 

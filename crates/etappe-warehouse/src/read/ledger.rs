@@ -31,7 +31,7 @@ const COLUMNS: &str = "CAST(site, 'String') AS site_name, actor_hash, \
 /// The order of the table's key.
 const ORDER: &str = "ORDER BY site, actor_hash, occurred_at, partition, offset";
 
-/// What is stored before positions: all of another log, and the part of this one.
+/// Selects the rows before positions: all of another log, and a part of this one.
 const BEFORE: &str = "(topic != {topic:String} OR offset < transform(partition, \
     {partitions:Array(UInt32)}, {offsets:Array(UInt64)}, toUInt64(0)))";
 

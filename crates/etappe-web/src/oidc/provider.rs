@@ -1,4 +1,4 @@
-//! What is known of the provider, and what it says of a person.
+//! The provider's endpoints and keys, and its claims about a person.
 //!
 //! Its description and keys are fetched when they are first needed and kept for an hour. When a
 //! token is signed with a key that is not among them, the keys are fetched once more. One request

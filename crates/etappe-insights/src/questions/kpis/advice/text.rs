@@ -1,4 +1,4 @@
-//! What is advised about weak figures, in every language.
+//! Advice about weak figures, in every language.
 
 use crate::language::{Language, Text};
 
