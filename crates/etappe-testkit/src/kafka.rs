@@ -75,11 +75,12 @@ pub enum KafkaNodeError {
 /// A node. Dropping it kills it; its data is removed with the last node of its cluster.
 #[derive(Debug)]
 pub struct KafkaNode {
+    // Fields are dropped in this order: a node that still writes would keep its folder from going.
+    running: Mutex<Option<Running>>,
     cluster: Arc<TempDir>,
     number: usize,
     port: u16,
     sasl_port: u16,
-    running: Mutex<Option<Running>>,
     names: AtomicU64,
 }
 
