@@ -126,6 +126,7 @@ impl ValueTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::RunPlan;
 
     #[test]
     fn a_dimension_with_too_many_values_is_not_held() {
@@ -137,6 +138,8 @@ mod tests {
         let values = tables.into_values();
         assert_eq!(values[0], Some(vec!["email".to_owned()]));
         assert_eq!(values[1], None);
+        let plan = RunPlan::new(Vec::new(), values.clone());
+        assert!(plan.holds(&[0, 2]) && !plan.holds(&[0, 1]));
         assert_eq!(widths(&values), [0; DIMENSIONS]);
         let mut merged = ValueTables::default();
         merged.codes_of(&["ads", "spring", "", "", "", ""]);

@@ -95,10 +95,8 @@ impl Plan {
                 })
             })
             .collect();
-        let steps = spec.steps.iter().enumerate();
-        let same_step_bits = steps
-            .into_iter()
-            .all(|(index, step)| usize::from(step.condition) == index);
+        let mut steps = spec.steps.iter().enumerate();
+        let same_step_bits = steps.all(|(index, step)| usize::from(step.condition) == index);
         let strictly_later = spec.ties == Ties::StrictlyLater;
         Ok(Self {
             search: search_of(spec, &gates),

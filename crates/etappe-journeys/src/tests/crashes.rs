@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use etappe_core::id::Offset;
+use etappe_core::ports::RetryClass;
 use etappe_core::time::Timestamp;
 use etappe_core::watermark::Watermark;
+use etappe_runtime::health::State;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -252,10 +254,30 @@ async fn a_database_that_is_away_changes_nothing() {
     let mut random = StdRng::seed_from_u64(9);
     arrive(&bench, 40, &mut random, &mut offsets);
     settle(&bench.watermark, &offsets, 1_000);
-    *bench.ledger.fails.lock() = true;
+    *bench.ledger.fails.lock() = Some(RetryClass::Transient);
     assert!(!bench.follower.refresh(&mut bench.index).await.unwrap());
-    *bench.ledger.fails.lock() = false;
+    *bench.ledger.fails.lock() = None;
     bench.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_refuses_for_good_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bench, mut offsets) = busy(folder.path(), 12).await;
+    arrive(&bench, 40, &mut StdRng::seed_from_u64(12), &mut offsets);
+    settle(&bench.watermark, &offsets, 1_000);
+    for (class, is_told) in [
+        (RetryClass::Transient, false),
+        (RetryClass::Permanent, true),
+    ] {
+        *bench.ledger.fails.lock() = Some(class);
+        assert!(!bench.follower.refresh(&mut bench.index).await.unwrap());
+        let told = matches!(
+            &bench.health.components()["journeys"],
+            State::Degraded(reason) if reason.ends_with("the database refuses")
+        );
+        assert_eq!(told, is_told, "{class:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

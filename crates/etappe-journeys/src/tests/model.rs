@@ -51,25 +51,25 @@ pub(super) struct Event {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     pub(super) rows: Arc<Mutex<Vec<Event>>>,
-    pub(super) fails: Arc<Mutex<bool>>,
+    /// How it fails, if it does.
+    pub(super) fails: Arc<Mutex<Option<RetryClass>>>,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the database is away")]
-pub(super) struct Away;
+#[error("the database refuses")]
+pub(super) struct Refused(RetryClass);
 
-impl Retryable for Away {
+impl Retryable for Refused {
     fn retry_class(&self) -> RetryClass {
-        RetryClass::Transient
+        self.0
     }
 }
 
 impl Ledger {
-    fn check(&self) -> Result<(), Away> {
-        if *self.fails.lock() {
-            Err(Away)
-        } else {
-            Ok(())
+    fn check(&self) -> Result<(), Refused> {
+        match *self.fails.lock() {
+            Some(class) => Err(Refused(class)),
+            None => Ok(()),
         }
     }
 
@@ -112,13 +112,13 @@ pub(super) fn stage_of(outcome: u64) -> &'static str {
 }
 
 impl JourneyLedger for Ledger {
-    type Error = Away;
+    type Error = Refused;
 
     async fn history(
         &self,
         until: &LedgerPositions,
         mut visit: impl FnMut(LedgerRow<'_>) -> ControlFlow<()> + Send,
-    ) -> Result<(), Away> {
+    ) -> Result<(), Refused> {
         self.check()?;
         for row in self.ordered(|row| is_before(row, until)) {
             if visit(ledger_row(&row)).is_break() {
@@ -132,7 +132,7 @@ impl JourneyLedger for Ledger {
         &self,
         tail: &LedgerTail,
         mut visit: impl FnMut(LedgerRow<'_>) + Send,
-    ) -> Result<(), Away> {
+    ) -> Result<(), Refused> {
         self.check()?;
         let is_within = |row: &Event| {
             let mut ranges = tail.ranges.iter();
@@ -148,12 +148,12 @@ impl JourneyLedger for Ledger {
         Ok(())
     }
 
-    async fn count(&self, until: &LedgerPositions) -> Result<u64, Away> {
+    async fn count(&self, until: &LedgerPositions) -> Result<u64, Refused> {
         self.check()?;
         Ok(self.ordered(|row| is_before(row, until)).len() as u64)
     }
 
-    async fn outcome_stages(&self, outcomes: &[u64]) -> Result<Vec<OutcomeStage>, Away> {
+    async fn outcome_stages(&self, outcomes: &[u64]) -> Result<Vec<OutcomeStage>, Refused> {
         self.check()?;
         let stage = |outcome: &u64| OutcomeStage {
             outcome: *outcome,
@@ -171,11 +171,13 @@ pub(super) struct Bench {
     pub(super) watermark: Watermark,
     pub(super) follower: Follower<Ledger>,
     pub(super) index: Index,
+    pub(super) health: Health,
 }
 
 impl Bench {
     /// Opens the index of a folder over a database, as a process does at its start.
     pub(super) async fn open(ledger: Ledger, watermark: Watermark, folder: &Path) -> Self {
+        let health = Health::default();
         let follower = Follower::new(FollowerParts {
             ledger: ledger.clone(),
             watermark: watermark.clone(),
@@ -187,7 +189,7 @@ impl Bench {
                 ..JourneysConfig::default()
             },
             metrics: JourneysMetrics::register(&Registry::new()).unwrap(),
-            report: Health::default().register("journeys"),
+            report: health.register("journeys"),
         });
         let link = follower.link();
         let mut index = Index::open(folder, Arc::clone(link.shared())).unwrap();
@@ -198,6 +200,7 @@ impl Bench {
             watermark,
             follower,
             index,
+            health,
         }
     }
 
