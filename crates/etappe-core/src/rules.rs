@@ -10,6 +10,7 @@
 //! stages.
 
 mod address;
+mod by_place;
 mod classifier;
 mod compile;
 mod condition;
@@ -42,6 +43,7 @@ mod word_reader;
 mod words;
 
 pub use address::AddressPart;
+pub use by_place::{PlaceSuggestion, suggest_by_place};
 pub use classifier::{Classified, RuleClassifier};
 pub use diagnostic::{Diagnostic, Severity};
 pub use explanation::{

@@ -41,6 +41,9 @@ pub struct Phrases {
     pub nl: Option<Phrase>,
 }
 
+/// The tone of the stage at which people arrive.
+const LOOK: &str = "look";
+
 /// A stage of a journey model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ModelStage {
@@ -140,5 +143,13 @@ impl Model {
     #[must_use]
     pub fn stage(&self, id: &str) -> Option<&ModelStage> {
         self.stages.iter().find(|stage| stage.id == id)
+    }
+
+    /// Returns the place of the stage at which people arrive, where a visit's channel is known: the
+    /// first with the tone `look`, or the model's first.
+    #[must_use]
+    pub fn arrival(&self) -> usize {
+        let looks = |stage: &ModelStage| stage.tone == Some(LOOK);
+        self.stages.iter().position(looks).unwrap_or(0)
     }
 }

@@ -76,7 +76,8 @@ pub(crate) struct ChangesAnswer {
 }
 
 /// Events that happened before the day and were received on it or since, more than an hour after they
-/// happened. The figures of the days on which they happened have them.
+/// happened. The figures of the days on which they happened have them. What happened before the site's
+/// first event arrived is history that was brought along, and not late.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct LateAnswer {
     /// How many there are.

@@ -13,7 +13,7 @@ use etappe_core::meaning::{LONGEST_NAME, Meaning, OwnRule};
 use etappe_core::milestone::Milestone;
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::query::{Bots, TimeRange, ViewParameter, ViewQuery};
-use etappe_core::rules::{ActorHistory, RuleClassifier, RuleSet};
+use etappe_core::rules::{ActorHistory, RuleClassifier, RuleSet, suggest_by_place};
 use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,6 +41,8 @@ pub(crate) struct MeaningAnswer {
     before: Vec<Neighbour>,
     /// What they did right after, in the same way.
     after: Vec<Neighbour>,
+    /// What it may mean by what came right before it; null if that says nothing.
+    suggestion: Option<PlaceSuggestionAnswer>,
     /// The milestones that the event may be said to mean, with the stages it would be in.
     meanings: Vec<PossibleMeaning>,
 }
@@ -58,6 +60,20 @@ pub(crate) struct Neighbour {
     count: u64,
     /// Of how many people.
     people: u64,
+}
+
+/// A meaning suggested by the place in people's journeys.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PlaceSuggestionAnswer {
+    /// The likely milestone.
+    #[schema(example = "checkout_progress")]
+    milestone: &'static str,
+    /// The milestone that came right before.
+    #[schema(example = "checkout_start")]
+    follows: &'static str,
+    /// How often it did, as a share of all events that came right before.
+    #[schema(example = 0.92)]
+    share: f64,
 }
 
 /// A milestone, and where it leads.
@@ -168,11 +184,13 @@ impl Question for WhatIf {
         let rows = rows.map_err(store_error)?;
         let all = rows.iter().find(|row| row.side.is_empty());
         let all = all.map_or((0, 0), |row| (row.times, row.people));
+        let before = neighbours(&rows, "before");
         Ok(MeaningAnswer {
             event: self.event.clone(),
             events: all.0,
             people: all.1,
-            before: neighbours(&rows, "before"),
+            suggestion: suggestion(&before),
+            before,
             after: neighbours(&rows, "after"),
             meanings: self.meanings(&parts.rules),
         })
@@ -212,6 +230,19 @@ impl WhatIf {
         });
         possible.collect()
     }
+}
+
+fn suggestion(before: &[Neighbour]) -> Option<PlaceSuggestionAnswer> {
+    let before = before.iter().map(|neighbour| {
+        let milestone = neighbour.milestone.as_deref();
+        (milestone.and_then(|it| it.parse().ok()), neighbour.count)
+    });
+    let before: Vec<(Option<Milestone>, u64)> = before.collect();
+    suggest_by_place(&before).map(|found| PlaceSuggestionAnswer {
+        milestone: found.milestone.as_str(),
+        follows: found.follows.as_str(),
+        share: found.share,
+    })
 }
 
 fn neighbours(rows: &[NeighbourRow], side: &str) -> Vec<Neighbour> {

@@ -1,17 +1,20 @@
 //! `POST …/actors`: the people behind a figure of a funnel.
 //!
-//! The funnel is matched again, so that the list has as many people as the figure says. People come
-//! in the order of the hashes of their ids: a page is those that follow the one before, and the
-//! first few thousand are a random sample, which tells what people did last.
+//! The funnel is matched again, so that the list has as many people as the figure says. Those who got
+//! as far as they did last come first. The few thousand with the smallest hashes are a random sample,
+//! which tells what people did last.
 
 mod row;
 mod smallest;
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use etappe_core::funnel::{Attempt, FunnelMatcher, Standing};
 use etappe_core::ports::{Clock, JourneyStore};
 use etappe_core::query::{Hit, Unit, ViewParameter, ViewQuery};
+use etappe_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -44,8 +47,8 @@ pub(crate) struct People {
     state: State,
     /// The row of the breakdown; everybody if absent.
     row: Option<Row>,
-    /// The hash of the last person of the page before.
-    after: u64,
+    /// The place of the last person of the page before.
+    after: Option<Place>,
     limit: usize,
 }
 
@@ -55,7 +58,11 @@ enum State {
     Reached,
     Dropped,
     Open,
+    Stopped,
 }
+
+/// A person's place in the list: the latest first, and of those of one instant by the hash.
+type Place = (Reverse<Timestamp>, u64);
 
 /// A funnel question, and which of its figures to open.
 #[derive(ToSchema)]
@@ -67,7 +74,7 @@ pub(crate) struct PeopleBody {
     #[schema(example = 2)]
     step: usize,
     /// `reached`: those in the step's `count`; `dropped`: those in its `drop_off`; `open`: those in
-    /// its `open`, which are among the dropped.
+    /// its `open`, who are among the dropped; `stopped`: the dropped who are not open.
     #[schema(example = "dropped")]
     state: String,
     /// Only with `breakdown`: the people of one row, by the `value` of that row in the funnel's
@@ -89,8 +96,8 @@ pub(crate) struct PeopleBody {
 pub(crate) struct PeopleAnswer {
     /// How many there are in all; equals the figure.
     total: u64,
-    /// The people of this page.
-    people: Vec<Person>,
+    /// The people of this page. Whoever got as far as they did last comes first.
+    people: Vec<PersonThere>,
     /// What they did last: the five most frequent last events.
     last_events: Vec<LastEvent>,
     /// How many of the sample had another last event.
@@ -99,6 +106,16 @@ pub(crate) struct PeopleAnswer {
     sample: usize,
     /// The `cursor` of the next page; null on the last one.
     next: Option<String>,
+}
+
+/// A person of a figure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PersonThere {
+    #[serde(flatten)]
+    person: Person,
+    /// When they reached the step; of those who did not, when they reached the gate before it.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
 }
 
 /// An event that people had as their last.
@@ -158,6 +175,7 @@ impl Question for People {
             ("reached", State::Reached),
             ("dropped", State::Dropped),
             ("open", State::Open),
+            ("stopped", State::Stopped),
         ];
         let state = fields.take_choice("state", &states, problems);
         let state = take_required(state, "state", problems);
@@ -195,16 +213,16 @@ impl Question for People {
         let found = self.find(parts).await?;
         let (page, goes_on) = found.page.finish(self.limit);
         let (sample, _) = found.sample.finish(SAMPLE);
-        let next = page.last().filter(|_| goes_on);
-        let next = next.map(|last| format!("{last:016x}"));
+        let next = page.last().filter(|_| goes_on).map(cursor);
         let sampled = sample.len();
+        let hashes = page.iter().map(|(_, actor)| *actor).collect();
         let (people, last) = tokio::try_join!(
-            person::list(parts, &self.funnel.site, self.funnel.bots, page),
+            person::list(parts, &self.funnel.site, self.funnel.bots, hashes),
             last_events(parts, &self.funnel, sample),
         )?;
         Ok(PeopleAnswer {
             total: found.total,
-            people,
+            people: placed(people, &page),
             last_events: last.most_frequent,
             other_last_events: last.others,
             sample: sampled,
@@ -216,8 +234,18 @@ impl Question for People {
 /// The people found, while matching.
 struct Found {
     total: u64,
-    page: Smallest,
-    sample: Smallest,
+    page: Smallest<Place>,
+    sample: Smallest<u64>,
+}
+
+impl Found {
+    fn add(&mut self, place: Place, after: Option<Place>) {
+        self.total += 1;
+        self.sample.offer(place.1);
+        if after.is_none_or(|after| place > after) {
+            self.page.offer(place);
+        }
+    }
 }
 
 impl People {
@@ -243,11 +271,8 @@ impl People {
                 Ok(Some(attempt)) => {
                     let standing = attempt.standing(&funnel.spec, self.step, funnel.as_of);
                     if self.state.covers(standing) && self.is_in_row(attempt, hits) {
-                        found.total += 1;
-                        found.sample.offer(actor);
-                        if actor > self.after {
-                            found.page.offer(actor);
-                        }
+                        let at = self.since(attempt);
+                        found.add((Reverse(at), actor), self.after);
                     }
                 }
                 Ok(None) => {}
@@ -263,6 +288,15 @@ impl People {
 }
 
 impl People {
+    /// Returns when the attempt reached the step, or the last gate that it did reach.
+    fn since(&self, attempt: &Attempt) -> Timestamp {
+        let reached = attempt.steps.get(self.step).copied().flatten();
+        let gates = self.funnel.spec.steps.iter().zip(&attempt.steps);
+        let before = gates.take(self.step).filter(|(step, _)| step.gate);
+        let before = before.filter_map(|(_, reach)| *reach).last();
+        reached.or(before).map_or(attempt.entry, |reach| reach.at)
+    }
+
     fn is_in_row(&self, attempt: &Attempt, hits: &[Hit]) -> bool {
         let breakdown = self.funnel.breakdown.as_ref();
         let Some((row, breakdown)) = self.row.as_ref().zip(breakdown) else {
@@ -279,6 +313,7 @@ impl State {
             Self::Reached => standing == Standing::Reached,
             Self::Dropped => matches!(standing, Standing::Stopped { .. }),
             Self::Open => standing == Standing::Stopped { is_open: true },
+            Self::Stopped => standing == Standing::Stopped { is_open: false },
         }
     }
 }
@@ -324,14 +359,34 @@ fn take_required<T>(value: Option<T>, name: &str, problems: &mut Problems) -> Op
     value
 }
 
-fn take_cursor(fields: &mut Fields, problems: &mut Problems) -> u64 {
-    let Some(text) = fields.take_text("cursor", problems) else {
-        return 0;
-    };
-    u64::from_str_radix(&text, 16).unwrap_or_else(|_| {
+/// Returns the people with their times, in the order of their places. Whoever has no event that counts
+/// is left out.
+fn placed(people: Vec<(u64, Person)>, page: &[Place]) -> Vec<PersonThere> {
+    let at: HashMap<u64, Timestamp> = page.iter().map(|(at, actor)| (*actor, at.0)).collect();
+    let placed = people.into_iter().filter_map(|(actor, person)| {
+        let at = *at.get(&actor)?;
+        Some(PersonThere { person, at })
+    });
+    placed.collect()
+}
+
+/// Returns the cursor of what follows a place.
+fn cursor((Reverse(at), actor): &Place) -> String {
+    format!("{:x}-{actor:016x}", at.as_millis())
+}
+
+fn take_cursor(fields: &mut Fields, problems: &mut Problems) -> Option<Place> {
+    let text = fields.take_text("cursor", problems)?;
+    let parts = text.split_once('-');
+    let place = parts.and_then(|(at, actor)| {
+        let at = i64::from_str_radix(at, 16).ok()?;
+        let actor = u64::from_str_radix(actor, 16).ok()?;
+        Some((Reverse(Timestamp::from_millis(at)), actor))
+    });
+    if place.is_none() {
         problems.push("cursor", "is not the `next` of a page");
-        0
-    })
+    }
+    place
 }
 
 fn check_step(funnel: &Funnel, step: usize, state: State, problems: &mut Problems) {
@@ -341,7 +396,7 @@ fn check_step(funnel: &Funnel, step: usize, state: State, problems: &mut Problem
             let detail = format!("must be between 1 and {}", steps.len());
             problems.push("step", detail);
         }
-        Some(found) if state == State::Dropped && !found.gate => {
+        Some(found) if matches!(state, State::Dropped | State::Stopped) && !found.gate => {
             let detail = "nobody drops off at a step that not everybody passes: ask for `reached`";
             problems.push("state", detail);
         }
@@ -363,6 +418,12 @@ impl Answer for PeopleAnswer {
     const HAS_TABLE: bool = true;
 
     fn table(&self) -> Option<CsvTable> {
-        Some(person::table(&self.people))
+        let mut table = CsvTable::new(person::COLUMNS.into_iter().chain(["at"]));
+        for there in &self.people {
+            person::push(&mut table, &there.person);
+            table.push_text(&there.at.to_string());
+            table.end_row();
+        }
+        Some(table)
     }
 }

@@ -63,14 +63,14 @@ struct NameRow {
     last_email: String,
 }
 
-/// Returns the people with these hashes, in their order. Whoever has no event that counts is left
+/// Returns the people with these hashes, and their hashes, in their order. Whoever has no event that counts is left
 /// out.
 pub(crate) async fn list<S: JourneyStore, C: Clock>(
     parts: &InsightsParts<S, C>,
     site: &SiteId,
     bots: Bots,
     hashes: Vec<u64>,
-) -> Result<Vec<Person>, InsightsError> {
+) -> Result<Vec<(u64, Person)>, InsightsError> {
     if hashes.is_empty() {
         return Ok(Vec::new());
     }
@@ -94,7 +94,8 @@ pub(crate) async fn list<S: JourneyStore, C: Clock>(
     let mut rows: HashMap<u64, PersonRow> = rows.collect();
     let found = hashes.iter().filter_map(|hash| {
         let row = rows.remove(hash)?;
-        Some(Person::new(row, names.remove(hash).unwrap_or_default()))
+        let name = names.remove(hash).unwrap_or_default();
+        Some((*hash, Person::new(row, name)))
     });
     Ok(found.collect())
 }
@@ -157,32 +158,40 @@ fn known(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
+/// The columns of a table of people.
+pub(crate) const COLUMNS: [&str; 7] = [
+    "actor",
+    "name",
+    "channel",
+    "device",
+    "country",
+    "first_seen",
+    "last_seen",
+];
+
 /// Returns a list as a table.
-pub(crate) fn table(people: &[Person]) -> CsvTable {
-    let mut table = CsvTable::new([
-        "actor",
-        "name",
-        "channel",
-        "device",
-        "country",
-        "first_seen",
-        "last_seen",
-    ]);
+pub(crate) fn table<'a>(people: impl IntoIterator<Item = &'a Person>) -> CsvTable {
+    let mut table = CsvTable::new(COLUMNS);
     for person in people {
-        table.push_text(&person.actor);
-        for text in [
-            &person.name,
-            &person.channel,
-            &person.device,
-            &person.country,
-        ] {
-            table.push_text(text.as_deref().unwrap_or_default());
-        }
-        table.push_text(&person.first_seen.to_string());
-        table.push_text(&person.last_seen.to_string());
+        push(&mut table, person);
         table.end_row();
     }
     table
+}
+
+/// Adds the columns of a person to a row.
+pub(crate) fn push(table: &mut CsvTable, person: &Person) {
+    table.push_text(&person.actor);
+    for text in [
+        &person.name,
+        &person.channel,
+        &person.device,
+        &person.country,
+    ] {
+        table.push_text(text.as_deref().unwrap_or_default());
+    }
+    table.push_text(&person.first_seen.to_string());
+    table.push_text(&person.last_seen.to_string());
 }
 
 impl Person {

@@ -129,8 +129,9 @@ impl Question for Search {
         let more = found.len() > self.limit;
         found.truncate(self.limit);
         let hashes = found.into_iter().map(|row| row.actor_hash).collect();
+        let people = person::list(parts, &self.site, self.bots, hashes).await?;
         Ok(SearchAnswer {
-            people: person::list(parts, &self.site, self.bots, hashes).await?,
+            people: people.into_iter().map(|(_, person)| person).collect(),
             more,
         })
     }

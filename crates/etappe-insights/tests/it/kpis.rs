@@ -418,12 +418,18 @@ async fn a_leak_is_not_hidden_by_the_quick_ones_of_the_last_days() {
         (&now["rate"], &now["best_rate"]),
         (&json!(0.5), &json!(0.75))
     );
-    // A window that ends at the watermark is not over.
-    let then = leak("2024-03-31T08:00:00Z").await;
+    // Their windows are over, but not those of the whole day, and only whole days are counted.
+    let then = leak("2024-03-31T20:00:00Z").await;
     assert_eq!(then["actors"], 40);
-    let later = leak("2024-03-31T08:00:00.001Z").await;
-    assert_eq!(later["actors"], 80);
-    assert_eq!(later["reached"], 50);
+    assert_eq!(then["to"], "2024-03-23T23:00:00.000Z");
+    let later = leak("2024-03-31T23:00:00Z").await;
+    assert_eq!(
+        (&later["actors"], &later["reached"]),
+        (&json!(80), &json!(50))
+    );
+    let bounds = (&later["from"], &later["to"]);
+    let expected = ("2024-02-29T23:00:00.000Z", "2024-03-24T23:00:00.000Z");
+    assert_eq!(bounds, (&json!(expected.0), &json!(expected.1)));
 }
 
 /// Forty people who come through a channel in a month; some sign up, and the first of these buy.
@@ -481,12 +487,22 @@ async fn a_leak_says_what_it_is_worth_and_where_it_is() {
     // A quarter of those who sign up buy, so 20 people are 5 customers in the 29 days of February.
     assert_eq!(
         leak["worth"],
-        json!({"customers": 5.2, "revenue": 520.0, "currency": "EUR"})
+        json!({"customers": 5.2, "buy_rate": 0.25, "days": 29.0, "revenue": 520.0, "currency": "EUR"})
     );
     assert_eq!(
         leak["where"],
-        json!({"by": "channel", "value": social, "rate": 0.25, "best_rate": 0.75})
+        json!({
+            "by": "channel", "value": social, "actors": 40, "reached": 10, "rate": 0.25, "best_rate": 0.75,
+        })
     );
+    // The funnel of the same days, with the same window, has the same people.
+    let body = json!({
+        "model": "aaarrr", "from": leak["from"], "to": leak["to"], "window": leak["window_s"],
+        "breakdown": {"by": ["channel"], "step": 2}, "value": [social], "step": 3, "state": "stopped",
+    });
+    let path = "/v1/sites/demo/actors";
+    let people = api.send(Method::POST, path, body.to_string(), "*/*").await;
+    assert_eq!(people.ok()["total"], 30);
 }
 
 #[tokio::test]

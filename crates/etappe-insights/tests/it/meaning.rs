@@ -111,6 +111,37 @@ async fn neighbours_are_what_the_same_people_did_right_before_and_after() {
 }
 
 #[tokio::test]
+async fn what_mostly_follows_a_step_is_suggested_to_be_the_next() {
+    let journeys = (0..12).flat_map(|person| {
+        let person = format!("p{person}");
+        let milestone = match person.as_str() {
+            "p7" => Milestone::Visit,
+            _ => Milestone::CheckoutStart,
+        };
+        let before = StoredEvent {
+            milestone: Some(milestone),
+            ..event(&person, "20T10:00:00", "Afrekenen")
+        };
+        [
+            before,
+            event(&person, "20T10:01:00", "Lint gekozen"),
+            event(&person, "20T10:02:00", "Order Completed"),
+        ]
+    });
+    let api = Api::new(MemoryStore {
+        events: journeys.collect(),
+        ..MemoryStore::default()
+    });
+    let answer = api.get("meaning?event=Lint%20gekozen").await.ok();
+    let expected = json!({
+        "milestone": "checkout_progress", "follows": "checkout_start", "share": 11.0 / 12.0,
+    });
+    assert_eq!(answer["suggestion"], expected);
+    let few = Api::new(store()).get("meaning?event=Seeds%20swapped").await;
+    assert_eq!(few.ok()["suggestion"], Value::Null);
+}
+
+#[tokio::test]
 async fn every_milestone_that_can_be_said_is_listed_with_its_stages() {
     let answer = Api::new(store())
         .get("meaning?event=Seeds%20swapped")

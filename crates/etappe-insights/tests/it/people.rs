@@ -9,7 +9,7 @@ use etappe_core::query::{ViewParameter, ViewQuery};
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::garden::event;
+use crate::garden::{at, event};
 use crate::memory_store::{MemoryStore, StoredEvent};
 
 const PATH: &str = "/v1/sites/demo/actors";
@@ -121,8 +121,52 @@ async fn the_list_of_every_figure_is_as_long_as_the_figure_says() {
                 assert_eq!(Some(people as u64), step[figure].as_u64());
                 assert_eq!(list["sample"], step[figure]);
             }
+            let Some(dropped) = step["drop_off"].as_u64() else {
+                continue;
+            };
+            let more = json!({ "step": index + 1, "state": "stopped" });
+            let list = ask(&api, PATH, &with(&question, more)).await;
+            let stopped = dropped - step["open"].as_u64().unwrap();
+            assert_eq!(list["total"], stopped, "step {index}: stopped");
         }
     }
+}
+
+#[tokio::test]
+async fn whoever_got_as_far_as_they_did_last_comes_first() {
+    let journey = |actor: &str, day: u32, names: &[&'static str]| {
+        let start = at(&format!("2024-03-{day:02}T08:00:00Z"));
+        let events = names.iter().zip(0..).map(|(name, hour)| StoredEvent {
+            at: start.saturating_add(std::time::Duration::from_hours(hour)),
+            ..event(actor, "01T00:00:00", name)
+        });
+        events.collect::<Vec<_>>()
+    };
+    let (viewed, bought_it) = ("Product Viewed", "Order Completed");
+    let journeys = [
+        journey("early", 2, &[viewed, "Home Viewed"]),
+        journey("buyer", 4, &[viewed, bought_it]),
+        journey("late", 9, &[viewed, "Home Viewed", "Home Viewed"]),
+        journey("middle", 5, &[viewed]),
+    ];
+    let api = Api::new(MemoryStore {
+        events: journeys.concat(),
+        ..MemoryStore::default()
+    });
+    let stopped = with(&bought(), json!({ "step": 2, "state": "dropped" }));
+    let list = ask(&api, PATH, &stopped).await;
+    let shown = list["people"].as_array().unwrap().iter();
+    let shown: Vec<_> = shown.map(|it| (&it["actor"], &it["at"])).collect();
+    let expected = [
+        (json!("late"), json!("2024-03-09T08:00:00.000Z")),
+        (json!("middle"), json!("2024-03-05T08:00:00.000Z")),
+        (json!("early"), json!("2024-03-02T08:00:00.000Z")),
+    ];
+    let expected: Vec<_> = expected.iter().map(|(actor, at)| (actor, at)).collect();
+    assert_eq!(shown, expected, "they looked at a product then");
+    let reached = with(&bought(), json!({ "step": 2, "state": "reached" }));
+    let list = ask(&api, PATH, &reached).await;
+    assert_eq!(list["people"][0]["at"], "2024-03-04T09:00:00.000Z");
 }
 
 #[tokio::test]
@@ -170,20 +214,21 @@ async fn pages_hold_everyone_once() {
         json!({ "step": 1, "state": "reached" }),
     );
     let all = ask(&api, PATH, &everyone).await;
+    let order: Vec<Value> = all["people"].as_array().unwrap().clone();
     let mut seen = Vec::new();
     let mut cursor = Value::Null;
     loop {
         let page = with(&everyone, json!({ "limit": 2, "cursor": cursor }));
         let page = ask(&api, PATH, &page).await;
         assert_eq!(page["total"], all["total"], "of all pages");
-        seen.extend(names(&page));
+        seen.extend(page["people"].as_array().unwrap().clone());
         cursor = page["next"].clone();
         if cursor.is_null() {
             break;
         }
     }
     assert_eq!(seen.len() as u64, all["total"].as_u64().unwrap());
-    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), names(&all));
+    assert_eq!(seen, order);
 }
 
 #[tokio::test]
@@ -196,7 +241,7 @@ async fn a_list_is_a_table_too() {
     let mut lines = answer.text.lines();
     assert_eq!(
         lines.next(),
-        Some("actor,name,channel,device,country,first_seen,last_seen")
+        Some("actor,name,channel,device,country,first_seen,last_seen,at")
     );
     assert_eq!(lines.count(), 4);
 }
@@ -221,6 +266,10 @@ async fn a_question_for_nobody_says_what_to_change() {
             json!({ "step": 1, "state": "reached", "cursor": "x" }),
             vec!["cursor"],
         ),
+        (
+            json!({ "step": 1, "state": "reached", "cursor": "5-x" }),
+            vec!["cursor"],
+        ),
     ];
     for (more, fields) in cases {
         let question = with(&bought(), more).to_string();
@@ -233,8 +282,11 @@ async fn a_question_for_nobody_says_what_to_change() {
         assert_eq!(named, fields, "{question}");
     }
     let model = json!({ "model": "aaarrr", "step": 4, "state": "dropped", "window": "30d" });
-    let answer = api.send(Method::POST, PATH, model.to_string(), "*/*").await;
-    assert_eq!(answer.problem(422)["errors"][0]["field"], "state");
+    for state in ["dropped", "stopped"] {
+        let model = with(&model, json!({ "state": state }));
+        let answer = api.send(Method::POST, PATH, model.to_string(), "*/*").await;
+        assert_eq!(answer.problem(422)["errors"][0]["field"], "state");
+    }
 }
 
 /// Random journeys of a hundred people, who come by few channels and have few plans.

@@ -20,7 +20,7 @@ struct Pass {
 pub(super) struct Attempt {
     entry: i64,
     end: Option<i64>,
-    /// How the entry came to the shop.
+    /// How the person came to the shop when they arrived there.
     pub(super) channel: Option<Channel>,
     /// The gates that were passed, in order.
     gates: Vec<Pass>,
@@ -134,6 +134,7 @@ fn attempt(events: &[Happening], window: Option<i64>) -> Attempt {
     let end = window.map(|window| entry.at + window);
     let mut gates: Vec<Pass> = Vec::new();
     let mut since = entry.at;
+    let mut channel = None;
     for gate in Stage::GATES {
         let passed = events.iter().find(|it| {
             let passes = match it.act.stage() {
@@ -150,6 +151,9 @@ fn attempt(events: &[Happening], window: Option<i64>) -> Attempt {
             // What comes behind a payment is passed from there on.
             since = passed.at;
         }
+        if gate == Stage::Acquisition {
+            channel = passed.channel;
+        }
         gates.push(Pass {
             at: passed.at,
             is_skipped: passed.act.stage() != Some(gate),
@@ -158,7 +162,7 @@ fn attempt(events: &[Happening], window: Option<i64>) -> Attempt {
     Attempt {
         entry: entry.at,
         end,
-        channel: entry.channel,
+        channel,
         gates,
     }
 }

@@ -44,11 +44,12 @@ impl Truth {
     pub(super) fn leak(&self, range: Range) -> Value {
         let (span, as_of) = (range.span(), range.as_of_millis());
         let window = window_of(span);
-        let now = self.gates(span, window, as_of);
+        let counted = self.over(span, window, as_of);
+        let now = self.gates(counted, window);
         let months = self.months(span.to.min(as_of));
         let months: Vec<(String, Counts)> = months
             .into_iter()
-            .map(|(name, span)| (name, self.gates(span, window, as_of)))
+            .map(|(name, span)| (name, self.gates(self.over(span, window, as_of), window)))
             .collect();
         let mut biggest: Option<(f64, usize, f64, usize)> = None;
         for gate in 1..Stage::GATES.len() {
@@ -81,6 +82,8 @@ impl Truth {
             "stage": Stage::GATES[gate].id(),
             "from_stage": Stage::GATES[gate - 1].id(),
             "window_s": window / 1_000,
+            "from": instant(counted.from),
+            "to": instant(counted.to),
             "actors": now.all.actors(gate),
             "reached": now.all.passed[gate],
             "rate": now.all.rate(gate),
@@ -107,10 +110,18 @@ impl Truth {
         months.collect()
     }
 
-    /// Counts the attempts that had their whole window.
-    fn gates(&self, span: Span, window: i64, as_of: i64) -> Counts {
+    /// Returns the days of a span on which attempts began that had their whole window.
+    fn over(&self, span: Span, window: i64, as_of: i64) -> Span {
+        let end = day_start(self.zone, local_date(self.zone, as_of - window));
+        Span {
+            from: span.from,
+            to: span.to.min(end).max(span.from),
+        }
+    }
+
+    /// Counts the attempts that began in a span.
+    fn gates(&self, span: Span, window: i64) -> Counts {
         let mut counts = Counts::default();
-        let span = over(span, window, as_of);
         for person in 0..self.journeys.len() {
             let Some(attempt) = self.best_attempt(person, span, Some(window)) else {
                 continue;
@@ -128,25 +139,27 @@ impl Truth {
     /// Returns what the lost people would bring in 30 days: customers, and money.
     fn worth(&self, range: Range, now: &Gates, (gate, lost): (usize, f64)) -> Value {
         let span = range.span();
-        let counted = over(span, window_of(span), range.as_of_millis());
+        let counted = self.over(span, window_of(span), range.as_of_millis());
         let elapsed = counted.to - counted.from;
         let paying = Stage::GATES.len() - 1;
-        let mut customers = lost;
+        let mut buy_rate = 1.0;
         for further in gate + 1..=paying {
             let actors = now.actors(further);
             if actors == 0 {
                 return Value::Null;
             }
-            customers *= as_f64(now.passed[further]) / as_f64(actors);
+            buy_rate *= as_f64(now.passed[further]) / as_f64(actors);
         }
         #[expect(clippy::cast_precision_loss, reason = "months in milliseconds")]
-        let months = elapsed as f64 / (30 * DAY) as f64;
-        let customers = two_digits(customers / months);
+        let days = elapsed as f64 / DAY as f64;
+        let customers = two_digits(lost * buy_rate * 30.0 / days);
         let money = self.money(span);
         let per_customer = super::money::amount_per(money.revenue, money.customers);
         let per_customer = per_customer.as_f64().filter(|it| *it > 0.0);
         json!({
             "customers": customers,
+            "buy_rate": buy_rate,
+            "days": days,
             "revenue": per_customer.map(|it| two_digits(it * customers)),
             "currency": per_customer.map(|_| &self.currency),
         })
@@ -158,12 +171,9 @@ fn window_of(span: Span) -> i64 {
     ((span.to - span.from) / DAY / 4).clamp(1, 30) * DAY
 }
 
-/// Returns the part of a span in which attempts began that had their whole window.
-fn over(span: Span, window: i64, as_of: i64) -> Span {
-    Span {
-        from: span.from,
-        to: span.to.min(as_of - window).max(span.from),
-    }
+fn instant(millis: i64) -> String {
+    let at = chrono::DateTime::from_timestamp_millis(millis).unwrap_or_default();
+    at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// Returns the channel that lost the most people, or null.
@@ -183,6 +193,7 @@ fn place(gate: usize, now: &Counts, best: &Counts) -> Value {
             let value = channel.map(Channel::name);
             let place = json!({
                 "by": "channel", "value": value, "rate": rate, "best_rate": best_rate,
+                "actors": gates.actors(gate), "reached": gates.passed[gate],
             });
             worst = Some((lost, place));
         }

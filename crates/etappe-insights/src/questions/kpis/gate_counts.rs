@@ -62,15 +62,18 @@ impl GateCounts {
 pub(crate) struct RangeCounts {
     pub(crate) range: TimeRange,
     pub(crate) total: GateCounts,
-    /// By the channel of the event that began the attempt.
+    /// The step at which people arrive.
+    arrival: usize,
+    /// By the channel of the event with which people arrived.
     pub(crate) by_channel: BTreeMap<Option<String>, GateCounts>,
 }
 
 impl RangeCounts {
-    pub(crate) fn new(range: TimeRange, gates: usize) -> Self {
+    pub(crate) fn new(range: TimeRange, gates: usize, arrival: usize) -> Self {
         Self {
             range,
             total: GateCounts::new(gates),
+            arrival,
             by_channel: BTreeMap::new(),
         }
     }
@@ -78,8 +81,8 @@ impl RangeCounts {
     /// Counts an attempt of a unit with these hits, whose only dimension is the channel.
     pub(crate) fn record(&mut self, attempt: &Attempt, hits: &[Hit]) {
         self.total.record(attempt);
-        let first = attempt.steps.iter().flatten().map(|reach| reach.hit).min();
-        let hit = first.and_then(|first| hits.get(first));
+        let reach = attempt.steps.get(self.arrival).copied().flatten();
+        let hit = reach.and_then(|reach| hits.get(reach.hit));
         let channel = hit.and_then(|hit| hit.dimensions.first()).unwrap_or(&None);
         if let Some(counts) = self.by_channel.get_mut(channel) {
             counts.record(attempt);

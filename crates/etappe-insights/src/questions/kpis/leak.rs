@@ -4,7 +4,8 @@
 //! whose window was over at the watermark. Leaving out only those who have not converted yet would
 //! keep the quick ones of the last days and nobody else, and make them look like a good month. The
 //! window is a quarter of the question's range, 30 days at most, so that three quarters of a range
-//! that ends today are counted.
+//! that ends today are counted. The counted part ends with a day of the site, so that the funnel of
+//! these dates, with this window, has the same counts and opens the same people.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use etappe_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::calendar::{day_start, months_before};
+use crate::calendar::{day_start, local_date, months_before};
 use crate::catalog::ModelStage;
 use crate::error::InsightsError;
 use crate::language::Language;
@@ -54,8 +55,13 @@ pub(crate) struct Leak {
     /// range in whole days, at least one and at most 30.
     #[schema(example = 604_800.0)]
     window_s: f64,
-    /// Actors at the previous stage, of those whose attempt began in the range and had its whole
-    /// window by now.
+    /// Where the counted part of the range begins: attempts count that began in it.
+    #[schema(value_type = String, format = DateTime)]
+    from: Timestamp,
+    /// Where it ends: the last start of a day of the site by which attempts had their whole window.
+    #[schema(value_type = String, format = DateTime)]
+    to: Timestamp,
+    /// Actors at the previous stage, of those whose attempt began in the counted part.
     actors: u64,
     /// Of `actors`, those that reached this stage.
     reached: u64,
@@ -83,9 +89,13 @@ pub(crate) struct Leak {
 pub(crate) struct Place {
     /// What people are told apart by: `channel`.
     by: &'static str,
-    /// The channel of the event that began the attempt; null if it has none.
-    #[schema(example = "organic_social")]
+    /// The channel of the event with which people arrived; null if it has none.
+    #[schema(example = "Organic Social")]
     value: Option<String>,
+    /// Actors at the previous stage who came through it.
+    actors: u64,
+    /// Of these, those that reached the stage.
+    reached: u64,
     /// The rate of these people.
     rate: f64,
     /// Their rate in the best month of all people.
@@ -111,9 +121,7 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     let (spec, conditions) = model_question(&scope.model, window);
     let months = months(scope);
     let ranges = std::iter::once(scope.span.range).chain(months.iter().map(|(_, range)| *range));
-    let ranges: Vec<TimeRange> = ranges
-        .map(|range| over(range, window, scope.as_of))
-        .collect();
+    let ranges: Vec<TimeRange> = ranges.map(|range| over(scope, range, window)).collect();
     let counts = attempts(parts, scope, (&spec, conditions), &ranges).await?;
     let (Some(present), past) = (counts.first(), counts.get(1..).unwrap_or_default()) else {
         return Ok(None);
@@ -139,7 +147,10 @@ async fn attempts<S: JourneyStore, C: Clock>(
         return Ok(Vec::new());
     };
     let gates = gate_steps(spec).len();
-    let counts = ranges.iter().map(|range| RangeCounts::new(*range, gates));
+    let arrival = scope.model.arrival();
+    let counts = ranges
+        .iter()
+        .map(|range| RangeCounts::new(*range, gates, arrival));
     let mut counts: Vec<RangeCounts> = counts.collect();
     let first = ranges.iter().map(|range| range.from).min();
     let ends = ranges
@@ -191,14 +202,17 @@ fn window(range: TimeRange) -> Duration {
     DAY * u32::try_from((days / WINDOWS_IN_RANGE).clamp(1, LONGEST_WINDOW)).unwrap_or(1)
 }
 
-/// Returns the part of a range in which attempts began whose window was over at the watermark.
+/// Returns the part of a range in which attempts began whose window was over at the watermark, in whole
+/// days of the site unless the range itself ends within a day.
 ///
 /// A window that ends at the watermark itself is not over, see [`Attempt::is_open`].
 ///
 /// [`Attempt::is_open`]: etappe_core::funnel::Attempt::is_open
-fn over(range: TimeRange, window: Duration, as_of: Timestamp) -> TimeRange {
+fn over(scope: &Scope, range: TimeRange, window: Duration) -> TimeRange {
     let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    let end = Timestamp::from_millis(as_of.as_millis().saturating_sub(window));
+    let end = Timestamp::from_millis(scope.as_of.as_millis().saturating_sub(window));
+    let zone = scope.span.zone;
+    let end = day_start(zone, local_date(zone, end));
     TimeRange {
         from: range.from,
         to: range.to.min(end).max(range.from),
@@ -280,6 +294,8 @@ fn biggest(
         label: stage.labels.told(scope.language).to_owned(),
         from_stage: before.id.clone(),
         window_s: spec.window.unwrap_or_default().as_secs_f64(),
+        from: present.range.from,
+        to: present.range.to,
         actors: total.actors(gate),
         reached: total.reached(gate),
         worth: Worth::of(scope, &gates, (gate, lost), present),
@@ -331,13 +347,15 @@ fn worst_channel(gate: usize, present: &RangeCounts, best: &RangeCounts) -> Opti
         let (rate, then) = (now.rate(gate)?, best.by_channel.get(channel)?);
         let best_rate = then.rate(gate)?;
         let lost = (best_rate - rate) * as_f64(now.actors(gate));
-        Some((lost, channel, rate, best_rate))
+        Some((lost, channel, now, rate, best_rate))
     });
     let worst = changes.max_by(|one, other| one.0.total_cmp(&other.0));
-    let (_, channel, rate, best_rate) = worst.filter(|(lost, ..)| *lost > 0.0)?;
+    let (_, channel, now, rate, best_rate) = worst.filter(|(lost, ..)| *lost > 0.0)?;
     Some(Place {
         by: "channel",
         value: channel.clone(),
+        actors: now.actors(gate),
+        reached: now.reached(gate),
         rate,
         best_rate,
     })

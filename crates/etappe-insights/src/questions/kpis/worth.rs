@@ -10,6 +10,7 @@ use crate::scope::Scope;
 
 /// The tone of the stage in which people buy.
 const BUY: &str = "buy";
+const DAY: Duration = Duration::from_hours(24);
 /// What the worth is scaled to.
 const MONTH: Duration = Duration::from_hours(30 * 24);
 
@@ -19,6 +20,12 @@ pub(crate) struct Worth {
     /// Customers: `lost` times the share of those at the stage who go on to buy.
     #[schema(example = 18.0)]
     customers: f64,
+    /// The share of those at the stage who go on to buy.
+    #[schema(example = 0.25)]
+    buy_rate: f64,
+    /// How many days were counted; customers are scaled from these to 30.
+    #[schema(example = 23.0)]
+    days: f64,
     /// `customers` times the revenue per customer; null without revenue, or with several
     /// currencies.
     #[schema(example = 2400.0)]
@@ -49,9 +56,11 @@ impl Worth {
             return None;
         }
         let months = length.as_secs_f64() / MONTH.as_secs_f64();
-        let customers = lost * present.total.rate_through(gate, buying)? / months;
+        let buy_rate = present.total.rate_through(gate, buying)?;
         Some(Self {
-            customers: two_digits(customers),
+            customers: two_digits(lost * buy_rate / months),
+            buy_rate,
+            days: length.as_secs_f64() / DAY.as_secs_f64(),
             revenue: None,
             currency: None,
         })

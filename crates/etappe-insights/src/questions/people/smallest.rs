@@ -1,14 +1,14 @@
-//! Keeps the smallest of many numbers, in bounded memory.
+//! Keeps the smallest of many values, in bounded memory.
 
 use std::collections::BinaryHeap;
 
-/// The smallest of the numbers offered.
-pub(super) struct Smallest {
+/// The smallest of the values offered.
+pub(super) struct Smallest<T> {
     most: usize,
-    kept: BinaryHeap<u64>,
+    kept: BinaryHeap<T>,
 }
 
-impl Smallest {
+impl<T: Ord> Smallest<T> {
     pub(super) const fn new(most: usize) -> Self {
         Self {
             most,
@@ -16,22 +16,22 @@ impl Smallest {
         }
     }
 
-    pub(super) fn offer(&mut self, number: u64) {
+    pub(super) fn offer(&mut self, value: T) {
         if self.kept.len() < self.most {
-            self.kept.push(number);
+            self.kept.push(value);
         } else if let Some(mut largest) = self.kept.peek_mut()
-            && number < *largest
+            && value < *largest
         {
-            *largest = number;
+            *largest = value;
         }
     }
 
-    /// Returns at most `limit` numbers in ascending order, and whether there are more.
-    pub(super) fn finish(self, limit: usize) -> (Vec<u64>, bool) {
-        let mut numbers = self.kept.into_sorted_vec();
-        let has_more = numbers.len() > limit;
-        numbers.truncate(limit);
-        (numbers, has_more)
+    /// Returns at most `limit` values in ascending order, and whether there are more.
+    pub(super) fn finish(self, limit: usize) -> (Vec<T>, bool) {
+        let mut values = self.kept.into_sorted_vec();
+        let has_more = values.len() > limit;
+        values.truncate(limit);
+        (values, has_more)
     }
 }
 
