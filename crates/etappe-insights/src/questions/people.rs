@@ -4,11 +4,11 @@
 //! as far as they did last come first. The few thousand with the smallest hashes are a random sample,
 //! which tells what people did last.
 
+mod place;
 mod row;
 mod smallest;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use etappe_core::funnel::{Attempt, FunnelMatcher, Standing};
@@ -28,8 +28,9 @@ use crate::question::{Answer, Body, Frame, Method, Question, RequestInfo};
 use crate::questions::funnel::Funnel;
 use crate::questions::funnel::body::FunnelBody;
 use crate::questions::funnel::tally::values_at;
-use crate::questions::person::{self, Person};
+use crate::questions::person;
 use crate::state::InsightsParts;
+use place::{PersonThere, Place, cursor, placed, take_cursor};
 use row::{Row, RowFields};
 use smallest::Smallest;
 
@@ -60,9 +61,6 @@ enum State {
     Open,
     Stopped,
 }
-
-/// A person's place in the list: the latest first, and of those of one instant by the hash.
-type Place = (Reverse<Timestamp>, u64);
 
 /// A funnel question, and which of its figures to open.
 #[derive(ToSchema)]
@@ -106,16 +104,6 @@ pub(crate) struct PeopleAnswer {
     sample: usize,
     /// The `cursor` of the next page; null on the last one.
     next: Option<String>,
-}
-
-/// A person of a figure.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PersonThere {
-    #[serde(flatten)]
-    person: Person,
-    /// When they reached the step; of those who did not, when they reached the gate before it.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
 }
 
 /// An event that people had as their last.
@@ -293,7 +281,7 @@ impl People {
         let reached = attempt.steps.get(self.step).copied().flatten();
         let gates = self.funnel.spec.steps.iter().zip(&attempt.steps);
         let before = gates.take(self.step).filter(|(step, _)| step.gate);
-        let before = before.filter_map(|(_, reach)| *reach).last();
+        let before = before.filter_map(|(_, reach)| *reach).next_back();
         reached.or(before).map_or(attempt.entry, |reach| reach.at)
     }
 
@@ -357,36 +345,6 @@ fn take_required<T>(value: Option<T>, name: &str, problems: &mut Problems) -> Op
         problems.push(name, "is required");
     }
     value
-}
-
-/// Returns the people with their times, in the order of their places. Whoever has no event that counts
-/// is left out.
-fn placed(people: Vec<(u64, Person)>, page: &[Place]) -> Vec<PersonThere> {
-    let at: HashMap<u64, Timestamp> = page.iter().map(|(at, actor)| (*actor, at.0)).collect();
-    let placed = people.into_iter().filter_map(|(actor, person)| {
-        let at = *at.get(&actor)?;
-        Some(PersonThere { person, at })
-    });
-    placed.collect()
-}
-
-/// Returns the cursor of what follows a place.
-fn cursor((Reverse(at), actor): &Place) -> String {
-    format!("{:x}-{actor:016x}", at.as_millis())
-}
-
-fn take_cursor(fields: &mut Fields, problems: &mut Problems) -> Option<Place> {
-    let text = fields.take_text("cursor", problems)?;
-    let parts = text.split_once('-');
-    let place = parts.and_then(|(at, actor)| {
-        let at = i64::from_str_radix(at, 16).ok()?;
-        let actor = u64::from_str_radix(actor, 16).ok()?;
-        Some((Reverse(Timestamp::from_millis(at)), actor))
-    });
-    if place.is_none() {
-        problems.push("cursor", "is not the `next` of a page");
-    }
-    place
 }
 
 fn check_step(funnel: &Funnel, step: usize, state: State, problems: &mut Problems) {
