@@ -178,7 +178,8 @@ fn instant(millis: i64) -> String {
 
 /// Returns the channel that lost the most people, or null.
 fn place(gate: usize, now: &Counts, best: &Counts) -> Value {
-    if now.by_channel.len() < 2 {
+    let has_arrived = Stage::GATES[gate] > Stage::Acquisition;
+    if !has_arrived || now.by_channel.len() < 2 {
         return Value::Null;
     }
     let mut worst: Option<(f64, Value)> = None;

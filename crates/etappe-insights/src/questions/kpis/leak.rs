@@ -129,8 +129,11 @@ pub(crate) async fn find<S: JourneyStore, C: Clock>(
     let Some((mut leak, gate, best)) = biggest(scope, &spec, present, past, &months) else {
         return Ok(None);
     };
+    // Before people arrive, nobody's channel is known.
+    let has_arrived = gate_steps(&spec)[gate] > scope.model.arrival();
     leak.place = past
         .get(best)
+        .filter(|_| has_arrived)
         .and_then(|then| worst_channel(gate, present, then));
     Ok(Some(leak))
 }
