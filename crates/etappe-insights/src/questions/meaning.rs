@@ -71,7 +71,7 @@ pub(crate) struct PlaceSuggestionAnswer {
     /// The milestone that came right before.
     #[schema(example = "checkout_start")]
     follows: &'static str,
-    /// How often it did, as a share of all events that came right before.
+    /// How often it did, as a share of the events in `before`.
     #[schema(example = 0.92)]
     share: f64,
 }
